@@ -1,0 +1,263 @@
+//! Holds and heartbeats behind `/livez`, `/readyz` and `/startupz`, and what is pending when a stop comes.
+//!
+//! Liveness is a matter of the vital loops alone: never of a dependency, never of the listener's own word.
+//! Nothing here waits or draws on a clock of its own, so that every rule can be tested with times that are passed in.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+/// What the health listener knows of the helper
+#[derive(Debug)]
+pub(crate) struct Health {
+    born: Instant,
+    started: AtomicBool,
+    unready: AtomicBool,
+    holds: Mutex<Vec<Arc<HoldState>>>,
+    heartbeats: Mutex<Vec<Weak<Pulse>>>,
+    pending: Mutex<Vec<Arc<PendingState>>>,
+}
+
+/// One named reason why the helper is not ready yet; dropping it does not release it
+#[derive(Debug)]
+pub struct Hold(Arc<HoldState>);
+
+#[derive(Debug)]
+struct HoldState {
+    name: &'static str,
+    reason: Mutex<Option<String>>,
+}
+
+/// The pulse of a vital loop; `/livez` forgets the loop when this is dropped
+#[derive(Debug)]
+pub struct Heartbeat(Arc<Pulse>);
+
+#[derive(Debug)]
+struct Pulse {
+    name: &'static str,
+    bound: Duration,
+    born: Instant,
+    last_beat_milliseconds: AtomicU64,
+}
+
+/// A count of things that a stop must still deliver, such as `batches`
+#[derive(Clone, Debug)]
+pub struct Pending(Arc<PendingState>);
+
+#[derive(Debug)]
+struct PendingState {
+    unit: &'static str,
+    count: AtomicU64,
+}
+
+/// One line of a health report
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) name: &'static str,
+    /// Why it fails; `None` is well
+    pub(crate) failure: Option<String>,
+}
+
+impl Health {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            born: now,
+            started: AtomicBool::new(false),
+            unready: AtomicBool::new(false),
+            holds: Mutex::default(),
+            heartbeats: Mutex::default(),
+            pending: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn hold(&self, name: &'static str) -> Hold {
+        let state = Arc::new(HoldState { name, reason: Mutex::new(Some("not yet".into())) });
+        lock(&self.holds).push(state.clone());
+        Hold(state)
+    }
+
+    pub(crate) fn heartbeat(&self, name: &'static str, bound: Duration) -> Heartbeat {
+        let pulse = Pulse { name, bound, born: self.born, last_beat_milliseconds: AtomicU64::new(0) };
+        let heartbeat = Heartbeat(Arc::new(pulse));
+        heartbeat.beat();
+        lock(&self.heartbeats).push(Arc::downgrade(&heartbeat.0));
+        heartbeat
+    }
+
+    pub(crate) fn pending(&self, unit: &'static str) -> Pending {
+        let state = Arc::new(PendingState { unit, count: AtomicU64::new(0) });
+        lock(&self.pending).push(state.clone());
+        Pending(state)
+    }
+
+    /// The first good result is there; never taken back.
+    pub(crate) fn started(&self) {
+        self.started.store(true, Relaxed);
+    }
+
+    /// `/readyz` is 503 from here on.
+    pub(crate) fn become_unready(&self) {
+        self.unready.store(true, Relaxed);
+    }
+
+    /// What is still to be delivered, such as `3 batches`; `None` is nothing.
+    pub(crate) fn what_is_pending(&self) -> Option<String> {
+        let counts = lock(&self.pending);
+        let texts: Vec<_> = counts
+            .iter()
+            .map(|state| (state.count.load(Relaxed), state.unit))
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, unit)| format!("{count} {unit}"))
+            .collect();
+        (!texts.is_empty()).then(|| texts.join(", "))
+    }
+
+    pub(crate) fn livez(&self, now: Instant) -> Vec<Finding> {
+        let mut heartbeats = lock(&self.heartbeats);
+        heartbeats.retain(|pulse| pulse.strong_count() > 0);
+        heartbeats.iter().filter_map(Weak::upgrade).map(|pulse| pulse.finding(now)).collect()
+    }
+
+    pub(crate) fn readyz(&self) -> Vec<Finding> {
+        let stopping = self.unready.load(Relaxed).then(|| "draining or stopping".to_owned());
+        let shutdown = Finding { name: "shutdown", failure: stopping };
+        let holds = lock(&self.holds);
+        let held = holds.iter().map(|hold| Finding { name: hold.name, failure: lock(&hold.reason).clone() });
+        std::iter::once(shutdown).chain(held).collect()
+    }
+
+    pub(crate) fn startupz(&self) -> Vec<Finding> {
+        let waiting = (!self.started.load(Relaxed)).then(|| "no good result yet".to_owned());
+        vec![Finding { name: "started", failure: waiting }]
+    }
+}
+
+impl Hold {
+    /// This reason is gone.
+    pub fn release(&self) {
+        *lock(&self.0.reason) = None;
+    }
+
+    /// Holds again, or for another reason; the reason is public and must hold no secret.
+    pub fn because(&self, reason: impl Into<String>) {
+        *lock(&self.0.reason) = Some(reason.into());
+    }
+}
+
+impl Heartbeat {
+    /// The loop is alive now; costs two atomic operations.
+    pub fn beat(&self) {
+        let age = self.0.born.elapsed().as_millis();
+        self.0.last_beat_milliseconds.store(u64::try_from(age).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// How often a loop that waits for work must wake up to beat in time.
+    pub fn interval(&self) -> Duration {
+        self.0.bound / 3
+    }
+}
+
+impl Pulse {
+    fn finding(&self, now: Instant) -> Finding {
+        let last_beat = self.born + Duration::from_millis(self.last_beat_milliseconds.load(Relaxed));
+        let silence = now.saturating_duration_since(last_beat);
+        let failure = (silence > self.bound).then(|| {
+            let (silence, bound) = (crate::elapsed(silence), crate::format_duration(self.bound));
+            format!("no beat for {silence}, the bound is {bound}")
+        });
+        Finding { name: self.name, failure }
+    }
+}
+
+impl Pending {
+    /// So many more are to be delivered.
+    pub fn add(&self, count: u64) {
+        self.0.count.fetch_add(count, Relaxed);
+    }
+
+    /// So many are delivered, or given up with a reason that was told elsewhere.
+    pub fn done(&self, count: u64) {
+        // An underflow would claim 2^64 undelivered things; zero is the honest floor.
+        let _ = self.0.count.fetch_update(Relaxed, Relaxed, |before| Some(before.saturating_sub(count)));
+    }
+}
+
+/// A panic elsewhere must not take the health listener along: what the lock guards is whole after every statement.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failures(findings: Vec<Finding>) -> Vec<(&'static str, String)> {
+        findings.into_iter().filter_map(|finding| Some((finding.name, finding.failure?))).collect()
+    }
+
+    #[test]
+    fn a_silent_loop_is_dead_until_it_beats_again() {
+        let born = Instant::now();
+        let health = Health::new(born);
+        let heartbeat = health.heartbeat("tail", Duration::from_secs(3));
+        assert_eq!(failures(health.livez(born + Duration::from_secs(2))), []);
+        let dead = failures(health.livez(born + Duration::from_secs(5)));
+        assert_eq!(dead, [("tail", "no beat for 5.0s, the bound is 3s".to_owned())]);
+        heartbeat.beat();
+        assert_eq!(failures(health.livez(Instant::now())), []);
+    }
+
+    #[test]
+    fn a_loop_that_ended_in_order_is_forgotten() {
+        let born = Instant::now();
+        let health = Health::new(born);
+        drop(health.heartbeat("tail", Duration::from_secs(1)));
+        assert_eq!(health.livez(born + Duration::from_secs(9)), []);
+    }
+
+    #[test]
+    fn ready_needs_every_hold_released_and_no_stop() {
+        let health = Health::new(Instant::now());
+        let (first, second) = (health.hold("listener"), health.hold("token"));
+        first.release();
+        assert_eq!(failures(health.readyz()), [("token", "not yet".to_owned())]);
+        second.release();
+        assert_eq!(failures(health.readyz()), []);
+        second.because("expired");
+        assert_eq!(failures(health.readyz()), [("token", "expired".to_owned())]);
+        second.release();
+        health.become_unready();
+        assert_eq!(failures(health.readyz()), [("shutdown", "draining or stopping".to_owned())]);
+    }
+
+    #[test]
+    fn a_dropped_hold_still_holds() {
+        let health = Health::new(Instant::now());
+        drop(health.hold("token"));
+        assert_eq!(failures(health.readyz()).len(), 1);
+    }
+
+    #[test]
+    fn startup_is_never_taken_back() {
+        let health = Health::new(Instant::now());
+        assert_eq!(failures(health.startupz()).len(), 1);
+        health.started();
+        health.become_unready();
+        assert_eq!(failures(health.startupz()), []);
+    }
+
+    #[test]
+    fn pending_things_are_told_by_unit() {
+        let health = Health::new(Instant::now());
+        let (batches, bytes) = (health.pending("batches"), health.pending("bytes"));
+        assert_eq!(health.what_is_pending(), None);
+        batches.add(3);
+        bytes.add(7);
+        bytes.done(9);
+        assert_eq!(health.what_is_pending().as_deref(), Some("3 batches"));
+    }
+}

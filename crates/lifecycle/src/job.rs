@@ -1,0 +1,186 @@
+//! [`Lifecycle`]: a job's hold on its own life. When to stop, whether it is well, what it has spawned.
+
+use std::{
+    any::Any,
+    fmt::Debug,
+    panic::{self, AssertUnwindSafe},
+    sync::{Arc, mpsc::Sender},
+    thread,
+    time::Duration,
+};
+
+use anyhow::Context;
+use prometheus::Registry;
+use tokio::{
+    sync::{mpsc, watch},
+    time,
+};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    exit::{End, Exit},
+    health::{Health, Heartbeat, Hold, Pending},
+    run::Event,
+};
+
+/// What the listeners and the job share
+#[derive(Clone)]
+pub(crate) struct Control {
+    pub(crate) health: Arc<Health>,
+    pub(crate) registry: Registry,
+    pub(crate) events: Sender<Event>,
+}
+
+/// How far a helper's stopping has come
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Running,
+    /// Unready, but serving
+    Draining,
+    /// With the exit that a helper of this kind owes for it
+    Stopping(Exit),
+}
+
+/// A job's hold on its own life
+#[derive(Clone)]
+pub struct Lifecycle {
+    control: Control,
+    tasks: TaskTracker,
+    fatal: mpsc::UnboundedSender<End>,
+    phase: watch::Receiver<Phase>,
+    reloads: watch::Receiver<u64>,
+    drain_delay: Duration,
+}
+
+impl Lifecycle {
+    /// Resolves at the first stop signal (or `POST /quit`, or the app's end), to the exit that is owed for it:
+    /// `Stopped` for a task, whose work is undone; `Done` for a sidecar, once it has drained.
+    pub async fn stopping(&self) -> Exit {
+        let mut phase = self.phase.clone();
+        loop {
+            if let Phase::Stopping(exit) = *phase.borrow_and_update() {
+                return exit;
+            }
+            if phase.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// Resolves when a sidecar must take no new work: `--drain-delay` after the stop signal.
+    pub async fn closing(&self) -> Exit {
+        let exit = self.stopping().await;
+        time::sleep(self.drain_delay).await;
+        exit
+    }
+
+    /// Resolves when what is in flight shall be finished: at `POST /drain` or at the stop signal.
+    pub async fn draining(&self) {
+        let mut phase = self.phase.clone();
+        if phase.wait_for(|phase| *phase != Phase::Running).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Counts SIGHUPs: a change asks for a reload.
+    pub fn hangups(&self) -> watch::Receiver<u64> {
+        self.reloads.clone()
+    }
+
+    /// Runs beside the job, which ends only after it. A panic costs this task alone.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(work);
+    }
+
+    /// Runs a loop that the helper can't live without. It must beat at least once every `bound`, else `/livez` turns 503;
+    /// its error ends the helper, and its panic does with exit code 70.
+    pub fn vital<F>(&self, name: &'static str, bound: Duration, work: impl FnOnce(Heartbeat) -> F)
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let work = self.tasks.spawn(work(self.control.health.heartbeat(name, bound)));
+        let fatal = self.fatal.clone();
+        self.tasks.spawn(async move {
+            let end = match work.await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => End { what: Some(name.into()), ..error.into() },
+                Err(failed) if failed.is_panic() => panicked(name, &*failed.into_panic()),
+                Err(_) => return,
+            };
+            // The receiver is gone only when the helper is ending anyhow.
+            let _ = fatal.send(end);
+        });
+    }
+
+    /// A reason why `/readyz` is 503 until it is released.
+    pub fn hold(&self, name: &'static str) -> Hold {
+        self.control.health.hold(name)
+    }
+
+    /// The first good result is there: `/startupz` is 200 from here on.
+    pub fn started(&self) {
+        self.control.health.started();
+    }
+
+    /// A count of things that a stop must still deliver.
+    pub fn pending(&self, unit: &'static str) -> Pending {
+        self.control.health.pending(unit)
+    }
+
+    /// Where the job registers its metrics.
+    pub fn metrics(&self) -> &Registry {
+        &self.control.registry
+    }
+
+    /// Starts the job on a thread and a runtime of its own; its end arrives as an event.
+    pub(crate) fn start<A, F>(
+        control: Control,
+        phase: watch::Receiver<Phase>,
+        reloads: watch::Receiver<u64>,
+        drain_delay: Duration,
+        args: A,
+        job: F,
+    ) -> anyhow::Result<()>
+    where
+        A: Debug + Send + 'static,
+        F: AsyncFnOnce(A, Self) -> anyhow::Result<End> + Send + 'static,
+    {
+        let (fatal, failures) = mpsc::unbounded_channel();
+        let events = control.events.clone();
+        let life = Self { control, tasks: TaskTracker::new(), fatal, phase, reloads, drain_delay };
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+        let work = move || {
+            let end = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(finish(args, life, job, failures))));
+            // Not dropped: that would wait for name lookups, which nobody can cancel.
+            runtime.shutdown_background();
+            let _ = events.send(Event::Ended(end.unwrap_or_else(|panic| panicked("job", &*panic))));
+        };
+        thread::Builder::new().name("job".into()).spawn(work).context("cannot start the job's thread")?;
+        Ok(())
+    }
+}
+
+/// The job, then every task it has spawned; a vital loop that fails ends both.
+async fn finish<A, F>(args: A, life: Lifecycle, job: F, mut failures: mpsc::UnboundedReceiver<End>) -> End
+where
+    F: AsyncFnOnce(A, Lifecycle) -> anyhow::Result<End>,
+{
+    let tasks = life.tasks.clone();
+    let whole = async {
+        let end = job(args, life).await.unwrap_or_else(End::from);
+        tasks.close();
+        tasks.wait().await;
+        end
+    };
+    tokio::select! {
+        biased;
+        Some(failure) = failures.recv() => failure,
+        end = whole => end,
+    }
+}
+
+fn panicked(what: &str, panic: &(dyn Any + Send)) -> End {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    End { what: Some(what.into()), last: Some(text.unwrap_or("panic").into()), ..Exit::Bug.into() }
+}

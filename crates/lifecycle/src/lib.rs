@@ -1,0 +1,51 @@
+//! How a helper lives: exit codes, signals, health, stopping, logs and settings.
+//!
+//! Six small helpers stand beside apps in pods. This crate holds what they share, so that whoever has learnt one has
+//! learnt all. It knows no helper and no helper's protocol. A helper is [`main`] with its own arguments and its job:
+//!
+//! ```no_run
+//! #[derive(Debug, clap::Parser)]
+//! #[command(name = "example", version)]
+//! struct Args {}
+//!
+//! fn main() -> std::process::ExitCode {
+//!     let helper = lifecycle::Helper { kind: lifecycle::Kind::Task, config: None };
+//!     lifecycle::main(helper, async |_args: Args, life| {
+//!         tokio::select! {
+//!             exit = life.stopping() => Ok(exit.into()),
+//!             () = std::future::ready(()) => Ok(lifecycle::Exit::Done.into()),
+//!         }
+//!     })
+//! }
+//! ```
+
+mod admin;
+mod args;
+mod backoff;
+mod companion;
+pub mod config;
+mod exit;
+mod health;
+mod job;
+mod listener;
+mod log;
+mod metrics;
+mod probe;
+pub mod reload;
+mod run;
+mod secret;
+mod signals;
+mod units;
+mod variables;
+
+pub use args::ListenAddress;
+pub use backoff::Backoff;
+pub use config::ConfigFile;
+pub use exit::{End, Exit, Row, TABLE};
+pub use health::{Heartbeat, Hold, Pending};
+pub use job::Lifecycle;
+pub use run::{Helper, Kind, main};
+pub use secret::Secret;
+pub use signals::Signal;
+pub use units::{duration, elapsed, format_duration, size};
+pub use variables::{nearest, variable};

@@ -1,0 +1,196 @@
+//! The HTTP listener for the kubelet and for Prometheus, and the one for admin commands.
+//!
+//! Both live on a thread and a runtime of their own, so that a job whose thread is stuck is reported dead and not
+//! merely unreachable. Each connection serves one request.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{ALLOW, CONTENT_TYPE},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{sync::Semaphore, time};
+
+use crate::{
+    admin,
+    args::ListenAddress,
+    companion::Companion,
+    exit::Exit,
+    health::{Finding, Health},
+    job::Control,
+    metrics,
+};
+
+/// Open connections; the kubelet and Prometheus need three, and the rest wait in the kernel's queue.
+const CONNECTION_LIMIT: usize = 32;
+/// A request's head and our answer must pass within this; the kubelet's own default is one second.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of a request's head
+const HEAD_LIMIT: usize = 16 * 1024;
+/// After a failed accept, most likely out of descriptors: a hot loop would not free any.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// What stands behind a listener
+#[derive(Clone)]
+pub(crate) enum Door {
+    Health(Control),
+    Admin(Control),
+}
+
+/// Takes the address; a taken port is an error at start that names it.
+pub(crate) fn bind(address: ListenAddress, flag: &str) -> anyhow::Result<TcpListener> {
+    let listener = match address.ip {
+        Some(ip) => TcpListener::bind((ip, address.port)),
+        // A dual-stack socket where the node has IPv6, since the kubelet dials the pod's first IP of either family.
+        None => TcpListener::bind((Ipv6Addr::UNSPECIFIED, address.port)).or_else(|error| match error.kind() {
+            io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
+            _ => TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port)),
+        }),
+    };
+    let listener = listener.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    listener.map_err(|error| {
+        let reason = match error.kind() {
+            io::ErrorKind::AddrInUse => format!("address in use; is another helper on {flag}?"),
+            _ => error.to_string(),
+        };
+        Exit::Unavailable.because(format!("cannot bind {address}: {reason}"))
+    })
+}
+
+/// Serves until the process ends.
+pub(crate) fn serve(doors: Vec<(TcpListener, Door)>, companion: Companion) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let work = move || {
+        runtime.block_on(async {
+            for (listener, door) in doors {
+                tokio::spawn(accept(listener, door));
+            }
+            companion.watch().await;
+            std::future::pending::<()>().await;
+        });
+    };
+    thread::Builder::new().name("health".into()).spawn(work).map(drop)
+}
+
+async fn accept(listener: TcpListener, door: Door) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "cannot serve"),
+    };
+    let permits = Arc::new(Semaphore::new(CONNECTION_LIMIT));
+    loop {
+        let Ok(permit) = permits.clone().acquire_owned().await else { return };
+        let (stream, _) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept");
+                time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let door = door.clone();
+        tokio::spawn(async move {
+            let answer = service_fn(|request| std::future::ready(Ok::<_, Infallible>(door.answer(&request))));
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .keep_alive(false)
+                .max_buf_size(HEAD_LIMIT)
+                .serve_connection(TokioIo::new(stream), answer);
+            // A client that leaves early is its own business.
+            let _ = time::timeout(CONNECTION_TIMEOUT, connection).await;
+            drop(permit);
+        });
+    }
+}
+
+impl Door {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Health(_) => "health",
+            Self::Admin(_) => "admin",
+        }
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Answer {
+        match self {
+            Self::Health(control) => health(control, request),
+            Self::Admin(control) => admin::answer(control, request.method(), request.uri().path()),
+        }
+    }
+}
+
+fn health(control: &Control, request: &Request<Incoming>) -> Answer {
+    if ![Method::GET, Method::HEAD].contains(request.method()) {
+        return refuse_method("GET, HEAD");
+    }
+    let health: &Health = &control.health;
+    let (name, findings) = match request.uri().path() {
+        "/livez" | "/healthz" => ("livez", health.livez(Instant::now())),
+        "/readyz" => ("readyz", health.readyz()),
+        "/startupz" => ("startupz", health.startupz()),
+        "/metrics" => return metrics(control),
+        _ => return text(StatusCode::NOT_FOUND, "try /livez, /readyz, /startupz or /metrics\n".into()),
+    };
+    let verbose = request.uri().query().is_some_and(|query| query.split('&').any(|part| part.starts_with("verbose")));
+    report(name, &findings, verbose)
+}
+
+/// `ok`, or a line a check as the Kubernetes API server prints it.
+fn report(name: &str, findings: &[Finding], verbose: bool) -> Answer {
+    let well = findings.iter().all(|finding| finding.failure.is_none());
+    if well && !verbose {
+        return text(StatusCode::OK, "ok".into());
+    }
+    let mut body: String = findings
+        .iter()
+        .map(|finding| match &finding.failure {
+            None => format!("[+]{} ok\n", finding.name),
+            Some(reason) => format!("[-]{} failed: {reason}\n", finding.name),
+        })
+        .collect();
+    body += &format!("{name} check {}\n", if well { "passed" } else { "failed" });
+    text(if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, body)
+}
+
+fn metrics(control: &Control) -> Answer {
+    match metrics::render(&control.registry) {
+        Ok(page) => {
+            let mut answer = text(StatusCode::OK, page);
+            answer.headers_mut().insert(CONTENT_TYPE, metrics::CONTENT_TYPE.parse().expect("a constant"));
+            answer
+        }
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+    }
+}
+
+pub(crate) fn refuse_method(allowed: &'static str) -> Answer {
+    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed} here\n"));
+    answer.headers_mut().insert(ALLOW, allowed.parse().expect("a constant"));
+    answer
+}
+
+pub(crate) fn text(status: StatusCode, body: String) -> Answer {
+    let mut answer = Response::new(Full::from(body));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, "text/plain; charset=utf-8".parse().expect("a constant"));
+    answer
+}
+
+/// The address to dial for a listener that may be on all addresses.
+pub(crate) fn dial_address(address: ListenAddress) -> SocketAddr {
+    let ip = address.ip.filter(|ip| !ip.is_unspecified()).unwrap_or(Ipv4Addr::LOCALHOST.into());
+    SocketAddr::new(ip, address.port)
+}

@@ -1,0 +1,105 @@
+//! The log on stderr, as text or JSON lines, and the termination message.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, IsTerminal, Write},
+    panic,
+    path::Path,
+    time::Duration,
+};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    Layer, filter::Targets, fmt, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
+};
+
+use crate::exit::End;
+
+/// Where Kubernetes reads a container's last words (`terminationMessagePath`'s default).
+const TERMINATION_LOG: &str = "/dev/termination-log";
+/// Bytes; the kubelet keeps 4096 a container and 12 KiB a pod, so a pod of twelve containers still fits.
+const TERMINATION_MESSAGE_LIMIT: usize = 1000;
+
+/// How log lines are written
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, else JSON lines
+    #[default]
+    Auto,
+    /// A line for people
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
+/// Sends events of `own_crates` from `level` up to stderr; other crates are heard from warnings up, because libraries
+/// print what they send at finer levels, secrets included.
+pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) {
+    let others = level.min(LevelFilter::WARN);
+    let filter = own_crates
+        .iter()
+        .fold(Targets::new().with_default(others), |targets, name| targets.with_target(name.replace('-', "_"), level));
+    tracing_subscriber::registry().with(lines(format).with_filter(filter)).init();
+    panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+}
+
+fn lines<S: tracing::Subscriber + for<'a> LookupSpan<'a>>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync> {
+    let json = match format {
+        LogFormat::Auto => !io::stderr().is_terminal(),
+        LogFormat::Text => false,
+        LogFormat::Json => true,
+    };
+    let layer = fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(false);
+    if json {
+        layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+    } else {
+        layer.boxed()
+    }
+}
+
+/// Says why the helper ends: as the last line of the log, and in the termination message where there is one.
+pub(crate) fn last_words(end: &End, elapsed: Duration) {
+    let line = end.line(elapsed);
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!("{line}");
+    } else {
+        // Settings were wrong, so there is no log yet.
+        say(&line);
+    }
+    write_termination_message(Path::new(TERMINATION_LOG), &line);
+}
+
+/// Writes a line to stderr as it is; a closed stderr is no reason to fail.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Only ever into a file that is there: outside Kubernetes there is none, and `/dev` is not ours to fill.
+fn write_termination_message(path: &Path, line: &str) {
+    if let Ok(mut file) = OpenOptions::new().write(true).truncate(true).open(path) {
+        let end = line.floor_char_boundary(TERMINATION_MESSAGE_LIMIT);
+        let _ = file.write_all(&line.as_bytes()[..end]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_termination_message_is_cut_between_characters() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        write_termination_message(file.path(), &"é".repeat(700));
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "é".repeat(500));
+        write_termination_message(file.path(), &format!("a{}", "é".repeat(700)));
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap().len(), 999);
+    }
+
+    #[test]
+    fn no_termination_log_is_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("termination-log");
+        write_termination_message(&path, "code=1");
+        assert!(!path.exists());
+    }
+}

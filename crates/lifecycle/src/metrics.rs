@@ -1,0 +1,23 @@
+//! The helper's own metrics, as Prometheus reads them.
+
+use prometheus::{IntGauge, Opts, Registry, TextEncoder};
+
+/// The content type of the text format, version 0.0.4
+pub(crate) const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
+
+/// A registry that says already who this is.
+pub(crate) fn registry(helper: &str, version: &str) -> prometheus::Result<Registry> {
+    let registry = Registry::new();
+    let about = Opts::new("sidekit_build_info", "The helper and its version; always 1")
+        .const_label("helper", helper)
+        .const_label("version", version);
+    let build = IntGauge::with_opts(about)?;
+    build.set(1);
+    registry.register(Box::new(build))?;
+    Ok(registry)
+}
+
+/// All metrics as text.
+pub(crate) fn render(registry: &Registry) -> prometheus::Result<String> {
+    TextEncoder::new().encode_to_string(&registry.gather())
+}

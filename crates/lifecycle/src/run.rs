@@ -1,0 +1,271 @@
+//! `main()`: the one way to start and to stop.
+//!
+//! The main thread only waits for events: a signal, the job's end, a deadline. The job has a thread and a runtime of its
+//! own, so the second signal and the drain deadline hold even against a job that never yields.
+
+use std::{
+    fmt::Debug,
+    io::{self, Write},
+    os::unix::process::CommandExt,
+    process::{Command, ExitCode},
+    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use tokio::sync::watch;
+
+use crate::{
+    args::{Common, Request, SidecarFlags},
+    companion::Companion,
+    config::ConfigFile,
+    exit::{End, Exit},
+    health::Health,
+    job::{Control, Lifecycle, Phase},
+    listener::{self, Door},
+    log, metrics, probe,
+    signals::{self, Signal},
+    units,
+};
+
+/// A task ends within 100 ms of its stop signal; this much is the job's own, to say what was missing.
+const TASK_GRACE: Duration = Duration::from_millis(80);
+
+/// What lifecycle must know of a helper
+#[derive(Clone, Copy, Debug)]
+pub struct Helper {
+    /// Whether it runs to its end or beside the app
+    pub kind: Kind,
+    /// Its configuration file, where flags can't say all
+    pub config: Option<ConfigFile>,
+}
+
+/// The two kinds of helper
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Runs to its end and exits: an init container
+    Task,
+    /// Runs beside the app until it is told to stop
+    Sidecar {
+        /// The default of `--health-addr`. Each helper has its own, since a pod's containers share one network namespace.
+        health_port: u16,
+    },
+}
+
+/// What the main thread waits for
+pub(crate) enum Event {
+    /// A stop signal
+    Stop(Signal),
+    /// The same end without a signal, and what asked for it
+    Quit(&'static str),
+    /// `POST /drain`
+    Drain,
+    /// SIGHUP
+    Reload,
+    /// The job is over
+    Ended(End),
+}
+
+/// Runs a helper from its first instruction to its exit code: signal handlers, command line, listeners, job.
+pub fn main<A, F>(helper: Helper, job: F) -> ExitCode
+where
+    A: clap::Parser + Debug + Send + 'static,
+    F: AsyncFnOnce(A, Lifecycle) -> anyhow::Result<End> + Send + 'static,
+{
+    let born = Instant::now();
+    let (sender, events) = mpsc::channel();
+    let request =
+        signals::listen(sender.clone()).context("cannot listen for signals").and_then(|()| helper.parse::<A>());
+    let end = match request {
+        Err(error) => refused(error),
+        Ok(Request::Config(asked)) => helper.config.map_or(Exit::Bug.into(), |file| printed(asked.run(&file))),
+        // The kubelet runs these inside a container that lives: its termination message is not theirs.
+        Ok(Request::Sidecar(asked, flags)) => return probe::run(asked, &flags).into(),
+        Ok(Request::Job { args, common, sidecar }) => {
+            Supervisor::start(helper, args, &common, sidecar, job, sender, events)
+                .map_or_else(End::from, Supervisor::wait)
+        }
+    };
+    let end = if end.become_command.is_empty() { end } else { become_command(&end.become_command) };
+    if end.exit != Exit::Done {
+        log::last_words(&end, born.elapsed());
+    }
+    end.exit.into()
+}
+
+/// Waits for events on behalf of a running job
+struct Supervisor {
+    kind: Kind,
+    events: Receiver<Event>,
+    control: Control,
+    phase: watch::Sender<Phase>,
+    reloads: watch::Sender<u64>,
+    shutdown_timeout: Duration,
+}
+
+impl Supervisor {
+    /// Starts log, listeners and job; a listener that can't be bound is an error before any work.
+    fn start<A, F>(
+        helper: Helper,
+        args: A,
+        common: &Common,
+        sidecar: Option<SidecarFlags>,
+        job: F,
+        sender: Sender<Event>,
+        events: Receiver<Event>,
+    ) -> anyhow::Result<Self>
+    where
+        A: clap::Parser + Debug + Send + 'static,
+        F: AsyncFnOnce(A, Lifecycle) -> anyhow::Result<End> + Send + 'static,
+    {
+        let command = A::command();
+        let (name, version) = (command.get_name(), command.get_version().unwrap_or_default());
+        log::start(common.log_format, common.log_level, &[name, env!("CARGO_PKG_NAME")]);
+        tracing::info!(version, settings = ?args, ?common, sidecar = sidecar.as_ref().map(tracing::field::debug), "{name} starts");
+
+        let registry = metrics::registry(name, version).context("cannot set up metrics")?;
+        let control = Control { health: Health::new(Instant::now()).into(), registry, events: sender };
+        let (phase, phases) = watch::channel(Phase::Running);
+        let (reloads, reloaded) = watch::channel(0);
+        let drain_delay = sidecar.as_ref().map_or(Duration::ZERO, |flags| flags.drain_delay);
+        let shutdown_timeout = sidecar.as_ref().map_or(TASK_GRACE, |flags| flags.shutdown_timeout);
+        if let Some(flags) = sidecar {
+            open_doors(flags, &control)?;
+        }
+        Lifecycle::start(control.clone(), phases, reloaded, drain_delay, args, job)?;
+        Ok(Self { kind: helper.kind, events, control, phase, reloads, shutdown_timeout })
+    }
+
+    /// Waits for the job's end. The first stop asks; a second signal, or the deadline, insists.
+    fn wait(self) -> End {
+        let mut asked: Option<Signal> = None;
+        let mut deadline: Option<Instant> = None;
+        loop {
+            let event = match deadline {
+                None => self.events.recv().map_err(RecvTimeoutError::from),
+                Some(at) => self.events.recv_timeout(at.saturating_duration_since(Instant::now())),
+            };
+            match event {
+                Ok(Event::Stop(signal)) if asked.is_some() => return Exit::Stopped(signal).into(),
+                Ok(Event::Stop(signal)) => {
+                    asked = Some(signal);
+                    deadline.get_or_insert_with(|| self.stop(signal.name(), signal));
+                }
+                Ok(Event::Quit(why)) => drop(deadline.get_or_insert_with(|| self.stop(why, Signal::Term))),
+                Ok(Event::Drain) => self.drain(),
+                Ok(Event::Reload) => self.reloads.send_modify(|count| *count += 1),
+                Ok(Event::Ended(end)) => return self.ended(end, asked),
+                Err(_) => return self.deadline_passed(asked.unwrap_or(Signal::Term)),
+            }
+        }
+    }
+
+    fn drain(&self) {
+        tracing::info!("draining: unready from now on, serving until the stop signal");
+        self.control.health.become_unready();
+        self.phase.send_if_modified(|phase| {
+            let first = *phase == Phase::Running;
+            if first {
+                *phase = Phase::Draining;
+            }
+            first
+        });
+    }
+
+    /// Tells the job to stop, and says the plan; returns the deadline.
+    fn stop(&self, why: &str, signal: Signal) -> Instant {
+        let exit = match self.kind {
+            Kind::Task => Exit::Stopped(signal),
+            // 143 from a sidecar that drained would make its Job fail.
+            Kind::Sidecar { .. } => Exit::Done,
+        };
+        if let Kind::Sidecar { .. } = self.kind {
+            let pending = self.control.health.what_is_pending().unwrap_or_else(|| "nothing".into());
+            let deadline = units::format_duration(self.shutdown_timeout);
+            tracing::info!(why, deadline, pending, "stopping");
+        }
+        self.control.health.become_unready();
+        self.phase.send_replace(Phase::Stopping(exit));
+        Instant::now() + self.shutdown_timeout
+    }
+
+    fn ended(&self, end: End, asked: Option<Signal>) -> End {
+        let late = self.events.try_iter().find_map(|event| match event {
+            Event::Stop(signal) => Some(signal),
+            _ => None,
+        });
+        match (asked.or(late), self.kind) {
+            // Who was told to stop must not start the app.
+            (Some(signal), _) if !end.become_command.is_empty() => Exit::Stopped(signal).into(),
+            (_, Kind::Sidecar { .. }) if end.exit == Exit::Done => {
+                tracing::info!("stopped; nothing is left to do");
+                end
+            }
+            _ => end,
+        }
+    }
+
+    fn deadline_passed(&self, signal: Signal) -> End {
+        match self.kind {
+            Kind::Task => Exit::Stopped(signal).into(),
+            Kind::Sidecar { .. } => End {
+                what: self.control.health.what_is_pending(),
+                last: Some(format!(
+                    "not done within --shutdown-timeout {}",
+                    units::format_duration(self.shutdown_timeout)
+                )),
+                ..Exit::Unfinished.into()
+            },
+        }
+    }
+}
+
+/// Binds first, so that a taken port is told before any work starts.
+fn open_doors(flags: SidecarFlags, control: &Control) -> anyhow::Result<()> {
+    let mut doors = vec![(listener::bind(flags.health_addr, "--health-addr")?, Door::Health(control.clone()))];
+    if let Some(address) = flags.admin_addr {
+        doors.push((listener::bind(address, "--admin-addr")?, Door::Admin(control.clone())));
+    }
+    for (listener, door) in &doors {
+        let address = listener.local_addr().context("cannot tell the listener's address")?;
+        tracing::info!(%address, "{} listener is up", door.name());
+    }
+    let companion = Companion {
+        file: flags.exit_with_file,
+        process: flags.exit_with_process,
+        proc: "/proc".into(),
+        events: control.events.clone(),
+    };
+    listener::serve(doors, companion).context("cannot start the health thread")
+}
+
+/// Help and version are answers; everything else that the command line can't be is told with its remedy.
+fn refused(error: anyhow::Error) -> End {
+    let Some(usage) = error.downcast_ref::<clap::Error>() else { return error.into() };
+    let _ = usage.print();
+    if usage.exit_code() == 0 {
+        return Exit::Done.into();
+    }
+    let text = usage.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    End { last: Some(first.trim_start_matches("error: ").to_owned()), ..Exit::Usage.into() }
+}
+
+fn printed(answer: anyhow::Result<String>) -> End {
+    match answer {
+        Ok(text) => {
+            let _ = writeln!(io::stdout(), "{text}");
+            Exit::Done.into()
+        }
+        Err(error) => error.into(),
+    }
+}
+
+/// Replaces this process; handled signals return to their defaults (execve(2)), and the standard library resets PIPE
+/// and empties the mask. Returns only when that failed.
+fn become_command(words: &[std::ffi::OsString]) -> End {
+    let [program, arguments @ ..] = words else { return Exit::Bug.into() };
+    let error = Command::new(program).args(arguments).exec();
+    let exit = if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::CannotRun };
+    End { what: Some(program.display().to_string()), last: Some(error.to_string()), ..exit.into() }
+}

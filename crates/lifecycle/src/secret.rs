@@ -1,0 +1,68 @@
+//! A value that can't be printed.
+
+use std::{fmt, path::Path};
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// Bytes; no password or token is longer, and a wrong path could name anything.
+const FILE_LIMIT: u64 = 64 * 1024;
+
+/// A password or token: no way of printing it exists, and its memory is wiped when it goes
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// The value, for the one place that sends it
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// Reads a file of at most 64 KiB and leaves off the line end that editors and `kubectl` put there.
+    pub fn from_file(path: &Path) -> Result<Self, String> {
+        let read = || {
+            let size = std::fs::metadata(path)?.len();
+            if size > FILE_LIMIT {
+                return Err(std::io::Error::other(format!("{size} bytes are too many for a secret")));
+            }
+            std::fs::read_to_string(path)
+        };
+        let text = SecretString::from(read().map_err(|error| format!("cannot read {}: {error}", path.display()))?);
+        Ok(text.expose_secret().trim_end_matches(['\r', '\n']).into())
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("password");
+        std::fs::write(&path, "hunter2\n").unwrap();
+        let secret = Secret::from_file(&path).unwrap();
+        assert_eq!(secret.expose(), "hunter2");
+        assert_eq!(format!("{secret:?}"), "[redacted]");
+    }
+
+    #[test]
+    fn a_file_that_can_be_no_secret_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("disk");
+        std::fs::File::create(&path).unwrap().set_len(FILE_LIMIT + 1).unwrap();
+        assert!(Secret::from_file(&path).unwrap_err().contains("too many for a secret"));
+        assert!(Secret::from_file(&directory.path().join("none")).unwrap_err().contains("No such file"));
+    }
+}
