@@ -149,10 +149,13 @@ pub(crate) enum Request<A> {
 impl Helper {
     /// The whole command line: the helper's own flags and what lifecycle adds. Documentation is generated from it.
     pub fn command<A: CommandFactory>(&self) -> Command {
-        let mut command = Common::augment_args(A::command());
+        let own = A::command();
+        // What is added below would put its own description in this one's place.
+        let (about, long_about) = (own.get_about().cloned(), own.get_long_about().cloned());
+        let mut command = Common::augment_args(own);
         if let Kind::Sidecar { health_port, .. } = self.kind {
             command = SidecarFlags::augment_args(command)
-                .mut_arg("health_addr", |arg| arg.default_value(format!(":{health_port}")).global(true))
+                .mut_arg("health_addr", |arg| arg.required(false).default_value(format!(":{health_port}")).global(true))
                 .mut_arg("admin_addr", |arg| arg.global(true));
             command = SidecarCommand::augment_subcommands(command);
         }
@@ -160,6 +163,8 @@ impl Helper {
             command = ConfigCommand::augment_subcommands(command);
         }
         variables::give_each_flag_a_variable(command)
+            .about(about.unwrap_or_default())
+            .long_about(long_about)
             .subcommand_required(false)
             .arg_required_else_help(false)
             .subcommand_negates_reqs(true)

@@ -29,6 +29,7 @@ pub(crate) struct Control {
     pub(crate) health: Arc<Health>,
     pub(crate) registry: Registry,
     pub(crate) events: Sender<Event>,
+    pub(crate) on_terminal: bool,
 }
 
 /// How far a helper's stopping has come
@@ -130,6 +131,11 @@ impl Lifecycle {
     /// Where the job registers its metrics.
     pub fn metrics(&self) -> &Registry {
         &self.control.registry
+    }
+
+    /// Whether people read along: stderr is a terminal, and the log is text.
+    pub fn on_terminal(&self) -> bool {
+        self.control.on_terminal
     }
 
     /// Starts the job on a thread and a runtime of its own; its end arrives as an event.

@@ -33,22 +33,24 @@ pub(crate) enum LogFormat {
 }
 
 /// Sends events of `own_crates` from `level` up to stderr; other crates are heard from warnings up, because libraries
-/// print what they send at finer levels, secrets included.
-pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) {
+/// print what they send at finer levels, secrets included. Returns whether people read along: text on a terminal.
+pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) -> bool {
     let others = level.min(LevelFilter::WARN);
     let filter = own_crates
         .iter()
         .fold(Targets::new().with_default(others), |targets, name| targets.with_target(name.replace('-', "_"), level));
-    tracing_subscriber::registry().with(lines(format).with_filter(filter)).init();
-    panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
-}
-
-fn lines<S: tracing::Subscriber + for<'a> LookupSpan<'a>>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync> {
+    let terminal = io::stderr().is_terminal();
     let json = match format {
-        LogFormat::Auto => !io::stderr().is_terminal(),
+        LogFormat::Auto => !terminal,
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
+    tracing_subscriber::registry().with(lines(json).with_filter(filter)).init();
+    panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    terminal && !json
+}
+
+fn lines<S: tracing::Subscriber + for<'a> LookupSpan<'a>>(json: bool) -> Box<dyn Layer<S> + Send + Sync> {
     let layer = fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(false);
     if json {
         layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()

@@ -120,11 +120,11 @@ impl Supervisor {
     {
         let command = A::command();
         let (name, version) = (command.get_name(), command.get_version().unwrap_or_default());
-        log::start(common.log_format, common.log_level, &[name, env!("CARGO_PKG_NAME")]);
+        let on_terminal = log::start(common.log_format, common.log_level, &[name, env!("CARGO_PKG_NAME")]);
         tracing::info!(version, settings = ?args, ?common, sidecar = sidecar.as_ref().map(tracing::field::debug), "{name} starts");
 
         let registry = metrics::registry(name, version).context("cannot set up metrics")?;
-        let control = Control { health: Health::new(Instant::now()).into(), registry, events: sender };
+        let control = Control { health: Health::new(Instant::now()).into(), registry, events: sender, on_terminal };
         let (phase, phases) = watch::channel(Phase::Running);
         let (reloads, reloaded) = watch::channel(0);
         let drain_delay = sidecar.as_ref().map_or(Duration::ZERO, |flags| flags.drain_delay);

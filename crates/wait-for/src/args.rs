@@ -1,0 +1,131 @@
+//! The command line, nothing else.
+
+use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
+
+use lifecycle::{ConfigFile, Helper, Kind};
+
+use crate::{
+    config::Config,
+    target::{Target, TargetParser},
+};
+
+/// What lifecycle must know of wait-for
+pub const HELPER: Helper = Helper { kind: Kind::Task, config: Some(ConfigFile::of::<Config>()) };
+
+/// Wait until every target is ready, then exit 0 or become COMMAND
+///
+/// A target is a URL. Options of one target stand in its fragment, which never reaches a server.
+/// All targets are asked at once. SIGTERM ends the wait within 100 ms.
+#[derive(Clone, clap::Parser)]
+#[command(name = "wait-for", version, after_help = after_help(), override_usage = USAGE)]
+pub struct Args {
+    /// What to wait for, such as `tcp://db:5432`; in the variable, one a line
+    #[arg(value_name = "TARGET", env = "SIDEKIT_WAIT_FOR_TARGETS", value_delimiter = '\n', value_parser = TargetParser)]
+    #[arg(required_unless_present_any = ["config", "disabled"])]
+    pub(crate) targets: Vec<Target>,
+    /// Become this command once all are ready: same process, same environment, its own exit code
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+    /// Read targets from this YAML file too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Give up after this long, with exit code 124; 0 waits for ever
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = lifecycle::duration)]
+    pub(crate) timeout: Duration,
+    /// End one attempt after this long
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = positive_duration)]
+    pub(crate) attempt_timeout: Duration,
+    /// Always pause this long between attempts, instead of a pace that follows the reason
+    #[arg(long, value_name = "DURATION", value_parser = lifecycle::duration)]
+    pub(crate) interval: Option<Duration>,
+    /// Ask for this many successes in a row
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) stable: u32,
+    /// One ready target is enough
+    #[arg(long)]
+    pub(crate) any: bool,
+    /// Wait until the targets are proven gone: refused, closed, no such name or file
+    #[arg(long)]
+    pub(crate) not: bool,
+    /// Keep trying after what will hardly change, such as a wrong certificate or a refused login
+    #[arg(long)]
+    pub(crate) retry_all: bool,
+    /// Run COMMAND after a timeout too
+    #[arg(long, requires = "command")]
+    pub(crate) run_anyway: bool,
+    /// Skip the waiting: exit 0, or become COMMAND, at once
+    #[arg(long)]
+    pub(crate) disabled: bool,
+    /// Which proxy HTTP goes by: none, or that of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` (env)
+    #[arg(long, value_name = "SOURCE", value_enum, default_value = "none", hide_possible_values = true)]
+    pub(crate) proxy: Proxy,
+    /// What to print on stdout at the end: nothing (text; the log is on stderr), or one JSON object (json)
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", hide_possible_values = true)]
+    pub(crate) output: Output,
+}
+
+/// What the start line tells of the settings. Of COMMAND only the program: its arguments may hold secrets.
+impl fmt::Debug for Args {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let mut settings = f.debug_struct("Args");
+        settings.field("targets", &self.targets).field("config", &self.config);
+        settings.field("timeout", &self.timeout).field("attempt_timeout", &self.attempt_timeout);
+        settings.field("interval", &self.interval).field("stable", &self.stable);
+        settings.field("any", &self.any).field("not", &self.not).field("retry_all", &self.retry_all);
+        settings.field("proxy", &self.proxy).field("disabled", &self.disabled);
+        settings.field("command", &self.command.first()).field("run_anyway", &self.run_anyway);
+        settings.finish()
+    }
+}
+
+/// Where the HTTP proxy comes from
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Proxy {
+    /// Every connection is direct
+    None,
+    /// From the variables that curl reads too
+    Env,
+}
+
+/// What is printed on stdout
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Output {
+    /// Nothing
+    Text,
+    /// One object: targets, state, last reason, attempts, seconds
+    Json,
+}
+
+const USAGE: &str = "wait-for [OPTIONS] TARGET... [-- COMMAND [ARG...]]
+       wait-for check --config FILE
+       wait-for schema";
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    lifecycle::duration(text).and_then(|duration| match duration {
+        Duration::ZERO => Err("an attempt needs some time".into()),
+        duration => Ok(duration),
+    })
+}
+
+/// The kinds of target, from their table.
+fn after_help() -> String {
+    use std::fmt::Write as _;
+    let mut text = String::from("Targets:\n");
+    for scheme in &crate::schemes::SCHEMES {
+        let _ = writeln!(text, "  {:<28} {}", scheme.example, scheme.ready);
+        let options: Vec<_> = scheme.options.iter().copied().flatten().copied().collect();
+        if !options.is_empty() {
+            let _ = writeln!(text, "  {:<28}   #{}", "", options.join(" #"));
+        }
+    }
+    text + AFTER_TARGETS
+}
+
+const AFTER_TARGETS: &str = "
+Options of every target: #stable=N #interval=DURATION #attempt-timeout=DURATION #not
+
+Examples:
+  wait-for mysql://db:3306
+  wait-for --timeout 2m tcp://cache:6379 'https://api:8443/healthz#ca=/certs/ca.pem&stable=3' -- /app --serve
+
+Exit codes: 0 ready, 64 usage, 69 never, 77 denied, 78 config, 124 timed out, 126/127 COMMAND can't run, 143 SIGTERM";

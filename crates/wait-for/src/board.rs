@@ -1,0 +1,177 @@
+//! Where each target stands, and the words about it: a line when a reason changes, one every 30 s, a summary.
+
+use std::time::{Duration, Instant};
+
+use lifecycle::{End, Exit, elapsed};
+use serde::Serialize;
+
+use crate::{check::Verdict, table::Table};
+
+/// How often a target that is not ready is told again
+pub(crate) const REMINDER: Duration = Duration::from_secs(30);
+
+/// Where all targets stand
+#[derive(Debug)]
+pub(crate) struct Board {
+    started: Instant,
+    rows: Vec<Row>,
+    /// On a terminal, instead of log lines
+    table: Option<Table>,
+}
+
+/// Where one target stands
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    #[serde(rename = "target")]
+    pub(crate) label: String,
+    pub(crate) state: State,
+    /// The last proof or refusal
+    #[serde(rename = "last")]
+    pub(crate) reason: String,
+    pub(crate) attempts: u64,
+    /// From the start to the moment it was decided
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seconds: Option<f64>,
+}
+
+/// How far a target has come
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    Waiting,
+    Ready,
+    Never,
+}
+
+/// The object that `--output json` prints
+#[derive(Serialize)]
+struct Summary<'a> {
+    state: &'a str,
+    code: u8,
+    seconds: f64,
+    targets: &'a [Row],
+}
+
+impl Board {
+    pub(crate) fn new(labels: impl Iterator<Item = String>, on_terminal: bool) -> Self {
+        let row = |label| Row { label, state: State::Waiting, reason: String::new(), attempts: 0, seconds: None };
+        Self { started: Instant::now(), rows: labels.map(row).collect(), table: on_terminal.then(Table::default) }
+    }
+
+    /// Notes an attempt's verdict. `state` is where the target stands with it: a success may not be the last that is needed.
+    pub(crate) fn record(&mut self, index: usize, verdict: &Verdict, state: State) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let row = &mut self.rows[index];
+        let reason = verdict.as_ref().map_or_else(|refusal| refusal.reason.as_str(), String::as_str);
+        let news = row.state != state || row.reason != reason;
+        row.attempts += 1;
+        row.state = state;
+        if state != State::Waiting {
+            row.seconds = Some((seconds * 1000.0).round() / 1000.0);
+        }
+        if news {
+            reason.clone_into(&mut row.reason);
+            self.tell(index);
+        }
+    }
+
+    fn tell(&mut self, index: usize) {
+        if self.table.is_some() {
+            return self.draw();
+        }
+        let Row { label, state, reason, attempts, .. } = &self.rows[index];
+        match state {
+            State::Waiting => tracing::info!(target = label, reason, attempts, "not ready"),
+            State::Ready => tracing::info!(target = label, proof = reason, attempts, "ready"),
+            State::Never => tracing::error!(target = label, reason, attempts, "will not become ready"),
+        }
+    }
+
+    /// Tells what is still missing.
+    pub(crate) fn remind(&mut self) {
+        let waited = elapsed(self.started.elapsed());
+        for row in self.rows.iter().filter(|row| row.state == State::Waiting) {
+            let Row { label, reason, attempts, .. } = row;
+            tracing::info!(target = label, reason, attempts, waited, "still not ready");
+        }
+    }
+
+    /// Draws the live table, if there is one.
+    pub(crate) fn draw(&mut self) {
+        if let Some(table) = &mut self.table {
+            table.draw(&self.rows, self.started.elapsed());
+        }
+    }
+
+    /// Whether a live table stands in for log lines
+    pub(crate) fn is_live(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// Closes the log: what became of each target that is missing, and of all.
+    pub(crate) fn summarize(&mut self, exit: Exit) {
+        self.draw();
+        let ready = self.rows.iter().filter(|row| row.state == State::Ready).count();
+        let (all, waited) = (self.rows.len(), elapsed(self.started.elapsed()));
+        if exit == Exit::Done {
+            return tracing::info!(ready, targets = all, waited, "the wait is over");
+        }
+        for row in self.rows.iter().filter(|row| row.state != State::Ready) {
+            let Row { label, reason, attempts, .. } = row;
+            tracing::warn!(target = label, reason, attempts, "missing");
+        }
+        tracing::warn!(ready, targets = all, waited, "the wait ends: {}", exit.reason());
+    }
+
+    /// All of it as one JSON object.
+    pub(crate) fn json(&self, exit: Exit) -> serde_json::Result<String> {
+        let state = if exit == Exit::Done { "ready" } else { exit.reason() };
+        let seconds = (self.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+        serde_json::to_string(&Summary { state, code: exit.code(), seconds, targets: &self.rows })
+    }
+
+    /// The end, told by the target that decided it: one that will never be ready, else the first that is missing.
+    pub(crate) fn end(&self, exit: Exit) -> End {
+        let of_state = |state| self.rows.iter().filter(move |row| row.state == state);
+        let mut missing = of_state(State::Never).chain(of_state(State::Waiting));
+        let Some(row) = missing.next().filter(|_| exit != Exit::Done) else { return exit.into() };
+        let others = missing.count();
+        let what = if others == 0 { row.label.clone() } else { format!("{} and {others} more", row.label) };
+        let last = if row.reason.is_empty() { "no attempt has ended yet".into() } else { row.reason.clone() };
+        End { what: Some(what), last: Some(last), attempts: Some(row.attempts), ..exit.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Cause, NotReady};
+
+    fn board() -> Board {
+        let mut board = Board::new(["tcp://a:1", "tcp://b:2", "tcp://c:3"].into_iter().map(String::from), false);
+        board.record(0, &Err(NotReady::new(Cause::Absent, "connection refused")), State::Waiting);
+        board.record(0, &Err(NotReady::new(Cause::Absent, "connection refused")), State::Waiting);
+        board.record(1, &Ok("connected".into()), State::Ready);
+        board
+    }
+
+    #[test]
+    fn the_end_names_what_is_missing() {
+        let end = board().end(Exit::TimedOut);
+        assert_eq!(end.what.as_deref(), Some("tcp://a:1 and 1 more"));
+        assert_eq!((end.last.as_deref(), end.attempts), (Some("connection refused"), Some(2)));
+        let mut board = board();
+        board.record(2, &Err(NotReady::never("wrong name")), State::Never);
+        assert_eq!(board.end(Exit::Unavailable).what.as_deref(), Some("tcp://c:3 and 1 more"));
+        assert_eq!(board.end(Exit::Done).what, None);
+    }
+
+    #[test]
+    fn the_json_object_has_a_row_for_each_target() {
+        let json: serde_json::Value = serde_json::from_str(&board().json(Exit::TimedOut).unwrap()).unwrap();
+        assert_eq!((&json["state"], &json["code"]), (&"timed-out".into(), &124.into()));
+        assert_eq!(json["targets"][0]["last"], "connection refused");
+        assert_eq!(json["targets"][1]["state"], "ready");
+        assert_eq!(json["targets"][2]["attempts"], 0);
+    }
+}

@@ -1,0 +1,111 @@
+//! What an attempt finds: ready, not yet, or never.
+
+use std::{fmt, io};
+
+use futures_util::future::LocalBoxFuture;
+use lifecycle::Exit;
+
+use crate::names::Names;
+
+/// One way of asking one target whether it is ready
+pub(crate) trait Check: fmt::Debug + Send + Sync {
+    /// Asks once. The caller sets the deadline by dropping the future.
+    fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict>;
+}
+
+/// What all checks share
+#[derive(Debug, Default)]
+pub(crate) struct Network {
+    pub(crate) names: Names,
+    /// Whether HTTP goes by `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+    pub(crate) proxy_from_environment: bool,
+}
+
+/// The proof that a target is ready, or why it is not
+pub(crate) type Verdict = Result<String, NotReady>;
+
+/// Why a target is not ready
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NotReady {
+    pub(crate) cause: Cause,
+    /// For people: short, without secrets, the same for the same cause
+    pub(crate) reason: String,
+}
+
+/// What kind of reason it is: decides the pace, and what counts as gone
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Nothing is there: refused, closed, reset, no such file
+    Absent,
+    /// The name does not exist, says a DNS server that works
+    UnknownName,
+    /// A definite answer, but not the wanted one
+    Contrary,
+    /// It is there, and says itself that it is not ready
+    Busy,
+    /// No DNS server answers
+    NoResolver,
+    /// No answer in time, or no route
+    Silent,
+    /// An answer that is no proof of anything
+    Odd,
+    /// Waiting longer will not help
+    Never(Exit),
+}
+
+impl NotReady {
+    pub(crate) fn new(cause: Cause, reason: impl Into<String>) -> Self {
+        Self { cause, reason: reason.into() }
+    }
+
+    /// A dependency that said no for good
+    pub(crate) fn never(reason: impl Into<String>) -> Self {
+        Self::new(Cause::Never(Exit::Unavailable), reason)
+    }
+
+    /// A login or a permission that was refused
+    pub(crate) fn denied(reason: impl Into<String>) -> Self {
+        Self::new(Cause::Never(Exit::Denied), reason)
+    }
+}
+
+impl From<io::Error> for NotReady {
+    fn from(error: io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        if let Some(failure) = crate::tls::failure(&error) {
+            return failure;
+        }
+        let (cause, reason) = match error.kind() {
+            Kind::ConnectionRefused => (Cause::Absent, "connection refused"),
+            Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => (Cause::Absent, "connection reset"),
+            Kind::UnexpectedEof => (Cause::Absent, "connection closed in mid-answer"),
+            Kind::NotFound => (Cause::Absent, "no such file"),
+            Kind::TimedOut => (Cause::Silent, "timed out"),
+            Kind::HostUnreachable => (Cause::Silent, "no route to the host"),
+            Kind::NetworkUnreachable => (Cause::Silent, "network unreachable"),
+            Kind::PermissionDenied => (Cause::Never(Exit::Denied), "permission denied"),
+            _ => return Self::new(Cause::Odd, error.to_string()),
+        };
+        Self::new(cause, reason)
+    }
+}
+
+/// Words that a server sent, made fit for a log line: one line, bounded.
+pub(crate) fn said(words: &str) -> String {
+    const LIMIT: usize = 200;
+    let words: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words = words.trim();
+    let end = words.floor_char_boundary(LIMIT);
+    if end < words.len() { format!("{}…", &words[..end]) } else { words.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_is_one_bounded_line() {
+        assert_eq!(said("no\r\nway\n"), "no  way");
+        assert_eq!(said(&"é".repeat(300)), format!("{}…", "é".repeat(100)));
+    }
+}

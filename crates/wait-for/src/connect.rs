@@ -1,0 +1,101 @@
+//! TCP connections to a name: all its addresses, a slow one not in the way of the next.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::{net::TcpStream, time};
+use url::Url;
+
+use crate::{
+    check::{Cause, NotReady},
+    names::Names,
+};
+
+/// The next address is tried after this long without an answer of the one before (RFC 8305, section 5).
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// A host and a port to dial
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// A name or an IP address without brackets
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Address {
+    /// Takes both from a URL; `default_port` is that of the protocol, where it has one.
+    pub(crate) fn of(url: &Url, default_port: Option<u16>) -> Result<Self, String> {
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or("the host is missing")?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        match url.port_or_known_default().or(default_port) {
+            Some(0) => Err("port 0 can't be dialed: give a port from 1 to 65535".into()),
+            Some(port) => Ok(Self { host, port }),
+            None => Err(format!("the port is missing: write {}://{host}:PORT", url.scheme())),
+        }
+    }
+
+    /// Connects to the first address that accepts.
+    pub(crate) async fn dial(&self, names: &Names) -> Result<TcpStream, NotReady> {
+        self.dial_one_of(names.lookup(&self.host).await?).await
+    }
+
+    async fn dial_one_of(&self, addresses: Vec<IpAddr>) -> Result<TcpStream, NotReady> {
+        let mut rest = addresses.into_iter().map(|ip| TcpStream::connect(SocketAddr::new(ip, self.port)));
+        let mut attempts: FuturesUnordered<_> = rest.next().into_iter().collect();
+        let mut weakest = None;
+        loop {
+            tokio::select! {
+                Some(attempt) = attempts.next() => match attempt {
+                    Ok(stream) => return Ok(stream),
+                    Err(error) => {
+                        weakest = Some(weaker(weakest, error.into()));
+                        attempts.extend(rest.next());
+                    }
+                },
+                () = time::sleep(STAGGER), if rest.len() > 0 => attempts.extend(rest.next()),
+                else => {
+                    return Err(weakest.unwrap_or_else(|| NotReady::new(Cause::UnknownName, "the name has no address")));
+                }
+            }
+        }
+    }
+}
+
+/// Of two failures the one that proves less: only if every address refuses is nothing there.
+fn weaker(one: Option<NotReady>, other: NotReady) -> NotReady {
+    match one {
+        Some(one) if one.cause != Cause::Absent => one,
+        _ => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_refuses_is_not_the_last_word() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = Address { host: "two".into(), port: listener.local_addr().unwrap().port() };
+        let both = ["127.0.0.2", "127.0.0.1"].map(|ip| ip.parse().unwrap()).to_vec();
+        assert!(address.dial_one_of(both).await.is_ok());
+        let refused = address.dial_one_of(vec!["127.0.0.2".parse().unwrap()]).await.unwrap_err();
+        assert_eq!(refused, NotReady::new(Cause::Absent, "connection refused"));
+    }
+
+    #[test]
+    fn ports() {
+        let of = |url: &str, default| Address::of(&Url::parse(url).unwrap(), default);
+        assert_eq!(of("tcp://[::1]:80", None).unwrap(), Address { host: "::1".into(), port: 80 });
+        assert_eq!(of("https://api", None).unwrap().port, 443);
+        assert_eq!(of("mysql://db", Some(3306)).unwrap().port, 3306);
+        assert_eq!(of("tcp://db", None).unwrap_err(), "the port is missing: write tcp://db:PORT");
+        assert!(of("tcp://db:0", None).unwrap_err().starts_with("port 0"));
+        assert_eq!(of("tcp://:80", None).unwrap_err(), "the host is missing");
+    }
+}

@@ -1,0 +1,81 @@
+//! `file:///path`: is there, is large enough, has settled, has this mode.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures_util::{FutureExt, future::LocalBoxFuture};
+use url::Url;
+
+use super::unix::path_of;
+use crate::{
+    check::{Cause, Check, Network, NotReady, Verdict},
+    options::Options,
+};
+
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    min_size: u64,
+    mode: Option<u32>,
+    settled: Duration,
+    /// Size and modification time, and since when we have seen them so. By our own clock: the writer's may differ.
+    seen: Mutex<Option<(Stamp, Instant)>>,
+}
+
+type Stamp = (u64, i64, i64);
+
+pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
+    let octal = |text: &str| match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode <= 0o7777 => Ok(mode),
+        _ => Err(format!("{text:?} is not an octal mode such as 0640")),
+    };
+    Ok(Arc::new(File {
+        path: path_of(url)?,
+        min_size: options.parsed("min-size", lifecycle::size)?.unwrap_or(0),
+        mode: options.parsed("mode", octal)?,
+        settled: options.parsed("settled", lifecycle::duration)?.unwrap_or_default(),
+        seen: Mutex::default(),
+    }))
+}
+
+impl Check for File {
+    fn check<'a>(&'a self, _: &'a Network) -> LocalBoxFuture<'a, Verdict> {
+        // Not async: stat(2) is quick, and a hung mount would hang a thread as surely.
+        let verdict =
+            fs::metadata(&self.path).map_err(NotReady::from).and_then(|meta| self.judge(&meta, Instant::now()));
+        async { verdict }.boxed_local()
+    }
+}
+
+impl File {
+    fn judge(&self, meta: &fs::Metadata, now: Instant) -> Verdict {
+        let contrary = |reason| Err(NotReady::new(Cause::Contrary, reason));
+        let mode = meta.mode() & 0o7777;
+        if meta.len() < self.min_size {
+            return contrary(format!("smaller than {} bytes", self.min_size));
+        }
+        if let Some(wanted) = self.mode.filter(|wanted| *wanted != mode) {
+            return contrary(format!("mode is {mode:04o}, not {wanted:04o}"));
+        }
+        if self.settled > self.quiet_for((meta.len(), meta.mtime(), meta.mtime_nsec()), now) {
+            return Err(NotReady::new(Cause::Busy, "still changing"));
+        }
+        Ok(format!("{} bytes", meta.len()))
+    }
+
+    fn quiet_for(&self, stamp: Stamp, now: Instant) -> Duration {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match *seen {
+            Some((before, since)) if before == stamp => now.saturating_duration_since(since),
+            _ => {
+                *seen = Some((stamp, now));
+                Duration::ZERO
+            }
+        }
+    }
+}

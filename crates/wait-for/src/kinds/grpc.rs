@@ -1,0 +1,182 @@
+//! `grpc://host:port[/service]`, `grpcs://`: the health protocol's Check answers SERVING.
+//!
+//! Protocol: <https://github.com/grpc/grpc/blob/master/doc/health-checking.md> over
+//! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
+
+use std::sync::Arc;
+
+use futures_util::{FutureExt, future::LocalBoxFuture};
+use http_body_util::BodyExt;
+use prost::Message;
+use reqwest::{
+    Body, Method, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue, TE},
+};
+use url::Url;
+
+use crate::{
+    check::{Cause, Check, Network, NotReady, Verdict, said},
+    connect::Address,
+    options::Options,
+    tls::Tls,
+    web::{self, Client, Destination},
+    wire::decode,
+};
+
+const PATH: &str = "/grpc.health.v1.Health/Check";
+/// Bytes; an answer has seven.
+const ANSWER_LIMIT: usize = 4096;
+/// A message's flag of compression and its length
+const PREFIX: usize = 5;
+
+#[derive(Debug)]
+struct Grpc {
+    client: Client,
+    url: Url,
+    service: String,
+}
+
+#[derive(Message)]
+struct HealthCheckRequest {
+    #[prost(string, tag = "1")]
+    service: String,
+}
+
+#[derive(Message)]
+struct HealthCheckResponse {
+    #[prost(enumeration = "ServingStatus", tag = "1")]
+    status: i32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+enum ServingStatus {
+    Unknown = 0,
+    Serving = 1,
+    NotServing = 2,
+    ServiceUnknown = 3,
+}
+
+pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
+    let tls = if url.scheme() == "grpcs" { Tls::from_options(options)? } else { Tls::unconfigured(false)? };
+    let address = Address::of(url, None)?;
+    let service = decode(url.path().trim_start_matches('/'))?;
+    let scheme = if url.scheme() == "grpcs" { "https" } else { "http" };
+    let mut name = url.host_str().unwrap_or_default().to_owned();
+    let mut client = Client::new(tls);
+    client.http2 = true;
+    if let Some(sni) = client.tls.sni.clone() {
+        client.route = Some((sni.clone(), Destination::Name(address.host)));
+        name = sni;
+    }
+    let url = Url::parse(&format!("{scheme}://{name}:{}{PATH}", address.port)).map_err(|error| error.to_string())?;
+    Ok(Arc::new(Grpc { client, url, service }))
+}
+
+impl Check for Grpc {
+    fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
+        async {
+            let message = HealthCheckRequest { service: self.service.clone() }.encode_to_vec();
+            let length = u32::try_from(message.len()).map_err(|_| NotReady::never("the service's name is too long"))?;
+            let mut request = Request::new(Method::POST, self.url.clone());
+            *request.body_mut() = Some([&[0], &length.to_be_bytes()[..], &message].concat().into());
+            let headers = request.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+            judge(read(self.client.send(network, request).await?).await?)
+        }
+        .boxed_local()
+    }
+}
+
+/// What an answer says: its status from the trailers, or from the headers when there is no body
+struct Answer {
+    status: Option<String>,
+    words: String,
+    message: Vec<u8>,
+}
+
+async fn read(response: Response) -> Result<Answer, NotReady> {
+    if response.status() != StatusCode::OK {
+        return Err(NotReady::new(Cause::Contrary, format!("HTTP {}", response.status())));
+    }
+    let mut answer = Answer { status: None, words: String::new(), message: Vec::new() };
+    answer.note(response.headers());
+    let mut body = Body::from(response);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(web::failure)?;
+        if let Some(trailers) = frame.trailers_ref() {
+            answer.note(trailers);
+        }
+        if let Some(data) = frame.data_ref() {
+            answer.message.extend_from_slice(data);
+        }
+        if answer.message.len() > ANSWER_LIMIT {
+            return Err(not_grpc());
+        }
+    }
+    Ok(answer)
+}
+
+impl Answer {
+    fn note(&mut self, headers: &HeaderMap) {
+        let text = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        self.status = text("grpc-status").or(self.status.take());
+        if let Some(words) = text("grpc-message") {
+            self.words = said(&words);
+        }
+    }
+}
+
+/// The codes are those of <https://grpc.io/docs/guides/status-codes/>.
+fn judge(answer: Answer) -> Verdict {
+    let words = answer.words;
+    match answer.status.as_deref() {
+        Some("0") => judge_message(&answer.message),
+        Some("5") => Err(NotReady::new(Cause::Contrary, "the server does not know this service (NOT_FOUND)")),
+        Some("12") => {
+            Err(NotReady::never("the server has no health service (UNIMPLEMENTED): check it by tcp:// instead"))
+        }
+        Some("7" | "16") => Err(NotReady::denied(format!("refused: {words}"))),
+        Some(code) => Err(NotReady::new(Cause::Busy, format!("gRPC status {}: {words}", said(code)))),
+        None => Err(not_grpc()),
+    }
+}
+
+fn judge_message(message: &[u8]) -> Verdict {
+    let message = message.get(PREFIX..).and_then(|message| HealthCheckResponse::decode(message).ok());
+    match message.ok_or_else(not_grpc)?.status() {
+        ServingStatus::Serving => Ok("SERVING".into()),
+        ServingStatus::NotServing => Err(NotReady::new(Cause::Contrary, "NOT_SERVING")),
+        ServingStatus::Unknown => Err(NotReady::new(Cause::Contrary, "status UNKNOWN")),
+        ServingStatus::ServiceUnknown => Err(NotReady::new(Cause::Contrary, "SERVICE_UNKNOWN")),
+    }
+}
+
+fn not_grpc() -> NotReady {
+    NotReady::new(Cause::Odd, "the answer is not gRPC")
+}
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::Exit;
+
+    use super::*;
+
+    fn judged(status: &str, message: &[u8]) -> Result<String, Cause> {
+        let answer = Answer { status: Some(status.into()), words: String::new(), message: message.to_vec() };
+        judge(answer).map_err(|failure| failure.cause)
+    }
+
+    #[test]
+    fn answers() {
+        assert_eq!(judged("0", &[0, 0, 0, 0, 2, 8, 1]), Ok("SERVING".into()));
+        assert_eq!(judged("0", &[0, 0, 0, 0, 2, 8, 2]), Err(Cause::Contrary));
+        assert_eq!(judged("0", &[0, 0, 0, 0, 0]), Err(Cause::Contrary));
+        assert_eq!(judged("0", &[0, 0]), Err(Cause::Odd));
+        assert_eq!(judged("5", &[]), Err(Cause::Contrary));
+        assert_eq!(judged("12", &[]), Err(Cause::Never(Exit::Unavailable)));
+        assert_eq!(judged("16", &[]), Err(Cause::Never(Exit::Denied)));
+        assert_eq!(judged("14", &[]), Err(Cause::Busy));
+    }
+}

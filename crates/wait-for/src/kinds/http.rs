@@ -1,0 +1,272 @@
+//! `http://`, `https://`, `http+unix:///socket:/path`: the kubelet's httpGet, with more to ask for.
+//!
+//! 200 to 399 is ready, as the kubelet has it. Redirects are not followed unless asked: a login page is no readiness.
+
+use std::{ops::RangeInclusive, path::PathBuf, sync::Arc, time::Duration};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use futures_util::{FutureExt, future::LocalBoxFuture};
+use http_body_util::BodyExt;
+use regex_lite::Regex;
+use reqwest::{
+    Body, Method, Request, Response, StatusCode,
+    header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue},
+};
+use tokio::time;
+use url::Url;
+
+use super::unix::path_of;
+use crate::{
+    check::{Cause, Check, Network, NotReady, Verdict},
+    connect::Address,
+    options::Options,
+    tls::Tls,
+    web::{self, Client, Destination},
+    wire::{decode, password},
+};
+
+/// Bytes of a body that are read
+const BODY_LIMIT: usize = 1024 * 1024;
+/// A body that nobody wants is still read for this long: leaving at once would be a reset in the server's log.
+const COURTESY: Duration = Duration::from_millis(100);
+const REDIRECT_LIMIT: usize = 50;
+
+#[derive(Debug)]
+struct Http {
+    client: Client,
+    url: Url,
+    method: Method,
+    headers: HeaderMap,
+    status: Vec<RangeInclusive<u16>>,
+    wanted: Vec<Wanted>,
+}
+
+/// What a body must hold
+#[derive(Debug)]
+enum Wanted {
+    Text(String),
+    Pattern(Regex),
+    /// A JSON pointer (RFC 6901) and the value there
+    Json(String, serde_json::Value),
+}
+
+pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
+    let mut url = url.clone();
+    let redirects = options.number("redirects")?.unwrap_or(0);
+    if redirects > REDIRECT_LIMIT {
+        return Err(format!("option redirects: at most {REDIRECT_LIMIT}"));
+    }
+    let tls = if url.scheme() == "https" { Tls::from_options(options)? } else { Tls::unconfigured(redirects > 0)? };
+    let mut headers = headers(options)?;
+    if let Some(login) = basic_login(&url, options)? {
+        headers.insert(AUTHORIZATION, login);
+    }
+    // Cannot fail: http and https URLs have a host, and the others take no login.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    let mut client = Client::new(tls);
+    client.redirects = redirects;
+    client.http2 = options.switch("http2")?;
+    if url.scheme() == "http+unix" {
+        let (socket, request_url) = split_unix(&url)?;
+        client.unix_socket = Some(socket);
+        url = request_url;
+    } else {
+        route(&mut client, &mut url, &mut headers, options)?;
+    }
+    Ok(Arc::new(Http {
+        client,
+        url,
+        method: options.parsed("method", method)?.unwrap_or(Method::GET),
+        headers,
+        status: options.parsed("status", status_ranges)?.unwrap_or_else(|| vec![200..=399]),
+        wanted: wanted(options)?,
+    }))
+}
+
+/// `resolve` and `sni` part the three names that are usually one: where to dial, whom to verify, what to ask for.
+fn route(client: &mut Client, url: &mut Url, headers: &mut HeaderMap, options: &mut Options) -> Result<(), String> {
+    let address = Address::of(url, None)?;
+    let ip = options.parsed("resolve", |text| text.parse().map_err(|_| format!("{text:?} is not an IP address")))?;
+    let destination = ip.map(Destination::Address);
+    match client.tls.sni.clone() {
+        None => client.route = destination.map(|destination| (address.host, destination)),
+        Some(name) => {
+            // HTTP/2 has no Host beside its :authority (RFC 9113, section 8.3.1).
+            if !client.http2 {
+                let authority = HeaderValue::try_from(url.authority()).map_err(|_| "the host is not a header value")?;
+                headers.entry(HOST).or_insert(authority);
+            }
+            url.set_host(Some(&name)).map_err(|error| format!("option sni: {error}"))?;
+            client.route = Some((name, destination.unwrap_or(Destination::Name(address.host))));
+        }
+    }
+    Ok(())
+}
+
+/// `http+unix:///run/app.sock:/healthz` is `/healthz` asked on `/run/app.sock`.
+fn split_unix(url: &Url) -> Result<(PathBuf, Url), String> {
+    let path = path_of(url)?;
+    let path = path.to_str().ok_or("the URL is not UTF-8")?;
+    let (socket, path) = path.split_once(":/").unwrap_or((path, ""));
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let request_url = Url::parse(&format!("http://localhost/{path}{query}")).map_err(|error| error.to_string())?;
+    Ok((socket.into(), request_url))
+}
+
+fn headers(options: &mut Options) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for header in options.all("header") {
+        let wrong = || "option header: write it as header=Name: value".to_owned();
+        let (name, value) = header.split_once(':').ok_or_else(wrong)?;
+        let mut value = HeaderValue::from_str(value.trim()).map_err(|_| wrong())?;
+        value.set_sensitive(true);
+        headers.append(HeaderName::try_from(name.trim()).map_err(|_| wrong())?, value);
+    }
+    Ok(headers)
+}
+
+/// Basic authentication (RFC 7617), from the URL's user and a password from wherever passwords come.
+fn basic_login(url: &Url, options: &mut Options) -> Result<Option<HeaderValue>, String> {
+    let user = decode(url.username())?;
+    let password = password(url, options)?;
+    if user.is_empty() && password.is_none() {
+        return Ok(None);
+    }
+    let password = password.as_ref().map_or("", |password| password.expose());
+    let login = format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
+    let mut login = HeaderValue::try_from(login).map_err(|_| "user and password make no header")?;
+    login.set_sensitive(true);
+    Ok(Some(login))
+}
+
+fn method(text: &str) -> Result<Method, String> {
+    match Method::from_bytes(text.as_bytes()) {
+        Ok(method) if text == text.to_uppercase() => Ok(method),
+        _ => Err(format!("{text:?} is not a method such as GET or HEAD")),
+    }
+}
+
+/// Reads `200`, `200-299` and lists of both.
+fn status_ranges(text: &str) -> Result<Vec<RangeInclusive<u16>>, String> {
+    let wrong = || format!("{text:?} is not a list such as 200-299,404");
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        (100 <= first && first <= last && last <= 599).then_some(first..=last)
+    };
+    text.split(',').map(|part| range(part).ok_or_else(wrong)).collect()
+}
+
+fn wanted(options: &mut Options) -> Result<Vec<Wanted>, String> {
+    let mut wanted: Vec<_> = options.all("body").into_iter().map(Wanted::Text).collect();
+    for pattern in options.all("body-regex") {
+        wanted.push(Wanted::Pattern(Regex::new(&pattern).map_err(|error| format!("option body-regex: {error}"))?));
+    }
+    for condition in options.all("json") {
+        let wrong = || "option json: write it as json=/pointer=value".to_owned();
+        let (pointer, value) = condition.split_once('=').ok_or_else(wrong)?;
+        if !pointer.is_empty() && !pointer.starts_with('/') {
+            return Err(wrong());
+        }
+        // What is not JSON is a string: json=/status=ok needs no quotes.
+        let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        wanted.push(Wanted::Json(pointer.to_owned(), value));
+    }
+    Ok(wanted)
+}
+
+impl Check for Http {
+    fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
+        async {
+            let mut request = Request::new(self.method.clone(), self.url.clone());
+            *request.headers_mut() = self.headers.clone();
+            let response = self.client.send(network, request).await?;
+            let status = response.status();
+            self.judge_status(status)?;
+            if self.wanted.is_empty() {
+                let _ = time::timeout(COURTESY, read(response)).await;
+            } else {
+                self.judge_body(&read(response).await?)?;
+            }
+            Ok(format!("HTTP {}", status.as_u16()))
+        }
+        .boxed_local()
+    }
+}
+
+impl Http {
+    fn judge_status(&self, status: StatusCode) -> Result<(), NotReady> {
+        if self.status.iter().any(|range| range.contains(&status.as_u16())) {
+            return Ok(());
+        }
+        let reason = format!("HTTP {status}");
+        let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
+        // Without a login of ours, a server that is still starting may answer so to anyone.
+        if refused && self.headers.contains_key(AUTHORIZATION) {
+            return Err(NotReady::denied(format!("login refused: {reason}")));
+        }
+        Err(NotReady::new(Cause::Contrary, reason))
+    }
+
+    fn judge_body(&self, body: &[u8]) -> Result<(), NotReady> {
+        let contrary = |reason| NotReady::new(Cause::Contrary, reason);
+        let text = String::from_utf8_lossy(body);
+        for wanted in &self.wanted {
+            match wanted {
+                Wanted::Text(part) if !text.contains(part) => {
+                    return Err(contrary(format!("the body has no {part:?}")));
+                }
+                Wanted::Pattern(pattern) if !pattern.is_match(&text) => {
+                    return Err(contrary(format!("the body has no match of {:?}", pattern.as_str())));
+                }
+                Wanted::Json(pointer, value) => {
+                    let json: serde_json::Value = serde_json::from_slice(body)
+                        .map_err(|error| contrary(format!("the body is not JSON: {error}")))?;
+                    if json.pointer(pointer) != Some(value) {
+                        return Err(contrary(format!("the body's {pointer} is not {value}")));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first MiB of a body.
+async fn read(response: Response) -> Result<Vec<u8>, NotReady> {
+    let mut body = Body::from(response);
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Some(data) = frame.map_err(web::failure)?.data_ref() {
+            read.extend_from_slice(&data[..data.len().min(BODY_LIMIT - read.len())]);
+        }
+        if read.len() == BODY_LIMIT {
+            break;
+        }
+    }
+    Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_status_codes() {
+        assert_eq!(status_ranges("200"), Ok(vec![200..=200]));
+        assert_eq!(status_ranges("200-299,404"), Ok(vec![200..=299, 404..=404]));
+        for wrong in ["", "2xx", "299-200", "200-", "99", "200-600", "200,,201"] {
+            assert!(status_ranges(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_socket_and_a_path_are_parted() {
+        let split = |text: &str| split_unix(&Url::parse(text).unwrap()).map(|(socket, url)| (socket, url.to_string()));
+        let (socket, url) = split("http+unix:///run/app.sock:/v1/info?a=b").unwrap();
+        assert_eq!((socket, url.as_str()), ("/run/app.sock".into(), "http://localhost/v1/info?a=b"));
+        assert_eq!(split("http+unix:///run/app.sock").unwrap().1, "http://localhost/");
+        assert!(split("http+unix://run/app.sock").is_err());
+    }
+}

@@ -1,0 +1,12 @@
+//! One file a kind of target. A new kind is a file here and a line in `schemes.rs`.
+
+pub(crate) mod dns;
+pub(crate) mod file;
+pub(crate) mod grpc;
+pub(crate) mod http;
+pub(crate) mod mysql;
+mod mysql_wire;
+pub(crate) mod postgres;
+pub(crate) mod redis;
+pub(crate) mod tcp;
+pub(crate) mod unix;

@@ -1,0 +1,249 @@
+//! Packets and hashes of the MySQL protocol, as far as a login needs them.
+
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::{
+    check::{Cause, NotReady, said},
+    wire::Stream,
+};
+
+/// Bytes; greetings, errors and the rows of `SELECT 1` are far smaller.
+const PACKET_LIMIT: usize = 64 * 1024;
+const ERROR: u8 = 0xff;
+
+/// Capability flags
+const LONG_PASSWORD: u32 = 0x1;
+const CONNECT_WITH_DB: u32 = 0x8;
+const PROTOCOL_41: u32 = 0x200;
+const SSL: u32 = 0x800;
+const SECURE_CONNECTION: u32 = 0x8000;
+const PLUGIN_AUTH: u32 = 0x8_0000;
+
+/// What the client says it can take, in bytes
+const MAX_PACKET: u32 = 0x100_0000;
+const UTF8MB4: u8 = 45;
+
+/// Packets on a stream, numbered from 0 in each exchange
+pub(super) struct Channel<S> {
+    stream: S,
+    sequence: u8,
+}
+
+impl<S: Stream> Channel<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream, sequence: 0 }
+    }
+
+    /// Goes on, with the same numbering, on what the stream has become.
+    pub(super) async fn upgrade<T, E>(self, upgrade: impl AsyncFnOnce(S) -> Result<T, E>) -> Result<Channel<T>, E> {
+        Ok(Channel { stream: upgrade(self.stream).await?, sequence: self.sequence })
+    }
+
+    /// Reads a packet; one that is an error comes back as `Err`.
+    pub(super) async fn read(&mut self) -> Result<Vec<u8>, Failure> {
+        let header = self.stream.read_u32_le().await?;
+        let length = (header & 0x00ff_ffff) as usize;
+        if length > PACKET_LIMIT {
+            return Err(not_mysql().into());
+        }
+        self.sequence = header.to_le_bytes()[3].wrapping_add(1);
+        let mut packet = vec![0; length];
+        self.stream.read_exact(&mut packet).await?;
+        match packet.split_first() {
+            Some((&ERROR, error)) => Err(Failure::Refused(Refusal::parse(error)?)),
+            _ => Ok(packet),
+        }
+    }
+
+    pub(super) async fn write(&mut self, packet: &[u8]) -> Result<(), NotReady> {
+        let length = u32::try_from(packet.len()).map_err(|_| NotReady::never("the password is too long"))?;
+        let header = length | u32::from(self.sequence) << 24;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.stream.write_all(&[&header.to_le_bytes(), packet].concat()).await?;
+        Ok(self.stream.flush().await?)
+    }
+
+    /// Sends a command, which begins an exchange.
+    pub(super) async fn command(&mut self, command: u8, argument: &[u8]) -> Result<(), NotReady> {
+        self.sequence = 0;
+        self.write(&[&[command], argument].concat()).await
+    }
+}
+
+/// Why an exchange went wrong
+pub(super) enum Failure {
+    /// The server says so
+    Refused(Refusal),
+    /// The connection, or the protocol
+    Broken(NotReady),
+}
+
+impl From<NotReady> for Failure {
+    fn from(failure: NotReady) -> Self {
+        Self::Broken(failure)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+/// An error packet
+pub(super) struct Refusal {
+    /// As in MySQL's and MariaDB's "Server Error Message Reference"
+    pub(super) code: u16,
+    pub(super) message: String,
+}
+
+impl Refusal {
+    /// Reads what stands behind the packet's first byte.
+    fn parse(packet: &[u8]) -> Result<Self, NotReady> {
+        let (code, rest) = packet.split_first_chunk().ok_or_else(not_mysql)?;
+        // Before the client's answer there is no `#` and SQL state.
+        let message = if rest.first() == Some(&b'#') { rest.get(6..).unwrap_or_default() } else { rest };
+        Ok(Self { code: u16::from_le_bytes(*code), message: said(&String::from_utf8_lossy(message)) })
+    }
+}
+
+/// The server's first packet, HandshakeV10
+#[derive(Debug)]
+pub(super) struct Greeting {
+    capabilities: u32,
+    /// The nonce for the password's hash
+    pub(super) nonce: Vec<u8>,
+    /// The authentication plugin that the server proposes
+    pub(super) plugin: String,
+}
+
+impl Greeting {
+    pub(super) fn parse(packet: &[u8]) -> Result<Self, NotReady> {
+        Self::fields(packet).ok_or_else(not_mysql)
+    }
+
+    fn fields(packet: &[u8]) -> Option<Self> {
+        let (&10, rest) = packet.split_first()? else { return None };
+        let (_version, rest) = split_at_nul(rest)?;
+        let (_connection, rest) = rest.split_first_chunk::<4>()?;
+        let (nonce, rest) = rest.split_first_chunk::<8>()?;
+        let (&[_filler, low, high, _charset, _, _, upper_low, upper_high, nonce_length], rest) =
+            rest.split_first_chunk::<9>()?;
+        let capabilities = u32::from_le_bytes([low, high, upper_low, upper_high]);
+        let (_reserved, rest) = rest.split_first_chunk::<10>()?;
+        let second = usize::from(nonce_length).saturating_sub(8).max(13);
+        let (second_nonce, rest) = rest.split_at_checked(second)?;
+        let plugin = split_at_nul(rest).map_or(rest, |(plugin, _)| plugin);
+        let nonce = [nonce, second_nonce].concat();
+        Some(Self {
+            capabilities,
+            nonce: nonce.strip_suffix(&[0]).unwrap_or(&nonce).to_vec(),
+            plugin: String::from_utf8_lossy(plugin).into_owned(),
+        })
+    }
+
+    pub(super) fn offers_tls(&self) -> bool {
+        self.capabilities & SSL != 0
+    }
+}
+
+/// The first 32 bytes of the client's answer; alone they ask for TLS.
+pub(super) fn client_header(tls: bool, database: bool) -> Vec<u8> {
+    let mut flags = LONG_PASSWORD | PROTOCOL_41 | SECURE_CONNECTION | PLUGIN_AUTH;
+    if tls {
+        flags |= SSL;
+    }
+    if database {
+        flags |= CONNECT_WITH_DB;
+    }
+    [&flags.to_le_bytes()[..], &MAX_PACKET.to_le_bytes(), &[UTF8MB4], &[0; 23]].concat()
+}
+
+/// The client's answer, HandshakeResponse41.
+pub(super) fn client_answer(tls: bool, user: &str, proof: &[u8], database: Option<&str>, plugin: &str) -> Vec<u8> {
+    let mut answer = client_header(tls, database.is_some());
+    answer.extend_from_slice(user.as_bytes());
+    // A proof is a hash of at most 32 bytes.
+    answer.extend_from_slice(&[0, u8::try_from(proof.len()).unwrap_or(u8::MAX)]);
+    answer.extend_from_slice(proof);
+    for text in database.into_iter().chain([plugin]) {
+        answer.extend_from_slice(text.as_bytes());
+        answer.push(0);
+    }
+    answer
+}
+
+/// What an AuthSwitchRequest asks for: plugin and nonce.
+pub(super) fn parse_switch(packet: &[u8]) -> Option<(String, Vec<u8>)> {
+    let (plugin, nonce) = split_at_nul(packet)?;
+    Some((String::from_utf8_lossy(plugin).into_owned(), nonce.strip_suffix(&[0]).unwrap_or(nonce).to_vec()))
+}
+
+/// The proof of `mysql_native_password`: SHA1(password) XOR SHA1(nonce + SHA1(SHA1(password)))
+pub(super) fn hash_native(password: &[u8], nonce: &[u8]) -> Vec<u8> {
+    let once = Sha1::digest(password);
+    let salted = Sha1::new().chain_update(nonce).chain_update(Sha1::digest(once)).finalize();
+    xor(&once, &salted)
+}
+
+/// The proof of `caching_sha2_password`: SHA256(password) XOR SHA256(SHA256(SHA256(password)) + nonce)
+pub(super) fn hash_sha2(password: &[u8], nonce: &[u8]) -> Vec<u8> {
+    let once = Sha256::digest(password);
+    let salted = Sha256::new().chain_update(Sha256::digest(once)).chain_update(nonce).finalize();
+    xor(&once, &salted)
+}
+
+fn xor(one: &[u8], other: &[u8]) -> Vec<u8> {
+    one.iter().zip(other).map(|(a, b)| a ^ b).collect()
+}
+
+fn split_at_nul(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    Some((&bytes[..end], &bytes[end + 1..]))
+}
+
+pub(super) fn not_mysql() -> NotReady {
+    NotReady::new(Cause::Odd, "the answer is not MySQL")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As MariaDB 10.11 greets.
+    fn greeting() -> Vec<u8> {
+        let mut packet = b"\x0a5.5.5-10.11.6-MariaDB\0\x07\0\0\0abcdefgh\0".to_vec();
+        packet.extend(b"\xfe\xf7\x2d\x02\0\xff\x81\x15");
+        packet.extend([0; 10]);
+        packet.extend(b"ijklmnopqrst\0mysql_native_password\0");
+        packet
+    }
+
+    #[test]
+    fn a_greeting_is_read() {
+        let greeting = Greeting::parse(&greeting()).unwrap();
+        assert_eq!(greeting.nonce, b"abcdefghijklmnopqrst");
+        assert_eq!(greeting.plugin, "mysql_native_password");
+        assert!(greeting.offers_tls());
+    }
+
+    #[test]
+    fn an_error_is_read_with_and_without_its_state() {
+        let refusal = Refusal::parse(b"\x15\x04#28000Access denied").unwrap();
+        assert_eq!((refusal.code, refusal.message.as_str()), (1045, "Access denied"));
+        let refusal = Refusal::parse(b"\x69\x04Host is blocked").unwrap();
+        assert_eq!((refusal.code, refusal.message.as_str()), (1129, "Host is blocked"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_packet_makes_the_parsers_panic(packet: Vec<u8>, cut in 0usize..80) {
+            let _ = (Greeting::parse(&packet), Refusal::parse(&packet), parse_switch(&packet));
+            let _ = Greeting::parse(&greeting()[..cut]);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `redis://host[:port]`, `rediss://`: PING answers PONG.
+//!
+//! Protocol: RESP 2, <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
+
+use std::sync::Arc;
+
+use futures_util::{FutureExt, future::LocalBoxFuture};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use url::Url;
+
+use crate::{
+    check::{Cause, Check, Network, NotReady, Verdict, said},
+    options::Options,
+    wire::{Server, Stream},
+};
+
+const PORT: u16 = 6379;
+/// Bytes of one reply; PONG and every error fit.
+const REPLY_LIMIT: u64 = 1024;
+
+#[derive(Debug)]
+struct Redis(Server);
+
+pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
+    Ok(Arc::new(Redis(Server::from_url(url, PORT, url.scheme() == "rediss", options)?)))
+}
+
+impl Check for Redis {
+    fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
+        async {
+            let stream = self.0.dial(&network.names).await?;
+            let mut stream = BufReader::new(self.0.secure(stream).await?);
+            if let Some(password) = &self.0.password {
+                let words = ["AUTH"].into_iter().chain(self.0.user.as_deref()).chain([password.expose()]);
+                judge_login(&ask(&mut stream, words).await?)?;
+            }
+            judge_ping(&ask(&mut stream, ["PING"]).await?)
+        }
+        .boxed_local()
+    }
+}
+
+/// Sends one command as an array of bulk strings and reads one line.
+async fn ask(
+    stream: &mut BufReader<Box<dyn Stream>>,
+    words: impl IntoIterator<Item = &str>,
+) -> Result<String, NotReady> {
+    let words: Vec<_> = words.into_iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+    let command = format!("*{}\r\n{}", words.len(), words.concat());
+    stream.write_all(command.as_bytes()).await?;
+    stream.flush().await?;
+    let mut reply = Vec::new();
+    (&mut *stream).take(REPLY_LIMIT).read_until(b'\n', &mut reply).await?;
+    if reply.is_empty() {
+        return Err(NotReady::new(Cause::Absent, "closed without an answer"));
+    }
+    Ok(String::from_utf8_lossy(&reply).trim_end().to_owned())
+}
+
+fn judge_login(reply: &str) -> Result<(), NotReady> {
+    match error_code(reply) {
+        None if reply == "+OK" => Ok(()),
+        Some("LOADING" | "BUSY" | "MASTERDOWN") => Err(busy(reply)),
+        Some(_) => Err(NotReady::denied(format!("login refused: {}", said(&reply[1..])))),
+        None => Err(not_redis(reply)),
+    }
+}
+
+fn judge_ping(reply: &str) -> Verdict {
+    match error_code(reply) {
+        None if reply == "+PONG" => Ok("PONG".into()),
+        // Redis asks for the password before it says that it is still loading.
+        Some("NOAUTH") => Ok("answers, but more can't be known without a password".into()),
+        Some("DENIED" | "NOPERM") => Err(NotReady::denied(said(&reply[1..]))),
+        Some(_) => Err(busy(reply)),
+        None => Err(not_redis(reply)),
+    }
+}
+
+fn error_code(reply: &str) -> Option<&str> {
+    reply.strip_prefix('-')?.split(' ').next()
+}
+
+fn busy(reply: &str) -> NotReady {
+    NotReady::new(Cause::Busy, said(&reply[1..]))
+}
+
+fn not_redis(reply: &str) -> NotReady {
+    NotReady::new(Cause::Odd, format!("the answer is not Redis: {:?}", said(reply)))
+}
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::Exit;
+
+    use super::*;
+
+    fn cause(verdict: Verdict) -> Option<Cause> {
+        verdict.err().map(|failure| failure.cause)
+    }
+
+    #[test]
+    fn replies_to_ping() {
+        assert_eq!(judge_ping("+PONG"), Ok("PONG".into()));
+        assert!(judge_ping("-NOAUTH Authentication required.").unwrap().contains("password"));
+        for busy in
+            ["-LOADING Redis is loading", "-MASTERDOWN Link with MASTER is down", "-BUSY Redis is busy", "-ERR odd"]
+        {
+            assert_eq!(cause(judge_ping(busy)), Some(Cause::Busy), "{busy}");
+        }
+        assert_eq!(cause(judge_ping("-DENIED protected mode")), Some(Cause::Never(Exit::Denied)));
+        assert_eq!(cause(judge_ping("HTTP/1.1 400 Bad Request")), Some(Cause::Odd));
+    }
+
+    #[test]
+    fn replies_to_auth() {
+        assert_eq!(judge_login("+OK"), Ok(()));
+        for refused in ["-WRONGPASS invalid username-password pair", "-ERR AUTH called without any password configured"]
+        {
+            assert_eq!(judge_login(refused).unwrap_err().cause, Cause::Never(Exit::Denied), "{refused}");
+        }
+        assert_eq!(judge_login("-LOADING Redis is loading").unwrap_err().cause, Cause::Busy);
+    }
+}

@@ -1,0 +1,56 @@
+//! `tcp://host:port`: connected, and still open a moment later.
+//!
+//! Docker's and other port proxies accept before the app listens, and close or reset the connection once they find
+//! nobody behind (moby/moby#16976). So the connection must outlive a short hold.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, future::LocalBoxFuture};
+use tokio::{io::AsyncReadExt, net::TcpStream, time};
+use url::Url;
+
+use crate::{
+    check::{Cause, Check, Network, NotReady, Verdict},
+    connect::Address,
+    options::Options,
+};
+
+const HOLD: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+struct Tcp {
+    address: Address,
+    hold: Duration,
+}
+
+pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
+    if !matches!(url.path(), "" | "/") {
+        return Err(format!("a TCP target has no path, and this one has {:?}", url.path()));
+    }
+    let hold = options.parsed("hold", lifecycle::duration)?.unwrap_or(HOLD);
+    Ok(Arc::new(Tcp { address: Address::of(url, None)?, hold }))
+}
+
+impl Check for Tcp {
+    fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
+        async {
+            let mut stream = self.address.dial(&network.names).await?;
+            if self.hold.is_zero() {
+                return Ok("connected".into());
+            }
+            match time::timeout(self.hold, end(&mut stream)).await {
+                Err(_) => Ok("connected and held".into()),
+                Ok(Ok(())) => Err(NotReady::new(Cause::Absent, "accepted, then closed")),
+                Ok(Err(error)) => Err(error.into()),
+            }
+        }
+        .boxed_local()
+    }
+}
+
+/// Reads whatever the server has to say until it closes.
+async fn end(stream: &mut TcpStream) -> std::io::Result<()> {
+    let mut heard = [0; 1024];
+    while stream.read(&mut heard).await? > 0 {}
+    Ok(())
+}

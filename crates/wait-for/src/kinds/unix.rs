@@ -1,0 +1,38 @@
+//! `unix:///path`: a socket that accepts.
+
+use std::{path::PathBuf, sync::Arc};
+
+use futures_util::{FutureExt, future::LocalBoxFuture};
+use tokio::net::UnixStream;
+use url::Url;
+
+use crate::{
+    check::{Check, Network, Verdict},
+    options::Options,
+    wire::decode,
+};
+
+#[derive(Debug)]
+struct Unix(PathBuf);
+
+pub(crate) fn parse(url: &Url, _: &mut Options) -> Result<Arc<dyn Check>, String> {
+    Ok(Arc::new(Unix(path_of(url)?)))
+}
+
+/// The absolute path of a URL that has no host.
+pub(crate) fn path_of(url: &Url) -> Result<PathBuf, String> {
+    match url.host_str() {
+        None | Some("") if url.path().len() > 1 => Ok(decode(url.path())?.into()),
+        _ => Err(format!("the path must be absolute: write {}:///PATH", url.scheme())),
+    }
+}
+
+impl Check for Unix {
+    fn check<'a>(&'a self, _: &'a Network) -> LocalBoxFuture<'a, Verdict> {
+        async {
+            UnixStream::connect(&self.0).await?;
+            Ok("connected".into())
+        }
+        .boxed_local()
+    }
+}

@@ -1,0 +1,25 @@
+//! Waits until every target is truly ready, then exits 0 or becomes the app.
+//!
+//! Invariants: a target is ready only when it has proved it in its own protocol; each attempt looks names up anew, ends
+//! within its deadline and closes its connection; no credential is ever printed.
+
+mod args;
+mod board;
+mod check;
+mod config;
+mod connect;
+mod kinds;
+mod names;
+mod options;
+mod pace;
+mod schemes;
+mod srv;
+mod table;
+mod target;
+mod tls;
+mod wait;
+mod web;
+mod wire;
+
+pub use args::{Args, HELPER};
+pub use wait::run;

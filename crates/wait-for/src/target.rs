@@ -1,0 +1,234 @@
+//! A target: its check, and how often and how it is asked.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use clap::{builder::TypedValueParser, error::ErrorKind, parser::ValueSource};
+use lifecycle::Exit;
+use url::Url;
+
+use crate::{
+    check::{Cause, Check, NotReady, Verdict},
+    options::Options,
+    schemes::{SCHEMES, Scheme},
+};
+
+/// Something to wait for
+#[derive(Clone)]
+pub(crate) struct Target {
+    /// The URL without user, password, query and fragment: what may be printed
+    pub(crate) label: String,
+    /// The URL named a password
+    has_password: bool,
+    pub(crate) check: Arc<dyn Check>,
+    /// Wait until it is proven gone
+    pub(crate) not: bool,
+    pub(crate) stable: Option<u32>,
+    pub(crate) interval: Option<Duration>,
+    pub(crate) attempt_timeout: Option<Duration>,
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.label)
+    }
+}
+
+impl Target {
+    /// Reads a URL with its options in the fragment. Errors hold no credentials.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let (url, fragment) = text.split_once('#').unwrap_or((text, ""));
+        Options::from_fragment(fragment).and_then(|options| Self::with_options(url, options))
+    }
+
+    /// Reads a URL whose options came apart from it.
+    pub(crate) fn with_options(text: &str, mut options: Options) -> Result<Self, String> {
+        let name = text.split_once("://").map(|(name, _)| name);
+        let name = name.ok_or("a target is a URL, such as tcp://db:5432")?;
+        let scheme = Scheme::named(name).ok_or_else(|| unknown_scheme(name))?;
+        let url = Url::parse(text).map_err(|error| match error {
+            url::ParseError::InvalidPort => "the port is not a number from 1 to 65535".to_owned(),
+            url::ParseError::EmptyHost => "the host is missing".to_owned(),
+            error => error.to_string(),
+        })?;
+        let check = (scheme.parse)(&url, &mut options)?;
+        let target = Self {
+            label: label(text),
+            has_password: url.password().is_some(),
+            check,
+            not: options.switch("not")?,
+            stable: options.number("stable")?,
+            interval: options.parsed("interval", lifecycle::duration)?,
+            attempt_timeout: options.parsed("attempt-timeout", lifecycle::duration)?,
+        };
+        if target.stable == Some(0) {
+            return Err("option stable: at least 1".into());
+        }
+        options.finish(name, &scheme.all_options())?;
+        Ok(target)
+    }
+
+    /// Turns what the check found into what the user asked for.
+    pub(crate) fn judge(&self, verdict: Verdict, not: bool, retry_all: bool) -> Verdict {
+        let verdict = if self.not != not { invert(verdict) } else { verdict };
+        match verdict {
+            Err(NotReady { cause: Cause::Never(_), reason }) if retry_all => Err(NotReady::new(Cause::Odd, reason)),
+            verdict => verdict,
+        }
+    }
+}
+
+/// For `not`: only a definite "no" proves that something is gone. A DNS server that fails proves nothing, and neither does a
+/// certificate that is refused: somebody showed it.
+fn invert(verdict: Verdict) -> Verdict {
+    match verdict {
+        Ok(proof) => Err(NotReady::new(Cause::Contrary, format!("still there: {proof}"))),
+        Err(NotReady { cause: Cause::Absent | Cause::UnknownName | Cause::Contrary, reason }) => {
+            Ok(format!("gone: {reason}"))
+        }
+        Err(NotReady { cause: Cause::Never(_), reason }) => {
+            Err(NotReady::new(Cause::Odd, format!("not proven gone: {reason}")))
+        }
+        Err(NotReady { cause, reason }) => Err(NotReady::new(cause, format!("not proven gone: {reason}"))),
+    }
+}
+
+fn unknown_scheme(name: &str) -> String {
+    let known = || SCHEMES.iter().flat_map(|scheme| scheme.names).copied();
+    match lifecycle::nearest(name, known()) {
+        Some(near) => format!("unknown scheme {name:?}; did you mean {near}://?"),
+        None => format!("unknown scheme {name:?}; there are {}", known().collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// What may be printed of a URL, well-formed or not: nothing before the last `@`, nothing behind `?` or `#`.
+pub(crate) fn label(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    format!("{scheme}{separator}{}", &rest[..end])
+}
+
+/// Reads targets for clap, whose own errors would print the whole argument
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TargetParser;
+
+impl TypedValueParser for TargetParser {
+    type Value = Target;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<Target, clap::Error> {
+        let text = value.to_string_lossy();
+        Target::parse(&text).map_err(|reason| complaint(command, &text, &reason))
+    }
+
+    fn parse_ref_(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+        source: ValueSource,
+    ) -> Result<Target, clap::Error> {
+        let target = self.parse_ref(command, argument, value)?;
+        if target.has_password && source == ValueSource::CommandLine {
+            let advice = "a password in an argument is visible to all who can list processes: \
+                          write #password-file=PATH or #password-env=NAME";
+            return Err(complaint(command, &value.to_string_lossy(), advice));
+        }
+        Ok(target)
+    }
+}
+
+fn complaint(command: &clap::Command, text: &str, reason: &str) -> clap::Error {
+    let message = format!("invalid target {:?}: {reason}\n", label(text));
+    clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+}
+
+impl NotReady {
+    /// The exit code that ends the wait at once, if this is a "never".
+    pub(crate) fn never_exit(&self) -> Option<Exit> {
+        match self.cause {
+            Cause::Never(exit) => Some(exit),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        Target::parse(text).map(|target| format!("{target:?} was taken")).unwrap_err()
+    }
+
+    #[test]
+    fn what_may_be_printed() {
+        assert_eq!(
+            label("https://user:pass@api:8443/healthz?token=x#header=Authorization: y"),
+            "https://api:8443/healthz"
+        );
+        assert_eq!(label("postgres://u:p/a@ss@db:5432/app"), "postgres://db:5432/app");
+        assert_eq!(label("u:p@db"), "db");
+        assert_eq!(format!("{:?}", Target::parse("redis://:secret@cache").unwrap()), "redis://cache");
+    }
+
+    #[test]
+    fn every_example_is_a_target() {
+        for scheme in &SCHEMES {
+            Target::parse(scheme.example).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (text, reason) in [
+            ("db:5432", "a target is a URL, such as tcp://db:5432"),
+            ("tpc://db:5432", r#"unknown scheme "tpc"; did you mean tcp://?"#),
+            ("tcp://db", "the port is missing: write tcp://db:PORT"),
+            ("tcp://db:0", "port 0 can't be dialed: give a port from 1 to 65535"),
+            ("tcp://db:65536", "the port is not a number from 1 to 65535"),
+            ("tcp://db:1/x", "a TCP target has no path, and this one has \"/x\""),
+            ("tcp://db:1#hodl=1s", r#"tcp has no option "hodl"; did you mean hold?"#),
+            ("http://a#status=2xx", "option status: \"2xx\" is not a list such as 200-299,404"),
+            ("http://a#stable=0", "option stable: at least 1"),
+            ("https://a#ca=/none", "option ca: cannot read /none: No such file or directory (os error 2)"),
+            ("https://a#cert=/none", "options cert and key go together"),
+            ("dns://db#type=MX", "option type: \"MX\" is neither A, AAAA nor SRV"),
+            ("file://relative", "the path must be absolute: write file:///PATH"),
+        ] {
+            assert_eq!(refusal(text), reason, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_definite_no_proves_that_something_is_gone() {
+        let gone = |cause| invert(Err(NotReady::new(cause, "x"))).is_ok();
+        assert!([Cause::Absent, Cause::UnknownName, Cause::Contrary].into_iter().all(gone));
+        let unproven = [Cause::NoResolver, Cause::Silent, Cause::Odd, Cause::Busy, Cause::Never(Exit::Unavailable)];
+        assert!(!unproven.into_iter().any(gone));
+        assert_eq!(invert(Ok("HTTP 200".into())).unwrap_err().reason, "still there: HTTP 200");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "([a-z+]{1,9}://)?\\PC*") {
+            let _ = Target::parse(&text);
+        }
+
+        #[test]
+        fn no_complaint_holds_the_password(scheme in "(tcp|http|mysql|tpc)", host in "[a-z%:/]{0,9}") {
+            let text = format!("{scheme}://user:hunter2@{host}#x");
+            if let Err(reason) = Target::parse(&text) {
+                prop_assert!(!reason.contains("hunter2"), "{}", reason);
+            }
+            prop_assert!(!label(&text).contains("hunter2"));
+        }
+    }
+}

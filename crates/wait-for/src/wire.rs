@@ -1,0 +1,85 @@
+//! A connection that may become TLS half-way, and who logs in on it: what the database protocols share.
+
+use std::path::Path;
+
+use lifecycle::Secret;
+use percent_encoding::percent_decode_str;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use url::Url;
+
+use crate::{check::NotReady, connect::Address, names::Names, options::Options, tls::Tls};
+
+/// A byte stream, plain or TLS
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+/// The options that every database takes
+pub(crate) const OPTIONS: [&str; 8] = ["ca", "cert", "insecure", "key", "password-env", "password-file", "sni", "tls"];
+
+/// Where a database is, and how to get in
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) address: Address,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Secret>,
+    /// The URL's path
+    pub(crate) database: Option<String>,
+}
+
+impl Server {
+    /// Reads address, user, password and database from the URL, and the rest from the options.
+    pub(crate) fn from_url(
+        url: &Url,
+        default_port: u16,
+        always_tls: bool,
+        options: &mut Options,
+    ) -> Result<Self, String> {
+        let tls = options.parsed("tls", |text| match text {
+            "require" => Ok(true),
+            "off" => Ok(false),
+            _ => Err(format!("{text:?} is neither require nor off")),
+        })?;
+        let tls = if always_tls || tls == Some(true) { Some(Tls::from_options(options)?) } else { None };
+        Ok(Self {
+            address: Address::of(url, Some(default_port))?,
+            tls,
+            user: Some(decode(url.username())?).filter(|user| !user.is_empty()),
+            password: password(url, options)?,
+            database: Some(decode(url.path().trim_start_matches('/'))?).filter(|name| !name.is_empty()),
+        })
+    }
+
+    pub(crate) async fn dial(&self, names: &Names) -> Result<TcpStream, NotReady> {
+        self.address.dial(names).await
+    }
+
+    /// Goes over to TLS where that is wanted.
+    pub(crate) async fn secure(&self, stream: TcpStream) -> Result<Box<dyn Stream>, NotReady> {
+        Ok(match &self.tls {
+            Some(tls) => Box::new(tls.connect(&self.address.host, stream).await?),
+            None => Box::new(stream),
+        })
+    }
+}
+
+/// The password, from at most one of file, variable and URL.
+pub(crate) fn password(url: &Url, options: &mut Options) -> Result<Option<Secret>, String> {
+    let file = options.parsed("password-file", |path| Secret::from_file(Path::new(path)))?;
+    let variable =
+        options.parsed("password-env", |name| lifecycle::variable(name).map(|value| Secret::from(value.as_str())))?;
+    let in_url = url.password().map(decode).transpose()?.map(|text| Secret::from(text.as_str()));
+    let mut given = [file, variable, in_url].into_iter().flatten();
+    match (given.next(), given.next()) {
+        (_, Some(_)) => Err("the password is given twice".into()),
+        (password, None) => Ok(password),
+    }
+}
+
+pub(crate) fn decode(text: &str) -> Result<String, String> {
+    let text = percent_decode_str(text).decode_utf8().map_err(|_| "the URL is not UTF-8")?;
+    Ok(text.into_owned())
+}
