@@ -16,7 +16,7 @@ use crate::{
 /// The help's section for what this file adds
 const HEADING: &str = "Flags every helper carries";
 
-/// Flags of tasks and sidecars alike
+// Flags of tasks and sidecars alike. Not a doc comment: clap would take it for the helper's description.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = HEADING)]
 pub(crate) struct Common {
@@ -36,7 +36,7 @@ pub(crate) struct Common {
     pub(crate) log_level: LevelFilter,
 }
 
-/// Flags of sidecars
+// Flags of sidecars
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = HEADING)]
 pub(crate) struct SidecarFlags {
@@ -63,7 +63,7 @@ pub(crate) struct SidecarFlags {
     pub(crate) exit_with_process: Option<String>,
 }
 
-/// What a sidecar's binary can do besides its job
+// What a sidecar's binary can do besides its job
 #[derive(Clone, Copy, Debug, clap::Subcommand)]
 pub(crate) enum SidecarCommand {
     /// Ask the running helper's health listener, and exit with 0 or 1 within a second
@@ -89,7 +89,7 @@ pub(crate) enum Check {
     Startup,
 }
 
-/// What a helper with a configuration file can do besides its job
+// What a helper with a configuration file can do besides its job
 #[derive(Clone, Debug, clap::Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Say what is wrong with a configuration file, and exit with 0 or 78
@@ -149,10 +149,7 @@ pub(crate) enum Request<A> {
 impl Helper {
     /// The whole command line: the helper's own flags and what lifecycle adds. Documentation is generated from it.
     pub fn command<A: CommandFactory>(&self) -> Command {
-        let own = A::command();
-        // What is added below would put its own description in this one's place.
-        let (about, long_about) = (own.get_about().cloned(), own.get_long_about().cloned());
-        let mut command = Common::augment_args(own);
+        let mut command = Common::augment_args(A::command());
         if let Kind::Sidecar { health_port, .. } = self.kind {
             command = SidecarFlags::augment_args(command)
                 .mut_arg("health_addr", |arg| arg.required(false).default_value(format!(":{health_port}")).global(true))
@@ -163,8 +160,6 @@ impl Helper {
             command = ConfigCommand::augment_subcommands(command);
         }
         variables::give_each_flag_a_variable(command)
-            .about(about.unwrap_or_default())
-            .long_about(long_about)
             .subcommand_required(false)
             .arg_required_else_help(false)
             .subcommand_negates_reqs(true)
