@@ -6,8 +6,8 @@ use clap::{ArgAction, Command, builder::BoolishValueParser};
 
 use crate::exit::Exit;
 
-/// A misspelt name is close to the right one; a farther one would only mislead.
-const NEAREST_MINIMUM: f64 = 0.75;
+/// A misspelt name has at most one wrong letter (or swapped pair) in so many; a farther one would only mislead.
+const LETTERS_PER_TYPO: usize = 3;
 
 /// Gives every flag of the command that has no variable yet `SIDEKIT_<HELPER>_<FLAG>`; switches read `1`, `true`,
 /// `yes`, `on` and their opposites.
@@ -43,9 +43,9 @@ pub(crate) fn check_spelling(command: &Command, present: impl Iterator<Item = Os
 /// The known name that a misspelt one most likely meant.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
-        .map(|known| (strsim::jaro_winkler(name, known), known))
-        .filter(|(likeness, _)| *likeness > NEAREST_MINIMUM)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .filter(|(typos, known)| *typos <= known.len() / LETTERS_PER_TYPO)
+        .min_by_key(|(typos, _)| *typos)
         .map(|(_, known)| known)
 }
 

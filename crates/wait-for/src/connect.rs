@@ -96,6 +96,6 @@ mod tests {
         assert_eq!(of("mysql://db", Some(3306)).unwrap().port, 3306);
         assert_eq!(of("tcp://db", None).unwrap_err(), "the port is missing: write tcp://db:PORT");
         assert!(of("tcp://db:0", None).unwrap_err().starts_with("port 0"));
-        assert_eq!(of("tcp://:80", None).unwrap_err(), "the host is missing");
+        assert_eq!(of("tcp:///x", None).unwrap_err(), "the host is missing");
     }
 }

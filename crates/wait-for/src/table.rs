@@ -81,7 +81,7 @@ mod tests {
     fn what_is_missing_comes_first_and_all_fits() {
         let rows = [row("tcp://a:1", State::Ready), row("tcp://b:2", State::Waiting), row("tcp://c:3", State::Never)];
         let lines = layout(&rows, Duration::from_secs(12), 60, 24);
-        assert_eq!(lines[0], "… tcp://b:2                        connection refused (2 att");
+        assert_eq!(lines[0], "… tcp://b:2                        connection refused (2 at");
         assert!(lines[2].starts_with('✓'));
         assert_eq!(lines[3], "1 of 3 ready after 12s");
         assert_eq!(layout(&rows, Duration::ZERO, 60, 5).len(), 4);

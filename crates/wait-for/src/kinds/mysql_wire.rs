@@ -214,10 +214,10 @@ mod tests {
 
     use super::*;
 
-    /// As MariaDB 10.11 greets.
+    /// As MariaDB 10.11 greets, with TLS set up.
     fn greeting() -> Vec<u8> {
         let mut packet = b"\x0a5.5.5-10.11.6-MariaDB\0\x07\0\0\0abcdefgh\0".to_vec();
-        packet.extend(b"\xfe\xf7\x2d\x02\0\xff\x81\x15");
+        packet.extend(b"\xfe\xff\x2d\x02\0\xff\x81\x15");
         packet.extend([0; 10]);
         packet.extend(b"ijklmnopqrst\0mysql_native_password\0");
         packet
