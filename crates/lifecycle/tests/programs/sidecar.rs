@@ -1,0 +1,93 @@
+//! A small sidecar that says a greeting and fails as it is told; the example of how a sidecar uses `lifecycle`.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
+
+use lifecycle::{ConfigFile, End, Heartbeat, Helper, Hold, Kind, Lifecycle, reload};
+
+/// Soon enough for a test that waits, seldom enough for a machine with many of them
+const TICK: Duration = Duration::from_millis(50);
+
+/// Stand beside an app and say a greeting
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "test-sidecar", version)]
+struct Args {
+    /// Take the greeting from this file, and from each new version of it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How long the vital loop may be silent before /livez tells
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = lifecycle::duration)]
+    bound: Duration,
+    /// Become ready only once this file exists
+    #[arg(long, value_name = "PATH")]
+    ready_file: Option<PathBuf>,
+    /// Hold the job's thread without a beat while this file exists
+    #[arg(long, value_name = "PATH")]
+    stall_file: Option<PathBuf>,
+    /// Panic in the vital loop once this file exists
+    #[arg(long, value_name = "PATH")]
+    panic_file: Option<PathBuf>,
+    /// Have this many batches that can never be delivered
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    stuck_batches: u64,
+}
+
+/// What stands in the configuration file
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    /// What to say
+    greeting: String,
+}
+
+fn main() -> ExitCode {
+    let helper = Helper { kind: Kind::Sidecar { health_port: 9470 }, config: Some(ConfigFile::of::<Config>()) };
+    lifecycle::main(helper, run)
+}
+
+async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
+    let ready = life.hold("ready-file");
+    life.pending("batches").add(args.stuck_batches);
+    if let Some(path) = &args.config {
+        life.spawn(greet(life.clone(), reload::follow(path, &life)?));
+    }
+    life.vital("work", args.bound, |heartbeat| work(args, life.clone(), ready, heartbeat));
+    Ok(life.stopping().await.into())
+}
+
+async fn greet(life: Lifecycle, mut config: reload::Reloads<Config>) {
+    loop {
+        tracing::info!(greeting = config.borrow_and_update().greeting, "the greeting");
+        tokio::select! {
+            _ = life.stopping() => return,
+            changed = config.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Goes on until it may stop taking new work, and for ever with batches that are stuck.
+async fn work(args: Args, life: Lifecycle, ready: Hold, heartbeat: Heartbeat) -> anyhow::Result<()> {
+    loop {
+        while exists(args.stall_file.as_deref()) {
+            thread::sleep(TICK);
+        }
+        assert!(!exists(args.panic_file.as_deref()), "told to panic");
+        heartbeat.beat();
+        life.started();
+        if args.ready_file.is_none() || exists(args.ready_file.as_deref()) {
+            ready.release();
+        }
+        tokio::select! {
+            _ = life.closing(), if args.stuck_batches == 0 => return Ok(()),
+            () = tokio::time::sleep(heartbeat.interval().min(TICK)) => {}
+        }
+    }
+}
+
+fn exists(path: Option<&Path>) -> bool {
+    path.is_some_and(Path::exists)
+}
