@@ -1,11 +1,11 @@
 //! The configuration file of a helper: YAML, read whole or refused with line and column.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
 
-use crate::exit::Exit;
+use crate::{exit::Exit, files};
 
 /// Bytes; a ConfigMap can't hold more than 1 MiB.
 const FILE_LIMIT: u64 = 1024 * 1024;
@@ -27,7 +27,8 @@ impl ConfigFile {
         (self.check)(path)
     }
 
-    pub(crate) fn schema(&self) -> String {
+    /// The JSON Schema (draft 2020-12) of the file
+    pub fn schema(&self) -> String {
         (self.schema)()
     }
 }
@@ -38,14 +39,8 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
 }
 
 pub(crate) fn text(path: &Path) -> anyhow::Result<String> {
-    let size = fs::metadata(path)
-        .and_then(|meta| if meta.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(meta.len()) });
-    let text = match size {
-        Ok(size) if size > FILE_LIMIT => Err(std::io::Error::other(format!("{size} bytes are more than 1 MiB"))),
-        Ok(_) => fs::read_to_string(path),
-        Err(error) => Err(error),
-    };
-    text.map_err(|error| Exit::Config.because(format!("cannot read {}: {error}", path.display())))
+    files::read(path, FILE_LIMIT)
+        .map_err(|error| Exit::Config.because(format!("cannot read {}: {error}", path.display())))
 }
 
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> anyhow::Result<T> {

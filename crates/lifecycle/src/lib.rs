@@ -23,8 +23,10 @@ mod admin;
 mod args;
 mod backoff;
 mod companion;
+mod complaint;
 pub mod config;
 mod exit;
+mod files;
 mod health;
 mod job;
 mod listener;
@@ -40,6 +42,7 @@ mod variables;
 
 pub use args::ListenAddress;
 pub use backoff::Backoff;
+pub use complaint::Complaint;
 pub use config::ConfigFile;
 pub use exit::{End, Exit, Row, TABLE};
 pub use health::{Heartbeat, Hold, Pending};

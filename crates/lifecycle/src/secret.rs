@@ -4,6 +4,8 @@ use std::{fmt, path::Path};
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::files;
+
 /// Bytes; no password or token is longer, and a wrong path could name anything.
 const FILE_LIMIT: u64 = 64 * 1024;
 
@@ -19,14 +21,8 @@ impl Secret {
 
     /// Reads a file of at most 64 KiB and leaves off the line end that editors and `kubectl` put there.
     pub fn from_file(path: &Path) -> Result<Self, String> {
-        let read = || {
-            let size = std::fs::metadata(path)?.len();
-            if size > FILE_LIMIT {
-                return Err(std::io::Error::other(format!("{size} bytes are too many for a secret")));
-            }
-            std::fs::read_to_string(path)
-        };
-        let text = SecretString::from(read().map_err(|error| format!("cannot read {}: {error}", path.display()))?);
+        let text = files::read(path, FILE_LIMIT).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let text = SecretString::from(text);
         Ok(text.expose_secret().trim_end_matches(['\r', '\n']).into())
     }
 }
@@ -62,7 +58,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("disk");
         std::fs::File::create(&path).unwrap().set_len(FILE_LIMIT + 1).unwrap();
-        assert!(Secret::from_file(&path).unwrap_err().contains("too many for a secret"));
+        assert!(Secret::from_file(&path).unwrap_err().contains("more than 65536 bytes"));
         assert!(Secret::from_file(&directory.path().join("none")).unwrap_err().contains("No such file"));
     }
 }

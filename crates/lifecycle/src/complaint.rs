@@ -1,0 +1,44 @@
+//! When a failure that repeats is worth another line.
+
+use std::time::{Duration, Instant};
+
+/// Between two lines about the same
+const REMINDER: Duration = Duration::from_secs(30);
+
+/// A failure that may repeat: told when it first happens, when its reason changes, and every 30 s
+#[derive(Debug, Default)]
+pub struct Complaint(Option<(String, Instant)>);
+
+impl Complaint {
+    /// The failure has happened again; whether to say so.
+    pub fn is_due(&mut self, reason: &str, now: Instant) -> bool {
+        let due = self.0.as_ref().is_none_or(|(told, at)| told != reason || now.duration_since(*at) >= REMINDER);
+        if due {
+            self.0 = Some((reason.to_owned(), now));
+        }
+        due
+    }
+
+    /// It is over; whether it had been told, so that its end is news.
+    pub fn settle(&mut self) -> bool {
+        self.0.take().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn told_at_first_and_for_another_reason_and_every_30_s() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut complaint = Complaint::default();
+        assert!(!complaint.settle());
+        let due = [(0, "refused"), (1, "refused"), (2, "timed out"), (31, "timed out"), (32, "timed out")]
+            .map(|(seconds, reason)| complaint.is_due(reason, at(seconds)));
+        assert_eq!(due, [true, false, true, false, true]);
+        assert!(complaint.settle());
+        assert!(complaint.is_due("timed out", at(33)));
+    }
+}
