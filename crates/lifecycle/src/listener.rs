@@ -26,6 +26,7 @@ use crate::{
     admin,
     args::ListenAddress,
     companion::Companion,
+    complaint::Complaint,
     exit::Exit,
     health::{Finding, Health},
     job::Control,
@@ -91,12 +92,15 @@ async fn accept(listener: TcpListener, door: Door) {
         Err(error) => return tracing::error!(%error, "cannot serve"),
     };
     let permits = Arc::new(Semaphore::new(CONNECTION_LIMIT));
+    let mut complaint = Complaint::default();
     loop {
         let Ok(permit) = permits.clone().acquire_owned().await else { return };
         let (stream, _) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "cannot accept");
+                if complaint.is_due(&error.to_string(), Instant::now()) {
+                    tracing::warn!(%error, "cannot accept");
+                }
                 time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -154,14 +158,12 @@ fn report(name: &str, findings: &[Finding], verbose: bool) -> Answer {
     if well && !verbose {
         return text(StatusCode::OK, "ok".into());
     }
-    let mut body: String = findings
-        .iter()
-        .map(|finding| match &finding.failure {
-            None => format!("[+]{} ok\n", finding.name),
-            Some(reason) => format!("[-]{} failed: {reason}\n", finding.name),
-        })
-        .collect();
-    body += &format!("{name} check {}\n", if well { "passed" } else { "failed" });
+    let lines = findings.iter().map(|finding| match &finding.failure {
+        None => format!("[+]{} ok\n", finding.name),
+        Some(reason) => format!("[-]{} failed: {reason}\n", finding.name),
+    });
+    let verdict = format!("{name} check {}\n", if well { "passed" } else { "failed" });
+    let body = lines.chain([verdict]).collect();
     text(if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, body)
 }
 

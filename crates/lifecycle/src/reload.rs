@@ -7,7 +7,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -19,7 +19,7 @@ use tokio::{
     time,
 };
 
-use crate::{config, job::Lifecycle};
+use crate::{complaint::Complaint, config, job::Lifecycle};
 
 /// For events that got lost
 const POLL: Duration = Duration::from_secs(60);
@@ -42,12 +42,12 @@ where
         results.with_label_values(&[result]);
     }
     life.metrics().register(Box::new(results.clone())).context("cannot count reloads")?;
-    let file = File { path: path.into(), text, refused: None, results };
-    let (life_of_task, life) = (life.clone(), life);
+    let file = File { path: path.into(), text, refused: None, complaint: Complaint::default(), results };
+    let watching = life.clone();
     life.spawn(async move {
         tokio::select! {
-            _ = life_of_task.stopping() => (),
-            () = file.watch(sender, &life_of_task) => (),
+            _ = watching.stopping() => (),
+            () = file.watch(sender, &watching) => (),
         }
     });
     Ok(receiver)
@@ -56,8 +56,9 @@ where
 struct File {
     path: PathBuf,
     text: String,
-    /// The content that was refused last, so that it is told once
+    /// What was refused last, so that it counts once: the content, or why there was none
     refused: Option<String>,
+    complaint: Complaint,
     results: IntCounterVec,
 }
 
@@ -67,21 +68,24 @@ impl File {
         let _watcher = self.directory_watcher(wake);
         let mut hangups = life.hangups();
         loop {
+            // Also before the first event: the file may have changed since it was read and before it was watched.
+            self.read_again(&sender);
             tokio::select! {
                 Some(()) = woken.recv() => time::sleep(SETTLE).await,
                 Ok(()) = hangups.changed() => self.refused = None,
                 () = time::sleep(POLL) => (),
             }
-            self.read_again(&sender);
         }
     }
 
     /// None where events can't be had; the poll goes on.
     fn directory_watcher(&self, wake: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
         let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let told = notify::recommended_watcher(move |_| {
-            // A full channel means that a wake-up is under way already.
-            let _ = wake.try_send(());
+        let told = notify::recommended_watcher(move |event| {
+            if may_be_a_change(&event) {
+                // A full channel means that a wake-up is under way already.
+                let _ = wake.try_send(());
+            }
         });
         let watching = told.and_then(|mut watcher| {
             watcher.watch(directory, RecursiveMode::NonRecursive)?;
@@ -95,25 +99,62 @@ impl File {
     }
 
     fn read_again<T: DeserializeOwned>(&mut self, sender: &watch::Sender<Arc<T>>) {
-        let text = match config::text(&self.path) {
-            Ok(text) if text == self.text || self.refused.as_ref() == Some(&text) => return,
-            Ok(text) => text,
-            Err(error) => return self.refuse(&error, None),
-        };
-        match config::parse(&self.path, &text) {
-            Ok(value) => {
-                tracing::info!(file = %self.path.display(), "new configuration in force");
-                self.results.with_label_values(&["accepted"]).inc();
-                (self.text, self.refused) = (text, None);
-                sender.send_replace(Arc::new(value));
+        match config::text(&self.path) {
+            Ok(text) if text == self.text => {
+                if self.refused.is_some() {
+                    tracing::info!(file = %self.path.display(), "the old content is back");
+                }
+                self.refused = None;
             }
-            Err(error) => self.refuse(&error, Some(text)),
+            Ok(text) => match config::parse(&self.path, &text) {
+                Ok(value) => {
+                    tracing::info!(file = %self.path.display(), "new configuration in force");
+                    self.results.with_label_values(&["accepted"]).inc();
+                    (self.text, self.refused) = (text, None);
+                    sender.send_replace(Arc::new(value));
+                }
+                Err(error) => self.refuse(text, &error),
+            },
+            Err(error) => self.refuse(error.to_string(), &error),
         }
     }
 
-    fn refuse(&mut self, error: &anyhow::Error, text: Option<String>) {
-        tracing::error!("new configuration refused, the old one stays: {error:#}");
-        self.results.with_label_values(&["refused"]).inc();
-        self.refused = text;
+    fn refuse(&mut self, what: String, error: &anyhow::Error) {
+        if self.refused.as_ref() != Some(&what) {
+            self.results.with_label_values(&["refused"]).inc();
+            (self.refused, self.complaint) = (Some(what), Complaint::default());
+        }
+        if self.complaint.is_due(&error.to_string(), Instant::now()) {
+            tracing::error!("new configuration refused, the old one stays: {error:#}");
+        }
+    }
+}
+
+/// Reading is an event too, and our own reading must not be a reason to read again.
+fn may_be_a_change(event: &notify::Result<notify::Event>) -> bool {
+    !event.as_ref().is_ok_and(|event| event.kind.is_access())
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::{
+        Event, EventKind,
+        event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode},
+    };
+
+    use super::*;
+
+    #[test]
+    fn whatever_is_not_mere_reading_may_be_a_change() {
+        for (kind, change) in [
+            (EventKind::Access(AccessKind::Open(AccessMode::Any)), false),
+            (EventKind::Access(AccessKind::Close(AccessMode::Read)), false),
+            (EventKind::Create(CreateKind::File), true),
+            (EventKind::Modify(ModifyKind::Name(RenameMode::To)), true),
+            (EventKind::Other, true),
+        ] {
+            assert_eq!(may_be_a_change(&Ok(Event::new(kind))), change, "{kind:?}");
+        }
+        assert!(may_be_a_change(&Err(notify::Error::generic("events were lost"))));
     }
 }
