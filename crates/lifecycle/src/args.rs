@@ -117,13 +117,11 @@ impl FromStr for ListenAddress {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong =
             || format!("{text:?} is not an address to listen on: write it as :9471, 127.0.0.1:9471 or [::1]:9471");
-        match text.strip_prefix(':') {
-            Some(port) => Ok(Self { ip: None, port: port.parse().map_err(|_| wrong())? }),
-            None => {
-                let address: std::net::SocketAddr = text.parse().map_err(|_| wrong())?;
-                Ok(Self { ip: Some(address.ip()), port: address.port() })
-            }
+        if let Some(port) = text.strip_prefix(':') {
+            return Ok(Self { ip: None, port: port.parse().map_err(|_| wrong())? });
         }
+        let address: std::net::SocketAddr = text.parse().map_err(|_| wrong())?;
+        Ok(Self { ip: Some(address.ip()), port: address.port() })
     }
 }
 
@@ -170,8 +168,12 @@ impl Helper {
     /// Reads flags and variables. `--help` and `--version` come back as errors whose exit code is 0, as clap has it.
     pub(crate) fn parse<A: CommandFactory + FromArgMatches>(&self) -> anyhow::Result<Request<A>> {
         let command = self.command::<A>();
-        variables::check_spelling(&command, variables::names())?;
-        let matches = command.try_get_matches()?;
+        let matches = command.clone().try_get_matches();
+        // Help comes first: who has misspelt a variable needs it.
+        if !matches.as_ref().is_err_and(|error| error.exit_code() == 0) {
+            variables::check_spelling(&command, variables::names())?;
+        }
+        let matches = matches?;
         if self.config.is_some()
             && let Ok(asked) = ConfigCommand::from_arg_matches(&matches)
         {

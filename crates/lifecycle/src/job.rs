@@ -6,7 +6,7 @@ use std::{
     panic::{self, AssertUnwindSafe},
     sync::{Arc, mpsc::Sender},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -39,7 +39,10 @@ pub(crate) enum Phase {
     /// Unready, but serving
     Draining,
     /// With the exit that a helper of this kind owes for it
-    Stopping(Exit),
+    Stopping {
+        exit: Exit,
+        since: Instant,
+    },
 }
 
 /// A job's hold on its own life
@@ -57,10 +60,22 @@ impl Lifecycle {
     /// Resolves at the first stop signal (or `POST /quit`, or the app's end), to the exit that is owed for it:
     /// `Stopped` for a task, whose work is undone; `Done` for a sidecar, once it has drained.
     pub async fn stopping(&self) -> Exit {
+        self.stop_signal().await.0
+    }
+
+    /// Resolves when a sidecar must take no new work: `--drain-delay` after the stop signal.
+    pub async fn closing(&self) -> Exit {
+        let (exit, since) = self.stop_signal().await;
+        // Counted from the signal: a loop asks anew at each turn.
+        time::sleep_until((since + self.drain_delay).into()).await;
+        exit
+    }
+
+    async fn stop_signal(&self) -> (Exit, Instant) {
         let mut phase = self.phase.clone();
         loop {
-            if let Phase::Stopping(exit) = *phase.borrow_and_update() {
-                return exit;
+            if let Phase::Stopping { exit, since } = *phase.borrow_and_update() {
+                return (exit, since);
             }
             if phase.changed().await.is_err() {
                 return std::future::pending().await;
@@ -68,18 +83,11 @@ impl Lifecycle {
         }
     }
 
-    /// Resolves when a sidecar must take no new work: `--drain-delay` after the stop signal.
-    pub async fn closing(&self) -> Exit {
-        let exit = self.stopping().await;
-        time::sleep(self.drain_delay).await;
-        exit
-    }
-
     /// Resolves when what is in flight shall be finished: at `POST /drain` or at the stop signal.
     pub async fn draining(&self) {
         let mut phase = self.phase.clone();
         if phase.wait_for(|phase| *phase != Phase::Running).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
@@ -103,22 +111,21 @@ impl Lifecycle {
         let fatal = self.fatal.clone();
         self.tasks.spawn(async move {
             let end = match work.await {
-                Ok(Ok(())) => return,
                 Ok(Err(error)) => End { what: Some(name.into()), ..error.into() },
                 Err(failed) if failed.is_panic() => panicked(name, &*failed.into_panic()),
-                Err(_) => return,
+                Ok(Ok(())) | Err(_) => return,
             };
             // The receiver is gone only when the helper is ending anyhow.
             let _ = fatal.send(end);
         });
     }
 
-    /// A reason why `/readyz` is 503 until it is released.
+    /// A reason why `/readyz` is 503 until it is released; to be taken before `started`.
     pub fn hold(&self, name: &'static str) -> Hold {
         self.control.health.hold(name)
     }
 
-    /// The first good result is there: `/startupz` is 200 from here on.
+    /// The first good result is there: `/startupz` is 200 from here on, and `/readyz` once no hold is left.
     pub fn started(&self) {
         self.control.health.started();
     }
@@ -186,7 +193,8 @@ where
     }
 }
 
-fn panicked(what: &str, panic: &(dyn Any + Send)) -> End {
+/// The end of who has panicked.
+pub(crate) fn panicked(what: &str, panic: &(dyn Any + Send)) -> End {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     End { what: Some(what.into()), last: Some(text.unwrap_or("panic").into()), ..Exit::Bug.into() }
 }

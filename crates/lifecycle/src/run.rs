@@ -7,6 +7,7 @@ use std::{
     fmt::Debug,
     io::{self, Write},
     os::unix::process::CommandExt,
+    panic::{self, AssertUnwindSafe},
     process::{Command, ExitCode},
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     time::{Duration, Instant},
@@ -21,7 +22,7 @@ use crate::{
     config::ConfigFile,
     exit::{End, Exit},
     health::Health,
-    job::{Control, Lifecycle, Phase},
+    job::{self, Control, Lifecycle, Phase},
     listener::{self, Door},
     log, metrics, probe,
     signals::{self, Signal},
@@ -73,24 +74,45 @@ where
     F: AsyncFnOnce(A, Lifecycle) -> anyhow::Result<End> + Send + 'static,
 {
     let born = Instant::now();
-    let (sender, events) = mpsc::channel();
-    let request =
-        signals::listen(sender.clone()).context("cannot listen for signals").and_then(|()| helper.parse::<A>());
-    let end = match request {
-        Err(error) => refused(error),
-        Ok(Request::Config(asked)) => helper.config.map_or(Exit::Bug.into(), |file| printed(asked.run(&file))),
-        // The kubelet runs these inside a container that lives: its termination message is not theirs.
-        Ok(Request::Sidecar(asked, flags)) => return probe::run(asked, &flags).into(),
-        Ok(Request::Job { args, common, sidecar }) => {
-            Supervisor::start(helper, args, &common, sidecar, job, sender, events)
-                .map_or_else(End::from, Supervisor::wait)
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| live(helper, job)));
+    match outcome.unwrap_or_else(|panic| Err(job::panicked("main", &*panic))) {
+        Ok(exit) => exit.into(),
+        Err(end) => {
+            log::last_words(&end, born.elapsed());
+            end.exit.into()
         }
-    };
-    let end = if end.become_command.is_empty() { end } else { become_command(&end.become_command) };
-    if end.exit != Exit::Done {
-        log::last_words(&end, born.elapsed());
     }
-    end.exit.into()
+}
+
+/// An end about which nothing is left to say is `Ok`.
+fn live<A, F>(helper: Helper, job: F) -> Result<Exit, End>
+where
+    A: clap::Parser + Debug + Send + 'static,
+    F: AsyncFnOnce(A, Lifecycle) -> anyhow::Result<End> + Send + 'static,
+{
+    let (sender, events) = mpsc::channel();
+    let handlers = signals::listen(sender.clone()).context("cannot listen for signals")?;
+    match helper.parse::<A>() {
+        Err(error) => refused(error),
+        Ok(Request::Config(asked)) => {
+            handlers.end_at_once()?;
+            helper.config.map_or(Err(Exit::Bug.into()), |file| printed(asked.run(&file)))
+        }
+        // The kubelet runs these inside a container that lives: its termination message is not theirs.
+        Ok(Request::Sidecar(asked, flags)) => {
+            handlers.end_at_once()?;
+            Ok(probe::run(asked, &flags))
+        }
+        Ok(Request::Job { args, common, sidecar }) => {
+            let end = Supervisor::start(helper, args, &common, sidecar, job, sender, events)?.wait();
+            if !end.become_command.is_empty() {
+                // Who was told to stop must not start the app.
+                handlers.end_at_once()?;
+                return Err(become_command(&end.become_command));
+            }
+            if end.exit == Exit::Done { Ok(end.exit) } else { Err(end) }
+        }
+    }
 }
 
 /// Waits for events on behalf of a running job
@@ -154,18 +176,18 @@ impl Supervisor {
                 Ok(Event::Quit(why)) => drop(deadline.get_or_insert_with(|| self.stop(why, Signal::Term))),
                 Ok(Event::Drain) => self.drain(),
                 Ok(Event::Reload) => self.reloads.send_modify(|count| *count += 1),
-                Ok(Event::Ended(end)) => return self.ended(end, asked),
+                Ok(Event::Ended(end)) => return self.ended(end),
                 Err(_) => return self.deadline_passed(asked.unwrap_or(Signal::Term)),
             }
         }
     }
 
     fn drain(&self) {
-        tracing::info!("draining: unready from now on, serving until the stop signal");
         self.control.health.become_unready();
         self.phase.send_if_modified(|phase| {
             let first = *phase == Phase::Running;
             if first {
+                tracing::info!("draining: unready from now on, serving until the stop signal");
                 *phase = Phase::Draining;
             }
             first
@@ -185,24 +207,16 @@ impl Supervisor {
             tracing::info!(why, deadline, pending, "stopping");
         }
         self.control.health.become_unready();
-        self.phase.send_replace(Phase::Stopping(exit));
-        Instant::now() + self.shutdown_timeout
+        let since = Instant::now();
+        self.phase.send_replace(Phase::Stopping { exit, since });
+        since + self.shutdown_timeout
     }
 
-    fn ended(&self, end: End, asked: Option<Signal>) -> End {
-        let late = self.events.try_iter().find_map(|event| match event {
-            Event::Stop(signal) => Some(signal),
-            _ => None,
-        });
-        match (asked.or(late), self.kind) {
-            // Who was told to stop must not start the app.
-            (Some(signal), _) if !end.become_command.is_empty() => Exit::Stopped(signal).into(),
-            (_, Kind::Sidecar { .. }) if end.exit == Exit::Done => {
-                tracing::info!("stopped; nothing is left to do");
-                end
-            }
-            _ => end,
+    fn ended(&self, end: End) -> End {
+        if let (Kind::Sidecar { .. }, Exit::Done) = (self.kind, end.exit) {
+            tracing::info!("stopped; nothing is left to do");
         }
+        end
     }
 
     fn deadline_passed(&self, signal: Signal) -> End {
@@ -240,25 +254,23 @@ fn open_doors(flags: SidecarFlags, control: &Control) -> anyhow::Result<()> {
 }
 
 /// Help and version are answers; everything else that the command line can't be is told with its remedy.
-fn refused(error: anyhow::Error) -> End {
-    let Some(usage) = error.downcast_ref::<clap::Error>() else { return error.into() };
+fn refused(error: anyhow::Error) -> Result<Exit, End> {
+    let Some(usage) = error.downcast_ref::<clap::Error>() else { return Err(error.into()) };
     let _ = usage.print();
     if usage.exit_code() == 0 {
-        return Exit::Done.into();
+        return Ok(Exit::Done);
     }
     let text = usage.to_string();
-    let first = text.lines().next().unwrap_or_default();
-    End { last: Some(first.trim_start_matches("error: ").to_owned()), ..Exit::Usage.into() }
+    // The first paragraph is the fault, the others are advice. It has a line for each argument that is missing.
+    let fault: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    Err(End { last: Some(fault.join(" ").trim_start_matches("error: ").to_owned()), ..Exit::Usage.into() })
 }
 
-fn printed(answer: anyhow::Result<String>) -> End {
-    match answer {
-        Ok(text) => {
-            let _ = writeln!(io::stdout(), "{text}");
-            Exit::Done.into()
-        }
-        Err(error) => error.into(),
-    }
+fn printed(answer: anyhow::Result<String>) -> Result<Exit, End> {
+    let text = answer?;
+    // Who does not read on, as `head` does, has read enough.
+    let _ = writeln!(io::stdout(), "{text}");
+    Ok(Exit::Done)
 }
 
 /// Replaces this process; handled signals return to their defaults (execve(2)), and the standard library resets PIPE
