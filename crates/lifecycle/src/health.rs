@@ -127,7 +127,8 @@ impl Health {
         let shutdown = Finding { name: "shutdown", failure: stopping };
         let holds = lock(&self.holds);
         let held = holds.iter().map(|hold| Finding { name: hold.name, failure: lock(&hold.reason).clone() });
-        std::iter::once(shutdown).chain(held).collect()
+        // Until it has started, a job may not have taken its holds yet.
+        std::iter::once(shutdown).chain(self.startupz()).chain(held).collect()
     }
 
     pub(crate) fn startupz(&self) -> Vec<Finding> {
@@ -222,6 +223,8 @@ mod tests {
     #[test]
     fn ready_needs_every_hold_released_and_no_stop() {
         let health = Health::new(Instant::now());
+        assert_eq!(failures(health.readyz()), [("started", "no good result yet".to_owned())]);
+        health.started();
         let (first, second) = (health.hold("listener"), health.hold("token"));
         first.release();
         assert_eq!(failures(health.readyz()), [("token", "not yet".to_owned())]);
@@ -238,6 +241,7 @@ mod tests {
     fn a_dropped_hold_still_holds() {
         let health = Health::new(Instant::now());
         drop(health.hold("token"));
+        health.started();
         assert_eq!(failures(health.readyz()).len(), 1);
     }
 
