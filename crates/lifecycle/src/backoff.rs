@@ -22,7 +22,7 @@ impl Backoff {
     /// The next delay; `random` lies in `0.0..1.0`.
     pub fn next(&mut self, random: f64) -> Duration {
         let longest = self.previous.saturating_mul(3);
-        let delay = self.base + (longest - self.base).mul_f64(random.clamp(0.0, 1.0));
+        let delay = self.base + longest.saturating_sub(self.base).mul_f64(random.clamp(0.0, 1.0));
         self.previous = delay.min(self.cap);
         self.previous
     }

@@ -42,6 +42,9 @@ impl Companion {
                 if process_seen && !running {
                     break drop(self.events.send(Event::Quit("the process of --exit-with-process is gone")));
                 }
+                if running && !process_seen {
+                    tracing::info!(name, "the process of --exit-with-process runs");
+                }
                 process_seen |= running;
             }
             time::sleep(POLL).await;
@@ -51,14 +54,19 @@ impl Companion {
 
 /// Whether some process of this name runs; a zombie has ended.
 fn is_running(proc: &Path, name: &str) -> bool {
-    let name = &name[..name.floor_char_boundary(COMM_LIMIT)];
+    let name = &name.as_bytes()[..name.len().min(COMM_LIMIT)];
     let Ok(entries) = fs::read_dir(proc) else { return false };
     entries.flatten().any(|entry| {
-        // PID (COMM) STATE …, where COMM may hold anything, parentheses and line ends too: proc_pid_stat(5).
-        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        let inside = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')'));
-        inside.is_some_and(|(comm, rest)| comm == name && !rest.starts_with(" Z"))
+        let stat = fs::read(entry.path().join("stat")).unwrap_or_default();
+        comm_and_state(&stat).is_some_and(|(comm, state)| comm == name && state != b'Z')
     })
+}
+
+/// From `PID (COMM) STATE …`, where COMM may hold anything, parentheses and line ends too: `proc_pid_stat(5)`.
+fn comm_and_state(stat: &[u8]) -> Option<(&[u8], u8)> {
+    let open = stat.iter().position(|byte| *byte == b'(')?;
+    let close = stat.iter().rposition(|byte| *byte == b')')?;
+    Some((stat.get(open + 1..close)?, *stat.get(close + 2)?))
 }
 
 #[cfg(test)]
@@ -75,6 +83,8 @@ mod tests {
         fs::write(stat.join("stat"), "7 (a-very-long-nam) S 1 7").unwrap();
         assert!(is_running(proc.path(), "a-very-long-name-indeed"));
         assert!(!is_running(proc.path(), "a-very"));
+        fs::write(stat.join("stat"), "7 (odd) S (name)) S 1 7").unwrap();
+        assert!(is_running(proc.path(), "odd) S (name)"));
         fs::write(stat.join("stat"), "7 (a-very-long-nam) Z 1 7").unwrap();
         assert!(!is_running(proc.path(), "a-very-long-name-indeed"));
     }

@@ -79,7 +79,10 @@ pub(crate) fn say(line: &str) {
 /// Only ever into a file that is there: outside Kubernetes there is none, and `/dev` is not ours to fill.
 fn write_termination_message(path: &Path, line: &str) {
     if let Ok(mut file) = OpenOptions::new().write(true).truncate(true).open(path) {
-        let end = line.floor_char_boundary(TERMINATION_MESSAGE_LIMIT);
+        let mut end = line.len().min(TERMINATION_MESSAGE_LIMIT);
+        while !line.is_char_boundary(end) {
+            end -= 1;
+        }
         let _ = file.write_all(&line.as_bytes()[..end]);
     }
 }

@@ -63,11 +63,12 @@ fn leading_part(text: &str) -> Option<(u64, &str, &str)> {
 
 /// Writes a duration so that [`duration`] reads it again, to the millisecond.
 pub fn format_duration(duration: Duration) -> String {
+    use std::fmt::Write as _;
     let mut rest = duration.as_millis();
     let mut text = String::new();
     for (unit, milliseconds) in [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)] {
         if rest >= milliseconds {
-            text += &format!("{}{unit}", rest / milliseconds);
+            let _ = write!(text, "{}{unit}", rest / milliseconds);
             rest %= milliseconds;
         }
     }
