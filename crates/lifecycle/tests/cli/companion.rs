@@ -1,0 +1,43 @@
+//! The app's end ends the sidecar, in a Job without native sidecars.
+
+use std::{fs, os::unix::fs::symlink, process};
+
+use crate::support::{Program, program, sidecar};
+
+#[test]
+fn a_file_that_appears_ends_the_sidecar() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("done");
+    let mut program = Program::start(&mut sidecar(&["--exit-with-file", file.to_str().unwrap()]));
+    program.address("health");
+    assert!(program.is_running());
+    fs::write(&file, "").unwrap();
+    assert!(program.wait_for_line("\"stopping\"").contains("--exit-with-file"));
+    assert_eq!(program.end().code, Some(0));
+}
+
+#[test]
+fn a_process_that_has_run_and_is_gone_ends_the_sidecar() {
+    let directory = tempfile::tempdir().unwrap();
+    // A name that no other test's process has, and that the kernel cuts at 15 bytes.
+    let name = format!("app-{}-of-this-test", process::id());
+    let path = directory.path().join(&name);
+    symlink("/bin/sleep", &path).unwrap();
+    let mut sidecar = Program::start(&mut sidecar(&["--exit-with-process", &name]));
+    sidecar.address("health");
+    let app = Program::start(&mut program(path.to_str().unwrap(), &["1000"]));
+    sidecar.wait_for_line("the process of --exit-with-process runs");
+    assert!(sidecar.is_running());
+    app.signal("TERM");
+    app.end();
+    assert!(sidecar.wait_for_line("\"stopping\"").contains("--exit-with-process"));
+    assert_eq!(sidecar.end().code, Some(0));
+}
+
+#[test]
+fn the_apps_end_has_the_deadline_of_a_stop_signal() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let flags = ["--exit-with-file", path, "--stuck-batches", "2", "--shutdown-timeout", "100ms"];
+    Program::start(&mut sidecar(&flags)).end().ended_with(75, r#"reason=unfinished what="2 batches""#);
+}

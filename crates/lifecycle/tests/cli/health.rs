@@ -1,0 +1,162 @@
+//! What the kubelet and Prometheus see.
+
+use std::{
+    fs,
+    io::Read,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+};
+
+use crate::support::{DEADLINE, Program, http, sidecar};
+
+fn started(arguments: &[&str]) -> (Program, SocketAddr) {
+    let mut program = Program::start(&mut sidecar(arguments));
+    let address = program.address("health");
+    (program, address)
+}
+
+#[test]
+fn what_is_well_says_ok() {
+    let (_program, address) = started(&[]);
+    for path in ["/startupz", "/readyz", "/livez", "/healthz"] {
+        let answer = http::until_status(address, path, 200);
+        assert_eq!(answer.body, "ok", "{path}");
+        assert!(answer.head.contains("content-type: text/plain"), "{answer:?}");
+    }
+}
+
+#[test]
+fn verbose_tells_every_check() {
+    let (_program, address) = started(&[]);
+    http::until_status(address, "/readyz", 200);
+    for (path, body) in [
+        ("/livez?verbose", "[+]work ok\nlivez check passed\n"),
+        ("/healthz?verbose=true", "[+]work ok\nlivez check passed\n"),
+        ("/readyz?a=b&verbose", "[+]shutdown ok\n[+]started ok\n[+]ready-file ok\nreadyz check passed\n"),
+        ("/startupz?verbose", "[+]started ok\nstartupz check passed\n"),
+    ] {
+        assert_eq!(http::get(address, path).body, body, "{path}");
+    }
+}
+
+#[test]
+fn ready_means_that_every_hold_is_released() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ready");
+    let (_program, address) = started(&["--ready-file", file.to_str().unwrap()]);
+    http::until_status(address, "/startupz", 200);
+    let answer = http::get(address, "/readyz");
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.body, "[+]shutdown ok\n[+]started ok\n[-]ready-file failed: not yet\nreadyz check failed\n");
+    assert_eq!(http::get(address, "/livez").status, 200);
+    fs::write(&file, "").unwrap();
+    http::until_status(address, "/readyz", 200);
+}
+
+#[test]
+fn a_vital_loop_that_stalls_is_dead_until_it_beats_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("stall");
+    let (_program, address) = started(&["--bound", "300ms", "--stall-file", file.to_str().unwrap()]);
+    http::until_status(address, "/livez", 200);
+    fs::write(&file, "").unwrap();
+    let answer = http::until_status(address, "/livez", 503);
+    assert!(answer.body.starts_with("[-]work failed: no beat for "), "{answer:?}");
+    assert!(answer.body.ends_with(", the bound is 300ms\nlivez check failed\n"), "{answer:?}");
+    assert_eq!(http::get(address, "/metrics").status, 200);
+    fs::remove_file(&file).unwrap();
+    http::until_status(address, "/livez", 200);
+}
+
+#[test]
+fn startup_waits_for_the_first_good_result() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("stall");
+    fs::write(&file, "").unwrap();
+    let (_program, address) = started(&["--stall-file", file.to_str().unwrap()]);
+    let answer = http::get(address, "/startupz");
+    assert_eq!((answer.status, &*answer.body), (503, "[-]started failed: no good result yet\nstartupz check failed\n"));
+    assert_eq!(http::get(address, "/readyz").status, 503, "nobody is ready before the start");
+    fs::remove_file(&file).unwrap();
+    http::until_status(address, "/startupz", 200);
+    fs::write(&file, "").unwrap();
+    assert_eq!(http::get(address, "/startupz").status, 200);
+}
+
+#[test]
+fn a_vital_loop_that_panics_takes_the_helper_along() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("panic");
+    let (program, address) = started(&["--panic-file", file.to_str().unwrap()]);
+    http::until_status(address, "/startupz", 200);
+    fs::write(&file, "").unwrap();
+    program.end().ended_with(70, r#"reason=bug what="work" last="told to panic""#);
+}
+
+#[test]
+fn only_reading_is_allowed() {
+    let (_program, address) = started(&[]);
+    for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+        for path in ["/livez", "/metrics", "/quit"] {
+            let answer = http::ask(address, method, path);
+            assert_eq!(answer.status, 405, "{method} {path}");
+            assert!(answer.head.contains("allow: get, head"), "{answer:?}");
+        }
+    }
+    let answer = http::ask(address, "HEAD", "/livez");
+    assert_eq!((answer.status, &*answer.body), (200, ""));
+}
+
+#[test]
+fn any_other_path_is_404_and_names_the_right_ones() {
+    let (_program, address) = started(&[]);
+    for path in ["/", "/livez/", "/quit", "/metrics2"] {
+        let answer = http::get(address, path);
+        assert_eq!((answer.status, &*answer.body), (404, "try /livez, /readyz, /startupz or /metrics\n"), "{path}");
+    }
+}
+
+#[test]
+fn metrics_are_prometheus_text() {
+    let (_program, address) = started(&[]);
+    let answer = http::get(address, "/metrics");
+    assert!(answer.head.contains("content-type: text/plain; version=0.0.4"), "{answer:?}");
+    let version = env!("CARGO_PKG_VERSION");
+    let info = format!("sidekit_build_info{{helper=\"test-sidecar\",version=\"{version}\"}} 1\n");
+    assert!(answer.body.contains(&info), "{answer:?}");
+    for line in answer.body.lines() {
+        let is_sample = || line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok());
+        assert!(line.starts_with("# HELP ") || line.starts_with("# TYPE ") || is_sample(), "{line}");
+    }
+}
+
+#[test]
+fn all_addresses_are_those_of_both_families() {
+    let (_program, address) = started(&["--health-addr", ":0"]);
+    assert!(address.ip().is_unspecified());
+    let mut families = vec![IpAddr::from(Ipv4Addr::LOCALHOST)];
+    // A machine without IPv6 has no loopback of that family either.
+    if std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+        families.push(Ipv6Addr::LOCALHOST.into());
+    }
+    for ip in families {
+        http::until_status((ip, address.port()).into(), "/livez", 200);
+    }
+}
+
+#[test]
+fn connections_that_say_nothing_lock_nobody_out() {
+    let (_program, address) = started(&[]);
+    let mut idle: Vec<_> = (0..40).map(|_| TcpStream::connect(address).unwrap()).collect();
+    assert_eq!(http::get(address, "/livez").status, 200);
+    let first = &mut idle[0];
+    first.set_read_timeout(Some(DEADLINE)).unwrap();
+    assert_eq!(first.read(&mut [0; 64]).unwrap(), 0, "closed");
+}
+
+#[test]
+fn a_head_without_end_is_refused() {
+    let (_program, address) = started(&[]);
+    let answer = http::raw(address, &format!("GET /livez HTTP/1.1\r\nX: {}", "x".repeat(20_000)));
+    assert_eq!(answer.status, 431);
+    assert_eq!(http::get(address, "/livez").status, 200);
+}

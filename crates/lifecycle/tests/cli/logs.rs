@@ -1,0 +1,99 @@
+//! Lines on stderr: JSON or text, from a level up, without secrets.
+
+use std::{fs, process::Stdio};
+
+use serde_json::Value;
+
+use crate::support::{NEVER, Program, end, program, sidecar, task};
+
+#[test]
+fn json_is_one_object_a_line() {
+    for format in [&[][..], &["--log-format", "json"]] {
+        let mut command = task(&["--end", "unavailable", "--last", "said \"no\"\nand left"]);
+        command.args(format);
+        let ended = end(command);
+        for line in &ended.log {
+            let line: Value = serde_json::from_str(line).expect("JSON");
+            for field in ["timestamp", "level", "message"] {
+                assert!(line[field].is_string(), "{field} in {line}");
+            }
+        }
+        ended.ended_with(69, r#"reason=unavailable last="said \"no\"\nand left" elapsed=0"#);
+    }
+}
+
+#[test]
+fn the_first_line_tells_version_and_settings() {
+    let mut program = Program::start(&mut sidecar(&["--drain-delay", "7s", "--log-format", "json"]));
+    let line: Value = serde_json::from_str(&program.wait_for_line("")).unwrap();
+    assert_eq!(line["message"], "test-sidecar starts");
+    assert_eq!(line["version"], env!("CARGO_PKG_VERSION"));
+    assert!(line["settings"].as_str().unwrap().contains("stuck_batches: 0"), "{line}");
+    assert!(line["sidecar"].as_str().unwrap().contains("drain_delay: 7s"), "{line}");
+    assert!(line["common"].as_str().unwrap().contains("INFO"), "{line}");
+}
+
+#[test]
+fn text_is_a_line_for_people() {
+    let ended = end(task(&["--log-format", "text", "--end", "io"]));
+    assert_eq!(ended.log.len(), 2, "{ended:#?}");
+    assert!(ended.log[0].contains(" INFO test-task starts version="), "{ended:#?}");
+    assert!(ended.log[1].contains(r#" ERROR code=74 reason=io last="told to end so" elapsed=0"#), "{ended:#?}");
+    assert!(!ended.log.concat().contains('\u{1b}'), "no colours: {ended:#?}");
+}
+
+#[test]
+fn a_level_hides_what_is_below_it_and_never_the_last_line() {
+    let mut by_variable = task(&["--end", "io"]);
+    by_variable.env("SIDEKIT_LOG_LEVEL", "error").env("SIDEKIT_LOG_FORMAT", "text");
+    for command in [by_variable, task(&["--end", "io", "--log-level", "error", "--log-format", "text"])] {
+        let ended = end(command);
+        assert_eq!(ended.log.len(), 1, "{ended:#?}");
+        assert!(ended.last_line().contains("code=74 reason=io"), "{ended:#?}");
+    }
+}
+
+#[test]
+fn a_secret_is_never_written() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), "hunter2\n").unwrap();
+    let ended = end(task(&["--secret-file", file.path().to_str().unwrap(), "--log-level", "trace", "--end", "panic"]));
+    assert!(ended.log[0].contains("secret_file: Some([redacted])"), "{ended:#?}");
+    assert!(!ended.log.concat().contains("hunter2"), "{ended:#?}");
+}
+
+#[test]
+fn stdout_is_left_alone() {
+    assert_eq!(end(task(&["--end", "io"])).stdout, "");
+    let mut program = Program::start(&mut sidecar(&[]));
+    program.address("health");
+    program.signal("TERM");
+    assert_eq!(program.end().stdout, "");
+}
+
+#[test]
+fn a_log_that_nobody_reads_is_no_reason_to_fail() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = |mut command: std::process::Command| command.stderr(writer.try_clone().unwrap()).status().unwrap();
+    assert_eq!(status(task(&[])).code(), Some(0));
+    assert_eq!(status(task(&["--end", "io"])).code(), Some(74));
+    assert_eq!(status(task(&["--end", "panic"])).code(), Some(70));
+    assert_eq!(status(task(&["--nope"])).code(), Some(64));
+}
+
+#[test]
+fn closed_standard_streams_are_no_reason_to_fail() {
+    let script = r#""$0" --end io <&- >&- 2>&-"#;
+    let mut shell = program("/bin/sh", &["-c", script, env!("CARGO_BIN_EXE_test-task")]);
+    assert_eq!(shell.stderr(Stdio::null()).status().unwrap().code(), Some(74));
+}
+
+#[test]
+fn help_into_a_closed_pipe_is_no_reason_to_fail() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = task(&["--help"]);
+    assert_eq!(command.stdout(writer).status().unwrap().code(), Some(0));
+    assert_eq!(end(task(&["--after-file", NEVER, "--version"])).code, Some(0));
+}

@@ -1,0 +1,32 @@
+//! The crate as a pod meets it, by way of two small programs: `programs/sidecar.rs` and `programs/task.rs`.
+
+#[cfg(test)]
+mod admin;
+#[cfg(test)]
+mod command;
+#[cfg(test)]
+mod companion;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod exits;
+#[cfg(test)]
+mod health;
+#[cfg(test)]
+mod last_words;
+#[cfg(test)]
+mod logs;
+#[cfg(test)]
+mod pid_one;
+#[cfg(test)]
+mod probe;
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
+mod signals;
+#[cfg(test)]
+mod start;
+#[cfg(test)]
+mod stopping;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,134 @@
+//! Flags and variables, and what is said about wrong ones.
+
+use crate::support::{Ended, NEVER, Program, end, sidecar, sidecar_command, task};
+
+fn with_variable(name: &str, value: &str) -> Ended {
+    let mut command = task(&[]);
+    end({
+        command.env(name, value);
+        command
+    })
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    for flag in ["--help", "-h", "--version", "-V"] {
+        for command in [task(&[flag]), sidecar_command(&[flag])] {
+            let ended = end(command);
+            assert_eq!((ended.code, ended.log.len()), (Some(0), 0), "{ended:#?}");
+            assert!(!ended.stdout.is_empty());
+        }
+    }
+}
+
+#[test]
+fn help_begins_with_what_the_helper_is_for() {
+    let help = end(sidecar_command(&["--help"])).stdout;
+    assert!(help.starts_with("Stand beside an app and say a greeting\n"), "{help}");
+    for words in ["Usage: test-sidecar", "Flags every helper carries", "--health-addr", "[default: :9470]", "probe"] {
+        assert!(help.contains(words), "{words} in {help}");
+    }
+    let help = end(task(&["--help"])).stdout;
+    assert!(help.starts_with("Wait for a file, then end as told\n"), "{help}");
+    assert!(!help.contains("--health-addr"), "a task has no listener: {help}");
+}
+
+#[test]
+fn help_names_variables_and_keeps_their_values_to_itself() {
+    let mut command = task(&["--help"]);
+    command.env("SIDEKIT_TEST_TASK_SECRET_FILE", "/etc/hunter2");
+    let ended = end(command);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.stdout.contains("SIDEKIT_TEST_TASK_SECRET_FILE"), "{ended:#?}");
+    assert!(!ended.stdout.contains("hunter2"), "{ended:#?}");
+}
+
+#[test]
+fn help_is_there_for_who_has_misspelt_a_variable() {
+    let mut command = task(&["--help"]);
+    command.env("SIDEKIT_TEST_TASK_BUSSY", "1");
+    assert_eq!(end(command).code, Some(0));
+}
+
+#[test]
+fn a_wrong_command_line_is_64_and_says_what_is_wrong() {
+    for (arguments, words) in [
+        (&["--nope"][..], "unexpected argument '--nope' found"),
+        (&["--end", "well"], "invalid value 'well' for '--end <END>'"),
+        (&["--log-level", "loud"], "write error, warn, info, debug or trace"),
+        (&["--log-level"], "a value is required for '--log-level <LEVEL>'"),
+        (&["--secret-file", NEVER], "cannot read /nowhere/at-all: No such file or directory"),
+        (&["probe"], "unexpected argument 'probe' found"),
+    ] {
+        let ended = end(task(arguments));
+        ended.ended_with(64, "reason=usage");
+        assert!(ended.last_line().contains(words), "{words}: {ended:#?}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named_in_the_last_line() {
+    let ended = end(sidecar_command(&["check"]));
+    ended.ended_with(64, "reason=usage");
+    assert!(ended.last_line().contains("--config <FILE>"), "{ended:#?}");
+}
+
+#[test]
+fn a_duration_is_read_by_the_one_parser() {
+    let ended = end(sidecar(&["--shutdown-timeout", "5"]));
+    ended.ended_with(64, "reason=usage");
+    assert!(ended.last_line().contains("is not a duration: write it as 250ms, 10s, 5m or 1h30m"), "{ended:#?}");
+}
+
+#[test]
+fn a_misspelt_variable_is_64_and_names_the_nearest() {
+    let ended = with_variable("SIDEKIT_TEST_TASK_AFTERFILE", "x");
+    ended.ended_with(64, "reason=usage");
+    let hint = "unknown variable SIDEKIT_TEST_TASK_AFTERFILE; did you mean SIDEKIT_TEST_TASK_AFTER_FILE?";
+    assert!(ended.last_line().contains(hint), "{ended:#?}");
+}
+
+#[test]
+fn variables_of_others_are_left_alone() {
+    for name in ["SIDEKIT_PROXY_LISTEN", "TEST_TASK_PORT", "SIDEKIT_LOG_LEVEL_OF_MINE"] {
+        assert_eq!(with_variable(name, "tcp://10.0.0.1:80").code, Some(0), "{name}");
+    }
+}
+
+#[test]
+fn a_flag_goes_before_its_variable() {
+    let mut command = task(&["--end", "io"]);
+    command.env("SIDEKIT_TEST_TASK_END", "data");
+    assert_eq!(end(command).code, Some(74));
+    assert_eq!(with_variable("SIDEKIT_TEST_TASK_END", "data").code, Some(65));
+}
+
+#[test]
+fn a_switch_reads_yes_and_no_in_the_usual_words() {
+    for (value, busy) in [
+        ("1", true),
+        ("true", true),
+        ("yes", true),
+        ("on", true),
+        ("0", false),
+        ("false", false),
+        ("no", false),
+        ("off", false),
+    ] {
+        let ended = with_variable("SIDEKIT_TEST_TASK_BUSY", value);
+        assert_eq!(ended.code, Some(0), "{value}: {ended:#?}");
+        assert!(ended.log[0].contains(&format!("busy: {busy}")), "{value}: {ended:#?}");
+    }
+    with_variable("SIDEKIT_TEST_TASK_BUSY", "maybe").ended_with(64, "reason=usage");
+    let ended = end(task(&["--busy"]));
+    assert!(ended.log[0].contains("busy: true"), "{ended:#?}");
+}
+
+#[test]
+fn a_sidecars_shared_flags_have_variables_of_its_own() {
+    let mut command = sidecar_command(&["--admin-addr", "127.0.0.1:0"]);
+    command.env("SIDEKIT_TEST_SIDECAR_HEALTH_ADDR", "127.0.0.1:0").env("SIDEKIT_TEST_SIDECAR_DRAIN_DELAY", "1h30m");
+    let mut program = Program::start(&mut command);
+    assert!(program.wait_for_line("starts").contains("drain_delay: 5400s"));
+    assert!(program.address("health").ip().is_loopback());
+}

@@ -1,0 +1,107 @@
+//! The first stop signal asks, the second insists; HUP and PIPE are heard and end nothing.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{NEVER, Program, http, sidecar, task};
+
+const STOPS: [(&str, i32); 3] = [("TERM", 143), ("INT", 130), ("QUIT", 131)];
+
+fn started(mut command: std::process::Command) -> Program {
+    let mut program = Program::start(&mut command);
+    program.wait_for_line("starts");
+    program
+}
+
+#[test]
+fn a_task_that_is_stopped_early_never_says_0() {
+    for (name, code) in STOPS {
+        let program = started(task(&["--after-file", NEVER]));
+        program.signal(name);
+        program.end().ended_with(code, "reason=stopped elapsed=");
+    }
+}
+
+#[test]
+fn a_task_that_never_yields_is_stopped_all_the_same() {
+    for (name, code) in STOPS {
+        let program = started(task(&["--after-file", NEVER, "--busy"]));
+        let start = Instant::now();
+        program.signal(name);
+        program.end().ended_with(code, "reason=stopped elapsed=");
+        // The rule is 100 ms; the rest is for machines that are busy with tests.
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn a_sidecar_that_is_stopped_and_has_drained_says_0() {
+    for (name, _) in STOPS {
+        let mut program = started(sidecar(&[]));
+        program.signal(name);
+        assert!(program.wait_for_line("\"stopping\"").contains(&format!("SIG{name}")));
+        let ended = program.end();
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        assert_eq!(ended.last_line(), "stopped; nothing is left to do");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_draining_sidecar_at_once() {
+    for (name, code) in STOPS {
+        let mut program = started(sidecar(&["--stuck-batches", "1", "--shutdown-timeout", "1h"]));
+        program.signal("TERM");
+        program.wait_for_line("\"stopping\"");
+        program.signal(name);
+        program.end().ended_with(code, "reason=stopped elapsed=");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_sidecar_whose_thread_is_stuck() {
+    let stall = tempfile::NamedTempFile::new().unwrap();
+    let path = stall.path().to_str().unwrap();
+    let mut program = started(sidecar(&["--bound", "100ms", "--stall-file", path, "--shutdown-timeout", "1h"]));
+    http::until_status(program.address("health"), "/livez", 503);
+    program.signal("TERM");
+    program.wait_for_line("\"stopping\"");
+    program.signal("INT");
+    program.end().ended_with(130, "reason=stopped elapsed=");
+}
+
+#[test]
+fn a_second_signal_to_a_task_ends_it_with_one_of_the_two() {
+    for busy in [&["--busy"][..], &[]] {
+        let mut command = task(&["--after-file", NEVER]);
+        let program = started({
+            command.args(busy);
+            command
+        });
+        program.signal("TERM");
+        program.signal("INT");
+        let ended = program.end();
+        assert!(matches!(ended.code, Some(143 | 130)), "{ended:#?}");
+    }
+}
+
+#[test]
+fn hup_and_pipe_end_nobody() {
+    for (command, code) in [(task(&["--after-file", NEVER]), 143), (sidecar(&[]), 0)] {
+        let program = started(command);
+        program.signal("HUP");
+        program.signal("PIPE");
+        program.signal("TERM");
+        assert_eq!(program.end().code, Some(code));
+    }
+}
+
+#[test]
+fn a_burst_of_hups_ends_nobody() {
+    let mut program = started(sidecar(&[]));
+    let address = program.address("health");
+    for _ in 0..50 {
+        program.signal("HUP");
+    }
+    assert_eq!(http::get(address, "/livez").status, 200);
+    program.signal("TERM");
+    assert_eq!(program.end().code, Some(0));
+}
