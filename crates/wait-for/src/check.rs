@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use futures_util::future::LocalBoxFuture;
+use hyper_util::client::proxy::matcher::Matcher;
 use lifecycle::Exit;
 
 use crate::names::Names;
@@ -14,11 +15,11 @@ pub(crate) trait Check: fmt::Debug + Send + Sync {
 }
 
 /// What all checks share
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Network {
     pub(crate) names: Names,
-    /// Whether HTTP goes by `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
-    pub(crate) proxy_from_environment: bool,
+    /// What `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say, if HTTP goes by them
+    pub(crate) proxies: Option<Matcher>,
 }
 
 /// The proof that a target is ready, or why it is not
@@ -83,6 +84,7 @@ impl From<io::Error> for NotReady {
             Kind::TimedOut => (Cause::Silent, "timed out"),
             Kind::HostUnreachable => (Cause::Silent, "no route to the host"),
             Kind::NetworkUnreachable => (Cause::Silent, "network unreachable"),
+            Kind::AddrNotAvailable => (Cause::Odd, "this host has no address or port to dial from"),
             Kind::PermissionDenied => (Cause::Never(Exit::Denied), "permission denied"),
             _ => return Self::new(Cause::Odd, error.to_string()),
         };
@@ -92,11 +94,14 @@ impl From<io::Error> for NotReady {
 
 /// Words that a server sent, made fit for a log line: one line, bounded.
 pub(crate) fn said(words: &str) -> String {
+    /// Bytes
     const LIMIT: usize = 200;
     let words: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let words = words.trim();
-    let end = words.floor_char_boundary(LIMIT);
-    if end < words.len() { format!("{}…", &words[..end]) } else { words.to_owned() }
+    match words.char_indices().find(|(at, c)| at + c.len_utf8() > LIMIT) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! TCP connections to a name: all its addresses, a slow one not in the way of the next.
 
 use std::{
+    io,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -37,6 +38,15 @@ impl Address {
         }
     }
 
+    /// `host:port`, as requests name it
+    pub(crate) fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
     /// Connects to the first address that accepts.
     pub(crate) async fn dial(&self, names: &Names) -> Result<TcpStream, NotReady> {
         self.dial_one_of(names.lookup(&self.host).await?).await
@@ -51,23 +61,28 @@ impl Address {
                 Some(attempt) = attempts.next() => match attempt {
                     Ok(stream) => return Ok(stream),
                     Err(error) => {
-                        weakest = Some(weaker(weakest, error.into()));
+                        weakest = Some(weaker(weakest, error));
                         attempts.extend(rest.next());
                     }
                 },
                 () = time::sleep(STAGGER), if rest.len() > 0 => attempts.extend(rest.next()),
-                else => {
-                    return Err(weakest.unwrap_or_else(|| NotReady::new(Cause::UnknownName, "the name has no address")));
-                }
+                else => break,
             }
         }
+        Err(weakest.map_or_else(|| NotReady::new(Cause::UnknownName, "the name has no address"), NotReady::from))
     }
 }
 
-/// Of two failures the one that proves less: only if every address refuses is nothing there.
-fn weaker(one: Option<NotReady>, other: NotReady) -> NotReady {
+/// Of two failures the one that proves less: only if every address refuses is nothing there. An address that this host
+/// can't dial at all, such as one of IPv6 where there is none, says nothing beside one that it can.
+fn weaker(one: Option<io::Error>, other: io::Error) -> io::Error {
+    let rank = |error: &io::Error| match error.kind() {
+        io::ErrorKind::AddrNotAvailable | io::ErrorKind::NetworkUnreachable => 0,
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => 1,
+        _ => 2,
+    };
     match one {
-        Some(one) if one.cause != Cause::Absent => one,
+        Some(one) if rank(&one) >= rank(&other) => one,
         _ => other,
     }
 }

@@ -12,6 +12,7 @@ mod kinds;
 mod names;
 mod options;
 mod pace;
+mod proxy;
 mod schemes;
 mod srv;
 mod table;

@@ -19,6 +19,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use crate::{
     check::{Cause, NotReady, said},
     options::Options,
+    wire::Stream,
 };
 
 /// The options that every kind with TLS takes
@@ -86,19 +87,25 @@ impl Tls {
         Ok(Self { config: config.into(), sni })
     }
 
-    /// The settings, offering one application protocol.
-    pub(crate) fn config_for(&self, protocol: Option<&[u8]>) -> ClientConfig {
-        let mut config = ClientConfig::clone(&self.config);
-        config.alpn_protocols = protocol.into_iter().map(<[u8]>::to_vec).collect();
-        config
-    }
-
     /// Speaks TLS on a connection to `host`.
     pub(crate) async fn connect(&self, host: &str, stream: TcpStream) -> Result<TlsStream<TcpStream>, NotReady> {
-        let name = self.sni.as_deref().unwrap_or(host).to_owned();
-        let name =
-            ServerName::try_from(name).map_err(|_| NotReady::never(format!("{host} can't be a certificate's name")))?;
-        Ok(TlsConnector::from(self.config.clone()).connect(name, stream).await?)
+        self.connect_as(self.sni.as_deref().unwrap_or(host), stream, None).await
+    }
+
+    /// Speaks TLS with whoever proves to be `name`, offering one application protocol (ALPN).
+    pub(crate) async fn connect_as<S: Stream>(
+        &self,
+        name: &str,
+        stream: S,
+        protocol: Option<&[u8]>,
+    ) -> Result<TlsStream<S>, NotReady> {
+        let name = ServerName::try_from(name.to_owned())
+            .map_err(|_| NotReady::never(format!("{name} can't be a certificate's name")))?;
+        let mut config = self.config.clone();
+        if let Some(protocol) = protocol {
+            Arc::make_mut(&mut config).alpn_protocols = vec![protocol.to_vec()];
+        }
+        Ok(TlsConnector::from(config).connect(name, stream).await?)
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use hyper_util::client::proxy::matcher::Matcher;
 use lifecycle::{End, Exit, Lifecycle};
 use tokio::time;
 
@@ -63,7 +64,7 @@ fn finish(args: Args, mut board: Board, exit: Exit) -> anyhow::Result<End> {
 
 /// Resolves once enough targets are ready, or one that is needed never will be.
 async fn targets_ready(args: &Args, board: &RefCell<Board>) -> Exit {
-    let network = Network { proxy_from_environment: args.proxy == Proxy::Env, ..Network::default() };
+    let network = Network { proxies: (args.proxy == Proxy::Env).then(Matcher::from_env), ..Network::default() };
     let waits =
         args.targets.iter().enumerate().map(|(index, target)| target_ready(args, &network, board, index, target));
     let mut waits: FuturesUnordered<_> = waits.collect();

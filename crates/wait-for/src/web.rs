@@ -1,140 +1,233 @@
-//! The HTTP client of one target: our lookups, our TLS, a new connection for each attempt, no surprises.
+//! HTTP for one target: a connection of its own for each request, dialed and secured as every other kind is.
 
-use std::{
-    error::Error,
-    fmt,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    sync::OnceLock,
-};
+use std::{error::Error, net::IpAddr, path::PathBuf};
 
-use reqwest::{
-    Response,
-    dns::{Addrs, Name, Resolve, Resolving},
-    redirect,
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode, Uri,
+    body::{Body, Bytes, Incoming},
+    client::conn::{http1, http2},
+    header::{ACCEPT, HOST, HeaderValue, LOCATION, USER_AGENT},
 };
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{net::UnixStream, task::JoinSet};
+use url::Url;
 
 use crate::{
     check::{Cause, Network, NotReady, said},
-    names::Names,
+    connect::Address,
+    proxy,
     tls::Tls,
+    wire::Stream,
 };
 
-/// How requests travel; the client is made at the first one
+/// Bytes of an answer's head that are read
+const HEAD_LIMIT: usize = 64 * 1024;
+const OURSELVES: HeaderValue = HeaderValue::from_static(concat!("wait-for/", env!("CARGO_PKG_VERSION")));
+
+/// How the requests of one target travel
 #[derive(Debug)]
 pub(crate) struct Client {
+    /// Where the target itself is. What follows holds for it alone, not for where a redirect leads, but for the trust in `tls`.
+    pub(crate) host: String,
     pub(crate) tls: Tls,
     pub(crate) http2: bool,
     pub(crate) redirects: usize,
     pub(crate) unix_socket: Option<PathBuf>,
-    /// The name in requests, and where it really is; the first differs from the host with `sni`, the second with `resolve`
-    pub(crate) route: Option<(String, Destination)>,
-    made: OnceLock<Result<reqwest::Client, NotReady>>,
+    /// Where to dial instead of looking the host up
+    pub(crate) resolve: Option<IpAddr>,
 }
 
-/// Where a name leads
-#[derive(Clone, Debug)]
-pub(crate) enum Destination {
-    Address(IpAddr),
-    Name(String),
+/// An answer whose head is read; its connection ends with it
+pub(crate) struct Answer {
+    pub(crate) response: Response<Incoming>,
+    _connection: JoinSet<()>,
 }
 
 impl Client {
-    pub(crate) fn new(tls: Tls) -> Self {
-        Self { tls, http2: false, redirects: 0, unix_socket: None, route: None, made: OnceLock::new() }
+    /// For a target at `host`, with nothing special about it.
+    pub(crate) fn new(host: String, tls: Tls) -> Self {
+        Self { host, tls, http2: false, redirects: 0, unix_socket: None, resolve: None }
     }
 
-    /// Sends a request and returns the answer with its head read.
-    pub(crate) async fn send(&self, network: &Network, request: reqwest::Request) -> Result<Response, NotReady> {
-        let client = self.made.get_or_init(|| self.make(network)).clone()?;
-        client.execute(request).await.map_err(failure)
-    }
-
-    fn make(&self, network: &Network) -> Result<reqwest::Client, NotReady> {
-        let redirects =
-            if self.redirects == 0 { redirect::Policy::none() } else { redirect::Policy::limited(self.redirects) };
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("wait-for/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(self.tls.config_for(self.http2.then_some(b"h2")))
-            .dns_resolver(Lookup { names: network.names.clone(), route: self.route.clone() })
-            .pool_max_idle_per_host(0)
-            .redirect(redirects)
-            .referer(false)
-            .retry(reqwest::retry::never());
-        builder = if self.http2 { builder.http2_prior_knowledge() } else { builder.http1_only() };
-        if !network.proxy_from_environment {
-            builder = builder.no_proxy();
+    /// Sends a request, with an absolute URI, and follows as many redirects as it may.
+    pub(crate) async fn send(&self, network: &Network, mut request: Request<Full<Bytes>>) -> Result<Answer, NotReady> {
+        for _ in 0..=self.redirects {
+            let answer = self.send_once(network, request.clone()).await?;
+            match redirected(&request, &answer.response) {
+                Some(next) if self.redirects > 0 => request = next,
+                _ => return Ok(answer),
+            }
         }
-        if let Some(path) = &self.unix_socket {
-            builder = builder.unix_socket(path.as_path());
-        }
-        builder.build().map_err(|error| NotReady::never(format!("cannot set up HTTP: {error:?}")))
+        Err(NotReady::new(Cause::Contrary, format!("more than {} redirects", self.redirects)))
     }
-}
 
-/// Our lookups, for reqwest
-struct Lookup {
-    names: Names,
-    route: Option<(String, Destination)>,
-}
-
-impl Resolve for Lookup {
-    fn resolve(&self, name: Name) -> Resolving {
-        let names = self.names.clone();
-        let destination = match &self.route {
-            Some((from, destination)) if from == name.as_str() => destination.clone(),
-            _ => Destination::Name(name.as_str().to_owned()),
+    async fn send_once(&self, network: &Network, mut request: Request<Full<Bytes>>) -> Result<Answer, NotReady> {
+        request.headers_mut().entry(USER_AGENT).or_insert(OURSELVES);
+        request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        let mut connection = JoinSet::new();
+        let stream = self.open(network, &mut request, &mut connection).await?;
+        let response = if self.http2 {
+            let mut settings = http2::Builder::new(TokioExecutor::new());
+            settings.max_header_list_size(u32::try_from(HEAD_LIMIT).unwrap_or(u32::MAX));
+            let (mut sender, driver) = settings.handshake(TokioIo::new(stream)).await?;
+            connection.spawn(async { drop(driver.await) });
+            sender.send_request(request).await
+        } else {
+            let (mut sender, driver) =
+                http1::Builder::new().max_buf_size(HEAD_LIMIT).handshake(TokioIo::new(stream)).await?;
+            connection.spawn(async { drop(driver.await) });
+            sender.send_request(request).await
         };
-        Box::pin(async move {
-            let addresses = match destination {
-                Destination::Address(ip) => vec![ip],
-                Destination::Name(name) => names.lookup(&name).await.map_err(LookupFailed)?,
-            };
-            // Port 0 stands for the URL's own.
-            Ok(Box::new(addresses.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs)
-        })
+        Ok(Answer { response: response?, _connection: connection })
+    }
+
+    /// Opens a connection for a request, and gives the request the form that it needs there.
+    async fn open(
+        &self,
+        network: &Network,
+        request: &mut Request<Full<Bytes>>,
+        connection: &mut JoinSet<()>,
+    ) -> Result<Box<dyn Stream>, NotReady> {
+        let uri = request.uri().clone();
+        let address = address(&uri)?;
+        let ours = address.host == self.host;
+        let secure = uri.scheme_str() == Some("https");
+        let via = network.proxies.as_ref().and_then(|proxies| proxies.intercept(&uri));
+        let stream: Box<dyn Stream> = match (&self.unix_socket, via) {
+            (Some(path), _) if ours => Box::new(UnixStream::connect(path).await?),
+            (_, Some(via)) if secure => proxy::tunnel(network, &via, &address, connection).await?,
+            (_, Some(via)) => {
+                proxy::authorize(request, &via);
+                name_host(request)?;
+                return proxy::dial(network, &via).await;
+            }
+            (_, None) => match self.resolve.filter(|_| ours) {
+                Some(ip) => Box::new(Address { host: ip.to_string(), ..address.clone() }.dial(&network.names).await?),
+                None => Box::new(address.dial(&network.names).await?),
+            },
+        };
+        if !self.http2 {
+            name_host(request)?;
+            *request.uri_mut() = origin_form(&uri);
+        }
+        if !secure {
+            return Ok(stream);
+        }
+        let name = self.tls.sni.as_ref().filter(|_| ours).unwrap_or(&address.host);
+        Ok(Box::new(self.tls.connect_as(name, stream, self.http2.then_some(b"h2")).await?))
     }
 }
 
-/// Carries a failed lookup through reqwest's errors
-#[derive(Debug)]
-struct LookupFailed(NotReady);
+fn address(uri: &Uri) -> Result<Address, NotReady> {
+    let host = uri.host().ok_or_else(|| NotReady::never("the URL has no host"))?;
+    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+    Ok(Address { host: host.trim_matches(['[', ']']).to_owned(), port })
+}
 
-impl fmt::Display for LookupFailed {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.0.reason)
+fn name_host(request: &mut Request<Full<Bytes>>) -> Result<(), NotReady> {
+    let authority = request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
+    let authority = authority.and_then(Result::ok).ok_or_else(|| NotReady::never("the host is not a header value"))?;
+    request.headers_mut().entry(HOST).or_insert(authority);
+    Ok(())
+}
+
+/// Path and query, as a server wants them that is no proxy (RFC 9112, section 3.2.1).
+fn origin_form(uri: &Uri) -> Uri {
+    uri.path_and_query().map_or_else(|| Uri::from_static("/"), |path| Uri::from(path.clone()))
+}
+
+/// The request that a redirect asks for (RFC 9110, section 15.4); `None` if the answer is no redirect to HTTP.
+fn redirected<B>(request: &Request<Full<Bytes>>, answer: &Response<B>) -> Option<Request<Full<Bytes>>> {
+    const REWRITE_POST: [StatusCode; 2] = [StatusCode::MOVED_PERMANENTLY, StatusCode::FOUND];
+    const REWRITE_ALL: StatusCode = StatusCode::SEE_OTHER;
+    const KEEP: [StatusCode; 2] = [StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT];
+    let status = answer.status();
+    if status != REWRITE_ALL && !REWRITE_POST.contains(&status) && !KEEP.contains(&status) {
+        return None;
+    }
+    let before = Url::parse(&request.uri().to_string()).ok()?;
+    let after = before.join(answer.headers().get(LOCATION)?.to_str().ok()?).ok()?;
+    if !["http", "https"].contains(&after.scheme()) {
+        return None;
+    }
+    let mut next = request.clone();
+    *next.uri_mut() = after[..url::Position::AfterQuery].parse().ok()?;
+    next.headers_mut().remove(HOST);
+    if after.origin() != before.origin() {
+        // Whatever the user gave was meant for the target, credentials above all.
+        next.headers_mut().clear();
+    }
+    let method = request.method();
+    if (REWRITE_POST.contains(&status) && method == Method::POST) || (status == REWRITE_ALL && method != Method::HEAD) {
+        *next.method_mut() = Method::GET;
+    }
+    Some(next)
+}
+
+/// Reads at most `limit` bytes of a body.
+pub(crate) async fn read(body: &mut Incoming, limit: usize) -> Result<Vec<u8>, NotReady> {
+    use http_body_util::BodyExt;
+    let mut read = Vec::new();
+    while read.len() < limit && !body.is_end_stream() {
+        let Some(frame) = body.frame().await else { break };
+        if let Some(data) = frame?.data_ref() {
+            read.extend_from_slice(&data[..data.len().min(limit - read.len())]);
+        }
+    }
+    Ok(read)
+}
+
+impl From<hyper::Error> for NotReady {
+    fn from(error: hyper::Error) -> Self {
+        if error.is_incomplete_message() {
+            return Self::new(Cause::Absent, "closed without an HTTP answer");
+        }
+        if error.is_parse_too_large() {
+            return Self::new(Cause::Odd, format!("the answer's head is over {} KiB", HEAD_LIMIT / 1024));
+        }
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+        let mut words = String::new();
+        while let Some(inner) = cause {
+            if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+                return crate::tls::failure(io).unwrap_or_else(|| std::io::Error::from(io.kind()).into());
+            }
+            words = inner.to_string();
+            cause = inner.source();
+        }
+        Self::new(Cause::Odd, format!("the answer is not HTTP: {}", said(&words)))
     }
 }
 
-impl Error for LookupFailed {}
+#[cfg(test)]
+mod tests {
+    use hyper::header::AUTHORIZATION;
 
-/// What an error means, by the innermost cause that we know. reqwest's own words would name the URL.
-pub(crate) fn failure(error: reqwest::Error) -> NotReady {
-    if error.is_timeout() {
-        return NotReady::new(Cause::Silent, "timed out");
-    }
-    if error.is_redirect() {
-        return NotReady::new(Cause::Contrary, "more redirects than redirects= allows");
-    }
-    let mut cause: &(dyn Error + 'static) = &error.without_url();
-    loop {
-        if let Some(LookupFailed(failure)) = cause.downcast_ref() {
-            return failure.clone();
-        }
-        if let Some(error) = cause.downcast_ref::<std::io::Error>().and_then(known) {
-            return error;
-        }
-        if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message) {
-            return NotReady::new(Cause::Absent, "closed without an HTTP answer");
-        }
-        match cause.source() {
-            Some(inner) => cause = inner,
-            None => return NotReady::new(Cause::Odd, said(&cause.to_string())),
-        }
-    }
-}
+    use super::*;
 
-/// An I/O error, unless it is a mere wrapper of what lies further in.
-fn known(error: &std::io::Error) -> Option<NotReady> {
-    crate::tls::failure(error).or_else(|| error.get_ref().is_none().then(|| std::io::Error::from(error.kind()).into()))
+    fn redirect(method: Method, status: u16, location: &str) -> Option<Request<Full<Bytes>>> {
+        let request = Request::builder().method(method).uri("http://a/old?q=1").header(AUTHORIZATION, "secret");
+        let answer = Response::builder().status(status).header(LOCATION, location).body(()).unwrap();
+        redirected(&request.body(Full::default()).unwrap(), &answer)
+    }
+
+    #[test]
+    fn a_redirect_within_the_origin_keeps_headers_and_one_elsewhere_does_not() {
+        let next = redirect(Method::GET, 302, "/new").unwrap();
+        assert_eq!((next.uri().to_string().as_str(), next.headers().len()), ("http://a/new", 1));
+        for elsewhere in ["http://b/new", "https://a/new", "http://a:81/"] {
+            assert!(redirect(Method::GET, 302, elsewhere).unwrap().headers().is_empty(), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn methods_change_as_browsers_do_it() {
+        let method = |method, status| redirect(method, status, "/new").map(|next| next.method().clone());
+        assert_eq!(method(Method::POST, 302), Some(Method::GET));
+        assert_eq!(method(Method::POST, 307), Some(Method::POST));
+        assert_eq!(method(Method::PUT, 303), Some(Method::GET));
+        assert_eq!(method(Method::HEAD, 303), Some(Method::HEAD));
+        assert_eq!(method(Method::GET, 200), None);
+        assert!(redirect(Method::GET, 302, "ftp://a/").is_none());
+    }
 }

@@ -13,8 +13,8 @@ use url::Url;
 use crate::{check::NotReady, connect::Address, names::Names, options::Options, tls::Tls};
 
 /// A byte stream, plain or TLS
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// The options that every database takes
 pub(crate) const OPTIONS: [&str; 8] = ["ca", "cert", "insecure", "key", "password-env", "password-file", "sni", "tls"];

@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use futures_util::{FutureExt, future::LocalBoxFuture};
-use http_body_util::BodyExt;
-use prost::Message;
-use reqwest::{
-    Body, Method, Request, Response, StatusCode,
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Method, Request, Response, StatusCode, Uri,
+    body::{Bytes, Incoming},
     header::{CONTENT_TYPE, HeaderMap, HeaderValue, TE},
 };
+use prost::Message;
 use url::Url;
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     connect::Address,
     options::Options,
     tls::Tls,
-    web::{self, Client, Destination},
+    web::Client,
     wire::decode,
 };
 
@@ -32,7 +33,7 @@ const PREFIX: usize = 5;
 #[derive(Debug)]
 struct Grpc {
     client: Client,
-    url: Url,
+    uri: Uri,
     service: String,
 }
 
@@ -62,15 +63,11 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     let address = Address::of(url, None)?;
     let service = decode(url.path().trim_start_matches('/'))?;
     let scheme = if url.scheme() == "grpcs" { "https" } else { "http" };
-    let mut name = url.host_str().unwrap_or_default().to_owned();
-    let mut client = Client::new(tls);
+    let uri = format!("{scheme}://{}{PATH}", address.authority());
+    let uri = uri.parse().map_err(|_| "the host is not a host name".to_owned())?;
+    let mut client = Client::new(address.host, tls);
     client.http2 = true;
-    if let Some(sni) = client.tls.sni.clone() {
-        client.route = Some((sni.clone(), Destination::Name(address.host)));
-        name = sni;
-    }
-    let url = Url::parse(&format!("{scheme}://{name}:{}{PATH}", address.port)).map_err(|error| error.to_string())?;
-    Ok(Arc::new(Grpc { client, url, service }))
+    Ok(Arc::new(Grpc { client, uri, service }))
 }
 
 impl Check for Grpc {
@@ -78,12 +75,13 @@ impl Check for Grpc {
         async {
             let message = HealthCheckRequest { service: self.service.clone() }.encode_to_vec();
             let length = u32::try_from(message.len()).map_err(|_| NotReady::never("the service's name is too long"))?;
-            let mut request = Request::new(Method::POST, self.url.clone());
-            *request.body_mut() = Some([&[0], &length.to_be_bytes()[..], &message].concat().into());
-            let headers = request.headers_mut();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-            headers.insert(TE, HeaderValue::from_static("trailers"));
-            judge(read(self.client.send(network, request).await?).await?)
+            let message = Bytes::from([&[0], &length.to_be_bytes()[..], &message].concat());
+            let mut request = Request::new(Full::from(message));
+            *request.method_mut() = Method::POST;
+            *request.uri_mut() = self.uri.clone();
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+            request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
+            judge(read(&mut self.client.send(network, request).await?.response).await?)
         }
         .boxed_local()
     }
@@ -96,15 +94,14 @@ struct Answer {
     message: Vec<u8>,
 }
 
-async fn read(response: Response) -> Result<Answer, NotReady> {
+async fn read(response: &mut Response<Incoming>) -> Result<Answer, NotReady> {
     if response.status() != StatusCode::OK {
         return Err(NotReady::new(Cause::Contrary, format!("HTTP {}", response.status())));
     }
     let mut answer = Answer { status: None, words: String::new(), message: Vec::new() };
     answer.note(response.headers());
-    let mut body = Body::from(response);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(web::failure)?;
+    while let Some(frame) = response.body_mut().frame().await {
+        let frame = frame?;
         if let Some(trailers) = frame.trailers_ref() {
             answer.note(trailers);
         }

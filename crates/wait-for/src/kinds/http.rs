@@ -6,14 +6,14 @@ use std::{ops::RangeInclusive, path::PathBuf, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::{FutureExt, future::LocalBoxFuture};
-use http_body_util::BodyExt;
-use regex_lite::Regex;
-use reqwest::{
-    Body, Method, Request, Response, StatusCode,
-    header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue},
+use http_body_util::Full;
+use hyper::{
+    Method, Request, StatusCode, Uri,
+    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
 };
+use regex_lite::Regex;
 use tokio::time;
-use url::Url;
+use url::{Position, Url};
 
 use super::unix::path_of;
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     connect::Address,
     options::Options,
     tls::Tls,
-    web::{self, Client, Destination},
+    web::{self, Client},
     wire::{decode, password},
 };
 
@@ -34,7 +34,7 @@ const REDIRECT_LIMIT: usize = 50;
 #[derive(Debug)]
 struct Http {
     client: Client,
-    url: Url,
+    uri: Uri,
     method: Method,
     headers: HeaderMap,
     status: Vec<RangeInclusive<u16>>,
@@ -63,44 +63,27 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     }
     // Cannot fail: http and https URLs have a host, and the others take no login.
     let _ = url.set_username("").and_then(|()| url.set_password(None));
-    let mut client = Client::new(tls);
+    let unix_socket = if url.scheme() == "http+unix" {
+        let (socket, request_url) = split_unix(&url)?;
+        url = request_url;
+        Some(socket)
+    } else {
+        None
+    };
+    let mut client = Client::new(Address::of(&url, None)?.host, tls);
+    client.unix_socket = unix_socket;
     client.redirects = redirects;
     client.http2 = options.switch("http2")?;
-    if url.scheme() == "http+unix" {
-        let (socket, request_url) = split_unix(&url)?;
-        client.unix_socket = Some(socket);
-        url = request_url;
-    } else {
-        route(&mut client, &mut url, &mut headers, options)?;
-    }
+    client.resolve =
+        options.parsed("resolve", |text| text.parse().map_err(|_| format!("{text:?} is not an IP address")))?;
     Ok(Arc::new(Http {
         client,
-        url,
+        uri: url[..Position::AfterQuery].parse().map_err(|_| "the URL is not one of HTTP")?,
         method: options.parsed("method", method)?.unwrap_or(Method::GET),
         headers,
         status: options.parsed("status", status_ranges)?.unwrap_or_else(|| vec![200..=399]),
         wanted: wanted(options)?,
     }))
-}
-
-/// `resolve` and `sni` part the three names that are usually one: where to dial, whom to verify, what to ask for.
-fn route(client: &mut Client, url: &mut Url, headers: &mut HeaderMap, options: &mut Options) -> Result<(), String> {
-    let address = Address::of(url, None)?;
-    let ip = options.parsed("resolve", |text| text.parse().map_err(|_| format!("{text:?} is not an IP address")))?;
-    let destination = ip.map(Destination::Address);
-    match client.tls.sni.clone() {
-        None => client.route = destination.map(|destination| (address.host, destination)),
-        Some(name) => {
-            // HTTP/2 has no Host beside its :authority (RFC 9113, section 8.3.1).
-            if !client.http2 {
-                let authority = HeaderValue::try_from(url.authority()).map_err(|_| "the host is not a header value")?;
-                headers.entry(HOST).or_insert(authority);
-            }
-            url.set_host(Some(&name)).map_err(|error| format!("option sni: {error}"))?;
-            client.route = Some((name, destination.unwrap_or(Destination::Name(address.host))));
-        }
-    }
-    Ok(())
 }
 
 /// `http+unix:///run/app.sock:/healthz` is `/healthz` asked on `/run/app.sock`.
@@ -178,15 +161,18 @@ fn wanted(options: &mut Options) -> Result<Vec<Wanted>, String> {
 impl Check for Http {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            let mut request = Request::new(self.method.clone(), self.url.clone());
+            let mut request = Request::new(Full::default());
+            *request.method_mut() = self.method.clone();
+            *request.uri_mut() = self.uri.clone();
             *request.headers_mut() = self.headers.clone();
-            let response = self.client.send(network, request).await?;
-            let status = response.status();
+            let mut answer = self.client.send(network, request).await?;
+            let status = answer.response.status();
+            let body = web::read(answer.response.body_mut(), BODY_LIMIT);
             self.judge_status(status)?;
             if self.wanted.is_empty() {
-                let _ = time::timeout(COURTESY, read(response)).await;
+                let _ = time::timeout(COURTESY, body).await;
             } else {
-                self.judge_body(&read(response).await?)?;
+                self.judge_body(&body.await?)?;
             }
             Ok(format!("HTTP {}", status.as_u16()))
         }
@@ -231,21 +217,6 @@ impl Http {
         }
         Ok(())
     }
-}
-
-/// The first MiB of a body.
-async fn read(response: Response) -> Result<Vec<u8>, NotReady> {
-    let mut body = Body::from(response);
-    let mut read = Vec::new();
-    while let Some(frame) = body.frame().await {
-        if let Some(data) = frame.map_err(web::failure)?.data_ref() {
-            read.extend_from_slice(&data[..data.len().min(BODY_LIMIT - read.len())]);
-        }
-        if read.len() == BODY_LIMIT {
-            break;
-        }
-    }
-    Ok(read)
 }
 
 #[cfg(test)]

@@ -1,0 +1,65 @@
+//! HTTP through a proxy: plain requests in absolute form, TLS through a tunnel (RFC 9110, sections 7.1 and 9.3.6).
+
+use http_body_util::Empty;
+use hyper::{
+    Method, Request,
+    body::Bytes,
+    client::conn::http1,
+    header::{HOST, PROXY_AUTHORIZATION},
+};
+use hyper_util::{client::proxy::matcher::Intercept, rt::TokioIo};
+use tokio::task::JoinSet;
+
+use crate::{
+    check::{Cause, Network, NotReady},
+    connect::Address,
+    wire::Stream,
+};
+
+const PORT: u16 = 80;
+
+/// Connects to the proxy.
+pub(crate) async fn dial(network: &Network, via: &Intercept) -> Result<Box<dyn Stream>, NotReady> {
+    let uri = via.uri();
+    if uri.scheme_str() != Some("http") {
+        return Err(NotReady::never("only http:// proxies are supported"));
+    }
+    let host = uri.host().ok_or_else(|| NotReady::never("the proxy's URL has no host"))?;
+    let address = Address { host: host.trim_matches(['[', ']']).to_owned(), port: uri.port_u16().unwrap_or(PORT) };
+    let stream = address.dial(&network.names).await.map_err(|failure| {
+        // A proxy that is away says nothing of the target: it must not count as gone.
+        let cause =
+            if matches!(failure.cause, Cause::Absent | Cause::UnknownName) { Cause::Odd } else { failure.cause };
+        NotReady::new(cause, format!("proxy: {}", failure.reason))
+    })?;
+    Ok(Box::new(stream))
+}
+
+/// Logs in at the proxy, where its URL says how.
+pub(crate) fn authorize<B>(request: &mut Request<B>, via: &Intercept) {
+    if let Some(login) = via.basic_auth() {
+        request.headers_mut().insert(PROXY_AUTHORIZATION, login.clone());
+    }
+}
+
+/// Opens a tunnel to `address`; `connection` keeps it going.
+pub(crate) async fn tunnel(
+    network: &Network,
+    via: &Intercept,
+    address: &Address,
+    connection: &mut JoinSet<()>,
+) -> Result<Box<dyn Stream>, NotReady> {
+    let authority = address.authority();
+    let request = Request::builder().method(Method::CONNECT).uri(&authority).header(HOST, &authority);
+    let mut request = request
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| NotReady::never(format!("cannot ask the proxy: {error}")))?;
+    authorize(&mut request, via);
+    let (mut sender, driver) = http1::handshake(TokioIo::new(dial(network, via).await?)).await?;
+    connection.spawn(async { drop(driver.with_upgrades().await) });
+    let answer = sender.send_request(request).await?;
+    if !answer.status().is_success() {
+        return Err(NotReady::new(Cause::Odd, format!("the proxy answers {}", answer.status())));
+    }
+    Ok(Box::new(TokioIo::new(hyper::upgrade::on(answer).await?)))
+}
