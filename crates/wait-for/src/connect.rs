@@ -53,7 +53,7 @@ impl Address {
     }
 
     async fn dial_one_of(&self, addresses: Vec<IpAddr>) -> Result<TcpStream, NotReady> {
-        let mut rest = addresses.into_iter().map(|ip| TcpStream::connect(SocketAddr::new(ip, self.port)));
+        let mut rest = addresses.into_iter().map(|ip| connect(SocketAddr::new(ip, self.port)));
         let mut attempts: FuturesUnordered<_> = rest.next().into_iter().collect();
         let mut weakest = None;
         loop {
@@ -71,6 +71,15 @@ impl Address {
         }
         Err(weakest.map_or_else(|| NotReady::new(Cause::UnknownName, "the name has no address"), NotReady::from))
     }
+}
+
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    // A client on loopback may be given the very port it dials, and TCP then connects it to itself.
+    if stream.local_addr()? == address {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(stream)
 }
 
 /// Of two failures the one that proves less: only if every address refuses is nothing there. An address that this host
