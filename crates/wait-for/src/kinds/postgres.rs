@@ -101,20 +101,23 @@ impl Postgres {
     }
 }
 
-/// Without a password: any request for one is proof enough.
+/// Without a password: any word but "not now" is proof enough, and so is a role that does not exist.
 async fn knock(wire: &mut Wire) -> Verdict {
-    match wire.receive().await? {
-        Message::AuthenticationOk => {
-            wire.wait_until_idle().await?;
-            wire.leave().await;
-            Ok("lets in without a password".into())
+    loop {
+        match wire.receive().await? {
+            Message::AuthenticationOk => {}
+            Message::ReadyForQuery(_) => {
+                wire.leave().await;
+                return Ok("lets in without a password".into());
+            }
+            Message::ErrorResponse(body) => {
+                let said = Said::of(&body)?;
+                let busy = said.is_busy();
+                return if busy { Err(said.into_not_ready(Cause::Busy)) } else { Ok(format!("answers {}", said.code)) };
+            }
+            // A plain close: where a password is due, the server logs a Terminate as a protocol violation, and a close not at all.
+            _ => return Ok("asks for a login".into()),
         }
-        Message::ErrorResponse(body) => {
-            let said = Said::of(&body)?;
-            if said.is_busy() { Err(said.into_not_ready(Cause::Busy)) } else { Ok(format!("answers {}", said.code)) }
-        }
-        // A plain close: where a password is due, the server logs a Terminate as a protocol violation, and a close not at all.
-        _ => Ok("asks for a login".into()),
     }
 }
 
