@@ -44,7 +44,7 @@ pub(crate) enum Cause {
     Contrary,
     /// It is there, and says itself that it is not ready
     Busy,
-    /// No DNS server answers
+    /// No DNS server answers, or none that works
     NoResolver,
     /// No answer in time, or no route
     Silent,
@@ -57,6 +57,11 @@ pub(crate) enum Cause {
 impl NotReady {
     pub(crate) fn new(cause: Cause, reason: impl Into<String>) -> Self {
         Self { cause, reason: reason.into() }
+    }
+
+    /// Only a DNS server that works can say that a name does not exist.
+    pub(crate) fn no_dns_answer(name: &str) -> Self {
+        Self::new(Cause::NoResolver, format!("DNS gives no answer for {name}: no server is there, or it fails"))
     }
 
     /// A dependency that said no for good
@@ -79,8 +84,10 @@ impl From<io::Error> for NotReady {
         let (cause, reason) = match error.kind() {
             Kind::ConnectionRefused => (Cause::Absent, "connection refused"),
             Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => (Cause::Absent, "connection reset"),
-            Kind::UnexpectedEof => (Cause::Absent, "connection closed in mid-answer"),
-            Kind::NotFound => (Cause::Absent, "no such file"),
+            Kind::UnexpectedEof => (Cause::Absent, "closed before its answer was whole"),
+            Kind::NotFound | Kind::NotADirectory => (Cause::Absent, "no such file"),
+            // Of a TCP port such a connection is dropped in silence, of a UNIX socket not.
+            Kind::WouldBlock => (Cause::Busy, "its backlog of connections is full"),
             Kind::TimedOut => (Cause::Silent, "timed out"),
             Kind::HostUnreachable => (Cause::Silent, "no route to the host"),
             Kind::NetworkUnreachable => (Cause::Silent, "network unreachable"),

@@ -79,7 +79,7 @@ fn ask(host: &str) -> Addresses {
             LookupErrorKind::NoName | LookupErrorKind::NoData => {
                 NotReady::new(Cause::UnknownName, format!("unknown name {host}"))
             }
-            LookupErrorKind::Again => NotReady::new(Cause::NoResolver, format!("no DNS server answers for {host}")),
+            LookupErrorKind::Again => NotReady::no_dns_answer(host),
             _ => NotReady::new(Cause::NoResolver, format!("cannot look up {host}: {}", std::io::Error::from(error))),
         }),
     }

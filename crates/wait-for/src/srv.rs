@@ -16,7 +16,7 @@ use tokio::{
     time,
 };
 
-use crate::check::{Cause, NotReady};
+use crate::check::NotReady;
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 const PORT: u16 = 53;
@@ -39,6 +39,8 @@ enum Answer {
     Records(usize),
     NoSuchName,
     Truncated,
+    /// SERVFAIL and its like
+    Failure,
 }
 
 /// The number of SRV records of a name.
@@ -46,15 +48,16 @@ pub(crate) async fn count(name: &str) -> Result<usize, NotReady> {
     // A missing file means the local server, as for glibc.
     let config = fs::read(RESOLV_CONF).ok().and_then(|text| Config::parse(text).ok()).unwrap_or_default();
     let servers: Vec<IpAddr> = config.get_nameservers_or_local().into_iter().map(IpAddr::from).collect();
-    let mut found = 0;
+    let mut unanswered = false;
     for candidate in candidates(name, &config) {
         match ask_any(&servers, &candidate).await? {
             Answer::Records(0) | Answer::NoSuchName => {}
             Answer::Records(count) => return Ok(count),
-            Answer::Truncated => found = 1,
+            // As in glibc, a domain of the search list that no server can answer for is not in the way of the next.
+            Answer::Truncated | Answer::Failure => unanswered = true,
         }
     }
-    Ok(found)
+    if unanswered { Err(NotReady::no_dns_answer(name)) } else { Ok(0) }
 }
 
 /// The names to try, as resolv.conf(5) has it: with enough dots the name itself comes first, else last.
@@ -69,6 +72,7 @@ fn candidates(name: &str, config: &Config) -> Vec<String> {
     names
 }
 
+/// The first answer of a server that has one.
 async fn ask_any(servers: &[IpAddr], name: &str) -> Result<Answer, NotReady> {
     let query = query(name, fastrand::u16(..)).ok_or_else(|| NotReady::never(format!("{name} is no DNS name")))?;
     for server in servers {
@@ -77,11 +81,12 @@ async fn ask_any(servers: &[IpAddr], name: &str) -> Result<Answer, NotReady> {
             Ok(Ok(Some(Answer::Truncated))) => time::timeout(SERVER_TIMEOUT, ask_tcp(server, &query)).await,
             answer => answer,
         };
-        if let Ok(Ok(Some(answer))) = answer {
-            return Ok(answer);
+        match answer {
+            Ok(Ok(Some(Answer::Failure) | None) | Err(_)) | Err(_) => {}
+            Ok(Ok(Some(answer))) => return Ok(answer),
         }
     }
-    Err(NotReady::new(Cause::NoResolver, format!("no DNS server answers for {name}")))
+    Ok(Answer::Failure)
 }
 
 async fn ask_udp(server: SocketAddr, query: &[u8]) -> io::Result<Option<Answer>> {
@@ -126,7 +131,7 @@ fn query(name: &str, id: u16) -> Option<Vec<u8>> {
     (name.len() <= 253).then_some(query)
 }
 
-/// Reads an answer; `None` when it is none to this query, or the server could not give one.
+/// Reads an answer; `None` when it is none to this query.
 fn read(answer: &[u8], query: &[u8]) -> Option<Answer> {
     let word = |at: usize| Some(u16::from_be_bytes([*answer.get(at)?, *answer.get(at + 1)?]));
     if answer.get(..2) != query.get(..2) {
@@ -137,7 +142,7 @@ fn read(answer: &[u8], query: &[u8]) -> Option<Answer> {
         0 if flags & TRUNCATED != 0 => return Some(Answer::Truncated),
         0 => {}
         NAME_ERROR => return Some(Answer::NoSuchName),
-        _ => return None,
+        _ => return Some(Answer::Failure),
     }
     let mut at = 12;
     for _ in 0..word(4)? {
@@ -189,7 +194,7 @@ mod tests {
         answer[3] = 0x83;
         assert_eq!(read(&answer, &query), Some(Answer::NoSuchName));
         answer[3] = 0x82;
-        assert_eq!(read(&answer, &query), None);
+        assert_eq!(read(&answer, &query), Some(Answer::Failure));
         answer[1] = 8;
         assert_eq!(read(&answer, &query), None);
     }

@@ -103,7 +103,9 @@ fn unknown_scheme(name: &str) -> String {
 /// What may be printed of a URL, well-formed or not: nothing before the last `@`, nothing behind `?` or `#`.
 pub(crate) fn label(text: &str) -> String {
     let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    // A path on this machine has no credentials before it, and may hold any sign.
+    let is_local = rest.starts_with('/') && ["file", "unix", "http+unix"].contains(&scheme);
+    let rest = if is_local { rest } else { rest.rsplit_once('@').map_or(rest, |(_, rest)| rest) };
     let end = rest.find(['?', '#']).unwrap_or(rest.len());
     let separator = if scheme.is_empty() { "" } else { "://" };
     format!("{scheme}{separator}{}", &rest[..end])
@@ -176,6 +178,7 @@ mod tests {
         );
         assert_eq!(label("postgres://u:p/a@ss@db:5432/app"), "postgres://db:5432/app");
         assert_eq!(label("u:p@db"), "db");
+        assert_eq!(label("unix:///run/a@b.sock#stable=2"), "unix:///run/a@b.sock");
         assert_eq!(format!("{:?}", Target::parse("redis://:secret@cache").unwrap()), "redis://cache");
     }
 

@@ -79,3 +79,24 @@ impl File {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_begins_the_wait_anew() {
+        let path = tempfile::NamedTempFile::new().unwrap();
+        let settled = Duration::from_secs(2);
+        let file = File { path: path.path().into(), min_size: 0, mode: None, settled, seen: Mutex::default() };
+        let start = Instant::now();
+        let ready_after = |seconds| {
+            let now = start + Duration::from_secs(seconds);
+            file.judge(&fs::metadata(path.path()).unwrap(), now).is_ok()
+        };
+        assert!(!ready_after(0) && !ready_after(1));
+        fs::write(path.path(), "more").unwrap();
+        assert!(!ready_after(2) && !ready_after(3));
+        assert!(ready_after(4));
+    }
+}

@@ -1,0 +1,104 @@
+//! Programs and whole tests in namespaces of their own, as in a pod.
+//!
+//! Without root this needs user namespaces; where they are denied, the tests fail and say so.
+
+use std::{
+    any::type_name,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, netlink};
+
+use super::{Program, until};
+
+/// Marks the /etc of a test's own namespace
+const MARK: &str = "/etc/wait-for-test";
+/// All of /etc is the test's own: hosts file, resolv.conf, and no name service but those two. /run is empty, so no
+/// nscd or systemd-resolved of the machine has a say.
+const SCRIPT: &str = r#"
+    set -e
+    mount -t tmpfs none /etc
+    mount -t tmpfs none /run
+    echo "hosts: files dns" >/etc/nsswitch.conf
+    echo "multi on" >/etc/host.conf
+    : >/etc/wait-for-test
+    exec "$0" "$@"
+"#;
+
+/// Runs a test's body in a network of its own with nothing but a loopback, and with an /etc of its own that is nearly
+/// empty: the test's binary starts itself again, for this test alone, behind `unshare`.
+#[track_caller]
+pub(crate) fn inside<F: FnOnce()>(body: F) {
+    if Path::new(MARK).exists() {
+        bring_loopback_up();
+        return body();
+    }
+    // A closure's type is named for the function that it stands in, and that is how libtest names the test.
+    let name = type_name::<F>().split_once("::").and_then(|(_, name)| name.strip_suffix("::{{closure}}")).unwrap();
+    let mut test = Command::new("/bin/sh");
+    test.args(["-c", SCRIPT]).arg(std::env::current_exe().unwrap()).args([name, "--exact", "--nocapture"]);
+    let output = unshare(&["--net", "--mount"], &test).stdin(Stdio::null()).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let passed = output.status.success() && stdout.contains("1 passed");
+    assert!(passed, "in a namespace (are user namespaces denied?), {name}:\n{stdout}{stderr}");
+}
+
+/// Names and addresses as in a pod whose cluster has the domain `cluster`: server, search list, ndots.
+pub(crate) fn use_dns() {
+    resolv_conf("nameserver 127.0.0.1\nsearch default.cluster cluster\noptions ndots:5\n");
+}
+
+pub(crate) fn resolv_conf(text: &str) {
+    fs::write("/etc/resolv.conf", text).unwrap();
+}
+
+pub(crate) fn hosts(text: &str) {
+    fs::write("/etc/hosts", text).unwrap();
+}
+
+/// The command as PID 1 of a new PID namespace, and the ID it has outside.
+#[track_caller]
+pub(crate) fn start_as_pid_one(inside: &Command) -> (Program, u32) {
+    let program = Program::start(&mut unshare(&["--pid", "--fork", "--kill-child"], inside));
+    let children = format!("/proc/{0}/task/{0}/children", program.id());
+    let id = until("unshare has a child (are user namespaces denied?)", || {
+        fs::read_to_string(&children).ok()?.trim().parse().ok()
+    });
+    (program, id)
+}
+
+pub(crate) fn is_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// A command behind `unshare`, with nothing in its environment.
+fn unshare(flags: &[&str], inside: &Command) -> Command {
+    let mut command = Command::new("unshare");
+    command.env_clear();
+    if !is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.args(flags).arg("--").arg(inside.get_program()).args(inside.get_args());
+    command
+}
+
+/// What `ip link set lo up` does, on machines without it: RTM_NEWLINK with IFF_UP for interface 1 (rtnetlink(7); NETLINK_ROUTE is protocol 0).
+fn bring_loopback_up() {
+    const LENGTH: u32 = 32;
+    const NEW_LINK: u16 = 16;
+    const REQUEST_AND_ACKNOWLEDGE: u16 = 5;
+    const LOOPBACK: u32 = 1;
+    const UP: u32 = 1;
+    let [length, none] = [LENGTH, 0].map(u32::to_ne_bytes);
+    let [kind, flags] = [NEW_LINK, REQUEST_AND_ACKNOWLEDGE].map(u16::to_ne_bytes);
+    let [index, up] = [LOOPBACK, UP].map(u32::to_ne_bytes);
+    let request = [&length[..], &kind, &flags, &none, &none, &none, &index, &up, &up].concat();
+    let socket = rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, None).unwrap();
+    rustix::net::sendto(&socket, &request, SendFlags::empty(), &netlink::SocketAddrNetlink::new(0, 0)).unwrap();
+    let mut answer = [0; 64];
+    let (_, length) = rustix::net::recv(&socket, &mut answer, RecvFlags::empty()).unwrap();
+    assert!(length >= 20 && answer[16..20] == [0; 4], "the loopback does not come up: {answer:?}");
+}

@@ -1,0 +1,80 @@
+//! A terminal: wait-for's stderr is one, and what is drawn there is read.
+
+use std::{
+    fs::File,
+    io::Read,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use rustix::{
+    pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt},
+    termios::{Winsize, tcsetwinsize},
+};
+
+use super::until;
+
+/// A program whose stderr is a terminal of 100 columns; it dies with this
+pub(crate) struct Terminal {
+    child: Child,
+    drawn: Arc<Mutex<Vec<u8>>>,
+    reader: Option<thread::JoinHandle<()>>,
+}
+
+impl Terminal {
+    #[track_caller]
+    pub(crate) fn start(command: &mut Command, rows: u16) -> Self {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let master = openpt(flags).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let peer = ioctl_tiocgptpeer(&master, flags).unwrap();
+        tcsetwinsize(&master, Winsize { ws_row: rows, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        let child = command.stdout(Stdio::piped()).stderr(peer).spawn().unwrap();
+        // Else the command would keep the terminal open.
+        command.stderr(Stdio::null());
+        let drawn = Arc::<Mutex<Vec<u8>>>::default();
+        let into = drawn.clone();
+        let reader = thread::spawn(move || {
+            let mut master = File::from(master);
+            let mut bytes = [0; 4096];
+            // An error means that nobody holds the other end any more.
+            while let Ok(length @ 1..) = master.read(&mut bytes) {
+                into.lock().unwrap().extend_from_slice(&bytes[..length]);
+            }
+        });
+        Self { child, drawn, reader: Some(reader) }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything that was written there so far.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.drawn.lock().unwrap()).into_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_for(&self, words: &str) {
+        until(&format!("{words:?} is on the terminal"), || self.text().contains(words).then_some(()));
+    }
+
+    /// How the program ends, with all that it drew and all that it printed on stdout.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> (ExitStatus, String, String) {
+        let status = until("the program ends", || self.child.try_wait().unwrap());
+        self.reader.take().unwrap().join().unwrap();
+        let mut stdout = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+        (status, self.text(), stdout)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
