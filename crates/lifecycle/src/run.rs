@@ -104,7 +104,9 @@ where
             Ok(probe::run(asked, &flags))
         }
         Ok(Request::Job { args, common, sidecar }) => {
-            let end = Supervisor::start(helper, args, &common, sidecar, job, sender, events)?.wait();
+            let supervisor = Supervisor::start(helper, args, &common, sidecar, job, sender, events)?;
+            handlers.let_signals_in().context("cannot listen for signals")?;
+            let end = supervisor.wait();
             if !end.become_command.is_empty() {
                 // Who was told to stop must not start the app.
                 handlers.end_at_once()?;

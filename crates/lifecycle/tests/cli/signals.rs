@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{NEVER, Program, http, sidecar, task};
+use crate::support::{NEVER, Program, http, program, sidecar, task};
 
 const STOPS: [(&str, i32); 3] = [("TERM", 143), ("INT", 130), ("QUIT", 131)];
 
@@ -104,4 +104,20 @@ fn a_burst_of_hups_ends_nobody() {
     assert_eq!(http::get(address, "/livez").status, 200);
     program.signal("TERM");
     assert_eq!(program.end().code, Some(0));
+}
+
+#[test]
+fn signals_that_were_blocked_or_ignored_before_the_start_are_heard() {
+    for flag in ["--block-signal", "--ignore-signal"] {
+        for (name, code) in STOPS {
+            let inside = task(&["--after-file", NEVER]);
+            let mut command = program("/usr/bin/env", &[flag]);
+            let program = started({
+                command.arg(inside.get_program()).args(inside.get_args());
+                command
+            });
+            program.signal(name);
+            assert_eq!(program.end().code, Some(code), "{flag} {name}");
+        }
+    }
 }

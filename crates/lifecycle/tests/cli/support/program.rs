@@ -9,6 +9,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
 
 use super::{DEADLINE, until};
@@ -121,9 +125,8 @@ pub(crate) fn signal(id: u32, name: &str) {
     assert!(send(id, name), "cannot send {name} to {id}");
 }
 
-/// Sends a signal, by the shell's own `kill`: no other program for it is on every machine.
+/// Sends a signal; whether there was a process to get it.
 pub(crate) fn send(id: u32, name: &str) -> bool {
-    let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", "kill -s \"$0\" \"$1\"", name, &id.to_string()]);
-    shell.stderr(Stdio::null()).status().unwrap().success()
+    let signal: Signal = format!("SIG{name}").parse().unwrap();
+    kill(Pid::from_raw(id.try_into().unwrap()), signal).is_ok()
 }
