@@ -198,3 +198,86 @@ pub(crate) fn panicked(what: &str, panic: &(dyn Any + Send)) -> End {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     End { what: Some(what.into()), last: Some(text.unwrap_or("panic").into()), ..Exit::Bug.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    fn control() -> Control {
+        let (health, registry) = (Health::new(Instant::now()).into(), Registry::new());
+        Control { health, registry, events: channel().0, on_terminal: false }
+    }
+
+    /// Runs a job to its end; it stops when the sender says so.
+    async fn end_of<F>(drain_delay: Duration, phases: watch::Receiver<Phase>, job: F) -> End
+    where
+        F: AsyncFnOnce((), Lifecycle) -> anyhow::Result<End>,
+    {
+        let ((fatal, failures), (_, reloads)) = (mpsc::unbounded_channel(), watch::channel(0));
+        let life =
+            Lifecycle { control: control(), tasks: TaskTracker::new(), fatal, phase: phases, reloads, drain_delay };
+        finish((), life, job, failures).await
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_costs_itself_alone() {
+        let (_sender, phases) = watch::channel(Phase::Running);
+        let end = end_of(Duration::ZERO, phases, async |(), life| {
+            life.spawn(async { panic!("one connection") });
+            life.spawn(async { tokio::task::yield_now().await });
+            Ok(Exit::Done.into())
+        });
+        assert_eq!(end.await.exit, Exit::Done);
+    }
+
+    #[tokio::test]
+    async fn a_vital_loop_that_fails_ends_the_job_and_is_named() {
+        let (_sender, phases) = watch::channel(Phase::Running);
+        let end = end_of(Duration::ZERO, phases, async |(), life| {
+            life.vital("tail", Duration::from_secs(1), |_| async { Err(Exit::Io.because("disk full")) });
+            Ok(life.stopping().await.into())
+        });
+        let end = end.await;
+        assert_eq!((end.exit, end.what.as_deref(), end.last.as_deref()), (Exit::Io, Some("tail"), Some("disk full")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_job_closes_a_delay_after_the_stop_signal_and_ends_after_its_tasks() {
+        let (sender, phases) = watch::channel(Phase::Running);
+        let delay = Duration::from_secs(5);
+        let start = time::Instant::now();
+        let end = end_of(delay, phases, async |(), life| {
+            let busy = life.clone();
+            life.spawn(async move {
+                busy.closing().await;
+                // As in a loop: asking again does not begin the delay again.
+                busy.closing().await;
+                time::sleep(Duration::from_secs(2)).await;
+            });
+            Ok(life.stopping().await.into())
+        });
+        let stop = async {
+            time::sleep(Duration::from_secs(1)).await;
+            sender.send_replace(Phase::Draining);
+            time::sleep(Duration::from_secs(1)).await;
+            sender.send_replace(Phase::Stopping { exit: Exit::Done, since: time::Instant::now().into_std() });
+        };
+        let (end, ()) = tokio::join!(end, stop);
+        assert_eq!((end.exit, start.elapsed().as_secs()), (Exit::Done, 9));
+    }
+
+    #[tokio::test]
+    async fn draining_is_heard_at_a_drain_and_at_a_stop() {
+        for phase in [Phase::Draining, Phase::Stopping { exit: Exit::Done, since: Instant::now() }] {
+            let (sender, phases) = watch::channel(Phase::Running);
+            let end = end_of(Duration::ZERO, phases, async |(), life| {
+                life.draining().await;
+                Ok(Exit::Done.into())
+            });
+            let (end, _) = tokio::join!(end, async { sender.send_replace(phase) });
+            assert_eq!(end.exit, Exit::Done);
+        }
+    }
+}
