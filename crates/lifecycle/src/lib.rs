@@ -52,3 +52,8 @@ pub use secret::Secret;
 pub use signals::Signal;
 pub use units::{duration, elapsed, format_duration, size};
 pub use variables::{nearest, variable};
+
+/// The README's examples are tests
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
