@@ -14,6 +14,7 @@ mod options;
 mod pace;
 mod proxy;
 mod schemes;
+mod scram;
 mod srv;
 mod table;
 mod target;

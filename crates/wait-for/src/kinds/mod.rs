@@ -7,6 +7,7 @@ pub(crate) mod http;
 pub(crate) mod mysql;
 mod mysql_wire;
 pub(crate) mod postgres;
+mod postgres_wire;
 pub(crate) mod redis;
 pub(crate) mod tcp;
 pub(crate) mod unix;

@@ -3,39 +3,27 @@
 //! With a password the proof is a login and `SELECT 1`. Protocol 3.0: PostgreSQL documentation, "Frontend/Backend
 //! Protocol"; error codes: its appendix A.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
-use bytes::BytesMut;
-use fallible_iterator::FallibleIterator;
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use lifecycle::Secret;
-use postgres_protocol::{
-    authentication::{
-        md5_hash,
-        sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256},
-    },
-    message::{
-        backend::{ErrorResponseBody, Message},
-        frontend,
-    },
-};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
 use url::Url;
 
+use super::postgres_wire::{
+    Authentication, Channel, Message, PASSWORD, QUERY, Said, TERMINATE, md5_proof, not_postgres,
+};
 use crate::{
-    check::{Cause, Check, Network, NotReady, Verdict, said},
+    check::{Cause, Check, Network, NotReady, Verdict},
     options::Options,
+    scram::{self, Scram},
     wire::{Server, Stream},
 };
 
 const PORT: u16 = 5432;
 /// Exists nearly everywhere; a name that does not would leave a line in the server's log under `trust`.
 const USER: &str = "postgres";
-/// Bytes; messages of a login and of `SELECT 1` are far smaller.
-const MESSAGE_LIMIT: usize = 64 * 1024;
+
+type Secured = Channel<Box<dyn Stream>>;
 
 #[derive(Debug)]
 struct Postgres(Server);
@@ -47,16 +35,17 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
 impl Check for Postgres {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            let mut stream = self.0.dial(&network.names).await?;
-            if self.0.tls.is_some() {
-                ask_for_tls(&mut stream).await?;
+            let mut plain = Channel(self.0.dial(&network.names).await?);
+            if self.0.tls.is_some() && !plain.ask_for_tls().await? {
+                return Err(NotReady::never("the server offers no TLS: leave tls=require off, or turn ssl on there"));
             }
-            let stream = self.0.secure(stream).await?;
-            let mut wire = Wire { stream, received: BytesMut::new(), sent: BytesMut::new() };
-            self.start(&mut wire).await?;
+            let mut channel = Channel(self.0.secure(plain.0).await?);
+            let mut parameters = vec![("user", self.user()), ("application_name", "wait-for")];
+            parameters.extend(self.0.database.as_deref().map(|name| ("database", name)));
+            channel.start(&parameters).await?;
             match &self.0.password {
-                None => knock(&mut wire).await,
-                Some(password) => self.log_in(&mut wire, password).await,
+                None => knock(&mut channel).await,
+                Some(password) => self.log_in(&mut channel, password).await,
             }
         }
         .boxed_local()
@@ -68,91 +57,91 @@ impl Postgres {
         self.0.user.as_deref().unwrap_or(USER)
     }
 
-    async fn start(&self, wire: &mut Wire) -> Result<(), NotReady> {
-        let database = self.0.database.as_deref().map(|name| ("database", name));
-        let parameters = [("user", self.user()), ("application_name", "wait-for")];
-        frontend::startup_message(parameters.into_iter().chain(database), &mut wire.sent)?;
-        wire.send().await
-    }
-
     /// Logs in and asks for `SELECT 1`.
-    async fn log_in(&self, wire: &mut Wire, password: &Secret) -> Verdict {
-        let secret = password.expose().as_bytes();
+    async fn log_in(&self, channel: &mut Secured, password: &Secret) -> Verdict {
         loop {
-            match wire.receive().await? {
-                Message::AuthenticationOk => break,
-                Message::AuthenticationCleartextPassword => frontend::password_message(secret, &mut wire.sent)?,
-                Message::AuthenticationMd5Password(body) => {
-                    let hash = md5_hash(self.user().as_bytes(), secret, body.salt());
-                    frontend::password_message(hash.as_bytes(), &mut wire.sent)?;
+            match authentication(channel).await? {
+                Authentication::Ok => break,
+                Authentication::CleartextPassword => send_password(channel, password.expose()).await?,
+                Authentication::Md5Password { salt } => {
+                    send_password(channel, &md5_proof(self.user(), password.expose(), salt)).await?;
                 }
-                Message::AuthenticationSasl(_) => scram(wire, secret).await?,
-                Message::ErrorResponse(body) => return Err(refusal(&Said::of(&body)?)),
-                _ => return Err(NotReady::never("the server asks for a kind of login that is not supported here")),
+                Authentication::Sasl { mechanisms } if mechanisms.iter().any(|name| name == scram::MECHANISM) => {
+                    log_in_by_scram(channel, password).await?;
+                }
+                Authentication::Sasl { .. } | Authentication::Unsupported => {
+                    return Err(NotReady::never("the server asks for a kind of login that is not supported here"));
+                }
+                Authentication::SaslContinue(_) | Authentication::SaslFinal(_) => return Err(not_postgres()),
             }
-            wire.send().await?;
         }
-        wire.wait_until_idle().await?;
-        frontend::query("SELECT 1", &mut wire.sent)?;
-        wire.send().await?;
-        wire.wait_until_idle().await?;
-        wire.leave().await;
+        until_idle(channel).await?;
+        channel.write(QUERY, b"SELECT 1\0").await?;
+        until_idle(channel).await?;
+        leave(channel).await;
         Ok("logged in, SELECT 1 answered".into())
     }
 }
 
-/// Without a password: any word but "not now" is proof enough, and so is a role that does not exist.
-async fn knock(wire: &mut Wire) -> Verdict {
+/// Without a password: any request for one is proof enough.
+async fn knock(channel: &mut Secured) -> Verdict {
+    match channel.read().await? {
+        Message::Authentication(Authentication::Ok) => {
+            until_idle(channel).await?;
+            leave(channel).await;
+            Ok("lets in without a password".into())
+        }
+        // A plain close: where a password is due, the server logs a Terminate as a protocol violation, and a close not at all.
+        Message::Authentication(_) => Ok("asks for a login".into()),
+        Message::Error(said) if said.is_busy() => Err(refusal(said)),
+        Message::Error(said) => Ok(format!("answers {}", said.code)),
+        _ => Err(not_postgres()),
+    }
+}
+
+/// SCRAM-SHA-256 up to the server's proof; the caller waits for what follows.
+async fn log_in_by_scram(channel: &mut Secured, password: &Secret) -> Result<(), NotReady> {
+    let scram = Scram::new()?;
+    let first = scram.first_message();
+    let length = u32::try_from(first.len()).unwrap_or(u32::MAX).to_be_bytes();
+    channel.write(PASSWORD, &[scram::MECHANISM.as_bytes(), &[0], &length, first.as_bytes()].concat()).await?;
+    let Authentication::SaslContinue(server_first) = authentication(channel).await? else { return Err(not_postgres()) };
+    let (last, unproven) = scram.answer(&server_first, password.expose())?;
+    channel.write(PASSWORD, last.as_bytes()).await?;
+    let Authentication::SaslFinal(server_last) = authentication(channel).await? else { return Err(not_postgres()) };
+    unproven.check(&server_last)
+}
+
+async fn send_password(channel: &mut Secured, password: &str) -> Result<(), NotReady> {
+    channel.write(PASSWORD, &[password.as_bytes(), &[0]].concat()).await
+}
+
+async fn authentication(channel: &mut Secured) -> Result<Authentication, NotReady> {
+    match channel.read().await? {
+        Message::Authentication(request) => Ok(request),
+        Message::Error(said) => Err(refusal(said)),
+        _ => Err(not_postgres()),
+    }
+}
+
+/// Reads on to ReadyForQuery.
+async fn until_idle(channel: &mut Secured) -> Result<(), NotReady> {
     loop {
-        match wire.receive().await? {
-            Message::AuthenticationOk => {}
-            Message::ReadyForQuery(_) => {
-                wire.leave().await;
-                return Ok("lets in without a password".into());
-            }
-            Message::ErrorResponse(body) => {
-                let said = Said::of(&body)?;
-                let busy = said.is_busy();
-                return if busy { Err(said.into_not_ready(Cause::Busy)) } else { Ok(format!("answers {}", said.code)) };
-            }
-            // A plain close: where a password is due, the server logs a Terminate as a protocol violation, and a close not at all.
-            _ => return Ok("asks for a login".into()),
+        match channel.read().await? {
+            Message::ReadyForQuery => return Ok(()),
+            Message::Error(said) => return Err(refusal(said)),
+            _ => {}
         }
     }
 }
 
-async fn ask_for_tls(stream: &mut TcpStream) -> Result<(), NotReady> {
-    let mut request = BytesMut::new();
-    frontend::ssl_request(&mut request);
-    stream.write_all(&request).await?;
-    match stream.read_u8().await? {
-        b'S' => Ok(()),
-        b'N' => Err(NotReady::never("the server offers no TLS: leave tls=require off, or turn ssl on there")),
-        _ => Err(NotReady::new(Cause::Odd, "the answer is not PostgreSQL")),
-    }
+/// Terminate, so that the server does not log a lost connection. What comes of it no longer matters.
+async fn leave(channel: &mut Secured) {
+    let _ = channel.write(TERMINATE, &[]).await;
 }
 
-/// SCRAM-SHA-256 up to the server's proof (RFC 5802); the caller waits for what follows.
-async fn scram(wire: &mut Wire, password: &[u8]) -> Result<(), NotReady> {
-    let mut scram = ScramSha256::new(password, ChannelBinding::unsupported());
-    frontend::sasl_initial_response(SCRAM_SHA_256, scram.message(), &mut wire.sent)?;
-    wire.send().await?;
-    match wire.receive().await? {
-        Message::AuthenticationSaslContinue(body) => scram.update(body.data())?,
-        Message::ErrorResponse(body) => return Err(refusal(&Said::of(&body)?)),
-        _ => return Err(unexpected()),
-    }
-    frontend::sasl_response(scram.message(), &mut wire.sent)?;
-    wire.send().await?;
-    match wire.receive().await? {
-        Message::AuthenticationSaslFinal(body) => Ok(scram.finish(body.data())?),
-        Message::ErrorResponse(body) => Err(refusal(&Said::of(&body)?)),
-        _ => Err(unexpected()),
-    }
-}
-
-/// What a server says to a login.
-fn refusal(said: &Said) -> NotReady {
+/// What a server's refusal means to a login.
+fn refusal(said: Said) -> NotReady {
     let cause = match said.code.as_str() {
         _ if said.is_busy() => Cause::Busy,
         // invalid_authorization_specification, invalid_password, insufficient_privilege
@@ -161,86 +150,5 @@ fn refusal(said: &Said) -> NotReady {
         "3D000" => Cause::Contrary,
         _ => Cause::Odd,
     };
-    NotReady::new(cause, said.message.clone())
-}
-
-fn unexpected() -> NotReady {
-    NotReady::new(Cause::Odd, "the answer is not in PostgreSQL's order")
-}
-
-/// An error as the server tells it
-struct Said {
-    code: String,
-    message: String,
-}
-
-impl Said {
-    fn of(body: &ErrorResponseBody) -> io::Result<Self> {
-        let field = |kind: u8| {
-            let found = body.fields().find(|field| Ok(field.type_() == kind))?;
-            Ok::<_, io::Error>(
-                found.map(|field| said(&String::from_utf8_lossy(field.value_bytes()))).unwrap_or_default(),
-            )
-        };
-        Ok(Self { code: field(b'C')?, message: field(b'M')? })
-    }
-
-    /// cannot_connect_now, too_many_connections, and the shutdowns
-    fn is_busy(&self) -> bool {
-        ["57P03", "53300", "57P01", "57P02"].contains(&self.code.as_str())
-    }
-
-    fn into_not_ready(self, cause: Cause) -> NotReady {
-        NotReady::new(cause, self.message)
-    }
-}
-
-/// A connection with what is to be sent and what has come
-struct Wire {
-    stream: Box<dyn Stream>,
-    sent: BytesMut,
-    received: BytesMut,
-}
-
-impl Wire {
-    async fn send(&mut self) -> Result<(), NotReady> {
-        self.stream.write_all(&self.sent.split()).await?;
-        Ok(self.stream.flush().await?)
-    }
-
-    /// The next message that is not a mere notice or setting.
-    async fn receive(&mut self) -> Result<Message, NotReady> {
-        loop {
-            match Message::parse(&mut self.received)
-                .map_err(|_| NotReady::new(Cause::Odd, "the answer is not PostgreSQL"))?
-            {
-                Some(Message::NoticeResponse(_) | Message::ParameterStatus(_) | Message::BackendKeyData(_)) => {}
-                Some(message) => return Ok(message),
-                None if self.received.len() > MESSAGE_LIMIT => {
-                    return Err(NotReady::new(Cause::Odd, "the answer is not PostgreSQL"));
-                }
-                None if self.stream.read_buf(&mut self.received).await? == 0 => {
-                    return Err(NotReady::new(Cause::Absent, "closed without an answer"));
-                }
-                None => {}
-            }
-        }
-    }
-
-    /// Reads on to ReadyForQuery.
-    async fn wait_until_idle(&mut self) -> Result<(), NotReady> {
-        loop {
-            match self.receive().await? {
-                Message::ReadyForQuery(_) => return Ok(()),
-                Message::ErrorResponse(body) => return Err(refusal(&Said::of(&body)?)),
-                _ => {}
-            }
-        }
-    }
-
-    /// Terminate, so that the server does not log a lost connection. What comes of it no longer matters.
-    async fn leave(&mut self) {
-        frontend::terminate(&mut self.sent);
-        let _ = self.send().await;
-    }
+    NotReady::new(cause, said.message)
 }

@@ -1,0 +1,196 @@
+//! Messages of the PostgreSQL protocol, version 3, as far as a login and `SELECT 1` need them.
+//!
+//! PostgreSQL documentation, "Message Formats".
+
+use md5::{Digest, Md5};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::{
+    check::{Cause, NotReady, said},
+    wire::Stream,
+};
+
+/// Bytes; messages of a login and of `SELECT 1` are far smaller.
+const MESSAGE_LIMIT: usize = 64 * 1024;
+const VERSION_3: u32 = 3 << 16;
+/// The first words of a connection that shall become TLS
+const TLS_REQUEST: [u32; 2] = [8, 80_877_103];
+
+/// Types of messages to the server
+pub(super) const PASSWORD: u8 = b'p';
+pub(super) const QUERY: u8 = b'Q';
+pub(super) const TERMINATE: u8 = b'X';
+
+/// A message from the server
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Message {
+    Authentication(Authentication),
+    Error(Said),
+    ReadyForQuery,
+    /// Notices, settings, rows: of no matter here
+    Other,
+}
+
+/// What the server wants to see of a login
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Authentication {
+    Ok,
+    CleartextPassword,
+    Md5Password { salt: [u8; 4] },
+    Sasl { mechanisms: Vec<String> },
+    SaslContinue(String),
+    SaslFinal(String),
+    Unsupported,
+}
+
+/// An error as the server tells it
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    /// SQLSTATE
+    pub(super) code: String,
+    pub(super) message: String,
+}
+
+/// Messages on a stream
+pub(super) struct Channel<S>(pub(super) S);
+
+impl<S: Stream> Channel<S> {
+    /// Asks for TLS; true if the server goes over to it.
+    pub(super) async fn ask_for_tls(&mut self) -> Result<bool, NotReady> {
+        self.0.write_all(&TLS_REQUEST.map(u32::to_be_bytes).concat()).await?;
+        match self.0.read_u8().await? {
+            b'S' => Ok(true),
+            b'N' => Ok(false),
+            _ => Err(not_postgres()),
+        }
+    }
+
+    /// Says who wants in.
+    pub(super) async fn start(&mut self, parameters: &[(&str, &str)]) -> Result<(), NotReady> {
+        let mut body = VERSION_3.to_be_bytes().to_vec();
+        for text in parameters.iter().flat_map(|(name, value)| [name, value]) {
+            body.extend(text.as_bytes());
+            body.push(0);
+        }
+        body.push(0);
+        self.write_framed(&[], &body).await
+    }
+
+    pub(super) async fn write(&mut self, kind: u8, body: &[u8]) -> Result<(), NotReady> {
+        self.write_framed(&[kind], body).await
+    }
+
+    async fn write_framed(&mut self, kind: &[u8], body: &[u8]) -> Result<(), NotReady> {
+        let length = u32::try_from(body.len() + 4).map_err(|_| NotReady::never("the password is too long"))?;
+        self.0.write_all(&[kind, &length.to_be_bytes(), body].concat()).await?;
+        Ok(self.0.flush().await?)
+    }
+
+    /// The next message that matters.
+    pub(super) async fn read(&mut self) -> Result<Message, NotReady> {
+        loop {
+            let kind = self.0.read_u8().await?;
+            let length = self.0.read_u32().await?.checked_sub(4).ok_or_else(not_postgres)? as usize;
+            if length > MESSAGE_LIMIT {
+                return Err(not_postgres());
+            }
+            let mut body = vec![0; length];
+            self.0.read_exact(&mut body).await?;
+            match Message::parse(kind, &body).ok_or_else(not_postgres)? {
+                Message::Other => {}
+                message => return Ok(message),
+            }
+        }
+    }
+}
+
+impl Message {
+    fn parse(kind: u8, body: &[u8]) -> Option<Self> {
+        match kind {
+            b'R' => Authentication::parse(body).map(Self::Authentication),
+            b'E' => Some(Self::Error(Said::parse(body))),
+            b'Z' => Some(Self::ReadyForQuery),
+            // NoticeResponse, ParameterStatus, BackendKeyData, NegotiateProtocolVersion, and what answers a query
+            b'N' | b'S' | b'K' | b'v' | b'T' | b'D' | b'C' => Some(Self::Other),
+            _ => None,
+        }
+    }
+}
+
+impl Authentication {
+    fn parse(body: &[u8]) -> Option<Self> {
+        let (kind, rest) = body.split_first_chunk()?;
+        let text = || String::from_utf8_lossy(rest).into_owned();
+        Some(match u32::from_be_bytes(*kind) {
+            0 => Self::Ok,
+            3 => Self::CleartextPassword,
+            5 => Self::Md5Password { salt: *rest.first_chunk()? },
+            10 => Self::Sasl { mechanisms: text().split_terminator('\0').map(str::to_owned).collect() },
+            11 => Self::SaslContinue(text()),
+            12 => Self::SaslFinal(text()),
+            _ => Self::Unsupported,
+        })
+    }
+}
+
+impl Said {
+    fn parse(body: &[u8]) -> Self {
+        let mut found = Self::default();
+        for field in body.split(|byte| *byte == 0) {
+            match field.split_first() {
+                Some((b'C', code)) => found.code = said(&String::from_utf8_lossy(code)),
+                Some((b'M', message)) => found.message = said(&String::from_utf8_lossy(message)),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// cannot_connect_now, too_many_connections, and the shutdowns
+    pub(super) fn is_busy(&self) -> bool {
+        ["57P03", "53300", "57P01", "57P02"].contains(&self.code.as_str())
+    }
+}
+
+/// What proves a password of an `md5` user: "md5" + hex(MD5(hex(MD5(password + user)) + salt))
+pub(super) fn md5_proof(user: &str, password: &str, salt: [u8; 4]) -> String {
+    let hex = |digest: &[u8]| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let inner = hex(&Md5::new().chain_update(password).chain_update(user).finalize());
+    format!("md5{}", hex(&Md5::new().chain_update(inner).chain_update(salt).finalize()))
+}
+
+pub(super) fn not_postgres() -> NotReady {
+    NotReady::new(Cause::Odd, "the answer is not PostgreSQL")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn messages_are_read() {
+        let error = Message::parse(b'E', b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0").unwrap();
+        let Message::Error(said) = error else { panic!("{error:?}") };
+        assert_eq!((said.code.as_str(), said.message.as_str()), ("57P03", "the database system is starting up"));
+        assert!(said.is_busy());
+        let sasl = Message::parse(b'R', b"\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0");
+        let mechanisms = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", ""].map(str::to_owned).to_vec();
+        assert_eq!(sasl, Some(Message::Authentication(Authentication::Sasl { mechanisms })));
+        assert_eq!(Message::parse(b'H', b"TTP/1.1"), None);
+    }
+
+    #[test]
+    fn an_md5_proof() {
+        // As seen on the wire of a real login.
+        assert_eq!(md5_proof("md5_user", "password", [0x2a, 0x3d, 0x8f, 0xe0]), "md562af4dd09bbb41884907a838a3233294");
+    }
+
+    proptest! {
+        #[test]
+        fn no_message_makes_the_parser_panic(kind: u8, body: Vec<u8>) {
+            let _ = Message::parse(kind, &body);
+        }
+    }
+}

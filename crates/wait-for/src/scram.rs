@@ -1,0 +1,143 @@
+//! SCRAM-SHA-256, the client's side (RFC 5802, RFC 7677), without channel binding.
+//!
+//! Passwords are taken as they are: only ASCII ones are sure to be equal to their SASLprep form (RFC 4013).
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use rustls::crypto::ring;
+use sha2::{Digest, Sha256};
+
+use crate::check::{Cause, NotReady};
+
+pub(crate) const MECHANISM: &str = "SCRAM-SHA-256";
+/// "No channel binding" (`n,,`), as it stands in the first message, and in the last one in Base64
+const HEADER: &str = "n,,";
+const HEADER_BASE64: &str = "biws";
+/// A server that asks for more rounds only wants to keep us busy; PostgreSQL's default is 4096.
+const ITERATION_LIMIT: u32 = 1_000_000;
+
+type Key = [u8; 32];
+
+/// A login under way
+pub(crate) struct Scram {
+    /// The first message without its header
+    first: String,
+    nonce: String,
+}
+
+/// A login of which the server's proof is still to come
+pub(crate) struct Unproven {
+    signature: Key,
+}
+
+impl Scram {
+    /// Draws a nonce and begins.
+    pub(crate) fn new() -> Result<Self, NotReady> {
+        let mut random = [0; 18];
+        let filled = ring::default_provider().secure_random.fill(&mut random);
+        filled.map_err(|_| NotReady::never("the system has no random numbers"))?;
+        Ok(Self::with_nonce(BASE64_STANDARD.encode(random)))
+    }
+
+    fn with_nonce(nonce: String) -> Self {
+        // The user is known from the start-up message; PostgreSQL ignores it here.
+        Self { first: format!("n=,r={nonce}"), nonce }
+    }
+
+    /// The client's first message
+    pub(crate) fn first_message(&self) -> String {
+        format!("{HEADER}{}", self.first)
+    }
+
+    /// Answers the server's first message with the client's last.
+    pub(crate) fn answer(&self, server_first: &str, password: &str) -> Result<(String, Unproven), NotReady> {
+        let nonce = attribute(server_first, "r=").filter(|nonce| nonce.starts_with(&self.nonce)).ok_or_else(wrong)?;
+        let salt =
+            attribute(server_first, "s=").and_then(|salt| BASE64_STANDARD.decode(salt).ok()).ok_or_else(wrong)?;
+        let iterations = attribute(server_first, "i=").and_then(|count| count.parse().ok());
+        let iterations = iterations.filter(|count| (1..=ITERATION_LIMIT).contains(count)).ok_or_else(wrong)?;
+
+        let salted = salted_password(password.as_bytes(), &salt, iterations);
+        let client_key = hmac(&salted, &[b"Client Key"]);
+        let last = format!("c={HEADER_BASE64},r={nonce}");
+        let parts = [self.first.as_bytes(), b",", server_first.as_bytes(), b",", last.as_bytes()];
+        let client_signature = hmac(&Sha256::digest(client_key), &parts);
+        let proof: Vec<u8> = client_key.iter().zip(client_signature).map(|(key, signature)| key ^ signature).collect();
+        let signature = hmac(&hmac(&salted, &[b"Server Key"]), &parts);
+        Ok((format!("{last},p={}", BASE64_STANDARD.encode(proof)), Unproven { signature }))
+    }
+}
+
+impl Unproven {
+    /// Checks that the server knows the password too.
+    pub(crate) fn check(&self, server_last: &str) -> Result<(), NotReady> {
+        let signature = attribute(server_last, "v=").and_then(|text| BASE64_STANDARD.decode(text).ok());
+        if signature.is_some_and(|signature| signature == self.signature) {
+            Ok(())
+        } else {
+            Err(NotReady::never("the server does not prove that it knows the password"))
+        }
+    }
+}
+
+/// `Hi()` of RFC 5802, which is PBKDF2 with one block
+fn salted_password(password: &[u8], salt: &[u8], iterations: u32) -> Key {
+    let mut block = hmac(password, &[salt, &1u32.to_be_bytes()]);
+    let mut result = block;
+    for _ in 1..iterations {
+        block = hmac(password, &[&block]);
+        result.iter_mut().zip(block).for_each(|(sum, byte)| *sum ^= byte);
+    }
+    result
+}
+
+fn hmac(key: &[u8], parts: &[&[u8]]) -> Key {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
+}
+
+fn attribute<'a>(message: &'a str, name: &str) -> Option<&'a str> {
+    message.split(',').find_map(|part| part.strip_prefix(name))
+}
+
+fn wrong() -> NotReady {
+    NotReady::new(Cause::Odd, "the server's SCRAM message is wrong")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The example of RFC 7677, section 3, but for the user, whom PostgreSQL leaves out.
+    #[test]
+    fn the_example_of_the_rfc() {
+        let mut scram = Scram::with_nonce("rOprNGfwEbeRWgbNEkqO".into());
+        scram.first = "n=user,r=rOprNGfwEbeRWgbNEkqO".into();
+        let server_first = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+        let (last, unproven) = scram.answer(server_first, "pencil").unwrap();
+        let expected = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
+        assert_eq!(last, expected);
+        assert_eq!(unproven.check("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="), Ok(()));
+        assert!(unproven.check("v=AAAA").is_err());
+    }
+
+    #[test]
+    fn a_server_that_plays_tricks_is_refused() {
+        let scram = Scram::with_nonce("abc".into());
+        for tricky in
+            ["r=xyz,s=AAAA,i=4096", "r=abcd,s=AAAA,i=99999999", "r=abcd,s=AAAA,i=0", "r=abcd,s=?,i=1", "e=other-error"]
+        {
+            assert!(scram.answer(tricky, "x").is_err(), "{tricky}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_message_makes_the_parser_panic(message in "(r=abc\\PC*,s=[A-Za-z0-9+/=]*,i=[0-9]{0,2})|\\PC*") {
+            let _ = Scram::with_nonce("abc".into()).answer(&message, "x");
+        }
+    }
+}
