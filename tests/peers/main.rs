@@ -1,0 +1,13 @@
+//! `wait-for` before real servers; `make test-peers` installs them and runs this.
+#![expect(clippy::unwrap_used, reason = "a panic here is how a test fails")]
+
+mod grpc_health;
+mod late;
+mod manifests;
+mod mariadb;
+mod mariadb_logins;
+mod nginx;
+mod nobody;
+mod postgres;
+mod postgres_logins;
+mod redis;

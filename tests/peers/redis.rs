@@ -1,0 +1,85 @@
+//! Redis: what is ready, what is not yet, and what our attempts leave behind.
+
+use e2e::{certificates::Authority, peers::redis::Redis, process::Process, until::until};
+
+use crate::late::starts_ten_seconds_late;
+
+#[test]
+fn a_redis_that_starts_ten_seconds_late_is_waited_for() {
+    let mut redis = Redis::new(&[]);
+    starts_ten_seconds_late(&redis.url(), || redis.start());
+}
+
+#[test]
+fn a_redis_that_loads_its_data_is_not_ready_yet() {
+    let mut redis = Redis::new(&[]);
+    redis.start();
+    redis.command("DEBUG POPULATE 10000 key 100");
+    redis.command("SAVE");
+    // Minutes, unless told otherwise; and it listens to others in between.
+    let mark = redis.server.log().len();
+    redis.launch(&["--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024"]);
+    redis.server.says(mark, "Loading RDB");
+    let mut helper = Process::wait_for([redis.url()]);
+    helper.says("LOADING");
+    assert!(helper.runs());
+    redis.command("CONFIG SET key-load-delay 0");
+    helper.ends_with(0);
+}
+
+#[test]
+fn a_replica_without_its_master_is_not_ready_yet() {
+    let mut redis = Redis::new(&["--replica-serve-stale-data", "no", "--replicaof", "127.0.0.1 1"]);
+    redis.start();
+    let mut helper = Process::wait_for([redis.url()]);
+    helper.says("MASTERDOWN");
+    redis.command("REPLICAOF NO ONE");
+    helper.ends_with(0);
+}
+
+#[test]
+fn a_redis_with_a_password_is_ready_with_the_right_one_and_never_with_a_wrong_one() {
+    let mut redis = Redis::new(&["--requirepass", "secret"]);
+    redis.start();
+    let end = Process::wait_for([redis.url()]).ends_with(0);
+    assert!(end.log.contains("without a password"), "{}", end.log);
+    let with = |password: &str| {
+        let file = redis.server.directory.write(password, password);
+        Process::wait_for([format!("{}#password-file={}", redis.url(), file.display())])
+    };
+    with("secret").ends_with(0);
+    with("guessed").ends_with(77);
+}
+
+#[test]
+fn a_connection_by_tls_is_checked() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let mut redis = Redis::with_tls(&authority.identity("localhost"));
+    redis.start();
+    let waits_trusting = |authority: &Authority| {
+        let file = redis.server.directory.write("ca.pem", &authority.certificate());
+        let url = redis.url().replace("redis://127.0.0.1", "rediss://localhost");
+        Process::wait_for([format!("{url}#ca={}", file.display())])
+    };
+    waits_trusting(&authority).ends_with(0);
+    waits_trusting(&stranger).ends_with(69);
+}
+
+#[test]
+fn an_attempt_leaves_nothing_in_the_log_and_neither_does_a_dropped_connection() {
+    let mut redis = Redis::new(&[]);
+    redis.start();
+    let ours = logged(&redis, || drop(Process::wait_for([redis.url(), "--stable=3".into()]).ends_with(0)));
+    let theirs = logged(&redis, || (0..3).for_each(|_| redis.server.connect_and_drop()));
+    assert_eq!(ours, "");
+    println!("Redis's log of three attempts:\n{ours}and of three dropped connections:\n{theirs}");
+}
+
+/// What the log says of `deed`, once no client is left
+fn logged(redis: &Redis, deed: impl FnOnce()) -> String {
+    let mark = redis.server.log().len();
+    deed();
+    // The client that asks is the only one.
+    until("every client is gone", || redis.command("INFO clients").contains("connected_clients:1\r").then_some(()));
+    redis.server.log().split_off(mark)
+}

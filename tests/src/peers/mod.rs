@@ -1,0 +1,9 @@
+//! The real servers, one file each.
+//!
+//! Each starts on a port that stays its own from `new` on, so that a story can name it before it listens.
+
+pub mod grpc_health;
+pub mod mariadb;
+pub mod nginx;
+pub mod postgres;
+pub mod redis;

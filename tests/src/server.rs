@@ -1,0 +1,103 @@
+//! What all real servers have in common: a port, a directory, a log, and a process that comes and goes.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    net::{Ipv4Addr, Shutdown, TcpStream},
+    path::Path,
+    process::Command,
+};
+
+use crate::{
+    contained::{Contained, Network},
+    directory::Directory,
+    port::Port,
+    until::until,
+};
+
+/// A server of one test, running or not
+pub struct Server {
+    /// Its data, settings, certificates and log
+    pub directory: Directory,
+    port: Port,
+    process: Option<Contained>,
+}
+
+impl Server {
+    /// One that does not run yet; its port is already its own, and refuses.
+    pub fn new() -> Self {
+        Self { directory: Directory::new(), port: Port::free(), process: None }
+    }
+
+    /// Its port on loopback
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// Starts it, and waits until its log says that it is ready.
+    pub fn start(&mut self, program: &Command, network: Network, ready: &str) {
+        let mark = self.log().len();
+        self.launch(program, network);
+        self.says(mark, ready);
+    }
+
+    /// Starts it, and waits for nothing.
+    pub fn launch(&mut self, program: &Command, network: Network) {
+        self.stop();
+        let log = File::options().create(true).append(true).open(self.directory.join("log")).expect("a log");
+        self.process = Some(Contained::start(program, log, network));
+    }
+
+    /// Kills it with SIGKILL, with all its children, and waits until they are gone.
+    pub fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// Its process
+    pub fn process(&self) -> &Contained {
+        self.process.as_ref().expect("a server that runs")
+    }
+
+    /// Writes a line to its standard input.
+    pub fn tell(&mut self, line: &str) {
+        self.process.as_mut().expect("a server that runs").tell(line);
+    }
+
+    /// What it has logged, in all its runs
+    pub fn log(&self) -> String {
+        read(&self.directory.join("log"))
+    }
+
+    /// Waits until the log holds `part` behind the byte `mark`, and gives what is there.
+    pub fn says(&mut self, mark: usize, part: &str) -> String {
+        until(&format!("the server says {part:?}"), || {
+            let runs = self.process.as_mut().is_some_and(Contained::runs);
+            let said = self.log().split_off(mark);
+            assert!(runs || said.contains(part), "the server has ended:\n{said}");
+            said.contains(part).then_some(said)
+        })
+    }
+
+    /// Connects and closes without a word, as a loop around `nc -z` does; returns when the server has closed its side too.
+    pub fn connect_and_drop(&self) {
+        let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port())).expect("a server that accepts");
+        connection.shutdown(Shutdown::Write).expect("a connection");
+        // A reset is as good an end as any.
+        let _ = connection.read_to_end(&mut Vec::new());
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The text of a log, empty where there is none yet
+pub fn read(log: &Path) -> String {
+    match fs::read(log) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => panic!("{}: {error}", log.display()),
+    }
+}
