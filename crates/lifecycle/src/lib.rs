@@ -9,7 +9,7 @@
 //! struct Args {}
 //!
 //! fn main() -> std::process::ExitCode {
-//!     let helper = lifecycle::Helper { kind: lifecycle::Kind::Task, config: None };
+//!     let helper = lifecycle::Helper::task(None);
 //!     lifecycle::main(helper, async |_args: Args, life| {
 //!         tokio::select! {
 //!             exit = life.stopping() => Ok(exit.into()),
@@ -47,7 +47,7 @@ pub use config::ConfigFile;
 pub use exit::{End, Exit, Row, TABLE};
 pub use health::{Heartbeat, Hold, Pending};
 pub use job::Lifecycle;
-pub use run::{Helper, Kind, main};
+pub use run::{Helper, main};
 pub use secret::Secret;
 pub use signals::Signal;
 pub use units::{duration, elapsed, format_duration, size};

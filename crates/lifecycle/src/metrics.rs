@@ -5,16 +5,14 @@ use prometheus::{IntGauge, Opts, Registry, TextEncoder};
 /// The content type of the text format, version 0.0.4
 pub(crate) const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 
-/// A registry that says already who this is.
-pub(crate) fn registry(helper: &str, version: &str) -> prometheus::Result<Registry> {
-    let registry = Registry::new();
+/// Says who this is.
+pub(crate) fn introduce(helper: &str, version: &str, registry: &Registry) -> prometheus::Result<()> {
     let about = Opts::new("sidekit_build_info", "The helper and its version; always 1")
         .const_label("helper", helper)
         .const_label("version", version);
     let build = IntGauge::with_opts(about)?;
     build.set(1);
-    registry.register(Box::new(build))?;
-    Ok(registry)
+    registry.register(Box::new(build))
 }
 
 /// All metrics as text.

@@ -14,6 +14,7 @@ use std::{
 };
 
 use anyhow::Context;
+use prometheus::Registry;
 use tokio::sync::watch;
 
 use crate::{
@@ -35,22 +36,34 @@ const TASK_GRACE: Duration = Duration::from_millis(80);
 /// What lifecycle must know of a helper
 #[derive(Clone, Copy, Debug)]
 pub struct Helper {
-    /// Whether it runs to its end or beside the app
-    pub kind: Kind,
-    /// Its configuration file, where flags can't say all
-    pub config: Option<ConfigFile>,
+    pub(crate) kind: Kind,
+    pub(crate) config: Option<ConfigFile>,
 }
 
 /// The two kinds of helper
 #[derive(Clone, Copy, Debug)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Runs to its end and exits: an init container
     Task,
     /// Runs beside the app until it is told to stop
     Sidecar {
-        /// The default of `--health-addr`. Each helper has its own, since a pod's containers share one network namespace.
         health_port: u16,
+        /// A pointer, so that a task's binary, which never makes one, holds no HTTP server.
+        open_doors: fn(SidecarFlags, &Control, &clap::Command) -> anyhow::Result<()>,
     },
+}
+
+impl Helper {
+    /// A helper that runs to its end; with its configuration file, where flags can't say all.
+    pub const fn task(config: Option<ConfigFile>) -> Self {
+        Self { kind: Kind::Task, config }
+    }
+
+    /// A helper that runs beside the app. `health_port` is the default of `--health-addr`; each helper has its own, since a
+    /// pod's containers share one network namespace.
+    pub const fn sidecar(health_port: u16, config: Option<ConfigFile>) -> Self {
+        Self { kind: Kind::Sidecar { health_port, open_doors }, config }
+    }
 }
 
 /// What the main thread waits for
@@ -147,14 +160,14 @@ impl Supervisor {
         let on_terminal = log::start(common.log_format, common.log_level, &[name, env!("CARGO_PKG_NAME")]);
         tracing::info!(version, settings = ?args, ?common, sidecar = sidecar.as_ref().map(tracing::field::debug), "{name} starts");
 
-        let registry = metrics::registry(name, version).context("cannot set up metrics")?;
-        let control = Control { health: Health::new(Instant::now()).into(), registry, events: sender, on_terminal };
+        let health = Health::new(Instant::now()).into();
+        let control = Control { health, registry: Registry::new(), events: sender, on_terminal };
         let (phase, phases) = watch::channel(Phase::Running);
         let (reloads, reloaded) = watch::channel(0);
         let drain_delay = sidecar.as_ref().map_or(Duration::ZERO, |flags| flags.drain_delay);
         let shutdown_timeout = sidecar.as_ref().map_or(TASK_GRACE, |flags| flags.shutdown_timeout);
-        if let Some(flags) = sidecar {
-            open_doors(flags, &control)?;
+        if let (Kind::Sidecar { open_doors, .. }, Some(flags)) = (helper.kind, sidecar) {
+            open_doors(flags, &control, &command)?;
         }
         Lifecycle::start(control.clone(), phases, reloaded, drain_delay, args, job)?;
         Ok(Self { kind: helper.kind, events, control, phase, reloads, shutdown_timeout })
@@ -237,7 +250,9 @@ impl Supervisor {
 }
 
 /// Binds first, so that a taken port is told before any work starts.
-fn open_doors(flags: SidecarFlags, control: &Control) -> anyhow::Result<()> {
+fn open_doors(flags: SidecarFlags, control: &Control, command: &clap::Command) -> anyhow::Result<()> {
+    let version = command.get_version().unwrap_or_default();
+    metrics::introduce(command.get_name(), version, &control.registry).context("cannot set up metrics")?;
     let mut doors = vec![(listener::bind(flags.health_addr, "--health-addr")?, Door::Health(control.clone()))];
     if let Some(address) = flags.admin_addr {
         doors.push((listener::bind(address, "--admin-addr")?, Door::Admin(control.clone())));

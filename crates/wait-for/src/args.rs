@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
 
-use lifecycle::{ConfigFile, Helper, Kind};
+use lifecycle::{ConfigFile, Helper};
 
 use crate::{
     config::Config,
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What lifecycle must know of wait-for
-pub const HELPER: Helper = Helper { kind: Kind::Task, config: Some(ConfigFile::of::<Config>()) };
+pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>()));
 
 /// Wait until every target is ready, then exit 0 or become COMMAND
 ///

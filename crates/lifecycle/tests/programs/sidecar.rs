@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use lifecycle::{ConfigFile, End, Heartbeat, Helper, Hold, Kind, Lifecycle, reload};
+use lifecycle::{ConfigFile, End, Heartbeat, Helper, Hold, Lifecycle, reload};
 
 /// Soon enough for a test that waits, seldom enough for a machine with many of them
 const TICK: Duration = Duration::from_millis(50);
@@ -45,7 +45,7 @@ struct Config {
 }
 
 fn main() -> ExitCode {
-    let helper = Helper { kind: Kind::Sidecar { health_port: 9470 }, config: Some(ConfigFile::of::<Config>()) };
+    let helper = Helper::sidecar(9470, Some(ConfigFile::of::<Config>()));
     lifecycle::main(helper, run)
 }
 

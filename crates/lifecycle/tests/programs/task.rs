@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, ffi::OsString, hint, path::PathBuf, process::ExitCode, time::Duration};
 
-use lifecycle::{End, Exit, Helper, Kind, Lifecycle, Secret};
+use lifecycle::{End, Exit, Helper, Lifecycle, Secret};
 
 /// How often the file is looked for
 const TICK: Duration = Duration::from_millis(5);
@@ -48,7 +48,7 @@ enum Ending {
 }
 
 fn main() -> ExitCode {
-    lifecycle::main(Helper { kind: Kind::Task, config: None }, run)
+    lifecycle::main(Helper::task(None), run)
 }
 
 async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
