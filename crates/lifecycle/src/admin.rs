@@ -3,22 +3,19 @@
 use hyper::{Method, StatusCode};
 
 use crate::{
-    job::Control,
     listener::{Answer, refuse_method, text},
     run::Event,
 };
 
-/// Answers a request on the admin listener.
-pub(crate) fn answer(control: &Control, method: &Method, path: &str) -> Answer {
+/// Answers a request on the admin listener; the event is what it asks for.
+pub(crate) fn answer(method: &Method, path: &str) -> (Answer, Option<Event>) {
     let (event, word) = match path {
         "/drain" => (Event::Drain, "draining\n"),
         "/quit" => (Event::Quit("POST /quit"), "stopping\n"),
-        _ => return text(StatusCode::NOT_FOUND, "try POST /drain or POST /quit\n".into()),
+        _ => return (text(StatusCode::NOT_FOUND, "try POST /drain or POST /quit\n".into()), None),
     };
     if method != Method::POST {
-        return refuse_method("POST");
+        return (refuse_method("POST"), None);
     }
-    // The receiver is gone only when the process is about to be.
-    let _ = control.events.send(event);
-    text(StatusCode::OK, word.into())
+    (text(StatusCode::OK, word.into()), Some(event))
 }

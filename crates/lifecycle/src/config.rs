@@ -27,8 +27,7 @@ impl ConfigFile {
         (self.check)(path)
     }
 
-    /// The JSON Schema (draft 2020-12) of the file
-    pub fn schema(&self) -> String {
+    pub(crate) fn schema(&self) -> String {
         (self.schema)()
     }
 }

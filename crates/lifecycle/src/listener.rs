@@ -7,7 +7,7 @@ use std::{
     convert::Infallible,
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread,
     time::{Duration, Instant},
 };
@@ -20,7 +20,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{sync::Semaphore, time};
+use tokio::{net::TcpStream, sync::Semaphore, time};
 
 use crate::{
     admin,
@@ -31,6 +31,7 @@ use crate::{
     health::{Finding, Health},
     job::Control,
     metrics,
+    run::Event,
 };
 
 /// Open connections; the kubelet and Prometheus need three, and the rest wait in the kernel's queue.
@@ -107,14 +108,7 @@ async fn accept(listener: TcpListener, door: Door) {
         };
         let door = door.clone();
         tokio::spawn(async move {
-            let answer = service_fn(|request| std::future::ready(Ok::<_, Infallible>(door.answer(&request))));
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .keep_alive(false)
-                .max_buf_size(HEAD_LIMIT)
-                .serve_connection(TokioIo::new(stream), answer);
-            // A client that leaves early is its own business.
-            let _ = time::timeout(CONNECTION_TIMEOUT, connection).await;
+            door.serve(stream).await;
             drop(permit);
         });
     }
@@ -128,10 +122,37 @@ impl Door {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Answer {
+    fn control(&self) -> &Control {
+        let (Self::Health(control) | Self::Admin(control)) = self;
+        control
+    }
+
+    async fn serve(&self, stream: TcpStream) {
+        let asked = OnceLock::new();
+        let answer = service_fn(|request| {
+            let (answer, event) = self.answer(&request);
+            if let Some(event) = event {
+                let _ = asked.set(event);
+            }
+            std::future::ready(Ok::<_, Infallible>(answer))
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .keep_alive(false)
+            .max_buf_size(HEAD_LIMIT)
+            .serve_connection(TokioIo::new(stream), answer);
+        // A client that leaves early is its own business.
+        let _ = time::timeout(CONNECTION_TIMEOUT, connection).await;
+        // Only now: the end of the process would cut the answer off.
+        if let Some(event) = asked.into_inner() {
+            let _ = self.control().events.send(event);
+        }
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> (Answer, Option<Event>) {
         match self {
-            Self::Health(control) => health(control, request),
-            Self::Admin(control) => admin::answer(control, request.method(), request.uri().path()),
+            Self::Health(control) => (health(control, request), None),
+            Self::Admin(_) => admin::answer(request.method(), request.uri().path()),
         }
     }
 }

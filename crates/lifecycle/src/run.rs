@@ -64,6 +64,11 @@ impl Helper {
     pub const fn sidecar(health_port: u16, config: Option<ConfigFile>) -> Self {
         Self { kind: Kind::Sidecar { health_port, open_doors }, config }
     }
+
+    /// The JSON Schema (draft 2020-12) of the configuration file, if there is one
+    pub fn schema(&self) -> Option<String> {
+        self.config.map(|file| file.schema())
+    }
 }
 
 /// What the main thread waits for

@@ -1,0 +1,73 @@
+//! Everything that is generated from the helpers' own descriptions.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use clap_complete::Shell;
+
+use crate::{
+    helpers::{self, Described},
+    markdown,
+};
+
+/// A generated file: where it lies below the root, and what it must hold
+type Generated = (PathBuf, Vec<u8>);
+
+/// Writes all generated files.
+pub(crate) fn write(root: &Path) -> anyhow::Result<()> {
+    for (path, content) in generate(root)? {
+        let path = root.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        }
+        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Names the generated files that are not what they would be now.
+pub(crate) fn stale(root: &Path) -> anyhow::Result<Vec<String>> {
+    let files = generate(root)?.into_iter();
+    let stale = files.filter(|(path, content)| fs::read(root.join(path)).ok().as_ref() != Some(content));
+    Ok(stale.map(|(path, _)| format!("{}: not fresh; run `make docs`", path.display())).collect())
+}
+
+fn generate(root: &Path) -> anyhow::Result<Vec<Generated>> {
+    let mut files = vec![with_exit_codes(root, Path::new("README.md"))?];
+    for helper in helpers::all() {
+        files.extend(describe(root, &helper)?);
+    }
+    Ok(files)
+}
+
+fn describe(root: &Path, Described { command, schema }: &Described) -> anyhow::Result<Vec<Generated>> {
+    let name = command.get_name();
+    let (readme, text) = with_exit_codes(root, &Path::new("crates").join(name).join("README.md"))?;
+    let text = markdown::replace_part(&String::from_utf8(text)?, "usage", &markdown::usage(command));
+    let mut files = vec![
+        (readme, text.into_bytes()),
+        (format!("docs/flags/{name}.md").into(), markdown::flags(command).into_bytes()),
+    ];
+    let mut man = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut man).context("cannot render the man page")?;
+    files.push((format!("docs/man/{name}.1").into(), man));
+    for (shell, file) in
+        [(Shell::Bash, format!("{name}.bash")), (Shell::Zsh, format!("_{name}")), (Shell::Fish, format!("{name}.fish"))]
+    {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut command.clone(), name, &mut script);
+        files.push((Path::new("docs/completions").join(file), script));
+    }
+    if let Some(schema) = schema {
+        files.push((format!("docs/schema/{name}.json").into(), format!("{schema}\n").into_bytes()));
+    }
+    Ok(files)
+}
+
+fn with_exit_codes(root: &Path, path: &Path) -> anyhow::Result<Generated> {
+    let text = fs::read_to_string(root.join(path)).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok((path.into(), markdown::replace_part(&text, "exit-codes", &markdown::exit_codes()).into_bytes()))
+}
