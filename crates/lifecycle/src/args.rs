@@ -8,8 +8,8 @@ use tracing::level_filters::LevelFilter;
 use crate::{
     config,
     exit::Exit,
+    helper::{Helper, Kind},
     log::LogFormat,
-    run::{Helper, Kind},
     units, variables,
 };
 

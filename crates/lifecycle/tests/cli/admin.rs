@@ -113,3 +113,12 @@ fn the_binary_says_when_nobody_can_be_asked() {
     assert_eq!(ended.code, Some(1));
     assert!(ended.last_line().contains("127.0.0.1:1/quit: Connection refused"), "{ended:#?}");
 }
+
+#[test]
+fn a_body_is_read_past() {
+    let (_program, _, admin) = started();
+    for length in [4, 4096] {
+        let head = format!("POST /drain HTTP/1.1\r\nHost: pod\r\nContent-Length: {length}\r\n\r\n");
+        assert_eq!(http::raw(admin, &(head + &"x".repeat(length))).status, 200, "{length}");
+    }
+}
