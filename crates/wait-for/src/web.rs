@@ -59,7 +59,8 @@ impl Client {
                 _ => return Ok(answer),
             }
         }
-        Err(NotReady::new(Cause::Contrary, format!("more than {} redirects", self.redirects)))
+        let words = format!("more redirects than the {} that are allowed", self.redirects);
+        Err(NotReady::new(Cause::Contrary, words))
     }
 
     async fn send_once(&self, network: &Network, mut request: Request<Full<Bytes>>) -> Result<Answer, NotReady> {
@@ -79,7 +80,13 @@ impl Client {
             connection.spawn(async { drop(driver.await) });
             sender.send_request(request).await
         };
-        Ok(Answer { response: response?, _connection: connection })
+        let response = response.map_err(|error| match NotReady::from(error) {
+            NotReady { cause: Cause::Odd, reason } if self.http2 => {
+                NotReady::new(Cause::Odd, format!("{reason}; does the server speak HTTP/2?"))
+            }
+            failure => failure,
+        })?;
+        Ok(Answer { response, _connection: connection })
     }
 
     /// Opens a connection for a request, and gives the request the form that it needs there.

@@ -120,12 +120,12 @@ impl Mysql {
         }
     }
 
-    /// Full authentication sends the password itself, so only inside TLS.
+    /// Full authentication sends the password itself, so only inside TLS; without a password there is nothing to hide.
     fn password_in_the_clear(&self) -> Result<Vec<u8>, NotReady> {
-        if self.0.tls.is_none() {
+        let password = self.0.password.as_ref().map_or("", |password| password.expose());
+        if self.0.tls.is_none() && !password.is_empty() {
             return Err(NotReady::never("the server asks for the password itself, which needs TLS: give tls=require"));
         }
-        let password = self.0.password.as_ref().map_or("", |password| password.expose());
         Ok([password.as_bytes(), &[0]].concat())
     }
 

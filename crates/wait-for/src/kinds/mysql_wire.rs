@@ -12,6 +12,8 @@ use crate::{
 /// Bytes; greetings, errors and the rows of `SELECT 1` are far smaller.
 const PACKET_LIMIT: usize = 64 * 1024;
 const ERROR: u8 = 0xff;
+/// Lower numbers are the operating system's and never sent.
+const FIRST_ERROR: u16 = 1000;
 
 /// Capability flags
 const LONG_PASSWORD: u32 = 0x1;
@@ -103,9 +105,13 @@ impl Refusal {
     /// Reads what stands behind the packet's first byte.
     fn parse(packet: &[u8]) -> Result<Self, NotReady> {
         let (code, rest) = packet.split_first_chunk().ok_or_else(not_mysql)?;
+        let code = u16::from_le_bytes(*code);
+        if code < FIRST_ERROR {
+            return Err(not_mysql());
+        }
         // Before the client's answer there is no `#` and SQL state.
         let message = if rest.first() == Some(&b'#') { rest.get(6..).unwrap_or_default() } else { rest };
-        Ok(Self { code: u16::from_le_bytes(*code), message: said(&String::from_utf8_lossy(message)) })
+        Ok(Self { code, message: said(&String::from_utf8_lossy(message)) })
     }
 }
 

@@ -5,6 +5,24 @@ mod dns;
 #[cfg(test)]
 mod file;
 #[cfg(test)]
+mod grpc;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod http_bounds;
+#[cfg(test)]
+mod http_routes;
+#[cfg(test)]
+mod https;
+#[cfg(test)]
+mod logins;
+#[cfg(test)]
+mod mysql;
+#[cfg(test)]
+mod postgres;
+#[cfg(test)]
+mod redis;
+#[cfg(test)]
 mod srv;
 #[cfg(test)]
 mod support;

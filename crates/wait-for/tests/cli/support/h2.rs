@@ -110,7 +110,7 @@ async fn listen(request: Request<RecvStream>) -> Heard {
     Heard { method: head.method.to_string(), uri: head.uri.to_string(), headers: head.headers, body }
 }
 
-fn answer(reply: Reply, mut respond: SendResponse<bytes::Bytes>) -> Result<(), h2::Error> {
+fn answer(reply: Reply, mut respond: SendResponse<hyper::body::Bytes>) -> Result<(), h2::Error> {
     let mut response = Response::builder();
     for (name, value) in reply.headers {
         response = response.header(name, value);

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::SocketAddr,
+    net::{Shutdown, SocketAddr},
     os::unix::net::UnixListener,
     path::Path,
     sync::{Arc, Mutex},
@@ -11,7 +11,7 @@ use std::{
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::server::Server;
+use super::server::{Server, hold};
 
 /// The head of a request, and how many came before
 #[derive(Clone, Debug)]
@@ -40,7 +40,12 @@ impl Http {
     pub(crate) fn start(script: impl Fn(&Request) -> String + Send + Sync + 'static) -> Self {
         let requests = Requests::default();
         let noted = requests.clone();
-        let server = Server::start(move |stream, _| noted.serve(stream, None, &script));
+        let server = Server::start(move |mut stream, _| {
+            noted.serve(&mut stream, None, &script);
+            // Leaving with bytes unread would be a reset.
+            let _ = stream.shutdown(Shutdown::Write);
+            hold(stream);
+        });
         Self { address: server.address, requests }
     }
 

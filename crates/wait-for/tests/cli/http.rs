@@ -1,0 +1,146 @@
+//! `http://`: which answers are ready, and what is asked.
+
+use crate::support::{
+    Program,
+    http::{Http, response, status},
+    proof, reason, wait_for,
+};
+
+/// A server whose answer to everything is this.
+fn always(answer: &str) -> Http {
+    let answer = answer.to_owned();
+    Http::start(move |_| answer.clone())
+}
+
+#[test]
+fn from_200_to_399_is_ready_as_for_the_kubelet() {
+    for (answer, said) in [("200 OK", "HTTP 200"), ("204 No Content", "HTTP 204"), ("399 Odd", "HTTP 399")] {
+        assert_eq!(proof(&[&always(&status(answer)).url("/healthz")]), said);
+    }
+    for (answer, said) in [
+        ("400 Bad Request", "HTTP 400 Bad Request"),
+        ("404 Not Found", "HTTP 404 Not Found"),
+        ("401 Unauthorized", "HTTP 401 Unauthorized"),
+        ("503 Service Unavailable", "HTTP 503 Service Unavailable"),
+    ] {
+        assert_eq!(reason(&[&always(&status(answer)).url("/healthz")]), said);
+    }
+}
+
+#[test]
+fn a_service_that_gets_ready_is_ready() {
+    let server = Http::start(|request| status(if request.nth < 3 { "503 Starting" } else { "200 OK" }));
+    let ended = Program::start(&mut wait_for(&[&server.url("/")])).end();
+    assert_eq!((ended.code, &ended.message("ready")["attempts"]), (Some(0), &4.into()));
+}
+
+#[test]
+fn status_takes_a_list_and_ranges() {
+    let teapot = always(&status("418 I'm a teapot"));
+    for list in ["418", "200,418", "200-299,400-418"] {
+        assert_eq!(proof(&[&teapot.url(&format!("/#status={list}"))]), "HTTP 418");
+    }
+    assert_eq!(reason(&[&always(&status("302 Found")).url("/#status=200-299")]), "HTTP 302 Found");
+}
+
+#[test]
+fn a_redirect_is_ready_and_not_followed() {
+    let server = always(&response("302 Found", &["Location: /login"], ""));
+    assert_eq!(proof(&[&server.url("/")]), "HTTP 302");
+    assert_eq!(server.requests.only().line, "GET /");
+}
+
+#[test]
+fn redirects_are_followed_when_asked() {
+    let other = always(&status("204 No Content"));
+    let location = format!("Location: {}", other.url("/there?q=1#top"));
+    let server = Http::start(move |request| match request.line.as_str() {
+        "GET /a/old" => response("301 Moved Permanently", &["Location: new"], ""),
+        _ => response("307 Temporary Redirect", &[&location], ""),
+    });
+    assert_eq!(proof(&[&server.url("/a/old#redirects=5")]), "HTTP 204");
+    let lines: Vec<_> = server.requests.all().into_iter().map(|request| request.line).collect();
+    assert_eq!(lines, ["GET /a/old", "GET /a/new"]);
+    assert_eq!(other.requests.only().line, "GET /there?q=1");
+}
+
+#[test]
+fn what_the_user_gave_does_not_follow_a_redirect_to_another_server() {
+    let other = always(&status("200 OK"));
+    let location = format!("Location: {}", other.url("/"));
+    let server = Http::start(move |_| response("302 Found", &[&location], ""));
+    assert_eq!(
+        proof(&[&server.url("/#redirects=1&header=Authorization: Bearer hunter2&header=X-Key: hunter2")]),
+        "HTTP 200"
+    );
+    assert!(!format!("{:?}", other.requests.only()).contains("hunter2"));
+}
+
+#[test]
+fn a_redirect_loop_is_not_ready() {
+    let server = always(&response("302 Found", &["Location: /again"], ""));
+    let said = reason(&[&server.url("/#redirects=5&interval=1h")]);
+    assert_eq!(said, "more redirects than the 5 that are allowed");
+    assert_eq!(server.requests.all().len(), 6);
+}
+
+#[test]
+fn the_method_is_sent() {
+    let server = always("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    assert_eq!(proof(&[&server.url("/#method=HEAD")]), "HTTP 200");
+    assert_eq!(server.requests.only().line, "HEAD /");
+}
+
+#[test]
+fn every_header_is_sent() {
+    let server = always(&status("200 OK"));
+    proof(&[&server.url("/#header=X-One: 1&header=X-Two: a%26b&header=Host: other.example")]);
+    let request = server.requests.only();
+    assert_eq!((request.header("x-one"), request.header("x-two")), (Some("1"), Some("a&b")));
+    assert_eq!(request.header("host"), Some("other.example"));
+    assert!(request.header("user-agent").unwrap().starts_with("wait-for/"));
+}
+
+#[test]
+fn the_query_reaches_the_server_and_the_fragment_does_not() {
+    let server = always(&status("200 OK"));
+    proof(&[&server.url("/a%20b?token=c&d#stable=1&header=X: secret-in-fragment")]);
+    let request = server.requests.only();
+    assert_eq!(request.line, "GET /a%20b?token=c&d");
+    assert_eq!(request.header("host"), Some(server.address.to_string().as_str()));
+    assert!(!request.line.contains("secret") && !request.line.contains("stable"));
+}
+
+#[test]
+fn a_body_must_hold_the_wanted_words() {
+    let server = always(&response("200 OK", &[], "all systems go\n"));
+    assert_eq!(proof(&[&server.url("/#body=systems go&body=all")]), "HTTP 200");
+    assert_eq!(reason(&[&server.url("/#body=all&body=stop")]), r#"the body has no "stop""#);
+}
+
+#[test]
+fn a_body_must_match_the_pattern() {
+    let server = always(&response("200 OK", &[], "version 12\n"));
+    assert_eq!(proof(&[&server.url("/#body-regex=version 1[0-9]%2B")]), "HTTP 200");
+    assert_eq!(reason(&[&server.url("/#body-regex=^go$")]), r#"the body has no match of "^go$""#);
+}
+
+#[test]
+fn a_json_body_must_have_the_value_at_the_pointer() {
+    let server = always(&response("200 OK", &[], r#"{"status":"ok","db":{"up":true,"nodes":[1,2]},"a/b":null}"#));
+    for condition in ["/status=ok", "/status=\"ok\"", "/db/up=true", "/db/nodes/1=2", "/db/nodes=[1,2]", "/a~1b=null"] {
+        assert_eq!(proof(&[&server.url(&format!("/#json={condition}"))]), "HTTP 200", "{condition}");
+    }
+    assert_eq!(reason(&[&server.url("/#json=/status=down")]), r#"the body's /status is not "down""#);
+    assert_eq!(reason(&[&server.url("/#json=/none=null")]), "the body's /none is not null");
+    let html = always(&response("200 OK", &[], "<html>"));
+    assert_eq!(reason(&[&html.url("/#json=/status=ok")]), "the body is not JSON: expected value at line 1 column 1");
+}
+
+#[test]
+fn a_body_without_a_length_ends_with_the_connection() {
+    let server = always("HTTP/1.1 200 OK\r\n\r\nup");
+    assert_eq!(proof(&[&server.url("/#body=up")]), "HTTP 200");
+    let chunked = always("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nup\r\n0\r\n\r\n");
+    assert_eq!(proof(&[&chunked.url("/#body=up")]), "HTTP 200");
+}

@@ -1,0 +1,153 @@
+//! HTTP servers that misbehave: nothing they do costs more than an attempt's time and a bounded memory.
+
+use std::{
+    fs,
+    io::Write,
+    sync::Arc,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use crate::support::{
+    Program, Signal,
+    http::read_head,
+    proof, reason,
+    server::{Server, drip, hold, pour, reset},
+    wait_for,
+};
+
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+/// Short enough to wait for, long enough for a busy machine to send what must be sent
+const ATTEMPT: &str = "3s";
+
+fn after_head(script: impl Fn(std::net::TcpStream) + Send + Sync + 'static) -> Server {
+    Server::start(move |mut stream, _| {
+        if read_head(&mut stream).is_some() && stream.write_all(HEAD).is_ok() {
+            script(stream);
+        }
+    })
+}
+
+#[test]
+fn of_a_body_without_end_a_mebibyte_is_read() {
+    let sent = Arc::<AtomicU64>::default();
+    let counter = sent.clone();
+    let server = after_head(move |mut stream| {
+        while stream.write_all(&[b'.'; 4096]).is_ok() {
+            counter.fetch_add(4096, Ordering::SeqCst);
+        }
+    });
+    assert_eq!(reason(&[&format!("{}/#body=end&interval=1h", server.url("http"))]), r#"the body has no "end""#);
+    // What is sent beyond lies in the two ends' socket buffers, a few MiB each.
+    let sent = sent.load(Ordering::SeqCst);
+    assert!((1 << 20..64 << 20).contains(&sent), "{sent} bytes");
+}
+
+#[test]
+fn what_stands_within_the_first_mebibyte_is_found_and_what_comes_later_is_not() {
+    let server = after_head(|mut stream| {
+        let _ = stream.write_all(&[&[b'.'; (1 << 20) - 5][..], b"early", b"late."].concat());
+    });
+    let url = server.url("http");
+    assert_eq!(proof(&[&format!("{url}/#body=early")]), "HTTP 200");
+    assert_eq!(reason(&[&format!("{url}/#body=late")]), r#"the body has no "late""#);
+}
+
+#[test]
+fn a_body_without_end_that_nobody_asked_for_does_not_hold_up() {
+    let server = after_head(|stream| pour(stream, &[b'.'; 4096]));
+    assert_eq!(proof(&[&server.url("http")]), "HTTP 200");
+    let server = after_head(|stream| drip(stream, b'.'));
+    assert_eq!(proof(&[&server.url("http")]), "HTTP 200");
+}
+
+#[test]
+fn a_body_that_drips_costs_an_attempt_its_deadline() {
+    let server = after_head(|stream| drip(stream, b'.'));
+    let url = format!("{}/#body=end&attempt-timeout={ATTEMPT}", server.url("http"));
+    assert_eq!(reason(&[&url]), "no answer within 3s");
+}
+
+#[test]
+fn a_head_that_drips_costs_an_attempt_its_deadline() {
+    let server = Server::start(|mut stream, _| {
+        read_head(&mut stream);
+        drip(stream, b'H');
+    });
+    assert_eq!(reason(&["--attempt-timeout", ATTEMPT, &server.url("http")]), "no answer within 3s");
+}
+
+#[test]
+fn a_server_that_never_answers_costs_an_attempt_its_deadline() {
+    let server = Server::start(|stream, _| hold(stream));
+    assert_eq!(reason(&["--attempt-timeout", "300ms", &server.url("http")]), "no answer within 300ms");
+}
+
+#[test]
+fn ten_megabytes_of_headers_are_refused() {
+    let header = format!("X-Filler: {}\r\n", "x".repeat(1000));
+    let server = Server::start(move |mut stream, _| {
+        read_head(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
+        let _ = stream.write_all(header.repeat(10_000).as_bytes());
+    });
+    assert_eq!(reason(&[&server.url("http")]), "the answer's head is over 64 KiB");
+}
+
+#[test]
+fn memory_stays_bounded_whatever_servers_send() {
+    let headers = Server::start(|mut stream, _| {
+        read_head(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nX: ");
+        pour(stream, &[b'x'; 65536]);
+    });
+    let body = after_head(|stream| pour(stream, &[b'x'; 65536]));
+    let pouring = Server::start(|stream, _| pour(stream, &[b'x'; 65536]));
+    let mut targets = vec![headers.url("http"), format!("{}/#body=end", body.url("http"))];
+    targets.extend(["http", "grpc", "mysql", "postgres", "redis"].map(|scheme| pouring.url(scheme)));
+    let mut arguments = vec!["--interval", "20ms"];
+    arguments.extend(targets.iter().map(String::as_str));
+    let mut program = Program::start(&mut wait_for(&arguments));
+    for _ in &targets {
+        program.wait_for_message("not ready");
+    }
+    crate::support::until("each has been asked some times", || (pouring.accepted() > 50).then_some(()));
+    let status = fs::read_to_string(format!("/proc/{}/status", program.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 64 * 1024, "{peak} KiB");
+    program.signal(Signal::TERM);
+    assert_eq!(program.end().code, Some(143));
+}
+
+#[test]
+fn a_server_that_resets_or_closes_is_not_ready() {
+    let server = Server::start(|mut stream, _| {
+        read_head(&mut stream);
+        reset(stream);
+    });
+    assert_eq!(reason(&[&server.url("http")]), "connection reset");
+    let server = Server::start(|mut stream, _| drop(read_head(&mut stream)));
+    assert_eq!(reason(&[&server.url("http")]), "closed without an HTTP answer");
+    assert_eq!(proof(&["--not", &server.url("http")]), "gone: closed without an HTTP answer");
+}
+
+#[test]
+fn a_server_of_another_protocol_is_told() {
+    let server = Server::start(|mut stream, _| {
+        let _ = stream.write_all(b"220 smtp.example ESMTP\r\n");
+        hold(stream);
+    });
+    let said = reason(&[&server.url("http")]);
+    assert!(said.starts_with("the answer is not HTTP"), "{said}");
+    let said = reason(&[&format!("{}#not", server.url("http"))]);
+    assert!(said.starts_with("not proven gone: the answer is not HTTP"), "{said}");
+}
+
+#[test]
+fn a_body_that_breaks_off_is_not_ready() {
+    let server = Server::start(|mut stream, _| {
+        read_head(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nup");
+    });
+    assert_eq!(reason(&[&format!("{}#body=up", server.url("http"))]), "closed before its answer was whole");
+}

@@ -1,0 +1,112 @@
+//! `http://`, `http+unix://`: by which way a request travels, and by which it does not.
+
+use tempfile::TempDir;
+
+use crate::support::{
+    Program,
+    h2::{Http2, Reply},
+    http::{Http, response, status},
+    proof, reason, wait_for,
+};
+
+fn ready() -> Http {
+    Http::start(|_| status("200 OK"))
+}
+
+#[test]
+fn a_name_is_resolved_as_told() {
+    let server = ready();
+    let port = server.address.port();
+    assert_eq!(proof(&[&format!("http://api.example:{port}/v1#resolve=127.0.0.1")]), "HTTP 200");
+    assert_eq!(server.requests.only().header("host"), Some(&*format!("api.example:{port}")));
+}
+
+#[test]
+fn http2_is_spoken_by_prior_knowledge() {
+    let server = Http2::start(None, |_| Reply { body: b"up".to_vec(), ..Reply::default() });
+    let url = format!("http://{}/healthz?q=1#http2&body=up", server.address);
+    assert_eq!(proof(&[&url]), "HTTP 200");
+    let request = server.only();
+    assert_eq!(
+        (request.method.as_str(), request.uri.as_str()),
+        ("GET", &*format!("http://{}/healthz?q=1", server.address))
+    );
+}
+
+#[test]
+fn a_server_without_http2_is_told() {
+    let server = ready();
+    let said = reason(&[&server.url("/#http2")]);
+    assert!(said.ends_with("does the server speak HTTP/2?"), "{said}");
+}
+
+#[test]
+fn a_unix_socket_is_asked() {
+    let directory = TempDir::new().unwrap();
+    let socket = directory.path().join("app.sock");
+    let requests = Http::start_unix(&socket, |_| response("200 OK", &[], "up"));
+    let url = format!("http+unix://{}:/v1/info?a=b#body=up", socket.display());
+    assert_eq!(proof(&[&url]), "HTTP 200");
+    let request = requests.only();
+    assert_eq!((request.line.as_str(), request.header("host")), ("GET /v1/info?a=b", Some("localhost")));
+}
+
+#[test]
+fn a_unix_socket_that_is_not_there_is_not_ready() {
+    let directory = TempDir::new().unwrap();
+    let socket = directory.path().join("app.sock");
+    let url = format!("http+unix://{}:/", socket.display());
+    let mut program = Program::start(&mut wait_for(&[&url]));
+    program.wait_for_reason("no such file");
+    Http::start_unix(&socket, |_| status("200 OK"));
+    assert_eq!(program.end().code, Some(0));
+}
+
+const PROXY_VARIABLES: [&str; 4] = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+#[test]
+fn no_proxy_is_taken_from_the_environment_unless_asked() {
+    let (server, proxy) = (ready(), ready());
+    let mut command = wait_for(&[&server.url("/")]);
+    command.envs(PROXY_VARIABLES.map(|name| (name, proxy.url(""))));
+    assert_eq!(Program::start(&mut command).end().code, Some(0));
+    assert_eq!(server.requests.all().len(), 1);
+    assert_eq!(proxy.requests.all().len(), 0);
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_asked_when_wanted() {
+    let proxy = ready();
+    for name in PROXY_VARIABLES.into_iter().skip(1) {
+        let mut command = wait_for(&["--proxy", "env", "http://nowhere.example/healthz"]);
+        command.env(name, proxy.url("").replace("http://", "http://user:hunter2@"));
+        let ended = Program::start(&mut command).end();
+        assert_eq!(ended.code, Some(0), "{name}: {ended:#?}");
+        assert!(!ended.everything().contains("hunter2"));
+    }
+    let request = &proxy.requests.all()[0];
+    assert_eq!(request.line, "GET http://nowhere.example/healthz");
+    assert_eq!(request.header("host"), Some("nowhere.example"));
+    assert_eq!(request.header("proxy-authorization"), Some("Basic dXNlcjpodW50ZXIy"));
+}
+
+#[test]
+fn no_proxy_names_what_is_asked_directly() {
+    let (server, proxy) = (ready(), ready());
+    let mut command = wait_for(&["--proxy", "env", &server.url("/")]);
+    command.env("http_proxy", proxy.url("")).env("NO_PROXY", "localhost,127.0.0.1");
+    assert_eq!(Program::start(&mut command).end().code, Some(0));
+    assert_eq!((server.requests.all().len(), proxy.requests.all().len()), (1, 0));
+}
+
+#[test]
+fn tls_goes_through_a_proxy_by_a_tunnel() {
+    let proxy = Http::start(|_| status("502 Bad Gateway"));
+    let mut command = wait_for(&["--proxy", "env", "https://api.example/#insecure"]);
+    command.env("https_proxy", proxy.url(""));
+    let mut program = Program::start(&mut command);
+    let line = program.wait_for_message("not ready");
+    assert_eq!(line["reason"], "the proxy answers 502 Bad Gateway");
+    let request = &proxy.requests.all()[0];
+    assert_eq!((request.line.as_str(), request.header("host")), ("CONNECT api.example:443", Some("api.example:443")));
+}

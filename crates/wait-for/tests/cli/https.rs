@@ -1,0 +1,168 @@
+//! `https://`: whom to trust, who we are, which name to ask for.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::support::{
+    Program,
+    certificates::Authority,
+    h2::{Http2, Reply},
+    http::{Http, status},
+    namespace, never, proof, reason, run,
+    server::Server,
+    wait_for,
+};
+
+fn ready(authority: &Authority, names: &[&str]) -> Http {
+    Http::start_tls(authority.server(names), |_| status("200 OK"))
+}
+
+#[test]
+fn a_certificate_of_the_given_authority_is_trusted() {
+    let authority = Authority::new();
+    let server = ready(&authority, &["localhost"]);
+    assert_eq!(proof(&[&server.url_tls(&format!("/#ca={}", authority.ca()))]), "HTTP 200");
+    assert_eq!(server.requests.only().server_name.as_deref(), Some("localhost"));
+}
+
+#[test]
+fn the_bundle_of_the_system_is_trusted() {
+    let authority = Authority::new();
+    let server = ready(&authority, &["localhost"]);
+    let mut command = wait_for(&[&server.url_tls("/")]);
+    command.env("SSL_CERT_FILE", authority.ca());
+    assert_eq!(Program::start(&mut command).end().code, Some(0));
+}
+
+#[test]
+fn an_address_is_a_name_too() {
+    let authority = Authority::new();
+    let server = ready(&authority, &["127.0.0.1"]);
+    assert_eq!(proof(&[&format!("https://{}/#ca={}", server.address, authority.ca())]), "HTTP 200");
+}
+
+#[test]
+fn a_name_with_a_dot_at_its_end_is_verified_without_it() {
+    let authority = Authority::new();
+    let server = ready(&authority, &["api.default.svc"]);
+    let url = format!("https://api.default.svc.:{}/#resolve=127.0.0.1&ca={}", server.address.port(), authority.ca());
+    assert_eq!(proof(&[&url]), "HTTP 200");
+}
+
+#[test]
+fn a_certificate_for_another_name_ends_the_wait_at_once() {
+    let authority = Authority::new();
+    let server = ready(&authority, &["other.example"]);
+    let said = never(69, &[&server.url_tls(&format!("/#ca={}", authority.ca()))]);
+    assert!(said.contains("localhost") && said.contains("other.example"), "{said}");
+}
+
+#[test]
+fn a_certificate_of_an_unknown_authority_ends_the_wait_at_once() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let server = ready(&stranger, &["localhost"]);
+    let ended = run(&[&server.url_tls(&format!("/#ca={}", authority.ca()))]);
+    ended.ended_with(69, r#"reason=unavailable what="https://localhost:"#);
+    assert!(ended.last_line().contains("unknown authority; name it with ca=PATH"), "{ended:#?}");
+}
+
+#[test]
+fn never_becomes_not_yet_when_all_is_retried() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let server = ready(&stranger, &["localhost"]);
+    let url = server.url_tls(&format!("/#ca={}", authority.ca()));
+    let ended = run(&["--retry-all", "--timeout", "2s", "--interval", "50ms", &url]);
+    ended.ended_with(124, "reason=timed-out what=");
+    assert!(ended.message("missing")["attempts"].as_u64().unwrap() > 1);
+}
+
+#[test]
+fn any_certificate_will_do_when_told_so() {
+    let server = ready(&Authority::new(), &["other.example"]);
+    assert_eq!(proof(&[&server.url_tls("/#insecure")]), "HTTP 200");
+    assert_eq!(proof(&[&server.url_tls("/#insecure=true")]), "HTTP 200");
+}
+
+#[test]
+fn another_name_is_asked_for_and_verified_as_told() {
+    let authority = Authority::new();
+    let server = ready(&authority, &["api.example"]);
+    assert_eq!(proof(&[&server.url_tls(&format!("/#sni=api.example&ca={}", authority.ca()))]), "HTTP 200");
+    let request = server.requests.only();
+    assert_eq!(request.server_name.as_deref(), Some("api.example"));
+    assert_eq!(request.header("host"), Some(&*format!("localhost:{}", server.address.port())));
+}
+
+#[test]
+fn a_client_shows_its_certificate_where_one_is_wanted() {
+    let authority = Authority::new();
+    let server = Http::start_tls(authority.server_for_known_clients(&["localhost"]), |_| status("200 OK"));
+    let ca = authority.ca();
+    let said = never(77, &[&server.url_tls(&format!("/#ca={ca}"))]);
+    assert_eq!(said, "the server wants a client certificate: give cert=PATH and key=PATH");
+    let (cert, key) = authority.identity(&["client"]);
+    assert_eq!(proof(&[&server.url_tls(&format!("/#ca={ca}&cert={cert}&key={key}"))]), "HTTP 200");
+}
+
+#[test]
+fn a_client_certificate_of_a_stranger_is_denied() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let server = Http::start_tls(authority.server_for_known_clients(&["localhost"]), |_| status("200 OK"));
+    let (cert, key) = stranger.identity(&["client"]);
+    let said = never(77, &[&server.url_tls(&format!("/#ca={}&cert={cert}&key={key}", authority.ca()))]);
+    assert_eq!(said, "the server refuses our client certificate");
+}
+
+#[test]
+fn http2_is_negotiated() {
+    let authority = Authority::new();
+    let server = Http2::start(Some(authority.server(&["localhost"])), |_| Reply::default());
+    let url = format!("https://localhost:{}/#http2&ca={}", server.address.port(), authority.ca());
+    assert_eq!(proof(&[&url]), "HTTP 200");
+    assert_eq!(server.only().uri, format!("https://localhost:{}/", server.address.port()));
+}
+
+#[test]
+fn a_server_without_tls_is_told() {
+    let server = Server::start(|mut stream, _| {
+        let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let url = format!("https://localhost:{}/#insecure", server.port());
+    assert_eq!(reason(&[&url]), "the answer is not TLS");
+    assert_eq!(reason(&[&format!("{url}&not")]), "not proven gone: the answer is not TLS");
+}
+
+#[test]
+fn a_bad_certificate_is_no_proof_that_a_server_is_gone() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let server = ready(&stranger, &["localhost"]);
+    let said = reason(&[&server.url_tls(&format!("/#not&ca={}", authority.ca()))]);
+    assert!(said.starts_with("not proven gone: the certificate"), "{said}");
+}
+
+#[test]
+fn a_system_without_authorities_is_told_before_the_wait() {
+    namespace::inside(|| {
+        let ended = run(&["https://api.example/"]);
+        assert_eq!(ended.code, Some(64), "{ended:#?}");
+        assert!(ended.last_line().contains("mount a bundle and name it with ca=PATH or SSL_CERT_FILE"), "{ended:#?}");
+    });
+}
+
+#[test]
+fn a_key_that_is_none_is_told_before_the_wait() {
+    let authority = Authority::new();
+    let (cert, _) = authority.identity(&["client"]);
+    let directory = TempDir::new().unwrap();
+    let empty = directory.path().join("empty.pem");
+    fs::write(&empty, "").unwrap();
+    for (fragment, words) in [
+        (format!("cert={cert}&key={cert}"), "holds no PEM private key"),
+        (format!("ca={}", empty.display()), "holds no PEM certificate"),
+    ] {
+        let ended = run(&[&format!("https://localhost/#insecure&{fragment}")]);
+        assert_eq!(ended.code, Some(64), "{ended:#?}");
+        assert!(ended.last_line().contains(words), "{ended:#?}");
+    }
+}

@@ -1,0 +1,136 @@
+//! `redis://`, `rediss://`: PING answers PONG.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
+    sync::{Arc, Mutex},
+};
+
+use crate::support::{
+    Program,
+    certificates::Authority,
+    never, proof, reason,
+    server::{Server, hold, pour, reset},
+    wait_for,
+};
+
+/// A server that answers each command with the script's line, and remembers them.
+fn redis(script: impl Fn(&str) -> &'static str + Send + Sync + 'static) -> (Server, Arc<Mutex<Vec<String>>>) {
+    let heard = Arc::<Mutex<Vec<String>>>::default();
+    let into = heard.clone();
+    let server = Server::start(move |mut stream: TcpStream, _| {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        while let Some(command) = read_command(&mut reader) {
+            into.lock().unwrap().push(command.clone());
+            if stream.write_all(format!("{}\r\n", script(&command)).as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    (server, heard)
+}
+
+/// An array of bulk strings, as words.
+fn read_command(reader: &mut impl BufRead) -> Option<String> {
+    let mut line = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
+        Some(line.trim_end().to_owned())
+    };
+    let count: usize = line()?.strip_prefix('*')?.parse().ok()?;
+    let words: Option<Vec<_>> = (0..count).map(|_| line().and_then(|_| line())).collect();
+    Some(words?.join(" "))
+}
+
+#[test]
+fn pong_is_ready() {
+    let (server, heard) = redis(|_| "+PONG");
+    assert_eq!(proof(&[&server.url("redis")]), "PONG");
+    assert_eq!(*heard.lock().unwrap(), ["PING"]);
+}
+
+#[test]
+fn a_server_that_loads_or_is_busy_is_not_ready() {
+    for (answer, said) in [
+        ("-LOADING Redis is loading the dataset in memory", "LOADING Redis is loading the dataset in memory"),
+        ("-MASTERDOWN Link with MASTER is down", "MASTERDOWN Link with MASTER is down"),
+        ("-BUSY Redis is busy running a script", "BUSY Redis is busy running a script"),
+    ] {
+        let (server, _) = redis(move |_| answer);
+        assert_eq!(reason(&[&server.url("redis")]), said);
+        assert_eq!(reason(&[&format!("{}#not", server.url("redis"))]), format!("not proven gone: {said}"));
+    }
+}
+
+#[test]
+fn a_server_that_wants_a_password_is_ready_as_far_as_can_be_known() {
+    let (server, _) = redis(|_| "-NOAUTH Authentication required.");
+    assert_eq!(proof(&[&server.url("redis")]), "answers, but more can't be known without a password");
+}
+
+#[test]
+fn a_login_is_proof() {
+    let (server, heard) = redis(|command| match command {
+        "AUTH app hunter2" => "+OK",
+        "PING" => "+PONG",
+        _ => "-ERR",
+    });
+    let mut command = wait_for(&[&format!("redis://app@{}#password-env=SECRET", server.address)]);
+    command.env("SECRET", "hunter2");
+    let ended = Program::start(&mut command).end();
+    assert_eq!((ended.code, &ended.message("ready")["proof"]), (Some(0), &"PONG".into()));
+    assert_eq!(*heard.lock().unwrap(), ["AUTH app hunter2", "PING"]);
+    assert!(!ended.everything().contains("hunter2"));
+}
+
+#[test]
+fn a_refused_login_ends_the_wait_at_once() {
+    let (server, heard) = redis(|_| "-WRONGPASS invalid username-password pair or user is disabled.");
+    let mut command = wait_for(&[&format!("redis://{}#password-env=SECRET", server.address)]);
+    let ended = Program::start(command.env("SECRET", "hunter2")).end();
+    let what = server.url("redis");
+    ended.ended_with(77, &format!(r#"reason=denied what="{what}" last="login refused: WRONGPASS invalid username"#));
+    assert_eq!(*heard.lock().unwrap(), ["AUTH hunter2"]);
+    assert!(!ended.everything().contains("hunter2"));
+}
+
+#[test]
+fn a_server_that_denies_this_host_ends_the_wait_at_once() {
+    let (server, _) = redis(|_| "-DENIED Redis is running in protected mode");
+    assert_eq!(never(77, &[&server.url("redis")]), "DENIED Redis is running in protected mode");
+}
+
+#[test]
+fn a_server_that_says_nothing_useful_is_not_ready() {
+    let closing = Server::start(|stream, _| drop(BufReader::new(stream).read_line(&mut String::new())));
+    let said = reason(&[&closing.url("redis")]);
+    assert!(["closed without an answer", "connection reset"].contains(&&*said), "{said}");
+    let resetting = Server::start(|stream, _| reset(stream));
+    assert_eq!(reason(&[&resetting.url("redis")]), "connection reset");
+    let silent = Server::start(|stream, _| hold(stream));
+    assert_eq!(reason(&["--attempt-timeout", "300ms", &silent.url("redis")]), "no answer within 300ms");
+    let (http, _) = redis(|_| "HTTP/1.1 400 Bad Request");
+    assert_eq!(reason(&[&http.url("redis")]), r#"the answer is not Redis: "HTTP/1.1 400 Bad Request""#);
+    let endless = Server::start(|stream, _| pour(stream, &[b'+'; 4096]));
+    let said = reason(&[&endless.url("redis")]);
+    assert!(said.starts_with(r#"the answer is not Redis: "+++"#) && said.len() < 300, "{said}");
+}
+
+#[test]
+fn tls_is_spoken_for_rediss() {
+    let authority = Authority::new();
+    let config = authority.server(&["localhost"]);
+    let server = Server::start(move |stream, _| {
+        let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+        let mut reader = BufReader::new(rustls::StreamOwned::new(connection, stream));
+        if read_command(&mut reader).as_deref() == Some("PING") {
+            reader.get_mut().write_all(b"+PONG\r\n").unwrap();
+        }
+    });
+    let options = format!("ca={}", authority.ca());
+    assert_eq!(proof(&[&format!("rediss://localhost:{}#{options}", server.port())]), "PONG");
+    assert_eq!(proof(&[&format!("redis://localhost:{}#tls=require&{options}", server.port())]), "PONG");
+    let stranger = Authority::new();
+    let url = format!("rediss://localhost:{}#ca={}", server.port(), stranger.ca());
+    assert!(never(69, &[&url]).starts_with("the certificate is signed by an unknown authority"));
+}
