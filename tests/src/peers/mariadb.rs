@@ -33,7 +33,9 @@ impl MariaDb {
         let mut install = as_nobody("mariadb-install-db");
         install.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
         install.args(["--innodb-flush-method=nosync", "--innodb-log-file-size=4M"]);
-        install.arg(format!("--datadir={}", server.directory.join("data").display()));
+        let directory = server.directory.path().display();
+        // Not /tmp: a server that starts removes the temporary tables of all others there.
+        install.arg(format!("--datadir={directory}/data")).arg(format!("--tmpdir={directory}"));
         output(install);
         Self { server, options: options.iter().map(ToString::to_string).collect(), network }
     }
@@ -44,7 +46,10 @@ impl MariaDb {
         let mut program = as_nobody("mariadbd");
         program.args(["--no-defaults", "--innodb-flush-method=nosync", "--innodb-log-file-size=4M"]);
         program.arg(format!("--datadir={directory}/data")).arg(format!("--socket={directory}/socket"));
-        program.arg(format!("--pid-file={directory}/pid")).arg(format!("--port={}", self.server.port()));
+        program
+            .arg(format!("--tmpdir={directory}"))
+            .arg(format!("--pid-file={directory}/pid"))
+            .arg(format!("--port={}", self.server.port()));
         program.arg(format!("--bind-address={}", self.address())).args(&self.options);
         let hosts = self.network.map(|address| {
             let hosts = format!("127.0.0.1 localhost\n{address} client.test\n");
