@@ -129,7 +129,7 @@ impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.ip {
             Some(ip) => std::net::SocketAddr::new(ip, self.port).fmt(f),
-            None => write!(f, "all addresses, port {}", self.port),
+            None => write!(f, ":{}", self.port),
         }
     }
 }
@@ -197,6 +197,11 @@ impl Helper {
         {
             return Err(Exit::Usage.because(
                 "--admin-addr is reachable from other pods: make it 127.0.0.1:PORT, or give --admin-allow-remote",
+            ));
+        }
+        if !flags.drain_delay.is_zero() && flags.drain_delay >= flags.shutdown_timeout {
+            return Err(Exit::Usage.because(
+                "--drain-delay leaves no time to finish: make it shorter than --shutdown-timeout, or that one longer",
             ));
         }
         Ok(Some(flags))

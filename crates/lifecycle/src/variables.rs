@@ -32,12 +32,25 @@ pub(crate) fn check_spelling(command: &Command, present: impl Iterator<Item = Os
     let known: Vec<_> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
     for name in present {
         let name = name.to_string_lossy();
-        if name.starts_with(&prefix) && !known.contains(&&*name) {
+        let Some(own) = name.strip_prefix(&prefix) else { continue };
+        if !known.contains(&&*name) && !is_of_a_service(own) {
             let hint = nearest(&name, known.iter().copied()).map(|near| format!("; did you mean {near}?"));
             return Err(Exit::Usage.because(format!("unknown variable {name}{}", hint.unwrap_or_default())));
         }
     }
     Ok(())
+}
+
+/// Whether Kubernetes made a variable for a Service that is called as the helper is, such as `sidekit-proxy`: `SERVICE_HOST`,
+/// `SERVICE_PORT`, `SERVICE_PORT_<NAME>`, `PORT`, `PORT_<NUMBER>_TCP` and what follows it (Kubernetes documentation, "Discovering services").
+fn is_of_a_service(name: &str) -> bool {
+    let is_of_a_port = |rest: &str| {
+        let number = rest.split('_').next().unwrap_or_default();
+        number.parse::<u16>().is_ok() && ["TCP", "UDP", "SCTP"].iter().any(|protocol| rest.contains(protocol))
+    };
+    matches!(name, "SERVICE_HOST" | "SERVICE_PORT" | "PORT")
+        || name.starts_with("SERVICE_PORT_")
+        || name.strip_prefix("PORT_").is_some_and(is_of_a_port)
 }
 
 /// The known name that a misspelt one most likely meant.
@@ -94,6 +107,16 @@ mod tests {
             complaint("SIDEKIT_WAIT_FOR_INTERVALL").unwrap(),
             "unknown variable SIDEKIT_WAIT_FOR_INTERVALL; did you mean SIDEKIT_WAIT_FOR_INTERVAL?"
         );
+    }
+
+    #[test]
+    fn a_service_of_the_same_name_is_no_typo() {
+        for own in ["SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT", "PORT_80_TCP", "PORT_80_TCP_ADDR"] {
+            assert_eq!(complaint(&format!("SIDEKIT_WAIT_FOR_{own}")), None, "{own}");
+        }
+        for own in ["SERVICE", "PORT_HTTP", "PORT_80", "HOST"] {
+            assert!(complaint(&format!("SIDEKIT_WAIT_FOR_{own}")).is_some(), "{own}");
+        }
     }
 
     #[test]

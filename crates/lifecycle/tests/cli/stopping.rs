@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Ended, Program, http, sidecar};
+use crate::support::{Ended, Program, end, http, sidecar};
 
 #[test]
 fn the_plan_is_told_at_the_stop_signal() {
@@ -80,4 +80,11 @@ fn a_quit_is_followed_by_one_more_chance() {
     let ended = program.end();
     // Two signals that are pending at once have no order.
     assert!(matches!(ended.code, Some(130 | 143)), "{ended:#?}");
+}
+
+#[test]
+fn a_drain_delay_that_eats_the_whole_time_is_refused() {
+    let ended = end(sidecar(&["--drain-delay", "25s"]));
+    ended.ended_with(64, "reason=usage");
+    assert!(ended.last_line().contains("--drain-delay leaves no time to finish"), "{ended:#?}");
 }
