@@ -54,7 +54,7 @@ fn a_port_that_is_taken_on_one_address_is_taken_on_all() {
     let port = taken.local_addr().unwrap().port();
     let ended = end(sidecar(&["--health-addr", &format!(":{port}")]));
     ended.ended_with(69, "reason=unavailable");
-    assert!(ended.last_line().contains(&format!("port {port}: address in use")), "{ended:#?}");
+    assert!(ended.last_line().contains(&format!("cannot bind :{port}: address in use")), "{ended:#?}");
 }
 
 #[test]

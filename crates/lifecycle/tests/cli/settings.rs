@@ -127,8 +127,10 @@ fn a_switch_reads_yes_and_no_in_the_usual_words() {
 #[test]
 fn a_sidecars_shared_flags_have_variables_of_its_own() {
     let mut command = sidecar_command(&["--admin-addr", "127.0.0.1:0"]);
-    command.env("SIDEKIT_TEST_SIDECAR_HEALTH_ADDR", "127.0.0.1:0").env("SIDEKIT_TEST_SIDECAR_DRAIN_DELAY", "1h30m");
+    command
+        .env("SIDEKIT_TEST_SIDECAR_HEALTH_ADDR", "127.0.0.1:0")
+        .env("SIDEKIT_TEST_SIDECAR_SHUTDOWN_TIMEOUT", "1h30m");
     let mut program = Program::start(&mut command);
-    assert!(program.wait_for_line("starts").contains("drain_delay: 5400s"));
+    assert!(program.wait_for_line("starts").contains("shutdown_timeout: 5400s"));
     assert!(program.address("health").ip().is_loopback());
 }
