@@ -123,10 +123,10 @@ impl Drop for Process {
     }
 }
 
-/// `wait-for` without arguments
+/// `wait-for` without arguments; it dies with the thread that starts it
 pub fn wait_for() -> Command {
-    let mut command = command(binary("wait-for"));
-    command.args(["--log-format", "text"]);
+    let mut command = command("setpriv");
+    command.arg("--pdeathsig=KILL").arg(installed(binary("wait-for").as_os_str())).args(["--log-format", "text"]);
     command
 }
 
