@@ -14,6 +14,7 @@ demo: ## Show the helpers at work on real input
 check: ## Formats, lints, house rules
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p e2e --test peers -- -D warnings
 	cargo xtask tidy
 	cargo xtask docs --check
 	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
@@ -25,7 +26,7 @@ test: check ## All tests that need only Rust and gcc
 test-peers: ## Tests against real servers, which it installs (Debian, root)
 	tests/install-peers
 	cargo build --workspace --bins
-	cargo test -p e2e --test peers
+	cargo test -p e2e --test peers -- --test-threads 4
 
 docs: ## Write what is generated: usage blocks, flag reference, man pages, completions
 	cargo xtask docs
