@@ -1,12 +1,18 @@
 //! The command line, nothing else.
 
-use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    fmt,
+    path::PathBuf,
+    time::Duration,
+};
 
+use clap::{Arg, Command, builder::TypedValueParser, error::ErrorKind, parser::ValueSource};
 use lifecycle::{ConfigFile, Helper};
 
 use crate::{
     config::Config,
-    target::{Target, TargetParser},
+    target::{Target, label},
 };
 
 /// What lifecycle must know of wait-for
@@ -20,9 +26,9 @@ pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>()));
 #[command(name = "wait-for", version, after_help = after_help(), override_usage = USAGE)]
 pub struct Args {
     /// What to wait for, such as `tcp://db:5432`; in the variable, one a line
-    #[arg(value_name = "TARGET", env = "SIDEKIT_WAIT_FOR_TARGETS", value_delimiter = '\n', value_parser = TargetParser)]
+    #[arg(value_name = "TARGET", env = "SIDEKIT_WAIT_FOR_TARGETS", value_parser = LinesParser)]
     #[arg(required_unless_present_any = ["config", "disabled"])]
-    pub(crate) targets: Vec<Target>,
+    pub(crate) targets: Vec<Lines>,
     /// Become this command once all are ready: same process, same environment, its own exit code
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
@@ -51,7 +57,7 @@ pub struct Args {
     #[arg(long)]
     pub(crate) retry_all: bool,
     /// Run COMMAND after a timeout too
-    #[arg(long, requires = "command")]
+    #[arg(long, requires_if("true", "command"))]
     pub(crate) run_anyway: bool,
     /// Skip the waiting: exit 0, or become COMMAND, at once
     #[arg(long)]
@@ -68,7 +74,9 @@ pub struct Args {
 impl fmt::Debug for Args {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let mut settings = f.debug_struct("Args");
-        settings.field("targets", &self.targets).field("config", &self.config);
+        settings
+            .field("targets", &self.targets.iter().flat_map(|lines| &lines.0).collect::<Vec<_>>())
+            .field("config", &self.config);
         settings.field("timeout", &self.timeout).field("attempt_timeout", &self.attempt_timeout);
         settings.field("interval", &self.interval).field("stable", &self.stable);
         settings.field("any", &self.any).field("not", &self.not).field("retry_all", &self.retry_all);
@@ -76,6 +84,46 @@ impl fmt::Debug for Args {
         settings.field("command", &self.command.first()).field("run_anyway", &self.run_anyway);
         settings.finish()
     }
+}
+
+/// The targets of one argument, or of the variable: one a line, as a YAML block writes them
+#[derive(Clone)]
+pub(crate) struct Lines(pub(crate) Vec<Target>);
+
+/// Reads targets for clap, whose own errors would print the whole argument
+#[derive(Clone, Copy, Debug)]
+struct LinesParser;
+
+impl TypedValueParser for LinesParser {
+    type Value = Lines;
+
+    fn parse_ref(&self, command: &Command, _: Option<&Arg>, value: &OsStr) -> Result<Lines, clap::Error> {
+        let text = value.to_string_lossy();
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let target = |line| Target::parse(line).map_err(|reason| complaint(command, line, &reason));
+        lines.map(target).collect::<Result<_, _>>().map(Lines)
+    }
+
+    fn parse_ref_(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+        source: ValueSource,
+    ) -> Result<Lines, clap::Error> {
+        let lines = self.parse_ref(command, argument, value)?;
+        if source == ValueSource::CommandLine && lines.0.iter().any(|target| target.has_password) {
+            let advice = "a password in an argument is visible to all who can list processes: \
+                          write #password-file=PATH or #password-env=NAME";
+            return Err(complaint(command, &value.to_string_lossy(), advice));
+        }
+        Ok(lines)
+    }
+}
+
+fn complaint(command: &Command, text: &str, reason: &str) -> clap::Error {
+    let message = format!("invalid target {:?}: {reason}\n", label(text));
+    clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
 }
 
 /// Where the HTTP proxy comes from

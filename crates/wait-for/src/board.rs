@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use lifecycle::{End, Exit, elapsed};
 use serde::Serialize;
 
-use crate::{check::Verdict, table::Table};
+use crate::{table::Table, target::Target};
 
 /// How often a target that is not ready is told again
 pub(crate) const REMINDER: Duration = Duration::from_secs(30);
@@ -53,16 +53,25 @@ struct Summary<'a> {
 }
 
 impl Board {
-    pub(crate) fn new(labels: impl Iterator<Item = String>, on_terminal: bool) -> Self {
-        let row = |label| Row { label, state: State::Waiting, reason: String::new(), attempts: 0, seconds: None };
-        Self { started: Instant::now(), rows: labels.map(row).collect(), table: on_terminal.then(Table::default) }
+    pub(crate) fn new(targets: &[Target], on_terminal: bool) -> Self {
+        let row = |target: &Target| Row {
+            label: target.label.clone(),
+            state: State::Waiting,
+            reason: String::new(),
+            attempts: 0,
+            seconds: None,
+        };
+        Self {
+            started: Instant::now(),
+            rows: targets.iter().map(row).collect(),
+            table: on_terminal.then(Table::default),
+        }
     }
 
-    /// Notes an attempt's verdict. `state` is where the target stands with it: a success may not be the last that is needed.
-    pub(crate) fn record(&mut self, index: usize, verdict: &Verdict, state: State) {
+    /// Notes an attempt: its proof or refusal in words, and where the target stands with it.
+    pub(crate) fn record(&mut self, index: usize, reason: String, state: State) {
         let seconds = self.started.elapsed().as_secs_f64();
         let row = &mut self.rows[index];
-        let reason = verdict.as_ref().map_or_else(|refusal| refusal.reason.as_str(), String::as_str);
         let news = row.state != state || row.reason != reason;
         row.attempts += 1;
         row.state = state;
@@ -70,7 +79,7 @@ impl Board {
             row.seconds = Some((seconds * 1000.0).round() / 1000.0);
         }
         if news {
-            reason.clone_into(&mut row.reason);
+            row.reason = reason;
             self.tell(index);
         }
     }
@@ -124,8 +133,7 @@ impl Board {
     }
 
     /// All of it as one JSON object.
-    pub(crate) fn json(&self, exit: Exit) -> serde_json::Result<String> {
-        let state = if exit == Exit::Done { "ready" } else { exit.reason() };
+    pub(crate) fn json(&self, state: &str, exit: Exit) -> serde_json::Result<String> {
         let seconds = (self.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         serde_json::to_string(&Summary { state, code: exit.code(), seconds, targets: &self.rows })
     }
@@ -145,13 +153,13 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::{Cause, NotReady};
 
     fn board() -> Board {
-        let mut board = Board::new(["tcp://a:1", "tcp://b:2", "tcp://c:3"].into_iter().map(String::from), false);
-        board.record(0, &Err(NotReady::new(Cause::Absent, "connection refused")), State::Waiting);
-        board.record(0, &Err(NotReady::new(Cause::Absent, "connection refused")), State::Waiting);
-        board.record(1, &Ok("connected".into()), State::Ready);
+        let targets = ["tcp://a:1", "tcp://b:2", "tcp://c:3"].map(|url| Target::parse(url).unwrap());
+        let mut board = Board::new(&targets, false);
+        board.record(0, "connection refused".into(), State::Waiting);
+        board.record(0, "connection refused".into(), State::Waiting);
+        board.record(1, "connected".into(), State::Ready);
         board
     }
 
@@ -161,14 +169,15 @@ mod tests {
         assert_eq!(end.what.as_deref(), Some("tcp://a:1 and 1 more"));
         assert_eq!((end.last.as_deref(), end.attempts), (Some("connection refused"), Some(2)));
         let mut board = board();
-        board.record(2, &Err(NotReady::never("wrong name")), State::Never);
+        board.record(2, "wrong name".into(), State::Never);
         assert_eq!(board.end(Exit::Unavailable).what.as_deref(), Some("tcp://c:3 and 1 more"));
         assert_eq!(board.end(Exit::Done).what, None);
     }
 
     #[test]
     fn the_json_object_has_a_row_for_each_target() {
-        let json: serde_json::Value = serde_json::from_str(&board().json(Exit::TimedOut).unwrap()).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&board().json("timed-out", Exit::TimedOut).unwrap()).unwrap();
         assert_eq!((&json["state"], &json["code"]), (&"timed-out".into(), &124.into()));
         assert_eq!(json["targets"][0]["last"], "connection refused");
         assert_eq!(json["targets"][1]["state"], "ready");

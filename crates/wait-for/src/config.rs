@@ -60,7 +60,7 @@ impl<'de> Visitor<'de> for TargetVisitor {
 
 /// The value of an option: a scalar, or several of an option that may be repeated
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "an option is a text, a whole number, true, false, or a list of those")]
 enum OneOrMany {
     One(Scalar),
     Many(Vec<Scalar>),

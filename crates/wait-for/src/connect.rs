@@ -75,6 +75,8 @@ impl Address {
 
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
+    // Every protocol here is a few small words in turn, and Nagle's algorithm would hold the second one back.
+    stream.set_nodelay(true)?;
     // A client on loopback may be given the very port it dials, and TCP then connects it to itself.
     if stream.local_addr()? == address {
         return Err(io::ErrorKind::ConnectionRefused.into());

@@ -62,7 +62,8 @@ fn line(row: &Row) -> String {
         State::Never => '✗',
     };
     let attempts = if row.attempts == 1 { "1 attempt".into() } else { format!("{} attempts", row.attempts) };
-    format!("{sign} {:<32} {} ({attempts})", row.label, row.reason)
+    let reason = if row.attempts == 0 { "asking" } else { &row.reason };
+    format!("{sign} {:<32} {reason} ({attempts})", row.label)
 }
 
 fn fit(line: &str, columns: usize) -> String {

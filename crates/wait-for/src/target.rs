@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use clap::{builder::TypedValueParser, error::ErrorKind, parser::ValueSource};
 use lifecycle::Exit;
 use url::Url;
 
@@ -18,7 +17,7 @@ pub(crate) struct Target {
     /// The URL without user, password, query and fragment: what may be printed
     pub(crate) label: String,
     /// The URL named a password
-    has_password: bool,
+    pub(crate) has_password: bool,
     pub(crate) check: Arc<dyn Check>,
     /// Wait until it is proven gone
     pub(crate) not: bool,
@@ -109,45 +108,6 @@ pub(crate) fn label(text: &str) -> String {
     let end = rest.find(['?', '#']).unwrap_or(rest.len());
     let separator = if scheme.is_empty() { "" } else { "://" };
     format!("{scheme}{separator}{}", &rest[..end])
-}
-
-/// Reads targets for clap, whose own errors would print the whole argument
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TargetParser;
-
-impl TypedValueParser for TargetParser {
-    type Value = Target;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        _: Option<&clap::Arg>,
-        value: &std::ffi::OsStr,
-    ) -> Result<Target, clap::Error> {
-        let text = value.to_string_lossy();
-        Target::parse(&text).map_err(|reason| complaint(command, &text, &reason))
-    }
-
-    fn parse_ref_(
-        &self,
-        command: &clap::Command,
-        argument: Option<&clap::Arg>,
-        value: &std::ffi::OsStr,
-        source: ValueSource,
-    ) -> Result<Target, clap::Error> {
-        let target = self.parse_ref(command, argument, value)?;
-        if target.has_password && source == ValueSource::CommandLine {
-            let advice = "a password in an argument is visible to all who can list processes: \
-                          write #password-file=PATH or #password-env=NAME";
-            return Err(complaint(command, &value.to_string_lossy(), advice));
-        }
-        Ok(target)
-    }
-}
-
-fn complaint(command: &clap::Command, text: &str, reason: &str) -> clap::Error {
-    let message = format!("invalid target {:?}: {reason}\n", label(text));
-    clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
 }
 
 impl NotReady {

@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     io::{self, Write},
+    mem,
     time::Duration,
 };
 
@@ -26,23 +27,23 @@ const REDRAW: Duration = Duration::from_secs(1);
 
 /// Waits as the arguments say.
 pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
+    let mut targets: Vec<_> = mem::take(&mut args.targets).into_iter().flat_map(|lines| lines.0).collect();
     if args.disabled {
         tracing::info!("waiting is disabled");
+        print(&args, &Board::new(&targets, false), "disabled", Exit::Done)?;
         return Ok(End { become_command: args.command, ..Exit::Done.into() });
     }
     if let Some(path) = &args.config {
-        let Config { targets } = lifecycle::config::read(path)?;
-        args.targets.extend(targets);
+        targets.extend(lifecycle::config::read::<Config>(path)?.targets);
     }
-    if args.targets.is_empty() {
+    if targets.is_empty() {
         return Err(Exit::Usage.because("no targets: name one, such as tcp://db:5432"));
     }
-    let labels = args.targets.iter().map(|target| target.label.clone());
-    let board = RefCell::new(Board::new(labels, life.on_terminal()));
+    let board = RefCell::new(Board::new(&targets, life.on_terminal()));
     let exit = tokio::select! {
         biased;
         exit = life.stopping() => exit,
-        exit = targets_ready(&args, &board) => exit,
+        exit = targets_ready(&args, &targets, &board) => exit,
         () = timeout(args.timeout) => Exit::TimedOut,
         () = keep_telling(&board) => Exit::Bug,
     };
@@ -51,10 +52,7 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
 
 fn finish(args: Args, mut board: Board, exit: Exit) -> anyhow::Result<End> {
     board.summarize(exit);
-    if args.output == Output::Json {
-        let json = board.json(exit).context("cannot write the result")?;
-        writeln!(io::stdout(), "{json}").context("cannot write to stdout")?;
-    }
+    print(&args, &board, if exit == Exit::Done { "ready" } else { exit.reason() }, exit)?;
     let mut end = board.end(exit);
     if exit == Exit::Done || (exit == Exit::TimedOut && args.run_anyway) {
         end.become_command = args.command;
@@ -62,11 +60,19 @@ fn finish(args: Args, mut board: Board, exit: Exit) -> anyhow::Result<End> {
     Ok(end)
 }
 
+/// Prints the object that was asked for.
+fn print(args: &Args, board: &Board, state: &str, exit: Exit) -> anyhow::Result<()> {
+    if args.output == Output::Json {
+        let json = board.json(state, exit).context("cannot write the result")?;
+        writeln!(io::stdout(), "{json}").context("cannot write to stdout")?;
+    }
+    Ok(())
+}
+
 /// Resolves once enough targets are ready, or one that is needed never will be.
-async fn targets_ready(args: &Args, board: &RefCell<Board>) -> Exit {
+async fn targets_ready(args: &Args, targets: &[Target], board: &RefCell<Board>) -> Exit {
     let network = Network { proxies: (args.proxy == Proxy::Env).then(Matcher::from_env), ..Network::default() };
-    let waits =
-        args.targets.iter().enumerate().map(|(index, target)| target_ready(args, &network, board, index, target));
+    let waits = targets.iter().enumerate().map(|(index, target)| target_ready(args, &network, board, index, target));
     let mut waits: FuturesUnordered<_> = waits.collect();
     let mut outcome = Exit::Done;
     while let Some(exit) = waits.next().await {
@@ -100,7 +106,12 @@ async fn target_ready(args: &Args, network: &Network, board: &RefCell<Board>, in
                 None => (State::Waiting, None),
             },
         };
-        board.borrow_mut().record(index, &verdict, state);
+        let words = match &verdict {
+            Ok(proof) if exit.is_none() => format!("{proof}, but not yet {needed} times in a row"),
+            Ok(proof) => proof.clone(),
+            Err(refusal) => refusal.reason.clone(),
+        };
+        board.borrow_mut().record(index, words, state);
         if let Some(exit) = exit {
             return exit;
         }
@@ -133,5 +144,47 @@ async fn keep_telling(board: &RefCell<Board>) {
         } else {
             board.borrow_mut().remind();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What is logged, in memory
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Log {
+        fn count(&self, words: &str) -> usize {
+            String::from_utf8_lossy(&self.0.lock().unwrap()).matches(words).count()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_missing_is_told_again_every_thirty_seconds() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let _default = tracing::subscriber::set_default(subscriber);
+        let targets = ["file:///one", "file:///two"].map(|url| Target::parse(url).unwrap());
+        let board = RefCell::new(Board::new(&targets, false));
+        board.borrow_mut().record(0, "no such file".into(), State::Waiting);
+        board.borrow_mut().record(1, "0 bytes".into(), State::Ready);
+        let _ = time::timeout(Duration::from_secs(100), keep_telling(&board)).await;
+        let reminder = r#"still not ready target="file:///one" reason="no such file" attempts=1"#;
+        assert_eq!((log.count(reminder), log.count("still not ready")), (3, 3));
     }
 }

@@ -1,6 +1,10 @@
 //! The binary `wait-for` as a pod meets it: its exit codes, its words, its targets' servers.
 
 #[cfg(test)]
+mod command;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
 mod dns;
 #[cfg(test)]
 mod file;
@@ -15,18 +19,34 @@ mod http_routes;
 #[cfg(test)]
 mod https;
 #[cfg(test)]
+mod leaks;
+#[cfg(test)]
 mod logins;
 #[cfg(test)]
 mod mysql;
+#[cfg(test)]
+mod pace;
+#[cfg(test)]
+mod pid_one;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod redis;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod srv;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod targets;
+#[cfg(test)]
 mod tcp;
 #[cfg(test)]
+mod terminal;
+#[cfg(test)]
 mod unix;
+#[cfg(test)]
+mod usage;
+#[cfg(test)]
+mod words;

@@ -75,6 +75,7 @@ async fn accept(
     let listener = TcpListener::from_std(listener).unwrap();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
         let (heard, script, tls) = (heard.clone(), script.clone(), tls.clone());
         task::spawn_local(async move {
             match tls {

@@ -68,8 +68,9 @@ impl Program {
 
     #[track_caller]
     fn wait_for_line(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + DEADLINE;
         loop {
-            let Ok(line) = self.lines.recv_timeout(DEADLINE) else {
+            let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) else {
                 panic!("no line with {what:?} after {:#?}", self.log);
             };
             self.log.push(line.clone());

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::net::{AddressFamily, SocketType};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::DEADLINE;
 
@@ -70,7 +70,9 @@ impl ClosedPort {
     }
 
     fn on(ip: Ipv4Addr) -> Self {
-        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        // Programs that other tests start meanwhile must not inherit it.
+        let flags = SocketFlags::CLOEXEC;
+        let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
         rustix::net::bind(&socket, &SocketAddr::from((ip, 0))).unwrap();
         Self(socket)
     }
@@ -101,6 +103,10 @@ pub(crate) struct Silent {
 }
 
 impl Silent {
+    pub(crate) fn new() -> Self {
+        Self::on(Ipv4Addr::LOCALHOST)
+    }
+
     pub(crate) fn on(ip: Ipv4Addr) -> Self {
         let listener = ClosedPort::on(ip).listen(0);
         let address = listener.local_addr().unwrap();
@@ -110,6 +116,10 @@ impl Silent {
 
     pub(crate) fn port(&self) -> u16 {
         self.listener.local_addr().unwrap().port()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("tcp://{}", self.listener.local_addr().unwrap())
     }
 }
 

@@ -1,0 +1,132 @@
+//! `--config`, `check` and `schema`: the same targets as YAML.
+
+use std::fs;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{
+    Ended,
+    http::{Http, response},
+    run,
+    server::ClosedPort,
+};
+
+/// A directory with this configuration in a file, and the file's path.
+fn file(text: &str) -> (TempDir, String) {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("targets.yaml").display().to_string();
+    fs::write(&path, text).unwrap();
+    (directory, path)
+}
+
+/// Runs with this configuration and checks that `check` says the same of it.
+#[track_caller]
+fn refusal(text: &str) -> String {
+    let (_directory, path) = file(text);
+    let last = |ended: Ended| {
+        ended.ended_with(78, &format!(r#"reason=config last="{path}: "#));
+        let line = ended.last_line().split_once(&format!("{path}: ")).unwrap().1;
+        line.rsplit_once("\" elapsed=").unwrap().0.to_owned()
+    };
+    let said = last(run(&["--config", &path]));
+    assert_eq!(last(run(&["check", "--config", &path])), said);
+    said
+}
+
+#[test]
+fn targets_are_strings_and_maps() {
+    let server = Http::start(|request| {
+        let known = request.header("x-one") == Some("1") && request.header("x-two") == Some("2");
+        response(if known { "201 Created" } else { "400 Bad Request" }, &[], r#"{"up":true}"#)
+    });
+    let (port, url) = (ClosedPort::new(), server.url("/healthz?q=1"));
+    let (_directory, path) = file(&format!(
+        "targets:\n\
+         - file:///dev/null#min-size=0\n\
+         - url: {url}\n  \
+           status: 201\n  \
+           json: /up=true\n  \
+           header: ['X-One: 1', 'X-Two: 2']\n  \
+           stable: 2\n  \
+           interval: 1ms\n\
+         - url: {}\n  \
+           not: true\n",
+        port.url()
+    ));
+    let ended = run(&["--config", &path, "file:///dev/zero"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!(ended.message("the wait is over")["ready"], 4);
+    assert_eq!(server.requests.all().len(), 2);
+    assert_eq!(server.requests.all()[0].line, "GET /healthz?q=1");
+    let ended = run(&["check", "--config", &path]);
+    assert_eq!((ended.code, ended.stdout), (Some(0), format!("{path}: ok\n")));
+    assert_eq!(server.requests.all().len(), 2);
+}
+
+#[test]
+fn an_unknown_key_is_told_with_line_and_column() {
+    let said = refusal("targets: ['tcp://db:5432']\ntimeuot: 5m\n");
+    assert_eq!(said, "unknown field `timeuot`, expected `targets` at line 2 column 1");
+}
+
+#[test]
+fn an_unknown_option_is_told_with_line_and_column() {
+    let said = refusal("targets:\n- url: tcp://db:5432\n  hodl: 0s\n");
+    assert_eq!(said, r#"targets[0]: tcp has no option \"hodl\"; did you mean hold? at line 2 column 3"#);
+}
+
+#[test]
+fn a_target_that_is_wrong_is_told_with_line_and_column() {
+    let said = refusal("targets:\n- file:///dev/null\n- tcp://db\n");
+    assert_eq!(said, "targets[1]: the port is missing: write tcp://db:PORT at line 3 column 3");
+    let said = refusal("targets: [{url: 'tcp://db:1#hold=0s'}]\n");
+    assert_eq!(said, "targets[0]: options stand beside url here, not in its fragment at line 1 column 11");
+    let said = refusal("targets: [{hold: 0s}]\n");
+    assert_eq!(said, "targets[0]: missing field `url` at line 1 column 11");
+    let said = refusal("targets: [{url: 'tcp://db:1', hold: 1.5}]\n");
+    let words = "an option is a text, a whole number, true, false, or a list of those";
+    assert_eq!(said, format!("targets[0]: {words} at line 1 column 11"));
+    let said = refusal("targets: [5432]\n");
+    let expected = "targets[0]: invalid type: integer `5432`, expected a URL such as tcp://db:5432, or a map of url and \
+                    options at line 1 column 11";
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_file_without_targets_or_that_is_no_yaml_is_told() {
+    assert_eq!(refusal("{}\n"), "missing field `targets`");
+    assert!(refusal("targets: [").contains(" at line "));
+}
+
+#[test]
+fn a_file_with_no_targets_at_all_waits_for_none() {
+    let (_directory, path) = file("targets: []\n");
+    let ended = run(&["--config", &path]);
+    ended.ended_with(64, r#"reason=usage last="no targets: name one, such as tcp://db:5432""#);
+}
+
+#[test]
+fn a_file_that_is_missing_is_told() {
+    for arguments in [&["--config", "/none.yaml"][..], &["check", "--config", "/none.yaml"]] {
+        let ended = run(arguments);
+        ended.ended_with(78, r#"reason=config last="cannot read /none.yaml: No such file or directory"#);
+    }
+}
+
+#[test]
+fn the_schema_describes_every_option() {
+    let ended = run(&["schema"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let schema = ended.json();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!((&schema["type"], &schema["additionalProperties"]), (&"object".into(), &Value::Bool(false)));
+    assert_eq!(schema["required"], Value::from(vec!["targets"]));
+    assert_eq!(schema["properties"]["targets"]["items"]["$ref"], "#/$defs/Target");
+    let [text, map] = schema["$defs"]["Target"]["anyOf"].as_array().unwrap().as_slice() else { panic!("{schema:#}") };
+    assert_eq!((&text["type"], &map["type"]), (&"string".into(), &"object".into()));
+    let options = map["properties"].as_object().unwrap();
+    for name in ["url", "status", "hold", "ca", "password-file", "min", "settled", "tls", "stable", "not"] {
+        assert!(options.contains_key(name), "{name} in {options:#?}");
+    }
+}

@@ -1,0 +1,92 @@
+//! How long is waited in all, for one attempt, and from one attempt to the next.
+
+use crate::support::{
+    Ended, Program,
+    http::{Http, status},
+    run,
+    server::{ClosedPort, Server, Silent, hold},
+    wait_for,
+};
+
+/// How often the target with this label was asked by a program that ended without it.
+#[track_caller]
+fn attempts(ended: &Ended, target: &str) -> u64 {
+    let lines = ended.messages("missing");
+    let line = lines.iter().find(|line| line["target"] == target).unwrap_or_else(|| panic!("{ended:#?}"));
+    line["attempts"].as_u64().unwrap()
+}
+
+#[test]
+fn the_wait_ends_after_its_timeout() {
+    let port = ClosedPort::new();
+    let ended = run(&["--timeout", "1s", &port.url()]);
+    let words = format!(r#"reason=timed-out what="{}" last="connection refused" attempts="#, port.url());
+    ended.ended_with(124, &words);
+}
+
+#[test]
+fn the_timeout_is_five_minutes_if_nothing_is_said() {
+    let port = ClosedPort::new();
+    let mut program = Program::start(&mut wait_for(&[&port.url()]));
+    let line = program.wait_for_message("wait-for starts");
+    let settings = line["settings"].as_str().unwrap();
+    assert!(settings.contains("timeout: 300s, attempt_timeout: 5s"), "{settings}");
+}
+
+#[test]
+fn a_timeout_of_zero_is_none() {
+    let port = ClosedPort::new();
+    let mut program = Program::start(&mut wait_for(&["--timeout", "0", &port.url()]));
+    program.wait_for_reason("connection refused");
+    Server::on(port.open(), |stream, _| hold(stream));
+    assert_eq!(program.end().code, Some(0));
+}
+
+#[test]
+fn a_closed_port_is_asked_quickly_and_not_in_a_busy_loop() {
+    let port = ClosedPort::new();
+    let ended = run(&["--timeout", "3s", &port.url()]);
+    // Between 25 and 150 ms apart in this time; a busy machine makes it fewer, never more.
+    let attempts = attempts(&ended, &port.url());
+    assert!((8..=121).contains(&attempts), "{attempts}");
+}
+
+#[test]
+fn a_silent_server_is_asked_ever_more_seldom() {
+    let silent = Silent::new();
+    let ended = run(&["--timeout", "4s", "--attempt-timeout", "50ms", &silent.url()]);
+    // At least half a second apart.
+    let attempts = attempts(&ended, &silent.url());
+    assert!((2..=8).contains(&attempts), "{attempts}");
+}
+
+#[test]
+fn a_fixed_interval_is_kept_whatever_the_reason() {
+    let (one, other, silent) = (ClosedPort::new(), ClosedPort::new(), Silent::new());
+    let quick = format!("{}#interval=10ms&attempt-timeout=10ms", silent.url());
+    let slow = format!("{}#interval=1h", one.url());
+    let ended = run(&["--timeout", "2s", "--interval", "10ms", &slow, &other.url(), &quick]);
+    assert_eq!(attempts(&ended, &one.url()), 1);
+    assert!(attempts(&ended, &other.url()) > 30);
+    assert!(attempts(&ended, &silent.url()) > 10);
+}
+
+#[test]
+fn no_interval_at_all_does_not_keep_the_wait_from_its_end() {
+    let ended = run(&["--timeout", "1s", "--interval", "0s", "file:///none"]);
+    ended.ended_with(124, "reason=timed-out what=");
+    assert!(attempts(&ended, "file:///none") > 100);
+}
+
+#[test]
+fn an_attempt_may_not_take_longer_than_its_timeout() {
+    let server = Http::start(|request| {
+        if request.nth == 0 {
+            std::thread::sleep(std::time::Duration::from_secs(3));
+        }
+        status("200 OK")
+    });
+    let ended = run(&["--attempt-timeout", "1s", &server.url("/")]);
+    assert_eq!(ended.message("not ready")["reason"], "no answer within 1s");
+    assert_eq!(ended.code, Some(0));
+}

@@ -1,0 +1,144 @@
+//! Bad input: each mistake, word for word, and the help. `UPDATE_SNAPSHOTS=1` writes the snapshots anew.
+
+use std::{fs, path::PathBuf};
+
+use crate::support::{Ended, run};
+
+/// Compares with `snapshots/NAME.txt`.
+#[track_caller]
+fn assert_snapshot(name: &str, text: &str) {
+    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests/cli/snapshots", &format!("{name}.txt")].iter().collect();
+    if lifecycle::variable("UPDATE_SNAPSHOTS").is_ok_and(|value| value == "1") {
+        fs::write(&path, text).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert!(text == expected, "{name} is now (UPDATE_SNAPSHOTS=1 takes it over)\n{text}\nand was\n{expected}");
+}
+
+/// All of stderr, but for how long it took.
+fn complaint(ended: &Ended) -> String {
+    let lines = ended.log.iter().map(|line| line.as_str().unwrap_or_else(|| panic!("{ended:#?}")));
+    let lines = lines.map(|line| line.split_once(" elapsed=").map_or(line, |(line, _)| line));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[track_caller]
+fn assert_usage_error(name: &str, arguments: &[&str]) {
+    let ended = run(arguments);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{ended:#?}");
+    assert!(ended.last_line().starts_with("code=64 reason=usage last="), "{ended:#?}");
+    assert_snapshot(name, &complaint(&ended));
+}
+
+#[test]
+fn help_is_printed_on_stdout() {
+    for flag in ["--help", "-h"] {
+        let ended = run(&[flag]);
+        assert_eq!((ended.code, ended.log.len()), (Some(0), 0), "{ended:#?}");
+        assert_snapshot(flag.trim_start_matches('-'), &ended.stdout);
+    }
+}
+
+#[test]
+fn the_version_is_printed_on_stdout() {
+    let ended = run(&["--version"]);
+    let version = concat!("wait-for ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!((ended.code, ended.stdout.as_str(), ended.log.len()), (Some(0), version, 0));
+}
+
+#[test]
+fn no_targets() {
+    assert_usage_error("no-targets", &[]);
+    assert_usage_error("no-targets-but-a-command", &["--", "/app"]);
+}
+
+#[test]
+fn a_target_that_is_no_url() {
+    assert_usage_error("no-url", &["db:5432"]);
+}
+
+#[test]
+fn an_unknown_scheme() {
+    assert_usage_error("unknown-scheme", &["tpc://db:5432"]);
+    assert_usage_error("unknown-scheme-without-a-near-one", &["kafka://broker:9092"]);
+}
+
+#[test]
+fn a_missing_host_or_path() {
+    assert_usage_error("missing-host", &["tcp://:5432"]);
+    assert_usage_error("relative-path", &["file://work/ready"]);
+    assert_usage_error("long-socket-path", &[&format!("unix:///{}", "x".repeat(108))]);
+}
+
+#[test]
+fn a_missing_or_impossible_port() {
+    assert_usage_error("missing-port", &["tcp://db"]);
+    assert_usage_error("port-0", &["tcp://db:0"]);
+    assert_usage_error("port-65536", &["tcp://db:65536"]);
+    assert_usage_error("port-no-number", &["tcp://db:postgres"]);
+}
+
+#[test]
+fn an_option_that_there_is_not() {
+    assert_usage_error("unknown-option", &["https://api/#insecure&statsu=200"]);
+    assert_usage_error("unknown-option-without-a-near-one", &["tcp://db:5432#user=app"]);
+    assert_usage_error("unknown-flag", &["--timout", "5m", "tcp://db:5432"]);
+}
+
+#[test]
+fn an_option_that_needs_another() {
+    assert_usage_error("tls-option-without-tls", &["http://api/#ca=/certs/ca.pem"]);
+    assert_usage_error("tls-option-without-tls-of-a-database", &["mysql://db#ca=/certs/ca.pem"]);
+    assert_usage_error("cert-without-key", &["https://api/#insecure&cert=/certs/tls.crt"]);
+    assert_usage_error("run-anyway-without-a-command", &["--run-anyway", "tcp://db:5432"]);
+}
+
+#[test]
+fn an_option_whose_value_is_wrong() {
+    for (name, target) in [
+        ("bad-status-range", "http://api/#status=299-200"),
+        ("bad-status", "http://api/#status=2xx"),
+        ("bad-method", "http://api/#method=get"),
+        ("bad-header", "http://api/#header=Authorization"),
+        ("bad-regex", "http://api/#body-regex=("),
+        ("bad-json", "http://api/#json=status"),
+        ("bad-redirects", "http://api/#redirects=51"),
+        ("bad-resolve", "http://api/#resolve=db"),
+        ("bad-sni", "https://api/#insecure&sni=no name"),
+        ("bad-stable", "tcp://db:1#stable=0"),
+        ("bad-duration", "tcp://db:1#hold=100"),
+        ("bad-attempt-timeout", "tcp://db:1#attempt-timeout=0"),
+        ("bad-size", "file:///work/ready#min-size=big"),
+        ("bad-mode", "file:///work/ready#mode=rw"),
+        ("bad-dns-type", "dns://db#type=MX"),
+        ("bad-dns-min", "dns://db#min=0"),
+        ("bad-tls", "redis://cache#tls=maybe"),
+        ("bad-switch", "tcp://db:1#not=maybe"),
+        ("option-twice", "tcp://db:1#hold=1s&hold=2s"),
+    ] {
+        assert_usage_error(name, &[target]);
+    }
+}
+
+#[test]
+fn a_flag_whose_value_is_wrong() {
+    assert_usage_error("bad-timeout", &["--timeout", "5 minutes", "tcp://db:5432"]);
+    assert_usage_error("zero-attempt-timeout", &["--attempt-timeout", "0s", "tcp://db:5432"]);
+    assert_usage_error("zero-stable", &["--stable", "0", "tcp://db:5432"]);
+    assert_usage_error("bad-output", &["--output", "yaml", "tcp://db:5432"]);
+    assert_usage_error("bad-proxy", &["--proxy", "http://proxy:3128", "tcp://db:5432"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read() {
+    assert_usage_error("unreadable-ca", &["https://api/#ca=/none/ca.pem"]);
+    assert_usage_error("unreadable-cert", &["https://api/#insecure&cert=/none/tls.crt&key=/none/tls.key"]);
+    assert_usage_error("unreadable-password", &["redis://cache#password-file=/none/password"]);
+}
+
+#[test]
+fn a_password_in_an_argument() {
+    assert_usage_error("password-in-an-argument", &["mysql://app:hunter2@db:3306/shop"]);
+    assert_usage_error("password-as-an-option", &["mysql://app@db:3306/shop#password=hunter2"]);
+    assert_usage_error("password-twice", &["redis://cache#password-file=/dev/null&password-env=PATH"]);
+}
