@@ -12,7 +12,9 @@ use lifecycle::{ConfigFile, Helper};
 
 use crate::{
     config::Config,
-    target::{Target, label},
+    schemes::{COMMON_OPTIONS, SCHEMES},
+    target::{Target, label, positive_duration},
+    tls,
 };
 
 /// What lifecycle must know of wait-for
@@ -20,9 +22,10 @@ pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>()));
 
 /// Wait until every target is ready, then exit 0 or become COMMAND
 ///
-/// A target is a URL. Options of one target stand in its fragment, which never reaches a server.
+/// A target is a URL. Options of one target stand in its fragment, joined by `&`, and never reach a server.
 /// All targets are asked at once. SIGTERM ends the wait within 100 ms.
 #[derive(Clone, clap::Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(name = "wait-for", version, after_help = after_help(), override_usage = USAGE)]
 pub struct Args {
     /// What to wait for, such as `tcp://db:5432`; in the variable, one a line
@@ -74,13 +77,12 @@ pub struct Args {
 impl fmt::Debug for Args {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let mut settings = f.debug_struct("Args");
-        settings
-            .field("targets", &self.targets.iter().flat_map(|lines| &lines.0).collect::<Vec<_>>())
-            .field("config", &self.config);
+        let targets: Vec<_> = self.targets.iter().flat_map(|lines| &lines.0).collect();
+        settings.field("targets", &targets).field("config", &self.config);
         settings.field("timeout", &self.timeout).field("attempt_timeout", &self.attempt_timeout);
         settings.field("interval", &self.interval).field("stable", &self.stable);
         settings.field("any", &self.any).field("not", &self.not).field("retry_all", &self.retry_all);
-        settings.field("proxy", &self.proxy).field("disabled", &self.disabled);
+        settings.field("proxy", &self.proxy).field("output", &self.output).field("disabled", &self.disabled);
         settings.field("command", &self.command.first()).field("run_anyway", &self.run_anyway);
         settings.finish()
     }
@@ -148,32 +150,27 @@ const USAGE: &str = "wait-for [OPTIONS] TARGET... [-- COMMAND [ARG...]]
        wait-for check --config FILE
        wait-for schema";
 
-fn positive_duration(text: &str) -> Result<Duration, String> {
-    lifecycle::duration(text).and_then(|duration| match duration {
-        Duration::ZERO => Err("an attempt needs some time".into()),
-        duration => Ok(duration),
-    })
-}
-
 /// The kinds of target, from their table.
 fn after_help() -> String {
-    use std::fmt::Write as _;
-    let mut text = String::from("Targets:\n");
-    for scheme in &crate::schemes::SCHEMES {
-        let _ = writeln!(text, "  {:<28} {}", scheme.example, scheme.ready);
-        let options: Vec<_> = scheme.options.iter().copied().flatten().copied().collect();
-        if !options.is_empty() {
-            let _ = writeln!(text, "  {:<28}   #{}", "", options.join(" #"));
+    use fmt::Write as _;
+    let mut text = String::from("Targets, and when they are ready:\n");
+    for scheme in &SCHEMES {
+        for (url, ready) in scheme.examples {
+            let _ = writeln!(text, "  {url:<35} {ready}");
+        }
+        if !scheme.options.is_empty() {
+            let _ = writeln!(text, "      #{}", scheme.options.join(" #"));
         }
     }
-    text + AFTER_TARGETS
+    let _ = writeln!(text, "\nOptions of every target: #{}", COMMON_OPTIONS.join(" #"));
+    let _ = writeln!(text, "Options of TLS (databases: with #tls=require): #{}", tls::OPTIONS.join(" #"));
+    text + EXAMPLES
 }
 
-const AFTER_TARGETS: &str = "
-Options of every target: #stable=N #interval=DURATION #attempt-timeout=DURATION #not
-
+const EXAMPLES: &str = "
 Examples:
   wait-for mysql://db:3306
-  wait-for --timeout 2m tcp://cache:6379 'https://api:8443/healthz#ca=/certs/ca.pem&stable=3' -- /app --serve
+  wait-for --timeout 2m tcp://cache:6379 'https://api:8443/healthz#status=200&stable=3' -- /app
 
-Exit codes: 0 ready, 64 usage, 69 never, 77 denied, 78 config, 124 timed out, 126/127 COMMAND can't run, 143 SIGTERM";
+Exit codes: 0 ready, 64 usage, 69 never, 77 denied, 78 config, 124 timed out,
+  126 and 127 COMMAND can't run, 143 SIGTERM";

@@ -66,9 +66,12 @@ impl Options {
         self.0.extract_if(.., |(name, _)| name == key).map(|(_, value)| value).collect()
     }
 
-    /// An option that nobody took is an error that names the nearest known one.
-    pub(crate) fn finish(self, scheme: &str, known: &[&str]) -> Result<(), String> {
+    /// An option that nobody took is an error that names the nearest known one, or how to ask for TLS, if it needs that.
+    pub(crate) fn finish(self, scheme: &str, known: &[&str], tls: Option<&str>) -> Result<(), String> {
         let Some((name, _)) = self.0.first() else { return Ok(()) };
+        if let Some(tls) = tls.filter(|_| known.contains(&name.as_str())) {
+            return Err(format!("option {name} is for TLS only: {tls}"));
+        }
         let hint = lifecycle::nearest(name, known.iter().copied()).map(|near| format!("; did you mean {near}?"));
         let hint = hint.unwrap_or_else(|| format!("; it takes {}", known.join(", ")));
         Err(format!("{scheme} has no option {name:?}{hint}"))
@@ -85,7 +88,7 @@ mod tests {
         assert_eq!(options.all("header"), ["X-A: b&c+d", "Y:z"]);
         assert_eq!(options.switch("not"), Ok(true));
         assert_eq!(options.switch("insecure"), Ok(false));
-        assert_eq!(options.finish("http", &[]), Ok(()));
+        assert_eq!(options.finish("http", &[], None), Ok(()));
     }
 
     #[test]
@@ -94,7 +97,10 @@ mod tests {
         assert_eq!(options.number::<u32>("stable").unwrap_err(), r#"option stable: "x" is not a number in range"#);
         assert_eq!(options.text("min").unwrap_err(), "option min is given twice");
         assert_eq!(options.switch("not").unwrap_err(), r#"option not: "maybe" is neither true nor false"#);
-        let unknown = options.finish("http", &["status", "stable"]).unwrap_err();
+        let unknown = options.finish("http", &["status", "stable"], None).unwrap_err();
         assert_eq!(unknown, r#"http has no option "statsu"; did you mean status?"#);
+        let options = Options::from_fragment("ca=/ca.pem").unwrap();
+        let misplaced = options.finish("http", &["ca"], Some("write https://")).unwrap_err();
+        assert_eq!(misplaced, "option ca is for TLS only: write https://");
     }
 }

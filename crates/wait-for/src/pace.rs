@@ -13,7 +13,7 @@ use crate::check::Cause;
 const QUICK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// The delay is the time since the reason came up, divided by this
 const QUICK_SHARE: u32 = 20;
-/// Resolvers cache a negative answer, CoreDNS for 5 to 30 s; hundreds of pods ask.
+/// Resolvers cache a negative answer, `CoreDNS` for 5 to 30 s; hundreds of pods ask.
 const NAMES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(3));
 /// A silent server has cost the whole attempt's time already.
 const SILENT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
@@ -65,7 +65,7 @@ impl Pace {
                 let longest = (self.waited / QUICK_SHARE).clamp(QUICK.0, QUICK.1);
                 longest.mul_f64(1.0 - random / 2.0)
             }
-            Manner::Names => NAMES.0 + (NAMES.1 - NAMES.0).mul_f64(random),
+            Manner::Names => NAMES.0 + NAMES.1.saturating_sub(NAMES.0).mul_f64(random),
             Manner::Silent => self.silent.next(random),
         };
         self.waited += delay;

@@ -15,95 +15,103 @@ use crate::{
 pub(crate) struct Scheme {
     /// What stands before `://`
     pub(crate) names: &'static [&'static str],
-    /// An example URL
-    pub(crate) example: &'static str,
-    /// When such a target is ready
-    pub(crate) ready: &'static str,
-    /// The options that its fragment takes besides those of every kind
-    pub(crate) options: &'static [&'static [&'static str]],
-    pub(crate) parse: fn(&Url, &mut Options) -> Result<Arc<dyn Check>, String>,
+    /// Example URLs, and when such a target is ready
+    pub(crate) examples: &'static [(&'static str, &'static str)],
+    /// The options that its fragment takes besides those of every kind, each with an example of its value
+    pub(crate) options: &'static [&'static str],
+    /// How to ask for TLS, where there is any; [`tls::OPTIONS`] need it
+    pub(crate) tls: Option<&'static str>,
+    pub(crate) parse: Parse,
 }
 
-/// The options of every kind
-pub(crate) const COMMON_OPTIONS: [&str; 4] = ["attempt-timeout", "interval", "not", "stable"];
+/// Takes from a URL and its options what a kind needs; what is wrong with them is told in words that follow the target's.
+type Parse = fn(&Url, &mut Options) -> Result<Arc<dyn Check>, String>;
 
-const HTTP_OPTIONS: [&str; 11] = [
-    "body",
-    "body-regex",
-    "header",
-    "http2",
-    "json",
-    "method",
-    "password-env",
-    "password-file",
-    "redirects",
-    "resolve",
-    "status",
-];
+/// The options of every kind
+pub(crate) const COMMON_OPTIONS: [&str; 4] = ["stable=3", "interval=1s", "attempt-timeout=2s", "not"];
 
 /// All kinds
 pub(crate) const SCHEMES: [Scheme; 9] = [
     Scheme {
         names: &["tcp"],
-        example: "tcp://db:5432",
-        ready: "connected, and still open 100 ms later",
-        options: &[&["hold"]],
+        examples: &[("tcp://db:5432", "connected, and still open 100 ms later")],
+        options: &["hold=100ms"],
+        tls: None,
         parse: tcp::parse,
     },
     Scheme {
         names: &["unix"],
-        example: "unix:///run/app.sock",
-        ready: "the socket accepts",
+        examples: &[("unix:///run/app.sock", "the socket accepts")],
         options: &[],
+        tls: None,
         parse: unix::parse,
     },
     Scheme {
         names: &["http", "https", "http+unix"],
-        example: "https://api:8443/healthz",
-        ready: "answers 200 to 399, as the kubelet's httpGet",
-        options: &[&HTTP_OPTIONS, &tls::OPTIONS],
+        examples: &[
+            ("http://api:8080/healthz", "answers 200 to 399, as the kubelet's httpGet"),
+            ("https://api:8443/healthz", "likewise, over TLS"),
+            ("http+unix:///run/app.sock:/healthz", "likewise, on a UNIX socket"),
+        ],
+        options: &[
+            "status=200-299,404",
+            "method=HEAD",
+            "header=Name:value",
+            "body=TEXT",
+            "body-regex=REGEX",
+            "json=/pointer=VALUE",
+            "redirects=5",
+            "http2",
+            "resolve=IP",
+            "password-file=PATH",
+            "password-env=NAME",
+        ],
+        tls: Some("write https://"),
         parse: http::parse,
     },
     Scheme {
         names: &["dns"],
-        example: "dns://db-headless",
-        ready: "the name has an address",
-        options: &[&["min", "type"]],
+        examples: &[("dns://db-headless", "the name has an address")],
+        options: &["min=3", "type=A|AAAA|SRV"],
+        tls: None,
         parse: dns::parse,
     },
     Scheme {
         names: &["file"],
-        example: "file:///work/ready",
-        ready: "the file is there",
-        options: &[&["min-size", "mode", "settled"]],
+        examples: &[("file:///work/ready", "the file is there")],
+        options: &["min-size=1KiB", "settled=2s", "mode=0640"],
+        tls: None,
         parse: file::parse,
     },
     Scheme {
         names: &["grpc", "grpcs"],
-        example: "grpc://api:9000/my.Service",
-        ready: "gRPC health Check answers SERVING",
-        options: &[&tls::OPTIONS],
+        examples: &[
+            ("grpc://api:9000/my.Service", "gRPC health Check answers SERVING"),
+            ("grpcs://api:9443", "likewise, over TLS, for the server as a whole"),
+        ],
+        options: &[],
+        tls: Some("write grpcs://"),
         parse: grpc::parse,
     },
     Scheme {
         names: &["mysql"],
-        example: "mysql://db:3306",
-        ready: "MySQL or MariaDB takes logins",
-        options: &[&wire::OPTIONS],
+        examples: &[("mysql://db:3306", "MySQL or MariaDB takes logins")],
+        options: &wire::OPTIONS,
+        tls: Some("add tls=require"),
         parse: mysql::parse,
     },
     Scheme {
         names: &["postgres", "postgresql"],
-        example: "postgres://db:5432",
-        ready: "PostgreSQL takes logins",
-        options: &[&wire::OPTIONS],
+        examples: &[("postgres://user@db:5432/app", "PostgreSQL takes logins; with a password: is logged in to")],
+        options: &wire::OPTIONS,
+        tls: Some("add tls=require"),
         parse: postgres::parse,
     },
     Scheme {
         names: &["redis", "rediss"],
-        example: "redis://cache:6379",
-        ready: "PING answers PONG",
-        options: &[&wire::OPTIONS],
+        examples: &[("redis://cache:6379", "PING answers PONG"), ("rediss://cache:6379", "likewise, over TLS")],
+        options: &wire::OPTIONS,
+        tls: Some("add tls=require"),
         parse: redis::parse,
     },
 ];
@@ -114,8 +122,10 @@ impl Scheme {
         SCHEMES.iter().find(|scheme| scheme.names.contains(&name))
     }
 
-    /// All options of this kind, those of every kind included
+    /// The names of all options of this kind, those of every kind included
     pub(crate) fn all_options(&self) -> Vec<&'static str> {
-        self.options.iter().copied().flatten().copied().chain(COMMON_OPTIONS).collect()
+        let tls = if self.tls.is_some() { &tls::OPTIONS[..] } else { &[] };
+        let all = self.options.iter().chain(tls).chain(&COMMON_OPTIONS);
+        all.map(|option| option.split_once('=').map_or(*option, |(name, _)| name)).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! SCRAM-SHA-256, the client's side (RFC 5802, RFC 7677), without channel binding.
 //!
-//! Passwords are taken as they are: only ASCII ones are sure to be equal to their SASLprep form (RFC 4013).
+//! Passwords are taken as they are: only ASCII ones are sure to be equal to their `SASLprep` form (RFC 4013).
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -93,7 +93,9 @@ fn salted_password(password: &[u8], salt: &[u8], iterations: u32) -> Key {
 
 fn hmac(key: &[u8], parts: &[&[u8]]) -> Key {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 

@@ -57,23 +57,31 @@ impl Target {
             not: options.switch("not")?,
             stable: options.number("stable")?,
             interval: options.parsed("interval", lifecycle::duration)?,
-            attempt_timeout: options.parsed("attempt-timeout", lifecycle::duration)?,
+            attempt_timeout: options.parsed("attempt-timeout", positive_duration)?,
         };
         if target.stable == Some(0) {
             return Err("option stable: at least 1".into());
         }
-        options.finish(name, &scheme.all_options())?;
+        options.finish(name, &scheme.all_options(), scheme.tls)?;
         Ok(target)
     }
 
     /// Turns what the check found into what the user asked for.
     pub(crate) fn judge(&self, verdict: Verdict, not: bool, retry_all: bool) -> Verdict {
-        let verdict = if self.not != not { invert(verdict) } else { verdict };
+        let verdict = if self.not == not { verdict } else { invert(verdict) };
         match verdict {
             Err(NotReady { cause: Cause::Never(_), reason }) if retry_all => Err(NotReady::new(Cause::Odd, reason)),
             verdict => verdict,
         }
     }
+}
+
+/// A duration for an attempt
+pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
+    lifecycle::duration(text).and_then(|duration| match duration {
+        Duration::ZERO => Err("an attempt needs some time".into()),
+        duration => Ok(duration),
+    })
 }
 
 /// For `not`: only a definite "no" proves that something is gone. A DNS server that fails proves nothing, and neither does a
@@ -144,8 +152,14 @@ mod tests {
 
     #[test]
     fn every_example_is_a_target() {
-        for scheme in &SCHEMES {
-            Target::parse(scheme.example).unwrap();
+        for (example, _) in SCHEMES.iter().flat_map(|scheme| scheme.examples) {
+            // A machine without a bundle of authorities has none to trust.
+            let trust = if ["https", "grpcs", "rediss"].iter().any(|name| example.starts_with(name)) {
+                "#insecure"
+            } else {
+                ""
+            };
+            Target::parse(&format!("{example}{trust}")).unwrap();
         }
     }
 

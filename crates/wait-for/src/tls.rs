@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The options that every kind with TLS takes
-pub(crate) const OPTIONS: [&str; 5] = ["ca", "cert", "insecure", "key", "sni"];
+pub(crate) const OPTIONS: [&str; 5] = ["ca=PATH", "cert=PATH", "key=PATH", "sni=NAME", "insecure"];
 
 /// TLS settings of one target
 #[derive(Clone, Debug)]
@@ -41,7 +41,10 @@ impl Tls {
             None => system_roots(),
         };
         let identity = match (options.text("cert")?, options.text("key")?) {
-            (Some(cert), Some(key)) => Some((read_certificates(Path::new(&cert))?, read_key(Path::new(&key))?)),
+            (Some(cert), Some(key)) => Some((
+                read_certificates(Path::new(&cert)).map_err(|error| format!("option cert: {error}"))?,
+                read_key(Path::new(&key)).map_err(|error| format!("option key: {error}"))?,
+            )),
             (None, None) => None,
             _ => return Err("options cert and key go together".into()),
         };

@@ -16,8 +16,8 @@ use crate::{check::NotReady, connect::Address, names::Names, options::Options, t
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// The options that every database takes
-pub(crate) const OPTIONS: [&str; 8] = ["ca", "cert", "insecure", "key", "password-env", "password-file", "sni", "tls"];
+/// The options that every database takes besides those of TLS
+pub(crate) const OPTIONS: [&str; 3] = ["password-file=PATH", "password-env=NAME", "tls=require"];
 
 /// Where a database is, and how to get in
 #[derive(Debug)]

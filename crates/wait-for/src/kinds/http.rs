@@ -15,7 +15,7 @@ use regex_lite::Regex;
 use tokio::time;
 use url::{Position, Url};
 
-use super::unix::path_of;
+use super::unix::{path_of, socket_path};
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict},
     connect::Address,
@@ -93,7 +93,7 @@ fn split_unix(url: &Url) -> Result<(PathBuf, Url), String> {
     let (socket, path) = path.split_once(":/").unwrap_or((path, ""));
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
     let request_url = Url::parse(&format!("http://localhost/{path}{query}")).map_err(|error| error.to_string())?;
-    Ok((socket.into(), request_url))
+    Ok((socket_path(socket.into())?, request_url))
 }
 
 fn headers(options: &mut Options) -> Result<HeaderMap, String> {

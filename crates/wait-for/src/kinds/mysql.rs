@@ -1,7 +1,7 @@
 //! `mysql://host[:port]`: the server speaks first, and its greeting is answered in full.
 //!
 //! A connection that leaves the greeting unanswered counts as broken, and after `max_connect_errors` of them the server
-//! blocks the host. So the answer is a proper HandshakeResponse41, and OK or "access denied" both mean ready. With a
+//! blocks the host. So the answer is a proper `HandshakeResponse41`, and OK or "access denied" both mean ready. With a
 //! password the proof is a login and `SELECT 1`. Protocol: MySQL Internals, "Connection Phase"; MariaDB's is the same.
 
 use std::sync::Arc;
@@ -30,7 +30,7 @@ const QUERY: u8 = 0x03;
 const OK: u8 = 0x00;
 const MORE_DATA: u8 = 0x01;
 const SWITCH: u8 = 0xfe;
-/// What follows `MORE_DATA` in caching_sha2_password
+/// What follows `MORE_DATA` in `caching_sha2_password`
 const FULL_AUTHENTICATION: u8 = 0x04;
 
 #[derive(Debug)]

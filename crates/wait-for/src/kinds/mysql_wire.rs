@@ -115,7 +115,7 @@ impl Refusal {
     }
 }
 
-/// The server's first packet, HandshakeV10
+/// The server's first packet, `HandshakeV10`
 #[derive(Debug)]
 pub(super) struct Greeting {
     capabilities: u32,
@@ -167,7 +167,7 @@ pub(super) fn client_header(tls: bool, database: bool) -> Vec<u8> {
     [&flags.to_le_bytes()[..], &MAX_PACKET.to_le_bytes(), &[UTF8MB4], &[0; 23]].concat()
 }
 
-/// The client's answer, HandshakeResponse41.
+/// The client's answer, `HandshakeResponse41`.
 pub(super) fn client_answer(tls: bool, user: &str, proof: &[u8], database: Option<&str>, plugin: &str) -> Vec<u8> {
     let mut answer = client_header(tls, database.is_some());
     answer.extend_from_slice(user.as_bytes());
@@ -181,7 +181,7 @@ pub(super) fn client_answer(tls: bool, user: &str, proof: &[u8], database: Optio
     answer
 }
 
-/// What an AuthSwitchRequest asks for: plugin and nonce.
+/// What an `AuthSwitchRequest` asks for: plugin and nonce.
 pub(super) fn parse_switch(packet: &[u8]) -> Option<(String, Vec<u8>)> {
     let (plugin, nonce) = split_at_nul(packet)?;
     Some((String::from_utf8_lossy(plugin).into_owned(), nonce.strip_suffix(&[0]).unwrap_or(nonce).to_vec()))

@@ -1,4 +1,4 @@
-//! `postgres://host[:port]`: any answer but "cannot connect now" means ready, as libpq's PQping has it.
+//! `postgres://host[:port]`: any answer but "cannot connect now" means ready, as libpq's `PQping` has it.
 //!
 //! With a password the proof is a login and `SELECT 1`. Protocol 3.0: PostgreSQL documentation, "Frontend/Backend
 //! Protocol"; error codes: its appendix A.
@@ -126,7 +126,7 @@ async fn authentication(channel: &mut Secured) -> Result<Authentication, NotRead
     }
 }
 
-/// Reads on to ReadyForQuery.
+/// Reads on to `ReadyForQuery`.
 async fn until_idle(channel: &mut Secured) -> Result<(), NotReady> {
     loop {
         match channel.read().await? {

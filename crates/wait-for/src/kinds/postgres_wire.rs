@@ -146,7 +146,7 @@ impl Said {
         found
     }
 
-    /// cannot_connect_now, too_many_connections, and the shutdowns
+    /// `cannot_connect_now`, `too_many_connections`, and the shutdowns
     pub(super) fn is_busy(&self) -> bool {
         ["57P03", "53300", "57P01", "57P02"].contains(&self.code.as_str())
     }
@@ -154,7 +154,8 @@ impl Said {
 
 /// What proves a password of an `md5` user: "md5" + hex(MD5(hex(MD5(password + user)) + salt))
 pub(super) fn md5_proof(user: &str, password: &str, salt: [u8; 4]) -> String {
-    let hex = |digest: &[u8]| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    let hex = |digest: &[u8]| digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect::<String>();
     let inner = hex(&Md5::new().chain_update(password).chain_update(user).finalize());
     format!("md5{}", hex(&Md5::new().chain_update(inner).chain_update(salt).finalize()))
 }

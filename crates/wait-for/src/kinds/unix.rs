@@ -16,7 +16,17 @@ use crate::{
 struct Unix(PathBuf);
 
 pub(crate) fn parse(url: &Url, _: &mut Options) -> Result<Arc<dyn Check>, String> {
-    Ok(Arc::new(Unix(path_of(url)?)))
+    Ok(Arc::new(Unix(socket_path(path_of(url)?)?)))
+}
+
+/// A path that a socket can have (unix(7)).
+pub(crate) fn socket_path(path: PathBuf) -> Result<PathBuf, String> {
+    const LIMIT: usize = 108;
+    if path.as_os_str().len() < LIMIT {
+        Ok(path)
+    } else {
+        Err(format!("a socket's path is shorter than {LIMIT} bytes"))
+    }
 }
 
 /// The absolute path of a URL that has no host.

@@ -66,7 +66,7 @@ fn a_file_must_be_seen_unchanged_for_as_long_as_asked() {
 #[test]
 fn a_directory_that_may_not_be_entered_is_denied() {
     let (directory, url) = file();
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o000)).unwrap();
     let ended = Program::start(&mut without_privileges(&[&url])).end();
     ended.ended_with(77, &format!(r#"reason=denied what="{url}" last="permission denied""#));
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();

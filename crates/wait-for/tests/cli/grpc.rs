@@ -8,7 +8,7 @@ use crate::support::{
     server::{Server, hold},
 };
 
-/// The statuses of a HealthCheckResponse
+/// The statuses of a health check's answer
 const UNKNOWN: u8 = 0;
 const SERVING: u8 = 1;
 const NOT_SERVING: u8 = 2;

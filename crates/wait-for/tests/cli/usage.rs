@@ -19,7 +19,7 @@ fn assert_snapshot(name: &str, text: &str) {
 fn complaint(ended: &Ended) -> String {
     let lines = ended.log.iter().map(|line| line.as_str().unwrap_or_else(|| panic!("{ended:#?}")));
     let lines = lines.map(|line| line.split_once(" elapsed=").map_or(line, |(line, _)| line));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.collect::<Vec<_>>().join("\n") + "\n"
 }
 
 #[track_caller]

@@ -13,6 +13,9 @@ use rustls::{RootCertStore, ServerConfig, crypto::ring, server::WebPkiClientVeri
 use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
 use tempfile::TempDir;
 
+/// Authorities of one name would be taken for one with a broken signature.
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
+
 /// An authority, with its certificate in a file
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -22,8 +25,6 @@ pub(crate) struct Authority {
 impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new([]).unwrap();
-        // Authorities of one name would be taken for one with a broken signature.
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let name = format!("test authority {}", NUMBER.fetch_add(1, Ordering::SeqCst));
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

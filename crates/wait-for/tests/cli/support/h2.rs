@@ -78,12 +78,9 @@ async fn accept(
         stream.set_nodelay(true).unwrap();
         let (heard, script, tls) = (heard.clone(), script.clone(), tls.clone());
         task::spawn_local(async move {
-            match tls {
-                None => serve(stream, heard, script).await,
-                Some(config) => match TlsAcceptor::from(config).accept(stream).await {
-                    Ok(stream) => serve(stream, heard, script).await,
-                    Err(_) => {}
-                },
+            let Some(config) = tls else { return serve(stream, heard, script).await };
+            if let Ok(stream) = TlsAcceptor::from(config).accept(stream).await {
+                serve(stream, heard, script).await;
             }
         });
     }

@@ -141,8 +141,8 @@ pub(crate) fn read_head(stream: &mut impl Read) -> Option<String> {
 
 /// A whole response: status line, further header lines, body.
 pub(crate) fn response(status: &str, headers: &[&str], body: &str) -> String {
-    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-    format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    let (line, length) = (format!("HTTP/1.1 {status}"), format!("Content-Length: {}", body.len()));
+    [&[&line[..]], headers, &[&length, "Connection: close", "", body]].concat().join("\r\n")
 }
 
 /// A response without a body of note.

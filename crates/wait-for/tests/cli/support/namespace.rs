@@ -59,15 +59,19 @@ pub(crate) fn hosts(text: &str) {
     fs::write("/etc/hosts", text).unwrap();
 }
 
-/// The command as PID 1 of a new PID namespace, and the ID it has outside.
+/// The command as PID 1 of a new PID namespace.
 #[track_caller]
-pub(crate) fn start_as_pid_one(inside: &Command) -> (Program, u32) {
-    let program = Program::start(&mut unshare(&["--pid", "--fork", "--kill-child"], inside));
+pub(crate) fn start_as_pid_one(inside: &Command) -> Program {
+    Program::start(&mut unshare(&["--pid", "--fork", "--kill-child"], inside))
+}
+
+/// The ID that PID 1 has outside, while it lives.
+#[track_caller]
+pub(crate) fn id_of_pid_one(program: &Program) -> u32 {
     let children = format!("/proc/{0}/task/{0}/children", program.id());
-    let id = until("unshare has a child (are user namespaces denied?)", || {
+    until("unshare has a child (are user namespaces denied?)", || {
         fs::read_to_string(&children).ok()?.trim().parse().ok()
-    });
-    (program, id)
+    })
 }
 
 pub(crate) fn is_root() -> bool {
@@ -85,7 +89,7 @@ fn unshare(flags: &[&str], inside: &Command) -> Command {
     command
 }
 
-/// What `ip link set lo up` does, on machines without it: RTM_NEWLINK with IFF_UP for interface 1 (rtnetlink(7); NETLINK_ROUTE is protocol 0).
+/// What `ip link set lo up` does, on machines without it: `RTM_NEWLINK` with `IFF_UP` for interface 1 (rtnetlink(7)).
 fn bring_loopback_up() {
     const LENGTH: u32 = 32;
     const NEW_LINK: u16 = 16;
