@@ -1,6 +1,6 @@
 //! HTTP for one target: a connection of its own for each request, dialed and secured as every other kind is.
 
-use std::{error::Error, net::IpAddr, path::PathBuf};
+use std::{error::Error, net::IpAddr, path::PathBuf, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
@@ -10,7 +10,7 @@ use hyper::{
     header::{ACCEPT, HOST, HeaderValue, LOCATION, USER_AGENT},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::{net::UnixStream, task::JoinSet};
+use tokio::{net::UnixStream, task::JoinSet, time};
 use url::Url;
 
 use crate::{
@@ -21,6 +21,8 @@ use crate::{
     wire::Stream,
 };
 
+/// Bytes of a body that are read
+pub(crate) const BODY_LIMIT: usize = 1024 * 1024;
 /// Bytes of an answer's head that are read
 const HEAD_LIMIT: usize = 64 * 1024;
 const OURSELVES: HeaderValue = HeaderValue::from_static(concat!("wait-for/", env!("CARGO_PKG_VERSION")));
@@ -38,10 +40,25 @@ pub(crate) struct Client {
     pub(crate) resolve: Option<IpAddr>,
 }
 
+/// What nobody wants of an answer is still read for this long: leaving at once would be a reset in the server's log.
+const COURTESY: Duration = Duration::from_millis(100);
+
 /// An answer whose head is read; its connection ends with it
 pub(crate) struct Answer {
     pub(crate) response: Response<Incoming>,
-    _connection: JoinSet<()>,
+    connection: JoinSet<()>,
+}
+
+impl Answer {
+    /// Ends the connection politely: the body read, as far as there is one, and the last words of TLS and HTTP/2 said.
+    pub(crate) async fn leave(self) {
+        let Self { response, mut connection } = self;
+        let end = async {
+            let _ = read(&mut response.into_body(), BODY_LIMIT).await;
+            while connection.join_next().await.is_some() {}
+        };
+        let _ = time::timeout(COURTESY, end).await;
+    }
 }
 
 impl Client {
@@ -55,7 +72,10 @@ impl Client {
         for _ in 0..=self.redirects {
             let answer = self.send_once(network, request.clone()).await?;
             match redirected(&request, &answer.response) {
-                Some(next) if self.redirects > 0 => request = next,
+                Some(next) if self.redirects > 0 => {
+                    answer.leave().await;
+                    request = next;
+                }
                 _ => return Ok(answer),
             }
         }
@@ -86,7 +106,7 @@ impl Client {
             }
             failure => failure,
         })?;
-        Ok(Answer { response, _connection: connection })
+        Ok(Answer { response, connection })
     }
 
     /// Opens a connection for a request, and gives the request the form that it needs there.

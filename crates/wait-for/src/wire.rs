@@ -5,7 +5,7 @@ use std::path::Path;
 use lifecycle::Secret;
 use percent_encoding::percent_decode_str;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
 use url::Url;
@@ -64,6 +64,12 @@ impl Server {
             None => Box::new(stream),
         })
     }
+}
+
+/// Ends a connection with the last word of TLS, where it is one: without it, servers log a connection that broke
+/// (RFC 8446, section 6.1). What comes of it no longer matters.
+pub(crate) async fn close(stream: &mut impl Stream) {
+    let _ = stream.shutdown().await;
 }
 
 /// The password, from at most one of file, variable and URL.

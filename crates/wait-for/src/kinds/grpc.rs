@@ -81,7 +81,10 @@ impl Check for Grpc {
             *request.uri_mut() = self.uri.clone();
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
             request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
-            judge(read(&mut self.client.send(network, request).await?.response).await?)
+            let mut answer = self.client.send(network, request).await?;
+            let verdict = judge(read(&mut answer.response).await?);
+            answer.leave().await;
+            verdict
         }
         .boxed_local()
     }

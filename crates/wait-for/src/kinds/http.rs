@@ -2,7 +2,7 @@
 //!
 //! 200 to 399 is ready, as the kubelet has it. Redirects are not followed unless asked: a login page is no readiness.
 
-use std::{ops::RangeInclusive, path::PathBuf, sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, path::PathBuf, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::{FutureExt, future::LocalBoxFuture};
@@ -12,7 +12,6 @@ use hyper::{
     header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
 };
 use regex_lite::Regex;
-use tokio::time;
 use url::{Position, Url};
 
 use super::unix::{path_of, socket_path};
@@ -21,14 +20,10 @@ use crate::{
     connect::Address,
     options::Options,
     tls::Tls,
-    web::{self, Client},
+    web::{self, BODY_LIMIT, Client},
     wire::{decode, password},
 };
 
-/// Bytes of a body that are read
-const BODY_LIMIT: usize = 1024 * 1024;
-/// A body that nobody wants is still read for this long: leaving at once would be a reset in the server's log.
-const COURTESY: Duration = Duration::from_millis(100);
 const REDIRECT_LIMIT: usize = 50;
 
 #[derive(Debug)]
@@ -167,14 +162,13 @@ impl Check for Http {
             *request.headers_mut() = self.headers.clone();
             let mut answer = self.client.send(network, request).await?;
             let status = answer.response.status();
-            let body = web::read(answer.response.body_mut(), BODY_LIMIT);
-            self.judge_status(status)?;
-            if self.wanted.is_empty() {
-                let _ = time::timeout(COURTESY, body).await;
-            } else {
-                self.judge_body(&body.await?)?;
+            let mut verdict = self.judge_status(status);
+            if verdict.is_ok() && !self.wanted.is_empty() {
+                let body = web::read(answer.response.body_mut(), BODY_LIMIT).await?;
+                verdict = self.judge_body(&body);
             }
-            Ok(format!("HTTP {}", status.as_u16()))
+            answer.leave().await;
+            verdict.map(|()| format!("HTTP {}", status.as_u16()))
         }
         .boxed_local()
     }

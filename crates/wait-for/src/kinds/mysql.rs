@@ -65,15 +65,20 @@ impl Mysql {
             channel.write(&client_header(true, self.database().is_some())).await?;
         }
         let mut channel = channel.upgrade(async |stream| server.secure(stream).await).await?;
+        let verdict = self.answer(&mut channel, &greeting).await;
+        channel.close().await;
+        verdict
+    }
+
+    async fn answer(&self, channel: &mut Channel<Box<dyn Stream>>, greeting: &Greeting) -> Verdict {
+        let server = &self.0;
         let proof = self.proof(&greeting.plugin, &greeting.nonce).unwrap_or_default();
         let user = server.user.as_deref().unwrap_or(USER);
         channel.write(&client_answer(server.tls.is_some(), user, &proof, self.database(), &greeting.plugin)).await?;
-        match self.authenticate(&mut channel).await {
-            Ok(()) if server.password.is_some() => {
-                select_one(&mut channel).await.map_err(|failure| self.meaning(failure))
-            }
+        match self.authenticate(channel).await {
+            Ok(()) if server.password.is_some() => select_one(channel).await.map_err(|failure| self.meaning(failure)),
             Ok(()) => {
-                leave(&mut channel).await;
+                leave(channel).await;
                 Ok("lets in without a password".into())
             }
             Err(Failure::Refused(refusal)) if server.password.is_none() && refusal.is_about_the_login() => {

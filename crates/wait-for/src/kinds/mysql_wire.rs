@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     check::{Cause, NotReady, said},
-    wire::Stream,
+    wire::{self, Stream},
 };
 
 /// Bytes; greetings, errors and the rows of `SELECT 1` are far smaller.
@@ -65,6 +65,11 @@ impl<S: Stream> Channel<S> {
         self.sequence = self.sequence.wrapping_add(1);
         self.stream.write_all(&[&header.to_le_bytes(), packet].concat()).await?;
         Ok(self.stream.flush().await?)
+    }
+
+    /// Ends the connection.
+    pub(super) async fn close(&mut self) {
+        wire::close(&mut self.stream).await;
     }
 
     /// Sends a command, which begins an exchange.

@@ -16,7 +16,7 @@ use crate::{
     check::{Cause, Check, Network, NotReady, Verdict},
     options::Options,
     scram::{self, Scram},
-    wire::{Server, Stream},
+    wire::{self, Server, Stream},
 };
 
 const PORT: u16 = 5432;
@@ -40,19 +40,25 @@ impl Check for Postgres {
                 return Err(NotReady::never("the server offers no TLS: leave tls=require off, or turn ssl on there"));
             }
             let mut channel = Channel(self.0.secure(plain.0).await?);
-            let mut parameters = vec![("user", self.user()), ("application_name", "wait-for")];
-            parameters.extend(self.0.database.as_deref().map(|name| ("database", name)));
-            channel.start(&parameters).await?;
-            match &self.0.password {
-                None => knock(&mut channel).await,
-                Some(password) => self.log_in(&mut channel, password).await,
-            }
+            let verdict = self.converse(&mut channel).await;
+            wire::close(&mut channel.0).await;
+            verdict
         }
         .boxed_local()
     }
 }
 
 impl Postgres {
+    async fn converse(&self, channel: &mut Secured) -> Verdict {
+        let mut parameters = vec![("user", self.user()), ("application_name", "wait-for")];
+        parameters.extend(self.0.database.as_deref().map(|name| ("database", name)));
+        channel.start(&parameters).await?;
+        match &self.0.password {
+            None => knock(channel).await,
+            Some(password) => self.log_in(channel, password).await,
+        }
+    }
+
     fn user(&self) -> &str {
         self.0.user.as_deref().unwrap_or(USER)
     }

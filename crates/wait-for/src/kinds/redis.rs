@@ -11,7 +11,7 @@ use url::Url;
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict, said},
     options::Options,
-    wire::{Server, Stream},
+    wire::{self, Server, Stream},
 };
 
 const PORT: u16 = 6379;
@@ -30,13 +30,21 @@ impl Check for Redis {
         async {
             let stream = self.0.dial(&network.names).await?;
             let mut stream = BufReader::new(self.0.secure(stream).await?);
-            if let Some(password) = &self.0.password {
-                let words = ["AUTH"].into_iter().chain(self.0.user.as_deref()).chain([password.expose()]);
-                judge_login(&ask(&mut stream, words).await?)?;
-            }
-            judge_ping(&ask(&mut stream, ["PING"]).await?)
+            let verdict = self.converse(&mut stream).await;
+            wire::close(stream.get_mut()).await;
+            verdict
         }
         .boxed_local()
+    }
+}
+
+impl Redis {
+    async fn converse(&self, stream: &mut BufReader<Box<dyn Stream>>) -> Verdict {
+        if let Some(password) = &self.0.password {
+            let words = ["AUTH"].into_iter().chain(self.0.user.as_deref()).chain([password.expose()]);
+            judge_login(&ask(stream, words).await?)?;
+        }
+        judge_ping(&ask(stream, ["PING"]).await?)
     }
 }
 

@@ -2,14 +2,17 @@
 
 use std::{
     fs,
-    io::Write,
-    sync::Arc,
-    sync::atomic::{AtomicU64, Ordering},
+    io::{Read, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
 };
 
 use crate::support::{
-    Program, Signal,
-    http::read_head,
+    DEADLINE, Program, Signal,
+    http::{read_head, response},
     proof, reason,
     server::{Server, drip, hold, pour, reset},
     wait_for,
@@ -17,7 +20,7 @@ use crate::support::{
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 /// Short enough to wait for, long enough for a busy machine to send what must be sent
-const ATTEMPT: &str = "3s";
+const ATTEMPT: &str = "2s";
 
 fn after_head(script: impl Fn(std::net::TcpStream) + Send + Sync + 'static) -> Server {
     Server::start(move |mut stream, _| {
@@ -65,7 +68,7 @@ fn a_body_without_end_that_nobody_asked_for_does_not_hold_up() {
 fn a_body_that_drips_costs_an_attempt_its_deadline() {
     let server = after_head(|stream| drip(stream, b'.'));
     let url = format!("{}/#body=end&attempt-timeout={ATTEMPT}", server.url("http"));
-    assert_eq!(reason(&[&url]), "no answer within 3s");
+    assert_eq!(reason(&[&url]), "no answer within 2s");
 }
 
 #[test]
@@ -74,7 +77,7 @@ fn a_head_that_drips_costs_an_attempt_its_deadline() {
         read_head(&mut stream);
         drip(stream, b'H');
     });
-    assert_eq!(reason(&["--attempt-timeout", ATTEMPT, &server.url("http")]), "no answer within 3s");
+    assert_eq!(reason(&["--attempt-timeout", ATTEMPT, &server.url("http")]), "no answer within 2s");
 }
 
 #[test]
@@ -130,6 +133,21 @@ fn a_server_that_resets_or_closes_is_not_ready() {
     let server = Server::start(|mut stream, _| drop(read_head(&mut stream)));
     assert_eq!(reason(&[&server.url("http")]), "closed without an HTTP answer");
     assert_eq!(proof(&["--not", &server.url("http")]), "gone: closed without an HTTP answer");
+}
+
+#[test]
+fn a_body_that_nobody_asked_for_is_read_before_the_connection_ends() {
+    for line in ["200 OK", "503 Service Unavailable"] {
+        let (sender, ends) = mpsc::channel();
+        let server = Server::start(move |mut stream, _| {
+            read_head(&mut stream);
+            let _ = stream.write_all(response(line, &[], &"x".repeat(200_000)).as_bytes());
+            // Leaving with the body unread would be a reset.
+            let _ = sender.send(stream.read_to_end(&mut Vec::new()).map_err(|error| error.kind()));
+        });
+        let _program = Program::start(&mut wait_for(&["--interval", "1h", &server.url("http")]));
+        assert_eq!(ends.recv_timeout(DEADLINE), Ok(Ok(0)), "{line}");
+    }
 }
 
 #[test]

@@ -1,14 +1,19 @@
 //! `https://`: whom to trust, who we are, which name to ask for.
 
-use std::fs;
+use std::{
+    fs,
+    io::{Read, Write},
+    sync::mpsc,
+};
 
+use rustls::{ServerConnection, StreamOwned};
 use tempfile::TempDir;
 
 use crate::support::{
-    Program,
+    DEADLINE, Program,
     certificates::Authority,
     h2::{Http2, Reply},
-    http::{Http, status},
+    http::{Http, read_head, status},
     namespace, never, proof, reason, run,
     server::Server,
     wait_for,
@@ -124,9 +129,24 @@ fn http2_is_negotiated() {
 }
 
 #[test]
+fn a_connection_ends_with_the_last_word_of_tls() {
+    let config = Authority::new().server(&["localhost"]);
+    let (sender, ends) = mpsc::channel();
+    let server = Server::start(move |stream, _| {
+        let mut tls = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream);
+        read_head(&mut tls);
+        tls.write_all(status("200 OK").as_bytes()).unwrap();
+        // Without that word this would be an error, as it is in the logs of many servers.
+        sender.send(tls.read_to_end(&mut Vec::new()).map_err(|error| error.kind())).unwrap();
+    });
+    assert_eq!(proof(&[&format!("https://localhost:{}#insecure", server.port())]), "HTTP 200");
+    assert_eq!(ends.recv_timeout(DEADLINE), Ok(Ok(0)));
+}
+
+#[test]
 fn a_server_without_tls_is_told() {
     let server = Server::start(|mut stream, _| {
-        let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     });
     let url = format!("https://localhost:{}/#insecure", server.port());
     assert_eq!(reason(&[&url]), "the answer is not TLS");

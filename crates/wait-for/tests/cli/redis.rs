@@ -1,13 +1,13 @@
 //! `redis://`, `rediss://`: PING answers PONG.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
 };
 
 use crate::support::{
-    Program,
+    DEADLINE, Program,
     certificates::Authority,
     never, proof, reason,
     server::{Server, hold, pour, reset},
@@ -120,16 +120,22 @@ fn a_server_that_says_nothing_useful_is_not_ready() {
 fn tls_is_spoken_for_rediss() {
     let authority = Authority::new();
     let config = authority.server(&["localhost"]);
+    let (sender, ends) = mpsc::channel();
     let server = Server::start(move |stream, _| {
         let connection = rustls::ServerConnection::new(config.clone()).unwrap();
         let mut reader = BufReader::new(rustls::StreamOwned::new(connection, stream));
-        if read_command(&mut reader).as_deref() == Some("PING") {
+        while let Some(command) = read_command(&mut reader) {
+            assert_eq!(command, "PING");
             reader.get_mut().write_all(b"+PONG\r\n").unwrap();
         }
+        let _ = sender.send(reader.read_to_end(&mut Vec::new()).map_err(|error| error.kind()));
     });
     let options = format!("ca={}", authority.ca());
     assert_eq!(proof(&[&format!("rediss://localhost:{}#{options}", server.port())]), "PONG");
     assert_eq!(proof(&[&format!("redis://localhost:{}#tls=require&{options}", server.port())]), "PONG");
+    for _ in 0..2 {
+        assert_eq!(ends.recv_timeout(DEADLINE), Ok(Ok(0)), "a connection ends with the last word of TLS");
+    }
     let stranger = Authority::new();
     let url = format!("rediss://localhost:{}#ca={}", server.port(), stranger.ca());
     assert!(never(69, &[&url]).starts_with("the certificate is signed by an unknown authority"));
