@@ -174,6 +174,13 @@ fn meaning(error: &rustls::Error) -> NotReady {
         Tls::InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
             NotReady::new(Cause::Odd, "the certificate is not valid yet")
         }
+        // rustls' own words count the seconds since, and would be news at each attempt.
+        Tls::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            NotReady::never("the certificate has expired")
+        }
+        Tls::InvalidCertificate(CertificateError::Other(reason)) if reason.to_string().contains("CaUsedAsEndEntity") => {
+            NotReady::never("the certificate is an authority's own (CA:TRUE): let it sign one for the server, or give insecure")
+        }
         Tls::InvalidCertificate(CertificateError::UnknownIssuer) => {
             NotReady::never("the certificate is signed by an unknown authority; name it with ca=PATH")
         }

@@ -73,6 +73,25 @@ fn a_certificate_of_an_unknown_authority_ends_the_wait_at_once() {
 }
 
 #[test]
+fn a_certificate_that_has_expired_is_told_once() {
+    let authority = Authority::new();
+    let server = Http::start_tls(authority.expired_server(), |_| status("200 OK"));
+    let url = server.url_tls(&format!("/#ca={}", authority.ca()));
+    assert_eq!(never(69, &[&url]), "the certificate has expired");
+    let ended = run(&["--retry-all", "--timeout", "2500ms", "--interval", "10ms", &url]);
+    assert_eq!(ended.message("not ready")["reason"], "the certificate has expired");
+}
+
+#[test]
+fn an_authority_that_shows_its_own_certificate_is_told() {
+    let authority = Authority::new();
+    let server = Http::start_tls(authority.server_as_itself(), |_| status("200 OK"));
+    let said = never(69, &[&server.url_tls(&format!("/#ca={}", authority.ca()))]);
+    assert!(said.starts_with("the certificate is an authority's own (CA:TRUE)"), "{said}");
+    assert_eq!(proof(&[&server.url_tls("/#insecure")]), "HTTP 200");
+}
+
+#[test]
 fn never_becomes_not_yet_when_all_is_retried() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let server = ready(&stranger, &["localhost"]);

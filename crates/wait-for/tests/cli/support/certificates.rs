@@ -8,9 +8,13 @@ use std::{
     },
 };
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::{RootCertStore, ServerConfig, crypto::ring, server::WebPkiClientVerifier};
-use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::ring,
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tempfile::TempDir;
 
 /// Authorities of one name would be taken for one with a broken signature.
@@ -24,7 +28,7 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         let name = format!("test authority {}", NUMBER.fetch_add(1, Ordering::SeqCst));
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -52,38 +56,59 @@ impl Authority {
         (cert.display().to_string(), key_path.display().to_string())
     }
 
-    fn issue(&self, names: &[&str]) -> (rcgen::Certificate, KeyPair) {
+    fn issue(&self, names: &[&str]) -> (Certificate, KeyPair) {
+        self.sign(&CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap())
+    }
+
+    fn sign(&self, params: &CertificateParams) -> (Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
         (params.signed_by(&key, &self.issuer).unwrap(), key)
     }
 
     /// A server with a certificate for these names.
     pub(crate) fn server(&self, names: &[&str]) -> Arc<ServerConfig> {
-        self.config(names, false)
+        let (certificate, key) = self.issue(names);
+        config(certificate.der(), &key, None)
     }
 
     /// Likewise, one that asks its clients for a certificate of the same authority.
     pub(crate) fn server_for_known_clients(&self, names: &[&str]) -> Arc<ServerConfig> {
-        self.config(names, true)
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build().unwrap();
+        let (certificate, key) = self.issue(names);
+        config(certificate.der(), &key, Some(verifier))
     }
 
-    fn config(&self, names: &[&str], known_clients: bool) -> Arc<ServerConfig> {
-        let provider = Arc::new(ring::default_provider());
-        let builder =
-            ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
-        let builder = if known_clients {
-            let mut roots = RootCertStore::empty();
-            roots.add(self.issuer.der().clone()).unwrap();
-            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build().unwrap();
-            builder.with_client_cert_verifier(verifier)
-        } else {
-            builder.with_no_client_auth()
-        };
-        let (certificate, key) = self.issue(names);
-        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
-        let mut config = builder.with_single_cert(vec![certificate.der().clone()], key).unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Arc::new(config)
+    /// A server whose certificate for `localhost` was valid for a day, long ago.
+    pub(crate) fn expired_server(&self) -> Arc<ServerConfig> {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 2);
+        let (certificate, key) = self.sign(&params);
+        config(certificate.der(), &key, None)
     }
+
+    /// A server that shows the authority's own certificate, as `openssl req -x509` makes it.
+    pub(crate) fn server_as_itself(&self) -> Arc<ServerConfig> {
+        config(self.issuer.der(), self.issuer.key(), None)
+    }
+}
+
+fn config(
+    certificate: &CertificateDer<'static>,
+    key: &KeyPair,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+) -> Arc<ServerConfig> {
+    let builder = ServerConfig::builder_with_provider(ring::default_provider().into());
+    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    let builder = match clients {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
+    let mut config = builder.with_single_cert(vec![certificate.clone()], key).unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.into()
 }
