@@ -96,8 +96,8 @@ fn manifests(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     let crates = crates(root)?;
     let helpers: BTreeSet<_> =
-        crates.iter().filter(|path| path.join("src/main.rs").exists()).filter_map(name_of).collect();
-    let members: BTreeSet<_> = crates.iter().filter_map(name_of).collect();
+        crates.iter().filter(|path| path.join("src/main.rs").exists()).filter_map(|path| name_of(path)).collect();
+    let members: BTreeSet<_> = crates.iter().filter_map(|path| name_of(path)).collect();
     for directory in crates.iter().chain(&[root.join("tests"), root.join("xtask")]) {
         let Some(name) = name_of(directory) else { continue };
         let Ok(text) = fs::read_to_string(directory.join("Cargo.toml")) else { continue };
@@ -137,7 +137,7 @@ fn map(root: &Path) -> anyhow::Result<Vec<String>> {
     }
     let missing = crates(root)?
         .iter()
-        .filter_map(name_of)
+        .filter_map(|path| name_of(path))
         .filter(|name| !text.contains(&format!("crates/{name}")))
         .collect::<Vec<_>>();
     wrong.extend(missing.into_iter().map(|name| format!("ARCHITECTURE.md: says nothing of crates/{name}")));
@@ -151,7 +151,7 @@ fn crates(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn name_of(path: &PathBuf) -> Option<String> {
+fn name_of(path: &Path) -> Option<String> {
     Some(path.file_name()?.to_str()?.to_owned())
 }
 

@@ -11,6 +11,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     if text == "0" {
         return Ok(Duration::ZERO);
     }
+    if text.parse::<u64>().is_ok() {
+        return Err(format!("{text:?} has no unit: write {text}s for seconds"));
+    }
     let mut rest = text;
     let mut total = Duration::ZERO;
     let mut smallest_so_far = Duration::MAX;
@@ -125,6 +128,7 @@ mod tests {
     #[test]
     fn an_error_says_what_to_write() {
         assert_eq!(duration("fast").unwrap_err(), r#""fast" is not a duration: write it as 250ms, 10s, 5m or 1h30m"#);
+        assert_eq!(duration("5").unwrap_err(), r#""5" has no unit: write 5s for seconds"#);
         assert_eq!(size("big").unwrap_err(), r#""big" is not a size: write it as 4096, 64KiB or 10MB"#);
     }
 

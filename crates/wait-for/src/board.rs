@@ -15,6 +15,8 @@ pub(crate) const REMINDER: Duration = Duration::from_secs(30);
 pub(crate) struct Board {
     started: Instant,
     rows: Vec<Row>,
+    /// The first target that will never be ready
+    never: Option<usize>,
     /// On a terminal, instead of log lines
     table: Option<Table>,
 }
@@ -64,6 +66,7 @@ impl Board {
         Self {
             started: Instant::now(),
             rows: targets.iter().map(row).collect(),
+            never: None,
             table: on_terminal.then(Table::default),
         }
     }
@@ -75,6 +78,9 @@ impl Board {
         let news = row.state != state || row.reason != reason;
         row.attempts += 1;
         row.state = state;
+        if state == State::Never {
+            self.never.get_or_insert(index);
+        }
         if state != State::Waiting {
             row.seconds = Some((seconds * 1000.0).round() / 1000.0);
         }
@@ -140,10 +146,17 @@ impl Board {
 
     /// The end, told by the target that decided it: one that will never be ready, else the first that is missing.
     pub(crate) fn end(&self, exit: Exit) -> End {
-        let of_state = |state| self.rows.iter().filter(move |row| row.state == state);
-        let mut missing = of_state(State::Never).chain(of_state(State::Waiting));
-        let Some(row) = missing.next().filter(|_| exit != Exit::Done) else { return exit.into() };
-        let others = missing.count();
+        let missing = || self.rows.iter().filter(|row| row.state != State::Ready);
+        // A deadline or a signal is told by a target that still waits.
+        let waiting = missing().find(|row| row.state == State::Waiting);
+        let never = self.never.map(|index| &self.rows[index]);
+        let decisive = match exit {
+            Exit::Done => None,
+            Exit::TimedOut | Exit::Stopped(_) => waiting.or(never),
+            _ => never.or(waiting),
+        };
+        let Some(row) = decisive else { return exit.into() };
+        let others = missing().count() - 1;
         let what = if others == 0 { row.label.clone() } else { format!("{} and {others} more", row.label) };
         let last = if row.reason.is_empty() { "no attempt has ended yet".into() } else { row.reason.clone() };
         End { what: Some(what), last: Some(last), attempts: Some(row.attempts), ..exit.into() }

@@ -11,7 +11,7 @@ use tokio::{net::TcpStream, time};
 use url::Url;
 
 use crate::{
-    check::{Cause, NotReady},
+    check::{Cause, NotReady, said},
     names::Names,
 };
 
@@ -31,6 +31,7 @@ impl Address {
     pub(crate) fn of(url: &Url, default_port: Option<u16>) -> Result<Self, String> {
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or("the host is missing")?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        check_name(&host)?;
         match url.port_or_known_default().or(default_port) {
             Some(0) => Err("port 0 can't be dialed: give a port from 1 to 65535".into()),
             Some(port) => Ok(Self { host, port }),
@@ -82,6 +83,19 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
     Ok(stream)
+}
+
+/// Refuses what DNS can't hold (RFC 1035, section 2.3.4): asked for, it would be an unknown name, and so "gone" for `not`.
+pub(crate) fn check_name(host: &str) -> Result<(), String> {
+    const NAME_LIMIT: usize = 253;
+    const LABEL_LIMIT: usize = 63;
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let possible = name.len() <= NAME_LIMIT && name.split('.').all(|label| (1..=LABEL_LIMIT).contains(&label.len()));
+    if possible || host.parse::<IpAddr>().is_ok() {
+        Ok(())
+    } else {
+        Err(format!("{:?} can't be a host name", said(host)))
+    }
 }
 
 /// Of two failures the one that proves less: only if every address refuses is nothing there. An address that this host

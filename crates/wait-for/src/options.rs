@@ -53,12 +53,16 @@ impl Options {
 
     /// Whether a switch is on: there, or with the value `true` or `1`.
     pub(crate) fn switch(&mut self, key: &str) -> Result<bool, String> {
-        let on = self.parsed(key, |text| match text {
+        self.optional_switch(key).map(Option::unwrap_or_default)
+    }
+
+    /// Likewise; nothing if it is not there.
+    pub(crate) fn optional_switch(&mut self, key: &str) -> Result<Option<bool>, String> {
+        self.parsed(key, |text| match text {
             "" | "1" | "true" => Ok(true),
             "0" | "false" => Ok(false),
             _ => Err(format!("{text:?} is neither true nor false")),
-        })?;
-        Ok(on.unwrap_or(false))
+        })
     }
 
     /// All values of an option that may be repeated.
@@ -69,6 +73,10 @@ impl Options {
     /// An option that nobody took is an error that names the nearest known one, or how to ask for TLS, if it needs that.
     pub(crate) fn finish(self, scheme: &str, known: &[&str], tls: Option<&str>) -> Result<(), String> {
         let Some((name, _)) = self.0.first() else { return Ok(()) };
+        if !could_be_an_option(name) {
+            // Most likely a part of a value, which may be a password.
+            return Err(format!("{scheme} has an option whose name is none; is a & in a value written %26?"));
+        }
         if let Some(tls) = tls.filter(|_| known.contains(&name.as_str())) {
             return Err(format!("option {name} is for TLS only: {tls}"));
         }
@@ -76,6 +84,12 @@ impl Options {
         let hint = hint.unwrap_or_else(|| format!("; it takes {}", known.join(", ")));
         Err(format!("{scheme} has no option {name:?}{hint}"))
     }
+}
+
+fn could_be_an_option(name: &str) -> bool {
+    const LONGEST: usize = 32;
+    let is_usual = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+    name.len() <= LONGEST && name.bytes().all(is_usual)
 }
 
 #[cfg(test)]
@@ -99,6 +113,8 @@ mod tests {
         assert_eq!(options.switch("not").unwrap_err(), r#"option not: "maybe" is neither true nor false"#);
         let unknown = options.finish("http", &["status", "stable"], None).unwrap_err();
         assert_eq!(unknown, r#"http has no option "statsu"; did you mean status?"#);
+        let torn = Options::from_fragment("header=Authorization: Bearer abc&defSECRET").unwrap();
+        assert!(!torn.finish("http", &["header"], None).unwrap_err().contains("SECRET"));
         let options = Options::from_fragment("ca=/ca.pem").unwrap();
         let misplaced = options.finish("http", &["ca"], Some("write https://")).unwrap_err();
         assert_eq!(misplaced, "option ca is for TLS only: write https://");

@@ -2,7 +2,7 @@
 
 use http_body_util::Empty;
 use hyper::{
-    Method, Request,
+    Method, Request, StatusCode,
     body::Bytes,
     client::conn::http1,
     header::{HOST, PROXY_AUTHORIZATION},
@@ -26,13 +26,27 @@ pub(crate) async fn dial(network: &Network, via: &Intercept) -> Result<Box<dyn S
     }
     let host = uri.host().ok_or_else(|| NotReady::never("the proxy's URL has no host"))?;
     let address = Address { host: host.trim_matches(['[', ']']).to_owned(), port: uri.port_u16().unwrap_or(PORT) };
-    let stream = address.dial(&network.names).await.map_err(|failure| {
-        // A proxy that is away says nothing of the target: it must not count as gone.
-        let cause =
-            if matches!(failure.cause, Cause::Absent | Cause::UnknownName) { Cause::Odd } else { failure.cause };
-        NotReady::new(cause, format!("proxy: {}", failure.reason))
-    })?;
-    Ok(Box::new(stream))
+    Ok(Box::new(address.dial(&network.names).await.map_err(blame)?))
+}
+
+/// What goes wrong with a proxy says nothing of the target: it must not count as gone.
+pub(crate) fn blame(failure: NotReady) -> NotReady {
+    let cause = match failure.cause {
+        Cause::Absent | Cause::UnknownName | Cause::Contrary => Cause::Odd,
+        cause => cause,
+    };
+    NotReady::new(cause, format!("proxy: {}", failure.reason))
+}
+
+/// An answer in the target's place: a login of its own, or its word that the target does not answer it.
+pub(crate) fn speaks_for_itself(status: StatusCode) -> bool {
+    [
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        StatusCode::BAD_GATEWAY,
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::GATEWAY_TIMEOUT,
+    ]
+    .contains(&status)
 }
 
 /// Logs in at the proxy, where its URL says how.
@@ -55,9 +69,10 @@ pub(crate) async fn tunnel(
         .body(Empty::<Bytes>::new())
         .map_err(|error| NotReady::never(format!("cannot ask the proxy: {error}")))?;
     authorize(&mut request, via);
-    let (mut sender, driver) = http1::handshake(TokioIo::new(dial(network, via).await?)).await?;
+    let stream = TokioIo::new(dial(network, via).await?);
+    let (mut sender, driver) = http1::handshake(stream).await.map_err(|error| blame(error.into()))?;
     connection.spawn(async { drop(driver.with_upgrades().await) });
-    let answer = sender.send_request(request).await?;
+    let answer = sender.send_request(request).await.map_err(|error| blame(error.into()))?;
     if !answer.status().is_success() {
         return Err(NotReady::new(Cause::Odd, format!("the proxy answers {}", answer.status())));
     }

@@ -6,7 +6,7 @@ use lifecycle::Exit;
 use url::Url;
 
 use crate::{
-    check::{Cause, Check, NotReady, Verdict},
+    check::{Cause, Check, NotReady, Verdict, said},
     options::Options,
     schemes::{SCHEMES, Scheme},
 };
@@ -19,8 +19,8 @@ pub(crate) struct Target {
     /// The URL named a password
     pub(crate) has_password: bool,
     pub(crate) check: Arc<dyn Check>,
-    /// Wait until it is proven gone
-    pub(crate) not: bool,
+    /// Wait until it is proven gone; what all targets do if it says nothing
+    pub(crate) not: Option<bool>,
     pub(crate) stable: Option<u32>,
     pub(crate) interval: Option<Duration>,
     pub(crate) attempt_timeout: Option<Duration>,
@@ -41,9 +41,9 @@ impl Target {
 
     /// Reads a URL whose options came apart from it.
     pub(crate) fn with_options(text: &str, mut options: Options) -> Result<Self, String> {
-        let name = text.split_once("://").map(|(name, _)| name);
-        let name = name.ok_or("a target is a URL, such as tcp://db:5432")?;
-        let scheme = Scheme::named(name).ok_or_else(|| unknown_scheme(name))?;
+        let name = text.split_once("://").map(|(name, _)| name.to_ascii_lowercase());
+        let name = name.ok_or_else(|| no_url(text))?;
+        let scheme = Scheme::named(&name).ok_or_else(|| unknown_scheme(&name))?;
         let url = Url::parse(text).map_err(|error| match error {
             url::ParseError::InvalidPort => "the port is not a number from 1 to 65535".to_owned(),
             url::ParseError::EmptyHost => "the host is missing".to_owned(),
@@ -54,7 +54,7 @@ impl Target {
             label: label(text),
             has_password: url.password().is_some(),
             check,
-            not: options.switch("not")?,
+            not: options.optional_switch("not")?,
             stable: options.number("stable")?,
             interval: options.parsed("interval", lifecycle::duration)?,
             attempt_timeout: options.parsed("attempt-timeout", positive_duration)?,
@@ -62,13 +62,13 @@ impl Target {
         if target.stable == Some(0) {
             return Err("option stable: at least 1".into());
         }
-        options.finish(name, &scheme.all_options(), scheme.tls)?;
+        options.finish(&name, &scheme.all_options(), scheme.tls)?;
         Ok(target)
     }
 
     /// Turns what the check found into what the user asked for.
     pub(crate) fn judge(&self, verdict: Verdict, not: bool, retry_all: bool) -> Verdict {
-        let verdict = if self.not == not { verdict } else { invert(verdict) };
+        let verdict = if self.not.unwrap_or(not) { invert(verdict) } else { verdict };
         match verdict {
             Err(NotReady { cause: Cause::Never(_), reason }) if retry_all => Err(NotReady::new(Cause::Odd, reason)),
             verdict => verdict,
@@ -99,6 +99,11 @@ fn invert(verdict: Verdict) -> Verdict {
     }
 }
 
+fn no_url(text: &str) -> String {
+    let hint = if text.starts_with('/') { "file:///PATH or unix:///PATH" } else { "tcp://db:5432" };
+    format!("a target is a URL, such as {hint}")
+}
+
 fn unknown_scheme(name: &str) -> String {
     let known = || SCHEMES.iter().flat_map(|scheme| scheme.names).copied();
     match lifecycle::nearest(name, known()) {
@@ -107,15 +112,22 @@ fn unknown_scheme(name: &str) -> String {
     }
 }
 
-/// What may be printed of a URL, well-formed or not: nothing before the last `@`, nothing behind `?` or `#`.
+/// What may be printed of a URL: scheme, host, port and path. Of one that can't be read, nothing that may be a password.
 pub(crate) fn label(text: &str) -> String {
-    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
-    // A path on this machine has no credentials before it, and may hold any sign.
-    let is_local = rest.starts_with('/') && ["file", "unix", "http+unix"].contains(&scheme);
-    let rest = if is_local { rest } else { rest.rsplit_once('@').map_or(rest, |(_, rest)| rest) };
-    let end = rest.find(['?', '#']).unwrap_or(rest.len());
-    let separator = if scheme.is_empty() { "" } else { "://" };
-    format!("{scheme}{separator}{}", &rest[..end])
+    let (url, fragment) = text.split_once('#').unwrap_or((text, ""));
+    // A password with a `#` in it: what looks like the host then is the user.
+    let is_torn = fragment.split(['=', '&']).next().is_some_and(|option| option.contains('@'));
+    match Url::parse(url) {
+        Ok(url) if url.has_authority() && !is_torn => {
+            let host = url.host_str().unwrap_or_default();
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            said(&format!("{}://{host}{port}{}", url.scheme(), url.path()))
+        }
+        _ if text.contains('@') => {
+            url.split_once("://").map_or("…".into(), |(scheme, _)| said(&format!("{scheme}://…")))
+        }
+        _ => said(url.split('?').next().unwrap_or_default()),
+    }
 }
 
 impl NotReady {
@@ -140,13 +152,20 @@ mod tests {
 
     #[test]
     fn what_may_be_printed() {
-        assert_eq!(
-            label("https://user:pass@api:8443/healthz?token=x#header=Authorization: y"),
-            "https://api:8443/healthz"
-        );
-        assert_eq!(label("postgres://u:p/a@ss@db:5432/app"), "postgres://db:5432/app");
-        assert_eq!(label("u:p@db"), "db");
-        assert_eq!(label("unix:///run/a@b.sock#stable=2"), "unix:///run/a@b.sock");
+        for (text, printed) in [
+            ("https://user:pass@api:8443/healthz?token=x#header=Authorization: y", "https://api:8443/healthz"),
+            ("http://127.0.0.1:1/x?token=abc@SECRET", "http://127.0.0.1:1/x"),
+            ("http://127.0.0.1:1/@scope/pkg", "http://127.0.0.1:1/@scope/pkg"),
+            ("http://h/#header=X: abc@SECRET&bad=1", "http://h/"),
+            ("tcp://[::1]:80", "tcp://[::1]:80"),
+            ("unix:///run/a@b.sock#stable=2", "unix:///run/a@b.sock"),
+            ("postgres://u:SECRET/a@ss@db:5432/app", "postgres://…"),
+            ("mysql://root:12#34SECRET@db", "mysql://…"),
+            ("u:SECRET@db", "…"),
+            ("db:5432", "db:5432"),
+        ] {
+            assert_eq!(label(text), printed, "{text}");
+        }
         assert_eq!(format!("{:?}", Target::parse("redis://:secret@cache").unwrap()), "redis://cache");
     }
 
@@ -167,6 +186,10 @@ mod tests {
     fn what_is_wrong_is_said() {
         for (text, reason) in [
             ("db:5432", "a target is a URL, such as tcp://db:5432"),
+            ("/run/x", "a target is a URL, such as file:///PATH or unix:///PATH"),
+            ("TCP://db", "the port is missing: write tcp://db:PORT"),
+            ("tcp://a..b:1", "\"a..b\" can't be a host name"),
+            ("mysql://root:12#34SECRET@db", "mysql has an option whose name is none; is a & in a value written %26?"),
             ("tpc://db:5432", r#"unknown scheme "tpc"; did you mean tcp://?"#),
             ("tcp://db", "the port is missing: write tcp://db:PORT"),
             ("tcp://db:0", "port 0 can't be dialed: give a port from 1 to 65535"),
@@ -200,8 +223,13 @@ mod tests {
         }
 
         #[test]
-        fn no_complaint_holds_the_password(scheme in "(tcp|http|mysql|tpc)", host in "[a-z%:/]{0,9}") {
-            let text = format!("{scheme}://user:hunter2@{host}#x");
+        fn no_complaint_holds_the_password(
+            scheme in "(tcp|http|mysql|tpc)",
+            host in "[a-z%:/@]{0,9}",
+            query in "(\\?[a-z]*=hunter2@?[a-z]*)?",
+            fragment in "[a-z=&]{0,9}(=hunter2(@[a-z]*)?)?",
+        ) {
+            let text = format!("{scheme}://user:hunter2@{host}{query}#{fragment}");
             if let Err(reason) = Target::parse(&text) {
                 prop_assert!(!reason.contains("hunter2"), "{}", reason);
             }

@@ -64,7 +64,11 @@ fn finish(args: Args, mut board: Board, exit: Exit) -> anyhow::Result<End> {
 fn print(args: &Args, board: &Board, state: &str, exit: Exit) -> anyhow::Result<()> {
     if args.output == Output::Json {
         let json = board.json(state, exit).context("cannot write the result")?;
-        writeln!(io::stdout(), "{json}").context("cannot write to stdout")?;
+        match writeln!(io::stdout(), "{json}") {
+            // Nobody reads it; that is no reason to keep the app from starting.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            written => written.map_err(|error| Exit::Io.because(format!("cannot write to stdout: {error}")))?,
+        }
     }
     Ok(())
 }
@@ -74,15 +78,15 @@ async fn targets_ready(args: &Args, targets: &[Target], board: &RefCell<Board>) 
     let network = Network { proxies: (args.proxy == Proxy::Env).then(Matcher::from_env), ..Network::default() };
     let waits = targets.iter().enumerate().map(|(index, target)| target_ready(args, &network, board, index, target));
     let mut waits: FuturesUnordered<_> = waits.collect();
-    let mut outcome = Exit::Done;
+    let mut first = None;
     while let Some(exit) = waits.next().await {
         // With --any a success decides; without it a failure does.
         if (exit == Exit::Done) == args.any {
             return exit;
         }
-        outcome = exit;
+        first.get_or_insert(exit);
     }
-    outcome
+    first.unwrap_or(Exit::Done)
 }
 
 /// Resolves to `Done` once a target has been ready often enough, or to the exit that says why it never will be.

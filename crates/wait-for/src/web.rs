@@ -2,7 +2,7 @@
 
 use std::{error::Error, net::IpAddr, path::PathBuf, time::Duration};
 
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::{
     Method, Request, Response, StatusCode, Uri,
     body::{Body, Bytes, Incoming},
@@ -80,42 +80,57 @@ impl Client {
             }
         }
         let words = format!("more redirects than the {} that are allowed", self.redirects);
-        Err(NotReady::new(Cause::Contrary, words))
+        // Whoever answers is there: this proves nothing gone.
+        Err(NotReady::new(Cause::Odd, words))
     }
 
     async fn send_once(&self, network: &Network, mut request: Request<Full<Bytes>>) -> Result<Answer, NotReady> {
         request.headers_mut().entry(USER_AGENT).or_insert(OURSELVES);
         request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         let mut connection = JoinSet::new();
-        let stream = self.open(network, &mut request, &mut connection).await?;
-        let response = if self.http2 {
-            let mut settings = http2::Builder::new(TokioExecutor::new());
-            settings.max_header_list_size(u32::try_from(HEAD_LIMIT).unwrap_or(u32::MAX));
-            let (mut sender, driver) = settings.handshake(TokioIo::new(stream)).await?;
-            connection.spawn(async { drop(driver.await) });
-            sender.send_request(request).await
-        } else {
-            let (mut sender, driver) =
-                http1::Builder::new().max_buf_size(HEAD_LIMIT).handshake(TokioIo::new(stream)).await?;
-            connection.spawn(async { drop(driver.await) });
-            sender.send_request(request).await
-        };
-        let response = response.map_err(|error| match NotReady::from(error) {
-            NotReady { cause: Cause::Odd, reason } if self.http2 => {
-                NotReady::new(Cause::Odd, format!("{reason}; does the server speak HTTP/2?"))
+        let (stream, by_proxy) = self.open(network, &mut request, &mut connection).await?;
+        let response = match self.ask(stream, request, &mut connection).await {
+            Ok(response) if by_proxy && proxy::speaks_for_itself(response.status()) => {
+                return Err(NotReady::new(Cause::Odd, format!("proxy: HTTP {}", response.status())));
             }
-            failure => failure,
-        })?;
+            Err(failure) if by_proxy => return Err(proxy::blame(failure)),
+            response => response?,
+        };
         Ok(Answer { response, connection })
     }
 
-    /// Opens a connection for a request, and gives the request the form that it needs there.
+    async fn ask(
+        &self,
+        stream: Box<dyn Stream>,
+        request: Request<Full<Bytes>>,
+        connection: &mut JoinSet<()>,
+    ) -> Result<Response<Incoming>, NotReady> {
+        if !self.http2 {
+            let mut settings = http1::Builder::new();
+            let (mut sender, driver) = settings.max_buf_size(HEAD_LIMIT).handshake(TokioIo::new(stream)).await?;
+            connection.spawn(async { drop(driver.await) });
+            return Ok(sender.send_request(request).await?);
+        }
+        let mut settings = http2::Builder::new(TokioExecutor::new());
+        settings.max_header_list_size(u32::try_from(HEAD_LIMIT).unwrap_or(u32::MAX));
+        let (mut sender, driver) = settings.handshake(TokioIo::new(stream)).await?;
+        connection.spawn(async { drop(driver.await) });
+        sender.send_request(request).await.map_err(|error| match NotReady::from(error) {
+            NotReady { cause: Cause::Odd, reason } => {
+                NotReady::new(Cause::Odd, format!("{reason}; does the server speak HTTP/2?"))
+            }
+            failure => failure,
+        })
+    }
+
+    /// Opens a connection for a request, and gives the request the form that it needs there. Tells whether who answers on it
+    /// is a proxy.
     async fn open(
         &self,
         network: &Network,
         request: &mut Request<Full<Bytes>>,
         connection: &mut JoinSet<()>,
-    ) -> Result<Box<dyn Stream>, NotReady> {
+    ) -> Result<(Box<dyn Stream>, bool), NotReady> {
         let uri = request.uri().clone();
         let address = address(&uri)?;
         let ours = address.host == self.host;
@@ -127,7 +142,7 @@ impl Client {
             (_, Some(via)) => {
                 proxy::authorize(request, &via);
                 name_host(request)?;
-                return proxy::dial(network, &via).await;
+                return Ok((proxy::dial(network, &via).await?, true));
             }
             (_, None) => match self.resolve.filter(|_| ours) {
                 Some(ip) => Box::new(Address { host: ip.to_string(), ..address.clone() }.dial(&network.names).await?),
@@ -139,10 +154,11 @@ impl Client {
             *request.uri_mut() = origin_form(&uri);
         }
         if !secure {
-            return Ok(stream);
+            return Ok((stream, false));
         }
         let name = self.tls.sni.as_ref().filter(|_| ours).unwrap_or(&address.host);
-        Ok(Box::new(self.tls.connect_as(name, stream, self.http2.then_some(b"h2")).await?))
+        let stream = self.tls.connect_as(name, stream, self.http2.then_some(b"h2")).await?;
+        Ok((Box::new(stream), false))
     }
 }
 
@@ -192,13 +208,13 @@ fn redirected<B>(request: &Request<Full<Bytes>>, answer: &Response<B>) -> Option
     Some(next)
 }
 
-/// Reads at most `limit` bytes of a body.
+/// Reads at most `limit` bytes of a body. A body that is cut short proves nothing gone: its head has arrived.
 pub(crate) async fn read(body: &mut Incoming, limit: usize) -> Result<Vec<u8>, NotReady> {
-    use http_body_util::BodyExt;
     let mut read = Vec::new();
     while read.len() < limit && !body.is_end_stream() {
         let Some(frame) = body.frame().await else { break };
-        if let Some(data) = frame?.data_ref() {
+        let frame = frame.map_err(|error| NotReady { cause: Cause::Odd, ..error.into() })?;
+        if let Some(data) = frame.data_ref() {
             read.extend_from_slice(&data[..data.len().min(limit - read.len())]);
         }
     }
