@@ -85,25 +85,96 @@ fn a_target_that_is_wrong_is_told_with_line_and_column() {
     let said = refusal("targets: [{hold: 0s}]\n");
     assert_eq!(said, "targets[0]: missing field `url` at line 1 column 11");
     let said = refusal("targets: [{url: 'tcp://db:1', hold: 1.5}]\n");
-    let words = "an option is a text, a whole number, true, false, or a list of those";
-    assert_eq!(said, format!("targets[0]: {words} at line 1 column 11"));
+    let words = "expected a text, a whole number, true, false, or a list of those";
+    assert_eq!(said, format!("targets[0].hold: {words} at line 1 column 37"));
     let said = refusal("targets: [5432]\n");
-    let expected = "targets[0]: invalid type: integer `5432`, expected a URL such as tcp://db:5432, or a map of url and \
-                    options at line 1 column 11";
-    assert_eq!(said, expected);
+    let words = "expected a URL such as tcp://db:5432, or a map of url and options";
+    assert_eq!(said, format!("targets[0]: {words} at line 1 column 11"));
+}
+
+#[test]
+fn no_message_holds_a_value() {
+    let url = "mysql://root:hunter2@db:3306";
+    for text in [
+        format!("targets: {url}\n"),
+        format!("{url}\n"),
+        format!("{url}: true\n"),
+        format!("targets: [tcp://db:1]\n{url}: true\n"),
+        format!("targets:\n  {url}: true\n"),
+        format!("targets:\n- {url}: true\n"),
+        format!("targets:\n- url: tcp://db:1\n  {url}: true\n"),
+        format!("targets:\n- url: [{url}, [{url}]]\n"),
+        format!("targets:\n- url: {{{url}: 1}}\n"),
+        format!("targets:\n- url: {url}\n  url: {url}\n"),
+        format!("targets:\n- - {url}\n"),
+        format!("- {url}\n"),
+        format!("targets: !!int {url}\n"),
+        format!("targets: [!!bool {url}]\n"),
+        format!("targets: [!!float \", expected {url} at line {url}\"]\n"),
+        format!("targets: [!<{url}> [{url}]]\n"),
+        format!("targets:\n- url: !!int {url}\n"),
+        format!("targets:\n- url: tcp://db:1\n  hold: !!null {url}\n"),
+        format!("? [{url}]\n: true\n"),
+        format!("? !!int {url}\n: true\n"),
+        format!("targets: [*{url}]\n"),
+        format!("targets: &hunter2 [*hunter2]\n"),
+        format!("targets: ['{url}\n"),
+    ] {
+        let said = refusal(&text);
+        assert!(!said.contains("hunter2"), "{text}: {said}");
+        let (_directory, path) = file(&text);
+        for ended in [run(&["--config", &path]), run(&["check", "--config", &path])] {
+            assert!(!ended.everything().contains("hunter2"), "{text}: {ended:#?}");
+        }
+    }
+    let said = refusal(&format!("targets: {url}\n"));
+    assert_eq!(said, "targets: expected a list of URLs or maps at line 1 column 10");
+    let said = refusal(&format!("targets: [tcp://db:1]\n{url}: true\n"));
+    assert_eq!(said, "unknown field, expected `targets` at line 2 column 1");
+}
+
+#[test]
+fn what_is_given_twice_is_told() {
+    let said = refusal("targets:\n- url: tcp://db:1\n  url: tcp://db:2\n");
+    assert_eq!(said, "targets[0]: url is given twice at line 2 column 3");
+    assert!(refusal("targets: [tcp://db:1]\ntargets: [tcp://db:2]\n").starts_with("targets is given twice"));
+}
+
+#[test]
+fn a_mode_is_a_text() {
+    for number in ["640", "0o640", "0x1a0", "416"] {
+        let said = refusal(&format!("targets: [{{url: file:///dev/null, mode: {number}}}]\n"));
+        assert!(said.contains(r#"quote it, as in mode: \"0644\""#), "{number}: {said}");
+    }
+    // A number that begins with 0 is a text in this YAML.
+    for text in ["'0666'", "\"666\"", "0666"] {
+        let (_directory, path) = file(&format!("targets: [{{url: file:///dev/null, mode: {text}}}]\n"));
+        assert_eq!(run(&["--config", &path]).code, Some(0), "{text}");
+    }
+}
+
+#[test]
+fn a_small_file_does_not_become_large_by_its_aliases() {
+    let headers: String = (0..5000).map(|number| format!("'X-{number}: 1',")).collect();
+    let aliases = "- *bomb\n".repeat(5000);
+    let said = refusal(&format!("targets:\n- &bomb\n  url: http://db\n  header: [{headers}]\n{aliases}"));
+    assert!(said.contains("a target has at most 100 options"), "{said}");
+    let said = refusal(&format!("targets:\n- &bomb {{url: http://db}}\n{aliases}"));
+    assert_eq!(said, "targets: at most 1000 targets at line 2 column 1");
+    let value = "x".repeat(10_000);
+    let said = refusal(&format!("targets:\n- &bomb {{url: http://db, body: {value}}}\n{aliases}"));
+    assert!(said.contains("the targets are over 256 KiB of text, aliases counted"), "{said}");
+    let said = refusal("targets: &bomb [*bomb]\n");
+    assert!(said.contains("expected a URL"), "{said}");
 }
 
 #[test]
 fn a_file_without_targets_or_that_is_no_yaml_is_told() {
     assert_eq!(refusal("{}\n"), "missing field `targets`");
     assert!(refusal("targets: [").contains(" at line "));
-}
-
-#[test]
-fn a_file_with_no_targets_at_all_waits_for_none() {
-    let (_directory, path) = file("targets: []\n");
-    let ended = run(&["--config", &path]);
-    ended.ended_with(64, r#"reason=usage last="no targets: name one, such as tcp://db:5432""#);
+    for none in ["targets: []\n", "targets:\n"] {
+        assert!(refusal(none).starts_with("targets: no targets: name one, such as tcp://db:5432"));
+    }
 }
 
 #[test]
