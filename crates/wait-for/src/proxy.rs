@@ -74,7 +74,7 @@ pub(crate) async fn tunnel(
     connection.spawn(async { drop(driver.with_upgrades().await) });
     let answer = sender.send_request(request).await.map_err(|error| blame(error.into()))?;
     if !answer.status().is_success() {
-        return Err(NotReady::new(Cause::Odd, format!("the proxy answers {}", answer.status())));
+        return Err(NotReady::new(Cause::Odd, format!("proxy: HTTP {}", answer.status())));
     }
     Ok(Box::new(TokioIo::new(hyper::upgrade::on(answer).await?)))
 }

@@ -118,10 +118,12 @@ pub(crate) fn label(text: &str) -> String {
     // A password with a `#` in it: what looks like the host then is the user.
     let is_torn = fragment.split(['=', '&']).next().is_some_and(|option| option.contains('@'));
     match Url::parse(url) {
-        Ok(url) if url.has_authority() && !is_torn => {
-            let host = url.host_str().unwrap_or_default();
-            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-            said(&format!("{}://{host}{port}{}", url.scheme(), url.path()))
+        Ok(read) if read.has_authority() && !is_torn => {
+            let host = read.host_str().unwrap_or_default();
+            let port = read.port().map(|port| format!(":{port}")).unwrap_or_default();
+            // The parser adds a root that nobody wrote.
+            let is_bare = read.path() == "/" && !url.split('?').next().is_some_and(|url| url.ends_with('/'));
+            said(&format!("{}://{host}{port}{}", read.scheme(), if is_bare { "" } else { read.path() }))
         }
         _ if text.contains('@') => {
             url.split_once("://").map_or("…".into(), |(scheme, _)| said(&format!("{scheme}://…")))
@@ -157,6 +159,7 @@ mod tests {
             ("http://127.0.0.1:1/x?token=abc@SECRET", "http://127.0.0.1:1/x"),
             ("http://127.0.0.1:1/@scope/pkg", "http://127.0.0.1:1/@scope/pkg"),
             ("http://h/#header=X: abc@SECRET&bad=1", "http://h/"),
+            ("http://h?a=b", "http://h"),
             ("tcp://[::1]:80", "tcp://[::1]:80"),
             ("unix:///run/a@b.sock#stable=2", "unix:///run/a@b.sock"),
             ("postgres://u:SECRET/a@ss@db:5432/app", "postgres://…"),

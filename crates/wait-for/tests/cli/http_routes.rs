@@ -106,7 +106,23 @@ fn tls_goes_through_a_proxy_by_a_tunnel() {
     command.env("https_proxy", proxy.url(""));
     let mut program = Program::start(&mut command);
     let line = program.wait_for_message("not ready");
-    assert_eq!(line["reason"], "the proxy answers 502 Bad Gateway");
+    assert_eq!(line["reason"], "proxy: HTTP 502 Bad Gateway");
     let request = &proxy.requests.all()[0];
     assert_eq!((request.line.as_str(), request.header("host")), ("CONNECT api.example:443", Some("api.example:443")));
+}
+
+#[test]
+fn what_a_proxy_says_of_itself_proves_nothing_gone() {
+    for words in ["407 Proxy Authentication Required", "502 Bad Gateway", "503 Service Unavailable"] {
+        let proxy = Http::start(move |_| status(words));
+        for target in ["http://nowhere.example/", "https://nowhere.example/#insecure"] {
+            let mut command = wait_for(&["--proxy", "env", "--not", "--timeout", "300ms", target]);
+            command.env("http_proxy", proxy.url("")).env("https_proxy", proxy.url(""));
+            let words = format!(
+                r#"reason=timed-out what="{}" last="not proven gone: proxy: "#,
+                target.trim_end_matches("#insecure")
+            );
+            Program::start(&mut command).end().ended_with(124, &words);
+        }
+    }
 }

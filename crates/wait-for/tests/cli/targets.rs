@@ -141,3 +141,20 @@ fn successes_must_follow_one_another_as_often_as_asked() {
         assert_eq!((&ended.message("ready")["attempts"], server.requests.all().len()), (&6.into(), 6));
     }
 }
+
+#[test]
+fn not_for_one_target_and_for_all_is_still_not() {
+    let port = ClosedPort::new();
+    assert_eq!(proof(&["--not", &format!("{}#not", port.url())]), "gone: connection refused");
+    let ready = Server::start(|stream, _| hold(stream));
+    let ended = run(&["--not", "--timeout", "5s", &port.url(), &format!("{}#not=false", ready.url("tcp"))]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
+
+#[test]
+fn the_last_line_tells_of_the_target_whose_code_it_is() {
+    let refusing = refusing();
+    let (first, second) = (refusing.url(LOGIN), "file:///dev/null/x".to_owned());
+    let ended = run(&["--any", "--timeout", "500ms", &first, &second]);
+    ended.ended_with(124, &format!(r#"reason=timed-out what="{second} and 1 more" last="no such file""#));
+}
