@@ -5,7 +5,7 @@ TARGET ?= $(shell uname -m)-unknown-linux-gnu
 STATIC_FLAGS := -C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs
 RELEASE := target/$(TARGET)/release
 
-.PHONY: demo test test-peers check docs release bench
+.PHONY: demo test test-peers check audit docs release bench
 
 demo: ## Show the helpers at work on real input
 	cargo build --workspace --bins
@@ -27,6 +27,9 @@ test-peers: ## Tests against real servers, which it installs (Debian, root)
 	tests/install-peers
 	cargo build --workspace --bins
 	cargo test -p e2e --test peers -- --test-threads 4
+
+audit: ## Known vulnerabilities in dependencies; needs cargo-deny, and the network for its database
+	cargo deny check advisories
 
 docs: ## Write what is generated: usage blocks, flag reference, man pages, completions
 	cargo xtask docs

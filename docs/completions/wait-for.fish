@@ -29,9 +29,9 @@ complete -c wait-for -n "__fish_wait_for_needs_command" -l timeout -d 'Give up a
 complete -c wait-for -n "__fish_wait_for_needs_command" -l attempt-timeout -d 'End one attempt after this long' -r
 complete -c wait-for -n "__fish_wait_for_needs_command" -l interval -d 'Always pause this long between attempts, instead of a pace that follows the reason' -r
 complete -c wait-for -n "__fish_wait_for_needs_command" -l stable -d 'Ask for this many successes in a row' -r
-complete -c wait-for -n "__fish_wait_for_needs_command" -l proxy -d 'Which proxy HTTP goes by: none, or that of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` (env)' -r -f -a "none\t'Every connection is direct'
+complete -c wait-for -n "__fish_wait_for_needs_command" -l proxy -d 'HTTP proxy: none, or env for that of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`' -r -f -a "none\t'Every connection is direct'
 env\t'From the variables that curl reads too'"
-complete -c wait-for -n "__fish_wait_for_needs_command" -l output -d 'What to print on stdout at the end: nothing (text; the log is on stderr), or one JSON object (json)' -r -f -a "text\t'Nothing'
+complete -c wait-for -n "__fish_wait_for_needs_command" -l output -d 'json prints one object on stdout at the end; text prints nothing there' -r -f -a "text\t'Nothing'
 json\t'One object: targets, state, last reason, attempts, seconds'"
 complete -c wait-for -n "__fish_wait_for_needs_command" -l log-format -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json' -r -f -a "auto\t'Text on a terminal, else JSON lines'
 text\t'A line for people'
@@ -41,7 +41,7 @@ complete -c wait-for -n "__fish_wait_for_needs_command" -l any -d 'One ready tar
 complete -c wait-for -n "__fish_wait_for_needs_command" -l not -d 'Wait until the targets are proven gone: refused, closed, no such name or file'
 complete -c wait-for -n "__fish_wait_for_needs_command" -l retry-all -d 'Keep trying after what will hardly change, such as a wrong certificate or a refused login'
 complete -c wait-for -n "__fish_wait_for_needs_command" -l run-anyway -d 'Run COMMAND after a timeout too'
-complete -c wait-for -n "__fish_wait_for_needs_command" -l disabled -d 'Skip the waiting: exit 0, or become COMMAND, at once'
+complete -c wait-for -n "__fish_wait_for_needs_command" -l disabled -d 'Skip the waiting, though targets are still read: exit 0, or become COMMAND, at once'
 complete -c wait-for -n "__fish_wait_for_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wait-for -n "__fish_wait_for_needs_command" -s V -l version -d 'Print version'
 complete -c wait-for -n "__fish_wait_for_needs_command" -a "check" -d 'Say what is wrong with a configuration file, and exit with 0 or 78'

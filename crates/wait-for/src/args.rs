@@ -62,13 +62,13 @@ pub struct Args {
     /// Run COMMAND after a timeout too
     #[arg(long, requires_if("true", "command"))]
     pub(crate) run_anyway: bool,
-    /// Skip the waiting: exit 0, or become COMMAND, at once
+    /// Skip the waiting, though targets are still read: exit 0, or become COMMAND, at once
     #[arg(long)]
     pub(crate) disabled: bool,
-    /// Which proxy HTTP goes by: none, or that of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` (env)
+    /// HTTP proxy: none, or env for that of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
     #[arg(long, value_name = "SOURCE", value_enum, default_value = "none", hide_possible_values = true)]
     pub(crate) proxy: Proxy,
-    /// What to print on stdout at the end: nothing (text; the log is on stderr), or one JSON object (json)
+    /// json prints one object on stdout at the end; text prints nothing there
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", hide_possible_values = true)]
     pub(crate) output: Output,
 }
