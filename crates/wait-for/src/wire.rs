@@ -66,6 +66,11 @@ impl Server {
     }
 }
 
+/// For a server that wants to see the password itself, on a connection that others may read.
+pub(crate) fn password_needs_tls() -> NotReady {
+    NotReady::never("the server asks for the password itself, which needs TLS: give tls=require")
+}
+
 /// Ends a connection with the last word of TLS, where it is one: without it, servers log a connection that broke
 /// (RFC 8446, section 6.1). What comes of it no longer matters.
 pub(crate) async fn close(stream: &mut impl Stream) {
@@ -87,5 +92,9 @@ pub(crate) fn password(url: &Url, options: &mut Options) -> Result<Option<Secret
 
 pub(crate) fn decode(text: &str) -> Result<String, String> {
     let text = percent_decode_str(text).decode_utf8().map_err(|_| "the URL is not UTF-8")?;
+    // Paths and the databases' messages end at it.
+    if text.contains('\0') {
+        return Err("the URL has a NUL (%00), which nothing here can hold".into());
+    }
     Ok(text.into_owned())
 }

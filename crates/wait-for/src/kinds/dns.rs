@@ -8,8 +8,10 @@ use std::{net::IpAddr, sync::Arc};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use url::Url;
 
+use super::shape;
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict},
+    connect::check_name,
     options::Options,
     srv,
 };
@@ -30,10 +32,16 @@ enum Records {
 }
 
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
+    shape::no_query(url, "min=3")?;
+    shape::no_login(url)?;
     let name = url.host_str().filter(|name| !name.is_empty()).ok_or("the name is missing: write dns://NAME")?;
     if url.port().is_some() || !matches!(url.path(), "" | "/") {
         return Err("a DNS target is a name alone: write dns://NAME".into());
     }
+    if is_address(name) {
+        return Err("an IP address needs no lookup: give a name, or wait for it by tcp://".into());
+    }
+    check_name(name)?;
     let records = options.parsed("type", |text| match text {
         "A" => Ok(Records::A),
         "AAAA" => Ok(Records::Aaaa),
@@ -45,6 +53,12 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
         return Err("option min: at least 1; to wait for a name to go, write #not".into());
     }
     Ok(Arc::new(Dns { name: name.to_owned(), records: records.unwrap_or(Records::Addresses), min }))
+}
+
+/// Whether getaddrinfo takes this for an address, the old forms such as `127.1` included; no domain at the top is a number.
+fn is_address(name: &str) -> bool {
+    let last = name.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    name.starts_with('[') || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 impl Check for Dns {

@@ -11,7 +11,7 @@ use std::{
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use url::Url;
 
-use super::unix::path_of;
+use super::{shape, unix::path_of};
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict},
     options::Options,
@@ -30,6 +30,8 @@ struct File {
 type Stamp = (u64, i64, i64);
 
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
+    shape::no_query(url, "min-size=1KiB")?;
+    shape::no_login(url)?;
     let octal = |text: &str| match u32::from_str_radix(text, 8) {
         Ok(mode) if mode <= 0o7777 => Ok(mode),
         _ => Err(format!("{text:?} is not an octal mode such as 0640")),

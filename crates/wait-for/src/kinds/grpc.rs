@@ -15,6 +15,7 @@ use hyper::{
 use prost::Message;
 use url::Url;
 
+use super::shape;
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict, said},
     connect::Address,
@@ -59,6 +60,8 @@ enum ServingStatus {
 }
 
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
+    shape::no_query(url, "stable=3")?;
+    shape::no_login(url)?;
     let tls = if url.scheme() == "grpcs" { Tls::from_options(options)? } else { Tls::unconfigured(false)? };
     let address = Address::of(url, None)?;
     let service = decode(url.path().trim_start_matches('/'))?;

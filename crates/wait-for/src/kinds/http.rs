@@ -11,7 +11,7 @@ use hyper::{
     Method, Request, StatusCode, Uri,
     header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
 };
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 use url::{Position, Url};
 
 use super::unix::{path_of, socket_path};
@@ -25,6 +25,10 @@ use crate::{
 };
 
 const REDIRECT_LIMIT: usize = 50;
+/// Bytes of a body that patterns are looked for in, and of a compiled pattern: matching takes the product of both in time,
+/// and all targets wait for it.
+const PATTERN_BODY_LIMIT: usize = 64 * 1024;
+const PATTERN_LIMIT: usize = 128 * 1024;
 
 #[derive(Debug)]
 struct Http {
@@ -71,13 +75,18 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     client.http2 = options.switch("http2")?;
     client.resolve =
         options.parsed("resolve", |text| text.parse().map_err(|_| format!("{text:?} is not an IP address")))?;
+    let method = options.parsed("method", method)?.unwrap_or(Method::GET);
+    let wanted = wanted(options)?;
+    if method == Method::HEAD && !wanted.is_empty() {
+        return Err("an answer to HEAD has no body: leave method=HEAD out, or body, body-regex and json".into());
+    }
     Ok(Arc::new(Http {
         client,
         uri: url[..Position::AfterQuery].parse().map_err(|_| "the URL is not one of HTTP")?,
-        method: options.parsed("method", method)?.unwrap_or(Method::GET),
+        method,
         headers,
         status: options.parsed("status", status_ranges)?.unwrap_or_else(|| vec![200..=399]),
-        wanted: wanted(options)?,
+        wanted,
     }))
 }
 
@@ -138,7 +147,8 @@ fn status_ranges(text: &str) -> Result<Vec<RangeInclusive<u16>>, String> {
 fn wanted(options: &mut Options) -> Result<Vec<Wanted>, String> {
     let mut wanted: Vec<_> = options.all("body").into_iter().map(Wanted::Text).collect();
     for pattern in options.all("body-regex") {
-        wanted.push(Wanted::Pattern(Regex::new(&pattern).map_err(|error| format!("option body-regex: {error}"))?));
+        let pattern = RegexBuilder::new(&pattern).size_limit(PATTERN_LIMIT).build();
+        wanted.push(Wanted::Pattern(pattern.map_err(|error| format!("option body-regex: {error}"))?));
     }
     for condition in options.all("json") {
         let wrong = || "option json: write it as json=/pointer=value".to_owned();
@@ -191,12 +201,13 @@ impl Http {
     fn judge_body(&self, body: &[u8]) -> Result<(), NotReady> {
         let contrary = |reason| NotReady::new(Cause::Contrary, reason);
         let text = String::from_utf8_lossy(body);
+        let start = String::from_utf8_lossy(&body[..body.len().min(PATTERN_BODY_LIMIT)]);
         for wanted in &self.wanted {
             match wanted {
                 Wanted::Text(part) if !text.contains(part) => {
                     return Err(contrary(format!("the body has no {part:?}")));
                 }
-                Wanted::Pattern(pattern) if !pattern.is_match(&text) => {
+                Wanted::Pattern(pattern) if !pattern.is_match(&start) => {
                     return Err(contrary(format!("the body has no match of {:?}", pattern.as_str())));
                 }
                 Wanted::Json(pointer, value) => {

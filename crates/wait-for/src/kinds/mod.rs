@@ -9,5 +9,6 @@ mod mysql_wire;
 pub(crate) mod postgres;
 mod postgres_wire;
 pub(crate) mod redis;
+mod shape;
 pub(crate) mod tcp;
 pub(crate) mod unix;

@@ -10,13 +10,17 @@ use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::net::TcpStream;
 use url::Url;
 
-use super::mysql_wire::{
-    Channel, Failure, Greeting, Refusal, client_answer, client_header, hash_native, hash_sha2, not_mysql, parse_switch,
+use super::{
+    mysql_wire::{
+        Channel, Failure, Greeting, Refusal, client_answer, client_header, hash_native, hash_sha2, not_mysql,
+        parse_switch,
+    },
+    shape,
 };
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict, said},
     options::Options,
-    wire::{Server, Stream},
+    wire::{self, Server, Stream},
 };
 
 const PORT: u16 = 3306;
@@ -37,6 +41,7 @@ const FULL_AUTHENTICATION: u8 = 0x04;
 struct Mysql(Server);
 
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
+    shape::no_query(url, "tls=require")?;
     Ok(Arc::new(Mysql(Server::from_url(url, PORT, false, options)?)))
 }
 
@@ -129,7 +134,7 @@ impl Mysql {
     fn password_in_the_clear(&self) -> Result<Vec<u8>, NotReady> {
         let password = self.0.password.as_ref().map_or("", |password| password.expose());
         if self.0.tls.is_none() && !password.is_empty() {
-            return Err(NotReady::never("the server asks for the password itself, which needs TLS: give tls=require"));
+            return Err(wire::password_needs_tls());
         }
         Ok([password.as_bytes(), &[0]].concat())
     }

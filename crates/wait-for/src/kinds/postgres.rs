@@ -9,8 +9,9 @@ use futures_util::{FutureExt, future::LocalBoxFuture};
 use lifecycle::Secret;
 use url::Url;
 
-use super::postgres_wire::{
-    Authentication, Channel, Message, PASSWORD, QUERY, Said, TERMINATE, md5_proof, not_postgres,
+use super::{
+    postgres_wire::{Authentication, Channel, Message, PASSWORD, QUERY, Said, TERMINATE, md5_proof, not_postgres},
+    shape,
 };
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict},
@@ -29,6 +30,7 @@ type Secured = Channel<Box<dyn Stream>>;
 struct Postgres(Server);
 
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
+    shape::no_query(url, "tls=require")?;
     Ok(Arc::new(Postgres(Server::from_url(url, PORT, false, options)?)))
 }
 
@@ -68,6 +70,7 @@ impl Postgres {
         loop {
             match authentication(channel).await? {
                 Authentication::Ok => break,
+                Authentication::CleartextPassword if self.0.tls.is_none() => return Err(wire::password_needs_tls()),
                 Authentication::CleartextPassword => send_password(channel, password.expose()).await?,
                 Authentication::Md5Password { salt } => {
                     send_password(channel, &md5_proof(self.user(), password.expose(), salt)).await?;
@@ -114,7 +117,7 @@ async fn log_in_by_scram(channel: &mut Secured, password: &Secret) -> Result<(),
     let length = u32::try_from(first.len()).unwrap_or(u32::MAX).to_be_bytes();
     channel.write(PASSWORD, &[scram::MECHANISM.as_bytes(), &[0], &length, first.as_bytes()].concat()).await?;
     let Authentication::SaslContinue(server_first) = authentication(channel).await? else { return Err(not_postgres()) };
-    let (last, unproven) = scram.answer(&server_first, password.expose())?;
+    let (last, unproven) = scram.answer(&server_first, password.expose()).await?;
     channel.write(PASSWORD, last.as_bytes()).await?;
     let Authentication::SaslFinal(server_last) = authentication(channel).await? else { return Err(not_postgres()) };
     unproven.check(&server_last)

@@ -108,7 +108,7 @@ impl Message {
     fn parse(kind: u8, body: &[u8]) -> Option<Self> {
         match kind {
             b'R' => Authentication::parse(body).map(Self::Authentication),
-            b'E' => Some(Self::Error(Said::parse(body))),
+            b'E' => Said::parse(body).map(Self::Error),
             b'Z' => Some(Self::ReadyForQuery),
             // NoticeResponse, ParameterStatus, BackendKeyData, NegotiateProtocolVersion, and what answers a query
             b'N' | b'S' | b'K' | b'v' | b'T' | b'D' | b'C' => Some(Self::Other),
@@ -134,7 +134,8 @@ impl Authentication {
 }
 
 impl Said {
-    fn parse(body: &[u8]) -> Self {
+    /// Without a SQLSTATE of five letters and digits it is no error of PostgreSQL.
+    fn parse(body: &[u8]) -> Option<Self> {
         let mut found = Self::default();
         for field in body.split(|byte| *byte == 0) {
             match field.split_first() {
@@ -143,7 +144,8 @@ impl Said {
                 _ => {}
             }
         }
-        found
+        let is_sqlstate = found.code.len() == 5 && found.code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_sqlstate.then_some(found)
     }
 
     /// `cannot_connect_now`, `too_many_connections`, and the shutdowns
@@ -180,6 +182,9 @@ mod tests {
         let mechanisms = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", ""].map(str::to_owned).to_vec();
         assert_eq!(sasl, Some(Message::Authentication(Authentication::Sasl { mechanisms })));
         assert_eq!(Message::parse(b'H', b"TTP/1.1"), None);
+        for error in [&b"\0"[..], b"", b"C57\0", b"C57P0?\0Mno\0\0"] {
+            assert_eq!(Message::parse(b'E', error), None, "{error:?}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use url::Url;
 
+use super::shape;
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict, said},
     options::Options,
@@ -22,6 +23,7 @@ const REPLY_LIMIT: u64 = 1024;
 struct Redis(Server);
 
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
+    shape::no_query(url, "tls=require")?;
     Ok(Arc::new(Redis(Server::from_url(url, PORT, url.scheme() == "rediss", options)?)))
 }
 
@@ -68,9 +70,21 @@ async fn ask(
 fn judge_login(reply: &str) -> Result<(), NotReady> {
     match error_code(reply) {
         None if reply == "+OK" => Ok(()),
-        Some("LOADING" | "BUSY" | "MASTERDOWN") => Err(busy(reply)),
-        Some(_) => Err(NotReady::denied(format!("login refused: {}", said(&reply[1..])))),
+        Some(code) if is_about_the_login(code, reply) => {
+            Err(NotReady::denied(format!("login refused: {}", said(&reply[1..]))))
+        }
+        Some(_) => Err(busy(reply)),
         None => Err(not_redis(reply)),
+    }
+}
+
+/// ERR is of many meanings, too many clients among them; before Redis 6 it was that of a wrong password too.
+fn is_about_the_login(code: &str, reply: &str) -> bool {
+    let words = reply.to_ascii_lowercase();
+    match code {
+        "WRONGPASS" | "NOAUTH" | "NOPERM" | "DENIED" => true,
+        "ERR" => words.contains("auth") || words.contains("password"),
+        _ => false,
     }
 }
 
@@ -123,10 +137,17 @@ mod tests {
     #[test]
     fn replies_to_auth() {
         assert_eq!(judge_login("+OK"), Ok(()));
-        for refused in ["-WRONGPASS invalid username-password pair", "-ERR AUTH called without any password configured"]
-        {
+        for refused in [
+            "-WRONGPASS invalid username-password pair",
+            "-ERR AUTH called without any password configured",
+            "-ERR invalid password",
+            "-ERR wrong number of arguments for 'auth' command",
+            "-DENIED protected mode",
+        ] {
             assert_eq!(judge_login(refused).unwrap_err().cause, Cause::Never(Exit::Denied), "{refused}");
         }
-        assert_eq!(judge_login("-LOADING Redis is loading").unwrap_err().cause, Cause::Busy);
+        for busy in ["-LOADING Redis is loading", "-ERR max number of clients reached", "-TRYAGAIN later"] {
+            assert_eq!(judge_login(busy).unwrap_err().cause, Cause::Busy, "{busy}");
+        }
     }
 }

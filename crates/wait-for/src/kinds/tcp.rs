@@ -9,6 +9,7 @@ use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::{io::AsyncReadExt, net::TcpStream, time};
 use url::Url;
 
+use super::shape;
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict},
     connect::Address,
@@ -16,6 +17,8 @@ use crate::{
 };
 
 const HOLD: Duration = Duration::from_millis(100);
+/// For targets without an `attempt-timeout` of their own; an attempt has 5 seconds by default.
+const HOLD_LIMIT: Duration = Duration::from_secs(4);
 
 #[derive(Debug)]
 struct Tcp {
@@ -24,11 +27,29 @@ struct Tcp {
 }
 
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
+    shape::no_query(url, "hold=100ms")?;
+    shape::no_login(url)?;
     if !matches!(url.path(), "" | "/") {
         return Err(format!("a TCP target has no path, and this one has {:?}", url.path()));
     }
-    let hold = options.parsed("hold", lifecycle::duration)?.unwrap_or(HOLD);
-    Ok(Arc::new(Tcp { address: Address::of(url, None)?, hold }))
+    Ok(Arc::new(Tcp { address: Address::of(url, None)?, hold: hold(options)? }))
+}
+
+/// How long a connection must last: less than an attempt may, or no attempt would ever succeed.
+fn hold(options: &mut Options) -> Result<Duration, String> {
+    let Some(hold) = options.parsed("hold", lifecycle::duration)? else { return Ok(HOLD) };
+    // Only looked at: every kind has this option, and it is taken with those of every kind.
+    let given = options.all("attempt-timeout");
+    let attempt = given.first().and_then(|text| lifecycle::duration(text).ok());
+    given.into_iter().for_each(|text| options.push("attempt-timeout".into(), text));
+    match attempt {
+        Some(attempt) if hold >= attempt => Err("option hold: it must be shorter than attempt-timeout".into()),
+        None if hold > HOLD_LIMIT => Err(format!(
+            "option hold: at most {}, or give the target an attempt-timeout that is longer",
+            lifecycle::format_duration(HOLD_LIMIT)
+        )),
+        _ => Ok(hold),
+    }
 }
 
 impl Check for Tcp {

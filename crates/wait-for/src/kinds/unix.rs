@@ -6,6 +6,7 @@ use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::net::UnixStream;
 use url::Url;
 
+use super::shape;
 use crate::{
     check::{Check, Network, Verdict},
     options::Options,
@@ -16,6 +17,8 @@ use crate::{
 struct Unix(PathBuf);
 
 pub(crate) fn parse(url: &Url, _: &mut Options) -> Result<Arc<dyn Check>, String> {
+    shape::no_query(url, "stable=3")?;
+    shape::no_login(url)?;
     Ok(Arc::new(Unix(socket_path(path_of(url)?)?)))
 }
 

@@ -88,10 +88,10 @@ fn a_refused_login_ends_the_wait_at_once() {
     let server = Server::start(|mut stream, _| {
         let start = read_untyped(&mut stream).unwrap();
         assert_eq!(&start[4..], b"user\0app\0application_name\0wait-for\0database\0shop\0\0");
-        let _ = stream.write_all(&message(b'R', &[0, 0, 0, 3]));
-        let mut password = [0; 13];
-        stream.read_exact(&mut password).unwrap();
-        assert_eq!(&password, b"p\0\0\0\x0chunter2\0");
+        let _ = stream.write_all(&message(b'R', b"\0\0\0\x05salt"));
+        let mut proof = [0; 41];
+        stream.read_exact(&mut proof).unwrap();
+        assert!(proof.starts_with(b"p\0\0\0\x28md5"), "{proof:?}");
         let _ = stream.write_all(&error("28P01", "password authentication failed for user \"app\""));
         hold(stream);
     });
@@ -102,6 +102,17 @@ fn a_refused_login_ends_the_wait_at_once() {
         &format!(r#"reason=denied what="postgres://{}/shop" last="login refused: pass"#, server.address),
     );
     assert!(!ended.everything().contains("hunter2"));
+}
+
+#[test]
+fn a_password_is_never_sent_in_the_clear() {
+    let (server, heard) = postgres(message(b'R', &[0, 0, 0, 3]));
+    let mut command = wait_for(&[&format!("postgres://app@{}#password-env=SECRET", server.address)]);
+    let ended = Program::start(command.env("SECRET", "hunter2")).end();
+    let told = "the server asks for the password itself, which needs TLS: give tls=require";
+    ended.ended_with(69, &format!(r#"reason=unavailable what="{}" last="{told}""#, server.url("postgres")));
+    drop(server);
+    assert!(heard.lock().unwrap().is_empty());
 }
 
 #[test]
@@ -124,9 +135,14 @@ fn a_server_that_says_nothing_useful_is_not_ready() {
     assert_eq!(reason(&[&resetting.url("postgres")]), "connection reset");
     let (closing, _) = postgres(b"R\0\0".to_vec());
     assert_eq!(reason(&["--attempt-timeout", "300ms", &closing.url("postgres")]), "no answer within 300ms");
-    for garbage in
-        [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"R\xff\xff\xff\xff", b"R\0\0\0\0", b"?\0\0\0\x04", &[0; 64]]
-    {
+    for garbage in [
+        &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+        b"R\xff\xff\xff\xff",
+        b"R\0\0\0\0",
+        b"?\0\0\0\x04",
+        b"E\0\0\0\x05\0",
+        &[0; 64],
+    ] {
         let (talking, _) = postgres(garbage.to_vec());
         assert_eq!(reason(&[&talking.url("postgres")]), "the answer is not PostgreSQL", "{garbage:?}");
     }

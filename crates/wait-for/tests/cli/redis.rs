@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::support::{
-    DEADLINE, Program,
+    DEADLINE, Program, Signal,
     certificates::Authority,
     never, proof, reason,
     server::{Server, hold, pour, reset},
@@ -92,6 +92,16 @@ fn a_refused_login_ends_the_wait_at_once() {
     ended.ended_with(77, &format!(r#"reason=denied what="{what}" last="login refused: WRONGPASS invalid username"#));
     assert_eq!(*heard.lock().unwrap(), ["AUTH hunter2"]);
     assert!(!ended.everything().contains("hunter2"));
+}
+
+#[test]
+fn a_server_that_is_full_does_not_refuse_the_login() {
+    let (server, _) = redis(|_| "-ERR max number of clients reached");
+    let mut program =
+        Program::start(wait_for(&[&format!("redis://{}#password-env=SECRET", server.address)]).env("SECRET", "x"));
+    program.wait_for_reason("ERR max number of clients reached");
+    program.signal(Signal::TERM);
+    program.end().ended_with(143, "reason=stopped");
 }
 
 #[test]
