@@ -1,17 +1,70 @@
 //! Small files, read whole and never without a bound.
 
 use std::{
-    fs::File,
+    fs::{File, FileType, OpenOptions},
     io::{self, Read},
+    os::unix::fs::{FileTypeExt, OpenOptionsExt},
     path::Path,
 };
 
-/// Reads a file of at most `limit` bytes. The size is not asked for but counted: `/dev/zero` says that it has none.
+use nix::libc::{O_NOCTTY, O_NONBLOCK};
+
+/// Reads a file of at most `limit` bytes. The size is not asked for but counted: files of `/proc` say that they have none.
+/// What could keep the reader waiting, or never end, is refused: a FIFO, a socket, a device.
 pub(crate) fn read(path: &Path, limit: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(io::Error::other(format!("it has more than {limit} bytes")));
     }
     String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
+}
+
+/// Looks twice: opening a socket fails with words that help nobody, and the path may lead elsewhere by then.
+fn open(path: &Path) -> io::Result<File> {
+    refuse_endless(path.metadata()?.file_type())?;
+    // A FIFO without a writer would keep the opening waiting.
+    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK | O_NOCTTY).open(path)?;
+    refuse_endless(file.metadata()?.file_type())?;
+    Ok(file)
+}
+
+/// A directory passes: the system's own error for reading one says it best.
+fn refuse_endless(kind: FileType) -> io::Result<()> {
+    let name = match kind {
+        kind if kind.is_fifo() => "FIFO",
+        kind if kind.is_socket() => "socket",
+        kind if kind.is_char_device() || kind.is_block_device() => "device",
+        _ => return Ok(()),
+    };
+    Err(io::Error::other(format!("it is a {name}, not a regular file")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::net::UnixListener, process::Command};
+
+    use super::*;
+
+    fn refusal(path: &Path) -> String {
+        read(path, 9).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let (fifo, socket) = (directory.path().join("fifo"), directory.path().join("socket"));
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let _listener = UnixListener::bind(&socket).unwrap();
+        assert_eq!(refusal(&fifo), "it is a FIFO, not a regular file");
+        assert_eq!(refusal(&socket), "it is a socket, not a regular file");
+        assert_eq!(refusal(Path::new("/dev/zero")), "it is a device, not a regular file");
+        assert!(refusal(directory.path()).starts_with("Is a directory"));
+    }
+
+    #[test]
+    fn a_file_that_hides_its_size_is_read_and_bounded() {
+        assert_eq!(read(Path::new("/proc/self/comm"), 99).unwrap().lines().count(), 1);
+        assert_eq!(refusal(Path::new("/proc/self/maps")), "it has more than 9 bytes");
+    }
 }

@@ -37,6 +37,7 @@ mod probe;
 pub mod reload;
 mod run;
 mod secret;
+mod settings;
 mod signals;
 mod units;
 mod variables;

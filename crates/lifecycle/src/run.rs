@@ -23,7 +23,7 @@ use crate::{
     health::Health,
     helper::{Helper, Kind},
     job::{self, Control, Lifecycle, Phase},
-    log, probe,
+    log, probe, settings,
     signals::{self, Signal},
     units,
 };
@@ -41,6 +41,8 @@ pub(crate) enum Event {
     Drain,
     /// SIGHUP
     Reload,
+    /// Flags and variables are read, for better or worse
+    SettingsRead,
     /// The job is over
     Ended(End),
 }
@@ -55,6 +57,8 @@ where
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| live(helper, job)));
     match outcome.unwrap_or_else(|panic| Err(job::panicked("main", &*panic))) {
         Ok(exit) => exit.into(),
+        // A sidecar that was stopped before it began: a good end leaves no words.
+        Err(end) if end.exit == Exit::Done => end.exit.into(),
         Err(end) => {
             log::last_words(&end, born.elapsed());
             end.exit.into()
@@ -70,7 +74,7 @@ where
 {
     let (sender, events) = mpsc::channel();
     let handlers = signals::listen(sender.clone()).context("cannot listen for signals")?;
-    match helper.parse::<A>() {
+    match settings::read::<A>(helper, &handlers, &sender, &events)? {
         Err(error) => refused(error),
         Ok(Request::Config(asked)) => {
             handlers.end_at_once()?;
@@ -156,6 +160,7 @@ impl Supervisor {
                 Ok(Event::Quit(why)) => drop(deadline.get_or_insert_with(|| self.stop(why, Signal::Term))),
                 Ok(Event::Drain) => self.drain(),
                 Ok(Event::Reload) => self.reloads.send_modify(|count| *count += 1),
+                Ok(Event::SettingsRead) => (),
                 Ok(Event::Ended(end)) => return self.ended(end),
                 Err(_) => return self.deadline_passed(asked.unwrap_or(Signal::Term)),
             }

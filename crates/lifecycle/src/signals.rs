@@ -90,6 +90,11 @@ impl Handlers {
         Ok(self.set.thread_unblock()?)
     }
 
+    /// Blocks them again, for threads that are to start from here on. What comes meanwhile is only late.
+    pub(crate) fn hold_signals_back(&self) -> io::Result<()> {
+        Ok(self.set.thread_block()?)
+    }
+
     /// From here on a stop signal ends the process within its handler, with 128+n; an earlier one is the error.
     ///
     /// For the moment before an `execve`. No signal gets lost there: the handlers run on this thread, not on one that

@@ -75,7 +75,7 @@ fn what_is_missing_is_named_in_the_last_line() {
 
 #[test]
 fn a_duration_is_read_by_the_one_parser() {
-    let ended = end(sidecar(&["--shutdown-timeout", "5"]));
+    let ended = end(sidecar(&["--shutdown-timeout", "5 s"]));
     ended.ended_with(64, "reason=usage");
     assert!(ended.last_line().contains("is not a duration: write it as 250ms, 10s, 5m or 1h30m"), "{ended:#?}");
 }

@@ -1,8 +1,16 @@
 //! A stop signal that comes while a program starts, or while it turns into its command: heard in every case.
 
-use std::{process::Command, thread, time::Duration};
+use std::{
+    fs,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
-use crate::support::{NEVER, Program, sidecar, task};
+use crate::support::{Ended, NEVER, Program, fifo, sidecar, task, until};
+
+/// SIGTERM's bit in a mask of signals
+const TERM: u64 = 1 << 14;
 
 /// Sends TERM at ever later moments of a program's first milliseconds, and looks at each end.
 fn stopped_while_it_starts(command: impl Fn() -> Command, allowed: &[Option<i32>]) {
@@ -32,4 +40,35 @@ fn a_sidecar_is_stopped_while_it_starts() {
 fn a_task_is_stopped_while_it_turns_into_its_command() {
     // `sleep` dies of TERM by default; a signal that gets lost in between leaves it asleep.
     stopped_while_it_starts(|| task(&["--", "/bin/sleep", "1000"]), &[Some(143)]);
+}
+
+/// Sends TERM while a parser waits for a file to open.
+fn stopped_while_it_reads_its_settings(command: Command) -> Ended {
+    let program = Program::start(&mut { command });
+    let status = format!("/proc/{}/status", program.id());
+    until("the handlers stand", || {
+        let status = fs::read_to_string(&status).ok()?;
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t"))?;
+        (u64::from_str_radix(caught, 16).unwrap() & TERM != 0).then_some(())
+    });
+    program.signal("TERM");
+    let since = Instant::now();
+    let ended = program.end();
+    assert!(since.elapsed() < Duration::from_secs(1), "{ended:#?}");
+    ended
+}
+
+#[test]
+fn a_task_is_stopped_while_it_reads_its_settings() {
+    let (_directory, fifo) = fifo();
+    stopped_while_it_reads_its_settings(task(&["--opened", &fifo])).ended_with(143, "reason=stopped");
+    let mut by_variable = task(&[]);
+    by_variable.env("SIDEKIT_TEST_TASK_OPENED", &fifo);
+    stopped_while_it_reads_its_settings(by_variable).ended_with(143, "reason=stopped");
+}
+
+#[test]
+fn a_sidecar_that_reads_its_settings_has_nothing_to_deliver() {
+    let (_directory, fifo) = fifo();
+    assert_eq!(stopped_while_it_reads_its_settings(sidecar(&["--opened", &fifo])).code, Some(0));
 }

@@ -64,3 +64,11 @@ pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         thread::sleep(POLL);
     }
 }
+
+/// A FIFO that nobody writes to: who opens it waits. It goes with its directory.
+pub(crate) fn fifo() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fifo").to_str().unwrap().to_owned();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    (directory, path)
+}

@@ -1,6 +1,8 @@
 //! A small sidecar that says a greeting and fails as it is told; the example of how a sidecar uses `lifecycle`.
 
 use std::{
+    fs::File,
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
     thread,
@@ -31,6 +33,9 @@ struct Args {
     /// Panic in the vital loop once this file exists
     #[arg(long, value_name = "PATH")]
     panic_file: Option<PathBuf>,
+    /// Has a parser that opens a file, however long that takes
+    #[arg(long, value_name = "PATH", value_parser = opened)]
+    opened: Option<PathBuf>,
     /// Have this many batches that can never be delivered
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     stuck_batches: u64,
@@ -42,6 +47,10 @@ struct Args {
 struct Config {
     /// What to say
     greeting: String,
+}
+
+fn opened(path: &str) -> io::Result<PathBuf> {
+    File::open(path).map(|_| path.into())
 }
 
 fn main() -> ExitCode {

@@ -1,6 +1,6 @@
 //! A small task that waits for a file and ends as it is told; the example of how a task uses `lifecycle`.
 
-use std::{convert::Infallible, ffi::OsString, hint, path::PathBuf, process::ExitCode, time::Duration};
+use std::{convert::Infallible, ffi::OsString, fs::File, hint, io, path::PathBuf, process::ExitCode, time::Duration};
 
 use lifecycle::{End, Exit, Helper, Lifecycle, Secret};
 
@@ -29,6 +29,9 @@ struct Args {
     /// Has a parser with a bug in it
     #[arg(long, value_name = "TEXT", value_parser = |_: &str| -> Result<u8, Infallible> { panic!("a bug in a parser") })]
     buggy: Option<u8>,
+    /// Has a parser that opens a file, however long that takes
+    #[arg(long, value_name = "PATH", value_parser = opened)]
+    opened: Option<PathBuf>,
     /// Replace this program with a command in the end
     #[arg(last = true)]
     command: Vec<OsString>,
@@ -45,6 +48,10 @@ enum Ending {
     Denied,
     Config,
     TimedOut,
+}
+
+fn opened(path: &str) -> io::Result<PathBuf> {
+    File::open(path).map(|_| path.into())
 }
 
 fn main() -> ExitCode {

@@ -1,0 +1,85 @@
+//! Reads the settings on a thread of its own, so that a stop signal ends a helper whose settings never come.
+//!
+//! The parsers of a helper's flags may open files, and a file can keep them waiting for ever.
+
+use std::{
+    convert,
+    panic::{self, AssertUnwindSafe},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::{
+    args::Request,
+    exit::{End, Exit},
+    helper::{Helper, Kind},
+    run::Event,
+    signals::{Handlers, Signal},
+};
+
+/// After a stop signal: enough for settings that do come, and within the 100 ms that a task has for its end.
+const GRACE: Duration = Duration::from_millis(80);
+
+/// What the command line and the variables ask for; a fault in them is the inner error, a stop the outer one.
+///
+/// Signals are let in meanwhile and held back again on return. A stop that came just before the settings stays in the
+/// channel for whoever acts on them.
+pub(crate) fn read<A: Parser + Send + 'static>(
+    helper: Helper,
+    handlers: &Handlers,
+    sender: &Sender<Event>,
+    events: &Receiver<Event>,
+) -> Result<anyhow::Result<Request<A>>, End> {
+    let done = sender.clone();
+    let parse = move || {
+        let request = panic::catch_unwind(AssertUnwindSafe(|| helper.parse::<A>()));
+        // The receiver is gone only when the helper is ending anyhow.
+        let _ = done.send(Event::SettingsRead);
+        request
+    };
+    let reader = thread::Builder::new().name("settings".into()).spawn(parse).context("cannot start a thread")?;
+    handlers.let_signals_in().context("cannot listen for signals")?;
+    let stop = wait(helper.kind, events)?;
+    handlers.hold_signals_back().context("cannot listen for signals")?;
+    if let Some(signal) = stop {
+        let _ = sender.send(Event::Stop(signal));
+    }
+    Ok(joined(reader))
+}
+
+/// Waits until the settings are read; the first stop signal sets a deadline, a second one ends.
+fn wait(kind: Kind, events: &Receiver<Event>) -> Result<Option<Signal>, End> {
+    let mut stop: Option<(Signal, Instant)> = None;
+    loop {
+        let event = match stop {
+            None => events.recv().map_err(RecvTimeoutError::from),
+            Some((_, at)) => events.recv_timeout(at.saturating_duration_since(Instant::now())),
+        };
+        match (event, stop) {
+            (Ok(Event::SettingsRead), stop) => return Ok(stop.map(|(signal, _)| signal)),
+            (Ok(Event::Stop(signal)), None) => stop = Some((signal, Instant::now() + GRACE)),
+            (Ok(Event::Stop(signal)), Some(_)) => return Err(Exit::Stopped(signal).into()),
+            // There is nothing yet that could be reloaded or drained.
+            (Ok(_), _) => (),
+            (Err(_), stop) => return Err(unread(kind, stop.map_or(Signal::Term, |(signal, _)| signal))),
+        }
+    }
+}
+
+/// A sidecar that has not begun has nothing left to deliver.
+fn unread(kind: Kind, signal: Signal) -> End {
+    let exit = match kind {
+        Kind::Task => Exit::Stopped(signal),
+        Kind::Sidecar { .. } => Exit::Done,
+    };
+    End { last: Some("stopped while the settings were read".into()), ..exit.into() }
+}
+
+/// A panic goes on in the main thread.
+fn joined<T>(reader: JoinHandle<thread::Result<T>>) -> T {
+    reader.join().and_then(convert::identity).unwrap_or_else(|panic| panic::resume_unwind(panic))
+}
