@@ -28,7 +28,7 @@ const REDIRECT_LIMIT: usize = 50;
 /// Bytes of a body that patterns are looked for in, and of a compiled pattern: matching takes the product of both in time,
 /// and all targets wait for it.
 const PATTERN_BODY_LIMIT: usize = 64 * 1024;
-const PATTERN_LIMIT: usize = 128 * 1024;
+const PATTERN_LIMIT: usize = 32 * 1024;
 
 #[derive(Debug)]
 struct Http {

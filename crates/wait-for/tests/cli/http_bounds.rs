@@ -57,6 +57,25 @@ fn what_stands_within_the_first_mebibyte_is_found_and_what_comes_later_is_not() 
 }
 
 #[test]
+fn a_pattern_is_looked_for_in_the_first_64_kibibytes() {
+    let server = after_head(|mut stream| {
+        let filler = "a".repeat((64 << 10) - 5);
+        let _ = stream.write_all(format!("{filler}early{filler}late.").as_bytes());
+    });
+    let url = server.url("http");
+    assert_eq!(proof(&[&format!("{url}/#body-regex=e[a]rly")]), "HTTP 200");
+    assert_eq!(reason(&[&format!("{url}/#body-regex=late")]), r#"the body has no match of "late""#);
+    assert_eq!(proof(&[&format!("{url}/#body=late")]), "HTTP 200");
+}
+
+#[test]
+fn a_pattern_that_would_hold_up_the_others_is_refused() {
+    let ended = crate::support::run(&["http://db/#body-regex=(a?){20000}"]);
+    ended.ended_with(64, "reason=usage last=");
+    assert!(ended.last_line().contains("option body-regex: "), "{ended:#?}");
+}
+
+#[test]
 fn a_body_without_end_that_nobody_asked_for_does_not_hold_up() {
     let server = after_head(|stream| pour(stream, &[b'.'; 4096]));
     assert_eq!(proof(&[&server.url("http")]), "HTTP 200");

@@ -23,7 +23,7 @@ fn targets_of_all_kinds_are_waited_for_together() {
         tcp.url("tcp"),
         http.url("/"),
         format!("unix://{}", socket.display()),
-        "dns://127.0.0.1".to_owned(),
+        "dns://localhost".to_owned(),
         format!("file://{}", file.display()),
     ];
     let mut program = Program::start(&mut wait_for(&urls.each_ref().map(String::as_str)));
