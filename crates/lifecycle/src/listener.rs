@@ -4,10 +4,11 @@
 //! merely unreachable. Each connection serves one request.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
-    sync::{Arc, OnceLock},
+    sync::{OnceLock, mpsc::Sender},
     thread,
     time::{Duration, Instant},
 };
@@ -20,7 +21,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpStream, sync::Semaphore, time};
+use tokio::{net::TcpStream, task, time};
 
 use crate::{
     admin,
@@ -34,8 +35,11 @@ use crate::{
     run::Event,
 };
 
-/// Open connections; the kubelet and Prometheus need three, and the rest wait in the kernel's queue.
+/// Open connections; the kubelet and Prometheus need three. One more closes the oldest, so that whoever holds connections
+/// open without asking locks nobody out: any pod can reach the listener.
 const CONNECTION_LIMIT: usize = 32;
+/// A request's head must be there within this; the kubelet sends it in one piece.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(1);
 /// A request's head and our answer must pass within this; the kubelet's own default is one second.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a request's head
@@ -92,12 +96,11 @@ async fn accept(listener: TcpListener, door: Door) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "cannot serve"),
     };
-    let permits = Arc::new(Semaphore::new(CONNECTION_LIMIT));
+    let mut open = VecDeque::new();
     let mut complaint = Complaint::default();
     loop {
-        let Ok(permit) = permits.clone().acquire_owned().await else { return };
-        let (stream, _) = match listener.accept().await {
-            Ok(accepted) => accepted,
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
             Err(error) => {
                 if complaint.is_due(&error.to_string(), Instant::now()) {
                     tracing::warn!(%error, "cannot accept");
@@ -106,11 +109,35 @@ async fn accept(listener: TcpListener, door: Door) {
                 continue;
             }
         };
+        make_room(&mut open);
         let door = door.clone();
-        tokio::spawn(async move {
-            door.serve(stream).await;
-            drop(permit);
-        });
+        open.push_back(tokio::spawn(async move { door.serve(stream).await }).abort_handle());
+        // Whoever has sent a request is answered before the next connection can push it out.
+        task::yield_now().await;
+    }
+}
+
+/// Closes the oldest connection when there are as many as there may be.
+fn make_room(open: &mut VecDeque<task::AbortHandle>) {
+    open.retain(|connection| !connection.is_finished());
+    if open.len() >= CONNECTION_LIMIT
+        && let Some(oldest) = open.pop_front()
+    {
+        oldest.abort();
+    }
+}
+
+/// What an admin request asks for, sent on when its connection ends in whatever way
+struct Asked {
+    event: OnceLock<Event>,
+    events: Sender<Event>,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(event) = self.event.take() {
+            let _ = self.events.send(event);
+        }
     }
 }
 
@@ -128,25 +155,23 @@ impl Door {
     }
 
     async fn serve(&self, stream: TcpStream) {
-        let asked = OnceLock::new();
+        // Sent on only after the connection: the end of the process would cut the answer off.
+        let asked = Asked { event: OnceLock::new(), events: self.control().events.clone() };
         let answer = service_fn(|request| {
             let (answer, event) = self.answer(&request);
             if let Some(event) = event {
-                let _ = asked.set(event);
+                let _ = asked.event.set(event);
             }
             std::future::ready(Ok::<_, Infallible>(answer))
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
             .keep_alive(false)
             .max_buf_size(HEAD_LIMIT)
             .serve_connection(TokioIo::new(stream), answer);
         // A client that leaves early is its own business.
         let _ = time::timeout(CONNECTION_TIMEOUT, connection).await;
-        // Only now: the end of the process would cut the answer off.
-        if let Some(event) = asked.into_inner() {
-            let _ = self.control().events.send(event);
-        }
     }
 
     fn answer(&self, request: &Request<Incoming>) -> (Answer, Option<Event>) {

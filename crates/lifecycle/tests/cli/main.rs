@@ -9,6 +9,8 @@ mod companion;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod exits;
 #[cfg(test)]
 mod health;
