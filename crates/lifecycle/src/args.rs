@@ -167,13 +167,7 @@ impl Helper {
 
     /// Reads flags and variables. `--help` and `--version` come back as errors whose exit code is 0, as clap has it.
     pub(crate) fn parse<A: CommandFactory + FromArgMatches>(&self) -> anyhow::Result<Request<A>> {
-        let command = self.command::<A>();
-        let matches = command.clone().try_get_matches();
-        // Help comes first: who has misspelt a variable needs it.
-        if !matches.as_ref().is_err_and(|error| error.exit_code() == 0) {
-            variables::check_spelling(&command, variables::names())?;
-        }
-        let matches = matches?;
+        let matches = self.matches::<A>()?;
         if self.config.is_some()
             && let Ok(asked) = ConfigCommand::from_arg_matches(&matches)
         {
@@ -186,6 +180,18 @@ impl Helper {
             return Ok(Request::Sidecar(asked, flags.clone()));
         }
         Ok(Request::Job { args: A::from_arg_matches(&matches)?, common: Common::from_arg_matches(&matches)?, sidecar })
+    }
+
+    fn matches<A: CommandFactory>(&self) -> anyhow::Result<ArgMatches> {
+        let whole = self.command::<A>();
+        let command = variables::without_empty(whole.clone());
+        let matches = command.clone().try_get_matches();
+        // Help comes first: who has misspelt a variable needs it, and it names all variables.
+        if matches.as_ref().is_err_and(|error| error.exit_code() == 0) {
+            return Ok(whole.try_get_matches()?);
+        }
+        variables::check_spelling(&whole, variables::all())?;
+        Ok(matches.map_err(|error| variables::name_source(&command, error))?)
     }
 
     fn sidecar_flags(&self, matches: &ArgMatches) -> anyhow::Result<Option<SidecarFlags>> {

@@ -1,13 +1,26 @@
 //! Settings from the environment: every flag has a variable, and a misspelt variable is an error.
 
-use std::{env, ffi::OsString};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+};
 
-use clap::{ArgAction, Command, builder::BoolishValueParser};
+use clap::{
+    Arg, ArgAction, Command,
+    builder::{BoolishValueParser, Resettable},
+    error::{ContextKind, ContextValue},
+};
 
 use crate::exit::Exit;
 
 /// A misspelt name has at most one wrong letter (or swapped pair) in so many; a farther one would only mislead.
 const LETTERS_PER_TYPO: usize = 3;
+/// What the variables of all helpers begin with
+const SHARED: &str = "SIDEKIT_LOG_";
+/// What begins likewise and is another helper's own
+const NOT_SHARED: &str = "SIDEKIT_LOG_FORWARDER_";
+/// The protocols of a Service's ports
+const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 
 /// Gives every flag of the command that has no variable yet `SIDEKIT_<HELPER>_<FLAG>`; switches read `1`, `true`,
 /// `yes`, `on` and their opposites.
@@ -26,14 +39,45 @@ pub(crate) fn give_each_flag_a_variable(command: Command) -> Command {
     })
 }
 
-/// Refuses variables that begin as this helper's do and belong to none of its flags: a typo must not be ignored.
-pub(crate) fn check_spelling(command: &Command, present: impl Iterator<Item = OsString>) -> anyhow::Result<()> {
-    let prefix = prefix(command.get_name());
+/// Leaves each flag only a variable that says something: an empty one, as a template makes it of a value that nobody
+/// has given, counts as not set.
+pub(crate) fn without_empty(command: Command) -> Command {
+    command.mut_args(|arg| match arg.get_env() {
+        Some(name) if is_empty(name) => arg.env(Resettable::Reset),
+        _ => arg,
+    })
+}
+
+/// Names the variable in an error about a value, if the value has come from there and the error does not say so.
+pub(crate) fn name_source(command: &Command, mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg).cloned() else { return error };
+    let mut built = command.clone();
+    // Only then an argument knows how it is written.
+    built.build();
+    let variable = built.get_arguments().find(|arg| arg.to_string() == flag).and_then(Arg::get_env);
+    let Some(variable) = variable.map(OsStr::to_string_lossy) else { return error };
+    // Only values of variables are wrong in the one and not in the other.
+    let by_flags_alone = command.clone().mut_args(|arg| arg.env(Resettable::Reset)).try_get_matches();
+    let is_in_flags = by_flags_alone.is_err_and(|other| {
+        other.kind() == error.kind() && other.get(ContextKind::InvalidArg) == error.get(ContextKind::InvalidArg)
+    });
+    if !is_in_flags && !error.to_string().contains(&*variable) {
+        error.insert(ContextKind::InvalidArg, ContextValue::String(format!("{flag} (from {variable})")));
+    }
+    error
+}
+
+/// Refuses variables that begin as this helper's or the shared ones do and belong to no flag: a typo must not be ignored.
+pub(crate) fn check_spelling(
+    command: &Command,
+    present: impl Iterator<Item = (OsString, OsString)>,
+) -> anyhow::Result<()> {
+    let own = prefix(command.get_name());
     let known: Vec<_> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
-    for name in present {
+    for (name, value) in present {
         let name = name.to_string_lossy();
-        let Some(own) = name.strip_prefix(&prefix) else { continue };
-        if !known.contains(&&*name) && !is_of_a_service(own) {
+        let is_ours = name.starts_with(&own) || (name.starts_with(SHARED) && !name.starts_with(NOT_SHARED));
+        if is_ours && !known.contains(&&*name) && !is_of_a_service(&name, &value) {
             let hint = nearest(&name, known.iter().copied()).map(|near| format!("; did you mean {near}?"));
             return Err(Exit::Usage.because(format!("unknown variable {name}{}", hint.unwrap_or_default())));
         }
@@ -41,16 +85,31 @@ pub(crate) fn check_spelling(command: &Command, present: impl Iterator<Item = Os
     Ok(())
 }
 
-/// Whether Kubernetes made a variable for a Service that is called as the helper is, such as `sidekit-proxy`: `SERVICE_HOST`,
-/// `SERVICE_PORT`, `SERVICE_PORT_<NAME>`, `PORT`, `PORT_<NUMBER>_TCP` and what follows it (Kubernetes documentation, "Discovering services").
-fn is_of_a_service(name: &str) -> bool {
-    let is_of_a_port = |rest: &str| {
-        let number = rest.split('_').next().unwrap_or_default();
-        number.parse::<u16>().is_ok() && ["TCP", "UDP", "SCTP"].iter().any(|protocol| rest.contains(protocol))
+/// Whether Kubernetes made a variable for a Service whose name begins as the helper's does, such as `sidekit-proxy` or
+/// `sidekit-proxy-db`: `…_SERVICE_HOST`, `…_SERVICE_PORT`, `…_SERVICE_PORT_<NAME>`, `…_PORT` with a URL, `…_PORT_<NUMBER>_<PROTOCOL>` and
+/// what follows it (Kubernetes documentation, "Discovering services").
+fn is_of_a_service(name: &str, value: &OsStr) -> bool {
+    let is_url = || {
+        value
+            .to_str()
+            .and_then(|value| value.split_once("://"))
+            .is_some_and(|(scheme, _)| PROTOCOLS.iter().any(|protocol| protocol.eq_ignore_ascii_case(scheme)))
     };
-    matches!(name, "SERVICE_HOST" | "SERVICE_PORT" | "PORT")
-        || name.starts_with("SERVICE_PORT_")
-        || name.strip_prefix("PORT_").is_some_and(is_of_a_port)
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || (name.ends_with("_PORT") && is_url())
+        || is_of_a_services_port(name)
+}
+
+/// Whether a name ends as `_PORT_5432_TCP`, or so with `_ADDR`, `_PORT` or `_PROTO` behind it.
+fn is_of_a_services_port(name: &str) -> bool {
+    let name = ["_ADDR", "_PORT", "_PROTO"].iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
+    let port = name
+        .rsplit_once('_')
+        .filter(|(_, protocol)| PROTOCOLS.contains(protocol))
+        .and_then(|(rest, _)| rest.rsplit_once("_PORT_"));
+    port.is_some_and(|(_, number)| number.parse::<u16>().is_ok())
 }
 
 /// The known name that a misspelt one most likely meant.
@@ -62,10 +121,15 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .map(|(_, known)| known)
 }
 
-/// The names of all variables.
+/// All variables and their values.
 #[expect(clippy::disallowed_methods, reason = "the check for misspelt variables must see all of them")]
-pub(crate) fn names() -> impl Iterator<Item = OsString> {
-    env::vars_os().map(|(name, _)| name)
+pub(crate) fn all() -> impl Iterator<Item = (OsString, OsString)> {
+    env::vars_os()
+}
+
+#[expect(clippy::disallowed_methods, reason = "clap can't tell an empty variable from one that is not there")]
+fn is_empty(name: &OsStr) -> bool {
+    env::var_os(name).is_some_and(|value| value.is_empty())
 }
 
 /// The value of a variable that the user has named in a setting, such as `password-env=PGPASSWORD`.
@@ -97,8 +161,12 @@ mod tests {
         give_each_flag_a_variable(Command::new("wait-for").args(flags))
     }
 
+    fn complaint_about(name: &str, value: &str) -> Option<String> {
+        check_spelling(&command(), [(name.into(), value.into())].into_iter()).err().map(|error| error.to_string())
+    }
+
     fn complaint(name: &str) -> Option<String> {
-        check_spelling(&command(), [OsString::from(name)].into_iter()).err().map(|error| error.to_string())
+        complaint_about(name, "x")
     }
 
     #[test]
@@ -110,13 +178,48 @@ mod tests {
     }
 
     #[test]
-    fn a_service_of_the_same_name_is_no_typo() {
-        for own in ["SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT", "PORT_80_TCP", "PORT_80_TCP_ADDR"] {
-            assert_eq!(complaint(&format!("SIDEKIT_WAIT_FOR_{own}")), None, "{own}");
+    fn a_service_whose_name_begins_so_is_no_typo() {
+        for service in ["", "DB_", "MY_PORT_80_"] {
+            for (own, value) in [
+                ("SERVICE_HOST", "10.0.0.1"),
+                ("SERVICE_PORT", "80"),
+                ("SERVICE_PORT_HTTP", "80"),
+                ("PORT", "tcp://10.0.0.1:80"),
+                ("PORT_80_TCP", "tcp://10.0.0.1:80"),
+                ("PORT_53_UDP_ADDR", "10.0.0.1"),
+                ("PORT_53_UDP_PORT", "53"),
+                ("PORT_9_SCTP_PROTO", "sctp"),
+            ] {
+                let name = format!("SIDEKIT_WAIT_FOR_{service}{own}");
+                assert_eq!(complaint_about(&name, value), None, "{name}");
+            }
         }
-        for own in ["SERVICE", "PORT_HTTP", "PORT_80", "HOST"] {
-            assert!(complaint(&format!("SIDEKIT_WAIT_FOR_{own}")).is_some(), "{own}");
+    }
+
+    #[test]
+    fn what_kubernetes_would_not_make_is_a_typo() {
+        for (own, value) in [
+            ("SERVICE", "x"),
+            ("PORT", "80"),
+            ("DB_PORT", "http://10.0.0.1"),
+            ("PORT_HTTP", "80"),
+            ("PORT_80", "tcp://10.0.0.1:80"),
+            ("PORT_X_TCP", "tcp://10.0.0.1:80"),
+            ("PORT_80_TCP_NAME", "x"),
+            ("HOST", "10.0.0.1"),
+            ("INTERVALS", "tcp://10.0.0.1:80"),
+        ] {
+            assert!(complaint_about(&format!("SIDEKIT_WAIT_FOR_{own}"), value).is_some(), "{own}");
         }
+    }
+
+    #[test]
+    fn a_misspelt_shared_variable_is_a_typo_too() {
+        assert_eq!(
+            complaint("SIDEKIT_LOG_LEVLE").unwrap(),
+            "unknown variable SIDEKIT_LOG_LEVLE; did you mean SIDEKIT_LOG_LEVEL?"
+        );
+        assert_eq!(complaint("SIDEKIT_LOG_FORWARDER_INTERVALL"), None);
     }
 
     #[test]

@@ -90,9 +90,66 @@ fn a_misspelt_variable_is_64_and_names_the_nearest() {
 
 #[test]
 fn variables_of_others_are_left_alone() {
-    for name in ["SIDEKIT_PROXY_LISTEN", "TEST_TASK_PORT", "SIDEKIT_LOG_LEVEL_OF_MINE"] {
+    for name in ["SIDEKIT_PROXY_LISTEN", "TEST_TASK_PORT", "SIDEKIT_LOG_FORWARDER_TO", "SIDEKIT_TEST_TASK_DB_PORT"] {
         assert_eq!(with_variable(name, "tcp://10.0.0.1:80").code, Some(0), "{name}");
     }
+}
+
+#[test]
+fn a_misspelt_shared_variable_is_64_too() {
+    let ended = with_variable("SIDEKIT_LOG_LEVLE", "debug");
+    ended.ended_with(64, "reason=usage");
+    assert!(ended.last_line().contains("did you mean SIDEKIT_LOG_LEVEL?"), "{ended:#?}");
+}
+
+/// A variable of each sort that a flag can have: switch, enum, word, path, with a parser, shared
+const SORTS: [&str; 7] = [
+    "TEST_TASK_BUSY",
+    "TEST_TASK_END",
+    "TEST_TASK_LAST",
+    "TEST_TASK_AFTER_FILE",
+    "TEST_TASK_OPENED",
+    "LOG_LEVEL",
+    "LOG_FORMAT",
+];
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let mut command = task(&["--end", "io"]);
+    command.envs(SORTS.map(|name| (format!("SIDEKIT_{name}"), "")));
+    end(command).ended_with(74, "reason=io last=\"told to end so\"");
+    assert_eq!(with_variable("SIDEKIT_TEST_TASK_END", "").code, Some(0));
+    let mut command = sidecar(&[]);
+    for name in ["HEALTH_ADDR", "ADMIN_ADDR", "ADMIN_ALLOW_REMOTE", "SHUTDOWN_TIMEOUT", "EXIT_WITH_FILE", "BOUND"] {
+        command.env(format!("SIDEKIT_TEST_SIDECAR_{name}"), "");
+    }
+    let mut program = Program::start(&mut command);
+    program.address("health");
+    program.signal("TERM");
+    assert_eq!(program.end().code, Some(0));
+}
+
+#[test]
+fn help_names_an_empty_variable_too() {
+    let mut command = task(&["--help"]);
+    command.env("SIDEKIT_TEST_TASK_LAST", "");
+    assert!(end(command).stdout.contains("[env: SIDEKIT_TEST_TASK_LAST]"));
+}
+
+#[test]
+fn a_wrong_value_is_told_with_its_variable() {
+    for (name, value, words) in [
+        ("LOG_LEVEL", "loud", "'--log-level <LEVEL> (from SIDEKIT_LOG_LEVEL)': write error, warn"),
+        ("TEST_TASK_END", "well", "'--end <END> (from SIDEKIT_TEST_TASK_END)'"),
+        ("TEST_TASK_BUSY", "maybe", "'--busy (from SIDEKIT_TEST_TASK_BUSY)'"),
+    ] {
+        let ended = with_variable(&format!("SIDEKIT_{name}"), value);
+        ended.ended_with(64, "reason=usage");
+        assert!(ended.last_line().contains(words), "{words}: {ended:#?}");
+    }
+    let mut command = task(&["--log-level", "louder"]);
+    command.env("SIDEKIT_LOG_LEVEL", "loud");
+    assert!(end(command).last_line().contains("'louder' for '--log-level <LEVEL>': write"));
 }
 
 #[test]
