@@ -163,7 +163,9 @@ impl<'de> Visitor<'de> for OneTarget<'_> {
         while let Some(key) = map.next_key_seed(Name { only: None })? {
             let values = map.next_value_seed(Values::new(self.0, &key))?;
             if key != "url" {
-                values.into_iter().for_each(|value| options.push(key.clone(), value));
+                for value in values {
+                    options.push(key.clone(), value);
+                }
                 continue;
             }
             let [value] = values.try_into().map_err(|_| A::Error::custom("url is one text"))?;

@@ -69,7 +69,7 @@ impl Value<'_> {
         Ok(text)
     }
 
-    fn number<E: Error>(self, number: impl ToString) -> Result<String, E> {
+    fn number<E: Error>(self, number: i128) -> Result<String, E> {
         // YAML has read it by then: 0o644 is 420, and 420 as a mode would be something else.
         if self.name == "mode" {
             return Err(E::custom(r#"a mode is a text: quote it, as in mode: "0644""#));
@@ -98,11 +98,11 @@ impl Visitor<'_> for Value<'_> {
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
-        self.number(number)
+        self.number(number.into())
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<String, E> {
-        self.number(number)
+        self.number(number.into())
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
@@ -130,11 +130,11 @@ impl<'de> Visitor<'de> for Values<'_> {
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Vec<String>, E> {
-        Ok(vec![self.0.number(number)?])
+        Ok(vec![self.0.number(number.into())?])
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Vec<String>, E> {
-        Ok(vec![self.0.number(number)?])
+        Ok(vec![self.0.number(number.into())?])
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Vec<String>, E> {

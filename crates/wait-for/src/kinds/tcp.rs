@@ -41,7 +41,9 @@ fn hold(options: &mut Options) -> Result<Duration, String> {
     // Only looked at: every kind has this option, and it is taken with those of every kind.
     let given = options.all("attempt-timeout");
     let attempt = given.first().and_then(|text| lifecycle::duration(text).ok());
-    given.into_iter().for_each(|text| options.push("attempt-timeout".into(), text));
+    for text in given {
+        options.push("attempt-timeout".into(), text);
+    }
     match attempt {
         Some(attempt) if hold >= attempt => Err("option hold: it must be shorter than attempt-timeout".into()),
         None if hold > HOLD_LIMIT => Err(format!(

@@ -2,18 +2,19 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
     sync::{Arc, Mutex},
 };
 
 use crate::support::{
-    Program, never, proof, reason,
+    Program,
+    certificates::Authority,
+    never, proof, reason,
     server::{Server, hold, pour, reset},
     wait_for,
 };
 
 /// A message without its type, such as the first one
-fn read_untyped(stream: &mut TcpStream) -> Option<Vec<u8>> {
+fn read_untyped(stream: &mut impl Read) -> Option<Vec<u8>> {
     let mut length = [0; 4];
     stream.read_exact(&mut length).ok()?;
     let mut body = vec![0; u32::from_be_bytes(length) as usize - 4];
@@ -113,6 +114,30 @@ fn a_password_is_never_sent_in_the_clear() {
     ended.ended_with(69, &format!(r#"reason=unavailable what="{}" last="{told}""#, server.url("postgres")));
     drop(server);
     assert!(heard.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_password_is_sent_inside_tls() {
+    let authority = Authority::new();
+    let config = authority.server(&["localhost"]);
+    let server = Server::start(move |mut stream, _| {
+        read_untyped(&mut stream).unwrap();
+        stream.write_all(b"S").unwrap();
+        let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+        let mut stream = rustls::StreamOwned::new(connection, stream);
+        read_untyped(&mut stream).unwrap();
+        stream.write_all(&message(b'R', &[0, 0, 0, 3])).unwrap();
+        let mut password = [0; 13];
+        stream.read_exact(&mut password).unwrap();
+        assert_eq!(&password, b"p\0\0\0\x0chunter2\0");
+        let idle = message(b'Z', b"I");
+        stream.write_all(&[message(b'R', &[0; 4]), idle.clone(), idle].concat()).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let options = format!("password-env=SECRET&tls=require&ca={}", authority.ca());
+    let mut command = wait_for(&[&format!("postgres://app@localhost:{}#{options}", server.port())]);
+    let ended = Program::start(command.env("SECRET", "hunter2")).end();
+    assert_eq!(ended.message("ready")["proof"], "logged in, SELECT 1 answered", "{ended:#?}");
 }
 
 #[test]
