@@ -32,6 +32,17 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+impl LogFormat {
+    /// As the flag has it
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
 /// Sends events of `own_crates` from `level` up to stderr; other crates are heard from warnings up, because libraries
 /// print what they send at finer levels, secrets included. Returns whether people read along: text on a terminal.
 pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) -> bool {

@@ -125,9 +125,9 @@ impl Supervisor {
         F: AsyncFnOnce(A, Lifecycle) -> anyhow::Result<End> + Send + 'static,
     {
         let command = A::command();
-        let (name, version) = (command.get_name(), command.get_version().unwrap_or_default());
-        let on_terminal = log::start(common.log_format, common.log_level, &[name, env!("CARGO_PKG_NAME")]);
-        tracing::info!(version, settings = ?args, ?common, sidecar = sidecar.as_ref().map(tracing::field::debug), "{name} starts");
+        let on_terminal =
+            log::start(common.log_format, common.log_level, &[command.get_name(), env!("CARGO_PKG_NAME")]);
+        announce(&command, &args, common, sidecar.as_ref());
 
         let health = Health::new(Instant::now()).into();
         let control = Control { health, registry: Registry::new(), events: sender, on_terminal };
@@ -217,6 +217,26 @@ impl Supervisor {
             },
         }
     }
+}
+
+/// The first line of the log: version and effective settings, a field for each that lifecycle itself has added.
+fn announce(command: &clap::Command, args: &impl Debug, common: &Common, sidecar: Option<&SidecarFlags>) {
+    let (name, version) = (command.get_name(), command.get_version());
+    let duration = |of: fn(&SidecarFlags) -> Duration| sidecar.map(|flags| units::format_duration(of(flags)));
+    tracing::info!(
+        version,
+        settings = ?args,
+        log_format = common.log_format.name(),
+        log_level = %common.log_level,
+        health_addr = sidecar.map(|flags| flags.health_addr.to_string()),
+        admin_addr = sidecar.and_then(|flags| flags.admin_addr).map(|address| address.to_string()),
+        admin_allow_remote = sidecar.map(|flags| flags.admin_allow_remote),
+        shutdown_timeout = duration(|flags| flags.shutdown_timeout),
+        drain_delay = duration(|flags| flags.drain_delay),
+        exit_with_file = sidecar.and_then(|flags| flags.exit_with_file.as_ref()).map(|path| path.display().to_string()),
+        exit_with_process = sidecar.and_then(|flags| flags.exit_with_process.as_deref()),
+        "{name} starts"
+    );
 }
 
 /// Help and version are answers; everything else that the command line can't be is told with its remedy.

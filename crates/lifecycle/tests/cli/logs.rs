@@ -29,8 +29,35 @@ fn the_first_line_tells_version_and_settings() {
     assert_eq!(line["message"], "test-sidecar starts");
     assert_eq!(line["version"], env!("CARGO_PKG_VERSION"));
     assert!(line["settings"].as_str().unwrap().contains("stuck_batches: 0"), "{line}");
-    assert!(line["sidecar"].as_str().unwrap().contains("drain_delay: 7s"), "{line}");
-    assert!(line["common"].as_str().unwrap().contains("INFO"), "{line}");
+    for (field, value) in [
+        ("log_format", "json"),
+        ("log_level", "info"),
+        ("health_addr", "127.0.0.1:0"),
+        ("shutdown_timeout", "25s"),
+        ("drain_delay", "7s"),
+    ] {
+        assert_eq!(line[field], value, "{field} in {line}");
+    }
+    assert_eq!(line["admin_allow_remote"], false, "{line}");
+    assert!(line.get("admin_addr").is_none(), "off: {line}");
+}
+
+#[test]
+fn the_first_line_tells_what_is_not_there_by_default() {
+    let flags = ["--admin-addr", "127.0.0.1:0", "--exit-with-file", NEVER, "--exit-with-process", "nobody"];
+    let mut program = Program::start(&mut sidecar(&flags));
+    let line: Value = serde_json::from_str(&program.wait_for_line("")).unwrap();
+    for (field, value) in [
+        ("log_format", "auto"),
+        ("admin_addr", "127.0.0.1:0"),
+        ("exit_with_file", NEVER),
+        ("exit_with_process", "nobody"),
+    ] {
+        assert_eq!(line[field], value, "{field} in {line}");
+    }
+    let task = end(task(&["--log-level", "debug", "--log-format", "text"])).log.concat();
+    assert!(task.contains(r#"log_format="text" log_level=debug"#), "{task}");
+    assert!(!task.contains("health_addr"), "a task has no listener: {task}");
 }
 
 #[test]

@@ -188,6 +188,6 @@ fn a_sidecars_shared_flags_have_variables_of_its_own() {
         .env("SIDEKIT_TEST_SIDECAR_HEALTH_ADDR", "127.0.0.1:0")
         .env("SIDEKIT_TEST_SIDECAR_SHUTDOWN_TIMEOUT", "1h30m");
     let mut program = Program::start(&mut command);
-    assert!(program.wait_for_line("starts").contains("shutdown_timeout: 5400s"));
+    assert!(program.wait_for_line("starts").contains(r#""shutdown_timeout":"1h30m""#));
     assert!(program.address("health").ip().is_loopback());
 }
