@@ -53,7 +53,7 @@ pub(crate) struct SidecarFlags {
     #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = units::duration)]
     pub(crate) shutdown_timeout: Duration,
     /// After a stop signal, go on serving for this long before new work is refused
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = units::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     pub(crate) drain_delay: Duration,
     /// Stop once this file is there: the app's last act in a Job without native sidecars
     #[arg(long, value_name = "PATH")]
@@ -148,10 +148,11 @@ impl Helper {
     /// The whole command line: the helper's own flags and what lifecycle adds. Documentation is generated from it.
     pub fn command<A: CommandFactory>(&self) -> Command {
         let mut command = Common::augment_args(A::command());
-        if let Kind::Sidecar { health_port, .. } = self.kind {
+        if let Kind::Sidecar { health_port, drain_delay, .. } = self.kind {
             command = SidecarFlags::augment_args(command)
                 .mut_arg("health_addr", |arg| arg.required(false).default_value(format!(":{health_port}")).global(true))
-                .mut_arg("admin_addr", |arg| arg.global(true));
+                .mut_arg("admin_addr", |arg| arg.global(true))
+                .mut_arg("drain_delay", |arg| arg.required(false).default_value(units::format_duration(drain_delay)));
             command = SidecarCommand::augment_subcommands(command);
         }
         if self.config.is_some() {
