@@ -178,8 +178,12 @@ fn meaning(error: &rustls::Error) -> NotReady {
         Tls::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
             NotReady::never("the certificate has expired")
         }
-        Tls::InvalidCertificate(CertificateError::Other(reason)) if reason.to_string().contains("CaUsedAsEndEntity") => {
-            NotReady::never("the certificate is an authority's own (CA:TRUE): let it sign one for the server, or give insecure")
+        Tls::InvalidCertificate(CertificateError::Other(reason))
+            if reason.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            NotReady::never(
+                "the certificate is an authority's own (CA:TRUE): let it sign one for the server, or give insecure",
+            )
         }
         Tls::InvalidCertificate(CertificateError::UnknownIssuer) => {
             NotReady::never("the certificate is signed by an unknown authority; name it with ca=PATH")

@@ -142,6 +142,31 @@ fn a_resolver_that_never_answers_holds_few_threads() {
 }
 
 #[test]
+fn a_name_that_hangs_is_asked_for_once_and_leaves_room_for_others() {
+    inside(|| {
+        namespace::resolv_conf("nameserver 127.0.0.1\noptions timeout:30 attempts:5\n");
+        let there = Arc::<AtomicBool>::default();
+        let seen = there.clone();
+        let questions = serve(move |question| match question.name.as_str() {
+            "hangs" => Answer::Silence,
+            _ if seen.load(Ordering::SeqCst) => addresses(&["10.0.0.1"]),
+            _ => Answer::UnknownName,
+        });
+        let hanging: Vec<_> = (0..20).map(|port| format!("tcp://hangs:{}#attempt-timeout=20ms", port + 1)).collect();
+        let mut arguments = vec!["--interval", "20ms", "dns://late"];
+        arguments.extend(hanging.iter().map(String::as_str));
+        let mut program = Program::start(&mut wait_for(&arguments));
+        until("the other name is asked for some times", || (questions.count("late", Kind::A) > 20).then_some(()));
+        there.store(true, Ordering::SeqCst);
+        let line = program.wait_for_message("ready");
+        assert_eq!(line["target"], "dns://late");
+        assert_eq!(questions.count("hangs", Kind::A), 1);
+        program.signal(Signal::TERM);
+        assert_eq!(program.end().code, Some(143));
+    });
+}
+
+#[test]
 fn every_attempt_looks_the_name_up_anew() {
     inside(|| {
         use_dns();
