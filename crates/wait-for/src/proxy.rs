@@ -30,12 +30,12 @@ pub(crate) async fn dial(network: &Network, via: &Intercept) -> Result<Box<dyn S
 }
 
 /// What goes wrong with a proxy says nothing of the target: it must not count as gone.
-pub(crate) fn blame(failure: NotReady) -> NotReady {
-    let cause = match failure.cause {
+pub(crate) fn blame(NotReady { cause, reason }: NotReady) -> NotReady {
+    let cause = match cause {
         Cause::Absent | Cause::UnknownName | Cause::Contrary => Cause::Odd,
         cause => cause,
     };
-    NotReady::new(cause, format!("proxy: {}", failure.reason))
+    NotReady::new(cause, format!("proxy: {reason}"))
 }
 
 /// An answer in the target's place: a login of its own, or its word that the target does not answer it.
