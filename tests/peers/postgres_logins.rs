@@ -40,8 +40,10 @@ fn a_password_decides_by_md5() {
 }
 
 #[test]
-fn a_password_decides_in_the_clear() {
-    a_password_decides(&start("password", &["log_statement=all"]));
+fn a_password_is_not_sent_in_the_clear() {
+    let postgres = start("password", &[]);
+    let end = Process::wait_for([login(&postgres, "secret")]).ends_with(69);
+    assert!(end.log.contains("give tls=require"), "{}", end.log);
 }
 
 #[test]
