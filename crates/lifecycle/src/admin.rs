@@ -3,8 +3,8 @@
 use hyper::{Method, StatusCode};
 
 use crate::{
+    event::Event,
     listener::{Answer, refuse_method, text},
-    run::Event,
 };
 
 /// Answers a request on the admin listener; the event is what it asks for.

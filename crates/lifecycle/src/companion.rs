@@ -12,7 +12,7 @@ use std::{
 
 use tokio::time;
 
-use crate::run::Event;
+use crate::event::Event;
 
 const POLL: Duration = Duration::from_millis(500);
 /// Bytes; the kernel cuts a process's name in `/proc/PID/comm` there (`TASK_COMM_LEN`).

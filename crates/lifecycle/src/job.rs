@@ -18,9 +18,9 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    event::Event,
     exit::{End, Exit},
     health::{Health, Heartbeat, Hold, Pending},
-    run::Event,
 };
 
 /// What the listeners and the job share

@@ -25,6 +25,7 @@ mod backoff;
 mod companion;
 mod complaint;
 pub mod config;
+mod event;
 mod exit;
 mod files;
 mod health;

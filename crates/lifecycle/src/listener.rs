@@ -28,11 +28,11 @@ use crate::{
     args::ListenAddress,
     companion::Companion,
     complaint::Complaint,
+    event::Event,
     exit::Exit,
     health::{Finding, Health},
     job::Control,
     metrics,
-    run::Event,
 };
 
 /// Open connections; the kubelet and Prometheus need three. One more closes the oldest, so that whoever holds connections

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::{
     args::{Common, Request, SidecarFlags},
+    event::Event,
     exit::{End, Exit},
     health::Health,
     helper::{Helper, Kind},
@@ -30,22 +31,6 @@ use crate::{
 
 /// A task ends within 100 ms of its stop signal; this much is the job's own, to say what was missing.
 const TASK_GRACE: Duration = Duration::from_millis(80);
-
-/// What the main thread waits for
-pub(crate) enum Event {
-    /// A stop signal
-    Stop(Signal),
-    /// The same end without a signal, and what asked for it
-    Quit(&'static str),
-    /// `POST /drain`
-    Drain,
-    /// SIGHUP
-    Reload,
-    /// Flags and variables are read, for better or worse
-    SettingsRead,
-    /// The job is over
-    Ended(End),
-}
 
 /// Runs a helper from its first instruction to its exit code: signal handlers, command line, listeners, job.
 pub fn main<A, F>(helper: Helper, job: F) -> ExitCode

@@ -15,9 +15,9 @@ use clap::Parser;
 
 use crate::{
     args::Request,
+    event::Event,
     exit::{End, Exit},
     helper::{Helper, Kind},
-    run::Event,
     signals::{Handlers, Signal},
 };
 

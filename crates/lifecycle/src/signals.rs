@@ -22,8 +22,8 @@ use signal_hook::{
 };
 
 use crate::{
+    event::Event,
     exit::{End, Exit},
-    run::Event,
 };
 
 /// A signal that asks a helper to stop

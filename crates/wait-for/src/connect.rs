@@ -7,7 +7,11 @@ use std::{
 };
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::{net::TcpStream, time};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time,
+};
 use url::Url;
 
 use crate::{
@@ -17,6 +21,10 @@ use crate::{
 
 /// The next address is tried after this long without an answer of the one before (RFC 8305, section 5).
 const STAGGER: Duration = Duration::from_millis(250);
+
+/// A byte stream, plain or TLS
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// A host and a port to dial
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     check::{Cause, Network, NotReady},
-    connect::Address,
-    wire::Stream,
+    connect::{Address, Stream},
 };
 
 const PORT: u16 = 80;

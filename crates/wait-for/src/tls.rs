@@ -18,8 +18,8 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
     check::{Cause, NotReady, said},
+    connect::Stream,
     options::Options,
-    wire::Stream,
 };
 
 /// The options that every kind with TLS takes

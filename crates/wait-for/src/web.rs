@@ -15,10 +15,9 @@ use url::Url;
 
 use crate::{
     check::{Cause, Network, NotReady, said},
-    connect::Address,
+    connect::{Address, Stream},
     proxy,
     tls::Tls,
-    wire::Stream,
 };
 
 /// Bytes of a body that are read

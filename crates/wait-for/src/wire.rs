@@ -4,17 +4,16 @@ use std::path::Path;
 
 use lifecycle::Secret;
 use percent_encoding::percent_decode_str;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 use url::Url;
 
-use crate::{check::NotReady, connect::Address, names::Names, options::Options, tls::Tls};
-
-/// A byte stream, plain or TLS
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+use crate::{
+    check::NotReady,
+    connect::{Address, Stream},
+    names::Names,
+    options::Options,
+    tls::Tls,
+};
 
 /// The options that every database takes besides those of TLS
 pub(crate) const OPTIONS: [&str; 3] = ["password-file=PATH", "password-env=NAME", "tls=require"];

@@ -19,8 +19,9 @@ use super::{
 };
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict, said},
+    connect::Stream,
     options::Options,
-    wire::{self, Server, Stream},
+    wire::{self, Server},
 };
 
 const PORT: u16 = 3306;

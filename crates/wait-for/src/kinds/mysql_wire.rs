@@ -6,7 +6,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     check::{Cause, NotReady, said},
-    wire::{self, Stream},
+    connect::Stream,
+    wire,
 };
 
 /// Bytes; greetings, errors and the rows of `SELECT 1` are far smaller.

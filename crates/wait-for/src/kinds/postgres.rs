@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict},
+    connect::Stream,
     options::Options,
     scram::{self, Scram},
-    wire::{self, Server, Stream},
+    wire::{self, Server},
 };
 
 const PORT: u16 = 5432;

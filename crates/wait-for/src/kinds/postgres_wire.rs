@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     check::{Cause, NotReady, said},
-    wire::Stream,
+    connect::Stream,
 };
 
 /// Bytes; messages of a login and of `SELECT 1` are far smaller.

@@ -11,8 +11,9 @@ use url::Url;
 use super::shape;
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict, said},
+    connect::Stream,
     options::Options,
-    wire::{self, Server, Stream},
+    wire::{self, Server},
 };
 
 const PORT: u16 = 6379;
