@@ -15,7 +15,7 @@ const QUICK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 const QUICK_SHARE: u32 = 20;
 /// Resolvers cache a negative answer, `CoreDNS` for 5 to 30 s; hundreds of pods ask.
 const NAMES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(3));
-/// A silent server has cost the whole attempt's time already.
+/// A silent server has cost the whole attempt's time already; one that said "never" will hardly change its mind.
 const SILENT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 /// Between consecutive successes
 const STABLE: Duration = Duration::from_millis(500);
@@ -76,9 +76,10 @@ impl Pace {
 impl Manner {
     fn of(cause: Cause) -> Self {
         match cause {
-            Cause::Absent | Cause::Contrary | Cause::Busy | Cause::Odd | Cause::Never(_) => Self::Quick,
+            Cause::Absent | Cause::Contrary | Cause::Busy | Cause::Odd => Self::Quick,
             Cause::UnknownName | Cause::NoResolver => Self::Names,
-            Cause::Silent => Self::Silent,
+            // With --retry-all: repeated logins in quick succession would lock an account.
+            Cause::Silent | Cause::Never(_) => Self::Silent,
         }
     }
 }
@@ -117,6 +118,12 @@ mod tests {
         assert_eq!(pace.after(Cause::Absent, 0.0), QUICK.1);
         assert_eq!(pace.after(Cause::UnknownName, 0.0), NAMES.0);
         assert_eq!(pace.after(Cause::Absent, 0.0), QUICK.0);
+    }
+
+    #[test]
+    fn a_refused_login_is_not_repeated_quickly() {
+        let mut pace = Pace::new(None);
+        assert!(pace.after(Cause::Never(lifecycle::Exit::Denied), 0.0) >= SILENT.0);
     }
 
     #[test]

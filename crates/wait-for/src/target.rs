@@ -67,12 +67,8 @@ impl Target {
     }
 
     /// Turns what the check found into what the user asked for.
-    pub(crate) fn judge(&self, verdict: Verdict, not: bool, retry_all: bool) -> Verdict {
-        let verdict = if self.not.unwrap_or(not) { invert(verdict) } else { verdict };
-        match verdict {
-            Err(NotReady { cause: Cause::Never(_), reason }) if retry_all => Err(NotReady::new(Cause::Odd, reason)),
-            verdict => verdict,
-        }
+    pub(crate) fn judge(&self, verdict: Verdict, not: bool) -> Verdict {
+        if self.not.unwrap_or(not) { invert(verdict) } else { verdict }
     }
 }
 

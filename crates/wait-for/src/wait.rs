@@ -101,11 +101,11 @@ async fn target_ready(args: &Args, network: &Network, board: &RefCell<Board>, in
             let limit = lifecycle::format_duration(attempt_timeout);
             Err(NotReady::new(Cause::Silent, format!("no answer within {limit}")))
         });
-        let verdict = target.judge(verdict, args.not, args.retry_all);
+        let verdict = target.judge(verdict, args.not);
         let (state, exit) = match &verdict {
             Ok(_) if successes + 1 >= needed => (State::Ready, Some(Exit::Done)),
             Ok(_) => (State::Waiting, None),
-            Err(refusal) => match refusal.never_exit() {
+            Err(refusal) => match refusal.never_exit().filter(|_| !args.retry_all) {
                 Some(exit) => (State::Never, Some(exit)),
                 None => (State::Waiting, None),
             },
