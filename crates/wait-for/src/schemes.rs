@@ -78,7 +78,7 @@ pub(crate) const SCHEMES: [Scheme; 9] = [
     },
     Scheme {
         names: &["file"],
-        examples: &[("file:///work/ready", "the file is there")],
+        examples: &[("file:///data/ready", "the file is there")],
         options: &["min-size=1KiB", "settled=2s", "mode=0640"],
         tls: None,
         parse: file::parse,

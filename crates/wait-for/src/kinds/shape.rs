@@ -32,7 +32,7 @@ mod tests {
         for url in [
             "tcp://db:1?timeout=5s",
             "unix:///run/app.sock?x",
-            "file:///work/ready?min-size=1",
+            "file:///data/ready?min-size=1",
             "dns://db?min=3",
             "grpc://api:1?service=x",
             "mysql://db/?ssl=1",
