@@ -133,9 +133,12 @@ fn a_resolver_that_never_answers_holds_few_threads() {
         let names: Vec<_> = (0..100).map(|nth| format!("tcp://name-{nth}:1")).collect();
         let mut arguments = vec!["--attempt-timeout", "100ms", "--interval", "10ms"];
         arguments.extend(names.iter().map(String::as_str));
-        let program = Program::start(&mut wait_for(&arguments));
+        let mut program = Program::start(&mut wait_for(&arguments));
         until("eight names are asked for", || (questions.all().len() >= 8).then_some(()));
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        // Each of the hundred has made an attempt, and will have asked for a thread.
+        for _ in &names {
+            program.wait_for_message("not ready");
+        }
         let (_, threads) = program.files_and_threads();
         assert!(threads <= 12, "{threads} threads");
     });

@@ -66,7 +66,7 @@ fn an_unknown_scheme() {
 #[test]
 fn a_missing_host_or_path() {
     assert_usage_error("missing-host", &["tcp://:5432"]);
-    assert_usage_error("relative-path", &["file://work/ready"]);
+    assert_usage_error("relative-path", &["file://data/ready"]);
     assert_usage_error("long-socket-path", &[&format!("unix:///{}", "x".repeat(108))]);
 }
 

@@ -137,3 +137,20 @@ fn only_important_lines_are_written_when_asked_for() {
     assert_eq!(ended.log.len(), 1, "{ended:#?}");
     ended.ended_with(124, "reason=timed-out");
 }
+
+#[test]
+fn an_object_that_nobody_reads_does_not_keep_the_command_from_running() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = wait_for(&["--output", "json", "file:///dev/null", "--", "/bin/sh", "-c", "exit 7"]);
+    let status = command.stdout(writer).stderr(std::process::Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(7));
+}
+
+#[test]
+fn an_object_that_cannot_be_written_is_74() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = wait_for(&["--output", "json", "file:///dev/null", "--", "/bin/true"]);
+    let status = command.stdout(full).stderr(std::process::Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(74));
+}
