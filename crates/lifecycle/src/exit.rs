@@ -4,7 +4,7 @@
 
 use std::{ffi::OsString, fmt, process::ExitCode, time::Duration};
 
-use crate::signals::Signal;
+use crate::{command::User, signals::Signal};
 
 /// How a helper ends; the numbers follow sysexits(3), timeout(1) and the shell
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,11 +134,13 @@ pub struct End {
     pub attempts: Option<u64>,
     /// The command that replaces the helper, whatever `exit` is; its first word is the program
     pub become_command: Vec<OsString>,
+    /// Whom that command runs as, without any privilege; `None` leaves all as it is
+    pub become_user: Option<User>,
 }
 
 impl From<Exit> for End {
     fn from(exit: Exit) -> Self {
-        Self { exit, what: None, last: None, attempts: None, become_command: Vec::new() }
+        Self { exit, what: None, last: None, attempts: None, become_command: Vec::new(), become_user: None }
     }
 }
 

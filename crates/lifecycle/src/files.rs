@@ -11,7 +11,7 @@ use nix::libc::{O_NOCTTY, O_NONBLOCK};
 
 /// Reads a file of at most `limit` bytes. The size is not asked for but counted: files of `/proc` say that they have none.
 /// What could keep the reader waiting, or never end, is refused: a FIFO, a socket, a device.
-pub(crate) fn read(path: &Path, limit: u64) -> io::Result<String> {
+pub fn read(path: &Path, limit: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
     open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {

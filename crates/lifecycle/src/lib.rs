@@ -22,6 +22,7 @@
 mod admin;
 mod args;
 mod backoff;
+mod command;
 mod companion;
 mod complaint;
 pub mod config;
@@ -45,9 +46,11 @@ mod variables;
 
 pub use args::ListenAddress;
 pub use backoff::Backoff;
+pub use command::User;
 pub use complaint::Complaint;
 pub use config::ConfigFile;
 pub use exit::{End, Exit, Row, TABLE};
+pub use files::read as read_text;
 pub use health::{Heartbeat, Hold, Pending};
 pub use helper::Helper;
 pub use job::Lifecycle;

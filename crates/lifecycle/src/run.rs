@@ -6,9 +6,8 @@
 use std::{
     fmt::Debug,
     io::{self, Write},
-    os::unix::process::CommandExt,
     panic::{self, AssertUnwindSafe},
-    process::{Command, ExitCode},
+    process::ExitCode,
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     time::{Duration, Instant},
 };
@@ -19,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::{
     args::{Common, Request, SidecarFlags},
+    command,
     event::Event,
     exit::{End, Exit},
     health::Health,
@@ -77,7 +77,7 @@ where
             if !end.become_command.is_empty() {
                 // Who was told to stop must not start the app.
                 handlers.end_at_once()?;
-                return Err(become_command(&end.become_command));
+                return Err(command::become_command(&end.become_command, end.become_user));
             }
             if end.exit == Exit::Done { Ok(end.exit) } else { Err(end) }
         }
@@ -242,13 +242,4 @@ fn printed(answer: anyhow::Result<String>) -> Result<Exit, End> {
     // Who does not read on, as `head` does, has read enough.
     let _ = writeln!(io::stdout(), "{text}");
     Ok(Exit::Done)
-}
-
-/// Replaces this process; handled signals return to their defaults (execve(2)), and the standard library resets PIPE
-/// and empties the mask. Returns only when that failed.
-fn become_command(words: &[std::ffi::OsString]) -> End {
-    let [program, arguments @ ..] = words else { return Exit::Bug.into() };
-    let error = Command::new(program).args(arguments).exec();
-    let exit = if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::CannotRun };
-    End { what: Some(program.display().to_string()), last: Some(error.to_string()), ..exit.into() }
 }

@@ -1,0 +1,104 @@
+//! The command line, nothing else.
+
+use std::{ffi::OsString, fmt, path::PathBuf};
+
+use lifecycle::{ConfigFile, Helper};
+
+use crate::{accounts::Owner, config::Config, fixer::Treatment, volume::Volume};
+
+/// Threads only wait for the disk or the server; more of them than this wait for each other.
+const THREAD_LIMIT: u16 = 64;
+
+/// What lifecycle must know of fix-perms
+pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>()));
+
+/// Set owner and mode of everything below each PATH, touching only what is wrong
+///
+/// Each entry is looked at first. The root of a tree is changed last, and only if all below it is right. Nothing is followed
+/// out of a PATH: no symbolic link, and no file that has names outside it.
+#[derive(Clone, clap::Parser)]
+#[command(name = "fix-perms", version, after_help = EXAMPLES, override_usage = USAGE)]
+pub struct Args {
+    /// The root of a tree, or a single file; repeat for more
+    #[arg(value_name = "PATH", required_unless_present = "config")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Become this command afterwards: same process, same environment, its own exit code
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) volume: Volume,
+    /// Read more trees, each with settings of its own, from this YAML file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Change nothing; exit with 0 if all is right, else with 1 and the first differences
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// With --verify: look at each PATH and at so many entries below it, drawn at random
+    #[arg(long, value_name = "COUNT", requires = "verify")]
+    pub(crate) sample: Option<u32>,
+    /// Change nothing; print what would be changed
+    #[arg(long, conflicts_with = "verify")]
+    pub(crate) dry_run: bool,
+    /// Look at so many entries at once [default: the CPU quota; 16 on network file systems]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=i64::from(THREAD_LIMIT)))]
+    pub(crate) threads: Option<u16>,
+    /// json prints one object on stdout at the end, and one for each difference before
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", hide_possible_values = true)]
+    #[arg(help = "json prints an object on stdout for each difference, and one for the whole at the end")]
+    pub(crate) output: Output,
+    /// Become COMMAND as this user and group: UID:GID, without any capability or other group
+    #[arg(long = "as", id = "as", value_name = "UID:GID", requires = "command", value_parser = user_and_group)]
+    pub(crate) run_as: Option<(u32, u32)>,
+}
+
+/// What is printed on stdout
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Output {
+    /// A line for each difference, where nothing is changed
+    Text,
+    /// Objects
+    Json,
+}
+
+impl Args {
+    pub(crate) fn treatment(&self) -> Treatment {
+        match (self.verify, self.dry_run) {
+            (true, _) => Treatment::Verify,
+            (_, true) => Treatment::DryRun,
+            _ => Treatment::Apply,
+        }
+    }
+}
+
+fn user_and_group(text: &str) -> Result<(u32, u32), String> {
+    match text.parse::<Owner>()? {
+        Owner { user: Some(user), group: Some(group) } => Ok((user, group)),
+        _ => Err(format!("{text:?} lacks a user or a group: write it as 1000:1000")),
+    }
+}
+
+/// What the start line tells of the settings. Of COMMAND only the program: its arguments may hold secrets.
+impl fmt::Debug for Args {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let mut settings = f.debug_struct("Args");
+        settings.field("paths", &self.paths).field("volume", &self.volume).field("config", &self.config);
+        settings.field("treatment", &self.treatment()).field("sample", &self.sample);
+        settings.field("threads", &self.threads).field("output", &self.output);
+        settings.field("run_as", &self.run_as).field("command", &self.command.first());
+        settings.finish()
+    }
+}
+
+const USAGE: &str = "fix-perms [OPTIONS] PATH... [-- COMMAND [ARG...]]
+       fix-perms check --config FILE
+       fix-perms schema";
+
+const EXAMPLES: &str = "\
+Examples:
+  fix-perms --owner 1000:1000 /data
+  fix-perms --owner 1000:1000 --mode u=rwX,g=rX,o= --private --policy stamp /data
+  fix-perms --fs-group 2000 --verify /data
+  fix-perms --owner 1000:1000 --create /data/cache --as 1000:1000 -- /app
+
+Exit codes: 0 right, 1 different or failed, 64 usage, 74 disk error, 77 denied, 78 config,
+  126 and 127 COMMAND can't run, 143 SIGTERM";

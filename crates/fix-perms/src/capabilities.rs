@@ -1,0 +1,122 @@
+//! The capabilities that the work needs (capabilities(7)), and what to do about one that is missing.
+
+use rustix::{
+    io::Errno,
+    process::geteuid,
+    thread::{CapabilitySet, capabilities},
+};
+
+use crate::wanted::Wanted;
+
+/// What this process may do
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capabilities {
+    held: CapabilitySet,
+    is_root: bool,
+}
+
+/// What was tried when something was refused
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    ChangeOwner,
+    ChangeMode,
+    SetGroupId,
+    SetAcl,
+    Look,
+    Create,
+    Stamp,
+}
+
+impl Capabilities {
+    /// Of this process; one that can't be told is taken to have none.
+    pub(crate) fn of_this_process() -> Self {
+        let held = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+        Self { held, is_root: geteuid().is_root() }
+    }
+
+    /// What is missing for the work as a whole, before it starts: a warning, since all may be right already, or be
+    /// ours. Names without their `CAP_`, as manifests have them.
+    pub(crate) fn missing(self, wanted: &Wanted) -> Vec<&'static str> {
+        let mut needed = Vec::new();
+        if wanted.user.is_some() || wanted.group.is_some() {
+            needed.push(Action::ChangeOwner);
+        }
+        if wanted.has_modes() {
+            needed.push(Action::ChangeMode);
+        }
+        if wanted.may_set_group_id() {
+            needed.push(Action::SetGroupId);
+        }
+        needed.push(Action::Look);
+        needed.into_iter().filter_map(|action| self.missing_for(action)).collect()
+    }
+
+    /// The capability whose lack forbids an action to this process.
+    pub(crate) fn missing_for(self, action: Action) -> Option<&'static str> {
+        let (needed, name) = match action {
+            Action::ChangeOwner => (CapabilitySet::CHOWN, "CHOWN"),
+            Action::ChangeMode | Action::SetAcl => (CapabilitySet::FOWNER, "FOWNER"),
+            Action::SetGroupId => (CapabilitySet::FSETID, "FSETID"),
+            // Either is enough for looking. Pod Security's baseline lets only this one be added.
+            Action::Look => (CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH, "DAC_OVERRIDE"),
+            Action::Create | Action::Stamp => (CapabilitySet::DAC_OVERRIDE, "DAC_OVERRIDE"),
+        };
+        (!self.held.intersects(needed)).then_some(name)
+    }
+
+    /// What to write into the manifest
+    pub(crate) fn remedy(self, missing: &[&str]) -> String {
+        let names = missing.join(", ");
+        let user = if self.is_root { "" } else { "runAsUser: 0, " };
+        format!("give the container securityContext: {{{user}capabilities: {{add: [{names}]}}}}")
+    }
+
+    /// Why an action was refused, and the remedy.
+    pub(crate) fn explain(self, action: Action, error: Errno) -> String {
+        match (error, self.missing_for(action)) {
+            (Errno::ROFS, _) => {
+                "the file system is read-only: mount it writable, or leave it out with --exclude".into()
+            }
+            (_, Some(name)) => format!("{}: CAP_{name} is missing; {}", words(error), self.remedy(&[name])),
+            (Errno::PERM, None) => {
+                format!("{}: the entry is immutable (lsattr shows it), or its server squashes root", words(error))
+            }
+            (_, None) => format!("{}: the entry's server squashes root, perhaps", words(error)),
+        }
+    }
+}
+
+/// An error without its number
+pub(crate) fn words(error: Errno) -> String {
+    let text = std::io::Error::from(error).to_string();
+    text.split_once(" (os error").map_or(text.clone(), |(words, _)| words.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_what_is_missing_and_the_remedy() {
+        let bare = Capabilities { held: CapabilitySet::empty(), is_root: true };
+        assert_eq!(
+            bare.explain(Action::ChangeOwner, Errno::PERM),
+            "operation not permitted: CAP_CHOWN is missing; \
+             give the container securityContext: {capabilities: {add: [CHOWN]}}"
+        );
+        let user = Capabilities { is_root: false, ..bare };
+        assert!(
+            user.explain(Action::ChangeMode, Errno::PERM).contains("{runAsUser: 0, capabilities: {add: [FOWNER]}}")
+        );
+        let full = Capabilities { held: CapabilitySet::all(), is_root: true };
+        assert!(full.explain(Action::ChangeMode, Errno::PERM).contains("immutable"));
+        assert!(full.explain(Action::ChangeMode, Errno::ROFS).contains("read-only"));
+    }
+
+    #[test]
+    fn reading_is_enough_to_look() {
+        let reader = Capabilities { held: CapabilitySet::DAC_READ_SEARCH, is_root: true };
+        assert_eq!(reader.missing_for(Action::Look), None);
+        assert_eq!(reader.missing_for(Action::Create), Some("DAC_OVERRIDE"));
+    }
+}

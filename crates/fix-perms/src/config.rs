@@ -1,0 +1,30 @@
+//! `--config FILE`: several volumes, each with a wanted state of its own.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de::Error};
+
+use crate::volume::Volume;
+
+/// A pod with more mounts than this has another problem.
+const VOLUME_LIMIT: usize = 100;
+
+/// The content of a configuration file
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The trees, set right one after another
+    #[serde(deserialize_with = "volumes")]
+    #[schemars(length(min = 1, max = 100))]
+    pub(crate) volumes: Vec<Volume>,
+}
+
+fn volumes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Volume>, D::Error> {
+    let volumes = Vec::<Volume>::deserialize(deserializer)?;
+    if !(1..=VOLUME_LIMIT).contains(&volumes.len()) {
+        return Err(D::Error::custom(format_args!("from 1 to {VOLUME_LIMIT} volumes, and not {}", volumes.len())));
+    }
+    for volume in &volumes {
+        volume.check().map_err(|reason| D::Error::custom(format_args!("{}: {reason}", volume.path.display())))?;
+    }
+    Ok(volumes)
+}

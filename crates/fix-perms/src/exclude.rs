@@ -1,0 +1,98 @@
+//! What a walk leaves out.
+
+use std::{fmt, str::FromStr};
+
+use glob::{MatchOptions, Pattern};
+
+use crate::trail::Trail;
+
+/// At the top of a volume: NetApp's snapshots, which nobody can change, and what fsck(8) found
+const DEFAULTS: [&[u8]; 2] = [b".snapshot", b"lost+found"];
+
+/// `*` stays within a name, `**` does not
+const OPTIONS: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
+
+/// A pattern of names, or of paths below the root if there is a slash in it
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Glob(Pattern);
+
+/// What one walk leaves out
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Excludes {
+    pub(crate) globs: Vec<Glob>,
+    /// The snapshots and finds at the top too
+    pub(crate) defaults: bool,
+}
+
+impl Excludes {
+    /// Whether a name in a directory of this depth is left out, with all below it.
+    pub(crate) fn contain(&self, trail: &Trail, depth: usize, name: &[u8]) -> bool {
+        (self.defaults && depth == 0 && DEFAULTS.contains(&name))
+            || self.globs.iter().any(|glob| glob.matches(trail, name))
+    }
+}
+
+impl Glob {
+    fn matches(&self, trail: &Trail, name: &[u8]) -> bool {
+        let text = if self.0.as_str().contains('/') { trail.relative(name) } else { name.into() };
+        // What is no text becomes U+FFFD, which `*` and `?` match.
+        self.0.matches_with(&String::from_utf8_lossy(&text), OPTIONS)
+    }
+}
+
+impl FromStr for Glob {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("an empty pattern matches nothing: write it as *.sock or cache/**".into());
+        }
+        Pattern::new(text.trim_start_matches('/'))
+            .map(Self)
+            .map_err(|error| format!("{text:?} is not a pattern: {} at character {}", error.msg, error.pos + 1))
+    }
+}
+
+/// As it was written
+impl fmt::Debug for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn excluded(glob: &str, path: &str) -> bool {
+        let (directories, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let names = directories.split('/').filter(|name| !name.is_empty());
+        let trail = names.fold(Trail::root(b"/data"), |trail, name| Trail::below(&trail, name.as_bytes()));
+        let excludes = Excludes { globs: vec![glob.parse().unwrap()], defaults: false };
+        excludes.contain(&trail, path.matches('/').count(), name.as_bytes())
+    }
+
+    #[test]
+    fn names_anywhere_and_paths_from_the_root() {
+        assert!(excluded("*.sock", "a/b/app.sock"));
+        assert!(excluded(".git", "a/.git") && !excluded(".git", "a/.github"));
+        assert!(excluded("a/*.log", "a/x.log") && !excluded("a/*.log", "a/b/x.log"));
+        assert!(excluded("/a/**", "a/b/c") && excluded("**/cache", "x/y/cache"));
+    }
+
+    #[test]
+    fn the_defaults_are_left_out_at_the_top_only() {
+        let defaults = Excludes { globs: Vec::new(), defaults: true };
+        let root = Trail::root(b"/data");
+        assert!(defaults.contain(&root, 0, b".snapshot") && defaults.contain(&root, 0, b"lost+found"));
+        assert!(!defaults.contain(&Trail::below(&root, b"a"), 1, b".snapshot"));
+        assert!(!Excludes::default().contain(&root, 0, b".snapshot"));
+    }
+
+    #[test]
+    fn a_pattern_that_is_none_is_refused() {
+        assert_eq!("a[".parse::<Glob>().unwrap_err(), r#""a[" is not a pattern: invalid range pattern at character 2"#);
+        assert!("".parse::<Glob>().is_err() && "a**b".parse::<Glob>().is_err());
+    }
+}

@@ -1,0 +1,52 @@
+//! Whether a file system is on this machine or behind a network.
+
+use rustix::{fd::AsFd, fs::fstatfs};
+
+/// Looks that wait for a server at the same time
+const NETWORK_THREADS: usize = 16;
+
+/// Magic numbers of file systems whose answers come from elsewhere (`linux/magic.h` and their own sources). FUSE is among
+/// them: in pods it is a bucket or a cluster more often than not.
+const NETWORK: [u32; 15] = [
+    0x0000_6969, // NFS
+    0x0000_517b, // SMB
+    0xff53_4d42, // CIFS
+    0xfe53_4d42, // SMB2
+    0x00c3_6400, // Ceph
+    0x6573_5546, // FUSE
+    0x5346_414f, // AFS
+    0x6b41_4653, // AFS in the kernel
+    0x0102_1997, // 9P
+    0x0bd0_0bd0, // Lustre
+    0x4750_4653, // GPFS
+    0x1983_0326, // BeeGFS
+    0x7461_636f, // OCFS2
+    0x0116_1970, // GFS2
+    0x7375_7245, // Coda
+];
+
+/// As many threads as the CPU quota has CPUs, since a local look costs only CPU; more where looks mostly wait.
+pub(crate) fn threads(root: impl AsFd) -> usize {
+    let quota = std::thread::available_parallelism().map_or(1, usize::from);
+    if is_network(root) { NETWORK_THREADS.max(quota) } else { quota }
+}
+
+fn is_network(root: impl AsFd) -> bool {
+    // A file system that does not tell is taken for a local one. The field is signed on some architectures.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "magic numbers have 32 bits")]
+    fstatfs(root).is_ok_and(|stat| NETWORK.contains(&(stat.f_type as u32)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn what_is_here_is_local() {
+        for path in ["/tmp", "/proc", "/dev"] {
+            assert!(!is_network(File::open(path).unwrap()), "{path}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What has become of a tree: counts, and the first things that went wrong.
+
+use std::sync::{
+    Mutex, OnceLock, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use lifecycle::Exit;
+use serde::Serialize;
+
+/// Things that go wrong are told one by one up to here, and then counted
+pub(crate) const TOLD_LIMIT: usize = 10;
+
+/// What has become of a tree so far; many threads write
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) seen: AtomicU64,
+    pub(crate) changed: AtomicU64,
+    /// Wrong and left so, since nothing was to be changed
+    pub(crate) different: AtomicU64,
+    /// Gone before they could be looked at or changed: somebody else deletes
+    pub(crate) vanished: AtomicU64,
+    /// Refused, and good enough as they are, or only warned of
+    pub(crate) tolerated: AtomicU64,
+    pub(crate) warned: AtomicU64,
+    denied: AtomicU64,
+    io: AtomicU64,
+    failed: AtomicU64,
+    problems: Mutex<Vec<Problem>>,
+    difference: OnceLock<Problem>,
+}
+
+/// Something that went wrong
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Problem {
+    pub(crate) path: String,
+    pub(crate) error: String,
+}
+
+/// The counts as they are now
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Counts {
+    pub(crate) seen: u64,
+    pub(crate) changed: u64,
+    pub(crate) different: u64,
+    pub(crate) vanished: u64,
+    pub(crate) tolerated: u64,
+    pub(crate) warned: u64,
+    pub(crate) failed: u64,
+}
+
+impl Ledger {
+    /// Adds one; true while such things are still told one by one.
+    pub(crate) fn count(count: &AtomicU64) -> bool {
+        count.fetch_add(1, Relaxed) < TOLD_LIMIT as u64
+    }
+
+    /// Something went wrong and will be in the exit code.
+    pub(crate) fn fail(&self, exit: Exit, path: impl FnOnce() -> String, error: impl FnOnce() -> String) {
+        let count = match exit {
+            Exit::Denied => &self.denied,
+            Exit::Io => &self.io,
+            _ => &self.failed,
+        };
+        count.fetch_add(1, Relaxed);
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        if problems.len() < TOLD_LIMIT {
+            let problem = Problem { path: path(), error: error() };
+            tracing::error!(path = problem.path, error = problem.error, "cannot set right");
+            problems.push(problem);
+        }
+    }
+
+    /// Something is not as it should be; true while such things are still told one by one.
+    pub(crate) fn differs(&self, path: impl FnOnce() -> String, error: impl FnOnce() -> String) -> bool {
+        self.difference.get_or_init(|| Problem { path: path(), error: error() });
+        Self::count(&self.different)
+    }
+
+    /// The first thing that went wrong, or else the first difference
+    pub(crate) fn first(&self) -> Option<Problem> {
+        self.problems().into_iter().next().or_else(|| self.difference.get().cloned())
+    }
+
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let of = |count: &AtomicU64| count.load(Relaxed);
+        Counts {
+            seen: of(&self.seen),
+            changed: of(&self.changed),
+            different: of(&self.different),
+            vanished: of(&self.vanished),
+            tolerated: of(&self.tolerated),
+            warned: of(&self.warned),
+            failed: of(&self.denied) + of(&self.io) + of(&self.failed),
+        }
+    }
+
+    /// What the tree's exit code says: what will be refused again comes before what may pass.
+    pub(crate) fn exit(&self) -> Exit {
+        let any = |count: &AtomicU64| count.load(Relaxed) > 0;
+        match () {
+            () if any(&self.denied) => Exit::Denied,
+            () if any(&self.io) => Exit::Io,
+            () if any(&self.failed) => Exit::Failed,
+            () => Exit::Done,
+        }
+    }
+}
+
+impl Counts {
+    pub(crate) fn sum(all: impl Iterator<Item = Self>) -> Self {
+        all.fold(Self::default(), |sum, counts| Self {
+            seen: sum.seen + counts.seen,
+            changed: sum.changed + counts.changed,
+            different: sum.different + counts.different,
+            vanished: sum.vanished + counts.vanished,
+            tolerated: sum.tolerated + counts.tolerated,
+            warned: sum.warned + counts.warned,
+            failed: sum.failed + counts.failed,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_problems_are_told_and_the_gravest_gives_the_exit() {
+        let ledger = Ledger::default();
+        assert_eq!(ledger.exit(), Exit::Done);
+        for nth in 0..20 {
+            ledger.fail(Exit::Io, || format!("/data/{nth}"), || "input/output error".into());
+        }
+        assert_eq!((ledger.problems().len(), ledger.counts().failed, ledger.exit()), (TOLD_LIMIT, 20, Exit::Io));
+        ledger.fail(Exit::Denied, String::new, String::new);
+        assert_eq!(ledger.exit(), Exit::Denied);
+    }
+}

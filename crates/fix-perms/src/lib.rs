@@ -1,0 +1,36 @@
+//! Sets owner and mode on volumes, safely and fast, then exits 0 or becomes the app.
+//!
+//! Invariants: an entry is looked at first and touched only if it is wrong; what is changed is pinned by a descriptor, looked
+//! at again through it and changed through it, never by a path; the root of a tree is changed last, and only if all below
+//! it is right; memory and descriptors have bounds that no tree moves.
+
+mod accounts;
+mod acl;
+mod args;
+mod capabilities;
+mod config;
+mod directory;
+mod exclude;
+mod fchmodat2;
+mod filesystem;
+mod fix;
+mod fixer;
+mod ledger;
+mod links;
+mod mode;
+mod names;
+mod progress;
+mod queue;
+mod report;
+mod root;
+mod sample;
+mod stamp;
+mod stat;
+mod trail;
+mod tree;
+mod volume;
+mod walk;
+mod wanted;
+
+pub use args::{Args, HELPER};
+pub use fix::run;

@@ -1,0 +1,73 @@
+//! What is printed on stdout: a line for each difference where nothing is changed, or objects.
+
+use std::{
+    io::{self, Write},
+    sync::{Mutex, PoisonError},
+};
+
+use lifecycle::Exit;
+use serde::Serialize;
+
+use crate::{
+    args::Output,
+    ledger::{Counts, Problem},
+};
+
+/// Writes to stdout from many threads, a line at a time
+pub(crate) struct Report {
+    output: Output,
+    lines: Mutex<io::BufWriter<io::Stdout>>,
+}
+
+#[derive(Serialize)]
+struct Difference<'a> {
+    path: &'a str,
+    difference: &'a str,
+}
+
+/// The object that closes `--output json`
+#[derive(Serialize)]
+pub(crate) struct Summary {
+    pub(crate) state: &'static str,
+    pub(crate) code: u8,
+    pub(crate) seconds: f64,
+    pub(crate) volumes: Vec<VolumeSummary>,
+}
+
+/// One tree in it
+#[derive(Serialize)]
+pub(crate) struct VolumeSummary {
+    pub(crate) path: String,
+    #[serde(flatten)]
+    pub(crate) counts: Counts,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl Report {
+    pub(crate) fn new(output: Output) -> Self {
+        Self { output, lines: Mutex::new(io::BufWriter::new(io::stdout())) }
+    }
+
+    pub(crate) fn difference(&self, path: &str, difference: &str) {
+        let line = match self.output {
+            Output::Text => format!("{path}: {difference}"),
+            Output::Json => serde_json::to_string(&Difference { path, difference }).unwrap_or_default(),
+        };
+        // What can't be written is told at the end.
+        let _ = writeln!(self.lines.lock().unwrap_or_else(PoisonError::into_inner), "{line}");
+    }
+
+    /// Writes what closes the report.
+    pub(crate) fn finish(&self, summary: &Summary) -> anyhow::Result<()> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = match self.output {
+            Output::Text => Ok(()),
+            Output::Json => writeln!(lines, "{}", serde_json::to_string(summary)?),
+        };
+        match written.and_then(|()| lines.flush()) {
+            // Nobody reads it; that is no reason to keep the app from starting.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(|error| Exit::Io.because(format!("cannot write to stdout: {error}"))),
+        }
+    }
+}

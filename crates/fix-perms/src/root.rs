@@ -1,0 +1,125 @@
+//! The root of a tree: found by its path, and then held by a descriptor.
+
+use std::{os::unix::ffi::OsStrExt, path::Path, sync::Arc};
+
+use lifecycle::Exit;
+use rustix::{
+    fd::OwnedFd,
+    fs::{CWD, Mode, OFlags, ResolveFlags},
+    io::{self, Errno},
+};
+
+mod create;
+
+use crate::{
+    capabilities::{Action, Capabilities, words},
+    directory::{About, Directory},
+    fixer::{Fixer, Treatment},
+    stat::{Kind, Stat},
+    trail::Trail,
+    volume::Volume,
+};
+
+/// What a PATH leads to
+pub(crate) enum Root {
+    Directory(Arc<Directory>),
+    Single(Single),
+}
+
+/// Anything else, pinned
+pub(crate) struct Single {
+    pub(crate) pinned: OwnedFd,
+    pub(crate) stat: Stat,
+    pub(crate) trail: Arc<Trail>,
+}
+
+/// Refuses a PATH that can't be a root, before anything is touched.
+pub(crate) fn check(volume: &Volume, capabilities: Capabilities) -> anyhow::Result<()> {
+    match pin(volume) {
+        Err(Errno::NOENT) if volume.create => Ok(()),
+        Err(error) => Err(refusal(&volume.path, error, capabilities)),
+        Ok(pinned) => stat(volume, &pinned, capabilities).map(drop),
+    }
+}
+
+/// Finds the root, or makes it where that is asked for; `None` if it would have to be made, and nothing is to be changed.
+pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Option<Root>> {
+    let path = volume.path.as_path();
+    let refused = |error| refusal(path, error, fixer.capabilities);
+    let pinned = match pin(volume) {
+        Err(Errno::NOENT) if volume.create && fixer.treatment == Treatment::Apply => {
+            create::directories(volume, fixer)?
+        }
+        Err(Errno::NOENT) if volume.create && fixer.treatment == Treatment::DryRun => {
+            fixer.differs(|| path.display().to_string(), || "does not exist → is made".into());
+            return Ok(None);
+        }
+        pinned => pinned.map_err(refused)?,
+    };
+    let stat = stat(volume, &pinned, fixer.capabilities)?;
+    let trail = Trail::root(path.as_os_str().as_bytes());
+    if !stat.is_directory() {
+        return Ok(Some(Root::Single(Single { pinned, stat, trail })));
+    }
+    let open =
+        || rustix::fs::openat(&pinned, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let fd = match open() {
+        Err(Errno::ACCESS) if fixer.treatment == Treatment::Apply => {
+            // Who may change it may open it then.
+            fixer.set(&pinned, &stat, || trail.printed());
+            open()
+        }
+        fd => fd,
+    };
+    let fd = fd.map_err(refused)?;
+    let stat = Stat::open(&fd).map_err(refused)?;
+    Ok(Some(Root::Directory(Directory::new(fd, About { stat, trail, depth: 0 }).into())))
+}
+
+/// Looks at what was found, and refuses what is too easily a mistake.
+fn stat(volume: &Volume, pinned: &OwnedFd, capabilities: Capabilities) -> anyhow::Result<Stat> {
+    let path = volume.path.as_path();
+    let stat = Stat::open(pinned).map_err(|error| refusal(path, error, capabilities))?;
+    if stat.kind == Kind::Link {
+        let advice = "is a symbolic link: name what it leads to, or give --follow-root";
+        return Err(Exit::Usage.because(format!("{} {advice}", path.display())));
+    }
+    if !volume.allow_root && is_top(&stat) {
+        let advice = "is the root of the file system: name a volume, or give --allow-root";
+        return Err(Exit::Usage.because(format!("{} {advice}", path.display())));
+    }
+    Ok(stat)
+}
+
+/// Holds on to what is at the path, without opening it.
+fn pin(volume: &Volume) -> io::Result<OwnedFd> {
+    let mut flags = OFlags::PATH | OFlags::CLOEXEC;
+    if !volume.follow_root {
+        flags |= OFlags::NOFOLLOW;
+    }
+    if volume.no_symlinks {
+        return rustix::fs::openat2(CWD, &volume.path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
+    }
+    rustix::fs::open(&volume.path, flags, Mode::empty())
+}
+
+/// Whether it is `/`, by whatever path
+fn is_top(stat: &Stat) -> bool {
+    Stat::at(CWD, c"/").is_ok_and(|top| top.id == stat.id)
+}
+
+fn refusal(path: &Path, error: Errno, capabilities: Capabilities) -> anyhow::Error {
+    let path = path.display();
+    match error {
+        Errno::NOENT => Exit::Usage
+            .because(format!("{path} does not exist: is the volume mounted there? --create makes a missing directory")),
+        Errno::NOTDIR => Exit::Usage.because(format!("{path} leads through something that is no directory")),
+        Errno::LOOP => Exit::Usage.because(format!("{path} leads through a symbolic link: name where it leads")),
+        Errno::NOSYS => Exit::Usage.because("--no-symlinks needs Linux 5.6 or newer: leave it out".to_owned()),
+        Errno::ACCESS | Errno::PERM => {
+            Exit::Denied.because(format!("cannot open {path}: {}", capabilities.explain(Action::Look, error)))
+        }
+        Errno::IO => Exit::Io.because(format!("cannot open {path}: {}", words(error))),
+        error => Exit::Failed.because(format!("cannot open {path}: {}", words(error))),
+    }
+}

@@ -1,0 +1,83 @@
+//! Makes the directories that a path lacks, one after another from the last that is there.
+
+use std::{
+    os::unix::ffi::OsStrExt,
+    path::{Component, Path, PathBuf},
+};
+
+use lifecycle::Exit;
+use rustix::{
+    fd::OwnedFd,
+    fs::{Mode, OFlags},
+    io::Errno,
+    process::geteuid,
+};
+
+use super::refusal;
+use crate::{
+    capabilities::{Action, words},
+    fixer::Fixer,
+    stat::Stat,
+    trail::Trail,
+    volume::Volume,
+    wanted::Change,
+};
+
+const PIN: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// Makes what is missing, each with the wanted owner and mode before the next is made in it; the last one, pinned.
+pub(super) fn directories(volume: &Volume, fixer: &Fixer) -> anyhow::Result<OwnedFd> {
+    let path = volume.path.as_path();
+    let begin = if path.is_absolute() { c"/" } else { c"." };
+    let mut at =
+        rustix::fs::open(begin, PIN, Mode::empty()).map_err(|error| refusal(path, error, fixer.capabilities))?;
+    let mut done = PathBuf::new();
+    let mut is_new = false;
+    for component in path.components() {
+        done.push(component);
+        let name = match component {
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => continue,
+            Component::ParentDir if is_new => {
+                let advice = "leads back out of a directory that does not exist: write the path without ..";
+                return Err(Exit::Usage.because(format!("{} {advice}", path.display())));
+            }
+            Component::ParentDir => "..".as_ref(),
+            Component::Normal(name) => name,
+        };
+        // A link on the way that was there is followed, as in any path; one where a directory was just made is not.
+        let follow = if volume.no_symlinks || is_new { OFlags::NOFOLLOW } else { OFlags::empty() };
+        at = match rustix::fs::openat(&at, name, PIN | follow, Mode::empty()) {
+            Err(Errno::NOENT) => {
+                is_new = true;
+                make(&at, name.as_bytes(), &done, fixer)?
+            }
+            opened => opened.map_err(|error| refusal(path, error, fixer.capabilities))?,
+        };
+    }
+    Ok(at)
+}
+
+fn make(parent: &OwnedFd, name: &[u8], path: &Path, fixer: &Fixer) -> anyhow::Result<OwnedFd> {
+    let cannot = |error: Errno| {
+        let reason = fixer.capabilities.explain(Action::Create, error);
+        let (exit, reason) = match error {
+            Errno::ACCESS | Errno::PERM | Errno::ROFS => (Exit::Denied, reason),
+            Errno::IO | Errno::DQUOT | Errno::NOSPC => (Exit::Io, words(error)),
+            error => (Exit::Failed, words(error)),
+        };
+        exit.because(format!("cannot make {}: {reason}", path.display()))
+    };
+    // Closed to everyone else until it is as it should be. A symbolic mode starts from what mkdir(1) would give.
+    rustix::fs::mkdirat(parent, name, Mode::RWXU).map_err(cannot)?;
+    let made = rustix::fs::openat(parent, name, PIN | OFlags::NOFOLLOW, Mode::empty()).map_err(cannot)?;
+    let stat = Stat::open(&made).map_err(cannot)?;
+    if stat.user != geteuid().as_raw() {
+        return Err(Exit::Failed.because(format!("{} is another one than was just made", path.display())));
+    }
+    let usual = Stat { mode: stat.mode & !0o777 | 0o777 & !fixer.wanted.umask, ..stat };
+    let change = fixer.wanted.change(&usual);
+    let mode = Some(change.mode.unwrap_or(usual.mode)).filter(|mode| *mode != stat.mode);
+    fixer.change(&made, &stat, Change { mode, ..change }, || Trail::root(path.as_os_str().as_bytes()).printed());
+    tracing::info!(path = %path.display(), "made");
+    Ok(made)
+}

@@ -1,0 +1,51 @@
+//! The stamp on the root of a tree: a run with this wanted state has finished.
+//!
+//! It is an extended attribute of the `user` kind, so whoever may write to the root could forge it: the app, and only for its
+//! own tree.
+
+use rustix::{
+    fd::AsFd,
+    fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr},
+    io::{self, Errno},
+};
+use sha2::{Digest, Sha256};
+
+const ATTRIBUTE: &str = "user.sidekit.fix-perms";
+/// Changes when what a run does for the same settings changes
+const VERSION: &str = "1";
+/// Bytes of the hash: an accident is out of the question
+const HASH_SIZE: usize = 16;
+
+/// The stamp of one wanted state
+#[derive(Debug)]
+pub(crate) struct Stamp(String);
+
+impl Stamp {
+    /// `state` is all that decides what a run does, in words.
+    pub(crate) fn of(state: &str) -> Self {
+        let hash = Sha256::digest(state);
+        let digits: String = hash[..HASH_SIZE].iter().map(|byte| format!("{byte:02x}")).collect();
+        Self(format!("{VERSION}:{digits}"))
+    }
+
+    /// Whether this very stamp is on the root
+    pub(crate) fn is_on(&self, root: impl AsFd) -> bool {
+        let mut bytes = [0; 64];
+        matches!(fgetxattr(root, ATTRIBUTE, &mut bytes), Ok(length) if &bytes[..length] == self.0.as_bytes())
+    }
+
+    pub(crate) fn put(&self, root: impl AsFd) -> io::Result<()> {
+        fsetxattr(root, ATTRIBUTE, self.0.as_bytes(), XattrFlags::empty())
+    }
+
+    /// Takes the stamp of any other state away, since that state is about to end.
+    pub(crate) fn remove_others(&self, root: impl AsFd) -> io::Result<()> {
+        if self.is_on(&root) {
+            return Ok(());
+        }
+        match fgetxattr(&root, ATTRIBUTE, &mut [0; 0][..]) {
+            Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
+            _ => fremovexattr(root, ATTRIBUTE),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What is known of an entry: kind, owner, mode, links.
+
+use std::ffi::CStr;
+
+use rustix::{
+    fd::AsFd,
+    fs::{AtFlags, FileType, Statx, StatxFlags},
+    io,
+};
+
+/// What decides whether an entry is as it should be. Times and sizes are not asked for: on NFS they cost a flush.
+const ASKED: StatxFlags = StatxFlags::TYPE
+    .union(StatxFlags::MODE)
+    .union(StatxFlags::NLINK)
+    .union(StatxFlags::UID)
+    .union(StatxFlags::GID)
+    .union(StatxFlags::INO);
+
+/// What is known of an entry
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) kind: Kind,
+    /// The twelve bits below the kind
+    pub(crate) mode: u16,
+    pub(crate) user: u32,
+    pub(crate) group: u32,
+    pub(crate) links: u32,
+    pub(crate) id: Id,
+    /// The mount it is on; 0 where the kernel does not tell (before Linux 5.8)
+    pub(crate) mount: u64,
+}
+
+/// Which file it is, as long as it exists
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Id {
+    pub(crate) device: (u32, u32),
+    pub(crate) inode: u64,
+}
+
+/// Kinds of entry that are treated differently
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Directory,
+    Link,
+    Regular,
+    /// A device, socket or FIFO: it is never opened
+    Special,
+}
+
+impl Stat {
+    /// Looks at a name in a directory, following nothing and mounting nothing.
+    pub(crate) fn at(directory: impl AsFd, name: &CStr) -> io::Result<Self> {
+        statx(directory, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, ASKED).map(|stat| Self::of(&stat))
+    }
+
+    /// Looks at an open file.
+    pub(crate) fn open(file: impl AsFd) -> io::Result<Self> {
+        let mask = ASKED.union(StatxFlags::MNT_ID);
+        statx(file, c"", AtFlags::EMPTY_PATH, mask).map(|stat| Self::of(&stat))
+    }
+
+    fn of(stat: &Statx) -> Self {
+        Self {
+            kind: Kind::of(FileType::from_raw_mode(stat.stx_mode.into())),
+            mode: stat.stx_mode & 0o7777,
+            user: stat.stx_uid,
+            group: stat.stx_gid,
+            links: stat.stx_nlink,
+            id: Id { device: (stat.stx_dev_major, stat.stx_dev_minor), inode: stat.stx_ino },
+            mount: stat.stx_mnt_id,
+        }
+    }
+
+    pub(crate) fn is_directory(&self) -> bool {
+        self.kind == Kind::Directory
+    }
+}
+
+impl Kind {
+    pub(crate) fn of(kind: FileType) -> Self {
+        match kind {
+            FileType::Directory => Self::Directory,
+            FileType::Symlink => Self::Link,
+            FileType::RegularFile => Self::Regular,
+            _ => Self::Special,
+        }
+    }
+}
+
+/// When an open file was last changed, moved or linked, in nanoseconds since 1970
+pub(crate) fn change_time(file: impl AsFd) -> io::Result<i128> {
+    let stat = statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::CTIME)?;
+    Ok(i128::from(stat.stx_ctime.tv_sec) * 1_000_000_000 + i128::from(stat.stx_ctime.tv_nsec))
+}
+
+fn statx(directory: impl AsFd, name: &CStr, flags: AtFlags, mask: StatxFlags) -> io::Result<Statx> {
+    rustix::fs::statx(directory, name, flags, mask)
+}

@@ -1,0 +1,117 @@
+//! The way from a root to an entry, for messages and for patterns. No system call ever sees it.
+
+use std::sync::Arc;
+
+/// Characters of a path that is printed; the middle of a longer one is left out
+const PRINTED_LIMIT: usize = 300;
+
+/// The names from the root of a walk down to a directory
+#[derive(Debug)]
+pub(crate) struct Trail {
+    parent: Option<Arc<Trail>>,
+    name: Box<[u8]>,
+}
+
+impl Trail {
+    /// The root, as the user names it
+    pub(crate) fn root(path: &[u8]) -> Arc<Self> {
+        Self { parent: None, name: path.into() }.into()
+    }
+
+    /// A name below a directory
+    pub(crate) fn below(parent: &Arc<Self>, name: &[u8]) -> Arc<Self> {
+        Self { parent: Some(parent.clone()), name: name.into() }.into()
+    }
+
+    /// The whole path, as people can read it
+    pub(crate) fn printed(&self) -> String {
+        let mut names = vec![&*self.name];
+        let mut trail = self;
+        while let Some(parent) = &trail.parent {
+            names.push(&parent.name);
+            trail = parent;
+        }
+        names.reverse();
+        printable(&join(&names))
+    }
+
+    /// The path of a name in this directory, from below the root on, for patterns
+    pub(crate) fn relative(&self, name: &[u8]) -> Vec<u8> {
+        let mut names = vec![name];
+        let mut trail = self;
+        while let Some(parent) = &trail.parent {
+            names.push(&trail.name);
+            trail = parent;
+        }
+        names.reverse();
+        join(&names)
+    }
+}
+
+/// Not by recursion, as the compiler would: trees can be deeper than stacks.
+impl Drop for Trail {
+    fn drop(&mut self) {
+        let mut parent = self.parent.take();
+        while let Some(mut trail) = parent.and_then(Arc::into_inner) {
+            parent = trail.parent.take();
+        }
+    }
+}
+
+fn join(names: &[&[u8]]) -> Vec<u8> {
+    let mut path = Vec::new();
+    for name in names {
+        if !path.is_empty() && !path.ends_with(b"/") {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name);
+    }
+    path
+}
+
+/// A path on one line of a terminal: what is no printable text is escaped, and a very long one is cut in its middle.
+fn printable(path: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in path.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() {
+                text.extend(character.escape_default());
+            } else {
+                text.push(character);
+            }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    let length = text.chars().count();
+    if length <= PRINTED_LIMIT {
+        return text;
+    }
+    let half = PRINTED_LIMIT / 2;
+    text.chars().take(half).chain("…".chars()).chain(text.chars().skip(length - half)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_printed_on_one_line() {
+        let root = Trail::root(b"/data");
+        assert_eq!(root.printed(), "/data");
+        let below = Trail::below(&Trail::below(&root, b"a\nb"), b"c\xff \xc3\xa9");
+        assert_eq!(below.printed(), "/data/a\\nb/c\\xff é");
+        assert_eq!(Trail::below(&Trail::root(b"/"), b"etc").printed(), "/etc");
+        assert_eq!(below.relative(b"x"), b"a\nb/c\xff \xc3\xa9/x");
+        assert_eq!(root.relative(b"x"), b"x");
+    }
+
+    #[test]
+    fn a_trail_of_a_million_names_is_cut_and_dropped_without_a_stack() {
+        let deep = (0..1_000_000).fold(Trail::root(b"/data"), |trail, _| Trail::below(&trail, b"x"));
+        let printed = deep.printed();
+        assert!(printed.starts_with("/data/x/x/") && printed.ends_with("/x/x"), "{printed}");
+        assert_eq!(printed.chars().count(), PRINTED_LIMIT + 1);
+    }
+}

@@ -1,0 +1,194 @@
+//! One tree: what is below its root first, and the root itself last.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{
+            AtomicBool,
+            Ordering::{Relaxed, SeqCst},
+        },
+    },
+    time::Instant,
+};
+
+use lifecycle::{Exit, elapsed};
+use rustix::{fs::Mode, io::Errno, process::umask};
+
+use crate::{
+    capabilities::{Action, Capabilities, words},
+    directory::Directory,
+    filesystem,
+    fixer::{Fixer, Refusal, Treatment},
+    ledger::Ledger,
+    links::HardLinks,
+    report::Report,
+    root::{self, Root},
+    sample::Sample,
+    stamp::Stamp,
+    volume::{HardLinkRule, Policy, Volume},
+    walk::Walk,
+};
+
+/// What all trees of a run share
+pub(crate) struct Run {
+    pub(crate) treatment: Treatment,
+    pub(crate) sample: Option<u32>,
+    pub(crate) threads: Option<u16>,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) report: Report,
+    /// Set at a stop signal, and once enough is known
+    pub(crate) stopped: AtomicBool,
+}
+
+/// Sets a tree right, or says what is wrong with it. An error is a PATH that can't be one; all else is in the ledger.
+pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let wanted = volume.wanted(current_umask());
+    let fixer = Fixer {
+        wanted: &wanted,
+        treatment: run.treatment,
+        on_denied: volume.on_denied,
+        capabilities: run.capabilities,
+        ledger,
+        report: &run.report,
+        stopped: &run.stopped,
+    };
+    warn_of_missing(volume, &fixer);
+    match root::open(volume, &fixer)? {
+        Some(Root::Directory(root)) => fix_directory(volume, run, fixer, &root),
+        Some(Root::Single(file)) => {
+            ledger.seen.fetch_add(1, Relaxed);
+            if file.stat.links > 1 && leaves_hard_links(volume, run) && !wanted.change(&file.stat).is_nothing() {
+                tracing::warn!(path = file.trail.printed(), "left alone: it has other names (--hard-links allow)");
+            } else {
+                fixer.set(&file.pinned, &file.stat, || file.trail.printed());
+            }
+        }
+        None => tracing::info!(path = %volume.path.display(), "would be made"),
+    }
+    let counts = ledger.counts();
+    tracing::info!(
+        path = %volume.path.display(),
+        seen = counts.seen,
+        changed = counts.changed,
+        different = (run.treatment != Treatment::Apply).then_some(counts.different),
+        vanished = counts.vanished,
+        tolerated = counts.tolerated,
+        warned = counts.warned,
+        failed = counts.failed,
+        took = elapsed(start.elapsed()),
+        "looked at"
+    );
+    Ok(())
+}
+
+fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>) {
+    let ledger = fixer.ledger;
+    ledger.seen.fetch_add(1, Relaxed);
+    let excludes = volume.excludes();
+    if run.treatment == Treatment::Verify {
+        fixer.set_directory(root);
+    }
+    if let Some(count) = run.sample {
+        return Sample { fixer, excludes, max_depth: volume.max_depth.unwrap_or(usize::MAX) }.look(root, count);
+    }
+    let stamp = stamp(volume, &fixer);
+    if let Some(reason) = trusted(volume, &fixer, &stamp, root) {
+        return tracing::info!(path = root.about.trail.printed(), reason, "trusted");
+    }
+    if run.treatment == Treatment::Apply
+        && let Err(error) = stamp.remove_others(root)
+    {
+        let refusal = Refusal { action: Action::Stamp, error };
+        fixer.refused(refusal, None, || root.about.trail.printed());
+    }
+    let walk = Walk {
+        fixer,
+        excludes,
+        max_depth: volume.max_depth.unwrap_or(usize::MAX),
+        one_file_system: volume.one_file_system,
+        links: leaves_hard_links(volume, run).then(HardLinks::default),
+        threads: run.threads.map_or_else(|| filesystem::threads(root), usize::from),
+    };
+    walk.run(root, &run.stopped);
+    let Walk { fixer, links, .. } = walk;
+    tell_left_alone(links);
+    match run.treatment {
+        Treatment::Verify => {}
+        Treatment::DryRun => fixer.set_directory(root),
+        Treatment::Apply if run.stopped.load(SeqCst) || ledger.exit() != Exit::Done => {
+            tracing::warn!(path = root.about.trail.printed(), "the root is left as it was: not all below it is right");
+        }
+        Treatment::Apply => {
+            if volume.policy == Policy::Stamp && ledger.counts().warned == 0 {
+                put(&stamp, root);
+            }
+            fixer.set_directory(root);
+        }
+    }
+}
+
+/// Why nothing below the root is looked at.
+fn trusted(volume: &Volume, fixer: &Fixer, stamp: &Stamp, root: &Directory) -> Option<&'static str> {
+    match volume.policy {
+        _ if fixer.treatment == Treatment::Verify || !fixer.is_right(root) => None,
+        Policy::Always => None,
+        Policy::RootMatch => Some("the root is right"),
+        Policy::Stamp => stamp.is_on(root).then_some("the root is right and has the stamp of a finished run"),
+    }
+}
+
+/// The stamp of all settings that decide what a run does.
+fn stamp(volume: &Volume, fixer: &Fixer) -> Stamp {
+    let Volume { max_depth, one_file_system, hard_links, .. } = volume;
+    let excludes = volume.excludes();
+    Stamp::of(&format!("{:?} {excludes:?} {max_depth:?} {one_file_system} {hard_links:?}", fixer.wanted))
+}
+
+/// Without a stamp the next run looks at everything; that is no failure.
+fn put(stamp: &Stamp, root: &Directory) {
+    if !stamp.is_on(root)
+        && let Err(error) = stamp.put(root)
+    {
+        let reason = match error {
+            Errno::OPNOTSUPP => "the file system keeps no extended attributes".to_owned(),
+            error => words(error),
+        };
+        tracing::warn!(path = root.about.trail.printed(), reason, "no stamp: the next run looks at everything again");
+    }
+}
+
+fn leaves_hard_links(volume: &Volume, run: &Run) -> bool {
+    // Who only looks is told of them as of any other.
+    volume.hard_links == HardLinkRule::Leave && run.treatment != Treatment::Verify
+}
+
+fn tell_left_alone(links: Option<HardLinks>) {
+    let left = links.map(HardLinks::left_alone).unwrap_or_default();
+    if left.files > 0 {
+        let such_as = left.examples.join(", ");
+        tracing::warn!(
+            files = left.files,
+            such_as,
+            "left alone: they have names outside the tree, or moved (--hard-links allow)"
+        );
+    }
+}
+
+fn warn_of_missing(volume: &Volume, fixer: &Fixer) {
+    let missing = match fixer.treatment {
+        Treatment::Verify => Vec::new(),
+        _ => fixer.capabilities.missing(fixer.wanted),
+    };
+    if !missing.is_empty() {
+        let (remedy, missing) = (fixer.capabilities.remedy(&missing), missing.join(", "));
+        tracing::warn!(path = %volume.path.display(), missing, remedy, "lacks capabilities: only what is its own can be changed");
+    }
+}
+
+/// umask(2) can only be asked by setting it; nobody makes a file meanwhile.
+fn current_umask() -> u16 {
+    let mask = umask(Mode::empty());
+    umask(mask);
+    u16::try_from(mask.as_raw_mode()).unwrap_or_default()
+}

@@ -1,0 +1,244 @@
+//! One tree and how it should be: the same settings as flags and as YAML.
+
+use std::{path::PathBuf, str::FromStr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de::Error};
+
+use crate::{
+    accounts::{self, Owner},
+    acl::DefaultAcl,
+    exclude::{Excludes, Glob},
+    mode::Rule,
+    wanted::{Modes, Wanted},
+};
+
+// Not a doc comment: clap would take it for the helper's description.
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub(crate) struct Volume {
+    /// The root of the tree
+    #[arg(skip)]
+    pub(crate) path: PathBuf,
+    /// Wanted owner: UID, UID:GID or :GID; names are taken from /etc/passwd and /etc/group
+    #[arg(long, value_name = "OWNER")]
+    #[serde(default, deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) owner: Option<Owner>,
+    /// Wanted mode, as chmod reads it: 0640, or `u=rwX,g=rX,o=`
+    #[arg(long, value_name = "MODE")]
+    #[serde(default, deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) mode: Option<Rule>,
+    /// Wanted mode of directories, instead of --mode
+    #[arg(long, value_name = "MODE")]
+    #[serde(default, deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) dir_mode: Option<Rule>,
+    /// Wanted mode of all that is no directory, instead of --mode
+    #[arg(long, value_name = "MODE")]
+    #[serde(default, deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) file_mode: Option<Rule>,
+    /// What the kubelet does for fsGroup, bit for bit, instead of --owner and modes
+    #[arg(long, value_name = "GID")]
+    #[serde(default, deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) fs_group: Option<Group>,
+    /// With --fs-group: as the kubelet does it for a volume that is mounted read-only
+    #[arg(long)]
+    #[serde(default)]
+    pub(crate) read_only: bool,
+    /// Never widen what gives nothing to group and others, such as keys, whatever the mode says
+    #[arg(long)]
+    #[serde(default)]
+    pub(crate) private: bool,
+    /// Re-own symbolic links too; they are never followed
+    #[arg(long)]
+    #[serde(default)]
+    pub(crate) links: bool,
+    /// Wanted default ACL of directories, such as `u:1000:rwx,g::rx`
+    #[arg(long, value_name = "ACL")]
+    #[serde(default, deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) default_acl: Option<DefaultAcl>,
+    /// Make PATH, and what is missing on the way to it, with the wanted owner and mode
+    #[arg(long)]
+    #[serde(default)]
+    pub(crate) create: bool,
+    /// When to trust what is there: always look at everything, root-match trusts a right root, stamp
+    #[arg(long, value_name = "POLICY", value_enum, default_value = "always", hide_possible_values = true)]
+    #[arg(help = "always looks at everything; root-match trusts a root that is right; stamp trusts a finished run")]
+    #[serde(default)]
+    pub(crate) policy: Policy,
+    /// Leave out names like this, or paths below PATH if there is a slash in it; repeat for more
+    #[arg(long, value_name = "GLOB")]
+    #[serde(default, deserialize_with = "list")]
+    #[schemars(with = "Vec<String>")]
+    pub(crate) exclude: Vec<Glob>,
+    /// Do not leave out `.snapshot` and `lost+found` at the top of PATH
+    #[arg(long)]
+    #[serde(default)]
+    pub(crate) no_default_excludes: bool,
+    /// Do not look into what is mounted below PATH
+    #[arg(long)]
+    #[serde(default)]
+    pub(crate) one_file_system: bool,
+    /// Look so many levels below PATH; 0 is PATH alone
+    #[arg(long, value_name = "DEPTH")]
+    #[serde(default)]
+    pub(crate) max_depth: Option<usize>,
+    /// Files with names outside the tree: leave them alone, or allow their change
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "leave", hide_possible_values = true)]
+    #[arg(help = "Files with names outside PATH: leave them alone, or allow their change (leave, allow)")]
+    #[serde(default)]
+    pub(crate) hard_links: HardLinkRule,
+    /// What a refused change is (EPERM, EACCES, EROFS)
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "fail", hide_possible_values = true)]
+    #[arg(help = "What a refusal is: fail, warn, or accessible: fine if the wanted owner can read and write already")]
+    #[serde(default)]
+    pub(crate) on_denied: OnDenied,
+    /// Refuse a PATH with a symbolic link anywhere in it
+    #[arg(long)]
+    #[serde(default)]
+    pub(crate) no_symlinks: bool,
+    /// Take a PATH that is a symbolic link for what it leads to
+    #[arg(long, conflicts_with = "no_symlinks")]
+    #[serde(default)]
+    pub(crate) follow_root: bool,
+    /// Take / for a PATH
+    #[arg(long)]
+    #[serde(default)]
+    pub(crate) allow_root: bool,
+}
+
+/// When what is there is trusted
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Policy {
+    /// Never
+    #[default]
+    Always,
+    /// When the root is right, as with the kubelet's `OnRootMismatch`
+    RootMatch,
+    /// When the root is right and says that a run has finished
+    Stamp,
+}
+
+/// What becomes of files with names outside the tree
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum HardLinkRule {
+    /// They are left alone and reported
+    #[default]
+    Leave,
+    /// They are changed
+    Allow,
+}
+
+/// What a refusal is
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OnDenied {
+    /// A failure
+    #[default]
+    Fail,
+    /// Worth a warning
+    Warn,
+    /// A failure, unless the wanted owner can already read and write
+    Accessible,
+}
+
+/// A group, by number or name
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Group(pub(crate) u32);
+
+impl FromStr for Group {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        accounts::group(text).map(Self)
+    }
+}
+
+impl Volume {
+    /// What no single setting can tell is wrong.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let has_mode = self.mode.is_some() || self.dir_mode.is_some() || self.file_mode.is_some();
+        let says = |what: &str| Err(what.to_owned());
+        match self.fs_group {
+            Some(_) if has_mode || self.owner.is_some() => {
+                says("fs-group takes the place of owner and modes: give the one or the others")
+            }
+            None if self.read_only => says("read-only goes with fs-group: name the group"),
+            None if !has_mode && self.owner.is_none() && self.default_acl.is_none() && !self.create => {
+                says("nothing is wanted: give owner, mode, fs-group, default-acl or create")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What each entry should be.
+    pub(crate) fn wanted(&self, umask: u16) -> Wanted {
+        let rule = |special: &Option<Rule>| special.clone().or_else(|| self.mode.clone());
+        let modes = match self.fs_group {
+            Some(_) => Modes::FsGroup { read_only: self.read_only },
+            None => Modes::Rules { directory: rule(&self.dir_mode), file: rule(&self.file_mode) },
+        };
+        Wanted {
+            user: self.owner.and_then(|owner| owner.user),
+            group: self.fs_group.map(|group| group.0).or_else(|| self.owner?.group),
+            modes,
+            private: self.private,
+            // The kubelet re-owns them.
+            links: self.links || self.fs_group.is_some(),
+            acl: self.default_acl.clone(),
+            umask,
+        }
+    }
+
+    pub(crate) fn excludes(&self) -> Excludes {
+        Excludes { globs: self.exclude.clone(), defaults: !self.no_default_excludes }
+    }
+}
+
+/// A text, or a number that stands for its own digits, parsed as the flag's value would be.
+fn optional<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    match Option::<Text>::deserialize(deserializer)? {
+        Some(text) => text.0.parse().map(Some).map_err(D::Error::custom),
+        None => Ok(None),
+    }
+}
+
+fn list<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
+}
+
+/// `"1000:1000"` or 1000
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl serde::de::Visitor<'_> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("a text or a number")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
+        Ok(Text(text.to_owned()))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Text, E> {
+        Ok(Text(number.to_string()))
+    }
+}

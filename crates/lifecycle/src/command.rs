@@ -1,0 +1,63 @@
+//! The command that a helper becomes: same process, same environment, and less privilege where that was asked for.
+
+use std::{ffi::OsString, io, os::unix::process::CommandExt, process::Command};
+
+use rustix::{
+    process::{Gid, Uid, getgroups},
+    thread::{
+        CapabilitySet, CapabilitySets, clear_ambient_capability_set, remove_capability_from_bounding_set,
+        set_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    },
+};
+
+use crate::exit::{End, Exit};
+
+/// The user and the group that a command runs as
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Real, effective and saved user ID
+    pub user: u32,
+    /// Real, effective and saved group ID
+    pub group: u32,
+}
+
+/// Replaces this process; handled signals return to their defaults (execve(2)), and the standard library resets PIPE
+/// and empties the mask. Returns only when that failed.
+pub(crate) fn become_command(words: &[OsString], user: Option<User>) -> End {
+    let [program, arguments @ ..] = words else { return Exit::Bug.into() };
+    if let Some(user) = user
+        && let Err(error) = drop_privileges(user)
+    {
+        let User { user, group } = user;
+        let last =
+            format!("cannot become {user}:{group}: {error}; add SETUID and SETGID to the container's capabilities");
+        return End { what: Some(program.display().to_string()), last: Some(last), ..Exit::Denied.into() };
+    }
+    let error = Command::new(program).args(arguments).exec();
+    let exit = if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::CannotRun };
+    End { what: Some(program.display().to_string()), last: Some(error.to_string()), ..exit.into() }
+}
+
+/// Leaves this thread with this user, this group and nothing else: no other group, no capability in any set, and no way
+/// to get one back from a program that has set-ID bits or file capabilities.
+///
+/// The thread alone changes (capabilities(7), "C library/kernel differences"), and execve(2) ends all the others.
+fn drop_privileges(User { user, group }: User) -> io::Result<()> {
+    let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+    for capability in CapabilitySet::all().iter() {
+        // Allowed to few; without it, "no new privileges" does what matters.
+        let _ = remove_capability_from_bounding_set(capability);
+    }
+    if let Err(error) = set_thread_groups(&[]) {
+        // Who has no group to lose needs no permission to lose it.
+        if getgroups()?.iter().any(|other| *other != group) {
+            return Err(error.into());
+        }
+    }
+    set_thread_res_gid(group, group, group)?;
+    set_thread_res_uid(user, user, user)?;
+    clear_ambient_capability_set()?;
+    let none = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?;
+    Ok(set_no_new_privs(true)?)
+}
