@@ -93,6 +93,8 @@ struct Worker<'a> {
     open_limit: usize,
     /// Entries that the ledger does not know of yet
     seen: Cell<u64>,
+    /// Whether the entry that was looked at last was wrong
+    expects_wrong: Cell<bool>,
 }
 
 impl Walk<'_> {
@@ -129,7 +131,18 @@ impl<'a> Worker<'a> {
     fn new(walk: &'a Walk<'a>, queue: &'a Queue<'a, Frame>, root: &'a Directory) -> Self {
         let (stack, name) = (Vec::new(), Vec::new());
         let buffer = vec![MaybeUninit::uninit(); READ_SIZE];
-        Self { walk, queue, root, stack, buffer, name, pending: 0, open_limit: walk.open_limit(), seen: Cell::new(0) }
+        Self {
+            walk,
+            queue,
+            root,
+            stack,
+            buffer,
+            name,
+            pending: 0,
+            open_limit: walk.open_limit(),
+            seen: Cell::new(0),
+            expects_wrong: Cell::new(false),
+        }
     }
 
     fn run(mut self) {
@@ -315,20 +328,23 @@ impl<'a> Worker<'a> {
 
     /// Looks at a name that is no directory, and sets it right; true if it is one after all.
     fn look(&self, directory: &Directory, name: &CStr) -> bool {
-        let stat = match Stat::at(directory, name) {
-            Ok(stat) if stat.is_directory() => return true,
-            Ok(stat) => stat,
-            Err(error) => {
-                self.refused(error, None, directory, name);
-                return false;
+        // Where the last entry was wrong the next one most likely is too: the look at what is pinned is enough then.
+        if !self.expects_wrong.get() {
+            match Stat::at(directory, name) {
+                Ok(stat) if stat.is_directory() => return true,
+                Ok(stat) if self.walk.fixer.wanted.change(&stat).is_nothing() => {
+                    self.seen.set(self.seen.get() + 1);
+                    return false;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    self.refused(error, None, directory, name);
+                    return false;
+                }
             }
-        };
-        self.seen.set(self.seen.get() + 1);
-        if self.walk.fixer.wanted.change(&stat).is_nothing() {
-            return false;
         }
         self.set(directory, name).unwrap_or_else(|error| {
-            self.refused(error, Some(&stat), directory, name);
+            self.refused(error, Stat::at(directory, name).ok().as_ref(), directory, name);
             false
         })
     }
@@ -340,13 +356,19 @@ impl<'a> Worker<'a> {
         if stat.is_directory() {
             return Ok(true);
         }
+        self.seen.set(self.seen.get() + 1);
+        let change = self.walk.fixer.wanted.change(&stat);
+        self.expects_wrong.set(!change.is_nothing());
+        if change.is_nothing() {
+            return Ok(false);
+        }
         if let Some(links) = self.walk.links.as_ref().filter(|_| stat.kind == Kind::Regular && stat.links > 1)
-            && !self.walk.fixer.wanted.change(&stat).is_nothing()
             && !links.is_complete(&pinned, &stat, (directory.about.stat.id, &directory.about.trail), name)?
         {
             return Ok(false);
         }
-        self.walk.fixer.set(&pinned, &stat, || Trail::below(&directory.about.trail, name.to_bytes()).printed());
+        let path = || Trail::below(&directory.about.trail, name.to_bytes()).printed();
+        self.walk.fixer.change(&pinned, &stat, change, path);
         Ok(false)
     }
 
