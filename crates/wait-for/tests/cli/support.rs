@@ -5,24 +5,11 @@ pub(crate) mod dns;
 pub(crate) mod h2;
 pub(crate) mod http;
 pub(crate) mod namespace;
-mod program;
 pub(crate) mod server;
-pub(crate) mod terminal;
 
-use std::{
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::process::Command;
 
-pub(crate) use program::{Ended, Program, send};
-pub(crate) use rustix::process::Signal;
-
-/// Far beyond anything that happens on a busy machine
-pub(crate) const DEADLINE: Duration = Duration::from_secs(40);
-
-/// How often a state is looked at
-const POLL: Duration = Duration::from_millis(5);
+pub(crate) use harness::{DEADLINE, Ended, Program, Signal, send, until};
 
 /// wait-for with these arguments and nothing in its environment.
 pub(crate) fn wait_for(arguments: &[&str]) -> Command {
@@ -63,17 +50,4 @@ pub(crate) fn never(code: i32, arguments: &[&str]) -> String {
     assert_eq!(ended.code, Some(code), "{ended:#?}");
     let line = ended.message("will not become ready");
     line["reason"].as_str().unwrap().to_owned()
-}
-
-/// Asks again until there is an answer; a deadline makes it a failure that names what was waited for.
-#[track_caller]
-pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(start.elapsed() < DEADLINE, "waited in vain until {what}");
-        thread::sleep(POLL);
-    }
 }

@@ -1,9 +1,10 @@
 //! On a terminal: a live table instead of log lines.
 
+use harness::Terminal;
+
 use crate::support::{
     Signal, send,
     server::{ClosedPort, Server, hold},
-    terminal::Terminal,
     wait_for,
 };
 

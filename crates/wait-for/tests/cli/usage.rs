@@ -1,25 +1,15 @@
 //! Bad input: each mistake, word for word, and the help. `UPDATE_SNAPSHOTS=1` writes the snapshots anew.
 
-use std::{fs, path::PathBuf};
+use std::path::Path;
 
-use crate::support::{Ended, run};
+use harness::complaint;
+
+use crate::support::run;
 
 /// Compares with `snapshots/NAME.txt`.
 #[track_caller]
 fn assert_snapshot(name: &str, text: &str) {
-    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests/cli/snapshots", &format!("{name}.txt")].iter().collect();
-    if lifecycle::variable("UPDATE_SNAPSHOTS").is_ok_and(|value| value == "1") {
-        fs::write(&path, text).unwrap();
-    }
-    let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert!(text == expected, "{name} is now (UPDATE_SNAPSHOTS=1 takes it over)\n{text}\nand was\n{expected}");
-}
-
-/// All of stderr, but for how long it took.
-fn complaint(ended: &Ended) -> String {
-    let lines = ended.log.iter().map(|line| line.as_str().unwrap_or_else(|| panic!("{ended:#?}")));
-    let lines = lines.map(|line| line.split_once(" elapsed=").map_or(line, |(line, _)| line));
-    lines.collect::<Vec<_>>().join("\n") + "\n"
+    harness::assert_snapshot(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/snapshots")), name, text);
 }
 
 #[track_caller]

@@ -5,14 +5,13 @@
 use std::{
     any::type_name,
     fs,
-    os::unix::fs::MetadataExt,
     path::Path,
     process::{Command, Stdio},
 };
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, netlink};
 
-use super::{Program, until};
+pub(crate) use harness::{id_of_pid_one, is_root, start_as_pid_one, unshare};
 
 /// Marks the /etc of a test's own namespace
 const MARK: &str = "/etc/wait-for-test";
@@ -57,36 +56,6 @@ pub(crate) fn resolv_conf(text: &str) {
 
 pub(crate) fn hosts(text: &str) {
     fs::write("/etc/hosts", text).unwrap();
-}
-
-/// The command as PID 1 of a new PID namespace.
-#[track_caller]
-pub(crate) fn start_as_pid_one(inside: &Command) -> Program {
-    Program::start(&mut unshare(&["--pid", "--fork", "--kill-child"], inside))
-}
-
-/// The ID that PID 1 has outside, while it lives.
-#[track_caller]
-pub(crate) fn id_of_pid_one(program: &Program) -> u32 {
-    let children = format!("/proc/{0}/task/{0}/children", program.id());
-    until("unshare has a child (are user namespaces denied?)", || {
-        fs::read_to_string(&children).ok()?.trim().parse().ok()
-    })
-}
-
-pub(crate) fn is_root() -> bool {
-    fs::metadata("/proc/self").unwrap().uid() == 0
-}
-
-/// A command behind `unshare`, with nothing in its environment.
-fn unshare(flags: &[&str], inside: &Command) -> Command {
-    let mut command = Command::new("unshare");
-    command.env_clear();
-    if !is_root() {
-        command.args(["--user", "--map-root-user"]);
-    }
-    command.args(flags).arg("--").arg(inside.get_program()).args(inside.get_args());
-    command
 }
 
 /// What `ip link set lo up` does, on machines without it: `RTM_NEWLINK` with `IFF_UP` for interface 1 (rtnetlink(7)).

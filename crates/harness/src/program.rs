@@ -12,10 +12,10 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{DEADLINE, POLL};
+use crate::until::{DEADLINE, POLL};
 
 /// A program that runs; it dies with this
-pub(crate) struct Program {
+pub struct Program {
     child: Child,
     lines: Receiver<Value>,
     log: Vec<Value>,
@@ -24,17 +24,21 @@ pub(crate) struct Program {
 
 /// What is left of a program
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) signal: Option<i32>,
-    pub(crate) stdout: String,
+pub struct Ended {
+    /// Exit code; `None` when a signal ended it
+    pub code: Option<i32>,
+    /// The signal that ended it
+    pub signal: Option<i32>,
+    /// All that it printed
+    pub stdout: String,
     /// stderr line by line: objects, and strings where a line is no object
-    pub(crate) log: Vec<Value>,
+    pub log: Vec<Value>,
 }
 
 impl Program {
+    /// Starts it, with its log and its output read along.
     #[track_caller]
-    pub(crate) fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a program to start");
         let (mut stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let (sender, lines) = mpsc::channel();
@@ -50,19 +54,20 @@ impl Program {
         Self { child, lines, log: Vec::new(), stdout: Some(stdout) }
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// Its process ID
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// The next line of the log with exactly this message.
     #[track_caller]
-    pub(crate) fn wait_for_message(&mut self, message: &str) -> Value {
+    pub fn wait_for_message(&mut self, message: &str) -> Value {
         self.wait_for_line(message, |line| line["message"] == message)
     }
 
     /// The next line that tells this reason.
     #[track_caller]
-    pub(crate) fn wait_for_reason(&mut self, reason: &str) -> Value {
+    pub fn wait_for_reason(&mut self, reason: &str) -> Value {
         self.wait_for_line(reason, |line| line["reason"] == reason)
     }
 
@@ -80,18 +85,20 @@ impl Program {
         }
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
         send(self.id(), signal);
     }
 
     /// The number of open files, and that of threads.
-    pub(crate) fn files_and_threads(&self) -> (usize, usize) {
+    pub fn files_and_threads(&self) -> (usize, usize) {
         let count = |what: &str| std::fs::read_dir(format!("/proc/{}/{what}", self.id())).unwrap().count();
         (count("fd"), count("task"))
     }
 
+    /// Waits for its end.
     #[track_caller]
-    pub(crate) fn end(mut self) -> Ended {
+    pub fn end(mut self) -> Ended {
         let start = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -117,46 +124,46 @@ impl Drop for Program {
 
 /// Sends a signal to a process of ours.
 #[track_caller]
-pub(crate) fn send(id: u32, signal: Signal) {
+pub fn send(id: u32, signal: Signal) {
     let id = i32::try_from(id).ok().and_then(Pid::from_raw).unwrap();
     kill_process(id, signal).unwrap();
 }
 
 impl Ended {
     /// All lines with exactly this message.
-    pub(crate) fn messages(&self, message: &str) -> Vec<&Value> {
+    pub fn messages(&self, message: &str) -> Vec<&Value> {
         self.log.iter().filter(|line| line["message"] == message).collect()
     }
 
     /// The only line with this message.
     #[track_caller]
-    pub(crate) fn message(&self, message: &str) -> &Value {
+    pub fn message(&self, message: &str) -> &Value {
         let lines = self.messages(message);
         assert_eq!(lines.len(), 1, "lines with {message:?} in {self:#?}");
         lines[0]
     }
 
     /// The last line on stderr, whether it is JSON or as it is.
-    pub(crate) fn last_line(&self) -> &str {
+    pub fn last_line(&self) -> &str {
         let line = self.log.last().unwrap_or(&Value::Null);
         line["message"].as_str().or(line.as_str()).unwrap_or_default()
     }
 
     /// Whether it ended with this code, and whether its last line says so and goes on with these words.
     #[track_caller]
-    pub(crate) fn ended_with(&self, code: i32, words: &str) {
+    pub fn ended_with(&self, code: i32, words: &str) {
         assert_eq!(self.code, Some(code), "{self:#?}");
         assert!(self.last_line().starts_with(&format!("code={code} {words}")), "{words} in {self:#?}");
     }
 
     /// Everything it wrote, to search for what must not be there.
-    pub(crate) fn everything(&self) -> String {
+    pub fn everything(&self) -> String {
         self.log.iter().fold(self.stdout.clone(), |text, line| text + &line.to_string())
     }
 
     /// The object on stdout.
     #[track_caller]
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
 }

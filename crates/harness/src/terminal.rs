@@ -13,18 +13,19 @@ use rustix::{
     termios::{Winsize, tcsetwinsize},
 };
 
-use super::until;
+use crate::until::until;
 
 /// A program whose stderr is a terminal of 100 columns; it dies with this
-pub(crate) struct Terminal {
+pub struct Terminal {
     child: Child,
     drawn: Arc<Mutex<Vec<u8>>>,
     reader: Option<thread::JoinHandle<()>>,
 }
 
 impl Terminal {
+    /// Starts it on a terminal with so many rows.
     #[track_caller]
-    pub(crate) fn start(command: &mut Command, rows: u16) -> Self {
+    pub fn start(command: &mut Command, rows: u16) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags).unwrap();
         grantpt(&master).unwrap();
@@ -47,23 +48,25 @@ impl Terminal {
         Self { child, drawn, reader: Some(reader) }
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// Its process ID
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Everything that was written there so far.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.drawn.lock().unwrap()).into_owned()
     }
 
+    /// Waits until these words are on the terminal.
     #[track_caller]
-    pub(crate) fn wait_for(&self, words: &str) {
+    pub fn wait_for(&self, words: &str) {
         until(&format!("{words:?} is on the terminal"), || self.text().contains(words).then_some(()));
     }
 
     /// How the program ends, with all that it drew and all that it printed on stdout.
     #[track_caller]
-    pub(crate) fn end(mut self) -> (ExitStatus, String, String) {
+    pub fn end(mut self) -> (ExitStatus, String, String) {
         let status = until("the program ends", || self.child.try_wait().unwrap());
         self.reader.take().unwrap().join().unwrap();
         let mut stdout = String::new();

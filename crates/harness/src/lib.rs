@@ -1,0 +1,16 @@
+//! A helper's binary under test, as a pod meets it: its log line by line, its signals, its end, its terminal.
+//!
+//! For tests alone, so what goes wrong is a panic that says what was waited for.
+
+mod namespace;
+mod program;
+mod snapshot;
+mod terminal;
+mod until;
+
+pub use namespace::{id_of_pid_one, is_root, start_as_pid_one, unshare};
+pub use program::{Ended, Program, send};
+pub use rustix::process::Signal;
+pub use snapshot::{assert_snapshot, complaint};
+pub use terminal::Terminal;
+pub use until::{DEADLINE, until};
