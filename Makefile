@@ -10,6 +10,7 @@ RELEASE := target/$(TARGET)/release
 demo: ## Show the helpers at work on real input
 	cargo build --workspace --bins
 	demo/wait-for
+	demo/fix-perms
 
 check: ## Formats, lints, house rules
 	cargo fmt --all --check
@@ -35,8 +36,9 @@ docs: ## Write what is generated: usage blocks, flag reference, man pages, compl
 	cargo xtask docs
 
 release: ## Static binaries
-	RUSTFLAGS="$(STATIC_FLAGS)" cargo build --release --target $(TARGET) --bins -p wait-for
-	ls -l $(RELEASE)/wait-for
+	RUSTFLAGS="$(STATIC_FLAGS)" cargo build --release --target $(TARGET) --bins -p wait-for -p fix-perms
+	ls -l $(RELEASE)/wait-for $(RELEASE)/fix-perms
 
 bench: release ## Each helper beside its peers
 	bench/wait-for/run $(RELEASE)/wait-for
+	bench/fix-perms/run $(RELEASE)/fix-perms

@@ -1,6 +1,7 @@
-//! `wait-for` before real servers; `make test-peers` installs them and runs this.
+//! The helpers before real servers, and beside real tools; `make test-peers` installs them and runs this.
 #![expect(clippy::unwrap_used, reason = "a panic here is how a test fails")]
 
+mod default_acls;
 mod grpc_health;
 mod late;
 mod manifests;
@@ -11,3 +12,4 @@ mod nobody;
 mod postgres;
 mod postgres_logins;
 mod redis;
+mod system_calls;

@@ -10,7 +10,7 @@ pub(crate) struct Described {
 
 /// All helpers
 pub(crate) fn all() -> Vec<Described> {
-    vec![describe::<wait_for::Args>(&wait_for::HELPER)]
+    vec![describe::<fix_perms::Args>(&fix_perms::HELPER), describe::<wait_for::Args>(&wait_for::HELPER)]
 }
 
 fn describe<A: clap::CommandFactory>(helper: &lifecycle::Helper) -> Described {

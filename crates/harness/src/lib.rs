@@ -8,7 +8,7 @@ mod snapshot;
 mod terminal;
 mod until;
 
-pub use namespace::{id_of_pid_one, is_root, start_as_pid_one, unshare};
+pub use namespace::{id_of_pid_one, is_root, start_as_pid_one, unshare, with_own_mounts};
 pub use program::{Ended, Program, send};
 pub use rustix::process::Signal;
 pub use snapshot::{assert_snapshot, complaint};

@@ -2,7 +2,12 @@
 //!
 //! Without root this needs user namespaces; where they are denied, the tests fail and say so.
 
-use std::{fs, os::unix::fs::MetadataExt, process::Command};
+use std::{
+    any::type_name,
+    env, fs,
+    os::unix::fs::MetadataExt,
+    process::{Command, Stdio},
+};
 
 use crate::{program::Program, until::until};
 
@@ -35,4 +40,26 @@ pub fn unshare(flags: &[&str], inside: &Command) -> Command {
     }
     command.args(flags).arg("--").arg(inside.get_program()).args(inside.get_args());
     command
+}
+
+/// Marks a test that is inside already
+const MARK: &str = "HARNESS_INSIDE";
+
+/// Runs a test's body with mounts of its own: the test's binary starts itself again, for this test alone, behind `unshare`.
+/// What the body mounts is gone with it.
+#[track_caller]
+pub fn with_own_mounts<F: FnOnce()>(body: F) {
+    if lifecycle::variable(MARK).is_ok() {
+        return body();
+    }
+    // A closure's type is named for the function that it stands in, and that is how libtest names the test.
+    let name = type_name::<F>().split_once("::").and_then(|(_, name)| name.strip_suffix("::{{closure}}")).unwrap();
+    let mut test = Command::new(env::current_exe().unwrap());
+    test.args([name, "--exact", "--nocapture"]);
+    let mut outside = unshare(&["--mount"], &test);
+    outside.env(MARK, "1").env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    let output = outside.stdin(Stdio::null()).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let passed = output.status.success() && stdout.contains("1 passed");
+    assert!(passed, "with mounts of its own, {name}:\n{stdout}{stderr}");
 }

@@ -1,1 +1,234 @@
-//! Placeholder.
+//! `--config`, `check` and `schema`: several trees as YAML, each with a wanted state of its own.
+
+use std::fs;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{Ended, Tree, done, last_words, mode, run, run_beside};
+
+/// A directory with this configuration in a file, and the file's path.
+fn file(text: &str) -> (TempDir, String) {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("volumes.yaml").display().to_string();
+    fs::write(&path, text).unwrap();
+    (directory, path)
+}
+
+/// Runs with this configuration and checks that `check` says the same of it.
+#[track_caller]
+fn refusal(text: &str) -> String {
+    let (_directory, path) = file(text);
+    let last = |ended: Ended| {
+        ended.ended_with(78, &format!(r#"reason=config last="{path}: "#));
+        let line = ended.last_line().split_once(&format!("{path}: ")).unwrap().1;
+        line.rsplit_once("\" elapsed=").unwrap().0.to_owned()
+    };
+    let said = last(run(&["--config", &path]));
+    assert_eq!(last(run(&["check", "--config", &path])), said);
+    said
+}
+
+/// What a dry run prints for a tree `data` of one file `a`, each with this configuration; sorted.
+#[track_caller]
+fn differences(volume: &str) -> (Tree, Vec<String>) {
+    let tree = Tree::new(&["a"]);
+    let (_directory, path) = file(&format!("volumes:\n- path: data\n{volume}"));
+    let ended = run_beside(&tree, &["--config", &path, "--dry-run"]);
+    assert_eq!(ended.code, Some(0), "{volume}: {ended:#?}");
+    let mut lines: Vec<_> = ended.stdout.lines().map(String::from).collect();
+    lines.sort_unstable();
+    (tree, lines)
+}
+
+#[test]
+fn each_volume_has_a_state_of_its_own() {
+    let tree = Tree::new(&["one/a", "one/.cache/b", "two/a", "two/key"]);
+    crate::support::set_mode(&tree.join("two/key"), 0o600);
+    let (_directory, path) = file(
+        "volumes:\n\
+         - path: data/one\n  \
+           dir-mode: '0750'\n  \
+           file-mode: 0640\n  \
+           exclude: [.cache]\n\
+         - path: data/two\n  \
+           mode: u=rwX,g=rX,o=\n  \
+           private: true\n\
+         - {path: data/three/four, mode: 2770, create: true}\n",
+    );
+    let ended = run_beside(&tree, &["--config", &path]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    for (name, expected) in [
+        ("", 0o755),
+        ("one", 0o750),
+        ("one/a", 0o640),
+        ("one/.cache", 0o755),
+        ("one/.cache/b", 0o644),
+        ("two", 0o750),
+        ("two/a", 0o640),
+        ("two/key", 0o600),
+        ("three", 0o2770),
+        ("three/four", 0o2770),
+    ] {
+        assert_eq!(mode(&tree.join(name)), expected, "{name:?}");
+    }
+    let paths: Vec<_> = ended.messages("looked at").iter().map(|line| &line["path"]).collect();
+    assert_eq!(paths, ["data/one", "data/two", "data/three/four"]);
+}
+
+#[test]
+fn flags_are_for_the_paths_beside_them_and_not_for_the_file() {
+    let tree = Tree::new(&["one/a", "two/a"]);
+    let (_directory, path) = file("volumes: [{path: data/two, file-mode: '0640'}]\n");
+    let ended = run_beside(&tree, &["--config", &path, "--mode", "0700", "--max-depth", "0", "data/one"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let modes = ["one", "one/a", "two", "two/a"].map(|name| mode(&tree.join(name)));
+    assert_eq!(modes, [0o700, 0o644, 0o755, 0o640]);
+}
+
+#[test]
+fn nothing_is_touched_while_the_file_or_one_of_its_paths_is_a_mistake() {
+    let tree = Tree::new(&["a"]);
+    let before = tree.entries();
+    let ended_with = |text: &str, code: i32, words: &str| {
+        let (_directory, path) = file(text);
+        run_beside(&tree, &["--config", &path, "--mode", "0700", "data"]).ended_with(code, words);
+        assert_eq!(tree.entries(), before, "{text}");
+    };
+    ended_with("volumes: [{path: none, mode: 700}]\n", 64, r#"reason=usage last="none does not exist: "#);
+    ended_with("volumes: [{path: data, mode: rwx}]\n", 78, "reason=config");
+}
+
+#[test]
+fn a_file_is_checked_without_its_volumes() {
+    let (_directory, path) = file("volumes: [{path: /none, owner: 1000:1000, mode: u=rwX}]\n");
+    let ended = done(&["check", "--config", &path]);
+    assert_eq!((ended.stdout, ended.log.len()), (format!("{path}: ok\n"), 0));
+}
+
+#[test]
+fn owners_and_groups_may_be_numbers() {
+    let (tree, lines) = differences("  owner: 54321\n");
+    let (user, group) = tree.entry("").owner;
+    let line = |name: &str, new: &str| format!("{name}: owner {user}:{group} → {new}");
+    assert_eq!(lines, ["data", "data/a"].map(|name| line(name, &format!("54321:{group}"))));
+    for owner in ["54321:54322", "'54321:54322'"] {
+        let (_, lines) = differences(&format!("  owner: {owner}\n"));
+        assert_eq!(lines, ["data", "data/a"].map(|name| line(name, "54321:54322")), "{owner}");
+    }
+    for group in ["54321", "'54321'"] {
+        let (_, lines) = differences(&format!("  fs-group: {group}\n"));
+        assert!(lines.iter().all(|line| line.contains(&format!(" → {user}:54321"))), "{lines:?}");
+        assert_eq!(lines.len(), 2, "{lines:?}");
+    }
+}
+
+#[test]
+fn modes_may_be_numbers_as_chmod_reads_them() {
+    for rule in ["750", "0750", "'750'", "\"0750\"", "u=rwx,g=rx,o=", "a=,u+rwx,g+rx"] {
+        let (_, lines) = differences(&format!("  mode: {rule}\n"));
+        assert_eq!(lines, ["data/a: mode 0644 → 0750", "data: mode 0755 → 0750"], "{rule}");
+    }
+}
+
+/// YAML reads these as other numbers than the digits that are written there.
+#[test]
+fn a_mode_in_a_notation_of_yaml_is_never_taken_for_another_mode() {
+    for rule in ["0o640", "0x1a0", "0b110100000"] {
+        refusal(&format!("volumes: [{{path: /none, mode: {rule}}}]\n"));
+    }
+}
+
+#[test]
+fn an_unknown_key_is_told_with_line_and_column() {
+    let said = refusal("volumes:\n- path: /data\n  mode: 700\nthreads: 4\n");
+    assert_eq!(said, "unknown field `threads`, expected `volumes` at line 4 column 1");
+    let said = refusal("volumes:\n- path: /data\n  ownr: 1000\n");
+    assert!(said.starts_with("volumes[0]: unknown field `ownr`, expected one of `path`, `owner`, `mode`, "), "{said}");
+    assert!(said.ends_with(" at line 3 column 3"), "{said}");
+}
+
+#[test]
+fn a_value_that_is_wrong_is_told_with_its_volume() {
+    for (setting, words) in [
+        ("mode: rwx", r#"\"rwx\" is not a mode: write it as chmod reads it, such as 0750 or u=rwX,g=rX,o="#),
+        ("mode: 999", r#"\"999\" is not a mode: write it as chmod reads it, such as 0750 or u=rwX,g=rX,o="#),
+        ("owner: nobody-here", r#"/etc/passwd knows no user \"nobody-here\": write its number"#),
+        ("fs-group: no-group", r#"/etc/group knows no group \"no-group\": write its number"#),
+        ("default-acl: u:1000", r#"\"u:1000\" is not an ACL entry: write it as u:1000:rwx, g::rx or o::-"#),
+        ("exclude: ['a[']", r#"\"a[\" is not a pattern: invalid range pattern at character 2"#),
+    ] {
+        let said = refusal(&format!("volumes:\n- {{path: /one, mode: 700}}\n- path: /two\n  {setting}\n"));
+        assert_eq!(said, format!("volumes[1]: {words} at line 3 column 3"), "{setting}");
+    }
+    for (setting, key, words) in [
+        ("policy: maybe", "policy", "unknown variant `maybe`, expected one of `always`, `root-match`, `stamp`"),
+        ("private: maybe", "private", r#"invalid type: string \"maybe\", expected a boolean"#),
+        ("owner: -1", "owner", "invalid type: integer `-1`, expected a text or a number"),
+        ("exclude: a", "exclude", r#"invalid type: string \"a\", expected a sequence"#),
+    ] {
+        let said = refusal(&format!("volumes:\n- path: /data\n  {setting}\n"));
+        let column = setting.find(' ').unwrap() + 4;
+        assert_eq!(said, format!("volumes[0].{key}: {words} at line 3 column {column}"), "{setting}");
+    }
+}
+
+#[test]
+fn settings_that_do_not_go_together_are_told_with_their_path() {
+    for (settings, words) in [
+        ("private: true", "nothing is wanted: give owner, mode, fs-group, default-acl or create"),
+        ("mode: 700, read-only: true", "read-only goes with fs-group: name the group"),
+        ("fs-group: 1, owner: 1", "fs-group takes the place of owner and modes: give the one or the others"),
+    ] {
+        let said = refusal(&format!("volumes: [{{path: /one, mode: 700}}, {{path: /two, {settings}}}]\n"));
+        assert_eq!(said, format!("/two: {words}"));
+    }
+}
+
+#[test]
+fn a_file_without_volumes_or_with_too_many_is_told() {
+    assert_eq!(refusal("{}\n"), "missing field `volumes`");
+    assert_eq!(refusal("volumes: [{mode: 700}]\n"), "volumes[0]: missing field `path` at line 1 column 11");
+    for none in ["volumes: []\n", "volumes:\n"] {
+        assert!(refusal(none).contains("from 1 to 100 volumes, and not 0"), "{none}");
+    }
+    let volumes = |count| format!("volumes:\n{}", "- {path: /none, mode: 700}\n".repeat(count));
+    assert!(refusal(&volumes(101)).contains("from 1 to 100 volumes, and not 101"));
+    let (_directory, path) = file(&volumes(100));
+    done(&["check", "--config", &path]);
+}
+
+#[test]
+fn a_file_that_is_missing_or_no_yaml_is_told() {
+    for arguments in [&["--config", "/none.yaml"][..], &["check", "--config", "/none.yaml"]] {
+        let ended = run(arguments);
+        ended.ended_with(78, r#"reason=config last="cannot read /none.yaml: No such file or directory"#);
+    }
+    assert!(refusal("volumes: [").contains(" at line "));
+}
+
+#[test]
+fn what_one_volume_lacks_is_in_the_exit_code_of_all() {
+    let tree = Tree::new(&["one/a", "two/b"]);
+    let (_directory, path) = file("volumes:\n- {path: data/one, file-mode: 644}\n- {path: data/two, file-mode: 600}\n");
+    let ended = run_beside(&tree, &["--config", &path, "--verify"]);
+    assert_eq!(ended.stdout, "data/two/b: mode 0644 → 0600\n");
+    assert_eq!(last_words(&ended), r#"failed what="data/two/b" last="mode 0644 → 0600; 4 seen""#);
+}
+
+#[test]
+fn the_schema_describes_every_setting() {
+    let schema = done(&["schema"]).json();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!((&schema["type"], &schema["additionalProperties"]), (&"object".into(), &Value::Bool(false)));
+    assert_eq!(schema["properties"]["volumes"]["items"]["$ref"], "#/$defs/Volume");
+    let volume = &schema["$defs"]["Volume"];
+    assert_eq!(volume["required"], Value::from(vec!["path"]));
+    assert_eq!(volume["additionalProperties"], false);
+    let help = done(&["--help"]).stdout;
+    let settings = volume["properties"].as_object().unwrap();
+    for name in settings.keys().filter(|name| *name != "path") {
+        assert!(help.contains(&format!("      --{name}")), "{name} is a flag too");
+    }
+    assert_eq!(settings.len(), 21, "{settings:#?}");
+}

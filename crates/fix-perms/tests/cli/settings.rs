@@ -1,1 +1,182 @@
-//! Placeholder.
+//! Settings from variables, and what the start line tells of them.
+
+use std::fs;
+
+use crate::support::{Ended, Tree, done, mode, run, run_with};
+
+/// The settings that the start line tells
+#[track_caller]
+fn settings(ended: &Ended) -> String {
+    ended.message("fix-perms starts")["settings"].as_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn assert_tells(ended: &Ended, words: &[&str]) {
+    let settings = settings(ended);
+    for words in words {
+        assert!(settings.contains(words), "{words} in {settings}");
+    }
+}
+
+#[test]
+fn every_flag_has_a_variable() {
+    let tree = Tree::new(&["a", "b/c"]);
+    let config = tree.beside("volumes.yaml");
+    fs::write(&config, format!("volumes: [{{path: {}, mode: 755}}]", tree.path())).unwrap();
+    let variables = [
+        ("SIDEKIT_FIX_PERMS_OWNER", "54321:54322"),
+        ("SIDEKIT_FIX_PERMS_MODE", "u=rwX,go="),
+        ("SIDEKIT_FIX_PERMS_DIR_MODE", "0710"),
+        ("SIDEKIT_FIX_PERMS_FILE_MODE", "0604"),
+        ("SIDEKIT_FIX_PERMS_PRIVATE", "1"),
+        ("SIDEKIT_FIX_PERMS_LINKS", "yes"),
+        ("SIDEKIT_FIX_PERMS_DEFAULT_ACL", "g::rx"),
+        ("SIDEKIT_FIX_PERMS_CREATE", "on"),
+        ("SIDEKIT_FIX_PERMS_POLICY", "root-match"),
+        ("SIDEKIT_FIX_PERMS_EXCLUDE", "*.sock"),
+        ("SIDEKIT_FIX_PERMS_NO_DEFAULT_EXCLUDES", "true"),
+        ("SIDEKIT_FIX_PERMS_ONE_FILE_SYSTEM", "1"),
+        ("SIDEKIT_FIX_PERMS_MAX_DEPTH", "7"),
+        ("SIDEKIT_FIX_PERMS_HARD_LINKS", "allow"),
+        ("SIDEKIT_FIX_PERMS_ON_DENIED", "warn"),
+        ("SIDEKIT_FIX_PERMS_NO_SYMLINKS", "1"),
+        ("SIDEKIT_FIX_PERMS_ALLOW_ROOT", "true"),
+        ("SIDEKIT_FIX_PERMS_CONFIG", config.to_str().unwrap()),
+        ("SIDEKIT_FIX_PERMS_DRY_RUN", "1"),
+        ("SIDEKIT_FIX_PERMS_THREADS", "3"),
+        ("SIDEKIT_FIX_PERMS_OUTPUT", "json"),
+        ("SIDEKIT_LOG_FORMAT", "json"),
+        ("SIDEKIT_LOG_LEVEL", "info"),
+    ];
+    let ended = run_with(&variables, &[&tree.path()]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_tells(
+        &ended,
+        &[
+            "owner: Some(Owner { user: Some(54321), group: Some(54322) })",
+            ", mode: Some(u=rwX,go=), dir_mode: Some(0710), file_mode: Some(0604)",
+            "private: true, links: true, default_acl: Some(",
+            "create: true, policy: RootMatch, exclude: [*.sock], no_default_excludes: true, one_file_system: true",
+            "max_depth: Some(7), hard_links: Allow, on_denied: Warn, no_symlinks: true",
+            "allow_root: true",
+            "volumes.yaml\"), treatment: DryRun",
+            "threads: Some(3), output: Json",
+        ],
+    );
+}
+
+#[test]
+fn the_other_flags_have_one_too() {
+    let tree = Tree::new(&["a"]);
+    let variables = [
+        ("SIDEKIT_FIX_PERMS_FS_GROUP", "54321"),
+        ("SIDEKIT_FIX_PERMS_READ_ONLY", "1"),
+        ("SIDEKIT_FIX_PERMS_FOLLOW_ROOT", "1"),
+        ("SIDEKIT_FIX_PERMS_VERIFY", "1"),
+        ("SIDEKIT_FIX_PERMS_SAMPLE", "2"),
+        ("SIDEKIT_FIX_PERMS_AS", "1000:2000"),
+    ];
+    let ended = run_with(&variables, &[&tree.path(), "--", "/bin/true"]);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert_tells(
+        &ended,
+        &[
+            "fs_group: Some(Group(54321)), read_only: true",
+            "follow_root: true",
+            "treatment: Verify, sample: Some(2)",
+            "run_as: Some((1000, 2000)), command: Some(\"/bin/true\")",
+        ],
+    );
+}
+
+#[test]
+fn a_flag_goes_before_its_variable() {
+    let tree = Tree::new(&["a"]);
+    let ended = run_with(&[("SIDEKIT_FIX_PERMS_MODE", "0777")], &["--mode", "0700", &tree.path()]);
+    assert_eq!((ended.code, mode(&tree.join("a"))), (Some(0), 0o700), "{ended:#?}");
+}
+
+#[test]
+fn an_empty_variable_is_not_set() {
+    let tree = Tree::new(&["a"]);
+    let variables = [
+        ("SIDEKIT_FIX_PERMS_OWNER", ""),
+        ("SIDEKIT_FIX_PERMS_FS_GROUP", ""),
+        ("SIDEKIT_FIX_PERMS_POLICY", ""),
+        ("SIDEKIT_FIX_PERMS_VERIFY", ""),
+        ("SIDEKIT_FIX_PERMS_AS", ""),
+        ("SIDEKIT_FIX_PERMS_MODE", "0700"),
+    ];
+    let ended = run_with(&variables, &["--dry-run", &tree.path()]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_tells(&ended, &["owner: None", "fs_group: None", "policy: Always", "treatment: DryRun", "run_as: None"]);
+    let ended = run_with(&[("SIDEKIT_FIX_PERMS_MODE", "")], &[&tree.path()]);
+    ended.ended_with(64, r#"reason=usage last="nothing is wanted: "#);
+}
+
+#[test]
+fn a_switch_can_be_off() {
+    let tree = Tree::new(&["a"]);
+    for (value, expected) in [("1", true), ("yes", true), ("ON", true), ("0", false), ("false", false), ("off", false)]
+    {
+        let ended = run_with(&[("SIDEKIT_FIX_PERMS_PRIVATE", value)], &["--mode", "0700", &tree.path()]);
+        assert_tells(&ended, &[&format!("private: {expected}")]);
+    }
+    let ended = run_with(&[("SIDEKIT_FIX_PERMS_PRIVATE", "maybe")], &["--mode", "0700", &tree.path()]);
+    let words = "invalid value 'maybe' for '--private (from SIDEKIT_FIX_PERMS_PRIVATE)': value was not a boolean";
+    ended.ended_with(64, &format!("reason=usage last={words:?}"));
+}
+
+#[test]
+fn a_switch_that_is_off_is_in_nobodys_way() {
+    let tree = Tree::new(&["a"]);
+    for (variable, flag) in [("VERIFY", "--dry-run"), ("DRY_RUN", "--verify"), ("NO_SYMLINKS", "--follow-root")] {
+        let variable = format!("SIDEKIT_FIX_PERMS_{variable}");
+        let ended = run_with(&[(&variable, "false")], &[flag, "--mode", "u=rwX,go=rX", &tree.path()]);
+        assert_eq!(ended.code, Some(0), "{variable}=false {flag}: {ended:#?}");
+    }
+}
+
+#[test]
+fn a_sample_is_never_what_is_changed() {
+    let tree = Tree::new(&["a", "b", "c"]);
+    let before = tree.entries();
+    let ended = run_with(&[("SIDEKIT_FIX_PERMS_VERIFY", "false")], &["--sample", "5", "--mode", "0700", &tree.path()]);
+    assert_eq!(ended.code, Some(64), "{ended:#?}");
+    assert_eq!(tree.entries(), before);
+}
+
+#[test]
+fn a_variable_that_is_wrong_is_named() {
+    let ended = run_with(&[("SIDEKIT_FIX_PERMS_MODE", "999")], &["/data"]);
+    let words = "invalid value '999' for '--mode <MODE> (from SIDEKIT_FIX_PERMS_MODE)': \"999\" is not a mode";
+    let quoted = format!("{words:?}");
+    ended.ended_with(64, &format!("reason=usage last={}", quoted.trim_end_matches('"')));
+}
+
+#[test]
+fn variables_of_other_helpers_are_nobodys_business() {
+    let tree = Tree::new(&["a"]);
+    let variables = [("SIDEKIT_WAIT_FOR_TIMEOUT", "odd"), ("FIX_PERMS_MODE", "odd"), ("MODE", "odd")];
+    assert_eq!(run_with(&variables, &["--mode", "0700", &tree.path()]).code, Some(0));
+}
+
+#[test]
+fn the_first_line_tells_version_and_settings() {
+    let tree = Tree::new(&["a"]);
+    let ended = done(&["--mode", "u=rwX", "--exclude", "*.sock", &tree.path(), "--", "/bin/true"]);
+    let line = &ended.log[0];
+    assert_eq!((&line["message"], &line["version"]), (&"fix-perms starts".into(), &env!("CARGO_PKG_VERSION").into()));
+    let paths = format!("paths: [{:?}]", tree.path());
+    assert_tells(&ended, &[&paths, "mode: Some(u=rwX)", "exclude: [*.sock]", "treatment: Apply", "output: Text"]);
+}
+
+#[test]
+fn the_arguments_of_the_command_are_nobodys_business() {
+    let tree = Tree::new(&["a"]);
+    let ended = done(&["--mode", "0700", &tree.path(), "--", "/bin/echo", "hunter2"]);
+    assert_eq!(ended.stdout, "hunter2\n");
+    assert!(!format!("{:?}", ended.log).contains("hunter2"), "{ended:#?}");
+    let ended = run(&["--mode", "0700", "/none", "--", "/bin/echo", "hunter2"]);
+    assert!(!ended.everything().contains("hunter2"), "{ended:#?}");
+}

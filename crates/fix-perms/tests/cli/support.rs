@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::fs::{MetadataExt, PermissionsExt, lchown},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, lchown},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -142,4 +142,58 @@ pub(crate) fn set_mode(path: &Path, mode: u32) {
 
 pub(crate) fn set_owner(path: &Path, user: u32, group: u32) {
     lchown(path, Some(user), Some(group)).unwrap();
+}
+
+/// Runs fix-perms beside a tree, whose root is `data` in all that it says then.
+#[track_caller]
+pub(crate) fn run_beside(tree: &Tree, arguments: &[&str]) -> Ended {
+    Program::start(fix_perms(arguments).current_dir(tree.beside(""))).end()
+}
+
+/// Runs fix-perms with these variables.
+#[track_caller]
+pub(crate) fn run_with(variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
+    Program::start(fix_perms(arguments).envs(variables.iter().copied())).end()
+}
+
+/// What the last line says, from its `reason=` on, but for how long it took
+#[track_caller]
+pub(crate) fn last_words(ended: &Ended) -> &str {
+    let words = ended.last_line().split_once(" reason=").and_then(|(_, words)| words.rsplit_once(" elapsed="));
+    words.unwrap_or_else(|| panic!("no last line in {ended:#?}")).0
+}
+
+/// A walk that goes on for long: over the same small tree, again and again
+pub(crate) struct LongWalk {
+    tree: Tree,
+    times: usize,
+}
+
+impl LongWalk {
+    /// Files in the tree, below its root
+    pub(crate) const FILES: usize = 5_000;
+
+    pub(crate) fn new(times: usize) -> Self {
+        let tree = Tree::new(&[]);
+        tree.fill(Self::FILES);
+        Self { tree, times }
+    }
+
+    /// fix-perms with these flags, one thread, and the PATH so often
+    pub(crate) fn fix_perms(&self, flags: &[&str]) -> Command {
+        let mut command = fix_perms(flags);
+        command.args(["--threads", "1"]).args(vec![self.tree.path(); self.times]);
+        command
+    }
+}
+
+impl Tree {
+    /// Adds so many empty files to the root, with mode 0644, and names them.
+    pub(crate) fn fill(&self, files: usize) -> Vec<PathBuf> {
+        let paths: Vec<_> = (0..files).map(|nth| self.join(&format!("file-{nth}"))).collect();
+        for path in &paths {
+            fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(path).unwrap();
+        }
+        paths
+    }
 }

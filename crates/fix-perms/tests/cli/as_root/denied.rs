@@ -1,0 +1,151 @@
+//! Refusals: which capability is missing, what of the work was done, and when a refusal is no failure.
+
+use std::{path::Path, process::Command};
+
+use serde_json::Value;
+
+use super::need_root;
+use crate::support::{Ended, Program, Tree, done, fix_perms, set_mode, set_owner};
+
+/// As root without some capabilities, or as an ordinary user
+fn limited(flags: &[&str], arguments: &[&str]) -> Ended {
+    let inside = fix_perms(arguments);
+    let mut command = Command::new("setpriv");
+    command.env_clear().args(flags).arg("--").arg(inside.get_program()).args(inside.get_args());
+    Program::start(&mut command).end()
+}
+
+fn without(capabilities: &str, arguments: &[&str]) -> Ended {
+    limited(&[&format!("--bounding-set={capabilities}")], arguments)
+}
+
+/// As the `restricted` profile has it
+fn as_user(user: u32, arguments: &[&str]) -> Ended {
+    let (user, group) = (format!("--reuid={user}"), format!("--regid={user}"));
+    limited(&[&user, &group, "--clear-groups", "--bounding-set=-all", "--no-new-privs"], arguments)
+}
+
+fn warning(ended: &Ended) -> &Value {
+    ended.message("lacks capabilities: only what is its own can be changed")
+}
+
+#[test]
+fn the_capability_that_is_missing_is_named_before_the_start_and_at_the_refusal() {
+    need_root();
+    for (name, others, arguments) in [
+        ("CHOWN", "-chown", &["--owner=1000:1000"][..]),
+        ("FOWNER", "-fowner", &["--owner=1000:1000", "--mode=0700"]),
+        ("FSETID", "-fsetid", &["--fs-group=3000"]),
+        ("DAC_OVERRIDE", "-dac_override,-dac_read_search", &["--owner=1000:1000"]),
+    ] {
+        let tree = Tree::new(&["closed/a", "open/b"]);
+        set_owner(&tree.join("closed"), 2000, 2000);
+        set_mode(&tree.join("closed"), 0o700);
+        let ended = without(others, &[arguments, &[&tree.path()]].concat());
+        assert_eq!(warning(&ended)["missing"], name);
+        let last = ended.last_line();
+        assert!(last.starts_with("code=77 reason=denied what="), "{name}: {ended:#?}");
+        let remedy =
+            format!("CAP_{name} is missing; give the container securityContext: {{capabilities: {{add: [{name}]}}}}");
+        assert!(last.contains(&remedy), "{last}");
+    }
+}
+
+#[test]
+fn the_smallest_set_of_capabilities_is_enough() {
+    need_root();
+    for (set, arguments) in [
+        ("+chown", &["--owner=1000:1000"][..]),
+        ("+chown,+fowner", &["--owner=1000:1000", "--mode=u=rwX,g=rX,o="]),
+        ("+chown,+fowner,+dac_override", &["--owner=1000:1000", "--mode=u=rwX,g=rX,o=", "--policy=stamp"]),
+        ("+chown,+fowner,+fsetid,+dac_override", &["--fs-group=3000"]),
+    ] {
+        let tree = Tree::new(&["a/b", "c"]);
+        let ended = without(&format!("-all,{set}"), &[arguments, &[&tree.path()]].concat());
+        assert_eq!(ended.code, Some(0), "{set}: {ended:#?}");
+        let verified = done(&[arguments, &["--verify", &tree.path()]].concat());
+        assert_eq!(verified.stdout, "");
+    }
+}
+
+#[test]
+fn what_was_done_is_said_when_permission_is_denied_half_way() {
+    need_root();
+    let tree = Tree::new(&["a/b", "immutable", "c/d"]);
+    let attribute =
+        |flag: &str| assert!(Command::new("chattr").arg(flag).arg(tree.join("immutable")).status().unwrap().success());
+    attribute("+i");
+    let ended = crate::support::run(&["--owner=1000:1000", &tree.path()]);
+    attribute("-i");
+    let what = tree.join("immutable").display().to_string();
+    ended.ended_with(77, &format!(r#"reason=denied what="{what}" last="cannot change the owner: operation not permitted: the entry is immutable"#));
+    assert!(ended.last_line().contains("; 6 seen, 4 changed\""), "{ended:#?}");
+    assert_eq!((tree.entry("c/d").owner, tree.entry("immutable").owner), ((1000, 1000), (0, 0)));
+    let line = ended.message("cannot set right");
+    assert_eq!((&line["path"], &line["level"]), (&what.into(), &"ERROR".into()));
+}
+
+#[test]
+fn many_refusals_are_counted_and_only_the_first_are_told() {
+    need_root();
+    let names: Vec<_> = (0..50).map(|nth| format!("{nth}")).collect();
+    let tree = Tree::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let ended = without("-chown", &["--owner=1000:1000", &tree.path()]);
+    assert_eq!(ended.messages("cannot set right").len(), 10);
+    assert!(ended.last_line().contains(", and 49 more; 51 seen, 0 changed\""), "{ended:#?}");
+    let ended = without("-chown", &["--owner=1000:1000", "--on-denied=warn", &tree.path()]);
+    assert_eq!((ended.code, ended.messages("left as it is").len()), (Some(0), 10));
+    assert_eq!(ended.message("looked at")["warned"], 51);
+}
+
+#[test]
+fn a_refusal_is_fine_where_the_wanted_owner_can_read_and_write_already() {
+    need_root();
+    let tree = Tree::new(&["shared", "d/"]);
+    set_mode(&tree.join("shared"), 0o666);
+    set_mode(&tree.join("d"), 0o777);
+    set_mode(&tree.root(), 0o777);
+    let arguments = ["--owner=1000:1000", "--on-denied=accessible", &tree.path()];
+    let ended = without("-chown", &arguments);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!(ended.message("looked at")["tolerated"], 3);
+    tree.add("mine");
+    let ended = without("-chown", &arguments);
+    ended.ended_with(77, &format!(r#"reason=denied what="{}""#, tree.join("mine").display()));
+}
+
+#[test]
+fn an_ordinary_user_can_verify_and_set_modes_of_its_own() {
+    need_root();
+    let tree = Tree::new(&["a/b"]);
+    open_the_way_to(&tree.root());
+    for name in ["", "a", "a/b"] {
+        set_owner(&tree.join(name), 1000, 1000);
+    }
+    assert_eq!(as_user(1000, &["--verify", "--owner=1000:1000", &tree.path()]).code, Some(0));
+    assert_eq!(as_user(1000, &["--mode=u=rwX,go=", &tree.path()]).code, Some(0));
+    assert_eq!((tree.entry("a").mode & 0o7777, tree.entry("a/b").mode & 0o7777), (0o700, 0o600));
+    // Another owner is not for it to give, and the manifest that it needs is named.
+    let ended = as_user(1000, &["--owner=2000", &tree.path()]);
+    assert_eq!(ended.code, Some(77));
+    assert!(ended.last_line().contains("securityContext: {runAsUser: 0, capabilities: {add: [CHOWN]}}"), "{ended:#?}");
+}
+
+#[test]
+fn who_may_change_a_closed_directory_opens_it_first() {
+    need_root();
+    let tree = Tree::new(&["a/b"]);
+    open_the_way_to(&tree.root());
+    for name in ["a/b", "a", ""] {
+        set_owner(&tree.join(name), 1000, 1000);
+        set_mode(&tree.join(name), 0o000);
+    }
+    let ended = as_user(1000, &["--mode=u=rwX", &tree.path()]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!((tree.entry("").mode & 0o7777, tree.entry("a/b").mode & 0o7777), (0o700, 0o600));
+}
+
+/// Temporary directories are closed to others.
+fn open_the_way_to(root: &Path) {
+    set_mode(root.parent().unwrap(), 0o755);
+}

@@ -1,0 +1,85 @@
+//! Files with several names, and symbolic links: nothing outside the tree is changed through them.
+
+use std::{fs, os::unix::fs::symlink};
+
+use super::need_root;
+use crate::support::{Tree, done, entry, run};
+
+const OWNER: &str = "--owner=1000:1000";
+const LEFT: &str = "left alone: they have names outside the tree, or moved (--hard-links allow)";
+
+#[test]
+fn a_file_with_a_name_outside_is_left_alone_and_reported() {
+    need_root();
+    let tree = Tree::new(&["a/inside"]);
+    fs::hard_link(tree.join("a/inside"), tree.beside("outside")).unwrap();
+    let before = entry(&tree.beside("outside"));
+    let ended = done(&[OWNER, &tree.path()]);
+    assert_eq!(entry(&tree.beside("outside")), before);
+    let line = ended.message(LEFT);
+    assert_eq!((&line["files"], &line["such_as"]), (&1.into(), &tree.join("a/inside").to_str().unwrap().into()));
+    assert_eq!(tree.entry("a").owner, (1000, 1000));
+}
+
+#[test]
+fn a_file_whose_names_all_lie_inside_is_changed() {
+    need_root();
+    let tree = Tree::new(&["a/one", "b/"]);
+    for name in ["a/two", "b/three", "four"] {
+        fs::hard_link(tree.join("a/one"), tree.join(name)).unwrap();
+    }
+    let ended = done(&[OWNER, "--mode=0600", "--dir-mode=0700", &tree.path()]);
+    assert_eq!((tree.entry("a/one").owner, tree.entry("b/three").mode & 0o7777), ((1000, 1000), 0o600));
+    assert!(ended.messages(LEFT).is_empty(), "{ended:#?}");
+    assert_eq!(ended.message("looked at")["changed"], 4);
+}
+
+#[test]
+fn a_file_with_a_name_outside_is_changed_when_that_is_allowed() {
+    need_root();
+    let tree = Tree::new(&["inside"]);
+    fs::hard_link(tree.join("inside"), tree.beside("outside")).unwrap();
+    done(&[OWNER, "--hard-links=allow", &tree.path()]);
+    assert_eq!(entry(&tree.beside("outside")).owner, (1000, 1000));
+}
+
+#[test]
+fn a_file_that_is_itself_the_path_is_left_alone_too() {
+    need_root();
+    let tree = Tree::new(&["inside"]);
+    fs::hard_link(tree.join("inside"), tree.beside("outside")).unwrap();
+    let ended = done(&[OWNER, tree.join("inside").to_str().unwrap()]);
+    ended.message("left alone: it has other names (--hard-links allow)");
+    assert_eq!(tree.entry("inside").owner, (0, 0));
+}
+
+#[test]
+fn verify_calls_it_wrong_all_the_same() {
+    need_root();
+    let tree = Tree::new(&["inside"]);
+    fs::hard_link(tree.join("inside"), tree.beside("outside")).unwrap();
+    done(&[OWNER, &tree.path()]);
+    let ended = run(&["--verify", OWNER, &tree.path()]);
+    ended.ended_with(
+        1,
+        &format!(r#"reason=failed what="{}" last="owner 0:0 → 1000:1000"#, tree.join("inside").display()),
+    );
+}
+
+#[test]
+fn symbolic_links_are_re_owned_when_asked_and_never_followed() {
+    need_root();
+    let tree = Tree::new(&["d/"]);
+    fs::create_dir(tree.beside("outside")).unwrap();
+    fs::write(tree.beside("outside/canary"), "").unwrap();
+    let canary = entry(&tree.beside("outside/canary"));
+    let outside = entry(&tree.beside("outside"));
+    symlink(tree.beside("outside"), tree.join("d/link")).unwrap();
+    symlink(tree.beside("outside/canary"), tree.join("link")).unwrap();
+    done(&[OWNER, "--mode=0700", &tree.path()]);
+    assert_eq!((tree.entry("link").owner, tree.entry("d/link").owner), ((0, 0), (0, 0)));
+    done(&[OWNER, "--mode=0700", "--links", &tree.path()]);
+    assert_eq!((tree.entry("link").owner, tree.entry("d/link").owner), ((1000, 1000), (1000, 1000)));
+    assert_eq!(entry(&tree.beside("outside/canary")), canary);
+    assert_eq!(entry(&tree.beside("outside")), outside);
+}

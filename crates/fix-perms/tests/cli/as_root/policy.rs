@@ -1,0 +1,148 @@
+//! When what is there is trusted: a right root, a stamp; and the root that is changed last.
+
+use std::fs;
+
+use rustix::fs::{XattrFlags, getxattr, setxattr};
+
+use super::need_root;
+use crate::support::{Ended, Tree, done, mode, run, set_mode, set_owner};
+
+const OWNER: &str = "--owner=1000:1000";
+const STAMP: &str = "--policy=stamp";
+const ATTRIBUTE: &str = "user.sidekit.fix-perms";
+
+fn seen(ended: &Ended) -> u64 {
+    ended.message("looked at")["seen"].as_u64().unwrap()
+}
+
+fn stamp(tree: &Tree) -> Option<String> {
+    let mut bytes = [0; 100];
+    let length = getxattr(tree.root(), ATTRIBUTE, &mut bytes).ok()?;
+    Some(String::from_utf8(bytes[..length].to_vec()).unwrap())
+}
+
+#[test]
+fn always_looks_at_everything() {
+    need_root();
+    let tree = Tree::new(&["a/b/c", "d"]);
+    assert_eq!(seen(&done(&[OWNER, &tree.path()])), 5);
+    assert_eq!(seen(&done(&[OWNER, &tree.path()])), 5);
+    assert_eq!(stamp(&tree), None);
+}
+
+#[test]
+fn root_match_trusts_a_root_that_is_right() {
+    need_root();
+    let tree = Tree::new(&["a/b"]);
+    assert_eq!(seen(&done(&[OWNER, "--policy=root-match", &tree.path()])), 3);
+    tree.add("late");
+    let ended = done(&[OWNER, "--policy=root-match", &tree.path()]);
+    assert_eq!(seen(&ended), 1);
+    assert_eq!(ended.message("trusted")["reason"], "the root is right");
+    assert_eq!(tree.entry("late").owner, (0, 0));
+    set_owner(&tree.root(), 0, 0);
+    assert_eq!(seen(&done(&[OWNER, "--policy=root-match", &tree.path()])), 4);
+    assert_eq!(tree.entry("late").owner, (1000, 1000));
+}
+
+#[test]
+fn a_stamp_is_put_on_a_finished_tree_and_trusted() {
+    need_root();
+    let tree = Tree::new(&["a/b"]);
+    // A right root alone is not enough.
+    set_owner(&tree.root(), 1000, 1000);
+    assert_eq!(seen(&done(&[OWNER, STAMP, &tree.path()])), 3);
+    assert!(stamp(&tree).is_some());
+    let before = tree.entries();
+    assert_eq!(seen(&done(&[OWNER, STAMP, &tree.path()])), 1);
+    assert_eq!(tree.entries(), before);
+}
+
+#[test]
+fn a_stamp_is_not_trusted_on_a_wrong_root_or_for_another_state() {
+    need_root();
+    let tree = Tree::new(&["a/b"]);
+    done(&[OWNER, STAMP, &tree.path()]);
+    set_mode(&tree.join("a/b"), 0o600);
+    for other in [
+        &["--mode=a+r"][..],
+        &["--mode=a+r", "--exclude=x"],
+        &["--mode=a+r", "--max-depth=9"],
+        &["--mode=a+r", "--links"],
+    ] {
+        let before = stamp(&tree);
+        assert_eq!(seen(&done(&[&[OWNER, STAMP, &tree.path()], other].concat())), 3, "{other:?}");
+        assert_ne!(stamp(&tree), before);
+    }
+    set_owner(&tree.root(), 0, 0);
+    assert_eq!(seen(&done(&[OWNER, STAMP, "--mode=a+r", "--links", &tree.path()])), 3);
+}
+
+#[test]
+fn a_run_for_another_state_ends_the_stamp_even_if_it_keeps_none_itself() {
+    need_root();
+    let tree = Tree::new(&["a/b"]);
+    done(&[OWNER, STAMP, &tree.path()]);
+    done(&["--owner=2000", &tree.path()]);
+    assert_eq!(stamp(&tree), None);
+    set_owner(&tree.root(), 1000, 1000);
+    assert_eq!(seen(&done(&[OWNER, STAMP, &tree.path()])), 3);
+    assert_eq!(tree.entry("a/b").owner, (1000, 1000));
+}
+
+#[test]
+fn a_stamp_of_somebody_else_counts_for_nothing() {
+    need_root();
+    let tree = Tree::new(&["a"]);
+    done(&[OWNER, &tree.path()]);
+    for forged in ["", "1:", "1:00000000000000000000000000000000", &"x".repeat(1000)] {
+        setxattr(tree.root(), ATTRIBUTE, forged.as_bytes(), XattrFlags::empty()).unwrap();
+        assert_eq!(seen(&done(&[OWNER, STAMP, &tree.path()])), 2, "{forged:?}");
+        assert!(stamp(&tree).is_some_and(|stamp| stamp != forged));
+    }
+}
+
+#[test]
+fn the_root_is_changed_only_when_all_below_it_is_right() {
+    need_root();
+    harness::with_own_mounts(|| {
+        let tree = Tree::new(&["a", "read-only/b"]);
+        super::mount(&["--bind", "-o", "ro"], &tree.join("read-only"), &tree.join("read-only"));
+        let ended = run(&[OWNER, STAMP, &tree.path()]);
+        assert_eq!(ended.code, Some(77), "{ended:#?}");
+        ended.message("the root is left as it was: not all below it is right");
+        assert_eq!((tree.entry("").owner, tree.entry("a").owner, stamp(&tree)), ((0, 0), (1000, 1000), None));
+        // Who takes refusals for warnings gets the root, but no stamp.
+        done(&[OWNER, STAMP, "--on-denied=warn", &tree.path()]);
+        assert_eq!((tree.entry("").owner, stamp(&tree)), ((1000, 1000), None));
+        done(&[OWNER, STAMP, "--exclude=read-only", &tree.path()]);
+        assert!(stamp(&tree).is_some());
+    });
+}
+
+#[test]
+fn a_dry_run_and_a_look_leave_stamps_alone() {
+    need_root();
+    let tree = Tree::new(&["a"]);
+    done(&[OWNER, STAMP, &tree.path()]);
+    let before = tree.entries();
+    done(&["--owner=2000", "--dry-run", &tree.path()]);
+    run(&["--owner=2000", "--verify", &tree.path()]);
+    assert_eq!(tree.entries(), before);
+    assert!(stamp(&tree).is_some());
+}
+
+#[test]
+fn a_file_system_without_attributes_keeps_no_stamp_and_that_is_no_failure() {
+    need_root();
+    harness::with_own_mounts(|| {
+        let tree = Tree::new(&["fs/"]);
+        super::mount(&["-t", "ramfs", "none"], std::path::Path::new(""), &tree.join("fs"));
+        fs::write(tree.join("fs/a"), "").unwrap();
+        let path = tree.join("fs");
+        let ended = done(&[OWNER, STAMP, path.to_str().unwrap()]);
+        let line = ended.message("no stamp: the next run looks at everything again");
+        assert_eq!(line["reason"], "the file system keeps no extended attributes");
+        assert_eq!(mode(&path), 0o755);
+    });
+}

@@ -1,0 +1,112 @@
+//! What is wanted: private entries, default ACLs, directories that are made.
+
+use std::{fs, os::unix::fs::symlink, path::Path};
+
+use rustix::fs::{getxattr, lgetxattr};
+
+use super::need_root;
+use crate::support::{Tree, done, mode, run, set_mode};
+
+const OWNER: &str = "--owner=1000:1000";
+
+#[test]
+fn private_entries_stay_private() {
+    need_root();
+    for wanted in [&["--mode=0664"][..], &["--mode=a+rwX"], &["--fs-group=3000"]] {
+        let tree = Tree::new(&["pgdata/PG_VERSION", "ssh/id_ed25519", "shared"]);
+        set_mode(&tree.join("pgdata"), 0o700);
+        set_mode(&tree.join("ssh/id_ed25519"), 0o600);
+        done(&[wanted, &["--private", &tree.path()]].concat());
+        assert_eq!(
+            (mode(&tree.join("pgdata")) & 0o077, mode(&tree.join("ssh/id_ed25519")) & 0o077),
+            (0, 0),
+            "{wanted:?}"
+        );
+        assert_ne!(mode(&tree.join("shared")) & 0o077, 0);
+    }
+}
+
+fn default_acl(path: &Path) -> Option<Vec<u8>> {
+    let mut bytes = [0; 200];
+    let length = getxattr(path, "system.posix_acl_default", &mut bytes).ok()?;
+    Some(bytes[..length].to_vec())
+}
+
+#[test]
+fn a_default_acl_is_on_every_directory_and_counts_for_what_is_made_later() {
+    need_root();
+    let tree = Tree::new(&["a/b/c", "private/"]);
+    set_mode(&tree.join("private"), 0o700);
+    let arguments = ["--private", "--default-acl=g:3000:rwx,o::-", &tree.path()];
+    let ended = done(&arguments.map(|argument| argument as &str));
+    assert_eq!(ended.message("looked at")["changed"], 3);
+    for name in ["", "a", "a/b"] {
+        assert!(default_acl(&tree.join(name)).is_some(), "{name}");
+    }
+    assert_eq!(default_acl(&tree.join("private")), None);
+    fs::write(tree.join("a/b/later"), "").unwrap();
+    assert!(lgetxattr(tree.join("a/b/later"), "system.posix_acl_access", &mut [0; 200]).is_ok());
+    let before = tree.entries();
+    done(&arguments.map(|argument| argument as &str));
+    assert_eq!(tree.entries(), before);
+    done(&["--private", "--verify", "--default-acl=g:3000:rwx,o::-", &tree.path()]);
+    let ended = run(&["--verify", "--default-acl=g:3000:rx,o::-", "--exclude=private", &tree.path()]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stdout.contains("/a/b: another default ACL\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_file_system_without_acls_is_named() {
+    need_root();
+    harness::with_own_mounts(|| {
+        let tree = Tree::new(&["fs/"]);
+        super::mount(&["-t", "ramfs", "none"], Path::new(""), &tree.join("fs"));
+        let ended = run(&["--default-acl=u::rwx", tree.join("fs").to_str().unwrap()]);
+        let words =
+            "cannot set the default ACL: the file system has no ACLs: leave --default-acl out, or mount it with acl";
+        ended.ended_with(1, "reason=failed");
+        assert!(ended.last_line().contains(words), "{ended:#?}");
+    });
+}
+
+#[test]
+fn missing_directories_are_made_with_owner_and_mode() {
+    need_root();
+    let tree = Tree::new(&["there/"]);
+    let path = tree.join("there/a/b/c").display().to_string();
+    done(&[OWNER, "--mode=u=rwX,g=rX,o=", "--create", &path]);
+    for name in ["there/a", "there/a/b", "there/a/b/c"] {
+        let entry = tree.entry(name);
+        assert_eq!((entry.owner, entry.mode & 0o7777), ((1000, 1000), 0o750), "{name}");
+    }
+    assert_eq!(tree.entry("there").owner, (0, 0));
+    let before = tree.entries();
+    done(&[OWNER, "--mode=u=rwX,g=rX,o=", "--create", &path]);
+    assert_eq!(tree.entries(), before);
+}
+
+#[test]
+fn a_made_directory_without_a_wanted_mode_is_as_mkdir_makes_it() {
+    need_root();
+    let tree = Tree::new(&[]);
+    set_mode(&tree.root(), 0o2775);
+    done(&["--create", tree.join("a/b").to_str().unwrap()]);
+    assert_eq!((mode(&tree.join("a")), mode(&tree.join("a/b"))), (0o2755, 0o2755));
+}
+
+#[test]
+fn nothing_is_made_through_a_link_that_was_swapped_in_or_by_those_who_only_look() {
+    need_root();
+    let tree = Tree::new(&["real/"]);
+    symlink("real", tree.join("link")).unwrap();
+    let path = tree.join("link/a").display().to_string();
+    let ended = run(&["--create", "--no-symlinks", &path]);
+    assert_eq!(ended.code, Some(64), "{ended:#?}");
+    assert!(!tree.join("real/a").exists());
+    let ended = done(&["--create", "--dry-run", &path]);
+    assert_eq!(ended.stdout, format!("{path}: does not exist → is made\n"));
+    run(&["--create", "--verify", &path]).ended_with(64, "reason=usage");
+    let back = tree.join("new/../../outside").display().to_string();
+    run(&["--create", &back]).ended_with(64, "reason=usage");
+    assert!(!tree.join("real/a").exists() && !tree.beside("outside").exists());
+}
