@@ -68,7 +68,7 @@ impl FromStr for DefaultAcl {
         let mut entries = text.split(',').map(entry).collect::<Result<Vec<_>, _>>()?;
         entries.sort_unstable();
         if entries.windows(2).any(|pair| (pair[0].tag, pair[0].id) == (pair[1].tag, pair[1].id)) {
-            return Err(format!("{text:?} has an entry twice"));
+            return Err(format!("{text:?} has an entry twice: leave one of them out"));
         }
         if entries.len() > ENTRY_LIMIT {
             return Err(format!("an ACL of more than {ENTRY_LIMIT} entries"));

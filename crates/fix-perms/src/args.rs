@@ -82,7 +82,7 @@ impl fmt::Debug for Args {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let mut settings = f.debug_struct("Args");
         settings.field("paths", &self.paths).field("volume", &self.volume).field("config", &self.config);
-        settings.field("treatment", &self.treatment()).field("sample", &self.sample);
+        settings.field("verify", &self.verify).field("sample", &self.sample).field("dry_run", &self.dry_run);
         settings.field("threads", &self.threads).field("output", &self.output);
         settings.field("run_as", &self.run_as).field("command", &self.command.first());
         settings.finish()

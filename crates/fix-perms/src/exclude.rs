@@ -6,7 +6,7 @@ use glob::{MatchOptions, Pattern};
 
 use crate::trail::Trail;
 
-/// At the top of a volume: NetApp's snapshots, which nobody can change, and what fsck(8) found
+/// At the top of a volume: the snapshots of a filer, which nobody can change, and what fsck(8) found
 const DEFAULTS: [&[u8]; 2] = [b".snapshot", b"lost+found"];
 
 /// `*` stays within a name, `**` does not

@@ -1,6 +1,6 @@
 //! The way from a root to an entry, for messages and for patterns. No system call ever sees it.
 
-use std::sync::Arc;
+use std::{fmt::Write, sync::Arc};
 
 /// Characters of a path that is printed; the middle of a longer one is left out
 const PRINTED_LIMIT: usize = 300;
@@ -81,7 +81,7 @@ fn printable(path: &[u8]) -> String {
             }
         }
         for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
+            let _ = write!(text, "\\x{byte:02x}");
         }
     }
     let length = text.chars().count();

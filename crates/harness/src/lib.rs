@@ -1,6 +1,7 @@
 //! A helper's binary under test, as a pod meets it: its log line by line, its signals, its end, its terminal.
 //!
 //! For tests alone, so what goes wrong is a panic that says what was waited for.
+#![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a panic here is how a test fails")]
 
 mod namespace;
 mod program;

@@ -69,15 +69,15 @@ fn make(parent: &OwnedFd, name: &[u8], path: &Path, fixer: &Fixer) -> anyhow::Re
     };
     // Closed to everyone else until it is as it should be. A symbolic mode starts from what mkdir(1) would give.
     rustix::fs::mkdirat(parent, name, Mode::RWXU).map_err(cannot)?;
-    let made = rustix::fs::openat(parent, name, PIN | OFlags::NOFOLLOW, Mode::empty()).map_err(cannot)?;
-    let stat = Stat::open(&made).map_err(cannot)?;
+    let directory = rustix::fs::openat(parent, name, PIN | OFlags::NOFOLLOW, Mode::empty()).map_err(cannot)?;
+    let stat = Stat::open(&directory).map_err(cannot)?;
     if stat.user != geteuid().as_raw() {
         return Err(Exit::Failed.because(format!("{} is another one than was just made", path.display())));
     }
     let usual = Stat { mode: stat.mode & !0o777 | 0o777 & !fixer.wanted.umask, ..stat };
     let change = fixer.wanted.change(&usual);
     let mode = Some(change.mode.unwrap_or(usual.mode)).filter(|mode| *mode != stat.mode);
-    fixer.change(&made, &stat, Change { mode, ..change }, || Trail::root(path.as_os_str().as_bytes()).printed());
+    fixer.change(&directory, &stat, Change { mode, ..change }, || Trail::root(path.as_os_str().as_bytes()).printed());
     tracing::info!(path = %path.display(), "made");
-    Ok(made)
+    Ok(directory)
 }

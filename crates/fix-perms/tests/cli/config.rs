@@ -111,10 +111,10 @@ fn owners_and_groups_may_be_numbers() {
     let (tree, lines) = differences("  owner: 54321\n");
     let (user, group) = tree.entry("").owner;
     let line = |name: &str, new: &str| format!("{name}: owner {user}:{group} → {new}");
-    assert_eq!(lines, ["data", "data/a"].map(|name| line(name, &format!("54321:{group}"))));
+    assert_eq!(lines, ["data/a", "data"].map(|name| line(name, &format!("54321:{group}"))));
     for owner in ["54321:54322", "'54321:54322'"] {
         let (_, lines) = differences(&format!("  owner: {owner}\n"));
-        assert_eq!(lines, ["data", "data/a"].map(|name| line(name, "54321:54322")), "{owner}");
+        assert_eq!(lines, ["data/a", "data"].map(|name| line(name, "54321:54322")), "{owner}");
     }
     for group in ["54321", "'54321'"] {
         let (_, lines) = differences(&format!("  fs-group: {group}\n"));

@@ -28,7 +28,7 @@ fn a_stop_signal_ends_the_work_and_what_was_done_is_told() {
         ended.ended_with(code, "reason=stopped");
         let (seen, changed) = counts(&ended);
         assert_eq!(changed, LongWalk::FILES + 1, "the first walk changes all, the others find all right");
-        assert!(seen > changed, "{ended:#?}");
+        assert!(seen >= changed, "{ended:#?}");
     }
 }
 

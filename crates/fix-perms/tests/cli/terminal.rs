@@ -2,12 +2,12 @@
 
 use harness::{Terminal, send};
 
-use crate::support::{LongWalk, Signal, Tree, fix_perms};
+use crate::support::{LongWalk, Signal, Tree, fix_perms, until};
 
 /// Erases the line where the cursor stands
 const ERASED: &str = "\r\u{1b}[K";
 /// Walks that take far longer than the time between two drawings
-const LONG: usize = 200;
+const LONG: usize = 120;
 
 #[test]
 fn progress_is_drawn_in_place_and_gone_in_the_end() {
@@ -42,8 +42,12 @@ fn progress_that_is_stopped_leaves_the_last_line() {
 
 #[test]
 fn log_lines_stand_on_lines_of_their_own() {
-    let walk = LongWalk::new(LONG);
+    let walk = LongWalk::new(2_000);
     let terminal = Terminal::start(&mut walk.fix_perms(&["--mode", "u=rwX,go="]), 24);
+    until("a log line follows what was drawn", || {
+        terminal.text().split_once(" a second\u{1b}[K")?.1.contains(" INFO looked at ").then_some(())
+    });
+    send(terminal.id(), Signal::TERM);
     let (_, text, _) = terminal.end();
     for line in text.lines().filter(|line| line.contains(" INFO looked at ")) {
         let shown = line.rsplit(ERASED).next().unwrap_or_default().trim_start_matches('\r');
