@@ -21,8 +21,8 @@ use crate::{
     trail::Trail,
 };
 
-/// Places that are remembered, at 8 bytes and a little more each; files beyond that are left alone
-const PLACE_LIMIT: usize = 65_536;
+/// Places that are remembered, at some 200 bytes for a file's first; files beyond that are left alone
+const PLACE_LIMIT: usize = 20_000;
 /// Paths that are kept for a message
 const EXAMPLE_LIMIT: usize = 10;
 /// File systems stamp changes by a clock that ticks so often, at worst (`CONFIG_HZ=100`)

@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-pub(crate) use harness::{DEADLINE, Ended, Program, Signal, until};
+pub(crate) use harness::{Ended, Program, Signal, until};
 use tempfile::TempDir;
 
 /// fix-perms with these arguments and nothing in its environment.

@@ -15,7 +15,7 @@ use super::need_root;
 use crate::support::{Entry, Tree, done, entry, fix_perms, run};
 
 /// Runs of fix-perms against whoever swaps
-const RUNS: usize = 60;
+const RUNS: u32 = 60;
 
 /// Does something over and over until it is dropped, and has done it at least once before it is there
 struct Meanwhile<'a> {
@@ -60,20 +60,18 @@ impl Outside {
     fn new(tree: &Tree) -> Self {
         fs::create_dir(tree.beside("outside")).unwrap();
         fs::write(tree.beside("outside/canary"), "").unwrap();
-        let mut outside = Self { before: Vec::new() };
-        outside.before = outside.entries(tree);
-        outside
+        Self { before: Self::entries(tree) }
     }
 
     /// Owner and mode alone: a swap that links to the canary moves its times.
-    fn entries(&self, tree: &Tree) -> Vec<Entry> {
+    fn entries(tree: &Tree) -> Vec<Entry> {
         let timeless = |path| Entry { changed: (0, 0), ..entry(path) };
         [tree.beside("outside"), tree.beside("outside/canary")].iter().map(|path| timeless(path)).collect()
     }
 
     #[track_caller]
     fn assert_untouched(&self, tree: &Tree) {
-        assert_eq!(self.entries(tree), self.before);
+        assert_eq!(Self::entries(tree), self.before);
     }
 }
 
@@ -101,7 +99,7 @@ fn a_directory_that_is_swapped_for_a_link_leads_nowhere() {
         }
     };
     let swaps = meanwhile(swap, || change_everything(&tree));
-    assert!(swaps > RUNS as u64, "{swaps} swaps");
+    assert!(swaps > u64::from(RUNS), "{swaps} swaps");
     outside.assert_untouched(&tree);
 }
 
@@ -172,7 +170,7 @@ fn what_vanishes_is_no_failure() {
         fs::remove_file(tree.join("a/g")).unwrap();
     };
     meanwhile(come_and_go, || change_everything(&tree));
-    assert_eq!(tree.entry("stays").owner.0, 1000 + (RUNS as u32 - 1) % 2);
+    assert_eq!(tree.entry("stays").owner.0, 1000 + (RUNS - 1) % 2);
 }
 
 #[test]
