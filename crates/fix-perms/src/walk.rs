@@ -5,13 +5,9 @@
 //! directory is set right by whoever leaves it last, so that nobody is locked out of what is below it.
 
 use std::{
-    cell::Cell,
     ffi::CStr,
     mem::MaybeUninit,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::AtomicBool},
     thread,
 };
 
@@ -22,16 +18,17 @@ use rustix::{
 };
 
 use crate::{
-    capabilities::{Action, words},
-    directory::{Closed, Directory},
+    capabilities::Action,
+    directory::Directory,
     exclude::Excludes,
-    fixer::{Fixer, Refusal, Treatment},
+    fixer::{Fixer, Refusal},
+    frame::{Frame, Place},
     ledger::Ledger,
     links::HardLinks,
     names::Names,
     queue::Queue,
-    stat::{Kind, Stat},
-    trail::Trail,
+    stat::Kind,
+    visitor::Visitor,
 };
 
 /// Bytes of names that one reading of a directory may give: about 1,000
@@ -59,26 +56,6 @@ pub(crate) struct Walk<'a> {
     pub(crate) threads: usize,
 }
 
-/// A directory on a thread's way, with what of it is still to be looked at
-#[derive(Debug)]
-pub(crate) struct Frame {
-    place: Place,
-    directories: Names,
-    others: Names,
-    /// Whether there may be more to read
-    more: bool,
-    /// Bytes that `directories` counts as
-    size: usize,
-}
-
-#[derive(Debug)]
-enum Place {
-    Open(Arc<Directory>),
-    Closed(Closed),
-    /// There is no way back into it: it was moved meanwhile
-    Lost,
-}
-
 /// One thread of a walk
 struct Worker<'a> {
     walk: &'a Walk<'a>,
@@ -91,10 +68,7 @@ struct Worker<'a> {
     /// Bytes that the stack's names take
     pending: usize,
     open_limit: usize,
-    /// Entries that the ledger does not know of yet
-    seen: Cell<u64>,
-    /// Whether the entry that was looked at last was wrong
-    expects_wrong: Cell<bool>,
+    visitor: Visitor<'a>,
 }
 
 impl Walk<'_> {
@@ -121,12 +95,6 @@ impl Walk<'_> {
     }
 }
 
-impl Frame {
-    fn new(directory: Arc<Directory>, more: bool) -> Self {
-        Self { place: Place::Open(directory), directories: Names::default(), others: Names::default(), more, size: 0 }
-    }
-}
-
 impl<'a> Worker<'a> {
     fn new(walk: &'a Walk<'a>, queue: &'a Queue<'a, Frame>, root: &'a Directory) -> Self {
         let (stack, name) = (Vec::new(), Vec::new());
@@ -140,8 +108,7 @@ impl<'a> Worker<'a> {
             name,
             pending: 0,
             open_limit: walk.open_limit(),
-            seen: Cell::new(0),
-            expects_wrong: Cell::new(false),
+            visitor: Visitor::new(&walk.fixer, walk.links.as_ref()),
         }
     }
 
@@ -154,7 +121,7 @@ impl<'a> Worker<'a> {
             }
             self.stack.clear();
             self.pending = 0;
-            self.tell_seen();
+            self.visitor.tell_seen();
         }
     }
 
@@ -171,7 +138,7 @@ impl<'a> Worker<'a> {
             let directory = directory.clone();
             let name = std::mem::take(&mut self.name);
             if let Ok(name) = CStr::from_bytes_with_nul(&name)
-                && self.look(&directory, name)
+                && self.visitor.look(&directory, name)
             {
                 self.enter_name(&directory, name);
             }
@@ -215,12 +182,12 @@ impl<'a> Worker<'a> {
                 directories.push(name);
             } else if share {
                 others.push(name);
-            } else if self.look(directory, name) {
+            } else if self.visitor.look(directory, name) {
                 directories.push(name);
             }
         });
         self.buffer = buffer;
-        self.tell_seen();
+        self.visitor.tell_seen();
         if others.len() >= WORTH_SHARING {
             self.queue.give(Frame { others, ..Frame::new(directory.clone(), false) });
             others = Names::default();
@@ -252,27 +219,17 @@ impl<'a> Worker<'a> {
             Ok(directory) => self.arrive(directory),
             // It was a directory when its name was read.
             Err(Errno::NOTDIR | Errno::LOOP) => {
-                if self.look(parent, name) {
+                if self.visitor.look(parent, name) {
                     // Somebody swaps it for something else and back all the time.
                     Ledger::count(&self.walk.fixer.ledger.vanished);
                 }
             }
-            Err(Errno::ACCESS) => match self.force(parent, name) {
+            Err(Errno::ACCESS) => match self.visitor.force(parent, name) {
                 Ok(directory) => self.arrive(directory),
-                Err((error, stat)) => self.refused(error, stat.as_ref(), parent, name),
+                Err((error, stat)) => self.visitor.refused(error, stat.as_ref(), parent, name),
             },
-            Err(error) => self.refused(error, None, parent, name),
+            Err(error) => self.visitor.refused(error, None, parent, name),
         }
-    }
-
-    /// Opens a directory that is closed to this process: it is set right first, if that opens it.
-    fn force(&self, parent: &Directory, name: &CStr) -> Result<Directory, (Errno, Option<Stat>)> {
-        let pinned = parent.pin(name).map_err(|error| (error, None))?;
-        let stat = Stat::open(&pinned).map_err(|error| (error, None))?;
-        if self.walk.fixer.treatment == Treatment::Apply && stat.is_directory() {
-            self.walk.fixer.set(&pinned, &stat, || Trail::below(&parent.about.trail, name.to_bytes()).printed());
-        }
-        parent.enter_pinned(&pinned, name).map_err(|error| (error, Some(stat)))
     }
 
     fn arrive(&mut self, directory: Directory) {
@@ -281,24 +238,12 @@ impl<'a> Worker<'a> {
         if walk.one_file_system && (about.stat.mount, about.stat.id.device) != (root.stat.mount, root.stat.id.device) {
             return;
         }
-        self.seen.set(self.seen.get() + 1);
+        self.visitor.count();
         let more = about.depth < walk.max_depth;
         self.stack.push(Frame::new(directory.into(), more));
         if let Some(far) = self.stack.len().checked_sub(self.open_limit).filter(|far| *far > 0) {
-            self.close(far);
+            self.stack[far].close();
         }
-    }
-
-    /// Closes a directory far above, unless another thread is in it.
-    fn close(&mut self, far: usize) {
-        let place = &mut self.stack[far].place;
-        *place = match std::mem::replace(place, Place::Lost) {
-            Place::Open(directory) => match Arc::try_unwrap(directory) {
-                Ok(directory) => directory.close().map_or(Place::Lost, Place::Closed),
-                Err(shared) => Place::Open(shared),
-            },
-            other => other,
-        };
     }
 
     /// Goes back up; the last one to leave a directory sets it right.
@@ -307,79 +252,13 @@ impl<'a> Worker<'a> {
         self.pending -= frame.size;
         let Place::Open(directory) = frame.place else { return };
         if let Some(above) = self.stack.last_mut()
-            && let Place::Closed(closed) = &above.place
+            && let Err((trail, reason)) = above.reopen(&directory)
         {
-            above.place = match closed.reopen(&directory) {
-                Ok(Some(reopened)) => Place::Open(reopened.into()),
-                moved => {
-                    let reason = || match moved {
-                        Err(error) => format!("cannot get back into it: {}", words(error)),
-                        Ok(_) => "it was moved while it was looked at: run again".into(),
-                    };
-                    self.walk.fixer.ledger.fail(Exit::Failed, || closed.about.trail.printed(), reason);
-                    Place::Lost
-                }
-            };
+            self.walk.fixer.ledger.fail(Exit::Failed, || trail.printed(), || reason);
         }
         if let Some(directory) = Arc::into_inner(directory) {
             self.walk.fixer.set_directory(&directory);
         }
-    }
-
-    /// Looks at a name that is no directory, and sets it right; true if it is one after all.
-    fn look(&self, directory: &Directory, name: &CStr) -> bool {
-        // Where the last entry was wrong the next one most likely is too: the look at what is pinned is enough then.
-        if !self.expects_wrong.get() {
-            match Stat::at(directory, name) {
-                Ok(stat) if stat.is_directory() => return true,
-                Ok(stat) if self.walk.fixer.wanted.change(&stat).is_nothing() => {
-                    self.seen.set(self.seen.get() + 1);
-                    return false;
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    self.refused(error, None, directory, name);
-                    return false;
-                }
-            }
-        }
-        self.set(directory, name).unwrap_or_else(|error| {
-            self.refused(error, Stat::at(directory, name).ok().as_ref(), directory, name);
-            false
-        })
-    }
-
-    /// Pins a name and sets what is found there right; true if that is a directory.
-    fn set(&self, directory: &Directory, name: &CStr) -> Result<bool, Errno> {
-        let pinned = directory.pin(name)?;
-        let stat = Stat::open(&pinned)?;
-        if stat.is_directory() {
-            return Ok(true);
-        }
-        self.seen.set(self.seen.get() + 1);
-        let change = self.walk.fixer.wanted.change(&stat);
-        self.expects_wrong.set(!change.is_nothing());
-        if change.is_nothing() {
-            return Ok(false);
-        }
-        if let Some(links) = self.walk.links.as_ref().filter(|_| stat.kind == Kind::Regular && stat.links > 1)
-            && !links.is_complete(&pinned, &stat, (directory.about.stat.id, &directory.about.trail), name)?
-        {
-            return Ok(false);
-        }
-        let path = || Trail::below(&directory.about.trail, name.to_bytes()).printed();
-        self.walk.fixer.change(&pinned, &stat, change, path);
-        Ok(false)
-    }
-
-    /// Not for each entry: threads would fight over the counter.
-    fn tell_seen(&self) {
-        self.walk.fixer.ledger.seen.fetch_add(self.seen.take(), Relaxed);
-    }
-
-    fn refused(&self, error: Errno, stat: Option<&Stat>, directory: &Directory, name: &CStr) {
-        let path = || Trail::below(&directory.about.trail, name.to_bytes()).printed();
-        self.walk.fixer.refused(Refusal { action: Action::Look, error }, stat, path);
     }
 }
 

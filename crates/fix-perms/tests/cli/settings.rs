@@ -59,7 +59,8 @@ fn every_flag_has_a_variable() {
             "create: true, policy: RootMatch, exclude: [*.sock], no_default_excludes: true, one_file_system: true",
             "max_depth: Some(7), hard_links: Allow, on_denied: Warn, no_symlinks: true",
             "allow_root: true",
-            "volumes.yaml\"), treatment: DryRun",
+            "volumes.yaml\")",
+            "dry_run: true",
             "threads: Some(3), output: Json",
         ],
     );
@@ -83,7 +84,7 @@ fn the_other_flags_have_one_too() {
         &[
             "fs_group: Some(Group(54321)), read_only: true",
             "follow_root: true",
-            "treatment: Verify, sample: Some(2)",
+            "verify: true, sample: Some(2)",
             "run_as: Some((1000, 2000)), command: Some(\"/bin/true\")",
         ],
     );
@@ -109,7 +110,7 @@ fn an_empty_variable_is_not_set() {
     ];
     let ended = run_with(&variables, &["--dry-run", &tree.path()]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    assert_tells(&ended, &["owner: None", "fs_group: None", "policy: Always", "treatment: DryRun", "run_as: None"]);
+    assert_tells(&ended, &["owner: None", "fs_group: None", "policy: Always", "verify: false", "run_as: None"]);
     let ended = run_with(&[("SIDEKIT_FIX_PERMS_MODE", "")], &[&tree.path()]);
     ended.ended_with(64, r#"reason=usage last="nothing is wanted: "#);
 }
@@ -168,7 +169,7 @@ fn the_first_line_tells_version_and_settings() {
     let line = &ended.log[0];
     assert_eq!((&line["message"], &line["version"]), (&"fix-perms starts".into(), &env!("CARGO_PKG_VERSION").into()));
     let paths = format!("paths: [{:?}]", tree.path());
-    assert_tells(&ended, &[&paths, "mode: Some(u=rwX)", "exclude: [*.sock]", "treatment: Apply", "output: Text"]);
+    assert_tells(&ended, &[&paths, "mode: Some(u=rwX)", "exclude: [*.sock]", "dry_run: false", "output: Text"]);
 }
 
 #[test]

@@ -16,8 +16,7 @@ fn progress_is_drawn_in_place_and_gone_in_the_end() {
     terminal.wait_for(" a second\u{1b}[K");
     let (status, text, stdout) = terminal.end();
     assert!(status.success() && stdout.is_empty(), "{text}");
-    let changed = LongWalk::FILES + 1;
-    assert!(text.contains(&format!(" seen, {changed} changed, ")), "{text}");
+    assert!(text.contains(&format!(" seen, {} changed, ", LongWalk::CHANGES)), "{text}");
     let drawings = text.matches(" a second\u{1b}[K").count();
     // Each begins where the line begins.
     let begun = text.split('\r').filter(|part| part.contains(" a second\u{1b}[K"));
