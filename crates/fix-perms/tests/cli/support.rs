@@ -163,6 +163,18 @@ pub(crate) fn last_words(ended: &Ended) -> &str {
     words.unwrap_or_else(|| panic!("no last line in {ended:#?}")).0
 }
 
+/// Stops fix-perms until it was in time: from a signal on it has 80 ms for its words, and on a machine that is too busy it
+/// ends without them.
+#[track_caller]
+pub(crate) fn stopped_in_time<T>(what: impl Fn(&T) -> bool, mut stop: impl FnMut() -> T) -> T {
+    until("a stop leaves time for last words", || Some(stop()).filter(&what))
+}
+
+/// Whether it has said what was done until it was stopped
+pub(crate) fn tells_of_its_stop(ended: &Ended) -> bool {
+    ended.last_line().contains(r#" reason=stopped last="stopped after "#)
+}
+
 /// A walk that goes on for long: over the same small tree, again and again
 pub(crate) struct LongWalk {
     tree: Tree,

@@ -2,7 +2,7 @@
 
 use harness::{Terminal, send};
 
-use crate::support::{LongWalk, Signal, Tree, fix_perms, until};
+use crate::support::{LongWalk, Signal, Tree, fix_perms, stopped_in_time, until};
 
 /// Erases the line where the cursor stands
 const ERASED: &str = "\r\u{1b}[K";
@@ -29,11 +29,15 @@ fn progress_is_drawn_in_place_and_gone_in_the_end() {
 #[test]
 fn progress_that_is_stopped_leaves_the_last_line() {
     let walk = LongWalk::new(2_000);
-    let terminal = Terminal::start(&mut walk.fix_perms(&["--mode", "u=rwX,go="]), 24);
-    terminal.wait_for(" a second\u{1b}[K");
-    send(terminal.id(), Signal::INT);
-    let (status, text, _) = terminal.end();
-    assert_eq!(status.code(), Some(130), "{text}");
+    let stop = || {
+        let terminal = Terminal::start(&mut walk.fix_perms(&["--mode", "u=rwX,go="]), 24);
+        terminal.wait_for(" a second\u{1b}[K");
+        send(terminal.id(), Signal::INT);
+        let (status, text, _) = terminal.end();
+        assert_eq!(status.code(), Some(130), "{text}");
+        text
+    };
+    let text = stopped_in_time(|text: &String| text.contains("stopped after "), stop);
     let (_, rest) = text.rsplit_once(ERASED).unwrap_or_else(|| panic!("{text}"));
     assert!(rest.contains(r#"ERROR code=130 reason=stopped last="stopped after "#), "{rest}");
     assert!(!rest.contains('\u{1b}'), "{rest}");

@@ -1,6 +1,10 @@
 //! `--as UID:GID -- COMMAND`: the app starts with that user, that group and nothing else.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::support::{Ended, Program, Tree, entry, fix_perms, last_words, mode, set_mode, set_owner};
 
@@ -52,12 +56,18 @@ fn ordinary_tree() -> Tree {
     tree
 }
 
+/// A copy of a program. Another process makes it: while this one had it open for writing, a child of another test would
+/// too, and nobody could run it.
+#[track_caller]
+fn copy(program: &str, path: &Path, mode: u32) -> PathBuf {
+    assert!(Command::new("cp").arg(program).arg(path).status().unwrap().success());
+    set_mode(path, mode);
+    path.to_owned()
+}
+
 /// The binary where an ordinary user can reach it, wherever this was built
 fn reachable_binary(tree: &Tree) -> PathBuf {
-    let path = tree.beside("fix-perms");
-    fs::copy(env!("CARGO_BIN_EXE_fix-perms"), &path).unwrap();
-    set_mode(&path, 0o755);
-    path
+    copy(env!("CARGO_BIN_EXE_fix-perms"), &tree.beside("fix-perms"), 0o755)
 }
 
 #[track_caller]
@@ -110,9 +120,7 @@ fn a_program_with_set_id_bits_gives_nothing_back() {
     super::need_root();
     let tree = Tree::new(&[]);
     set_mode(&tree.beside(""), 0o755);
-    let program = tree.beside("cat");
-    fs::copy("/bin/cat", &program).unwrap();
-    set_mode(&program, 0o6755);
+    let program = copy("/bin/cat", &tree.beside("cat"), 0o6755);
     // A shell becomes it, so that the first program has no such bits.
     let script = format!("exec {} /proc/self/status", program.display());
     let ended = run_behind_setpriv(&["--clear-groups"], &tree, "1000:2000", &["/bin/sh", "-c", &script]);
@@ -194,9 +202,7 @@ fn the_app_does_not_start_as_anybody_when_the_work_failed() {
 fn a_command_that_cannot_be_reached_as_that_user_is_126() {
     super::need_root();
     let tree = Tree::new(&["a"]);
-    let program = tree.beside("app");
-    fs::copy("/bin/true", &program).unwrap();
-    set_mode(&program, 0o700);
+    let program = copy("/bin/true", &tree.beside("app"), 0o700);
     set_mode(&tree.beside(""), 0o755);
     let ended = run_behind_setpriv(&["--clear-groups"], &tree, "1000:2000", &[program.to_str().unwrap()]);
     ended.ended_with(126, &format!(r#"reason=cannot-run what="{}" last="Permission denied"#, program.display()));
