@@ -4,8 +4,9 @@ use std::str::FromStr;
 
 use crate::accounts;
 
-/// The extended attribute that holds it
-pub(crate) const ATTRIBUTE: &str = "system.posix_acl_default";
+/// The extended attributes that hold a directory's ACLs
+pub(crate) const DEFAULT: &str = "system.posix_acl_default";
+pub(crate) const ACCESS: &str = "system.posix_acl_access";
 
 /// Version of the attribute's format (`linux/posix_acl_xattr.h`)
 const VERSION: u32 = 2;
@@ -22,7 +23,7 @@ const MASK: u16 = 0x10;
 const OTHER: u16 = 0x20;
 
 /// The entries that a default ACL must have. Those of owner, group and others that it leaves out come from the
-/// directory's own mode, as with setfacl(1).
+/// directory's own ACL and mode, as with setfacl(1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DefaultAcl(Vec<Entry>);
 
@@ -35,10 +36,12 @@ struct Entry {
 }
 
 impl DefaultAcl {
-    /// The attribute's bytes for a directory of this mode.
-    pub(crate) fn attribute(&self, mode: u16) -> Vec<u8> {
+    /// The attribute's bytes for a directory with this mode and, if it has one, this access ACL.
+    pub(crate) fn attribute(&self, mode: u16, access: Option<&[u8]>) -> Vec<u8> {
         let mut entries = self.0.clone();
-        for (tag, permissions) in [(USER_OWNER, mode >> 6), (GROUP_OWNER, mode >> 3), (OTHER, mode)] {
+        // With an access ACL, the mode's group bits are its mask.
+        let group = access.and_then(owning_group).unwrap_or(mode >> 3);
+        for (tag, permissions) in [(USER_OWNER, mode >> 6), (GROUP_OWNER, group), (OTHER, mode)] {
             if !entries.iter().any(|entry| entry.tag == tag) {
                 entries.push(Entry { tag, id: NO_ID, permissions: permissions & 7 });
             }
@@ -77,7 +80,14 @@ impl FromStr for DefaultAcl {
     }
 }
 
-/// `user:1000:rwx`, `g:app:rX`, `u::rwx`, `mask::rwx`, `o::---`; letters as setfacl(1) reads them, but no `X`: these are
+/// What an ACL attribute gives to the group that owns the file.
+fn owning_group(attribute: &[u8]) -> Option<u16> {
+    let mut entries = attribute.get(size_of::<u32>()..)?.chunks_exact(8);
+    let entry = entries.find(|entry| entry[..2] == GROUP_OWNER.to_le_bytes())?;
+    Some(u16::from_le_bytes([entry[2], entry[3]]))
+}
+
+/// `user:1000:rwx`, `g:app:rX`, `u::rwx`, `mask::rwx`, `o::---`; letters as setfacl(1) reads them. `X` is `x`: these are
 /// directories.
 fn entry(text: &str) -> Result<Entry, String> {
     let wrong = || format!("{text:?} is not an ACL entry: write it as u:1000:rwx, g::rx or o::-");
@@ -107,7 +117,7 @@ fn permissions(letters: &str) -> Option<u16> {
     letters.chars().try_fold(0, |sum, letter| match letter {
         'r' => Some(sum | 4),
         'w' => Some(sum | 2),
-        'x' => Some(sum | 1),
+        'x' | 'X' => Some(sum | 1),
         '-' => Some(sum),
         '0'..='7' if letters.len() == 1 => letter.to_digit(8).and_then(|bits| u16::try_from(bits).ok()),
         _ => None,
@@ -121,7 +131,7 @@ mod tests {
     use super::*;
 
     fn entries(spec: &str, mode: u16) -> Vec<(u16, u16, u32)> {
-        let bytes = spec.parse::<DefaultAcl>().unwrap().attribute(mode);
+        let bytes = spec.parse::<DefaultAcl>().unwrap().attribute(mode, None);
         assert_eq!(bytes[..4], VERSION.to_le_bytes());
         let entry = |bytes: &[u8]| {
             let two = |at| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
@@ -148,6 +158,15 @@ mod tests {
             [(USER_OWNER, 7, NO_ID), (GROUP_OWNER, 5, NO_ID), (OTHER, 0, NO_ID)]
         );
         assert_eq!(entries("default:user:root:7,m::r,o:0", 0o777)[3], (MASK, 4, NO_ID));
+    }
+
+    #[test]
+    fn the_owning_group_of_an_access_acl_comes_before_the_mode() {
+        let access = "u::rwx,u:5:rwx,g::-,o::-".parse::<DefaultAcl>().unwrap().attribute(0, None);
+        let default = "u:1000:rx".parse::<DefaultAcl>().unwrap();
+        assert_eq!(owning_group(&default.attribute(0o770, Some(&access))), Some(0));
+        assert_eq!(owning_group(&default.attribute(0o770, None)), Some(7));
+        assert_eq!(owning_group(&[]), None);
     }
 
     #[test]

@@ -34,10 +34,10 @@ pub struct Args {
     #[arg(long)]
     pub(crate) verify: bool,
     /// With --verify: look at each PATH and at so many entries below it, drawn at random
-    #[arg(long, value_name = "COUNT", requires = "verify")]
+    #[arg(long, value_name = "COUNT")]
     pub(crate) sample: Option<u32>,
     /// Change nothing; print what would be changed
-    #[arg(long, conflicts_with = "verify")]
+    #[arg(long)]
     pub(crate) dry_run: bool,
     /// Look at so many entries at once [default: the CPU quota; 16 on network file systems]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=i64::from(THREAD_LIMIT)))]
@@ -61,6 +61,22 @@ pub(crate) enum Output {
 }
 
 impl Args {
+    /// What no single flag can tell is wrong. clap's own conflicts count a switch that a variable turns off, too.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let says = |what: &str| Err(what.to_owned());
+        match self {
+            Self { verify: true, dry_run: true, .. } => says("--verify and --dry-run are two ways to look: give one"),
+            Self { verify: false, sample: Some(_), .. } => says("--sample goes with --verify"),
+            Self { dry_run: true, command, .. } if !command.is_empty() => {
+                says("--dry-run sets nothing right, so COMMAND would start on what is wrong: leave one of them out")
+            }
+            Self { paths, volume, .. } if paths.is_empty() && volume.wants_something() => says(
+                "what is wanted by flags or variables is for each PATH, and there is none: name one, or write it into the file of --config",
+            ),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn treatment(&self) -> Treatment {
         match (self.verify, self.dry_run) {
             (true, _) => Treatment::Verify,

@@ -21,10 +21,14 @@ pub(crate) struct Config {
 fn volumes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Volume>, D::Error> {
     let volumes = Vec::<Volume>::deserialize(deserializer)?;
     if !(1..=VOLUME_LIMIT).contains(&volumes.len()) {
-        return Err(D::Error::custom(format_args!("from 1 to {VOLUME_LIMIT} volumes, and not {}", volumes.len())));
+        let count = volumes.len();
+        return Err(D::Error::custom(format_args!("volumes has {count} entries: give from 1 to {VOLUME_LIMIT}")));
     }
     for volume in &volumes {
+        if volume.path.as_os_str().is_empty() {
+            return Err(D::Error::custom("path is empty: name the root of a tree"));
+        }
         volume.check().map_err(|reason| D::Error::custom(format_args!("{}: {reason}", volume.path.display())))?;
     }
-    Ok(volumes)
+    Ok(volumes.iter().map(|volume| volume.at(&volume.path)).collect())
 }

@@ -111,8 +111,16 @@ impl AsFd for Directory {
 
 impl Closed {
     /// Comes back from a directory below. `None` if its parent is another one by now.
-    pub(crate) fn reopen(&self, below: &Directory) -> io::Result<Option<Directory>> {
-        let fd = rustix::fs::openat(below, c"..", OPEN, Mode::empty())?;
+    pub(crate) fn reopen_above(&self, below: &Directory) -> io::Result<Option<Directory>> {
+        self.resume(rustix::fs::openat(below, c"..", OPEN, Mode::empty())?)
+    }
+
+    /// Comes back from the directory above, by its name. `None` if that is another one by now.
+    pub(crate) fn reopen_below(&self, above: &Directory) -> io::Result<Option<Directory>> {
+        self.resume(rustix::fs::openat(above, self.about.trail.name(), OPEN, Mode::empty())?)
+    }
+
+    fn resume(&self, fd: OwnedFd) -> io::Result<Option<Directory>> {
         if Stat::open(&fd)?.id != self.about.stat.id {
             return Ok(None);
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::{
     fd::{AsFd, AsRawFd, BorrowedFd},
-    fs::{CWD, Mode},
+    fs::{AtFlags, CWD, Mode},
     io,
 };
 
@@ -18,16 +18,23 @@ static IS_MISSING: AtomicBool = AtomicBool::new(false);
 /// nowhere else.
 pub(crate) fn change_mode(file: impl AsFd, mode: u16) -> io::Result<()> {
     let file = file.as_fd();
-    if !IS_MISSING.load(Relaxed) {
-        match fchmodat2(file, mode) {
-            // EPERM is what Docker's older profiles answer to calls that they do not know; the other way tells.
-            Err(io::Errno::NOSYS) => IS_MISSING.store(true, Relaxed),
-            Err(io::Errno::PERM) => {}
+    let refusal = if IS_MISSING.load(Relaxed) {
+        io::Errno::NOSYS
+    } else {
+        match io::retry_on_intr(|| fchmodat2(file, mode)) {
+            // EPERM is what older seccomp profiles answer to calls that they do not know; the other way tells.
+            Err(refusal @ (io::Errno::NOSYS | io::Errno::PERM)) => refusal,
             done => return done,
         }
-    }
+    };
+    IS_MISSING.fetch_or(refusal == io::Errno::NOSYS, Relaxed);
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    rustix::fs::chmodat(CWD, path, Mode::from_raw_mode(mode.into()), rustix::fs::AtFlags::empty())
+    let mode = Mode::from_raw_mode(mode.into());
+    match io::retry_on_intr(|| rustix::fs::chmodat(CWD, &path, mode, AtFlags::empty())) {
+        // No /proc is mounted; the file itself is there.
+        Err(io::Errno::NOENT) => Err(refusal),
+        done => done,
+    }
 }
 
 #[expect(unsafe_code, reason = "neither rustix nor libc has a function for this call")]

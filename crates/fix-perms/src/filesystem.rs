@@ -25,16 +25,29 @@ const NETWORK: [u32; 15] = [
     0x7375_7245, // Coda
 ];
 
+const OVERLAY: u32 = 0x794c_7630;
+
 /// As many threads as the CPU quota has CPUs, since a local look costs only CPU; more where looks mostly wait.
 pub(crate) fn threads(root: impl AsFd) -> usize {
     let quota = std::thread::available_parallelism().map_or(1, usize::from);
     if is_network(root) { NETWORK_THREADS.max(quota) } else { quota }
 }
 
+/// Whether a change leaves a file the one that its other names lead to, and times come from this machine's clock. An
+/// overlay copies what is changed, and parts it from its other names.
+pub(crate) fn keeps_links_and_times(file: impl AsFd) -> bool {
+    magic(file).is_some_and(|magic| magic != OVERLAY && !NETWORK.contains(&magic))
+}
+
+/// A file system that does not tell is taken for a local one.
 fn is_network(root: impl AsFd) -> bool {
-    // A file system that does not tell is taken for a local one. The field is signed on some architectures.
+    magic(root).is_some_and(|magic| NETWORK.contains(&magic))
+}
+
+fn magic(file: impl AsFd) -> Option<u32> {
+    // The field is signed on some architectures.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "magic numbers have 32 bits")]
-    fstatfs(root).is_ok_and(|stat| NETWORK.contains(&(stat.f_type as u32)))
+    fstatfs(file).ok().map(|stat| stat.f_type as u32)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! `run()`: sets one tree after another right, until all are, or something ends the work.
 
 use std::{
-    mem,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -22,14 +21,15 @@ use crate::{
     progress::Progress,
     report::{Report, Summary, VolumeSummary},
     root,
+    trail::printed,
     tree::{self, Run},
     volume::Volume,
 };
 
 /// Works as the arguments say.
-pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
+pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let started = Instant::now();
-    let work = Arc::new(Work::new(&mut args)?);
+    let work = Arc::new(Work::new(&args)?);
     let mut progress = Progress::new(life.on_terminal());
     let worker = work.clone();
     let mut done = task::spawn_blocking(move || worker.fix());
@@ -38,15 +38,14 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
         exit = life.stopping() => Some(exit),
         fixed = &mut done => {
             drop(progress);
-            fixed.context("the work was given up")??;
-            return finish(args, &work, started, None);
+            return finish(args, &work, started, None, fixed.context("the work was given up")?);
         }
         () = progress.keep_telling(&work.ledgers) => None,
     };
     work.run.stopped.store(true, SeqCst);
     drop(progress);
-    done.await.context("the work was given up")??;
-    finish(args, &work, started, stop)
+    let fixed = done.await.context("the work was given up")?;
+    finish(args, &work, started, stop, fixed)
 }
 
 /// All trees of a run
@@ -58,7 +57,7 @@ struct Work {
 }
 
 impl Work {
-    fn new(args: &mut Args) -> anyhow::Result<Self> {
+    fn new(args: &Args) -> anyhow::Result<Self> {
         let volumes = volumes(args)?;
         let run = Run {
             treatment: args.treatment(),
@@ -100,9 +99,13 @@ impl Work {
     }
 
     fn summary(&self, exit: Exit, seconds: f64) -> Summary {
-        let state = if exit == Exit::Done { "right" } else { exit.reason() };
+        let state = match exit {
+            Exit::Done if self.counts().different > 0 => "different",
+            Exit::Done => "right",
+            exit => exit.reason(),
+        };
         let of = |(volume, ledger): (&Volume, &Ledger)| VolumeSummary {
-            path: volume.path.display().to_string(),
+            path: printed(&volume.path),
             counts: ledger.counts(),
             problems: ledger.problems(),
         };
@@ -112,22 +115,32 @@ impl Work {
 }
 
 /// The trees of the command line, which share its settings, and those of the file.
-fn volumes(args: &mut Args) -> anyhow::Result<Vec<Volume>> {
-    let paths = mem::take(&mut args.paths);
-    if !paths.is_empty() {
-        args.volume.check().map_err(|reason| Exit::Usage.because(reason))?;
-    }
-    let mut volumes: Vec<_> = paths.into_iter().map(|path| Volume { path, ..args.volume.clone() }).collect();
+fn volumes(args: &Args) -> anyhow::Result<Vec<Volume>> {
+    let mut volumes: Vec<_> = args.paths.iter().map(|path| args.volume.at(path)).collect();
+    let checked = if volumes.is_empty() { args.check() } else { args.check().and_then(|()| args.volume.check()) };
+    checked.map_err(|reason| Exit::Usage.because(reason))?;
     if let Some(path) = &args.config {
         volumes.extend(lifecycle::config::read::<Config>(path)?.volumes);
     }
     Ok(volumes)
 }
 
-fn finish(args: Args, work: &Work, started: Instant, stop: Option<Exit>) -> anyhow::Result<End> {
+/// Closes the report, also when a PATH could not be opened after others were done, and tells the end.
+fn finish(
+    args: Args,
+    work: &Work,
+    started: Instant,
+    stop: Option<Exit>,
+    fixed: anyhow::Result<()>,
+) -> anyhow::Result<End> {
     let failure = work.failure();
     let exit = stop.or(failure.as_ref().map(|failure| failure.0)).unwrap_or(Exit::Done);
-    work.run.report.finish(&work.summary(exit, started.elapsed().as_secs_f64()))?;
+    let error = fixed.err().map(End::from);
+    let code = error.as_ref().map_or(exit, |end| end.exit);
+    work.run.report.finish(&work.summary(code, started.elapsed().as_secs_f64()))?;
+    if let (None, Some(end)) = (stop, error) {
+        return Ok(end);
+    }
     let Counts { seen, changed, failed, .. } = work.counts();
     let counts = match work.run.treatment {
         Treatment::Apply => format!("{seen} seen, {changed} changed"),

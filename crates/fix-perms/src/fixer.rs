@@ -6,7 +6,7 @@ use lifecycle::Exit;
 use rustix::{
     fd::AsFd,
     fs::{AtFlags, Gid, Uid, XattrFlags, chownat, fgetxattr, fsetxattr},
-    io::Errno,
+    io::{self, Errno},
 };
 
 use crate::{
@@ -68,44 +68,57 @@ impl Fixer<'_> {
         if self.treatment != Treatment::Apply {
             return self.differs(path, || change.describe(stat));
         }
-        match self.apply(pinned, stat, change) {
-            Ok(()) => {
-                Ledger::count(&self.ledger.changed);
-            }
-            Err(refusal) => self.refused(refusal, Some(stat), path),
+        let result = self.apply(pinned, stat, change);
+        // An owner that was changed is a change, even if the mode was then refused.
+        if result.is_ok() || (change.owner() && result.is_err_and(|refusal| refusal.action != Action::ChangeOwner)) {
+            Ledger::count(&self.ledger.changed);
+        }
+        if let Err(refusal) = result {
+            self.refused(refusal, Some(stat), path);
         }
     }
 
-    /// The same for a directory, with its default ACL.
+    /// The same for a directory, with its default ACL. It was looked at when it was opened, which can be long ago.
     pub(crate) fn set_directory(&self, directory: &Directory) {
-        let about = &directory.about;
-        let path = || about.trail.printed();
-        if let Some(wanted) = self.wanted.acl_attribute(&about.stat) {
-            self.set_acl(directory, &wanted, path);
+        let path = || directory.about.trail.printed();
+        if self.is_right(directory) {
+            return;
         }
-        self.set(directory, &about.stat, path);
+        match Stat::open(directory) {
+            Ok(stat) => {
+                self.set_acl(directory, &stat, path);
+                self.set(directory, &stat, path);
+            }
+            Err(error) => self.refused(Refusal { action: Action::Look, error }, None, path),
+        }
     }
 
     /// Whether nothing about a directory is wrong.
     pub(crate) fn is_right(&self, directory: &Directory) -> bool {
         let stat = &directory.about.stat;
-        self.wanted.change(stat).is_nothing()
-            && self.wanted.acl_attribute(stat).is_none_or(|wanted| has_acl(directory, &wanted) == Ok(true))
+        self.wanted.change(stat).is_nothing() && self.missing_acl(directory, stat).is_none()
     }
 
-    fn set_acl(&self, directory: &Directory, wanted: &[u8], path: impl Fn() -> String) {
-        let refused =
-            |error| self.refused(Refusal { action: Action::SetAcl, error }, Some(&directory.about.stat), &path);
-        match has_acl(directory, wanted) {
-            Ok(true) => {}
-            Ok(false) if self.treatment != Treatment::Apply => self.differs(path, || "another default ACL".into()),
-            Ok(false) => match fsetxattr(directory, acl::ATTRIBUTE, wanted, XattrFlags::empty()) {
-                Ok(()) => {
-                    Ledger::count(&self.ledger.changed);
-                }
-                Err(error) => refused(error),
-            },
-            Err(error) => refused(error),
+    /// The default ACL that a directory must be given; an error is told when it is set.
+    fn missing_acl(&self, directory: &Directory, stat: &Stat) -> Option<Vec<u8>> {
+        let acl = self.wanted.default_acl(stat)?;
+        let mode = self.wanted.change(stat).mode.unwrap_or(stat.mode);
+        let wanted = acl.attribute(mode, acl_of(directory, acl::ACCESS).ok().flatten().as_deref());
+        (acl_of(directory, acl::DEFAULT).ok().flatten().as_ref() != Some(&wanted)).then_some(wanted)
+    }
+
+    fn set_acl(&self, directory: &Directory, stat: &Stat, path: impl Fn() -> String) {
+        let Some(wanted) = self.missing_acl(directory, stat) else { return };
+        if self.treatment != Treatment::Apply {
+            return self.differs(path, || "another default ACL".into());
+        }
+        match fsetxattr(directory, acl::DEFAULT, &wanted, XattrFlags::empty()) {
+            // With owner or mode it is one entry that was changed.
+            Ok(()) if !self.wanted.change(stat).is_nothing() => {}
+            Ok(()) => {
+                Ledger::count(&self.ledger.changed);
+            }
+            Err(error) => self.refused(Refusal { action: Action::SetAcl, error }, Some(stat), path),
         }
     }
 
@@ -115,7 +128,8 @@ impl Fixer<'_> {
         let mut mode = change.mode;
         if change.owner() {
             let (user, group) = (change.user.map(Uid::from_raw), change.group.map(Gid::from_raw));
-            chownat(&pinned, c"", user, group, AtFlags::EMPTY_PATH).map_err(refusal(Action::ChangeOwner))?;
+            let chown = || chownat(&pinned, c"", user, group, AtFlags::EMPTY_PATH);
+            io::retry_on_intr(chown).map_err(refusal(Action::ChangeOwner))?;
             if stat.mode & 0o6000 != 0 && !stat.is_directory() && stat.kind != Kind::Link {
                 // What is left of them is for the kernel to say.
                 let left = Stat::open(&pinned).map_err(refusal(Action::Look))?;
@@ -148,7 +162,7 @@ impl Fixer<'_> {
     pub(crate) fn refused(&self, refusal: Refusal, stat: Option<&Stat>, path: impl Fn() -> String) {
         let Refusal { action, error } = refusal;
         match error {
-            Errno::NOENT | Errno::STALE => {
+            Errno::NOENT => {
                 Ledger::count(&self.ledger.vanished);
             }
             Errno::PERM | Errno::ACCESS | Errno::ROFS => self.denied(refusal, stat, path),
@@ -175,15 +189,17 @@ impl Fixer<'_> {
             writable && stat.is_some_and(|stat| self.wanted.is_accessible(stat))
         };
         match self.on_denied {
-            OnDenied::Accessible if good_enough() => {
+            OnDenied::Accessible if good_enough() && refusal.action != Action::Look => {
                 Ledger::count(&self.ledger.tolerated);
             }
-            OnDenied::Warn => {
+            // What is below a directory that only its owner can enter was not looked at, and that is worth a word.
+            OnDenied::Accessible if !good_enough() => self.ledger.fail(Exit::Denied, path, reason),
+            OnDenied::Warn | OnDenied::Accessible => {
                 if Ledger::count(&self.ledger.warned) {
                     tracing::warn!(path = path(), reason = reason(), "left as it is");
                 }
             }
-            OnDenied::Fail | OnDenied::Accessible => self.ledger.fail(Exit::Denied, path, reason),
+            OnDenied::Fail => self.ledger.fail(Exit::Denied, path, reason),
         }
     }
 }
@@ -203,11 +219,19 @@ impl Refusal {
     }
 }
 
-fn has_acl(directory: &Directory, wanted: &[u8]) -> rustix::io::Result<bool> {
+/// Gives a directory the mode and owner back that it had, as far as that is allowed: nobody shall take it for right.
+pub(crate) fn restore(directory: &Directory, before: &Stat) {
+    let (user, group) = (Some(Uid::from_raw(before.user)), Some(Gid::from_raw(before.group)));
+    let _ = change_mode(directory, before.mode);
+    let _ = chownat(directory, c"", user, group, AtFlags::EMPTY_PATH);
+}
+
+/// The ACL that an attribute of a directory holds, if it has one
+fn acl_of(directory: &Directory, attribute: &str) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = [0; ACL_LIMIT];
-    match fgetxattr(directory, acl::ATTRIBUTE, &mut bytes) {
-        Ok(length) => Ok(bytes[..length] == *wanted),
-        Err(Errno::NODATA | Errno::RANGE) => Ok(false),
+    match fgetxattr(directory, attribute, &mut bytes) {
+        Ok(length) => Ok(Some(bytes[..length].to_vec())),
+        Err(Errno::NODATA) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -3,10 +3,8 @@
 use std::{mem, sync::Arc};
 
 use crate::{
-    capabilities::words,
     directory::{Closed, Directory},
     names::Names,
-    trail::Trail,
 };
 
 /// A directory on a thread's way
@@ -37,8 +35,8 @@ impl Frame {
         Self { place: Place::Open(directory), directories: Names::default(), others: Names::default(), more, size: 0 }
     }
 
-    /// Gives the directory's descriptor back, unless another thread is in it.
-    pub(crate) fn close(&mut self) {
+    /// Gives the directory's descriptor back, unless another thread is in it; whether it did.
+    pub(crate) fn close(&mut self) -> bool {
         self.place = match mem::replace(&mut self.place, Place::Lost) {
             Place::Open(directory) => match Arc::try_unwrap(directory) {
                 Ok(directory) => directory.close().map_or(Place::Lost, Place::Closed),
@@ -46,19 +44,14 @@ impl Frame {
             },
             other => other,
         };
+        !matches!(self.place, Place::Open(_))
     }
 
-    /// Comes back into it from a directory below, if it was closed. Where that fails, it is lost, and the error says which
-    /// one and why.
-    pub(crate) fn reopen(&mut self, below: &Directory) -> Result<(), (Arc<Trail>, String)> {
-        let Place::Closed(closed) = &self.place else { return Ok(()) };
-        let trail = closed.about.trail.clone();
-        let (place, result) = match closed.reopen(below) {
-            Ok(Some(directory)) => (Place::Open(directory.into()), Ok(())),
-            Ok(None) => (Place::Lost, Err((trail, "it was moved while it was looked at: run again".to_owned()))),
-            Err(error) => (Place::Lost, Err((trail, format!("cannot get back into it: {}", words(error))))),
-        };
-        self.place = place;
-        result
+    /// The directory, while it is open
+    pub(crate) fn open(&self) -> Option<&Arc<Directory>> {
+        match &self.place {
+            Place::Open(directory) => Some(directory),
+            Place::Closed(_) | Place::Lost => None,
+        }
     }
 }

@@ -1,12 +1,13 @@
-//! Regular files with several names: to change one is to change what the other names lead to, inside the tree or not.
+//! Files with several names: to change one is to change what the other names lead to, inside the tree or not.
 //!
 //! Such a file is changed once all its names have been seen inside the tree. A name that moves while the walk goes on could
-//! be seen twice, so a name counts by its place (directory and name), and only if the file was neither linked nor moved
-//! since the counting began: every link and every rename moves its change time (the file systems of Linux do so, and POSIX
-//! asks for it at link(2)).
+//! be seen twice, or be seen and then lead out. So there is a moment at which all names that count were there together: a
+//! name counts only if it is looked up after that moment, and its directory has not changed since (each link, rename,
+//! exchange and unlink moves the times of the directories); and a file is complete only if it was not linked or unlinked
+//! since either (that moves its own). Where times come from another clock, or a change makes a copy, no name counts.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     ffi::CStr,
     hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -17,12 +18,14 @@ use std::{
 use rustix::{fd::AsFd, io};
 
 use crate::{
-    stat::{Id, Stat, change_time},
+    directory::Directory,
+    filesystem,
+    stat::{Id, Stat, changed_before},
     trail::Trail,
 };
 
-/// Places that are remembered, at some 200 bytes for a file's first; files beyond that are left alone
-const PLACE_LIMIT: usize = 20_000;
+/// Names that are remembered, some 100 bytes each at worst
+const NAME_LIMIT: usize = 50_000;
 /// Paths that are kept for a message
 const EXAMPLE_LIMIT: usize = 10;
 /// File systems stamp changes by a clock that ticks so often, at worst (`CONFIG_HZ=100`)
@@ -31,18 +34,19 @@ const TICK: Duration = Duration::from_millis(10);
 /// The files with several names that a walk has met
 #[derive(Debug, Default)]
 pub(crate) struct HardLinks {
-    /// When counting began, in nanoseconds since 1970
-    since: OnceLock<i128>,
+    /// The moment of which all is told, in nanoseconds since 1970
+    moment: OnceLock<i128>,
     seen: Mutex<Seen>,
     hasher: RandomState,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
-    files: HashMap<Id, HashSet<u64>>,
-    places: usize,
-    /// Files that there was no room for, or that moved
-    unknown: u64,
+    /// The places of the names that count, as hashes in order
+    files: HashMap<Id, Vec<u64>>,
+    names: usize,
+    /// Names that do not count
+    others: u64,
     examples: HashMap<Id, Example>,
 }
 
@@ -50,6 +54,17 @@ struct Seen {
 struct Example {
     trail: Arc<Trail>,
     name: Box<[u8]>,
+}
+
+/// What becomes of a file when one of its names is seen
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sighting {
+    /// It has names that were not seen, or do not count
+    Incomplete,
+    /// This was the last of its names
+    Complete,
+    /// There is no room to remember the name
+    NoRoom,
 }
 
 /// Files that were left alone
@@ -61,34 +76,33 @@ pub(crate) struct LeftAlone {
 }
 
 impl HardLinks {
-    /// Notes a name of a pinned file with several; true if it was the last, so that the file may be changed.
-    pub(crate) fn is_complete(
-        &self,
-        file: impl AsFd,
-        stat: &Stat,
-        (directory, trail): (Id, &Arc<Trail>),
-        name: &CStr,
-    ) -> io::Result<bool> {
-        let since = *self.since.get_or_init(begin);
-        let is_at_rest = change_time(file)? < since;
+    /// Fixes the moment, unless it is fixed; returns some time behind it. A name must be looked up after that.
+    pub(crate) fn begin(&self) -> i128 {
+        *self.moment.get_or_init(begin)
+    }
+
+    /// Notes a name of a file with several, which was pinned after the moment.
+    pub(crate) fn see(&self, file: impl AsFd, stat: &Stat, directory: &Directory, name: &CStr) -> io::Result<Sighting> {
+        let moment = self.begin();
+        // A file that is mounted over a name has no name there.
+        let counts = !stat.is_elsewhere(&directory.about.stat)
+            && filesystem::keeps_links_and_times(&file)
+            && changed_before(&file)? < moment
+            && changed_before(directory)? < moment;
+        let place = self.hasher.hash_one((directory.about.stat.id, name));
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_at_rest || seen.places >= PLACE_LIMIT {
-            seen.forget(stat.id);
-            seen.unknown += 1;
-            return Ok(false);
+        if counts && seen.names >= NAME_LIMIT {
+            return Ok(Sighting::NoRoom);
         }
-        let places = seen.files.entry(stat.id).or_default();
-        let is_new = places.insert(self.hasher.hash_one((directory, name)));
-        let is_complete = places.len() as u64 == u64::from(stat.links);
-        seen.places += usize::from(is_new);
-        if is_complete {
-            seen.forget(stat.id);
-            seen.examples.remove(&stat.id);
-        } else if seen.examples.len() < EXAMPLE_LIMIT {
-            let example = || Example { trail: trail.clone(), name: name.to_bytes().into() };
+        if counts && seen.add(stat, place) {
+            return Ok(Sighting::Complete);
+        }
+        seen.others += u64::from(!counts);
+        if seen.examples.len() < EXAMPLE_LIMIT {
+            let example = || Example { trail: directory.about.trail.clone(), name: name.to_bytes().into() };
             seen.examples.entry(stat.id).or_insert_with(example);
         }
-        Ok(is_complete)
+        Ok(Sighting::Incomplete)
     }
 
     /// What is left when the walk is over.
@@ -97,63 +111,93 @@ impl HardLinks {
         let printed = |example: &Example| Trail::below(&example.trail, &example.name).printed();
         let mut examples: Vec<_> = seen.examples.values().map(printed).collect();
         examples.sort_unstable();
-        LeftAlone { files: seen.files.len() as u64 + seen.unknown, examples }
+        LeftAlone { files: seen.files.len() as u64 + seen.others, examples }
     }
 }
 
 impl Seen {
-    fn forget(&mut self, file: Id) {
-        self.places -= self.files.remove(&file).map_or(0, |places| places.len());
+    /// Adds a name that counts; true if it was the last one of its file.
+    fn add(&mut self, stat: &Stat, place: u64) -> bool {
+        let places = self.files.entry(stat.id).or_default();
+        if let Err(at) = places.binary_search(&place) {
+            places.insert(at, place);
+            self.names += 1;
+        }
+        let is_complete = places.len() as u64 == u64::from(stat.links);
+        if is_complete {
+            self.names -= places.len();
+            self.files.remove(&stat.id);
+            self.examples.remove(&stat.id);
+        }
+        is_complete
     }
 }
 
-/// Waits until the clock that stamps changes has ticked; what changes from here on is told by its time.
+/// Waits until all changes that come are stamped with a time behind the moment that it returns.
 fn begin() -> i128 {
-    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let start = now();
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     thread::sleep(2 * TICK);
     i128::try_from((start + TICK).as_nanos()).unwrap_or(i128::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{ffi::CString, fs::File, os::unix::ffi::OsStrExt, path::Path};
+    use std::{
+        ffi::CString,
+        fs::{self, File},
+        os::unix::ffi::OsStrExt,
+        path::Path,
+    };
 
     use super::*;
+    use crate::directory::About;
 
-    fn note(links: &HardLinks, path: &Path) -> bool {
+    fn see(links: &HardLinks, path: &Path) -> Sighting {
         let file = File::open(path).unwrap();
-        let parent = Stat::open(File::open(path.parent().unwrap()).unwrap()).unwrap();
+        let parent = File::open(path.parent().unwrap()).unwrap();
         let trail = Trail::root(path.parent().unwrap().as_os_str().as_bytes());
+        let about = About { stat: Stat::open(&parent).unwrap(), trail, depth: 0 };
+        let directory = Directory::new(parent.into(), about);
         let name = CString::new(path.file_name().unwrap().as_bytes()).unwrap();
-        links.is_complete(&file, &Stat::open(&file).unwrap(), (parent.id, &trail), &name).unwrap()
+        links.see(&file, &Stat::open(&file).unwrap(), &directory, &name).unwrap()
     }
 
     #[test]
-    fn a_file_is_complete_with_its_last_place() {
+    fn a_file_is_complete_with_its_last_name() {
         let directory = tempfile::tempdir().unwrap();
         let [one, two] = ["one", "two"].map(|name| directory.path().join(name));
         File::create(&one).unwrap();
-        std::fs::hard_link(&one, &two).unwrap();
+        fs::hard_link(&one, &two).unwrap();
         let links = HardLinks::default();
-        assert!(!note(&links, &one));
-        assert!(!note(&links, &one), "the same place again");
-        assert!(note(&links, &two));
+        links.begin();
+        assert_eq!(see(&links, &one), Sighting::Incomplete);
+        assert_eq!(see(&links, &one), Sighting::Incomplete, "the same name again");
+        assert_eq!(see(&links, &two), Sighting::Complete);
         assert_eq!(links.left_alone(), LeftAlone::default());
     }
 
     #[test]
-    fn a_name_that_moves_is_not_counted_twice() {
+    fn a_name_that_moves_does_not_count() {
         let directory = tempfile::tempdir().unwrap();
         let [one, two, outside] = ["one", "two", "outside"].map(|name| directory.path().join(name));
         File::create(&one).unwrap();
-        std::fs::hard_link(&one, &outside).unwrap();
+        fs::hard_link(&one, &outside).unwrap();
         let links = HardLinks::default();
-        assert!(!note(&links, &one));
-        std::fs::rename(&one, &two).unwrap();
-        assert!(!note(&links, &two));
-        let left = links.left_alone();
-        assert_eq!(left.files, 1);
-        assert_eq!(left.examples, [one.display().to_string()]);
+        assert_eq!(see(&links, &one), Sighting::Incomplete);
+        fs::rename(&one, &two).unwrap();
+        assert_eq!(see(&links, &two), Sighting::Incomplete);
+        assert_eq!(links.left_alone().examples, [one.display().to_string()]);
+    }
+
+    #[test]
+    fn a_name_in_a_directory_that_changes_does_not_count() {
+        let directory = tempfile::tempdir().unwrap();
+        let [one, two] = ["one", "two"].map(|name| directory.path().join(name));
+        File::create(&one).unwrap();
+        fs::hard_link(&one, &two).unwrap();
+        let links = HardLinks::default();
+        see(&links, &one);
+        File::create(directory.path().join("three")).unwrap();
+        assert_eq!(see(&links, &two), Sighting::Incomplete);
     }
 }

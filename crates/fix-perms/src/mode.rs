@@ -6,8 +6,8 @@ use std::{fmt, str::FromStr};
 const ALL: u16 = 0o7777;
 const SET_IDS: u16 = 0o6000;
 const EXECUTE: u16 = 0o111;
-/// Any umask will do to tell whether a rule is stable
-const USUAL_UMASK: u16 = 0o022;
+/// What is tried to tell whether a rule is stable
+const UMASKS: [u16; 5] = [0o000, 0o022, 0o027, 0o077, 0o777];
 
 /// A mode change, which gives the same result however often it is applied
 #[derive(Clone, PartialEq, Eq)]
@@ -49,11 +49,11 @@ impl Rule {
     }
 
     fn is_stable(&self) -> bool {
-        let once = |mode, is_directory| self.apply(mode, is_directory, USUAL_UMASK);
-        let stable = |is_directory| {
-            (0..=ALL).all(|mode| once(once(mode, is_directory), is_directory) == once(mode, is_directory))
+        let is_stable = |umask, is_directory| {
+            let once = |mode| self.apply(mode, is_directory, umask);
+            (0..=ALL).all(|mode| once(once(mode)) == once(mode))
         };
-        stable(true) && stable(false)
+        UMASKS.into_iter().all(|umask| is_stable(umask, true) && is_stable(umask, false))
     }
 }
 
@@ -125,7 +125,12 @@ fn symbolic(text: &str) -> Option<Vec<Step>> {
                 _ => Operator::Set,
             };
             let end = rest[1..].find(['+', '-', '=']).map_or(rest.len(), |next| next + 1);
-            steps.push(step((who != 0).then_some(who), operator, &rest[1..end])?);
+            let operand = &rest[1..end];
+            // A number stands alone, as for GNU.
+            if end < rest.len() && octal_bits(operand).is_some() {
+                return None;
+            }
+            steps.push(step((who != 0).then_some(who), operator, operand)?);
             rest = &rest[end..];
         }
     }
@@ -190,7 +195,7 @@ mod tests {
     use super::*;
 
     fn apply(rule: &str, mode: u16, is_directory: bool) -> u16 {
-        rule.parse::<Rule>().unwrap().apply(mode, is_directory, USUAL_UMASK)
+        rule.parse::<Rule>().unwrap().apply(mode, is_directory, 0o022)
     }
 
     #[test]
@@ -230,7 +235,9 @@ mod tests {
 
     #[test]
     fn what_is_no_mode_is_refused() {
-        for text in ["", "8", "rw", "0o644", "10000", "u", "u=rwz", "z=r", "u=rw,", "u=7", "u=ug", "640 ", "u:r"] {
+        for text in
+            ["", "8", "rw", "0o644", "10000", "u", "u=rwz", "z=r", "u=rw,", "u=7", "u=ug", "640 ", "u:r", "+0111-0222"]
+        {
             assert!(text.parse::<Rule>().is_err(), "{text:?}");
         }
         assert_eq!(

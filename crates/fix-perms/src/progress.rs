@@ -47,7 +47,8 @@ impl Progress {
     /// A terminal that is gone is no reason to fail.
     fn draw(&mut self, counts: Counts) {
         let Counts { seen, changed, .. } = counts;
-        let _ = write!(io::stderr(), "\r{seen} seen, {changed} changed, {} a second\x1b[K", self.rate(seen));
+        // The cursor goes back, so that a line of the log is written over this one.
+        let _ = write!(io::stderr(), "\r{seen} seen, {changed} changed, {} a second\x1b[K\r", self.rate(seen));
         self.is_drawn = true;
     }
 

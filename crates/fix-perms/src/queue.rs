@@ -11,11 +11,11 @@ use std::{
 /// Pieces of work, few of them: whoever has much gives only while somebody may soon have none
 #[derive(Debug)]
 pub(crate) struct Queue<'a, T> {
-    workers: usize,
     state: Mutex<State<T>>,
     changed: Condvar,
     /// As in `state`, for a look without the lock
     length: AtomicUsize,
+    workers: AtomicUsize,
     /// Set from outside, too: those who work see it soon, and wake those who wait
     stopped: &'a AtomicBool,
 }
@@ -23,18 +23,37 @@ pub(crate) struct Queue<'a, T> {
 #[derive(Debug)]
 struct State<T> {
     pieces: VecDeque<T>,
+    workers: usize,
     idle: usize,
 }
 
 impl<'a, T> Queue<'a, T> {
-    pub(crate) fn new(workers: usize, first: T, stopped: &'a AtomicBool) -> Self {
+    /// For one worker, the one who calls.
+    pub(crate) fn new(first: T, stopped: &'a AtomicBool) -> Self {
         Self {
-            workers,
-            state: State { pieces: [first].into(), idle: 0 }.into(),
+            state: State { pieces: [first].into(), workers: 1, idle: 0 }.into(),
             changed: Condvar::new(),
             length: AtomicUsize::new(1),
+            workers: AtomicUsize::new(1),
             stopped,
         }
+    }
+
+    /// One more will take pieces: to be said before it starts.
+    pub(crate) fn add_worker(&self) {
+        self.change_workers(|workers| workers + 1);
+    }
+
+    /// One that was announced does not come.
+    pub(crate) fn remove_worker(&self) {
+        self.change_workers(|workers| workers - 1);
+    }
+
+    fn change_workers(&self, change: impl FnOnce(usize) -> usize) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.workers = change(state.workers);
+        self.workers.store(state.workers, Relaxed);
+        self.changed.notify_all();
     }
 
     /// The next piece; waits for one. `None` when all work is done, or no more is to be done.
@@ -42,7 +61,7 @@ impl<'a, T> Queue<'a, T> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.idle += 1;
         loop {
-            if self.is_stopped() || (state.pieces.is_empty() && state.idle == self.workers) {
+            if self.is_stopped() || (state.pieces.is_empty() && state.idle == state.workers) {
                 self.changed.notify_all();
                 return None;
             }
@@ -57,7 +76,8 @@ impl<'a, T> Queue<'a, T> {
 
     /// Whether a worker that has work should share it
     pub(crate) fn is_hungry(&self) -> bool {
-        self.workers > 1 && self.length.load(Relaxed) < self.workers
+        let workers = self.workers.load(Relaxed);
+        workers > 1 && self.length.load(Relaxed) < workers
     }
 
     pub(crate) fn give(&self, piece: T) {
@@ -90,7 +110,9 @@ mod tests {
     fn all_work_is_done_once_and_everyone_ends() {
         // Each piece of n is two of n - 1.
         let stopped = AtomicBool::new(false);
-        let queue = Queue::new(4, 10, &stopped);
+        let queue = Queue::new(10, &stopped);
+        (0..4).for_each(|_| queue.add_worker());
+        queue.remove_worker();
         let done = AtomicUsize::new(0);
         let work = || {
             while let Some(size) = queue.take() {
@@ -111,7 +133,8 @@ mod tests {
     #[test]
     fn a_stop_wakes_those_who_wait() {
         let stopped = AtomicBool::new(false);
-        let queue = Queue::new(2, (), &stopped);
+        let queue = Queue::new((), &stopped);
+        queue.add_worker();
         assert!(queue.is_hungry());
         queue.take();
         thread::scope(|scope| {

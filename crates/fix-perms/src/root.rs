@@ -14,16 +14,22 @@ mod create;
 use crate::{
     capabilities::{Action, Capabilities, words},
     directory::{About, Directory},
-    fixer::{Fixer, Treatment},
+    fixer::{Fixer, Refusal, Treatment},
     stat::{Kind, Stat},
-    trail::Trail,
+    trail::{Trail, printed},
     volume::Volume,
 };
 
 /// What a PATH leads to
 pub(crate) enum Root {
-    Directory(Arc<Directory>),
+    Directory {
+        root: Arc<Directory>,
+        /// What it was before it was set right to be opened at all
+        forced: Option<Stat>,
+    },
     Single(Single),
+    /// Nothing to look at; why has been told
+    None,
 }
 
 /// Anything else, pinned
@@ -42,38 +48,46 @@ pub(crate) fn check(volume: &Volume, capabilities: Capabilities) -> anyhow::Resu
     }
 }
 
-/// Finds the root, or makes it where that is asked for; `None` if it would have to be made, and nothing is to be changed.
-pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Option<Root>> {
+/// Finds the root, or makes it where that is asked for.
+pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
     let path = volume.path.as_path();
     let refused = |error| refusal(path, error, fixer.capabilities);
     let pinned = match pin(volume) {
         Err(Errno::NOENT) if volume.create && fixer.treatment == Treatment::Apply => {
             create::directories(volume, fixer)?
         }
-        Err(Errno::NOENT) if volume.create && fixer.treatment == Treatment::DryRun => {
-            fixer.differs(|| path.display().to_string(), || "does not exist → is made".into());
-            return Ok(None);
+        Err(Errno::NOENT) if volume.create => {
+            fixer.differs(|| printed(path), || "does not exist → is made".into());
+            return Ok(Root::None);
         }
         pinned => pinned.map_err(refused)?,
     };
     let stat = stat(volume, &pinned, fixer.capabilities)?;
     let trail = Trail::root(path.as_os_str().as_bytes());
     if !stat.is_directory() {
-        return Ok(Some(Root::Single(Single { pinned, stat, trail })));
+        return Ok(Root::Single(Single { pinned, stat, trail }));
     }
     let open =
         || rustix::fs::openat(&pinned, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let mut forced = None;
     let fd = match open() {
-        Err(Errno::ACCESS) if fixer.treatment == Treatment::Apply => {
+        Err(Errno::ACCESS) if fixer.treatment == Treatment::Apply && !fixer.wanted.change(&stat).is_nothing() => {
             // Who may change it may open it then.
             fixer.set(&pinned, &stat, || trail.printed());
+            forced = Some(stat);
             open()
         }
         fd => fd,
     };
-    let fd = fd.map_err(refused)?;
+    let fd = match fd {
+        Err(error @ Errno::ACCESS) => {
+            fixer.refused(Refusal { action: Action::Look, error }, Some(&stat), || trail.printed());
+            return Ok(Root::None);
+        }
+        fd => fd.map_err(refused)?,
+    };
     let stat = Stat::open(&fd).map_err(refused)?;
-    Ok(Some(Root::Directory(Directory::new(fd, About { stat, trail, depth: 0 }).into())))
+    Ok(Root::Directory { root: Directory::new(fd, About { stat, trail, depth: 0 }).into(), forced })
 }
 
 /// Looks at what was found, and refuses what is too easily a mistake.
@@ -82,11 +96,11 @@ fn stat(volume: &Volume, pinned: &OwnedFd, capabilities: Capabilities) -> anyhow
     let stat = Stat::open(pinned).map_err(|error| refusal(path, error, capabilities))?;
     if stat.kind == Kind::Link {
         let advice = "is a symbolic link: name what it leads to, or give --follow-root";
-        return Err(Exit::Usage.because(format!("{} {advice}", path.display())));
+        return Err(Exit::Usage.because(format!("{} {advice}", printed(path))));
     }
     if !volume.allow_root && is_top(&stat) {
         let advice = "is the root of the file system: name a volume, or give --allow-root";
-        return Err(Exit::Usage.because(format!("{} {advice}", path.display())));
+        return Err(Exit::Usage.because(format!("{} {advice}", printed(path))));
     }
     Ok(stat)
 }
@@ -109,7 +123,7 @@ fn is_top(stat: &Stat) -> bool {
 }
 
 fn refusal(path: &Path, error: Errno, capabilities: Capabilities) -> anyhow::Error {
-    let path = path.display();
+    let path = printed(path);
     match error {
         Errno::NOENT => Exit::Usage
             .because(format!("{path} does not exist: is the volume mounted there? --create makes a missing directory")),

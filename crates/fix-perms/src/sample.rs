@@ -28,6 +28,7 @@ pub(crate) struct Sample<'a> {
     pub(crate) fixer: Fixer<'a>,
     pub(crate) excludes: Excludes,
     pub(crate) max_depth: usize,
+    pub(crate) one_file_system: bool,
 }
 
 impl Sample<'_> {
@@ -47,14 +48,17 @@ impl Sample<'_> {
         while at.about.depth < self.max_depth {
             let name = match self.draw(&at) {
                 Ok(Some(name)) => name,
-                Ok(None) => return,
+                Ok(None) => break,
                 Err(error) => return self.refused(error, &at, c"."),
             };
             match at.enter(&name) {
-                Ok(directory) if fastrand::u32(..STAY) > 0 => at = directory.into(),
+                // Another draw may find another entry.
+                Ok(directory) if self.one_file_system && directory.about.stat.is_elsewhere(&root.about.stat) => return,
                 Ok(directory) => {
-                    self.fixer.ledger.seen.fetch_add(1, Relaxed);
-                    return self.fixer.set_directory(&directory);
+                    at = directory.into();
+                    if fastrand::u32(..STAY) == 0 {
+                        break;
+                    }
                 }
                 Err(Errno::NOTDIR | Errno::LOOP) => {
                     return self.look_at(&at, &name).unwrap_or_else(|error| self.refused(error, &at, &name));
@@ -62,6 +66,8 @@ impl Sample<'_> {
                 Err(error) => return self.refused(error, &at, &name),
             }
         }
+        self.fixer.ledger.seen.fetch_add(1, Relaxed);
+        self.fixer.set_directory(&at);
     }
 
     /// One name of a directory, each with the same chance; `None` if it is empty.

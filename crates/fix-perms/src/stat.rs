@@ -71,6 +71,11 @@ impl Stat {
         }
     }
 
+    /// Whether it is on another mount or device.
+    pub(crate) fn is_elsewhere(&self, other: &Self) -> bool {
+        (self.mount, self.id.device) != (other.mount, other.id.device)
+    }
+
     pub(crate) fn is_directory(&self) -> bool {
         self.kind == Kind::Directory
     }
@@ -87,10 +92,13 @@ impl Kind {
     }
 }
 
-/// When an open file was last changed, moved or linked, in nanoseconds since 1970
-pub(crate) fn change_time(file: impl AsFd) -> io::Result<i128> {
-    let stat = statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::CTIME)?;
-    Ok(i128::from(stat.stx_ctime.tv_sec) * 1_000_000_000 + i128::from(stat.stx_ctime.tv_nsec))
+/// The latest moment at which an open file can have been changed last, in nanoseconds since 1970. Some file systems keep
+/// whole seconds only (ext3, ext4 with small inodes): a time without a fraction may stand for any within its second.
+pub(crate) fn changed_before(file: impl AsFd) -> io::Result<i128> {
+    const SECOND: i128 = 1_000_000_000;
+    let time = statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::CTIME)?.stx_ctime;
+    let fraction = if time.tv_nsec == 0 { SECOND } else { i128::from(time.tv_nsec) };
+    Ok(i128::from(time.tv_sec) * SECOND + fraction)
 }
 
 fn statx(directory: impl AsFd, name: &CStr, flags: AtFlags, mask: StatxFlags) -> io::Result<Statx> {

@@ -1,6 +1,6 @@
 //! The way from a root to an entry, for messages and for patterns. No system call ever sees it.
 
-use std::{fmt::Write, sync::Arc};
+use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path, sync::Arc};
 
 /// Characters of a path that is printed; the middle of a longer one is left out
 const PRINTED_LIMIT: usize = 300;
@@ -21,6 +21,11 @@ impl Trail {
     /// A name below a directory
     pub(crate) fn below(parent: &Arc<Self>, name: &[u8]) -> Arc<Self> {
         Self { parent: Some(parent.clone()), name: name.into() }.into()
+    }
+
+    /// The last name
+    pub(crate) fn name(&self) -> &[u8] {
+        &self.name
     }
 
     /// The whole path, as people can read it
@@ -67,6 +72,11 @@ fn join(names: &[&[u8]]) -> Vec<u8> {
         path.extend_from_slice(name);
     }
     path
+}
+
+/// A path of the user's, as it is printed
+pub(crate) fn printed(path: &Path) -> String {
+    printable(path.as_os_str().as_bytes())
 }
 
 /// A path on one line of a terminal: what is no printable text is escaped, and a very long one is cut in its middle.

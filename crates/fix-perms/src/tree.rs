@@ -18,13 +18,15 @@ use crate::{
     capabilities::{Action, Capabilities, words},
     directory::Directory,
     filesystem,
-    fixer::{Fixer, Refusal, Treatment},
+    fixer::{Fixer, Refusal, Treatment, restore},
     ledger::Ledger,
     links::HardLinks,
     report::Report,
     root::{self, Root},
     sample::Sample,
     stamp::Stamp,
+    stat::Stat,
+    trail::printed,
     volume::{HardLinkRule, Policy, Volume},
     walk::Walk,
 };
@@ -55,20 +57,20 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
     };
     warn_of_missing(volume, &fixer);
     match root::open(volume, &fixer)? {
-        Some(Root::Directory(root)) => fix_directory(volume, run, fixer, &root),
-        Some(Root::Single(file)) => {
+        Root::Directory { root, forced } => fix_directory(volume, run, fixer, &root, forced),
+        Root::Single(file) => {
             ledger.seen.fetch_add(1, Relaxed);
             if file.stat.links > 1 && leaves_hard_links(volume, run) && !wanted.change(&file.stat).is_nothing() {
-                tracing::warn!(path = file.trail.printed(), "left alone: it has other names (--hard-links allow)");
+                tracing::warn!(path = printed(&volume.path), "left alone: it has other names (--hard-links allow)");
             } else {
                 fixer.set(&file.pinned, &file.stat, || file.trail.printed());
             }
         }
-        None => tracing::info!(path = %volume.path.display(), "would be made"),
+        Root::None => {}
     }
     let counts = ledger.counts();
     tracing::info!(
-        path = %volume.path.display(),
+        path = printed(&volume.path),
         seen = counts.seen,
         changed = counts.changed,
         different = (run.treatment != Treatment::Apply).then_some(counts.different),
@@ -82,7 +84,8 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
     Ok(())
 }
 
-fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>) {
+/// `forced` is what the root was before it had to be set right to be opened: only then it is not the last.
+fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>, forced: Option<Stat>) {
     let ledger = fixer.ledger;
     ledger.seen.fetch_add(1, Relaxed);
     let excludes = volume.excludes();
@@ -90,10 +93,11 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
         fixer.set_directory(root);
     }
     if let Some(count) = run.sample {
-        return Sample { fixer, excludes, max_depth: volume.max_depth.unwrap_or(usize::MAX) }.look(root, count);
+        let (max_depth, one_file_system) = (volume.max_depth.unwrap_or(usize::MAX), volume.one_file_system);
+        return Sample { fixer, excludes, max_depth, one_file_system }.look(root, count);
     }
     let stamp = stamp(volume, &fixer);
-    if let Some(reason) = trusted(volume, &fixer, &stamp, root) {
+    if let Some(reason) = trusted(volume, &fixer, &stamp, root).filter(|_| forced.is_none()) {
         return tracing::info!(path = root.about.trail.printed(), reason, "trusted");
     }
     if run.treatment == Treatment::Apply
@@ -112,11 +116,16 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
     };
     walk.run(root, &run.stopped);
     let Walk { fixer, links, .. } = walk;
-    tell_left_alone(links);
+    let is_stopped = run.stopped.load(SeqCst);
+    // Who was stopped has not seen all names of anything.
+    tell_left_alone(links.filter(|_| !is_stopped));
     match run.treatment {
         Treatment::Verify => {}
         Treatment::DryRun => fixer.set_directory(root),
-        Treatment::Apply if run.stopped.load(SeqCst) || ledger.exit() != Exit::Done => {
+        Treatment::Apply if is_stopped || ledger.exit() != Exit::Done => {
+            if let Some(before) = forced {
+                restore(root, &before);
+            }
             tracing::warn!(path = root.about.trail.printed(), "the root is left as it was: not all below it is right");
         }
         Treatment::Apply => {
@@ -182,7 +191,12 @@ fn warn_of_missing(volume: &Volume, fixer: &Fixer) {
     };
     if !missing.is_empty() {
         let (remedy, missing) = (fixer.capabilities.remedy(&missing), missing.join(", "));
-        tracing::warn!(path = %volume.path.display(), missing, remedy, "lacks capabilities: only what is its own can be changed");
+        tracing::warn!(
+            path = printed(&volume.path),
+            missing,
+            remedy,
+            "lacks capabilities: only what is its own can be changed"
+        );
     }
 }
 

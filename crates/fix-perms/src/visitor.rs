@@ -2,14 +2,15 @@
 
 use std::{cell::Cell, ffi::CStr, sync::atomic::Ordering::Relaxed};
 
-use rustix::io::Errno;
+use lifecycle::Exit;
+use rustix::{fd::OwnedFd, io::Errno};
 
 use crate::{
     capabilities::Action,
     directory::Directory,
     fixer::{Fixer, Refusal, Treatment},
-    links::HardLinks,
-    stat::{Kind, Stat},
+    links::{HardLinks, Sighting},
+    stat::Stat,
     trail::Trail,
 };
 
@@ -18,6 +19,8 @@ pub(crate) struct Visitor<'a> {
     fixer: &'a Fixer<'a>,
     /// Where files with several names are left alone until all of them were seen
     links: Option<&'a HardLinks>,
+    /// What is on another mount than this is left alone
+    file_system: Option<&'a Stat>,
     /// Entries that the ledger does not know of yet
     seen: Cell<u64>,
     /// Whether the entry that was looked at last was wrong
@@ -25,8 +28,13 @@ pub(crate) struct Visitor<'a> {
 }
 
 impl<'a> Visitor<'a> {
-    pub(crate) fn new(fixer: &'a Fixer<'a>, links: Option<&'a HardLinks>) -> Self {
-        Self { fixer, links, seen: Cell::new(0), expects_wrong: Cell::new(false) }
+    pub(crate) fn new(fixer: &'a Fixer<'a>, links: Option<&'a HardLinks>, file_system: Option<&'a Stat>) -> Self {
+        Self { fixer, links, file_system, seen: Cell::new(0), expects_wrong: Cell::new(false) }
+    }
+
+    /// Whether an entry is on a file system that is left out.
+    pub(crate) fn leaves_out(&self, stat: &Stat) -> bool {
+        self.file_system.is_some_and(|root| stat.is_elsewhere(root))
     }
 
     /// Notes that an entry was seen.
@@ -59,10 +67,17 @@ impl<'a> Visitor<'a> {
 
     /// Pins a name and sets what is found there right; true if that is a directory.
     fn set(&self, directory: &Directory, name: &CStr) -> Result<bool, Errno> {
-        let pinned = directory.pin(name)?;
-        let stat = Stat::open(&pinned)?;
+        let (mut pinned, mut stat) = pin(directory, name)?;
+        let links = self.links.filter(|_| !stat.is_directory() && stat.links > 1);
+        if let Some(links) = links {
+            links.begin();
+            (pinned, stat) = pin(directory, name)?;
+        }
         if stat.is_directory() {
             return Ok(true);
+        }
+        if self.leaves_out(&stat) {
+            return Ok(false);
         }
         self.count();
         let change = self.fixer.wanted.change(&stat);
@@ -70,12 +85,18 @@ impl<'a> Visitor<'a> {
         if change.is_nothing() {
             return Ok(false);
         }
-        if let Some(links) = self.links.filter(|_| stat.kind == Kind::Regular && stat.links > 1)
-            && !links.is_complete(&pinned, &stat, (directory.about.stat.id, &directory.about.trail), name)?
-        {
-            return Ok(false);
-        }
         let path = || Trail::below(&directory.about.trail, name.to_bytes()).printed();
+        if let Some(links) = links {
+            match links.see(&pinned, &stat, directory, name)? {
+                Sighting::Complete => {}
+                Sighting::Incomplete => return Ok(false),
+                Sighting::NoRoom => {
+                    let reason = "too many files with several names to remember: run again, or give --hard-links allow";
+                    self.fixer.ledger.fail(Exit::Failed, path, || reason.into());
+                    return Ok(false);
+                }
+            }
+        }
         self.fixer.change(&pinned, &stat, change, path);
         Ok(false)
     }
@@ -95,9 +116,16 @@ impl<'a> Visitor<'a> {
     pub(crate) fn force(&self, parent: &Directory, name: &CStr) -> Result<Directory, (Errno, Option<Stat>)> {
         let pinned = parent.pin(name).map_err(|error| (error, None))?;
         let stat = Stat::open(&pinned).map_err(|error| (error, None))?;
-        if self.fixer.treatment == Treatment::Apply && stat.is_directory() {
+        if self.fixer.treatment == Treatment::Apply && stat.is_directory() && !self.leaves_out(&stat) {
             self.fixer.set(&pinned, &stat, || Trail::below(&parent.about.trail, name.to_bytes()).printed());
         }
         parent.enter_pinned(&pinned, name).map_err(|error| (error, Some(stat)))
     }
+}
+
+/// Holds on to what has a name now, and looks at it.
+fn pin(directory: &Directory, name: &CStr) -> Result<(OwnedFd, Stat), Errno> {
+    let pinned = directory.pin(name)?;
+    let stat = Stat::open(&pinned)?;
+    Ok((pinned, stat))
 }

@@ -1,9 +1,17 @@
 //! One tree and how it should be: the same settings as flags and as YAML.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{
+    borrow::Cow,
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de::Error};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Visitor},
+};
 
 use crate::{
     accounts::{self, Owner},
@@ -23,8 +31,8 @@ pub(crate) struct Volume {
     pub(crate) path: PathBuf,
     /// Wanted owner: UID, UID:GID or :GID; names are taken from /etc/passwd and /etc/group
     #[arg(long, value_name = "OWNER")]
-    #[serde(default, deserialize_with = "optional")]
-    #[schemars(with = "Option<String>")]
+    #[serde(default, deserialize_with = "optional_number")]
+    #[schemars(with = "Option<NumberOrText>")]
     pub(crate) owner: Option<Owner>,
     /// Wanted mode, as chmod reads it: 0640, or `u=rwX,g=rX,o=`
     #[arg(long, value_name = "MODE")]
@@ -43,8 +51,8 @@ pub(crate) struct Volume {
     pub(crate) file_mode: Option<Rule>,
     /// What the kubelet does for fsGroup, bit for bit, instead of --owner and modes
     #[arg(long, value_name = "GID")]
-    #[serde(default, deserialize_with = "optional")]
-    #[schemars(with = "Option<String>")]
+    #[serde(default, deserialize_with = "optional_number")]
+    #[schemars(with = "Option<NumberOrText>")]
     pub(crate) fs_group: Option<Group>,
     /// With --fs-group: as the kubelet does it for a volume that is mounted read-only
     #[arg(long)]
@@ -104,7 +112,7 @@ pub(crate) struct Volume {
     #[serde(default)]
     pub(crate) no_symlinks: bool,
     /// Take a PATH that is a symbolic link for what it leads to
-    #[arg(long, conflicts_with = "no_symlinks")]
+    #[arg(long)]
     #[serde(default)]
     pub(crate) follow_root: bool,
     /// Take / for a PATH
@@ -163,16 +171,30 @@ impl FromStr for Group {
 }
 
 impl Volume {
+    /// The same for a PATH. A slash or a dot at its end would follow a link there.
+    pub(crate) fn at(&self, path: &Path) -> Self {
+        Self { path: path.components().collect(), ..self.clone() }
+    }
+
+    /// Whether anything but the way to look at it is said.
+    pub(crate) fn wants_something(&self) -> bool {
+        let has_mode = self.mode.is_some() || self.dir_mode.is_some() || self.file_mode.is_some();
+        has_mode || self.owner.is_some() || self.fs_group.is_some() || self.default_acl.is_some() || self.create
+    }
+
     /// What no single setting can tell is wrong.
     pub(crate) fn check(&self) -> Result<(), String> {
         let has_mode = self.mode.is_some() || self.dir_mode.is_some() || self.file_mode.is_some();
         let says = |what: &str| Err(what.to_owned());
+        if self.no_symlinks && self.follow_root {
+            return says("no-symlinks and follow-root say opposite things: give one of them");
+        }
         match self.fs_group {
             Some(_) if has_mode || self.owner.is_some() => {
                 says("fs-group takes the place of owner and modes: give the one or the others")
             }
             None if self.read_only => says("read-only goes with fs-group: name the group"),
-            None if !has_mode && self.owner.is_none() && self.default_acl.is_none() && !self.create => {
+            None if !self.wants_something() => {
                 says("nothing is wanted: give owner, mode, fs-group, default-acl or create")
             }
             _ => Ok(()),
@@ -203,12 +225,19 @@ impl Volume {
     }
 }
 
-/// A text, or a number that stands for its own digits, parsed as the flag's value would be.
+/// A text, parsed as the flag's value would be. No number: YAML reads `0640` and `0o640` in ways of its own.
 fn optional<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    match Option::<Text>::deserialize(deserializer)? {
-        Some(text) => text.0.parse().map(Some).map_err(D::Error::custom),
-        None => Ok(None),
-    }
+    let text = Option::<String>::deserialize(deserializer)
+        .map_err(|error| D::Error::custom(format_args!("{error}: put it into quotes, as in \"0640\"")))?;
+    text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+}
+
+/// A text, or a whole number.
+fn optional_number<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let text = Option::<NumberOrText>::deserialize(deserializer)?;
+    text.map(|text| text.0.parse().map_err(D::Error::custom)).transpose()
 }
 
 fn list<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<Vec<T>, D::Error> {
@@ -217,28 +246,38 @@ fn list<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) ->
 }
 
 /// `"1000:1000"` or 1000
-struct Text(String);
+struct NumberOrText(String);
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for NumberOrText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor)
+        deserializer.deserialize_any(NumberOrTextVisitor)
     }
 }
 
-struct TextVisitor;
+struct NumberOrTextVisitor;
 
-impl serde::de::Visitor<'_> for TextVisitor {
-    type Value = Text;
+impl Visitor<'_> for NumberOrTextVisitor {
+    type Value = NumberOrText;
 
-    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("a text or a number")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
-        Ok(Text(text.to_owned()))
+    fn visit_str<E: Error>(self, text: &str) -> Result<NumberOrText, E> {
+        Ok(NumberOrText(text.to_owned()))
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Text, E> {
-        Ok(Text(number.to_string()))
+    fn visit_u64<E: Error>(self, number: u64) -> Result<NumberOrText, E> {
+        Ok(NumberOrText(number.to_string()))
+    }
+}
+
+impl JsonSchema for NumberOrText {
+    fn schema_name() -> Cow<'static, str> {
+        "NumberOrText".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["integer", "string"], "minimum": 0 })
     }
 }

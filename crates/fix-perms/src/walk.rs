@@ -7,6 +7,7 @@
 use std::{
     ffi::CStr,
     mem::MaybeUninit,
+    ops::RangeInclusive,
     sync::{Arc, atomic::AtomicBool},
     thread,
 };
@@ -18,7 +19,7 @@ use rustix::{
 };
 
 use crate::{
-    capabilities::Action,
+    capabilities::{Action, words},
     directory::Directory,
     exclude::Excludes,
     fixer::{Fixer, Refusal},
@@ -41,8 +42,10 @@ const PENDING_LIMIT: usize = 512 * 1024;
 const WORTH_SHARING: usize = 256;
 /// Descriptors that are left to everything but the walk
 const OTHER_DESCRIPTORS: usize = 64;
-/// Directories that a thread keeps open at most, and at least; those above are closed and found again by `..`
-const OPEN_LIMITS: (usize, usize) = (4, 256);
+/// Descriptors below which a thread is one too many
+const DESCRIPTORS_OF_THREAD: usize = 16;
+/// Directories that a thread keeps open; those above are closed and found again
+const OPEN_LIMITS: RangeInclusive<usize> = 4..=256;
 
 /// A walk over one tree, shared by its threads
 pub(crate) struct Walk<'a> {
@@ -60,7 +63,6 @@ pub(crate) struct Walk<'a> {
 struct Worker<'a> {
     walk: &'a Walk<'a>,
     queue: &'a Queue<'a, Frame>,
-    root: &'a Directory,
     stack: Vec<Frame>,
     buffer: Vec<MaybeUninit<u8>>,
     /// The name that was taken last, with its NUL
@@ -68,6 +70,8 @@ struct Worker<'a> {
     /// Bytes that the stack's names take
     pending: usize,
     open_limit: usize,
+    /// Frames to be closed once no other thread is in them
+    to_close: Vec<usize>,
     visitor: Visitor<'a>,
 }
 
@@ -77,38 +81,42 @@ impl Walk<'_> {
         if self.max_depth == 0 {
             return;
         }
-        let queue = Queue::new(self.threads, Frame::new(root.clone(), true), stopped);
-        thread::scope(|scope| {
-            for _ in 1..self.threads {
-                scope.spawn(|| Worker::new(self, &queue, root).run());
-            }
-            Worker::new(self, &queue, root).run();
-        });
-    }
-
-    fn open_limit(&self) -> usize {
-        let all =
+        let descriptors =
             getrlimit(Resource::Nofile).current.map_or(usize::MAX, |all| usize::try_from(all).unwrap_or(usize::MAX));
+        let descriptors = descriptors.saturating_sub(OTHER_DESCRIPTORS);
+        let threads = self.threads.min(descriptors / DESCRIPTORS_OF_THREAD).max(1);
         // Half, since pieces that were given away keep their directories open too.
-        let share = all.saturating_sub(OTHER_DESCRIPTORS) / self.threads / 2;
-        share.clamp(OPEN_LIMITS.0, OPEN_LIMITS.1)
+        let open_limit = (descriptors / threads / 2).clamp(*OPEN_LIMITS.start(), *OPEN_LIMITS.end());
+        let queue = Queue::new(Frame::new(root.clone(), true), stopped);
+        let work = || Worker::new(self, &queue, root, open_limit).run();
+        thread::scope(|scope| {
+            for _ in 1..threads {
+                queue.add_worker();
+                if let Err(error) = thread::Builder::new().spawn_scoped(scope, work) {
+                    queue.remove_worker();
+                    tracing::warn!(%error, "cannot start a thread; those that there are go on");
+                    break;
+                }
+            }
+            work();
+        });
     }
 }
 
 impl<'a> Worker<'a> {
-    fn new(walk: &'a Walk<'a>, queue: &'a Queue<'a, Frame>, root: &'a Directory) -> Self {
+    fn new(walk: &'a Walk<'a>, queue: &'a Queue<'a, Frame>, root: &'a Directory, open_limit: usize) -> Self {
         let (stack, name) = (Vec::new(), Vec::new());
         let buffer = vec![MaybeUninit::uninit(); READ_SIZE];
         Self {
             walk,
             queue,
-            root,
             stack,
             buffer,
             name,
             pending: 0,
-            open_limit: walk.open_limit(),
-            visitor: Visitor::new(&walk.fixer, walk.links.as_ref()),
+            open_limit,
+            to_close: Vec::new(),
+            visitor: Visitor::new(&walk.fixer, walk.links.as_ref(), walk.one_file_system.then_some(&root.about.stat)),
         }
     }
 
@@ -120,6 +128,7 @@ impl<'a> Worker<'a> {
                 self.step();
             }
             self.stack.clear();
+            self.to_close.clear();
             self.pending = 0;
             self.visitor.tell_seen();
         }
@@ -157,7 +166,10 @@ impl<'a> Worker<'a> {
             return;
         }
         let deepest = self.stack.len().saturating_sub(1);
-        for (at, frame) in self.stack.iter_mut().enumerate() {
+        // Those between are closed, and may be very many.
+        let open = self.stack.len().saturating_sub(self.open_limit).max(1);
+        for at in std::iter::once(0).chain(open..self.stack.len()) {
+            let Some(frame) = self.stack.get_mut(at) else { return };
             let Place::Open(directory) = &frame.place else { continue };
             // The last one of the deepest frame is what this thread itself does next.
             if frame.directories.len() > usize::from(at == deepest) {
@@ -194,6 +206,8 @@ impl<'a> Worker<'a> {
         }
         let more = more.unwrap_or_else(|error| {
             let path = || about.trail.printed();
+            // Below the root, somebody has removed the directory.
+            let error = if error == Errno::NOENT && about.depth == 0 { Errno::STALE } else { error };
             walk.fixer.refused(Refusal { action: Action::Look, error }, Some(&about.stat), path);
             false
         });
@@ -233,32 +247,65 @@ impl<'a> Worker<'a> {
     }
 
     fn arrive(&mut self, directory: Directory) {
-        let walk = self.walk;
-        let (about, root) = (&directory.about, &self.root.about);
-        if walk.one_file_system && (about.stat.mount, about.stat.id.device) != (root.stat.mount, root.stat.id.device) {
+        if self.visitor.leaves_out(&directory.about.stat) {
             return;
         }
         self.visitor.count();
-        let more = about.depth < walk.max_depth;
+        let more = directory.about.depth < self.walk.max_depth;
         self.stack.push(Frame::new(directory.into(), more));
-        if let Some(far) = self.stack.len().checked_sub(self.open_limit).filter(|far| *far > 0) {
-            self.stack[far].close();
-        }
+        self.to_close.extend(self.stack.len().checked_sub(self.open_limit).filter(|far| *far > 0));
+        let stack = &mut self.stack;
+        self.to_close.retain(|far| !stack[*far].close());
     }
 
     /// Goes back up; the last one to leave a directory sets it right.
     fn leave(&mut self) {
         let Some(frame) = self.stack.pop() else { return };
         self.pending -= frame.size;
-        let Place::Open(directory) = frame.place else { return };
-        if let Some(above) = self.stack.last_mut()
-            && let Err((trail, reason)) = above.reopen(&directory)
+        let length = self.stack.len();
+        self.to_close.retain(|far| *far < length);
+        self.come_back(frame.open().map(|directory| &**directory));
+        if let Place::Open(directory) = frame.place
+            && let Some(directory) = Arc::into_inner(directory)
         {
-            self.walk.fixer.ledger.fail(Exit::Failed, || trail.printed(), || reason);
-        }
-        if let Some(directory) = Arc::into_inner(directory) {
             self.walk.fixer.set_directory(&directory);
         }
+    }
+
+    /// Opens the deepest directory again, if it was closed: by `..` from the one below, or by its name from above.
+    fn come_back(&mut self, below: Option<&Directory>) {
+        let Some(Frame { place: Place::Closed(closed), .. }) = self.stack.last() else { return };
+        let reopened = match below.map(|below| closed.reopen_above(below)) {
+            Some(Ok(Some(directory))) => Ok(Some(directory)),
+            _ => self.descend_again(),
+        };
+        let trail = closed.about.trail.clone();
+        let reason = match reopened {
+            Ok(Some(directory)) => return self.put_back(Place::Open(directory.into())),
+            Ok(None) => "it was moved while it was looked at: run again".to_owned(),
+            Err(error) => format!("cannot get back into it: {}", words(error)),
+        };
+        self.walk.fixer.ledger.fail(Exit::Failed, || trail.printed(), || reason);
+        self.put_back(Place::Lost);
+    }
+
+    fn put_back(&mut self, place: Place) {
+        if let Some(frame) = self.stack.last_mut() {
+            frame.place = place;
+        }
+    }
+
+    /// Opens the deepest directory by way of all that are closed above it, from the first that is open.
+    fn descend_again(&self) -> Result<Option<Directory>, Errno> {
+        let open = self.stack.iter().rposition(|frame| frame.open().is_some());
+        let Some((open, start)) = open.and_then(|at| Some((at, self.stack[at].open()?))) else { return Ok(None) };
+        let mut at: Option<Directory> = None;
+        for frame in &self.stack[open + 1..] {
+            let Place::Closed(closed) = &frame.place else { return Ok(None) };
+            let Some(directory) = closed.reopen_below(at.as_ref().unwrap_or(start))? else { return Ok(None) };
+            at = Some(directory);
+        }
+        Ok(at)
     }
 }
 

@@ -75,18 +75,15 @@ impl Wanted {
         (mode != now).then_some(mode)
     }
 
-    /// The default ACL that a directory must have, as bytes of its attribute; a private one stays without.
-    pub(crate) fn acl_attribute(&self, stat: &Stat) -> Option<Vec<u8>> {
-        let acl = self.acl.as_ref().filter(|_| stat.is_directory())?;
+    /// The default ACL that a directory must have; a private one stays without.
+    pub(crate) fn default_acl(&self, stat: &Stat) -> Option<&DefaultAcl> {
         let is_private = self.private && stat.mode & GROUP_AND_OTHERS == 0;
-        let mode = self.change(stat).mode.unwrap_or(stat.mode);
-        (!is_private).then(|| acl.attribute(mode))
+        self.acl.as_ref().filter(|_| stat.is_directory() && !is_private)
     }
 
     /// Whether the wanted owner can already read and write the entry, and enter it if it is a directory, by its mode.
     pub(crate) fn is_accessible(&self, stat: &Stat) -> bool {
         let class = match (self.user, self.group) {
-            (Some(0), _) => return true,
             (Some(user), _) if user == stat.user => stat.mode >> 6,
             (_, Some(group)) if group == stat.group => stat.mode >> 3,
             _ => stat.mode,

@@ -18,7 +18,7 @@ use crate::{
     capabilities::{Action, words},
     fixer::Fixer,
     stat::Stat,
-    trail::Trail,
+    trail::printed,
     volume::Volume,
     wanted::Change,
 };
@@ -28,6 +28,10 @@ const PIN: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC)
 /// Makes what is missing, each with the wanted owner and mode before the next is made in it; the last one, pinned.
 pub(super) fn directories(volume: &Volume, fixer: &Fixer) -> anyhow::Result<OwnedFd> {
     let path = volume.path.as_path();
+    if path.components().any(|component| component == Component::ParentDir) {
+        let advice = "does not exist, and leads back through ..: write the path without it";
+        return Err(Exit::Usage.because(format!("{} {advice}", printed(path))));
+    }
     let begin = if path.is_absolute() { c"/" } else { c"." };
     let mut at =
         rustix::fs::open(begin, PIN, Mode::empty()).map_err(|error| refusal(path, error, fixer.capabilities))?;
@@ -35,17 +39,10 @@ pub(super) fn directories(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Owne
     let mut is_new = false;
     for component in path.components() {
         done.push(component);
-        let name = match component {
-            Component::RootDir | Component::CurDir | Component::Prefix(_) => continue,
-            Component::ParentDir if is_new => {
-                let advice = "leads back out of a directory that does not exist: write the path without ..";
-                return Err(Exit::Usage.because(format!("{} {advice}", path.display())));
-            }
-            Component::ParentDir => "..".as_ref(),
-            Component::Normal(name) => name,
-        };
-        // A link on the way that was there is followed, as in any path; one where a directory was just made is not.
-        let follow = if volume.no_symlinks || is_new { OFlags::NOFOLLOW } else { OFlags::empty() };
+        let Component::Normal(name) = component else { continue };
+        // A link on the way that was there is followed, as in any path. One that was put where something was missing is not.
+        let is_last = done == path && !volume.follow_root;
+        let follow = if volume.no_symlinks || is_new || is_last { OFlags::NOFOLLOW } else { OFlags::empty() };
         at = match rustix::fs::openat(&at, name, PIN | follow, Mode::empty()) {
             Err(Errno::NOENT) => {
                 is_new = true;
@@ -65,19 +62,25 @@ fn make(parent: &OwnedFd, name: &[u8], path: &Path, fixer: &Fixer) -> anyhow::Re
             Errno::IO | Errno::DQUOT | Errno::NOSPC => (Exit::Io, words(error)),
             error => (Exit::Failed, words(error)),
         };
-        exit.because(format!("cannot make {}: {reason}", path.display()))
+        exit.because(format!("cannot make {}: {reason}", printed(path)))
     };
     // Closed to everyone else until it is as it should be. A symbolic mode starts from what mkdir(1) would give.
-    rustix::fs::mkdirat(parent, name, Mode::RWXU).map_err(cannot)?;
+    match rustix::fs::mkdirat(parent, name, Mode::RWXU) {
+        // Somebody else makes it at the same time.
+        Err(Errno::EXIST) => {
+            return rustix::fs::openat(parent, name, PIN | OFlags::NOFOLLOW, Mode::empty()).map_err(cannot);
+        }
+        made => made.map_err(cannot)?,
+    }
     let directory = rustix::fs::openat(parent, name, PIN | OFlags::NOFOLLOW, Mode::empty()).map_err(cannot)?;
     let stat = Stat::open(&directory).map_err(cannot)?;
     if stat.user != geteuid().as_raw() {
-        return Err(Exit::Failed.because(format!("{} is another one than was just made", path.display())));
+        return Err(Exit::Failed.because(format!("{} is another one than was just made", printed(path))));
     }
     let usual = Stat { mode: stat.mode & !0o777 | 0o777 & !fixer.wanted.umask, ..stat };
     let change = fixer.wanted.change(&usual);
     let mode = Some(change.mode.unwrap_or(usual.mode)).filter(|mode| *mode != stat.mode);
-    fixer.change(&directory, &stat, Change { mode, ..change }, || Trail::root(path.as_os_str().as_bytes()).printed());
-    tracing::info!(path = %path.display(), "made");
+    fixer.change(&directory, &stat, Change { mode, ..change }, || printed(path));
+    tracing::info!(path = printed(path), "made");
     Ok(directory)
 }

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::support::{Ended, Tree, done, last_words, mode, run, run_beside};
 
 /// A directory with this configuration in a file, and the file's path.
-fn file(text: &str) -> (TempDir, String) {
+pub(crate) fn file(text: &str) -> (TempDir, String) {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("volumes.yaml").display().to_string();
     fs::write(&path, text).unwrap();
@@ -190,10 +190,10 @@ fn a_file_without_volumes_or_with_too_many_is_told() {
     assert_eq!(refusal("{}\n"), "missing field `volumes`");
     assert_eq!(refusal("volumes: [{mode: 700}]\n"), "volumes[0]: missing field `path` at line 1 column 11");
     for none in ["volumes: []\n", "volumes:\n"] {
-        assert!(refusal(none).contains("from 1 to 100 volumes, and not 0"), "{none}");
+        assert!(refusal(none).contains("volumes has 0 entries: give from 1 to 100"), "{none}");
     }
     let volumes = |count| format!("volumes:\n{}", "- {path: /none, mode: 700}\n".repeat(count));
-    assert!(refusal(&volumes(101)).contains("from 1 to 100 volumes, and not 101"));
+    assert!(refusal(&volumes(101)).contains("volumes has 101 entries: give from 1 to 100"));
     let (_directory, path) = file(&volumes(100));
     done(&["check", "--config", &path]);
 }

@@ -108,9 +108,19 @@ fn a_flag_whose_value_is_wrong() {
 
 #[test]
 fn a_flag_that_needs_another_or_excludes_it() {
-    assert_usage_error("sample-without-verify", &["--sample", "10", "--mode", "0700", "/data"]);
-    assert_usage_error("verify-and-dry-run", &["--verify", "--dry-run", "--mode", "0700", "/data"]);
-    assert_usage_error("no-symlinks-and-follow-root", &["--no-symlinks", "--follow-root", "--mode", "0700", "/data"]);
+    let tree = Tree::new(&["a"]);
+    let refused =
+        |flags: &[&str], words: &str| assert_refused(&tree, &[flags, &["--mode", "0700", "data"]].concat(), words);
+    refused(&["--sample", "10"], "--sample goes with --verify");
+    refused(&["--verify", "--dry-run"], "--verify and --dry-run are two ways to look: give one");
+    let opposite = "no-symlinks and follow-root say opposite things: give one of them";
+    refused(&["--no-symlinks", "--follow-root"], opposite);
+    let words = "--dry-run sets nothing right, so COMMAND would start on what is wrong: leave one of them out";
+    assert_refused(&tree, &["--dry-run", "--mode", "0700", "data", "--", "/bin/true"], words);
+    let (_directory, file) = crate::config::file("volumes: [{path: data, mode: '0700'}]\n");
+    let words = "what is wanted by flags or variables is for each PATH, and there is none: name one, or write it into the \
+                 file of --config";
+    assert_refused(&tree, &["--config", &file, "--owner", "0"], words);
     assert_usage_error("as-without-a-command", &["--mode", "0700", "--as", "1000:1000", "/data"]);
 }
 
@@ -166,8 +176,13 @@ fn the_root_of_the_file_system() {
     // Looks only: should it be taken after all, the machine stays whole.
     let careful = ["--dry-run", "--max-depth", "0", "--mode", "0755"];
     let advice = "is the root of the file system: name a volume, or give --allow-root";
-    for path in ["/", "//", "/tmp/..", "top/"] {
-        assert_refused(&tree, &[&careful[..], &[path]].concat(), &format!("{path} {advice}"));
+    for (path, name) in [("/", "/"), ("//", "/"), ("/.", "/"), ("/tmp/..", "/tmp/.."), ("top/tmp/..", "top/tmp/..")] {
+        assert_refused(&tree, &[&careful[..], &[path]].concat(), &format!("{name} {advice}"));
+    }
+    // Neither a slash nor a dot at its end makes a link a directory.
+    for path in ["top", "top/", "top/."] {
+        let advice = "top is a symbolic link: name what it leads to, or give --follow-root";
+        assert_refused(&tree, &[&careful[..], &[path]].concat(), advice);
     }
     assert_refused(&tree, &[&careful[..], &["--follow-root", "top"]].concat(), &format!("top {advice}"));
     done(&[&careful[..], &["--allow-root", "/"]].concat());

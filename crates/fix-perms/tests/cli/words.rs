@@ -238,7 +238,7 @@ fn text_lines_are_written_when_asked_for() {
     let tree = Tree::new(&["a"]);
     let ended = run_on_data(&tree, &["--log-format", "text"]);
     let line = ended.log.last().unwrap().as_str().unwrap();
-    assert!(line.contains(" INFO looked at path=data seen=2 changed=2 "), "{line}");
+    assert!(line.contains(" INFO looked at path=\"data\" seen=2 changed=2 "), "{line}");
 }
 
 #[test]

@@ -105,7 +105,8 @@ fn nothing_is_made_through_a_link_that_was_swapped_in_or_by_those_who_only_look(
     assert!(!tree.join("real/a").exists());
     let ended = done(&["--create", "--dry-run", &path]);
     assert_eq!(ended.stdout, format!("{path}: does not exist → is made\n"));
-    run(&["--create", "--verify", &path]).ended_with(64, "reason=usage");
+    run(&["--create", "--verify", &path])
+        .ended_with(1, &format!(r#"reason=failed what="{path}" last="does not exist"#));
     let back = tree.join("new/../../outside").display().to_string();
     run(&["--create", &back]).ended_with(64, "reason=usage");
     assert!(!tree.join("real/a").exists() && !tree.beside("outside").exists());
