@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic here is how a test fails")]
 
 mod default_acls;
+mod exchanges;
 mod grpc_health;
 mod late;
 mod manifests;

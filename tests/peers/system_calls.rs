@@ -143,6 +143,18 @@ fn a_quota_that_is_full_in_the_middle_is_told_and_what_was_done_is_said() {
 }
 
 #[test]
+fn a_directory_whose_server_has_lost_it_has_not_vanished() {
+    let root = tree();
+    let inject = "inject=getdents64:error=ESTALE";
+    let arguments = [OWNER, "--policy=stamp", "--threads=1"];
+    let (output, _) = traced(&["-e", "trace=getdents64", "-e", inject], &arguments, root.path());
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(74), "{log}");
+    assert_eq!(fs::metadata(root.path()).unwrap().uid(), 0);
+    assert!(log.contains("stale file handle"), "{log}");
+}
+
+#[test]
 fn a_disk_error_while_names_are_read_is_told_with_the_directory() {
     let root = tree();
     let inject = "inject=getdents64:error=EIO:when=3";

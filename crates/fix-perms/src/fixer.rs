@@ -166,7 +166,14 @@ impl Fixer<'_> {
                 Ledger::count(&self.ledger.vanished);
             }
             Errno::PERM | Errno::ACCESS | Errno::ROFS => self.denied(refusal, stat, path),
-            Errno::IO | Errno::DQUOT | Errno::NOSPC | Errno::UCLEAN | Errno::BADMSG | Errno::NXIO | Errno::NODEV => {
+            Errno::IO
+            | Errno::STALE
+            | Errno::DQUOT
+            | Errno::NOSPC
+            | Errno::UCLEAN
+            | Errno::BADMSG
+            | Errno::NXIO
+            | Errno::NODEV => {
                 self.ledger.fail(Exit::Io, path, || refusal.describe(&words(error)));
             }
             Errno::OPNOTSUPP if action == Action::SetAcl => {

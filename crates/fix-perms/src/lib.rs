@@ -33,6 +33,7 @@ mod visitor;
 mod volume;
 mod walk;
 mod wanted;
+mod way;
 
 pub use args::{Args, HELPER};
 pub use fix::run;

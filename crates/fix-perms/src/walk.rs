@@ -1,6 +1,6 @@
 //! The walk over a tree, by as many threads as there are.
 //!
-//! Each thread goes depth first on a stack of its own and gives half of what it has not yet begun to whoever has nothing:
+//! Each thread goes its own way, depth first, and gives half of what it has not yet begun to whoever has nothing:
 //! directories, and the names of a directory that is huge. Only single names are looked up, in open directories. A
 //! directory is set right by whoever leaves it last, so that nobody is locked out of what is below it.
 
@@ -19,7 +19,7 @@ use rustix::{
 };
 
 use crate::{
-    capabilities::{Action, words},
+    capabilities::Action,
     directory::Directory,
     exclude::Excludes,
     fixer::{Fixer, Refusal},
@@ -30,6 +30,7 @@ use crate::{
     queue::Queue,
     stat::Kind,
     visitor::Visitor,
+    way::{Lost, Way},
 };
 
 /// Bytes of names that one reading of a directory may give: about 1,000
@@ -63,15 +64,12 @@ pub(crate) struct Walk<'a> {
 struct Worker<'a> {
     walk: &'a Walk<'a>,
     queue: &'a Queue<'a, Frame>,
-    stack: Vec<Frame>,
+    way: Way,
     buffer: Vec<MaybeUninit<u8>>,
     /// The name that was taken last, with its NUL
     name: Vec<u8>,
-    /// Bytes that the stack's names take
+    /// Bytes that the names on the way take
     pending: usize,
-    open_limit: usize,
-    /// Frames to be closed once no other thread is in them
-    to_close: Vec<usize>,
     visitor: Visitor<'a>,
 }
 
@@ -105,17 +103,14 @@ impl Walk<'_> {
 
 impl<'a> Worker<'a> {
     fn new(walk: &'a Walk<'a>, queue: &'a Queue<'a, Frame>, root: &'a Directory, open_limit: usize) -> Self {
-        let (stack, name) = (Vec::new(), Vec::new());
         let buffer = vec![MaybeUninit::uninit(); READ_SIZE];
         Self {
             walk,
             queue,
-            stack,
+            way: Way::new(open_limit),
             buffer,
-            name,
+            name: Vec::new(),
             pending: 0,
-            open_limit,
-            to_close: Vec::new(),
             visitor: Visitor::new(&walk.fixer, walk.links.as_ref(), walk.one_file_system.then_some(&root.about.stat)),
         }
     }
@@ -123,12 +118,11 @@ impl<'a> Worker<'a> {
     fn run(mut self) {
         let _guard = StopOnPanic(self.queue);
         while let Some(frame) = self.queue.take() {
-            self.stack.push(frame);
-            while !self.stack.is_empty() && !self.queue.is_stopped() {
+            self.way.push(frame);
+            while !self.way.is_empty() && !self.queue.is_stopped() {
                 self.step();
             }
-            self.stack.clear();
-            self.to_close.clear();
+            self.way.clear();
             self.pending = 0;
             self.visitor.tell_seen();
         }
@@ -137,7 +131,7 @@ impl<'a> Worker<'a> {
     /// The next directory, name or reading of the deepest frame; or the way back.
     fn step(&mut self) {
         self.share();
-        let Some(Frame { place: Place::Open(directory), directories, others, more, .. }) = self.stack.last_mut() else {
+        let Some(Frame { place: Place::Open(directory), directories, others, more, .. }) = self.way.deepest() else {
             return self.leave();
         };
         if directories.pop(&mut self.name) {
@@ -162,20 +156,10 @@ impl<'a> Worker<'a> {
 
     /// Gives half of the uppermost directories that have not been begun, if somebody may soon have nothing to do.
     fn share(&mut self) {
-        if !self.queue.is_hungry() {
-            return;
-        }
-        let deepest = self.stack.len().saturating_sub(1);
-        // Those between are closed, and may be very many.
-        let open = self.stack.len().saturating_sub(self.open_limit).max(1);
-        for at in std::iter::once(0).chain(open..self.stack.len()) {
-            let Some(frame) = self.stack.get_mut(at) else { return };
-            let Place::Open(directory) = &frame.place else { continue };
-            // The last one of the deepest frame is what this thread itself does next.
-            if frame.directories.len() > usize::from(at == deepest) {
-                let directories = frame.directories.split();
-                return self.queue.give(Frame { directories, ..Frame::new(directory.clone(), false) });
-            }
+        if self.queue.is_hungry()
+            && let Some(half) = self.way.split()
+        {
+            self.queue.give(half);
         }
     }
 
@@ -211,7 +195,7 @@ impl<'a> Worker<'a> {
             walk.fixer.refused(Refusal { action: Action::Look, error }, Some(&about.stat), path);
             false
         });
-        if let Some(frame) = self.stack.last_mut() {
+        if let Some(frame) = self.way.deepest() {
             self.pending -= frame.size;
             frame.size = directories.size() + others.size();
             self.pending += frame.size;
@@ -252,60 +236,22 @@ impl<'a> Worker<'a> {
         }
         self.visitor.count();
         let more = directory.about.depth < self.walk.max_depth;
-        self.stack.push(Frame::new(directory.into(), more));
-        self.to_close.extend(self.stack.len().checked_sub(self.open_limit).filter(|far| *far > 0));
-        let stack = &mut self.stack;
-        self.to_close.retain(|far| !stack[*far].close());
+        self.way.push(Frame::new(directory.into(), more));
     }
 
     /// Goes back up; the last one to leave a directory sets it right.
     fn leave(&mut self) {
-        let Some(frame) = self.stack.pop() else { return };
-        self.pending -= frame.size;
-        let length = self.stack.len();
-        self.to_close.retain(|far| *far < length);
-        self.come_back(frame.open().map(|directory| &**directory));
-        if let Place::Open(directory) = frame.place
+        let (left, lost) = self.way.pop();
+        if let Some(Lost { trail, reason }) = lost {
+            self.walk.fixer.ledger.fail(Exit::Failed, || trail.printed(), || reason);
+        }
+        let Some(Frame { place, size, .. }) = left else { return };
+        self.pending -= size;
+        if let Place::Open(directory) = place
             && let Some(directory) = Arc::into_inner(directory)
         {
             self.walk.fixer.set_directory(&directory);
         }
-    }
-
-    /// Opens the deepest directory again, if it was closed: by `..` from the one below, or by its name from above.
-    fn come_back(&mut self, below: Option<&Directory>) {
-        let Some(Frame { place: Place::Closed(closed), .. }) = self.stack.last() else { return };
-        let reopened = match below.map(|below| closed.reopen_above(below)) {
-            Some(Ok(Some(directory))) => Ok(Some(directory)),
-            _ => self.descend_again(),
-        };
-        let trail = closed.about.trail.clone();
-        let reason = match reopened {
-            Ok(Some(directory)) => return self.put_back(Place::Open(directory.into())),
-            Ok(None) => "it was moved while it was looked at: run again".to_owned(),
-            Err(error) => format!("cannot get back into it: {}", words(error)),
-        };
-        self.walk.fixer.ledger.fail(Exit::Failed, || trail.printed(), || reason);
-        self.put_back(Place::Lost);
-    }
-
-    fn put_back(&mut self, place: Place) {
-        if let Some(frame) = self.stack.last_mut() {
-            frame.place = place;
-        }
-    }
-
-    /// Opens the deepest directory by way of all that are closed above it, from the first that is open.
-    fn descend_again(&self) -> Result<Option<Directory>, Errno> {
-        let open = self.stack.iter().rposition(|frame| frame.open().is_some());
-        let Some((open, start)) = open.and_then(|at| Some((at, self.stack[at].open()?))) else { return Ok(None) };
-        let mut at: Option<Directory> = None;
-        for frame in &self.stack[open + 1..] {
-            let Place::Closed(closed) = &frame.place else { return Ok(None) };
-            let Some(directory) = closed.reopen_below(at.as_ref().unwrap_or(start))? else { return Ok(None) };
-            at = Some(directory);
-        }
-        Ok(at)
     }
 }
 

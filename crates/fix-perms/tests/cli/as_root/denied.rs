@@ -149,3 +149,104 @@ fn who_may_change_a_closed_directory_opens_it_first() {
 fn open_the_way_to(root: &Path) {
     set_mode(root.parent().unwrap(), 0o755);
 }
+
+const NO_LOOK: &str = "-dac_override,-dac_read_search";
+
+/// A tree whose directory `closed` only user 1000 may enter, and a file in it that is wrong
+fn closed() -> Tree {
+    let tree = Tree::new(&["closed/wrong"]);
+    set_owner(&tree.root(), 1000, 1000);
+    set_owner(&tree.join("closed"), 1000, 1000);
+    set_mode(&tree.join("closed"), 0o700);
+    tree
+}
+
+#[test]
+fn what_nobody_could_look_at_gets_no_stamp() {
+    need_root();
+    let tree = closed();
+    let arguments = ["--owner=1000:1000", "--policy=stamp", &tree.path()];
+    let ended = without(NO_LOOK, &[&arguments[..], &["--on-denied=accessible"]].concat());
+    assert_eq!((ended.code, ended.messages("left as it is").len()), (Some(0), 1), "{ended:#?}");
+    // With all capabilities all of it is looked at.
+    assert_eq!(done(&arguments).message("looked at")["seen"], 3);
+    assert_eq!(tree.entry("closed/wrong").owner, (1000, 1000));
+}
+
+#[test]
+fn a_root_that_cannot_be_looked_into_is_a_refusal_like_any_other() {
+    need_root();
+    let tree = closed();
+    set_mode(&tree.root(), 0o700);
+    let arguments = ["--owner=1000:1000", &tree.path()];
+    let ended = without(NO_LOOK, &arguments);
+    ended.ended_with(77, &format!(r#"reason=denied what="{}" last="cannot look at it: "#, tree.path()));
+    for way in ["--on-denied=accessible", "--on-denied=warn"] {
+        let ended = without(NO_LOOK, &[&arguments[..], &[way]].concat());
+        assert_eq!((ended.code, ended.messages("left as it is").len()), (Some(0), 1), "{ended:#?}");
+    }
+}
+
+#[test]
+fn a_root_that_was_set_right_to_be_opened_is_not_trusted_for_it() {
+    need_root();
+    let tree = Tree::new(&["d/file"]);
+    open_the_way_to(&tree.root());
+    for name in ["d/file", "d", ""] {
+        set_owner(&tree.join(name), 1000, 1000);
+        set_mode(&tree.join(name), 0o000);
+    }
+    let arguments = ["--mode=u=rwX,go=", "--policy=root-match", &tree.path()];
+    let ended = as_user(1000, &arguments);
+    assert_eq!((ended.code, tree.entry("d/file").mode & 0o7777), (Some(0), 0o600), "{ended:#?}");
+    // Where that ends badly, the root is given back what it had.
+    set_owner(&tree.join("d"), 2000, 2000);
+    set_mode(&tree.join("d"), 0o000);
+    set_mode(&tree.root(), 0o000);
+    assert_eq!(as_user(1000, &arguments).code, Some(77));
+    assert_eq!(tree.entry("").mode & 0o7777, 0o000);
+}
+
+#[test]
+fn an_owner_that_was_changed_counts_even_if_the_mode_was_refused() {
+    need_root();
+    let tree = Tree::new(&["a"]);
+    let ended = without("-fowner", &["--owner=1000", "--mode=0600", &tree.path()]);
+    assert!(
+        ended.last_line().ends_with(r#"; 2 seen, 1 changed""#) || ended.last_line().contains("; 2 seen, 1 changed\" "),
+        "{ended:#?}"
+    );
+    assert_eq!(tree.entry("a").owner.0, 1000);
+}
+
+#[test]
+fn threads_that_cannot_be_started_are_done_without() {
+    need_root();
+    let tree = Tree::new(&["a/b", "c/d"]);
+    open_the_way_to(&tree.root());
+    // A user that nothing else runs as, who may have few threads.
+    let user = 54_321;
+    for name in ["", "a", "a/b", "c", "c/d"] {
+        set_owner(&tree.join(name), user, user);
+    }
+    let inside = fix_perms(&["--mode=u=rwX,go=", "--threads=64", &tree.path()]);
+    let mut command = Command::new("setpriv");
+    let user = [format!("--reuid={user}"), format!("--regid={user}")];
+    command.env_clear().args(user).args(["--clear-groups", "--", "prlimit", "--nproc=12", "--"]);
+    command.env("PATH", "/usr/bin:/bin").arg(inside.get_program()).args(inside.get_args());
+    let ended = Program::start(&mut command).end();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    ended.message("cannot start a thread; those that there are go on");
+    assert_eq!(tree.entry("c/d").mode & 0o7777, 0o600);
+}
+
+#[test]
+fn the_report_is_closed_even_when_a_later_path_is_refused() {
+    need_root();
+    let tree = closed();
+    tree.add("one/a");
+    set_mode(&tree.root(), 0o755);
+    let (one, closed) = (tree.join("one").display().to_string(), tree.join("closed/wrong/none").display().to_string());
+    let ended = without(NO_LOOK, &["--owner=1000:1000", "--output=json", &one, &closed]);
+    assert_eq!((ended.json()["code"].clone(), ended.code), (77.into(), Some(77)), "{ended:#?}");
+}

@@ -83,3 +83,60 @@ fn symbolic_links_are_re_owned_when_asked_and_never_followed() {
     assert_eq!(entry(&tree.beside("outside/canary")), canary);
     assert_eq!(entry(&tree.beside("outside")), outside);
 }
+
+#[test]
+fn no_kind_of_file_is_changed_through_a_name_inside() {
+    need_root();
+    let tree = Tree::new(&[]);
+    fs::create_dir(tree.beside("outside")).unwrap();
+    let outside = |name: &str| tree.beside("outside").join(name);
+    symlink("nowhere", outside("link")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(outside("fifo")).status().unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(outside("socket")).unwrap();
+    let names = ["link", "fifo", "socket"];
+    for name in names {
+        rustix::fs::linkat(
+            rustix::fs::CWD,
+            outside(name),
+            rustix::fs::CWD,
+            tree.join(name),
+            rustix::fs::AtFlags::empty(),
+        )
+        .unwrap();
+    }
+    let before = names.map(|name| entry(&outside(name)));
+    let ended = done(&[OWNER, "--links", "--mode=0666", &tree.path()]);
+    assert_eq!(names.map(|name| entry(&outside(name))), before);
+    assert_eq!(ended.message(LEFT)["files"], 3);
+}
+
+#[test]
+fn a_file_that_is_mounted_over_a_name_does_not_count_as_a_name() {
+    need_root();
+    harness::with_own_mounts(|| {
+        let tree = Tree::new(&["a", "b"]);
+        fs::hard_link(tree.join("a"), tree.beside("outside")).unwrap();
+        super::mount(&["--bind"], &tree.join("a"), &tree.join("b"));
+        done(&[OWNER, &tree.path()]);
+        assert_eq!(entry(&tree.beside("outside")).owner, (0, 0));
+        done(&[OWNER, "--hard-links=allow", "--one-file-system", "--exclude=a", &tree.path()]);
+        assert_eq!(entry(&tree.beside("outside")).owner, (0, 0));
+    });
+}
+
+#[test]
+fn names_that_an_overlay_would_part_are_left_alone_together() {
+    need_root();
+    harness::with_own_mounts(|| {
+        let tree = Tree::new(&["lower/a", "upper/", "work/", "merged/"]);
+        fs::hard_link(tree.join("lower/a"), tree.join("lower/b")).unwrap();
+        let [lower, upper, work] = ["lower", "upper", "work"].map(|name| tree.join(name).display().to_string());
+        let options = format!("lowerdir={lower},upperdir={upper},workdir={work},index=off");
+        super::mount(&["-t", "overlay", "-o", &options, "none"], std::path::Path::new(""), &tree.join("merged"));
+        let merged = tree.join("merged").display().to_string();
+        done(&[OWNER, &merged]).message(LEFT);
+        assert_eq!((tree.entry("merged/a").owner, tree.entry("merged/b").owner), ((0, 0), (0, 0)));
+        done(&[OWNER, "--hard-links=allow", &merged]);
+        done(&[OWNER, "--verify", &merged]);
+    });
+}

@@ -194,3 +194,88 @@ fn a_run_that_is_killed_is_finished_by_the_next_one() {
         assert_eq!(done(&arguments.map(|argument| argument as &str)).message("looked at")["seen"], 1);
     }
 }
+
+#[test]
+fn whole_seconds_on_a_disk_do_not_make_a_name_that_moves_count_twice() {
+    need_root();
+    harness::with_own_mounts(|| {
+        let tree = Tree::new(&["fs/"]);
+        let image = tree.beside("image");
+        fs::File::create(&image).unwrap().set_len(16 * 1024 * 1024).unwrap();
+        // Inodes of 128 bytes have no room for fractions.
+        let format = std::process::Command::new("mkfs.ext4").args(["-q", "-I", "128"]).arg(&image).output().unwrap();
+        assert!(format.status.success(), "{format:?}");
+        super::mount(&["-o", "loop"], &image, &tree.join("fs"));
+        for nth in 0..6 {
+            fs::create_dir_all(tree.join(&format!("fs/data/{nth}"))).unwrap();
+        }
+        let canary = tree.join("fs/canary");
+        fs::write(&canary, "").unwrap();
+        let place = |nth: u64| tree.join(&format!("fs/data/{}/name", nth % 6));
+        fs::hard_link(&canary, place(0)).unwrap();
+        let at = AtomicU64::new(0);
+        let moves = || {
+            let nth = at.fetch_add(1, Relaxed);
+            fs::rename(place(nth), place(nth + 1)).unwrap();
+        };
+        let path = tree.join("fs/data").display().to_string();
+        meanwhile(moves, || {
+            for _ in 0..RUNS {
+                done(&["--owner=1000:1000", "--threads=3", &path]);
+                assert_eq!(entry(&canary).owner, (0, 0));
+            }
+        });
+    });
+}
+
+#[test]
+fn what_is_put_where_something_was_missing_is_not_followed() {
+    need_root();
+    let tree = Tree::new(&["there"]);
+    let outside = Outside::new(&tree);
+    let new = tree.join("new");
+    let come_and_go = || {
+        // Between the two, a run may have made the directory itself.
+        let _ = symlink(tree.beside("outside"), &new);
+        let _ = fs::remove_file(&new);
+    };
+    let path = new.display().to_string();
+    meanwhile(come_and_go, || {
+        for _ in 0..RUNS {
+            let ended = run(&["--create", "--owner=1000:1000", "--mode=0700", &path]);
+            assert!(matches!(ended.code, Some(0 | 1 | 64)), "{ended:#?}");
+            let _ = fs::remove_dir(&new);
+        }
+    });
+    outside.assert_untouched(&tree);
+}
+
+#[test]
+fn a_directory_that_moves_while_it_is_walked_is_told_or_nothing_is_left_out() {
+    need_root();
+    // Deeper than the few descriptors reach, so that the way back is looked for.
+    let chain = "d/".repeat(80);
+    let names: Vec<_> = (0..80).map(|depth| format!("{}file", &chain[..2 * depth])).collect();
+    let tree = Tree::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    tree.add("elsewhere/");
+    let [from, to] = [tree.join(&chain[..39]), tree.join("elsewhere/d")];
+    let moves = || {
+        fs::rename(&from, &to).unwrap();
+        fs::rename(&to, &from).unwrap();
+    };
+    let path = tree.path();
+    meanwhile(moves, || {
+        for round in 0..RUNS {
+            let owner = format!("--owner={}", 1000 + round % 2);
+            let inside = fix_perms(&[&owner, "--threads=1", &path]);
+            let mut command = std::process::Command::new("/bin/sh");
+            command.env_clear().args(["-c", "ulimit -n 70 && exec \"$0\" \"$@\""]);
+            let ended = Program::start(command.arg(inside.get_program()).args(inside.get_args())).end();
+            assert!(matches!(ended.code, Some(0 | 1)), "{ended:#?}");
+            let told = ended.messages("cannot set right").len();
+            assert_eq!(ended.code == Some(1), told > 0, "{ended:#?}");
+        }
+    });
+    done(&["--owner=1000", &path]);
+    assert!(tree.entries().values().all(|entry| entry.owner.0 == 1000));
+}

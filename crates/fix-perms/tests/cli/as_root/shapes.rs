@@ -130,3 +130,26 @@ fn what_is_excluded_is_left_alone_with_all_below() {
     done(&[OWNER, "--no-default-excludes", &tree.path()]);
     assert!(tree.entries().values().all(|entry| entry.owner == (1000, 1000)));
 }
+
+#[test]
+fn a_chain_of_thirty_thousand_directories_takes_no_time_for_each_above() {
+    need_root();
+    let tree = Deep(Tree::new(&[]));
+    deep(&tree.0.root(), 30_000);
+    let ended = done(&[OWNER, "--threads=2", &tree.0.path()]);
+    assert_eq!(ended.message("looked at")["changed"], 60_001);
+}
+
+#[test]
+fn many_chains_that_are_shared_need_few_descriptors() {
+    need_root();
+    let tree = Deep(Tree::new(&["1/", "2/", "3/", "4/"]));
+    for name in ["1", "2", "3", "4"] {
+        deep(&tree.0.join(name), 300);
+    }
+    for (owner, limit, threads) in [("1000", 100, "16"), ("1001", 256, "16"), ("1002", 1024, "64")] {
+        let ended = with_descriptors(limit, &["--owner", owner, "--threads", threads, &tree.0.path()]);
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        assert_eq!(ended.message("looked at")["changed"], 4 * 601 + 1);
+    }
+}

@@ -111,3 +111,33 @@ fn nothing_is_made_through_a_link_that_was_swapped_in_or_by_those_who_only_look(
     run(&["--create", &back]).ended_with(64, "reason=usage");
     assert!(!tree.join("real/a").exists() && !tree.beside("outside").exists());
 }
+
+#[test]
+fn a_sample_looks_at_as_many_entries_as_were_asked_for() {
+    need_root();
+    let tree = Tree::new(&["1/", "2/", "3/", "4/", "5/"]);
+    let wrong = ["--verify", "--sample=3", "--mode=0700", "--max-depth=2"];
+    set_mode(&tree.root(), 0o700);
+    for _ in 0..20 {
+        let ended = run(&[&wrong[..], &[&tree.path()]].concat());
+        assert_eq!((ended.code, &ended.message("looked at")["seen"]), (Some(1), &4.into()), "{ended:#?}");
+    }
+}
+
+#[test]
+fn what_became_private_meanwhile_is_not_widened() {
+    need_root();
+    // A directory is set right when it is left: by then it may be another than when it was opened.
+    let names: Vec<_> = (0..20_000).map(|nth| format!("d/{nth}")).collect();
+    let tree = Tree::new(&["d/"]);
+    for name in &names {
+        fs::File::create(tree.join(name)).unwrap();
+    }
+    let arguments = ["--mode=u=rwX,g=rwX,o=", "--private", "--threads=1", &tree.path()];
+    let mut program = harness::Program::start(&mut crate::support::fix_perms(&arguments));
+    program.wait_for_message("fix-perms starts");
+    harness::until("files are changed", || names.iter().any(|name| mode(&tree.join(name)) == 0o660).then_some(()));
+    set_mode(&tree.join("d"), 0o700);
+    assert_eq!(program.end().code, Some(0));
+    assert_eq!(mode(&tree.join("d")), 0o700);
+}
