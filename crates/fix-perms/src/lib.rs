@@ -2,7 +2,7 @@
 //!
 //! Invariants: an entry is looked at first and touched only if it is wrong; what is changed is pinned by a descriptor, looked
 //! at again through it and changed through it, never by a path; the root of a tree is changed last, and only if all below
-//! it is right; memory and descriptors have bounds that no tree moves.
+//! it is right; descriptors have a bound that no tree moves, and memory grows with the depth of a tree alone.
 
 mod accounts;
 mod acl;

@@ -133,7 +133,7 @@ fn refusal(path: &Path, error: Errno, capabilities: Capabilities) -> anyhow::Err
         Errno::ACCESS | Errno::PERM => {
             Exit::Denied.because(format!("cannot open {path}: {}", capabilities.explain(Action::Look, error)))
         }
-        Errno::IO => Exit::Io.because(format!("cannot open {path}: {}", words(error))),
+        Errno::IO | Errno::STALE => Exit::Io.because(format!("cannot open {path}: {}", words(error))),
         error => Exit::Failed.because(format!("cannot open {path}: {}", words(error))),
     }
 }

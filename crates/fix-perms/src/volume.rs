@@ -225,10 +225,9 @@ impl Volume {
     }
 }
 
-/// A text, parsed as the flag's value would be. No number: YAML reads `0640` and `0o640` in ways of its own.
+/// A text as it is written, parsed as the flag's value would be: the numbers that YAML makes of `0640` and `0o640` are others.
 fn optional<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)
-        .map_err(|error| D::Error::custom(format_args!("{error}: put it into quotes, as in \"0640\"")))?;
+    let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
 }
 
