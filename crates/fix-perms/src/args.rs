@@ -4,7 +4,7 @@ use std::{ffi::OsString, fmt, path::PathBuf};
 
 use lifecycle::{ConfigFile, Helper};
 
-use crate::{accounts::Owner, config::Config, fixer::Treatment, volume::Volume};
+use crate::{accounts::Owner, config::Config, fixer::Treatment, report::Output, volume::Volume};
 
 /// Threads only wait for the disk or the server; more of them than this wait for each other.
 const THREAD_LIMIT: u16 = 64;
@@ -49,15 +49,6 @@ pub struct Args {
     /// Become COMMAND as this user and group: UID:GID, without any capability or other group
     #[arg(long = "as", id = "as", value_name = "UID:GID", requires = "command", value_parser = user_and_group)]
     pub(crate) run_as: Option<(u32, u32)>,
-}
-
-/// What is printed on stdout
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Output {
-    /// A line for each difference, where nothing is changed
-    Text,
-    /// Objects
-    Json,
 }
 
 impl Args {

@@ -8,10 +8,16 @@ use std::{
 use lifecycle::Exit;
 use serde::Serialize;
 
-use crate::{
-    args::Output,
-    ledger::{Counts, Problem},
-};
+use crate::ledger::{Counts, Problem};
+
+/// What is printed on stdout
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Output {
+    /// A line for each difference, where nothing is changed
+    Text,
+    /// Objects
+    Json,
+}
 
 /// Writes to stdout from many threads, a line at a time
 pub(crate) struct Report {

@@ -15,9 +15,17 @@ pub fn assert_snapshot(directory: &Path, name: &str, text: &str) {
     assert!(text == expected, "{name} is now (UPDATE_SNAPSHOTS=1 takes it over)\n{text}\nand was\n{expected}");
 }
 
+/// Whether it ended because of what it was asked for, in the words of `NAME.txt`.
+#[track_caller]
+pub fn assert_usage_error(directory: &Path, name: &str, ended: &Ended) {
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{ended:#?}");
+    assert!(ended.last_line().starts_with("code=64 reason=usage last="), "{ended:#?}");
+    assert_snapshot(directory, name, &complaint(ended));
+}
+
 /// All of stderr of a program that ended before it had a log, but for how long it took.
 #[track_caller]
-pub fn complaint(ended: &Ended) -> String {
+fn complaint(ended: &Ended) -> String {
     let lines = ended.log.iter().map(|line| line.as_str().unwrap_or_else(|| panic!("{ended:#?}")));
     let lines = lines.map(|line| line.split_once(" elapsed=").map_or(line, |(line, _)| line));
     lines.collect::<Vec<_>>().join("\n") + "\n"

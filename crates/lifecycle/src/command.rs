@@ -10,16 +10,7 @@ use rustix::{
     },
 };
 
-use crate::exit::{End, Exit};
-
-/// The user and the group that a command runs as
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct User {
-    /// Real, effective and saved user ID
-    pub user: u32,
-    /// Real, effective and saved group ID
-    pub group: u32,
-}
+use crate::exit::{End, Exit, User};
 
 /// Replaces this process; handled signals return to their defaults (execve(2)), and the standard library resets PIPE
 /// and empties the mask. Returns only when that failed.

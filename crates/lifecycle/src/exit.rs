@@ -4,7 +4,7 @@
 
 use std::{ffi::OsString, fmt, process::ExitCode, time::Duration};
 
-use crate::{command::User, signals::Signal};
+use crate::signals::Signal;
 
 /// How a helper ends; the numbers follow sysexits(3), timeout(1) and the shell
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +136,15 @@ pub struct End {
     pub become_command: Vec<OsString>,
     /// Whom that command runs as, without any privilege; `None` leaves all as it is
     pub become_user: Option<User>,
+}
+
+/// The user and the group that a command runs as
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Real, effective and saved user ID
+    pub user: u32,
+    /// Real, effective and saved group ID
+    pub group: u32,
 }
 
 impl From<Exit> for End {

@@ -46,10 +46,9 @@ mod variables;
 
 pub use args::ListenAddress;
 pub use backoff::Backoff;
-pub use command::User;
 pub use complaint::Complaint;
 pub use config::ConfigFile;
-pub use exit::{End, Exit, Row, TABLE};
+pub use exit::{End, Exit, Row, TABLE, User};
 pub use files::read as read_text;
 pub use health::{Heartbeat, Hold, Pending};
 pub use helper::Helper;

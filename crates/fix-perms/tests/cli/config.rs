@@ -1,39 +1,20 @@
 //! `--config`, `check` and `schema`: several trees as YAML, each with a wanted state of its own.
 
-use std::fs;
-
+use harness::{config_file, config_refusal};
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::support::{Ended, Tree, done, last_words, mode, run, run_beside};
+use crate::support::{Tree, done, last_words, mode, run, run_beside};
 
-/// A directory with this configuration in a file, and the file's path.
-pub(crate) fn file(text: &str) -> (TempDir, String) {
-    let directory = TempDir::new().unwrap();
-    let path = directory.path().join("volumes.yaml").display().to_string();
-    fs::write(&path, text).unwrap();
-    (directory, path)
-}
-
-/// Runs with this configuration and checks that `check` says the same of it.
 #[track_caller]
 fn refusal(text: &str) -> String {
-    let (_directory, path) = file(text);
-    let last = |ended: Ended| {
-        ended.ended_with(78, &format!(r#"reason=config last="{path}: "#));
-        let line = ended.last_line().split_once(&format!("{path}: ")).unwrap().1;
-        line.rsplit_once("\" elapsed=").unwrap().0.to_owned()
-    };
-    let said = last(run(&["--config", &path]));
-    assert_eq!(last(run(&["check", "--config", &path])), said);
-    said
+    config_refusal(text, run)
 }
 
 /// What a dry run prints for a tree `data` of one file `a`, each with this configuration; sorted.
 #[track_caller]
 fn differences(volume: &str) -> (Tree, Vec<String>) {
     let tree = Tree::new(&["a"]);
-    let (_directory, path) = file(&format!("volumes:\n- path: data\n{volume}"));
+    let (_directory, path) = config_file(&format!("volumes:\n- path: data\n{volume}"));
     let ended = run_beside(&tree, &["--config", &path, "--dry-run"]);
     assert_eq!(ended.code, Some(0), "{volume}: {ended:#?}");
     let mut lines: Vec<_> = ended.stdout.lines().map(String::from).collect();
@@ -45,7 +26,7 @@ fn differences(volume: &str) -> (Tree, Vec<String>) {
 fn each_volume_has_a_state_of_its_own() {
     let tree = Tree::new(&["one/a", "one/.cache/b", "two/a", "two/key"]);
     crate::support::set_mode(&tree.join("two/key"), 0o600);
-    let (_directory, path) = file(
+    let (_directory, path) = config_file(
         "volumes:\n\
          - path: data/one\n  \
            dir-mode: '0750'\n  \
@@ -79,7 +60,7 @@ fn each_volume_has_a_state_of_its_own() {
 #[test]
 fn flags_are_for_the_paths_beside_them_and_not_for_the_file() {
     let tree = Tree::new(&["one/a", "two/a"]);
-    let (_directory, path) = file("volumes: [{path: data/two, file-mode: '0640'}]\n");
+    let (_directory, path) = config_file("volumes: [{path: data/two, file-mode: '0640'}]\n");
     let ended = run_beside(&tree, &["--config", &path, "--mode", "0700", "--max-depth", "0", "data/one"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     let modes = ["one", "one/a", "two", "two/a"].map(|name| mode(&tree.join(name)));
@@ -91,7 +72,7 @@ fn nothing_is_touched_while_the_file_or_one_of_its_paths_is_a_mistake() {
     let tree = Tree::new(&["a"]);
     let before = tree.entries();
     let ended_with = |text: &str, code: i32, words: &str| {
-        let (_directory, path) = file(text);
+        let (_directory, path) = config_file(text);
         run_beside(&tree, &["--config", &path, "--mode", "0700", "data"]).ended_with(code, words);
         assert_eq!(tree.entries(), before, "{text}");
     };
@@ -101,7 +82,7 @@ fn nothing_is_touched_while_the_file_or_one_of_its_paths_is_a_mistake() {
 
 #[test]
 fn a_file_is_checked_without_its_volumes() {
-    let (_directory, path) = file("volumes: [{path: /none, owner: 1000:1000, mode: u=rwX}]\n");
+    let (_directory, path) = config_file("volumes: [{path: /none, owner: 1000:1000, mode: u=rwX}]\n");
     let ended = done(&["check", "--config", &path]);
     assert_eq!((ended.stdout, ended.log.len()), (format!("{path}: ok\n"), 0));
 }
@@ -194,7 +175,7 @@ fn a_file_without_volumes_or_with_too_many_is_told() {
     }
     let volumes = |count| format!("volumes:\n{}", "- {path: /none, mode: 700}\n".repeat(count));
     assert!(refusal(&volumes(101)).contains("volumes has 101 entries: give from 1 to 100"));
-    let (_directory, path) = file(&volumes(100));
+    let (_directory, path) = config_file(&volumes(100));
     done(&["check", "--config", &path]);
 }
 
@@ -210,7 +191,8 @@ fn a_file_that_is_missing_or_no_yaml_is_told() {
 #[test]
 fn what_one_volume_lacks_is_in_the_exit_code_of_all() {
     let tree = Tree::new(&["one/a", "two/b"]);
-    let (_directory, path) = file("volumes:\n- {path: data/one, file-mode: 644}\n- {path: data/two, file-mode: 600}\n");
+    let (_directory, path) =
+        config_file("volumes:\n- {path: data/one, file-mode: 644}\n- {path: data/two, file-mode: 600}\n");
     let ended = run_beside(&tree, &["--config", &path, "--verify"]);
     assert_eq!(ended.stdout, "data/two/b: mode 0644 → 0600\n");
     assert_eq!(last_words(&ended), r#"failed what="data/two/b" last="mode 0644 → 0600; 4 seen""#);

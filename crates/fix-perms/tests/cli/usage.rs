@@ -2,22 +2,19 @@
 
 use std::{os::unix::fs::symlink, path::Path};
 
-use harness::complaint;
-
 use crate::support::{Ended, Tree, done, last_words, mode, run, run_beside, run_with};
+
+const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/snapshots");
 
 /// Compares with `snapshots/NAME.txt`.
 #[track_caller]
 fn assert_snapshot(name: &str, text: &str) {
-    harness::assert_snapshot(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/snapshots")), name, text);
+    harness::assert_snapshot(Path::new(SNAPSHOTS), name, text);
 }
 
 #[track_caller]
 fn assert_usage_error(name: &str, arguments: &[&str]) {
-    let ended = run(arguments);
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{ended:#?}");
-    assert!(ended.last_line().starts_with("code=64 reason=usage last="), "{ended:#?}");
-    assert_snapshot(name, &complaint(&ended));
+    harness::assert_usage_error(Path::new(SNAPSHOTS), name, &run(arguments));
 }
 
 /// It ended with 64 and these words, and nothing in the tree was touched meanwhile.
@@ -117,7 +114,7 @@ fn a_flag_that_needs_another_or_excludes_it() {
     refused(&["--no-symlinks", "--follow-root"], opposite);
     let words = "--dry-run sets nothing right, so COMMAND would start on what is wrong: leave one of them out";
     assert_refused(&tree, &["--dry-run", "--mode", "0700", "data", "--", "/bin/true"], words);
-    let (_directory, file) = crate::config::file("volumes: [{path: data, mode: '0700'}]\n");
+    let (_directory, file) = harness::config_file("volumes: [{path: data, mode: '0700'}]\n");
     let words = "what is wanted by flags or variables is for each PATH, and there is none: name one, or write it into the \
                  file of --config";
     assert_refused(&tree, &["--config", &file, "--owner", "0"], words);

@@ -1,37 +1,17 @@
 //! `--config`, `check` and `schema`: the same targets as YAML.
 
-use std::fs;
-
+use harness::{config_file, config_refusal};
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::support::{
-    Ended,
     http::{Http, response},
     run,
     server::ClosedPort,
 };
 
-/// A directory with this configuration in a file, and the file's path.
-fn file(text: &str) -> (TempDir, String) {
-    let directory = TempDir::new().unwrap();
-    let path = directory.path().join("targets.yaml").display().to_string();
-    fs::write(&path, text).unwrap();
-    (directory, path)
-}
-
-/// Runs with this configuration and checks that `check` says the same of it.
 #[track_caller]
 fn refusal(text: &str) -> String {
-    let (_directory, path) = file(text);
-    let last = |ended: Ended| {
-        ended.ended_with(78, &format!(r#"reason=config last="{path}: "#));
-        let line = ended.last_line().split_once(&format!("{path}: ")).unwrap().1;
-        line.rsplit_once("\" elapsed=").unwrap().0.to_owned()
-    };
-    let said = last(run(&["--config", &path]));
-    assert_eq!(last(run(&["check", "--config", &path])), said);
-    said
+    config_refusal(text, run)
 }
 
 #[test]
@@ -41,7 +21,7 @@ fn targets_are_strings_and_maps() {
         response(if known { "201 Created" } else { "400 Bad Request" }, &[], r#"{"up":true}"#)
     });
     let (port, url) = (ClosedPort::new(), server.url("/healthz?q=1"));
-    let (_directory, path) = file(&format!(
+    let (_directory, path) = config_file(&format!(
         "targets:\n\
          - file:///dev/null#min-size=0\n\
          - url: {url}\n  \
@@ -122,7 +102,7 @@ fn no_message_holds_a_value() {
     ] {
         let said = refusal(&text);
         assert!(!said.contains("hunter2"), "{text}: {said}");
-        let (_directory, path) = file(&text);
+        let (_directory, path) = config_file(&text);
         for ended in [run(&["--config", &path]), run(&["check", "--config", &path])] {
             assert!(!ended.everything().contains("hunter2"), "{text}: {ended:#?}");
         }
@@ -148,7 +128,7 @@ fn a_mode_is_a_text() {
     }
     // A number that begins with 0 is a text in this YAML.
     for text in ["'0666'", "\"666\"", "0666"] {
-        let (_directory, path) = file(&format!("targets: [{{url: file:///dev/null, mode: {text}}}]\n"));
+        let (_directory, path) = config_file(&format!("targets: [{{url: file:///dev/null, mode: {text}}}]\n"));
         assert_eq!(run(&["--config", &path]).code, Some(0), "{text}");
     }
 }

@@ -2,22 +2,19 @@
 
 use std::path::Path;
 
-use harness::complaint;
-
 use crate::support::run;
+
+const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/snapshots");
 
 /// Compares with `snapshots/NAME.txt`.
 #[track_caller]
 fn assert_snapshot(name: &str, text: &str) {
-    harness::assert_snapshot(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/snapshots")), name, text);
+    harness::assert_snapshot(Path::new(SNAPSHOTS), name, text);
 }
 
 #[track_caller]
 fn assert_usage_error(name: &str, arguments: &[&str]) {
-    let ended = run(arguments);
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{ended:#?}");
-    assert!(ended.last_line().starts_with("code=64 reason=usage last="), "{ended:#?}");
-    assert_snapshot(name, &complaint(&ended));
+    harness::assert_usage_error(Path::new(SNAPSHOTS), name, &run(arguments));
 }
 
 #[test]

@@ -1,0 +1,29 @@
+//! Configuration files, and what a helper says of a wrong one.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::program::Ended;
+
+/// A directory with this configuration in a file, and the file's path
+pub fn config_file(text: &str) -> (TempDir, String) {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("config.yaml").display().to_string();
+    fs::write(&path, text).unwrap();
+    (directory, path)
+}
+
+/// What is wrong with this configuration, as a run says it; `check` must say the same.
+#[track_caller]
+pub fn config_refusal(text: &str, run: impl Fn(&[&str]) -> Ended) -> String {
+    let (_directory, path) = config_file(text);
+    let last = |ended: Ended| {
+        ended.ended_with(78, &format!(r#"reason=config last="{path}: "#));
+        let line = ended.last_line().split_once(&format!("{path}: ")).unwrap().1;
+        line.rsplit_once("\" elapsed=").unwrap().0.to_owned()
+    };
+    let said = last(run(&["--config", &path]));
+    assert_eq!(last(run(&["check", "--config", &path])), said);
+    said
+}
