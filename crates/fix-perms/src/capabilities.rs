@@ -2,7 +2,7 @@
 
 use rustix::{
     io::Errno,
-    process::geteuid,
+    process::{Gid, getegid, geteuid, getgroups},
     thread::{CapabilitySet, capabilities},
 };
 
@@ -62,6 +62,13 @@ impl Capabilities {
             Action::Create | Action::Stamp => (CapabilitySet::DAC_OVERRIDE, "DAC_OVERRIDE"),
         };
         (!self.held.intersects(needed)).then_some(name)
+    }
+
+    /// Whether chmod(2) would drop the set-group-ID bit of a file of this group, and say nothing.
+    pub(crate) fn lose_group_id_of(self, group: u32) -> bool {
+        let is_ours =
+            || getegid().as_raw() == group || getgroups().is_ok_and(|all| all.contains(&Gid::from_raw(group)));
+        self.missing_for(Action::SetGroupId).is_some() && !is_ours()
     }
 
     /// What to write into the manifest

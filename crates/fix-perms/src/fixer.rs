@@ -137,15 +137,10 @@ impl Fixer<'_> {
             }
         }
         let Some(mode) = mode else { return Ok(()) };
-        change_mode(&pinned, mode).map_err(refusal(Action::ChangeMode))?;
-        // Without the capability, chmod(2) drops this bit and says nothing.
-        if mode & SET_GROUP_ID != 0 && self.capabilities.missing_for(Action::SetGroupId).is_some() {
-            let now = Stat::open(&pinned).map_err(refusal(Action::Look))?;
-            if now.mode & SET_GROUP_ID == 0 {
-                return Err(Refusal { action: Action::SetGroupId, error: Errno::PERM });
-            }
+        if mode & SET_GROUP_ID != 0 && self.capabilities.lose_group_id_of(change.group.unwrap_or(stat.group)) {
+            return Err(Refusal { action: Action::SetGroupId, error: Errno::PERM });
         }
-        Ok(())
+        change_mode(&pinned, mode).map_err(refusal(Action::ChangeMode))
     }
 
     /// Notes that an entry is not as it should be, where nothing is to be changed.

@@ -104,6 +104,11 @@ impl Wanted {
         }
     }
 
+    /// Whether a mode of directories is wanted.
+    pub(crate) fn has_directory_mode(&self) -> bool {
+        !matches!(&self.modes, Modes::Rules { directory: None, .. })
+    }
+
     /// Whether anything but owners is wanted.
     pub(crate) fn has_modes(&self) -> bool {
         !matches!(&self.modes, Modes::Rules { directory: None, file: None }) || self.acl.is_some()

@@ -64,23 +64,27 @@ fn make(parent: &OwnedFd, name: &[u8], path: &Path, fixer: &Fixer) -> anyhow::Re
         };
         exit.because(format!("cannot make {}: {reason}", printed(path)))
     };
-    // Closed to everyone else until it is as it should be. A symbolic mode starts from what mkdir(1) would give.
-    match rustix::fs::mkdirat(parent, name, Mode::RWXU) {
+    // Where a mode is wanted, it is closed to everyone else until it has that.
+    let is_usual = !fixer.wanted.has_directory_mode();
+    let mode = if is_usual { Mode::RWXU | Mode::RWXG | Mode::RWXO } else { Mode::RWXU };
+    match rustix::fs::mkdirat(parent, name, mode) {
         // Somebody else makes it at the same time.
         Err(Errno::EXIST) => {
             return rustix::fs::openat(parent, name, PIN | OFlags::NOFOLLOW, Mode::empty()).map_err(cannot);
         }
-        made => made.map_err(cannot)?,
+        result => result.map_err(cannot)?,
     }
     let directory = rustix::fs::openat(parent, name, PIN | OFlags::NOFOLLOW, Mode::empty()).map_err(cannot)?;
     let stat = Stat::open(&directory).map_err(cannot)?;
     if stat.user != geteuid().as_raw() {
         return Err(Exit::Failed.because(format!("{} is another one than was just made", printed(path))));
     }
+    // A symbolic mode starts from what mkdir(1) would give.
     let usual = Stat { mode: stat.mode & !0o777 | 0o777 & !fixer.wanted.umask, ..stat };
-    let change = fixer.wanted.change(&usual);
-    let mode = Some(change.mode.unwrap_or(usual.mode)).filter(|mode| *mode != stat.mode);
-    fixer.change(&directory, &stat, Change { mode, ..change }, || printed(path));
+    let change = fixer.wanted.change(if is_usual { &stat } else { &usual });
+    let mode = if is_usual { None } else { Some(change.mode.unwrap_or(usual.mode)) };
+    let change = Change { mode: mode.filter(|mode| *mode != stat.mode), ..change };
+    fixer.change(&directory, &stat, change, || printed(path));
     tracing::info!(path = printed(path), "made");
     Ok(directory)
 }

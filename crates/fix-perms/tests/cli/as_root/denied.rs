@@ -250,3 +250,20 @@ fn the_report_is_closed_even_when_a_later_path_is_refused() {
     let ended = without(NO_LOOK, &["--owner=1000:1000", "--output=json", &one, &closed]);
     assert_eq!((ended.json()["code"].clone(), ended.code), (77.into(), Some(77)), "{ended:#?}");
 }
+
+#[test]
+fn a_set_group_id_bit_that_would_be_lost_is_left_where_it_is() {
+    need_root();
+    let tree = Tree::new(&["d/"]);
+    for name in ["", "d"] {
+        set_owner(&tree.join(name), 0, 3000);
+        set_mode(&tree.join(name), 0o2775);
+    }
+    let ended = without("-fsetid", &["--owner=1000", "--mode=u=rwX,g=rX,o=", &tree.path()]);
+    assert_eq!((ended.code, tree.entry("d").mode & 0o7777), (Some(77), 0o2775), "{ended:#?}");
+    assert!(ended.last_line().contains("CAP_FSETID is missing"), "{ended:#?}");
+    // Who wants no mode needs nothing for it, in a directory that is made there either.
+    let new = tree.join("new").display().to_string();
+    let ended = without("-all,+chown", &["--owner=1000:1000", "--create", &new]);
+    assert_eq!((ended.code, tree.entry("new").mode & 0o7777), (Some(0), 0o2755), "{ended:#?}");
+}
