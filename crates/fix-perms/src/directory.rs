@@ -62,6 +62,13 @@ impl Directory {
         Ok(Self { fd, about: About { stat, trail, depth: self.about.depth + 1 } })
     }
 
+    /// Waits for whoever links, renames or unlinks a name here: the kernel lets nobody read names meanwhile.
+    pub(crate) fn settle(&self) -> io::Result<()> {
+        let fd = rustix::fs::openat(&self.fd, c".", OPEN, Mode::empty())?;
+        let mut buffer = [MaybeUninit::uninit(); 512];
+        RawDir::new(&fd, &mut buffer).next().transpose().map(drop)
+    }
+
     /// Holds on to whatever has this name now, without opening it.
     pub(crate) fn pin(&self, name: &CStr) -> io::Result<OwnedFd> {
         rustix::fs::openat(&self.fd, name, PIN, Mode::empty())

@@ -25,7 +25,16 @@ const NETWORK: [u32; 15] = [
     0x7375_7245, // Coda
 ];
 
-const OVERLAY: u32 = 0x794c_7630;
+/// Those that are known to stamp files and directories by the kernel's own clock at each link, rename and unlink
+const LOCAL: [u32; 7] = [
+    0x0000_ef53, // ext2, ext3, ext4
+    0x5846_5342, // XFS
+    0x9123_683e, // Btrfs
+    0x0102_1994, // tmpfs
+    0xf2f5_2010, // F2FS
+    0x2fc1_2fc1, // ZFS
+    0xca45_1a4e, // bcachefs
+];
 
 /// As many threads as the CPU quota has CPUs, since a local look costs only CPU; more where looks mostly wait.
 pub(crate) fn threads(root: impl AsFd) -> usize {
@@ -33,10 +42,10 @@ pub(crate) fn threads(root: impl AsFd) -> usize {
     if is_network(root) { NETWORK_THREADS.max(quota) } else { quota }
 }
 
-/// Whether a change leaves a file the one that its other names lead to, and times come from this machine's clock. An
-/// overlay copies what is changed, and parts it from its other names.
+/// Whether a change leaves a file the one that its other names lead to, and times come from this machine's clock. Not so on
+/// an overlay, which copies what is changed, and wherever a server has a say.
 pub(crate) fn keeps_links_and_times(file: impl AsFd) -> bool {
-    magic(file).is_some_and(|magic| magic != OVERLAY && !NETWORK.contains(&magic))
+    magic(file).is_some_and(|magic| LOCAL.contains(&magic))
 }
 
 /// A file system that does not tell is taken for a local one.
@@ -55,6 +64,12 @@ mod tests {
     use std::fs::File;
 
     use super::*;
+
+    #[test]
+    fn only_what_is_known_keeps_times() {
+        assert!(keeps_links_and_times(File::open("/dev/shm").unwrap()));
+        assert!(!keeps_links_and_times(File::open("/proc").unwrap()));
+    }
 
     #[test]
     fn what_is_here_is_local() {

@@ -1,16 +1,18 @@
 //! `run()`: sets one tree after another right, until all are, or something ends the work.
 
 use std::{
+    panic,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
+    thread,
     time::Instant,
 };
 
 use anyhow::Context;
 use lifecycle::{End, Exit, Lifecycle, User};
-use tokio::task;
+use tokio::sync::oneshot;
 
 use crate::{
     args::Args,
@@ -31,20 +33,27 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let started = Instant::now();
     let work = Arc::new(Work::new(&args)?);
     let mut progress = Progress::new(life.on_terminal());
+    let (sender, mut done) = oneshot::channel::<()>();
     let worker = work.clone();
-    let mut done = task::spawn_blocking(move || worker.fix());
+    let walk = move || {
+        // Dropped at the end, come what may.
+        let _sender = sender;
+        worker.fix()
+    };
+    let walk = thread::Builder::new().name("walk".into()).spawn(walk).context("cannot start a thread")?;
     let stop = tokio::select! {
         biased;
         exit = life.stopping() => Some(exit),
-        fixed = &mut done => {
-            drop(progress);
-            return finish(args, &work, started, None, fixed.context("the work was given up")?);
-        }
+        _ = &mut done => None,
         () = progress.keep_telling(&work.ledgers) => None,
     };
-    work.run.stopped.store(true, SeqCst);
+    if stop.is_some() {
+        work.run.stopped.store(true, SeqCst);
+        // Its counts are worth a moment; who is stuck in a system call is not waited for any longer than lifecycle does.
+        let _ = done.await;
+    }
     drop(progress);
-    let fixed = done.await.context("the work was given up")?;
+    let fixed = walk.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
     finish(args, &work, started, stop, fixed)
 }
 

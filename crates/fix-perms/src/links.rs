@@ -1,26 +1,28 @@
 //! Files with several names: to change one is to change what the other names lead to, inside the tree or not.
 //!
 //! Such a file is changed once all its names have been seen inside the tree. A name that moves while the walk goes on could
-//! be seen twice, or be seen and then lead out. So there is a moment at which all names that count were there together: a
-//! name counts only if it is looked up after that moment, and its directory has not changed since (each link, rename,
-//! exchange and unlink moves the times of the directories); and a file is complete only if it was not linked or unlinked
-//! since either (that moves its own). Where times come from another clock, or a change makes a copy, no name counts.
+//! be seen twice, or be seen and then lead out. So there is a moment before the walk at which all names that count were
+//! there together. Names are read and looked up after it; reading the names of a directory waits for whoever is about to
+//! change them; and each link, rename, exchange and unlink that comes later stamps the directory with a later time. So a
+//! name counts if its directory was not changed since, and a file is complete if it was not linked or unlinked since
+//! either, which stamps the file. Where times come from another clock, or a change makes a copy, no name counts.
+//!
+//! A file with one name needs the same care: its name may just have been taken away, and the one that is left be outside.
 
 use std::{
     collections::HashMap,
     ffi::CStr,
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use rustix::{fd::AsFd, io};
 
 use crate::{
     directory::Directory,
-    filesystem,
-    stat::{Id, Stat, changed_before},
+    stat::{Id, Stat, stamping_clock},
     trail::Trail,
 };
 
@@ -28,14 +30,14 @@ use crate::{
 const NAME_LIMIT: usize = 50_000;
 /// Paths that are kept for a message
 const EXAMPLE_LIMIT: usize = 10;
-/// File systems stamp changes by a clock that ticks so often, at worst (`CONFIG_HZ=100`)
-const TICK: Duration = Duration::from_millis(10);
+/// Between two looks at the clock; it ticks every 1 to 10 ms (`CONFIG_HZ`)
+const POLL: Duration = Duration::from_millis(1);
 
 /// The files with several names that a walk has met
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct HardLinks {
-    /// The moment of which all is told, in nanoseconds since 1970
-    moment: OnceLock<i128>,
+    /// Of which all is told, in nanoseconds since 1970
+    moment: i128,
     seen: Mutex<Seen>,
     hasher: RandomState,
 }
@@ -59,7 +61,7 @@ struct Example {
 /// What becomes of a file when one of its names is seen
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sighting {
-    /// It has names that were not seen, or do not count
+    /// It has, or had, names that were not seen, or do not count
     Incomplete,
     /// This was the last of its names
     Complete,
@@ -76,33 +78,50 @@ pub(crate) struct LeftAlone {
 }
 
 impl HardLinks {
-    /// Fixes the moment, unless it is fixed; returns some time behind it. A name must be looked up after that.
-    pub(crate) fn begin(&self) -> i128 {
-        *self.moment.get_or_init(begin)
+    /// Fixes the moment: to be called before any name is read.
+    pub(crate) fn begin() -> Self {
+        let before = stamping_clock();
+        let mut moment = before;
+        // What was changed before now shall not look as if it was changed since.
+        while moment == before {
+            thread::sleep(POLL);
+            moment = stamping_clock();
+        }
+        Self { moment, seen: Mutex::default(), hasher: RandomState::new() }
     }
 
-    /// Notes a name of a file with several, which was pinned after the moment.
-    pub(crate) fn see(&self, file: impl AsFd, stat: &Stat, directory: &Directory, name: &CStr) -> io::Result<Sighting> {
-        let moment = self.begin();
-        // A file that is mounted over a name has no name there.
-        let counts = !stat.is_elsewhere(&directory.about.stat)
-            && filesystem::keeps_links_and_times(&file)
-            && changed_before(&file)? < moment
-            && changed_before(directory)? < moment;
-        let place = self.hasher.hash_one((directory.about.stat.id, name));
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts && seen.names >= NAME_LIMIT {
-            return Ok(Sighting::NoRoom);
-        }
-        if counts && seen.add(stat, place) {
-            return Ok(Sighting::Complete);
-        }
-        seen.others += u64::from(!counts);
-        if seen.examples.len() < EXAMPLE_LIMIT {
+    /// Notes a name of a pinned file. `keeps_times` tells whether the file system's times can be relied on.
+    pub(crate) fn see(
+        &self,
+        file: impl AsFd,
+        stat: &Stat,
+        directory: &Directory,
+        name: &CStr,
+        keeps_times: bool,
+    ) -> io::Result<Sighting> {
+        let is_old = keeps_times && stat.changed.is_some_and(|changed| changed < self.moment);
+        let sighting = match stat.links {
+            1 if is_old || is_still_alone(file, stat, directory, name, keeps_times)? => return Ok(Sighting::Complete),
+            // A file that is mounted over a name has no name there. Older kernels do not tell mounts.
+            2.. if is_old && stat.mount != 0 && !stat.is_elsewhere(&directory.about.stat) => {
+                let directory = Stat::open_with_time(directory)?;
+                let counts = directory.changed.is_some_and(|changed| changed < self.moment);
+                let place = self.hasher.hash_one((directory.id, name));
+                counts.then(|| self.lock().add(stat, place))
+            }
+            _ => None,
+        };
+        let mut seen = self.lock();
+        seen.others += u64::from(sighting.is_none());
+        if sighting != Some(Sighting::Complete) && seen.examples.len() < EXAMPLE_LIMIT {
             let example = || Example { trail: directory.about.trail.clone(), name: name.to_bytes().into() };
             seen.examples.entry(stat.id).or_insert_with(example);
         }
-        Ok(Sighting::Incomplete)
+        Ok(sighting.unwrap_or(Sighting::Incomplete))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is left when the walk is over.
@@ -115,29 +134,44 @@ impl HardLinks {
     }
 }
 
+/// Whether the name of a file with one, which was changed since the moment, is still its only one.
+fn is_still_alone(
+    file: impl AsFd,
+    stat: &Stat,
+    directory: &Directory,
+    name: &CStr,
+    keeps_times: bool,
+) -> io::Result<bool> {
+    if keeps_times {
+        directory.settle()?;
+    }
+    let named = Stat::at(directory, name)?;
+    let now = if keeps_times { Stat::open_with_time(file)? } else { Stat::open(file)? };
+    Ok(named.id == stat.id && (named.links, now.links) == (1, 1) && now.changed == stat.changed)
+}
+
 impl Seen {
-    /// Adds a name that counts; true if it was the last one of its file.
-    fn add(&mut self, stat: &Stat, place: u64) -> bool {
+    /// Adds a name that counts.
+    fn add(&mut self, stat: &Stat, place: u64) -> Sighting {
         let places = self.files.entry(stat.id).or_default();
-        if let Err(at) = places.binary_search(&place) {
-            places.insert(at, place);
-            self.names += 1;
-        }
-        let is_complete = places.len() as u64 == u64::from(stat.links);
+        let Err(at) = places.binary_search(&place) else { return Sighting::Incomplete };
+        let is_complete = places.len() as u64 + 1 == u64::from(stat.links);
         if is_complete {
             self.names -= places.len();
             self.files.remove(&stat.id);
             self.examples.remove(&stat.id);
+            return Sighting::Complete;
         }
-        is_complete
+        if self.names >= NAME_LIMIT {
+            if places.is_empty() {
+                self.files.remove(&stat.id);
+            }
+            return Sighting::NoRoom;
+        }
+        places.insert(at, place);
+        self.names += 1;
+        Sighting::Incomplete
     }
-}
-
-/// Waits until all changes that come are stamped with a time behind the moment that it returns.
-fn begin() -> i128 {
-    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    thread::sleep(2 * TICK);
-    i128::try_from((start + TICK).as_nanos()).unwrap_or(i128::MAX)
 }
 
 #[cfg(test)]
@@ -159,7 +193,7 @@ mod tests {
         let about = About { stat: Stat::open(&parent).unwrap(), trail, depth: 0 };
         let directory = Directory::new(parent.into(), about);
         let name = CString::new(path.file_name().unwrap().as_bytes()).unwrap();
-        links.see(&file, &Stat::open(&file).unwrap(), &directory, &name).unwrap()
+        links.see(&file, &Stat::open_with_time(&file).unwrap(), &directory, &name, true).unwrap()
     }
 
     #[test]
@@ -168,8 +202,7 @@ mod tests {
         let [one, two] = ["one", "two"].map(|name| directory.path().join(name));
         File::create(&one).unwrap();
         fs::hard_link(&one, &two).unwrap();
-        let links = HardLinks::default();
-        links.begin();
+        let links = HardLinks::begin();
         assert_eq!(see(&links, &one), Sighting::Incomplete);
         assert_eq!(see(&links, &one), Sighting::Incomplete, "the same name again");
         assert_eq!(see(&links, &two), Sighting::Complete);
@@ -182,7 +215,7 @@ mod tests {
         let [one, two, outside] = ["one", "two", "outside"].map(|name| directory.path().join(name));
         File::create(&one).unwrap();
         fs::hard_link(&one, &outside).unwrap();
-        let links = HardLinks::default();
+        let links = HardLinks::begin();
         assert_eq!(see(&links, &one), Sighting::Incomplete);
         fs::rename(&one, &two).unwrap();
         assert_eq!(see(&links, &two), Sighting::Incomplete);
@@ -195,7 +228,7 @@ mod tests {
         let [one, two] = ["one", "two"].map(|name| directory.path().join(name));
         File::create(&one).unwrap();
         fs::hard_link(&one, &two).unwrap();
-        let links = HardLinks::default();
+        let links = HardLinks::begin();
         see(&links, &one);
         File::create(directory.path().join("three")).unwrap();
         assert_eq!(see(&links, &two), Sighting::Incomplete);

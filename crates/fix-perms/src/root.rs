@@ -1,6 +1,6 @@
 //! The root of a tree: found by its path, and then held by a descriptor.
 
-use std::{os::unix::ffi::OsStrExt, path::Path, sync::Arc};
+use std::{ffi::CString, os::unix::ffi::OsStrExt, path::Path, sync::Arc};
 
 use lifecycle::Exit;
 use rustix::{
@@ -32,11 +32,10 @@ pub(crate) enum Root {
     None,
 }
 
-/// Anything else, pinned
+/// Anything else: a name in a directory
 pub(crate) struct Single {
-    pub(crate) pinned: OwnedFd,
-    pub(crate) stat: Stat,
-    pub(crate) trail: Arc<Trail>,
+    pub(crate) parent: Directory,
+    pub(crate) name: CString,
 }
 
 /// Refuses a PATH that can't be a root, before anything is touched.
@@ -65,7 +64,7 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
     let stat = stat(volume, &pinned, fixer.capabilities)?;
     let trail = Trail::root(path.as_os_str().as_bytes());
     if !stat.is_directory() {
-        return Ok(Root::Single(Single { pinned, stat, trail }));
+        return single(volume, fixer.capabilities).map(Root::Single);
     }
     let open =
         || rustix::fs::openat(&pinned, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
@@ -90,6 +89,25 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
     Ok(Root::Directory { root: Directory::new(fd, About { stat, trail, depth: 0 }).into(), forced })
 }
 
+/// Finds a PATH that is no directory again, as a name in one.
+fn single(volume: &Volume, capabilities: Capabilities) -> anyhow::Result<Single> {
+    let refused = |error| refusal(&volume.path, error, capabilities);
+    let path = if volume.follow_root {
+        let resolved = volume.path.canonicalize();
+        resolved.map_err(|error| refused(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?
+    } else {
+        volume.path.clone()
+    };
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(refused(Errno::NOENT)) };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let resolve = if volume.no_symlinks { ResolveFlags::NO_SYMLINKS } else { ResolveFlags::empty() };
+    let fd = open_by_path(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, resolve).map_err(refused)?;
+    let stat = Stat::open(&fd).map_err(refused)?;
+    let about = About { stat, trail: Trail::root(parent.as_os_str().as_bytes()), depth: 0 };
+    let name = CString::new(name.as_bytes()).map_err(|_| refused(Errno::INVAL))?;
+    Ok(Single { parent: Directory::new(fd, about), name })
+}
+
 /// Looks at what was found, and refuses what is too easily a mistake.
 fn stat(volume: &Volume, pinned: &OwnedFd, capabilities: Capabilities) -> anyhow::Result<Stat> {
     let path = volume.path.as_path();
@@ -111,10 +129,16 @@ fn pin(volume: &Volume) -> io::Result<OwnedFd> {
     if !volume.follow_root {
         flags |= OFlags::NOFOLLOW;
     }
-    if volume.no_symlinks {
-        return rustix::fs::openat2(CWD, &volume.path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
+    let resolve = if volume.no_symlinks { ResolveFlags::NO_SYMLINKS } else { ResolveFlags::empty() };
+    open_by_path(&volume.path, flags, resolve)
+}
+
+/// By openat2(2) only where that is needed: seccomp profiles and kernels may not know it.
+fn open_by_path(path: &Path, flags: OFlags, resolve: ResolveFlags) -> io::Result<OwnedFd> {
+    if resolve.is_empty() {
+        return rustix::fs::open(path, flags, Mode::empty());
     }
-    rustix::fs::open(&volume.path, flags, Mode::empty())
+    rustix::fs::openat2(CWD, path, flags, Mode::empty(), resolve)
 }
 
 /// Whether it is `/`, by whatever path

@@ -4,8 +4,9 @@ use std::ffi::CStr;
 
 use rustix::{
     fd::AsFd,
-    fs::{AtFlags, FileType, Statx, StatxFlags},
+    fs::{AtFlags, FileType, Statx, StatxFlags, StatxTimestamp},
     io,
+    time::{ClockId, clock_gettime},
 };
 
 /// What decides whether an entry is as it should be. Times and sizes are not asked for: on NFS they cost a flush.
@@ -28,6 +29,9 @@ pub(crate) struct Stat {
     pub(crate) id: Id,
     /// The mount it is on; 0 where the kernel does not tell (before Linux 5.8)
     pub(crate) mount: u64,
+    /// The latest moment at which it can have been changed, linked or (on most file systems) renamed last, in nanoseconds
+    /// since 1970; none where it was not asked for
+    pub(crate) changed: Option<i128>,
 }
 
 /// Which file it is, as long as it exists
@@ -59,6 +63,13 @@ impl Stat {
         statx(file, c"", AtFlags::EMPTY_PATH, mask).map(|stat| Self::of(&stat))
     }
 
+    /// Looks at an open file, and asks when it was changed.
+    pub(crate) fn open_with_time(file: impl AsFd) -> io::Result<Self> {
+        let mask = ASKED.union(StatxFlags::MNT_ID).union(StatxFlags::CTIME);
+        let stat = statx(file, c"", AtFlags::EMPTY_PATH, mask)?;
+        Ok(Self { changed: Some(latest(stat.stx_ctime)), ..Self::of(&stat) })
+    }
+
     fn of(stat: &Statx) -> Self {
         Self {
             kind: Kind::of(FileType::from_raw_mode(stat.stx_mode.into())),
@@ -68,6 +79,7 @@ impl Stat {
             links: stat.stx_nlink,
             id: Id { device: (stat.stx_dev_major, stat.stx_dev_minor), inode: stat.stx_ino },
             mount: stat.stx_mnt_id,
+            changed: None,
         }
     }
 
@@ -92,13 +104,19 @@ impl Kind {
     }
 }
 
-/// The latest moment at which an open file can have been changed last, in nanoseconds since 1970. Some file systems keep
-/// whole seconds only (ext3, ext4 with small inodes): a time without a fraction may stand for any within its second.
-pub(crate) fn changed_before(file: impl AsFd) -> io::Result<i128> {
-    const SECOND: i128 = 1_000_000_000;
-    let time = statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::CTIME)?.stx_ctime;
+const SECOND: i128 = 1_000_000_000;
+
+/// The latest moment at which a file can have been changed last. Some file systems keep whole seconds only (ext3, ext4 with
+/// small inodes): a time without a fraction may stand for any within its second.
+fn latest(time: StatxTimestamp) -> i128 {
     let fraction = if time.tv_nsec == 0 { SECOND } else { i128::from(time.tv_nsec) };
-    Ok(i128::from(time.tv_sec) * SECOND + fraction)
+    i128::from(time.tv_sec) * SECOND + fraction
+}
+
+/// The clock that stamps changes of files, which stands still between two ticks; in nanoseconds since 1970
+pub(crate) fn stamping_clock() -> i128 {
+    let time = clock_gettime(ClockId::RealtimeCoarse);
+    i128::from(time.tv_sec) * SECOND + i128::from(time.tv_nsec)
 }
 
 fn statx(directory: impl AsFd, name: &CStr, flags: AtFlags, mask: StatxFlags) -> io::Result<Statx> {

@@ -27,6 +27,7 @@ use crate::{
     stamp::Stamp,
     stat::Stat,
     trail::printed,
+    visitor::Visitor,
     volume::{HardLinkRule, Policy, Volume},
     walk::Walk,
 };
@@ -59,12 +60,15 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
     match root::open(volume, &fixer)? {
         Root::Directory { root, forced } => fix_directory(volume, run, fixer, &root, forced),
         Root::Single(file) => {
-            ledger.seen.fetch_add(1, Relaxed);
-            if file.stat.links > 1 && leaves_hard_links(volume, run) && !wanted.change(&file.stat).is_nothing() {
-                tracing::warn!(path = printed(&volume.path), "left alone: it has other names (--hard-links allow)");
-            } else {
-                fixer.set(&file.pinned, &file.stat, || file.trail.printed());
+            let links = leaves_hard_links(volume, run).then(HardLinks::begin);
+            let visitor = Visitor::new(&fixer, links.as_ref(), None);
+            // What was begun before the moment is waited for.
+            match file.parent.settle() {
+                Ok(()) => drop(visitor.look(&file.parent, &file.name)),
+                Err(error) => visitor.refused(error, None, &file.parent, &file.name),
             }
+            visitor.tell_seen();
+            tell_left_alone(links);
         }
         Root::None => {}
     }
@@ -111,7 +115,7 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
         excludes,
         max_depth: volume.max_depth.unwrap_or(usize::MAX),
         one_file_system: volume.one_file_system,
-        links: leaves_hard_links(volume, run).then(HardLinks::default),
+        links: leaves_hard_links(volume, run).then(HardLinks::begin),
         threads: run.threads.map_or_else(|| filesystem::threads(root), usize::from),
     };
     walk.run(root, &run.stopped);

@@ -3,11 +3,12 @@
 use std::{cell::Cell, ffi::CStr, sync::atomic::Ordering::Relaxed};
 
 use lifecycle::Exit;
-use rustix::{fd::OwnedFd, io::Errno};
+use rustix::io::Errno;
 
 use crate::{
     capabilities::Action,
     directory::Directory,
+    filesystem,
     fixer::{Fixer, Refusal, Treatment},
     links::{HardLinks, Sighting},
     stat::Stat,
@@ -25,11 +26,13 @@ pub(crate) struct Visitor<'a> {
     seen: Cell<u64>,
     /// Whether the entry that was looked at last was wrong
     expects_wrong: Cell<bool>,
+    /// A device, and whether its times can be relied on
+    times: Cell<Option<((u32, u32), bool)>>,
 }
 
 impl<'a> Visitor<'a> {
     pub(crate) fn new(fixer: &'a Fixer<'a>, links: Option<&'a HardLinks>, file_system: Option<&'a Stat>) -> Self {
-        Self { fixer, links, file_system, seen: Cell::new(0), expects_wrong: Cell::new(false) }
+        Self { fixer, links, file_system, seen: Cell::new(0), expects_wrong: Cell::new(false), times: Cell::new(None) }
     }
 
     /// Whether an entry is on a file system that is left out.
@@ -67,12 +70,9 @@ impl<'a> Visitor<'a> {
 
     /// Pins a name and sets what is found there right; true if that is a directory.
     fn set(&self, directory: &Directory, name: &CStr) -> Result<bool, Errno> {
-        let (mut pinned, mut stat) = pin(directory, name)?;
-        let links = self.links.filter(|_| !stat.is_directory() && stat.links > 1);
-        if let Some(links) = links {
-            links.begin();
-            (pinned, stat) = pin(directory, name)?;
-        }
+        let pinned = directory.pin(name)?;
+        let keeps_times = self.links.is_some() && self.keeps_times(directory);
+        let stat = if keeps_times { Stat::open_with_time(&pinned)? } else { Stat::open(&pinned)? };
         if stat.is_directory() {
             return Ok(true);
         }
@@ -86,12 +86,13 @@ impl<'a> Visitor<'a> {
             return Ok(false);
         }
         let path = || Trail::below(&directory.about.trail, name.to_bytes()).printed();
-        if let Some(links) = links {
-            match links.see(&pinned, &stat, directory, name)? {
+        if let Some(links) = self.links {
+            match links.see(&pinned, &stat, directory, name, keeps_times)? {
                 Sighting::Complete => {}
                 Sighting::Incomplete => return Ok(false),
                 Sighting::NoRoom => {
-                    let reason = "too many files with several names to remember: run again, or give --hard-links allow";
+                    let reason = "too many files with several names to remember at once: run again if any were changed, \
+                                  or give --hard-links allow";
                     self.fixer.ledger.fail(Exit::Failed, path, || reason.into());
                     return Ok(false);
                 }
@@ -99,6 +100,19 @@ impl<'a> Visitor<'a> {
         }
         self.fixer.change(&pinned, &stat, change, path);
         Ok(false)
+    }
+
+    /// Whether the times of what is in a directory can be relied on; asked once for each device in a row.
+    fn keeps_times(&self, directory: &Directory) -> bool {
+        let device = directory.about.stat.id.device;
+        match self.times.get() {
+            Some((known, keeps_times)) if known == device => keeps_times,
+            _ => {
+                let keeps_times = filesystem::keeps_links_and_times(directory);
+                self.times.set(Some((device, keeps_times)));
+                keeps_times
+            }
+        }
     }
 
     /// Not for each entry: threads would fight over the counter.
@@ -121,11 +135,4 @@ impl<'a> Visitor<'a> {
         }
         parent.enter_pinned(&pinned, name).map_err(|error| (error, Some(stat)))
     }
-}
-
-/// Holds on to what has a name now, and looks at it.
-fn pin(directory: &Directory, name: &CStr) -> Result<(OwnedFd, Stat), Errno> {
-    let pinned = directory.pin(name)?;
-    let stat = Stat::open(&pinned)?;
-    Ok((pinned, stat))
 }

@@ -161,7 +161,7 @@ mod tests {
     use crate::stat::Id;
 
     fn stat(kind: Kind, mode: u16) -> Stat {
-        Stat { kind, mode, user: 0, group: 0, links: 1, id: Id { device: (0, 0), inode: 1 }, mount: 0 }
+        Stat { kind, mode, user: 0, group: 0, links: 1, id: Id { device: (0, 0), inode: 1 }, mount: 0, changed: None }
     }
 
     fn rules(mode: &str) -> Modes {

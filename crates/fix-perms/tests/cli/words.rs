@@ -229,8 +229,8 @@ fn a_single_file_that_is_left_alone_is_told() {
     let tree = Tree::new(&["a"]);
     hard_link(tree.join("a"), tree.beside("b")).unwrap();
     let ended = run_beside(&tree, &["--mode", "0600", "data/a"]);
-    let line = ended.message("left alone: it has other names (--hard-links allow)");
-    assert_eq!((&line["path"], ended.code, mode(&tree.join("a"))), (&"data/a".into(), Some(0), 0o644));
+    let line = ended.message("left alone: they have names outside the tree, or moved (--hard-links allow)");
+    assert_eq!((&line["such_as"], ended.code, mode(&tree.join("a"))), (&"data/a".into(), Some(0), 0o644));
 }
 
 #[test]

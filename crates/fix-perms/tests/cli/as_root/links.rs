@@ -49,7 +49,7 @@ fn a_file_that_is_itself_the_path_is_left_alone_too() {
     let tree = Tree::new(&["inside"]);
     fs::hard_link(tree.join("inside"), tree.beside("outside")).unwrap();
     let ended = done(&[OWNER, tree.join("inside").to_str().unwrap()]);
-    ended.message("left alone: it has other names (--hard-links allow)");
+    assert_eq!(ended.message(LEFT)["such_as"], tree.join("inside").to_str().unwrap());
     assert_eq!(tree.entry("inside").owner, (0, 0));
 }
 
@@ -82,6 +82,29 @@ fn symbolic_links_are_re_owned_when_asked_and_never_followed() {
     assert_eq!((tree.entry("link").owner, tree.entry("d/link").owner), ((1000, 1000), (1000, 1000)));
     assert_eq!(entry(&tree.beside("outside/canary")), canary);
     assert_eq!(entry(&tree.beside("outside")), outside);
+}
+
+#[test]
+fn a_copy_by_hard_links_is_changed_however_large_it_is() {
+    need_root();
+    harness::with_own_mounts(|| {
+        let tree = Tree::new(&["fs/"]);
+        super::mount(&["-t", "tmpfs", "none"], std::path::Path::new(""), &tree.join("fs"));
+        for name in ["fs/a", "fs/b"] {
+            fs::create_dir(tree.join(name)).unwrap();
+        }
+        for nth in 0..50_500 {
+            fs::File::create(tree.join(&format!("fs/a/{nth}"))).unwrap();
+            fs::hard_link(tree.join(&format!("fs/a/{nth}")), tree.join(&format!("fs/b/{nth}"))).unwrap();
+        }
+        let path = tree.join("fs").display().to_string();
+        // All names of one copy come before those of the other, and there is not room for all.
+        let ended = run(&[OWNER, "--threads=1", &path]);
+        ended.ended_with(1, "reason=failed");
+        assert!(ended.last_line().contains("too many files with several names to remember at once"), "{ended:#?}");
+        done(&[OWNER, "--threads=1", &path]);
+        done(&[OWNER, "--verify", &path]);
+    });
 }
 
 #[test]

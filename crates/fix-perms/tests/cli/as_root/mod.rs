@@ -2,6 +2,7 @@
 
 mod agreement;
 mod denied;
+mod disks;
 mod file_systems;
 mod links;
 mod policy;

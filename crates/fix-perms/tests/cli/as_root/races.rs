@@ -15,7 +15,7 @@ use super::need_root;
 use crate::support::{Entry, Tree, done, entry, fix_perms, run};
 
 /// Runs of fix-perms against whoever swaps
-const RUNS: u32 = 60;
+pub(super) const RUNS: u32 = 60;
 
 /// Does something over and over until it is dropped, and has done it at least once before it is there
 struct Meanwhile<'a> {
@@ -30,7 +30,7 @@ impl Drop for Meanwhile<'_> {
 }
 
 /// Runs `body` while `round` goes on in a thread beside it, and says how often it went on.
-fn meanwhile(round: impl Fn() + Sync, body: impl FnOnce()) -> u64 {
+pub(super) fn meanwhile(round: impl Fn() + Sync, body: impl FnOnce()) -> u64 {
     let (stop, rounds) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -193,39 +193,6 @@ fn a_run_that_is_killed_is_finished_by_the_next_one() {
         assert!(all_right(), "after {:?}", ended.message("looked at"));
         assert_eq!(done(&arguments.map(|argument| argument as &str)).message("looked at")["seen"], 1);
     }
-}
-
-#[test]
-fn whole_seconds_on_a_disk_do_not_make_a_name_that_moves_count_twice() {
-    need_root();
-    harness::with_own_mounts(|| {
-        let tree = Tree::new(&["fs/"]);
-        let image = tree.beside("image");
-        fs::File::create(&image).unwrap().set_len(16 * 1024 * 1024).unwrap();
-        // Inodes of 128 bytes have no room for fractions.
-        let format = std::process::Command::new("mkfs.ext4").args(["-q", "-I", "128"]).arg(&image).output().unwrap();
-        assert!(format.status.success(), "{format:?}");
-        super::mount(&["-o", "loop"], &image, &tree.join("fs"));
-        for nth in 0..6 {
-            fs::create_dir_all(tree.join(&format!("fs/data/{nth}"))).unwrap();
-        }
-        let canary = tree.join("fs/canary");
-        fs::write(&canary, "").unwrap();
-        let place = |nth: u64| tree.join(&format!("fs/data/{}/name", nth % 6));
-        fs::hard_link(&canary, place(0)).unwrap();
-        let at = AtomicU64::new(0);
-        let moves = || {
-            let nth = at.fetch_add(1, Relaxed);
-            fs::rename(place(nth), place(nth + 1)).unwrap();
-        };
-        let path = tree.join("fs/data").display().to_string();
-        meanwhile(moves, || {
-            for _ in 0..RUNS {
-                done(&["--owner=1000:1000", "--threads=3", &path]);
-                assert_eq!(entry(&canary).owner, (0, 0));
-            }
-        });
-    });
 }
 
 #[test]
