@@ -78,7 +78,10 @@ pub(crate) fn check_spelling(
         let name = name.to_string_lossy();
         let is_ours = name.starts_with(&own) || (name.starts_with(SHARED) && !name.starts_with(NOT_SHARED));
         if is_ours && !known.contains(&&*name) && !is_of_a_service(&name, &value) {
-            let hint = nearest(&name, known.iter().copied()).map(|near| format!("; did you mean {near}?"));
+            // What all have in common says nothing about what was meant.
+            let common = if name.starts_with(&own) { own.as_str() } else { SHARED };
+            let alike = known.iter().filter_map(|known| known.strip_prefix(common));
+            let hint = nearest(&name[common.len()..], alike).map(|near| format!("; did you mean {common}{near}?"));
             return Err(Exit::Usage.because(format!("unknown variable {name}{}", hint.unwrap_or_default())));
         }
     }
@@ -175,6 +178,11 @@ mod tests {
             complaint("SIDEKIT_WAIT_FOR_INTERVALL").unwrap(),
             "unknown variable SIDEKIT_WAIT_FOR_INTERVALL; did you mean SIDEKIT_WAIT_FOR_INTERVAL?"
         );
+        assert_eq!(
+            complaint("SIDEKIT_LOG_LEVLE").unwrap(),
+            "unknown variable SIDEKIT_LOG_LEVLE; did you mean SIDEKIT_LOG_LEVEL?"
+        );
+        assert_eq!(complaint("SIDEKIT_WAIT_FOR_RECURSIVE").unwrap(), "unknown variable SIDEKIT_WAIT_FOR_RECURSIVE");
     }
 
     #[test]
