@@ -224,8 +224,13 @@ fn a_directory_that_moves_while_it_is_walked_is_told_or_nothing_is_left_out() {
     let chain = "d/".repeat(80);
     let names: Vec<_> = (0..80).map(|depth| format!("{}file", &chain[..2 * depth])).collect();
     let tree = Tree::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    tree.add("elsewhere/");
-    let [from, to] = [tree.join(&chain[..39]), tree.join("elsewhere/d")];
+    // The way back by `..` leads there while it is moved.
+    let outside = Outside::new(&tree);
+    let strangers: Vec<_> = (0..300).map(|nth| tree.beside(&format!("outside/{nth}"))).collect();
+    for stranger in &strangers {
+        fs::write(stranger, "").unwrap();
+    }
+    let [from, to] = [tree.join(&chain[..39]), tree.beside("outside/d")];
     let moves = || {
         fs::rename(&from, &to).unwrap();
         fs::rename(&to, &from).unwrap();
@@ -243,6 +248,8 @@ fn a_directory_that_moves_while_it_is_walked_is_told_or_nothing_is_left_out() {
             assert_eq!(ended.code == Some(1), told > 0, "{ended:#?}");
         }
     });
+    outside.assert_untouched(&tree);
+    assert!(strangers.iter().all(|stranger| entry(stranger).owner == (0, 0)));
     done(&["--owner=1000", &path]);
     assert!(tree.entries().values().all(|entry| entry.owner.0 == 1000));
 }
