@@ -267,3 +267,17 @@ fn a_set_group_id_bit_that_would_be_lost_is_left_where_it_is() {
     let ended = without("-all,+chown", &["--owner=1000:1000", "--create", &new]);
     assert_eq!((ended.code, tree.entry("new").mode & 0o7777), (Some(0), 0o2755), "{ended:#?}");
 }
+
+#[test]
+fn a_set_group_id_bit_that_the_new_owner_costs_is_missed() {
+    need_root();
+    let tree = Tree::new(&["a"]);
+    set_owner(&tree.join("a"), 0, 3000);
+    // Without the right to run for the group, the bit goes only where the capability is missing.
+    set_mode(&tree.join("a"), 0o2644);
+    let ended = without("-fsetid", &["--owner=1000", "--file-mode=2644", &tree.path()]);
+    assert_eq!((ended.code, tree.entry("a").mode & 0o7777), (Some(77), 0o644), "{ended:#?}");
+    assert!(ended.last_line().contains("CAP_FSETID is missing"), "{ended:#?}");
+    done(&["--owner=1000", "--file-mode=2644", &tree.path()]);
+    assert_eq!(tree.entry("a").mode & 0o7777, 0o2644);
+}
