@@ -30,6 +30,8 @@ use crate::{
 const NAME_LIMIT: usize = 50_000;
 /// Paths that are kept for a message
 const EXAMPLE_LIMIT: usize = 10;
+/// Looks at a file that is being written to, until two in a row are alike
+const LOOKS: usize = 100;
 /// Between two looks at the clock; it ticks every 1 to 10 ms (`CONFIG_HZ`)
 const POLL: Duration = Duration::from_millis(1);
 
@@ -67,6 +69,8 @@ pub(crate) enum Sighting {
     Complete,
     /// There is no room to remember the name
     NoRoom,
+    /// It is changed all the time, so that nothing is certain
+    Restless,
 }
 
 /// Files that were left alone
@@ -101,7 +105,13 @@ impl HardLinks {
     ) -> io::Result<Sighting> {
         let is_old = keeps_times && stat.changed.is_some_and(|changed| changed < self.moment);
         let sighting = match stat.links {
-            1 if is_old || is_still_alone(file, stat, directory, name, keeps_times)? => return Ok(Sighting::Complete),
+            0 => return Err(io::Errno::NOENT),
+            1 if is_old => return Ok(Sighting::Complete),
+            1 => match is_still_alone(file, stat, directory, name, keeps_times)? {
+                Some(true) => return Ok(Sighting::Complete),
+                Some(false) => None,
+                None => return Ok(Sighting::Restless),
+            },
             // A file that is mounted over a name has no name there. Older kernels do not tell mounts.
             2.. if is_old && stat.mount != 0 && !stat.is_elsewhere(&directory.about.stat) => {
                 let directory = Stat::open_with_time(directory)?;
@@ -134,20 +144,32 @@ impl HardLinks {
     }
 }
 
-/// Whether the name of a file with one, which was changed since the moment, is still its only one.
+/// Whether the name of a file with one, which was changed since the moment, is still its only one; `None` if it is changed
+/// again and again meanwhile, as by a name that comes and goes, or by somebody who writes.
 fn is_still_alone(
     file: impl AsFd,
     stat: &Stat,
     directory: &Directory,
     name: &CStr,
     keeps_times: bool,
-) -> io::Result<bool> {
-    if keeps_times {
-        directory.settle()?;
+) -> io::Result<Option<bool>> {
+    let look = || if keeps_times { Stat::open_with_time(&file) } else { Stat::open(&file) };
+    let mut before = *stat;
+    for _ in 0..LOOKS {
+        if keeps_times {
+            directory.settle()?;
+        }
+        let named = Stat::at(directory, name)?;
+        let now = look()?;
+        if named.id != stat.id || (named.links, now.links) != (1, 1) {
+            return Ok(Some(false));
+        }
+        if now.changed == before.changed {
+            return Ok(Some(true));
+        }
+        before = now;
     }
-    let named = Stat::at(directory, name)?;
-    let now = if keeps_times { Stat::open_with_time(file)? } else { Stat::open(file)? };
-    Ok(named.id == stat.id && (named.links, now.links) == (1, 1) && now.changed == stat.changed)
+    Ok(None)
 }
 
 impl Seen {

@@ -96,6 +96,11 @@ impl<'a> Visitor<'a> {
                     self.fixer.ledger.fail(Exit::Failed, path, || reason.into());
                     return Ok(false);
                 }
+                Sighting::Restless => {
+                    let reason = "it is changed all the time: run again when it is at rest, or give --hard-links allow";
+                    self.fixer.ledger.fail(Exit::Failed, path, || reason.into());
+                    return Ok(false);
+                }
             }
         }
         self.fixer.change(&pinned, &stat, change, path);

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io::Write,
     process::Command,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
@@ -10,7 +11,7 @@ use super::{
     need_root,
     races::{RUNS, meanwhile},
 };
-use crate::support::{Tree, done, entry};
+use crate::support::{Tree, done, entry, run};
 
 /// A new ext4 on the tree's directory `fs`, until the mount namespace is gone
 fn mount_ext4(tree: &Tree, options: &[&str]) {
@@ -48,6 +49,26 @@ fn whole_seconds_on_a_disk_do_not_make_a_name_that_moves_count_twice() {
             }
         });
     });
+}
+
+#[test]
+fn a_file_that_somebody_writes_to_is_changed_or_told_of() {
+    need_root();
+    let tree = Tree::new(&["log", "a", "b"]);
+    let path = tree.path();
+    let write = || fs::OpenOptions::new().append(true).open(tree.join("log")).unwrap().write_all(b"x").unwrap();
+    meanwhile(write, || {
+        for round in 0..RUNS {
+            let owner = 1000 + round % 2;
+            let ended = run(&[&format!("--owner={owner}"), &path]);
+            match ended.code {
+                Some(0) => assert_eq!(tree.entry("log").owner.0, owner, "{ended:#?}"),
+                _ => assert!(ended.last_line().contains("it is changed all the time"), "{ended:#?}"),
+            }
+        }
+    });
+    done(&["--owner=1000", &path]);
+    assert_eq!(tree.entry("log").owner.0, 1000);
 }
 
 /// Between the moment when a file has a name less and the moment when the name is gone, ext4 may wait for the disk: with
