@@ -1,11 +1,19 @@
-# The recipes that a person and CI both use. The place for `images` and `test-cluster` is here, below test-peers.
+# The recipes that a person and CI both use.
+
+# Each has a binary, an image and a README.
+HELPERS := wait-for fix-perms
 
 # Static binaries, for a machine or an image with nothing else on it. Relative relocations packed (RELR): 5 % smaller.
 TARGET ?= $(shell uname -m)-unknown-linux-gnu
 STATIC_FLAGS := -C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs
+# Where sources lie must not change a binary: messages of panics name them.
+STATIC_FLAGS += --remap-path-prefix=$(CURDIR)=/sidekit --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
 RELEASE := target/$(TARGET)/release
 
-.PHONY: demo test test-peers check audit docs release bench
+# Writes into each binary which crates it was built from, for scanners (trivy, grype, syft, cargo audit bin).
+AUDITABLE := cargo-auditable@0.7.7
+
+.PHONY: demo test test-peers test-cluster check audit docs release images bench
 
 demo: ## Show the helpers at work on real input
 	cargo build --workspace --bins
@@ -40,9 +48,15 @@ audit: ## Known vulnerabilities in dependencies; needs cargo-deny, and the netwo
 docs: ## Write what is generated: usage blocks, flag reference, man pages, completions
 	cargo xtask docs
 
-release: ## Static binaries
-	RUSTFLAGS="$(STATIC_FLAGS)" cargo build --release --target $(TARGET) --bins -p wait-for -p fix-perms
-	ls -l $(RELEASE)/wait-for $(RELEASE)/fix-perms
+release: ## Static binaries; installs cargo-auditable, which lists in each what it was built from
+	cargo install --quiet --locked $(AUDITABLE)
+	RUSTFLAGS="$(STATIC_FLAGS)" cargo auditable build --release --locked --target $(TARGET) --bins $(HELPERS:%=--package %)
+	ls -l $(HELPERS:%=$(RELEASE)/%)
+
+images: release ## Images of all helpers, as archives in target/images; installs buildah where it is missing (Debian, root)
+	images/install
+	images/build $(RELEASE) target/images $(HELPERS)
+	images/sizes target/images $(HELPERS)
 
 bench: release ## Each helper beside its peers
 	bench/wait-for/run $(RELEASE)/wait-for

@@ -1,8 +1,9 @@
-//! The manifests in the READMEs, against the schemas of several Kubernetes versions.
+//! The manifests in `examples/` and in the READMEs, against the schemas of several Kubernetes versions and the images that there are.
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use e2e::process::{command, output, target_directory};
@@ -10,19 +11,70 @@ use e2e::process::{command, output, target_directory};
 /// The oldest Kubernetes that runs native sidecars without a feature gate
 const OLDEST: &str = "1.29";
 
+/// How an example says that it needs a newer one
+const NEEDS: &str = "# Kubernetes ";
+
 #[test]
 fn every_manifest_of_a_readme_is_valid_in_every_kubernetes_since_1_29() {
     let versions = versions();
     assert!(versions.len() > 5, "{versions:?}");
-    let mut helpers_with_one = Vec::new();
     for readme in readmes() {
         for manifest in manifests(&fs::read_to_string(&readme).unwrap()) {
             validate(&readme, &manifest, &versions);
-            helpers_with_one.push(readme.clone());
         }
     }
-    let wait_for = workspace().join("crates/wait-for/README.md");
-    assert!(helpers_with_one.contains(&wait_for), "no manifest in {}", wait_for.display());
+}
+
+#[test]
+fn every_example_is_valid_in_every_kubernetes_that_it_is_for() {
+    let versions = versions();
+    let kustomize = workspace().join("examples/kubernetes/kustomize");
+    for path in examples("kubernetes").into_iter().filter(|path| !path.starts_with(&kustomize)) {
+        let manifest = fs::read_to_string(&path).unwrap();
+        let (oldest, _) = manifest.strip_prefix(NEEDS).and_then(|rest| rest.split_once(' ')).unwrap_or((OLDEST, ""));
+        let versions: Vec<_> = versions.iter().filter(|version| minor(version) >= minor(oldest)).cloned().collect();
+        assert!(!versions.is_empty(), "{} is for no version that is known", path.display());
+        validate(&path, &manifest, &versions);
+    }
+}
+
+#[test]
+fn the_kustomize_components_add_their_containers_and_are_valid() {
+    let mut kubectl = command(target_directory().join("peers-venv/bin/kubectl"));
+    kubectl.arg("kustomize").arg(workspace().join("examples/kubernetes/kustomize/main-app"));
+    let manifest = output(kubectl);
+    for container in ["name: main-app", "name: wait-for", "name: fix-perms"] {
+        assert!(manifest.contains(container), "no {container} in\n{manifest}");
+    }
+    validate(Path::new("kustomize/main-app"), &manifest, &versions());
+}
+
+#[test]
+fn every_image_of_ours_in_an_example_or_a_readme_is_one_that_is_built() {
+    let built = output(helpers_of_the_makefile());
+    let is_built = |image: &str| {
+        let (name, tag) = image.split_once(':').unwrap_or((image, ""));
+        built.split_whitespace().any(|helper| helper == name) && tag == env!("CARGO_PKG_VERSION")
+    };
+    let files: Vec<_> = ["kubernetes", "compose"].into_iter().flat_map(examples).chain(readmes()).collect();
+    for path in &files {
+        for image in fs::read_to_string(path).unwrap().split("sidekit/").skip(1).filter_map(as_image) {
+            assert!(is_built(&image), "{}: sidekit/{image} is not built by `make images`: {built}", path.display());
+        }
+    }
+}
+
+/// What follows `sidekit/`, if it is an image with a tag
+fn as_image(rest: &str) -> Option<String> {
+    let image: String =
+        rest.chars().take_while(|letter| letter.is_ascii_alphanumeric() || "-.:".contains(*letter)).collect();
+    image.contains(':').then(|| image.trim_end_matches(':').to_owned())
+}
+
+fn helpers_of_the_makefile() -> Command {
+    let mut make = command("sed");
+    make.args(["-n", "s/^HELPERS := //p"]).arg(workspace().join("Makefile"));
+    make
 }
 
 /// Fails unless each version says "passed": what has no schema is only warned of.
@@ -43,6 +95,22 @@ fn manifests(readme: &str) -> Vec<String> {
     blocks.filter(|block| block.contains("kind:")).map(str::to_owned).collect()
 }
 
+/// All files below a directory of `examples/` that hold manifests or parts of them
+fn examples(directory: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut directories = vec![workspace().join("examples").join(directory)];
+    while let Some(directory) = directories.pop() {
+        for path in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.file_name().is_some_and(|name| name != "kustomization.yaml" && name != "README.md") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
 fn readmes() -> Vec<PathBuf> {
     let crates = fs::read_dir(workspace().join("crates")).unwrap();
     let readmes = crates.map(|entry| entry.unwrap().path().join("README.md"));
@@ -55,8 +123,11 @@ fn versions() -> Vec<String> {
         "-c",
         "from kubernetes_validate.utils import all_versions; print(*sorted(set(all_versions())), sep='\\n')",
     ]);
-    let minor = |version: &str| version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
     output(python).lines().filter(|version| minor(version) >= minor(OLDEST)).map(str::to_owned).collect()
+}
+
+fn minor(version: &str) -> Option<u32> {
+    version.split('.').nth(1).and_then(|minor| minor.parse().ok())
 }
 
 fn workspace() -> &'static Path {

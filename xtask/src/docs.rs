@@ -36,7 +36,7 @@ pub(crate) fn stale(root: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 fn generate(root: &Path) -> anyhow::Result<Vec<Generated>> {
-    let mut files = vec![with_exit_codes(root, Path::new("README.md"))?];
+    let mut files = vec![readme(root, Path::new("README.md"))?];
     for helper in helpers::all() {
         files.extend(describe(root, &helper)?);
     }
@@ -45,7 +45,7 @@ fn generate(root: &Path) -> anyhow::Result<Vec<Generated>> {
 
 fn describe(root: &Path, Described { command, schema }: &Described) -> anyhow::Result<Vec<Generated>> {
     let name = command.get_name();
-    let (readme, text) = with_exit_codes(root, &Path::new("crates").join(name).join("README.md"))?;
+    let (readme, text) = readme(root, &Path::new("crates").join(name).join("README.md"))?;
     let text = markdown::replace_part(&String::from_utf8(text)?, "usage", &markdown::usage(command));
     let mut files = vec![
         (readme, text.into_bytes()),
@@ -67,7 +67,17 @@ fn describe(root: &Path, Described { command, schema }: &Described) -> anyhow::R
     Ok(files)
 }
 
-fn with_exit_codes(root: &Path, path: &Path) -> anyhow::Result<Generated> {
-    let text = fs::read_to_string(root.join(path)).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok((path.into(), markdown::replace_part(&text, "exit-codes", &markdown::exit_codes()).into_bytes()))
+/// A README, but for the usage block
+fn readme(root: &Path, path: &Path) -> anyhow::Result<Generated> {
+    let mut text = read(root, path)?;
+    text = markdown::replace_part(&text, "exit-codes", &markdown::exit_codes());
+    for example in markdown::examples(&text) {
+        let manifest = read(root, Path::new(&example))?;
+        text = markdown::replace_part(&text, &example, &format!("```yaml\n{manifest}```\n"));
+    }
+    Ok((path.into(), text.into_bytes()))
+}
+
+fn read(root: &Path, path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(root.join(path)).with_context(|| format!("cannot read {}", path.display()))
 }

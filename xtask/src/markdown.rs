@@ -17,6 +17,12 @@ pub(crate) fn replace_part(text: &str, name: &str, content: &str) -> String {
     result + rest
 }
 
+/// The parts that are whole files from `examples/`, by their paths
+pub(crate) fn examples(text: &str) -> Vec<String> {
+    let markers = text.lines().filter_map(|line| line.strip_prefix("<!-- ")?.strip_suffix(" -->"));
+    markers.filter(|name| name.starts_with("examples/")).map(str::to_owned).collect()
+}
+
 /// The table of exit codes.
 pub(crate) fn exit_codes() -> String {
     let mut table = String::from("| code | reason | meaning | try again? |\n|---|---|---|---|\n");
