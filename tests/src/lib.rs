@@ -2,6 +2,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a panic here is how a test fails")]
 
 pub mod certificates;
+pub mod cluster;
 pub mod contained;
 pub mod directory;
 pub mod peers;

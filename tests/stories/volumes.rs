@@ -1,0 +1,129 @@
+//! Volumes: what the kubelet does to them, and what a second start finds.
+
+use e2e::cluster::{Namespace, Profile, kubectl};
+
+use crate::examples::{changed, example, example_with};
+
+const FILES: u32 = 20_000;
+
+#[test]
+fn verify_agrees_with_what_the_kubelet_does_for_fs_group() {
+    let namespace = Namespace::new("fs-group", Profile::Restricted);
+    let on_disk = example("verify-fs-group.yaml");
+    let in_memory = changed(&on_disk, "emptyDir: {}", "emptyDir: { medium: Memory, sizeLimit: 8Mi }");
+    for (name, manifest) in [("on-disk", &on_disk), ("in-memory", &in_memory)] {
+        namespace.create(&changed(manifest, "name: main-app\nspec", &format!("name: {name}\nspec")));
+        let end = namespace.until_pod(name, "fix-perms has ended", |pod| pod.ended("fix-perms"));
+        assert_eq!(end.code, 0, "{name}: {end:?}\n{}", namespace.log(name, "fix-perms"));
+        namespace.until_pod(name, "the app runs", |pod| pod.is_ready().then_some(()));
+    }
+}
+
+#[test]
+fn verify_holds_a_pod_up_whose_volume_is_another_groups() {
+    let namespace = Namespace::new("other-group", Profile::Restricted);
+    namespace.create(&example_with("verify-fs-group.yaml", "--fs-group=3000", "--fs-group=3001"));
+    let end = namespace.until_pod("main-app", "fix-perms has ended", |pod| {
+        let container = pod.container("fix-perms")?;
+        container.ended().or_else(|| container.previous_end())
+    });
+    assert_eq!(end.code, 1, "{end:?}");
+    assert!(end.message.starts_with("code=1 reason=failed what=\"/data\""), "{end:?}");
+    assert!(namespace.pod("main-app").container("main-app").unwrap().running_since().is_none());
+}
+
+#[test]
+fn the_second_start_of_a_pod_changes_nothing() {
+    let namespace = Namespace::new("second-start", Profile::Baseline);
+    let _volume = Volume::of(&namespace);
+    namespace.create(&changed(&stateful_set(&namespace), r#""--policy=stamp", "#, ""));
+    until_ready(&namespace);
+    let fill = format!("mkdir /data/many && cd /data/many && umask 0 && seq {FILES} | xargs touch");
+    namespace.shell(POD, APP, &fill).unwrap();
+
+    start_again(&namespace);
+    let second = summary(&namespace);
+    assert_eq!(second["changed"], FILES + 1, "{second}");
+    let before = times(&namespace);
+
+    start_again(&namespace);
+    let third = summary(&namespace);
+    assert_eq!((&third["seen"], &third["changed"]), (&(FILES + 2).into(), &0.into()), "{third}");
+    assert_eq!(before, times(&namespace), "a change time has moved");
+}
+
+#[test]
+fn a_stamped_volume_costs_one_look() {
+    let namespace = Namespace::new("stamp", Profile::Baseline);
+    let _volume = Volume::of(&namespace);
+    namespace.create(&stateful_set(&namespace));
+    until_ready(&namespace);
+    namespace.shell(POD, APP, "cd /data && seq 100 | xargs touch").unwrap();
+    start_again(&namespace);
+    let summary = summary(&namespace);
+    assert_eq!((&summary["seen"], &summary["changed"]), (&1.into(), &0.into()), "{summary}");
+}
+
+const POD: &str = "main-app-0";
+const APP: &str = "main-app";
+
+/// The example, bound to the story's own volume
+fn stateful_set(namespace: &Namespace) -> String {
+    let class = format!("      spec:\n        storageClassName: {}\n        accessModes:", namespace.name());
+    example_with("stateful-set.yaml", "      spec:\n        accessModes:", &class)
+}
+
+fn until_ready(namespace: &Namespace) {
+    namespace.until("the pod is ready", || {
+        namespace.find(&format!("pod/{POD}"))?;
+        namespace.pod(POD).is_ready().then_some(())
+    });
+}
+
+/// Deletes the pod; its `StatefulSet` starts another one on the same volume.
+fn start_again(namespace: &Namespace) {
+    namespace.delete(&format!("pod/{POD}"));
+    until_ready(namespace);
+}
+
+/// The line in which fix-perms says what it saw and changed
+fn summary(namespace: &Namespace) -> serde_json::Value {
+    let log = namespace.log(POD, "fix-perms");
+    let line = log.lines().find(|line| line.contains(r#""changed":"#));
+    serde_json::from_str(line.unwrap_or_else(|| panic!("no summary in\n{log}"))).unwrap()
+}
+
+/// The change time of each file, to the nanosecond
+fn times(namespace: &Namespace) -> String {
+    let times = namespace.shell(POD, APP, "find /data -exec stat -c '%n %z' {} + | sort | md5sum");
+    times.unwrap()
+}
+
+/// A volume that outlives pods: a directory of the node, which any cluster of one node has
+struct Volume(String);
+
+impl Volume {
+    fn of(namespace: &Namespace) -> Self {
+        let name = namespace.name().to_owned();
+        let manifest = format!(
+            r"
+apiVersion: v1
+kind: PersistentVolume
+metadata: {{ name: {name} }}
+spec:
+  storageClassName: {name}
+  capacity: {{ storage: 1Gi }}
+  accessModes: [ReadWriteOnce]
+  hostPath: {{ path: /var/lib/sidekit-stories/{name}, type: DirectoryOrCreate }}
+"
+        );
+        namespace.create(&manifest);
+        Self(name)
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        let _ = kubectl(["delete", "persistentvolume", &self.0, "--wait=false"]).output();
+    }
+}
