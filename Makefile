@@ -12,6 +12,7 @@ RELEASE := target/$(TARGET)/release
 
 # Writes into each binary which crates it was built from, for scanners (trivy, grype, syft, cargo audit bin).
 AUDITABLE := cargo-auditable@0.7.7
+STATIC = RUSTFLAGS="$(STATIC_FLAGS)" cargo auditable build --release --locked --target $(TARGET)
 
 .PHONY: demo test test-peers test-cluster check audit docs release images bench
 
@@ -23,7 +24,7 @@ demo: ## Show the helpers at work on real input
 check: ## Formats, lints, house rules
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy -p e2e --test peers -- -D warnings
+	cargo clippy -p e2e --test peers --test stories --test containers -- -D warnings
 	cargo xtask tidy
 	cargo xtask docs --check
 	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
@@ -42,6 +43,17 @@ test-peers: ## Tests against real servers, which it installs (Debian, root)
 	cargo build --workspace --bins
 	cargo test -p e2e --test peers -- --test-threads 4
 
+test-cluster: images ## Pods on a real Kubernetes, compose files on a Docker engine, both of which it installs and builds (Debian, root, Go)
+	tests/install-cluster
+	tests/cluster/cluster build
+	$(STATIC) --package lifecycle --bin test-sidecar
+	RELEASE=$(RELEASE) tests/images/build
+	cargo test --no-run --package e2e --test stories --test containers
+	tests/cluster/cluster run target/images/*.tar target/test-images/*.tar -- \
+		cargo test --offline --package e2e --test stories -- --test-threads 6
+	tests/engine/engine run target/images/*.tar target/test-images/*.tar -- \
+		cargo test --offline --package e2e --test containers -- --test-threads 4
+
 audit: ## Known vulnerabilities in dependencies; needs cargo-deny, and the network for its database
 	cargo deny check advisories
 
@@ -50,11 +62,11 @@ docs: ## Write what is generated: usage blocks, flag reference, man pages, compl
 
 release: ## Static binaries; installs cargo-auditable, which lists in each what it was built from
 	cargo install --quiet --locked $(AUDITABLE)
-	RUSTFLAGS="$(STATIC_FLAGS)" cargo auditable build --release --locked --target $(TARGET) --bins $(HELPERS:%=--package %)
+	$(STATIC) --bins $(HELPERS:%=--package %)
 	ls -l $(HELPERS:%=$(RELEASE)/%)
 
-images: release ## Images of all helpers, as archives in target/images; installs buildah where it is missing (Debian, root)
-	images/install
+images: release ## Images of all helpers, as archives in target/images; installs buildah and jq where they are missing (Debian, root)
+	tests/install-packages buildah jq ca-certificates
 	images/build $(RELEASE) target/images $(HELPERS)
 	images/sizes target/images $(HELPERS)
 

@@ -113,7 +113,7 @@ spec:
     - name: sidecar
       image: sidekit/test-sidecar:0.1.0
       args: ["--stuck-batches=1", "--shutdown-timeout=1s"]
-      env: [{ name: SIDEKIT_ADMIN_ADDR, value: "127.0.0.1:9480" }]
+      env: [{ name: SIDEKIT_TEST_SIDECAR_ADMIN_ADDR, value: "127.0.0.1:9480" }]
       restartPolicy: Never
       restartPolicyRules: [{ action: Restart, exitCodes: { operator: In, values: [75, 124] } }]
       securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }
