@@ -1,0 +1,53 @@
+//! How a container ends: exit codes, and SIGTERM to a helper that is the first process.
+
+use crate::{
+    container::{Container, HARDENED, run, run_alone},
+    image::{FIX_PERMS, SIDECAR, WAIT_FOR},
+};
+
+/// Seconds: an end that does not come by itself is 137.
+const GRACE: u32 = 2;
+/// Nothing listens there.
+const CLOSED: &str = "tcp://127.0.0.1:1";
+
+#[test]
+fn a_wait_that_is_stopped_ends_within_the_grace_with_143() {
+    let container = Container::start(&HARDENED, WAIT_FOR, &[CLOSED]);
+    container.says("connection refused");
+    assert_eq!(container.stop(GRACE), 143);
+}
+
+#[test]
+fn a_sidecar_that_is_stopped_ends_within_the_grace_with_0() {
+    let container = Container::start(&HARDENED, SIDECAR, &[]);
+    container.says("test-sidecar starts");
+    assert_eq!(container.stop(GRACE), 0);
+}
+
+#[test]
+fn a_flag_that_is_not_there_is_64() {
+    for image in [WAIT_FOR, FIX_PERMS] {
+        let ended = run_alone(image, &["--no-such-flag"]);
+        assert_eq!(ended.code, 64, "{image}: {}", ended.log);
+    }
+}
+
+#[test]
+fn a_wait_in_vain_is_124() {
+    let ended = run_alone(WAIT_FOR, &[CLOSED, "--timeout=1s"]);
+    assert_eq!(ended.code, 124, "{}", ended.log);
+    assert!(ended.log.contains("code=124 reason=timed-out"), "{}", ended.log);
+}
+
+#[test]
+fn an_owner_that_may_not_be_set_is_77_and_names_the_capability() {
+    let with = |capabilities: &[&str]| {
+        let options = [&HARDENED[..], &["--network=none", "--volume=/data"], capabilities].concat();
+        run(&options, FIX_PERMS, &["--owner=1000:1000", "/data"])
+    };
+    let denied = with(&[]);
+    assert_eq!(denied.code, 77, "{}", denied.log);
+    assert!(denied.log.contains("CAP_CHOWN"), "{}", denied.log);
+    let allowed = with(&["--cap-add=CHOWN"]);
+    assert_eq!(allowed.code, 0, "{}", allowed.log);
+}
