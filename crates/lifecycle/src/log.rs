@@ -8,9 +8,17 @@ use std::{
     time::Duration,
 };
 
-use tracing::level_filters::LevelFilter;
+use tracing::{Event, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
-    Layer, filter::Targets, fmt, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
+    Layer,
+    filter::Targets,
+    fmt::{
+        self, FmtContext, FormatEvent, FormatFields,
+        format::{Format, Full, Json, Writer},
+    },
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
 };
 
 use crate::exit::End;
@@ -56,17 +64,34 @@ pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) 
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    tracing_subscriber::registry().with(lines(json).with_filter(filter)).init();
+    let format = fmt::format().with_target(false).with_ansi(false);
+    let lines = if json {
+        Lines::Json(format.json().flatten_event(true).with_current_span(false).with_span_list(false))
+    } else {
+        Lines::Text(format)
+    };
+    let layer = fmt::layer().with_writer(io::stderr).with_ansi(false).event_format(lines);
+    tracing_subscriber::registry().with(layer.with_filter(filter)).init();
     panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     terminal && !json
 }
 
-fn lines<S: tracing::Subscriber + for<'a> LookupSpan<'a>>(json: bool) -> Box<dyn Layer<S> + Send + Sync> {
-    let layer = fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(false);
-    if json {
-        layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
-    } else {
-        layer.boxed()
+/// One layer for both, since each kind of layer is a copy of all its code.
+enum Lines {
+    Text(Format<Full>),
+    Json(Format<Json>),
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, writer: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(format) => format.format_event(context, writer, event),
+            Self::Json(format) => format.format_event(context, writer, event),
+        }
     }
 }
 
