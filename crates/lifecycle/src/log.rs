@@ -8,13 +8,16 @@ use std::{
     time::Duration,
 };
 
+use serde::ser::{Error, SerializeMap, Serializer};
 use tracing::{Event, Subscriber, level_filters::LevelFilter};
+use tracing_serde::SerdeMapVisitor;
 use tracing_subscriber::{
     Layer,
     filter::Targets,
     fmt::{
         self, FmtContext, FormatEvent, FormatFields,
-        format::{Format, Full, Json, Writer},
+        format::{Format, Full, Writer},
+        time::{FormatTime, SystemTime},
     },
     layer::SubscriberExt,
     registry::LookupSpan,
@@ -65,11 +68,7 @@ pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) 
         LogFormat::Json => true,
     };
     let format = fmt::format().with_target(false).with_ansi(false);
-    let lines = if json {
-        Lines::Json(format.json().flatten_event(true).with_current_span(false).with_span_list(false))
-    } else {
-        Lines::Text(format)
-    };
+    let lines = if json { Lines::Json } else { Lines::Text(format) };
     let layer = fmt::layer().with_writer(io::stderr).with_ansi(false).event_format(lines);
     tracing_subscriber::registry().with(layer.with_filter(filter)).init();
     panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
@@ -79,7 +78,7 @@ pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) 
 /// One layer for both, since each kind of layer is a copy of all its code.
 enum Lines {
     Text(Format<Full>),
-    Json(Format<Json>),
+    Json,
 }
 
 impl<S, N> FormatEvent<S, N> for Lines
@@ -90,9 +89,24 @@ where
     fn format_event(&self, context: &FmtContext<'_, S, N>, writer: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
         match self {
             Self::Text(format) => format.format_event(context, writer, event),
-            Self::Json(format) => format.format_event(context, writer, event),
+            Self::Json => json(writer, event).map_err(|_| std::fmt::Error),
         }
     }
+}
+
+/// Time, level and fields of an event as one object. Spans are no part of it, as they would take a JSON parser.
+fn json(mut writer: Writer, event: &Event) -> serde_json::Result<()> {
+    let mut line = Vec::new();
+    let mut timestamp = String::new();
+    SystemTime.format_time(&mut Writer::new(&mut timestamp)).map_err(serde_json::Error::custom)?;
+    let mut object = serde_json::Serializer::new(&mut line);
+    let mut object = object.serialize_map(None)?;
+    object.serialize_entry("timestamp", &timestamp)?;
+    object.serialize_entry("level", event.metadata().level().as_str())?;
+    let mut fields = SerdeMapVisitor::new(object);
+    event.record(&mut fields);
+    fields.finish()?;
+    writeln!(writer, "{}", String::from_utf8_lossy(&line)).map_err(serde_json::Error::custom)
 }
 
 /// Says why the helper ends: as the last line of the log, and in the termination message where there is one.
