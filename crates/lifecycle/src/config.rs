@@ -37,6 +37,7 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
 
 /// The JSON Schema (draft 2020-12) of a configuration file. `cargo xtask docs` writes it; a binary holds only the text, since
 /// what makes it weighs more than the file's parser.
+#[expect(clippy::missing_panics_doc, reason = "a schema is JSON")]
 pub fn schema<T: JsonSchema>() -> String {
     let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     serde_json::to_string_pretty(&schema).expect("a schema is JSON")

@@ -35,6 +35,7 @@ mod job;
 mod listener;
 mod log;
 mod metrics;
+mod panics;
 mod probe;
 pub mod reload;
 mod run;

@@ -3,7 +3,6 @@
 use std::{
     fs::OpenOptions,
     io::{self, IsTerminal, Write},
-    panic,
     path::Path,
     time::Duration,
 };
@@ -71,7 +70,6 @@ pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) 
     let lines = if json { Lines::Json } else { Lines::Text(format) };
     let layer = fmt::layer().with_writer(io::stderr).with_ansi(false).event_format(lines);
     tracing_subscriber::registry().with(layer.with_filter(filter)).init();
-    panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     terminal && !json
 }
 

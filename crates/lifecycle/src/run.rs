@@ -23,8 +23,8 @@ use crate::{
     exit::{End, Exit},
     health::Health,
     helper::{Helper, Kind},
-    job::{self, Control, Lifecycle, Phase},
-    log, settings,
+    job::{Control, Lifecycle, Phase},
+    log, panics, settings,
     sidecar::{Sidecar, SidecarFlags},
     signals::{self, Signal},
     units,
@@ -40,8 +40,9 @@ where
     F: AsyncFnOnce(A, Lifecycle) -> anyhow::Result<End> + Send + 'static,
 {
     let born = Instant::now();
+    panics::listen(born);
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| live(helper, job)));
-    match outcome.unwrap_or_else(|panic| Err(job::panicked("main", &*panic))) {
+    match outcome.unwrap_or_else(|panic| Err(panics::panicked("main", &*panic))) {
         Ok(exit) => exit.into(),
         // A sidecar that was stopped before it began: a good end leaves no words.
         Err(end) if end.exit == Exit::Done => end.exit.into(),

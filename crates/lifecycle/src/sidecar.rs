@@ -16,6 +16,9 @@ use crate::{
     metrics, probe, units,
 };
 
+/// Flags, and what is to be done instead of the job
+pub(crate) type Settings = (SidecarFlags, Option<SidecarCommand>);
+
 /// Defaults of a sidecar, and the ways to what a task has no use for
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sidecar {
@@ -25,7 +28,7 @@ pub(crate) struct Sidecar {
     /// Adds flags and subcommands to a command line.
     pub(crate) add_to: fn(Command, &Self) -> Command,
     /// Takes from a command line what was added to it.
-    pub(crate) read: fn(&ArgMatches) -> anyhow::Result<(SidecarFlags, Option<SidecarCommand>)>,
+    pub(crate) read: fn(&ArgMatches) -> anyhow::Result<Settings>,
     /// Asks the helper that runs.
     pub(crate) ask: fn(SidecarCommand, &SidecarFlags) -> Exit,
     /// Writes the first line of the log.
@@ -135,7 +138,7 @@ fn add_to(command: Command, sidecar: &Sidecar) -> Command {
     SidecarCommand::augment_subcommands(command)
 }
 
-fn read(matches: &ArgMatches) -> anyhow::Result<(SidecarFlags, Option<SidecarCommand>)> {
+fn read(matches: &ArgMatches) -> anyhow::Result<Settings> {
     let flags = SidecarFlags::from_arg_matches(matches)?;
     if let Some(ListenAddress { ip, .. }) = flags.admin_addr
         && !flags.admin_allow_remote
