@@ -10,9 +10,12 @@ pub(crate) struct Described {
 
 /// All helpers
 pub(crate) fn all() -> Vec<Described> {
-    vec![describe::<fix_perms::Args>(&fix_perms::HELPER), describe::<wait_for::Args>(&wait_for::HELPER)]
+    vec![
+        describe::<fix_perms::Args>(&fix_perms::HELPER, Some(fix_perms::schema())),
+        describe::<wait_for::Args>(&wait_for::HELPER, Some(wait_for::schema())),
+    ]
 }
 
-fn describe<A: clap::CommandFactory>(helper: &lifecycle::Helper) -> Described {
-    Described { command: helper.command::<A>().term_width(100), schema: helper.schema() }
+fn describe<A: clap::CommandFactory>(helper: &lifecycle::Helper, schema: Option<String>) -> Described {
+    Described { command: helper.command::<A>().term_width(100), schema }
 }

@@ -10,7 +10,10 @@ use crate::{accounts::Owner, config::Config, fixer::Treatment, report::Output, v
 const THREAD_LIMIT: u16 = 64;
 
 /// What lifecycle must know of fix-perms
-pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>()));
+pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>(SCHEMA)));
+
+/// Written by `cargo xtask docs`
+const SCHEMA: &str = include_str!("../../../docs/schema/fix-perms.json");
 
 /// Set owner and mode of everything below each PATH, touching only what is wrong
 ///

@@ -18,6 +18,11 @@ pub(crate) struct Config {
     pub(crate) volumes: Vec<Volume>,
 }
 
+/// The JSON Schema of a configuration file
+pub fn schema() -> String {
+    lifecycle::config::schema::<Config>()
+}
+
 fn volumes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Volume>, D::Error> {
     let volumes = Vec::<Volume>::deserialize(deserializer)?;
     if !(1..=VOLUME_LIMIT).contains(&volumes.len()) {

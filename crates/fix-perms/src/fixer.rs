@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use lifecycle::Exit;
 use rustix::{
-    fd::AsFd,
+    fd::{AsFd, BorrowedFd},
     fs::{AtFlags, Gid, Uid, XattrFlags, chownat, fgetxattr, fsetxattr},
     io::{self, Errno},
 };
@@ -14,7 +14,7 @@ use crate::{
     capabilities::{Action, Capabilities, words},
     directory::Directory,
     fchmodat2::change_mode,
-    ledger::Ledger,
+    ledger::{Ledger, Text},
     report::Report,
     stat::{Kind, Stat},
     volume::OnDenied,
@@ -56,17 +56,17 @@ pub(crate) struct Refusal {
 
 impl Fixer<'_> {
     /// Sets owner and mode of a pinned entry right, if they are wrong. `stat` was asked of the same descriptor.
-    pub(crate) fn set(&self, pinned: impl AsFd, stat: &Stat, path: impl Fn() -> String) {
+    pub(crate) fn set(&self, pinned: BorrowedFd, stat: &Stat, path: Text) {
         self.change(pinned, stat, self.wanted.change(stat), path);
     }
 
     /// Makes one change of a pinned entry, or says what it would be.
-    pub(crate) fn change(&self, pinned: impl AsFd, stat: &Stat, change: Change, path: impl Fn() -> String) {
+    pub(crate) fn change(&self, pinned: BorrowedFd, stat: &Stat, change: Change, path: Text) {
         if change.is_nothing() {
             return;
         }
         if self.treatment != Treatment::Apply {
-            return self.differs(path, || change.describe(stat));
+            return self.differs(path, &|| change.describe(stat));
         }
         let result = self.apply(pinned, stat, change);
         // An owner that was changed is a change, even if the mode was then refused.
@@ -80,14 +80,14 @@ impl Fixer<'_> {
 
     /// The same for a directory, with its default ACL. It was looked at when it was opened, which can be long ago.
     pub(crate) fn set_directory(&self, directory: &Directory) {
-        let path = || directory.about.trail.printed();
+        let path: Text = &|| directory.about.trail.printed();
         if self.is_right(directory) {
             return;
         }
         match Stat::open(directory) {
             Ok(stat) => {
                 self.set_acl(directory, &stat, path);
-                self.set(directory, &stat, path);
+                self.set(directory.as_fd(), &stat, path);
             }
             Err(error) => self.refused(Refusal { action: Action::Look, error }, None, path),
         }
@@ -107,10 +107,10 @@ impl Fixer<'_> {
         (acl_of(directory, acl::DEFAULT).ok().flatten().as_ref() != Some(&wanted)).then_some(wanted)
     }
 
-    fn set_acl(&self, directory: &Directory, stat: &Stat, path: impl Fn() -> String) {
+    fn set_acl(&self, directory: &Directory, stat: &Stat, path: Text) {
         let Some(wanted) = self.missing_acl(directory, stat) else { return };
         if self.treatment != Treatment::Apply {
-            return self.differs(path, || "another default ACL".into());
+            return self.differs(path, &|| "another default ACL".into());
         }
         match fsetxattr(directory, acl::DEFAULT, &wanted, XattrFlags::empty()) {
             // With owner or mode it is one entry that was changed.
@@ -123,16 +123,16 @@ impl Fixer<'_> {
     }
 
     /// Owner first, since that takes set-ID bits away.
-    fn apply(&self, pinned: impl AsFd, stat: &Stat, change: Change) -> Result<(), Refusal> {
+    fn apply(&self, pinned: BorrowedFd, stat: &Stat, change: Change) -> Result<(), Refusal> {
         let refusal = |action| move |error| Refusal { action, error };
         let mut mode = change.mode;
         if change.owner() {
             let (user, group) = (change.user.map(Uid::from_raw), change.group.map(Gid::from_raw));
-            let chown = || chownat(&pinned, c"", user, group, AtFlags::EMPTY_PATH);
+            let chown = || chownat(pinned, c"", user, group, AtFlags::EMPTY_PATH);
             io::retry_on_intr(chown).map_err(refusal(Action::ChangeOwner))?;
             if stat.mode & 0o6000 != 0 && !stat.is_directory() && stat.kind != Kind::Link {
                 // What is left of them is for the kernel to say.
-                let left = Stat::open(&pinned).map_err(refusal(Action::Look))?;
+                let left = Stat::open(pinned).map_err(refusal(Action::Look))?;
                 mode = self.wanted.mode(stat, left.mode);
             }
         }
@@ -140,12 +140,12 @@ impl Fixer<'_> {
         if mode & SET_GROUP_ID != 0 && self.capabilities.lose_group_id_of(change.group.unwrap_or(stat.group)) {
             return Err(Refusal { action: Action::SetGroupId, error: Errno::PERM });
         }
-        change_mode(&pinned, mode).map_err(refusal(Action::ChangeMode))
+        change_mode(pinned, mode).map_err(refusal(Action::ChangeMode))
     }
 
     /// Notes that an entry is not as it should be, where nothing is to be changed.
-    pub(crate) fn differs(&self, path: impl Fn() -> String, what: impl Fn() -> String) {
-        let is_told = self.ledger.differs(&path, &what);
+    pub(crate) fn differs(&self, path: Text, what: Text) {
+        let is_told = self.ledger.differs(path, what);
         if self.treatment == Treatment::DryRun || is_told {
             self.report.difference(&path(), &what());
         } else {
@@ -154,7 +154,7 @@ impl Fixer<'_> {
     }
 
     /// Whether a change or a look that the kernel refused is a failure. What is gone needs neither.
-    pub(crate) fn refused(&self, refusal: Refusal, stat: Option<&Stat>, path: impl Fn() -> String) {
+    pub(crate) fn refused(&self, refusal: Refusal, stat: Option<&Stat>, path: Text) {
         let Refusal { action, error } = refusal;
         match error {
             Errno::NOENT => {
@@ -169,22 +169,22 @@ impl Fixer<'_> {
             | Errno::BADMSG
             | Errno::NXIO
             | Errno::NODEV => {
-                self.ledger.fail(Exit::Io, path, || refusal.describe(&words(error)));
+                self.ledger.fail(Exit::Io, path, &|| refusal.describe(&words(error)));
             }
             Errno::OPNOTSUPP if action == Action::SetAcl => {
                 let reason = "the file system has no ACLs: leave --default-acl out, or mount it with acl";
-                self.ledger.fail(Exit::Failed, path, || refusal.describe(reason));
+                self.ledger.fail(Exit::Failed, path, &|| refusal.describe(reason));
             }
             Errno::MFILE | Errno::NFILE => {
                 let reason = "too many open files: raise the limit, or lower --threads";
-                self.ledger.fail(Exit::Failed, path, || refusal.describe(reason));
+                self.ledger.fail(Exit::Failed, path, &|| refusal.describe(reason));
             }
-            error => self.ledger.fail(Exit::Failed, path, || refusal.describe(&words(error))),
+            error => self.ledger.fail(Exit::Failed, path, &|| refusal.describe(&words(error))),
         }
     }
 
-    fn denied(&self, refusal: Refusal, stat: Option<&Stat>, path: impl Fn() -> String) {
-        let reason = || refusal.describe(&self.capabilities.explain(refusal.action, refusal.error));
+    fn denied(&self, refusal: Refusal, stat: Option<&Stat>, path: Text) {
+        let reason: Text = &|| refusal.describe(&self.capabilities.explain(refusal.action, refusal.error));
         let read_only = matches!(self.wanted.modes, Modes::FsGroup { read_only: true });
         let good_enough = || {
             let writable = refusal.error != Errno::ROFS || read_only;

@@ -11,6 +11,9 @@ use serde::Serialize;
 /// Things that go wrong are told one by one up to here, and then counted
 pub(crate) const TOLD_LIMIT: usize = 10;
 
+/// Text that are put together only where they are told. Not generic: each of its many callers would be a copy.
+pub(crate) type Text<'a> = &'a dyn Fn() -> String;
+
 /// What has become of a tree so far; many threads write
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -56,7 +59,7 @@ impl Ledger {
     }
 
     /// Something went wrong and will be in the exit code.
-    pub(crate) fn fail(&self, exit: Exit, path: impl FnOnce() -> String, error: impl FnOnce() -> String) {
+    pub(crate) fn fail(&self, exit: Exit, path: Text, error: Text) {
         let count = match exit {
             Exit::Denied => &self.denied,
             Exit::Io => &self.io,
@@ -72,7 +75,7 @@ impl Ledger {
     }
 
     /// Something is not as it should be; true while such things are still told one by one.
-    pub(crate) fn differs(&self, path: impl FnOnce() -> String, error: impl FnOnce() -> String) -> bool {
+    pub(crate) fn differs(&self, path: Text, error: Text) -> bool {
         self.difference.get_or_init(|| Problem { path: path(), error: error() });
         Self::count(&self.different)
     }
@@ -134,10 +137,10 @@ mod tests {
         let ledger = Ledger::default();
         assert_eq!(ledger.exit(), Exit::Done);
         for nth in 0..20 {
-            ledger.fail(Exit::Io, || format!("/data/{nth}"), || "input/output error".into());
+            ledger.fail(Exit::Io, &|| format!("/data/{nth}"), &|| "input/output error".into());
         }
         assert_eq!((ledger.problems().len(), ledger.counts().failed, ledger.exit()), (TOLD_LIMIT, 20, Exit::Io));
-        ledger.fail(Exit::Denied, String::new, String::new);
+        ledger.fail(Exit::Denied, &String::new, &String::new);
         assert_eq!(ledger.exit(), Exit::Denied);
     }
 }

@@ -36,4 +36,5 @@ mod wanted;
 mod way;
 
 pub use args::{Args, HELPER};
+pub use config::schema;
 pub use fix::run;

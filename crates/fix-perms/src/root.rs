@@ -4,7 +4,7 @@ use std::{ffi::CString, os::unix::ffi::OsStrExt, path::Path, sync::Arc};
 
 use lifecycle::Exit;
 use rustix::{
-    fd::OwnedFd,
+    fd::{AsFd, OwnedFd},
     fs::{CWD, Mode, OFlags, ResolveFlags},
     io::{self, Errno},
 };
@@ -56,7 +56,7 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
             create::directories(volume, fixer)?
         }
         Err(Errno::NOENT) if volume.create => {
-            fixer.differs(|| printed(path), || "does not exist → is made".into());
+            fixer.differs(&|| printed(path), &|| "does not exist → is made".into());
             return Ok(Root::None);
         }
         pinned => pinned.map_err(refused)?,
@@ -72,7 +72,7 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
     let fd = match open() {
         Err(Errno::ACCESS) if fixer.treatment == Treatment::Apply && !fixer.wanted.change(&stat).is_nothing() => {
             // Who may change it may open it then.
-            fixer.set(&pinned, &stat, || trail.printed());
+            fixer.set(pinned.as_fd(), &stat, &|| trail.printed());
             forced = Some(stat);
             open()
         }
@@ -80,7 +80,7 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
     };
     let fd = match fd {
         Err(error @ Errno::ACCESS) => {
-            fixer.refused(Refusal { action: Action::Look, error }, Some(&stat), || trail.printed());
+            fixer.refused(Refusal { action: Action::Look, error }, Some(&stat), &|| trail.printed());
             return Ok(Root::None);
         }
         fd => fd.map_err(refused)?,

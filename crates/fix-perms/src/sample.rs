@@ -6,13 +6,14 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
-use rustix::io::Errno;
+use rustix::{fd::AsFd, io::Errno};
 
 use crate::{
     capabilities::Action,
     directory::Directory,
     exclude::Excludes,
     fixer::{Fixer, Refusal},
+    ledger::Text,
     stat::Stat,
     trail::Trail,
 };
@@ -96,12 +97,12 @@ impl Sample<'_> {
         let pinned = directory.pin(name)?;
         let stat = Stat::open(&pinned)?;
         self.fixer.ledger.seen.fetch_add(1, Relaxed);
-        self.fixer.set(&pinned, &stat, || Trail::below(&directory.about.trail, name.to_bytes()).printed());
+        self.fixer.set(pinned.as_fd(), &stat, &|| Trail::below(&directory.about.trail, name.to_bytes()).printed());
         Ok(())
     }
 
     fn refused(&self, error: Errno, directory: &Directory, name: &CStr) {
-        let path = || Trail::below(&directory.about.trail, name.to_bytes()).printed();
+        let path: Text = &|| Trail::below(&directory.about.trail, name.to_bytes()).printed();
         self.fixer.refused(Refusal { action: Action::Look, error }, None, path);
     }
 }

@@ -108,7 +108,7 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
         && let Err(error) = stamp.remove_others(root)
     {
         let refusal = Refusal { action: Action::Stamp, error };
-        fixer.refused(refusal, None, || root.about.trail.printed());
+        fixer.refused(refusal, None, &|| root.about.trail.printed());
     }
     let walk = Walk {
         fixer,

@@ -3,13 +3,14 @@
 use std::{cell::Cell, ffi::CStr, sync::atomic::Ordering::Relaxed};
 
 use lifecycle::Exit;
-use rustix::io::Errno;
+use rustix::{fd::AsFd, io::Errno};
 
 use crate::{
     capabilities::Action,
     directory::Directory,
     filesystem,
     fixer::{Fixer, Refusal, Treatment},
+    ledger::Text,
     links::{HardLinks, Sighting},
     stat::Stat,
     trail::Trail,
@@ -85,7 +86,7 @@ impl<'a> Visitor<'a> {
         if change.is_nothing() {
             return Ok(false);
         }
-        let path = || Trail::below(&directory.about.trail, name.to_bytes()).printed();
+        let path: Text = &|| Trail::below(&directory.about.trail, name.to_bytes()).printed();
         if let Some(links) = self.links {
             match links.see(&pinned, &stat, directory, name, keeps_times)? {
                 Sighting::Complete => {}
@@ -93,17 +94,17 @@ impl<'a> Visitor<'a> {
                 Sighting::NoRoom => {
                     let reason = "too many files with several names to remember at once: run again if any were changed, \
                                   or give --hard-links allow";
-                    self.fixer.ledger.fail(Exit::Failed, path, || reason.into());
+                    self.fixer.ledger.fail(Exit::Failed, path, &|| reason.into());
                     return Ok(false);
                 }
                 Sighting::Restless => {
                     let reason = "it is changed all the time: run again when it is at rest, or give --hard-links allow";
-                    self.fixer.ledger.fail(Exit::Failed, path, || reason.into());
+                    self.fixer.ledger.fail(Exit::Failed, path, &|| reason.into());
                     return Ok(false);
                 }
             }
         }
-        self.fixer.change(&pinned, &stat, change, path);
+        self.fixer.change(pinned.as_fd(), &stat, change, path);
         Ok(false)
     }
 
@@ -127,7 +128,7 @@ impl<'a> Visitor<'a> {
 
     /// A name that could not be looked at.
     pub(crate) fn refused(&self, error: Errno, stat: Option<&Stat>, directory: &Directory, name: &CStr) {
-        let path = || Trail::below(&directory.about.trail, name.to_bytes()).printed();
+        let path: Text = &|| Trail::below(&directory.about.trail, name.to_bytes()).printed();
         self.fixer.refused(Refusal { action: Action::Look, error }, stat, path);
     }
 
@@ -136,7 +137,7 @@ impl<'a> Visitor<'a> {
         let pinned = parent.pin(name).map_err(|error| (error, None))?;
         let stat = Stat::open(&pinned).map_err(|error| (error, None))?;
         if self.fixer.treatment == Treatment::Apply && stat.is_directory() && !self.leaves_out(&stat) {
-            self.fixer.set(&pinned, &stat, || Trail::below(&parent.about.trail, name.to_bytes()).printed());
+            self.fixer.set(pinned.as_fd(), &stat, &|| Trail::below(&parent.about.trail, name.to_bytes()).printed());
         }
         parent.enter_pinned(&pinned, name).map_err(|error| (error, Some(stat)))
     }

@@ -24,7 +24,7 @@ use crate::{
     exclude::Excludes,
     fixer::{Fixer, Refusal},
     frame::{Frame, Place},
-    ledger::Ledger,
+    ledger::{Ledger, Text},
     links::HardLinks,
     names::Names,
     queue::Queue,
@@ -189,7 +189,7 @@ impl<'a> Worker<'a> {
             others = Names::default();
         }
         let more = more.unwrap_or_else(|error| {
-            let path = || about.trail.printed();
+            let path: Text = &|| about.trail.printed();
             // Below the root, somebody has removed the directory.
             let error = if error == Errno::NOENT && about.depth == 0 { Errno::STALE } else { error };
             walk.fixer.refused(Refusal { action: Action::Look, error }, Some(&about.stat), path);
@@ -243,7 +243,7 @@ impl<'a> Worker<'a> {
     fn leave(&mut self) {
         let (left, lost) = self.way.pop();
         if let Some(Lost { trail, reason }) = lost {
-            self.walk.fixer.ledger.fail(Exit::Failed, || trail.printed(), || reason);
+            self.walk.fixer.ledger.fail(Exit::Failed, &|| trail.printed(), &|| reason.clone());
         }
         let Some(Frame { place, size, .. }) = left else { return };
         self.pending -= size;

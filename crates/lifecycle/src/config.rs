@@ -16,27 +16,31 @@ const DEPTH_LIMIT: usize = 100;
 #[derive(Clone, Copy, Debug)]
 pub struct ConfigFile {
     check: fn(&Path) -> anyhow::Result<()>,
-    schema: fn() -> String,
+    pub(crate) schema: &'static str,
 }
 
 impl ConfigFile {
-    /// The file whose content is a `T`. `T` must deny unknown fields.
-    pub const fn of<T: DeserializeOwned + JsonSchema>() -> Self {
-        Self { check: |path| read::<T>(path).map(drop), schema: schema::<T> }
+    /// The file whose content is a `T`, and its JSON Schema as [`schema`] writes it. `T` must deny unknown fields.
+    pub const fn of<T: DeserializeOwned>(schema: &'static str) -> Self {
+        Self { check: |path| read::<T>(path).map(drop), schema }
     }
 
     pub(crate) fn check(&self, path: &Path) -> anyhow::Result<()> {
         (self.check)(path)
-    }
-
-    pub(crate) fn schema(&self) -> String {
-        (self.schema)()
     }
 }
 
 /// Reads a configuration file of at most 1 MiB; what is wrong with it is an error with exit code 78.
 pub fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
     parse(path, &text(path)?)
+}
+
+/// The JSON Schema (draft 2020-12) of a configuration file. `cargo xtask docs` writes it; a binary holds only the text, since
+/// what makes it weighs more than the file's parser.
+#[expect(clippy::missing_panics_doc, reason = "a schema is JSON")]
+pub fn schema<T: JsonSchema>() -> String {
+    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
+    serde_json::to_string_pretty(&schema).expect("a schema is JSON")
 }
 
 pub(crate) fn text(path: &Path) -> anyhow::Result<String> {
@@ -68,11 +72,6 @@ fn too_deep(text: &str) -> Option<usize> {
         }
     }
     None
-}
-
-fn schema<T: JsonSchema>() -> String {
-    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
-    serde_json::to_string_pretty(&schema).expect("a schema is JSON")
 }
 
 #[cfg(test)]

@@ -2,16 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
-
-use crate::{
-    args::SidecarFlags,
-    companion::Companion,
-    config::ConfigFile,
-    job::Control,
-    listener::{self, Door},
-    metrics,
-};
+use crate::{config::ConfigFile, sidecar::Sidecar};
 
 /// A task or a sidecar
 #[derive(Clone, Copy, Debug)]
@@ -26,13 +17,7 @@ pub(crate) enum Kind {
     /// Runs to its end and exits: an init container
     Task,
     /// Runs beside the app until it is told to stop
-    Sidecar {
-        health_port: u16,
-        /// The default of `--drain-delay`
-        drain_delay: Duration,
-        /// A pointer, so that a task's binary, which never makes one, holds no HTTP server.
-        open_doors: fn(SidecarFlags, &Control, &clap::Command) -> anyhow::Result<()>,
-    },
+    Sidecar(Sidecar),
 }
 
 impl Helper {
@@ -44,44 +29,18 @@ impl Helper {
     /// A helper that runs beside the app. `health_port` is the default of `--health-addr`; each helper has its own, since a
     /// pod's containers share one network namespace.
     pub const fn sidecar(health_port: u16, config: Option<ConfigFile>) -> Self {
-        Self { kind: Kind::Sidecar { health_port, drain_delay: Duration::ZERO, open_doors }, config }
+        Self { kind: Kind::Sidecar(Sidecar::new(health_port)), config }
     }
 
     /// A sidecar that goes on serving for this long after a stop signal, unless `--drain-delay` says otherwise: its clients
     /// hear only later that it goes away.
     #[must_use]
     pub const fn with_drain_delay(mut self, delay: Duration) -> Self {
-        if let Kind::Sidecar { drain_delay, .. } = &mut self.kind {
-            *drain_delay = delay;
+        if let Kind::Sidecar(sidecar) = &mut self.kind {
+            sidecar.drain_delay = delay;
         }
         self
     }
-
-    /// The JSON Schema (draft 2020-12) of the configuration file, if there is one
-    pub fn schema(&self) -> Option<String> {
-        self.config.map(|file| file.schema())
-    }
-}
-
-/// Binds first, so that a taken port is told before any work starts.
-fn open_doors(flags: SidecarFlags, control: &Control, command: &clap::Command) -> anyhow::Result<()> {
-    let version = command.get_version().unwrap_or_default();
-    metrics::introduce(command.get_name(), version, &control.registry).context("cannot set up metrics")?;
-    let mut doors = vec![(listener::bind(flags.health_addr, "--health-addr")?, Door::Health(control.clone()))];
-    if let Some(address) = flags.admin_addr {
-        doors.push((listener::bind(address, "--admin-addr")?, Door::Admin(control.clone())));
-    }
-    for (listener, door) in &doors {
-        let address = listener.local_addr().context("cannot tell the listener's address")?;
-        tracing::info!(%address, "{} listener is up", door.name());
-    }
-    let companion = Companion {
-        file: flags.exit_with_file,
-        process: flags.exit_with_process,
-        proc: "/proc".into(),
-        events: control.events.clone(),
-    };
-    listener::serve(doors, companion).context("cannot start the health thread")
 }
 
 #[cfg(test)]

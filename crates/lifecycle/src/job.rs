@@ -1,7 +1,6 @@
 //! [`Lifecycle`]: a job's hold on its own life. When to stop, whether it is well, what it has spawned.
 
 use std::{
-    any::Any,
     fmt::Debug,
     panic::{self, AssertUnwindSafe},
     sync::{Arc, mpsc::Sender},
@@ -21,6 +20,7 @@ use crate::{
     event::Event,
     exit::{End, Exit},
     health::{Health, Heartbeat, Hold, Pending},
+    panics::panicked,
 };
 
 /// What the listeners and the job share
@@ -191,12 +191,6 @@ where
         Some(failure) = failures.recv() => failure,
         end = whole => end,
     }
-}
-
-/// The end of who has panicked.
-pub(crate) fn panicked(what: &str, panic: &(dyn Any + Send)) -> End {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    End { what: Some(what.into()), last: Some(text.unwrap_or("panic").into()), ..Exit::Bug.into() }
 }
 
 #[cfg(test)]

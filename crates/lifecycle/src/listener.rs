@@ -25,7 +25,6 @@ use tokio::{net::TcpStream, task, time};
 
 use crate::{
     admin,
-    args::ListenAddress,
     companion::Companion,
     complaint::Complaint,
     event::Event,
@@ -33,6 +32,7 @@ use crate::{
     health::{Finding, Health},
     job::Control,
     metrics,
+    sidecar::ListenAddress,
 };
 
 /// Open connections; the kubelet and Prometheus need three. One more closes the oldest, so that whoever holds connections

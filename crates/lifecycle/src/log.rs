@@ -3,14 +3,24 @@
 use std::{
     fs::OpenOptions,
     io::{self, IsTerminal, Write},
-    panic,
     path::Path,
     time::Duration,
 };
 
-use tracing::level_filters::LevelFilter;
+use serde::ser::{Error, SerializeMap, Serializer};
+use tracing::{Event, Subscriber, level_filters::LevelFilter};
+use tracing_serde::SerdeMapVisitor;
 use tracing_subscriber::{
-    Layer, filter::Targets, fmt, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
+    Layer,
+    filter::Targets,
+    fmt::{
+        self, FmtContext, FormatEvent, FormatFields,
+        format::{Format, Full, Writer},
+        time::{FormatTime, SystemTime},
+    },
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
 };
 
 use crate::exit::End;
@@ -56,18 +66,45 @@ pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) 
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    tracing_subscriber::registry().with(lines(json).with_filter(filter)).init();
-    panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    let format = fmt::format().with_target(false).with_ansi(false);
+    let lines = if json { Lines::Json } else { Lines::Text(format) };
+    let layer = fmt::layer().with_writer(io::stderr).with_ansi(false).event_format(lines);
+    tracing_subscriber::registry().with(layer.with_filter(filter)).init();
     terminal && !json
 }
 
-fn lines<S: tracing::Subscriber + for<'a> LookupSpan<'a>>(json: bool) -> Box<dyn Layer<S> + Send + Sync> {
-    let layer = fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(false);
-    if json {
-        layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
-    } else {
-        layer.boxed()
+/// One layer for both, since each kind of layer is a copy of all its code.
+enum Lines {
+    Text(Format<Full>),
+    Json,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, writer: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(format) => format.format_event(context, writer, event),
+            Self::Json => json(writer, event).map_err(|_| std::fmt::Error),
+        }
     }
+}
+
+/// Time, level and fields of an event as one object. Spans are no part of it, as they would take a JSON parser.
+fn json(mut writer: Writer, event: &Event) -> serde_json::Result<()> {
+    let mut line = Vec::new();
+    let mut timestamp = String::new();
+    SystemTime.format_time(&mut Writer::new(&mut timestamp)).map_err(serde_json::Error::custom)?;
+    let mut object = serde_json::Serializer::new(&mut line);
+    let mut object = object.serialize_map(None)?;
+    object.serialize_entry("timestamp", &timestamp)?;
+    object.serialize_entry("level", event.metadata().level().as_str())?;
+    let mut fields = SerdeMapVisitor::new(object);
+    event.record(&mut fields);
+    fields.finish()?;
+    writeln!(writer, "{}", String::from_utf8_lossy(&line)).map_err(serde_json::Error::custom)
 }
 
 /// Says why the helper ends: as the last line of the log, and in the termination message where there is one.

@@ -10,9 +10,10 @@ use std::{
 };
 
 use crate::{
-    args::{Check, ListenAddress, SidecarCommand, SidecarFlags},
     exit::Exit,
-    listener, log, units,
+    listener, log,
+    sidecar::{Check, ListenAddress, SidecarCommand, SidecarFlags},
+    units,
 };
 
 /// For the whole answer; what is left of a second is for the start of this program.

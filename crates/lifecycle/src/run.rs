@@ -17,14 +17,15 @@ use prometheus::Registry;
 use tokio::sync::watch;
 
 use crate::{
-    args::{Common, Request, SidecarFlags},
+    args::{Common, Request},
     command,
     event::Event,
     exit::{End, Exit},
     health::Health,
     helper::{Helper, Kind},
-    job::{self, Control, Lifecycle, Phase},
-    log, probe, settings,
+    job::{Control, Lifecycle, Phase},
+    log, panics, settings,
+    sidecar::{Sidecar, SidecarFlags},
     signals::{self, Signal},
     units,
 };
@@ -39,8 +40,9 @@ where
     F: AsyncFnOnce(A, Lifecycle) -> anyhow::Result<End> + Send + 'static,
 {
     let born = Instant::now();
+    panics::listen(born);
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| live(helper, job)));
-    match outcome.unwrap_or_else(|panic| Err(job::panicked("main", &*panic))) {
+    match outcome.unwrap_or_else(|panic| Err(panics::panicked("main", &*panic))) {
         Ok(exit) => exit.into(),
         // A sidecar that was stopped before it began: a good end leaves no words.
         Err(end) if end.exit == Exit::Done => end.exit.into(),
@@ -66,9 +68,9 @@ where
             helper.config.map_or(Err(Exit::Bug.into()), |file| printed(asked.run(&file)))
         }
         // The kubelet runs these inside a container that lives: its termination message is not theirs.
-        Ok(Request::Sidecar(asked, flags)) => {
+        Ok(Request::Sidecar(sidecar, asked, flags)) => {
             handlers.end_at_once()?;
-            Ok(probe::run(asked, &flags))
+            Ok((sidecar.ask)(asked, &flags))
         }
         Ok(Request::Job { args, common, sidecar }) => {
             let supervisor = Supervisor::start(helper, args, &common, sidecar, job, sender, events)?;
@@ -100,7 +102,7 @@ impl Supervisor {
         helper: Helper,
         args: A,
         common: &Common,
-        sidecar: Option<SidecarFlags>,
+        sidecar: Option<(Sidecar, SidecarFlags)>,
         job: F,
         sender: Sender<Event>,
         events: Receiver<Event>,
@@ -112,16 +114,20 @@ impl Supervisor {
         let command = A::command();
         let on_terminal =
             log::start(common.log_format, common.log_level, &[command.get_name(), env!("CARGO_PKG_NAME")]);
-        announce(&command, &args, common, sidecar.as_ref());
+        match &sidecar {
+            None => announce(&command, &args, common),
+            Some((sidecar, flags)) => (sidecar.announce)(&command, &args, common, flags),
+        }
 
         let health = Health::new(Instant::now()).into();
         let control = Control { health, registry: Registry::new(), events: sender, on_terminal };
         let (phase, phases) = watch::channel(Phase::Running);
         let (reloads, reloaded) = watch::channel(0);
-        let drain_delay = sidecar.as_ref().map_or(Duration::ZERO, |flags| flags.drain_delay);
-        let shutdown_timeout = sidecar.as_ref().map_or(TASK_GRACE, |flags| flags.shutdown_timeout);
-        if let (Kind::Sidecar { open_doors, .. }, Some(flags)) = (helper.kind, sidecar) {
-            open_doors(flags, &control, &command)?;
+        let (drain_delay, shutdown_timeout) = sidecar
+            .as_ref()
+            .map_or((Duration::ZERO, TASK_GRACE), |(_, flags)| (flags.drain_delay, flags.shutdown_timeout));
+        if let Some((sidecar, flags)) = sidecar {
+            (sidecar.open_doors)(flags, &control, &command)?;
         }
         Lifecycle::start(control.clone(), phases, reloaded, drain_delay, args, job)?;
         Ok(Self { kind: helper.kind, events, control, phase, reloads, shutdown_timeout })
@@ -169,9 +175,9 @@ impl Supervisor {
         let exit = match self.kind {
             Kind::Task => Exit::Stopped(signal),
             // 143 from a sidecar that drained would make its Job fail.
-            Kind::Sidecar { .. } => Exit::Done,
+            Kind::Sidecar(_) => Exit::Done,
         };
-        if let Kind::Sidecar { .. } = self.kind {
+        if let Kind::Sidecar(_) = self.kind {
             let pending = self.control.health.what_is_pending().unwrap_or_else(|| "nothing".into());
             let deadline = units::format_duration(self.shutdown_timeout);
             tracing::info!(why, deadline, pending, "stopping");
@@ -183,7 +189,7 @@ impl Supervisor {
     }
 
     fn ended(&self, end: End) -> End {
-        if let (Kind::Sidecar { .. }, Exit::Done) = (self.kind, end.exit) {
+        if let (Kind::Sidecar(_), Exit::Done) = (self.kind, end.exit) {
             tracing::info!("stopped; nothing is left to do");
         }
         end
@@ -192,7 +198,7 @@ impl Supervisor {
     fn deadline_passed(&self, signal: Signal) -> End {
         match self.kind {
             Kind::Task => Exit::Stopped(signal).into(),
-            Kind::Sidecar { .. } => End {
+            Kind::Sidecar(_) => End {
                 what: self.control.health.what_is_pending(),
                 last: Some(format!(
                     "not done within --shutdown-timeout {}",
@@ -204,24 +210,11 @@ impl Supervisor {
     }
 }
 
-/// The first line of the log: version and effective settings, a field for each that lifecycle itself has added.
-fn announce(command: &clap::Command, args: &impl Debug, common: &Common, sidecar: Option<&SidecarFlags>) {
+/// The first line of the log: version and effective settings; a sidecar's tells more.
+fn announce(command: &clap::Command, args: &impl Debug, common: &Common) {
     let (name, version) = (command.get_name(), command.get_version());
-    let duration = |of: fn(&SidecarFlags) -> Duration| sidecar.map(|flags| units::format_duration(of(flags)));
-    tracing::info!(
-        version,
-        settings = ?args,
-        log_format = common.log_format.name(),
-        log_level = %common.log_level,
-        health_addr = sidecar.map(|flags| flags.health_addr.to_string()),
-        admin_addr = sidecar.and_then(|flags| flags.admin_addr).map(|address| address.to_string()),
-        admin_allow_remote = sidecar.map(|flags| flags.admin_allow_remote),
-        shutdown_timeout = duration(|flags| flags.shutdown_timeout),
-        drain_delay = duration(|flags| flags.drain_delay),
-        exit_with_file = sidecar.and_then(|flags| flags.exit_with_file.as_ref()).map(|path| path.display().to_string()),
-        exit_with_process = sidecar.and_then(|flags| flags.exit_with_process.as_deref()),
-        "{name} starts"
-    );
+    let log_format = common.log_format.name();
+    tracing::info!(version, settings = ?args, log_format, log_level = %common.log_level, "{name} starts");
 }
 
 /// Help and version are answers; everything else that the command line can't be is told with its remedy.

@@ -74,7 +74,7 @@ fn wait(kind: Kind, events: &Receiver<Event>) -> Result<Option<Signal>, End> {
 fn unread(kind: Kind, signal: Signal) -> End {
     let exit = match kind {
         Kind::Task => Exit::Stopped(signal),
-        Kind::Sidecar { .. } => Exit::Done,
+        Kind::Sidecar(_) => Exit::Done,
     };
     End { last: Some("stopped while the settings were read".into()), ..exit.into() }
 }

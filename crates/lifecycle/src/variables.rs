@@ -149,7 +149,7 @@ fn prefix(helper: &str) -> String {
 }
 
 fn words(name: &str) -> String {
-    name.to_uppercase().replace('-', "_")
+    name.to_ascii_uppercase().replace('-', "_")
 }
 
 #[cfg(test)]

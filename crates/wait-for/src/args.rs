@@ -18,7 +18,10 @@ use crate::{
 };
 
 /// What lifecycle must know of wait-for
-pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>()));
+pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>(SCHEMA)));
+
+/// Written by `cargo xtask docs`
+const SCHEMA: &str = include_str!("../../../docs/schema/wait-for.json");
 
 /// Wait until every target is ready, then exit 0 or become COMMAND
 ///

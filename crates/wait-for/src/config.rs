@@ -31,6 +31,11 @@ pub(crate) struct Config {
     pub(crate) targets: Vec<Target>,
 }
 
+/// The JSON Schema of a configuration file
+pub fn schema() -> String {
+    lifecycle::config::schema::<Config>()
+}
+
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(ConfigVisitor).map_err(without_values)

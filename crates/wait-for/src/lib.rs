@@ -24,4 +24,5 @@ mod web;
 mod wire;
 
 pub use args::{Args, HELPER};
+pub use config::schema;
 pub use wait::run;

@@ -7,7 +7,7 @@ use std::{
 
 use lifecycle::Exit;
 use rustix::{
-    fd::OwnedFd,
+    fd::{AsFd, OwnedFd},
     fs::{Mode, OFlags},
     io::Errno,
     process::geteuid,
@@ -84,7 +84,7 @@ fn make(parent: &OwnedFd, name: &[u8], path: &Path, fixer: &Fixer) -> anyhow::Re
     let change = fixer.wanted.change(if is_usual { &stat } else { &usual });
     let mode = if is_usual { None } else { Some(change.mode.unwrap_or(usual.mode)) };
     let change = Change { mode: mode.filter(|mode| *mode != stat.mode), ..change };
-    fixer.change(&directory, &stat, change, || printed(path));
+    fixer.change(directory.as_fd(), &stat, change, &|| printed(path));
     tracing::info!(path = printed(path), "made");
     Ok(directory)
 }

@@ -41,8 +41,11 @@ struct Args {
     stuck_batches: u64,
 }
 
+/// Of its configuration file; a helper's is generated
+const SCHEMA: &str = include_str!("sidecar.json");
+
 /// What stands in the configuration file
-#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
     /// What to say
@@ -54,7 +57,7 @@ fn opened(path: &str) -> io::Result<PathBuf> {
 }
 
 fn main() -> ExitCode {
-    let helper = Helper::sidecar(9470, Some(ConfigFile::of::<Config>()));
+    let helper = Helper::sidecar(9470, Some(ConfigFile::of::<Config>(SCHEMA)));
     lifecycle::main(helper, run)
 }
 
