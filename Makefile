@@ -1,7 +1,8 @@
 # The recipes that a person and CI both use.
 
 # Each has a binary, an image and a README.
-HELPERS := wait-for fix-perms
+TASKS := wait-for fix-perms
+HELPERS := $(TASKS)
 
 # Static binaries, for a machine or an image with nothing else on it. What each flag saves of fix-perms: relative relocations packed
 # (RELR) 5 %; frame pointers, which shorten the tables for backtraces, 2 %; SHA-256 as a loop, for CPUs without an instruction
@@ -70,9 +71,9 @@ docs: ## Write what is generated: usage blocks, flag reference, man pages, compl
 
 release: ## Static binaries; installs cargo-auditable, which lists in each what it was built from
 	cargo install --quiet --locked $(AUDITABLE)
-	$(STATIC) --release --bins --package wait-for
-	$(STATIC) --profile task --bins --package fix-perms
-	ln -f $(TASK)/fix-perms $(RELEASE)/fix-perms
+	$(STATIC) --profile task --bins $(TASKS:%=--package %)
+	mkdir -p $(RELEASE)
+	ln -f $(TASKS:%=$(TASK)/%) $(RELEASE)/
 	ls -l $(HELPERS:%=$(RELEASE)/%)
 
 images: release ## Images of all helpers, as archives in target/images; installs buildah and jq where they are missing (Debian, root)

@@ -73,7 +73,7 @@ fn as_image(rest: &str) -> Option<String> {
 
 fn helpers_of_the_makefile() -> Command {
     let mut make = command("sed");
-    make.args(["-n", "s/^HELPERS := //p"]).arg(workspace().join("Makefile"));
+    make.args(["-n", "s/^TASKS := //p"]).arg(workspace().join("Makefile"));
     make
 }
 
