@@ -1,6 +1,6 @@
 //! What an attempt finds: ready, not yet, or never.
 
-use std::{fmt, io};
+use std::{fmt, io, rc::Rc};
 
 use futures_util::future::LocalBoxFuture;
 use hyper_util::client::proxy::matcher::Matcher;
@@ -19,7 +19,14 @@ pub(crate) trait Check: fmt::Debug + Send + Sync {
 pub(crate) struct Network {
     pub(crate) names: Names,
     /// What `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say, if HTTP goes by them
-    pub(crate) proxies: Option<Matcher>,
+    pub(crate) proxies: Option<Rc<Matcher>>,
+}
+
+impl Network {
+    /// The same for another target
+    pub(crate) fn for_another_target(&self) -> Self {
+        Self { names: self.names.for_another_target(), proxies: self.proxies.clone() }
+    }
 }
 
 /// The proof that a target is ready, or why it is not

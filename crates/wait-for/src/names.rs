@@ -5,6 +5,7 @@
 //! [`LOOKUP_LIMIT`] in all.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
@@ -25,20 +26,32 @@ const LOOKUP_LIMIT: usize = 8;
 type Addresses = Result<Vec<IpAddr>, NotReady>;
 type UnderWay = HashMap<String, Shared<BoxFuture<'static, Addresses>>>;
 
-/// Looks names up
-#[derive(Clone, Debug)]
+/// Looks names up for one target
+#[derive(Debug)]
 pub(crate) struct Names {
     under_way: Arc<Mutex<UnderWay>>,
     permits: Arc<Semaphore>,
+    /// The name that the target's attempt waits for
+    awaited: RefCell<Option<String>>,
 }
 
 impl Default for Names {
     fn default() -> Self {
-        Self { under_way: Arc::default(), permits: Semaphore::new(LOOKUP_LIMIT).into() }
+        Self { under_way: Arc::default(), permits: Semaphore::new(LOOKUP_LIMIT).into(), awaited: RefCell::default() }
     }
 }
 
 impl Names {
+    /// The same lookups, for another target
+    pub(crate) fn for_another_target(&self) -> Self {
+        Self { under_way: self.under_way.clone(), permits: self.permits.clone(), awaited: RefCell::default() }
+    }
+
+    /// The name that an attempt which was given up was still waiting for
+    pub(crate) fn unanswered(&self) -> Option<String> {
+        self.awaited.take()
+    }
+
     /// All addresses of a name, in the order of RFC 6724; an IP address is its own.
     pub(crate) async fn lookup(&self, host: &str) -> Addresses {
         if let Ok(ip) = host.parse() {
@@ -48,7 +61,10 @@ impl Names {
             let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
             under_way.entry(host.to_owned()).or_insert_with(|| self.start(host.to_owned()).shared()).clone()
         };
-        lookup.await
+        self.awaited.replace(Some(host.to_owned()));
+        let addresses = lookup.await;
+        self.awaited.take();
+        addresses
     }
 
     fn start(&self, host: String) -> BoxFuture<'static, Addresses> {

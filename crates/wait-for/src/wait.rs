@@ -50,6 +50,14 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
     finish(args, board.into_inner(), exit)
 }
 
+/// Why an attempt had to be given up. A resolver's own patience can be longer or shorter than ours: the reason is the same.
+fn unanswered(network: &Network, limit: Duration) -> NotReady {
+    match network.names.unanswered() {
+        Some(name) => NotReady::no_dns_answer(&name),
+        None => NotReady::new(Cause::Silent, format!("no answer within {}", lifecycle::format_duration(limit))),
+    }
+}
+
 fn finish(args: Args, mut board: Board, exit: Exit) -> anyhow::Result<End> {
     board.summarize(exit);
     print(&args, &board, if exit == Exit::Done { "ready" } else { exit.reason() }, exit)?;
@@ -75,7 +83,8 @@ fn print(args: &Args, board: &Board, state: &str, exit: Exit) -> anyhow::Result<
 
 /// Resolves once enough targets are ready, or one that is needed never will be.
 async fn targets_ready(args: &Args, targets: &[Target], board: &RefCell<Board>) -> Exit {
-    let network = Network { proxies: (args.proxy == Proxy::Env).then(Matcher::from_env), ..Network::default() };
+    let network =
+        Network { proxies: (args.proxy == Proxy::Env).then(|| Matcher::from_env().into()), ..Network::default() };
     let waits = targets.iter().enumerate().map(|(index, target)| target_ready(args, &network, board, index, target));
     let mut waits: FuturesUnordered<_> = waits.collect();
     let mut first = None;
@@ -91,16 +100,14 @@ async fn targets_ready(args: &Args, targets: &[Target], board: &RefCell<Board>) 
 
 /// Resolves to `Done` once a target has been ready often enough, or to the exit that says why it never will be.
 async fn target_ready(args: &Args, network: &Network, board: &RefCell<Board>, index: usize, target: &Target) -> Exit {
+    let network = network.for_another_target();
     let attempt_timeout = target.attempt_timeout.unwrap_or(args.attempt_timeout);
     let needed = target.stable.unwrap_or(args.stable);
     let mut pace = Pace::new(target.interval.or(args.interval));
     let mut successes = 0;
     loop {
-        let attempt = time::timeout(attempt_timeout, target.check.check(network)).await;
-        let verdict = attempt.unwrap_or_else(|_| {
-            let limit = lifecycle::format_duration(attempt_timeout);
-            Err(NotReady::new(Cause::Silent, format!("no answer within {limit}")))
-        });
+        let attempt = time::timeout(attempt_timeout, target.check.check(&network)).await;
+        let verdict = attempt.unwrap_or_else(|_| Err(unanswered(&network, attempt_timeout)));
         let verdict = target.judge(verdict, args.not);
         let (state, exit) = match &verdict {
             Ok(_) if successes + 1 >= needed => (State::Ready, Some(Exit::Done)),
