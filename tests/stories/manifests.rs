@@ -1,6 +1,6 @@
 //! The examples, as they are: each comes up, with a database where it waits for one. What has a story of its own is not here.
 
-use e2e::cluster::{Namespace, Pod, Profile};
+use e2e::cluster::{Namespace, Profile};
 
 use crate::examples::{example, kustomization};
 
@@ -17,23 +17,33 @@ fn the_pod_of_fix_perms_comes_up() {
     let namespace = Namespace::new("example-fix-perms", Profile::Baseline);
     namespace.create(&example("fix-perms.yaml"));
     namespace.until_pod("main-app", "it is ready", |pod| pod.is_ready().then_some(()));
+    assert_owns_its_volume(&namespace, "main-app");
 }
 
 #[test]
 fn the_deployment_with_a_configuration_file_comes_up() {
-    comes_up("example-config", Profile::Restricted, &example("wait-for-config.yaml"));
+    let namespace = Namespace::new("example-config", Profile::Restricted);
+    comes_up(&namespace, &example("wait-for-config.yaml"));
 }
 
 #[test]
 fn the_deployment_that_kustomize_builds_comes_up() {
-    comes_up("example-kustomize", Profile::Baseline, &kustomization("main-app"));
+    let namespace = Namespace::new("example-kustomize", Profile::Baseline);
+    let pod = comes_up(&namespace, &kustomization("main-app"));
+    assert_owns_its_volume(&namespace, &pod);
 }
 
-fn comes_up(story: &str, profile: Profile, deployment: &str) {
-    let namespace = Namespace::new(story, profile);
+/// Waits until a pod of the deployment is ready, and gives its name.
+fn comes_up(namespace: &Namespace, deployment: &str) -> String {
     namespace.create(&example("database.yaml"));
     namespace.create(deployment);
     namespace.until("a pod of the deployment is ready", || {
-        namespace.pods("app=main-app").iter().any(Pod::is_ready).then_some(())
-    });
+        let pods = namespace.pods("app=main-app");
+        pods.iter().find(|pod| pod.is_ready()).map(|pod| pod.name().to_owned())
+    })
+}
+
+fn assert_owns_its_volume(namespace: &Namespace, pod: &str) {
+    let written = namespace.shell(pod, "main-app", "echo mine >/data/x && stat -c '%u:%g' /data /data/x");
+    assert_eq!(written.unwrap(), "1000:1000\n1000:1000\n");
 }
