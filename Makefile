@@ -81,6 +81,7 @@ images: release ## Images of all helpers, as archives in target/images; installs
 	images/build $(RELEASE) target/images $(HELPERS)
 	images/sizes target/images $(HELPERS)
 
-bench: release ## Each helper beside its peers
+bench: images ## Each helper beside its peers, the images beside busybox's (after make test-cluster)
 	bench/wait-for/run $(RELEASE)/wait-for
 	bench/fix-perms/run $(RELEASE)/fix-perms
+	tests/engine/engine run target/images/*.tar target/test-images/busybox.tar -- bench/images/run
