@@ -1,5 +1,8 @@
 # The recipes that a person and CI both use.
 
+# One target directory for all, which scripts and tests know
+unexport CARGO_TARGET_DIR
+
 # Each has a binary, an image and a README.
 TASKS := wait-for fix-perms
 HELPERS := $(TASKS)
@@ -8,8 +11,10 @@ HELPERS := $(TASKS)
 # (RELR) 5 %; frame pointers, which shorten the tables for backtraces, 2 %; SHA-256 as a loop, for CPUs without an instruction
 # for it, 0.4 %; equal functions folded, which only lld does, 1 %.
 TARGET ?= $(shell uname -m)-unknown-linux-gnu
-STATIC_FLAGS := -C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C force-frame-pointers=yes \
-	--cfg=sha2_backend_soft=\"compact\"
+STATIC_FLAGS := -C target-feature=+crt-static -C force-frame-pointers=yes --cfg=sha2_backend_soft=\"compact\"
+ifneq ($(findstring -gnu,$(TARGET)),)
+STATIC_FLAGS += -C link-arg=-Wl,-z,pack-relative-relocs
+endif
 ifeq ($(TARGET),x86_64-unknown-linux-gnu)
 STATIC_FLAGS += -C link-arg=-Wl,--icf=all
 endif
@@ -40,6 +45,8 @@ check: ## Formats, lints, house rules
 
 test: check ## All tests that need only Rust and gcc; those that need root are left out without it
 	cargo build --workspace --bins
+	# As tasks are released: a panic ends them without unwinding.
+	CARGO_PROFILE_DEV_PANIC=abort cargo test --target-dir target/without-unwinding --package lifecycle --test cli -- panic --skip a_vital_loop
 ifeq ($(shell id -u),0)
 	cargo test --workspace
 else
@@ -77,7 +84,7 @@ release: ## Static binaries; installs cargo-auditable, which lists in each what 
 	ls -l $(HELPERS:%=$(RELEASE)/%)
 
 images: release ## Images of all helpers, as archives in target/images; installs buildah and jq where they are missing (Debian, root)
-	tests/install-packages buildah jq ca-certificates
+	command -v buildah >/dev/null && command -v jq >/dev/null || tests/install-packages buildah jq ca-certificates
 	images/build $(RELEASE) target/images $(HELPERS)
 	images/sizes target/images $(HELPERS)
 

@@ -6,11 +6,14 @@ use crate::{
     container::{beside, inspect, log, says},
     engine::{ask, docker, said},
     image::BUSYBOX,
+    main_app::is_hardened,
     project::Project,
 };
 
 const FILE: &str = "examples/compose/become-the-app/compose.yaml";
 const APP: &str = "main-app";
+/// Who the app's image runs as
+const USER: &str = "101";
 /// Seconds: an app that does not end by itself is 137.
 const GRACE: &str = "5";
 
@@ -26,6 +29,7 @@ fn the_first_process_becomes_the_app_and_ends_as_the_app_does() {
     project.compose(&["up", "--detach", "db"]);
     until("the app answers", || answers(&app).then_some(()));
     assert_eq!((first_process(&app).as_str(), inspect(&app, "/RestartCount")), ("nginx", 0.into()));
+    is_hardened(&app, USER);
     ask(["stop", "--time", GRACE, &app]);
     assert_eq!(inspect(&app, "/State/ExitCode"), 0, "{}", log(&app));
 }

@@ -6,7 +6,7 @@ use e2e::until::until;
 use serde_json::Value;
 
 use crate::{
-    engine::{ask, docker},
+    engine::{ask, docker, said},
     image::BUSYBOX,
 };
 
@@ -112,7 +112,9 @@ pub(crate) fn says(container: &str, part: &str) -> String {
 
 /// Its state and what it said, for a test that fails
 pub(crate) fn report(container: &str) -> String {
-    format!("--- {container}: {}\n{}", inspect(container, "/State"), log(container))
+    // Without a panic: it is called while one is under way.
+    let state = said(&mut docker(["container", "inspect", "--format={{json .State}}", container]));
+    format!("--- {container}: {}\n{}", state.unwrap_or_else(|error| error), log(container))
 }
 
 /// What a shell command says that runs with the first process of a container beside it: for images without a shell

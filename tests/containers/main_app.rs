@@ -55,7 +55,7 @@ fn the_app_never_starts_if_the_database_never_comes() {
 }
 
 /// Fails unless the first process runs as this user, with no capability and no way to more, on a root that it can't change.
-fn is_hardened(container: &str, user: &str) {
+pub(crate) fn is_hardened(container: &str, user: &str) {
     assert_eq!(inspect(container, "/HostConfig/ReadonlyRootfs"), true);
     assert_eq!(inspect(container, "/HostConfig/CapDrop"), json!(["ALL"]));
     let status = |field| status_of_pid_one(container, field);

@@ -30,6 +30,27 @@ fn two_builds_in_two_directories_give_the_same_bytes() {
     }
 }
 
+/// Then the binaries do not depend on it either.
+#[test]
+fn no_binary_knows_where_it_was_built() {
+    let binaries = unpack_binaries();
+    let places = [workspace().to_str().unwrap().to_owned(), home()];
+    for helper in OURS {
+        let binary = fs::read(binaries.path().join(helper)).unwrap();
+        for place in &places {
+            let found = binary.windows(place.len()).any(|bytes| bytes == place.as_bytes());
+            assert!(!found, "{helper} holds {place}");
+        }
+    }
+}
+
+/// Cargo's, with the sources of all dependencies
+fn home() -> String {
+    let mut shell = Command::new("bash");
+    shell.args(["-c", "echo -n ${CARGO_HOME:-$HOME/.cargo}"]);
+    said(&mut shell).unwrap_or_else(|error| panic!("{error}"))
+}
+
 fn build(directory: &Path, umask: &str, date: &str) {
     let binaries = unpack_binaries();
     let mut shell = Command::new("bash");

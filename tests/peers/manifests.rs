@@ -69,7 +69,7 @@ fn as_image(rest: &str) -> Option<String> {
 
 fn helpers_of_the_makefile() -> Command {
     let mut make = command("sed");
-    make.args(["-n", "s/^TASKS := //p"]).arg(workspace().join("Makefile"));
+    make.args(["-En", "s/^(TASKS|SIDECARS) := //p"]).arg(workspace().join("Makefile"));
     make
 }
 

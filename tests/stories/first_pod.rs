@@ -11,8 +11,9 @@ const BLOCKS_AFTER_FIVE: &str = r#"      args: ["--skip-name-resolve=0", "--host
 #[test]
 fn each_container_starts_once_the_one_before_has_done_its_work() {
     let namespace = Namespace::new("first-pod", Profile::Baseline);
-    namespace.create(&late_database());
     namespace.create(&example("main-app.yaml"));
+    namespace.until_log("main-app", "init-check-db", "not ready");
+    namespace.create(&late_database());
     namespace.until_pod("main-app", "its app runs", |pod| pod.is_ready().then_some(()));
 
     let (database, pod) = (namespace.pod("db"), namespace.pod("main-app"));

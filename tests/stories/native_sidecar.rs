@@ -24,7 +24,9 @@ fn a_sidecar_whose_loop_stalls_is_restarted() {
     namespace.create(&pod("", "true", "sleep 1000"));
     namespace.until_pod("pod", "the app runs", |pod| pod.container("main-app")?.running_since().map(|_| ()));
     namespace.shell("pod", "hand", "touch /shared/stall").unwrap();
-    namespace.until("the liveness probe has seen 503", || probe_failed(&namespace, "statuscode: 503"));
+    namespace.until("the liveness probe has seen 503", || {
+        probe_failed(&namespace, "Liveness probe failed: HTTP probe failed with statuscode: 503")
+    });
     namespace.until_pod("pod", "it was ended", |pod| pod.container("sidecar")?.previous_end().map(|_| ()));
     namespace.shell("pod", "hand", "rm /shared/stall").unwrap();
     namespace.until_pod("pod", "it is ready again", |pod| pod.is_ready().then_some(()));

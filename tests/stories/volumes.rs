@@ -1,5 +1,7 @@
 //! Volumes: what the kubelet does to them, and what a second start finds.
 
+use std::collections::BTreeSet;
+
 use e2e::cluster::{Namespace, Profile, kubectl};
 
 use crate::examples::{changed, example, example_with};
@@ -17,6 +19,36 @@ fn verify_agrees_with_what_the_kubelet_does_for_fs_group() {
         assert_eq!(end.code, 0, "{name}: {end:?}\n{}", namespace.log(name, "fix-perms"));
         namespace.until_pod(name, "the app runs", |pod| pod.is_ready().then_some(()));
     }
+}
+
+#[test]
+fn verify_agrees_on_a_volume_that_holds_files() {
+    let namespace = Namespace::new("fs-group-files", Profile::Baseline);
+    let name = namespace.name();
+    let directory = format!("/var/lib/sidekit-stories/{name}");
+    let _filled =
+        Volume::create(&namespace, "filled", &format!("hostPath: {{ path: {directory}, type: DirectoryOrCreate }}"));
+    // The kubelet sets fsGroup on local volumes, and never on hostPath.
+    let local = format!("local: {{ path: {directory} }}\n  {NODE_AFFINITY}");
+    let _local = Volume::create(&namespace, "local", &local);
+    let fill = "mkdir -m 700 /data/closed; echo >/data/closed/x; echo >/data/y; chmod 400 /data/y; mkdir -m 2775 /data/open; ln -s y /data/link";
+    namespace.create(&format!("{}{}", claim("filled", name), filler(fill)));
+    let end = namespace.until_pod("filled", "it has ended", |pod| pod.ended("main-app"));
+    assert_eq!(end.code, 0, "{end:?}");
+
+    let claimed = changed(
+        &example("verify-fs-group.yaml"),
+        "    - name: data\n      emptyDir: {}",
+        "    - name: data\n      persistentVolumeClaim: { claimName: local }",
+    );
+    namespace.create(&format!("{}{claimed}", claim("local", name)));
+    let end = namespace.until_pod("main-app", "fix-perms has ended", |pod| pod.ended("fix-perms"));
+    let log = namespace.log("main-app", "fix-perms");
+    assert_eq!(end.code, 0, "{end:?}\n{log}");
+    // The root, two directories, two files and a link
+    assert_eq!(summary_in(&log)["seen"], 6, "{log}");
+    namespace.until_pod("main-app", "the app runs", |pod| pod.is_ready().then_some(()));
+    namespace.shell("main-app", "main-app", "rm -r /data/closed /data/open /data/y /data/link").unwrap();
 }
 
 #[test]
@@ -50,6 +82,7 @@ fn the_second_start_of_a_pod_changes_nothing() {
     let third = summary(&namespace);
     assert_eq!((&third["seen"], &third["changed"]), (&(FILES + 2).into(), &0.into()), "{third}");
     assert_eq!(before, times(&namespace), "a change time has moved");
+    namespace.shell(POD, APP, "rm -r /data/many").unwrap();
 }
 
 #[test]
@@ -88,37 +121,49 @@ fn start_again(namespace: &Namespace) {
 
 /// The line in which fix-perms says what it saw and changed
 fn summary(namespace: &Namespace) -> serde_json::Value {
-    let log = namespace.log(POD, "fix-perms");
+    summary_in(&namespace.log(POD, "fix-perms"))
+}
+
+fn summary_in(log: &str) -> serde_json::Value {
     let line = log.lines().find(|line| line.contains(r#""changed":"#));
     serde_json::from_str(line.unwrap_or_else(|| panic!("no summary in\n{log}"))).unwrap()
 }
 
-/// The change time of each file, to the nanosecond
-fn times(namespace: &Namespace) -> String {
-    let times = namespace.shell(POD, APP, "find /data -exec stat -c '%n %z' {} + | sort | md5sum");
-    times.unwrap()
+/// Each file with its change time, to the nanosecond
+fn times(namespace: &Namespace) -> BTreeSet<String> {
+    let listing = namespace.shell(POD, APP, "find /data -exec stat -c '%n %z' {} +").unwrap();
+    let times: BTreeSet<_> = listing.lines().map(str::to_owned).collect();
+    assert_eq!(times.len(), FILES as usize + 2);
+    times
 }
 
 /// A volume that outlives pods: a directory of the node, which any cluster of one node has
 struct Volume(String);
 
 impl Volume {
+    /// The only one of the story, which its claims find by the name of the namespace
     fn of(namespace: &Namespace) -> Self {
-        let name = namespace.name().to_owned();
+        let directory = format!("/var/lib/sidekit-stories/{}", namespace.name());
+        Self::create(namespace, "", &format!("hostPath: {{ path: {directory}, type: DirectoryOrCreate }}"))
+    }
+
+    /// One of several, for the claim of this name; `source` says where it lies.
+    fn create(namespace: &Namespace, claim: &str, source: &str) -> Self {
+        let class = class(namespace.name(), claim);
         let manifest = format!(
             r"
 apiVersion: v1
 kind: PersistentVolume
-metadata: {{ name: {name} }}
+metadata: {{ name: {class} }}
 spec:
-  storageClassName: {name}
+  storageClassName: {class}
   capacity: {{ storage: 1Gi }}
   accessModes: [ReadWriteOnce]
-  hostPath: {{ path: /var/lib/sidekit-stories/{name}, type: DirectoryOrCreate }}
+  {source}
 "
         );
         namespace.create(&manifest);
-        Self(name)
+        Self(class)
     }
 }
 
@@ -126,4 +171,51 @@ impl Drop for Volume {
     fn drop(&mut self) {
         let _ = kubectl(["delete", "persistentvolume", &self.0, "--wait=false"]).output();
     }
+}
+
+/// No class that exists: it only brings a claim and its volume together.
+fn class(namespace: &str, claim: &str) -> String {
+    if claim.is_empty() { namespace.to_owned() } else { format!("{namespace}-{claim}") }
+}
+
+/// Local volumes must say where they are; this is any node.
+const NODE_AFFINITY: &str = "nodeAffinity: { required: { nodeSelectorTerms: [\
+    { matchExpressions: [{ key: kubernetes.io/os, operator: In, values: [linux] }] }] } }";
+
+/// A claim to the volume of its name, before another document
+fn claim(name: &str, namespace: &str) -> String {
+    let class = class(namespace, name);
+    format!(
+        r"
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {{ name: {name} }}
+spec:
+  storageClassName: {class}
+  accessModes: [ReadWriteOnce]
+  resources: {{ requests: {{ storage: 1Gi }} }}
+---
+"
+    )
+}
+
+/// A pod that runs this as root in the volume of the claim `filled`, and ends
+fn filler(command: &str) -> String {
+    format!(
+        r#"
+apiVersion: v1
+kind: Pod
+metadata: {{ name: filled }}
+spec:
+  restartPolicy: Never
+  containers:
+    - name: main-app
+      image: busybox:1.36
+      command: ["sh", "-ec", "{command}"]
+      volumeMounts: [{{ name: data, mountPath: /data }}]
+  volumes:
+    - name: data
+      persistentVolumeClaim: {{ claimName: filled }}
+"#
+    )
 }

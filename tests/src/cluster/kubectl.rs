@@ -6,8 +6,6 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::process::target_directory;
-
 /// Without a cluster a story fails: passing by skipping would say what nobody has seen.
 const NO_CLUSTER: &str = "KUBECONFIG is not set: stories need a Kubernetes cluster with this project's images. \
     `make test-cluster` starts one for them; to use another, load target/images and target/test-images into it and set KUBECONFIG";
@@ -16,10 +14,9 @@ const NO_CLUSTER: &str = "KUBECONFIG is not set: stories need a Kubernetes clust
 #[expect(clippy::disallowed_methods, reason = "a test, and KUBECONFIG is how every tool finds its cluster")]
 pub fn kubectl<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let config = env::var_os("KUBECONFIG").filter(|config| !config.is_empty()).expect(NO_CLUSTER);
+    // With all variables of the caller's: what logs in to a cluster may need them.
     let mut command = Command::new("kubectl");
-    command.env_clear().env("PATH", env::var_os("PATH").unwrap_or_default()).env("KUBECONFIG", config);
-    // What it remembers of a cluster would go into the working directory, as it knows no home.
-    command.env("KUBECACHEDIR", target_directory().join("kubectl-cache"));
+    command.env("KUBECONFIG", config);
     command.args(arguments).stdin(Stdio::null());
     command
 }

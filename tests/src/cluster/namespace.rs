@@ -2,7 +2,7 @@
 
 use std::{
     process, thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use serde_json::Value;
@@ -16,6 +16,8 @@ use super::{
 const DEADLINE: Duration = Duration::from_secs(180);
 /// Each look is a process of its own.
 const PACE: Duration = Duration::from_millis(250);
+/// How often an object is asked for before an error counts
+const ASKED_AGAIN: u32 = 5;
 
 /// A namespace that is gone, with all in it, when dropped; if the story fails, what happened in it is printed before
 pub struct Namespace(String);
@@ -23,8 +25,6 @@ pub struct Namespace(String);
 /// What the cluster admits to a namespace (Pod Security Standards)
 #[derive(Clone, Copy)]
 pub enum Profile {
-    /// Anything
-    Privileged,
     /// No host namespaces, and only the capabilities that container runtimes give by default
     Baseline,
     /// Nothing that a hardened app does not need
@@ -34,9 +34,9 @@ pub enum Profile {
 impl Namespace {
     /// A new one for the story of this name; manifests that the profile does not admit are refused
     pub fn new(story: &str, profile: Profile) -> Self {
-        let name = format!("{story}-{}", process::id());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is set").as_micros();
+        let name = format!("{story}-{now:x}");
         let profile = match profile {
-            Profile::Privileged => "privileged",
             Profile::Baseline => "baseline",
             Profile::Restricted => "restricted",
         };
@@ -60,12 +60,8 @@ impl Namespace {
 
     /// Creates what the manifest says.
     pub fn create(&self, manifest: &str) {
-        self.try_create(manifest).unwrap_or_else(|refusal| panic!("{refusal}\nof\n{manifest}"));
-    }
-
-    /// Creates what the manifest says, or gives the cluster's refusal.
-    pub fn try_create(&self, manifest: &str) -> Result<String, String> {
-        answer_to(self.kubectl(["create", "--filename=-"]), manifest)
+        let created = answer_to(self.kubectl(["create", "--filename=-"]), manifest);
+        created.unwrap_or_else(|refusal| panic!("{refusal}\nof\n{manifest}"));
     }
 
     /// What the cluster has to say against a manifest, without creating anything: its refusal or its warnings
@@ -76,14 +72,17 @@ impl Namespace {
         complaint_about(create, manifest)
     }
 
-    /// Changes what is there to what the manifest says.
-    pub fn apply(&self, manifest: &str) {
-        answer_to(self.kubectl(["apply", "--filename=-"]), manifest).unwrap_or_else(|refusal| panic!("{refusal}"));
-    }
-
     /// An object, such as `job/migration`; `None` when it is not there
     pub fn find(&self, object: &str) -> Option<Value> {
-        let found = self.say(["get", object, "--output=json", "--ignore-not-found"]);
+        let mut found = Err(String::new());
+        // A busy API server may fail once.
+        for _ in 0..ASKED_AGAIN {
+            found = self.say(["get", object, "--output=json", "--ignore-not-found"]);
+            if found.is_ok() {
+                break;
+            }
+            thread::sleep(PACE);
+        }
         let text = found.unwrap_or_else(|error| panic!("{object}: {error}"));
         (!text.is_empty()).then(|| serde_json::from_str(&text).expect("JSON"))
     }
@@ -130,11 +129,6 @@ impl Namespace {
         self.say(["logs", pod, "--container", container]).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// What a container said before it was restarted
-    pub fn previous_log(&self, pod: &str, container: &str) -> String {
-        self.say(["logs", pod, "--previous", "--container", container]).unwrap_or_else(|error| panic!("{error}"))
-    }
-
     /// Runs a shell command in a container that has a shell; `Err` what it said when it failed
     pub fn shell(&self, pod: &str, container: &str, command: &str) -> Result<String, String> {
         self.say(["exec", pod, "--container", container, "--", "sh", "-c", command])
@@ -144,20 +138,15 @@ impl Namespace {
     ///
     /// A finalizer holds the object until then: without it the status would be gone with the pod.
     pub fn delete_pod(&self, name: &str) -> (Pod, Duration) {
-        let set_finalizers = |list: &str| {
-            let patch = format!(r#"{{"metadata":{{"finalizers":{list}}}}}"#);
-            self.say(["patch", "pod", name, "--type=merge", "--patch", &patch]).expect("a pod that can be changed");
-        };
-        set_finalizers(r#"["sidekit.test/status-is-read"]"#);
+        let held = Held::by_finalizer(self, name);
         let start = Instant::now();
         self.say(["delete", "pod", name, "--wait=false"]).expect("a pod that can be deleted");
         let pod = self.until(&format!("all containers of {name} have ended"), || {
             let pod = self.pod(name);
             pod.has_ended().then_some(pod)
         });
-        let elapsed = start.elapsed();
-        set_finalizers("null");
-        (pod, elapsed)
+        drop(held);
+        (pod, start.elapsed())
     }
 
     /// Deletes an object, and waits until it is gone.
@@ -190,6 +179,28 @@ impl Namespace {
             }
         }
         report
+    }
+}
+
+/// A pod whose object stays when it is deleted, until this is dropped: however the story ends, nothing stays behind
+struct Held<'a>(&'a Namespace, &'a str);
+
+impl<'a> Held<'a> {
+    fn by_finalizer(namespace: &'a Namespace, pod: &'a str) -> Self {
+        let held = Self(namespace, pod);
+        held.set_finalizers(r#"["sidekit.test/status-is-read"]"#).expect("a pod that can be changed");
+        held
+    }
+
+    fn set_finalizers(&self, list: &str) -> Result<String, String> {
+        let patch = format!(r#"{{"metadata":{{"finalizers":{list}}}}}"#);
+        self.0.say(["patch", "pod", self.1, "--type=merge", "--patch", &patch])
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let _ = self.set_finalizers("null");
     }
 }
 

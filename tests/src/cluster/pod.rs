@@ -44,19 +44,9 @@ impl Pod {
         conditions.into_iter().flatten().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
     }
 
-    /// Its address
-    pub fn address(&self) -> &str {
-        self.0["status"]["podIP"].as_str().expect("an address")
-    }
-
     /// Whether no container of it will ever run again
     pub fn has_ended(&self) -> bool {
         matches!(self.phase(), "Succeeded" | "Failed")
-    }
-
-    /// The identifier that tells it from another of its name
-    pub fn identifier(&self) -> &str {
-        self.0["metadata"]["uid"].as_str().expect("an identifier")
     }
 
     /// An init container, a sidecar or an ordinary one; `None` while the kubelet has said nothing of it
