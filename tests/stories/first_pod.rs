@@ -2,7 +2,10 @@
 
 use e2e::cluster::{Namespace, Profile};
 
-use crate::examples::{changed, example};
+use crate::{
+    examples::{changed, example},
+    waiting_pod::WaitingPod,
+};
 
 /// MariaDB with a host cache, so that it can block who leaves handshakes unfinished: the image's own settings turn both off.
 const BLOCKS_AFTER_FIVE: &str = r#"      args: ["--skip-name-resolve=0", "--host-cache-size=128", "--performance-schema=ON", "--max-connect-errors=5"]
@@ -40,15 +43,15 @@ fn each_container_starts_once_the_one_before_has_done_its_work() {
 fn mariadb_does_not_block_the_pod_that_waited_for_it() {
     let namespace = Namespace::new("not-blocked", Profile::Restricted);
     namespace.create(&database());
-    namespace.create(&client("waits", r#"["mysql://db:3306#stable=20&interval=50ms"]"#, "true"));
-    let end = namespace.until_pod("waits", "its client has ended", |pod| pod.ended("client"));
-    assert_eq!(end.code, 0, "{end:?}\n{}", namespace.log("waits", "client"));
+    namespace.create(&client("waits", "mysql://db:3306#stable=20&interval=50ms", "true"));
+    let end = namespace.until_pod("waits", "its client has ended", |pod| pod.ended("main-app"));
+    assert_eq!(end.code, 0, "{end:?}\n{}", namespace.log("waits", "main-app"));
 
     // What a loop around `nc -z` does, to see that this server does block whoever leaves its greeting unanswered.
     let connect_and_drop = "for i in 1 2 3 4 5 6 7 8; do nc -w 1 db 3306 </dev/null >/dev/null; done";
-    namespace.create(&client("drops", r#"["mysql://db:3306"]"#, connect_and_drop));
-    let end = namespace.until_pod("drops", "its client has ended", |pod| pod.ended("client"));
-    let log = namespace.log("drops", "client");
+    namespace.create(&client("drops", "mysql://db:3306", connect_and_drop));
+    let end = namespace.until_pod("drops", "its client has ended", |pod| pod.ended("main-app"));
+    let log = namespace.log("drops", "main-app");
     assert!(end.code != 0 && log.contains("is blocked because of many connection errors"), "{end:?}\n{log}");
 }
 
@@ -70,26 +73,9 @@ fn database() -> String {
 }
 
 /// A pod that waits, does what `first` says, and logs in
-fn client(name: &str, targets: &str, first: &str) -> String {
+fn client(name: &str, target: &str, first: &str) -> String {
     let login = "mariadb --host=db --user=app --password=only-for-trying-out --execute='select 1' app";
-    format!(
-        r#"
-apiVersion: v1
-kind: Pod
-metadata: {{ name: {name} }}
-spec:
-  restartPolicy: Never
-  securityContext: {{ runAsNonRoot: true, runAsUser: 65532, seccompProfile: {{ type: RuntimeDefault }} }}
-  initContainers:
-    - name: wait-for
-      image: sidekit/wait-for:0.1.0
-      args: {targets}
-      securityContext: &restricted {{ allowPrivilegeEscalation: false, capabilities: {{ drop: [ALL] }} }}
-  containers:
-    - name: client
-      image: mariadb:10.11
-      command: ["sh", "-c", "{first}; {login}"]
-      securityContext: *restricted
-"#
-    )
+    let (arguments, command) = (format!(r#""{target}""#), format!(r#""sh", "-c", "{first}; {login}""#));
+    let image = "mariadb:10.11";
+    WaitingPod { name, arguments: &arguments, image, command: &command, ..WaitingPod::default() }.manifest()
 }

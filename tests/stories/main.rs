@@ -10,3 +10,4 @@ mod names;
 mod native_sidecar;
 mod stopping;
 mod volumes;
+mod waiting_pod;

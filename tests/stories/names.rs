@@ -2,6 +2,8 @@
 
 use e2e::cluster::{Namespace, Profile};
 
+use crate::waiting_pod::WaitingPod;
+
 #[test]
 fn a_service_that_does_not_exist_yet_is_an_unknown_name() {
     let namespace = Namespace::new("no-service", Profile::Restricted);
@@ -51,7 +53,7 @@ fn a_search_list_of_the_pods_own_leads_into_another_namespace() {
     let (here, there) =
         (Namespace::new("search-here", Profile::Restricted), Namespace::new("search-there", Profile::Restricted));
     there.create(&web("ClusterIP", READY));
-    let search = format!("  dnsConfig: {{ searches: [{}.svc.cluster.local] }}", there.name());
+    let search = format!("dnsConfig: {{ searches: [{}.svc.cluster.local] }}", there.name());
     here.create(&waits("http://web:8080/", &search));
     assert_ends_well(&here);
 }
@@ -70,27 +72,8 @@ fn assert_ends_well(namespace: &Namespace) {
 
 /// A pod that waits for these targets
 fn waits(targets: &str, settings: &str) -> String {
-    format!(
-        r#"
-apiVersion: v1
-kind: Pod
-metadata: {{ name: main-app }}
-spec:
-  restartPolicy: Never
-{settings}
-  securityContext: {{ runAsNonRoot: true, runAsUser: 65532, seccompProfile: {{ type: RuntimeDefault }} }}
-  initContainers:
-    - name: wait-for
-      image: sidekit/wait-for:0.1.0
-      args: ["{targets}", "--timeout=2m"]
-      securityContext: &restricted {{ allowPrivilegeEscalation: false, capabilities: {{ drop: [ALL] }} }}
-  containers:
-    - name: main-app
-      image: busybox:1.36
-      command: ["true"]
-      securityContext: *restricted
-"#
-    )
+    let arguments = format!(r#""{targets}", "--timeout=2m""#);
+    WaitingPod { settings, arguments: &arguments, ..WaitingPod::default() }.manifest()
 }
 
 /// A web server that is ready when this command says so, behind the Service `web`

@@ -2,6 +2,8 @@
 
 use e2e::cluster::{Namespace, Profile};
 
+use crate::waiting_pod::WaitingPod;
+
 #[test]
 fn a_pod_deleted_while_it_waits_is_gone_at_once_and_says_143() {
     let namespace = Namespace::new("deleted", Profile::Restricted);
@@ -46,25 +48,7 @@ fn assert_grammar(message: &str, start: &str) {
 }
 
 fn waits(name: &str, grace_seconds: u32, flags: &str) -> String {
-    format!(
-        r#"
-apiVersion: v1
-kind: Pod
-metadata: {{ name: {name} }}
-spec:
-  restartPolicy: Never
-  terminationGracePeriodSeconds: {grace_seconds}
-  securityContext: {{ runAsNonRoot: true, runAsUser: 65532, seccompProfile: {{ type: RuntimeDefault }} }}
-  initContainers:
-    - name: wait-for
-      image: sidekit/wait-for:0.1.0
-      args: ["tcp://nobody:1"{flags}]
-      securityContext: &restricted {{ allowPrivilegeEscalation: false, capabilities: {{ drop: [ALL] }} }}
-  containers:
-    - name: main-app
-      image: busybox:1.36
-      command: ["true"]
-      securityContext: *restricted
-"#
-    )
+    let settings = format!("terminationGracePeriodSeconds: {grace_seconds}");
+    let arguments = format!(r#""tcp://nobody:1"{flags}"#);
+    WaitingPod { name, settings: &settings, arguments: &arguments, ..WaitingPod::default() }.manifest()
 }
