@@ -23,6 +23,9 @@ use crate::{
     panics::panicked,
 };
 
+/// What a sidecar has left, of `--shutdown-timeout`, to save its progress and to say what is undone
+const LAST_MOMENT: Duration = Duration::from_millis(500);
+
 /// What the listeners and the job share
 #[derive(Clone)]
 pub(crate) struct Control {
@@ -54,6 +57,7 @@ pub struct Lifecycle {
     phase: watch::Receiver<Phase>,
     reloads: watch::Receiver<u64>,
     drain_delay: Duration,
+    shutdown_timeout: Duration,
 }
 
 impl Lifecycle {
@@ -69,6 +73,13 @@ impl Lifecycle {
         // Counted from the signal: a loop asks anew at each turn.
         time::sleep_until((since + self.drain_delay).into()).await;
         exit
+    }
+
+    /// Resolves when a stop has nearly reached its deadline: a moment is left to save and to say what is undone.
+    pub async fn expiring(&self) {
+        let (_, since) = self.stop_signal().await;
+        let last_moment = LAST_MOMENT.min(self.shutdown_timeout / 4);
+        time::sleep_until((since + self.shutdown_timeout.saturating_sub(last_moment)).into()).await;
     }
 
     async fn stop_signal(&self) -> (Exit, Instant) {
@@ -150,7 +161,7 @@ impl Lifecycle {
         control: Control,
         phase: watch::Receiver<Phase>,
         reloads: watch::Receiver<u64>,
-        drain_delay: Duration,
+        (drain_delay, shutdown_timeout): (Duration, Duration),
         args: A,
         job: F,
     ) -> anyhow::Result<()>
@@ -160,7 +171,7 @@ impl Lifecycle {
     {
         let (fatal, failures) = mpsc::unbounded_channel();
         let events = control.events.clone();
-        let life = Self { control, tasks: TaskTracker::new(), fatal, phase, reloads, drain_delay };
+        let life = Self { control, tasks: TaskTracker::new(), fatal, phase, reloads, drain_delay, shutdown_timeout };
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
         let work = move || {
@@ -210,8 +221,9 @@ mod tests {
         F: AsyncFnOnce((), Lifecycle) -> anyhow::Result<End>,
     {
         let ((fatal, failures), (_, reloads)) = (mpsc::unbounded_channel(), watch::channel(0));
-        let life =
-            Lifecycle { control: control(), tasks: TaskTracker::new(), fatal, phase: phases, reloads, drain_delay };
+        let (control, tasks, phase, shutdown_timeout) =
+            (control(), TaskTracker::new(), phases, Duration::from_secs(25));
+        let life = Lifecycle { control, tasks, fatal, phase, reloads, drain_delay, shutdown_timeout };
         finish((), life, job, failures).await
     }
 
@@ -260,6 +272,17 @@ mod tests {
         };
         let (end, ()) = tokio::join!(end, stop);
         assert_eq!((end.exit, start.elapsed().as_secs()), (Exit::Done, 9));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_moment_is_left_before_the_deadline() {
+        let since = time::Instant::now();
+        let (_sender, phases) = watch::channel(Phase::Stopping { exit: Exit::Done, since: since.into_std() });
+        let end = end_of(Duration::ZERO, phases, async |(), life| {
+            life.expiring().await;
+            Ok(Exit::Unfinished.into())
+        });
+        assert_eq!((end.await.exit, since.elapsed().as_millis()), (Exit::Unfinished, 24_500));
     }
 
     #[tokio::test]

@@ -123,13 +123,14 @@ impl Supervisor {
         let control = Control { health, registry: Registry::new(), events: sender, on_terminal };
         let (phase, phases) = watch::channel(Phase::Running);
         let (reloads, reloaded) = watch::channel(0);
-        let (drain_delay, shutdown_timeout) = sidecar
+        let delays = sidecar
             .as_ref()
             .map_or((Duration::ZERO, TASK_GRACE), |(_, flags)| (flags.drain_delay, flags.shutdown_timeout));
         if let Some((sidecar, flags)) = sidecar {
             (sidecar.open_doors)(flags, &control, &command)?;
         }
-        Lifecycle::start(control.clone(), phases, reloaded, drain_delay, args, job)?;
+        let (_, shutdown_timeout) = delays;
+        Lifecycle::start(control.clone(), phases, reloaded, delays, args, job)?;
         Ok(Self { kind: helper.kind, events, control, phase, reloads, shutdown_timeout })
     }
 
