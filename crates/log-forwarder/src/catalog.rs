@@ -1,0 +1,201 @@
+//! All generations, in the order in which they began, and who reads which of them next.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use lifecycle::Complaint;
+
+use crate::{
+    batch::Batch,
+    generation::{Bounds, Generation, Place, Reading},
+    identity::Inode,
+    input::Input,
+    ledger::Ledger,
+    pool::Pool,
+};
+
+/// What stays the same
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) inputs: Vec<Input>,
+    /// Labels of the outputs, in their order
+    pub(crate) outputs: Vec<String>,
+    pub(crate) bounds: Bounds,
+    pub(crate) max_pinned: u64,
+    pub(crate) quiet_period: Duration,
+}
+
+/// All generations
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    pub(crate) settings: Settings,
+    pub(crate) generations: BTreeMap<u64, Generation>,
+    /// The key of the open or closed generation that an inode holds now
+    pub(crate) by_inode: BTreeMap<Inode, u64>,
+    /// How many contents an inode has had, where that is known from before
+    pub(crate) ordinals: BTreeMap<Inode, u32>,
+    /// Names that files of the inputs got when they were rotated, and the path they had as inputs
+    pub(crate) rotated_names: HashMap<PathBuf, PathBuf>,
+    pub(crate) ledger: Ledger,
+    pub(crate) pool: Pool,
+    /// Files that can't be opened or read
+    pub(crate) complaints: HashMap<PathBuf, Complaint>,
+    /// Paths that inputs lead to; files that are rotated away from them are read
+    pub(crate) watched: BTreeSet<PathBuf>,
+    /// Files with names of rotated ones that were there before, and when they were written
+    pub(crate) bystanders: BTreeMap<Inode, i64>,
+    /// When the stop signal came
+    pub(crate) stopping: Option<Instant>,
+    /// A generation has come or gone; what a checkpoint must hold soon
+    pub(crate) changed: bool,
+    /// Bytes that were settled since the last checkpoint
+    pub(crate) settled: u64,
+    next_key: u64,
+    /// For each output the key from which it looks on, so that no file keeps another waiting
+    turns: Vec<u64>,
+}
+
+/// Shared by the tail and the couriers; no lock is held while something is waited for
+pub(crate) type Shared = Arc<Mutex<Catalog>>;
+
+pub(crate) fn lock(catalog: &Shared) -> MutexGuard<'_, Catalog> {
+    catalog.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Catalog {
+    pub(crate) fn new(settings: Settings, ledger: Ledger) -> Self {
+        Self {
+            turns: vec![0; settings.outputs.len()],
+            settings,
+            generations: BTreeMap::new(),
+            by_inode: BTreeMap::new(),
+            ordinals: BTreeMap::new(),
+            rotated_names: HashMap::new(),
+            ledger,
+            pool: Pool::default(),
+            complaints: HashMap::new(),
+            watched: BTreeSet::new(),
+            bystanders: BTreeMap::new(),
+            stopping: None,
+            changed: false,
+            settled: 0,
+            next_key: 0,
+        }
+    }
+
+    /// Adds a generation, behind the last one of the same path.
+    pub(crate) fn add(&mut self, mut generation: Generation) -> u64 {
+        let key = self.next_key;
+        self.next_key += 1;
+        let of_the_same_path = |other: &&Generation| other.source.path == generation.source.path;
+        let before = self.generations.iter().rev().find(|(_, other)| of_the_same_path(other));
+        generation.predecessor = before.map(|(key, _)| *key);
+        self.by_inode.insert(generation.inode, key);
+        self.generations.insert(key, generation);
+        self.changed = true;
+        key
+    }
+
+    pub(crate) fn remove(&mut self, key: u64) {
+        if let Some(generation) = self.generations.remove(&key) {
+            if self.by_inode.get(&generation.inode) == Some(&key) {
+                self.by_inode.remove(&generation.inode);
+            }
+            self.changed = true;
+        }
+    }
+
+    /// The next batch for an output: file by file in turn, and of one path the older generation first.
+    pub(crate) fn next(&mut self, output: usize) -> Option<Batch> {
+        let turn = self.turns[output];
+        let keys: Vec<u64> = {
+            let readable = |(key, generation): (&u64, &Generation)| {
+                (generation.is_readable(output) && !self.must_wait(generation, output)).then_some(*key)
+            };
+            let (from, before) = (self.generations.range(turn..), self.generations.range(..turn));
+            from.chain(before).filter_map(readable).collect()
+        };
+        keys.into_iter().find_map(|key| self.read(key, output).inspect(|_| self.turns[output] = key + 1))
+    }
+
+    fn must_wait(&self, generation: &Generation, output: usize) -> bool {
+        let predecessor = generation.predecessor.and_then(|key| self.generations.get(&key));
+        predecessor.is_some_and(|before| before.is_readable(output) || !before.cursors[output].is_idle())
+    }
+
+    fn read(&mut self, key: u64, output: usize) -> Option<Batch> {
+        loop {
+            let Self { settings, pool, generations, .. } = self;
+            let generation = generations.get_mut(&key)?;
+            match generation.read(key, output, settings.bounds, pool) {
+                Ok(Reading::Batch(batch)) => {
+                    self.ledger.of(output).read(&batch);
+                    return Some(batch);
+                }
+                Ok(Reading::Lost(bytes, reason)) => self.ledger.of(output).lost(bytes, reason),
+                Ok(Reading::Hole(bytes)) => {
+                    tracing::info!(file = %generation.source.path.display(), bytes, "a hole at the head is skipped");
+                }
+                Ok(Reading::Replaced) => {
+                    self.replaced(key);
+                    return None;
+                }
+                Ok(Reading::Nothing) => return None,
+                Err(error) => {
+                    let path = generation.source.path.clone();
+                    self.complain(path, "cannot read", &error);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// A batch, or the beginning of the one that was handed out, is delivered or rejected.
+    pub(crate) fn settle(&mut self, batch: &Batch, output: usize) {
+        self.settled += batch.length();
+        if let Some(generation) = self.generations.get_mut(&batch.key) {
+            generation.cursors[output].settle(batch);
+        }
+    }
+
+    /// Bytes that some output has not settled yet
+    pub(crate) fn behind(&self) -> u64 {
+        let of = |generation: &Generation| -> u64 {
+            (0..generation.cursors.len()).map(|output| generation.behind(output)).sum()
+        };
+        self.generations.values().map(of).sum()
+    }
+
+    /// Whether after a stop nothing is left to do.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        let period = self.settings.quiet_period;
+        self.stopping.is_some_and(|at| {
+            now.saturating_duration_since(at) >= period
+                && self.generations.values().all(|generation| {
+                    generation.is_all_settled()
+                        && (generation.place == Place::Gone || generation.is_quiet(Some(at), period, now))
+                })
+        })
+    }
+
+    /// Inodes of all generations, open or closed
+    pub(crate) fn knows(&self, inode: Inode) -> bool {
+        self.by_inode.contains_key(&inode)
+    }
+
+    /// The paths that inputs lead to or have led to
+    pub(crate) fn paths(&self) -> BTreeSet<PathBuf> {
+        self.generations.values().map(|generation| generation.source.path.clone()).collect()
+    }
+
+    pub(crate) fn complain(&mut self, path: PathBuf, what: &str, error: &std::io::Error) {
+        let file = path.display().to_string();
+        if self.complaints.entry(path).or_default().is_due(&error.to_string(), Instant::now()) {
+            tracing::warn!(file, %error, "{what}; it is tried again");
+        }
+    }
+}

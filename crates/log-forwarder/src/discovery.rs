@@ -1,0 +1,176 @@
+//! Which files there are to follow: those that the inputs lead to, and those that they led to a moment ago.
+
+use std::{
+    cmp::Reverse,
+    collections::BTreeSet,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    catalog::Catalog,
+    events::Rename,
+    generation::{Generation, Place, modified},
+    identity::Inode,
+    input::Input,
+    rotation::open_as,
+};
+
+/// Names of rotated files that are remembered. More than any rotation keeps, and what is forgotten costs only files that
+/// are renamed twice before the next look.
+const NAMES_LIMIT: usize = 10_000;
+
+impl Catalog {
+    /// Follows files as they were renamed: where one that belongs to an input went, there is one that is owed.
+    pub(crate) fn follow(&mut self, renames: Vec<Rename>) {
+        for Rename { from, to } in renames {
+            let is_input = self.settings.inputs.iter().any(|input| input.matches(&from));
+            let origin = if is_input { Some(from) } else { self.rotated_names.get(&from).cloned() };
+            if let (Some(origin), true) = (origin, self.rotated_names.len() < NAMES_LIMIT) {
+                self.rotated_names.insert(to, origin);
+            }
+        }
+    }
+
+    /// Takes in all files that the inputs lead to, and those that were rotated before they were seen.
+    pub(crate) fn rescan(&mut self) {
+        self.rotated_names.retain(|name, _| name.symlink_metadata().is_ok());
+        let names = self.rotated_names.iter().map(|(name, origin)| (name.clone(), origin.clone())).collect();
+        let paths: BTreeSet<_> = self.settings.inputs.iter().flat_map(Input::paths).collect();
+        let single = self.settings.inputs.iter().filter_map(|input| input.single_path().map(Path::to_path_buf));
+        let watched: BTreeSet<_> = single.chain(paths.iter().cloned()).collect();
+        for path in &watched {
+            self.watch_path(path);
+        }
+        let known = self.paths();
+        self.watched.retain(|path| watched.contains(path) || known.contains(path));
+        // Before the inputs' own: they are older.
+        self.take_rotated(names);
+        self.take_siblings();
+        let live: BTreeSet<_> = paths.iter().filter_map(|path| self.take_input(path)).collect();
+        for (key, generation) in &mut self.generations {
+            match (generation.place, live.contains(key)) {
+                (Place::Live, false) => generation.place = Place::Rotated,
+                // A file that has come back under its old name
+                (Place::Rotated, true) => generation.place = Place::Live,
+                _ => {}
+            }
+        }
+        self.forget_closed();
+        let paths = self.paths();
+        self.complaints.retain(|path, _| paths.contains(path) || path.exists());
+    }
+
+    /// Takes files that have had an input's path before, oldest first: of two that were written at once, `.2` comes before `.1`.
+    pub(crate) fn take_rotated(&mut self, names: Vec<(PathBuf, PathBuf)>) {
+        let mut found: Vec<_> = names
+            .into_iter()
+            .filter_map(|(name, origin)| Some((modified(&name.metadata().ok()?), Reverse(number(&name)), name, origin)))
+            .collect();
+        found.sort();
+        for (_, _, name, origin) in found {
+            if let Some(key) = self.take(&name, &origin)
+                && let Some(generation) = self.generations.get_mut(&key)
+            {
+                generation.place = Place::Rotated;
+            }
+        }
+    }
+
+    /// The generation at an input's path
+    fn take_input(&mut self, path: &Path) -> Option<u64> {
+        let metadata = path.metadata().ok().filter(fs::Metadata::is_file)?;
+        match self.by_inode.get(&Inode::of(&metadata)).copied() {
+            Some(key) if self.is_as_closed(key, path, &metadata) => Some(key),
+            _ => self.take(path, path),
+        }
+    }
+
+    /// Whether a known inode holds what it did. An open file is looked at elsewhere; one that was closed is opened again when
+    /// it has changed, and forgotten if its inode was given to another file.
+    fn is_as_closed(&mut self, key: u64, path: &Path, metadata: &fs::Metadata) -> bool {
+        let Some(generation) = self.generations.get_mut(&key) else { return false };
+        if generation.file.is_some() || (generation.seen == metadata.len() && generation.modified == modified(metadata))
+        {
+            return true;
+        }
+        generation.file = open_as(&generation.fingerprint(), path);
+        let is_same = generation.file.is_some();
+        if !is_same {
+            let (inode, ordinal) = (generation.inode, generation.ordinal);
+            self.ordinals.insert(inode, ordinal + 1);
+            self.remove(key);
+        }
+        is_same
+    }
+
+    /// Begins a generation in a file that is not known yet.
+    fn take(&mut self, path: &Path, origin: &Path) -> Option<u64> {
+        let metadata = path.metadata().ok().filter(fs::Metadata::is_file)?;
+        if self.knows(Inode::of(&metadata)) {
+            return None;
+        }
+        match self.open(path, origin) {
+            Ok(generation) if self.knows(generation.inode) => None,
+            Ok(generation) => {
+                self.complaints.remove(path);
+                tracing::debug!(file = %path.display(), generation = generation.source.generation, "new file");
+                Some(self.add(generation))
+            }
+            // It was there a moment ago: deleted or renamed, which another event tells.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                self.complain(path.to_path_buf(), "cannot open", &error);
+                None
+            }
+        }
+    }
+
+    fn open(&self, path: &Path, origin: &Path) -> io::Result<Generation> {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let home = real.parent().unwrap_or(Path::new("/")).to_path_buf();
+        let mut generation = Generation::new(origin.to_path_buf(), home, file, &metadata, self.settings.outputs.len());
+        if let Some(ordinal) = self.ordinals.get(&generation.inode) {
+            generation.become_nth(*ordinal, &metadata);
+        }
+        Ok(generation)
+    }
+
+    /// Forgets closed files that are not there any more.
+    fn forget_closed(&mut self) {
+        let closed = |generation: &&Generation| generation.file.is_none() && generation.place == Place::Rotated;
+        let homes: BTreeSet<_> = self.generations.values().filter(closed).map(|closed| closed.home.clone()).collect();
+        let entries = homes.iter().filter_map(|home| fs::read_dir(home).ok()).flatten().filter_map(Result::ok);
+        let there: BTreeSet<_> =
+            entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| Inode::of(&metadata)).collect();
+        let gone =
+            self.generations.iter().filter(|(_, generation)| closed(generation) && !there.contains(&generation.inode));
+        for key in gone.map(|(key, _)| *key).collect::<Vec<_>>() {
+            self.remove(key);
+        }
+    }
+
+    /// A checkpoint is lost: all rotated files of the inputs count as unread.
+    pub(crate) fn watch_all_anew(&mut self) {
+        let single = self.settings.inputs.iter().filter_map(|input| input.single_path().map(Path::to_path_buf));
+        self.watched.extend(single.chain(self.settings.inputs.iter().flat_map(Input::paths)));
+    }
+
+    /// The directories in which something can happen that matters
+    pub(crate) fn directories(&self) -> BTreeSet<PathBuf> {
+        let mut directories: BTreeSet<_> =
+            self.generations.values().map(|generation| generation.home.clone()).collect();
+        for input in &self.settings.inputs {
+            input.directories(&mut directories);
+        }
+        directories
+    }
+}
+
+/// What a rotated name ends in; a date is no number, and sorts as it is
+fn number(name: &Path) -> Option<u16> {
+    name.extension()?.to_str()?.parse().ok()
+}

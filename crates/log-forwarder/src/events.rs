@@ -1,0 +1,108 @@
+//! What inotify tells of the directories, put together until somebody asks.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use notify::{
+    EventKind,
+    event::{Flag, ModifyKind, RenameMode},
+};
+use tokio::sync::Notify;
+
+/// After an event the next ones gather in the kernel for so long: equal ones that nobody has read are one, and a log that is
+/// written line by line would wake us for each.
+const GATHER: Duration = Duration::from_millis(15);
+/// An event that comes sooner after the last gathering was read together with others.
+const SAME_READ: Duration = Duration::from_millis(1);
+/// Renames that are remembered between two looks; more count as lost events
+const RENAMES_LIMIT: usize = 10_000;
+
+/// A file that got another name
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Rename {
+    pub(crate) from: PathBuf,
+    pub(crate) to: PathBuf,
+}
+
+/// What has happened since the last look
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// A name has come, gone or changed
+    pub(crate) names: bool,
+    pub(crate) renames: Vec<Rename>,
+    /// Events got lost; anything may have happened
+    pub(crate) overflow: bool,
+    /// How many events each directory had
+    pub(crate) counts: HashMap<PathBuf, u64>,
+}
+
+/// Where events gather
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Events {
+    news: Arc<Mutex<News>>,
+    wake: Arc<Notify>,
+}
+
+impl Events {
+    /// Takes what has happened.
+    pub(crate) fn take(&self) -> News {
+        std::mem::take(&mut self.news.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Resolves when something has happened, maybe long ago.
+    pub(crate) async fn happened(&self) {
+        self.wake.notified().await;
+    }
+
+    /// What the watcher's own thread does with each event
+    pub(crate) fn handler(&self) -> impl FnMut(notify::Result<notify::Event>) + Send + 'static {
+        let events = self.clone();
+        let mut gathered: Option<Instant> = None;
+        move |event| {
+            if events.record(event) {
+                events.wake.notify_one();
+                if gathered.is_none_or(|at| at.elapsed() >= SAME_READ) {
+                    thread::sleep(GATHER);
+                    gathered = Some(Instant::now());
+                }
+            }
+        }
+    }
+
+    /// False if the event is nothing that matters, such as our own opening of a file.
+    fn record(&self, event: notify::Result<notify::Event>) -> bool {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(mut event) = event else {
+            news.overflow = true;
+            return true;
+        };
+        if event.kind.is_access() {
+            return false;
+        }
+        news.overflow |= event.flag() == Some(Flag::Rescan) || news.renames.len() >= RENAMES_LIMIT;
+        news.names |= !matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
+        if let Some(directory) = event.paths.first().and_then(|path| path.parent()) {
+            count(&mut news.counts, directory);
+        }
+        if event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::Both))
+            && news.renames.len() < RENAMES_LIMIT
+            && let (Some(to), Some(from)) = (event.paths.pop(), event.paths.pop())
+        {
+            news.renames.push(Rename { from, to });
+        }
+        true
+    }
+}
+
+fn count(counts: &mut HashMap<PathBuf, u64>, directory: &Path) {
+    if let Some(count) = counts.get_mut(directory) {
+        *count += 1;
+    } else {
+        counts.insert(directory.to_path_buf(), 1);
+    }
+}

@@ -1,0 +1,234 @@
+//! One content of one file, from its first byte to its last, and how far each output has come in it.
+//!
+//! Its bytes never change. Where they lie can: a file that is copied and truncated goes on in its copy.
+
+use std::{
+    fs::{File, Metadata},
+    io,
+    os::unix::fs::MetadataExt,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    batch::{Batch, Mark, Source},
+    cursor::Cursor,
+    framing::{Frame, frame},
+    identity::{Anchor, Fingerprint, HEAD_LIMIT, Head, Inode, name, read_at},
+    pool::{Buffer, Pool},
+};
+
+/// Read beyond what was seen, since a file that grew has grown on meanwhile
+const BEYOND: u64 = 4096;
+
+/// Whether more can come
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// An input's pattern leads to it.
+    Live,
+    /// It has another name now, or it is the copy of what was truncated.
+    Rotated,
+    /// It has no name any more.
+    Deleted,
+    /// Its bytes are gone: truncated without a copy, or deleted while nobody had it open.
+    Gone,
+}
+
+/// One content of one file
+#[derive(Debug)]
+pub(crate) struct Generation {
+    pub(crate) source: Arc<Source>,
+    /// The directory in which the file itself lies, whatever links lead to it
+    pub(crate) home: PathBuf,
+    pub(crate) inode: Inode,
+    /// `None` when it is gone, or complete and closed
+    pub(crate) file: Option<File>,
+    pub(crate) head: Head,
+    /// The greatest size it was seen with
+    pub(crate) seen: u64,
+    /// Nanoseconds since 1970, as the file system says
+    pub(crate) modified: i64,
+    /// When it was last seen to grow
+    pub(crate) grown: Instant,
+    pub(crate) place: Place,
+    /// How many contents the inode had before
+    pub(crate) ordinal: u32,
+    /// The one whose lines come before its own, in the same input
+    pub(crate) predecessor: Option<u64>,
+    /// Nothing more is expected: a last line without newline is complete.
+    pub(crate) ended: bool,
+    /// One for each output
+    pub(crate) cursors: Vec<Cursor>,
+}
+
+/// What one look at the bytes behind a cursor finds
+pub(crate) enum Reading {
+    Nothing,
+    Batch(Batch),
+    /// Bytes that nobody gets, for this reason
+    Lost(u64, &'static str),
+    /// The cursor moved over a hole at the head; look again.
+    Hole(u64),
+    /// The file holds something else now.
+    Replaced,
+}
+
+/// Bounds of what is read at once
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) batch: usize,
+    pub(crate) line: usize,
+}
+
+impl Generation {
+    /// One that begins now, in an open file.
+    pub(crate) fn new(path: PathBuf, home: PathBuf, file: File, metadata: &Metadata, outputs: usize) -> Self {
+        let source = Source { path, generation: name(metadata, 0) }.into();
+        Self {
+            source,
+            home,
+            inode: Inode::of(metadata),
+            file: Some(file),
+            head: Head::default(),
+            seen: 0,
+            modified: modified(metadata),
+            grown: Instant::now(),
+            place: Place::Live,
+            ordinal: 0,
+            predecessor: None,
+            ended: false,
+            cursors: vec![Cursor::default(); outputs],
+        }
+    }
+
+    /// Another content of an inode that has had so many before.
+    pub(crate) fn become_nth(&mut self, ordinal: u32, metadata: &Metadata) {
+        let source = Source { path: self.source.path.clone(), generation: name(metadata, ordinal) };
+        (self.ordinal, self.source) = (ordinal, source.into());
+    }
+
+    /// Takes the size, and all else that changes with it; false if the file is shorter than it was.
+    pub(crate) fn look(&mut self, metadata: &Metadata, now: Instant) -> io::Result<bool> {
+        // What was truncated may have grown beyond its old size since.
+        if metadata.len() < self.seen || (metadata.len() > self.seen && !self.is_same()?) {
+            return Ok(false);
+        }
+        self.modified = modified(metadata);
+        if metadata.len() > self.seen {
+            (self.seen, self.grown, self.ended) = (metadata.len(), now, false);
+            if let (true, Some(file)) = (self.head.length < HEAD_LIMIT, &self.file) {
+                self.head = Head::read(file, HEAD_LIMIT)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the open file still begins as it did, and has the bytes before the foremost cursor.
+    fn is_same(&self) -> io::Result<bool> {
+        let Some(file) = &self.file else { return Ok(false) };
+        let foremost = self.cursors.iter().max_by_key(|cursor| cursor.position);
+        let is_at = foremost.map(|cursor| Ok(Anchor::read(file, cursor.position)? == cursor.anchor)).transpose();
+        let needs_head = self.head.length < HEAD_LIMIT || foremost.is_none_or(|cursor| cursor.position == 0);
+        is_at
+            .map(|is_at: Option<bool>| is_at.unwrap_or(true) && (!needs_head || self.head.is_of(file).unwrap_or(false)))
+    }
+
+    /// What a file must have to hold this content
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        let anchors = self.cursors.iter().map(|cursor| (cursor.position, cursor.anchor.hash())).collect();
+        Fingerprint { head: self.head, anchors }
+    }
+
+    /// Whether an output may find something to do here.
+    pub(crate) fn is_readable(&self, output: usize) -> bool {
+        let cursor = &self.cursors[output];
+        self.file.is_some()
+            && cursor.is_idle()
+            && (cursor.barren_end < self.seen || (self.ended && cursor.position < self.seen))
+    }
+
+    /// Whether an output has settled everything.
+    pub(crate) fn is_settled(&self, cursor: &Cursor) -> bool {
+        cursor.is_idle() && (self.place == Place::Gone || cursor.position >= self.seen)
+    }
+
+    pub(crate) fn is_all_settled(&self) -> bool {
+        self.cursors.iter().all(|cursor| self.is_settled(cursor))
+    }
+
+    pub(crate) fn is_quiet(&self, since: Option<Instant>, period: Duration, now: Instant) -> bool {
+        let still = since.map_or(self.grown, |since| since.max(self.grown));
+        now.saturating_duration_since(still) >= period
+    }
+
+    /// Bytes that an output has not settled yet
+    pub(crate) fn behind(&self, output: usize) -> u64 {
+        let cursor = &self.cursors[output];
+        let end = if self.place == Place::Gone { cursor.in_flight_end } else { self.seen };
+        end.saturating_sub(cursor.position)
+    }
+
+    /// The next lines for an output that has none of this generation now.
+    pub(crate) fn read(&mut self, key: u64, output: usize, bounds: Bounds, pool: &Pool) -> io::Result<Reading> {
+        if !self.is_readable(output) {
+            return Ok(Reading::Nothing);
+        }
+        let mut size = bounds.batch;
+        loop {
+            let Some(file) = &self.file else { return Ok(Reading::Nothing) };
+            let cursor = &mut self.cursors[output];
+            let anchored = cursor.anchor.bytes().len();
+            let wanted = size.min(length(self.seen - cursor.position + BEYOND));
+            let mut buffer = pool.filled(anchored + wanted);
+            let read = read_at(file, &mut buffer[..anchored + wanted], cursor.position - anchored as u64)?;
+            if read <= anchored || buffer[..anchored] != *cursor.anchor.bytes() {
+                return Ok(Reading::Replaced);
+            }
+            let bytes = &buffer[anchored..read];
+            let end = cursor.position + bytes.len() as u64;
+            if cursor.position == 0 && self.ordinal > 0 && bytes[0] == 0 {
+                let length = bytes.iter().take_while(|byte| **byte == 0).count();
+                cursor.skip(&bytes[..length], false);
+                return Ok(Reading::Hole(length as u64));
+            }
+            self.seen = self.seen.max(end);
+            let last = self.ended && end == self.seen;
+            let (length, mark) = match frame(bytes, bounds.line, cursor.skipping, last) {
+                Frame::Lines(length) => (length, Mark::Whole),
+                Frame::Cut(length) => (length, Mark::Cut),
+                Frame::Unfinished(length) => (length, Mark::Unfinished),
+                Frame::Skip { length, ended } => {
+                    cursor.skip(&bytes[..length], !ended);
+                    return Ok(Reading::Lost(length as u64, "longer than --max-line"));
+                }
+                Frame::Partial if bytes.len() == size && size <= bounds.line => {
+                    size = (size * 4).min(bounds.line + 1);
+                    continue;
+                }
+                Frame::Partial => {
+                    cursor.barren_end = end;
+                    return Ok(Reading::Nothing);
+                }
+            };
+            let batch = self.batch(key, output, buffer, anchored, length, mark);
+            return Ok(Reading::Batch(batch));
+        }
+    }
+
+    fn batch(&mut self, key: u64, output: usize, buffer: Buffer, from: usize, length: usize, mark: Mark) -> Batch {
+        let cursor = &mut self.cursors[output];
+        let batch = Batch::new((self.source.clone(), key), mark, cursor.position, buffer, from..from + length);
+        cursor.hand_out(&batch);
+        batch
+    }
+}
+
+fn length(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// When the content last changed, in nanoseconds since 1970
+pub(crate) fn modified(metadata: &Metadata) -> i64 {
+    metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
+}

@@ -1,0 +1,185 @@
+//! What makes a file that file: its inode, its head, and the bytes before a cursor. Never its name.
+
+use std::{
+    fs::{File, Metadata},
+    hash::Hasher,
+    io,
+    os::unix::fs::{FileExt, MetadataExt},
+};
+
+use fnv::FnvHasher;
+use serde::{Deserialize, Serialize};
+
+/// Bytes of a file's head that are compared
+pub(crate) const HEAD_LIMIT: usize = 1024;
+/// Bytes before a cursor that are compared
+pub(crate) const ANCHOR_LIMIT: usize = 64;
+
+/// A file among those that are there at one time; numbers are used again
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Inode {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+impl Inode {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
+/// A hash of the first bytes of a file, and of how many
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    pub(crate) length: usize,
+    pub(crate) hash: u64,
+}
+
+impl Head {
+    /// The head as it is now, of at most so many bytes.
+    pub(crate) fn read(file: &File, limit: usize) -> io::Result<Self> {
+        let mut bytes = [0; HEAD_LIMIT];
+        let length = read_at(file, &mut bytes[..limit.min(HEAD_LIMIT)], 0)?;
+        Ok(Self { length, hash: hash(&bytes[..length]) })
+    }
+
+    /// Whether a file begins so.
+    pub(crate) fn is_of(self, file: &File) -> io::Result<bool> {
+        Ok(self.length == 0 || Self::read(file, self.length)? == self)
+    }
+}
+
+/// What a file must have to be the one that was read: its head, and the bytes before each place that was reached
+#[derive(Debug)]
+pub(crate) struct Fingerprint {
+    pub(crate) head: Head,
+    /// Positions, and hashes of the bytes before them
+    pub(crate) anchors: Vec<(u64, u64)>,
+}
+
+impl Fingerprint {
+    pub(crate) fn is_of(&self, file: &File) -> io::Result<bool> {
+        let size = file.metadata()?.len();
+        if self.anchors.iter().any(|(position, _)| *position > size) || !self.head.is_of(file)? {
+            return Ok(false);
+        }
+        for (position, hash) in &self.anchors {
+            if Anchor::read(file, *position)?.hash() != *hash {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The bytes just before a cursor
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Anchor(Vec<u8>);
+
+impl Anchor {
+    /// Reads it anew.
+    pub(crate) fn read(file: &File, position: u64) -> io::Result<Self> {
+        let length = usize::try_from(position).unwrap_or(usize::MAX).min(ANCHOR_LIMIT);
+        let mut bytes = vec![0; length];
+        let read = read_at(file, &mut bytes, position - length as u64)?;
+        bytes.truncate(read);
+        Ok(Self(bytes))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The cursor has moved over these bytes.
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(&bytes[bytes.len().saturating_sub(ANCHOR_LIMIT)..]);
+        self.0.drain(..self.0.len().saturating_sub(ANCHOR_LIMIT));
+    }
+
+    /// As the checkpoint holds it
+    pub(crate) fn hash(&self) -> u64 {
+        hash(&self.0)
+    }
+}
+
+/// A generation's name for collectors: the same after a restart that has lost the checkpoint, and another for each content
+/// that an inode has had.
+pub(crate) fn name(metadata: &Metadata, ordinal: u32) -> String {
+    let mut hasher = FnvHasher::default();
+    // Where a file system does not tell when a file was born, the inode must do.
+    let born = metadata.created().ok().and_then(|born| born.duration_since(std::time::UNIX_EPOCH).ok());
+    let born = born.unwrap_or_default();
+    for number in [metadata.dev(), metadata.ino(), born.as_secs(), born.subsec_nanos().into(), ordinal.into()] {
+        hasher.write_u64(number);
+    }
+    format!("{:016x}", hasher.finish())
+}
+
+/// A hash of the last bytes of these, to tell contents apart that have all else in common
+pub(crate) fn hash_of_end(bytes: &[u8]) -> u64 {
+    hash(&bytes[bytes.len().saturating_sub(ANCHOR_LIMIT)..])
+}
+
+/// FNV-1a: what is stored must mean the same in every later version.
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = FnvHasher::default();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+/// Reads until the buffer is full or the file ends.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match file.read_at(&mut buffer[length..], offset + length as u64) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_head_grows_with_its_file_and_stays_its_own() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"one line\n").unwrap();
+        let head = Head::read(&file, HEAD_LIMIT).unwrap();
+        file.write_all(&[b'x'; 2000]).unwrap();
+        assert!(head.is_of(&file).unwrap());
+        let grown = Head::read(&file, HEAD_LIMIT).unwrap();
+        assert_eq!(grown.length, HEAD_LIMIT);
+        file.set_len(9).unwrap();
+        assert!(!grown.is_of(&file).unwrap());
+        assert!(head.is_of(&file).unwrap());
+        // Of what nothing is known yet, every file may be the beginning.
+        assert!(Head::default().is_of(&file).unwrap());
+    }
+
+    #[test]
+    fn an_anchor_is_the_last_bytes() {
+        let mut file = tempfile::tempfile().unwrap();
+        let text: Vec<u8> = (0..200).collect();
+        file.write_all(&text).unwrap();
+        let mut anchor = Anchor::default();
+        for part in text[..150].chunks(7) {
+            anchor.extend(part);
+        }
+        assert_eq!(anchor.bytes(), &text[86..150]);
+        assert_eq!(Anchor::read(&file, 150).unwrap(), anchor);
+        assert_eq!(Anchor::read(&file, 3).unwrap().bytes(), &text[..3]);
+    }
+
+    #[test]
+    fn hashes_stay_as_they_are() {
+        // A test vector of the FNV authors
+        assert_eq!(hash(b"a"), 0xaf63_dc4c_8601_ec8c);
+    }
+}

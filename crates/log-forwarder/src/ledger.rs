@@ -1,0 +1,182 @@
+//! What has become of every byte: read = delivered + rejected + lost + in flight, for each output.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+
+use crate::batch::Batch;
+
+/// What has become of every byte, in `/metrics` and in the last line
+#[derive(Clone, Debug)]
+pub(crate) struct Ledger {
+    outputs: Arc<[Account]>,
+    pub(crate) lag: IntGaugeVec,
+    pub(crate) pinned: IntGauge,
+    pub(crate) generations: IntGauge,
+    pub(crate) checkpoint_failures: IntCounter,
+}
+
+/// The part of one output
+#[derive(Debug)]
+pub(crate) struct Account {
+    label: String,
+    read_bytes: IntCounter,
+    read_lines: IntCounter,
+    delivered_bytes: IntCounter,
+    delivered_lines: IntCounter,
+    rejected_bytes: IntCounter,
+    rejected_lines: IntCounter,
+    lost_bytes: IntCounterVec,
+    lost_in_all: IntCounter,
+    in_flight_bytes: IntGauge,
+    pub(crate) retries: IntCounter,
+    pub(crate) seconds: Histogram,
+}
+
+impl Ledger {
+    /// An account for each output, which is known by its label.
+    pub(crate) fn new(labels: &[String], registry: &Registry) -> anyhow::Result<Self> {
+        let names = Metrics::new(registry).context("cannot set up metrics")?;
+        let gauge = |name: &str, help: &str| registered(registry, IntGauge::new(name, help)?);
+        let lag = IntGaugeVec::new(
+            Opts::new("sidekit_log_forwarder_lag_bytes", "Bytes of a file that an output has not settled yet"),
+            &["output", "file"],
+        );
+        Ok(Self {
+            outputs: labels.iter().map(|label| names.account(label)).collect::<Result<_, _>>()?,
+            lag: registered(registry, lag?)?,
+            pinned: gauge("sidekit_log_forwarder_pinned_bytes", "Bytes of deleted files that are held open")?,
+            generations: gauge("sidekit_log_forwarder_files", "Files that are held open")?,
+            checkpoint_failures: registered(
+                registry,
+                IntCounter::new(
+                    "sidekit_log_forwarder_checkpoint_failures_total",
+                    "Checkpoints that could not be written",
+                )?,
+            )?,
+        })
+    }
+
+    pub(crate) fn of(&self, output: usize) -> &Account {
+        &self.outputs[output]
+    }
+
+    /// Whether anything was lost or rejected
+    pub(crate) fn is_clean(&self) -> bool {
+        self.outputs.iter().all(|account| account.lost_in_all.get() == 0 && account.rejected_bytes.get() == 0)
+    }
+
+    /// The ledger of all outputs together, as `read=… delivered=… rejected=… lost=… in-flight=… lines=…`, in bytes but the last
+    pub(crate) fn summary(&self) -> String {
+        let sum = |value: fn(&Account) -> u64| self.outputs.iter().map(value).sum::<u64>();
+        format!(
+            "read={} delivered={} rejected={} lost={} in-flight={} lines={}",
+            sum(|account| account.read_bytes.get()),
+            sum(|account| account.delivered_bytes.get()),
+            sum(|account| account.rejected_bytes.get()),
+            sum(|account| account.lost_in_all.get()),
+            sum(|account| account.in_flight_bytes.get().cast_unsigned()),
+            sum(|account| account.delivered_lines.get()),
+        )
+    }
+}
+
+impl Account {
+    /// A batch is handed out.
+    pub(crate) fn read(&self, batch: &Batch) {
+        self.read_bytes.inc_by(batch.length());
+        self.read_lines.inc_by(batch.count());
+        self.in_flight_bytes.add(batch.length().cast_signed());
+    }
+
+    pub(crate) fn delivered(&self, batch: &Batch) {
+        self.delivered_bytes.inc_by(batch.length());
+        self.delivered_lines.inc_by(batch.count());
+        self.in_flight_bytes.sub(batch.length().cast_signed());
+    }
+
+    pub(crate) fn rejected(&self, batch: &Batch) {
+        self.rejected_bytes.inc_by(batch.length());
+        self.rejected_lines.inc_by(batch.count());
+        self.in_flight_bytes.sub(batch.length().cast_signed());
+    }
+
+    /// Bytes that nobody gets. Those that were never read count as read, so that the ledger adds up.
+    pub(crate) fn lost(&self, bytes: u64, reason: &str) {
+        self.read_bytes.inc_by(bytes);
+        self.lost_in_all.inc_by(bytes);
+        self.lost_bytes.with_label_values(&[self.label.as_str(), reason]).inc_by(bytes);
+    }
+}
+
+/// The metrics of all outputs
+struct Metrics {
+    /// As [`COUNTERS`] names them
+    counters: Vec<IntCounterVec>,
+    lost: IntCounterVec,
+    in_flight: IntGaugeVec,
+    seconds: HistogramVec,
+}
+
+/// What is counted for each output, and what that is
+const COUNTERS: [(&str, &str); 7] = [
+    ("read_bytes", "Bytes of files that are settled or in flight"),
+    ("read_lines", "Lines of files that were read"),
+    ("delivered_bytes", "Bytes of files that the output has acknowledged"),
+    ("delivered_lines", "Lines that the output has acknowledged"),
+    ("rejected_bytes", "Bytes of lines that the output has refused for good"),
+    ("rejected_lines", "Lines that the output has refused for good"),
+    ("retries", "Attempts at a batch after a first one"),
+];
+
+/// Seconds of an attempt: from a collector beside the pod to one that times out
+const BUCKETS: [f64; 9] = [0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 20.0, 60.0];
+
+impl Metrics {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let by_output = |(name, help): (&str, &str)| {
+            let name = format!("sidekit_log_forwarder_{name}_total");
+            registered(registry, IntCounterVec::new(Opts::new(name, help), &["output"])?)
+        };
+        let counters = COUNTERS.iter().map(|about| by_output(*about)).collect::<Result<Vec<_>, _>>()?;
+        let lost = Opts::new("sidekit_log_forwarder_lost_bytes_total", "Bytes of files that nobody gets, by reason");
+        let in_flight = Opts::new("sidekit_log_forwarder_in_flight_bytes", "Bytes that are read and not yet settled");
+        let seconds = HistogramOpts::new("sidekit_log_forwarder_delivery_seconds", "Seconds of an attempt at a batch");
+        let seconds = HistogramVec::new(seconds.buckets(BUCKETS.to_vec()), &["output"])?;
+        Ok(Self {
+            counters,
+            lost: registered(registry, IntCounterVec::new(lost, &["output", "reason"])?)?,
+            in_flight: registered(registry, IntGaugeVec::new(in_flight, &["output"])?)?,
+            seconds: registered(registry, seconds)?,
+        })
+    }
+
+    fn account(&self, output: &str) -> prometheus::Result<Account> {
+        let counter = |nth: usize| self.counters[nth].with_label_values(&[output]);
+        Ok(Account {
+            label: output.to_owned(),
+            read_bytes: counter(0),
+            read_lines: counter(1),
+            delivered_bytes: counter(2),
+            delivered_lines: counter(3),
+            rejected_bytes: counter(4),
+            rejected_lines: counter(5),
+            lost_bytes: self.lost.clone(),
+            lost_in_all: IntCounter::new("lost", "By any reason")?,
+            in_flight_bytes: self.in_flight.with_label_values(&[output]),
+            retries: counter(6),
+            seconds: self.seconds.with_label_values(&[output]),
+        })
+    }
+}
+
+fn registered<M: prometheus::core::Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: M,
+) -> prometheus::Result<M> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}

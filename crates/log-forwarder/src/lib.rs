@@ -1,0 +1,37 @@
+//! Forwards log files on a shared volume to collectors, at least once, in order within a file, and nothing silently.
+//!
+//! The source files are the buffer: each output reads them at its own pace, one batch at a time, so memory is bounded by the
+//! number of outputs and not by what is behind. Invariants: a batch is a contiguous range of one generation of a file; a
+//! cursor moves only over what its output has acknowledged, or what the ledger names as rejected or lost; the
+//! checkpoint holds nothing but cursors; a file is what its inode, its head and the bytes before the cursor say, not its name.
+
+mod args;
+mod batch;
+mod catalog;
+mod checkpoint;
+mod courier;
+mod cursor;
+mod dead_letters;
+mod destination;
+mod directories;
+mod discovery;
+mod encoding;
+mod events;
+mod forward;
+mod framing;
+mod generation;
+mod identity;
+mod input;
+mod ledger;
+mod outputs;
+mod pool;
+mod resume;
+mod retry;
+mod rotation;
+mod saver;
+mod siblings;
+mod tail;
+mod timestamp;
+
+pub use args::{Args, HELPER};
+pub use forward::run;

@@ -1,0 +1,104 @@
+//! `stdout://` and `file:///path`: a line is delivered when the system has taken it.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    path::PathBuf,
+};
+
+use futures_util::future::BoxFuture;
+use tokio::task;
+use url::Url;
+
+use super::{Attempt, Opened, Output, Scheme, writing::Progress};
+use crate::{batch::Batch, encoding::Encoding, pool::Pool};
+
+/// The helper's own output: what `kubectl logs` shows
+pub(super) const STDOUT: Scheme = Scheme {
+    name: "stdout",
+    example: "stdout://",
+    delivered: "once it is written",
+    encoding: Encoding::Raw,
+    open: open_stdout,
+};
+
+/// Appends to a file
+pub(super) const FILE: Scheme = Scheme {
+    name: "file",
+    example: "file:///var/log/all.log",
+    delivered: "once it is written",
+    encoding: Encoding::Raw,
+    open: open_file,
+};
+
+fn open_stdout(url: &Url, encoding: Encoding, _: &Pool) -> Opened {
+    if url.host_str().is_some_and(|host| !host.is_empty()) || !["", "/"].contains(&url.path()) {
+        return Err("write stdout:// without anything behind it".into());
+    }
+    Ok(Writer::boxed(None, encoding))
+}
+
+fn open_file(url: &Url, encoding: Encoding, _: &Pool) -> Opened {
+    let path = url.to_file_path().map_err(|()| "write file:///PATH, with an absolute path on this host")?;
+    Ok(Writer::boxed(Some(path), encoding))
+}
+
+struct Writer {
+    /// `None` is stdout
+    path: Option<PathBuf>,
+    encoding: Encoding,
+    state: Option<State>,
+}
+
+/// What is lent to the thread that writes
+#[derive(Default)]
+struct State {
+    file: Option<File>,
+    progress: Progress,
+    room: Vec<u8>,
+}
+
+impl Writer {
+    fn boxed(path: Option<PathBuf>, encoding: Encoding) -> Box<dyn Output> {
+        Box::new(Self { path, encoding, state: Some(State::default()) })
+    }
+}
+
+impl Output for Writer {
+    /// On a thread of its own: a pipe that nobody reads keeps its writer waiting.
+    fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
+        Box::pin(async move {
+            let (path, encoding, batch) = (self.path.clone(), self.encoding, batch.clone());
+            let mut state = self.state.take().unwrap_or_default();
+            let writing = task::spawn_blocking(move || {
+                let written = state.write(path, encoding, &batch);
+                (state, written)
+            });
+            match writing.await {
+                Ok((state, written)) => {
+                    self.state = Some(state);
+                    written.map_or_else(Attempt::again, |()| Attempt::Delivered)
+                }
+                Err(error) => Attempt::again(error),
+            }
+        })
+    }
+}
+
+impl State {
+    fn write(&mut self, path: Option<PathBuf>, encoding: Encoding, batch: &Batch) -> io::Result<()> {
+        let bytes = encoding.bytes(batch, &mut self.room);
+        let Some(path) = path else {
+            let mut stdout = io::stdout().lock();
+            self.progress.write(batch, bytes, &mut stdout)?;
+            return io::Write::flush(&mut stdout);
+        };
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => OpenOptions::new().append(true).create(true).open(path)?,
+        };
+        self.progress.write(batch, bytes, &mut &file)?;
+        self.file = Some(file);
+        Ok(())
+    }
+}

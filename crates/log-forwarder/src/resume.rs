@@ -1,0 +1,117 @@
+//! Takes up what a checkpoint says: finds each of its files again, under whatever name, or its copy.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use crate::{
+    batch::Source,
+    catalog::Catalog,
+    checkpoint::{Checkpoint, Entry},
+    cursor::Cursor,
+    generation::{Generation, Place},
+    identity::{Anchor, Inode},
+    rotation::{find_copy, open_as},
+};
+
+impl Catalog {
+    /// Begins where the last run has ended. To be called before anything else is known.
+    pub(crate) fn resume(&mut self, checkpoint: &Checkpoint) {
+        self.watched = checkpoint.watched.iter().cloned().collect();
+        self.bystanders = checkpoint.bystanders.iter().copied().collect();
+        let files = files_by_inode(checkpoint);
+        let mut missing = Vec::new();
+        for entry in &checkpoint.files {
+            match files.get(&entry.inode).and_then(|path| self.reopen(entry, path)) {
+                Some(generation) => drop(self.add(generation)),
+                None => missing.push(entry),
+            }
+        }
+        // Only when all known inodes are known can another one be a copy.
+        for entry in missing {
+            self.resume_elsewhere(entry);
+        }
+    }
+
+    /// The generation, if the file at this path still holds it.
+    fn reopen(&self, entry: &Entry, path: &Path) -> Option<Generation> {
+        let file = open_as(&entry.fingerprint(), path)?;
+        let metadata = file.metadata().ok().filter(|metadata| Inode::of(metadata) == entry.inode)?;
+        let mut generation = self.generation(entry);
+        // A file that has lost its end with a crash of the machine goes on where it is.
+        generation.seen = generation.seen.min(metadata.len());
+        attach(&mut generation, file);
+        Some(generation)
+    }
+
+    fn resume_elsewhere(&mut self, entry: &Entry) {
+        // Should the inode be there, it holds something else.
+        self.ordinals.insert(entry.inode, entry.ordinal + 1);
+        let mut generation = self.generation(entry);
+        let file = entry.path.display().to_string();
+        let is_known = |inode| self.knows(inode);
+        if let Some((copy, path)) = find_copy(&entry.home, entry.modified, &entry.fingerprint(), is_known)
+            && let Ok(metadata) = copy.metadata()
+        {
+            tracing::info!(file, copy = %path.display(), "its old content is read to its end in the copy");
+            generation.inode = Inode::of(&metadata);
+            attach(&mut generation, copy);
+            self.add(generation);
+        } else if !generation.is_all_settled() {
+            let key = self.add(generation);
+            self.by_inode.remove(&entry.inode);
+            self.write_off(key, "gone while not running");
+        }
+    }
+
+    /// As the checkpoint says, without its file
+    fn generation(&self, entry: &Entry) -> Generation {
+        let source = Source { path: entry.path.clone(), generation: entry.generation.clone() };
+        let cursor = |label: &String| {
+            let known = entry.cursors.iter().find(|cursor| cursor.output == *label);
+            // An output that is new gets all that is still there.
+            known.map_or_else(Cursor::default, |known| Cursor::at(known.position, Anchor::default(), known.skipping))
+        };
+        Generation {
+            source: Arc::new(source),
+            home: entry.home.clone(),
+            inode: entry.inode,
+            file: None,
+            head: entry.head,
+            seen: entry.seen,
+            modified: entry.modified,
+            grown: Instant::now(),
+            // The next look tells whether it is an input's still.
+            place: Place::Rotated,
+            ordinal: entry.ordinal,
+            predecessor: None,
+            ended: false,
+            cursors: self.settings.outputs.iter().map(cursor).collect(),
+        }
+    }
+}
+
+/// Gives a generation its file, and its cursors the bytes that stand before them.
+fn attach(generation: &mut Generation, file: File) {
+    for cursor in &mut generation.cursors {
+        cursor.anchor = Anchor::read(&file, cursor.position).unwrap_or_default();
+    }
+    generation.file = Some(file);
+}
+
+/// The files in all directories that the checkpoint names
+fn files_by_inode(checkpoint: &Checkpoint) -> BTreeMap<Inode, PathBuf> {
+    let mut homes: Vec<_> = checkpoint.files.iter().map(|entry| &entry.home).collect();
+    homes.sort();
+    homes.dedup();
+    let entries = homes.into_iter().filter_map(|home| fs::read_dir(home).ok()).flatten().filter_map(Result::ok);
+    let files = entries.filter_map(|entry| {
+        let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+        Some((Inode::of(&metadata), entry.path()))
+    });
+    files.collect()
+}

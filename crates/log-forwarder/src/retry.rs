@@ -1,0 +1,78 @@
+//! When a batch is tried again: decorrelated jitter, what the server asks for, and sooner once a stop has come.
+
+use std::time::{Duration, SystemTime};
+
+use lifecycle::Backoff;
+
+const SHORTEST: Duration = Duration::from_millis(200);
+const LONGEST: Duration = Duration::from_secs(30);
+/// The longest pause after a stop signal, when each attempt may be the last
+const LONGEST_AT_THE_END: Duration = Duration::from_secs(1);
+/// A server that asks for more is not believed.
+const LONGEST_ASKED_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// The pauses between the attempts of one output
+#[derive(Debug)]
+pub(crate) struct Retry {
+    backoff: Backoff,
+    at_the_end: Backoff,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { backoff: Backoff::new(SHORTEST, LONGEST), at_the_end: Backoff::new(SHORTEST, LONGEST_AT_THE_END) }
+    }
+}
+
+impl Retry {
+    /// How long to wait; `asked_for` is what the server wants.
+    pub(crate) fn pause(&mut self, asked_for: Option<Duration>, stopping: bool, random: f64) -> Duration {
+        if stopping {
+            return self.at_the_end.next(random);
+        }
+        let pause = self.backoff.next(random);
+        asked_for.map_or(pause, |asked_for| asked_for.min(LONGEST_ASKED_FOR).max(SHORTEST))
+    }
+
+    /// After a success
+    pub(crate) fn reset(&mut self) {
+        self.backoff.reset();
+    }
+}
+
+/// What a `Retry-After` header says: seconds, or a date (RFC 9110, section 10.2.3).
+pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value.trim()).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_is_heard_within_bounds() {
+        let mut retry = Retry::default();
+        let seconds = Duration::from_secs;
+        assert_eq!(retry.pause(None, false, 1.0), Duration::from_millis(600));
+        assert_eq!(retry.pause(Some(seconds(7)), false, 1.0), seconds(7));
+        assert_eq!(retry.pause(Some(seconds(0)), false, 1.0), SHORTEST);
+        assert_eq!(retry.pause(Some(seconds(1_000_000)), false, 1.0), LONGEST_ASKED_FOR);
+        assert!(retry.pause(Some(seconds(60)), true, 1.0) <= LONGEST_AT_THE_END);
+        assert_eq!(retry.pause(None, false, 1.0), LONGEST);
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_700);
+        assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(Duration::from_secs(77)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
+        for text in ["", "soon", "-1", "99999999999999999999999"] {
+            assert_eq!(retry_after(text, now), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Saves the checkpoint: at most a second old, or 8 MiB.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use lifecycle::{Complaint, Heartbeat};
+use tokio::{sync::watch, task, time};
+
+use crate::{
+    catalog::{Shared, lock},
+    checkpoint::Checkpoint,
+    tail::Signal,
+};
+
+/// How often the age is looked at, and how old a checkpoint gets at most, together with this
+const TICK: Duration = Duration::from_millis(100);
+const OLDEST: Duration = Duration::from_millis(900);
+/// Bytes that a restart delivers again at most, besides those of a second
+const MOST_SETTLED: u64 = 8 * 1024 * 1024;
+
+/// Saves the checkpoint
+#[derive(Clone)]
+pub(crate) struct Saver {
+    catalog: Shared,
+    directory: PathBuf,
+    complaint: Arc<Mutex<Complaint>>,
+}
+
+impl Saver {
+    pub(crate) fn new(catalog: Shared, directory: &Path) -> Self {
+        Self { catalog, directory: directory.to_path_buf(), complaint: Arc::default() }
+    }
+
+    /// Saves what has changed. A failure is told and counted, and what it should have saved stays due.
+    pub(crate) fn save(&self) {
+        let (checkpoint, bytes, is_new) = {
+            let mut catalog = lock(&self.catalog);
+            let due = (std::mem::take(&mut catalog.settled), std::mem::take(&mut catalog.changed));
+            (Checkpoint::of(&catalog), due.0, due.1)
+        };
+        let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        match checkpoint.save(&self.directory) {
+            Ok(()) if complaint.settle() => tracing::info!("the checkpoint is saved again"),
+            Ok(()) => {}
+            Err(error) => {
+                let mut catalog = lock(&self.catalog);
+                catalog.settled += bytes;
+                catalog.changed |= is_new;
+                catalog.ledger.checkpoint_failures.inc();
+                if complaint.is_due(&error.to_string(), Instant::now()) {
+                    let directory = self.directory.display();
+                    tracing::error!(%directory, %error, "cannot save the checkpoint; a restart would deliver anew");
+                }
+            }
+        }
+    }
+
+    /// Saves until all is over.
+    pub(crate) async fn run(self, mut signal: watch::Receiver<Signal>, heartbeat: Heartbeat) -> anyhow::Result<()> {
+        let mut saved = Instant::now();
+        loop {
+            heartbeat.beat();
+            tokio::select! {
+                biased;
+                _ = signal.wait_for(|signal| signal.over) => return Ok(()),
+                () = time::sleep(TICK) => {}
+            }
+            let due = {
+                let catalog = lock(&self.catalog);
+                let has_changed = catalog.changed || catalog.settled > 0;
+                catalog.settled >= MOST_SETTLED || (has_changed && saved.elapsed() >= OLDEST)
+            };
+            if due {
+                saved = Instant::now();
+                let this = self.clone();
+                // A disk may take its time for an fsync; lines go on meanwhile.
+                task::spawn_blocking(move || this.save()).await?;
+            }
+        }
+    }
+}

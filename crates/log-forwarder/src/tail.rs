@@ -1,0 +1,149 @@
+//! The loop that watches the files: looks when something has happened, and now and then besides, since events get lost.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use lifecycle::{Exit, Heartbeat, Lifecycle, Pending};
+use tokio::{sync::watch, time};
+
+use crate::{
+    catalog::{Shared, lock},
+    directories::Directories,
+    events::{Events, News},
+    generation::Place,
+};
+
+/// Between two sweeps over everything, when there are events
+const SWEEP: Duration = Duration::from_secs(2);
+/// Where there are none
+const POLL: Duration = Duration::from_millis(200);
+/// While something is to end soon
+const RESTLESS: Duration = Duration::from_millis(50);
+
+/// What the tail tells the couriers
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Signal {
+    /// Changes when there may be something to read
+    pub(crate) news: u64,
+    pub(crate) stopping: bool,
+    /// Nothing is left to do, or no time to do it
+    pub(crate) over: bool,
+}
+
+/// Watches the files
+pub(crate) struct Tail {
+    pub(crate) catalog: Shared,
+    pub(crate) signal: Arc<watch::Sender<Signal>>,
+    pub(crate) pending: Pending,
+    events: Events,
+    directories: Directories,
+    told_pending: u64,
+}
+
+impl Tail {
+    pub(crate) fn new(catalog: Shared, signal: Arc<watch::Sender<Signal>>, pending: Pending) -> Self {
+        let events = Events::default();
+        let directories = Directories::new(&events);
+        Self { catalog, signal, pending, events, directories, told_pending: 0 }
+    }
+
+    /// The first look; before it nothing is read.
+    pub(crate) fn begin(&mut self) {
+        let wanted = lock(&self.catalog).directories();
+        self.directories.watch(&wanted);
+        self.scan(News::default());
+    }
+
+    /// Watches until a stop has nothing left to do, or the helper is over.
+    pub(crate) async fn run(mut self, life: Lifecycle, heartbeat: Heartbeat) -> anyhow::Result<()> {
+        let mut swept = Instant::now();
+        let mut stopping: Option<Exit> = None;
+        let mut over = self.signal.subscribe();
+        loop {
+            heartbeat.beat();
+            let news = self.events.take();
+            self.directories.count(&news.counts);
+            let pause = if self.directories.any_polled() { POLL } else { SWEEP };
+            let sweep = swept.elapsed() >= pause;
+            if sweep || news.names || news.overflow {
+                self.scan(news);
+            }
+            self.look();
+            if sweep {
+                swept = Instant::now();
+                self.directories.judge(&lock(&self.catalog));
+            }
+            if lock(&self.catalog).is_over(Instant::now()) {
+                self.signal.send_modify(|signal| signal.over = true);
+                return Ok(());
+            }
+            let pause = if self.is_restless() { RESTLESS } else { pause.saturating_sub(swept.elapsed()) };
+            tokio::select! {
+                biased;
+                exit = life.stopping(), if stopping.is_none() => {
+                    stopping = Some(exit);
+                    lock(&self.catalog).stopping = Some(Instant::now());
+                    self.signal.send_modify(|signal| signal.stopping = true);
+                }
+                _ = over.wait_for(|signal| signal.over) => return Ok(()),
+                () = self.events.happened() => {}
+                () = time::sleep(pause.min(heartbeat.interval())) => {}
+            }
+        }
+    }
+
+    /// Finds files that have come, and marks those that have gone.
+    fn scan(&mut self, news: News) {
+        let mut catalog = lock(&self.catalog);
+        // What is a copy of what can be told only by what there is now.
+        catalog.look(Instant::now());
+        catalog.follow(news.renames);
+        catalog.rescan();
+        let wanted = catalog.directories();
+        if self.directories.watch(&wanted) {
+            catalog.rescan();
+        }
+        drop(catalog);
+        self.signal.send_modify(|signal| signal.news += 1);
+    }
+
+    /// Looks at the open files, and wakes the couriers if that is worth it.
+    fn look(&mut self) {
+        let mut catalog = lock(&self.catalog);
+        let news = catalog.look(Instant::now());
+        let behind = catalog.behind();
+        self.pending.done(self.told_pending.saturating_sub(behind));
+        self.pending.add(behind.saturating_sub(self.told_pending));
+        let ledger = &catalog.ledger;
+        ledger.lag.reset();
+        let mut open = 0;
+        for generation in catalog.generations.values() {
+            open += i64::from(generation.file.is_some());
+            for (output, label) in catalog.settings.outputs.iter().enumerate() {
+                let lag = generation.behind(output);
+                if generation.place == Place::Live || lag > 0 {
+                    let file = generation.source.path.display().to_string();
+                    ledger.lag.with_label_values(&[label.as_str(), &file]).add(lag.cast_signed());
+                }
+            }
+        }
+        ledger.generations.set(open);
+        drop(catalog);
+        if news || behind != self.told_pending {
+            self.signal.send_modify(|signal| signal.news += 1);
+        }
+        self.told_pending = behind;
+    }
+
+    /// Whether a file is to end soon, or all of them.
+    fn is_restless(&self) -> bool {
+        let catalog = lock(&self.catalog);
+        catalog.stopping.is_some()
+            || catalog
+                .generations
+                .values()
+                .any(|generation| generation.file.is_some() && generation.place != Place::Live && !generation.ended)
+    }
+}

@@ -1,0 +1,139 @@
+//! HTTP and TCP: what delivers a batch, what sends it again, and what refuses a line for good.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+};
+
+use serde_json::Value;
+
+use crate::{
+    collector::{Answer, Collector},
+    support::{Pod, Writer, accept, assert_all_there, ledger, line, start, stop},
+};
+
+#[test]
+fn a_batch_is_delivered_by_2xx_alone_and_goes_again_under_the_same_name() {
+    let pod = Pod::new();
+    let collector = Collector::start();
+    let say = |status: u16| Answer::Say(status, String::new());
+    collector.answer([say(500), say(404), say(302), Answer::HalfAndClose, Answer::Keep(204)]);
+    Writer::new(&pod.log("app.log")).write(20);
+    let program = pod.start(&["--output", &collector.url()]);
+    collector.wait_for_requests(5);
+    let ended = stop(program);
+    let seen = collector.seen();
+    assert_eq!(seen.len(), 5);
+    assert!(seen.iter().all(|request| request.key == seen[0].key && request.lines == 20), "{seen:?}");
+    assert_all_there(collector.messages().iter().map(String::as_str), 20);
+    assert_eq!(ledger(&ended)["lines"], 20);
+}
+
+#[test]
+fn an_answer_that_comes_before_the_body_is_sent_delivers_nothing() {
+    let pod = Pod::new();
+    let collector = Collector::start();
+    collector.answer([Answer::EarlyOk]);
+    // More than what fits into the buffers between the two
+    Writer::new(&pod.log("app.log")).write(60_000);
+    let mut command = pod.command(&["--output", &collector.url(), "--max-line", "1KiB"]);
+    let program = start(command.args(["--max-in-flight", "64MiB"]));
+    collector.wait_for(&line(59_999));
+    let ended = stop(program);
+    assert_eq!(ledger(&ended)["lines"], 60_000);
+}
+
+#[test]
+fn retry_after_is_honoured_as_seconds_and_as_a_date() {
+    let pod = Pod::new();
+    let collector = Collector::start();
+    let past = "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    collector.answer([Answer::Say(429, past.into()), Answer::Say(503, "Retry-After: 1\r\n".into())]);
+    Writer::new(&pod.log("app.log")).write(5);
+    let mut program = pod.start(&["--output", &collector.url()]);
+    program.wait_for_reason("429 Too Many Requests: why");
+    program.wait_for_reason("503 Service Unavailable: why");
+    program.wait_for_message("delivers again");
+    stop(program);
+    assert_all_there(collector.messages().iter().map(String::as_str), 5);
+}
+
+#[test]
+fn a_line_that_is_refused_alone_goes_to_the_dead_letters_and_all_others_arrive() {
+    let pod = Pod::new();
+    let collector = Collector::start();
+    collector.refuse_lines_with(&line(37));
+    Writer::new(&pod.log("app.log")).write(100);
+    let dead = pod.beside("dead").display().to_string();
+    let program = pod.start(&["--output", &collector.url(), "--dead-letter", &dead]);
+    collector.wait_for(&line(99));
+    let ended = stop(program);
+    let letters = fs::read_to_string(&dead).unwrap();
+    let letter: Value = serde_json::from_str(letters.trim_end()).unwrap();
+    assert_eq!(letter["message"], line(37));
+    assert_eq!(letter["reason"], "400 Bad Request: why");
+    assert_eq!(letter["file"], pod.log("app.log").display().to_string());
+    let mut messages = collector.messages();
+    messages.insert(37, line(37));
+    assert_all_there(messages.iter().map(String::as_str), 100);
+    assert_eq!(messages.len(), 100);
+    let entries = ledger(&ended);
+    assert_eq!((entries["lines"], entries["rejected"]), (99, line(37).len() as u64 + 1));
+}
+
+#[test]
+fn a_batch_that_is_too_large_is_halved() {
+    let pod = Pod::new();
+    let collector = Collector::start();
+    collector.answer([Answer::Say(413, String::new()), Answer::Say(413, String::new())]);
+    Writer::new(&pod.log("app.log")).write(100);
+    let program = pod.start(&["--output", &collector.url()]);
+    collector.wait_for(&line(99));
+    let ended = stop(program);
+    let sizes: Vec<_> = collector.seen().iter().map(|request| request.lines).collect();
+    assert_eq!(sizes.len(), 5, "{sizes:?}");
+    assert_eq!((sizes[0], sizes[2..].iter().sum::<usize>()), (100, 100));
+    assert_all_there(collector.messages().iter().map(String::as_str), 100);
+    assert_eq!((ledger(&ended)["lines"], ledger(&ended)["rejected"]), (100, 0));
+}
+
+#[test]
+fn lines_go_over_one_connection_and_over_the_next_when_it_is_closed() {
+    let pod = Pod::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let output = format!("tcp://{}", listener.local_addr().unwrap());
+    let mut writer = Writer::new(&pod.log("app.log"));
+    writer.write(10);
+    let program = pod.start(&["--output", &output]);
+    let first = accept(&listener);
+    let mut lines = BufReader::new(&first).lines().map(Result::unwrap);
+    let mut got: Vec<_> = lines.by_ref().take(10).collect();
+    drop(lines);
+    // Closed while nothing is in flight: the next lines must not go into it.
+    drop(first);
+    pod.wait_for_checkpoint();
+    writer.write(10);
+    let second = accept(&listener);
+    got.extend(BufReader::new(&second).lines().map(Result::unwrap).take(10));
+    assert_all_there(got.iter().map(String::as_str), 20);
+    stop(program);
+}
+
+#[test]
+fn outputs_go_at_their_own_pace() {
+    let pod = Pod::new();
+    let away = crate::rotation::free_address();
+    let mut writer = Writer::new(&pod.log("app.log"));
+    writer.write(1000);
+    let program = pod.start(&["--output", &pod.file_output(), "--output", &format!("http://{away}/")]);
+    pod.wait_for_lines(1000);
+    writer.write(1000);
+    pod.wait_for_lines(2000);
+    let collector = Collector::on(TcpListener::bind(&away).unwrap());
+    collector.wait_for(&line(1999));
+    let ended = stop(program);
+    assert_all_there(pod.out().lines(), 2000);
+    assert_all_there(collector.messages().iter().map(String::as_str), 2000);
+    assert_eq!(ledger(&ended)["lines"], 4000);
+}

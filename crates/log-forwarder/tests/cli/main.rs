@@ -1,0 +1,20 @@
+//! The binary `log-forwarder` as a pod meets it: rotations, restarts, collectors that fail, and every line counted.
+
+#[cfg(test)]
+mod collector;
+#[cfg(test)]
+mod delivery;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod lines;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
+mod rotation;
+#[cfg(test)]
+mod stopping;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod usage;

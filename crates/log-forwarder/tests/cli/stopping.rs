@@ -1,0 +1,110 @@
+//! The end: the app writes on, the collector is away, nothing is cut short that could be finished.
+
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    thread,
+};
+
+use crate::{
+    collector::{Answer, Collector},
+    rotation::free_address,
+    support::{Pod, Signal, Writer, assert_adds_up, assert_all_there, get_from, ledger, line, stop, until},
+};
+
+#[test]
+fn what_the_app_writes_after_the_stop_signal_is_delivered_too() {
+    let pod = Pod::new();
+    let mut writer = Writer::new(&pod.log("app.log"));
+    writer.write(10);
+    let mut program = pod.start(&["--output", &pod.file_output()]);
+    pod.wait_for_lines(10);
+    program.signal(Signal::TERM);
+    program.wait_for_message("stopping");
+    let done = Arc::new(AtomicBool::new(false));
+    let mark = done.clone();
+    let app = thread::spawn(move || {
+        // Never quiet for long, through rotations, until the end is near.
+        for _ in 0..60 {
+            writer.write(5);
+            if writer.written().is_multiple_of(50) {
+                writer.rotate(99);
+            }
+            thread::sleep(std::time::Duration::from_millis(10));
+        }
+        mark.store(true, SeqCst);
+        writer.written()
+    });
+    let ended = program.end();
+    assert!(done.load(SeqCst), "it ended before the app");
+    let written = app.join().unwrap();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_all_there(pod.out().lines(), written);
+    assert_adds_up(&ledger(&ended));
+}
+
+#[test]
+fn a_collector_that_is_away_until_the_deadline_makes_it_75_and_the_next_run_delivers() {
+    let (pod, address) = (Pod::new(), free_address());
+    Writer::new(&pod.log("app.log")).write(100);
+    let size = fs::metadata(pod.log("app.log")).unwrap().len();
+    let url = format!("http://{address}/lines");
+    let mut program = pod.start(&["--output", &url, "--shutdown-timeout", "1s"]);
+    program.wait_for_message("cannot deliver; it is tried until it succeeds");
+    program.signal(Signal::TERM);
+    let ended = program.end();
+    ended.ended_with(75, &format!("reason=unfinished what=\"{size} bytes\" last=\"not delivered within"));
+    let entries = ledger(&ended);
+    assert_adds_up(&entries);
+    assert_eq!((entries["read"], entries["in-flight"], entries["delivered"]), (size, size, 0));
+    let collector = Collector::on(std::net::TcpListener::bind(&address).unwrap());
+    let program = pod.start(&["--output", &url]);
+    collector.wait_for(&line(99));
+    stop(program);
+    assert_all_there(collector.messages().iter().map(String::as_str), 100);
+}
+
+#[test]
+fn a_stop_wakes_a_courier_that_waits_as_long_as_the_server_asked_for() {
+    let pod = Pod::new();
+    let collector = Collector::start();
+    collector.answer([Answer::Say(429, "Retry-After: 600\r\n".into())]);
+    Writer::new(&pod.log("app.log")).write(5);
+    let mut program = pod.start(&["--output", &collector.url()]);
+    program.wait_for_message("cannot deliver; it is tried until it succeeds");
+    let ended = stop(program);
+    assert_all_there(collector.messages().iter().map(String::as_str), 5);
+    assert_eq!(ledger(&ended)["lines"], 5);
+}
+
+#[test]
+fn a_collector_that_is_down_makes_nothing_unready() {
+    let pod = Pod::new();
+    Writer::new(&pod.log("app.log")).write(5);
+    let mut program = pod.start(&["--output", &format!("http://{}/", free_address())]);
+    let address = program.wait_for_message("health listener is up")["address"].as_str().unwrap().to_owned();
+    program.wait_for_message("cannot deliver; it is tried until it succeeds");
+    for path in ["/readyz", "/livez", "/startupz"] {
+        assert!(get_from(&address, path).starts_with("HTTP/1.1 200"), "{path}");
+    }
+    until("retries are counted", || {
+        let metrics = get_from(&address, "/metrics");
+        let retries = metrics.lines().find(|line| line.starts_with("sidekit_log_forwarder_retries_total{"))?;
+        (!retries.ends_with(" 0")).then_some(())
+    });
+}
+
+#[test]
+fn without_a_state_directory_it_says_what_a_restart_costs() {
+    let pod = Pod::new();
+    let input = pod.log("app.log").display().to_string();
+    Writer::new(&pod.log("app.log")).write(5);
+    let mut command = crate::support::log_forwarder(&["--health-addr", "127.0.0.1:0", "--input", &input]);
+    let mut program = harness::Program::start(command.args(["--output", "stdout://"]));
+    program.wait_for_message("no --state-dir: a restart delivers every file anew, from its beginning");
+    let ended = stop(program);
+    assert_all_there(ended.stdout.lines(), 5);
+}

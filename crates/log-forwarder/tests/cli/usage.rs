@@ -1,0 +1,75 @@
+//! Bad input: each mistake, word for word, and the help. `UPDATE_SNAPSHOTS=1` writes the snapshots anew.
+
+use std::path::Path;
+
+use harness::{Ended, Program};
+
+use crate::support::log_forwarder;
+
+const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/snapshots");
+
+fn run(arguments: &[&str]) -> Ended {
+    Program::start(&mut log_forwarder(arguments)).end()
+}
+
+#[track_caller]
+fn assert_usage_error(name: &str, arguments: &[&str]) {
+    harness::assert_usage_error(Path::new(SNAPSHOTS), name, &run(arguments));
+}
+
+#[test]
+fn help_and_version_are_printed_on_stdout() {
+    for flag in ["--help", "-h"] {
+        let ended = run(&[flag]);
+        assert_eq!((ended.code, ended.log.len()), (Some(0), 0), "{ended:#?}");
+        harness::assert_snapshot(Path::new(SNAPSHOTS), flag.trim_start_matches('-'), &ended.stdout);
+    }
+    let version = concat!("log-forwarder ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(run(&["--version"]).stdout, version);
+}
+
+#[test]
+fn what_is_missing() {
+    assert_usage_error("no-input", &["--output", "stdout://"]);
+    assert_usage_error("no-output", &["--input", "/logs/*.log"]);
+}
+
+#[test]
+fn an_input_that_is_none() {
+    assert_usage_error("relative-input", &["--input", "app.log", "--output", "stdout://"]);
+    assert_usage_error("directory-input", &["--input", "/logs/", "--output", "stdout://"]);
+    assert_usage_error("bad-pattern", &["--input", "/logs/[", "--output", "stdout://"]);
+}
+
+#[test]
+fn an_output_that_is_none() {
+    let with = |output: &'static str| ["--input", "/logs/*.log", "--output", output];
+    assert_usage_error("unknown-scheme", &with("kafka://broker:9092"));
+    assert_usage_error("no-port", &with("tcp://collector"));
+    assert_usage_error("password", &with("http://user:secret@collector/"));
+    assert_usage_error("unknown-option", &with("tcp://collector:5140#as=xml"));
+}
+
+/// What a wrong combination of flags is told with
+#[track_caller]
+fn assert_refused(arguments: &[&str], words: &str) {
+    let all = [&["--health-addr", "127.0.0.1:0", "--input", "/logs/*.log"], arguments].concat();
+    run(&all).ended_with(64, &format!("reason=usage last=\"{words}"));
+}
+
+#[test]
+fn flags_that_do_not_go_together() {
+    assert_refused(&["--output", "stdout://", "--output", "stdout://#as=ndjson"], "--output stdout:// is there twice");
+    assert_refused(&["--output", "stdout://", "--max-line", "9MiB"], "--max-in-flight does not hold a line");
+    assert_refused(&["--output", "stdout://", "--max-line", "0"], "--max-line 0 would cut");
+}
+
+#[test]
+fn a_variable_holds_several_one_a_line() {
+    let mut command = log_forwarder(&["--output", "stdout://"]);
+    let ended = Program::start(command.env("SIDEKIT_LOG_FORWARDER_INPUT", "/logs/a.log\nb.log")).end();
+    ended.ended_with(
+        64,
+        "reason=usage last=\"invalid value 'b.log' for '--input <GLOB> (from SIDEKIT_LOG_FORWARDER_INPUT)'",
+    );
+}
