@@ -52,6 +52,8 @@ pub(crate) struct Catalog {
     pub(crate) stopping: Option<Instant>,
     /// A generation has come or gone; what a checkpoint must hold soon
     pub(crate) changed: bool,
+    /// Something may be a copy, or was truncated: names are to be looked at again soon
+    pub(crate) unsure: bool,
     /// Bytes that were settled since the last checkpoint
     pub(crate) settled: u64,
     next_key: u64,
@@ -82,6 +84,7 @@ impl Catalog {
             bystanders: BTreeMap::new(),
             stopping: None,
             changed: false,
+            unsure: false,
             settled: 0,
             next_key: 0,
         }
@@ -180,6 +183,23 @@ impl Catalog {
                         && (generation.place == Place::Gone || generation.is_quiet(Some(at), period, now))
                 })
         })
+    }
+
+    /// Sets the metrics of the files.
+    pub(crate) fn tell(&self) {
+        self.ledger.lag.reset();
+        let mut open = 0;
+        for generation in self.generations.values() {
+            open += i64::from(generation.file.is_some());
+            for (output, label) in self.settings.outputs.iter().enumerate() {
+                let lag = generation.behind(output);
+                if generation.place == Place::Live || lag > 0 {
+                    let file = generation.source.path.display().to_string();
+                    self.ledger.lag.with_label_values(&[label.as_str(), &file]).add(lag.cast_signed());
+                }
+            }
+        }
+        self.ledger.generations.set(open);
     }
 
     /// Inodes of all generations, open or closed

@@ -16,9 +16,9 @@ use tokio::sync::Notify;
 
 /// After an event the next ones gather in the kernel for so long: equal ones that nobody has read are one, and a log that is
 /// written line by line would wake us for each.
-const GATHER: Duration = Duration::from_millis(15);
-/// An event that comes sooner after the last gathering was read together with others.
-const SAME_READ: Duration = Duration::from_millis(1);
+const GATHER: Duration = Duration::from_millis(20);
+/// An event that comes sooner after the one before was read together with it, and there is nothing to wait for.
+const SAME_READ: Duration = Duration::from_micros(25);
 /// Renames that are remembered between two looks; more count as lost events
 const RENAMES_LIMIT: usize = 10_000;
 
@@ -62,15 +62,15 @@ impl Events {
     /// What the watcher's own thread does with each event
     pub(crate) fn handler(&self) -> impl FnMut(notify::Result<notify::Event>) + Send + 'static {
         let events = self.clone();
-        let mut gathered: Option<Instant> = None;
+        let mut last: Option<Instant> = None;
         move |event| {
             if events.record(event) {
                 events.wake.notify_one();
-                if gathered.is_none_or(|at| at.elapsed() >= SAME_READ) {
+                if last.is_none_or(|at| at.elapsed() >= SAME_READ) {
                     thread::sleep(GATHER);
-                    gathered = Some(Instant::now());
                 }
             }
+            last = Some(Instant::now());
         }
     }
 

@@ -110,28 +110,35 @@ impl Generation {
 
     /// Takes the size, and all else that changes with it; false if the file is shorter than it was.
     pub(crate) fn look(&mut self, metadata: &Metadata, now: Instant) -> io::Result<bool> {
+        let (size, grows) = (metadata.len(), metadata.len() > self.seen);
         // What was truncated may have grown beyond its old size since.
-        if metadata.len() < self.seen || (metadata.len() > self.seen && !self.is_same()?) {
+        if size < self.seen || (grows && !self.is_same(size)?) {
             return Ok(false);
         }
         self.modified = modified(metadata);
-        if metadata.len() > self.seen {
-            (self.seen, self.grown, self.ended) = (metadata.len(), now, false);
-            if let (true, Some(file)) = (self.head.length < HEAD_LIMIT, &self.file) {
-                self.head = Head::read(file, HEAD_LIMIT)?;
-            }
+        if grows {
+            (self.seen, self.grown, self.ended) = (size, now, false);
         }
         Ok(true)
     }
 
-    /// Whether the open file still begins as it did, and has the bytes before the foremost cursor.
-    fn is_same(&self) -> io::Result<bool> {
+    /// Whether the open file still begins as it did, and has the bytes before the foremost cursor. Takes the head as far as it
+    /// goes now.
+    fn is_same(&mut self, size: u64) -> io::Result<bool> {
         let Some(file) = &self.file else { return Ok(false) };
         let foremost = self.cursors.iter().max_by_key(|cursor| cursor.position);
-        let is_at = foremost.map(|cursor| Ok(Anchor::read(file, cursor.position)? == cursor.anchor)).transpose();
-        let needs_head = self.head.length < HEAD_LIMIT || foremost.is_none_or(|cursor| cursor.position == 0);
-        is_at
-            .map(|is_at: Option<bool>| is_at.unwrap_or(true) && (!needs_head || self.head.is_of(file).unwrap_or(false)))
+        if let Some(cursor) = foremost
+            && Anchor::read(file, cursor.position)? != cursor.anchor
+        {
+            return Ok(false);
+        }
+        let is_known = self.head.length == HEAD_LIMIT && foremost.is_some_and(|cursor| cursor.position > 0);
+        if is_known {
+            return Ok(true);
+        }
+        let grown = self.head.grown(file, size)?;
+        self.head = grown.unwrap_or(self.head);
+        Ok(grown.is_some())
     }
 
     /// What a file must have to hold this content
@@ -174,7 +181,8 @@ impl Generation {
         if !self.is_readable(output) {
             return Ok(Reading::Nothing);
         }
-        let mut size = bounds.batch;
+        // Enough to tell the head.
+        let mut size = bounds.batch.max(HEAD_LIMIT);
         loop {
             let Some(file) = &self.file else { return Ok(Reading::Nothing) };
             let cursor = &mut self.cursors[output];
@@ -182,10 +190,17 @@ impl Generation {
             let wanted = size.min(length(self.seen - cursor.position + BEYOND));
             let mut buffer = pool.filled(anchored + wanted);
             let read = read_at(file, &mut buffer[..anchored + wanted], cursor.position - anchored as u64)?;
-            if read <= anchored || buffer[..anchored] != *cursor.anchor.bytes() {
+            let bytes = &buffer[anchored.min(read)..read];
+            // Shorter than it was: truncated just now, and what there is may be something else.
+            let is_short = bytes.len() < wanted.min(length(self.seen - cursor.position));
+            let is_same = if cursor.position == 0 {
+                self.head.begins(bytes)
+            } else {
+                buffer[..anchored] == *cursor.anchor.bytes()
+            };
+            if is_short || !is_same {
                 return Ok(Reading::Replaced);
             }
-            let bytes = &buffer[anchored..read];
             let end = cursor.position + bytes.len() as u64;
             if cursor.position == 0 && self.ordinal > 0 && bytes[0] == 0 {
                 let length = bytes.iter().take_while(|byte| **byte == 0).count();

@@ -36,11 +36,24 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The head as it is now, of at most so many bytes.
+    /// What a file begins with now, of at most so many bytes.
     pub(crate) fn read(file: &File, limit: usize) -> io::Result<Self> {
         let mut bytes = [0; HEAD_LIMIT];
         let length = read_at(file, &mut bytes[..limit.min(HEAD_LIMIT)], 0)?;
         Ok(Self { length, hash: hash(&bytes[..length]) })
+    }
+
+    /// The head of a file that has grown to a size; `None` if it is not this one's or the file is shorter, truncated just now.
+    pub(crate) fn grown(self, file: &File, size: u64) -> io::Result<Option<Self>> {
+        let mut bytes = [0; HEAD_LIMIT];
+        let length = read_at(file, &mut bytes, 0)?;
+        let is_whole = length as u64 >= size.min(HEAD_LIMIT as u64);
+        Ok((is_whole && self.begins(&bytes[..length])).then(|| Self { length, hash: hash(&bytes[..length]) }))
+    }
+
+    /// Whether these bytes, from the beginning of a file, are this head and maybe more.
+    pub(crate) fn begins(self, bytes: &[u8]) -> bool {
+        self.length == 0 || bytes.get(..self.length).is_some_and(|head| hash(head) == self.hash)
     }
 
     /// Whether a file begins so.
@@ -154,9 +167,13 @@ mod tests {
         let head = Head::read(&file, HEAD_LIMIT).unwrap();
         file.write_all(&[b'x'; 2000]).unwrap();
         assert!(head.is_of(&file).unwrap());
-        let grown = Head::read(&file, HEAD_LIMIT).unwrap();
+        let grown = head.grown(&file, 2009).unwrap().unwrap();
+        // Shorter than it was a moment ago: what there is may be something else already.
+        assert_eq!(head.grown(&file, 5000).unwrap(), Some(grown));
+        assert_eq!(Head { hash: 1, ..head }.grown(&file, 2009).unwrap(), None);
         assert_eq!(grown.length, HEAD_LIMIT);
         file.set_len(9).unwrap();
+        assert_eq!(head.grown(&file, 2009).unwrap(), None);
         assert!(!grown.is_of(&file).unwrap());
         assert!(head.is_of(&file).unwrap());
         // Of what nothing is known yet, every file may be the beginning.

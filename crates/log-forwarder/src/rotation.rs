@@ -87,15 +87,18 @@ impl Catalog {
         let Some(generation) = self.generations.get_mut(&key) else { return };
         let path = generation.source.path.clone();
         let Some(file) = generation.file.take() else { return };
-        let Ok(metadata) = file.metadata() else { return };
+        let Ok(metadata) = file.metadata() else { return self.write_off(key, "unreadable") };
         if self.by_inode.get(&generation.inode) == Some(&key) {
             self.by_inode.remove(&generation.inode);
         }
         let mut next = Generation::new(path, generation.home.clone(), file, &metadata, generation.cursors.len());
         next.become_nth(generation.ordinal + 1, &metadata);
         next.place = generation.place;
+        // A file that can't be read now is complained of by the next look.
+        let _ = next.look(&metadata, Instant::now());
         self.move_to_copy(key);
         self.add(next);
+        self.unsure = true;
     }
 
     /// Looks the content of a generation up among the files of its directory.

@@ -13,7 +13,7 @@ use std::{
 use crate::{
     catalog::Catalog,
     generation::{Generation, modified},
-    identity::{Head, Inode},
+    identity::{HEAD_LIMIT, Head, Inode},
 };
 
 /// A rotated file, and the path it had as an input
@@ -43,16 +43,20 @@ impl Catalog {
             }
         }
         let all = names.iter().flat_map(|(directory, names)| siblings(directory, names));
-        let (mut found, mut bystanders) = (Vec::<Sibling>::new(), BTreeMap::new());
+        let (mut found, mut bystanders, mut unsure) = (Vec::<Sibling>::new(), BTreeMap::new(), false);
         for (path, metadata, origin) in all {
             let inode = Inode::of(&metadata);
             if self.bystanders.get(&inode) == Some(&modified(&metadata)) {
                 bystanders.insert(inode, modified(&metadata));
-            } else if metadata.len() > 0 && !self.knows(inode) && !self.is_copy(&path) {
+            } else if self.knows(inode) {
+                // Read already
+            } else if metadata.len() == 0 || self.is_copy(&path) {
+                unsure = true;
+            } else {
                 found.push((path, origin));
             }
         }
-        self.bystanders = bystanders;
+        (self.bystanders, self.unsure) = (bystanders, unsure);
         self.take_rotated(found);
     }
 
@@ -60,16 +64,21 @@ impl Catalog {
     fn is_copy(&self, path: &Path) -> bool {
         let Ok(file) = fs::File::open(path) else { return false };
         let begins_alike = |generation: &Generation| {
-            let head = Head::read(&file, generation.head.length).ok()?;
-            if head.length == generation.head.length {
-                return Some(head == generation.head);
+            // One that was empty at the last look may have been written and copied since.
+            let known = match generation.head.length {
+                0 => Head::read(generation.file.as_ref()?, HEAD_LIMIT).ok()?,
+                _ => generation.head,
+            };
+            let head = Head::read(&file, known.length).ok()?;
+            if head.length == known.length {
+                return Some(head.length > 0 && head == known);
             }
             // A copy in the making
             Some(Head::read(generation.file.as_ref()?, head.length).ok()? == head)
         };
         let of_this_directory = |generation: &&Generation| path.parent() == Some(&generation.home);
         let mut known = self.generations.values().filter(of_this_directory);
-        known.any(|generation| generation.head.length > 0 && begins_alike(generation) == Some(true))
+        known.any(|generation| begins_alike(generation) == Some(true))
     }
 }
 

@@ -15,12 +15,17 @@ use crate::{
     generation::Place,
 };
 
-/// Between two sweeps over everything, when there are events
+/// Between two looks at the open files, when there are events
 const SWEEP: Duration = Duration::from_secs(2);
+/// Between two scans for new files, when there are events: with a thousand files it costs twenty times as much
+const SCAN: Duration = Duration::from_secs(20);
 /// Where there are none
 const POLL: Duration = Duration::from_millis(200);
 /// While something is to end soon
 const RESTLESS: Duration = Duration::from_millis(50);
+
+/// How often the metrics of each file are set: with a thousand files that costs more than to look at them.
+const TELL: Duration = Duration::from_secs(1);
 
 /// What the tail tells the couriers
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,13 +45,16 @@ pub(crate) struct Tail {
     events: Events,
     directories: Directories,
     told_pending: u64,
+    /// When the metrics of files were last set, and whether they have changed since
+    told: Option<Instant>,
+    untold: bool,
 }
 
 impl Tail {
     pub(crate) fn new(catalog: Shared, signal: Arc<watch::Sender<Signal>>, pending: Pending) -> Self {
         let events = Events::default();
         let directories = Directories::new(&events);
-        Self { catalog, signal, pending, events, directories, told_pending: 0 }
+        Self { catalog, signal, pending, events, directories, told_pending: 0, told: None, untold: true }
     }
 
     /// The first look; before it nothing is read.
@@ -58,17 +66,19 @@ impl Tail {
 
     /// Watches until a stop has nothing left to do, or the helper is over.
     pub(crate) async fn run(mut self, life: Lifecycle, heartbeat: Heartbeat) -> anyhow::Result<()> {
-        let mut swept = Instant::now();
+        let (mut swept, mut scanned) = (Instant::now(), Instant::now());
         let mut stopping: Option<Exit> = None;
         let mut over = self.signal.subscribe();
         loop {
             heartbeat.beat();
             let news = self.events.take();
             self.directories.count(&news.counts);
-            let pause = if self.directories.any_polled() { POLL } else { SWEEP };
+            let (pause, scan_pause) = if self.directories.any_polled() { (POLL, POLL) } else { (SWEEP, SCAN) };
             let sweep = swept.elapsed() >= pause;
-            if sweep || news.names || news.overflow {
+            let scan_pause = if lock(&self.catalog).unsure { pause } else { scan_pause };
+            if news.names || news.overflow || scanned.elapsed() >= scan_pause {
                 self.scan(news);
+                scanned = Instant::now();
             }
             self.look();
             if sweep {
@@ -116,20 +126,12 @@ impl Tail {
         let behind = catalog.behind();
         self.pending.done(self.told_pending.saturating_sub(behind));
         self.pending.add(behind.saturating_sub(self.told_pending));
-        let ledger = &catalog.ledger;
-        ledger.lag.reset();
-        let mut open = 0;
-        for generation in catalog.generations.values() {
-            open += i64::from(generation.file.is_some());
-            for (output, label) in catalog.settings.outputs.iter().enumerate() {
-                let lag = generation.behind(output);
-                if generation.place == Place::Live || lag > 0 {
-                    let file = generation.source.path.display().to_string();
-                    ledger.lag.with_label_values(&[label.as_str(), &file]).add(lag.cast_signed());
-                }
-            }
+        self.untold |= news || behind != self.told_pending;
+        if self.untold && self.told.is_none_or(|at| at.elapsed() >= TELL) {
+            self.untold = false;
+            self.told = Some(Instant::now());
+            catalog.tell();
         }
-        ledger.generations.set(open);
         drop(catalog);
         if news || behind != self.told_pending {
             self.signal.send_modify(|signal| signal.news += 1);
