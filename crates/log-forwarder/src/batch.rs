@@ -1,10 +1,18 @@
 //! A contiguous range of lines of one generation, as slices of the buffer that it was read into.
 
-use std::{ops::Range, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    ops::{Add, Range},
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
-use memchr::{memchr, memchr_iter, memrchr};
-
-use crate::pool::Buffer;
+use crate::{
+    format::Format,
+    input::Treatment,
+    pool::Buffer,
+    record::{Amount, Parsed, Record, Tally},
+    timestamp,
+};
 
 /// Where a batch comes from
 #[derive(Debug)]
@@ -13,9 +21,10 @@ pub(crate) struct Source {
     pub(crate) path: PathBuf,
     /// The generation's name for collectors
     pub(crate) generation: String,
+    pub(crate) treatment: Arc<Treatment>,
 }
 
-/// What is special about the lines of a batch; only single lines are
+/// What is special about the lines of a batch; only single records are
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// Each has its newline
@@ -31,14 +40,17 @@ pub(crate) enum Mark {
 pub(crate) struct Batch {
     pub(crate) source: Arc<Source>,
     pub(crate) mark: Mark,
-    /// When it was read
-    pub(crate) time: SystemTime,
+    /// When it was read, in nanoseconds since 1970
+    pub(crate) time: i64,
     /// Of its first byte
     pub(crate) offset: u64,
     /// The catalog's number of the generation
     pub(crate) key: u64,
     buffer: Arc<Buffer>,
     range: Range<usize>,
+    /// Which of its records are still to be sent, counted from its beginning; `None` means all
+    selection: Option<Arc<[usize]>>,
+    tally: OnceLock<Tally>,
 }
 
 impl Batch {
@@ -49,9 +61,11 @@ impl Batch {
         buffer: Buffer,
         range: Range<usize>,
     ) -> Self {
-        Self { source, mark, time: SystemTime::now(), offset, key, buffer: Arc::new(buffer), range }
+        let (time, buffer) = (timestamp::now(), Arc::new(buffer));
+        Self { source, mark, time, offset, key, buffer, range, selection: None, tally: OnceLock::new() }
     }
 
+    /// All of it, whether it is still to be sent or not
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer[self.range.clone()]
     }
@@ -64,41 +78,102 @@ impl Batch {
         self.offset + self.length()
     }
 
-    /// The number of lines
-    pub(crate) fn count(&self) -> u64 {
-        match self.mark {
-            Mark::Whole => memchr_iter(b'\n', self.bytes()).count() as u64,
-            Mark::Cut | Mark::Unfinished => 1,
+    /// What is still to be sent
+    pub(crate) fn amount(&self) -> Amount {
+        match &self.selection {
+            None => Amount::of(self.bytes()),
+            Some(_) => {
+                self.extents().map(|extent| Amount::of(&self.bytes()[extent])).fold(Amount::default(), Amount::add)
+            }
         }
     }
 
-    /// Each line without its newline, and where it begins in the generation
-    pub(crate) fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        let (mut offset, mut rest) = (self.offset, self.bytes());
-        std::iter::from_fn(move || {
-            if rest.is_empty() {
-                return None;
-            }
-            let (line, length) = match memchr(b'\n', rest) {
-                Some(newline) => (&rest[..newline], newline + 1),
-                None => (rest, rest.len()),
+    /// What was found amiss when its records were last visited
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally.get().copied().unwrap_or_default()
+    }
+
+    /// Visits the records that are still to be sent.
+    pub(crate) fn records(&self, mut visit: impl FnMut(&Record<'_>)) {
+        let (bytes, format) = (self.bytes(), self.format());
+        // Once for all records: that costs little where they are what they should be.
+        let whole = format.as_text(bytes);
+        let mut tally = Tally::default();
+        for extent in self.extents() {
+            let offset = self.offset + extent.start as u64;
+            let (text, invalid) = match whole {
+                Some(whole) => (whole[extent].into(), 0),
+                None => format.decode(&bytes[extent]),
             };
-            let start = offset;
-            (offset, rest) = (offset + length as u64, &rest[length..]);
-            Some((start, line))
+            tally.invalid_bytes += invalid;
+            let text = text.strip_suffix('\n').unwrap_or(&text);
+            let parsed = if format.is_raw() { Some(Parsed::default()) } else { format.read(text) };
+            tally.unparsed += u64::from(parsed.is_none());
+            let Parsed { time, message, fields } = parsed.unwrap_or_default();
+            let (time, message) = (time.unwrap_or(self.time), message.unwrap_or(text.into()));
+            visit(&Record { offset, time, message, fields });
+        }
+        // A second visit finds the same.
+        let _ = self.tally.set(tally);
+    }
+
+    /// Two batches of about as many records, in order; `None` if this is a single one.
+    pub(crate) fn halves(&self) -> Option<(Self, Self)> {
+        let starts: Vec<_> = self.extents().map(|extent| extent.start).collect();
+        let middle = starts.len() / 2;
+        let split = self.range.start + *starts.get(middle).filter(|_| middle > 0)?;
+        let (mut before, mut after) = (self.selection.clone(), self.selection.clone());
+        if let Some(selection) = &self.selection {
+            let skipped = self.all_extents().take_while(|extent| extent.start < starts[middle]).count();
+            before = Some(selection[..middle].into());
+            after = Some(selection[middle..].iter().map(|number| number - skipped).collect());
+        }
+        let first = Self { selection: before, ..self.part(self.range.start..split) };
+        let second = Self { selection: after, ..self.part(split..self.range.end) };
+        Some((first, second))
+    }
+
+    /// The same range, of which these records are still to be sent. They are counted as [`Batch::records`] visits them.
+    pub(crate) fn select(&self, numbers: &[usize]) -> Self {
+        let number = |visited: &usize| self.selection.as_ref().map_or(Some(*visited), |all| all.get(*visited).copied());
+        let selection = numbers.iter().filter_map(number).collect();
+        Self { selection: Some(selection), ..self.part(self.range.clone()) }
+    }
+
+    /// A single record, counted as [`Batch::records`] visits them
+    pub(crate) fn only(&self, visited: usize) -> Option<Self> {
+        let extent = self.extents().nth(visited)?;
+        let range = self.range.start + extent.start..self.range.start + extent.end;
+        Some(Self { selection: None, ..self.part(range) })
+    }
+
+    fn part(&self, range: Range<usize>) -> Self {
+        let offset = self.offset + (range.start - self.range.start) as u64;
+        Self { range, offset, tally: OnceLock::new(), ..self.clone() }
+    }
+
+    fn format(&self) -> &Format {
+        &self.source.treatment.format
+    }
+
+    /// Where the records are that are still to be sent
+    fn extents(&self) -> impl Iterator<Item = Range<usize>> {
+        let mut selected = self.selection.as_deref().map(<[usize]>::iter).map(Iterator::peekable);
+        self.all_extents().enumerate().filter_map(move |(number, extent)| {
+            selected.as_mut().is_none_or(|selected| selected.next_if_eq(&&number).is_some()).then_some(extent)
         })
     }
 
-    /// Two batches of about the same size, in order; `None` if this is a single line.
-    pub(crate) fn halves(&self) -> Option<(Self, Self)> {
-        let bytes = self.bytes();
-        let inner = &bytes[..bytes.len().checked_sub(1)?];
-        let middle = inner.len() / 2;
-        let newline = memrchr(b'\n', &inner[..middle]).or_else(|| Some(middle + memchr(b'\n', &inner[middle..])?))?;
-        let split = self.range.start + newline + 1;
-        let first = Self { range: self.range.start..split, ..self.clone() };
-        let second = Self { range: split..self.range.end, offset: first.end(), ..self.clone() };
-        Some((first, second))
+    /// Where all its records are
+    fn all_extents(&self) -> impl Iterator<Item = Range<usize>> {
+        let (bytes, mut at) = (self.bytes(), 0);
+        std::iter::from_fn(move || {
+            let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+            let start = at;
+            // What was cut is one record, whatever it holds.
+            at += if self.mark == Mark::Whole { self.format().first(rest) } else { rest.len() };
+            Some(start..at)
+        })
     }
 }
 
@@ -107,7 +182,8 @@ impl Batch {
 pub(crate) fn of(text: &[u8], mark: Mark) -> Batch {
     let mut buffer = crate::pool::Pool::default().empty(text.len());
     buffer.extend_from_slice(text);
-    let source = Source { path: "/logs/app.log".into(), generation: "0123456789abcdef".into() };
+    let treatment = Arc::new(Treatment::default());
+    let source = Source { path: "/logs/app.log".into(), generation: "0123456789abcdef".into(), treatment };
     Batch::new((source.into(), 1), mark, 0, buffer, 0..text.len())
 }
 
@@ -117,11 +193,25 @@ mod tests {
 
     use super::*;
 
+    /// Offsets and messages of what is still to be sent
+    fn visited(batch: &Batch) -> Vec<(u64, String)> {
+        let mut found = Vec::new();
+        batch.records(|record| found.push((record.offset, record.message.to_string())));
+        found
+    }
+
     #[test]
     fn a_single_line_has_no_halves() {
         assert!(of(b"one\n", Mark::Whole).halves().is_none());
         assert!(of(b"\n", Mark::Whole).halves().is_none());
         assert!(of(b"one", Mark::Unfinished).halves().is_none());
+    }
+
+    #[test]
+    fn what_is_no_text_is_replaced_and_counted() {
+        let batch = of(b"a\n\xff\xfeb\n", Mark::Whole);
+        assert_eq!(visited(&batch), [(0, "a".into()), (2, "\u{fffd}\u{fffd}b".into())]);
+        assert_eq!(batch.tally().invalid_bytes, 2);
     }
 
     proptest! {
@@ -131,13 +221,30 @@ mod tests {
             let whole = of(text.as_bytes(), Mark::Whole);
             let (first, second) = whole.halves().unwrap();
             prop_assert_eq!([first.bytes(), second.bytes()].concat(), text.as_bytes());
-            prop_assert!(first.count() > 0 && second.count() > 0);
-            prop_assert_eq!(first.count() + second.count(), lines.len() as u64);
+            prop_assert!(first.amount().lines > 0 && second.amount().lines > 0);
+            prop_assert_eq!(first.amount() + second.amount(), whole.amount());
             prop_assert_eq!((first.end(), second.end()), (second.offset, whole.end()));
-            for (offset, line) in whole.lines() {
-                let start = usize::try_from(offset).unwrap();
-                prop_assert_eq!(&text.as_bytes()[start..start + line.len()], line);
+            prop_assert_eq!([visited(&first), visited(&second)].concat(), visited(&whole));
+        }
+
+        #[test]
+        fn a_selection_is_halved_and_selected_again(lines in proptest::collection::vec(any::<(bool, bool)>(), 2..30)) {
+            let text = (0..lines.len()).fold(String::new(), |text, number| format!("{text}{number}\n"));
+            let whole = of(text.as_bytes(), Mark::Whole);
+            let numbers: Vec<_> = (0..lines.len()).filter(|number| lines[*number].0).collect();
+            let some = whole.select(&numbers);
+            let expected: Vec<_> = numbers.iter().map(|number| visited(&whole)[*number].clone()).collect();
+            prop_assert_eq!(&visited(&some), &expected);
+            prop_assert_eq!(some.amount().lines, expected.len() as u64);
+            if let Some((first, second)) = some.halves() {
+                prop_assert_eq!([first.bytes(), second.bytes()].concat(), text.as_bytes());
+                prop_assert_eq!([visited(&first), visited(&second)].concat(), expected.clone());
             }
+            let again: Vec<_> = (0..numbers.len()).filter(|nth| lines[numbers[*nth]].1).collect();
+            let fewer: Vec<_> = again.iter().map(|nth| expected[*nth].clone()).collect();
+            prop_assert_eq!(visited(&some.select(&again)), fewer);
+            let single: Vec<_> = (0..numbers.len()).flat_map(|nth| visited(&some.only(nth).unwrap())).collect();
+            prop_assert_eq!(single, expected);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -13,7 +13,7 @@ use crate::{
     batch::Batch,
     generation::{Bounds, Generation, Place, Reading},
     identity::Inode,
-    input::Input,
+    input::{Input, Treatment},
     ledger::Ledger,
     pool::Pool,
 };
@@ -27,6 +27,14 @@ pub(crate) struct Settings {
     pub(crate) bounds: Bounds,
     pub(crate) max_pinned: u64,
     pub(crate) quiet_period: Duration,
+}
+
+impl Settings {
+    /// How the file is read that was found by this path: as the first input says that leads to it
+    pub(crate) fn treatment(&self, path: &Path) -> Arc<Treatment> {
+        let input = self.inputs.iter().find(|input| input.matches(path)).or(self.inputs.first());
+        input.map(|input| input.treatment.clone()).unwrap_or_default()
+    }
 }
 
 /// All generations
@@ -136,7 +144,7 @@ impl Catalog {
             let generation = generations.get_mut(&key)?;
             match generation.read(key, output, settings.bounds, pool) {
                 Ok(Reading::Batch(batch)) => {
-                    self.ledger.of(output).read(&batch);
+                    self.ledger.of(output).read(batch.amount());
                     return Some(batch);
                 }
                 Ok(Reading::Lost(bytes, reason)) => self.ledger.of(output).lost(bytes, reason),

@@ -1,6 +1,9 @@
 //! Carries batches to one output: one at a time, again until it is delivered, halved when it is refused.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use lifecycle::{Complaint, Heartbeat};
 use tokio::{sync::watch, time};
@@ -9,8 +12,9 @@ use crate::{
     batch::Batch,
     catalog::{Shared, lock},
     dead_letters::DeadLetters,
-    ledger::Ledger,
+    ledger::{Account, Ledger},
     outputs::{Attempt, Output},
+    record::Amount,
     retry::Retry,
     tail::Signal,
 };
@@ -61,67 +65,102 @@ impl Courier {
         }
     }
 
+    /// Tries until each record is delivered or rejected. The cursor follows from the batch's beginning.
     async fn deliver(&mut self, batch: Batch) {
         let mut batches = vec![batch];
         while let Some(batch) = batches.pop() {
-            match self.settle(&batch).await {
-                Ok(()) => {
-                    self.ledger.of(self.index).delivered(&batch);
-                    lock(&self.catalog).settle(&batch, self.index);
-                }
-                Err(reason) => match batch.halves() {
-                    Some((first, second)) => batches.extend([second, first]),
-                    None => self.reject(&batch, &reason).await,
-                },
-            }
-        }
-    }
-
-    /// Tries until the output has said yes, or no with a reason.
-    async fn settle(&mut self, batch: &Batch) -> Result<(), String> {
-        loop {
-            let start = Instant::now();
-            let attempt = self.output.deliver(batch).await;
-            self.ledger.of(self.index).seconds.observe(start.elapsed().as_secs_f64());
-            let (reason, asked_for) = match attempt {
+            match self.attempt(&batch).await {
                 Attempt::Delivered => {
-                    self.retry.reset();
-                    if self.complaint.settle() {
-                        tracing::info!(output = self.label, "delivers again");
-                    }
-                    return Ok(());
+                    self.account().delivered(batch.amount());
+                    self.settle(&batch);
                 }
-                Attempt::Refused(reason) => return Err(reason),
-                Attempt::Again { reason, after } => (reason, after),
-            };
-            self.ledger.of(self.index).retries.inc();
-            if self.complaint.is_due(&reason, Instant::now()) {
-                tracing::warn!(output = self.label, reason, "cannot deliver; it is tried until it succeeds");
+                Attempt::Again { reason, after } => {
+                    batches.push(batch);
+                    self.pause(&reason, after).await;
+                }
+                Attempt::Refused(reason) => {
+                    if let Some((first, second)) = batch.halves() {
+                        batches.extend([second, first]);
+                    } else {
+                        self.reject(&batch, 0, &reason).await;
+                        self.settle(&batch);
+                    }
+                }
+                Attempt::Mixed { refused, again, reason, after } => {
+                    let rest = batch.select(&again);
+                    self.sort(&batch, refused, rest.amount()).await;
+                    if again.is_empty() {
+                        self.settle(&batch);
+                    } else {
+                        batches.push(rest);
+                        self.pause(&reason, after).await;
+                    }
+                }
+                Attempt::Partly { refused, reason } => {
+                    self.reject_some(&batch, refused, &reason);
+                    self.settle(&batch);
+                }
             }
-            self.pause(asked_for).await;
         }
     }
 
-    /// A line that is refused alone
-    async fn reject(&mut self, batch: &Batch, reason: &str) {
-        loop {
-            match self.dead_letters.bury(batch, &self.label, reason) {
-                Ok(()) => break,
-                Err(error) => {
-                    let reason = format!("cannot write the dead letter: {error}");
-                    if self.complaint.is_due(&reason, Instant::now()) {
-                        tracing::error!(output = self.label, reason, "cannot deliver; it is tried until it succeeds");
-                    }
-                    self.pause(None).await;
-                }
-            }
+    async fn attempt(&mut self, batch: &Batch) -> Attempt {
+        let start = Instant::now();
+        let attempt = self.output.deliver(batch).await;
+        self.account().seconds.observe(start.elapsed().as_secs_f64());
+        attempt
+    }
+
+    /// All of a batch is accounted for.
+    fn settle(&mut self, batch: &Batch) {
+        self.retry.reset();
+        if self.complaint.settle() {
+            tracing::info!(output = self.label, "delivers again");
         }
-        self.ledger.of(self.index).rejected(batch);
+        self.account().amiss(batch.tally());
         lock(&self.catalog).settle(batch, self.index);
     }
 
-    /// Waits; a stop ends it at once.
-    async fn pause(&mut self, asked_for: Option<std::time::Duration>) {
+    /// What was refused goes to the dead letters, and all but that and the rest is delivered.
+    async fn sort(&mut self, batch: &Batch, refused: Vec<(usize, String)>, rest: Amount) {
+        let mut delivered = batch.amount() - rest;
+        for (number, reason) in refused {
+            delivered = delivered - self.reject(batch, number, &reason).await;
+        }
+        self.account().delivered(delivered);
+    }
+
+    /// A single record that nobody takes; its amount
+    async fn reject(&mut self, batch: &Batch, number: usize, reason: &str) -> Amount {
+        let Some(record) = batch.only(number) else { return Amount::default() };
+        while let Err(error) = self.dead_letters.bury(&record, &self.label, reason) {
+            self.pause(&format!("cannot write the dead letter: {error}"), None).await;
+        }
+        self.account().rejected(record.amount());
+        record.amount()
+    }
+
+    /// Some records are refused, and nobody says which: their bytes are an average.
+    fn reject_some(&mut self, batch: &Batch, refused: u64, reason: &str) {
+        let all = batch.amount();
+        let lines = refused.min(all.lines);
+        let rejected = Amount { lines, bytes: all.bytes * lines / all.lines.max(1) };
+        self.account().rejected(rejected);
+        self.account().delivered(all - rejected);
+        let (file, offset) = (batch.source.path.display(), batch.offset);
+        tracing::warn!(output = self.label, %file, offset, refused, of = all.lines, reason, "lines are refused for good; which of them is not said");
+    }
+
+    fn account(&self) -> &Account {
+        self.ledger.of(self.index)
+    }
+
+    /// Tells why something is tried again, and waits; a stop ends that at once.
+    async fn pause(&mut self, reason: &str, asked_for: Option<Duration>) {
+        self.account().retries.inc();
+        if self.complaint.is_due(reason, Instant::now()) {
+            tracing::warn!(output = self.label, reason, "cannot deliver; it is tried until it succeeds");
+        }
         let stopping = self.signal.borrow().stopping;
         let pause = self.retry.pause(asked_for, stopping, fastrand::f64());
         let mut signal = self.signal.clone();

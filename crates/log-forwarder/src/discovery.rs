@@ -132,7 +132,8 @@ impl Catalog {
         let metadata = file.metadata()?;
         let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let home = real.parent().unwrap_or(Path::new("/")).to_path_buf();
-        let mut generation = Generation::new(origin.to_path_buf(), home, file, &metadata, self.settings.outputs.len());
+        let input = (origin.to_path_buf(), self.settings.treatment(origin));
+        let mut generation = Generation::new(input, home, file, &metadata, self.settings.outputs.len());
         if let Some(ordinal) = self.ordinals.get(&generation.inode) {
             generation.become_nth(*ordinal, &metadata);
         }

@@ -1,9 +1,8 @@
 //! Lines as outputs want them: as they are, or an object for each (NDJSON).
 
-use std::borrow::Cow;
-
 use crate::{
     batch::{Batch, Mark},
+    record::{Field, Value},
     timestamp::rfc3339,
 };
 
@@ -12,7 +11,7 @@ use crate::{
 pub(crate) enum Encoding {
     /// As it is
     Raw,
-    /// As an object with time, file, generation, offset and message
+    /// As an object with time, file, generation, offset, message, and what is known besides
     Ndjson,
 }
 
@@ -35,49 +34,81 @@ impl Encoding {
     }
 }
 
-/// Writes an object a line. What all have in common is put together once.
+/// Writes an object a record. What all have in common is put together once.
 pub(crate) fn write_objects(batch: &Batch, out: &mut Vec<u8>) {
+    let time = rfc3339(batch.time);
     let mut head = Vec::new();
-    head.extend_from_slice(b"{\"time\":\"");
-    head.extend_from_slice(rfc3339(batch.time).as_bytes());
     head.extend_from_slice(b"\",\"file\":\"");
     escape(&batch.source.path.to_string_lossy(), &mut head);
     head.extend_from_slice(b"\",\"generation\":\"");
     head.extend_from_slice(batch.source.generation.as_bytes());
     head.extend_from_slice(b"\",\"offset\":");
-    let tail: &[u8] = match batch.mark {
-        Mark::Whole => b"\"}\n",
-        Mark::Cut => b"\",\"cut\":true}\n",
-        Mark::Unfinished => b"\",\"unfinished\":true}\n",
-    };
-    // Once for all lines: that costs little where they are what they should be.
-    let is_text = std::str::from_utf8(batch.bytes()).is_ok();
+    let tail = tail(batch);
     let mut number = itoa::Buffer::new();
-    for (offset, line) in batch.lines() {
-        out.extend_from_slice(&head);
-        out.extend_from_slice(number.format(offset).as_bytes());
-        out.extend_from_slice(b",\"message\":\"");
-        if is_text {
-            escape_bytes(line, out);
+    batch.records(|record| {
+        out.extend_from_slice(b"{\"time\":\"");
+        if record.time == batch.time {
+            out.extend_from_slice(time.as_bytes());
         } else {
-            escape(&replaced(line), out);
+            out.extend_from_slice(rfc3339(record.time).as_bytes());
         }
-        out.extend_from_slice(tail);
+        out.extend_from_slice(&head);
+        out.extend_from_slice(number.format(record.offset).as_bytes());
+        out.extend_from_slice(b",\"message\":\"");
+        escape(&record.message, out);
+        out.push(b'"');
+        if !record.fields.is_empty() {
+            out.extend_from_slice(b",\"fields\":");
+            write_fields(&record.fields, out);
+        }
+        out.extend_from_slice(&tail);
+    });
+}
+
+/// What stands behind the fields of each record: its attributes, and its mark
+fn tail(batch: &Batch) -> Vec<u8> {
+    let mut tail = Vec::new();
+    for (name, value) in &batch.source.treatment.attributes {
+        tail.push(b',');
+        write_text(name, &mut tail);
+        tail.push(b':');
+        write_text(value, &mut tail);
     }
+    tail.extend_from_slice(match batch.mark {
+        Mark::Whole => b"}\n",
+        Mark::Cut => b",\"cut\":true}\n",
+        Mark::Unfinished => b",\"unfinished\":true}\n",
+    });
+    tail
 }
 
-/// A line with each invalid byte replaced
-fn replaced(line: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(line)
+/// Writes fields as a JSON object.
+pub(crate) fn write_fields(fields: &[Field], out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (nth, (name, value)) in fields.iter().enumerate() {
+        if nth > 0 {
+            out.push(b',');
+        }
+        write_text(name, out);
+        out.push(b':');
+        match value {
+            Value::Text(text) => write_text(text, out),
+            Value::Json(json) => out.extend_from_slice(json.as_bytes()),
+        }
+    }
+    out.push(b'}');
 }
 
-fn escape(text: &str, out: &mut Vec<u8>) {
-    escape_bytes(text.as_bytes(), out);
+/// Writes a JSON string, with its quotes.
+pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    escape(text, out);
+    out.push(b'"');
 }
 
-/// Writes UTF-8 as the inside of a JSON string (RFC 8259, section 7).
-fn escape_bytes(bytes: &[u8], out: &mut Vec<u8>) {
-    let mut rest = bytes;
+/// Writes the inside of a JSON string (RFC 8259, section 7).
+pub(crate) fn escape(text: &str, out: &mut Vec<u8>) {
+    let mut rest = text.as_bytes();
     while let Some(at) = first_special(rest) {
         out.extend_from_slice(&rest[..at]);
         match rest[at] {

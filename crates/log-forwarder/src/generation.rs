@@ -16,6 +16,7 @@ use crate::{
     cursor::Cursor,
     framing::{Frame, frame},
     identity::{Anchor, Fingerprint, HEAD_LIMIT, Head, Inode, name, read_at},
+    input::Treatment,
     pool::{Buffer, Pool},
 };
 
@@ -58,6 +59,8 @@ pub(crate) struct Generation {
     pub(crate) predecessor: Option<u64>,
     /// Nothing more is expected: a last line without newline is complete.
     pub(crate) ended: bool,
+    /// It has not grown for a while: the last record, which could have gone on in further lines, is complete.
+    pub(crate) still: bool,
     /// One for each output
     pub(crate) cursors: Vec<Cursor>,
 }
@@ -83,8 +86,14 @@ pub(crate) struct Bounds {
 
 impl Generation {
     /// One that begins now, in an open file.
-    pub(crate) fn new(path: PathBuf, home: PathBuf, file: File, metadata: &Metadata, outputs: usize) -> Self {
-        let source = Source { path, generation: name(metadata, 0) }.into();
+    pub(crate) fn new(
+        (path, treatment): (PathBuf, Arc<Treatment>),
+        home: PathBuf,
+        file: File,
+        metadata: &Metadata,
+        outputs: usize,
+    ) -> Self {
+        let source = Source { path, generation: name(metadata, 0), treatment }.into();
         Self {
             source,
             home,
@@ -98,13 +107,15 @@ impl Generation {
             ordinal: 0,
             predecessor: None,
             ended: false,
+            still: false,
             cursors: vec![Cursor::default(); outputs],
         }
     }
 
     /// Another content of an inode that has had so many before.
     pub(crate) fn become_nth(&mut self, ordinal: u32, metadata: &Metadata) {
-        let source = Source { path: self.source.path.clone(), generation: name(metadata, ordinal) };
+        let (path, treatment) = (self.source.path.clone(), self.source.treatment.clone());
+        let source = Source { path, generation: name(metadata, ordinal), treatment };
         (self.ordinal, self.source) = (ordinal, source.into());
     }
 
@@ -117,7 +128,7 @@ impl Generation {
         }
         self.modified = modified(metadata);
         if grows {
-            (self.seen, self.grown, self.ended) = (size, now, false);
+            (self.seen, self.grown, self.ended, self.still) = (size, now, false, false);
         }
         Ok(true)
     }
@@ -169,6 +180,17 @@ impl Generation {
         now.saturating_duration_since(still) >= period
     }
 
+    /// Takes the last record for complete, since nothing has come for a while. True if that lets some output go on.
+    pub(crate) fn rest(&mut self) -> bool {
+        self.still = true;
+        let mut news = false;
+        for cursor in &mut self.cursors {
+            news |= cursor.is_idle() && cursor.position < self.seen;
+            cursor.barren_end = cursor.position;
+        }
+        news
+    }
+
     /// Bytes that an output has not settled yet
     pub(crate) fn behind(&self, output: usize) -> u64 {
         let cursor = &self.cursors[output];
@@ -210,7 +232,19 @@ impl Generation {
             self.seen = self.seen.max(end);
             let last = self.ended && end == self.seen;
             let (length, mark) = match frame(bytes, bounds.line, cursor.skipping, last) {
-                Frame::Lines(length) => (length, Mark::Whole),
+                Frame::Lines(lines) => match self.source.treatment.format.extent(&bytes[..lines]) {
+                    // The last record may go on. One of several lines that is longer than a line may be goes in parts.
+                    0 if !last && !self.still && bytes.len() <= bounds.line => {
+                        if bytes.len() == size {
+                            size = (size * 4).min(bounds.line + 1);
+                            continue;
+                        }
+                        cursor.barren_end = end;
+                        return Ok(Reading::Nothing);
+                    }
+                    0 => (lines, Mark::Whole),
+                    length => (length, Mark::Whole),
+                },
                 Frame::Cut(length) => (length, Mark::Cut),
                 Frame::Unfinished(length) => (length, Mark::Unfinished),
                 Frame::Skip { length, ended } => {

@@ -5,15 +5,27 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
 };
 
 use glob::Pattern;
+
+use crate::format::Format;
+
+/// How the lines of an input are read, and what each record carries besides
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Treatment {
+    pub(crate) format: Format,
+    /// Names and values: what the pod says of itself, and `--field`
+    pub(crate) attributes: Vec<(String, String)>,
+}
 
 /// One `--input`
 #[derive(Clone)]
 pub(crate) struct Input {
     text: String,
     pattern: Pattern,
+    pub(crate) treatment: Arc<Treatment>,
 }
 
 impl FromStr for Input {
@@ -27,7 +39,7 @@ impl FromStr for Input {
             return Err(format!("{text:?} is a directory: write {text}*.log for the files in it"));
         }
         let pattern = Pattern::new(text).map_err(|error| format!("{text:?} is not a pattern: {}", error.msg))?;
-        Ok(Self { text: text.to_owned(), pattern })
+        Ok(Self { text: text.to_owned(), pattern, treatment: Arc::default() })
     }
 }
 

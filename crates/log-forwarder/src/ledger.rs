@@ -7,7 +7,7 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
-use crate::batch::Batch;
+use crate::record::{Amount, Tally};
 
 /// What has become of every byte, in `/metrics` and in the last line
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub(crate) struct Account {
     lost_bytes: IntCounterVec,
     lost_in_all: IntCounter,
     in_flight_bytes: IntGauge,
+    invalid_bytes: IntCounter,
+    unparsed: IntCounter,
     pub(crate) retries: IntCounter,
     pub(crate) seconds: Histogram,
 }
@@ -86,22 +88,28 @@ impl Ledger {
 
 impl Account {
     /// A batch is handed out.
-    pub(crate) fn read(&self, batch: &Batch) {
-        self.read_bytes.inc_by(batch.length());
-        self.read_lines.inc_by(batch.count());
-        self.in_flight_bytes.add(batch.length().cast_signed());
+    pub(crate) fn read(&self, amount: Amount) {
+        self.read_bytes.inc_by(amount.bytes);
+        self.read_lines.inc_by(amount.lines);
+        self.in_flight_bytes.add(amount.bytes.cast_signed());
     }
 
-    pub(crate) fn delivered(&self, batch: &Batch) {
-        self.delivered_bytes.inc_by(batch.length());
-        self.delivered_lines.inc_by(batch.count());
-        self.in_flight_bytes.sub(batch.length().cast_signed());
+    pub(crate) fn delivered(&self, amount: Amount) {
+        self.delivered_bytes.inc_by(amount.bytes);
+        self.delivered_lines.inc_by(amount.lines);
+        self.in_flight_bytes.sub(amount.bytes.cast_signed());
     }
 
-    pub(crate) fn rejected(&self, batch: &Batch) {
-        self.rejected_bytes.inc_by(batch.length());
-        self.rejected_lines.inc_by(batch.count());
-        self.in_flight_bytes.sub(batch.length().cast_signed());
+    pub(crate) fn rejected(&self, amount: Amount) {
+        self.rejected_bytes.inc_by(amount.bytes);
+        self.rejected_lines.inc_by(amount.lines);
+        self.in_flight_bytes.sub(amount.bytes.cast_signed());
+    }
+
+    /// What was found amiss in records that are delivered
+    pub(crate) fn amiss(&self, tally: Tally) {
+        self.invalid_bytes.inc_by(tally.invalid_bytes);
+        self.unparsed.inc_by(tally.unparsed);
     }
 
     /// Bytes that nobody gets. Those that were never read count as read, so that the ledger adds up.
@@ -122,7 +130,7 @@ struct Metrics {
 }
 
 /// What is counted for each output, and what that is
-const COUNTERS: [(&str, &str); 7] = [
+const COUNTERS: [(&str, &str); 9] = [
     ("read_bytes", "Bytes of files that are settled or in flight"),
     ("read_lines", "Lines of files that were read"),
     ("delivered_bytes", "Bytes of files that the output has acknowledged"),
@@ -130,6 +138,8 @@ const COUNTERS: [(&str, &str); 7] = [
     ("rejected_bytes", "Bytes of lines that the output has refused for good"),
     ("rejected_lines", "Lines that the output has refused for good"),
     ("retries", "Attempts at a batch after a first one"),
+    ("invalid_bytes", "Bytes that are no text, and were replaced in what was delivered"),
+    ("unparsed_records", "Records that are not what --format says, and were delivered as they are"),
 ];
 
 /// Seconds of an attempt: from a collector beside the pod to one that times out
@@ -168,6 +178,8 @@ impl Metrics {
             lost_in_all: IntCounter::new("lost", "By any reason")?,
             in_flight_bytes: self.in_flight.with_label_values(&[output]),
             retries: counter(6),
+            invalid_bytes: counter(7),
+            unparsed: counter(8),
             seconds: self.seconds.with_label_values(&[output]),
         })
     }

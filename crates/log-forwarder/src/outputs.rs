@@ -21,6 +21,10 @@ pub(crate) enum Attempt {
     Refused(String),
     /// Nothing is known to be there; it shall go again, after the time that the server asked for.
     Again { reason: String, after: Option<Duration> },
+    /// Each record has an answer of its own. Numbers count them as [`Batch::records`] visits them; all others are there.
+    Mixed { refused: Vec<(usize, String)>, again: Vec<usize>, reason: String, after: Option<Duration> },
+    /// So many records are refused for good, and nobody says which.
+    Partly { refused: u64, reason: String },
 }
 
 impl Attempt {

@@ -70,7 +70,8 @@ impl Catalog {
 
     /// As the checkpoint says, without its file
     fn generation(&self, entry: &Entry) -> Generation {
-        let source = Source { path: entry.path.clone(), generation: entry.generation.clone() };
+        let treatment = self.settings.treatment(&entry.path);
+        let source = Source { path: entry.path.clone(), generation: entry.generation.clone(), treatment };
         let cursor = |label: &String| {
             let known = entry.cursors.iter().find(|cursor| cursor.output == *label);
             // An output that is new gets all that is still there.
@@ -90,6 +91,7 @@ impl Catalog {
             ordinal: entry.ordinal,
             predecessor: None,
             ended: false,
+            still: false,
             cursors: self.settings.outputs.iter().map(cursor).collect(),
         }
     }

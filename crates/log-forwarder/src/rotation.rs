@@ -72,6 +72,10 @@ impl Catalog {
             generation.ended = true;
             return true;
         }
+        let joins = generation.source.treatment.format.joins_lines();
+        if joins && !generation.still && generation.is_quiet(None, period, now) && generation.rest() {
+            return true;
+        }
         if generation.ended && generation.is_all_settled() && generation.is_quiet(None, LINGER, now) {
             match generation.place {
                 Place::Deleted | Place::Gone => self.remove(key),
@@ -85,13 +89,13 @@ impl Catalog {
     /// An open file holds something else than it did: its old content goes on in a copy, or is lost.
     pub(crate) fn replaced(&mut self, key: u64) {
         let Some(generation) = self.generations.get_mut(&key) else { return };
-        let path = generation.source.path.clone();
+        let input = (generation.source.path.clone(), generation.source.treatment.clone());
         let Some(file) = generation.file.take() else { return };
         let Ok(metadata) = file.metadata() else { return self.write_off(key, "unreadable") };
         if self.by_inode.get(&generation.inode) == Some(&key) {
             self.by_inode.remove(&generation.inode);
         }
-        let mut next = Generation::new(path, generation.home.clone(), file, &metadata, generation.cursors.len());
+        let mut next = Generation::new(input, generation.home.clone(), file, &metadata, generation.cursors.len());
         next.become_nth(generation.ordinal + 1, &metadata);
         next.place = generation.place;
         // A file that can't be read now is complained of by the next look.

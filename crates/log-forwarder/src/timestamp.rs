@@ -1,16 +1,29 @@
-//! Times as RFC 3339 writes them, in UTC.
+//! Times as nanoseconds since 1970, and as RFC 3339 writes them, in UTC.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const SECONDS_PER_DAY: u64 = 86_400;
+const PER_SECOND: i64 = 1_000_000_000;
+const PER_MILLISECOND: u64 = 1_000_000;
 
-/// `2026-11-24T09:58:45.123Z`; a time before 1970 is 1970.
-pub(crate) fn rfc3339(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (since.as_secs() / SECONDS_PER_DAY, since.as_secs() % SECONDS_PER_DAY);
+/// Nanoseconds since 1970
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// `2026-11-24T09:58:45.123Z`, with nine digits where a millisecond does not say it; a time before 1970 is 1970.
+pub(crate) fn rfc3339(nanoseconds: i64) -> String {
+    let (seconds, fraction) = (nanoseconds.max(0) / PER_SECOND, (nanoseconds.max(0) % PER_SECOND).cast_unsigned());
+    let seconds = seconds.cast_unsigned();
+    let (days, second) = (seconds / SECONDS_PER_DAY, seconds % SECONDS_PER_DAY);
     let (year, month, day) = date(days);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
+    let fraction = match fraction % PER_MILLISECOND {
+        0 => format!("{:03}", fraction / PER_MILLISECOND),
+        _ => format!("{fraction:09}"),
+    };
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction}Z")
 }
 
 /// The Gregorian date so many days after 1970-01-01, by eras of 400 years that begin in March, so that the leap day is the
@@ -28,8 +41,6 @@ fn date(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -41,7 +52,9 @@ mod tests {
             (4_107_542_399, "2100-02-28T23:59:59.007Z"),
             (4_107_542_400, "2100-03-01T00:00:00.007Z"),
         ] {
-            assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_millis(seconds * 1000 + 7)), text);
+            assert_eq!(rfc3339((seconds * 1000 + 7) * 1_000_000), text);
         }
+        assert_eq!(rfc3339(1_000_000_001), "1970-01-01T00:00:01.000000001Z");
+        assert_eq!(rfc3339(-1), "1970-01-01T00:00:00.000Z");
     }
 }
