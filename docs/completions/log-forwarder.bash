@@ -16,6 +16,9 @@ _log__forwarder() {
             ",$1")
                 cmd="log__forwarder"
                 ;;
+            log__forwarder,check)
+                cmd="log__forwarder__subcmd__check"
+                ;;
             log__forwarder,drain)
                 cmd="log__forwarder__subcmd__drain"
                 ;;
@@ -25,6 +28,9 @@ _log__forwarder() {
             log__forwarder,quit)
                 cmd="log__forwarder__subcmd__quit"
                 ;;
+            log__forwarder,schema)
+                cmd="log__forwarder__subcmd__schema"
+                ;;
             *)
                 ;;
         esac
@@ -32,7 +38,7 @@ _log__forwarder() {
 
     case "${cmd}" in
         log__forwarder)
-            opts="-h -V --input --output --state-dir --dead-letter --max-in-flight --max-line --max-pinned --quiet-period --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay --help --version probe drain quit"
+            opts="-h -V --input --output --config --state-dir --dead-letter --max-in-flight --max-line --max-pinned --quiet-period --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay --help --version probe drain quit check schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -43,6 +49,10 @@ _log__forwarder() {
                     return 0
                     ;;
                 --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -67,6 +77,30 @@ _log__forwarder() {
                     return 0
                     ;;
                 --quiet-period)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pod-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pod-namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --node-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --container-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --labels-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --field)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -99,6 +133,32 @@ _log__forwarder() {
                     return 0
                     ;;
                 --drain-delay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        log__subcmd__forwarder__subcmd__check)
+            opts="-h --config --health-addr --admin-addr --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-addr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin-addr)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -154,6 +214,28 @@ _log__forwarder() {
             return 0
             ;;
         log__subcmd__forwarder__subcmd__quit)
+            opts="-h --health-addr --admin-addr --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --health-addr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin-addr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        log__subcmd__forwarder__subcmd__schema)
             opts="-h --health-addr --admin-addr --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_log_forwarder_global_optspecs
-    string join \n input= output= state-dir= dead-letter= max-in-flight= max-line= max-pinned= quiet-period= log-format= log-level= admin-allow-remote shutdown-timeout= exit-with-file= exit-with-process= health-addr= admin-addr= drain-delay= h/help V/version
+    string join \n input= output= config= state-dir= dead-letter= max-in-flight= max-line= max-pinned= quiet-period= pod-name= pod-namespace= node-name= container-name= labels-file= field= log-format= log-level= admin-allow-remote shutdown-timeout= exit-with-file= exit-with-process= health-addr= admin-addr= drain-delay= h/help V/version
 end
 
 function __fish_log_forwarder_needs_command
@@ -26,12 +26,19 @@ end
 
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l input -d 'Follow the files with names like this, such as `/var/log/nginx/*.log`; repeat for more; in the variable, one a line' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l output -d 'Send lines there; repeat for more; in the variable, one a line' -r
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l config -d 'Read inputs and outputs from this YAML file besides; it is read anew when it changes' -r -F
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l state-dir -d 'Remember here what has been delivered; without it, a restart begins anew' -r -F
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l dead-letter -d 'Write each line that an output refuses for good to this file, as JSON with the reason' -r -F
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l max-in-flight -d 'Hold at most so many bytes that are read and not yet delivered, over all outputs' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l max-line -d 'Cut and mark lines that are longer than this' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l max-pinned -d 'Keep at most so many bytes of deleted files from being freed' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l quiet-period -d 'After a stop signal, end once every file has been quiet for this long; a last line without newline waits likewise' -r
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l pod-name -d 'The pod\'s name, as `k8s.pod.name`; from the Downward API' -r
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l pod-namespace -d 'The pod\'s namespace, as `k8s.namespace.name`' -r
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l node-name -d 'The node\'s name, as `k8s.node.name`' -r
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l container-name -d 'The name of the container whose logs these are, as `k8s.container.name`' -r
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l labels-file -d 'The pod\'s labels, as a Downward API volume writes them, each as `k8s.pod.label.NAME`; read at the start, if it is there' -r -F
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l field -d 'A field for each record; repeat for more; in the variable, one a line' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l log-format -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json' -r -f -a "auto\t'Text on a terminal, else JSON lines'
 text\t'A line for people'
 json\t'A JSON object a line'"
@@ -48,6 +55,8 @@ complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -s V -l versio
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -f -a "probe" -d 'Ask the running helper\'s health listener, and exit with 0 or 1 within a second'
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -f -a "drain" -d 'Tell the running helper to become unready and finish what is in flight (needs --admin-addr)'
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -f -a "quit" -d 'Tell the running helper to stop as it would at SIGTERM (needs --admin-addr)'
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -f -a "check" -d 'Say what is wrong with a configuration file, and exit with 0 or 78'
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -f -a "schema" -d 'Print the JSON Schema of the configuration file'
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand probe" -l health-addr -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`' -r
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand probe" -l admin-addr -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it' -r
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -57,3 +66,10 @@ complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand drain" -s h 
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand quit" -l health-addr -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`' -r
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand quit" -l admin-addr -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it' -r
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand quit" -s h -l help -d 'Print help'
+complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand check" -l config -d 'The file to check' -r -F
+complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand check" -l health-addr -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`' -r
+complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand check" -l admin-addr -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it' -r
+complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand check" -s h -l help -d 'Print help'
+complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand schema" -l health-addr -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`' -r
+complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand schema" -l admin-addr -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it' -r
+complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand schema" -s h -l help -d 'Print help'

@@ -12,12 +12,17 @@ use nix::libc::{O_NOCTTY, O_NONBLOCK};
 /// Reads a file of at most `limit` bytes. The size is not asked for but counted: files of `/proc` say that they have none.
 /// What could keep the reader waiting, or never end, is refused: a FIFO, a socket, a device.
 pub fn read(path: &Path, limit: u64) -> io::Result<String> {
+    String::from_utf8(read_bytes(path, limit)?).map_err(|_| io::Error::other("it is not UTF-8"))
+}
+
+/// Likewise, whatever is in it.
+pub fn read_bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(io::Error::other(format!("it has more than {limit} bytes")));
     }
-    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
+    Ok(bytes)
 }
 
 /// Looks twice: opening a socket fails with words that help nobody, and the path may lead elsewhere by then.

@@ -192,7 +192,11 @@ where
 {
     let tasks = life.tasks.clone();
     let whole = async {
-        let end = job(args, life).await.unwrap_or_else(End::from);
+        let end = match job(args, life).await {
+            Ok(end) => end,
+            // Its tasks wait for a stop that will not come.
+            Err(error) => return error.into(),
+        };
         tasks.close();
         tasks.wait().await;
         end
@@ -236,6 +240,16 @@ mod tests {
             Ok(Exit::Done.into())
         });
         assert_eq!(end.await.exit, Exit::Done);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_waits_for_none_of_its_tasks() {
+        let (_sender, phases) = watch::channel(Phase::Running);
+        let end = end_of(Duration::ZERO, phases, async |(), life| {
+            life.spawn(std::future::pending());
+            Err(Exit::Usage.because("no target"))
+        });
+        assert_eq!(end.await.exit, Exit::Usage);
     }
 
     #[tokio::test]

@@ -50,7 +50,7 @@ pub use backoff::Backoff;
 pub use complaint::Complaint;
 pub use config::ConfigFile;
 pub use exit::{End, Exit, Row, TABLE, User};
-pub use files::read as read_text;
+pub use files::{read as read_text, read_bytes};
 pub use health::{Heartbeat, Hold, Pending};
 pub use helper::Helper;
 pub use job::Lifecycle;

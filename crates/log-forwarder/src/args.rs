@@ -1,13 +1,20 @@
 //! The command line, nothing else.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use lifecycle::Helper;
+use lifecycle::{ConfigFile, Helper};
 
-use crate::{destination::Destination, input::Input, outputs};
+use crate::{
+    attributes::PodFlags,
+    config::Config,
+    destination::Destination,
+    input::{Input, Treatment},
+    outputs,
+};
 
 /// What lifecycle must know of log-forwarder
-pub const HELPER: Helper = Helper::sidecar(9472, None);
+pub const HELPER: Helper =
+    Helper::sidecar(9472, Some(ConfigFile::of::<Config>(include_str!("../../../docs/schema/log-forwarder.json"))));
 
 /// Forward lines of log files to collectors, losing nothing
 ///
@@ -17,11 +24,14 @@ pub const HELPER: Helper = Helper::sidecar(9472, None);
 #[command(name = "log-forwarder", version, after_help = after_help())]
 pub struct Args {
     /// Follow the files with names like this, such as `/var/log/nginx/*.log`; repeat for more; in the variable, one a line
-    #[arg(long = "input", value_name = "GLOB", required = true, value_delimiter = '\n')]
-    pub(crate) inputs: Vec<Input>,
+    #[arg(long = "input", value_name = "GLOB", required_unless_present = "config", value_delimiter = '\n')]
+    inputs: Vec<Input>,
     /// Send lines there; repeat for more; in the variable, one a line
-    #[arg(long = "output", value_name = "URL", required = true, value_delimiter = '\n')]
+    #[arg(long = "output", value_name = "URL", required_unless_present = "config", value_delimiter = '\n')]
     pub(crate) outputs: Vec<Destination>,
+    /// Read inputs and outputs from this YAML file besides; it is read anew when it changes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Remember here what has been delivered; without it, a restart begins anew
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) state_dir: Option<PathBuf>,
@@ -32,7 +42,7 @@ pub struct Args {
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = lifecycle::size)]
     pub(crate) max_in_flight: u64,
     /// Cut and mark lines that are longer than this
-    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = lifecycle::size)]
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = line_size)]
     pub(crate) max_line: u64,
     /// Keep at most so many bytes of deleted files from being freed
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = lifecycle::size)]
@@ -40,30 +50,28 @@ pub struct Args {
     /// After a stop signal, end once every file has been quiet for this long; a last line without newline waits likewise
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = lifecycle::duration)]
     pub(crate) quiet_period: Duration,
+    /// What each record carries besides
+    #[command(flatten)]
+    pub(crate) pod: PodFlags,
 }
 
 impl Args {
-    /// What no single flag can tell is wrong.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        let labels = self.outputs.iter().map(Destination::label);
-        if let Some(twice) =
-            labels.clone().enumerate().find(|(nth, label)| labels.clone().take(*nth).any(|l| l == *label))
-        {
-            return Err(format!(
-                "--output {} is there twice, and its place in a file would be ambiguous: drop one",
-                twice.1
-            ));
-        }
-        if self.max_line == 0 {
-            return Err("--max-line 0 would cut every line to nothing: give at least 1".into());
-        }
-        let needed = self.max_line.saturating_add(1).saturating_mul(self.outputs.len() as u64);
-        if needed > self.max_in_flight {
-            return Err(format!(
-                "--max-in-flight does not hold a line of --max-line for each output: make it {needed} at least"
-            ));
-        }
-        Ok(())
+    /// The inputs of the command line, as the other flags say they are to be read
+    pub(crate) fn inputs(&self) -> Vec<Input> {
+        let treatment = Arc::new(Treatment { attributes: self.pod.attributes(), ..self.treatment() });
+        self.inputs.iter().map(|input| input.treated(&treatment)).collect()
+    }
+
+    /// How lines are read where nothing else is said, but for what each record carries besides
+    pub(crate) fn treatment(&self) -> Treatment {
+        Treatment::default()
+    }
+}
+
+fn line_size(text: &str) -> Result<u64, String> {
+    match lifecycle::size(text)? {
+        0 => Err("it would cut every line to nothing: give at least 1".into()),
+        size => Ok(size),
     }
 }
 
@@ -72,12 +80,23 @@ fn after_help() -> String {
     let mut text = String::from("Outputs, and when a line is delivered:\n");
     for scheme in &outputs::SCHEMES {
         let _ = writeln!(text, "  {:<35} {}", scheme.example, scheme.delivered);
+        let _ = write!(text, "      #{}", scheme.options.join(" #"));
+        for shared in scheme.shared {
+            let _ = write!(text, ", and those of {}", shared.name);
+        }
+        text.push('\n');
+    }
+    let mut told = Vec::new();
+    for shared in outputs::SCHEMES.iter().flat_map(|scheme| scheme.shared) {
+        if !told.contains(&shared) {
+            let _ = writeln!(text, "Options of {}: #{}", shared.name, shared.options.join(" #"));
+            told.push(shared);
+        }
     }
     text + EXAMPLES
 }
 
-const EXAMPLES: &str = "      #as=raw #as=ndjson
-
+const EXAMPLES: &str = "
 Examples:
   log-forwarder --input '/var/log/nginx/*.log' --state-dir /state --output http://collector:8080/lines
   log-forwarder --input /logs/app.log --output stdout:// --output tcp://collector:5140#as=ndjson

@@ -10,7 +10,8 @@ use std::{
 use lifecycle::Complaint;
 
 use crate::{
-    batch::Batch,
+    batch::{Batch, Source},
+    cursor::Cursor,
     generation::{Bounds, Generation, Place, Reading},
     identity::Inode,
     input::{Input, Treatment},
@@ -22,8 +23,6 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) inputs: Vec<Input>,
-    /// Labels of the outputs, in their order
-    pub(crate) outputs: Vec<String>,
     pub(crate) bounds: Bounds,
     pub(crate) max_pinned: u64,
     pub(crate) quiet_period: Duration,
@@ -37,10 +36,23 @@ impl Settings {
     }
 }
 
+/// An output, as the catalog knows it: by its number. Numbers are not given again, so one that is gone keeps its place.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    pub(crate) label: String,
+    pub(crate) closed: bool,
+}
+
+/// What a generation begins with, for each output
+pub(crate) fn fresh_cursors(outlets: &[Outlet]) -> Vec<Cursor> {
+    outlets.iter().map(|outlet| if outlet.closed { Cursor::closed() } else { Cursor::default() }).collect()
+}
+
 /// All generations
 #[derive(Debug)]
 pub(crate) struct Catalog {
     pub(crate) settings: Settings,
+    pub(crate) outlets: Vec<Outlet>,
     pub(crate) generations: BTreeMap<u64, Generation>,
     /// The key of the open or closed generation that an inode holds now
     pub(crate) by_inode: BTreeMap<Inode, u64>,
@@ -79,8 +91,9 @@ pub(crate) fn lock(catalog: &Shared) -> MutexGuard<'_, Catalog> {
 impl Catalog {
     pub(crate) fn new(settings: Settings, ledger: Ledger) -> Self {
         Self {
-            turns: vec![0; settings.outputs.len()],
+            turns: Vec::new(),
             settings,
+            outlets: Vec::new(),
             generations: BTreeMap::new(),
             by_inode: BTreeMap::new(),
             ordinals: BTreeMap::new(),
@@ -96,6 +109,50 @@ impl Catalog {
             settled: 0,
             next_key: 0,
         }
+    }
+
+    /// Adds an output; it gets all that is there. Its number.
+    pub(crate) fn open_outlet(&mut self, label: String) -> usize {
+        self.ledger.open(&label);
+        self.outlets.push(Outlet { label, closed: false });
+        self.turns.push(0);
+        for generation in self.generations.values_mut() {
+            generation.cursors.push(Cursor::default());
+        }
+        self.changed = true;
+        self.outlets.len() - 1
+    }
+
+    /// Forgets how far an output has come.
+    pub(crate) fn close_outlet(&mut self, output: usize) {
+        self.outlets[output].closed = true;
+        for generation in self.generations.values_mut() {
+            generation.cursors[output] = Cursor::closed();
+        }
+        self.changed = true;
+    }
+
+    /// Takes other settings. What no input leads to any more is not followed; what has been read of it goes its way.
+    pub(crate) fn take_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+        let (mut gone, settings) = (Vec::new(), &self.settings);
+        for (key, generation) in &mut self.generations {
+            let path = &generation.source.path;
+            if !settings.inputs.iter().any(|input| input.matches(path)) {
+                tracing::info!(file = %path.display(), "no input leads to it any more");
+                gone.push(*key);
+                continue;
+            }
+            let (path, generation_name) = (path.clone(), generation.source.generation.clone());
+            let treatment = settings.treatment(&path);
+            generation.source = Source { path, generation: generation_name, treatment }.into();
+        }
+        for key in gone {
+            self.remove(key);
+        }
+        let inputs = &self.settings.inputs;
+        self.watched.retain(|path| inputs.iter().any(|input| input.matches(path)));
+        self.changed = true;
     }
 
     /// Adds a generation, behind the last one of the same path.
@@ -168,8 +225,11 @@ impl Catalog {
     /// A batch, or the beginning of the one that was handed out, is delivered or rejected.
     pub(crate) fn settle(&mut self, batch: &Batch, output: usize) {
         self.settled += batch.length();
-        if let Some(generation) = self.generations.get_mut(&batch.key) {
-            generation.cursors[output].settle(batch);
+        let generation = self.generations.get_mut(&batch.key);
+        if let Some(cursor) =
+            generation.map(|generation| &mut generation.cursors[output]).filter(|cursor| !cursor.closed)
+        {
+            cursor.settle(batch);
         }
     }
 
@@ -199,9 +259,9 @@ impl Catalog {
         let mut open = 0;
         for generation in self.generations.values() {
             open += i64::from(generation.file.is_some());
-            for (output, label) in self.settings.outputs.iter().enumerate() {
+            for (output, Outlet { label, closed }) in self.outlets.iter().enumerate() {
                 let lag = generation.behind(output);
-                if generation.place == Place::Live || lag > 0 {
+                if !closed && (generation.place == Place::Live || lag > 0) {
                     let file = generation.source.path.display().to_string();
                     self.ledger.lag.with_label_values(&[label.as_str(), &file]).add(lag.cast_signed());
                 }

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, Outlet},
     generation::{Generation, Place},
     identity::{Fingerprint, Head, Inode},
 };
@@ -61,7 +61,7 @@ impl Checkpoint {
     pub(crate) fn of(catalog: &Catalog) -> Self {
         // What is gone can't be found again.
         let generations = catalog.generations.values().filter(|generation| generation.place != Place::Gone);
-        let files = generations.map(|generation| Entry::of(generation, &catalog.settings.outputs)).collect();
+        let files = generations.map(|generation| Entry::of(generation, &catalog.outlets)).collect();
         let (watched, bystanders) = (catalog.watched.iter().cloned(), catalog.bystanders.iter());
         let bystanders = bystanders.map(|(inode, modified)| (*inode, *modified)).collect();
         Self { version: VERSION, watched: watched.collect(), bystanders, files }
@@ -103,9 +103,10 @@ impl Entry {
         Fingerprint { head: self.head, anchors }
     }
 
-    fn of(generation: &Generation, outputs: &[String]) -> Self {
-        let cursors = generation.cursors.iter().zip(outputs).map(|(cursor, output)| Progress {
-            output: output.clone(),
+    fn of(generation: &Generation, outlets: &[Outlet]) -> Self {
+        let open = generation.cursors.iter().zip(outlets).filter(|(cursor, _)| !cursor.closed);
+        let cursors = open.map(|(cursor, outlet)| Progress {
+            output: outlet.label.clone(),
             position: cursor.position,
             anchor: cursor.anchor.hash(),
             skipping: cursor.skipping,

@@ -12,7 +12,8 @@ use crate::{
     batch::Batch,
     catalog::{Shared, lock},
     dead_letters::DeadLetters,
-    ledger::{Account, Ledger},
+    destination::Destination,
+    ledger::Account,
     outputs::{Attempt, Output},
     record::Amount,
     retry::Retry,
@@ -22,65 +23,82 @@ use crate::{
 /// Carries batches to one output
 pub(crate) struct Courier {
     pub(crate) catalog: Shared,
-    pub(crate) ledger: Ledger,
-    /// Its index among the outputs
+    pub(crate) account: Arc<Account>,
+    /// Its number among the outputs
     pub(crate) index: usize,
     pub(crate) label: String,
     pub(crate) output: Box<dyn Output>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) signal: watch::Receiver<Signal>,
+    pub(crate) orders: watch::Receiver<Order>,
     pub(crate) retry: Retry,
     pub(crate) complaint: Complaint,
+    /// What is in flight, the first last
+    pub(crate) batches: Vec<Batch>,
+}
+
+/// What a courier is to do when the configuration has changed
+#[derive(Clone, Debug)]
+pub(crate) enum Order {
+    /// As before
+    Carry,
+    /// Deliver to the same place with other settings.
+    Change(Destination),
+    /// Stop: the output is gone.
+    End,
 }
 
 impl Courier {
     /// Carries until all is over. What is in flight then goes again after a restart.
     pub(crate) async fn run(mut self, heartbeat: Heartbeat) -> anyhow::Result<()> {
-        let mut over = self.signal.clone();
-        let mut work = std::pin::pin!(self.carry());
-        loop {
-            heartbeat.beat();
-            // An output that never answers is no fault of ours: the beat says that its courier is there.
-            tokio::select! {
-                biased;
-                _ = over.wait_for(|signal| signal.over) => return Ok(()),
-                () = &mut work => return Ok(()),
-                () = time::sleep(heartbeat.interval()) => {}
+        let (mut over, mut orders) = (self.signal.clone(), self.orders.clone());
+        {
+            let mut work = std::pin::pin!(self.carry());
+            loop {
+                heartbeat.beat();
+                // An output that never answers is no fault of ours: the beat says that its courier is there.
+                tokio::select! {
+                    biased;
+                    _ = over.wait_for(|signal| signal.over) => return Ok(()),
+                    Ok(_) = orders.wait_for(|order| matches!(order, Order::End)) => break,
+                    () = &mut work => return Ok(()),
+                    () = time::sleep(heartbeat.interval()) => {}
+                }
             }
         }
+        for batch in self.batches {
+            self.account.given_up(batch.amount());
+        }
+        Ok(())
     }
 
     async fn carry(&mut self) {
         loop {
             self.signal.borrow_and_update();
             let next = lock(&self.catalog).next(self.index);
-            match next {
-                Some(batch) => self.deliver(batch).await,
-                None => {
-                    if self.signal.changed().await.is_err() {
-                        return;
-                    }
-                }
+            if let Some(batch) = next {
+                self.batches.push(batch);
+                self.deliver().await;
+            } else if self.signal.changed().await.is_err() {
+                return;
             }
         }
     }
 
-    /// Tries until each record is delivered or rejected. The cursor follows from the batch's beginning.
-    async fn deliver(&mut self, batch: Batch) {
-        let mut batches = vec![batch];
-        while let Some(batch) = batches.pop() {
-            match self.attempt(&batch).await {
+    /// Tries until each record in flight is delivered or rejected. The cursor follows from the beginning.
+    async fn deliver(&mut self) {
+        while let Some(batch) = self.batches.last().cloned() {
+            let attempt = self.attempt(&batch).await;
+            match attempt {
                 Attempt::Delivered => {
-                    self.account().delivered(batch.amount());
+                    self.account.delivered(batch.amount());
                     self.settle(&batch);
                 }
-                Attempt::Again { reason, after } => {
-                    batches.push(batch);
-                    self.pause(&reason, after).await;
-                }
+                Attempt::Again { reason, after } => self.pause(&reason, after).await,
                 Attempt::Refused(reason) => {
                     if let Some((first, second)) = batch.halves() {
-                        batches.extend([second, first]);
+                        self.batches.pop();
+                        self.batches.extend([second, first]);
                     } else {
                         self.reject(&batch, 0, &reason).await;
                         self.settle(&batch);
@@ -92,7 +110,8 @@ impl Courier {
                     if again.is_empty() {
                         self.settle(&batch);
                     } else {
-                        batches.push(rest);
+                        self.batches.pop();
+                        self.batches.push(rest);
                         self.pause(&reason, after).await;
                     }
                 }
@@ -105,19 +124,28 @@ impl Courier {
     }
 
     async fn attempt(&mut self, batch: &Batch) -> Attempt {
+        if self.orders.has_changed().is_ok_and(|changed| changed)
+            && let Order::Change(destination) = self.orders.borrow_and_update().clone()
+        {
+            // What is wrong with an output was told when it was read.
+            if let Ok(output) = destination.open(&lock(&self.catalog).pool) {
+                self.output = output;
+            }
+        }
         let start = Instant::now();
         let attempt = self.output.deliver(batch).await;
-        self.account().seconds.observe(start.elapsed().as_secs_f64());
+        self.account.seconds.observe(start.elapsed().as_secs_f64());
         attempt
     }
 
-    /// All of a batch is accounted for.
+    /// The first of what is in flight is accounted for.
     fn settle(&mut self, batch: &Batch) {
+        self.batches.pop();
         self.retry.reset();
         if self.complaint.settle() {
             tracing::info!(output = self.label, "delivers again");
         }
-        self.account().amiss(batch.tally());
+        self.account.amiss(batch.tally());
         lock(&self.catalog).settle(batch, self.index);
     }
 
@@ -127,7 +155,7 @@ impl Courier {
         for (number, reason) in refused {
             delivered = delivered - self.reject(batch, number, &reason).await;
         }
-        self.account().delivered(delivered);
+        self.account.delivered(delivered);
     }
 
     /// A single record that nobody takes; its amount
@@ -136,7 +164,7 @@ impl Courier {
         while let Err(error) = self.dead_letters.bury(&record, &self.label, reason) {
             self.pause(&format!("cannot write the dead letter: {error}"), None).await;
         }
-        self.account().rejected(record.amount());
+        self.account.rejected(record.amount());
         record.amount()
     }
 
@@ -145,27 +173,24 @@ impl Courier {
         let all = batch.amount();
         let lines = refused.min(all.lines);
         let rejected = Amount { lines, bytes: all.bytes * lines / all.lines.max(1) };
-        self.account().rejected(rejected);
-        self.account().delivered(all - rejected);
+        self.account.rejected(rejected);
+        self.account.delivered(all - rejected);
         let (file, offset) = (batch.source.path.display(), batch.offset);
         tracing::warn!(output = self.label, %file, offset, refused, of = all.lines, reason, "lines are refused for good; which of them is not said");
     }
 
-    fn account(&self) -> &Account {
-        self.ledger.of(self.index)
-    }
-
     /// Tells why something is tried again, and waits; a stop ends that at once.
     async fn pause(&mut self, reason: &str, asked_for: Option<Duration>) {
-        self.account().retries.inc();
+        self.account.retries.inc();
         if self.complaint.is_due(reason, Instant::now()) {
             tracing::warn!(output = self.label, reason, "cannot deliver; it is tried until it succeeds");
         }
         let stopping = self.signal.borrow().stopping;
         let pause = self.retry.pause(asked_for, stopping, fastrand::f64());
-        let mut signal = self.signal.clone();
+        let (mut signal, mut orders) = (self.signal.clone(), self.orders.clone());
         tokio::select! {
             () = time::sleep(pause) => {}
+            Ok(()) = orders.changed() => {}
             _ = signal.wait_for(|signal| signal.stopping), if !stopping => {}
         }
     }

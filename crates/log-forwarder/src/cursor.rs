@@ -18,12 +18,19 @@ pub(crate) struct Cursor {
     pub(crate) in_flight_end: u64,
     /// From the position up to here no line ends
     pub(crate) barren_end: u64,
+    /// Its output is gone, and there is nothing to do for it
+    pub(crate) closed: bool,
 }
 
 impl Cursor {
     /// At a position, with nothing in flight
     pub(crate) fn at(position: u64, anchor: Anchor, skipping: bool) -> Self {
-        Self { position, anchor, skipping, in_flight_end: position, barren_end: position }
+        Self { position, anchor, skipping, in_flight_end: position, barren_end: position, closed: false }
+    }
+
+    /// For an output that is gone
+    pub(crate) fn closed() -> Self {
+        Self { closed: true, ..Self::default() }
     }
 
     /// The output has this batch now.

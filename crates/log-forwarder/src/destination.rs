@@ -2,11 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
+use endpoint::Options;
 use url::Url;
 
 use crate::{
-    encoding::Encoding,
-    outputs::{Output, SCHEMES, Scheme},
+    outputs::{Opened, SCHEMES, Scheme, Setup},
     pool::Pool,
 };
 
@@ -15,13 +15,21 @@ use crate::{
 pub(crate) struct Destination {
     scheme: &'static Scheme,
     url: Url,
-    encoding: Encoding,
+    options: Options,
 }
 
 impl FromStr for Destination {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let (_, fragment) = text.split_once('#').unwrap_or_default();
+        Self::with_options(text, Options::from_fragment(fragment)?)
+    }
+}
+
+impl Destination {
+    /// From a URL and options that stand beside it
+    pub(crate) fn with_options(text: &str, options: Options) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
         let Some(scheme) = SCHEMES.iter().find(|scheme| scheme.name == url.scheme()) else {
             let known: Vec<_> = SCHEMES.iter().map(|scheme| format!("{}://", scheme.name)).collect();
@@ -30,23 +38,13 @@ impl FromStr for Destination {
         if url.password().is_some() || !url.username().is_empty() {
             return Err("a user or a password in an argument is visible to all who can list processes".into());
         }
-        let mut encoding = scheme.encoding;
-        for option in url.fragment().unwrap_or_default().split('&').filter(|option| !option.is_empty()) {
-            encoding = match option {
-                "as=raw" => Encoding::Raw,
-                "as=ndjson" => Encoding::Ndjson,
-                _ => return Err(format!("unknown option #{option}: known are #as=raw, #as=ndjson")),
-            };
-        }
-        let destination = Self { scheme, url, encoding };
+        let destination = Self { scheme, url, options };
         destination.open(&Pool::default()).map(|_| destination)
     }
-}
 
-impl Destination {
     /// The output, not yet connected; an error is a fault in the URL.
-    pub(crate) fn open(&self, pool: &Pool) -> Result<Box<dyn Output>, String> {
-        (self.scheme.open)(&self.url, self.encoding, pool)
+    pub(crate) fn open(&self, pool: &Pool) -> Opened {
+        self.scheme.open(Setup { url: &self.url, options: self.options.clone(), pool })
     }
 
     /// What may be told of it: no query, which may hold a token
@@ -55,9 +53,15 @@ impl Destination {
     }
 }
 
+impl PartialEq for Destination {
+    fn eq(&self, other: &Self) -> bool {
+        self.url == other.url && self.options == other.options
+    }
+}
+
 impl fmt::Debug for Destination {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{:?} as {:?}", self.label(), self.encoding)
+        write!(f, "{:?}", self.label())
     }
 }
 
@@ -71,7 +75,7 @@ mod tests {
         assert!(refusal("collector:5140").starts_with("unknown scheme collector://: known are stdout://"));
         assert!(refusal("tcp://collector").contains("port"));
         assert!(refusal("tcp://user:secret@collector:1").contains("visible"));
-        assert!(refusal("tcp://collector:5140#as=xml").contains("known are #as=raw"));
+        assert!(refusal("tcp://collector:5140#as=xml").contains(r#"option as: "xml" is neither raw nor ndjson"#));
         assert!(refusal("file://host/x").contains("file:///"));
         assert!(refusal("stdout://x").contains("stdout://"));
     }

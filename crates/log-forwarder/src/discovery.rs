@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, fresh_cursors},
     events::Rename,
     generation::{Generation, Place, modified},
     identity::Inode,
@@ -133,7 +133,7 @@ impl Catalog {
         let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let home = real.parent().unwrap_or(Path::new("/")).to_path_buf();
         let input = (origin.to_path_buf(), self.settings.treatment(origin));
-        let mut generation = Generation::new(input, home, file, &metadata, self.settings.outputs.len());
+        let mut generation = Generation::new(input, home, file, &metadata, fresh_cursors(&self.outlets));
         if let Some(ordinal) = self.ordinals.get(&generation.inode) {
             generation.become_nth(*ordinal, &metadata);
         }

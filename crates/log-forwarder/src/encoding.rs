@@ -1,5 +1,7 @@
 //! Lines as outputs want them: as they are, or an object for each (NDJSON).
 
+use endpoint::Options;
+
 use crate::{
     batch::{Batch, Mark},
     record::{Field, Value},
@@ -15,7 +17,20 @@ pub(crate) enum Encoding {
     Ndjson,
 }
 
+/// The option that [`Encoding::from_options`] takes
+pub(crate) const OPTION: &str = "as=raw|ndjson";
+
 impl Encoding {
+    /// What `as` says, or this default
+    pub(crate) fn from_options(options: &mut Options, default: Self) -> Result<Self, String> {
+        let encoding = options.parsed("as", |text| match text {
+            "raw" => Ok(Self::Raw),
+            "ndjson" => Ok(Self::Ndjson),
+            _ => Err(format!("{text:?} is neither raw nor ndjson")),
+        });
+        Ok(encoding?.unwrap_or(default))
+    }
+
     /// What a batch is in bytes. Raw lines are where they are already, but for a last one without newline.
     pub(crate) fn bytes<'a>(self, batch: &'a Batch, room: &'a mut Vec<u8>) -> &'a [u8] {
         match (self, batch.mark) {

@@ -54,6 +54,12 @@ impl Events {
         std::mem::take(&mut self.news.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Lets the next look be a whole one.
+    pub(crate) fn ask(&self) {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).names = true;
+        self.wake.notify_one();
+    }
+
     /// Resolves when something has happened, maybe long ago.
     pub(crate) async fn happened(&self) {
         self.wake.notified().await;

@@ -6,20 +6,23 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
-use lifecycle::{Complaint, End, Exit, Lifecycle};
+use lifecycle::{
+    End, Exit, Lifecycle,
+    reload::{self, Reloads},
+};
 use tokio::{sync::watch, task, time};
 
 use crate::{
     args::Args,
     catalog::{Catalog, Settings, Shared, lock},
     checkpoint::Checkpoint,
-    courier::Courier,
+    config::Config,
+    couriers::Couriers,
     dead_letters::DeadLetters,
-    destination::Destination,
+    events::Events,
     generation::Bounds,
     ledger::Ledger,
-    retry::Retry,
+    plan::Plan,
     saver::Saver,
     tail::{Signal, Tail},
 };
@@ -33,10 +36,15 @@ const LAST_SAVE: Duration = Duration::from_millis(300);
 
 /// Forwards as the arguments say.
 pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
-    args.check().map_err(|reason| Exit::Usage.because(reason))?;
-    let labels: Vec<_> = args.outputs.iter().map(Destination::label).collect();
-    let ledger = Ledger::new(&labels, life.metrics())?;
-    let catalog = Arc::new(Mutex::new(Catalog::new(settings(&args, labels)?, ledger.clone())));
+    let config = args.config.as_deref().map(|path| reload::follow::<Config>(path, &life)).transpose()?;
+    let content = config.as_ref().map(|config| config.borrow().clone());
+    let unfit = |reason: String| Exit::Usage.because(reason);
+    let plan = Plan::of(&args, content.as_deref()).map_err(unfit)?;
+    let ledger = Ledger::new(life.metrics())?;
+    let catalog = Arc::new(Mutex::new(Catalog::new(settings(&args, &plan).map_err(unfit)?, ledger)));
+    for output in &plan.outputs {
+        lock(&catalog).open_outlet(output.label());
+    }
     let saver = args.state_dir.as_deref().map(|directory| Saver::new(catalog.clone(), directory));
     if let Some(directory) = &args.state_dir {
         resume(&catalog, directory);
@@ -53,19 +61,50 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
         let (saver, signal) = (saver.clone(), signal.clone());
         life.vital("checkpoint", SILENCE, |heartbeat| saver.run(signal, heartbeat));
     }
-    start_couriers(&args, &catalog, &ledger, &signal, &life)?;
+    let mut couriers = Couriers {
+        catalog: catalog.clone(),
+        dead_letters: Arc::new(DeadLetters::new(args.dead_letter.clone())),
+        signal: signal.clone(),
+        life: life.clone(),
+        silence: SILENCE,
+        running: Vec::new(),
+    };
+    couriers.arrange(&plan.outputs);
+    if let Some(config) = config {
+        let (events, life) = (tail.events.clone(), life.clone());
+        life.clone().spawn(follow(args, config, couriers, events, life));
+    }
     let watching = life.clone();
     life.vital("tail", SILENCE, |heartbeat| tail.run(watching, heartbeat));
     life.started();
     finish(&catalog, saver, &sender, signal, &life).await
 }
 
-fn settings(args: &Args, outputs: Vec<String>) -> anyhow::Result<Settings> {
-    let line = usize::try_from(args.max_line).context("--max-line is more than memory holds")?;
-    let batch = usize::try_from(BATCH.min(args.max_in_flight / outputs.len() as u64))?;
+/// Does what each new configuration says, until a stop. One that does not fit the flags is told, and the old one stays.
+async fn follow(args: Args, mut config: Reloads<Config>, mut couriers: Couriers, events: Events, life: Lifecycle) {
+    loop {
+        tokio::select! {
+            _ = life.stopping() => return,
+            changed = config.changed() => if changed.is_err() { return },
+        }
+        let content = config.borrow_and_update().clone();
+        let plan = Plan::of(&args, Some(&content)).and_then(|plan| Ok((settings(&args, &plan)?, plan)));
+        match plan {
+            Ok((settings, plan)) => {
+                lock(&couriers.catalog).take_settings(settings);
+                couriers.arrange(&plan.outputs);
+                events.ask();
+            }
+            Err(reason) => tracing::error!(reason, "the new configuration does not fit the flags; the old one stays"),
+        }
+    }
+}
+
+fn settings(args: &Args, plan: &Plan) -> Result<Settings, String> {
+    let size = |size: u64| usize::try_from(size).map_err(|_| "--max-line is more than memory holds".to_owned());
+    let (line, batch) = (size(args.max_line)?, size(BATCH.min(args.max_in_flight / plan.outputs.len() as u64))?);
     Ok(Settings {
-        inputs: args.inputs.clone(),
-        outputs,
+        inputs: plan.inputs.clone(),
         bounds: Bounds { batch, line },
         max_pinned: args.max_pinned,
         quiet_period: args.quiet_period,
@@ -83,32 +122,6 @@ fn resume(catalog: &Shared, directory: &Path) {
             lock(catalog).watch_all_anew();
         }
     }
-}
-
-fn start_couriers(
-    args: &Args,
-    catalog: &Shared,
-    ledger: &Ledger,
-    signal: &watch::Receiver<Signal>,
-    life: &Lifecycle,
-) -> anyhow::Result<()> {
-    let dead_letters = Arc::new(DeadLetters::new(args.dead_letter.clone()));
-    for (index, destination) in args.outputs.iter().enumerate() {
-        let output = destination.open(&lock(catalog).pool).map_err(|reason| Exit::Usage.because(reason))?;
-        let courier = Courier {
-            catalog: catalog.clone(),
-            ledger: ledger.clone(),
-            index,
-            label: destination.label(),
-            output,
-            dead_letters: dead_letters.clone(),
-            signal: signal.clone(),
-            retry: Retry::default(),
-            complaint: Complaint::default(),
-        };
-        life.vital("courier", SILENCE, |heartbeat| courier.run(heartbeat));
-    }
-    Ok(())
 }
 
 /// Waits until a stop has nothing left to do, or no time to do it; saves, and says what has become of every byte.

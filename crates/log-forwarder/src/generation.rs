@@ -91,7 +91,7 @@ impl Generation {
         home: PathBuf,
         file: File,
         metadata: &Metadata,
-        outputs: usize,
+        cursors: Vec<Cursor>,
     ) -> Self {
         let source = Source { path, generation: name(metadata, 0), treatment }.into();
         Self {
@@ -108,7 +108,7 @@ impl Generation {
             predecessor: None,
             ended: false,
             still: false,
-            cursors: vec![Cursor::default(); outputs],
+            cursors,
         }
     }
 
@@ -162,13 +162,14 @@ impl Generation {
     pub(crate) fn is_readable(&self, output: usize) -> bool {
         let cursor = &self.cursors[output];
         self.file.is_some()
+            && !cursor.closed
             && cursor.is_idle()
             && (cursor.barren_end < self.seen || (self.ended && cursor.position < self.seen))
     }
 
     /// Whether an output has settled everything.
     pub(crate) fn is_settled(&self, cursor: &Cursor) -> bool {
-        cursor.is_idle() && (self.place == Place::Gone || cursor.position >= self.seen)
+        cursor.closed || (cursor.is_idle() && (self.place == Place::Gone || cursor.position >= self.seen))
     }
 
     pub(crate) fn is_all_settled(&self) -> bool {
@@ -185,7 +186,7 @@ impl Generation {
         self.still = true;
         let mut news = false;
         for cursor in &mut self.cursors {
-            news |= cursor.is_idle() && cursor.position < self.seen;
+            news |= !cursor.closed && cursor.is_idle() && cursor.position < self.seen;
             cursor.barren_end = cursor.position;
         }
         news
@@ -194,7 +195,11 @@ impl Generation {
     /// Bytes that an output has not settled yet
     pub(crate) fn behind(&self, output: usize) -> u64 {
         let cursor = &self.cursors[output];
-        let end = if self.place == Place::Gone { cursor.in_flight_end } else { self.seen };
+        let end = match self.place {
+            _ if cursor.closed => 0,
+            Place::Gone => cursor.in_flight_end,
+            _ => self.seen,
+        };
         end.saturating_sub(cursor.position)
     }
 

@@ -50,6 +50,11 @@ impl fmt::Debug for Input {
 }
 
 impl Input {
+    /// The same files, read in another way
+    pub(crate) fn treated(&self, treatment: &Arc<Treatment>) -> Self {
+        Self { treatment: treatment.clone(), ..self.clone() }
+    }
+
     /// Whether a file with this path is to be followed.
     pub(crate) fn matches(&self, path: &Path) -> bool {
         self.pattern.matches_path_with(path, OPTIONS)

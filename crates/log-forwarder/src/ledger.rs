@@ -1,6 +1,9 @@
 //! What has become of every byte: read = delivered + rejected + lost + in flight, for each output.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use anyhow::Context;
 use prometheus::{
@@ -12,7 +15,9 @@ use crate::record::{Amount, Tally};
 /// What has become of every byte, in `/metrics` and in the last line
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
-    outputs: Arc<[Account]>,
+    /// One for each output, in their order; it never gets shorter
+    accounts: Arc<Mutex<Vec<Arc<Account>>>>,
+    metrics: Arc<Metrics>,
     pub(crate) lag: IntGaugeVec,
     pub(crate) pinned: IntGauge,
     pub(crate) generations: IntGauge,
@@ -30,7 +35,8 @@ pub(crate) struct Account {
     rejected_bytes: IntCounter,
     rejected_lines: IntCounter,
     lost_bytes: IntCounterVec,
-    lost_in_all: IntCounter,
+    /// By any reason
+    lost_in_all: AtomicU64,
     in_flight_bytes: IntGauge,
     invalid_bytes: IntCounter,
     unparsed: IntCounter,
@@ -39,16 +45,17 @@ pub(crate) struct Account {
 }
 
 impl Ledger {
-    /// An account for each output, which is known by its label.
-    pub(crate) fn new(labels: &[String], registry: &Registry) -> anyhow::Result<Self> {
-        let names = Metrics::new(registry).context("cannot set up metrics")?;
+    /// Without accounts
+    pub(crate) fn new(registry: &Registry) -> anyhow::Result<Self> {
+        let metrics = Metrics::new(registry).context("cannot set up metrics")?.into();
         let gauge = |name: &str, help: &str| registered(registry, IntGauge::new(name, help)?);
         let lag = IntGaugeVec::new(
             Opts::new("sidekit_log_forwarder_lag_bytes", "Bytes of a file that an output has not settled yet"),
             &["output", "file"],
         );
         Ok(Self {
-            outputs: labels.iter().map(|label| names.account(label)).collect::<Result<_, _>>()?,
+            accounts: Arc::default(),
+            metrics,
             lag: registered(registry, lag?)?,
             pinned: gauge("sidekit_log_forwarder_pinned_bytes", "Bytes of deleted files that are held open")?,
             generations: gauge("sidekit_log_forwarder_files", "Files that are held open")?,
@@ -62,24 +69,36 @@ impl Ledger {
         })
     }
 
-    pub(crate) fn of(&self, output: usize) -> &Account {
-        &self.outputs[output]
+    /// Opens an account for the next output, which is known by its label. One that had that label before goes on.
+    pub(crate) fn open(&self, label: &str) {
+        self.accounts().push(self.metrics.account(label).into());
+    }
+
+    pub(crate) fn of(&self, output: usize) -> Arc<Account> {
+        self.accounts()[output].clone()
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, Vec<Arc<Account>>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether anything was lost or rejected
     pub(crate) fn is_clean(&self) -> bool {
-        self.outputs.iter().all(|account| account.lost_in_all.get() == 0 && account.rejected_bytes.get() == 0)
+        self.accounts()
+            .iter()
+            .all(|account| account.lost_in_all.load(Relaxed) == 0 && account.rejected_bytes.get() == 0)
     }
 
     /// The ledger of all outputs together, as `read=… delivered=… rejected=… lost=… in-flight=… lines=…`, in bytes but the last
     pub(crate) fn summary(&self) -> String {
-        let sum = |value: fn(&Account) -> u64| self.outputs.iter().map(value).sum::<u64>();
+        let accounts = self.accounts();
+        let sum = |value: fn(&Account) -> u64| accounts.iter().map(|account| value(account)).sum::<u64>();
         format!(
             "read={} delivered={} rejected={} lost={} in-flight={} lines={}",
             sum(|account| account.read_bytes.get()),
             sum(|account| account.delivered_bytes.get()),
             sum(|account| account.rejected_bytes.get()),
-            sum(|account| account.lost_in_all.get()),
+            sum(|account| account.lost_in_all.load(Relaxed)),
             sum(|account| account.in_flight_bytes.get().cast_unsigned()),
             sum(|account| account.delivered_lines.get()),
         )
@@ -106,6 +125,13 @@ impl Account {
         self.in_flight_bytes.sub(amount.bytes.cast_signed());
     }
 
+    /// A batch that nobody will get any more: its output was taken away.
+    pub(crate) fn given_up(&self, amount: Amount) {
+        self.in_flight_bytes.sub(amount.bytes.cast_signed());
+        self.lost_bytes.with_label_values(&[self.label.as_str(), "output removed"]).inc_by(amount.bytes);
+        self.lost_in_all.fetch_add(amount.bytes, Relaxed);
+    }
+
     /// What was found amiss in records that are delivered
     pub(crate) fn amiss(&self, tally: Tally) {
         self.invalid_bytes.inc_by(tally.invalid_bytes);
@@ -115,12 +141,13 @@ impl Account {
     /// Bytes that nobody gets. Those that were never read count as read, so that the ledger adds up.
     pub(crate) fn lost(&self, bytes: u64, reason: &str) {
         self.read_bytes.inc_by(bytes);
-        self.lost_in_all.inc_by(bytes);
+        self.lost_in_all.fetch_add(bytes, Relaxed);
         self.lost_bytes.with_label_values(&[self.label.as_str(), reason]).inc_by(bytes);
     }
 }
 
 /// The metrics of all outputs
+#[derive(Debug)]
 struct Metrics {
     /// As [`COUNTERS`] names them
     counters: Vec<IntCounterVec>,
@@ -164,9 +191,9 @@ impl Metrics {
         })
     }
 
-    fn account(&self, output: &str) -> prometheus::Result<Account> {
+    fn account(&self, output: &str) -> Account {
         let counter = |nth: usize| self.counters[nth].with_label_values(&[output]);
-        Ok(Account {
+        Account {
             label: output.to_owned(),
             read_bytes: counter(0),
             read_lines: counter(1),
@@ -175,13 +202,13 @@ impl Metrics {
             rejected_bytes: counter(4),
             rejected_lines: counter(5),
             lost_bytes: self.lost.clone(),
-            lost_in_all: IntCounter::new("lost", "By any reason")?,
+            lost_in_all: AtomicU64::new(0),
             in_flight_bytes: self.in_flight.with_label_values(&[output]),
             retries: counter(6),
             invalid_bytes: counter(7),
             unparsed: counter(8),
             seconds: self.seconds.with_label_values(&[output]),
-        })
+        }
     }
 }
 

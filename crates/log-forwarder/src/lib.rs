@@ -6,10 +6,13 @@
 //! checkpoint holds nothing but cursors; a file is what its inode, its head and the bytes before the cursor say, not its name.
 
 mod args;
+mod attributes;
 mod batch;
 mod catalog;
 mod checkpoint;
+mod config;
 mod courier;
+mod couriers;
 mod cursor;
 mod dead_letters;
 mod destination;
@@ -25,6 +28,7 @@ mod identity;
 mod input;
 mod ledger;
 mod outputs;
+mod plan;
 mod pool;
 mod record;
 mod resume;
@@ -36,4 +40,5 @@ mod tail;
 mod timestamp;
 
 pub use args::{Args, HELPER};
+pub use config::schema;
 pub use forward::run;

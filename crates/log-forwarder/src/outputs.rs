@@ -7,10 +7,11 @@ mod writing;
 
 use std::{fmt::Display, time::Duration};
 
+use endpoint::Options;
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use crate::{batch::Batch, encoding::Encoding, pool::Pool};
+use crate::{batch::Batch, pool::Pool};
 
 /// What has become of one attempt at a batch
 #[derive(Debug, PartialEq, Eq)]
@@ -45,10 +46,28 @@ pub(crate) struct Scheme {
     pub(crate) example: &'static str,
     /// When a line counts as delivered
     pub(crate) delivered: &'static str,
-    /// The default
-    pub(crate) encoding: Encoding,
-    /// Makes one, without connecting; an error is a fault in the URL.
-    pub(crate) open: fn(&Url, Encoding, &Pool) -> Opened,
+    /// The options that its fragment takes, each with an example of its value
+    pub(crate) options: &'static [&'static str],
+    /// Those that it shares with other kinds
+    pub(crate) shared: &'static [Shared],
+    /// Makes one, without connecting; an error is a fault in the URL or its options.
+    pub(crate) open: fn(&mut Setup) -> Opened,
+}
+
+/// Options that several kinds take
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shared {
+    /// What they are of: "TLS"
+    pub(crate) name: &'static str,
+    pub(crate) options: &'static [&'static str],
+}
+
+/// What an output is made from
+pub(crate) struct Setup<'a> {
+    pub(crate) url: &'a Url,
+    /// Each kind takes its own; one that is left over is an error.
+    pub(crate) options: Options,
+    pub(crate) pool: &'a Pool,
 }
 
 /// An output, or what is wrong with its URL
@@ -56,3 +75,18 @@ pub(crate) type Opened = Result<Box<dyn Output>, String>;
 
 /// All kinds
 pub(crate) const SCHEMES: [Scheme; 4] = [file::STDOUT, file::FILE, tcp::SCHEME, http::SCHEME];
+
+impl Scheme {
+    /// An output of this kind. An option that nobody took is an error that names the nearest known one.
+    pub(crate) fn open(&self, mut setup: Setup) -> Opened {
+        let output = (self.open)(&mut setup)?;
+        setup.options.finish(self.name, &self.option_names().collect::<Vec<_>>(), None)?;
+        Ok(output)
+    }
+
+    /// The names of its options
+    pub(crate) fn option_names(&self) -> impl Iterator<Item = &'static str> {
+        let all = self.options.iter().chain(self.shared.iter().flat_map(|shared| shared.options));
+        all.map(|option| option.split_once('=').map_or(*option, |(name, _)| name))
+    }
+}

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     batch::Source,
-    catalog::Catalog,
+    catalog::{Catalog, Outlet},
     checkpoint::{Checkpoint, Entry},
     cursor::Cursor,
     generation::{Generation, Place},
@@ -72,8 +72,8 @@ impl Catalog {
     fn generation(&self, entry: &Entry) -> Generation {
         let treatment = self.settings.treatment(&entry.path);
         let source = Source { path: entry.path.clone(), generation: entry.generation.clone(), treatment };
-        let cursor = |label: &String| {
-            let known = entry.cursors.iter().find(|cursor| cursor.output == *label);
+        let cursor = |outlet: &Outlet| {
+            let known = entry.cursors.iter().find(|cursor| cursor.output == outlet.label);
             // An output that is new gets all that is still there.
             known.map_or_else(Cursor::default, |known| Cursor::at(known.position, Anchor::default(), known.skipping))
         };
@@ -92,7 +92,7 @@ impl Catalog {
             predecessor: None,
             ended: false,
             still: false,
-            cursors: self.settings.outputs.iter().map(cursor).collect(),
+            cursors: self.outlets.iter().map(cursor).collect(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, fresh_cursors},
     cursor::Cursor,
     generation::{Generation, Place, modified},
     identity::{Fingerprint, Inode},
@@ -95,7 +95,8 @@ impl Catalog {
         if self.by_inode.get(&generation.inode) == Some(&key) {
             self.by_inode.remove(&generation.inode);
         }
-        let mut next = Generation::new(input, generation.home.clone(), file, &metadata, generation.cursors.len());
+        let cursors = fresh_cursors(&self.outlets);
+        let mut next = Generation::new(input, generation.home.clone(), file, &metadata, cursors);
         next.become_nth(generation.ordinal + 1, &metadata);
         next.place = generation.place;
         // A file that can't be read now is complained of by the next look.
@@ -133,7 +134,8 @@ impl Catalog {
     pub(crate) fn write_off(&mut self, key: u64, reason: &'static str) {
         let Some(generation) = self.generations.get_mut(&key) else { return };
         generation.file = None;
-        let lost = |cursor: &Cursor| generation.seen.saturating_sub(cursor.in_flight_end);
+        let lost =
+            |cursor: &Cursor| if cursor.closed { 0 } else { generation.seen.saturating_sub(cursor.in_flight_end) };
         for (output, cursor) in generation.cursors.iter().enumerate() {
             if lost(cursor) > 0 {
                 self.ledger.of(output).lost(lost(cursor), reason);

@@ -42,7 +42,7 @@ pub(crate) struct Tail {
     pub(crate) catalog: Shared,
     pub(crate) signal: Arc<watch::Sender<Signal>>,
     pub(crate) pending: Pending,
-    events: Events,
+    pub(crate) events: Events,
     directories: Directories,
     told_pending: u64,
     /// When the metrics of files were last set, and whether they have changed since

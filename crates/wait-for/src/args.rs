@@ -8,13 +8,13 @@ use std::{
 };
 
 use clap::{Arg, Command, builder::TypedValueParser, error::ErrorKind, parser::ValueSource};
+use endpoint::TLS_OPTIONS;
 use lifecycle::{ConfigFile, Helper};
 
 use crate::{
     config::Config,
     schemes::{COMMON_OPTIONS, SCHEMES},
     target::{Target, label, positive_duration},
-    tls,
 };
 
 /// What lifecycle must know of wait-for
@@ -166,7 +166,7 @@ fn after_help() -> String {
         }
     }
     let _ = writeln!(text, "\nOptions of every target: #{}", COMMON_OPTIONS.join(" #"));
-    let _ = writeln!(text, "Options of TLS (databases: with #tls=require): #{}", tls::OPTIONS.join(" #"));
+    let _ = writeln!(text, "Options of TLS (databases: with #tls=require): #{}", TLS_OPTIONS.join(" #"));
     text + EXAMPLES
 }
 

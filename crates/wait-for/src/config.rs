@@ -5,6 +5,7 @@
 
 use std::{borrow::Cow, fmt};
 
+use endpoint::Options;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
@@ -15,7 +16,7 @@ mod value;
 
 use value::{Room, Values};
 
-use crate::{options::Options, schemes::SCHEMES, target::Target};
+use crate::{schemes::SCHEMES, target::Target};
 
 /// Targets of a file; each takes a socket and a line of the summary.
 const TARGET_LIMIT: usize = 1000;

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use endpoint::said;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -15,7 +16,7 @@ use tokio::{
 use url::Url;
 
 use crate::{
-    check::{Cause, NotReady, said},
+    check::{Cause, NotReady},
     names::Names,
 };
 

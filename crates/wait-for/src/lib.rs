@@ -10,7 +10,6 @@ mod config;
 mod connect;
 mod kinds;
 mod names;
-mod options;
 mod pace;
 mod proxy;
 mod schemes;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use endpoint::{Options, TLS_OPTIONS};
 use url::Url;
 
 use crate::{
     check::Check,
     kinds::{dns, file, grpc, http, mysql, postgres, redis, tcp, unix},
-    options::Options,
-    tls, wire,
+    wire,
 };
 
 /// One kind of target
@@ -19,7 +19,7 @@ pub(crate) struct Scheme {
     pub(crate) examples: &'static [(&'static str, &'static str)],
     /// The options that its fragment takes besides those of every kind, each with an example of its value
     pub(crate) options: &'static [&'static str],
-    /// How to ask for TLS, where there is any; [`tls::OPTIONS`] need it
+    /// How to ask for TLS, where there is any; [`TLS_OPTIONS`] need it
     pub(crate) tls: Option<&'static str>,
     pub(crate) parse: Parse,
 }
@@ -124,7 +124,7 @@ impl Scheme {
 
     /// The names of all options of this kind, those of every kind included
     pub(crate) fn all_options(&self) -> Vec<&'static str> {
-        let tls = if self.tls.is_some() { &tls::OPTIONS[..] } else { &[] };
+        let tls = if self.tls.is_some() { &TLS_OPTIONS[..] } else { &[] };
         let all = self.options.iter().chain(tls).chain(&COMMON_OPTIONS);
         all.map(|option| option.split_once('=').map_or(*option, |(name, _)| name)).collect()
     }

@@ -2,12 +2,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use endpoint::{Options, said};
 use lifecycle::Exit;
 use url::Url;
 
 use crate::{
-    check::{Cause, Check, NotReady, Verdict, said},
-    options::Options,
+    check::{Cause, Check, NotReady, Verdict},
     schemes::{SCHEMES, Scheme},
 };
 

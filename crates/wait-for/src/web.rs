@@ -2,6 +2,7 @@
 
 use std::{error::Error, net::IpAddr, path::PathBuf, time::Duration};
 
+use endpoint::{Tls, said};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Method, Request, Response, StatusCode, Uri,
@@ -14,10 +15,9 @@ use tokio::{net::UnixStream, task::JoinSet, time};
 use url::Url;
 
 use crate::{
-    check::{Cause, Network, NotReady, said},
+    check::{Cause, Network, NotReady},
     connect::{Address, Stream},
     proxy,
-    tls::Tls,
 };
 
 /// Bytes of a body that are read
@@ -156,7 +156,8 @@ impl Client {
             return Ok((stream, false));
         }
         let name = self.tls.sni.as_ref().filter(|_| ours).unwrap_or(&address.host);
-        let stream = self.tls.connect_as(name, stream, self.http2.then_some(b"h2")).await?;
+        let name = endpoint::server_name(name).map_err(NotReady::never)?;
+        let stream = self.tls.connect(name, stream, self.http2.then_some(b"h2")).await?;
         Ok((Box::new(stream), false))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use endpoint::{Options, Tls};
 use lifecycle::Secret;
 use percent_encoding::percent_decode_str;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
@@ -11,8 +12,6 @@ use crate::{
     check::NotReady,
     connect::{Address, Stream},
     names::Names,
-    options::Options,
-    tls::Tls,
 };
 
 /// The options that every database takes besides those of TLS
@@ -59,7 +58,10 @@ impl Server {
     /// Goes over to TLS where that is wanted.
     pub(crate) async fn secure(&self, stream: TcpStream) -> Result<Box<dyn Stream>, NotReady> {
         Ok(match &self.tls {
-            Some(tls) => Box::new(tls.connect(&self.address.host, stream).await?),
+            Some(tls) => {
+                let name = tls.name_for(&self.address.host).map_err(NotReady::never)?;
+                Box::new(tls.connect(name, stream, None).await?)
+            }
             None => Box::new(stream),
         })
     }

@@ -8,17 +8,20 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use tokio::task;
-use url::Url;
 
-use super::{Attempt, Opened, Output, Scheme, writing::Progress};
-use crate::{batch::Batch, encoding::Encoding, pool::Pool};
+use super::{Attempt, Opened, Output, Scheme, Setup, writing::Progress};
+use crate::{
+    batch::Batch,
+    encoding::{self, Encoding},
+};
 
 /// The helper's own output: what `kubectl logs` shows
 pub(super) const STDOUT: Scheme = Scheme {
     name: "stdout",
     example: "stdout://",
     delivered: "once it is written",
-    encoding: Encoding::Raw,
+    options: &[encoding::OPTION],
+    shared: &[],
     open: open_stdout,
 };
 
@@ -27,20 +30,22 @@ pub(super) const FILE: Scheme = Scheme {
     name: "file",
     example: "file:///var/log/all.log",
     delivered: "once it is written",
-    encoding: Encoding::Raw,
+    options: &[encoding::OPTION],
+    shared: &[],
     open: open_file,
 };
 
-fn open_stdout(url: &Url, encoding: Encoding, _: &Pool) -> Opened {
+fn open_stdout(setup: &mut Setup) -> Opened {
+    let url = setup.url;
     if url.host_str().is_some_and(|host| !host.is_empty()) || !["", "/"].contains(&url.path()) {
         return Err("write stdout:// without anything behind it".into());
     }
-    Ok(Writer::boxed(None, encoding))
+    Writer::boxed(None, setup)
 }
 
-fn open_file(url: &Url, encoding: Encoding, _: &Pool) -> Opened {
-    let path = url.to_file_path().map_err(|()| "write file:///PATH, with an absolute path on this host")?;
-    Ok(Writer::boxed(Some(path), encoding))
+fn open_file(setup: &mut Setup) -> Opened {
+    let path = setup.url.to_file_path().map_err(|()| "write file:///PATH, with an absolute path on this host")?;
+    Writer::boxed(Some(path), setup)
 }
 
 struct Writer {
@@ -59,8 +64,9 @@ struct State {
 }
 
 impl Writer {
-    fn boxed(path: Option<PathBuf>, encoding: Encoding) -> Box<dyn Output> {
-        Box::new(Self { path, encoding, state: Some(State::default()) })
+    fn boxed(path: Option<PathBuf>, setup: &mut Setup) -> Opened {
+        let encoding = Encoding::from_options(&mut setup.options, Encoding::Raw)?;
+        Ok(Box::new(Self { path, encoding, state: Some(State::default()) }))
     }
 }
 

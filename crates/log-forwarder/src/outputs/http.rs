@@ -20,12 +20,11 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::time;
-use url::Url;
 
-use super::{Attempt, Opened, Output, Scheme, tcp::Address};
+use super::{Attempt, Opened, Output, Scheme, Setup, tcp::Address};
 use crate::{
     batch::Batch,
-    encoding::{Encoding, write_objects},
+    encoding::{self, Encoding, write_objects},
     identity::hash_of_end,
     pool::Pool,
     retry::retry_after,
@@ -50,16 +49,19 @@ pub(super) const SCHEME: Scheme = Scheme {
     name: "http",
     example: "http://collector:8080/lines",
     delivered: "once the answer is 2xx",
-    encoding: Encoding::Ndjson,
+    options: &[encoding::OPTION],
+    shared: &[],
     open,
 };
 
-fn open(url: &Url, encoding: Encoding, pool: &Pool) -> Opened {
+fn open(setup: &mut Setup) -> Opened {
+    let (url, pool) = (setup.url, setup.pool.clone());
+    let encoding = Encoding::from_options(&mut setup.options, Encoding::Ndjson)?;
     let address = Address::of(url, Some(80))?;
     let path = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
     let host = if url.port().is_some() { address.authority() } else { url.host_str().unwrap_or_default().to_owned() };
     let host = HeaderValue::from_str(&host).map_err(|_| "the host is no header value")?;
-    Ok(Box::new(Http { address, host, path, encoding, pool: pool.clone(), sender: None }))
+    Ok(Box::new(Http { address, host, path, encoding, pool, sender: None }))
 }
 
 struct Http {

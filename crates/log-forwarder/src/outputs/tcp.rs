@@ -7,8 +7,11 @@ use futures_util::future::BoxFuture;
 use tokio::{io::AsyncWriteExt, net::TcpStream, time};
 use url::Url;
 
-use super::{Attempt, Opened, Output, Scheme};
-use crate::{batch::Batch, encoding::Encoding, pool::Pool};
+use super::{Attempt, Opened, Output, Scheme, Setup};
+use crate::{
+    batch::Batch,
+    encoding::{self, Encoding},
+};
 
 /// A connection and a batch must pass within this; a receiver that reads nothing for so long is as good as gone.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -18,12 +21,14 @@ pub(super) const SCHEME: Scheme = Scheme {
     name: "tcp",
     example: "tcp://collector:5140",
     delivered: "once the system has taken it; there is no acknowledgement",
-    encoding: Encoding::Raw,
+    options: &[encoding::OPTION],
+    shared: &[],
     open,
 };
 
-fn open(url: &Url, encoding: Encoding, _: &Pool) -> Opened {
-    let address = Address::of(url, None)?;
+fn open(setup: &mut Setup) -> Opened {
+    let address = Address::of(setup.url, None)?;
+    let encoding = Encoding::from_options(&mut setup.options, Encoding::Raw)?;
     Ok(Box::new(Tcp { address, encoding, stream: None, room: Vec::new() }))
 }
 

@@ -1,7 +1,11 @@
 //! The binary `log-forwarder` as a pod meets it: rotations, restarts, collectors that fail, and every line counted.
 
 #[cfg(test)]
+mod attributes;
+#[cfg(test)]
 mod collector;
+#[cfg(test)]
+mod configuration;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use endpoint::Options;
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use url::Url;
 
@@ -12,7 +13,6 @@ use super::shape;
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict},
     connect::check_name,
-    options::Options,
     srv,
 };
 

@@ -8,14 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use endpoint::Options;
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use url::Url;
 
 use super::{shape, unix::path_of};
-use crate::{
-    check::{Cause, Check, Network, NotReady, Verdict},
-    options::Options,
-};
+use crate::check::{Cause, Check, Network, NotReady, Verdict};
 
 #[derive(Debug)]
 struct File {

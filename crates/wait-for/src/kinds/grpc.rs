@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use endpoint::{Options, Tls, said};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -17,10 +18,8 @@ use url::Url;
 
 use super::shape;
 use crate::{
-    check::{Cause, Check, Network, NotReady, Verdict, said},
+    check::{Cause, Check, Network, NotReady, Verdict},
     connect::Address,
-    options::Options,
-    tls::Tls,
     web::Client,
     wire::decode,
 };

@@ -5,6 +5,7 @@
 use std::{ops::RangeInclusive, path::PathBuf, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use endpoint::{Options, Tls};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use http_body_util::Full;
 use hyper::{
@@ -18,8 +19,6 @@ use super::unix::{path_of, socket_path};
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict},
     connect::Address,
-    options::Options,
-    tls::Tls,
     web::{self, BODY_LIMIT, Client},
     wire::{decode, password},
 };

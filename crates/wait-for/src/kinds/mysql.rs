@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use endpoint::{Options, said};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::net::TcpStream;
 use url::Url;
@@ -18,9 +19,8 @@ use super::{
     shape,
 };
 use crate::{
-    check::{Cause, Check, Network, NotReady, Verdict, said},
+    check::{Cause, Check, Network, NotReady, Verdict},
     connect::Stream,
-    options::Options,
     wire::{self, Server},
 };
 

@@ -1,11 +1,12 @@
 //! Packets and hashes of the MySQL protocol, as far as a login needs them.
 
+use endpoint::said;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
-    check::{Cause, NotReady, said},
+    check::{Cause, NotReady},
     connect::Stream,
     wire,
 };

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use endpoint::Options;
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use lifecycle::Secret;
 use url::Url;
@@ -16,7 +17,6 @@ use super::{
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict},
     connect::Stream,
-    options::Options,
     scram::{self, Scram},
     wire::{self, Server},
 };

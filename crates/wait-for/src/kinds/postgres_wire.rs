@@ -2,11 +2,12 @@
 //!
 //! PostgreSQL documentation, "Message Formats".
 
+use endpoint::said;
 use md5::{Digest, Md5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
-    check::{Cause, NotReady, said},
+    check::{Cause, NotReady},
     connect::Stream,
 };
 

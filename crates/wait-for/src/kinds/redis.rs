@@ -4,15 +4,15 @@
 
 use std::sync::Arc;
 
+use endpoint::{Options, said};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use url::Url;
 
 use super::shape;
 use crate::{
-    check::{Cause, Check, Network, NotReady, Verdict, said},
+    check::{Cause, Check, Network, NotReady, Verdict},
     connect::Stream,
-    options::Options,
     wire::{self, Server},
 };
 

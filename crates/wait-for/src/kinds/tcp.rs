@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use endpoint::Options;
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::{io::AsyncReadExt, net::TcpStream, time};
 use url::Url;
@@ -13,7 +14,6 @@ use super::shape;
 use crate::{
     check::{Cause, Check, Network, NotReady, Verdict},
     connect::Address,
-    options::Options,
 };
 
 const HOLD: Duration = Duration::from_millis(100);

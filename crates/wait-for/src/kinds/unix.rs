@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use endpoint::Options;
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::net::UnixStream;
 use url::Url;
@@ -9,7 +10,6 @@ use url::Url;
 use super::shape;
 use crate::{
     check::{Check, Network, Verdict},
-    options::Options,
     wire::decode,
 };
 

@@ -1,16 +1,16 @@
-//! The options of one target: `key=value` pairs in the URL's fragment, which never reaches a server.
+//! The options of one server: `key=value` pairs in the URL's fragment, which never reaches a server.
 
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 
-/// The options of one target that no one has taken yet
-#[derive(Debug, Default)]
-pub(crate) struct Options(Vec<(String, String)>);
+/// The options of one server that no one has taken yet
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Options(Vec<(String, String)>);
 
 impl Options {
     /// Reads `status=200-299&stable=3`. `%26` stands for an ampersand in a value; `+` is a plus.
-    pub(crate) fn from_fragment(fragment: &str) -> Result<Self, String> {
+    pub fn from_fragment(fragment: &str) -> Result<Self, String> {
         let decode = |text: &str| match percent_decode_str(text).decode_utf8() {
             Ok(text) => Ok(text.into_owned()),
             Err(_) => Err("an option is not UTF-8".to_owned()),
@@ -23,12 +23,13 @@ impl Options {
         Ok(Self(pairs.collect::<Result<_, String>>()?))
     }
 
-    pub(crate) fn push(&mut self, key: String, value: String) {
+    /// Adds one that was written elsewhere.
+    pub fn push(&mut self, key: String, value: String) {
         self.0.push((key, value));
     }
 
     /// The value of an option that may stand once.
-    pub(crate) fn text(&mut self, key: &str) -> Result<Option<String>, String> {
+    pub fn text(&mut self, key: &str) -> Result<Option<String>, String> {
         let mut values = self.all(key);
         match values.len() {
             0 | 1 => Ok(values.pop()),
@@ -37,27 +38,23 @@ impl Options {
     }
 
     /// Likewise, read by `parse`.
-    pub(crate) fn parsed<T>(
-        &mut self,
-        key: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<Option<T>, String> {
+    pub fn parsed<T>(&mut self, key: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
         let value = self.text(key)?;
         value.map(|value| parse(&value)).transpose().map_err(|error| format!("option {key}: {error}"))
     }
 
     /// Likewise, a number or anything else that reads itself.
-    pub(crate) fn number<T: FromStr>(&mut self, key: &str) -> Result<Option<T>, String> {
+    pub fn number<T: FromStr>(&mut self, key: &str) -> Result<Option<T>, String> {
         self.parsed(key, |text| text.parse().map_err(|_| format!("{text:?} is not a number in range")))
     }
 
     /// Whether a switch is on: there, or with the value `true` or `1`.
-    pub(crate) fn switch(&mut self, key: &str) -> Result<bool, String> {
+    pub fn switch(&mut self, key: &str) -> Result<bool, String> {
         self.optional_switch(key).map(Option::unwrap_or_default)
     }
 
     /// Likewise; nothing if it is not there.
-    pub(crate) fn optional_switch(&mut self, key: &str) -> Result<Option<bool>, String> {
+    pub fn optional_switch(&mut self, key: &str) -> Result<Option<bool>, String> {
         self.parsed(key, |text| match text {
             "" | "1" | "true" => Ok(true),
             "0" | "false" => Ok(false),
@@ -66,12 +63,12 @@ impl Options {
     }
 
     /// All values of an option that may be repeated.
-    pub(crate) fn all(&mut self, key: &str) -> Vec<String> {
+    pub fn all(&mut self, key: &str) -> Vec<String> {
         self.0.extract_if(.., |(name, _)| name == key).map(|(_, value)| value).collect()
     }
 
     /// An option that nobody took is an error that names the nearest known one, or how to ask for TLS, if it needs that.
-    pub(crate) fn finish(self, scheme: &str, known: &[&str], tls: Option<&str>) -> Result<(), String> {
+    pub fn finish(self, scheme: &str, known: &[&str], tls: Option<&str>) -> Result<(), String> {
         let Some((name, _)) = self.0.first() else { return Ok(()) };
         if !could_be_an_option(name) {
             // Most likely a part of a value, which may be a password.

@@ -1,0 +1,151 @@
+//! `--config`: the same inputs and outputs as YAML, and what becomes of a change.
+
+use std::fs;
+
+use harness::{Program, until};
+use serde_json::Value;
+
+use crate::{
+    collector::Collector,
+    support::{Pod, Writer, get_from, ledger, line, log_forwarder, start, stop},
+};
+
+/// log-forwarder with this configuration and nothing else of inputs and outputs
+fn configured(pod: &Pod, text: &str) -> Program {
+    fs::write(pod.beside("config.yaml"), text).unwrap();
+    let mut command = log_forwarder(&["--health-addr", "127.0.0.1:0", "--quiet-period", "200ms"]);
+    command.arg("--config").arg(pod.beside("config.yaml")).arg("--state-dir").arg(pod.beside("state"));
+    start(&mut command)
+}
+
+fn change(pod: &Pod, text: &str) {
+    fs::write(pod.beside("config.yaml.new"), text).unwrap();
+    fs::rename(pod.beside("config.yaml.new"), pod.beside("config.yaml")).unwrap();
+}
+
+#[track_caller]
+fn check(pod: &Pod, text: &str) -> (Option<i32>, String) {
+    fs::write(pod.beside("config.yaml"), text).unwrap();
+    let output = log_forwarder(&["check", "--config"]).arg(pod.beside("config.yaml")).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn inputs_and_outputs_with_what_is_their_own() {
+    let pod = Pod::new();
+    for name in ["one.log", "two.log"] {
+        Writer::new(&pod.log(name)).write(3);
+    }
+    let (one, two) = (pod.log("one.log"), pod.log("two.log"));
+    let text = format!(
+        "inputs:\n- path: {}\n  fields: {{team: shop, tier: web}}\n- path: {}\noutputs:\n- url: {}\n  as: ndjson\n",
+        one.display(),
+        two.display(),
+        pod.file_output()
+    );
+    let program = configured(&pod, &text);
+    pod.wait_for_lines(6);
+    stop(program);
+    let records: Vec<Value> = pod.out().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for record in records {
+        let is_one = record["file"] == one.to_str().unwrap();
+        assert_eq!(record["team"] == "shop" && record["tier"] == "web", is_one, "{record}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place_and_without_its_value() {
+    let pod = Pod::new();
+    for (text, expected) in [
+        ("inputs:\n- path: logs/*.log\n", "not an absolute path"),
+        ("inputs:\n- path: /logs/*.log\n  pth: x\n", "unknown field `pth`"),
+        ("inputs:\n- path: /logs/*.log\n  fields: {message: x}\n", "of its own"),
+        ("outputs:\n- url: http://collector/x\n  gzp: true\n", "gzp"),
+        ("outputs:\n- gopher://collector\n", "unknown scheme gopher"),
+        ("outputs:\n- [http://user:hunter2@collector/x]\n", "a URL such as"),
+        ("outputs:\n- http://user:hunter2@collector/x\n", "a password"),
+        ("output: []\n", "unknown field `output`, expected `inputs` or `outputs`"),
+    ] {
+        let (code, said) = check(&pod, text);
+        assert_eq!(code, Some(78), "{text} {said}");
+        let has_place = said.contains("line ") || text.starts_with("output:");
+        assert!(said.contains(expected) && has_place, "{text} {said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    let (code, said) = check(&pod, "inputs: [{path: /logs/*.log}]\noutputs: ['stdout://']\n");
+    assert_eq!((code, said.contains("ok")), (Some(0), true), "{said}");
+    let schema = log_forwarder(&["schema"]).output().unwrap().stdout;
+    assert_eq!(serde_json::from_slice::<Value>(&schema).unwrap()["properties"]["inputs"]["type"], "array");
+}
+
+#[test]
+fn what_is_missing_in_both_is_a_usage_error() {
+    let pod = Pod::new();
+    fs::write(pod.beside("config.yaml"), "inputs: [{path: /logs/a.log}]\n").unwrap();
+    let mut command = log_forwarder(&["--health-addr", "127.0.0.1:0", "--config"]);
+    let ended = Program::start(command.arg(pod.beside("config.yaml"))).end();
+    assert_eq!(ended.code, Some(64));
+    assert!(format!("{ended:?}").contains("there is no output: give --output, or outputs in --config"), "{ended:?}");
+}
+
+#[test]
+fn outputs_come_and_go_while_the_others_go_on() {
+    let pod = Pod::new();
+    let (first, second) = (Collector::start(), Collector::start());
+    let mut writer = Writer::new(&pod.log("app.log"));
+    writer.write(10);
+    let inputs = format!("inputs: [{{path: {}}}]\n", pod.log("app.log").display());
+    let mut program = configured(&pod, &format!("{inputs}outputs: ['{}']\n", first.url()));
+    first.wait_for(&line(9));
+    // One more, and another setting of the first: both without a line twice.
+    change(&pod, &format!("{inputs}outputs: ['{}#as=ndjson', '{}']\n", first.url(), second.url()));
+    second.wait_for(&line(9));
+    writer.write(10);
+    second.wait_for(&line(19));
+    first.wait_for(&line(19));
+    change(&pod, &format!("{inputs}outputs: ['{}']\n", second.url()));
+    program.wait_for_message("is no longer delivered to");
+    writer.write(10);
+    second.wait_for(&line(29));
+    let ended = stop(program);
+    assert_eq!((first.messages().len(), second.messages().len()), (20, 30));
+    assert_eq!(ledger(&ended)["lines"], 50);
+}
+
+#[test]
+fn inputs_come_and_go() {
+    let pod = Pod::new();
+    let (mut one, mut two) = (Writer::new(&pod.log("one.log")), Writer::new(&pod.log("two.log")));
+    one.write(10);
+    let outputs = format!("outputs: ['{}']\n", pod.file_output());
+    let input = |name: &str| format!("inputs: [{{path: {}}}]\n{outputs}", pod.log(name).display());
+    let mut program = configured(&pod, &input("one.log"));
+    pod.wait_for_lines(10);
+    change(&pod, &input("two.log"));
+    program.wait_for_message("no input leads to it any more");
+    one.write(10);
+    two.write(5);
+    pod.wait_for_lines(15);
+    stop(program);
+    assert_eq!(pod.out().lines().count(), 15);
+}
+
+#[test]
+fn a_configuration_that_is_wrong_is_refused_and_the_old_one_stays() {
+    let pod = Pod::new();
+    let mut writer = Writer::new(&pod.log("app.log"));
+    let inputs = format!("inputs: [{{path: {}}}]\n", pod.log("app.log").display());
+    let mut program = configured(&pod, &format!("{inputs}outputs: ['{}']\n", pod.file_output()));
+    let listener = program.wait_for_message("health listener is up");
+    let address = listener["address"].as_str().unwrap();
+    pod.wait_for_checkpoint();
+    let metric = |text: &str| get_from(address, "/metrics").contains(text).then_some(());
+    change(&pod, "outputs: [nowhere]\n");
+    until("the refusal is counted", || metric("sidekit_config_reloads_total{result=\"refused\"} 1"));
+    // Well written, but nothing that could run
+    change(&pod, "outputs: ['stdout://']\n");
+    program.wait_for_reason("there is no input: give --input, or inputs in --config");
+    writer.write(10);
+    pod.wait_for_lines(10);
+    stop(program);
+}
