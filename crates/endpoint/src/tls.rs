@@ -60,6 +60,11 @@ impl TlsSettings {
         Ok(Self { ca, identity, sni, insecure })
     }
 
+    /// The name to ask a server at `host` for
+    pub fn name_for(&self, host: &str) -> Result<ServerName<'static>, String> {
+        server_name(self.sni.as_deref().unwrap_or(host))
+    }
+
     /// The files that are named
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let identity = self.identity.iter().flat_map(|(cert, key)| [cert, key]);
@@ -135,11 +140,6 @@ impl Tls {
             Arc::make_mut(&mut config).alpn_protocols = vec![protocol.to_vec()];
         }
         TlsConnector::from(config).connect(name, stream).await
-    }
-
-    /// The name to ask a server at `host` for
-    pub fn name_for(&self, host: &str) -> Result<ServerName<'static>, String> {
-        server_name(self.sni.as_deref().unwrap_or(host))
     }
 }
 

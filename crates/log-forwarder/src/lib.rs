@@ -36,6 +36,7 @@ mod retry;
 mod rotation;
 mod saver;
 mod siblings;
+mod stamp;
 mod tail;
 mod timestamp;
 

@@ -1,5 +1,7 @@
 //! The kinds of output, one file each. A new kind is a file, and a line in [`SCHEMES`].
 
+mod client;
+mod dial;
 mod file;
 mod http;
 mod tcp;
@@ -74,13 +76,16 @@ pub(crate) struct Setup<'a> {
 pub(crate) type Opened = Result<Box<dyn Output>, String>;
 
 /// All kinds
-pub(crate) const SCHEMES: [Scheme; 4] = [file::STDOUT, file::FILE, tcp::SCHEME, http::SCHEME];
+pub(crate) const SCHEMES: [Scheme; 6] = [file::STDOUT, file::FILE, tcp::TCP, tcp::TLS, http::HTTP, http::HTTPS];
 
 impl Scheme {
     /// An output of this kind. An option that nobody took is an error that names the nearest known one.
     pub(crate) fn open(&self, mut setup: Setup) -> Opened {
         let output = (self.open)(&mut setup)?;
-        setup.options.finish(self.name, &self.option_names().collect::<Vec<_>>(), None)?;
+        let secure = SCHEMES.iter().find(|other| other.name.strip_suffix('s') == Some(self.name));
+        let advice = secure.map(|secure| format!("write {}://", secure.name));
+        let known: Vec<_> = secure.unwrap_or(self).option_names().collect();
+        setup.options.finish(self.name, &known, advice.as_deref())?;
         Ok(output)
     }
 

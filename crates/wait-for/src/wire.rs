@@ -59,7 +59,8 @@ impl Server {
     pub(crate) async fn secure(&self, stream: TcpStream) -> Result<Box<dyn Stream>, NotReady> {
         Ok(match &self.tls {
             Some(tls) => {
-                let name = tls.name_for(&self.address.host).map_err(NotReady::never)?;
+                let name = tls.sni.as_ref().unwrap_or(&self.address.host);
+                let name = endpoint::server_name(name).map_err(NotReady::never)?;
                 Box::new(tls.connect(name, stream, None).await?)
             }
             None => Box::new(stream),

@@ -1,0 +1,171 @@
+//! HTTP for all outputs that speak it: one connection that is kept, plain or TLS, with logins that change and bodies that are
+//! compressed.
+
+mod answer;
+mod body;
+mod compression;
+mod headers;
+
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+
+use hyper::{
+    Request, StatusCode,
+    body::Bytes,
+    client::conn::http1::{self, SendRequest},
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
+};
+use hyper_util::rt::TokioIo;
+use tokio::time;
+
+pub(super) use self::answer::Answer;
+use self::{body::Pieces, compression::Compression, headers::Headers};
+use super::{
+    Attempt, Setup, Shared,
+    dial::{self, Dialer},
+};
+use crate::pool::{Buffer, Pool};
+
+/// A whole exchange must pass within this.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of an answer that are read; its first words are the reason of a refusal
+const ANSWER_LIMIT: usize = 64 * 1024;
+const OURSELVES: HeaderValue = HeaderValue::from_static(concat!("log-forwarder/", env!("CARGO_PKG_VERSION")));
+
+/// The options of all kinds that speak HTTP
+pub(super) const OPTIONS: Shared = Shared {
+    name: "HTTP",
+    options: &[
+        "gzip",
+        "zstd",
+        "token-file=PATH",
+        "user=NAME",
+        "password-file=PATH",
+        "header=Name:value",
+        "header-file=Name:PATH",
+    ],
+};
+
+/// Requests to one server
+pub(super) struct Client {
+    dialer: Dialer,
+    host: HeaderValue,
+    headers: Headers,
+    compression: Option<Compression>,
+    pool: Pool,
+    sender: Option<SendRequest<Pieces>>,
+    /// Bytes of an answer that are read, where an output needs more than its first words
+    pub(super) answer_limit: usize,
+}
+
+impl Client {
+    /// For `http://` and `https://`, and all kinds that say `+http://` or `+https://`.
+    pub(super) fn open(setup: &mut Setup) -> Result<Self, String> {
+        let url = setup.url;
+        let dialer = match url.scheme() {
+            scheme if scheme == "https" || scheme.ends_with("+https") => Dialer::secure(setup, Some(443))?,
+            _ => Dialer::plain(url, Some(80))?,
+        };
+        let host = match url.port() {
+            Some(_) => dialer.address.authority(),
+            None => url.host_str().unwrap_or_default().to_owned(),
+        };
+        Ok(Self {
+            dialer,
+            host: HeaderValue::from_str(&host).map_err(|_| "the host is no header value")?,
+            headers: Headers::from_options(&mut setup.options)?,
+            compression: Compression::from_options(&mut setup.options)?,
+            pool: setup.pool.clone(),
+            sender: None,
+            answer_limit: ANSWER_LIMIT,
+        })
+    }
+
+    /// POSTs, and reads the answer. The error is what happened instead of one. A success that came before the end of the body
+    /// was sent is none.
+    pub(super) async fn post(
+        &mut self,
+        path_and_query: &str,
+        content_type: &HeaderValue,
+        headers: &[(HeaderName, HeaderValue)],
+        body: Buffer,
+    ) -> Result<Answer, Attempt> {
+        let exchange = async {
+            let request = self.request(path_and_query, content_type, headers, body)?;
+            self.exchange(request).await
+        };
+        match time::timeout(TIMEOUT, exchange).await {
+            Ok(answer) => answer.map_err(Attempt::again),
+            Err(_) => Err(Attempt::again("no answer within a minute")),
+        }
+    }
+
+    async fn exchange(&mut self, request: Request<Pieces>) -> Result<Answer, String> {
+        let sent = request.body().sent();
+        // Taken out, and put back only after a whole exchange: what fails or is given up takes its connection along.
+        let mut sender = self.connection().await?;
+        let response = sender.send_request(request).await.map_err(|error| words(&error))?;
+        let in_time = sent.load(Relaxed);
+        let answer = Answer::read(response, self.answer_limit).await;
+        if answer.status == StatusCode::UNAUTHORIZED {
+            self.headers.forget();
+        }
+        if answer.whole && sent.load(Relaxed) {
+            self.sender = Some(sender);
+        }
+        if answer.status.is_success() && !in_time {
+            return Err("it was answered before it was sent".into());
+        }
+        Ok(answer)
+    }
+
+    /// The connection of the last request, or a new one
+    async fn connection(&mut self) -> Result<SendRequest<Pieces>, String> {
+        if let Some(mut sender) = self.sender.take()
+            && sender.ready().await.is_ok()
+        {
+            return Ok(sender);
+        }
+        let stream = self.dialer.dial().await?;
+        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| words(&error))?;
+        // It ends with its sender, and its error reaches the request.
+        tokio::spawn(async { drop(driver.await) });
+        Ok(sender)
+    }
+
+    fn request(
+        &mut self,
+        path_and_query: &str,
+        content_type: &HeaderValue,
+        headers: &[(HeaderName, HeaderValue)],
+        body: Buffer,
+    ) -> Result<Request<Pieces>, String> {
+        let mut all = self.headers.current()?;
+        for (name, value) in [(HOST, &self.host), (USER_AGENT, &OURSELVES), (CONTENT_TYPE, content_type)] {
+            all.entry(name).or_insert_with(|| value.clone());
+        }
+        all.extend(headers.iter().cloned());
+        let body = match &mut self.compression {
+            Some(compression) => {
+                all.insert(CONTENT_ENCODING, compression.name());
+                compression.compress(&body, &self.pool)?
+            }
+            None => body,
+        };
+        let body = Pieces::new(Bytes::from_owner(body));
+        let mut request = Request::post(path_and_query).body(body).map_err(|error| error.to_string())?;
+        *request.headers_mut() = all;
+        Ok(request)
+    }
+}
+
+/// The innermost cause: hyper's own words say only in which step it was.
+fn words(error: &hyper::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+        if let Some(error) = cause.downcast_ref::<std::io::Error>() {
+            return dial::words(error);
+        }
+    }
+    if error.is_incomplete_message() { "closed without an answer".into() } else { cause.to_string() }
+}

@@ -1,0 +1,60 @@
+//! What a server answered, and what is usually made of it.
+
+use std::time::{Duration, SystemTime};
+
+use http_body_util::BodyExt;
+use hyper::{
+    Response, StatusCode,
+    body::{Body, Bytes, Incoming},
+    header::RETRY_AFTER,
+};
+
+use crate::{outputs::Attempt, retry::retry_after};
+
+/// An answer, read as far as its output wants to
+pub(in crate::outputs) struct Answer {
+    pub(in crate::outputs) status: StatusCode,
+    pub(in crate::outputs) body: Bytes,
+    /// Whether that is all of the body; what is too long or breaks off is not
+    pub(in crate::outputs) whole: bool,
+    /// What the server asks for
+    pub(in crate::outputs) retry_after: Option<Duration>,
+}
+
+impl Answer {
+    /// Reads at most `limit` bytes of the body.
+    pub(super) async fn read(response: Response<Incoming>, limit: usize) -> Self {
+        let (head, mut body) = response.into_parts();
+        let mut read = Vec::new();
+        while read.len() <= limit && !body.is_end_stream() {
+            let Some(Ok(frame)) = body.frame().await else { break };
+            if let Some(data) = frame.data_ref() {
+                read.extend_from_slice(&data[..data.len().min(limit + 1 - read.len())]);
+            }
+        }
+        let whole = body.is_end_stream() && read.len() <= limit;
+        read.truncate(limit);
+        let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = after.and_then(|value| retry_after(value, SystemTime::now()));
+        Self { status: head.status, body: read.into(), whole, retry_after }
+    }
+
+    /// `400 Bad Request: ` and the first words of the body
+    pub(in crate::outputs) fn reason(&self) -> String {
+        /// Bytes
+        const FIRST: usize = 1024;
+        let text = String::from_utf8_lossy(&self.body[..self.body.len().min(FIRST)]);
+        let said = endpoint::said(text.lines().next().unwrap_or_default());
+        if said.is_empty() { self.status.to_string() } else { format!("{}: {said}", self.status) }
+    }
+
+    /// It shall go again, when the server wants it to.
+    pub(in crate::outputs) fn again(&self) -> Attempt {
+        Attempt::Again { reason: self.reason(), after: self.retry_after }
+    }
+
+    /// It will not be taken as it is.
+    pub(in crate::outputs) fn refused(&self) -> Attempt {
+        Attempt::Refused(self.reason())
+    }
+}
