@@ -3,6 +3,7 @@
 //! For tests alone, so what goes wrong is a panic that says what was waited for.
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a panic here is how a test fails")]
 
+mod certificates;
 mod config;
 mod namespace;
 mod program;
@@ -10,6 +11,7 @@ mod snapshot;
 mod terminal;
 mod until;
 
+pub use certificates::Authority;
 pub use config::{config_file, config_refusal};
 pub use namespace::{id_of_pid_one, is_root, start_as_pid_one, unshare, with_own_mounts};
 pub use program::{Ended, Program, send};

@@ -86,6 +86,7 @@ fn after_help() -> String {
         }
         text.push('\n');
     }
+    text.push('\n');
     let mut told = Vec::new();
     for shared in outputs::SCHEMES.iter().flat_map(|scheme| scheme.shared) {
         if !told.contains(&shared) {

@@ -13,6 +13,8 @@ mod faults;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
+mod logins;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod rotation;
@@ -20,5 +22,7 @@ mod rotation;
 mod stopping;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod usage;

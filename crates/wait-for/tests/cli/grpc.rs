@@ -1,7 +1,7 @@
 //! `grpc://`, `grpcs://`: the health protocol's Check answers SERVING.
 
 use crate::support::{
-    certificates::Authority,
+    Authority,
     h2::{Heard, Http2, Reply},
     http::{Http, status},
     never, proof, reason,

@@ -10,8 +10,7 @@ use rustls::{ServerConnection, StreamOwned};
 use tempfile::TempDir;
 
 use crate::support::{
-    DEADLINE, Program,
-    certificates::Authority,
+    Authority, DEADLINE, Program,
     h2::{Http2, Reply},
     http::{Http, read_head, status},
     namespace, never, proof, reason, run,

@@ -6,9 +6,7 @@ use std::{
 };
 
 use crate::support::{
-    Program,
-    certificates::Authority,
-    never, proof, reason,
+    Authority, Program, never, proof, reason,
     server::{Server, hold, pour, reset},
     wait_for,
 };

@@ -7,9 +7,7 @@ use std::{
 };
 
 use crate::support::{
-    DEADLINE, Program, Signal,
-    certificates::Authority,
-    never, proof, reason,
+    Authority, DEADLINE, Program, Signal, never, proof, reason,
     server::{Server, hold, pour, reset},
     wait_for,
 };

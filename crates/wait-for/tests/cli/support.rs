@@ -1,6 +1,5 @@
 //! Starts wait-for, serves it, and sees it end.
 
-pub(crate) mod certificates;
 pub(crate) mod dns;
 pub(crate) mod h2;
 pub(crate) mod http;
@@ -9,7 +8,7 @@ pub(crate) mod server;
 
 use std::process::Command;
 
-pub(crate) use harness::{DEADLINE, Ended, Program, Signal, send, until};
+pub(crate) use harness::{Authority, DEADLINE, Ended, Program, Signal, send, until};
 
 /// wait-for with these arguments and nothing in its environment.
 pub(crate) fn wait_for(arguments: &[&str]) -> Command {

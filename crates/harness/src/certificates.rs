@@ -21,13 +21,20 @@ use tempfile::TempDir;
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 /// An authority, with its certificate in a file
-pub(crate) struct Authority {
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     directory: TempDir,
 }
 
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Authority {
-    pub(crate) fn new() -> Self {
+    /// A new one, that nobody knows.
+    pub fn new() -> Self {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         let name = format!("test authority {}", NUMBER.fetch_add(1, Ordering::SeqCst));
         params.distinguished_name.push(DnType::CommonName, name);
@@ -43,12 +50,12 @@ impl Authority {
     }
 
     /// Where the authority's certificate is
-    pub(crate) fn ca(&self) -> String {
+    pub fn ca(&self) -> String {
         self.path("ca.pem").display().to_string()
     }
 
     /// Files with a new certificate for these names, and with its key.
-    pub(crate) fn identity(&self, names: &[&str]) -> (String, String) {
+    pub fn identity(&self, names: &[&str]) -> (String, String) {
         let (certificate, key) = self.issue(names);
         let (cert, key_path) = (self.path("cert.pem"), self.path("key.pem"));
         std::fs::write(&cert, certificate.pem()).unwrap();
@@ -66,13 +73,13 @@ impl Authority {
     }
 
     /// A server with a certificate for these names.
-    pub(crate) fn server(&self, names: &[&str]) -> Arc<ServerConfig> {
+    pub fn server(&self, names: &[&str]) -> Arc<ServerConfig> {
         let (certificate, key) = self.issue(names);
         config(certificate.der(), &key, None)
     }
 
     /// Likewise, one that asks its clients for a certificate of the same authority.
-    pub(crate) fn server_for_known_clients(&self, names: &[&str]) -> Arc<ServerConfig> {
+    pub fn server_for_known_clients(&self, names: &[&str]) -> Arc<ServerConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
         let provider = Arc::new(ring::default_provider());
@@ -82,7 +89,7 @@ impl Authority {
     }
 
     /// A server whose certificate for `localhost` was valid for a day, long ago.
-    pub(crate) fn expired_server(&self) -> Arc<ServerConfig> {
+    pub fn expired_server(&self) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2020, 1, 2);
@@ -91,7 +98,7 @@ impl Authority {
     }
 
     /// A server that shows the authority's own certificate, as `openssl req -x509` makes it.
-    pub(crate) fn server_as_itself(&self) -> Arc<ServerConfig> {
+    pub fn server_as_itself(&self) -> Arc<ServerConfig> {
         config(self.issuer.der(), self.issuer.key(), None)
     }
 }
