@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    format::Format,
+    format::{Extent, Format},
     input::Treatment,
     pool::Buffer,
     record::{Amount, Parsed, Record, Tally},
@@ -82,9 +82,7 @@ impl Batch {
     pub(crate) fn amount(&self) -> Amount {
         match &self.selection {
             None => Amount::of(self.bytes()),
-            Some(_) => {
-                self.extents().map(|extent| Amount::of(&self.bytes()[extent])).fold(Amount::default(), Amount::add)
-            }
+            Some(_) => self.extents().map(|extent| extent.amount).fold(Amount::default(), Amount::add),
         }
     }
 
@@ -99,11 +97,11 @@ impl Batch {
         // Once for all records: that costs little where they are what they should be.
         let whole = format.as_text(bytes);
         let mut tally = Tally::default();
-        for extent in self.extents() {
-            let offset = self.offset + extent.start as u64;
+        for Extent { range, .. } in self.extents() {
+            let offset = self.offset + range.start as u64;
             let (text, invalid) = match whole {
-                Some(whole) => (whole[extent].into(), 0),
-                None => format.decode(&bytes[extent]),
+                Some(whole) => (whole[range].into(), 0),
+                None => format.decode(&bytes[range]),
             };
             tally.invalid_bytes += invalid;
             let text = text.strip_suffix('\n').unwrap_or(&text);
@@ -117,14 +115,17 @@ impl Batch {
         let _ = self.tally.set(tally);
     }
 
-    /// Two batches of about as many records, in order; `None` if this is a single one.
+    /// Two batches of about as many records, in order; `None` if this is a single one, or some that can't be told apart, since
+    /// their lines alternate.
     pub(crate) fn halves(&self) -> Option<(Self, Self)> {
-        let starts: Vec<_> = self.extents().map(|extent| extent.start).collect();
-        let middle = starts.len() / 2;
-        let split = self.range.start + *starts.get(middle).filter(|_| middle > 0)?;
+        let extents: Vec<_> = self.extents().collect();
+        let is_apart = |number: &usize| extents[*number].is_apart;
+        let middle = (1..extents.len()).filter(is_apart).min_by_key(|number| number.abs_diff(extents.len() / 2))?;
+        let start = extents[middle].range.start;
+        let split = self.range.start + start;
         let (mut before, mut after) = (self.selection.clone(), self.selection.clone());
         if let Some(selection) = &self.selection {
-            let skipped = self.all_extents().take_while(|extent| extent.start < starts[middle]).count();
+            let skipped = self.all_extents().take_while(|extent| extent.range.start < start).count();
             before = Some(selection[..middle].into());
             after = Some(selection[middle..].iter().map(|number| number - skipped).collect());
         }
@@ -143,8 +144,9 @@ impl Batch {
     /// A single record, counted as [`Batch::records`] visits them
     pub(crate) fn only(&self, visited: usize) -> Option<Self> {
         let extent = self.extents().nth(visited)?;
-        let range = self.range.start + extent.start..self.range.start + extent.end;
-        Some(Self { selection: None, ..self.part(range) })
+        let range = self.range.start + extent.range.start..self.range.start + extent.range.end;
+        let is_shared = extent.amount.bytes < range.len() as u64;
+        Some(Self { selection: is_shared.then(|| [0].into()), ..self.part(range) })
     }
 
     fn part(&self, range: Range<usize>) -> Self {
@@ -157,7 +159,7 @@ impl Batch {
     }
 
     /// Where the records are that are still to be sent
-    fn extents(&self) -> impl Iterator<Item = Range<usize>> {
+    fn extents(&self) -> impl Iterator<Item = Extent> {
         let mut selected = self.selection.as_deref().map(<[usize]>::iter).map(Iterator::peekable);
         self.all_extents().enumerate().filter_map(move |(number, extent)| {
             selected.as_mut().is_none_or(|selected| selected.next_if_eq(&&number).is_some()).then_some(extent)
@@ -165,15 +167,14 @@ impl Batch {
     }
 
     /// Where all its records are
-    fn all_extents(&self) -> impl Iterator<Item = Range<usize>> {
-        let (bytes, mut at) = (self.bytes(), 0);
-        std::iter::from_fn(move || {
-            let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
-            let start = at;
+    fn all_extents(&self) -> impl Iterator<Item = Extent> {
+        let bytes = self.bytes();
+        let (whole, single) = match self.mark {
+            Mark::Whole => (Some(self.format().split(bytes)), None),
             // What was cut is one record, whatever it holds.
-            at += if self.mark == Mark::Whole { self.format().first(rest) } else { rest.len() };
-            Some(start..at)
-        })
+            Mark::Cut | Mark::Unfinished => (None, Some(Extent::apart(0..bytes.len(), Amount::of(bytes).lines))),
+        };
+        whole.into_iter().flatten().chain(single)
     }
 }
 

@@ -1,0 +1,91 @@
+//! The fields that a format found, and which of them are the message and the time.
+
+use std::collections::HashSet;
+
+use super::time;
+use crate::record::{Field, Parsed, Value};
+
+/// Names of the message, the first that is there
+const MESSAGE: [&str; 3] = ["message", "msg", "log"];
+/// Names of the time, the first that holds one
+const TIME: [&str; 4] = ["time", "timestamp", "ts", "@timestamp"];
+/// Up to here all names are compared with each other; that is faster than to hash them.
+const FEW: usize = 24;
+
+/// Takes message and time out of the fields, if they are there. Of fields of the same name the last one counts.
+pub(super) fn parsed(mut fields: Vec<Field<'_>>) -> Parsed<'_> {
+    keep_last(&mut fields);
+    let message = MESSAGE.iter().find_map(|name| {
+        let at = fields.iter().position(|(key, value)| key == name && matches!(value, Value::Text(_)))?;
+        match fields.remove(at).1 {
+            Value::Text(text) | Value::Json(text) => Some(text),
+        }
+    });
+    let time = TIME.iter().find_map(|name| {
+        let at = fields.iter().position(|(key, _)| key == name)?;
+        let time = match &fields[at].1 {
+            Value::Text(text) => time::parse(text)?,
+            Value::Json(text) => time::number(text)?,
+        };
+        fields.remove(at);
+        Some(time)
+    });
+    Parsed { time, message, fields }
+}
+/// Leaves out each field that has a namesake behind it.
+fn keep_last(fields: &mut Vec<Field<'_>>) {
+    let count = fields.len();
+    if count <= FEW {
+        for at in (0..count).rev() {
+            if fields[at + 1..].iter().any(|(name, _)| *name == fields[at].0) {
+                fields.remove(at);
+            }
+        }
+        return;
+    }
+    let mut seen = HashSet::with_capacity(count);
+    let kept: Vec<bool> = fields.iter().rev().map(|(name, _)| seen.insert(&**name)).collect();
+    if seen.len() < count {
+        let mut kept = kept.into_iter().rev();
+        fields.retain(|_| kept.next().unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(name: &'static str, value: &'static str) -> Field<'static> {
+        (name.into(), Value::Text(value.into()))
+    }
+
+    #[test]
+    fn message_and_time_are_no_fields() {
+        let found = parsed(vec![text("ts", "1795514325"), text("msg", "a"), text("level", "info"), text("log", "b")]);
+        assert_eq!((found.time, found.message.as_deref()), (Some(1_795_514_325_000_000_000), Some("a")));
+        assert_eq!(found.fields, [text("level", "info"), text("log", "b")]);
+    }
+
+    #[test]
+    fn what_is_no_message_and_no_time_stays() {
+        let number = ("message".into(), Value::Json("5".into()));
+        let found = parsed(vec![number.clone(), text("time", "late"), text("@timestamp", "2026-11-24T09:58:45Z")]);
+        assert_eq!((found.time, found.message), (Some(1_795_514_325_000_000_000), None));
+        assert_eq!(found.fields, [number, text("time", "late")]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_last_of_a_name_counts(names in proptest::collection::vec(0..40_u32, 0..60)) {
+            let mut fields: Vec<Field<'_>> = names.iter().enumerate()
+                .map(|(nth, name)| (format!("n{name}").into(), Value::Json(nth.to_string().into()))).collect();
+            let expected: Vec<_> = fields.iter().enumerate()
+                .filter(|(nth, (name, _))| !fields[nth + 1..].iter().any(|(other, _)| other == name))
+                .map(|(_, field)| field.clone()).collect();
+            keep_last(&mut fields);
+            prop_assert_eq!(fields, expected);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The table of formats, as `--format` names them.
+
+use std::{fmt, str::FromStr};
+
+use super::{cri, json, logfmt, nginx, pattern::Pattern};
+use crate::record::Parsed;
+
+/// `--format`: what is in the text of a record
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Parser {
+    #[default]
+    Raw,
+    Json,
+    Logfmt,
+    Cri,
+    Nginx,
+    Regex(Pattern),
+}
+
+impl Parser {
+    pub(super) fn read<'a>(&self, text: &'a str) -> Option<Parsed<'a>> {
+        match self {
+            Self::Raw => Some(Parsed::default()),
+            Self::Json => json::read(text),
+            Self::Logfmt => logfmt::read(text),
+            Self::Cri => cri::read(text),
+            Self::Nginx => nginx::read(text),
+            Self::Regex(pattern) => pattern.read(text),
+        }
+    }
+
+    /// Whether lines that follow can belong to a record's first.
+    pub(super) fn takes_several_lines(&self) -> bool {
+        matches!(self, Self::Raw | Self::Logfmt | Self::Regex(_))
+    }
+}
+
+impl FromStr for Parser {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "raw" => Self::Raw,
+            "json" => Self::Json,
+            "logfmt" => Self::Logfmt,
+            "cri" => Self::Cri,
+            "nginx" => Self::Nginx,
+            "regex" => return Err("regex lacks its pattern: write regex:^(?<level>[A-Z]+) (?<message>.*)".into()),
+            _ => match text.strip_prefix("regex:") {
+                Some(pattern) => Self::Regex(Pattern::named(pattern)?),
+                None => return Err(unknown(text)),
+            },
+        })
+    }
+}
+
+fn unknown(text: &str) -> String {
+    const NAMES: [&str; 6] = ["raw", "json", "logfmt", "cri", "nginx", "regex"];
+    let near = lifecycle::nearest(text, NAMES.into_iter()).map(|near| format!("did you mean {near}?"));
+    let hint = near.unwrap_or_else(|| "there are raw, json, logfmt, cri, nginx and regex:PATTERN".into());
+    format!("no format is named {text:?}; {hint}")
+}
+
+impl fmt::Display for Parser {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Raw => "raw",
+            Self::Json => "json",
+            Self::Logfmt => "logfmt",
+            Self::Cri => "cri",
+            Self::Nginx => "nginx",
+            Self::Regex(_) => "regex",
+        })
+    }
+}

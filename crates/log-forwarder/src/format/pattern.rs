@@ -1,0 +1,98 @@
+//! Regular expressions: for the fields of a line, and for the first line of a record.
+
+use std::{fmt, sync::Arc};
+
+use regex::{Regex, RegexBuilder};
+
+use super::fields;
+use crate::record::{Parsed, Value};
+
+/// Bytes of a compiled one; enough for a hundred groups
+const LARGEST: usize = 1 << 20;
+
+/// A regular expression. The time that it takes grows with the line alone, whatever is in that.
+#[derive(Clone)]
+pub(crate) struct Pattern {
+    regex: Regex,
+    /// Numbers and names of the groups that have one
+    groups: Arc<[(usize, Arc<str>)]>,
+}
+
+impl Pattern {
+    pub(super) fn new(text: &str) -> Result<Self, String> {
+        let regex = RegexBuilder::new(text).size_limit(LARGEST).build();
+        let regex = regex.map_err(|error| format!("{text:?} is no regular expression: {}", reason(&error)))?;
+        let names = regex.capture_names().enumerate();
+        let groups = names.filter_map(|(nth, name)| Some((nth, name?.into()))).collect();
+        Ok(Self { regex, groups })
+    }
+
+    /// One with groups that have names.
+    pub(super) fn named(text: &str) -> Result<Self, String> {
+        let pattern = Self::new(text)?;
+        if pattern.groups.is_empty() {
+            return Err(format!("{text:?} has no group with a name, so it finds no field: write (?<name>…)"));
+        }
+        Ok(pattern)
+    }
+
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+
+    /// The groups that took part in the match, as text
+    pub(super) fn read<'a>(&self, text: &'a str) -> Option<Parsed<'a>> {
+        let found = self.regex.captures(text)?;
+        let field = |(nth, name): &(usize, Arc<str>)| {
+            let group = found.get(*nth)?.as_str();
+            Some((name.to_string().into(), Value::Text(group.into())))
+        };
+        Some(fields::parsed(self.groups.iter().filter_map(field).collect()))
+    }
+}
+
+/// The last line of what regex says, without the drawing of the pattern above it
+fn reason(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.trim().trim_start_matches("error: ").to_owned()
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.regex.as_str().fmt(f)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.regex.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_fields() {
+        let pattern =
+            Pattern::named(r"^(?<time>\S+ \S+) (?<level>[A-Z]+)( \[(?<thread>[^\]]+)\])? (?P<message>.*)$").unwrap();
+        let found = pattern.read("2026-11-24 09:58:45,123 WARN [main] a (b) é").unwrap();
+        assert_eq!((found.time, found.message.as_deref()), (Some(1_795_514_325_123_000_000), Some("a (b) é")));
+        let text = |name: &'static str, value: &'static str| (name.into(), Value::Text(value.into()));
+        assert_eq!(found.fields, [text("level", "WARN"), text("thread", "main")]);
+        let found = pattern.read("just now WARN b").unwrap();
+        assert_eq!(found.fields, [text("time", "just now"), text("level", "WARN")]);
+        assert_eq!(pattern.read("nothing"), None);
+    }
+
+    #[test]
+    fn what_is_no_pattern() {
+        let error = |text: &str| Pattern::named(text).unwrap_err();
+        assert_eq!(error("(?<a>["), "\"(?<a>[\" is no regular expression: unclosed character class");
+        assert_eq!(error("^(a)"), "\"^(a)\" has no group with a name, so it finds no field: write (?<name>…)");
+        let large = format!("(?<a>{})", "(a{1000}){100}".repeat(10));
+        assert!(error(&large).contains("is no regular expression: "), "{}", error(&large));
+    }
+}

@@ -1,0 +1,119 @@
+//! What holds for every format, whatever its lines are.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::{Amount, Value};
+
+fn format(parser: &str, multiline: Option<&str>, charset: &str) -> Format {
+    let multiline = multiline.map(|multiline| multiline.parse().unwrap());
+    Format::new(parser.parse().unwrap(), multiline, charset.parse().unwrap()).unwrap()
+}
+
+fn some_format() -> impl Strategy<Value = Format> {
+    let simple =
+        proptest::sample::select(vec!["raw", "json", "logfmt", "cri", "nginx", r"regex:^(?<time>\S+) ?(?<message>.*)"]);
+    let joined = proptest::sample::select(vec!["raw", "logfmt", r"regex:(?<message>\w+)"]);
+    let multiline = proptest::sample::select(vec!["java", "python", "go", "rust", r"^\S"]);
+    let charset = proptest::sample::select(vec!["utf-8", "windows-1252", "gbk"]);
+    prop_oneof![
+        (simple, charset.clone()).prop_map(|(parser, charset)| format(parser, None, charset)),
+        (joined, multiline, charset).prop_map(|(parser, multiline, charset)| format(parser, Some(multiline), charset)),
+    ]
+}
+
+fn some_line() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..30),
+        "[ -~]{0,30}".prop_map(String::into_bytes),
+        "2026-11-24T09:58:45Z std(out|err) [PF] [a-z]{0,5}".prop_map(String::into_bytes),
+        r#"\{"(a|msg|time)": ?(1795514325|"[a-z]{0,5}"|\[\]),"b":"(\\n|é)"\}"#.prop_map(String::into_bytes),
+        r#"(a|msg|ts)=(1795514325|"[a-z\\]{0,5}") b=[0-9.e+]{0,6}"#.prop_map(String::into_bytes),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn each_line_is_in_one_record(format in some_format(), lines in proptest::collection::vec(some_line(), 0..20)) {
+        let lines: Vec<u8> = lines.into_iter().flat_map(|line| {
+            line.into_iter().filter(|byte| *byte != b'\n').chain([b'\n'])
+        }).collect();
+        let complete = format.extent(&lines);
+        prop_assert!(complete == 0 || lines[complete - 1] == b'\n');
+        let extents: Vec<Extent> = format.split(&lines).collect();
+        let total = extents.iter().fold(Amount::default(), |total, extent| total + extent.amount);
+        prop_assert_eq!(total, Amount::of(&lines));
+        for (nth, Extent { range, amount, is_apart }) in extents.iter().enumerate() {
+            prop_assert!(amount.bytes <= range.len() as u64 && amount.lines > 0);
+            prop_assert!(range.start >= complete || range.end <= complete);
+            prop_assert_eq!(*is_apart, extents[..nth].iter().all(|before| before.range.end <= range.start));
+            // Its text alone holds the same record, and so does what begins with it.
+            let first = format.split(&lines[range.clone()]).next().unwrap();
+            prop_assert_eq!((first.range.len(), first.amount), (range.len(), *amount));
+            if *is_apart {
+                prop_assert_eq!(format.split(&lines[range.start..]).count(), extents.len() - nth);
+            }
+            let (text, invalid) = format.decode(&lines[range.clone()]);
+            prop_assert!(invalid <= range.len() as u64);
+            let parsed = format.read(text.strip_suffix('\n').unwrap_or(&text));
+            for (_, value) in parsed.iter().flat_map(|parsed| &parsed.fields) {
+                if let Value::Json(json) = value {
+                    prop_assert!(serde_json::from_str::<&serde_json::value::RawValue>(json).is_ok(), "{}", json);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_in_parts_is_joined(
+        parts in proptest::collection::vec(("[ -~é]{0,9}", any::<bool>(), any::<bool>()), 1..30),
+    ) {
+        let (mut text, mut written, mut open) = (String::new(), vec![], [None, None]);
+        let ends = [("", false, false), ("", true, false)];
+        for (content, is_stderr, is_partial) in parts.iter().map(|(c, e, p)| (&**c, *e, *p)).chain(ends) {
+            let (stream, tag) = (if is_stderr { "stderr" } else { "stdout" }, if is_partial { "P" } else { "F" });
+            text.extend(["2026-11-24T09:58:45Z ", stream, " ", tag, " ", content, "\n"]);
+            let at = *open[usize::from(is_stderr)].get_or_insert_with(|| {
+                written.push(String::new());
+                written.len() - 1
+            });
+            written[at] += content;
+            if !is_partial {
+                open[usize::from(is_stderr)] = None;
+            }
+        }
+        let format = format("cri", None, "utf-8");
+        prop_assert_eq!(format.extent(text.as_bytes()), text.len());
+        let read = |extent: Extent| Some(format.read(text[extent.range].strip_suffix('\n')?)?.message?.into_owned());
+        let found: Vec<Option<String>> = format.split(text.as_bytes()).map(read).collect();
+        prop_assert_eq!(found, written.into_iter().map(Some).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn the_first_line_is_read_and_the_rest_is_its_message() {
+    let format = format(r"regex:^(?<time>\S+) (?<level>\w+) (?<message>.*)", Some("java"), "utf-8");
+    let text = "2026-11-24T09:58:45Z ERROR failed\n\tat a(A.java:1)\n\tat b(B.java:2)";
+    let parsed = format.read(text).unwrap();
+    assert_eq!(parsed.message.as_deref(), Some("failed\n\tat a(A.java:1)\n\tat b(B.java:2)"));
+    assert_eq!(parsed.fields, [("level".into(), Value::Text("ERROR".into()))]);
+    assert_eq!(format.read("no time"), None);
+}
+
+#[test]
+fn what_does_not_go_together() {
+    let refused = |parser: &str| Format::new(parser.parse().unwrap(), "java".parse().ok(), Charset::default());
+    let words = "--multiline joins no lines of --format json, where each is a record: drop one of them";
+    assert_eq!(refused("json").unwrap_err(), words);
+    assert!(refused("cri").is_err() && refused("nginx").is_err());
+    assert!(refused("raw").is_ok() && refused("logfmt").is_ok());
+}
+
+#[test]
+fn words_that_name_no_format() {
+    let error = |text: &str| text.parse::<Parser>().unwrap_err();
+    assert_eq!(error("jsno"), "no format is named \"jsno\"; did you mean json?");
+    assert_eq!(error("?"), "no format is named \"?\"; there are raw, json, logfmt, cri, nginx and regex:PATTERN");
+    assert_eq!(error("regex"), "regex lacks its pattern: write regex:^(?<level>[A-Z]+) (?<message>.*)");
+    assert!(error("regex:(").starts_with("\"(\" is no regular expression: "));
+}
