@@ -8,6 +8,7 @@ use crate::{
     attributes::PodFlags,
     config::Config,
     destination::Destination,
+    format::FormatFlags,
     input::{Input, Treatment},
     outputs,
 };
@@ -50,6 +51,9 @@ pub struct Args {
     /// After a stop signal, end once every file has been quiet for this long; a last line without newline waits likewise
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = lifecycle::duration)]
     pub(crate) quiet_period: Duration,
+    /// How lines are read
+    #[command(flatten)]
+    pub(crate) reading: FormatFlags,
     /// What each record carries besides
     #[command(flatten)]
     pub(crate) pod: PodFlags,
@@ -57,14 +61,10 @@ pub struct Args {
 
 impl Args {
     /// The inputs of the command line, as the other flags say they are to be read
-    pub(crate) fn inputs(&self) -> Vec<Input> {
-        let treatment = Arc::new(Treatment { attributes: self.pod.attributes(), ..self.treatment() });
-        self.inputs.iter().map(|input| input.treated(&treatment)).collect()
-    }
-
-    /// How lines are read where nothing else is said, but for what each record carries besides
-    pub(crate) fn treatment(&self) -> Treatment {
-        Treatment::default()
+    pub(crate) fn inputs(&self) -> Result<Vec<Input>, String> {
+        let format = self.reading.format(None, None, None)?;
+        let treatment = Arc::new(Treatment { format, attributes: self.pod.attributes() });
+        Ok(self.inputs.iter().map(|input| input.treated(&treatment)).collect())
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     args::Args,
     attributes::{self, StaticField},
     destination::Destination,
+    format::{Charset, Multiline, Parser},
     input::{Input, Treatment},
     outputs::SCHEMES,
 };
@@ -44,6 +45,18 @@ pub(crate) struct Entry {
     #[serde(deserialize_with = "parsed")]
     #[schemars(with = "String")]
     path: Input,
+    /// What a line holds: raw, json, logfmt, cri, nginx or regex:PATTERN
+    #[serde(default, deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    format: Option<Parser>,
+    /// Join the lines of a stack trace: java, python, go, rust, or a pattern that is found in a first line
+    #[serde(default, deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    multiline: Option<Multiline>,
+    /// The characters of the files, by a name that web browsers know
+    #[serde(default, deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    encoding: Option<Charset>,
     /// What each of their records carries besides
     #[serde(default, deserialize_with = "static_fields")]
     #[schemars(with = "BTreeMap<String, String>")]
@@ -51,17 +64,25 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// What is not said here is as the flags say.
-    pub(crate) fn input(&self, args: &Args) -> Input {
-        let mut treatment = Treatment { attributes: args.pod.attributes(), ..args.treatment() };
+    /// What is not said here is as the flags say. An error names what does not go together.
+    pub(crate) fn input(&self, args: &Args) -> Result<Input, String> {
+        let format = args.reading.format(self.format.as_ref(), self.multiline.as_ref(), self.encoding);
+        let format = format.map_err(|error| format!("input {:?}: {error}", self.path))?;
+        let mut treatment = Treatment { format, attributes: args.pod.attributes() };
         attributes::add(&mut treatment.attributes, &self.fields);
-        self.path.treated(&Arc::new(treatment))
+        Ok(self.path.treated(&Arc::new(treatment)))
     }
 }
 
 /// A value that reads itself. Its error tells what is wrong, with line and column.
 fn parsed<'de, D: Deserializer<'de>, T: std::str::FromStr<Err = String>>(deserializer: D) -> Result<T, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+}
+
+fn optional<'de, D: Deserializer<'de>, T: std::str::FromStr<Err = String>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    parsed(deserializer).map(Some)
 }
 
 fn static_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<StaticField>, D::Error> {

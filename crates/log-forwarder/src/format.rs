@@ -3,6 +3,7 @@
 mod charset;
 mod cri;
 mod fields;
+mod flags;
 mod json;
 mod logfmt;
 mod multiline;
@@ -15,7 +16,7 @@ mod traces;
 
 use std::borrow::Cow;
 
-pub(crate) use self::{charset::Charset, multiline::Multiline, parser::Parser, split::Extent};
+pub(crate) use self::{charset::Charset, flags::FormatFlags, multiline::Multiline, parser::Parser, split::Extent};
 use crate::record::Parsed;
 
 /// How the lines of an input are read; cheap to clone
@@ -28,8 +29,7 @@ pub(crate) struct Format {
 
 impl Format {
     /// An error names what does not go together.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no flag leads to it yet"))]
-    pub(crate) fn new(parser: Parser, multiline: Option<Multiline>, charset: Charset) -> Result<Self, String> {
+    fn new(parser: Parser, multiline: Option<Multiline>, charset: Charset) -> Result<Self, String> {
         if multiline.is_some() && !parser.takes_several_lines() {
             return Err(format!(
                 "--multiline joins no lines of --format {parser}, where each is a record: drop one of them"

@@ -1,0 +1,36 @@
+//! What `--format`, `--multiline` and `--encoding` say, and what an entry of the configuration says instead.
+
+use super::{Charset, Format, Multiline, Parser};
+
+// How lines are read. Not a doc comment: clap would take it for the helper's description.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "How lines are read")]
+pub(crate) struct FormatFlags {
+    /// What a line holds: raw (text), json, logfmt, cri, nginx or `regex:PATTERN`, whose groups with names are fields; a line
+    /// that holds something else is sent as text, and counted
+    #[arg(long, value_name = "FORMAT", default_value_t)]
+    format: Parser,
+    /// Join the lines of a stack trace: of java, python, go or rust, or each line with those before it up to one that this
+    /// pattern is found in, such as `^\d{4}-`
+    #[arg(long, value_name = "START")]
+    multiline: Option<Multiline>,
+    /// The characters of the files, by a name that web browsers know
+    #[arg(long, value_name = "NAME", default_value_t)]
+    encoding: Charset,
+}
+
+impl FormatFlags {
+    /// Whoever names a format or how lines are joined takes neither from these flags. An error names what does not go together.
+    pub(crate) fn format(
+        &self,
+        parser: Option<&Parser>,
+        multiline: Option<&Multiline>,
+        encoding: Option<Charset>,
+    ) -> Result<Format, String> {
+        let encoding = encoding.unwrap_or(self.encoding);
+        match (parser, multiline) {
+            (None, None) => Format::new(self.format.clone(), self.multiline.clone(), encoding),
+            _ => Format::new(parser.cloned().unwrap_or_default(), multiline.cloned(), encoding),
+        }
+    }
+}
