@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     format::{Extent, Format},
+    identity::hash_of_end,
     input::Treatment,
     pool::Buffer,
     record::{Amount, Parsed, Record, Tally},
@@ -76,6 +77,13 @@ impl Batch {
 
     pub(crate) fn end(&self) -> u64 {
         self.offset + self.length()
+    }
+
+    /// What is the same for these bytes of this file at each attempt, and for no others.
+    pub(crate) fn name(&self) -> String {
+        // The end of the content besides: without a checkpoint, a truncated file's new lines could have the name of old ones.
+        let (end, hash) = (self.end(), hash_of_end(self.bytes()));
+        format!("{}-{}-{end}-{hash:016x}", self.source.generation, self.offset)
     }
 
     /// What is still to be sent

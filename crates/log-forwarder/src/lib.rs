@@ -35,6 +35,7 @@ mod resume;
 mod retry;
 mod rotation;
 mod saver;
+mod severity;
 mod siblings;
 mod stamp;
 mod tail;

@@ -1,9 +1,14 @@
 //! The kinds of output, one file each. A new kind is a file, and a line in [`SCHEMES`].
 
 mod client;
+mod compression;
 mod dial;
 mod file;
+pub(crate) mod forward;
 mod http;
+mod oneway;
+pub(crate) mod otlp;
+mod syslog;
 mod tcp;
 mod writing;
 
@@ -76,13 +81,30 @@ pub(crate) struct Setup<'a> {
 pub(crate) type Opened = Result<Box<dyn Output>, String>;
 
 /// All kinds
-pub(crate) const SCHEMES: [Scheme; 6] = [file::STDOUT, file::FILE, tcp::TCP, tcp::TLS, http::HTTP, http::HTTPS];
+pub(crate) const SCHEMES: [Scheme; 13] = [
+    file::STDOUT,
+    file::FILE,
+    tcp::TCP,
+    tcp::TLS,
+    http::HTTP,
+    http::HTTPS,
+    syslog::UDP,
+    syslog::TCP,
+    syslog::TLS,
+    forward::PLAIN,
+    forward::TLS,
+    otlp::HTTP,
+    otlp::HTTPS,
+];
 
 impl Scheme {
     /// An output of this kind. An option that nobody took is an error that names the nearest known one.
     pub(crate) fn open(&self, mut setup: Setup) -> Opened {
         let output = (self.open)(&mut setup)?;
-        let secure = SCHEMES.iter().find(|other| other.name.strip_suffix('s') == Some(self.name));
+        let name = self.name;
+        let secure_names = [format!("{name}s"), format!("{name}+tls"), name.replace("tcp", "tls")];
+        let secure =
+            SCHEMES.iter().find(|other| other.name != name && secure_names.iter().any(|name| name == other.name));
         let advice = secure.map(|secure| format!("write {}://", secure.name));
         let known: Vec<_> = secure.unwrap_or(self).option_names().collect();
         setup.options.finish(self.name, &known, advice.as_deref())?;

@@ -3,7 +3,6 @@
 
 mod answer;
 mod body;
-mod compression;
 mod headers;
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
@@ -18,9 +17,10 @@ use hyper_util::rt::TokioIo;
 use tokio::time;
 
 pub(super) use self::answer::Answer;
-use self::{body::Pieces, compression::Compression, headers::Headers};
+use self::{body::Pieces, headers::Headers};
 use super::{
     Attempt, Setup, Shared,
+    compression::Compression,
     dial::{self, Dialer},
 };
 use crate::pool::{Buffer, Pool};
@@ -58,14 +58,15 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// For `http://` and `https://`, and all kinds that say `+http://` or `+https://`.
-    pub(super) fn open(setup: &mut Setup) -> Result<Self, String> {
+    /// For `http://` and `https://`, and all kinds that say `+http://` or `+https://`. The port is HTTP's if these have none of
+    /// their own.
+    pub(super) fn open(setup: &mut Setup, port: Option<u16>) -> Result<Self, String> {
         let url = setup.url;
         let dialer = match url.scheme() {
-            scheme if scheme == "https" || scheme.ends_with("+https") => Dialer::secure(setup, Some(443))?,
-            _ => Dialer::plain(url, Some(80))?,
+            scheme if scheme == "https" || scheme.ends_with("+https") => Dialer::secure(setup, port.or(Some(443)))?,
+            _ => Dialer::plain(url, port.or(Some(80)))?,
         };
-        let host = match url.port() {
+        let host = match url.port().or(port) {
             Some(_) => dialer.address.authority(),
             None => url.host_str().unwrap_or_default().to_owned(),
         };

@@ -99,7 +99,7 @@ pub(super) struct Address {
 }
 
 impl Address {
-    fn of(url: &Url, default_port: Option<u16>) -> Result<Self, String> {
+    pub(super) fn of(url: &Url, default_port: Option<u16>) -> Result<Self, String> {
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or("the host is missing")?;
         let host = host.trim_matches(['[', ']']).to_owned();
         let port = url.port().or(default_port).filter(|port| *port > 0);

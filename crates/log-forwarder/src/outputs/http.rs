@@ -14,7 +14,6 @@ use super::{
 use crate::{
     batch::Batch,
     encoding::{self, Encoding, write_objects},
-    identity::hash_of_end,
     pool::Pool,
 };
 
@@ -38,7 +37,7 @@ pub(super) const HTTPS: Scheme =
 
 fn open(setup: &mut Setup) -> Opened {
     let encoding = Encoding::from_options(&mut setup.options, Encoding::Ndjson)?;
-    let client = Client::open(setup)?;
+    let client = Client::open(setup, None)?;
     let path = setup.url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
     Ok(Box::new(Http { client, path, encoding, pool: setup.pool.clone() }))
 }
@@ -70,10 +69,7 @@ impl Http {
                 "text/plain; charset=utf-8"
             }
         };
-        // The end of the content besides: without a checkpoint, a truncated file's new lines could have the name of old ones.
-        let (range, end) = ((batch.offset, batch.end()), hash_of_end(batch.bytes()));
-        let key = format!("{}-{}-{}-{end:016x}", batch.source.generation, range.0, range.1);
-        let key = HeaderValue::try_from(key).map_err(Attempt::again)?;
+        let key = HeaderValue::try_from(batch.name()).map_err(Attempt::again)?;
         let headers = [(IDEMPOTENCY_KEY, key)];
         let answer = self.client.post(&self.path, &HeaderValue::from_static(kind), &headers, body).await?;
         Ok(match answer.status {

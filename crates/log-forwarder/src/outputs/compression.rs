@@ -1,4 +1,4 @@
-//! Bodies of requests, compressed (`Content-Encoding`).
+//! What is sent, compressed.
 
 use endpoint::Options;
 use flate2::{Compress, FlushCompress, Status};
@@ -25,16 +25,17 @@ impl Compression {
     pub(super) fn from_options(options: &mut Options) -> Result<Option<Self>, String> {
         match (options.switch("gzip")?, options.switch("zstd")?) {
             (true, true) => Err("options gzip and zstd exclude each other".into()),
-            (true, false) => {
-                let level = flate2::Compression::new(LEVEL.into());
-                Ok(Some(Self::Gzip(Compress::new_gzip(level, WINDOW_BITS))))
-            }
+            (true, false) => Ok(Some(Self::gzip())),
             (false, true) => {
                 let compressor = Compressor::new(LEVEL.into());
                 Ok(Some(Self::Zstd(compressor.map_err(|error| format!("option zstd: {error}"))?)))
             }
             (false, false) => Ok(None),
         }
+    }
+
+    pub(super) fn gzip() -> Self {
+        Self::Gzip(Compress::new_gzip(flate2::Compression::new(LEVEL.into()), WINDOW_BITS))
     }
 
     /// As `Content-Encoding` names it

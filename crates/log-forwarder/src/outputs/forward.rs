@@ -1,0 +1,237 @@
+//! `forward://host:24224`, `forward+tls://`: Fluent's forward protocol, version 1, as Fluentd and Fluent Bit speak it. A batch is
+//! one message (`PackedForward`), and delivered once the other side has answered with its name.
+
+mod entries;
+mod handshake;
+mod pack;
+pub(crate) mod reply;
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::{FutureExt, future::BoxFuture};
+use rustix::system::uname;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time,
+};
+
+use self::{
+    handshake::Credentials,
+    pack::Pack,
+    reply::{Fault, Reply},
+};
+use super::{
+    Attempt, Opened, Output, Scheme, Setup,
+    compression::Compression,
+    dial::{self, Dialer, Stream, words},
+};
+use crate::{
+    batch::Batch,
+    pool::{Buffer, Pool},
+};
+
+/// A whole exchange must pass within this.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// The server says HELO at once, or never.
+const HELO_TIMEOUT: Duration = Duration::from_secs(10);
+const PORT: Option<u16> = Some(24224);
+/// Bytes that are read at once
+const READ: u64 = 1024;
+/// Of an entry: what stands around its message
+const ENTRY_OVERHEAD: usize = 160;
+
+/// Batches as messages, each of which is acknowledged
+pub(super) const PLAIN: Scheme = Scheme {
+    name: "forward",
+    example: "forward://fluentd:24224",
+    delivered: "once the batch is acknowledged",
+    options: &["tag=TAG", "gzip", "shared-key-file=PATH", "user=NAME", "password-file=PATH"],
+    shared: &[],
+    open: |setup| {
+        let dialer = Dialer::plain(setup.url, PORT)?;
+        open(setup, dialer)
+    },
+};
+
+/// Likewise, over TLS
+pub(super) const TLS: Scheme = Scheme {
+    name: "forward+tls",
+    example: "forward+tls://fluentd:24224",
+    shared: &[dial::TLS],
+    open: |setup| {
+        let dialer = Dialer::secure(setup, PORT)?;
+        open(setup, dialer)
+    },
+    ..PLAIN
+};
+
+fn open(setup: &mut Setup, dialer: Dialer) -> Opened {
+    Ok(Box::new(Forward {
+        dialer,
+        credentials: Credentials::from_options(&mut setup.options)?,
+        ourselves: uname().nodename().to_string_lossy().into_owned(),
+        tag: setup.options.text("tag")?,
+        gzip: setup.options.switch("gzip")?.then(Compression::gzip),
+        pool: setup.pool.clone(),
+        connection: None,
+    }))
+}
+
+struct Forward {
+    dialer: Dialer,
+    credentials: Credentials,
+    /// The name of this machine, which in a pod is the pod's
+    ourselves: String,
+    tag: Option<String>,
+    gzip: Option<Compression>,
+    pool: Pool,
+    connection: Option<Connection>,
+}
+
+impl Output for Forward {
+    fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
+        Box::pin(async move {
+            // Whatever fails takes its connection along: an acknowledgement that comes late must not be taken for another.
+            match time::timeout(TIMEOUT, self.send(batch)).await {
+                Ok(Ok(())) => Attempt::Delivered,
+                Ok(Err(reason)) => Attempt::again(reason),
+                Err(_) => Attempt::again("no acknowledgement within a minute"),
+            }
+        })
+    }
+}
+
+impl Forward {
+    async fn send(&mut self, batch: &Batch) -> Result<(), String> {
+        let kept = self.connection.take().and_then(Connection::still_open);
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let chunk = STANDARD.encode(batch.name());
+        let entries = self.entries(batch)?;
+        let (before, after) = self.around(batch, &entries, &chunk);
+        connection.write(&[&before, &entries.0, &after]).await?;
+        match connection.read().await? {
+            Reply::Ack(acknowledged) if acknowledged == chunk.as_bytes() => {}
+            Reply::Ack(_) => return Err("it acknowledges what was not sent".into()),
+            Reply::Helo { .. } => return Err("the server wants a shared key: give shared-key-file=PATH".into()),
+            _ => return Err("the answer is no acknowledgement".into()),
+        }
+        self.connection = Some(connection).filter(|connection| connection.keepalive);
+        Ok(())
+    }
+
+    async fn connect(&mut self) -> Result<Connection, String> {
+        let mut connection = Connection { stream: self.dialer.dial().await?, heard: Vec::new(), keepalive: true };
+        if self.credentials.any() {
+            let helo = time::timeout(HELO_TIMEOUT, connection.read()).await;
+            let Reply::Helo { nonce, auth, keepalive } =
+                helo.map_err(|_| "no HELO within 10 s: does the server have a shared key?")??
+            else {
+                return Err("the first word of the server is not HELO".into());
+            };
+            let (ping, challenge) = self.credentials.ping(&self.ourselves, nonce, &auth)?;
+            connection.write(&[&ping]).await?;
+            challenge.settle(connection.read().await?)?;
+            connection.keepalive = keepalive;
+        }
+        Ok(connection)
+    }
+
+    /// The entries of a batch as they are sent, and how many there are
+    fn entries(&mut self, batch: &Batch) -> Result<(Buffer, usize), String> {
+        let mut entries = self.pool.empty(batch.bytes().len() * 2 + ENTRY_OVERHEAD);
+        let count = entries::write(batch, &mut entries);
+        match &mut self.gzip {
+            Some(gzip) => Ok((gzip.compress(&entries, &self.pool)?, count)),
+            None => Ok((entries, count)),
+        }
+    }
+
+    /// What stands before and behind the entries: the tag, and options
+    fn around(&self, batch: &Batch, entries: &(Buffer, usize), chunk: &str) -> (Vec<u8>, Vec<u8>) {
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        let mut pack = Pack(&mut before);
+        pack.array(3);
+        match &self.tag {
+            Some(tag) => pack.text(tag),
+            None => pack.text(&tag(batch)),
+        }
+        pack.binary(entries.0.len());
+        let mut pack = Pack(&mut after);
+        pack.map(2 + usize::from(self.gzip.is_some()));
+        pack.text("size");
+        pack.unsigned(entries.1 as u64);
+        // As text: one receiver does not see what is binary.
+        pack.text("chunk");
+        pack.text(chunk);
+        if self.gzip.is_some() {
+            pack.text("compressed");
+            pack.text("gzip");
+        }
+        (before, after)
+    }
+}
+
+/// `kubernetes.NAMESPACE.POD.CONTAINER` where the pod says these, and else `file` and the path, all joined by dots
+fn tag(batch: &Batch) -> String {
+    let attributes = &batch.source.treatment.attributes;
+    let names = ["k8s.namespace.name", "k8s.pod.name", "k8s.container.name"];
+    let known = names.iter().filter_map(|name| attributes.iter().find(|(key, _)| key == name));
+    let tag = known.fold("kubernetes".to_owned(), |tag, (_, value)| tag + "." + value);
+    if tag == "kubernetes" { format!("file{}", batch.source.path.to_string_lossy().replace('/', ".")) } else { tag }
+}
+
+/// A connection, and what has come on it and was not asked for
+struct Connection {
+    stream: Box<dyn Stream>,
+    heard: Vec<u8>,
+    /// Whether the server wants to see another message on it
+    keepalive: bool,
+}
+
+impl Connection {
+    /// Nothing if the server has closed, or has said what nobody asked for: that is no acknowledgement of what follows.
+    fn still_open(mut self) -> Option<Self> {
+        let is_quiet = self.heard.is_empty() && self.stream.read(&mut [0]).now_or_never().is_none();
+        is_quiet.then_some(self)
+    }
+
+    async fn write(&mut self, parts: &[&[u8]]) -> Result<(), String> {
+        for part in parts {
+            self.stream.write_all(part).await.map_err(|error| words(&error))?;
+        }
+        self.stream.flush().await.map_err(|error| words(&error))
+    }
+
+    /// The next message from the server
+    async fn read(&mut self) -> Result<Reply, String> {
+        loop {
+            match reply::read(&self.heard) {
+                Ok((reply, length)) => {
+                    self.heard.drain(..length);
+                    return Ok(reply);
+                }
+                Err(Fault::Short) if self.heard.len() < reply::LIMIT => {}
+                Err(_) => return Err("the answer is not of the forward protocol".into()),
+            }
+            let read = (&mut self.stream).take(READ).read_buf(&mut self.heard).await;
+            if read.map_err(|error| words(&error))? == 0 {
+                return Err("closed without an acknowledgement".into());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Mark, of};
+
+    #[test]
+    fn a_tag_is_the_pod_or_the_path() {
+        assert_eq!(tag(&of(b"one\n", Mark::Whole)), "file.logs.app.log");
+    }
+}

@@ -1,0 +1,89 @@
+//! A connection on which bytes go one way: the other side acknowledges nothing, and what it says is thrown away.
+
+use std::{io, time::Duration};
+
+use futures_util::FutureExt;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time,
+};
+
+use super::{
+    Attempt, Setup,
+    dial::{Dialer, Stream, words},
+};
+
+/// A connection and a batch must pass within this; a receiver that reads nothing for so long is as good as gone.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// A server judges our certificate only after the handshake (TLS 1.3), and says so within this, or takes it.
+const VERDICT: Duration = Duration::from_millis(100);
+
+/// One connection, made anew when it breaks
+pub(super) struct OneWay {
+    dialer: Dialer,
+    /// How long a new connection is looked at before it is used
+    verdict: Option<Duration>,
+    stream: Option<Box<dyn Stream>>,
+}
+
+impl OneWay {
+    pub(super) fn plain(setup: &Setup, port: Option<u16>) -> Result<Self, String> {
+        Ok(Self { dialer: Dialer::plain(setup.url, port)?, verdict: None, stream: None })
+    }
+
+    pub(super) fn secure(setup: &mut Setup, port: Option<u16>) -> Result<Self, String> {
+        Ok(Self { dialer: Dialer::secure(setup, port)?, verdict: Some(VERDICT), stream: None })
+    }
+
+    /// Sends all of it. Whatever fails may have taken a part; the next connection begins with a whole batch.
+    pub(super) async fn deliver(&mut self, bytes: &[u8]) -> Attempt {
+        match time::timeout(TIMEOUT, self.send(bytes)).await {
+            Ok(Ok(())) => Attempt::Delivered,
+            Ok(Err(reason)) => Attempt::again(reason),
+            Err(_) => Attempt::again("nothing was taken within a minute"),
+        }
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let kept = self.stream.take().and_then(|mut stream| look(&mut stream).is_ok().then_some(stream));
+        let mut stream = match kept {
+            Some(stream) => stream,
+            None => self.connect().await?,
+        };
+        let written = async {
+            stream.write_all(bytes).await?;
+            stream.flush().await?;
+            look(&mut stream)
+        };
+        written.await.map_err(|error| words(&error))?;
+        self.stream = Some(stream);
+        Ok(())
+    }
+
+    async fn connect(&mut self) -> Result<Box<dyn Stream>, String> {
+        let mut stream = self.dialer.dial().await?;
+        if let Some(verdict) = self.verdict
+            && let Ok(error) = time::timeout(verdict, end(&mut stream)).await
+        {
+            return Err(words(&error));
+        }
+        Ok(stream)
+    }
+}
+
+/// Whether the other side has not closed. What it may have said is thrown away: unread, it would make our own close a reset.
+fn look(stream: &mut impl Stream) -> io::Result<()> {
+    end(stream).now_or_never().map_or(Ok(()), Err)
+}
+
+/// Waits until the other side closes or breaks.
+async fn end(stream: &mut impl Stream) -> io::Error {
+    let mut bytes = [0; 1024];
+    loop {
+        match stream.read(&mut bytes).await {
+            Ok(0) => return io::Error::new(io::ErrorKind::ConnectionAborted, "closed by the receiver"),
+            Ok(_) => {}
+            Err(error) => return error,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! `otlp+http://host:4318`, `otlp+https://`: logs as OTLP/HTTP has them, in binary. A collector may take a batch in part, and says
+//! how many records it refused, not which.
+
+mod protobuf;
+pub(crate) mod reply;
+mod request;
+mod value;
+
+use futures_util::future::BoxFuture;
+use hyper::{StatusCode, header::HeaderValue};
+use url::{Position, Url};
+
+use super::{
+    Attempt, Opened, Output, Scheme, Setup,
+    client::{self, Client},
+    dial,
+};
+use crate::{batch::Batch, pool::Pool};
+
+const PORT: Option<u16> = Some(4318);
+const PATH: &str = "/v1/logs";
+const KIND: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+/// Of a record: what stands around its message
+const OVERHEAD: usize = 200;
+
+/// Batches as export requests
+pub(super) const HTTP: Scheme = Scheme {
+    name: "otlp+http",
+    example: "otlp+http://collector:4318",
+    delivered: "once the answer is 2xx; what that says is rejected, is",
+    options: &[],
+    shared: &[client::OPTIONS],
+    open,
+};
+
+/// Likewise, over TLS
+pub(super) const HTTPS: Scheme = Scheme {
+    name: "otlp+https",
+    example: "otlp+https://collector:4318",
+    shared: &[client::OPTIONS, dial::TLS],
+    ..HTTP
+};
+
+fn open(setup: &mut Setup) -> Opened {
+    let client = Client::open(setup, PORT)?;
+    Ok(Box::new(Otlp { client, path: path(setup.url), pool: setup.pool.clone() }))
+}
+
+/// The path is where the receiver stands, and that of logs follows, unless it is there already.
+fn path(url: &Url) -> String {
+    let (base, query) = (url.path().trim_end_matches('/'), &url[Position::AfterPath..Position::AfterQuery]);
+    let path = if base.ends_with(PATH) { "" } else { PATH };
+    format!("{base}{path}{query}")
+}
+
+struct Otlp {
+    client: Client,
+    path: String,
+    pool: Pool,
+}
+
+impl Output for Otlp {
+    fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
+        Box::pin(async move { self.send(batch).await.unwrap_or_else(|instead| instead) })
+    }
+}
+
+impl Otlp {
+    async fn send(&mut self, batch: &Batch) -> Result<Attempt, Attempt> {
+        let mut body = self.pool.empty(batch.bytes().len() * 2 + OVERHEAD);
+        request::write(batch, &mut body);
+        let answer = self.client.post(&self.path, &KIND, &[], body).await?;
+        if answer.status.is_success() {
+            return Ok(reply::judge(&answer.body));
+        }
+        let reason = match reply::reason(&answer.body) {
+            Some(reason) => format!("{}: {reason}", answer.status),
+            None => answer.reason(),
+        };
+        Ok(match answer.status {
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Attempt::Refused(reason),
+            // Others than 429, 502, 503 and 504 are not to be tried again, says the protocol. But a wrong token or path
+            // is not a fault of the lines.
+            _ => Attempt::Again { reason, after: answer.retry_after },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_logs_follows() {
+        for (url, expected) in [
+            ("otlp+http://collector", "/v1/logs"),
+            ("otlp+http://collector:4318/", "/v1/logs"),
+            ("otlp+http://collector/otlp", "/otlp/v1/logs"),
+            ("otlp+http://collector/v1/logs?x=y", "/v1/logs?x=y"),
+        ] {
+            assert_eq!(path(&url.parse().unwrap()), expected);
+        }
+    }
+}

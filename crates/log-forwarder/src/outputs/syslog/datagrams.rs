@@ -1,0 +1,102 @@
+//! One datagram a record, of a size that receivers take.
+
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    net::{UdpSocket, lookup_host},
+    time,
+};
+
+use crate::outputs::{
+    Attempt, Setup,
+    dial::{Address, words},
+};
+
+/// What every receiver should take (RFC 5426, section 3.2)
+const USUAL_SIZE: u64 = 2048;
+/// What fits into a datagram of IPv4
+const LARGEST_SIZE: u64 = 65_507;
+/// A batch must pass within this.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// The name is looked up again after this: nothing tells that a receiver has moved.
+const LOOKUP_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Datagrams to one receiver
+pub(super) struct Datagrams {
+    address: Address,
+    limit: usize,
+    socket: Option<(UdpSocket, Instant)>,
+}
+
+impl Datagrams {
+    /// Takes `max-datagram`.
+    pub(super) fn open(setup: &mut Setup, port: Option<u16>) -> Result<Self, String> {
+        let limit = setup.options.parsed("max-datagram", lifecycle::size)?.unwrap_or(USUAL_SIZE);
+        let limit = usize::try_from(limit).ok().filter(|_| (1..=LARGEST_SIZE).contains(&limit));
+        let limit = limit.ok_or_else(|| format!("option max-datagram: a datagram has at most {LARGEST_SIZE} bytes"))?;
+        Ok(Self { address: Address::of(setup.url, port)?, limit, socket: None })
+    }
+
+    /// Sends the messages that end there, each alone. One that is too long is refused: cut short, nobody would know.
+    pub(super) async fn deliver(&mut self, messages: &[u8], ends: &[usize]) -> Attempt {
+        let mut refused = Vec::new();
+        match time::timeout(TIMEOUT, self.send(messages, ends, &mut refused)).await {
+            Ok(Ok(())) if refused.is_empty() => Attempt::Delivered,
+            Ok(Ok(())) => Attempt::Mixed { refused, again: Vec::new(), reason: String::new(), after: None },
+            Ok(Err(reason)) => Attempt::again(reason),
+            Err(_) => Attempt::again("nothing was taken within a minute"),
+        }
+    }
+
+    async fn send(
+        &mut self,
+        messages: &[u8],
+        ends: &[usize],
+        refused: &mut Vec<(usize, String)>,
+    ) -> Result<(), String> {
+        let kept = self.socket.take().filter(|(_, since)| since.elapsed() < LOOKUP_INTERVAL);
+        let (socket, since) = match kept {
+            Some(kept) => kept,
+            None => (self.connect().await.map_err(|error| words(&error))?, Instant::now()),
+        };
+        let mut start = 0;
+        for (number, end) in ends.iter().enumerate() {
+            let message = &messages[start..*end];
+            start = *end;
+            if message.len() > self.limit {
+                let (length, limit) = (message.len(), self.limit);
+                refused.push((number, format!("a datagram of {length} bytes is more than max-datagram={limit}")));
+            } else {
+                socket.send(message).await.map_err(|error| words(&error))?;
+            }
+        }
+        // Where nobody listens, a datagram's own answer says so, and it may come after the last one.
+        match socket.take_error() {
+            Ok(None) => {}
+            Ok(Some(error)) | Err(error) => return Err(words(&error)),
+        }
+        self.socket = Some((socket, since));
+        Ok(())
+    }
+
+    /// A socket that hears of it when nobody listens
+    async fn connect(&self) -> io::Result<UdpSocket> {
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in lookup_host(self.address.authority()).await? {
+            let any: SocketAddr = match address {
+                SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+                SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+            };
+            let socket = UdpSocket::bind(any).await?;
+            match socket.connect(address).await {
+                Ok(()) => return Ok(socket),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
