@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use memchr::memchr_iter;
+
 use crate::{
     format::{Extent, Format},
     identity::hash_of_end,
@@ -45,6 +47,8 @@ pub(crate) struct Batch {
     pub(crate) time: i64,
     /// Of its first byte
     pub(crate) offset: u64,
+    /// Of the first byte that was read with it, which parts of a batch keep
+    pub(crate) read_from: u64,
     /// The catalog's number of the generation
     pub(crate) key: u64,
     buffer: Arc<Buffer>,
@@ -63,7 +67,7 @@ impl Batch {
         range: Range<usize>,
     ) -> Self {
         let (time, buffer) = (timestamp::now(), Arc::new(buffer));
-        Self { source, mark, time, offset, key, buffer, range, selection: None, tally: OnceLock::new() }
+        Self { source, mark, time, offset, read_from: offset, key, buffer, range, selection: None, tally: OnceLock::new() }
     }
 
     /// All of it, whether it is still to be sent or not
@@ -121,6 +125,11 @@ impl Batch {
         }
         // A second visit finds the same.
         let _ = self.tally.set(tally);
+    }
+
+    /// Whether more records than these are still to be sent; a single one never is more.
+    pub(crate) fn exceeds(&self, records: usize) -> bool {
+        memchr_iter(b'\n', self.bytes()).count() > records && self.extents().nth(records.max(1)).is_some()
     }
 
     /// Two batches of about as many records, in order; `None` if this is a single one, or some that can't be told apart, since
@@ -196,6 +205,15 @@ pub(crate) fn of(text: &[u8], mark: Mark) -> Batch {
     Batch::new((source.into(), 1), mark, 0, buffer, 0..text.len())
 }
 
+/// Likewise, with these attributes
+#[cfg(test)]
+pub(crate) fn with_attributes(batch: Batch, attributes: &[(&str, &str)]) -> Batch {
+    let owned = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let treatment = Treatment { attributes: owned, ..Treatment::default() };
+    let (path, generation) = (batch.source.path.clone(), batch.source.generation.clone());
+    Batch { source: Source { path, generation, treatment: treatment.into() }.into(), ..batch }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -214,6 +232,16 @@ mod tests {
         assert!(of(b"one\n", Mark::Whole).halves().is_none());
         assert!(of(b"\n", Mark::Whole).halves().is_none());
         assert!(of(b"one", Mark::Unfinished).halves().is_none());
+    }
+
+    #[test]
+    fn parts_know_what_they_were_read_with() {
+        let whole = of(b"one\ntwo\n", Mark::Whole);
+        assert!(whole.exceeds(1) && !whole.exceeds(2));
+        assert!(whole.select(&[0, 1]).exceeds(1) && !whole.select(&[1]).exceeds(1));
+        let second = whole.halves().unwrap().1;
+        assert_eq!((second.offset, second.read_from), (4, 0));
+        assert!(!second.exceeds(0));
     }
 
     #[test]

@@ -3,12 +3,14 @@
 mod client;
 mod compression;
 mod dial;
+mod elasticsearch;
 mod file;
 pub(crate) mod forward;
 mod http;
 mod oneway;
 pub(crate) mod otlp;
 mod syslog;
+mod loki;
 mod tcp;
 mod writing;
 

@@ -1,0 +1,123 @@
+//! Records as the body of a bulk request: an action and a document for each, named by the Elastic Common Schema where it
+//! has a name.
+
+use crate::{
+    batch::{Batch, Mark},
+    encoding::{escape, write_fields, write_text},
+    timestamp::rfc3339,
+};
+
+/// The keys of a pod's labels follow; their dots would make objects of them, and `app` can't be a text and hold `app.name`.
+const LABEL: &str = "k8s.pod.label.";
+/// What a document has of its own, at the top
+const OURS: [&str; 4] = ["@timestamp", "message", "log", "fields"];
+
+/// Writes an action and a document for each record. Its `_id` is what makes a second delivery none.
+pub(super) fn write_documents(batch: &Batch, out: &mut Vec<u8>) {
+    let time = rfc3339(batch.time);
+    let action = format!("{{\"create\":{{\"_id\":\"{}-", batch.source.generation);
+    let tail = tail(batch);
+    let mut number = itoa::Buffer::new();
+    batch.records(|record| {
+        let offset = number.format(record.offset).as_bytes();
+        out.extend_from_slice(action.as_bytes());
+        out.extend_from_slice(offset);
+        out.extend_from_slice(b"\"}}\n{\"@timestamp\":\"");
+        if record.time == batch.time {
+            out.extend_from_slice(time.as_bytes());
+        } else {
+            out.extend_from_slice(rfc3339(record.time).as_bytes());
+        }
+        out.extend_from_slice(b"\",\"message\":\"");
+        escape(&record.message, out);
+        out.extend_from_slice(b"\",\"log.offset\":");
+        out.extend_from_slice(offset);
+        if !record.fields.is_empty() {
+            out.extend_from_slice(b",\"fields\":");
+            write_fields(&record.fields, out);
+        }
+        out.extend_from_slice(&tail);
+    });
+}
+
+/// What all documents of a batch end with
+fn tail(batch: &Batch) -> Vec<u8> {
+    let mut tail = b",\"log.file.path\":\"".to_vec();
+    escape(&batch.source.path.to_string_lossy(), &mut tail);
+    tail.extend_from_slice(b"\",\"log.generation\":\"");
+    tail.extend_from_slice(batch.source.generation.as_bytes());
+    tail.push(b'"');
+    for (name, value) in &batch.source.treatment.attributes {
+        tail.push(b',');
+        write_text(&field_name(name), &mut tail);
+        tail.push(b':');
+        write_text(value, &mut tail);
+    }
+    tail.extend_from_slice(match batch.mark {
+        Mark::Whole => b"}\n",
+        Mark::Cut => b",\"log.flags\":\"truncated\"}\n",
+        Mark::Unfinished => b",\"log.flags\":\"unfinished\"}\n",
+    });
+    tail
+}
+
+/// The name of an attribute in a document: one that neither is ours nor the server's own
+fn field_name(attribute: &str) -> String {
+    if let Some(key) = attribute.strip_prefix(LABEL) {
+        return format!("{LABEL}{}", key.replace('.', "_"));
+    }
+    let top = attribute.split('.').next().unwrap_or_default();
+    if OURS.contains(&top) || top.starts_with('_') { format!("labels.{attribute}") } else { attribute.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::batch::{of, with_attributes};
+
+    fn lines(batch: &Batch) -> Vec<Value> {
+        let mut out = Vec::new();
+        write_documents(batch, &mut out);
+        assert_eq!(out.last(), Some(&b'\n'));
+        String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn each_record_is_an_action_and_a_document() {
+        let lines = lines(&of(b"one\n\"two\"\n", Mark::Whole));
+        assert_eq!(lines.len(), 4);
+        assert_eq!(lines[2], json!({"create": {"_id": "0123456789abcdef-4"}}));
+        let document = lines[3].as_object().unwrap();
+        assert_eq!((&document["message"], &document["log.offset"]), (&json!("\"two\""), &json!(4)));
+        assert_eq!(document["log.file.path"], "/logs/app.log");
+        assert_eq!(document["log.generation"], "0123456789abcdef");
+        assert_eq!(document["@timestamp"].as_str().unwrap().chars().last(), Some('Z'));
+        assert_eq!(document.len(), 5);
+    }
+
+    #[test]
+    fn marks_are_flags() {
+        assert_eq!(lines(&of(b"on", Mark::Cut))[1]["log.flags"], "truncated");
+        assert_eq!(lines(&of(b"on", Mark::Unfinished))[1]["log.flags"], "unfinished");
+    }
+
+    #[test]
+    fn attributes_collide_with_nothing() {
+        let attributes = [
+            ("k8s.pod.name", "web-1"),
+            ("k8s.pod.label.app", "web"),
+            ("k8s.pod.label.app.kubernetes.io/name", "shop"),
+            ("message", "mine"),
+            ("log.level", "info"),
+            ("_index", "other"),
+        ];
+        let document = &lines(&with_attributes(of(b"one\n", Mark::Whole), &attributes))[1];
+        assert_eq!(document["k8s.pod.name"], "web-1");
+        assert_eq!(document["k8s.pod.label.app"], "web");
+        assert_eq!(document["k8s.pod.label.app_kubernetes_io/name"], "shop");
+        assert_eq!((&document["message"], &document["labels.message"]), (&json!("one"), &json!("mine")));
+        assert_eq!((&document["labels.log.level"], &document["labels._index"]), (&json!("info"), &json!("other")));
+    }
+}
