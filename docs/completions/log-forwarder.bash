@@ -38,7 +38,7 @@ _log__forwarder() {
 
     case "${cmd}" in
         log__forwarder)
-            opts="-h -V --input --output --config --state-dir --dead-letter --max-in-flight --max-line --max-pinned --quiet-period --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay --help --version probe drain quit check schema"
+            opts="-h -V --input --output --config --state-dir --dead-letter --max-in-flight --max-line --max-pinned --quiet-period --format --multiline --encoding --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay --help --version probe drain quit check schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -77,6 +77,18 @@ _log__forwarder() {
                     return 0
                     ;;
                 --quiet-period)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --multiline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --encoding)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

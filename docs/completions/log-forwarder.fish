@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_log_forwarder_global_optspecs
-    string join \n input= output= config= state-dir= dead-letter= max-in-flight= max-line= max-pinned= quiet-period= pod-name= pod-namespace= node-name= container-name= labels-file= field= log-format= log-level= admin-allow-remote shutdown-timeout= exit-with-file= exit-with-process= health-addr= admin-addr= drain-delay= h/help V/version
+    string join \n input= output= config= state-dir= dead-letter= max-in-flight= max-line= max-pinned= quiet-period= format= multiline= encoding= pod-name= pod-namespace= node-name= container-name= labels-file= field= log-format= log-level= admin-allow-remote shutdown-timeout= exit-with-file= exit-with-process= health-addr= admin-addr= drain-delay= h/help V/version
 end
 
 function __fish_log_forwarder_needs_command
@@ -33,6 +33,9 @@ complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l max-in-flig
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l max-line -d 'Cut and mark lines that are longer than this' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l max-pinned -d 'Keep at most so many bytes of deleted files from being freed' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l quiet-period -d 'After a stop signal, end once every file has been quiet for this long; a last line without newline waits likewise' -r
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l format -d 'What a line holds: raw (text), json, logfmt, cri, nginx or `regex:PATTERN`, whose groups with names are fields; a line that holds something else is sent as text, and counted' -r
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l multiline -d 'Join the lines of a stack trace: of java, python, go or rust, or each line with those before it up to one that this pattern is found in, such as `^\\d{4}-`' -r
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l encoding -d 'The characters of the files, by a name that web browsers know' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l pod-name -d 'The pod\'s name, as `k8s.pod.name`; from the Downward API' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l pod-namespace -d 'The pod\'s namespace, as `k8s.namespace.name`' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l node-name -d 'The node\'s name, as `k8s.node.name`' -r

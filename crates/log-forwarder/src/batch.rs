@@ -67,7 +67,18 @@ impl Batch {
         range: Range<usize>,
     ) -> Self {
         let (time, buffer) = (timestamp::now(), Arc::new(buffer));
-        Self { source, mark, time, offset, read_from: offset, key, buffer, range, selection: None, tally: OnceLock::new() }
+        Self {
+            source,
+            mark,
+            time,
+            offset,
+            read_from: offset,
+            key,
+            buffer,
+            range,
+            selection: None,
+            tally: OnceLock::new(),
+        }
     }
 
     /// All of it, whether it is still to be sent or not

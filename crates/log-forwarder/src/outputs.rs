@@ -7,10 +7,10 @@ mod elasticsearch;
 mod file;
 pub(crate) mod forward;
 mod http;
+mod loki;
 mod oneway;
 pub(crate) mod otlp;
 mod syslog;
-mod loki;
 mod tcp;
 mod writing;
 
@@ -21,6 +21,9 @@ use futures_util::future::BoxFuture;
 use url::Url;
 
 use crate::{batch::Batch, pool::Pool};
+
+/// Records of a request, for outputs that write much around each: empty lines must not make a body of a hundred megabytes.
+const MOST_RECORDS: usize = 4096;
 
 /// What has become of one attempt at a batch
 #[derive(Debug, PartialEq, Eq)]
@@ -83,13 +86,17 @@ pub(crate) struct Setup<'a> {
 pub(crate) type Opened = Result<Box<dyn Output>, String>;
 
 /// All kinds
-pub(crate) const SCHEMES: [Scheme; 13] = [
+pub(crate) const SCHEMES: [Scheme; 17] = [
     file::STDOUT,
     file::FILE,
     tcp::TCP,
     tcp::TLS,
     http::HTTP,
     http::HTTPS,
+    elasticsearch::HTTP,
+    elasticsearch::HTTPS,
+    loki::HTTP,
+    loki::HTTPS,
     syslog::UDP,
     syslog::TCP,
     syslog::TLS,

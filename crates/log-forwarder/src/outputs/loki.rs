@@ -1,4 +1,111 @@
-//! `loki+http(s)://host`: a batch is a push of one stream.
+//! `loki+http(s)://host`: a batch is a push of one stream. Few names make the stream; all else goes along as metadata.
 
 mod labels;
 mod push;
+
+use futures_util::future::BoxFuture;
+use hyper::{StatusCode, header::HeaderValue};
+
+use self::{
+    labels::Labels,
+    push::{Clock, write_push},
+};
+use super::{
+    Attempt, MOST_RECORDS, Opened, Output, Scheme, Setup,
+    client::{self, Answer, Client},
+    dial,
+};
+use crate::{batch::Batch, pool::Pool};
+
+const PORT: Option<u16> = Some(3100);
+const PATH: &str = "/loki/api/v1/push";
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Of an entry: what stands around the message
+const OVERHEAD: usize = 200;
+/// What Loki says where an entry's time is the trouble
+const OF_TIME: [&str; 4] = ["too far behind", "timestamp too old", "timestamp too new", "out of order"];
+/// What it says where the labels or its settings are: no line can help it, and every line would be refused
+const OF_SETTINGS: [&str; 8] = [
+    "this feature is disallowed",
+    "missing required labels",
+    "at least one label pair",
+    "label names; limit",
+    "label name too long",
+    "label value too long",
+    "parsing labels",
+    "parse labels",
+];
+
+/// Batches as pushes
+pub(super) const HTTP: Scheme = Scheme {
+    name: "loki+http",
+    example: "loki+http://loki:3100",
+    delivered: "once the answer is 204",
+    options: &["label=NAME=VALUE", "labels=NAME,…"],
+    shared: &[client::OPTIONS],
+    open,
+};
+
+/// Likewise, over TLS
+pub(super) const HTTPS: Scheme =
+    Scheme { name: "loki+https", example: "loki+https://loki:3100", shared: &[client::OPTIONS, dial::TLS], ..HTTP };
+
+fn open(setup: &mut Setup) -> Opened {
+    let labels = Labels::from_options(&mut setup.options)?;
+    let path = setup.url.path().trim_end_matches('/');
+    let path = if path.ends_with(PATH) { path.to_owned() } else { format!("{path}{PATH}") };
+    let client = Client::open(setup, PORT)?;
+    Ok(Box::new(Loki { client, path, labels, pool: setup.pool.clone() }))
+}
+
+struct Loki {
+    client: Client,
+    path: String,
+    labels: Labels,
+    pool: Pool,
+}
+
+impl Output for Loki {
+    fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
+        Box::pin(async move { self.send(batch).await.unwrap_or_else(|instead| instead) })
+    }
+}
+
+impl Loki {
+    /// Records whose times are refused go again at once, under the time that it is: it may be long after they were read, too.
+    async fn send(&mut self, batch: &Batch) -> Result<Attempt, Attempt> {
+        if batch.exceeds(MOST_RECORDS) {
+            return Ok(Attempt::Refused("more records than fit into a request".into()));
+        }
+        let answer = self.push(batch, Clock::Record).await?;
+        if answer.status == StatusCode::BAD_REQUEST && speaks_of(&answer, &OF_TIME) {
+            let answer = self.push(batch, Clock::Now).await?;
+            // Then one of the two clocks is wrong.
+            let is_of_time = answer.status == StatusCode::BAD_REQUEST && speaks_of(&answer, &OF_TIME);
+            return Ok(if is_of_time { answer.again() } else { judge(&answer) });
+        }
+        Ok(judge(&answer))
+    }
+
+    async fn push(&mut self, batch: &Batch, clock: Clock) -> Result<Answer, Attempt> {
+        let mut body = self.pool.empty(batch.bytes().len() * 2 + OVERHEAD);
+        write_push(batch, &self.labels, clock, &mut body);
+        self.client.post(&self.path, &JSON, &[], body).await
+    }
+}
+
+/// Any other success is none: 260 is what Loki says where it is told to take nothing.
+fn judge(answer: &Answer) -> Attempt {
+    match answer.status {
+        StatusCode::OK | StatusCode::NO_CONTENT => Attempt::Delivered,
+        StatusCode::BAD_REQUEST if speaks_of(answer, &OF_SETTINGS) => answer.again(),
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => answer.refused(),
+        _ => answer.again(),
+    }
+}
+
+/// Of several faults in a push, the text may tell but one.
+fn speaks_of(answer: &Answer, words: &[&str]) -> bool {
+    let text = String::from_utf8_lossy(&answer.body);
+    words.iter().any(|words| text.contains(words))
+}

@@ -12,13 +12,14 @@ const LABEL: &str = "k8s.pod.label.";
 /// What a document has of its own, at the top
 const OURS: [&str; 4] = ["@timestamp", "message", "log", "fields"];
 
-/// Writes an action and a document for each record. Its `_id` is what makes a second delivery none.
-pub(super) fn write_documents(batch: &Batch, out: &mut Vec<u8>) {
+/// Writes an action and a document for each record. Its `_id` is what makes a second delivery none. Says how many there are.
+pub(super) fn write_documents(batch: &Batch, out: &mut Vec<u8>) -> usize {
     let time = rfc3339(batch.time);
     let action = format!("{{\"create\":{{\"_id\":\"{}-", batch.source.generation);
     let tail = tail(batch);
-    let mut number = itoa::Buffer::new();
+    let (mut number, mut count) = (itoa::Buffer::new(), 0);
     batch.records(|record| {
+        count += 1;
         let offset = number.format(record.offset).as_bytes();
         out.extend_from_slice(action.as_bytes());
         out.extend_from_slice(offset);
@@ -38,6 +39,7 @@ pub(super) fn write_documents(batch: &Batch, out: &mut Vec<u8>) {
         }
         out.extend_from_slice(&tail);
     });
+    count
 }
 
 /// What all documents of a batch end with
@@ -79,7 +81,8 @@ mod tests {
 
     fn lines(batch: &Batch) -> Vec<Value> {
         let mut out = Vec::new();
-        write_documents(batch, &mut out);
+        let count = write_documents(batch, &mut out);
+        assert_eq!(count * 2, out.iter().filter(|byte| **byte == b'\n').count());
         assert_eq!(out.last(), Some(&b'\n'));
         String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

@@ -7,7 +7,7 @@ use crate::{
     batch::{Batch, Mark},
     encoding::{escape, write_text},
     record::{Field, Record, Value},
-    timestamp::rfc3339,
+    timestamp::{self, rfc3339},
 };
 
 /// Which time an entry gets
@@ -15,8 +15,8 @@ use crate::{
 pub(super) enum Clock {
     /// The record's own, if it has one
     Record,
-    /// When it was read, for what Loki finds too old; the record's own is metadata
-    Read,
+    /// That of the attempt, for what Loki finds too old; the record's own is metadata
+    Now,
 }
 
 /// Names that an entry has besides those of its batch
@@ -41,7 +41,7 @@ pub(super) fn write_push(batch: &Batch, labels: &Labels, clock: Clock, out: &mut
         out.extend_from_slice(&middle);
         out.extend_from_slice(number.format(record.offset).as_bytes());
         out.push(b'"');
-        if clock == Clock::Read && record.time != batch.time {
+        if clock == Clock::Now {
             out.extend_from_slice(b",\"time\":\"");
             out.extend_from_slice(rfc3339(record.time).as_bytes());
             out.push(b'"');
@@ -102,7 +102,7 @@ fn write_fields(fields: &[Field], names: &Names, out: &mut Vec<u8>) {
 /// The times of entries. Loki drops a line that has the text and the time of another in its stream, so no two records of a file
 /// get the same: the digits that a time leaves open are filled from the offset, which a second attempt does alike.
 struct Stamps {
-    clock: Clock,
+    now: Option<i64>,
     read: i64,
     read_from: u64,
     /// What the times of these records are multiples of, as far as they have been seen
@@ -111,12 +111,14 @@ struct Stamps {
 
 impl Stamps {
     fn new(batch: &Batch, clock: Clock) -> Self {
-        Self { clock, read: batch.time, read_from: batch.read_from, step: 1_000_000_000 }
+        let now = (clock == Clock::Now).then(timestamp::now);
+        Self { now, read: batch.time, read_from: batch.read_from, step: 1_000_000_000 }
     }
 
     fn next(&mut self, record: &Record) -> i64 {
-        if self.clock == Clock::Read || record.time == self.read {
-            return self.read.saturating_add_unsigned(record.offset.saturating_sub(self.read_from));
+        let of_the_batch = self.now.or_else(|| (record.time == self.read).then_some(self.read));
+        if let Some(time) = of_the_batch {
+            return time.saturating_add_unsigned(record.offset.saturating_sub(self.read_from));
         }
         while record.time % self.step != 0 {
             self.step /= 1000;
@@ -134,9 +136,13 @@ mod tests {
     use crate::batch::{of, with_attributes};
 
     fn push(batch: &Batch) -> serde_json::Value {
+        push_at(batch, Clock::Record)
+    }
+
+    fn push_at(batch: &Batch, clock: Clock) -> serde_json::Value {
         let mut out = Vec::new();
         let labels = Labels::from_options(&mut Options::default()).unwrap();
-        write_push(batch, &labels, Clock::Record, &mut out);
+        write_push(batch, &labels, clock, &mut out);
         serde_json::from_slice(&out).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&out)))
     }
 
@@ -171,6 +177,14 @@ mod tests {
         assert_eq!(push(&of(b"on", Mark::Unfinished))["streams"][0]["values"][0][2]["unfinished"], "true");
     }
 
+    #[test]
+    fn what_is_too_old_keeps_its_time_as_metadata() {
+        let batch = of(b"one\n", Mark::Whole);
+        let push = push_at(&batch, Clock::Now);
+        assert_eq!(push["streams"][0]["values"][0][2]["time"], rfc3339(batch.time));
+        assert!(times(&push)[0] >= batch.time);
+    }
+
     fn stamp(stamps: &mut Stamps, offset: u64, time: i64) -> i64 {
         stamps.next(&Record { offset, time, message: "".into(), fields: Vec::new() })
     }
@@ -178,7 +192,7 @@ mod tests {
     #[test]
     fn equal_times_are_made_distinct_within_their_own_resolution() {
         let second = 1_700_000_000_000_000_000;
-        let mut stamps = Stamps { clock: Clock::Record, read: 7, read_from: 100, step: 1_000_000_000 };
+        let mut stamps = Stamps { now: None, read: 7, read_from: 100, step: 1_000_000_000 };
         assert_eq!(stamp(&mut stamps, 123_456, second), second + 123_456);
         assert_eq!(stamp(&mut stamps, 123_460, second), second + 123_460);
         assert_eq!(stamp(&mut stamps, 1_234_567, second + 5_000_000), second + 5_234_567);
@@ -186,9 +200,8 @@ mod tests {
         assert_eq!(stamp(&mut stamps, 7_000_008, second), second + 8);
         assert_eq!(stamp(&mut stamps, 7_000_009, second + 1), second + 1);
         assert_eq!(stamp(&mut stamps, 130, 7), 37);
-        stamps.clock = Clock::Read;
-        assert_eq!(stamp(&mut stamps, 150, second), 57);
-        assert_eq!(stamp(&mut Stamps { read_from: 0, ..stamps }, 1, i64::MAX), 8);
+        stamps.now = Some(9);
+        assert_eq!((stamp(&mut stamps, 150, second), stamp(&mut stamps, 151, 7)), (59, 60));
     }
 
     #[test]
