@@ -55,7 +55,8 @@ pub(crate) struct Batch {
     range: Range<usize>,
     /// Which of its records are still to be sent, counted from its beginning; `None` means all
     selection: Option<Arc<[usize]>>,
-    tally: OnceLock<Tally>,
+    /// Shared by its clones: an output may visit one of those.
+    tally: Arc<OnceLock<Tally>>,
 }
 
 impl Batch {
@@ -77,7 +78,7 @@ impl Batch {
             buffer,
             range,
             selection: None,
-            tally: OnceLock::new(),
+            tally: Arc::default(),
         }
     }
 
@@ -179,7 +180,7 @@ impl Batch {
 
     fn part(&self, range: Range<usize>) -> Self {
         let offset = self.offset + (range.start - self.range.start) as u64;
-        Self { range, offset, tally: OnceLock::new(), ..self.clone() }
+        Self { range, offset, tally: Arc::default(), ..self.clone() }
     }
 
     fn format(&self) -> &Format {

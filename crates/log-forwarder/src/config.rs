@@ -10,7 +10,7 @@ use crate::{
     args::Args,
     attributes::{self, StaticField},
     destination::Destination,
-    format::{Charset, Multiline, Parser},
+    format::{Charset, Format, FormatFlags, Multiline, Parser},
     input::{Input, Treatment},
     outputs::SCHEMES,
 };
@@ -23,7 +23,7 @@ const ENTRY_LIMIT: usize = 100;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// Files to follow, besides those of --input
-    #[serde(default, deserialize_with = "bounded")]
+    #[serde(default, deserialize_with = "inputs")]
     #[schemars(length(max = 100))]
     pub(crate) inputs: Vec<Entry>,
     /// Where lines go, besides --output
@@ -66,11 +66,15 @@ pub(crate) struct Entry {
 impl Entry {
     /// What is not said here is as the flags say. An error names what does not go together.
     pub(crate) fn input(&self, args: &Args) -> Result<Input, String> {
-        let format = args.reading.format(self.format.as_ref(), self.multiline.as_ref(), self.encoding);
-        let format = format.map_err(|error| format!("input {:?}: {error}", self.path))?;
+        let format = self.format(&args.reading)?;
         let mut treatment = Treatment { format, attributes: args.pod.attributes() };
         attributes::add(&mut treatment.attributes, &self.fields);
         Ok(self.path.treated(&Arc::new(treatment)))
+    }
+
+    fn format(&self, flags: &FormatFlags) -> Result<Format, String> {
+        let format = flags.format(self.format.as_ref(), self.multiline.as_ref(), self.encoding);
+        format.map_err(|error| format!("input {:?}: {error}", self.path))
     }
 }
 
@@ -88,6 +92,14 @@ fn optional<'de, D: Deserializer<'de>, T: std::str::FromStr<Err = String>>(
 fn static_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<StaticField>, D::Error> {
     let fields = BTreeMap::<String, String>::deserialize(deserializer)?;
     fields.iter().map(|(name, value)| StaticField::new(name, value).map_err(D::Error::custom)).collect()
+}
+
+fn inputs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
+    let entries: Vec<Entry> = bounded(deserializer)?;
+    for entry in &entries {
+        entry.format(&FormatFlags::default()).map_err(D::Error::custom)?;
+    }
+    Ok(entries)
 }
 
 fn bounded<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {

@@ -32,7 +32,7 @@ impl Format {
     fn new(parser: Parser, multiline: Option<Multiline>, charset: Charset) -> Result<Self, String> {
         if multiline.is_some() && !parser.takes_several_lines() {
             return Err(format!(
-                "--multiline joins no lines of --format {parser}, where each is a record: drop one of them"
+                "multiline joins no lines of format {parser}, where each is a record: drop one of them"
             ));
         }
         Ok(Self { parser, multiline, charset })

@@ -103,7 +103,7 @@ fn the_first_line_is_read_and_the_rest_is_its_message() {
 #[test]
 fn what_does_not_go_together() {
     let refused = |parser: &str| Format::new(parser.parse().unwrap(), "java".parse().ok(), Charset::default());
-    let words = "--multiline joins no lines of --format json, where each is a record: drop one of them";
+    let words = "multiline joins no lines of format json, where each is a record: drop one of them";
     assert_eq!(refused("json").unwrap_err(), words);
     assert!(refused("cri").is_err() && refused("nginx").is_err());
     assert!(refused("raw").is_ok() && refused("logfmt").is_ok());

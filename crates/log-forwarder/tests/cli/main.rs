@@ -11,6 +11,8 @@ mod delivery;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod lines;
 #[cfg(test)]
 mod logins;

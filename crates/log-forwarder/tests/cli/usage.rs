@@ -42,6 +42,20 @@ fn an_input_that_is_none() {
 }
 
 #[test]
+fn a_format_that_is_none() {
+    let with =
+        |flag: &'static str, value: &'static str| ["--input", "/logs/*.log", "--output", "stdout://", flag, value];
+    assert_usage_error("unknown-format", &with("--format", "jsno"));
+    assert_usage_error("no-pattern", &with("--format", "regex"));
+    assert_usage_error("bad-regex", &with("--format", "regex:^(?<level>[A-Z"));
+    assert_usage_error("unknown-language", &with("--multiline", "jva"));
+    assert_usage_error("unknown-encoding", &with("--encoding", "utf-9"));
+    assert_usage_error("wide-encoding", &with("--encoding", "utf-16"));
+    let arguments = ["--output", "stdout://", "--format", "json", "--multiline", "java"];
+    assert_refused(&arguments, "multiline joins no lines of format json, where each is a record: drop one of them");
+}
+
+#[test]
 fn an_output_that_is_none() {
     let with = |output: &'static str| ["--input", "/logs/*.log", "--output", output];
     assert_usage_error("unknown-scheme", &with("kafka://broker:9092"));

@@ -1,0 +1,114 @@
+//! What lines hold: fields and times of each format, traces in one record, other characters; and what is none of that.
+
+use std::{fs, io::Write};
+
+use harness::Program;
+use serde_json::{Value, json};
+
+use crate::support::{Pod, append, get_from, ledger, stop, until};
+
+fn start(pod: &Pod, arguments: &[&str]) -> Program {
+    let output = pod.file_output() + "#as=ndjson";
+    pod.start(&[arguments, &["--output", &output]].concat())
+}
+
+/// The records that are delivered, once there are so many; of each only these members
+#[track_caller]
+fn records(pod: &Pod, count: usize, names: &[&str]) -> Vec<Value> {
+    pod.wait_for_lines(count);
+    let pick = |line: &str| -> Value {
+        let record: Value = serde_json::from_str(line).unwrap();
+        names.iter().map(|name| record[*name].clone()).collect()
+    };
+    pod.out().lines().map(pick).collect()
+}
+
+#[test]
+fn fields_and_times_are_what_the_lines_say() {
+    for (format, line, message, fields) in [
+        (
+            "json",
+            r#"{"ts":1795514325.5,"msg":"paid","order":{"id":8812,"sum":19.90},"level":"info"}"#,
+            "paid",
+            json!({"order": {"id": 8812, "sum": 19.90}, "level": "info"}),
+        ),
+        (
+            "logfmt",
+            r#"time=2026-11-24T09:58:45.5Z level=info msg="a \"b\"" took=1.25"#,
+            "a \"b\"",
+            json!({"level": "info", "took": 1.25}),
+        ),
+        ("cri", "2026-11-24T09:58:45.5Z stderr F oh no", "oh no", json!({"stream": "stderr"})),
+        (
+            "regex:^(?<time>[^|]+)\\|(?<level>\\w+)\\|(?<message>.*)",
+            "1795514325500|WARN|low",
+            "low",
+            json!({"level": "WARN"}),
+        ),
+    ] {
+        let pod = Pod::new();
+        fs::write(pod.log("app.log"), format!("{line}\nsomething else\n")).unwrap();
+        let mut program = start(&pod, &["--format", format]);
+        let found = records(&pod, 2, &["time", "message", "fields"]);
+        assert_eq!(found[0], json!(["2026-11-24T09:58:45.500Z", message, fields]), "{format}");
+        assert_eq!((&found[1][1], &found[1][2]), (&json!("something else"), &Value::Null), "{format}");
+        let listener = program.wait_for_message("health listener is up");
+        let metrics = || get_from(listener["address"].as_str().unwrap(), "/metrics");
+        until("the line that does not parse is counted", || {
+            metrics().lines().any(|line| line.contains("unparsed_records_total") && line.ends_with(" 1")).then_some(())
+        });
+        assert_eq!(ledger(&stop(program))["lines"], 2);
+    }
+}
+
+#[test]
+fn a_line_of_nginx() {
+    let pod = Pod::new();
+    let line = r#"10.1.2.3 - - [24/Nov/2026:10:58:45 +0100] "GET /a?b HTTP/1.1" 200 612 "-" "curl \xC3\xBC""#;
+    fs::write(pod.log("app.log"), format!("{line}\n")).unwrap();
+    let program = start(&pod, &["--format", "nginx"]);
+    let fields = json!({
+        "remote_addr": "10.1.2.3", "request_method": "GET", "request_uri": "/a?b", "server_protocol": "HTTP/1.1",
+        "status": 200, "body_bytes_sent": 612, "http_user_agent": "curl ü",
+    });
+    assert_eq!(records(&pod, 1, &["time", "message", "fields"]), [json!(["2026-11-24T09:58:45.000Z", line, fields])]);
+    stop(program);
+}
+
+#[test]
+fn a_trace_is_one_record_and_waits_for_its_end() {
+    let pod = Pod::new();
+    let mut file = append(&pod.log("app.log"));
+    let trace =
+        "ERROR failed\njava.lang.Exception: a\n\tat A.b(A.java:1)\nCaused by: java.io.IOException: b\n\t... 9 more";
+    file.write_all(format!("INFO one\n{trace}\nINFO two\nINFO three\n").as_bytes()).unwrap();
+    let program = start(&pod, &["--multiline", "java"]);
+    let expected = [json!([0, "INFO one"]), json!([9, trace]), json!([10 + trace.len(), "INFO two"])];
+    assert_eq!(records(&pod, 3, &["offset", "message"])[..3], expected);
+    // The last one is complete once nothing has come for a while.
+    assert_eq!(records(&pod, 4, &["message"])[3], json!(["INFO three"]));
+    let ended = stop(program);
+    assert_eq!(ledger(&ended)["lines"], 8);
+}
+
+#[test]
+fn what_a_runtime_wrote_in_parts_is_joined_even_where_streams_alternate() {
+    let pod = Pod::new();
+    let lines = ["stdout P one ", "stderr P bad ", "stderr F thing", "stdout F and two", "stdout F three"];
+    let text: String = lines.iter().map(|line| format!("2026-11-24T09:58:45Z {line}\n")).collect();
+    fs::write(pod.log("app.log"), text).unwrap();
+    let program = start(&pod, &["--format", "cri"]);
+    let found = records(&pod, 3, &["message", "fields"]);
+    let of = |stream: &str, message: &str| json!([message, {"stream": stream}]);
+    assert_eq!(found, [of("stdout", "one and two"), of("stderr", "bad thing"), of("stdout", "three")]);
+    assert_eq!(ledger(&stop(program))["lines"], 5);
+}
+
+#[test]
+fn other_characters_become_utf8() {
+    let pod = Pod::new();
+    fs::write(pod.log("app.log"), b"caf\xe9 5 \x80\n").unwrap();
+    let program = start(&pod, &["--encoding", "latin1"]);
+    assert_eq!(records(&pod, 1, &["message"]), [json!(["café 5 €"])]);
+    stop(program);
+}
