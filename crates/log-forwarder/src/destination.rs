@@ -76,6 +76,9 @@ mod tests {
         assert!(refusal("tcp://collector").contains("port"));
         assert!(refusal("tcp://user:secret@collector:1").contains("visible"));
         assert!(refusal("tcp://collector:5140#as=xml").contains(r#"option as: "xml" is neither raw nor ndjson"#));
+        assert_eq!(refusal("http://collector#ca=/ca.pem"), "option ca is for TLS only: write https://");
+        assert_eq!(refusal("http://collector#gzpi"), "http has no option \"gzpi\"; did you mean gzip?");
+        assert_eq!(refusal("http://collector#gzip&zstd"), "options gzip and zstd exclude each other");
         assert!(refusal("file://host/x").contains("file:///"));
         assert!(refusal("stdout://x").contains("stdout://"));
     }
