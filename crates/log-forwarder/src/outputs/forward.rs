@@ -31,10 +31,12 @@ use crate::{
     pool::{Buffer, Pool},
 };
 
-/// A whole exchange must pass within this.
+/// A whole exchange must pass within this, unless `ack-timeout` says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// The server says HELO at once, or never.
 const HELO_TIMEOUT: Duration = Duration::from_secs(10);
+/// Where none is expected, it is waited for so long: whoever sends instead is cut off, and hears nothing.
+const GREETING: Duration = Duration::from_millis(100);
 const PORT: Option<u16> = Some(24224);
 /// Bytes that are read at once
 const READ: u64 = 1024;
@@ -46,7 +48,7 @@ pub(super) const PLAIN: Scheme = Scheme {
     name: "forward",
     example: "forward://fluentd:24224",
     delivered: "once the batch is acknowledged",
-    options: &["tag=TAG", "gzip", "shared-key-file=PATH", "user=NAME", "password-file=PATH"],
+    options: &["tag=TAG", "gzip", "ack-timeout=60s", "shared-key-file=PATH", "user=NAME", "password-file=PATH"],
     shared: &[],
     open: |setup| {
         let dialer = Dialer::plain(setup.url, PORT)?;
@@ -73,6 +75,7 @@ fn open(setup: &mut Setup, dialer: Dialer) -> Opened {
         ourselves: uname().nodename().to_string_lossy().into_owned(),
         tag: setup.options.text("tag")?,
         gzip: setup.options.switch("gzip")?.then(Compression::gzip),
+        timeout: setup.options.parsed("ack-timeout", lifecycle::duration)?.unwrap_or(TIMEOUT),
         pool: setup.pool.clone(),
         connection: None,
     }))
@@ -85,6 +88,7 @@ struct Forward {
     ourselves: String,
     tag: Option<String>,
     gzip: Option<Compression>,
+    timeout: Duration,
     pool: Pool,
     connection: Option<Connection>,
 }
@@ -92,11 +96,12 @@ struct Forward {
 impl Output for Forward {
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
         Box::pin(async move {
+            let timeout = self.timeout;
             // Whatever fails takes its connection along: an acknowledgement that comes late must not be taken for another.
-            match time::timeout(TIMEOUT, self.send(batch)).await {
+            match time::timeout(timeout, self.send(batch)).await {
                 Ok(Ok(())) => Attempt::Delivered,
                 Ok(Err(reason)) => Attempt::again(reason),
-                Err(_) => Attempt::again("no acknowledgement within a minute"),
+                Err(_) => Attempt::again(format!("no acknowledgement within {}", lifecycle::format_duration(timeout))),
             }
         })
     }
@@ -116,8 +121,7 @@ impl Forward {
         match connection.read().await? {
             Reply::Ack(acknowledged) if acknowledged == chunk.as_bytes() => {}
             Reply::Ack(_) => return Err("it acknowledges what was not sent".into()),
-            Reply::Helo { .. } => return Err("the server wants a shared key: give shared-key-file=PATH".into()),
-            _ => return Err("the answer is no acknowledgement".into()),
+            other => return Err(unwanted(&other).into()),
         }
         self.connection = Some(connection).filter(|connection| connection.keepalive);
         Ok(())
@@ -126,16 +130,21 @@ impl Forward {
     async fn connect(&mut self) -> Result<Connection, String> {
         let mut connection = Connection { stream: self.dialer.dial().await?, heard: Vec::new(), keepalive: true };
         if self.credentials.any() {
-            let helo = time::timeout(HELO_TIMEOUT, connection.read()).await;
-            let Reply::Helo { nonce, auth, keepalive } =
-                helo.map_err(|_| "no HELO within 10 s: does the server have a shared key?")??
-            else {
+            // Shorter than the timeout around all, so that it is this that is told.
+            let timeout = HELO_TIMEOUT.min(self.timeout / 2);
+            let helo = time::timeout(timeout, connection.read()).await.map_err(|_| {
+                let timeout = lifecycle::format_duration(timeout);
+                format!("no HELO within {timeout}: does the server have a shared key?")
+            })??;
+            let Reply::Helo { nonce, auth, keepalive } = helo else {
                 return Err("the first word of the server is not HELO".into());
             };
             let (ping, challenge) = self.credentials.ping(&self.ourselves, nonce, &auth)?;
             connection.write(&[&ping]).await?;
             challenge.settle(connection.read().await?)?;
             connection.keepalive = keepalive;
+        } else if let Ok(said) = time::timeout(GREETING, connection.read()).await {
+            return Err(unwanted(&said?).into());
         }
         Ok(connection)
     }
@@ -172,6 +181,13 @@ impl Forward {
             pack.text("gzip");
         }
         (before, after)
+    }
+}
+
+fn unwanted(reply: &Reply) -> &'static str {
+    match reply {
+        Reply::Helo { .. } => "the server wants a shared key: give shared-key-file=PATH",
+        _ => "the answer is no acknowledgement",
     }
 }
 

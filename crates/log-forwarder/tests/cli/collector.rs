@@ -174,7 +174,7 @@ fn serve(stream: &mut BufReader<Box<dyn Stream>>, state: &Mutex<State>) -> Optio
 }
 
 /// The headers of a request, names in lower case; `None` when there is no request any more.
-fn head(stream: &mut impl BufRead) -> Option<HashMap<String, String>> {
+pub(crate) fn head(stream: &mut impl BufRead) -> Option<HashMap<String, String>> {
     let mut headers = HashMap::new();
     loop {
         let mut line = String::new();
@@ -190,7 +190,7 @@ fn head(stream: &mut impl BufRead) -> Option<HashMap<String, String>> {
 }
 
 /// A body without its `Content-Encoding`
-fn decode(headers: &HashMap<String, String>, body: Vec<u8>) -> Vec<u8> {
+pub(crate) fn decode(headers: &HashMap<String, String>, body: Vec<u8>) -> Vec<u8> {
     let mut decoded = Vec::new();
     match headers.get("content-encoding").map(String::as_str) {
         None => return body,

@@ -12,10 +12,17 @@ mod delivery;
 mod faults;
 #[cfg(test)]
 mod formats;
+mod fluentd;
+#[cfg(test)]
+mod forward;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
 mod logins;
+#[cfg(test)]
+mod otlp;
+#[cfg(test)]
+mod otlp_receiver;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
@@ -24,6 +31,10 @@ mod rotation;
 mod stopping;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod syslog;
+#[cfg(test)]
+mod syslog_message;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]

@@ -131,16 +131,16 @@ mod tests {
         assert_eq!(proof.len(), 128);
         assert!(String::from_utf8_lossy(&ping).contains(&proof));
         assert!(ping.ends_with(b"\xa0\xa0"));
-        let pong = |believed, host: &[u8], key: &[u8]| Reply::Pong {
+        let answer = |believed, host: &[u8], key: &[u8]| Reply::Pong {
             believed,
             reason: b"no\nway".to_vec(),
             host: host.to_vec(),
             digest: digest(&[challenge.salt.as_bytes(), b"them", b"nonce", key]).into_bytes(),
         };
-        assert_eq!(challenge.settle(pong(true, b"them", b"secret")), Ok(()));
-        assert!(challenge.settle(pong(true, b"others", b"secret")).unwrap_err().contains("prove"));
-        assert!(challenge.settle(pong(true, b"them", b"guess")).unwrap_err().contains("prove"));
-        assert!(challenge.settle(pong(false, b"them", b"secret")).unwrap_err().ends_with("believe us: no way"));
+        assert_eq!(challenge.settle(answer(true, b"them", b"secret")), Ok(()));
+        assert!(challenge.settle(answer(true, b"others", b"secret")).unwrap_err().contains("prove"));
+        assert!(challenge.settle(answer(true, b"them", b"guess")).unwrap_err().contains("prove"));
+        assert!(challenge.settle(answer(false, b"them", b"secret")).unwrap_err().ends_with("believe us: no way"));
         assert!(challenge.settle(Reply::Other).unwrap_err().contains("no PONG"));
     }
 
