@@ -17,6 +17,7 @@ use crate::{
     input::{Input, Treatment},
     ledger::Ledger,
     pool::Pool,
+    search::Search,
 };
 
 /// What stays the same
@@ -68,6 +69,8 @@ pub(crate) struct Catalog {
     pub(crate) watched: BTreeSet<PathBuf>,
     /// Files with names of rotated ones that were there before, and when they were written
     pub(crate) bystanders: BTreeMap<Inode, i64>,
+    /// Looks for a content among compressed files; one at a time
+    pub(crate) search: Option<Search>,
     /// When the stop signal came
     pub(crate) stopping: Option<Instant>,
     /// A generation has come or gone; what a checkpoint must hold soon
@@ -103,6 +106,7 @@ impl Catalog {
             complaints: HashMap::new(),
             watched: BTreeSet::new(),
             bystanders: BTreeMap::new(),
+            search: None,
             stopping: None,
             changed: false,
             unsure: false,

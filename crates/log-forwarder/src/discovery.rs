@@ -10,11 +10,11 @@ use std::{
 
 use crate::{
     catalog::{Catalog, fresh_cursors},
+    copies::open_as,
     events::Rename,
     generation::{Generation, Place, modified},
     identity::Inode,
     input::Input,
-    rotation::open_as,
 };
 
 /// Names of rotated files that are remembered. More than any rotation keeps, and what is forgotten costs only files that

@@ -13,6 +13,7 @@ use std::{
 
 use crate::{
     batch::{Batch, Mark, Source},
+    content::Content,
     cursor::Cursor,
     framing::{Frame, frame},
     identity::{Anchor, Fingerprint, HEAD_LIMIT, Head, Inode, name, read_at},
@@ -32,6 +33,8 @@ pub(crate) enum Place {
     Rotated,
     /// It has no name any more.
     Deleted,
+    /// It is being looked for among compressed files; if it is not there, it is lost for this reason.
+    Sought(&'static str),
     /// Its bytes are gone: truncated without a copy, or deleted while nobody had it open.
     Gone,
 }
@@ -44,7 +47,7 @@ pub(crate) struct Generation {
     pub(crate) home: PathBuf,
     pub(crate) inode: Inode,
     /// `None` when it is gone, or complete and closed
-    pub(crate) file: Option<File>,
+    pub(crate) file: Option<Content>,
     pub(crate) head: Head,
     /// The greatest size it was seen with
     pub(crate) seen: u64,
@@ -98,7 +101,7 @@ impl Generation {
             source,
             home,
             inode: Inode::of(metadata),
-            file: Some(file),
+            file: Some(Content::Plain(file)),
             head: Head::default(),
             seen: 0,
             modified: modified(metadata),
@@ -169,7 +172,8 @@ impl Generation {
 
     /// Whether an output has settled everything.
     pub(crate) fn is_settled(&self, cursor: &Cursor) -> bool {
-        cursor.closed || (cursor.is_idle() && (self.place == Place::Gone || cursor.position >= self.seen))
+        let is_at_end = cursor.position >= self.seen && !matches!(self.place, Place::Sought(_));
+        cursor.closed || (cursor.is_idle() && (self.place == Place::Gone || is_at_end))
     }
 
     pub(crate) fn is_all_settled(&self) -> bool {

@@ -1,14 +1,11 @@
 //! What makes a file that file: its inode, its head, and the bytes before a cursor. Never its name.
 
-use std::{
-    fs::{File, Metadata},
-    hash::Hasher,
-    io,
-    os::unix::fs::{FileExt, MetadataExt},
-};
+use std::{fs::Metadata, hash::Hasher, io, os::unix::fs::MetadataExt};
 
 use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
+
+use crate::content::Content;
 
 /// Bytes of a file's head that are compared
 pub(crate) const HEAD_LIMIT: usize = 1024;
@@ -37,14 +34,14 @@ pub(crate) struct Head {
 
 impl Head {
     /// What a file begins with now, of at most so many bytes.
-    pub(crate) fn read(file: &File, limit: usize) -> io::Result<Self> {
+    pub(crate) fn read(file: &Content, limit: usize) -> io::Result<Self> {
         let mut bytes = [0; HEAD_LIMIT];
         let length = read_at(file, &mut bytes[..limit.min(HEAD_LIMIT)], 0)?;
         Ok(Self { length, hash: hash(&bytes[..length]) })
     }
 
     /// The head of a file that has grown to a size; `None` if it is not this one's or the file is shorter, truncated just now.
-    pub(crate) fn grown(self, file: &File, size: u64) -> io::Result<Option<Self>> {
+    pub(crate) fn grown(self, file: &Content, size: u64) -> io::Result<Option<Self>> {
         let mut bytes = [0; HEAD_LIMIT];
         let length = read_at(file, &mut bytes, 0)?;
         let is_whole = length as u64 >= size.min(HEAD_LIMIT as u64);
@@ -57,7 +54,7 @@ impl Head {
     }
 
     /// Whether a file begins so.
-    pub(crate) fn is_of(self, file: &File) -> io::Result<bool> {
+    pub(crate) fn is_of(self, file: &Content) -> io::Result<bool> {
         Ok(self.length == 0 || Self::read(file, self.length)? == self)
     }
 }
@@ -71,7 +68,8 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
-    pub(crate) fn is_of(&self, file: &File) -> io::Result<bool> {
+    /// Whether a file that is not compressed has it.
+    pub(crate) fn is_of(&self, file: &Content) -> io::Result<bool> {
         let size = file.metadata()?.len();
         if self.anchors.iter().any(|(position, _)| *position > size) || !self.head.is_of(file)? {
             return Ok(false);
@@ -87,31 +85,41 @@ impl Fingerprint {
 
 /// The bytes just before a cursor
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Anchor(Vec<u8>);
+pub(crate) struct Anchor {
+    bytes: Vec<u8>,
+    /// As a checkpoint says, as long as the bytes have not been read
+    hash: Option<u64>,
+}
 
 impl Anchor {
+    /// Bytes of which only this hash is known yet
+    pub(crate) fn known(hash: u64) -> Self {
+        Self { bytes: Vec::new(), hash: Some(hash) }
+    }
+
     /// Reads it anew.
-    pub(crate) fn read(file: &File, position: u64) -> io::Result<Self> {
+    pub(crate) fn read(file: &Content, position: u64) -> io::Result<Self> {
         let length = usize::try_from(position).unwrap_or(usize::MAX).min(ANCHOR_LIMIT);
         let mut bytes = vec![0; length];
         let read = read_at(file, &mut bytes, position - length as u64)?;
         bytes.truncate(read);
-        Ok(Self(bytes))
+        Ok(Self { bytes, hash: None })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
     /// The cursor has moved over these bytes.
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(&bytes[bytes.len().saturating_sub(ANCHOR_LIMIT)..]);
-        self.0.drain(..self.0.len().saturating_sub(ANCHOR_LIMIT));
+        self.bytes.extend_from_slice(&bytes[bytes.len().saturating_sub(ANCHOR_LIMIT)..]);
+        self.bytes.drain(..self.bytes.len().saturating_sub(ANCHOR_LIMIT));
+        self.hash = None;
     }
 
     /// As the checkpoint holds it
     pub(crate) fn hash(&self) -> u64 {
-        hash(&self.0)
+        self.hash.unwrap_or_else(|| hash(&self.bytes))
     }
 }
 
@@ -140,18 +148,9 @@ fn hash(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Reads until the buffer is full or the file ends.
-pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut length = 0;
-    while length < buffer.len() {
-        match file.read_at(&mut buffer[length..], offset + length as u64) {
-            Ok(0) => break,
-            Ok(read) => length += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(length)
+/// Reads until the buffer is full or the content ends.
+pub(crate) fn read_at(content: &Content, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    content.read_at(buffer, offset)
 }
 
 #[cfg(test)]
@@ -162,17 +161,18 @@ mod tests {
 
     #[test]
     fn a_head_grows_with_its_file_and_stays_its_own() {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(b"one line\n").unwrap();
+        let mut writer = tempfile::tempfile().unwrap();
+        writer.write_all(b"one line\n").unwrap();
+        let file = Content::Plain(writer.try_clone().unwrap());
         let head = Head::read(&file, HEAD_LIMIT).unwrap();
-        file.write_all(&[b'x'; 2000]).unwrap();
+        writer.write_all(&[b'x'; 2000]).unwrap();
         assert!(head.is_of(&file).unwrap());
         let grown = head.grown(&file, 2009).unwrap().unwrap();
         // Shorter than it was a moment ago: what there is may be something else already.
         assert_eq!(head.grown(&file, 5000).unwrap(), Some(grown));
         assert_eq!(Head { hash: 1, ..head }.grown(&file, 2009).unwrap(), None);
         assert_eq!(grown.length, HEAD_LIMIT);
-        file.set_len(9).unwrap();
+        writer.set_len(9).unwrap();
         assert_eq!(head.grown(&file, 2009).unwrap(), None);
         assert!(!grown.is_of(&file).unwrap());
         assert!(head.is_of(&file).unwrap());
@@ -185,6 +185,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         let text: Vec<u8> = (0..200).collect();
         file.write_all(&text).unwrap();
+        let file = Content::Plain(file);
         let mut anchor = Anchor::default();
         for part in text[..150].chunks(7) {
             anchor.extend(part);

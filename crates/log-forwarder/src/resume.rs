@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -12,10 +12,11 @@ use crate::{
     batch::Source,
     catalog::{Catalog, Outlet},
     checkpoint::{Checkpoint, Entry},
+    content::Content,
+    copies::open_as,
     cursor::Cursor,
     generation::{Generation, Place},
     identity::{Anchor, Inode},
-    rotation::{find_copy, open_as},
 };
 
 impl Catalog {
@@ -51,21 +52,13 @@ impl Catalog {
     fn resume_elsewhere(&mut self, entry: &Entry) {
         // Should the inode be there, it holds something else.
         self.ordinals.insert(entry.inode, entry.ordinal + 1);
-        let mut generation = self.generation(entry);
-        let file = entry.path.display().to_string();
-        let is_known = |inode| self.knows(inode);
-        if let Some((copy, path)) = find_copy(&entry.home, entry.modified, &entry.fingerprint(), is_known)
-            && let Ok(metadata) = copy.metadata()
-        {
-            tracing::info!(file, copy = %path.display(), "its old content is read to its end in the copy");
-            generation.inode = Inode::of(&metadata);
-            attach(&mut generation, copy);
-            self.add(generation);
-        } else if !generation.is_all_settled() {
-            let key = self.add(generation);
-            self.by_inode.remove(&entry.inode);
-            self.write_off(key, "gone while not running");
-        }
+        let holder = self.by_inode.get(&entry.inode).copied();
+        let key = self.add(self.generation(entry));
+        match holder {
+            Some(holder) => self.by_inode.insert(entry.inode, holder),
+            None => self.by_inode.remove(&entry.inode),
+        };
+        self.move_to_copy(key, "gone while not running");
     }
 
     /// As the checkpoint says, without its file
@@ -75,7 +68,9 @@ impl Catalog {
         let cursor = |outlet: &Outlet| {
             let known = entry.cursors.iter().find(|cursor| cursor.output == outlet.label);
             // An output that is new gets all that is still there.
-            known.map_or_else(Cursor::default, |known| Cursor::at(known.position, Anchor::default(), known.skipping))
+            known.map_or_else(Cursor::default, |known| {
+                Cursor::at(known.position, Anchor::known(known.anchor), known.skipping)
+            })
         };
         Generation {
             source: Arc::new(source),
@@ -98,7 +93,7 @@ impl Catalog {
 }
 
 /// Gives a generation its file, and its cursors the bytes that stand before them.
-fn attach(generation: &mut Generation, file: File) {
+fn attach(generation: &mut Generation, file: Content) {
     for cursor in &mut generation.cursors {
         cursor.anchor = Anchor::read(&file, cursor.position).unwrap_or_default();
     }

@@ -1,17 +1,15 @@
 //! What becomes of a file that is renamed, truncated or deleted.
 
 use std::{
-    fs::{self, File},
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use crate::{
     catalog::{Catalog, fresh_cursors},
+    content::Content,
     cursor::Cursor,
-    generation::{Generation, Place, modified},
-    identity::{Fingerprint, Inode},
+    generation::{Generation, Place},
 };
 
 /// A rotated file that is settled stays open for so long: its writer may be slow to take the new one.
@@ -33,17 +31,20 @@ impl Catalog {
     fn look_at(&mut self, key: u64, now: Instant) -> bool {
         let Some(generation) = self.generations.get_mut(&key) else { return false };
         let Some(file) = &generation.file else {
-            if generation.place == Place::Gone && generation.is_all_settled() {
-                self.remove(key);
+            match generation.place {
+                Place::Gone if generation.is_all_settled() => self.remove(key),
+                Place::Sought(reason) => return self.seek(key, reason),
+                _ => {}
             }
             return false;
         };
         let seen = generation.seen;
-        let looked = file.metadata().and_then(|metadata| {
-            if metadata.nlink() == 0 && generation.place != Place::Deleted {
+        let (metadata, is_packed) = (file.metadata(), matches!(file, Content::Packed(_)));
+        let looked = metadata.and_then(|metadata| {
+            if metadata.nlink() == 0 {
                 generation.place = Place::Deleted;
             }
-            generation.look(&metadata, now)
+            if is_packed { Ok(true) } else { generation.look(&metadata, now) }
         });
         match looked {
             Ok(true) => {
@@ -76,11 +77,13 @@ impl Catalog {
         if joins && !generation.still && generation.is_quiet(None, period, now) && generation.rest() {
             return true;
         }
-        if generation.ended && generation.is_all_settled() && generation.is_quiet(None, LINGER, now) {
+        let is_packed = matches!(generation.file, Some(Content::Packed(_)));
+        if generation.ended && generation.is_all_settled() && (is_packed || generation.is_quiet(None, LINGER, now)) {
             match generation.place {
+                _ if is_packed => self.remove(key),
                 Place::Deleted | Place::Gone => self.remove(key),
                 Place::Rotated => generation.file = None,
-                Place::Live => {}
+                Place::Live | Place::Sought(_) => {}
             }
         }
         false
@@ -90,7 +93,7 @@ impl Catalog {
     pub(crate) fn replaced(&mut self, key: u64) {
         let Some(generation) = self.generations.get_mut(&key) else { return };
         let input = (generation.source.path.clone(), generation.source.treatment.clone());
-        let Some(file) = generation.file.take() else { return };
+        let Some(Content::Plain(file)) = generation.file.take() else { return self.write_off(key, "unreadable") };
         let Ok(metadata) = file.metadata() else { return self.write_off(key, "unreadable") };
         if self.by_inode.get(&generation.inode) == Some(&key) {
             self.by_inode.remove(&generation.inode);
@@ -101,33 +104,9 @@ impl Catalog {
         next.place = generation.place;
         // A file that can't be read now is complained of by the next look.
         let _ = next.look(&metadata, Instant::now());
-        self.move_to_copy(key);
+        self.move_to_copy(key, "truncated");
         self.add(next);
         self.unsure = true;
-    }
-
-    /// Looks the content of a generation up among the files of its directory.
-    pub(crate) fn move_to_copy(&mut self, key: u64) {
-        let Some(generation) = self.generations.get(&key) else { return };
-        let file = generation.source.path.display().to_string();
-        let copy =
-            find_copy(&generation.home, generation.modified, &generation.fingerprint(), |inode| self.knows(inode));
-        let Some(generation) = self.generations.get_mut(&key) else { return };
-        if let Some((copy, path)) = copy
-            && let Ok(metadata) = copy.metadata()
-        {
-            tracing::info!(file, copy = %path.display(), "truncated; the copy is read to its end");
-            generation.inode = Inode::of(&metadata);
-            generation.place = Place::Rotated;
-            generation.file = Some(copy);
-            // What the copy has more than was seen is found by the next look.
-            generation.grown = Instant::now();
-            generation.ended = false;
-            self.by_inode.insert(Inode::of(&metadata), key);
-            self.changed = true;
-        } else {
-            self.write_off(key, "truncated");
-        }
     }
 
     /// Counts what an output has not got of a generation as lost; what is in flight still goes its way.
@@ -165,34 +144,4 @@ impl Catalog {
         }
         self.ledger.pinned.set(pinned.cast_signed());
     }
-}
-
-/// A file of this directory that has this content, was written no earlier, and is no other generation.
-pub(crate) fn find_copy(
-    home: &Path,
-    written: i64,
-    content: &Fingerprint,
-    is_known: impl Fn(Inode) -> bool,
-) -> Option<(File, PathBuf)> {
-    if content.head.length == 0 {
-        return None;
-    }
-    let mut candidates: Vec<_> = fs::read_dir(home)
-        .ok()?
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            let metadata = entry.metadata().ok()?;
-            let fits = metadata.is_file() && !is_known(Inode::of(&metadata)) && modified(&metadata) >= written;
-            fits.then(|| (metadata.len(), entry.path()))
-        })
-        .collect();
-    // The one that holds most: an earlier copy of the same content would be shorter.
-    candidates.sort();
-    candidates.into_iter().rev().find_map(|(_, path)| Some((open_as(content, &path)?, path)))
-}
-
-/// Opens a file if it has this content.
-pub(crate) fn open_as(content: &Fingerprint, path: &Path) -> Option<File> {
-    let file = File::open(path).ok()?;
-    content.is_of(&file).unwrap_or(false).then_some(file)
 }

@@ -12,6 +12,7 @@ use std::{
 
 use crate::{
     catalog::Catalog,
+    content::Content,
     generation::{Generation, modified},
     identity::{HEAD_LIMIT, Head, Inode},
 };
@@ -62,7 +63,7 @@ impl Catalog {
 
     /// Whether a file begins as one does that is known: a copy that is made before its file is truncated.
     fn is_copy(&self, path: &Path) -> bool {
-        let Ok(file) = fs::File::open(path) else { return false };
+        let Ok(file) = fs::File::open(path).map(Content::Plain) else { return false };
         let begins_alike = |generation: &Generation| {
             // One that was empty at the last look may have been written and copied since.
             let known = match generation.head.length {

@@ -143,9 +143,10 @@ impl Tail {
     fn is_restless(&self) -> bool {
         let catalog = lock(&self.catalog);
         catalog.stopping.is_some()
-            || catalog
-                .generations
-                .values()
-                .any(|generation| generation.file.is_some() && generation.place != Place::Live && !generation.ended)
+            || catalog.generations.values().any(|generation| match generation.place {
+                Place::Live | Place::Gone => false,
+                Place::Rotated | Place::Deleted => generation.file.is_some() && !generation.ended,
+                Place::Sought(_) => true,
+            })
     }
 }

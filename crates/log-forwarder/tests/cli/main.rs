@@ -10,9 +10,9 @@ mod configuration;
 mod delivery;
 #[cfg(test)]
 mod faults;
+mod fluentd;
 #[cfg(test)]
 mod formats;
-mod fluentd;
 #[cfg(test)]
 mod forward;
 #[cfg(test)]
@@ -23,6 +23,7 @@ mod logins;
 mod otlp;
 #[cfg(test)]
 mod otlp_receiver;
+mod packed;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]

@@ -1,0 +1,165 @@
+//! A compressed file, read as if it were not: each reader goes on where it was, and begins anew only to go back.
+
+use std::{
+    cell::RefCell,
+    fs::{File, Metadata},
+    io::{self, BufReader, Read},
+    os::unix::fs::FileExt,
+    sync::Arc,
+};
+
+use flate2::bufread::MultiGzDecoder;
+
+/// Readers of one file that are kept; with more outputs than this, at as many places, some begin anew.
+const READERS: usize = 4;
+
+/// What yields the bytes of a compressed file, from its beginning
+pub(crate) type Decoder = MultiGzDecoder<BufReader<Positioned>>;
+
+/// A compressed file
+#[derive(Debug)]
+pub(crate) struct Unpacked {
+    file: Arc<File>,
+    /// The one that was used last comes first.
+    readers: RefCell<Vec<Reader>>,
+}
+
+/// One that has come to a place
+#[derive(Debug)]
+struct Reader {
+    decoder: Decoder,
+    /// The bytes up to this place have been decoded.
+    end: u64,
+    /// The last of them: the next read begins within these, at a line's end or the bytes before a cursor.
+    window: Vec<u8>,
+}
+
+/// A file with a position of its own, however many have the file
+#[derive(Debug)]
+pub(crate) struct Positioned {
+    file: Arc<File>,
+    offset: u64,
+}
+
+impl Unpacked {
+    pub(crate) fn new(file: Arc<File>) -> Self {
+        Self { file, readers: RefCell::default() }
+    }
+
+    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+        self.file.metadata()
+    }
+
+    /// Reads until the buffer is full or the content ends.
+    pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut readers = self.readers.borrow_mut();
+        let within = readers.iter().position(|reader| (reader.start()..=reader.end).contains(&offset));
+        let before = || {
+            let before = readers.iter().enumerate().filter(|(_, reader)| reader.end <= offset);
+            before.max_by_key(|(_, reader)| reader.end).map(|(nth, _)| nth)
+        };
+        let mut reader = match within.or_else(before) {
+            Some(nth) => readers.remove(nth),
+            None => Reader { decoder: decoder(self.file.clone()), end: 0, window: Vec::new() },
+        };
+        let length = reader.read(buffer, offset)?;
+        readers.truncate(READERS - 1);
+        readers.insert(0, reader);
+        Ok(length)
+    }
+}
+
+impl Reader {
+    fn start(&self) -> u64 {
+        self.end - self.window.len() as u64
+    }
+
+    fn read(&mut self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        while self.end < offset {
+            // Far ahead, with nothing between that anybody wants
+            let most = (offset - self.end).min(buffer.len() as u64);
+            let part = &mut buffer[..usize::try_from(most).unwrap_or(usize::MAX)];
+            let length = fill(&mut self.decoder, part)?;
+            self.window.clear();
+            if length == 0 {
+                return Ok(0);
+            }
+            self.end += length as u64;
+        }
+        let from = usize::try_from(offset - self.start()).unwrap_or(usize::MAX);
+        let known = self.window.get(from..).unwrap_or_default();
+        let length = known.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&known[..length]);
+        if length == buffer.len() {
+            return Ok(length);
+        }
+        let read = fill(&mut self.decoder, &mut buffer[length..])?;
+        self.end += read as u64;
+        self.window.clear();
+        self.window.extend_from_slice(&buffer[..length + read]);
+        Ok(length + read)
+    }
+}
+
+impl Read for Positioned {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.offset)?;
+        self.offset += read as u64;
+        Ok(read)
+    }
+}
+
+/// A decoder at the beginning of a file
+pub(crate) fn decoder(file: Arc<File>) -> Decoder {
+    MultiGzDecoder::new(BufReader::new(Positioned { file, offset: 0 }))
+}
+
+/// Reads until the buffer is full or there is no more.
+fn fill(decoder: &mut Decoder, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match decoder.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::GzEncoder};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn packed(text: &[u8]) -> Unpacked {
+        let file = tempfile::tempfile().unwrap();
+        // Two members, as files that were appended to each other have
+        for part in text.chunks(text.len() / 2 + 1) {
+            let mut encoder = GzEncoder::new(&file, Compression::fast());
+            encoder.write_all(part).unwrap();
+            encoder.finish().unwrap();
+        }
+        Unpacked::new(file.into())
+    }
+
+    proptest! {
+        #[test]
+        fn any_reads_find_what_is_there(reads in proptest::collection::vec((0..3000u64, 1..900usize), 1..40)) {
+            let text: Vec<u8> = (0..2500u32).flat_map(u32::to_le_bytes).take(2500).collect();
+            let unpacked = packed(&text);
+            for (offset, length) in reads {
+                let mut buffer = vec![0; length];
+                let read = unpacked.read_at(&mut buffer, offset).unwrap();
+                let from = usize::try_from(offset).unwrap().min(text.len());
+                prop_assert_eq!(&buffer[..read], &text[from..text.len().min(from + length)]);
+            }
+            prop_assert!(unpacked.readers.borrow().len() <= READERS);
+        }
+    }
+}
