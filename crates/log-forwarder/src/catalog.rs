@@ -260,6 +260,8 @@ impl Catalog {
     /// Sets the metrics of the files.
     pub(crate) fn tell(&self) {
         self.ledger.lag.reset();
+        self.ledger.lag_seconds.reset();
+        let now = Instant::now();
         let mut open = 0;
         for generation in self.generations.values() {
             open += i64::from(generation.file.is_some());
@@ -267,7 +269,11 @@ impl Catalog {
                 let lag = generation.behind(output);
                 if !closed && (generation.place == Place::Live || lag > 0) {
                     let file = generation.source.path.display().to_string();
-                    self.ledger.lag.with_label_values(&[label.as_str(), &file]).add(lag.cast_signed());
+                    let names = [label.as_str(), &file];
+                    self.ledger.lag.with_label_values(&names).add(lag.cast_signed());
+                    // Of several generations of one path, the oldest tells.
+                    let seconds = self.ledger.lag_seconds.with_label_values(&names);
+                    seconds.set(seconds.get().max(generation.age(output, now).as_secs_f64()));
                 }
             }
         }

@@ -1,25 +1,28 @@
 //! Watches the directories of the inputs, and finds out which of them tell nothing.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     path::PathBuf,
 };
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::{catalog::Catalog, events::Events};
+use crate::{events::Events, identity::Inode};
 
 /// A file that has grown between two sweeps, without an event, so often in a row means that there are no events.
 const SILENT_SWEEPS: u32 = 2;
 
-/// The watched directories
+/// The watched directories. One has one watch, however many paths lead to it.
 pub(crate) struct Directories {
     watcher: Option<RecommendedWatcher>,
-    watched: BTreeMap<PathBuf, Watched>,
+    watched: BTreeMap<Inode, Watched>,
+    /// Which directory a path leads to
+    paths: HashMap<PathBuf, Inode>,
 }
 
-#[derive(Default)]
 struct Watched {
+    /// The path that events tell
+    path: PathBuf,
     /// Bytes of all its files at the last sweep
     size: u64,
     events: u64,
@@ -32,26 +35,33 @@ impl Directories {
         let watcher = notify::recommended_watcher(events.handler());
         let watcher =
             watcher.inspect_err(|error| tracing::warn!(%error, "no events of files can be had; they are polled")).ok();
-        Self { watcher, watched: BTreeMap::new() }
+        Self { watcher, watched: BTreeMap::new(), paths: HashMap::new() }
     }
 
-    /// Watches these and no others. True if one is new, in which something may have happened meanwhile.
-    pub(crate) fn watch(&mut self, wanted: &BTreeSet<PathBuf>) -> bool {
-        let gone: Vec<_> = self.watched.keys().filter(|path| !wanted.contains(*path)).cloned().collect();
-        for path in gone {
-            self.watched.remove(&path);
+    /// Watches these and no others, by the first path that leads to each. True if one is new, in which something may have
+    /// happened meanwhile. One that was deleted and made again is new.
+    pub(crate) fn watch(&mut self, wanted: &[PathBuf]) -> bool {
+        let inode = |path: &PathBuf| Some((path.clone(), Inode::of(&path.metadata().ok()?)));
+        self.paths = wanted.iter().filter_map(inode).collect();
+        let gone = |(inode, watched): &(&Inode, &Watched)| self.paths.get(&watched.path) != Some(inode);
+        let gone: Vec<_> = self.watched.iter().filter(gone).map(|(inode, _)| *inode).collect();
+        for inode in gone {
+            let path = self.watched.remove(&inode).map(|watched| watched.path);
             // It fails when the directory is gone, and its watch with it.
-            let _ = self.watcher.as_mut().map(|watcher| watcher.unwatch(&path));
+            let _ = self.watcher.as_mut().zip(path).map(|(watcher, path)| watcher.unwatch(&path));
         }
         let mut is_new = false;
         for path in wanted {
-            if !self.watched.contains_key(path) {
+            if let Some(inode) = self.paths.get(path)
+                && !self.watched.contains_key(inode)
+            {
                 let watching = self.watcher.as_mut().map(|watcher| watcher.watch(path, RecursiveMode::NonRecursive));
                 if let Some(Err(error)) = &watching {
                     tracing::warn!(directory = %path.display(), %error, "cannot be watched; it is polled");
                 }
                 let polled = !matches!(watching, Some(Ok(())));
-                self.watched.insert(path.clone(), Watched { polled, ..Watched::default() });
+                let watched = Watched { path: path.clone(), size: 0, events: 0, silent_sweeps: 0, polled };
+                self.watched.insert(*inode, watched);
                 is_new = true;
             }
         }
@@ -60,24 +70,25 @@ impl Directories {
 
     pub(crate) fn count(&mut self, counts: &HashMap<PathBuf, u64>) {
         for (path, count) in counts {
-            if let Some(watched) = self.watched.get_mut(path) {
+            if let Some(watched) = self.paths.get(path).and_then(|inode| self.watched.get_mut(inode)) {
                 watched.events += count;
             }
         }
     }
 
-    /// At each sweep: whether a directory's files grew although nothing was heard of it.
-    pub(crate) fn judge(&mut self, catalog: &Catalog) {
-        let mut sizes: BTreeMap<&PathBuf, u64> = BTreeMap::new();
-        for generation in catalog.generations.values().filter(|generation| generation.file.is_some()) {
-            *sizes.entry(&generation.home).or_default() += generation.seen;
-        }
-        for (path, watched) in &mut self.watched {
-            let size = sizes.get(path).copied().unwrap_or(0);
+    /// At each sweep: whether a directory's files, which have so many bytes, grew although nothing was heard of it.
+    pub(crate) fn judge(&mut self, sizes: &BTreeMap<PathBuf, u64>) {
+        for (inode, watched) in &mut self.watched {
+            let here = sizes.iter().filter(|(home, _)| self.paths.get(*home) == Some(inode));
+            let size = here.map(|(_, size)| size).sum();
             let is_silent = size > watched.size && watched.events == 0;
             watched.silent_sweeps = if is_silent { watched.silent_sweeps + 1 } else { 0 };
+            if is_silent && !watched.polled {
+                // An event that tells of the end of a directory, and comes late, takes the watch of the next one along.
+                let _ = self.watcher.as_mut().map(|watcher| watcher.watch(&watched.path, RecursiveMode::NonRecursive));
+            }
             if watched.silent_sweeps >= SILENT_SWEEPS && !watched.polled {
-                tracing::info!(directory = %path.display(), "its files grow without events; it is polled");
+                tracing::info!(directory = %watched.path.display(), "its files grow without events; it is polled");
                 watched.polled = true;
             }
             (watched.size, watched.events) = (size, 0);

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -160,14 +160,28 @@ impl Catalog {
         self.watched.extend(single.chain(self.settings.inputs.iter().flat_map(Input::paths)));
     }
 
-    /// The directories in which something can happen that matters
-    pub(crate) fn directories(&self) -> BTreeSet<PathBuf> {
-        let mut directories: BTreeSet<_> =
-            self.generations.values().map(|generation| generation.home.clone()).collect();
+    /// The directories in which something can happen that matters: first those that the inputs name, then those to which links
+    /// lead
+    pub(crate) fn directories(&self) -> Vec<PathBuf> {
+        let mut directories = BTreeSet::new();
         for input in &self.settings.inputs {
             input.directories(&mut directories);
         }
-        directories
+        let homes: BTreeSet<_> = self.generations.values().map(|generation| &generation.home).collect();
+        let others: Vec<_> = homes.into_iter().filter(|home| !directories.contains(*home)).cloned().collect();
+        directories.into_iter().chain(others).collect()
+    }
+
+    /// The bytes of all open files of each directory
+    pub(crate) fn sizes(&self) -> BTreeMap<PathBuf, u64> {
+        let mut sizes = BTreeMap::new();
+        for generation in self.generations.values().filter(|generation| generation.file.is_some()) {
+            match sizes.get_mut(&generation.home) {
+                Some(size) => *size += generation.seen,
+                None => drop(sizes.insert(generation.home.clone(), generation.seen)),
+            }
+        }
+        sizes
     }
 }
 

@@ -1,7 +1,7 @@
 //! What inotify tells of the directories, put together until somebody asks.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -19,8 +19,8 @@ use tokio::sync::Notify;
 const GATHER: Duration = Duration::from_millis(20);
 /// An event that comes sooner after the one before was read together with it, and there is nothing to wait for.
 const SAME_READ: Duration = Duration::from_micros(25);
-/// Renames that are remembered between two looks; more count as lost events
-const RENAMES_LIMIT: usize = 10_000;
+/// Renames, and files that were written, that are remembered between two looks; more count as lost events
+const LIMIT: usize = 10_000;
 
 /// A file that got another name
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(crate) struct News {
     /// A name has come, gone or changed
     pub(crate) names: bool,
     pub(crate) renames: Vec<Rename>,
+    /// Files that were written
+    pub(crate) written: HashSet<PathBuf>,
     /// Events got lost; anything may have happened
     pub(crate) overflow: bool,
     /// How many events each directory had
@@ -90,13 +92,18 @@ impl Events {
         if event.kind.is_access() {
             return false;
         }
-        news.overflow |= event.flag() == Some(Flag::Rescan) || news.renames.len() >= RENAMES_LIMIT;
-        news.names |= !matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
+        news.overflow |= event.flag() == Some(Flag::Rescan) || news.renames.len().max(news.written.len()) >= LIMIT;
         if let Some(directory) = event.paths.first().and_then(|path| path.parent()) {
             count(&mut news.counts, directory);
         }
+        if matches!(event.kind, EventKind::Modify(ModifyKind::Data(_))) {
+            let is_room = news.written.len() < LIMIT;
+            news.written.extend(event.paths.into_iter().filter(|_| is_room));
+            return true;
+        }
+        news.names = true;
         if event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::Both))
-            && news.renames.len() < RENAMES_LIMIT
+            && news.renames.len() < LIMIT
             && let (Some(to), Some(from)) = (event.paths.pop(), event.paths.pop())
         {
             news.renames.push(Rename { from, to });

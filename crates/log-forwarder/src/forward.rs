@@ -16,6 +16,7 @@ use crate::{
     args::Args,
     catalog::{Catalog, Settings, Shared, lock},
     checkpoint::Checkpoint,
+    claim::Claim,
     config::Config,
     couriers::Couriers,
     dead_letters::DeadLetters,
@@ -45,6 +46,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     for output in &plan.outputs {
         lock(&catalog).open_outlet(output.label());
     }
+    let _claim = args.state_dir.as_deref().map(Claim::of).transpose()?;
     let saver = args.state_dir.as_deref().map(|directory| Saver::new(catalog.clone(), directory));
     if let Some(directory) = &args.state_dir {
         resume(&catalog, directory);

@@ -12,6 +12,7 @@ use std::{
 };
 
 use crate::{
+    ages::Ages,
     batch::{Batch, Mark, Source},
     content::Content,
     cursor::Cursor,
@@ -53,6 +54,8 @@ pub(crate) struct Generation {
     pub(crate) seen: u64,
     /// Nanoseconds since 1970, as the file system says
     pub(crate) modified: i64,
+    /// When its bytes came
+    pub(crate) ages: Ages,
     /// When it was last seen to grow
     pub(crate) grown: Instant,
     pub(crate) place: Place,
@@ -105,6 +108,7 @@ impl Generation {
             head: Head::default(),
             seen: 0,
             modified: modified(metadata),
+            ages: Ages::default(),
             grown: Instant::now(),
             place: Place::Live,
             ordinal: 0,
@@ -125,12 +129,15 @@ impl Generation {
     /// Takes the size, and all else that changes with it; false if the file is shorter than it was.
     pub(crate) fn look(&mut self, metadata: &Metadata, now: Instant) -> io::Result<bool> {
         let (size, grows) = (metadata.len(), metadata.len() > self.seen);
-        // What was truncated may have grown beyond its old size since.
-        if size < self.seen || (grows && !self.is_same(size)?) {
+        // What was truncated may have grown to its old size since, or beyond it.
+        let is_written = grows || modified(metadata) != self.modified;
+        if size < self.seen || (is_written && !self.is_same(size)?) {
             return Ok(false);
         }
         self.modified = modified(metadata);
         if grows {
+            let open = self.cursors.iter().filter(|cursor| !cursor.closed);
+            self.ages.grew(size, open.map(|cursor| cursor.position).min().unwrap_or(0), now);
             (self.seen, self.grown, self.ended, self.still) = (size, now, false, false);
         }
         Ok(true)
@@ -196,6 +203,16 @@ impl Generation {
         news
     }
 
+    /// Whether it is to end soon, or to be found
+    pub(crate) fn is_restless(&self) -> bool {
+        match self.place {
+            Place::Live => self.source.treatment.format.joins_lines() && !self.still && !self.is_all_settled(),
+            Place::Rotated | Place::Deleted => self.file.is_some() && !self.ended,
+            Place::Sought(_) => true,
+            Place::Gone => self.is_all_settled(),
+        }
+    }
+
     /// Bytes that an output has not settled yet
     pub(crate) fn behind(&self, output: usize) -> u64 {
         let cursor = &self.cursors[output];
@@ -205,6 +222,11 @@ impl Generation {
             _ => self.seen,
         };
         end.saturating_sub(cursor.position)
+    }
+
+    /// How old the oldest of them is
+    pub(crate) fn age(&self, output: usize, now: Instant) -> Duration {
+        if self.behind(output) == 0 { Duration::ZERO } else { self.ages.of(self.cursors[output].position, now) }
     }
 
     /// The next lines for an output that has none of this generation now.

@@ -71,7 +71,8 @@ impl Input {
         glob::glob_with(&self.text, OPTIONS).into_iter().flatten().filter_map(Result::ok)
     }
 
-    /// The directories that are there now in which a path can appear, and those in which such a directory can.
+    /// The directories that are there now in which a path can appear, and those in which such a directory can. Of one that is
+    /// not there, the nearest directory above.
     pub(crate) fn directories(&self, found: &mut BTreeSet<PathBuf>) {
         let mut at = Path::new(&self.text);
         while let Some(parent) = at.parent() {
@@ -79,6 +80,7 @@ impl Input {
             let directories = glob::glob_with(text, OPTIONS).into_iter().flatten().filter_map(Result::ok);
             found.extend(directories.filter(|path| path.is_dir()));
             if !text.contains(WILDCARDS) {
+                found.extend(parent.ancestors().find(|path| path.is_dir()).map(Path::to_path_buf));
                 return;
             }
             at = parent;
@@ -114,5 +116,9 @@ mod tests {
         let mut found = BTreeSet::new();
         input.directories(&mut found);
         assert_eq!(found, BTreeSet::from([root.path().into(), root.path().join("a")]));
+        let input: Input = root.path().join("b/c/x.log").to_str().unwrap().parse().unwrap();
+        let mut found = BTreeSet::new();
+        input.directories(&mut found);
+        assert_eq!(found, BTreeSet::from([root.path().into()]));
     }
 }

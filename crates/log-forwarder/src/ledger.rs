@@ -7,7 +7,7 @@ use std::sync::{
 
 use anyhow::Context;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
 use crate::record::{Amount, Tally};
@@ -19,6 +19,7 @@ pub(crate) struct Ledger {
     accounts: Arc<Mutex<Vec<Arc<Account>>>>,
     metrics: Arc<Metrics>,
     pub(crate) lag: IntGaugeVec,
+    pub(crate) lag_seconds: GaugeVec,
     pub(crate) pinned: IntGauge,
     pub(crate) generations: IntGauge,
     pub(crate) checkpoint_failures: IntCounter,
@@ -53,10 +54,15 @@ impl Ledger {
             Opts::new("sidekit_log_forwarder_lag_bytes", "Bytes of a file that an output has not settled yet"),
             &["output", "file"],
         );
+        let lag_seconds = GaugeVec::new(
+            Opts::new("sidekit_log_forwarder_lag_seconds", "Age of the oldest of them, as it was seen to come"),
+            &["output", "file"],
+        );
         Ok(Self {
             accounts: Arc::default(),
             metrics,
             lag: registered(registry, lag?)?,
+            lag_seconds: registered(registry, lag_seconds?)?,
             pinned: gauge("sidekit_log_forwarder_pinned_bytes", "Bytes of deleted files that are held open")?,
             generations: gauge("sidekit_log_forwarder_files", "Files that are held open")?,
             checkpoint_failures: registered(

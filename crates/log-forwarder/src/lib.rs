@@ -5,11 +5,13 @@
 //! cursor moves only over what its output has acknowledged, or what the ledger names as rejected or lost; the
 //! checkpoint holds nothing but cursors; a file is what its inode, its head and the bytes before the cursor say, not its name.
 
+mod ages;
 mod args;
 mod attributes;
 mod batch;
 mod catalog;
 mod checkpoint;
+mod claim;
 mod config;
 mod content;
 mod copies;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    ages::Ages,
     batch::Source,
     catalog::{Catalog, Outlet},
     checkpoint::{Checkpoint, Entry},
@@ -45,6 +46,7 @@ impl Catalog {
         let mut generation = self.generation(entry);
         // A file that has lost its end with a crash of the machine goes on where it is.
         generation.seen = generation.seen.min(metadata.len());
+        generation.ages.grew(generation.seen, 0, Instant::now());
         attach(&mut generation, file);
         Some(generation)
     }
@@ -80,6 +82,7 @@ impl Catalog {
             head: entry.head,
             seen: entry.seen,
             modified: entry.modified,
+            ages: Ages::default(),
             grown: Instant::now(),
             // The next look tells whether it is an input's still.
             place: Place::Rotated,

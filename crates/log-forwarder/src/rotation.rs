@@ -1,7 +1,9 @@
 //! What becomes of a file that is renamed, truncated or deleted.
 
 use std::{
+    collections::{BTreeSet, HashSet},
     os::unix::fs::MetadataExt,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -10,6 +12,7 @@ use crate::{
     content::Content,
     cursor::Cursor,
     generation::{Generation, Place},
+    identity::Inode,
 };
 
 /// A rotated file that is settled stays open for so long: its writer may be slow to take the new one.
@@ -18,8 +21,20 @@ const LINGER: Duration = Duration::from_secs(60);
 impl Catalog {
     /// Looks at all open files: what has grown, what was truncated or deleted, what is complete. True if there is news.
     pub(crate) fn look(&mut self, now: Instant) -> bool {
+        self.look_at_all(self.generations.keys().copied().collect(), now)
+    }
+
+    /// Looks at those that were written, and at those that are to end soon.
+    pub(crate) fn look_at_written(&mut self, paths: &HashSet<PathBuf>, now: Instant) -> bool {
+        let inodes = paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| Inode::of(&metadata));
+        let written: BTreeSet<_> = inodes.filter_map(|inode| self.by_inode.get(&inode).copied()).collect();
+        let is_due = |(key, generation): &(&u64, &Generation)| written.contains(key) || generation.is_restless();
+        let keys = self.generations.iter().filter(is_due).map(|(key, _)| *key).collect();
+        self.look_at_all(keys, now)
+    }
+
+    fn look_at_all(&mut self, keys: Vec<u64>, now: Instant) -> bool {
         let before = self.behind();
-        let keys: Vec<_> = self.generations.keys().copied().collect();
         let mut ended = false;
         for key in keys {
             ended |= self.look_at(key, now);

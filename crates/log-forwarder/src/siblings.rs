@@ -8,6 +8,7 @@ use std::{
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use crate::{
@@ -65,6 +66,10 @@ impl Catalog {
     fn is_copy(&self, path: &Path) -> bool {
         let Ok(file) = fs::File::open(path).map(Content::Plain) else { return false };
         let begins_alike = |generation: &Generation| {
+            // What is older is no copy, though it may begin alike.
+            if born(&file).zip(generation.file.as_ref().and_then(born)).is_some_and(|(file, known)| file < known) {
+                return None;
+            }
             // One that was empty at the last look may have been written and copied since.
             let known = match generation.head.length {
                 0 => Head::read(generation.file.as_ref()?, HEAD_LIMIT).ok()?,
@@ -81,6 +86,11 @@ impl Catalog {
         let mut known = self.generations.values().filter(of_this_directory);
         known.any(|generation| begins_alike(generation) == Some(true))
     }
+}
+
+/// When a file was made, where the file system tells
+fn born(file: &Content) -> Option<SystemTime> {
+    file.metadata().ok()?.created().ok()
 }
 
 /// The rotated files of these names in a directory

@@ -1,6 +1,8 @@
 //! The loop that watches the files: looks when something has happened, and now and then besides, since events get lost.
 
 use std::{
+    collections::HashSet,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,7 +14,7 @@ use crate::{
     catalog::{Shared, lock},
     directories::Directories,
     events::{Events, News},
-    generation::Place,
+    generation::Generation,
 };
 
 /// Between two looks at the open files, when there are events
@@ -71,19 +73,22 @@ impl Tail {
         let mut over = self.signal.subscribe();
         loop {
             heartbeat.beat();
-            let news = self.events.take();
+            let mut news = self.events.take();
             self.directories.count(&news.counts);
             let (pause, scan_pause) = if self.directories.any_polled() { (POLL, POLL) } else { (SWEEP, SCAN) };
             let sweep = swept.elapsed() >= pause;
             let scan_pause = if lock(&self.catalog).unsure { pause } else { scan_pause };
+            let is_whole = sweep || stopping.is_some();
+            let written = if is_whole { None } else { Some(std::mem::take(&mut news.written)) };
             if news.names || news.overflow || scanned.elapsed() >= scan_pause {
                 self.scan(news);
                 scanned = Instant::now();
             }
-            self.look();
+            self.look(written.as_ref());
             if sweep {
                 swept = Instant::now();
-                self.directories.judge(&lock(&self.catalog));
+                let sizes = lock(&self.catalog).sizes();
+                self.directories.judge(&sizes);
             }
             if lock(&self.catalog).is_over(Instant::now()) {
                 self.signal.send_modify(|signal| signal.over = true);
@@ -119,14 +124,19 @@ impl Tail {
         self.signal.send_modify(|signal| signal.news += 1);
     }
 
-    /// Looks at the open files, and wakes the couriers if that is worth it.
-    fn look(&mut self) {
+    /// Looks at the open files, or those of them that were written, and wakes the couriers if that is worth it.
+    fn look(&mut self, written: Option<&HashSet<PathBuf>>) {
         let mut catalog = lock(&self.catalog);
-        let news = catalog.look(Instant::now());
+        let now = Instant::now();
+        let news = match written {
+            Some(written) => catalog.look_at_written(written, now),
+            None => catalog.look(now),
+        };
         let behind = catalog.behind();
         self.pending.done(self.told_pending.saturating_sub(behind));
         self.pending.add(behind.saturating_sub(self.told_pending));
-        self.untold |= news || behind != self.told_pending;
+        // What is behind grows older meanwhile.
+        self.untold |= news || behind > 0 || behind != self.told_pending;
         if self.untold && self.told.is_none_or(|at| at.elapsed() >= TELL) {
             self.untold = false;
             self.told = Some(Instant::now());
@@ -142,11 +152,6 @@ impl Tail {
     /// Whether a file is to end soon, or all of them.
     fn is_restless(&self) -> bool {
         let catalog = lock(&self.catalog);
-        catalog.stopping.is_some()
-            || catalog.generations.values().any(|generation| match generation.place {
-                Place::Live | Place::Gone => false,
-                Place::Rotated | Place::Deleted => generation.file.is_some() && !generation.ended,
-                Place::Sought(_) => true,
-            })
+        catalog.stopping.is_some() || catalog.generations.values().any(Generation::is_restless)
     }
 }
