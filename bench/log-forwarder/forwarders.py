@@ -24,9 +24,9 @@ class Forwarder:
 
 
 class Ours(Forwarder):
-    def __init__(self, binary, name, speaks, to, counts=True):
+    def __init__(self, binary, name, speaks, to, *options, counts=True):
         super().__init__(f"log-forwarder {name}", speaks, to, counts)
-        self.binary = binary
+        self.binary, self.options = binary, options
 
     def command(self, logs, state, port):
         return [
@@ -35,6 +35,7 @@ class Ours(Forwarder):
             f"--state-dir={state}",
             f"--output={self.target(port)}",
             f"--health-addr=127.0.0.1:{free_port()}",
+            *self.options,
         ]
 
 
@@ -102,13 +103,16 @@ def forwarders(binary):
         Collector("filelog to file /dev/null", None, "file: {{path: /dev/null}}"),
         Ours(binary, "tcp", "tcp", "tcp://127.0.0.1:{port}"),
         Rsyslog("imfile to omfwd TCP", "tcp", 'type="omfwd" target="127.0.0.1" port="{port}" protocol="tcp"'),
+        Ours(binary, "syslog+tcp", "tcp", "syslog+tcp://127.0.0.1:{port}", counts=False),
         Ours(binary, "http, NDJSON", "http", http),
         Ours(binary, "otlp+http", "http", "otlp+http://127.0.0.1:{port}", counts=False),
         Collector("filelog to OTLP/HTTP", "http", otlp("none")),
         Ours(binary, "http, NDJSON, gzip", "http", f"{http}#gzip", counts=False),
+        Ours(binary, "otlp+http, gzip", "http", "otlp+http://127.0.0.1:{port}#gzip", counts=False),
         Collector("filelog to OTLP/HTTP, gzip", "http", otlp("gzip")),
         Ours(binary, "http, NDJSON, zstd", "http", f"{http}#zstd", counts=False),
         Collector("filelog to OTLP/HTTP, zstd", "http", otlp("zstd")),
-        Ours(binary, "elasticsearch", "http", "elasticsearch://127.0.0.1:{port}/logs", counts=False),
-        Ours(binary, "loki", "http", "loki://127.0.0.1:{port}", counts=False),
+        Ours(binary, "elasticsearch+http", "http", "elasticsearch+http://127.0.0.1:{port}/logs", counts=False),
+        Ours(binary, "loki+http", "http", "loki+http://127.0.0.1:{port}", counts=False),
+        Ours(binary, "http, NDJSON, --format nginx", "http", http, "--format=nginx"),
     ]

@@ -18,7 +18,7 @@ const STAMP: &[u8] = b"stamp=";
 const DIGITS: usize = 19;
 const ACCEPTED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const NO_CONTENT: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
-const BULK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 36\r\n\r\n{\"took\":1,\"errors\":false,\"items\":[]}";
+const CREATED: &str = r#"{"create":{"status":201}}"#;
 
 #[derive(Default)]
 struct Tally {
@@ -36,7 +36,7 @@ struct Sink {
 
 impl Sink {
     fn count(&self, bytes: &[u8], requests: usize) {
-        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+        let lines = lines(bytes);
         let mut tally = self.tally.lock().unwrap();
         tally.bytes += bytes.len();
         tally.lines += lines;
@@ -72,14 +72,25 @@ impl Sink {
             body.resize(length, 0);
             requests.read_exact(&mut body)?;
             self.count(&body, 1);
-            answers.write_all(match path.as_str() {
-                path if path.ends_with("_bulk") => BULK,
-                "/loki/api/v1/push" => NO_CONTENT,
-                _ => ACCEPTED,
-            })?;
+            match path.as_str() {
+                path if path.ends_with("_bulk") => answers.write_all(created(&body).as_bytes())?,
+                "/loki/api/v1/push" => answers.write_all(NO_CONTENT)?,
+                _ => answers.write_all(ACCEPTED)?,
+            }
         }
         Ok(())
     }
+}
+
+/// What a bulk request is answered with, as far as it asks for it: an action and a document have a line each.
+fn created(body: &[u8]) -> String {
+    let items = vec![CREATED; lines(body) / 2].join(",");
+    let reply = format!(r#"{{"errors":false,"items":[{items}]}}"#);
+    format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{reply}", reply.len())
+}
+
+fn lines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
 fn stamps(bytes: &[u8]) -> impl Iterator<Item = i128> {
