@@ -5,7 +5,8 @@ unexport CARGO_TARGET_DIR
 
 # Each has a binary, an image and a README.
 TASKS := wait-for fix-perms
-HELPERS := $(TASKS)
+SIDECARS := log-forwarder
+HELPERS := $(TASKS) $(SIDECARS)
 
 # Static binaries, for a machine or an image with nothing else on it. What each flag saves of fix-perms: relative relocations packed
 # (RELR) 5 %; frame pointers, which shorten the tables for backtraces, 2 %; SHA-256 as a loop, for CPUs without an instruction
@@ -34,6 +35,7 @@ demo: ## Show the helpers at work on real input
 	cargo build --workspace --bins
 	demo/wait-for
 	demo/fix-perms
+	demo/log-forwarder
 
 check: ## Formats, lints, house rules
 	cargo fmt --all --check
@@ -62,7 +64,7 @@ test-peers: ## Tests against real servers, which it installs (Debian, root)
 test-cluster: images ## Pods on a real Kubernetes, compose files on a Docker engine, both of which it installs and builds (Debian, root, Go)
 	tests/install-cluster
 	tests/cluster/cluster build
-	$(STATIC) --release --package lifecycle --bin test-sidecar
+	$(STATIC) --release --package lifecycle --bin test-sidecar --package e2e --bin test-collector
 	RELEASE=$(RELEASE) tests/images/build
 	cargo test --no-run --package e2e --test stories --test containers
 	tests/cluster/cluster run target/images/*.tar target/test-images/*.tar -- \
@@ -79,6 +81,7 @@ docs: ## Write what is generated: usage blocks, flag reference, man pages, compl
 release: ## Static binaries; installs cargo-auditable, which lists in each what it was built from
 	cargo install --quiet --locked $(AUDITABLE)
 	$(STATIC) --profile task --bins $(TASKS:%=--package %)
+	$(STATIC) --release --bins $(SIDECARS:%=--package %)
 	mkdir -p $(RELEASE)
 	ln -f $(TASKS:%=$(TASK)/%) $(RELEASE)/
 	ls -l $(HELPERS:%=$(RELEASE)/%)

@@ -2,12 +2,18 @@
 #![expect(clippy::unwrap_used, reason = "a panic here is how a test fails")]
 
 mod admission;
+mod collector;
 mod examples;
 mod exit_codes;
 mod first_pod;
+mod log_forwarder_ends;
+mod log_forwarder_flood;
+mod log_forwarder_metrics;
+mod log_forwarder_second_pod;
 mod manifests;
 mod names;
 mod native_sidecar;
 mod stopping;
 mod volumes;
 mod waiting_pod;
+mod web_pod;
