@@ -13,8 +13,9 @@ pub(crate) const BUNDLE: &str = "etc/ssl/certs/ca-certificates.crt";
 
 #[test]
 fn an_image_holds_its_files_and_no_other() {
-    assert_eq!(Archive::of_helper("wait-for").files(), files_of_wait_for());
-    assert_eq!(Archive::of_helper("fix-perms").files(), files("fix-perms"));
+    for helper in OURS {
+        assert_eq!(Archive::of_helper(helper).files(), files(helper), "{helper}");
+    }
 }
 
 #[test]
@@ -26,6 +27,7 @@ fn an_image_is_as_small_as_promised() {
 #[test]
 fn the_certificates_are_the_machines() {
     let bundle = String::from_utf8(Archive::of_helper("wait-for").file(BUNDLE)).unwrap();
+    assert!(Archive::of_helper("log-forwarder").file(BUNDLE) == bundle.as_bytes(), "each has the same");
     assert!(bundle == fs::read_to_string(format!("/{BUNDLE}")).unwrap(), "the bundle is another");
     let count = bundle.matches("-----BEGIN CERTIFICATE-----").count();
     assert!(count > 100, "{count} certificates");
@@ -41,17 +43,16 @@ fn a_scanner_can_read_which_crates_a_binary_was_built_from() {
     assert!(fix_perms.contains(&"rustix".to_owned()) && !fix_perms.contains(&"rustls".to_owned()), "{fix_perms:?}");
 }
 
-/// What is in every image, as `ls` shows it, with owner and group
+/// What is in an image, as `ls` shows it, with owner and group
 pub(crate) fn files(helper: &str) -> BTreeSet<String> {
     let shared = ["drwxr-xr-x 0/0 etc", "-rw-r--r-- 0/0 etc/group", "-rw-r--r-- 0/0 etc/passwd", "drwxrwxrwt 0/0 tmp"];
-    shared.map(str::to_owned).into_iter().chain([format!("-rwxr-xr-x 0/0 {helper}")]).collect()
-}
-
-/// The same, with certificates
-pub(crate) fn files_of_wait_for() -> BTreeSet<String> {
     let certificates =
         ["drwxr-xr-x 0/0 etc/ssl".into(), "drwxr-xr-x 0/0 etc/ssl/certs".into(), format!("-rw-r--r-- 0/0 {BUNDLE}")];
-    files("wait-for").into_iter().chain(certificates).collect()
+    let state = ["drwxrwxrwt 0/0 state".to_owned()];
+    let (speaks_tls, remembers) = (helper != "fix-perms", helper == "log-forwarder");
+    let own = [format!("-rwxr-xr-x 0/0 {helper}")];
+    let some = certificates.into_iter().filter(|_| speaks_tls).chain(state.into_iter().filter(|_| remembers));
+    shared.map(str::to_owned).into_iter().chain(own).chain(some).collect()
 }
 
 /// The names in the section that cargo-auditable writes: compressed JSON

@@ -2,7 +2,7 @@
 
 use crate::{
     container::{Container, HARDENED, run, run_alone},
-    image::{FIX_PERMS, SIDECAR, WAIT_FOR},
+    image::{FIX_PERMS, LOG_FORWARDER, SIDECAR, WAIT_FOR},
 };
 
 /// Seconds: an end that does not come by itself is 137.
@@ -25,8 +25,18 @@ fn a_sidecar_that_is_stopped_ends_within_the_grace_with_0() {
 }
 
 #[test]
+fn a_forwarder_that_is_stopped_has_said_its_ledger_and_ends_with_0() {
+    let options = [&HARDENED[..], &["--network=none", "--volume=/state"]].concat();
+    let arguments = ["--input=/var/log/app/*.log", "--output=stdout://", "--state-dir=/state"];
+    let container = Container::start(&options, LOG_FORWARDER, &arguments);
+    container.says("log-forwarder starts");
+    assert_eq!(container.stop(GRACE), 0);
+    container.says("ledger: read=0 ");
+}
+
+#[test]
 fn a_flag_that_is_not_there_is_64() {
-    for image in [WAIT_FOR, FIX_PERMS] {
+    for image in [WAIT_FOR, FIX_PERMS, LOG_FORWARDER] {
         let ended = run_alone(image, &["--no-such-flag"]);
         assert_eq!(ended.code, 64, "{image}: {}", ended.log);
     }

@@ -12,11 +12,13 @@ use tempfile::TempDir;
 use crate::engine::{docker, said};
 
 /// The helpers that have an image
-pub(crate) const OURS: [&str; 2] = ["wait-for", "fix-perms"];
+pub(crate) const OURS: [&str; 3] = ["wait-for", "fix-perms", "log-forwarder"];
 /// As `make images` names them
 pub(crate) const WAIT_FOR: &str = concat!("sidekit/wait-for:", env!("CARGO_PKG_VERSION"));
 /// The same
 pub(crate) const FIX_PERMS: &str = concat!("sidekit/fix-perms:", env!("CARGO_PKG_VERSION"));
+/// The same
+pub(crate) const LOG_FORWARDER: &str = concat!("sidekit/log-forwarder:", env!("CARGO_PKG_VERSION"));
 /// The small sidecar among the tests of `lifecycle`
 pub(crate) const SIDECAR: &str = concat!("sidekit/test-sidecar:", env!("CARGO_PKG_VERSION"));
 /// A shell and its tools

@@ -11,6 +11,7 @@ mod ends;
 mod engine;
 mod health;
 mod image;
+mod log_forwarder;
 mod main_app;
 mod names;
 mod network;

@@ -15,7 +15,7 @@ fn a_job_ends_and_its_last_line_is_there() {
     let namespace = Namespace::new("last-line", Profile::Restricted);
     let collector = Collector::start(&namespace);
     // The last line has no end, and nothing comes after it.
-    let lines = "(seq -f 'seq=job:%.0f' 0 999; printf 'seq=job:1000 the last words')";
+    let lines = "(seq 0 999 | sed 's/^/seq=job:/'; printf 'seq=job:1000 the last words')";
     namespace.create(&example_with("log-forwarder-job.yaml", "echo migrated", lines));
     namespace.until("the job is complete", || {
         (namespace.find("job/migration")?["status"]["succeeded"] == 1).then_some(())

@@ -33,6 +33,22 @@ fn the_deployment_that_kustomize_builds_comes_up() {
     assert_owns_its_volume(&namespace, &pod);
 }
 
+#[test]
+fn the_pods_and_the_job_of_log_forwarder_deliver_to_the_collector_of_the_examples() {
+    let namespace = Namespace::new("example-log-forwarder", Profile::Restricted);
+    namespace.create(&example("collector.yaml"));
+    namespace.create(&example("log-forwarder-job.yaml"));
+    namespace.until_log("collector", "nginx", "migrated");
+    for (file, path) in [("log-forwarder.yaml", "/native"), ("log-forwarder-classic.yaml", "/classic")] {
+        namespace.create(&example(file));
+        namespace.until_pod("web", "it is ready", |pod| pod.is_ready().then_some(()));
+        let visit = format!("wget -q -O - http://127.0.0.1:8080{path}; true");
+        namespace.shell("web", "nginx", &visit).unwrap();
+        namespace.until_log("collector", "nginx", &format!("GET {path}"));
+        namespace.delete("pod/web");
+    }
+}
+
 /// Waits until a pod of the deployment is ready, and gives its name.
 fn comes_up(namespace: &Namespace, deployment: &str) -> String {
     namespace.create(&example("database.yaml"));
