@@ -17,9 +17,8 @@ fn a_job_ends_and_its_last_line_is_there() {
     // The last line has no end, and nothing comes after it.
     let lines = "(seq 0 999 | sed 's/^/seq=job:/'; printf 'seq=job:1000 the last words')";
     namespace.create(&example_with("log-forwarder-job.yaml", "echo migrated", lines));
-    namespace.until("the job is complete", || {
-        (namespace.find("job/migration")?["status"]["succeeded"] == 1).then_some(())
-    });
+    namespace
+        .until("the job is complete", || (namespace.find("job/migration")?["status"]["succeeded"] == 1).then_some(()));
     let job = collector.source("job");
     assert_eq!((&job["distinct"], &job["last"]), (&1001.into(), &"seq=job:1000 the last words".into()), "{job}");
     let pods = namespace.pods("job-name=migration");
@@ -32,7 +31,8 @@ fn a_job_ends_and_its_last_line_is_there() {
 fn a_pod_whose_collector_is_away_says_75_and_what_was_not_delivered() {
     let namespace = Namespace::new("undelivered", Profile::Restricted);
     let collector = Collector::start(&namespace);
-    namespace.create(&changed(&with_visitors("log-forwarder.yaml"), "state\", ", "state\", \"--shutdown-timeout=5s\", "));
+    let soon = "--state-dir=/state\", \"--shutdown-timeout=5s";
+    namespace.create(&changed(&with_visitors("log-forwarder.yaml"), "--state-dir=/state", soon));
     collector.until_distinct("web", 1000);
     collector.tell("refuse");
     namespace.until_log("web", "log-forwarder", "cannot deliver");

@@ -26,11 +26,7 @@ fn a_flood_before_a_dead_collector_fits_in_32_mib_and_arrives_once_it_lives() {
     let collector = Collector::start(&namespace);
     collector.tell("hang");
     let writer = WRITER.replace("LINES", &LINES.to_string());
-    namespace.create(&example_with(
-        "log-forwarder.yaml",
-        "      image: nginxinc/nginx-unprivileged:1.29\n",
-        &writer,
-    ));
+    namespace.create(&example_with("log-forwarder.yaml", "      image: nginxinc/nginx-unprivileged:1.29\n", &writer));
     let written = namespace.until_log("web", "nginx", "all is written");
     assert!(written.ends_with("101:2000 640"), "{written}");
     namespace.until("the forwarder has a batch that it can't deliver, and has seen the rest", || {
