@@ -56,7 +56,7 @@ else
 	@echo "SKIPPED: $$(cargo test --quiet -p fix-perms --test cli -- --list as_root:: | grep -c ': test$$') tests that need root"
 endif
 
-test-peers: ## Tests against real servers, which it installs (Debian, root)
+test-peers: ## Tests against real servers, which it installs and builds (Debian, root, Go)
 	tests/install-peers
 	cargo build --workspace --bins
 	cargo test -p e2e --test peers -- --test-threads 4

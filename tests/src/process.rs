@@ -125,8 +125,13 @@ impl Drop for Process {
 
 /// `wait-for` without arguments; it dies with the thread that starts it
 pub fn wait_for() -> Command {
+    helper("wait-for")
+}
+
+/// A helper without arguments, its log as text; it dies with the thread that starts it
+pub fn helper(name: &str) -> Command {
     let mut command = command("setpriv");
-    command.arg("--pdeathsig=KILL").arg(installed(binary("wait-for").as_os_str())).args(["--log-format", "text"]);
+    command.arg("--pdeathsig=KILL").arg(installed(binary(name).as_os_str())).args(["--log-format", "text"]);
     command
 }
 

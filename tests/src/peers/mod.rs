@@ -5,5 +5,8 @@
 pub mod grpc_health;
 pub mod mariadb;
 pub mod nginx;
+pub mod otel_collector;
 pub mod postgres;
 pub mod redis;
+pub mod rsyslog;
+pub mod syslog_ng;

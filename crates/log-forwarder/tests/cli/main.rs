@@ -10,6 +10,7 @@ mod configuration;
 mod delivery;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
 mod fluentd;
 #[cfg(test)]
 mod formats;
@@ -23,6 +24,7 @@ mod logins;
 mod otlp;
 #[cfg(test)]
 mod otlp_receiver;
+#[cfg(test)]
 mod packed;
 #[cfg(test)]
 mod restart;

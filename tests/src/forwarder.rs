@@ -1,0 +1,86 @@
+//! log-forwarder on logs of a test's own, and what it says has become of them.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+use crate::process::{Process, helper};
+
+/// A directory for logs, and one for state; gone when dropped
+pub struct Logs(TempDir);
+
+/// What has become of every byte, by name, and of lines that were delivered
+pub type Ledger = BTreeMap<String, u64>;
+
+impl Logs {
+    /// Empty ones
+    pub fn new() -> Self {
+        Self(TempDir::new().expect("a temporary directory"))
+    }
+
+    /// The path of a name beside the state
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes so many numbered lines to `app.log`.
+    pub fn write_lines(&self, count: usize) {
+        let text = (0..count).fold(String::new(), |text, number| text + &line(number) + "\n");
+        let mut file = File::options().append(true).create(true).open(self.join("app.log")).expect("a log");
+        file.write_all(text.as_bytes()).expect("a log");
+    }
+
+    /// Forwards `app.log`.
+    pub fn forward(&self, arguments: &[&str]) -> Process {
+        self.forward_from(&self.join("app.log"), arguments)
+    }
+
+    /// Forwards the files that are called so.
+    pub fn forward_from(&self, input: &Path, arguments: &[&str]) -> Process {
+        let mut command = helper("log-forwarder");
+        command.args(["--health-addr", "127.0.0.1:0"]).arg("--input").arg(input);
+        command.arg("--state-dir").arg(self.join("state")).args(arguments);
+        Process::start(command)
+    }
+
+    /// What is in a file
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.join(name)).unwrap_or_default()
+    }
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A line that says which it is, of a usual length
+pub fn line(number: usize) -> String {
+    format!("line {number:08} GET /\"quoted\"\\path HTTP/1.1 200 {}", "x".repeat(number % 97))
+}
+
+/// Fails unless each of the lines is there once, and in order.
+pub fn assert_lines<T: AsRef<str>>(lines: &[T], count: usize) {
+    for (number, text) in lines.iter().enumerate() {
+        assert_eq!(text.as_ref(), line(number));
+    }
+    assert_eq!(lines.len(), count);
+}
+
+/// Stops it, and reads its ledger, which must add up.
+pub fn finish(forwarder: Process) -> Ledger {
+    forwarder.signal("TERM");
+    let end = forwarder.ends_with(0);
+    let told = end.log.lines().rev().find(|line| line.contains("ledger")).expect("a ledger");
+    let words = told.split([' ', '"']).filter_map(|word| word.split_once('='));
+    let ledger: Ledger = words.filter_map(|(name, number)| Some((name.to_owned(), number.parse().ok()?))).collect();
+    let sum: u64 = ["delivered", "rejected", "lost", "in-flight"].map(|name| ledger[name]).iter().sum();
+    assert_eq!(ledger["read"], sum, "{told}");
+    ledger
+}
