@@ -54,7 +54,7 @@ pub(crate) enum Verdict {
 impl Sought {
     /// A file that has this content as it is, and is none of those that are known.
     pub(crate) fn find(&self, is_known: impl Fn(&Metadata) -> bool) -> Option<(Content, PathBuf)> {
-        self.candidates(is_known).into_iter().find_map(|path| Some((open_as(&self.content, &path)?, path)))
+        self.candidates(is_known).into_iter().find_map(|path| Some((open_as(&self.content, &path).ok()??, path)))
     }
 
     /// The files of the directory that may have it, the largest first: an earlier copy of the same content would be shorter.
@@ -120,10 +120,14 @@ fn before(position: u64, offset: u64, bytes: &[u8]) -> &[u8] {
     &bytes[within(position.saturating_sub(ANCHOR_LIMIT as u64))..within(position)]
 }
 
-/// Opens a file if it has this content.
-pub(crate) fn open_as(content: &Fingerprint, path: &Path) -> Option<Content> {
-    let file = Content::Plain(File::open(path).ok()?);
-    content.is_of(&file).unwrap_or(false).then_some(file)
+/// Opens a file if it has this content. An error says that nobody can tell.
+pub(crate) fn open_as(content: &Fingerprint, path: &Path) -> io::Result<Option<Content>> {
+    let file = match File::open(path) {
+        Ok(file) => Content::Plain(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(content.is_of(&file)?.then_some(file))
 }
 
 /// Whether a file is compressed, or soon will be.

@@ -10,7 +10,6 @@ use std::{
 
 use crate::{
     catalog::{Catalog, fresh_cursors},
-    copies::open_as,
     events::Rename,
     generation::{Generation, Place, modified},
     identity::Inode,
@@ -57,7 +56,7 @@ impl Catalog {
                 _ => {}
             }
         }
-        self.forget_closed();
+        self.review_closed();
         let paths = self.paths();
         self.complaints.retain(|path, _| paths.contains(path) || path.exists());
     }
@@ -85,24 +84,6 @@ impl Catalog {
             Some(key) if self.is_as_closed(key, path, &metadata) => Some(key),
             _ => self.take(path, path),
         }
-    }
-
-    /// Whether a known inode holds what it did. An open file is looked at elsewhere; one that was closed is opened again when
-    /// it has changed, and forgotten if its inode was given to another file.
-    fn is_as_closed(&mut self, key: u64, path: &Path, metadata: &fs::Metadata) -> bool {
-        let Some(generation) = self.generations.get_mut(&key) else { return false };
-        if generation.file.is_some() || (generation.seen == metadata.len() && generation.modified == modified(metadata))
-        {
-            return true;
-        }
-        generation.file = open_as(&generation.fingerprint(), path);
-        let is_same = generation.file.is_some();
-        if !is_same {
-            let (inode, ordinal) = (generation.inode, generation.ordinal);
-            self.ordinals.insert(inode, ordinal + 1);
-            self.remove(key);
-        }
-        is_same
     }
 
     /// Begins a generation in a file that is not known yet.
@@ -138,20 +119,6 @@ impl Catalog {
             generation.become_nth(*ordinal, &metadata);
         }
         Ok(generation)
-    }
-
-    /// Forgets closed files that are not there any more.
-    fn forget_closed(&mut self) {
-        let closed = |generation: &&Generation| generation.file.is_none() && generation.place == Place::Rotated;
-        let homes: BTreeSet<_> = self.generations.values().filter(closed).map(|closed| closed.home.clone()).collect();
-        let entries = homes.iter().filter_map(|home| fs::read_dir(home).ok()).flatten().filter_map(Result::ok);
-        let there: BTreeSet<_> =
-            entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| Inode::of(&metadata)).collect();
-        let gone =
-            self.generations.iter().filter(|(_, generation)| closed(generation) && !there.contains(&generation.inode));
-        for key in gone.map(|(key, _)| *key).collect::<Vec<_>>() {
-            self.remove(key);
-        }
     }
 
     /// A checkpoint is lost: all rotated files of the inputs count as unread.

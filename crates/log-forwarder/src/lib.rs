@@ -12,6 +12,7 @@ mod batch;
 mod catalog;
 mod checkpoint;
 mod claim;
+mod closed;
 mod config;
 mod content;
 mod copies;

@@ -1,19 +1,13 @@
 //! Takes up what a checkpoint says: finds each of its files again, under whatever name, or its copy.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
-};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use crate::{
     ages::Ages,
     batch::Source,
     catalog::{Catalog, Outlet},
     checkpoint::{Checkpoint, Entry},
-    content::Content,
+    closed::Listing,
     copies::open_as,
     cursor::Cursor,
     generation::{Generation, Place},
@@ -25,10 +19,17 @@ impl Catalog {
     pub(crate) fn resume(&mut self, checkpoint: &Checkpoint) {
         self.watched = checkpoint.watched.iter().cloned().collect();
         self.bystanders = checkpoint.bystanders.iter().copied().collect();
-        let files = files_by_inode(checkpoint);
+        let homes = checkpoint.files.iter().map(|entry| entry.home.clone()).collect();
+        let listing = Listing::of(&homes);
         let mut missing = Vec::new();
         for entry in &checkpoint.files {
-            match files.get(&entry.inode).and_then(|path| self.reopen(entry, path)) {
+            let path = listing.files.get(&entry.inode);
+            let found = match path.map(|(path, _)| self.reopened(entry, path)) {
+                Some(found) => found,
+                // What nobody can tell now may be told later.
+                None => listing.is_blind(&entry.home).then(|| self.generation(entry)),
+            };
+            match found {
                 Some(generation) => drop(self.add(generation)),
                 None => missing.push(entry),
             }
@@ -39,15 +40,16 @@ impl Catalog {
         }
     }
 
-    /// The generation, if the file at this path still holds it.
-    fn reopen(&self, entry: &Entry, path: &Path) -> Option<Generation> {
-        let file = open_as(&entry.fingerprint(), path)?;
-        let metadata = file.metadata().ok().filter(|metadata| Inode::of(metadata) == entry.inode)?;
+    /// The generation, if the file at this path still holds it; closed, if nobody can tell.
+    fn reopened(&self, entry: &Entry, path: &Path) -> Option<Generation> {
         let mut generation = self.generation(entry);
+        let Ok(file) = open_as(&entry.fingerprint(), path) else { return Some(generation) };
+        let file = file?;
+        let metadata = file.metadata().ok().filter(|metadata| Inode::of(metadata) == entry.inode)?;
         // A file that has lost its end with a crash of the machine goes on where it is.
         generation.seen = generation.seen.min(metadata.len());
         generation.ages.grew(generation.seen, 0, Instant::now());
-        attach(&mut generation, file);
+        generation.attach(file);
         Some(generation)
     }
 
@@ -93,25 +95,4 @@ impl Catalog {
             cursors: self.outlets.iter().map(cursor).collect(),
         }
     }
-}
-
-/// Gives a generation its file, and its cursors the bytes that stand before them.
-fn attach(generation: &mut Generation, file: Content) {
-    for cursor in &mut generation.cursors {
-        cursor.anchor = Anchor::read(&file, cursor.position).unwrap_or_default();
-    }
-    generation.file = Some(file);
-}
-
-/// The files in all directories that the checkpoint names
-fn files_by_inode(checkpoint: &Checkpoint) -> BTreeMap<Inode, PathBuf> {
-    let mut homes: Vec<_> = checkpoint.files.iter().map(|entry| &entry.home).collect();
-    homes.sort();
-    homes.dedup();
-    let entries = homes.into_iter().filter_map(|home| fs::read_dir(home).ok()).flatten().filter_map(Result::ok);
-    let files = entries.filter_map(|entry| {
-        let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
-        Some((Inode::of(&metadata), entry.path()))
-    });
-    files.collect()
 }

@@ -24,11 +24,14 @@ impl Catalog {
         self.look_at_all(self.generations.keys().copied().collect(), now)
     }
 
-    /// Looks at those that were written, and at those that are to end soon.
-    pub(crate) fn look_at_written(&mut self, paths: &HashSet<PathBuf>, now: Instant) -> bool {
+    /// Looks at those that were written, have not been idle for so long, or are to end soon.
+    pub(crate) fn look_at_busy(&mut self, paths: &HashSet<PathBuf>, idle: Duration, now: Instant) -> bool {
         let inodes = paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| Inode::of(&metadata));
         let written: BTreeSet<_> = inodes.filter_map(|inode| self.by_inode.get(&inode).copied()).collect();
-        let is_due = |(key, generation): &(&u64, &Generation)| written.contains(key) || generation.is_restless();
+        let is_due = |(key, generation): &(&u64, &Generation)| {
+            let is_busy = now.saturating_duration_since(generation.grown) < idle;
+            is_busy || written.contains(key) || generation.is_restless()
+        };
         let keys = self.generations.iter().filter(is_due).map(|(key, _)| *key).collect();
         self.look_at_all(keys, now)
     }

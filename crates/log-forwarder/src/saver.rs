@@ -18,6 +18,8 @@ use crate::{
 /// How often the age is looked at, and how old a checkpoint gets at most, together with this
 const TICK: Duration = Duration::from_millis(100);
 const OLDEST: Duration = Duration::from_millis(900);
+/// How often while nothing has changed; news of files wakes besides
+const IDLE_TICK: Duration = Duration::from_millis(900);
 /// Bytes that a restart delivers again at most, besides those of a second
 const MOST_SETTLED: u64 = 8 * 1024 * 1024;
 
@@ -60,17 +62,18 @@ impl Saver {
 
     /// Saves until all is over.
     pub(crate) async fn run(self, mut signal: watch::Receiver<Signal>, heartbeat: Heartbeat) -> anyhow::Result<()> {
-        let mut saved = Instant::now();
+        let (mut saved, mut tick) = (Instant::now(), TICK);
         loop {
             heartbeat.beat();
             tokio::select! {
                 biased;
-                _ = signal.wait_for(|signal| signal.over) => return Ok(()),
-                () = time::sleep(TICK) => {}
+                change = signal.changed() => if change.is_err() || signal.borrow().over { return Ok(()) },
+                () = time::sleep(tick) => {}
             }
             let due = {
                 let catalog = lock(&self.catalog);
                 let has_changed = catalog.changed || catalog.settled > 0;
+                tick = if has_changed { TICK } else { IDLE_TICK };
                 catalog.settled >= MOST_SETTLED || (has_changed && saved.elapsed() >= OLDEST)
             };
             if due {

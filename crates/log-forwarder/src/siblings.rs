@@ -70,6 +70,10 @@ impl Catalog {
             if born(&file).zip(generation.file.as_ref().and_then(born)).is_some_and(|(file, known)| file < known) {
                 return None;
             }
+            // A file is copied while it has its name. Elsewhere only a whole head tells a copy from one that begins alike.
+            if generation.head.length < HEAD_LIMIT && !generation.has_its_name() {
+                return None;
+            }
             // One that was empty at the last look may have been written and copied since.
             let known = match generation.head.length {
                 0 => Head::read(generation.file.as_ref()?, HEAD_LIMIT).ok()?,
@@ -85,6 +89,13 @@ impl Catalog {
         let of_this_directory = |generation: &&Generation| path.parent() == Some(&generation.home);
         let mut known = self.generations.values().filter(of_this_directory);
         known.any(|generation| begins_alike(generation) == Some(true))
+    }
+}
+
+impl Generation {
+    /// Whether the path by which it was found leads to it still
+    fn has_its_name(&self) -> bool {
+        self.source.path.metadata().is_ok_and(|metadata| Inode::of(&metadata) == self.inode)
     }
 }
 

@@ -17,9 +17,11 @@ use crate::{
     generation::Generation,
 };
 
-/// Between two looks at the open files, when there are events
+/// Between two looks at the open files that have not been idle for long, when there are events
 const SWEEP: Duration = Duration::from_secs(2);
-/// Between two scans for new files, when there are events: with a thousand files it costs twenty times as much
+/// A file that does not grow for so long is looked at when its events tell, and with each scan.
+const IDLE: Duration = Duration::from_secs(60);
+/// Between two scans for new files, when there are events; the open ones are all looked at
 const SCAN: Duration = Duration::from_secs(20);
 /// Where there are none
 const POLL: Duration = Duration::from_millis(200);
@@ -78,13 +80,12 @@ impl Tail {
             let (pause, scan_pause) = if self.directories.any_polled() { (POLL, POLL) } else { (SWEEP, SCAN) };
             let sweep = swept.elapsed() >= pause;
             let scan_pause = if lock(&self.catalog).unsure { pause } else { scan_pause };
-            let is_whole = sweep || stopping.is_some();
-            let written = if is_whole { None } else { Some(std::mem::take(&mut news.written)) };
+            let (written, idle) = (std::mem::take(&mut news.written), if sweep { IDLE } else { Duration::ZERO });
             if news.names || news.overflow || scanned.elapsed() >= scan_pause {
                 self.scan(news);
                 scanned = Instant::now();
             }
-            self.look(written.as_ref());
+            self.look(&written, idle);
             if sweep {
                 swept = Instant::now();
                 let sizes = lock(&self.catalog).sizes();
@@ -124,14 +125,12 @@ impl Tail {
         self.signal.send_modify(|signal| signal.news += 1);
     }
 
-    /// Looks at the open files, or those of them that were written, and wakes the couriers if that is worth it.
-    fn look(&mut self, written: Option<&HashSet<PathBuf>>) {
+    /// Looks at the files that were written, or have not been idle for so long, and wakes the couriers if that is worth it.
+    fn look(&mut self, written: &HashSet<PathBuf>, idle: Duration) {
         let mut catalog = lock(&self.catalog);
         let now = Instant::now();
-        let news = match written {
-            Some(written) => catalog.look_at_written(written, now),
-            None => catalog.look(now),
-        };
+        let is_whole = catalog.stopping.is_some() || self.directories.any_polled();
+        let news = if is_whole { catalog.look(now) } else { catalog.look_at_busy(written, idle, now) };
         let behind = catalog.behind();
         self.pending.done(self.told_pending.saturating_sub(behind));
         self.pending.add(behind.saturating_sub(self.told_pending));

@@ -56,7 +56,7 @@ fn a_collector_that_fails_in_all_ways_gets_everything() {
 }
 
 /// The most memory a process has had, in KiB
-fn peak_memory(id: u32) -> u64 {
+pub(crate) fn peak_memory(id: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()

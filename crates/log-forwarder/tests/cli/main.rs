@@ -1,6 +1,8 @@
 //! The binary `log-forwarder` as a pod meets it: rotations, restarts, collectors that fail, and every line counted.
 
 #[cfg(test)]
+mod as_root;
+#[cfg(test)]
 mod attributes;
 #[cfg(test)]
 mod collector;
@@ -8,6 +10,8 @@ mod collector;
 mod configuration;
 #[cfg(test)]
 mod delivery;
+#[cfg(test)]
+mod directories;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
@@ -32,6 +36,8 @@ mod restart;
 mod rotation;
 #[cfg(test)]
 mod stopping;
+#[cfg(test)]
+mod storms;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -28,7 +28,7 @@ fn what_the_app_writes_after_the_stop_signal_is_delivered_too() {
     let mark = done.clone();
     let app = thread::spawn(move || {
         // Never quiet for long, through rotations, until the end is near.
-        for _ in 0..60 {
+        for _ in 0..200 {
             writer.write(5);
             if writer.written().is_multiple_of(50) {
                 writer.rotate(99);

@@ -148,6 +148,11 @@ impl Writer {
         self.next += count;
     }
 
+    /// The next line has this number.
+    pub(crate) fn skip(&mut self, next: u64) {
+        self.next = next;
+    }
+
     /// How many lines there are
     pub(crate) fn written(&self) -> u64 {
         self.next
@@ -163,9 +168,15 @@ impl Writer {
         self.file = append(&self.path);
     }
 
-    /// Copies the file to `.1` and truncates it.
-    pub(crate) fn copy_and_truncate(&mut self, copy: &str) {
-        fs::copy(&self.path, format!("{}{copy}", self.path.display())).unwrap();
+    /// Renames the file to its name with this behind, and begins a new one.
+    pub(crate) fn move_away(&mut self, suffix: &str) {
+        fs::rename(&self.path, format!("{}{suffix}", self.path.display())).unwrap();
+        self.file = append(&self.path);
+    }
+
+    /// Copies the file to its name with this behind, and truncates it.
+    pub(crate) fn copy_and_truncate(&mut self, suffix: &str) {
+        fs::copy(&self.path, format!("{}{suffix}", self.path.display())).unwrap();
         self.truncate();
     }
 
@@ -183,13 +194,17 @@ pub(crate) fn line(number: u64) -> String {
     format!("line {number:08} GET /\"quoted\"\\path HTTP/1.1 200 {}", "x".repeat((number % 97) as usize))
 }
 
+/// The number of a line
+pub(crate) fn number(text: &str) -> Option<u64> {
+    text.get(5..13).and_then(|digits| digits.parse().ok())
+}
+
 /// Whether every line from 0 is there at least once, whole, and in order but for what came again.
 #[track_caller]
 pub(crate) fn assert_all_there<'a>(lines: impl Iterator<Item = &'a str>, count: u64) {
     let numbers: Vec<u64> = lines
         .map(|text| {
-            let number = text.get(5..13).and_then(|digits| digits.parse().ok());
-            let number = number.unwrap_or_else(|| panic!("no number in {text:?}"));
+            let number = number(text).unwrap_or_else(|| panic!("no number in {text:?}"));
             assert_eq!(text, line(number));
             number
         })

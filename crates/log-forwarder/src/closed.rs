@@ -1,0 +1,138 @@
+//! Files that are not open: complete ones, whose names may be written to again, and those that could not be opened.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, Metadata},
+    io,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use crate::{
+    catalog::Catalog,
+    content::Content,
+    copies::open_as,
+    generation::{Generation, Place, modified},
+    identity::{Anchor, Inode},
+};
+
+/// Where the files of some directories are
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) files: BTreeMap<Inode, (PathBuf, Metadata)>,
+    /// Directories of which nobody can tell what is in them
+    unreadable: BTreeSet<PathBuf>,
+}
+
+impl Listing {
+    pub(crate) fn of(directories: &BTreeSet<PathBuf>) -> Self {
+        let mut listing = Self::default();
+        for directory in directories {
+            match fs::read_dir(directory) {
+                Ok(entries) => {
+                    let found = entries.filter_map(|entry| {
+                        let entry = entry.ok()?;
+                        let metadata = entry.metadata().ok().filter(Metadata::is_file)?;
+                        Some((Inode::of(&metadata), (entry.path(), metadata)))
+                    });
+                    listing.files.extend(found);
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(_) => drop(listing.unreadable.insert(directory.clone())),
+            }
+        }
+        listing
+    }
+
+    /// Whether nobody can tell where a file of this directory is.
+    pub(crate) fn is_blind(&self, home: &Path) -> bool {
+        self.unreadable.contains(home)
+    }
+}
+
+impl Catalog {
+    /// Whether a known inode holds what it did. An open file is looked at elsewhere; one that was closed is opened again when
+    /// it has changed, and forgotten if its inode was given to another file.
+    pub(crate) fn is_as_closed(&mut self, key: u64, path: &Path, metadata: &Metadata) -> bool {
+        let Some(generation) = self.generations.get(&key) else { return false };
+        if generation.file.is_some() || generation.is_complete(metadata) {
+            return true;
+        }
+        if self.reopen(key, path) {
+            return true;
+        }
+        if let Some(Generation { inode, ordinal, .. }) = self.generations.get(&key) {
+            self.ordinals.insert(*inode, *ordinal + 1);
+            self.leave(key);
+        }
+        false
+    }
+
+    /// Forgets complete files that are not there any more, and opens those that could not be opened.
+    pub(crate) fn review_closed(&mut self) {
+        let closed = |generation: &Generation| generation.file.is_none() && generation.place == Place::Rotated;
+        let of: Vec<_> = self.generations.iter().filter(|(_, generation)| closed(generation)).collect();
+        let listing = Listing::of(&of.iter().map(|(_, generation)| generation.home.clone()).collect());
+        let of: Vec<_> = of.into_iter().map(|(key, generation)| (*key, generation.inode)).collect();
+        for (key, inode) in of {
+            let Some(generation) = self.generations.get(&key) else { continue };
+            if listing.is_blind(&generation.home) {
+                continue;
+            }
+            match listing.files.get(&inode) {
+                Some((_, metadata)) if generation.is_complete(metadata) => {}
+                Some((path, _)) if self.reopen(key, path) => {}
+                _ => self.leave(key),
+            }
+        }
+        let is_missed = |generation: &Generation| {
+            let may_come = matches!(generation.place, Place::Live | Place::Rotated);
+            generation.file.is_none() && may_come && !generation.is_all_settled()
+        };
+        self.unsure |= self.generations.values().any(is_missed);
+    }
+
+    /// Opens a closed file again; false if it holds something else. One that can't be opened stays as it is.
+    fn reopen(&mut self, key: u64, path: &Path) -> bool {
+        let Some(generation) = self.generations.get_mut(&key) else { return false };
+        match open_as(&generation.fingerprint(), path) {
+            Ok(Some(file)) => {
+                generation.attach(file);
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                self.complain(path.to_path_buf(), "cannot open", &error);
+                true
+            }
+        }
+    }
+
+    /// The file of a closed generation is not there any more, or holds something else.
+    fn leave(&mut self, key: u64) {
+        let Some(generation) = self.generations.get(&key) else { return };
+        if self.by_inode.get(&generation.inode) == Some(&key) {
+            self.by_inode.remove(&generation.inode);
+        }
+        if generation.is_all_settled() {
+            self.remove(key);
+        } else {
+            self.move_to_copy(key, "gone while it could not be read");
+        }
+    }
+}
+
+impl Generation {
+    /// Whether every output has all that its file holds.
+    fn is_complete(&self, metadata: &Metadata) -> bool {
+        self.is_all_settled() && self.seen == metadata.len() && self.modified == modified(metadata)
+    }
+
+    /// Gives it its file, and its cursors the bytes that stand before them.
+    pub(crate) fn attach(&mut self, file: Content) {
+        for cursor in &mut self.cursors {
+            cursor.anchor = Anchor::read(&file, cursor.position).unwrap_or_default();
+        }
+        (self.file, self.grown, self.ended) = (Some(file), Instant::now(), false);
+    }
+}
