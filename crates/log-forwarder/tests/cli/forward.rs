@@ -57,6 +57,21 @@ fn what_is_not_acknowledged_goes_again_under_the_same_name() {
 }
 
 #[test]
+fn fields_keep_their_types() {
+    let (pod, fluentd) = (Pod::new(), Fluentd::start(None, None));
+    fs::write(pod.log("app.log"), "{\"msg\":\"paid\",\"id\":8812,\"ok\":true,\"deep\":{\"a\":[1,\"x\",null]}}\n")
+        .unwrap();
+    let program = pod.start(&["--output", &url(&fluentd, ""), "--format", "json"]);
+    fluentd.wait_for("paid");
+    stop(program);
+    let list = Value::Array(vec![Value::Number(1), Value::Text("x".into()), Value::Other]);
+    let deep = Value::Map([("a".to_owned(), list)].into());
+    let fields = [("id", Value::Number(8812)), ("ok", Value::Boolean(true)), ("deep", deep)];
+    let fields = fields.map(|(name, value)| (name.to_owned(), value)).into();
+    assert_eq!(fluentd.entries()[0].1["fields"], Value::Map(fields));
+}
+
+#[test]
 fn entries_are_compressed_over_tls() {
     let (pod, authority) = (Pod::new(), Authority::new());
     let fluentd = Fluentd::start(None, Some(authority.server(&["localhost"])));

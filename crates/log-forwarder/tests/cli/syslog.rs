@@ -118,6 +118,30 @@ fn where_nobody_takes_datagrams_they_are_sent_again() {
 }
 
 #[test]
+fn levels_are_severities_and_a_trace_is_one_message() {
+    let pod = Pod::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = "level=warn msg=slow\nlvl=50 msg=broken\nmsg=\"as ever\"\n";
+    fs::write(pod.log("app.log"), text).unwrap();
+    let output = format!("syslog+tcp://{}", listener.local_addr().unwrap());
+    let program = pod.start(&["--output", &output, "--format", "logfmt"]);
+    let mut stream = BufReader::new(accept(&listener));
+    let messages: Vec<_> = (0..3).map(|_| Message::read(&mut stream).unwrap()).collect();
+    stop(program);
+    let said: Vec<_> = messages.iter().map(|message| (message.priority % 8, message.text.as_str())).collect();
+    assert_eq!(said, [(4, "slow"), (3, "broken"), (6, "as ever")]);
+
+    let pod = Pod::new();
+    let trace = "Exception in thread \"main\" java.lang.Error: no\n\tat Main.main(Main.java:3)";
+    fs::write(pod.log("app.log"), format!("{trace}\nnext\n")).unwrap();
+    let program = pod.start(&["--output", &output, "--multiline", "java"]);
+    let mut stream = BufReader::new(accept(&listener));
+    let messages: Vec<_> = (0..2).map(|_| Message::read(&mut stream).unwrap().text).collect();
+    stop(program);
+    assert_eq!(messages, [trace, "next"]);
+}
+
+#[test]
 fn what_is_wrong_with_an_output_is_said() {
     for (output, words) in [
         ("syslog+tcp://h#facility=local9", "option facility: known are kern, user"),
