@@ -13,6 +13,8 @@ mod delivery;
 #[cfg(test)]
 mod directories;
 #[cfg(test)]
+mod elasticsearch;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod fluentd;
@@ -25,11 +27,15 @@ mod lines;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
+mod loki;
+#[cfg(test)]
 mod otlp;
 #[cfg(test)]
 mod otlp_receiver;
 #[cfg(test)]
 mod packed;
+#[cfg(test)]
+mod receiver;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]

@@ -82,7 +82,7 @@ mod tests {
     fn lines(batch: &Batch) -> Vec<Value> {
         let mut out = Vec::new();
         let count = write_documents(batch, &mut out);
-        assert_eq!(count * 2, out.iter().filter(|byte| **byte == b'\n').count());
+        assert_eq!(count * 2, String::from_utf8_lossy(&out).lines().count());
         assert_eq!(out.last(), Some(&b'\n'));
         String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

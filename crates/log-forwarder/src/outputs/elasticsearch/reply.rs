@@ -10,7 +10,7 @@ use serde::{
 use crate::outputs::Attempt;
 
 /// What the server is asked to say; its own words of a success are longer than most lines
-pub(super) const FILTER: &str = "filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason";
+pub(super) const FILTER: &str = "filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason";
 /// Characters of a reason that are told
 const REASON_LIMIT: usize = 300;
 /// Faults of the index or of who writes, that answer each document with a status of its own fault. Nothing is wrong with a line.
@@ -106,12 +106,22 @@ struct Fault<'a> {
     kind: Cow<'a, str>,
     #[serde(default)]
     reason: Option<String>,
+    /// What "failed to parse" means
+    #[serde(default)]
+    caused_by: Option<Cause>,
+}
+
+#[derive(Deserialize)]
+struct Cause {
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 impl Outcome<'_> {
     fn is_of_the_index(&self, kind: &str) -> bool {
         let reason = self.error.as_ref().and_then(|error| error.reason.as_deref()).unwrap_or_default();
-        NOT_OF_THE_DOCUMENT.contains(&kind) || reason.starts_with("no write index is defined for alias")
+        let is_setting = reason.starts_with("no write index is defined") || reason.starts_with("pipeline with id [");
+        NOT_OF_THE_DOCUMENT.contains(&kind) || kind == "illegal_argument_exception" && is_setting
     }
 }
 
@@ -120,7 +130,8 @@ impl fmt::Display for Outcome<'_> {
         write!(f, "{}", self.status)?;
         let Some(error) = &self.error else { return Ok(()) };
         write!(f, " {}", shortened(&error.kind))?;
-        error.reason.as_deref().map_or(Ok(()), |reason| write!(f, ": {}", shortened(reason)))
+        let cause = error.caused_by.as_ref().and_then(|cause| cause.reason.as_deref());
+        [error.reason.as_deref(), cause].iter().flatten().try_for_each(|reason| write!(f, ": {}", shortened(reason)))
     }
 }
 

@@ -64,6 +64,7 @@ fn what_is_wrong_with_the_index_buries_no_line() {
         (400, "index_closed_exception", "closed"),
         (400, "validation_exception", "this cluster currently has [1000]/[1000] maximum normal shards open;"),
         (400, "illegal_argument_exception", "no write index is defined for alias [logs]. The write index may be"),
+        (400, "illegal_argument_exception", "pipeline with id [missing] does not exist"),
         (500, "", ""),
         (302, "", ""),
     ] {
@@ -95,6 +96,14 @@ fn a_reply_that_is_none_delivers_nothing() {
         let attempt = read(garbage.as_bytes(), count, None);
         assert!(reason(attempt).starts_with("the reply"), "{garbage:.60}");
     }
+}
+
+#[test]
+fn a_reason_has_its_cause() {
+    let reply = r#"{"errors":true,"items":[{"create":{"status":400,"error":{"type":"mapper_parsing_exception",
+        "reason":"failed to parse","caused_by":{"reason":"Duplicate field 'a'"}}}}]}"#;
+    let Attempt::Mixed { refused, .. } = read(reply.as_bytes(), 1, None) else { panic!() };
+    assert_eq!(refused[0].1, "400 mapper_parsing_exception: failed to parse: Duplicate field 'a'");
 }
 
 #[test]
