@@ -26,7 +26,7 @@ const OVERHEAD: usize = 300;
 /// Batches as bulk requests
 pub(super) const HTTP: Scheme = Scheme {
     name: "elasticsearch+http",
-    example: "elasticsearch+http://search:9200/logs",
+    example: "elasticsearch+http://search/logs",
     delivered: "once its document is created, or was there before",
     options: &[],
     shared: &[client::OPTIONS],
@@ -36,7 +36,7 @@ pub(super) const HTTP: Scheme = Scheme {
 /// Likewise, over TLS
 pub(super) const HTTPS: Scheme = Scheme {
     name: "elasticsearch+https",
-    example: "elasticsearch+https://search:9200/logs",
+    example: "elasticsearch+https://search/logs",
     shared: &[client::OPTIONS, dial::TLS],
     ..HTTP
 };
