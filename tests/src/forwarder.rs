@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::Write,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -30,7 +31,16 @@ impl Logs {
 
     /// Writes so many numbered lines to `app.log`.
     pub fn write_lines(&self, count: usize) {
-        let text = (0..count).fold(String::new(), |text, number| text + &line(number) + "\n");
+        self.write(0..count);
+    }
+
+    /// Writes the lines of these numbers to `app.log`.
+    pub fn write(&self, numbers: Range<usize>) {
+        self.append(&numbers.fold(String::new(), |text, number| text + &line(number) + "\n"));
+    }
+
+    /// Writes a text to `app.log`.
+    pub fn append(&self, text: &str) {
         let mut file = File::options().append(true).create(true).open(self.join("app.log")).expect("a log");
         file.write_all(text.as_bytes()).expect("a log");
     }

@@ -11,3 +11,4 @@ pub mod port;
 pub mod process;
 pub mod server;
 pub mod until;
+pub mod web;

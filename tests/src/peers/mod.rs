@@ -3,8 +3,10 @@
 //! Each starts on a port that stays its own from `new` on, so that a story can name it before it listens.
 
 pub mod grpc_health;
+pub mod loki;
 pub mod mariadb;
 pub mod nginx;
+pub mod opensearch;
 pub mod otel_collector;
 pub mod postgres;
 pub mod redis;

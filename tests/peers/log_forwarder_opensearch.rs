@@ -1,0 +1,91 @@
+//! log-forwarder before `OpenSearch`: it holds what the ledger says was delivered, each line once, however often it came.
+
+use std::fs;
+
+use e2e::{
+    forwarder::{Logs, assert_lines, finish},
+    peers::opensearch::OpenSearch,
+    until::until,
+};
+use serde_json::{Value, json};
+
+const LINES: usize = 9000;
+
+fn assert_all(documents: &[Value]) {
+    assert_lines(&documents.iter().map(|document| document["message"].as_str().unwrap()).collect::<Vec<_>>(), LINES);
+}
+
+#[test]
+fn lines_are_there_once_however_often_they_come() {
+    let (mut opensearch, logs) = (OpenSearch::new(), Logs::new());
+    logs.write_lines(LINES / 2);
+    let output = opensearch.output("logs");
+    let mut forwarder = logs.forward(&["--output", &output]);
+    forwarder.says("cannot deliver");
+    opensearch.start();
+    until("something is there", || (opensearch.count("logs") > 0).then_some(()));
+    // Killed in the middle, or not: the next one does not know all that arrived.
+    drop(forwarder);
+    logs.write(LINES / 2..LINES);
+    let forwarder = logs.forward(&["--output", &format!("{output}#gzip")]);
+    until("all lines are there", || (opensearch.count("logs") == LINES).then_some(()));
+    assert_eq!(finish(forwarder)["rejected"], 0);
+    // One that knows nothing sends everything again.
+    fs::remove_dir_all(logs.join("state")).unwrap();
+    let forwarder = logs.forward(&["--output", &output]);
+    let ledger = finish(forwarder);
+    assert_eq!((ledger["lines"], ledger["rejected"]), (LINES as u64, 0));
+    assert_all(&opensearch.documents("logs"));
+}
+
+#[test]
+fn a_data_stream_takes_each_line_once() {
+    let (mut opensearch, logs) = (OpenSearch::new(), Logs::new());
+    opensearch.start();
+    let template = json!({"index_patterns": ["logs-*"], "data_stream": {}, "priority": 200});
+    opensearch.ask("PUT", "/_index_template/logs", &template);
+    logs.write_lines(LINES);
+    for _ in 0..2 {
+        let forwarder = logs.forward(&["--output", &opensearch.output("logs-web-shop")]);
+        assert_eq!(finish(forwarder)["lines"], LINES as u64);
+        fs::remove_dir_all(logs.join("state")).unwrap();
+    }
+    assert_all(&opensearch.documents("logs-web-shop"));
+    let stream = opensearch.ask("GET", "/_data_stream/logs-web-shop", &Value::Null);
+    assert_eq!(stream["data_streams"][0]["timestamp_field"]["name"], "@timestamp");
+}
+
+#[test]
+fn what_does_not_fit_the_mapping_goes_to_the_dead_letters_and_what_is_blocked_waits() {
+    let (mut opensearch, logs) = (OpenSearch::new(), Logs::new());
+    opensearch.start();
+    let labels = "app=\"web\"\napp.kubernetes.io/name=\"shop\"\n";
+    fs::write(logs.join("labels"), labels).unwrap();
+    let object = |number: usize| match number {
+        500 => r#"{"msg":"500","time":"2026-11-24T09:58:45.5Z","status":"none"}"#.to_owned(),
+        _ => format!(r#"{{"msg":"{number}","time":"2026-11-24T09:58:45.5Z","status":{number}}}"#),
+    };
+    let text: Vec<_> = (0..1000).map(object).collect();
+    fs::write(logs.join("app.log"), text.join("\n") + "\n").unwrap();
+    let (dead, labels) = (logs.join("dead").display().to_string(), logs.join("labels").display().to_string());
+    let arguments =
+        ["--format", "json", "--labels-file", &labels, "--dead-letter", &dead, "--output", &opensearch.output("logs")];
+    let mut forwarder = logs.forward(&arguments);
+    until("all but one are there", || (opensearch.count("logs") == 999).then_some(()));
+    opensearch.ask("PUT", "/logs/_settings", &json!({"index.blocks.write": true}));
+    logs.append(&(object(1000) + "\n"));
+    forwarder.says("403 cluster_block_exception");
+    opensearch.ask("PUT", "/logs/_settings", &json!({"index.blocks.write": false}));
+    until("what was blocked is there", || (opensearch.count("logs") == 1000).then_some(()));
+    let ledger = finish(forwarder);
+    assert_eq!((ledger["lines"], ledger["rejected"]), (1000, object(500).len() as u64 + 1));
+    let letter: Value = serde_json::from_str(logs.read("dead").trim_end()).unwrap();
+    assert_eq!(letter["message"], object(500));
+    let reason = letter["reason"].as_str().unwrap();
+    assert!(reason.starts_with("400 mapper_parsing_exception: failed to parse field [fields.status]"), "{reason}");
+    let document = &opensearch.documents("logs")[0];
+    assert_eq!((&document["message"], &document["fields"]["status"]), (&json!("0"), &json!(0)));
+    assert_eq!(document["k8s.pod.label.app_kubernetes_io/name"], "shop");
+    let range = json!({"query": {"range": {"@timestamp": {"gte": "2026-11-24T09:58:45.500Z", "lte": "2026-11-24T09:58:45.500Z"}}}});
+    assert_eq!(opensearch.ask("POST", "/logs/_count", &range)["count"], 1000);
+}
