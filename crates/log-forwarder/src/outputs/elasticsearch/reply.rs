@@ -10,7 +10,8 @@ use serde::{
 use crate::outputs::Attempt;
 
 /// What the server is asked to say; its own words of a success are longer than most lines
-pub(super) const FILTER: &str = "filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason";
+pub(super) const FILTER: &str =
+    "filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason";
 /// Characters of a reason that are told
 const REASON_LIMIT: usize = 300;
 /// Faults of the index or of who writes, that answer each document with a status of its own fault. Nothing is wrong with a line.
