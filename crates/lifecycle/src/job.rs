@@ -1,4 +1,6 @@
 //! [`Lifecycle`]: a job's hold on its own life. When to stop, whether it is well, what it has spawned.
+//!
+//! Long because its tests play whole lives.
 
 use std::{
     fmt::Debug,

@@ -12,11 +12,12 @@ use lifecycle::Complaint;
 use crate::{
     batch::{Batch, Source},
     cursor::Cursor,
-    generation::{Bounds, Generation, Place, Reading},
+    generation::{Generation, Place},
     identity::Inode,
     input::{Input, Treatment},
     ledger::Ledger,
     pool::Pool,
+    reading::{Bounds, Reading},
     search::Search,
 };
 

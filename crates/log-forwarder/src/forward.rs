@@ -21,9 +21,9 @@ use crate::{
     couriers::Couriers,
     dead_letters::DeadLetters,
     events::Events,
-    generation::Bounds,
     ledger::Ledger,
     plan::Plan,
+    reading::Bounds,
     saver::Saver,
     tail::{Signal, Tail},
 };

@@ -13,17 +13,12 @@ use std::{
 
 use crate::{
     ages::Ages,
-    batch::{Batch, Mark, Source},
+    batch::Source,
     content::Content,
     cursor::Cursor,
-    framing::{Frame, frame},
-    identity::{Anchor, Fingerprint, HEAD_LIMIT, Head, Inode, name, read_at},
+    identity::{Anchor, Fingerprint, HEAD_LIMIT, Head, Inode, name},
     input::Treatment,
-    pool::{Buffer, Pool},
 };
-
-/// Read beyond what was seen, since a file that grew has grown on meanwhile
-const BEYOND: u64 = 4096;
 
 /// Whether more can come
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,25 +64,6 @@ pub(crate) struct Generation {
     pub(crate) still: bool,
     /// One for each output
     pub(crate) cursors: Vec<Cursor>,
-}
-
-/// What one look at the bytes behind a cursor finds
-pub(crate) enum Reading {
-    Nothing,
-    Batch(Batch),
-    /// Bytes that nobody gets, for this reason
-    Lost(u64, &'static str),
-    /// The cursor moved over a hole at the head; look again.
-    Hole(u64),
-    /// The file holds something else now.
-    Replaced,
-}
-
-/// Bounds of what is read at once
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) batch: usize,
-    pub(crate) line: usize,
 }
 
 impl Generation {
@@ -228,84 +204,6 @@ impl Generation {
     pub(crate) fn age(&self, output: usize, now: Instant) -> Duration {
         if self.behind(output) == 0 { Duration::ZERO } else { self.ages.of(self.cursors[output].position, now) }
     }
-
-    /// The next lines for an output that has none of this generation now.
-    pub(crate) fn read(&mut self, key: u64, output: usize, bounds: Bounds, pool: &Pool) -> io::Result<Reading> {
-        if !self.is_readable(output) {
-            return Ok(Reading::Nothing);
-        }
-        // Enough to tell the head.
-        let mut size = bounds.batch.max(HEAD_LIMIT);
-        loop {
-            let Some(file) = &self.file else { return Ok(Reading::Nothing) };
-            let cursor = &mut self.cursors[output];
-            let anchored = cursor.anchor.bytes().len();
-            let wanted = size.min(length(self.seen - cursor.position + BEYOND));
-            let mut buffer = pool.filled(anchored + wanted);
-            let read = read_at(file, &mut buffer[..anchored + wanted], cursor.position - anchored as u64)?;
-            let bytes = &buffer[anchored.min(read)..read];
-            // Shorter than it was: truncated just now, and what there is may be something else.
-            let is_short = bytes.len() < wanted.min(length(self.seen - cursor.position));
-            let is_same = if cursor.position == 0 {
-                self.head.begins(bytes)
-            } else {
-                buffer[..anchored] == *cursor.anchor.bytes()
-            };
-            if is_short || !is_same {
-                return Ok(Reading::Replaced);
-            }
-            let end = cursor.position + bytes.len() as u64;
-            if cursor.position == 0 && self.ordinal > 0 && bytes[0] == 0 {
-                let length = bytes.iter().take_while(|byte| **byte == 0).count();
-                cursor.skip(&bytes[..length], false);
-                return Ok(Reading::Hole(length as u64));
-            }
-            self.seen = self.seen.max(end);
-            let last = self.ended && end == self.seen;
-            let (length, mark) = match frame(bytes, bounds.line, cursor.skipping, last) {
-                Frame::Lines(lines) => match self.source.treatment.format.extent(&bytes[..lines]) {
-                    // The last record may go on. One of several lines that is longer than a line may be goes in parts.
-                    0 if !last && !self.still && bytes.len() <= bounds.line => {
-                        if bytes.len() == size {
-                            size = (size * 4).min(bounds.line + 1);
-                            continue;
-                        }
-                        cursor.barren_end = end;
-                        return Ok(Reading::Nothing);
-                    }
-                    0 => (lines, Mark::Whole),
-                    length => (length, Mark::Whole),
-                },
-                Frame::Cut(length) => (length, Mark::Cut),
-                Frame::Unfinished(length) => (length, Mark::Unfinished),
-                Frame::Skip { length, ended } => {
-                    cursor.skip(&bytes[..length], !ended);
-                    return Ok(Reading::Lost(length as u64, "longer than --max-line"));
-                }
-                Frame::Partial if bytes.len() == size && size <= bounds.line => {
-                    size = (size * 4).min(bounds.line + 1);
-                    continue;
-                }
-                Frame::Partial => {
-                    cursor.barren_end = end;
-                    return Ok(Reading::Nothing);
-                }
-            };
-            let batch = self.batch(key, output, buffer, anchored, length, mark);
-            return Ok(Reading::Batch(batch));
-        }
-    }
-
-    fn batch(&mut self, key: u64, output: usize, buffer: Buffer, from: usize, length: usize, mark: Mark) -> Batch {
-        let cursor = &mut self.cursors[output];
-        let batch = Batch::new((self.source.clone(), key), mark, cursor.position, buffer, from..from + length);
-        cursor.hand_out(&batch);
-        batch
-    }
-}
-
-fn length(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// When the content last changed, in nanoseconds since 1970

@@ -36,6 +36,7 @@ mod moving;
 mod outputs;
 mod plan;
 mod pool;
+mod reading;
 mod record;
 mod resume;
 mod retry;

@@ -95,7 +95,7 @@ fn a_trace_is_one_record_and_waits_for_its_end() {
 fn what_a_runtime_wrote_in_parts_is_joined_even_where_streams_alternate() {
     let pod = Pod::new();
     let lines = ["stdout P one ", "stderr P bad ", "stderr F thing", "stdout F and two", "stdout F three"];
-    let text: String = lines.iter().map(|line| format!("2026-11-24T09:58:45Z {line}\n")).collect();
+    let text = lines.iter().fold(String::new(), |text, line| text + "2026-11-24T09:58:45Z " + line + "\n");
     fs::write(pod.log("app.log"), text).unwrap();
     let program = start(&pod, &["--format", "cri"]);
     let found = records(&pod, 3, &["message", "fields"]);
