@@ -6,6 +6,7 @@ mod exchanges;
 mod grpc_health;
 mod late;
 mod log_forwarder_loki;
+mod log_forwarder_logrotate;
 mod log_forwarder_nginx;
 mod log_forwarder_opensearch;
 mod log_forwarder_otel;

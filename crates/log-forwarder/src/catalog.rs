@@ -164,8 +164,7 @@ impl Catalog {
     pub(crate) fn add(&mut self, mut generation: Generation) -> u64 {
         let key = self.next_key;
         self.next_key += 1;
-        let of_the_same_path = |other: &&Generation| other.source.path == generation.source.path;
-        let before = self.generations.iter().rev().find(|(_, other)| of_the_same_path(other));
+        let before = self.generations.iter().rev().find(|(_, other)| other.has_path(&generation.source.path));
         generation.predecessor = before.map(|(key, _)| *key);
         self.by_inode.insert(generation.inode, key);
         self.generations.insert(key, generation);

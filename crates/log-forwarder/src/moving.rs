@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs::Metadata, path::Path, task::Poll, time::Instant};
 
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, Outlet},
     content::Content,
     copies::{Packed, Sought},
     generation::{Generation, Place, modified},
@@ -73,8 +73,10 @@ impl Catalog {
     /// The content of a generation lies there from now on, and is so long.
     pub(crate) fn go_on(&mut self, key: u64, content: Content, copy: &Path, metadata: &Metadata, length: u64) {
         let Some(generation) = self.generations.get_mut(&key) else { return };
-        let file = generation.source.path.display().to_string();
-        tracing::info!(file, copy = %copy.display(), "its old content is read to its end in the copy");
+        if generation.cursors.iter().any(|cursor| !cursor.closed && cursor.position < length) {
+            let file = generation.source.path.display();
+            tracing::info!(%file, copy = %copy.display(), "its old content is read to its end in the copy");
+        }
         // A compressed one is whole.
         generation.ended = matches!(content, Content::Packed(_));
         if generation.ended || length < generation.seen {
@@ -104,14 +106,22 @@ impl Catalog {
         generation.seen = length;
     }
 
-    /// Whether a file is another generation, or never was an input's.
+    /// Whether a file is another generation, what an output of ours writes, or never was an input's.
     fn is_no_copy(&self, metadata: &Metadata) -> bool {
         let inode = Inode::of(metadata);
-        self.knows(inode) || self.bystanders.get(&inode) == Some(&modified(metadata))
+        let is_ours = self.outlets.iter().filter_map(Outlet::inode).any(|ours| ours == inode);
+        is_ours || self.knows(inode) || self.bystanders.get(&inode) == Some(&modified(metadata))
     }
 
     fn inodes(&self) -> BTreeSet<Inode> {
         self.by_inode.keys().copied().collect()
+    }
+}
+
+impl Outlet {
+    /// The file to which it writes; raw lines there are a copy of what they were read from
+    fn inode(&self) -> Option<Inode> {
+        Some(Inode::of(&Path::new(self.label.strip_prefix("file://")?).metadata().ok()?))
     }
 }
 

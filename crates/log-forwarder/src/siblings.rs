@@ -52,7 +52,7 @@ impl Catalog {
                 bystanders.insert(inode, modified(&metadata));
             } else if self.knows(inode) {
                 // Read already
-            } else if metadata.len() == 0 || self.is_copy(&path) {
+            } else if metadata.len() == 0 || self.is_copy(&path, &origin) {
                 unsure = true;
             } else {
                 found.push((path, origin));
@@ -62,8 +62,8 @@ impl Catalog {
         self.take_rotated(found);
     }
 
-    /// Whether a file begins as one does that is known: a copy that is made before its file is truncated.
-    fn is_copy(&self, path: &Path) -> bool {
+    /// Whether a file begins as one does that had this path: a copy that is made before its file is truncated.
+    fn is_copy(&self, path: &Path, origin: &Path) -> bool {
         let Ok(file) = fs::File::open(path).map(Content::Plain) else { return false };
         let begins_alike = |generation: &Generation| {
             // What is older is no copy, though it may begin alike.
@@ -86,13 +86,17 @@ impl Catalog {
             // A copy in the making
             Some(Head::read(generation.file.as_ref()?, head.length).ok()? == head)
         };
-        let of_this_directory = |generation: &&Generation| path.parent() == Some(&generation.home);
-        let mut known = self.generations.values().filter(of_this_directory);
+        let mut known = self.generations.values().filter(|generation| generation.has_path(origin));
         known.any(|generation| begins_alike(generation) == Some(true))
     }
 }
 
 impl Generation {
+    /// Whether it was found by this path. Byte by byte, since there may be thousands.
+    pub(crate) fn has_path(&self, path: &Path) -> bool {
+        self.source.path.as_os_str() == path.as_os_str()
+    }
+
     /// Whether the path by which it was found leads to it still
     fn has_its_name(&self) -> bool {
         self.source.path.metadata().is_ok_and(|metadata| Inode::of(&metadata) == self.inode)
