@@ -9,7 +9,7 @@ use std::{
 use memchr::memchr_iter;
 
 use crate::{
-    format::{Extent, Format},
+    format::{Extent, Format, Split},
     identity::hash_of_end,
     input::Treatment,
     pool::Buffer,
@@ -121,7 +121,7 @@ impl Batch {
         // Once for all records: that costs little where they are what they should be.
         let whole = format.as_text(bytes);
         let mut tally = Tally::default();
-        for Extent { range, .. } in self.extents() {
+        let each = |Extent { range, .. }: Extent| {
             let offset = self.offset + range.start as u64;
             let (text, invalid) = match whole {
                 Some(whole) => (whole[range].into(), 0),
@@ -134,6 +134,10 @@ impl Batch {
             let Parsed { time, message, fields } = parsed.unwrap_or_default();
             let (time, message) = (time.unwrap_or(self.time), message.unwrap_or(text.into()));
             visit(&Record { offset, time, message, fields });
+        };
+        match self.selection {
+            None => self.all_extents().for_each(each),
+            Some(_) => self.extents().for_each(each),
         }
         // A second visit finds the same.
         let _ = self.tally.set(tally);
@@ -196,14 +200,11 @@ impl Batch {
     }
 
     /// Where all its records are
-    fn all_extents(&self) -> impl Iterator<Item = Extent> {
-        let bytes = self.bytes();
-        let (whole, single) = match self.mark {
-            Mark::Whole => (Some(self.format().split(bytes)), None),
-            // What was cut is one record, whatever it holds.
-            Mark::Cut | Mark::Unfinished => (None, Some(Extent::apart(0..bytes.len(), Amount::of(bytes).lines))),
-        };
-        whole.into_iter().flatten().chain(single)
+    fn all_extents(&self) -> Split<'_> {
+        match self.mark {
+            Mark::Whole => self.format().split(self.bytes()),
+            Mark::Cut | Mark::Unfinished => Split::single(self.bytes()),
+        }
     }
 }
 

@@ -16,7 +16,13 @@ mod traces;
 
 use std::borrow::Cow;
 
-pub(crate) use self::{charset::Charset, flags::FormatFlags, multiline::Multiline, parser::Parser, split::Extent};
+pub(crate) use self::{
+    charset::Charset,
+    flags::FormatFlags,
+    multiline::Multiline,
+    parser::Parser,
+    split::{Extent, Split},
+};
 use crate::record::Parsed;
 
 /// How the lines of an input are read; cheap to clone
@@ -60,8 +66,8 @@ impl Format {
 
     /// Where each record is among whole lines, in the order of their first lines. Where the lines of two CRI streams alternate,
     /// [`read`](Self::read) leaves out those of the other stream.
-    pub(crate) fn split<'a>(&'a self, lines: &'a [u8]) -> impl Iterator<Item = Extent> + 'a {
-        split::Split::new(self, lines)
+    pub(crate) fn split<'a>(&'a self, lines: &'a [u8]) -> Split<'a> {
+        Split::new(self, lines)
     }
 
     /// Bytes as text, if they are all text as it is.

@@ -27,7 +27,7 @@ impl Extent {
 }
 
 /// Finds the records in whole lines
-pub(super) struct Split<'a> {
+pub(crate) struct Split<'a> {
     bytes: &'a [u8],
     from: usize,
     kind: Kind<'a>,
@@ -37,6 +37,7 @@ enum Kind<'a> {
     Lines,
     Cri(cri::Split),
     Joined(multiline::Reader<'a>),
+    Single,
 }
 
 impl<'a> Split<'a> {
@@ -47,6 +48,11 @@ impl<'a> Split<'a> {
             (None, _) => Kind::Lines,
         };
         Self { bytes, from: 0, kind }
+    }
+
+    /// All of it is one record, whatever it holds.
+    pub(crate) fn single(bytes: &'a [u8]) -> Self {
+        Self { bytes, from: 0, kind: Kind::Single }
     }
 }
 
@@ -64,6 +70,10 @@ impl Iterator for Split<'_> {
             Kind::Joined(reader) => {
                 let (end, lines) = reader.record_end(self.bytes, self.from)?;
                 (Extent::apart(self.from..end, lines), end)
+            }
+            Kind::Single => {
+                let rest = self.bytes.get(self.from..).filter(|rest| !rest.is_empty())?;
+                (Extent::apart(self.from..self.bytes.len(), Amount::of(rest).lines), self.bytes.len())
             }
         };
         self.from = next;
