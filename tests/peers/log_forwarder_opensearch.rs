@@ -1,4 +1,4 @@
-//! log-forwarder before `OpenSearch`: it holds what the ledger says was delivered, each line once, however often it came.
+//! log-forwarder before OpenSearch: it holds what the ledger says was delivered, each line once, however often it came.
 
 use std::fs;
 
@@ -15,9 +15,17 @@ fn assert_all(documents: &[Value]) {
     assert_lines(&documents.iter().map(|document| document["message"].as_str().unwrap()).collect::<Vec<_>>(), LINES);
 }
 
+/// One server for all: it takes longer to start than to be asked.
 #[test]
-fn lines_are_there_once_however_often_they_come() {
-    let (mut opensearch, logs) = (OpenSearch::new(), Logs::new());
+fn opensearch_has_each_line_once_or_says_why_not() {
+    let mut opensearch = OpenSearch::new();
+    lines_are_there_once_however_often_they_come(&mut opensearch);
+    a_data_stream_takes_each_line_once(&opensearch);
+    what_does_not_fit_the_mapping_goes_to_the_dead_letters_and_what_is_blocked_waits(&opensearch);
+}
+
+fn lines_are_there_once_however_often_they_come(opensearch: &mut OpenSearch) {
+    let logs = Logs::new();
     logs.write_lines(LINES / 2);
     let output = opensearch.output("logs");
     let mut forwarder = logs.forward(&["--output", &output]);
@@ -38,10 +46,8 @@ fn lines_are_there_once_however_often_they_come() {
     assert_all(&opensearch.documents("logs"));
 }
 
-#[test]
-fn a_data_stream_takes_each_line_once() {
-    let (mut opensearch, logs) = (OpenSearch::new(), Logs::new());
-    opensearch.start();
+fn a_data_stream_takes_each_line_once(opensearch: &OpenSearch) {
+    let logs = Logs::new();
     let template = json!({"index_patterns": ["logs-*"], "data_stream": {}, "priority": 200});
     opensearch.ask("PUT", "/_index_template/logs", &template);
     logs.write_lines(LINES);
@@ -55,10 +61,8 @@ fn a_data_stream_takes_each_line_once() {
     assert_eq!(stream["data_streams"][0]["timestamp_field"]["name"], "@timestamp");
 }
 
-#[test]
-fn what_does_not_fit_the_mapping_goes_to_the_dead_letters_and_what_is_blocked_waits() {
-    let (mut opensearch, logs) = (OpenSearch::new(), Logs::new());
-    opensearch.start();
+fn what_does_not_fit_the_mapping_goes_to_the_dead_letters_and_what_is_blocked_waits(opensearch: &OpenSearch) {
+    let logs = Logs::new();
     let labels = "app=\"web\"\napp.kubernetes.io/name=\"shop\"\n";
     fs::write(logs.join("labels"), labels).unwrap();
     let object = |number: usize| match number {
@@ -69,23 +73,23 @@ fn what_does_not_fit_the_mapping_goes_to_the_dead_letters_and_what_is_blocked_wa
     fs::write(logs.join("app.log"), text.join("\n") + "\n").unwrap();
     let (dead, labels) = (logs.join("dead").display().to_string(), logs.join("labels").display().to_string());
     let arguments =
-        ["--format", "json", "--labels-file", &labels, "--dead-letter", &dead, "--output", &opensearch.output("logs")];
+        ["--format", "json", "--labels-file", &labels, "--dead-letter", &dead, "--output", &opensearch.output("typed")];
     let mut forwarder = logs.forward(&arguments);
-    until("all but one are there", || (opensearch.count("logs") == 999).then_some(()));
-    opensearch.ask("PUT", "/logs/_settings", &json!({"index.blocks.write": true}));
+    until("all but one are there", || (opensearch.count("typed") == 999).then_some(()));
+    opensearch.ask("PUT", "/typed/_settings", &json!({"index.blocks.write": true}));
     logs.append(&(object(1000) + "\n"));
     forwarder.says("403 cluster_block_exception");
-    opensearch.ask("PUT", "/logs/_settings", &json!({"index.blocks.write": false}));
-    until("what was blocked is there", || (opensearch.count("logs") == 1000).then_some(()));
+    opensearch.ask("PUT", "/typed/_settings", &json!({"index.blocks.write": false}));
+    until("what was blocked is there", || (opensearch.count("typed") == 1000).then_some(()));
     let ledger = finish(forwarder);
     assert_eq!((ledger["lines"], ledger["rejected"]), (1000, object(500).len() as u64 + 1));
     let letter: Value = serde_json::from_str(logs.read("dead").trim_end()).unwrap();
     assert_eq!(letter["message"], object(500));
     let reason = letter["reason"].as_str().unwrap();
     assert!(reason.starts_with("400 mapper_parsing_exception: failed to parse field [fields.status]"), "{reason}");
-    let document = &opensearch.documents("logs")[0];
+    let document = &opensearch.documents("typed")[0];
     assert_eq!((&document["message"], &document["fields"]["status"]), (&json!("0"), &json!(0)));
     assert_eq!(document["k8s.pod.label.app_kubernetes_io/name"], "shop");
     let range = json!({"query": {"range": {"@timestamp": {"gte": "2026-11-24T09:58:45.500Z", "lte": "2026-11-24T09:58:45.500Z"}}}});
-    assert_eq!(opensearch.ask("POST", "/logs/_count", &range)["count"], 1000);
+    assert_eq!(opensearch.ask("POST", "/typed/_count", &range)["count"], 1000);
 }

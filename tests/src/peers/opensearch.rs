@@ -1,4 +1,4 @@
-//! `OpenSearch`, which answers bulk requests as Elasticsearch does.
+//! OpenSearch, which answers bulk requests as Elasticsearch does.
 
 use serde_json::{Value, json};
 
