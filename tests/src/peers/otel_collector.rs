@@ -74,6 +74,10 @@ service:
         until(&format!("the collector has {least} records"), || {
             let text = fs::read_to_string(self.server.directory.join("received.json")).unwrap_or_default();
             let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+            // Parsed only once there are enough: this is asked often.
+            if whole.matches("\"body\":").count() < least {
+                return None;
+            }
             let records = whole.lines().flat_map(records).collect::<Vec<_>>();
             (records.len() >= least).then_some(records)
         })
