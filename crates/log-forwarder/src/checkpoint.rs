@@ -84,6 +84,15 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
+    /// What can be read is written so that it is read the same.
+    #[cfg(fuzzing)]
+    pub(crate) fn assert_stable(text: &str) {
+        if let Ok(checkpoint) = Self::parse(text) {
+            let written = serde_json::to_string(&checkpoint).expect("JSON");
+            assert_eq!(Self::parse(&written), Ok(checkpoint));
+        }
+    }
+
     /// Whole or not at all, and on the disk on return.
     pub(crate) fn save(&self, directory: &Path) -> io::Result<()> {
         fs::create_dir_all(directory)?;

@@ -28,6 +28,8 @@ mod events;
 mod format;
 mod forward;
 mod framing;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod generation;
 mod identity;
 mod input;
