@@ -103,6 +103,8 @@ Examples:
   log-forwarder --input /logs/app.log --output stdout:// --output tcp://collector:5140#as=ndjson
   log-forwarder --input /logs/app.log --format json --output otlp+http://collector:4318#gzip
   log-forwarder --input /logs/app.log --output forward://fluentd:24224#shared-key-file=/run/key
+  log-forwarder --input /logs/app.log --output 'elasticsearch+https://search/logs-web-shop#header-file=Authorization:/run/key'
+  log-forwarder --input /logs/app.log --output 'loki+http://loki#labels=namespace,pod&header=X-Scope-OrgID:shop'
   log-forwarder --input /logs/app.log --output syslog+tls://rsyslog:6514#app=shop
 
 Exit codes: 0 all delivered, 64 usage, 69 address in use, 75 stopped with lines undelivered";
