@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// In a sidecar that starts before and ends after all others: asks nginx as fast as it can, until it is told to stop. Then it says
-/// what nginx has written: how many different numbers, and their sum.
+/// what nginx has written: how many different numbers, their sum, and how many came after a higher one, as those of a visitor may do
+/// who was not answered in time.
 const VISITORS: &str = r#"    - name: visitors
       image: busybox:1.36
       restartPolicy: Always
@@ -26,8 +27,9 @@ const VISITORS: &str = r#"    - name: visitors
             next=$((next + 100))
             sleep 0.05
           done
-          sed -n 's/.*seq=web:\([0-9]*\) .*/\1/p' /var/log/nginx/access.log | sort -un |
-            awk '{ count++; sum += $1 } END { printf "%d %.0f", count, sum }' >/dev/termination-log
+          sed -n 's/.*seq=web:\([0-9]*\) .*/\1/p' /var/log/nginx/access.log | awk '
+            !seen[$1]++ { count++; sum += $1; if ($1 + 0 < highest) late++; else highest = $1 + 0 }
+            END { printf "%d %.0f %d", count, sum, late }' >/dev/termination-log
       securityContext:
         runAsUser: 65532
         readOnlyRootFilesystem: true
@@ -51,13 +53,13 @@ pub(crate) fn with_visitors(file: &str) -> String {
 pub(crate) fn delete_and_compare(namespace: &Namespace, collector: &Collector) -> (Pod, Value) {
     let (pod, _) = namespace.delete_pod("web");
     let Ended { message, .. } = pod.ended("visitors").unwrap();
-    let (count, sum) = message.split_once(' ').unwrap_or_else(|| panic!("{message:?}"));
-    let (count, sum): (u64, u64) = (count.parse().unwrap(), sum.parse().unwrap());
+    let numbers: Vec<u64> = message.split(' ').map(|number| number.parse().unwrap()).collect();
+    let [count, sum, late] = numbers[..] else { panic!("{message:?}") };
     assert!(count > 1000, "only {count} lines: there was no load");
     let (report, end) = (collector.report(), pod.ended("log-forwarder").unwrap());
     let web = &report["sources"]["web"];
     let there = (web["distinct"].as_u64().unwrap(), web["sum"].as_u64().unwrap());
     assert_eq!(there, (count, sum), "lines that nginx wrote are missing: {web}\n{end:?}");
-    assert_eq!(web["late"], 0, "out of order: {web}");
+    assert_eq!(web["late"], late, "not in the order in which nginx wrote them: {web}");
     (pod, report)
 }
