@@ -10,6 +10,8 @@ mod multiline;
 mod nginx;
 mod parser;
 mod pattern;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod soundness;
 mod split;
 mod time;
 mod traces;

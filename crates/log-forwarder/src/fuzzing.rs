@@ -1,9 +1,26 @@
 //! The door for fuzz targets, which are a crate of their own: one function for each reader of bytes that others wrote.
 
+use clap::Parser;
+
 use crate::{
     checkpoint::Checkpoint,
+    format::{FormatFlags, soundness::assert_sound},
     framing::{Frame, frame},
 };
+
+#[derive(clap::Parser)]
+struct Flags {
+    #[command(flatten)]
+    reading: FormatFlags,
+}
+
+/// Reads the whole lines of a text as these flags say. What comes of it must be sound.
+pub fn format(flags: &[&str], text: &[u8]) {
+    let Ok(flags) = Flags::try_parse_from(["log-forwarder"].iter().chain(flags)) else { return };
+    let Ok(format) = flags.reading.format(None, None, None) else { return };
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    assert_sound(&format, &text[..whole]);
+}
 
 /// Frames any bytes, with lines that may be so long.
 pub fn framing(bytes: &[u8], longest: u8, skipping: bool, last: bool) {

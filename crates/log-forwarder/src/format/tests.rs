@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::{Amount, Value};
+use crate::record::Value;
 
 fn format(parser: &str, multiline: Option<&str>, charset: &str) -> Format {
     let multiline = multiline.map(|multiline| multiline.parse().unwrap());
@@ -38,30 +38,7 @@ proptest! {
         let lines: Vec<u8> = lines.into_iter().flat_map(|line| {
             line.into_iter().filter(|byte| *byte != b'\n').chain([b'\n'])
         }).collect();
-        let complete = format.extent(&lines);
-        prop_assert!(complete == 0 || lines[complete - 1] == b'\n');
-        let extents: Vec<Extent> = format.split(&lines).collect();
-        let total = extents.iter().fold(Amount::default(), |total, extent| total + extent.amount);
-        prop_assert_eq!(total, Amount::of(&lines));
-        for (nth, Extent { range, amount, is_apart }) in extents.iter().enumerate() {
-            prop_assert!(amount.bytes <= range.len() as u64 && amount.lines > 0);
-            prop_assert!(range.start >= complete || range.end <= complete);
-            prop_assert_eq!(*is_apart, extents[..nth].iter().all(|before| before.range.end <= range.start));
-            // Its text alone holds the same record, and so does what begins with it.
-            let first = format.split(&lines[range.clone()]).next().unwrap();
-            prop_assert_eq!((first.range.len(), first.amount), (range.len(), *amount));
-            if *is_apart {
-                prop_assert_eq!(format.split(&lines[range.start..]).count(), extents.len() - nth);
-            }
-            let (text, invalid) = format.decode(&lines[range.clone()]);
-            prop_assert!(invalid <= range.len() as u64);
-            let parsed = format.read(text.strip_suffix('\n').unwrap_or(&text));
-            for (_, value) in parsed.iter().flat_map(|parsed| &parsed.fields) {
-                if let Value::Json(json) = value {
-                    prop_assert!(serde_json::from_str::<&serde_json::value::RawValue>(json).is_ok(), "{}", json);
-                }
-            }
-        }
+        soundness::assert_sound(&format, &lines);
     }
 
     #[test]
