@@ -6,6 +6,7 @@ use crate::{
     checkpoint::Checkpoint,
     format::{FormatFlags, soundness::assert_sound},
     framing::{Frame, frame},
+    outputs::elasticsearch,
 };
 
 #[derive(clap::Parser)]
@@ -43,4 +44,9 @@ pub fn framing(bytes: &[u8], longest: u8, skipping: bool, last: bool) {
 /// Reads any text as a checkpoint. One that can be read is written as it was.
 pub fn checkpoint(text: &str) {
     Checkpoint::assert_stable(text);
+}
+
+/// Reads any bytes as the reply to a bulk request of so many documents.
+pub fn reply_elasticsearch(reply: &[u8], count: u8) {
+    elasticsearch::reply::assert_sound(reply, count.into());
 }

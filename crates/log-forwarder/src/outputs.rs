@@ -3,7 +3,7 @@
 mod client;
 mod compression;
 mod dial;
-mod elasticsearch;
+pub(crate) mod elasticsearch;
 mod file;
 pub(crate) mod forward;
 mod http;

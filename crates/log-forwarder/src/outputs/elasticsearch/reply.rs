@@ -224,5 +224,17 @@ impl<'de> Visitor<'de> for OneEntry {
     }
 }
 
+/// Reads a reply, and panics unless each document has one fate at most, and none beyond those that were sent.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn assert_sound(reply: &[u8], count: usize) {
+    let Attempt::Mixed { refused, again, .. } = read(reply, count, None) else { return };
+    let refused: Vec<_> = refused.into_iter().map(|(number, _)| number).collect();
+    assert!(!(refused.is_empty() && again.is_empty()));
+    for numbers in [&refused, &again] {
+        assert!(numbers.is_sorted() && numbers.iter().all(|number| *number < count));
+    }
+    assert!(refused.iter().all(|number| !again.contains(number)));
+}
+
 #[cfg(test)]
 mod tests;
