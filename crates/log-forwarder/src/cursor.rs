@@ -40,6 +40,9 @@ impl Cursor {
 
     /// The beginning of what is in flight is settled: delivered, or rejected.
     pub(crate) fn settle(&mut self, batch: &Batch) {
+        if batch.goes_on {
+            return;
+        }
         self.position = batch.end();
         self.anchor.extend(batch.bytes());
         self.skipping = batch.mark == Mark::Cut;

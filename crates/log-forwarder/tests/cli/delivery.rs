@@ -137,3 +137,20 @@ fn outputs_go_at_their_own_pace() {
     assert_all_there(collector.messages().iter().map(String::as_str), 2000);
     assert_eq!(ledger(&ended)["lines"], 4000);
 }
+
+#[test]
+fn records_whose_lines_alternate_are_refused_one_by_one() {
+    let (pod, collector) = (Pod::new(), Collector::start());
+    collector.refuse_lines_with("bad");
+    let lines = ["stdout P one ", "stderr P bad ", "stdout F and two", "stderr F thing", "stdout F three"];
+    let lines = lines.map(|line| format!("2026-11-24T09:58:45Z {line}\n"));
+    fs::write(pod.log("app.log"), lines.concat()).unwrap();
+    let dead = pod.beside("dead").display().to_string();
+    let program = pod.start(&["--output", &collector.url(), "--dead-letter", &dead, "--format", "cri"]);
+    collector.wait_for("three");
+    let ended = stop(program);
+    assert_eq!(collector.messages(), ["one and two", "three"]);
+    assert_eq!(fs::read_to_string(&dead).unwrap().lines().count(), 1);
+    let entries = ledger(&ended);
+    assert_eq!((entries["lines"], entries["rejected"]), (3, (lines[1].len() + lines[3].len()) as u64));
+}

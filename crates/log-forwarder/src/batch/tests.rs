@@ -1,0 +1,70 @@
+//! Halves and selections are the whole, whatever is cut.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Offsets and messages of what is still to be sent
+fn visited(batch: &Batch) -> Vec<(u64, String)> {
+    let mut found = Vec::new();
+    batch.records(|record| found.push((record.offset, record.message.to_string())));
+    found
+}
+
+#[test]
+fn a_single_line_has_no_halves() {
+    assert!(of(b"one\n", Mark::Whole).halves().is_none());
+    assert!(of(b"\n", Mark::Whole).halves().is_none());
+    assert!(of(b"one", Mark::Unfinished).halves().is_none());
+}
+
+#[test]
+fn parts_know_what_they_were_read_with() {
+    let whole = of(b"one\ntwo\n", Mark::Whole);
+    assert!(whole.exceeds(1) && !whole.exceeds(2));
+    assert!(whole.select(&[0, 1]).exceeds(1) && !whole.select(&[1]).exceeds(1));
+    let second = whole.halves().unwrap().1;
+    assert_eq!((second.offset, second.read_from), (4, 0));
+    assert!(!second.exceeds(0));
+}
+
+#[test]
+fn what_is_no_text_is_replaced_and_counted() {
+    let batch = of(b"a\n\xff\xfeb\n", Mark::Whole);
+    assert_eq!(visited(&batch), [(0, "a".into()), (2, "\u{fffd}\u{fffd}b".into())]);
+    assert_eq!(batch.tally().invalid_bytes, 2);
+}
+
+proptest! {
+    #[test]
+    fn halves_are_the_whole(lines in proptest::collection::vec("[a-z]{0,9}", 2..30)) {
+        let text = lines.iter().fold(String::new(), |text, line| text + line + "\n");
+        let whole = of(text.as_bytes(), Mark::Whole);
+        let (first, second) = whole.halves().unwrap();
+        prop_assert_eq!([first.bytes(), second.bytes()].concat(), text.as_bytes());
+        prop_assert!(first.amount().lines > 0 && second.amount().lines > 0);
+        prop_assert_eq!(first.amount() + second.amount(), whole.amount());
+        prop_assert_eq!((first.end(), second.end()), (second.offset, whole.end()));
+        prop_assert_eq!([visited(&first), visited(&second)].concat(), visited(&whole));
+    }
+
+    #[test]
+    fn a_selection_is_halved_and_selected_again(lines in proptest::collection::vec(any::<(bool, bool)>(), 2..30)) {
+        let text = (0..lines.len()).fold(String::new(), |text, number| format!("{text}{number}\n"));
+        let whole = of(text.as_bytes(), Mark::Whole);
+        let numbers: Vec<_> = (0..lines.len()).filter(|number| lines[*number].0).collect();
+        let some = whole.select(&numbers);
+        let expected: Vec<_> = numbers.iter().map(|number| visited(&whole)[*number].clone()).collect();
+        prop_assert_eq!(&visited(&some), &expected);
+        prop_assert_eq!(some.amount().lines, expected.len() as u64);
+        if let Some((first, second)) = some.halves() {
+            prop_assert_eq!([first.bytes(), second.bytes()].concat(), text.as_bytes());
+            prop_assert_eq!([visited(&first), visited(&second)].concat(), expected.clone());
+        }
+        let again: Vec<_> = (0..numbers.len()).filter(|nth| lines[numbers[*nth]].1).collect();
+        let fewer: Vec<_> = again.iter().map(|nth| expected[*nth].clone()).collect();
+        prop_assert_eq!(visited(&some.select(&again)), fewer);
+        let single: Vec<_> = (0..numbers.len()).flat_map(|nth| visited(&some.only(nth).unwrap())).collect();
+        prop_assert_eq!(single, expected);
+    }
+}
