@@ -237,3 +237,18 @@ fn a_key_from_a_file_is_sent_and_never_told() {
         assert!(!text.contains("s3cr3t"), "{text}");
     }
 }
+
+#[test]
+fn a_reply_in_chunks_is_read_to_its_end() {
+    let (pod, index) = (Pod::new(), Index::start());
+    index.reply(200, "Transfer-Encoding: chunked\r\n", r#"{"errors":false,"items":[{"create":{"status":201}}]}"#);
+    let mut writer = Writer::new(&pod.log("app.log"));
+    writer.write(1);
+    let program = pod.start(&["--output", &index.url()]);
+    harness::until("the line is delivered", || (!index.receiver.requests().is_empty()).then_some(()));
+    writer.write(1);
+    index.wait_for(1);
+    let ended = stop(program);
+    assert_eq!(index.receiver.requests().iter().map(count).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(ledger(&ended)["lines"], 2);
+}

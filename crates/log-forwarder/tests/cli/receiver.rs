@@ -71,6 +71,12 @@ fn serve(mut stream: &TcpStream, answer: &Answer, requests: &Mutex<Vec<Request>>
     let reply = (answer.lock().unwrap())(&request);
     requests.lock().unwrap().push(request);
     let (status, headers, body) = reply?;
+    if headers.contains("chunked") {
+        let (first, rest) = body.split_at(body.len() / 2);
+        let chunk = |part: &str| format!("{:x}\r\n{part}\r\n", part.len());
+        let _ = write!(stream, "HTTP/1.1 {status} X\r\n{headers}\r\n{}{}0\r\n\r\n", chunk(first), chunk(rest));
+        return Some(());
+    }
     let length = if status == 204 { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     let _ = write!(stream, "HTTP/1.1 {status} X\r\n{length}{headers}\r\n{body}");
     Some(())

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http_body_util::BodyExt;
 use hyper::{
     Response, StatusCode,
-    body::{Body, Bytes, Incoming},
+    body::{Bytes, Incoming},
     header::RETRY_AFTER,
 };
 
@@ -25,14 +25,16 @@ impl Answer {
     /// Reads at most `limit` bytes of the body.
     pub(super) async fn read(response: Response<Incoming>, limit: usize) -> Self {
         let (head, mut body) = response.into_parts();
-        let mut read = Vec::new();
-        while read.len() <= limit && !body.is_end_stream() {
-            let Some(Ok(frame)) = body.frame().await else { break };
+        let (mut read, mut whole) = (Vec::new(), false);
+        while read.len() <= limit {
+            let frame = body.frame().await;
+            // The end of a body in chunks is told by nothing else.
+            whole = frame.is_none();
+            let Some(Ok(frame)) = frame else { break };
             if let Some(data) = frame.data_ref() {
                 read.extend_from_slice(&data[..data.len().min(limit + 1 - read.len())]);
             }
         }
-        let whole = body.is_end_stream() && read.len() <= limit;
         read.truncate(limit);
         let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = after.and_then(|value| retry_after(value, SystemTime::now()));
