@@ -77,7 +77,9 @@ impl Ledger {
 
     /// Opens an account for the next output, which is known by its label. One that had that label before goes on.
     pub(crate) fn open(&self, label: &str) {
-        self.accounts().push(self.metrics.account(label).into());
+        let mut accounts = self.accounts();
+        let known = accounts.iter().find(|account| account.label == label).cloned();
+        accounts.push(known.unwrap_or_else(|| self.metrics.account(label).into()));
     }
 
     pub(crate) fn of(&self, output: usize) -> Arc<Account> {
@@ -97,7 +99,10 @@ impl Ledger {
 
     /// The ledger of all outputs together, as `read=… delivered=… rejected=… lost=… in-flight=… lines=…`, in bytes but the last
     pub(crate) fn summary(&self) -> String {
-        let accounts = self.accounts();
+        let mut accounts: Vec<_> = self.accounts().iter().cloned().collect();
+        // An output that went and came back has one account in two places.
+        accounts.sort_by(|one, other| one.label.cmp(&other.label));
+        accounts.dedup_by(|one, other| Arc::ptr_eq(one, other));
         let sum = |value: fn(&Account) -> u64| accounts.iter().map(|account| value(account)).sum::<u64>();
         format!(
             "read={} delivered={} rejected={} lost={} in-flight={} lines={}",

@@ -152,3 +152,26 @@ fn a_configuration_that_is_wrong_is_refused_and_the_old_one_stays() {
     pod.wait_for_lines(10);
     stop(program);
 }
+
+#[test]
+fn an_output_that_comes_back_is_counted_once() {
+    let pod = Pod::new();
+    let (first, second) = (Collector::start(), Collector::start());
+    let mut writer = Writer::new(&pod.log("app.log"));
+    writer.write(10);
+    let inputs = format!("inputs: [{{path: {}}}]\n", pod.log("app.log").display());
+    let one = format!("{inputs}outputs: ['{}']\n", first.url());
+    let both = format!("{inputs}outputs: ['{}', '{}']\n", first.url(), second.url());
+    let mut program = configured(&pod, &both);
+    second.wait_for(&line(9));
+    change(&pod, &one);
+    program.wait_for_message("is no longer delivered to");
+    writer.write(10);
+    first.wait_for(&line(19));
+    change(&pod, &both);
+    second.wait_for(&line(19));
+    let ended = stop(program);
+    // It has forgotten where it was.
+    assert_eq!((first.messages().len(), second.messages().len()), (20, 30));
+    assert_eq!(ledger(&ended)["lines"], 50);
+}
