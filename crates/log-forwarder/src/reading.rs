@@ -59,7 +59,9 @@ impl Generation {
                 return Ok(Reading::Replaced);
             }
             let end = cursor.position + bytes.len() as u64;
-            if cursor.position == 0 && self.ordinal > 0 && bytes[0] == 0 {
+            // It may be larger than what is read at once.
+            let is_hole = !cursor.skipping && cursor.anchor.bytes().iter().all(|byte| *byte == 0);
+            if is_hole && self.ordinal > 0 && bytes[0] == 0 {
                 let length = bytes.iter().take_while(|byte| **byte == 0).count();
                 cursor.skip(&bytes[..length], false);
                 return Ok(Reading::Hole(length as u64));

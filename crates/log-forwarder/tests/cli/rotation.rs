@@ -186,8 +186,14 @@ fn a_hole_at_the_head_of_a_truncated_file_is_skipped() {
     writer.seek(SeekFrom::Start(at + 10_000)).unwrap();
     writeln!(writer, "{}", line(1)).unwrap();
     pod.wait_for_lines(2);
+    // Larger than what is read at once, and than a line may be
+    let at = writer.stream_position().unwrap();
+    writer.set_len(0).unwrap();
+    writer.seek(SeekFrom::Start(at + 3_000_000)).unwrap();
+    writeln!(writer, "{}", line(2)).unwrap();
+    pod.wait_for_lines(3);
     let ended = stop(program);
-    assert_all_there(pod.out().lines(), 2);
+    assert_all_there(pod.out().lines(), 3);
     assert_eq!(ledger(&ended)["lost"], 0);
 }
 
