@@ -2,8 +2,11 @@
 
 use std::io;
 
+use memchr::memchr_iter;
+
 use crate::{
     batch::{Batch, Mark},
+    format::Format,
     framing::{Frame, frame},
     generation::Generation,
     identity::{HEAD_LIMIT, read_at},
@@ -12,6 +15,10 @@ use crate::{
 
 /// Read beyond what was seen, since a file that grew has grown on meanwhile
 const BEYOND: u64 = 4096;
+
+/// Lines of a batch, unless one record has more: outputs write much around each, and empty lines must not make a body of a
+/// hundred megabytes.
+const MOST_LINES: usize = 4096;
 
 /// What one look at the bytes behind a cursor finds
 pub(crate) enum Reading {
@@ -69,7 +76,7 @@ impl Generation {
             self.seen = self.seen.max(end);
             let last = self.ended && end == self.seen;
             let (length, mark) = match frame(bytes, bounds.line, cursor.skipping, last) {
-                Frame::Lines(lines) => match self.source.treatment.format.extent(&bytes[..lines]) {
+                Frame::Lines(lines) => match records(&self.source.treatment.format, &bytes[..lines]) {
                     // The last record may go on. One of several lines that is longer than a line may be goes in parts.
                     0 if !last && !self.still && bytes.len() <= bounds.line => {
                         if bytes.len() == size {
@@ -107,6 +114,18 @@ impl Generation {
         let batch = Batch::new((self.source.clone(), key), mark, cursor.position, buffer, from..from + length);
         cursor.hand_out(&batch);
         batch
+    }
+}
+
+/// How many bytes of whole lines are complete records, of not too many lines.
+fn records(format: &Format, lines: &[u8]) -> usize {
+    let mut most = MOST_LINES;
+    loop {
+        let end = memchr_iter(b'\n', lines).nth(most - 1).map_or(lines.len(), |newline| newline + 1);
+        match format.extent(&lines[..end]) {
+            0 if end < lines.len() => most *= 4,
+            extent => return extent,
+        }
     }
 }
 

@@ -154,3 +154,15 @@ fn records_whose_lines_alternate_are_refused_one_by_one() {
     let entries = ledger(&ended);
     assert_eq!((entries["lines"], entries["rejected"]), (3, (lines[1].len() + lines[3].len()) as u64));
 }
+
+#[test]
+fn short_lines_make_no_huge_request() {
+    let (pod, collector) = (Pod::new(), Collector::start());
+    fs::write(pod.log("app.log"), "\n".repeat(100_000) + &line(0) + "\n").unwrap();
+    let program = pod.start(&["--output", &collector.url()]);
+    collector.wait_for(&line(0));
+    let ended = stop(program);
+    let most = collector.seen().iter().map(|request| request.lines).max();
+    assert!(most <= Some(4096), "{most:?}");
+    assert_eq!(ledger(&ended)["lines"], 100_001);
+}
