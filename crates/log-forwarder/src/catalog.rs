@@ -2,41 +2,25 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    path::{Path, PathBuf},
+    iter,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use lifecycle::Complaint;
 
 use crate::{
-    batch::{Batch, Source},
+    batch::Batch,
     cursor::Cursor,
     generation::{Generation, Place},
     identity::Inode,
-    input::{Input, Treatment},
     ledger::Ledger,
     pool::Pool,
-    reading::{Bounds, Reading},
+    reading::Reading,
     search::Search,
+    settings::Settings,
 };
-
-/// What stays the same
-#[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) inputs: Vec<Input>,
-    pub(crate) bounds: Bounds,
-    pub(crate) max_pinned: u64,
-    pub(crate) quiet_period: Duration,
-}
-
-impl Settings {
-    /// How the file is read that was found by this path: as the first input says that leads to it
-    pub(crate) fn treatment(&self, path: &Path) -> Arc<Treatment> {
-        let input = self.inputs.iter().find(|input| input.matches(path)).or(self.inputs.first());
-        input.map(|input| input.treatment.clone()).unwrap_or_default()
-    }
-}
 
 /// An output, as the catalog knows it: by its number. Numbers are not given again, so one that is gone keeps its place.
 #[derive(Debug)]
@@ -137,29 +121,6 @@ impl Catalog {
         self.changed = true;
     }
 
-    /// Takes other settings. What no input leads to any more is not followed; what has been read of it goes its way.
-    pub(crate) fn take_settings(&mut self, settings: Settings) {
-        self.settings = settings;
-        let (mut gone, settings) = (Vec::new(), &self.settings);
-        for (key, generation) in &mut self.generations {
-            let path = &generation.source.path;
-            if !settings.inputs.iter().any(|input| input.matches(path)) {
-                tracing::info!(file = %path.display(), "no input leads to it any more");
-                gone.push(*key);
-                continue;
-            }
-            let (path, generation_name) = (path.clone(), generation.source.generation.clone());
-            let treatment = settings.treatment(&path);
-            generation.source = Source { path, generation: generation_name, treatment }.into();
-        }
-        for key in gone {
-            self.remove(key);
-        }
-        let inputs = &self.settings.inputs;
-        self.watched.retain(|path| inputs.iter().any(|input| input.matches(path)));
-        self.changed = true;
-    }
-
     /// Adds a generation, behind the last one of the same path.
     pub(crate) fn add(&mut self, mut generation: Generation) -> u64 {
         let key = self.next_key;
@@ -174,6 +135,9 @@ impl Catalog {
 
     pub(crate) fn remove(&mut self, key: u64) {
         if let Some(generation) = self.generations.remove(&key) {
+            for successor in self.generations.values_mut().filter(|other| other.predecessor == Some(key)) {
+                successor.predecessor = generation.predecessor;
+            }
             if self.by_inode.get(&generation.inode) == Some(&key) {
                 self.by_inode.remove(&generation.inode);
             }
@@ -194,9 +158,11 @@ impl Catalog {
         keys.into_iter().find_map(|key| self.read(key, output).inspect(|_| self.turns[output] = key + 1))
     }
 
+    /// Whether there is something to do for an output in one that began before, not only in the one just before: that may be empty.
     fn must_wait(&self, generation: &Generation, output: usize) -> bool {
-        let predecessor = generation.predecessor.and_then(|key| self.generations.get(&key));
-        predecessor.is_some_and(|before| before.is_readable(output) || !before.cursors[output].is_idle())
+        let before = |generation: &Generation| self.generations.get(&generation.predecessor?);
+        let mut all = iter::successors(before(generation), |generation| before(generation));
+        all.any(|before| before.is_readable(output) || !before.cursors[output].is_idle())
     }
 
     fn read(&mut self, key: u64, output: usize) -> Option<Batch> {

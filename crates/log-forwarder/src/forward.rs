@@ -14,7 +14,7 @@ use tokio::{sync::watch, task, time};
 
 use crate::{
     args::Args,
-    catalog::{Catalog, Settings, Shared, lock},
+    catalog::{Catalog, Shared, lock},
     checkpoint::Checkpoint,
     claim::Claim,
     config::Config,
@@ -25,6 +25,7 @@ use crate::{
     plan::Plan,
     reading::Bounds,
     saver::Saver,
+    settings::Settings,
     tail::{Signal, Tail},
 };
 

@@ -45,6 +45,7 @@ mod retry;
 mod rotation;
 mod saver;
 mod search;
+mod settings;
 mod severity;
 mod siblings;
 mod stamp;

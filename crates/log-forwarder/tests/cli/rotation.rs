@@ -235,3 +235,21 @@ fn an_inode_that_is_used_again_is_another_file() {
     assert_all_there(pod.out().lines(), 25);
     assert_eq!(pod.out().lines().count(), 25);
 }
+
+#[test]
+fn an_empty_file_between_two_others_keeps_their_order() {
+    let (pod, address) = (Pod::new(), free_address());
+    let mut writer = Writer::new(&pod.log("app.log"));
+    writer.write(20_000);
+    let program = pod.start(&["--output", &format!("http://{address}/lines")]);
+    for files in 1..3 {
+        until("the file is known", || (pod.checkpoint()?.matches("\"inode\"").count() >= files).then_some(()));
+        writer.rotate(5);
+    }
+    writer.write(1);
+    until("the last file is known", || (pod.checkpoint()?.matches("\"inode\"").count() >= 3).then_some(()));
+    let collector = Collector::on(TcpListener::bind(&address).unwrap());
+    collector.wait_for(&line(20_000));
+    stop(program);
+    assert_all_there(collector.messages().iter().map(String::as_str), 20_001);
+}
