@@ -22,7 +22,7 @@ use crate::{
 pub(crate) struct Source {
     /// The path by which the file was found
     pub(crate) path: PathBuf,
-    /// The generation's name for collectors
+    /// The generation's name for collectors; none before something was read of it
     pub(crate) generation: String,
     pub(crate) treatment: Arc<Treatment>,
 }
@@ -100,7 +100,8 @@ impl Batch {
 
     /// What is the same for these bytes of this file at each attempt, and for no others.
     pub(crate) fn name(&self) -> String {
-        // The end of the content besides: without a checkpoint, a truncated file's new lines could have the name of old ones.
+        // The end of the content besides: without a checkpoint, new lines of a truncated file that begins as it did could have the
+        // name of old ones.
         let (end, hash) = (self.end(), hash_of_end(self.bytes()));
         format!("{}-{}-{end}-{hash:016x}", self.source.generation, self.offset)
     }

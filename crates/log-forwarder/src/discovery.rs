@@ -96,7 +96,7 @@ impl Catalog {
             Ok(generation) if self.knows(generation.inode) => None,
             Ok(generation) => {
                 self.complaints.remove(path);
-                tracing::debug!(file = %path.display(), generation = generation.source.generation, "new file");
+                tracing::debug!(file = %path.display(), "new file");
                 Some(self.add(generation))
             }
             // It was there a moment ago: deleted or renamed, which another event tells.
@@ -115,9 +115,7 @@ impl Catalog {
         let home = real.parent().unwrap_or(Path::new("/")).to_path_buf();
         let input = (origin.to_path_buf(), self.settings.treatment(origin));
         let mut generation = Generation::new(input, home, file, &metadata, fresh_cursors(&self.outlets));
-        if let Some(ordinal) = self.ordinals.get(&generation.inode) {
-            generation.become_nth(*ordinal, &metadata);
-        }
+        generation.ordinal = self.ordinals.get(&generation.inode).copied().unwrap_or(0);
         Ok(generation)
     }
 

@@ -75,7 +75,7 @@ impl Generation {
         metadata: &Metadata,
         cursors: Vec<Cursor>,
     ) -> Self {
-        let source = Source { path, generation: name(metadata, 0), treatment }.into();
+        let source = Source { path, generation: String::new(), treatment }.into();
         Self {
             source,
             home,
@@ -95,11 +95,14 @@ impl Generation {
         }
     }
 
-    /// Another content of an inode that has had so many before.
-    pub(crate) fn become_nth(&mut self, ordinal: u32, metadata: &Metadata) {
-        let (path, treatment) = (self.source.path.clone(), self.source.treatment.clone());
-        let source = Source { path, generation: name(metadata, ordinal), treatment };
-        (self.ordinal, self.source) = (ordinal, source.into());
+    /// Takes its name, if it has none yet; `beginning` is what is read of it first.
+    pub(crate) fn take_name(&mut self, beginning: &[u8]) -> io::Result<()> {
+        if let (true, Some(file)) = (self.source.generation.is_empty(), &self.file) {
+            let generation = name(&file.metadata()?, self.ordinal, beginning);
+            let (path, treatment) = (self.source.path.clone(), self.source.treatment.clone());
+            self.source = Source { path, generation, treatment }.into();
+        }
+        Ok(())
     }
 
     /// Takes the size, and all else that changes with it; false if the file is shorter than it was.

@@ -124,8 +124,8 @@ impl Anchor {
 }
 
 /// A generation's name for collectors: the same after a restart that has lost the checkpoint, and another for each content
-/// that an inode has had.
-pub(crate) fn name(metadata: &Metadata, ordinal: u32) -> String {
+/// that an inode has had. How many there were may be lost too, and so the first line counts.
+pub(crate) fn name(metadata: &Metadata, ordinal: u32, beginning: &[u8]) -> String {
     let mut hasher = FnvHasher::default();
     // Where a file system does not tell when a file was born, the inode must do.
     let born = metadata.created().ok().and_then(|born| born.duration_since(std::time::UNIX_EPOCH).ok());
@@ -133,6 +133,8 @@ pub(crate) fn name(metadata: &Metadata, ordinal: u32) -> String {
     for number in [metadata.dev(), metadata.ino(), born.as_secs(), born.subsec_nanos().into(), ordinal.into()] {
         hasher.write_u64(number);
     }
+    let line = beginning.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    hasher.write(&line[..line.len().min(HEAD_LIMIT)]);
     format!("{:016x}", hasher.finish())
 }
 

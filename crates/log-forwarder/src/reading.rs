@@ -104,6 +104,7 @@ impl Generation {
                     return Ok(Reading::Nothing);
                 }
             };
+            self.take_name(&buffer[anchored..anchored + length])?;
             let batch = self.batch(key, output, buffer, anchored, length, mark);
             return Ok(Reading::Batch(batch));
         }

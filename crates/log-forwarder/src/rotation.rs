@@ -118,7 +118,7 @@ impl Catalog {
         }
         let cursors = fresh_cursors(&self.outlets);
         let mut next = Generation::new(input, generation.home.clone(), file, &metadata, cursors);
-        next.become_nth(generation.ordinal + 1, &metadata);
+        next.ordinal = generation.ordinal + 1;
         next.place = generation.place;
         // A file that can't be read now is complained of by the next look.
         let _ = next.look(&metadata, Instant::now());

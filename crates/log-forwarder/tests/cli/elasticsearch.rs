@@ -252,3 +252,19 @@ fn a_reply_in_chunks_is_read_to_its_end() {
     assert_eq!(index.receiver.requests().iter().map(count).collect::<Vec<_>>(), [1, 1]);
     assert_eq!(ledger(&ended)["lines"], 2);
 }
+
+#[test]
+fn what_was_written_after_a_truncation_is_new_though_the_checkpoint_is_lost() {
+    let (pod, index) = (Pod::new(), Index::start());
+    let mut writer = Writer::new(&pod.log("app.log"));
+    writer.write(50);
+    let program = pod.start(&["--output", &index.url()]);
+    index.wait_for(50);
+    stop(program);
+    fs::remove_dir_all(pod.beside("state")).unwrap();
+    writer.truncate();
+    writer.write(50);
+    let program = pod.start(&["--output", &index.url()]);
+    index.wait_for(100);
+    assert_eq!(ledger(&stop(program))["lines"], 50);
+}
