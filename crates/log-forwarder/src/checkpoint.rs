@@ -40,6 +40,8 @@ pub(crate) struct Entry {
     pub(crate) generation: String,
     #[serde(flatten)]
     pub(crate) inode: Inode,
+    #[serde(default)]
+    pub(crate) born: Option<i64>,
     pub(crate) ordinal: u32,
     pub(crate) head: Head,
     pub(crate) seen: u64,
@@ -125,6 +127,7 @@ impl Entry {
             home: generation.home.clone(),
             generation: generation.source.generation.clone(),
             inode: generation.inode,
+            born: generation.born,
             ordinal: generation.ordinal,
             head: generation.head,
             seen: generation.seen,
@@ -146,6 +149,7 @@ mod tests {
             home: "/logs".into(),
             generation: "0123456789abcdef".into(),
             inode: Inode { device: 1, inode: u64::MAX },
+            born: Some(i64::MAX),
             ordinal: 2,
             head: Head { length: 9, hash: u64::MAX },
             seen: 1 << 40,

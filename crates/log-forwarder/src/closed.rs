@@ -13,7 +13,7 @@ use crate::{
     content::Content,
     copies::open_as,
     generation::{Generation, Place, modified},
-    identity::{Anchor, Inode},
+    identity::{Anchor, Inode, is_another},
 };
 
 /// Where the files of some directories are
@@ -97,6 +97,9 @@ impl Catalog {
         let Some(generation) = self.generations.get_mut(&key) else { return false };
         match open_as(&generation.fingerprint(), path) {
             Ok(Some(file)) => {
+                if file.metadata().is_ok_and(|metadata| is_another(&metadata, generation.born)) {
+                    return false;
+                }
                 generation.attach(file);
                 true
             }

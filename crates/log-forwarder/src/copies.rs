@@ -11,7 +11,7 @@ use std::{
 use crate::{
     content::Content,
     generation::modified,
-    identity::{ANCHOR_LIMIT, Anchor, Fingerprint},
+    identity::{ANCHOR_LIMIT, Anchor, Fingerprint, Inode, is_another},
     unpacked::decoder,
 };
 
@@ -26,6 +26,9 @@ const MAGIC: [u8; 2] = [0x1F, 0x8B];
 #[derive(Debug)]
 pub(crate) struct Sought {
     pub(crate) home: PathBuf,
+    /// The path at which it was. A file that was made later and is there now is no copy, though it may begin alike.
+    pub(crate) path: PathBuf,
+    pub(crate) born: Option<i64>,
     /// When the content was last written, in nanoseconds since 1970
     pub(crate) written: i64,
     pub(crate) content: Fingerprint,
@@ -65,10 +68,15 @@ impl Sought {
         // Clocks can be set. What has nothing but its head in common, which many files may share, must be as new besides.
         let is_new = |metadata: &Metadata| modified(metadata) > self.written - SECOND;
         let is_told = self.content.anchors.iter().any(|(position, _)| *position > 0);
+        let successor = fs::metadata(&self.path).ok().filter(|metadata| is_another(metadata, self.born));
+        let successor = successor.map(|metadata| Inode::of(&metadata));
         let entries = fs::read_dir(&self.home).into_iter().flatten().filter_map(Result::ok);
         let fitting = entries.filter_map(|entry| {
             let metadata = entry.metadata().ok()?;
-            let fits = metadata.is_file() && !is_known(&metadata) && (is_told || is_new(&metadata));
+            let fits = metadata.is_file()
+                && Some(Inode::of(&metadata)) != successor
+                && !is_known(&metadata)
+                && (is_told || is_new(&metadata));
             fits.then(|| (is_new(&metadata), metadata.len(), entry.path()))
         });
         let mut candidates: Vec<_> = fitting.collect();

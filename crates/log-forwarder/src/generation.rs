@@ -16,7 +16,7 @@ use crate::{
     batch::Source,
     content::Content,
     cursor::Cursor,
-    identity::{Anchor, Fingerprint, HEAD_LIMIT, Head, Inode, name},
+    identity::{Anchor, Fingerprint, HEAD_LIMIT, Head, Inode, born, name},
     input::Treatment,
 };
 
@@ -42,6 +42,8 @@ pub(crate) struct Generation {
     /// The directory in which the file itself lies, whatever links lead to it
     pub(crate) home: PathBuf,
     pub(crate) inode: Inode,
+    /// When that was made, where it is known
+    pub(crate) born: Option<i64>,
     /// `None` when it is gone, or complete and closed
     pub(crate) file: Option<Content>,
     pub(crate) head: Head,
@@ -80,6 +82,7 @@ impl Generation {
             source,
             home,
             inode: Inode::of(metadata),
+            born: born(metadata),
             file: Some(Content::Plain(file)),
             head: Head::default(),
             seen: 0,

@@ -1,6 +1,6 @@
 //! What makes a file that file: its inode, its head, and the bytes before a cursor. Never its name.
 
-use std::{fs::Metadata, hash::Hasher, io, os::unix::fs::MetadataExt};
+use std::{fs::Metadata, hash::Hasher, io, os::unix::fs::MetadataExt, time::UNIX_EPOCH};
 
 use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,17 @@ impl Inode {
     pub(crate) fn of(metadata: &Metadata) -> Self {
         Self { device: metadata.dev(), inode: metadata.ino() }
     }
+}
+
+/// When a file was made, in nanoseconds since 1970, where the file system tells. An inode that is used again has another time.
+pub(crate) fn born(metadata: &Metadata) -> Option<i64> {
+    let since = metadata.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_nanos()).ok()
+}
+
+/// Whether a file can't be the one that was made then.
+pub(crate) fn is_another(metadata: &Metadata, made: Option<i64>) -> bool {
+    born(metadata).zip(made).is_some_and(|(born, made)| born != made)
 }
 
 /// A hash of the first bytes of a file, and of how many
@@ -128,7 +139,7 @@ impl Anchor {
 pub(crate) fn name(metadata: &Metadata, ordinal: u32, beginning: &[u8]) -> String {
     let mut hasher = FnvHasher::default();
     // Where a file system does not tell when a file was born, the inode must do.
-    let born = metadata.created().ok().and_then(|born| born.duration_since(std::time::UNIX_EPOCH).ok());
+    let born = metadata.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
     let born = born.unwrap_or_default();
     for number in [metadata.dev(), metadata.ino(), born.as_secs(), born.subsec_nanos().into(), ordinal.into()] {
         hasher.write_u64(number);

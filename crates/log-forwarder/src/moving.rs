@@ -7,7 +7,7 @@ use crate::{
     content::Content,
     copies::{Packed, Sought},
     generation::{Generation, Place, modified},
-    identity::{Anchor, Inode},
+    identity::{Anchor, Inode, born},
     search::{self, Search},
     unpacked::Unpacked,
 };
@@ -83,7 +83,7 @@ impl Catalog {
             self.resize(key, length);
         }
         let Some(generation) = self.generations.get_mut(&key) else { return };
-        generation.inode = Inode::of(metadata);
+        (generation.inode, generation.born) = (Inode::of(metadata), born(metadata));
         generation.place = Place::Rotated;
         generation.file = Some(content);
         // What a copy has more than was seen is found by the next look.
@@ -127,6 +127,12 @@ impl Outlet {
 
 impl Sought {
     fn of(generation: &Generation) -> Self {
-        Self { home: generation.home.clone(), written: generation.modified, content: generation.fingerprint() }
+        Self {
+            home: generation.home.clone(),
+            path: generation.source.path.clone(),
+            born: generation.born,
+            written: generation.modified,
+            content: generation.fingerprint(),
+        }
     }
 }

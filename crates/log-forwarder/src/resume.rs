@@ -11,7 +11,7 @@ use crate::{
     copies::open_as,
     cursor::Cursor,
     generation::{Generation, Place},
-    identity::{Anchor, Inode},
+    identity::{Anchor, Inode, is_another},
 };
 
 impl Catalog {
@@ -45,7 +45,10 @@ impl Catalog {
         let mut generation = self.generation(entry);
         let Ok(file) = open_as(&entry.fingerprint(), path) else { return Some(generation) };
         let file = file?;
-        let metadata = file.metadata().ok().filter(|metadata| Inode::of(metadata) == entry.inode)?;
+        let metadata = file.metadata().ok()?;
+        if Inode::of(&metadata) != entry.inode || is_another(&metadata, entry.born) {
+            return None;
+        }
         // A file that has lost its end with a crash of the machine goes on where it is.
         generation.seen = generation.seen.min(metadata.len());
         generation.ages.grew(generation.seen, 0, Instant::now());
@@ -80,6 +83,7 @@ impl Catalog {
             source: Arc::new(source),
             home: entry.home.clone(),
             inode: entry.inode,
+            born: entry.born,
             file: None,
             head: entry.head,
             seen: entry.seen,

@@ -203,3 +203,19 @@ fn a_rotated_file_that_its_writer_takes_up_again_is_read_on_after_a_restart() {
     stop(program);
     assert_all_there(pod.out().lines(), 21);
 }
+
+#[test]
+fn a_file_that_was_replaced_by_one_that_begins_alike_is_another() {
+    let pod = Pod::new();
+    let text: String = (0..10).map(|number| line(number) + "\n").collect();
+    fs::write(pod.log("app.log"), &text).unwrap();
+    let program = pod.start(&["--output", &pod.file_output()]);
+    pod.wait_for_lines(10);
+    stop(program);
+    fs::remove_file(pod.log("app.log")).unwrap();
+    fs::write(pod.log("app.log"), format!("{text}{}\n", line(10))).unwrap();
+    let program = pod.start(&["--output", &pod.file_output()]);
+    pod.wait_for_lines(21);
+    stop(program);
+    assert_eq!(pod.out(), format!("{text}{text}{}\n", line(10)));
+}
