@@ -38,12 +38,13 @@ impl Saver {
 
     /// Saves what has changed. A failure is told and counted, and what it should have saved stays due.
     pub(crate) fn save(&self) {
+        // First of all: of two who save at once, the one that writes last must not have looked first.
+        let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
         let (checkpoint, bytes, is_new) = {
             let mut catalog = lock(&self.catalog);
             let due = (std::mem::take(&mut catalog.settled), std::mem::take(&mut catalog.changed));
             (Checkpoint::of(&catalog), due.0, due.1)
         };
-        let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
         match checkpoint.save(&self.directory) {
             Ok(()) if complaint.settle() => tracing::info!("the checkpoint is saved again"),
             Ok(()) => {}
