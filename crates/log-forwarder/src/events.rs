@@ -43,6 +43,21 @@ pub(crate) struct News {
     pub(crate) counts: HashMap<PathBuf, u64>,
 }
 
+impl News {
+    /// What has happened since, of names
+    pub(crate) fn add(&mut self, news: Self) {
+        self.names |= news.names;
+        let room = LIMIT.saturating_sub(self.renames.len());
+        self.overflow |= news.overflow || news.renames.len() > room;
+        self.renames.extend(news.renames.into_iter().take(room));
+    }
+
+    /// Whether names are to be looked at
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.names || self.overflow
+    }
+}
+
 /// Where events gather
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Events {

@@ -23,6 +23,9 @@ const SWEEP: Duration = Duration::from_secs(2);
 const IDLE: Duration = Duration::from_secs(60);
 /// Between two scans for new files, when there are events; the open ones are all looked at
 const SCAN: Duration = Duration::from_secs(20);
+/// After a scan, so many times as long as it took nothing is scanned: of thousands of files that come at once, some are read
+/// meanwhile.
+const REST: u32 = 3;
 /// Where there are none
 const POLL: Duration = Duration::from_millis(200);
 /// While something is to end soon
@@ -71,6 +74,7 @@ impl Tail {
     /// Watches until a stop has nothing left to do, or the helper is over.
     pub(crate) async fn run(mut self, life: Lifecycle, heartbeat: Heartbeat) -> anyhow::Result<()> {
         let (mut swept, mut scanned) = (Instant::now(), Instant::now());
+        let (mut owed, mut cost) = (News::default(), Duration::ZERO);
         let mut stopping: Option<Exit> = None;
         let mut over = self.signal.subscribe();
         loop {
@@ -81,9 +85,12 @@ impl Tail {
             let sweep = swept.elapsed() >= pause;
             let scan_pause = if lock(&self.catalog).unsure { pause } else { scan_pause };
             let (written, idle) = (std::mem::take(&mut news.written), if sweep { IDLE } else { Duration::ZERO });
-            if news.names || news.overflow || scanned.elapsed() >= scan_pause {
-                self.scan(news);
-                scanned = Instant::now();
+            owed.add(news);
+            let rest = (cost * REST).saturating_sub(scanned.elapsed());
+            if rest.is_zero() && (owed.is_urgent() || scanned.elapsed() >= scan_pause) {
+                let start = Instant::now();
+                self.scan(std::mem::take(&mut owed));
+                (scanned, cost) = (Instant::now(), start.elapsed());
             }
             self.look(&written, idle);
             if sweep {
@@ -96,6 +103,7 @@ impl Tail {
                 return Ok(());
             }
             let pause = if self.is_restless() { RESTLESS } else { pause.saturating_sub(swept.elapsed()) };
+            let pause = if owed.is_urgent() { pause.min(rest) } else { pause };
             tokio::select! {
                 biased;
                 exit = life.stopping(), if stopping.is_none() => {
