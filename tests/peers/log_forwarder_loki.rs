@@ -43,8 +43,8 @@ fn lines_are_all_there_in_order_with_what_is_known_of_them() {
         (&"web-0".into(), &logs.join("app.log").display().to_string().into())
     );
     // Metadata is looked for, too.
-    let offset = names["offset"].as_str().unwrap();
-    let found = loki.lines(&format!(r#"{{namespace="shop"}} | pod="web-0" | offset="{offset}""#));
+    let offset = names["log_offset"].as_str().unwrap();
+    let found = loki.lines(&format!(r#"{{namespace="shop"}} | pod="web-0" | log_offset="{offset}""#));
     assert_eq!(texts(&found), texts(&entries[7..8]));
 }
 

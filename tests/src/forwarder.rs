@@ -50,12 +50,14 @@ impl Logs {
         self.forward_from(&self.join("app.log"), arguments)
     }
 
-    /// Forwards the files that are called so.
+    /// Forwards the files that are called so; signals are heard from here on.
     pub fn forward_from(&self, input: &Path, arguments: &[&str]) -> Process {
         let mut command = helper("log-forwarder");
         command.args(["--health-addr", "127.0.0.1:0"]).arg("--input").arg(input);
         command.arg("--state-dir").arg(self.join("state")).args(arguments);
-        Process::start(command)
+        let mut forwarder = Process::start(command);
+        forwarder.says("log-forwarder starts");
+        forwarder
     }
 
     /// What is in a file

@@ -6,7 +6,7 @@ use crate::{
     contained::{Network, as_nobody},
     process::target_directory,
     server::Server,
-    web::ask_for_json,
+    web::{ask, ask_for_json},
 };
 
 /// What one search finds at most, by the server's default
@@ -57,12 +57,15 @@ impl OpenSearch {
         hits.iter().map(|hit| hit["_source"].clone()).collect()
     }
 
-    /// How many documents an index holds now; none where there is none
+    /// How many documents an index holds now; none where there is none, or one that is being made
     pub fn count(&self, index: &str) -> usize {
-        let target = format!("/{index}/_refresh?ignore_unavailable=true");
-        self.ask("POST", &target, &Value::Null);
-        let count = self.ask("GET", &format!("/{index}/_count?ignore_unavailable=true"), &Value::Null);
-        count["count"].as_u64().and_then(|count| count.try_into().ok()).expect("a number")
+        self.ask("POST", &format!("/{index}/_refresh?ignore_unavailable=true"), &Value::Null);
+        let (status, body) = ask(self.server.port(), "GET", &format!("/{index}/_count?ignore_unavailable=true"), "");
+        if status == 503 {
+            return 0;
+        }
+        let count: Value = serde_json::from_str(&body).expect("JSON");
+        count["count"].as_u64().and_then(|count| count.try_into().ok()).unwrap_or_else(|| panic!("{status} {body}"))
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) enum Clock {
 }
 
 /// Names that an entry has besides those of its batch
-const OURS: [&str; 4] = ["offset", "time", "cut", "unfinished"];
+const OURS: [&str; 4] = ["log_offset", "time", "cut", "unfinished"];
 /// What Loki itself appends to a name that is taken
 const TAKEN: &str = "_extracted";
 
@@ -61,7 +61,8 @@ fn middle(names: &Names, mark: Mark) -> Vec<u8> {
         Mark::Cut => b",\"cut\":\"true\"".as_slice(),
         Mark::Unfinished => b",\"unfinished\":\"true\"",
     });
-    middle.extend_from_slice(b",\"offset\":\"");
+    // Not `offset`: that is a word of LogQL, and nobody could ask for it.
+    middle.extend_from_slice(b",\"log_offset\":\"");
     middle
 }
 
@@ -157,7 +158,7 @@ mod tests {
         let push = push(&batch);
         let stream = &push["streams"][0];
         assert_eq!(stream["stream"], json!({"job": "log-forwarder", "namespace": "shop"}));
-        let metadata = json!({"filename": "/logs/app.log", "generation": "0123456789abcdef", "offset": "4"});
+        let metadata = json!({"filename": "/logs/app.log", "generation": "0123456789abcdef", "log_offset": "4"});
         assert_eq!(stream["values"][1], json!([(batch.time + 4).to_string(), "\"two\"", metadata]));
         assert_eq!(times(&push), [batch.time, batch.time + 4]);
     }
@@ -212,16 +213,16 @@ mod tests {
             ("a.b".into(), text("1")),
             ("a_b".into(), text("2")),
             ("none".into(), Value::Json("null".into())),
-            ("offset".into(), text("mine")),
+            ("log_offset".into(), text("mine")),
             ("filename".into(), text("mine too")),
             ("level".into(), text("warn")),
             ("deep".into(), Value::Json("{\"x\":1}".into())),
         ];
         let labels = Labels::from_options(&mut Options::default()).unwrap();
-        let mut out = b"{\"offset\":\"0\"".to_vec();
+        let mut out = b"{\"log_offset\":\"0\"".to_vec();
         write_fields(&fields, &labels.of(&of(b"one\n", Mark::Whole)), &mut out);
         out.push(b'}');
-        let expected = json!({"offset": "0", "status": "200", "a_b": "1", "offset_extracted": "mine",
+        let expected = json!({"log_offset": "0", "status": "200", "a_b": "1", "log_offset_extracted": "mine",
             "filename_extracted": "mine too", "level": "warn", "deep": "{\"x\":1}"});
         assert_eq!(serde_json::from_slice::<serde_json::Value>(&out).unwrap(), expected);
     }
