@@ -71,7 +71,9 @@ impl Otlp {
         request::write(batch, &mut body);
         let answer = self.client.post(&self.path, &KIND, &[], body).await?;
         if answer.status.is_success() {
-            return Ok(reply::judge(&answer.body));
+            // Without its end, what was rejected would be missing.
+            let broken = || Attempt::again("the answer broke off");
+            return Ok(if answer.whole { reply::judge(&answer.body) } else { broken() });
         }
         let reason = match reply::reason(&answer.body) {
             Some(reason) => format!("{}: {reason}", answer.status),

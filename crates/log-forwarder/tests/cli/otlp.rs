@@ -54,6 +54,7 @@ fn what_can_pass_goes_again_and_what_is_refused_is_halved() {
         Answer::Refuse(503, "", "overloaded"),
         Answer::Refuse(401, "", "who are you"),
         Answer::Page,
+        Answer::BreakOff,
         Answer::Refuse(413, "", "too much"),
     ]);
     Writer::new(&pod.log("app.log")).write(10);
@@ -62,6 +63,7 @@ fn what_can_pass_goes_again_and_what_is_refused_is_halved() {
     program.wait_for_reason("503 Service Unavailable: overloaded");
     program.wait_for_reason("401 Unauthorized: who are you");
     program.wait_for_reason("the answer is no ExportLogsServiceResponse: does the URL lead to an OTLP receiver?");
+    program.wait_for_reason("the answer broke off");
     program.wait_for_message("delivers again");
     let ended = stop(program);
     assert_all_there(receiver.bodies().iter().map(String::as_str), 10);

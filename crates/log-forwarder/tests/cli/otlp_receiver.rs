@@ -121,6 +121,8 @@ pub(crate) enum Answer {
     Refuse(u16, &'static str, &'static str),
     /// Answers 200 with a page
     Page,
+    /// Answers 200, announces a body, and closes
+    BreakOff,
 }
 
 /// A record that was kept
@@ -216,6 +218,10 @@ fn serve(stream: &mut BufReader<TcpStream>, state: &Mutex<State>) -> Option<()> 
             (status, headers, Status { code: 3, message: why.into() }.encode_to_vec())
         }
         Some(Answer::Page) => (200, "", b"<!doctype html>".to_vec()),
+        Some(Answer::BreakOff) => {
+            let _ = stream.get_mut().write_all(b"HTTP/1.1 200 X\r\nContent-Length: 20\r\n\r\n");
+            return None;
+        }
     };
     let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
     let _ = stream.get_mut().write_all(&[answer.as_bytes(), &body].concat());
