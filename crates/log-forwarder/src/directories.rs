@@ -9,7 +9,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::{events::Events, identity::Inode};
 
-/// A file that has grown between two sweeps, without an event, so often in a row means that there are no events.
+/// That so many sweeps have found more bytes, and nothing was heard all the time, means that there are no events.
 const SILENT_SWEEPS: u32 = 2;
 
 /// The watched directories. One has one watch, however many paths lead to it.
@@ -82,7 +82,10 @@ impl Directories {
             let here = sizes.iter().filter(|(home, _)| self.paths.get(*home) == Some(inode));
             let size = here.map(|(_, size)| size).sum();
             let is_silent = size > watched.size && watched.events == 0;
-            watched.silent_sweeps = if is_silent { watched.silent_sweeps + 1 } else { 0 };
+            watched.silent_sweeps = match watched.events {
+                0 => watched.silent_sweeps + u32::from(is_silent),
+                _ => 0,
+            };
             if is_silent && !watched.polled {
                 // An event that tells of the end of a directory, and comes late, takes the watch of the next one along.
                 let _ = self.watcher.as_mut().map(|watcher| watcher.watch(&watched.path, RecursiveMode::NonRecursive));
@@ -98,5 +101,30 @@ impl Directories {
     /// Whether some directory must be polled
     pub(crate) fn any_polled(&self) -> bool {
         self.watched.values().any(|watched| watched.polled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_grow_now_and_then_without_events_are_found_out() {
+        let home = tempfile::tempdir().unwrap().keep();
+        let mut directories = Directories::new(&Events::default());
+        directories.watch(std::slice::from_ref(&home));
+        let mut judge = |size| {
+            directories.judge(&BTreeMap::from([(home.clone(), size)]));
+            directories.any_polled()
+        };
+        assert!(!judge(0) && !judge(10) && !judge(10) && !judge(10));
+        assert!(judge(20));
+        // What is heard in time tells that there are events.
+        directories.watched.values_mut().for_each(|watched| watched.polled = false);
+        directories.count(&HashMap::from([(home.clone(), 1)]));
+        directories.judge(&BTreeMap::from([(home.clone(), 30)]));
+        directories.judge(&BTreeMap::from([(home.clone(), 40)]));
+        assert!(!directories.any_polled());
+        std::fs::remove_dir(home).unwrap();
     }
 }
