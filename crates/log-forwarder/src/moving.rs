@@ -45,6 +45,10 @@ impl Catalog {
         }
         let Poll::Ready(found) = search.answer() else { return false };
         self.search = None;
+        if is_stale {
+            // What was found is another's.
+            return false;
+        }
         match found {
             Some(packed) => self.unpack(key, packed, reason),
             None => self.write_off(key, reason),

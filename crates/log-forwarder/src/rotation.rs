@@ -131,6 +131,10 @@ impl Catalog {
     pub(crate) fn write_off(&mut self, key: u64, reason: &'static str) {
         let Some(generation) = self.generations.get_mut(&key) else { return };
         generation.file = None;
+        // Nobody keeps the inode from being used again.
+        if self.by_inode.get(&generation.inode) == Some(&key) {
+            self.by_inode.remove(&generation.inode);
+        }
         let lost =
             |cursor: &Cursor| if cursor.closed { 0 } else { generation.seen.saturating_sub(cursor.in_flight_end) };
         for (output, cursor) in generation.cursors.iter().enumerate() {
