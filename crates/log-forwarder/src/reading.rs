@@ -1,6 +1,6 @@
 //! What stands behind a cursor: the next batch of whole records, or why there is none.
 
-use std::io;
+use std::{io, time::Instant};
 
 use memchr::memchr_iter;
 
@@ -73,7 +73,10 @@ impl Generation {
                 cursor.skip(&bytes[..length], false);
                 return Ok(Reading::Hole(length as u64));
             }
-            self.seen = self.seen.max(end);
+            if end > self.seen {
+                // It grows while we look: nothing has ended.
+                (self.seen, self.grown, self.ended, self.still) = (end, Instant::now(), false, false);
+            }
             let last = self.ended && end == self.seen;
             let (length, mark) = match frame(bytes, bounds.line, cursor.skipping, last) {
                 Frame::Lines(lines) => match records(&self.source.treatment.format, &bytes[..lines]) {
@@ -132,4 +135,33 @@ fn records(format: &Format, lines: &[u8]) -> usize {
 
 fn length(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, io::Write, sync::Arc};
+
+    use super::*;
+    use crate::cursor::Cursor;
+
+    #[test]
+    fn what_grows_while_it_is_read_has_not_ended() {
+        let (bounds, pool) = (Bounds { batch: 64, line: 64 }, Pool::default());
+        let mut writer = tempfile::tempfile().unwrap();
+        let new = |file: &File| {
+            let input = ("/logs/app.log".into(), Arc::default());
+            let (file, metadata) = (file.try_clone().unwrap(), file.metadata().unwrap());
+            Generation::new(input, "/logs".into(), file, &metadata, vec![Cursor::default()])
+        };
+        writer.write_all(b"one\ntw").unwrap();
+        let mut generation = new(&writer);
+        assert!(generation.look(&writer.metadata().unwrap(), Instant::now()).unwrap());
+        generation.ended = true;
+        let Reading::Batch(batch) = generation.read(0, 0, bounds, &pool).unwrap() else { panic!("no batch") };
+        assert_eq!(batch.bytes(), b"one\n");
+        generation.cursors[0].settle(&batch);
+        writer.write_all(b"o").unwrap();
+        assert!(matches!(generation.read(0, 0, bounds, &pool).unwrap(), Reading::Nothing));
+        assert!(!generation.ended);
+    }
 }
