@@ -1,12 +1,14 @@
 //! Carries batches to one output: one at a time, again until it is delivered, halved when it is refused.
 
 use std::{
+    io,
+    ops::Add,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use lifecycle::{Complaint, Heartbeat};
-use tokio::{sync::watch, time};
+use tokio::{sync::watch, task, time};
 
 use crate::{
     batch::Batch,
@@ -100,7 +102,7 @@ impl Courier {
                         self.batches.pop();
                         self.batches.extend([second, first]);
                     } else {
-                        self.reject(&batch, 0, &reason).await;
+                        self.reject(&batch, vec![(0, reason)]).await;
                         self.settle(&batch);
                     }
                 }
@@ -151,21 +153,30 @@ impl Courier {
 
     /// What was refused goes to the dead letters, and all but that and the rest is delivered.
     async fn sort(&mut self, batch: &Batch, refused: Vec<(usize, String)>, rest: Amount) {
-        let mut delivered = batch.amount() - rest;
-        for (number, reason) in refused {
-            delivered = delivered - self.reject(batch, number, &reason).await;
-        }
-        self.account.delivered(delivered);
+        let rejected = self.reject(batch, refused).await;
+        self.account.delivered(batch.amount() - rest - rejected);
     }
 
-    /// A single record that nobody takes; its amount
-    async fn reject(&mut self, batch: &Batch, number: usize, reason: &str) -> Amount {
-        let Some(record) = batch.only(number) else { return Amount::default() };
-        while let Err(error) = self.dead_letters.bury(&record, &self.label, reason) {
+    /// Single records that nobody takes; their amount
+    async fn reject(&mut self, batch: &Batch, refused: Vec<(usize, String)>) -> Amount {
+        if refused.is_empty() {
+            return Amount::default();
+        }
+        let record = |(number, reason)| Some((batch.only(number)?, reason));
+        let records: Arc<[_]> = refused.into_iter().filter_map(record).collect();
+        while let Err(error) = self.bury(records.clone()).await {
             self.pause(&format!("cannot write the dead letter: {error}"), None).await;
         }
-        self.account.rejected(record.amount());
-        record.amount()
+        let rejected = records.iter().map(|(record, _)| record.amount()).fold(Amount::default(), Amount::add);
+        self.account.rejected(rejected);
+        rejected
+    }
+
+    /// On a thread of its own: a disk may take its time, and all outputs share one.
+    async fn bury(&mut self, records: Arc<[(Batch, String)]>) -> io::Result<()> {
+        let (dead_letters, label) = (self.dead_letters.clone(), self.label.clone());
+        let buried = task::spawn_blocking(move || dead_letters.bury(&records, &label)).await;
+        buried.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
     /// Some records are refused, and nobody says which: their bytes are an average.

@@ -36,33 +36,45 @@ impl DeadLetters {
         Self { path, state: Mutex::default() }
     }
 
-    /// Keeps a line; on return it is on the disk. Without a file, the log tells where the line is.
-    pub(crate) fn bury(&self, batch: &Batch, output: &str, reason: &str) -> io::Result<()> {
-        let text = String::from_utf8_lossy(batch.bytes());
-        let letter = Letter {
-            time: rfc3339(batch.time),
-            output,
-            reason,
-            file: batch.source.path.display().to_string(),
-            generation: &batch.source.generation,
-            offset: batch.offset,
-            message: text.strip_suffix('\n').unwrap_or(&text),
-        };
-        let (file, offset) = (&letter.file, letter.offset);
+    /// Keeps records, each with the reason; on return all are on the disk, or none. Without a file, the log tells where they are.
+    pub(crate) fn bury(&self, records: &[(Batch, String)], output: &str) -> io::Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.1.is_due(reason, Instant::now()) {
-            tracing::warn!(output, reason, file, offset, "a line is refused for good");
+        let mut bytes = Vec::new();
+        for (record, reason) in records {
+            if state.1.is_due(reason, Instant::now()) {
+                let (file, offset) = (record.source.path.display(), record.offset);
+                tracing::warn!(output, reason, %file, offset, "a line is refused for good");
+            }
+            write(record, output, reason, &mut bytes)?;
         }
         let Some(path) = &self.path else { return Ok(()) };
-        let mut bytes = serde_json::to_vec(&letter)?;
-        bytes.push(b'\n');
         let file = match state.0.take() {
             Some(file) => file,
             None => OpenOptions::new().append(true).create(true).open(path)?,
         };
-        (&file).write_all(&bytes)?;
-        file.sync_data()?;
+        let length = file.metadata()?.len();
+        if let Err(error) = (&file).write_all(&bytes).and_then(|()| file.sync_data()) {
+            // A part of a letter would spoil the next one. What is no file keeps it.
+            let _ = file.set_len(length);
+            return Err(error);
+        }
         state.0 = Some(file);
         Ok(())
     }
+}
+
+fn write(batch: &Batch, output: &str, reason: &str, out: &mut Vec<u8>) -> io::Result<()> {
+    let text = String::from_utf8_lossy(batch.bytes());
+    let letter = Letter {
+        time: rfc3339(batch.time),
+        output,
+        reason,
+        file: batch.source.path.display().to_string(),
+        generation: &batch.source.generation,
+        offset: batch.offset,
+        message: text.strip_suffix('\n').unwrap_or(&text),
+    };
+    serde_json::to_writer(&mut *out, &letter)?;
+    out.push(b'\n');
+    Ok(())
 }

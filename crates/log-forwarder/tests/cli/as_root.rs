@@ -13,8 +13,9 @@ use std::{
 use harness::with_own_mounts;
 
 use crate::{
+    collector::Collector,
     rotation::assert_all_there_in_any_order,
-    support::{Pod, Signal, Writer, assert_all_there, ledger, start, stop, until},
+    support::{Pod, Signal, Writer, append, assert_all_there, ledger, start, stop, until},
 };
 
 /// Nobody, everywhere
@@ -182,4 +183,31 @@ fn a_directory_that_cannot_be_listed_at_a_restart_is_waited_for() {
     let ended = stop(program);
     assert_eq!((ledger(&ended)["lines"], ledger(&ended)["lost"]), (10, 0));
     assert_all_there(pod.out().lines(), 20);
+}
+
+#[test]
+fn a_full_disk_tears_no_dead_letter() {
+    with_own_mounts(|| {
+        let (pod, collector) = (Pod::new(), Collector::start());
+        collector.refuse_lines_with("bad");
+        fs::create_dir(pod.beside("dead")).unwrap();
+        mount(&["-t", "tmpfs", "-o", "size=32k", "tmpfs"], &pod.beside("dead"));
+        fs::write(pod.log("app.log"), "bad\n").unwrap();
+        let dead = pod.beside("dead/letters");
+        let mut program = pod.start(&["--output", &collector.url(), "--dead-letter", &dead.display().to_string()]);
+        let letters = || fs::read_to_string(&dead).unwrap_or_default();
+        until("there is a letter", || letters().ends_with('\n').then_some(()));
+        // A part of the next one has room behind it.
+        assert!(fs::write(pod.beside("dead/filler"), vec![b'x'; 64 << 10]).is_err());
+        std::io::Write::write_all(&mut append(&pod.log("app.log")), format!("bad{}\n", "x".repeat(8000)).as_bytes())
+            .unwrap();
+        let told = program.wait_for_message("cannot deliver; it is tried until it succeeds");
+        assert!(told["reason"].as_str().unwrap().starts_with("cannot write the dead letter"), "{told}");
+        fs::remove_file(pod.beside("dead/filler")).unwrap();
+        until("there is another letter", || (letters().len() > 8000 && letters().ends_with('\n')).then_some(()));
+        stop(program);
+        let letters = letters();
+        let parsed: Result<Vec<serde_json::Value>, _> = letters.lines().map(serde_json::from_str).collect();
+        assert_eq!(parsed.unwrap().len(), 2);
+    });
 }
