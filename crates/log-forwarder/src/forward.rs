@@ -20,6 +20,7 @@ use crate::{
     config::Config,
     couriers::Couriers,
     dead_letters::DeadLetters,
+    descriptors,
     events::Events,
     ledger::Ledger,
     plan::Plan,
@@ -38,6 +39,7 @@ const LAST_SAVE: Duration = Duration::from_millis(300);
 
 /// Forwards as the arguments say.
 pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
+    descriptors::raise_limit();
     let config = args.config.as_deref().map(|path| reload::follow::<Config>(path, &life)).transpose()?;
     let content = config.as_ref().map(|config| config.borrow().clone());
     let unfit = |reason: String| Exit::Usage.because(reason);

@@ -20,6 +20,7 @@ mod courier;
 mod couriers;
 mod cursor;
 mod dead_letters;
+mod descriptors;
 mod destination;
 mod directories;
 mod discovery;

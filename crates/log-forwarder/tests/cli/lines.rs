@@ -1,10 +1,10 @@
 //! What a line is: cut when it is too long, held back while it has no end, whatever bytes are in it.
 
-use std::{fs, io::Write};
+use std::{fs, io::Write, process::Command};
 
 use serde_json::Value;
 
-use crate::support::{Pod, append, ledger, stop, until};
+use crate::support::{Pod, append, ledger, line, start, stop, until};
 
 #[test]
 fn a_line_without_newline_waits_for_the_rest_of_it() {
@@ -89,4 +89,20 @@ fn a_thousand_files_are_read_at_once() {
     let ended = stop(program);
     crate::rotation::assert_all_there_in_any_order(pod.out().lines(), 1000);
     assert_eq!(ledger(&ended)["lines"], 1000);
+}
+
+#[test]
+fn more_files_than_the_usual_limit_of_descriptors_are_read() {
+    let pod = Pod::new();
+    for number in 0..200 {
+        fs::write(pod.log(&format!("{number}.log")), format!("{}\n", line(number))).unwrap();
+    }
+    let input = pod.log("*.log").display().to_string();
+    let command = pod.command(&["--input", &input, "--output", &pod.file_output()]);
+    let mut limited = Command::new("prlimit");
+    limited.args(["--nofile=100:1000", "--"]).arg(command.get_program()).args(command.get_args()).env_clear();
+    let program = start(&mut limited);
+    pod.wait_for_lines(200);
+    stop(program);
+    crate::rotation::assert_all_there_in_any_order(pod.out().lines(), 200);
 }
