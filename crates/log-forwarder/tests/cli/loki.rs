@@ -121,7 +121,10 @@ fn few_names_make_the_stream_and_all_others_are_metadata() {
     let of_tenant = push(tenant);
     assert_eq!(of_tenant["streams"][0]["stream"], json!({"job": "log-forwarder"}));
     let metadata = &entries(&of_tenant)[1][2];
-    assert_eq!((&metadata["filename"], &metadata["log_offset"]), (&json!(path), &json!((line(0).len() + 1).to_string())));
+    assert_eq!(
+        (&metadata["filename"], &metadata["log_offset"]),
+        (&json!(path), &json!((line(0).len() + 1).to_string()))
+    );
     assert_eq!(metadata["generation"].as_str().unwrap().len(), 16);
 }
 
