@@ -100,9 +100,14 @@ fn write_fields(fields: &[Field], names: &Names, out: &mut Vec<u8>) {
     }
 }
 
+/// Nanoseconds up to which times are moved by the file that they are of
+const MOVE: i64 = 1_000_000;
+
 /// The times of entries. Loki drops a line that has the text and the time of another in its stream, so no two records of a file
-/// get the same: the digits that a time leaves open are filled from the offset, which a second attempt does alike.
+/// get the same: the digits that a time leaves open are filled from the offset, which a second attempt does alike. Other pods in
+/// the stream may write the same at the same offset, so each generation has a move of its own.
 struct Stamps {
+    generation: u64,
     now: Option<i64>,
     read: i64,
     read_from: u64,
@@ -113,7 +118,9 @@ struct Stamps {
 impl Stamps {
     fn new(batch: &Batch, clock: Clock) -> Self {
         let now = (clock == Clock::Now).then(timestamp::now);
-        Self { now, read: batch.time, read_from: batch.read_from, step: 1_000_000_000 }
+        // Its name is a hash.
+        let generation = u64::from_str_radix(&batch.source.generation, 16).unwrap_or_default();
+        Self { generation, now, read: batch.time, read_from: batch.read_from, step: 1_000_000_000 }
     }
 
     fn next(&mut self, record: &Record) -> i64 {
@@ -124,7 +131,8 @@ impl Stamps {
         while record.time % self.step != 0 {
             self.step /= 1000;
         }
-        record.time.saturating_add_unsigned(record.offset % self.step.unsigned_abs())
+        let moved = self.generation % (self.step / 2).clamp(1, MOVE).unsigned_abs();
+        record.time.saturating_add_unsigned((record.offset + moved) % self.step.unsigned_abs())
     }
 }
 
@@ -193,7 +201,7 @@ mod tests {
     #[test]
     fn equal_times_are_made_distinct_within_their_own_resolution() {
         let second = 1_700_000_000_000_000_000;
-        let mut stamps = Stamps { now: None, read: 7, read_from: 100, step: 1_000_000_000 };
+        let mut stamps = Stamps { generation: 0, now: None, read: 7, read_from: 100, step: 1_000_000_000 };
         assert_eq!(stamp(&mut stamps, 123_456, second), second + 123_456);
         assert_eq!(stamp(&mut stamps, 123_460, second), second + 123_460);
         assert_eq!(stamp(&mut stamps, 1_234_567, second + 5_000_000), second + 5_234_567);
@@ -201,6 +209,10 @@ mod tests {
         assert_eq!(stamp(&mut stamps, 7_000_008, second), second + 8);
         assert_eq!(stamp(&mut stamps, 7_000_009, second + 1), second + 1);
         assert_eq!(stamp(&mut stamps, 130, 7), 37);
+        for generation in [1, 2] {
+            let mut other = Stamps { generation, now: None, read: 7, read_from: 0, step: 1_000_000_000 };
+            assert_eq!(stamp(&mut other, 100, second), second + 100 + generation.cast_signed());
+        }
         stamps.now = Some(9);
         assert_eq!((stamp(&mut stamps, 150, second), stamp(&mut stamps, 151, 7)), (59, 60));
     }
