@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::TcpListener,
     os::unix::{
         fs::{PermissionsExt, chown},
         process::CommandExt,
@@ -13,9 +14,9 @@ use std::{
 use harness::with_own_mounts;
 
 use crate::{
-    collector::Collector,
+    collector::{Answer, Collector},
     rotation::assert_all_there_in_any_order,
-    support::{Pod, Signal, Writer, append, assert_all_there, ledger, start, stop, until},
+    support::{Pod, Signal, Writer, append, assert_all_there, ledger, line, start, stop, until},
 };
 
 /// Nobody, everywhere
@@ -209,5 +210,40 @@ fn a_full_disk_tears_no_dead_letter() {
         let letters = letters();
         let parsed: Result<Vec<serde_json::Value>, _> = letters.lines().map(serde_json::from_str).collect();
         assert_eq!(parsed.unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn a_name_that_nobody_knows_for_a_while_costs_nothing() {
+    with_own_mounts(|| {
+        let (pod, listener) = (Pod::new(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let port = listener.local_addr().unwrap().port();
+        // No server is asked, and one file tells all names.
+        for name in ["hosts", "resolv.conf", "nsswitch.conf"] {
+            fs::write(pod.beside(name), if name == "nsswitch.conf" { "hosts: files\n" } else { "" }).unwrap();
+            let (file, target) = (pod.beside(name).display().to_string(), Path::new("/etc").join(name));
+            if target.exists() {
+                mount(&["--bind", &file], &target);
+            }
+        }
+        let know = |names: &str| fs::write(pod.beside("hosts"), names).unwrap();
+        let mut writer = Writer::new(&pod.log("app.log"));
+        writer.write(10);
+        let mut program = pod.start(&["--output", &format!("http://collector.test:{port}/")]);
+        let told = program.wait_for_message("cannot deliver; it is tried until it succeeds");
+        assert!(told["reason"].as_str().unwrap().contains("failed to lookup address"), "{told}");
+        know("127.0.0.1 collector.test\n");
+        let collector = Collector::on(listener);
+        collector.wait_for(&line(9));
+        // The connection breaks while the name is gone.
+        know("");
+        collector.answer([Answer::HalfAndClose]);
+        writer.write(10);
+        program.wait_for_message("cannot deliver; it is tried until it succeeds");
+        know("127.0.0.1 collector.test\n");
+        collector.wait_for(&line(19));
+        let ended = stop(program);
+        assert_all_there(collector.messages().iter().map(String::as_str), 20);
+        assert_eq!((ledger(&ended)["lines"], ledger(&ended)["lost"]), (20, 0));
     });
 }

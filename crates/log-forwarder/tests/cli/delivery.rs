@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::{
     collector::{Answer, Collector},
-    support::{Pod, Writer, accept, assert_all_there, ledger, line, start, stop},
+    receiver::Receiver,
+    support::{Pod, Signal, Writer, accept, assert_all_there, ledger, line, start, stop, until},
 };
 
 #[test]
@@ -165,4 +166,26 @@ fn short_lines_make_no_huge_request() {
     let most = collector.seen().iter().map(|request| request.lines).max();
     assert!(most <= Some(4096), "{most:?}");
     assert_eq!(ledger(&ended)["lines"], 100_001);
+}
+
+#[test]
+fn every_output_over_http_waits_as_long_as_it_is_asked_to() {
+    let pod = Pod::new();
+    let busy = Receiver::start(|_| Some((429, "Retry-After: 600\r\n".into(), "busy".into())));
+    // It asks for nothing, and so tells that time goes by.
+    let broken = Receiver::start(|_| Some((503, String::new(), "broken".into())));
+    Writer::new(&pod.log("app.log")).write(5);
+    let schemes = ["http", "elasticsearch+http", "loki+http", "otlp+http"];
+    let outputs = schemes.map(|scheme| format!("{scheme}://{}/busy", busy.address()));
+    let control = format!("http://{}/", broken.address());
+    let mut command = pod.command(&["--output", &control]);
+    let program = start(command.args(outputs.iter().flat_map(|output| ["--output", output])));
+    until("the other one was asked often", || (broken.requests().len() >= 6).then_some(()));
+    let mut targets: Vec<_> = busy.requests().iter().map(|request| request.target.clone()).collect();
+    targets.sort();
+    let expected = ["/busy", "/busy/_bulk?", "/busy/loki/api/v1/push", "/busy/v1/logs"];
+    assert_eq!(targets.len(), expected.len(), "{targets:?}");
+    assert!(targets.iter().zip(expected).all(|(target, expected)| target.starts_with(expected)), "{targets:?}");
+    program.signal(Signal::KILL);
+    program.end();
 }
