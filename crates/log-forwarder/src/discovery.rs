@@ -92,6 +92,11 @@ impl Catalog {
         if self.knows(Inode::of(&metadata)) {
             return None;
         }
+        if self.is_ours(Inode::of(&metadata)) {
+            // It would grow without end.
+            self.complain(path.to_path_buf(), "is not read", &io::Error::other("an output writes to it"));
+            return None;
+        }
         match self.open(path, origin) {
             Ok(generation) if self.knows(generation.inode) => None,
             Ok(generation) => {

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fs::Metadata, path::Path, task::Poll, time::Instant};
 
+use url::Url;
+
 use crate::{
     catalog::{Catalog, Outlet},
     content::Content,
@@ -113,8 +115,12 @@ impl Catalog {
     /// Whether a file is another generation, what an output of ours writes, or never was an input's.
     fn is_no_copy(&self, metadata: &Metadata) -> bool {
         let inode = Inode::of(metadata);
-        let is_ours = self.outlets.iter().filter_map(Outlet::inode).any(|ours| ours == inode);
-        is_ours || self.knows(inode) || self.bystanders.get(&inode) == Some(&modified(metadata))
+        self.is_ours(inode) || self.knows(inode) || self.bystanders.get(&inode) == Some(&modified(metadata))
+    }
+
+    /// Whether an output writes to that file
+    pub(crate) fn is_ours(&self, inode: Inode) -> bool {
+        self.outlets.iter().filter_map(Outlet::inode).any(|ours| ours == inode)
     }
 
     fn inodes(&self) -> BTreeSet<Inode> {
@@ -125,7 +131,8 @@ impl Catalog {
 impl Outlet {
     /// The file to which it writes; raw lines there are a copy of what they were read from
     fn inode(&self) -> Option<Inode> {
-        Some(Inode::of(&Path::new(self.label.strip_prefix("file://")?).metadata().ok()?))
+        let url = Url::parse(&self.label).ok().filter(|url| url.scheme() == "file")?;
+        Some(Inode::of(&url.to_file_path().ok()?.metadata().ok()?))
     }
 }
 

@@ -106,3 +106,17 @@ fn more_files_than_the_usual_limit_of_descriptors_are_read() {
     stop(program);
     crate::rotation::assert_all_there_in_any_order(pod.out().lines(), 200);
 }
+
+#[test]
+fn what_an_output_writes_is_no_input() {
+    let pod = Pod::new();
+    let (pattern, all) = (pod.log("*.log").display().to_string(), pod.log("all of it.log"));
+    let url = format!("file://{}", all.display().to_string().replace(' ', "%20"));
+    let mut program = pod.start(&["--input", &pattern, "--output", &url]);
+    fs::write(pod.log("app.log"), format!("{}\n", line(0))).unwrap();
+    program.wait_for_message("is not read; it is tried again");
+    fs::write(pod.log("more.log"), format!("{}\n", line(1))).unwrap();
+    until("both lines are there", || (fs::read_to_string(&all).ok()?.lines().count() >= 2).then_some(()));
+    let ended = stop(program);
+    assert_eq!((ledger(&ended)["lines"], fs::read_to_string(&all).unwrap().lines().count()), (2, 2));
+}
