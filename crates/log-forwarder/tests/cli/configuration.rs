@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     collector::Collector,
+    receiver::Receiver,
     support::{Pod, Writer, get_from, ledger, line, log_forwarder, start, stop},
 };
 
@@ -113,6 +114,23 @@ fn outputs_come_and_go_while_the_others_go_on() {
     let ended = stop(program);
     assert_eq!((first.messages().len(), second.messages().len()), (20, 30));
     assert_eq!(ledger(&ended)["lines"], 50);
+}
+
+#[test]
+fn what_an_output_that_goes_had_in_flight_is_counted() {
+    let pod = Pod::new();
+    let (first, busy) = (Collector::start(), Receiver::start(|_| Some((429, String::new(), String::new()))));
+    Writer::new(&pod.log("app.log")).write(10);
+    let size = fs::metadata(pod.log("app.log")).unwrap().len();
+    let inputs = format!("inputs: [{{path: {}}}]\n", pod.log("app.log").display());
+    let mut program =
+        configured(&pod, &format!("{inputs}outputs: ['{}', 'http://{}/']\n", first.url(), busy.address()));
+    first.wait_for(&line(9));
+    program.wait_for_message("cannot deliver; it is tried until it succeeds");
+    change(&pod, &format!("{inputs}outputs: ['{}']\n", first.url()));
+    program.wait_for_message("is no longer delivered to");
+    let ended = stop(program);
+    assert_eq!((ledger(&ended)["delivered"], ledger(&ended)["lost"]), (size, size));
 }
 
 #[test]

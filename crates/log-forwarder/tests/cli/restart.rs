@@ -147,6 +147,16 @@ fn a_new_output_gets_everything_and_the_old_one_nothing_twice() {
 
 #[test]
 fn killed_a_hundred_times_while_files_rotate_nothing_is_lost() {
+    nothing_is_lost_when_killed(100, Writer::move_away);
+}
+
+#[test]
+fn killed_often_while_files_are_copied_and_truncated_nothing_is_lost() {
+    nothing_is_lost_when_killed(40, Writer::copy_and_truncate);
+}
+
+#[track_caller]
+fn nothing_is_lost_when_killed(times: u64, rotate: fn(&mut Writer, &str)) {
     let pod = Pod::new();
     // One that is killed before it has seen its directory knows nothing.
     let mut program = pod.start(&["--output", &pod.file_output()]);
@@ -158,7 +168,7 @@ fn killed_a_hundred_times_while_files_rotate_nothing_is_lost() {
         for round in 1.. {
             writer.write(5);
             if round % 20 == 0 {
-                writer.move_away(&format!(".{}", 10_000 - round / 20));
+                rotate(&mut writer, &format!(".{}", 10_000 - round / 20));
             }
             if ended.load(SeqCst) {
                 break;
@@ -168,7 +178,7 @@ fn killed_a_hundred_times_while_files_rotate_nothing_is_lost() {
         writer.written()
     });
     let size = || fs::metadata(pod.beside("out")).map_or(0, |out| out.len());
-    for round in 0..100 {
+    for round in 0..times {
         let before = size();
         // A moment that depends on the work, and so falls anywhere in it
         until("some bytes more are there", || (size() > before + round % 25 * 61).then_some(()));
