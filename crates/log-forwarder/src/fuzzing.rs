@@ -6,7 +6,7 @@ use crate::{
     checkpoint::Checkpoint,
     format::{FormatFlags, soundness::assert_sound},
     framing::{Frame, frame},
-    outputs::elasticsearch,
+    outputs::{elasticsearch, forward, otlp},
 };
 
 #[derive(clap::Parser)]
@@ -49,4 +49,18 @@ pub fn checkpoint(text: &str) {
 /// Reads any bytes as the reply to a bulk request of so many documents.
 pub fn reply_elasticsearch(reply: &[u8], count: u8) {
     elasticsearch::reply::assert_sound(reply, count.into());
+}
+
+/// Reads any bytes as what the other side of the forward protocol says. No part of a message is one.
+pub fn reply_forward(bytes: &[u8]) {
+    if let Ok((_, length)) = forward::reply::read(bytes) {
+        assert!((1..=bytes.len()).contains(&length));
+        assert_eq!(forward::reply::read(&bytes[..length - 1]), Err(forward::reply::Fault::Short));
+    }
+}
+
+/// Reads any bytes as an answer of OTLP, good or bad.
+pub fn reply_otlp(bytes: &[u8]) {
+    otlp::reply::judge(bytes);
+    otlp::reply::reason(bytes);
 }
