@@ -9,6 +9,7 @@ use std::{
 };
 
 use lifecycle::Complaint;
+use tokio::sync::Notify;
 
 use crate::{
     batch::Batch,
@@ -18,6 +19,7 @@ use crate::{
     ledger::Ledger,
     pool::Pool,
     reading::Reading,
+    saver::MOST_SETTLED,
     search::Search,
     settings::Settings,
 };
@@ -64,6 +66,8 @@ pub(crate) struct Catalog {
     pub(crate) unsure: bool,
     /// Bytes that were settled since the last checkpoint
     pub(crate) settled: u64,
+    /// Told when these are many
+    pub(crate) is_due: Arc<Notify>,
     next_key: u64,
     /// For each output the key from which it looks on, so that no file keeps another waiting
     turns: Vec<u64>,
@@ -96,6 +100,7 @@ impl Catalog {
             changed: false,
             unsure: false,
             settled: 0,
+            is_due: Arc::default(),
             next_key: 0,
         }
     }
@@ -194,7 +199,11 @@ impl Catalog {
 
     /// A batch, or the beginning of the one that was handed out, is delivered or rejected.
     pub(crate) fn settle(&mut self, batch: &Batch, output: usize) {
+        let before = self.settled;
         self.settled += batch.length();
+        if before < MOST_SETTLED && self.settled >= MOST_SETTLED {
+            self.is_due.notify_one();
+        }
         let generation = self.generations.get_mut(&batch.key);
         if let Some(cursor) =
             generation.map(|generation| &mut generation.cursors[output]).filter(|cursor| !cursor.closed)

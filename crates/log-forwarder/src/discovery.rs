@@ -94,7 +94,7 @@ impl Catalog {
         }
         if self.is_ours(Inode::of(&metadata)) {
             // It would grow without end.
-            self.complain(path.to_path_buf(), "is not read", &io::Error::other("an output writes to it"));
+            self.complain(path.to_path_buf(), "is not read", &io::Error::other("it is written here"));
             return None;
         }
         match self.open(path, origin) {

@@ -112,6 +112,7 @@ fn settings(args: &Args, plan: &Plan) -> Result<Settings, String> {
         inputs: plan.inputs.clone(),
         bounds: Bounds { batch, line },
         max_pinned: args.max_pinned,
+        dead_letter: args.dead_letter.clone(),
         quiet_period: args.quiet_period,
     })
 }

@@ -118,9 +118,11 @@ impl Catalog {
         self.is_ours(inode) || self.knows(inode) || self.bystanders.get(&inode) == Some(&modified(metadata))
     }
 
-    /// Whether an output writes to that file
+    /// Whether we write to that file: it is an output, or the dead letters
     pub(crate) fn is_ours(&self, inode: Inode) -> bool {
-        self.outlets.iter().filter_map(Outlet::inode).any(|ours| ours == inode)
+        let dead_letter = self.settings.dead_letter.as_deref().and_then(|path| path.metadata().ok());
+        let dead_letter = dead_letter.map(|metadata| Inode::of(&metadata));
+        self.outlets.iter().filter_map(Outlet::inode).chain(dead_letter).any(|ours| ours == inode)
     }
 
     fn inodes(&self) -> BTreeSet<Inode> {

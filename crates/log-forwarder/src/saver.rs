@@ -20,8 +20,8 @@ const TICK: Duration = Duration::from_millis(100);
 const OLDEST: Duration = Duration::from_millis(900);
 /// How often while nothing has changed; news of files wakes besides
 const IDLE_TICK: Duration = Duration::from_millis(900);
-/// Bytes that a restart delivers again at most, besides those of a second
-const MOST_SETTLED: u64 = 8 * 1024 * 1024;
+/// Bytes that a restart delivers again at most, besides those of the time that a save takes
+pub(crate) const MOST_SETTLED: u64 = 8 * 1024 * 1024;
 
 /// Saves the checkpoint
 #[derive(Clone)]
@@ -64,11 +64,13 @@ impl Saver {
     /// Saves until all is over.
     pub(crate) async fn run(self, mut signal: watch::Receiver<Signal>, heartbeat: Heartbeat) -> anyhow::Result<()> {
         let (mut saved, mut tick) = (Instant::now(), TICK);
+        let is_due = lock(&self.catalog).is_due.clone();
         loop {
             heartbeat.beat();
             tokio::select! {
                 biased;
                 change = signal.changed() => if change.is_err() || signal.borrow().over { return Ok(()) },
+                () = is_due.notified() => {}
                 () = time::sleep(tick) => {}
             }
             let due = {

@@ -1,6 +1,10 @@
 //! What flags and configuration say of reading, and what becomes of the catalog when that changes.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     batch::Source,
@@ -15,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) inputs: Vec<Input>,
     pub(crate) bounds: Bounds,
     pub(crate) max_pinned: u64,
+    pub(crate) dead_letter: Option<PathBuf>,
     pub(crate) quiet_period: Duration,
 }
 

@@ -1,9 +1,9 @@
 //! `stdout://` and `file:///path`: a line is delivered when the system has taken it.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, Metadata, OpenOptions},
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use futures_util::future::BoxFuture;
@@ -13,6 +13,7 @@ use super::{Attempt, Opened, Output, Scheme, Setup, writing::Progress};
 use crate::{
     batch::Batch,
     encoding::{self, Encoding},
+    identity::Inode,
 };
 
 /// The helper's own output: what `kubectl logs` shows
@@ -99,12 +100,21 @@ impl State {
             self.progress.write(batch, bytes, &mut stdout)?;
             return io::Write::flush(&mut stdout);
         };
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => OpenOptions::new().append(true).create(true).open(path)?,
+        let file = if let Some(file) = self.file.take().filter(|file| has_name(file, &path)) {
+            file
+        } else {
+            // What a file has that was rotated away stays there; this one gets the batch whole.
+            self.progress = Progress::default();
+            OpenOptions::new().append(true).create(true).open(path)?
         };
         self.progress.write(batch, bytes, &mut &file)?;
         self.file = Some(file);
         Ok(())
     }
+}
+
+/// Whether the path still leads to this file: it may have been rotated or deleted.
+fn has_name(file: &File, path: &Path) -> bool {
+    let inode = |metadata: io::Result<Metadata>| metadata.map(|metadata| Inode::of(&metadata)).ok();
+    inode(file.metadata()) == inode(path.metadata())
 }

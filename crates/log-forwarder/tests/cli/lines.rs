@@ -4,7 +4,10 @@ use std::{fs, io::Write, process::Command};
 
 use serde_json::Value;
 
-use crate::support::{Pod, append, ledger, line, start, stop, until};
+use crate::{
+    collector::Collector,
+    support::{Pod, Writer, append, assert_all_there, ledger, line, start, stop, until},
+};
 
 #[test]
 fn a_line_without_newline_waits_for_the_rest_of_it() {
@@ -119,4 +122,33 @@ fn what_an_output_writes_is_no_input() {
     until("both lines are there", || (fs::read_to_string(&all).ok()?.lines().count() >= 2).then_some(()));
     let ended = stop(program);
     assert_eq!((ledger(&ended)["lines"], fs::read_to_string(&all).unwrap().lines().count()), (2, 2));
+}
+
+#[test]
+fn dead_letters_are_no_input() {
+    let pod = Pod::new();
+    let collector = Collector::start();
+    collector.refuse_lines_with(&line(1));
+    let (pattern, dead) = (pod.log("*.log").display().to_string(), pod.log("dead.log"));
+    let mut program =
+        pod.start(&["--input", &pattern, "--output", &collector.url(), "--dead-letter", dead.to_str().unwrap()]);
+    Writer::new(&pod.log("app.log")).write(3);
+    program.wait_for_message("is not read; it is tried again");
+    let ended = stop(program);
+    assert_eq!((ledger(&ended)["lines"], fs::read_to_string(&dead).unwrap().lines().count()), (2, 1));
+}
+
+#[test]
+fn an_output_that_is_rotated_goes_on_under_its_name() {
+    let pod = Pod::new();
+    let mut writer = Writer::new(&pod.log("app.log"));
+    writer.write(5);
+    let program = pod.start(&["--output", &pod.file_output()]);
+    pod.wait_for_lines(5);
+    fs::rename(pod.beside("out"), pod.beside("out.1")).unwrap();
+    writer.write(5);
+    pod.wait_for_lines(5);
+    stop(program);
+    let all = fs::read_to_string(pod.beside("out.1")).unwrap() + &pod.out();
+    assert_all_there(all.lines(), 10);
 }
