@@ -96,4 +96,5 @@ images: release ## Images of all helpers, as archives in target/images; installs
 bench: images ## Each helper beside its peers, the images beside busybox's (after make test-cluster)
 	bench/wait-for/run $(RELEASE)/wait-for
 	bench/fix-perms/run $(RELEASE)/fix-perms
+	bench/log-forwarder/run $(RELEASE)/log-forwarder
 	tests/engine/engine run target/images/*.tar target/test-images/busybox.tar -- bench/images/run

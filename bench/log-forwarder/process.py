@@ -12,6 +12,7 @@ LOOKS_SECONDS = 0.05
 QUIET_LOOKS = 20
 QUIET_TICKS = 4
 PATIENCE_SECONDS = 600
+SETTLE_SECONDS = 5
 TICKS = os.sysconf("SC_CLK_TCK")
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
@@ -92,6 +93,13 @@ class Running:
         self.look_alive()
         with open(f"/proc/{self.pid}/stat") as stat:
             return sum(map(int, stat.read().rsplit(")", 1)[1].split()[11:13]))
+
+    def settle(self):
+        """Until it hardly uses any CPU; some never come to that."""
+        recent, deadline = [], time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline and (len(recent) <= QUIET_LOOKS or recent[-1] - recent[0] > QUIET_TICKS):
+            time.sleep(LOOKS_SECONDS)
+            recent = [*recent[-QUIET_LOOKS:], self.ticks()]
 
     def peak_until_read(self, size):
         """Peak KiB after a fifth and at the end: when so many bytes have been read and hardly any CPU is used any more"""
