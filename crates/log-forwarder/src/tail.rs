@@ -20,9 +20,9 @@ use crate::{
 /// Between two looks at the open files that have not been idle for long, when there are events
 const SWEEP: Duration = Duration::from_secs(2);
 /// A file that does not grow for so long is looked at when its events tell, and with each scan.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_secs(5);
 /// Between two scans for new files, when there are events; the open ones are all looked at
-const SCAN: Duration = Duration::from_secs(20);
+const SCAN: Duration = Duration::from_secs(30);
 /// After a scan, so many times as long as it took nothing is scanned: of thousands of files that come at once, some are read
 /// meanwhile.
 const REST: u32 = 3;
