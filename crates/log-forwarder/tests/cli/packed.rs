@@ -13,20 +13,9 @@ fn gzip(path: &Path) {
     assert!(Command::new("gzip").arg(path).status().unwrap().success());
 }
 
-/// A pod with 100 lines that are delivered and remembered
-fn pod_with_a_past() -> (Pod, Writer) {
-    let pod = Pod::new();
-    let mut writer = Writer::new(&pod.log("app.log"));
-    writer.write(100);
-    let program = pod.start(&["--output", &pod.file_output()]);
-    pod.wait_for_lines(100);
-    stop(program);
-    (pod, writer)
-}
-
 #[test]
 fn a_copy_that_was_compressed_while_nobody_watched_is_read_from_where_it_was() {
-    let (pod, mut writer) = pod_with_a_past();
+    let (pod, mut writer) = Pod::with_a_past();
     writer.write(50_000);
     writer.copy_and_truncate(".1");
     gzip(&pod.log("app.log.1"));
@@ -45,7 +34,7 @@ fn a_copy_that_was_compressed_while_nobody_watched_is_read_from_where_it_was() {
 
 #[test]
 fn a_renamed_file_that_was_compressed_while_nobody_watched_is_read_from_where_it_was() {
-    let (pod, mut writer) = pod_with_a_past();
+    let (pod, mut writer) = Pod::with_a_past();
     writer.write(10);
     writer.rotate(3);
     gzip(&pod.log("app.log.1"));
@@ -81,7 +70,7 @@ fn a_copy_that_is_compressed_before_the_next_look_is_read_from_where_it_was() {
 
 #[test]
 fn a_copy_that_is_being_compressed_is_looked_at_again() {
-    let (pod, mut writer) = pod_with_a_past();
+    let (pod, mut writer) = Pod::with_a_past();
     writer.write(5000);
     writer.copy_and_truncate(".1");
     gzip(&pod.log("app.log.1"));
@@ -137,7 +126,7 @@ fn a_compressed_copy_is_found_again_after_a_kill() {
 
 #[test]
 fn compressed_files_are_no_rotated_ones_when_the_checkpoint_is_lost() {
-    let (pod, mut writer) = pod_with_a_past();
+    let (pod, mut writer) = Pod::with_a_past();
     writer.rotate(3);
     gzip(&pod.log("app.log.1"));
     writer.write(10);
@@ -149,7 +138,7 @@ fn compressed_files_are_no_rotated_ones_when_the_checkpoint_is_lost() {
 
 #[test]
 fn what_is_in_no_copy_either_is_counted() {
-    let (pod, mut writer) = pod_with_a_past();
+    let (pod, mut writer) = Pod::with_a_past();
     let url = format!("http://{}/", free_address());
     writer.write(10);
     let mut program = pod.start(&["--output", &url]);

@@ -17,12 +17,7 @@ use crate::{
 
 #[test]
 fn a_restart_goes_on_where_the_last_run_ended() {
-    let pod = Pod::new();
-    let mut writer = Writer::new(&pod.log("app.log"));
-    writer.write(100);
-    let program = pod.start(&["--output", &pod.file_output()]);
-    pod.wait_for_lines(100);
-    stop(program);
+    let (pod, mut writer) = Pod::with_a_past();
     writer.write(1);
     let program = pod.start(&["--output", &pod.file_output()]);
     pod.wait_for_lines(101);
@@ -55,12 +50,7 @@ fn files_that_were_rotated_while_nobody_watched_are_read() {
 
 #[test]
 fn a_copy_that_was_made_while_nobody_watched_is_read_from_where_it_was() {
-    let pod = Pod::new();
-    let mut writer = Writer::new(&pod.log("app.log"));
-    writer.write(100);
-    let program = pod.start(&["--output", &pod.file_output()]);
-    pod.wait_for_lines(100);
-    stop(program);
+    let (pod, mut writer) = Pod::with_a_past();
     writer.write(10);
     writer.copy_and_truncate(".1");
     writer.write(200);
@@ -173,6 +163,7 @@ fn nothing_is_lost_when_killed(times: u64, rotate: fn(&mut Writer, &str)) {
             if ended.load(SeqCst) {
                 break;
             }
+            // The pace of an app, not a wait: as fast as it can, it would write millions of lines in all that time.
             thread::sleep(Duration::from_millis(4));
         }
         writer.written()

@@ -25,6 +25,18 @@ impl Pod {
         Self { directory }
     }
 
+    /// One whose first 100 lines a run has delivered that is over
+    #[track_caller]
+    pub(crate) fn with_a_past() -> (Self, Writer) {
+        let pod = Self::new();
+        let mut writer = Writer::new(&pod.log("app.log"));
+        writer.write(100);
+        let program = pod.start(&["--output", &pod.file_output()]);
+        pod.wait_for_lines(100);
+        stop(program);
+        (pod, writer)
+    }
+
     /// A name beside the logs
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
