@@ -6,6 +6,7 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use crate::{
@@ -121,6 +122,8 @@ impl Catalog {
         let input = (origin.to_path_buf(), self.settings.treatment(origin));
         let mut generation = Generation::new(input, home, file, &metadata, fresh_cursors(&self.outlets));
         generation.ordinal = self.ordinals.get(&generation.inode).copied().unwrap_or(0);
+        // What is in it already has no event of its own. If it shrinks just now, the next look tells.
+        generation.look(&metadata, Instant::now())?;
         Ok(generation)
     }
 
@@ -158,4 +161,33 @@ impl Catalog {
 /// What a rotated name ends in; a date is no number, and sorts as it is
 fn number(name: &Path) -> Option<u16> {
     name.extension()?.to_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use prometheus::Registry;
+
+    use super::*;
+    use crate::{ledger::Ledger, reading::Bounds, settings::Settings};
+
+    #[test]
+    fn what_a_file_holds_when_it_is_found_is_due_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("app.log"), "one\ntwo\n").unwrap();
+        let input = directory.path().join("*.log").to_str().unwrap().parse().unwrap();
+        let settings = Settings {
+            inputs: vec![input],
+            bounds: Bounds { batch: 1024, line: 1024 },
+            max_pinned: 0,
+            dead_letter: None,
+            quiet_period: Duration::ZERO,
+        };
+        let mut catalog = Catalog::new(settings, Ledger::new(&Registry::new()).unwrap());
+        catalog.open_outlet("stdout://".into());
+        catalog.rescan();
+        assert_eq!(catalog.behind(), 8);
+        assert!(catalog.next(0).is_some_and(|batch| batch.bytes() == b"one\ntwo\n"));
+    }
 }
