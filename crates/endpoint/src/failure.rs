@@ -4,7 +4,7 @@ use std::{error::Error, io};
 
 use rustls::{AlertDescription, CertificateError};
 
-use crate::words::said;
+use crate::one_line::one_line;
 
 /// The TLS error inside an I/O error
 pub fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
@@ -20,7 +20,7 @@ pub fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 }
 
 /// What it means and, where the options can help, which one. The same cause has the same words at each attempt.
-pub fn tls_words(error: &rustls::Error) -> String {
+pub fn tls_error_text(error: &rustls::Error) -> String {
     use rustls::Error as Tls;
     let words = match error {
         Tls::InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
@@ -39,7 +39,7 @@ pub fn tls_words(error: &rustls::Error) -> String {
             "the certificate is signed by an unknown authority; name it with ca=PATH"
         }
         Tls::InvalidCertificate(reason) => {
-            return format!("the certificate is refused: {}", said(&reason.to_string()));
+            return format!("the certificate is refused: {}", one_line(&reason.to_string()));
         }
         Tls::AlertReceived(AlertDescription::CertificateRequired) => {
             "the server wants a client certificate: give cert=PATH and key=PATH"
@@ -48,7 +48,7 @@ pub fn tls_words(error: &rustls::Error) -> String {
             AlertDescription::BadCertificate | AlertDescription::UnknownCA | AlertDescription::CertificateUnknown,
         ) => "the server refuses our client certificate",
         Tls::InvalidMessage(_) => "the answer is not TLS",
-        error => return format!("TLS fails: {}", said(&error.to_string())),
+        error => return format!("TLS fails: {}", one_line(&error.to_string())),
     };
     words.to_owned()
 }

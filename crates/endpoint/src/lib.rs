@@ -3,13 +3,13 @@
 //! It knows no protocol, and no helper's judgement of what a server does.
 
 mod failure;
+mod one_line;
 mod options;
 mod pem;
 mod tls;
 mod trust;
-mod words;
 
-pub use failure::{tls_error, tls_words};
+pub use failure::{tls_error, tls_error_text};
+pub use one_line::one_line;
 pub use options::Options;
 pub use tls::{TLS_OPTIONS, Tls, TlsSettings, server_name};
-pub use words::said;

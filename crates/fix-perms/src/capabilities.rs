@@ -84,17 +84,17 @@ impl Capabilities {
             (Errno::ROFS, _) => {
                 "the file system is read-only: mount it writable, or leave it out with --exclude".into()
             }
-            (_, Some(name)) => format!("{}: CAP_{name} is missing; {}", words(error), self.remedy(&[name])),
+            (_, Some(name)) => format!("{}: CAP_{name} is missing; {}", error_text(error), self.remedy(&[name])),
             (Errno::PERM, None) => {
-                format!("{}: the entry is immutable (lsattr shows it), or its server squashes root", words(error))
+                format!("{}: the entry is immutable (lsattr shows it), or its server squashes root", error_text(error))
             }
-            (_, None) => format!("{}: the entry's server squashes root, perhaps", words(error)),
+            (_, None) => format!("{}: the entry's server squashes root, perhaps", error_text(error)),
         }
     }
 }
 
 /// An error without its number
-pub(crate) fn words(error: Errno) -> String {
+pub(crate) fn error_text(error: Errno) -> String {
     let text = std::io::Error::from(error).to_string();
     text.split_once(" (os error").map_or(text.clone(), |(words, _)| words.to_lowercase())
 }

@@ -43,7 +43,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let walk = thread::Builder::new().name("walk".into()).spawn(walk).context("cannot start a thread")?;
     let stop = tokio::select! {
         biased;
-        exit = life.stopping() => Some(exit),
+        exit = life.stop_requested() => Some(exit),
         _ = &mut done => None,
         () = progress.keep_telling(&work.ledgers) => None,
     };

@@ -11,7 +11,7 @@ use rustix::{
 
 use crate::{
     acl,
-    capabilities::{Action, Capabilities, words},
+    capabilities::{Action, Capabilities, error_text},
     directory::Directory,
     fchmodat2::change_mode,
     ledger::{Ledger, Text},
@@ -169,7 +169,7 @@ impl Fixer<'_> {
             | Errno::BADMSG
             | Errno::NXIO
             | Errno::NODEV => {
-                self.ledger.fail(Exit::Io, path, &|| refusal.describe(&words(error)));
+                self.ledger.fail(Exit::Io, path, &|| refusal.describe(&error_text(error)));
             }
             Errno::OPNOTSUPP if action == Action::SetAcl => {
                 let reason = "the file system has no ACLs: leave --default-acl out, or mount it with acl";
@@ -179,7 +179,7 @@ impl Fixer<'_> {
                 let reason = "too many open files: raise the limit, or lower --threads";
                 self.ledger.fail(Exit::Failed, path, &|| refusal.describe(reason));
             }
-            error => self.ledger.fail(Exit::Failed, path, &|| refusal.describe(&words(error))),
+            error => self.ledger.fail(Exit::Failed, path, &|| refusal.describe(&error_text(error))),
         }
     }
 

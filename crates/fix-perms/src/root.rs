@@ -12,7 +12,7 @@ use rustix::{
 mod create;
 
 use crate::{
-    capabilities::{Action, Capabilities, words},
+    capabilities::{Action, Capabilities, error_text},
     directory::{About, Directory},
     fixer::{Fixer, Refusal, Treatment},
     stat::{Kind, Stat},
@@ -157,7 +157,7 @@ fn refusal(path: &Path, error: Errno, capabilities: Capabilities) -> anyhow::Err
         Errno::ACCESS | Errno::PERM => {
             Exit::Denied.because(format!("cannot open {path}: {}", capabilities.explain(Action::Look, error)))
         }
-        Errno::IO | Errno::STALE => Exit::Io.because(format!("cannot open {path}: {}", words(error))),
-        error => Exit::Failed.because(format!("cannot open {path}: {}", words(error))),
+        Errno::IO | Errno::STALE => Exit::Io.because(format!("cannot open {path}: {}", error_text(error))),
+        error => Exit::Failed.because(format!("cannot open {path}: {}", error_text(error))),
     }
 }

@@ -15,7 +15,7 @@ use lifecycle::{Exit, elapsed};
 use rustix::{fs::Mode, io::Errno, process::umask};
 
 use crate::{
-    capabilities::{Action, Capabilities, words},
+    capabilities::{Action, Capabilities, error_text},
     directory::Directory,
     filesystem,
     fixer::{Fixer, Refusal, Treatment, restore},
@@ -165,7 +165,7 @@ fn put(stamp: &Stamp, root: &Directory) {
     {
         let reason = match error {
             Errno::OPNOTSUPP => "the file system keeps no extended attributes".to_owned(),
-            error => words(error),
+            error => error_text(error),
         };
         tracing::warn!(path = root.about.trail.printed(), reason, "no stamp: the next run looks at everything again");
     }

@@ -8,7 +8,7 @@ use std::{iter, sync::Arc};
 use rustix::io;
 
 use crate::{
-    capabilities::words,
+    capabilities::error_text,
     directory::Directory,
     frame::{Frame, Place},
     trail::Trail,
@@ -77,7 +77,7 @@ impl Way {
         let (place, lost) = match reopened {
             Ok(Some(directory)) => (Place::Open(directory.into()), None),
             Ok(None) => (Place::Lost, lost("it was moved while it was looked at: run again".to_owned())),
-            Err(error) => (Place::Lost, lost(format!("cannot get back into it: {}", words(error)))),
+            Err(error) => (Place::Lost, lost(format!("cannot get back into it: {}", error_text(error)))),
         };
         if let Some(frame) = self.frames.last_mut() {
             frame.place = place;

@@ -65,12 +65,12 @@ pub struct Lifecycle {
 impl Lifecycle {
     /// Resolves at the first stop signal (or `POST /quit`, or the app's end), to the exit that is owed for it:
     /// `Stopped` for a task, whose work is undone; `Done` for a sidecar, once it has drained.
-    pub async fn stopping(&self) -> Exit {
+    pub async fn stop_requested(&self) -> Exit {
         self.stop_signal().await.0
     }
 
     /// Resolves when a sidecar must take no new work: `--drain-delay` after the stop signal.
-    pub async fn closing(&self) -> Exit {
+    pub async fn refuse_new_work(&self) -> Exit {
         let (exit, since) = self.stop_signal().await;
         // Counted from the signal: a loop asks anew at each turn.
         time::sleep_until((since + self.drain_delay).into()).await;
@@ -78,7 +78,7 @@ impl Lifecycle {
     }
 
     /// Resolves when a stop has nearly reached its deadline: a moment is left to save and to say what is undone.
-    pub async fn expiring(&self) {
+    pub async fn deadline_near(&self) {
         let (_, since) = self.stop_signal().await;
         let last_moment = LAST_MOMENT.min(self.shutdown_timeout / 4);
         time::sleep_until((since + self.shutdown_timeout.saturating_sub(last_moment)).into()).await;
@@ -97,7 +97,7 @@ impl Lifecycle {
     }
 
     /// Resolves when what is in flight shall be finished: at `POST /drain` or at the stop signal.
-    pub async fn draining(&self) {
+    pub async fn drain_requested(&self) {
         let mut phase = self.phase.clone();
         if phase.wait_for(|phase| *phase != Phase::Running).await.is_err() {
             std::future::pending::<()>().await;
@@ -259,7 +259,7 @@ mod tests {
         let (_sender, phases) = watch::channel(Phase::Running);
         let end = end_of(Duration::ZERO, phases, async |(), life| {
             life.vital("tail", Duration::from_secs(1), |_| async { Err(Exit::Io.because("disk full")) });
-            Ok(life.stopping().await.into())
+            Ok(life.stop_requested().await.into())
         });
         let end = end.await;
         assert_eq!((end.exit, end.what.as_deref(), end.last.as_deref()), (Exit::Io, Some("tail"), Some("disk full")));
@@ -273,12 +273,12 @@ mod tests {
         let end = end_of(delay, phases, async |(), life| {
             let busy = life.clone();
             life.spawn(async move {
-                busy.closing().await;
+                busy.refuse_new_work().await;
                 // As in a loop: asking again does not begin the delay again.
-                busy.closing().await;
+                busy.refuse_new_work().await;
                 time::sleep(Duration::from_secs(2)).await;
             });
-            Ok(life.stopping().await.into())
+            Ok(life.stop_requested().await.into())
         });
         let stop = async {
             time::sleep(Duration::from_secs(1)).await;
@@ -295,7 +295,7 @@ mod tests {
         let since = time::Instant::now();
         let (_sender, phases) = watch::channel(Phase::Stopping { exit: Exit::Done, since: since.into_std() });
         let end = end_of(Duration::ZERO, phases, async |(), life| {
-            life.expiring().await;
+            life.deadline_near().await;
             Ok(Exit::Unfinished.into())
         });
         assert_eq!((end.await.exit, since.elapsed().as_millis()), (Exit::Unfinished, 24_500));
@@ -306,7 +306,7 @@ mod tests {
         for phase in [Phase::Draining, Phase::Stopping { exit: Exit::Done, since: Instant::now() }] {
             let (sender, phases) = watch::channel(Phase::Running);
             let end = end_of(Duration::ZERO, phases, async |(), life| {
-                life.draining().await;
+                life.drain_requested().await;
                 Ok(Exit::Done.into())
             });
             let (end, _) = tokio::join!(end, async { sender.send_replace(phase) });

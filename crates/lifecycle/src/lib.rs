@@ -12,7 +12,7 @@
 //!     let helper = lifecycle::Helper::task(None);
 //!     lifecycle::main(helper, async |_args: Args, life| {
 //!         tokio::select! {
-//!             exit = life.stopping() => Ok(exit.into()),
+//!             exit = life.stop_requested() => Ok(exit.into()),
 //!             () = std::future::ready(()) => Ok(lifecycle::Exit::Done.into()),
 //!         }
 //!     })
@@ -20,11 +20,10 @@
 //! ```
 
 mod admin;
+mod app_exit_watch;
 mod args;
 mod backoff;
 mod command;
-mod companion;
-mod complaint;
 pub mod config;
 mod event;
 mod exit;
@@ -34,6 +33,7 @@ mod helper;
 mod job;
 mod listener;
 mod log;
+mod log_throttle;
 mod metrics;
 mod panics;
 mod probe;
@@ -45,21 +45,23 @@ mod sidecar;
 mod signals;
 mod units;
 mod variables;
+mod volume;
 
 pub use backoff::Backoff;
-pub use complaint::Complaint;
 pub use config::ConfigFile;
 pub use exit::{End, Exit, Row, TABLE, User};
 pub use files::{read as read_text, read_bytes};
 pub use health::{Heartbeat, Hold, Pending};
 pub use helper::Helper;
 pub use job::Lifecycle;
+pub use log_throttle::LogThrottle;
 pub use run::main;
 pub use secret::Secret;
 pub use sidecar::ListenAddress;
 pub use signals::Signal;
 pub use units::{duration, elapsed, format_duration, size};
 pub use variables::{nearest, variable};
+pub use volume::on_volume;
 
 /// The README's examples are tests
 #[cfg(doctest)]

@@ -25,12 +25,12 @@ use tokio::{net::TcpStream, task, time};
 
 use crate::{
     admin,
-    companion::Companion,
-    complaint::Complaint,
+    app_exit_watch::AppExitWatch,
     event::Event,
     exit::Exit,
     health::{Finding, Health},
     job::Control,
+    log_throttle::LogThrottle,
     metrics,
     sidecar::ListenAddress,
 };
@@ -77,14 +77,14 @@ pub(crate) fn bind(address: ListenAddress, flag: &str) -> anyhow::Result<TcpList
 }
 
 /// Serves until the process ends.
-pub(crate) fn serve(doors: Vec<(TcpListener, Door)>, companion: Companion) -> io::Result<()> {
+pub(crate) fn serve(doors: Vec<(TcpListener, Door)>, app_exit_watch: AppExitWatch) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let work = move || {
         runtime.block_on(async {
             for (listener, door) in doors {
                 tokio::spawn(accept(listener, door));
             }
-            companion.watch().await;
+            app_exit_watch.watch().await;
             std::future::pending::<()>().await;
         });
     };
@@ -97,12 +97,12 @@ async fn accept(listener: TcpListener, door: Door) {
         Err(error) => return tracing::error!(%error, "cannot serve"),
     };
     let mut open = VecDeque::new();
-    let mut complaint = Complaint::default();
+    let mut throttle = LogThrottle::default();
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                if complaint.is_due(&error.to_string(), Instant::now()) {
+                if throttle.is_due(&error.to_string(), Instant::now()) {
                     tracing::warn!(%error, "cannot accept");
                 }
                 time::sleep(ACCEPT_PAUSE).await;

@@ -6,7 +6,7 @@ use prometheus::{IntGauge, Opts, Registry, TextEncoder};
 pub(crate) const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 
 /// Says who this is.
-pub(crate) fn introduce(helper: &str, version: &str, registry: &Registry) -> prometheus::Result<()> {
+pub(crate) fn register_build_info(helper: &str, version: &str, registry: &Registry) -> prometheus::Result<()> {
     let about = Opts::new("sidekit_build_info", "The helper and its version; always 1")
         .const_label("helper", helper)
         .const_label("version", version);

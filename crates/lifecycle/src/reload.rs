@@ -19,7 +19,7 @@ use tokio::{
     time,
 };
 
-use crate::{complaint::Complaint, config, job::Lifecycle};
+use crate::{config, job::Lifecycle, log_throttle::LogThrottle};
 
 /// For events that got lost
 const POLL: Duration = Duration::from_secs(60);
@@ -42,11 +42,11 @@ where
         results.with_label_values(&[result]);
     }
     life.metrics().register(Box::new(results.clone())).context("cannot count reloads")?;
-    let file = File { path: path.into(), text, refused: None, complaint: Complaint::default(), results };
+    let file = File { path: path.into(), text, refused: None, throttle: LogThrottle::default(), results };
     let watching = life.clone();
     life.spawn(async move {
         tokio::select! {
-            _ = watching.stopping() => (),
+            _ = watching.stop_requested() => (),
             () = file.watch(sender, &watching) => (),
         }
     });
@@ -58,7 +58,7 @@ struct File {
     text: String,
     /// What was refused last, so that it counts once: the content, or why there was none
     refused: Option<String>,
-    complaint: Complaint,
+    throttle: LogThrottle,
     results: IntCounterVec,
 }
 
@@ -122,9 +122,9 @@ impl File {
     fn refuse(&mut self, what: String, error: &anyhow::Error) {
         if self.refused.as_ref() != Some(&what) {
             self.results.with_label_values(&["refused"]).inc();
-            (self.refused, self.complaint) = (Some(what), Complaint::default());
+            (self.refused, self.throttle) = (Some(what), LogThrottle::default());
         }
-        if self.complaint.is_due(&error.to_string(), Instant::now()) {
+        if self.throttle.is_due(&error.to_string(), Instant::now()) {
             tracing::error!("new configuration refused, the old one stays: {error:#}");
         }
     }

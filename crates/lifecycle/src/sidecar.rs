@@ -8,8 +8,8 @@ use anyhow::Context;
 use clap::{ArgMatches, Args as _, Command, FromArgMatches, Subcommand as _};
 
 use crate::{
+    app_exit_watch::AppExitWatch,
     args::{Common, HEADING},
-    companion::Companion,
     exit::Exit,
     job::Control,
     listener::{self, Door},
@@ -178,7 +178,7 @@ fn announce(command: &Command, args: &dyn fmt::Debug, common: &Common, flags: &S
 /// Binds first, so that a taken port is told before any work starts.
 fn open_doors(flags: SidecarFlags, control: &Control, command: &clap::Command) -> anyhow::Result<()> {
     let version = command.get_version().unwrap_or_default();
-    metrics::introduce(command.get_name(), version, &control.registry).context("cannot set up metrics")?;
+    metrics::register_build_info(command.get_name(), version, &control.registry).context("cannot set up metrics")?;
     let mut doors = vec![(listener::bind(flags.health_addr, "--health-addr")?, Door::Health(control.clone()))];
     if let Some(address) = flags.admin_addr {
         doors.push((listener::bind(address, "--admin-addr")?, Door::Admin(control.clone())));
@@ -187,13 +187,13 @@ fn open_doors(flags: SidecarFlags, control: &Control, command: &clap::Command) -
         let address = listener.local_addr().context("cannot tell the listener's address")?;
         tracing::info!(%address, "{} listener is up", door.name());
     }
-    let companion = Companion {
+    let exit_watch = AppExitWatch {
         file: flags.exit_with_file,
         process: flags.exit_with_process,
         proc: "/proc".into(),
         events: control.events.clone(),
     };
-    listener::serve(doors, companion).context("cannot start the health thread")
+    listener::serve(doors, exit_watch).context("cannot start the health thread")
 }
 
 #[cfg(test)]

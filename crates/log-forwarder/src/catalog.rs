@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use lifecycle::Complaint;
+use lifecycle::LogThrottle;
 use tokio::sync::Notify;
 
 use crate::{
@@ -51,7 +51,7 @@ pub(crate) struct Catalog {
     pub(crate) ledger: Ledger,
     pub(crate) pool: Pool,
     /// Files that can't be opened or read
-    pub(crate) complaints: HashMap<PathBuf, Complaint>,
+    pub(crate) throttles: HashMap<PathBuf, LogThrottle>,
     /// Paths that inputs lead to; files that are rotated away from them are read
     pub(crate) watched: BTreeSet<PathBuf>,
     /// Files with names of rotated ones that were there before, and when they were written
@@ -92,7 +92,7 @@ impl Catalog {
             rotated_names: HashMap::new(),
             ledger,
             pool: Pool::default(),
-            complaints: HashMap::new(),
+            throttles: HashMap::new(),
             watched: BTreeSet::new(),
             bystanders: BTreeMap::new(),
             search: None,
@@ -267,7 +267,7 @@ impl Catalog {
 
     pub(crate) fn complain(&mut self, path: PathBuf, what: &str, error: &std::io::Error) {
         let file = path.display().to_string();
-        if self.complaints.entry(path).or_default().is_due(&error.to_string(), Instant::now()) {
+        if self.throttles.entry(path).or_default().is_due(&error.to_string(), Instant::now()) {
             tracing::warn!(file, %error, "{what}; it is tried again");
         }
     }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lifecycle::{Complaint, Heartbeat};
+use lifecycle::{Heartbeat, LogThrottle};
 use tokio::{sync::watch, task, time};
 
 use crate::{
@@ -34,7 +34,7 @@ pub(crate) struct Courier {
     pub(crate) signal: watch::Receiver<Signal>,
     pub(crate) orders: watch::Receiver<Order>,
     pub(crate) retry: Retry,
-    pub(crate) complaint: Complaint,
+    pub(crate) throttle: LogThrottle,
     /// What is in flight, the first last
     pub(crate) batches: Vec<Batch>,
 }
@@ -144,7 +144,7 @@ impl Courier {
     fn settle(&mut self, batch: &Batch) {
         self.batches.pop();
         self.retry.reset();
-        if self.complaint.settle() {
+        if self.throttle.settle() {
             tracing::info!(output = self.label, "delivers again");
         }
         self.account.amiss(batch.tally());
@@ -193,7 +193,7 @@ impl Courier {
     /// Tells why something is tried again, and waits; a stop ends that at once.
     async fn pause(&mut self, reason: &str, asked_for: Option<Duration>) {
         self.account.retries.inc();
-        if self.complaint.is_due(reason, Instant::now()) {
+        if self.throttle.is_due(reason, Instant::now()) {
             tracing::warn!(output = self.label, reason, "cannot deliver; it is tried until it succeeds");
         }
         let stopping = self.signal.borrow().stopping;

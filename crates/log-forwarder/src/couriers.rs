@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lifecycle::{Complaint, Lifecycle};
+use lifecycle::{Lifecycle, LogThrottle};
 use tokio::sync::watch;
 
 use crate::{
@@ -81,7 +81,7 @@ impl Couriers {
             signal: self.signal.clone(),
             orders: receiver,
             retry: Retry::default(),
-            complaint: Complaint::default(),
+            throttle: LogThrottle::default(),
             batches: Vec::new(),
         };
         self.life.vital("courier", self.silence, |heartbeat| courier.run(heartbeat));

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use lifecycle::Complaint;
+use lifecycle::LogThrottle;
 use serde::Serialize;
 
 use crate::{batch::Batch, timestamp::rfc3339};
@@ -17,7 +17,7 @@ use crate::{batch::Batch, timestamp::rfc3339};
 #[derive(Debug)]
 pub(crate) struct DeadLetters {
     path: Option<PathBuf>,
-    state: Mutex<(Option<File>, Complaint)>,
+    state: Mutex<(Option<File>, LogThrottle)>,
 }
 
 #[derive(Serialize)]

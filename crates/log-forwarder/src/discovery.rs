@@ -59,7 +59,7 @@ impl Catalog {
         }
         self.review_closed();
         let paths = self.paths();
-        self.complaints.retain(|path, _| paths.contains(path) || path.exists());
+        self.throttles.retain(|path, _| paths.contains(path) || path.exists());
     }
 
     /// Takes files that have had an input's path before, oldest first: of two that were written at once, `.2` comes before `.1`.
@@ -101,7 +101,7 @@ impl Catalog {
         match self.open(path, origin) {
             Ok(generation) if self.knows(generation.inode) => None,
             Ok(generation) => {
-                self.complaints.remove(path);
+                self.throttles.remove(path);
                 tracing::debug!(file = %path.display(), "new file");
                 Some(self.add(generation))
             }

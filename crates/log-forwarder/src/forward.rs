@@ -89,7 +89,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
 async fn follow(args: Args, mut config: Reloads<Config>, mut couriers: Couriers, events: Events, life: Lifecycle) {
     loop {
         tokio::select! {
-            _ = life.stopping() => return,
+            _ = life.stop_requested() => return,
             changed = config.changed() => if changed.is_err() { return },
         }
         let content = config.borrow_and_update().clone();
@@ -140,8 +140,8 @@ async fn finish(
 ) -> anyhow::Result<End> {
     let exit = tokio::select! {
         biased;
-        _ = signal.wait_for(|signal| signal.over) => life.stopping().await,
-        () = life.expiring() => {
+        _ = signal.wait_for(|signal| signal.over) => life.stop_requested().await,
+        () = life.deadline_near() => {
             sender.send_modify(|signal| signal.over = true);
             Exit::Unfinished
         }

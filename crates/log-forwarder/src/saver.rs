@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lifecycle::{Complaint, Heartbeat};
+use lifecycle::{Heartbeat, LogThrottle};
 use tokio::{sync::watch, task, time};
 
 use crate::{
@@ -28,32 +28,32 @@ pub(crate) const MOST_SETTLED: u64 = 8 * 1024 * 1024;
 pub(crate) struct Saver {
     catalog: Shared,
     directory: PathBuf,
-    complaint: Arc<Mutex<Complaint>>,
+    throttle: Arc<Mutex<LogThrottle>>,
 }
 
 impl Saver {
     pub(crate) fn new(catalog: Shared, directory: &Path) -> Self {
-        Self { catalog, directory: directory.to_path_buf(), complaint: Arc::default() }
+        Self { catalog, directory: directory.to_path_buf(), throttle: Arc::default() }
     }
 
     /// Saves what has changed. A failure is told and counted, and what it should have saved stays due.
     pub(crate) fn save(&self) {
         // First of all: of two who save at once, the one that writes last must not have looked first.
-        let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
         let (checkpoint, bytes, is_new) = {
             let mut catalog = lock(&self.catalog);
             let due = (std::mem::take(&mut catalog.settled), std::mem::take(&mut catalog.changed));
             (Checkpoint::of(&catalog), due.0, due.1)
         };
         match checkpoint.save(&self.directory) {
-            Ok(()) if complaint.settle() => tracing::info!("the checkpoint is saved again"),
+            Ok(()) if throttle.settle() => tracing::info!("the checkpoint is saved again"),
             Ok(()) => {}
             Err(error) => {
                 let mut catalog = lock(&self.catalog);
                 catalog.settled += bytes;
                 catalog.changed |= is_new;
                 catalog.ledger.checkpoint_failures.inc();
-                if complaint.is_due(&error.to_string(), Instant::now()) {
+                if throttle.is_due(&error.to_string(), Instant::now()) {
                     let directory = self.directory.display();
                     tracing::error!(%directory, %error, "cannot save the checkpoint; a restart would deliver anew");
                 }

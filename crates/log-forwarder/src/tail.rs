@@ -106,7 +106,7 @@ impl Tail {
             let pause = if owed.is_urgent() { pause.min(rest) } else { pause };
             tokio::select! {
                 biased;
-                exit = life.stopping(), if stopping.is_none() => {
+                exit = life.stop_requested(), if stopping.is_none() => {
                     stopping = Some(exit);
                     lock(&self.catalog).stopping = Some(Instant::now());
                     self.signal.send_modify(|signal| signal.stopping = true);

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use endpoint::said;
+use endpoint::one_line;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -103,7 +103,7 @@ pub(crate) fn check_name(host: &str) -> Result<(), String> {
     if possible || host.parse::<IpAddr>().is_ok() {
         Ok(())
     } else {
-        Err(format!("{:?} can't be a host name", said(host)))
+        Err(format!("{:?} can't be a host name", one_line(host)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use endpoint::{Options, said};
+use endpoint::{Options, one_line};
 use lifecycle::Exit;
 use url::Url;
 
@@ -119,12 +119,12 @@ pub(crate) fn label(text: &str) -> String {
             let port = read.port().map(|port| format!(":{port}")).unwrap_or_default();
             // The parser adds a root that nobody wrote.
             let is_bare = read.path() == "/" && !url.split('?').next().is_some_and(|url| url.ends_with('/'));
-            said(&format!("{}://{host}{port}{}", read.scheme(), if is_bare { "" } else { read.path() }))
+            one_line(&format!("{}://{host}{port}{}", read.scheme(), if is_bare { "" } else { read.path() }))
         }
         _ if text.contains('@') => {
-            url.split_once("://").map_or("…".into(), |(scheme, _)| said(&format!("{scheme}://…")))
+            url.split_once("://").map_or("…".into(), |(scheme, _)| one_line(&format!("{scheme}://…")))
         }
-        _ => said(url.split('?').next().unwrap_or_default()),
+        _ => one_line(url.split('?').next().unwrap_or_default()),
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn failure(error: &io::Error) -> Option<NotReady> {
 
 fn meaning(error: &rustls::Error) -> NotReady {
     use rustls::Error as Tls;
-    let words = endpoint::tls_words(error);
+    let words = endpoint::tls_error_text(error);
     match error {
         Tls::InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
             NotReady::new(Cause::Odd, words)

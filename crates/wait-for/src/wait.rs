@@ -42,7 +42,7 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let board = RefCell::new(Board::new(&targets, life.on_terminal()));
     let exit = tokio::select! {
         biased;
-        exit = life.stopping() => exit,
+        exit = life.stop_requested() => exit,
         exit = targets_ready(&args, &targets, &board) => exit,
         () = timeout(args.timeout) => Exit::TimedOut,
         () = keep_telling(&board) => Exit::Bug,

@@ -2,7 +2,7 @@
 
 use std::{error::Error, net::IpAddr, path::PathBuf, time::Duration};
 
-use endpoint::{Tls, said};
+use endpoint::{Tls, one_line};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Method, Request, Response, StatusCode, Uri,
@@ -238,7 +238,7 @@ impl From<hyper::Error> for NotReady {
             words = inner.to_string();
             cause = inner.source();
         }
-        Self::new(Cause::Odd, format!("the answer is not HTTP: {}", said(&words)))
+        Self::new(Cause::Odd, format!("the answer is not HTTP: {}", one_line(&words)))
     }
 }
 

@@ -15,7 +15,7 @@ use rustix::{
 
 use super::refusal;
 use crate::{
-    capabilities::{Action, words},
+    capabilities::{Action, error_text},
     fixer::Fixer,
     stat::Stat,
     trail::printed,
@@ -59,8 +59,8 @@ fn make(parent: &OwnedFd, name: &[u8], path: &Path, fixer: &Fixer) -> anyhow::Re
         let reason = fixer.capabilities.explain(Action::Create, error);
         let (exit, reason) = match error {
             Errno::ACCESS | Errno::PERM | Errno::ROFS => (Exit::Denied, reason),
-            Errno::IO | Errno::DQUOT | Errno::NOSPC => (Exit::Io, words(error)),
-            error => (Exit::Failed, words(error)),
+            Errno::IO | Errno::DQUOT | Errno::NOSPC => (Exit::Io, error_text(error)),
+            error => (Exit::Failed, error_text(error)),
         };
         exit.because(format!("cannot make {}: {reason}", printed(path)))
     };

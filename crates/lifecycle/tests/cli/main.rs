@@ -3,9 +3,9 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
-mod command;
+mod app_exit_watch;
 #[cfg(test)]
-mod companion;
+mod command;
 #[cfg(test)]
 mod config;
 #[cfg(test)]

@@ -68,14 +68,14 @@ async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
         life.spawn(greet(life.clone(), reload::follow(path, &life)?));
     }
     life.vital("work", args.bound, |heartbeat| work(args, life.clone(), ready, heartbeat));
-    Ok(life.stopping().await.into())
+    Ok(life.stop_requested().await.into())
 }
 
 async fn greet(life: Lifecycle, mut config: reload::Reloads<Config>) {
     loop {
         tracing::info!(greeting = config.borrow_and_update().greeting, "the greeting");
         tokio::select! {
-            _ = life.stopping() => return,
+            _ = life.stop_requested() => return,
             changed = config.changed() => if changed.is_err() { return },
         }
     }
@@ -94,7 +94,7 @@ async fn work(args: Args, life: Lifecycle, ready: Hold, heartbeat: Heartbeat) ->
             ready.release();
         }
         tokio::select! {
-            _ = life.closing(), if args.stuck_batches == 0 => return Ok(()),
+            _ = life.refuse_new_work(), if args.stuck_batches == 0 => return Ok(()),
             () = tokio::time::sleep(heartbeat.interval().min(TICK)) => {}
         }
     }

@@ -61,7 +61,7 @@ fn main() -> ExitCode {
 async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     tokio::select! {
         biased;
-        exit = life.stopping() => Ok(exit.into()),
+        exit = life.stop_requested() => Ok(exit.into()),
         () = wait(&args) => end(args),
     }
 }

@@ -104,7 +104,7 @@ impl Client {
         let sent = request.body().sent();
         // Taken out, and put back only after a whole exchange: what fails or is given up takes its connection along.
         let mut sender = self.connection().await?;
-        let response = sender.send_request(request).await.map_err(|error| words(&error))?;
+        let response = sender.send_request(request).await.map_err(|error| error_text(&error))?;
         let in_time = sent.load(Relaxed);
         let answer = Answer::read(response, self.answer_limit).await;
         if answer.status == StatusCode::UNAUTHORIZED {
@@ -127,7 +127,7 @@ impl Client {
             return Ok(sender);
         }
         let stream = self.dialer.dial().await?;
-        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| words(&error))?;
+        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| error_text(&error))?;
         // It ends with its sender, and its error reaches the request.
         tokio::spawn(async { drop(driver.await) });
         Ok(sender)
@@ -160,12 +160,12 @@ impl Client {
 }
 
 /// The innermost cause: hyper's own words say only in which step it was.
-fn words(error: &hyper::Error) -> String {
+fn error_text(error: &hyper::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
         if let Some(error) = cause.downcast_ref::<std::io::Error>() {
-            return dial::words(error);
+            return dial::error_text(error);
         }
     }
     if error.is_incomplete_message() { "closed without an answer".into() } else { cause.to_string() }

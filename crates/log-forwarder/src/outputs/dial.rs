@@ -51,11 +51,11 @@ impl Dialer {
 
     async fn connect(&mut self) -> Result<Box<dyn Stream>, String> {
         let tls = self.secure.as_mut().map(Secure::current).transpose()?;
-        let stream = self.address.dial().await.map_err(|error| words(&error))?;
+        let stream = self.address.dial().await.map_err(|error| error_text(&error))?;
         match (tls, &self.secure) {
             (Some(tls), Some(secure)) => {
                 let secured = tls.connect(secure.name.clone(), stream, None).await;
-                Ok(Box::new(secured.map_err(|error| words(&error))?))
+                Ok(Box::new(secured.map_err(|error| error_text(&error))?))
             }
             _ => Ok(Box::new(stream)),
         }
@@ -63,8 +63,8 @@ impl Dialer {
 }
 
 /// What an I/O error says, one of TLS included.
-pub(super) fn words(error: &io::Error) -> String {
-    endpoint::tls_error(error).map_or_else(|| error.to_string(), endpoint::tls_words)
+pub(super) fn error_text(error: &io::Error) -> String {
+    endpoint::tls_error(error).map_or_else(|| error.to_string(), endpoint::tls_error_text)
 }
 
 /// TLS whose certificates and keys are renewed while it is used

@@ -24,7 +24,7 @@ use self::{
 use super::{
     Attempt, Opened, Output, Scheme, Setup,
     compression::Compression,
-    dial::{self, Dialer, Stream, words},
+    dial::{self, Dialer, Stream, error_text},
 };
 use crate::{
     batch::Batch,
@@ -217,9 +217,9 @@ impl Connection {
 
     async fn write(&mut self, parts: &[&[u8]]) -> Result<(), String> {
         for part in parts {
-            self.stream.write_all(part).await.map_err(|error| words(&error))?;
+            self.stream.write_all(part).await.map_err(|error| error_text(&error))?;
         }
-        self.stream.flush().await.map_err(|error| words(&error))
+        self.stream.flush().await.map_err(|error| error_text(&error))
     }
 
     /// The next message from the server
@@ -234,7 +234,7 @@ impl Connection {
                 Err(_) => return Err("the answer is not of the forward protocol".into()),
             }
             let read = (&mut self.stream).take(READ).read_buf(&mut self.heard).await;
-            if read.map_err(|error| words(&error))? == 0 {
+            if read.map_err(|error| error_text(&error))? == 0 {
                 return Err("closed without an acknowledgement".into());
             }
         }

@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     Attempt, Setup,
-    dial::{Dialer, Stream, words},
+    dial::{Dialer, Stream, error_text},
 };
 
 /// A connection and a batch must pass within this; a receiver that reads nothing for so long is as good as gone.
@@ -55,7 +55,7 @@ impl OneWay {
             stream.flush().await?;
             look(&mut stream)
         };
-        written.await.map_err(|error| words(&error))?;
+        written.await.map_err(|error| error_text(&error))?;
         self.stream = Some(stream);
         Ok(())
     }
@@ -65,7 +65,7 @@ impl OneWay {
         if let Some(verdict) = self.verdict
             && let Ok(error) = time::timeout(verdict, end(&mut stream)).await
         {
-            return Err(words(&error));
+            return Err(error_text(&error));
         }
         Ok(stream)
     }

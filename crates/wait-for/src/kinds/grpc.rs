@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use endpoint::{Options, Tls, said};
+use endpoint::{Options, Tls, one_line};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -125,7 +125,7 @@ impl Answer {
         let text = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         self.status = text("grpc-status").or(self.status.take());
         if let Some(words) = text("grpc-message") {
-            self.words = said(&words);
+            self.words = one_line(&words);
         }
     }
 }
@@ -140,7 +140,7 @@ fn judge(answer: Answer) -> Verdict {
             Err(NotReady::never("the server has no health service (UNIMPLEMENTED): check it by tcp:// instead"))
         }
         Some("7" | "16") => Err(NotReady::denied(format!("refused: {words}"))),
-        Some(code) => Err(NotReady::new(Cause::Busy, format!("gRPC status {}: {words}", said(code)))),
+        Some(code) => Err(NotReady::new(Cause::Busy, format!("gRPC status {}: {words}", one_line(code)))),
         None => Err(not_grpc()),
     }
 }

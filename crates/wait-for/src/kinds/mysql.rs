@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use endpoint::{Options, said};
+use endpoint::{Options, one_line};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::net::TcpStream;
 use url::Url;
@@ -106,9 +106,11 @@ impl Mysql {
                     let proof = self.proof(&plugin, &nonce);
                     if proof.is_none() && self.0.password.is_some() {
                         let advice = "check without a password instead";
-                        return Err(
-                            NotReady::never(format!("plugin {} is not supported: {advice}", said(&plugin))).into()
-                        );
+                        return Err(NotReady::never(format!(
+                            "plugin {} is not supported: {advice}",
+                            one_line(&plugin)
+                        ))
+                        .into());
                     }
                     channel.write(&proof.unwrap_or_default()).await?;
                 }

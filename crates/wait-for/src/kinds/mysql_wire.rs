@@ -1,6 +1,6 @@
 //! Packets and hashes of the MySQL protocol, as far as a login needs them.
 
-use endpoint::said;
+use endpoint::one_line;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -118,7 +118,7 @@ impl Refusal {
         }
         // Before the client's answer there is no `#` and SQL state.
         let message = if rest.first() == Some(&b'#') { rest.get(6..).unwrap_or_default() } else { rest };
-        Ok(Self { code, message: said(&String::from_utf8_lossy(message)) })
+        Ok(Self { code, message: one_line(&String::from_utf8_lossy(message)) })
     }
 }
 

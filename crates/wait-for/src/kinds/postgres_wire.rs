@@ -2,7 +2,7 @@
 //!
 //! PostgreSQL documentation, "Message Formats".
 
-use endpoint::said;
+use endpoint::one_line;
 use md5::{Digest, Md5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -140,8 +140,8 @@ impl Said {
         let mut found = Self::default();
         for field in body.split(|byte| *byte == 0) {
             match field.split_first() {
-                Some((b'C', code)) => found.code = said(&String::from_utf8_lossy(code)),
-                Some((b'M', message)) => found.message = said(&String::from_utf8_lossy(message)),
+                Some((b'C', code)) => found.code = one_line(&String::from_utf8_lossy(code)),
+                Some((b'M', message)) => found.message = one_line(&String::from_utf8_lossy(message)),
                 _ => {}
             }
         }

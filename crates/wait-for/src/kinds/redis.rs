@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use endpoint::{Options, said};
+use endpoint::{Options, one_line};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use url::Url;
@@ -72,7 +72,7 @@ fn judge_login(reply: &str) -> Result<(), NotReady> {
     match error_code(reply) {
         None if reply == "+OK" => Ok(()),
         Some(code) if is_about_the_login(code, reply) => {
-            Err(NotReady::denied(format!("login refused: {}", said(&reply[1..]))))
+            Err(NotReady::denied(format!("login refused: {}", one_line(&reply[1..]))))
         }
         Some(_) => Err(busy(reply)),
         None => Err(not_redis(reply)),
@@ -94,7 +94,7 @@ fn judge_ping(reply: &str) -> Verdict {
         None if reply == "+PONG" => Ok("PONG".into()),
         // Redis asks for the password before it says that it is still loading.
         Some("NOAUTH") => Ok("answers, but more can't be known without a password".into()),
-        Some("DENIED" | "NOPERM") => Err(NotReady::denied(said(&reply[1..]))),
+        Some("DENIED" | "NOPERM") => Err(NotReady::denied(one_line(&reply[1..]))),
         Some(_) => Err(busy(reply)),
         None => Err(not_redis(reply)),
     }
@@ -105,11 +105,11 @@ fn error_code(reply: &str) -> Option<&str> {
 }
 
 fn busy(reply: &str) -> NotReady {
-    NotReady::new(Cause::Busy, said(&reply[1..]))
+    NotReady::new(Cause::Busy, one_line(&reply[1..]))
 }
 
 fn not_redis(reply: &str) -> NotReady {
-    NotReady::new(Cause::Odd, format!("the answer is not Redis: {:?}", said(reply)))
+    NotReady::new(Cause::Odd, format!("the answer is not Redis: {:?}", one_line(reply)))
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Answer {
         /// Bytes
         const FIRST: usize = 1024;
         let text = String::from_utf8_lossy(&self.body[..self.body.len().min(FIRST)]);
-        let said = endpoint::said(text.lines().next().unwrap_or_default());
+        let said = endpoint::one_line(text.lines().next().unwrap_or_default());
         if said.is_empty() { self.status.to_string() } else { format!("{}: {said}", self.status) }
     }
 

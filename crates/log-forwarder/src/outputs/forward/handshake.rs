@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, path::PathBuf};
 
-use endpoint::{Options, said};
+use endpoint::{Options, one_line};
 use lifecycle::Secret;
 use rustix::rand::{GetRandomFlags, getrandom};
 use sha2::{Digest, Sha512};
@@ -73,7 +73,7 @@ impl Challenge {
             Reply::Pong { believed: true, host, digest, .. } if digest == self.proof(&host).as_bytes() => Ok(()),
             Reply::Pong { believed: true, .. } => Err("the server does not prove that it knows the shared key".into()),
             Reply::Pong { reason, .. } => {
-                Err(format!("the server does not believe us: {}", said(&String::from_utf8_lossy(&reason))))
+                Err(format!("the server does not believe us: {}", one_line(&String::from_utf8_lossy(&reason))))
             }
             _ => Err("the answer to PING is no PONG".into()),
         }

@@ -1,6 +1,6 @@
 //! What a collector answers: `ExportLogsServiceResponse`, or `Status` where it refuses. It may be anything.
 
-use endpoint::said;
+use endpoint::one_line;
 use prost::Message;
 
 use crate::outputs::Attempt;
@@ -37,7 +37,7 @@ pub(crate) fn judge(body: &[u8]) -> Attempt {
     };
     let partial = response.partial_success.unwrap_or_default();
     match u64::try_from(partial.rejected_log_records) {
-        Ok(refused @ 1..) => Attempt::Partly { refused, reason: said(&partial.error_message) },
+        Ok(refused @ 1..) => Attempt::Partly { refused, reason: one_line(&partial.error_message) },
         _ => Attempt::Delivered,
     }
 }
@@ -45,7 +45,7 @@ pub(crate) fn judge(body: &[u8]) -> Attempt {
 /// Why it was refused, if the body says so in OTLP's way.
 pub(crate) fn reason(body: &[u8]) -> Option<String> {
     let status = Status::decode(body).ok()?;
-    Some(said(&status.message)).filter(|message| !message.is_empty())
+    Some(one_line(&status.message)).filter(|message| !message.is_empty())
 }
 
 #[cfg(test)]

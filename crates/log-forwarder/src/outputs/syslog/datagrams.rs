@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::outputs::{
     Attempt, Setup,
-    dial::{Address, words},
+    dial::{Address, error_text},
 };
 
 /// What every receiver should take (RFC 5426, section 3.2)
@@ -61,7 +61,7 @@ impl Datagrams {
         let kept = self.socket.take().filter(|(_, since)| since.elapsed() < LOOKUP_INTERVAL);
         let (socket, since) = match kept {
             Some(kept) => kept,
-            None => (self.connect().await.map_err(|error| words(&error))?, Instant::now()),
+            None => (self.connect().await.map_err(|error| error_text(&error))?, Instant::now()),
         };
         let mut start = 0;
         for (number, end) in ends.iter().enumerate() {
@@ -71,13 +71,13 @@ impl Datagrams {
                 let (length, limit) = (message.len(), self.limit);
                 refused.push((number, format!("a datagram of {length} bytes is more than max-datagram={limit}")));
             } else {
-                socket.send(message).await.map_err(|error| words(&error))?;
+                socket.send(message).await.map_err(|error| error_text(&error))?;
             }
         }
         // Where nobody listens, a datagram's own answer says so, and it may come after the last one.
         match socket.take_error() {
             Ok(None) => {}
-            Ok(Some(error)) | Err(error) => return Err(words(&error)),
+            Ok(Some(error)) | Err(error) => return Err(error_text(&error)),
         }
         self.socket = Some((socket, since));
         Ok(())

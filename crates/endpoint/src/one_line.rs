@@ -1,7 +1,7 @@
 //! Words that a server sent, made fit for a log line.
 
 /// One line of at most 200 bytes, without control characters.
-pub fn said(words: &str) -> String {
+pub fn one_line(words: &str) -> String {
     /// Bytes
     const LIMIT: usize = 200;
     let words: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -18,7 +18,7 @@ mod tests {
 
     #[test]
     fn what_a_server_says_is_one_bounded_line() {
-        assert_eq!(said("no\r\nway\n"), "no  way");
-        assert_eq!(said(&"é".repeat(300)), format!("{}…", "é".repeat(100)));
+        assert_eq!(one_line("no\r\nway\n"), "no  way");
+        assert_eq!(one_line(&"é".repeat(300)), format!("{}…", "é".repeat(100)));
     }
 }

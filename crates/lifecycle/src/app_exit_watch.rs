@@ -19,14 +19,14 @@ const POLL: Duration = Duration::from_millis(500);
 const COMM_LIMIT: usize = 15;
 
 /// What to look for, and whom to tell
-pub(crate) struct Companion {
+pub(crate) struct AppExitWatch {
     pub(crate) file: Option<PathBuf>,
     pub(crate) process: Option<String>,
     pub(crate) proc: PathBuf,
     pub(crate) events: Sender<Event>,
 }
 
-impl Companion {
+impl AppExitWatch {
     /// Returns once the app's end has been seen and told, or at once when there is nothing to look for.
     pub(crate) async fn watch(self) {
         if self.file.is_none() && self.process.is_none() {
@@ -93,8 +93,8 @@ mod tests {
     async fn a_process_must_have_been_seen_before_its_absence_counts() {
         let proc = tempfile::tempdir().unwrap();
         let (events, received) = mpsc::channel();
-        let companion = Companion { file: None, process: Some("app".into()), proc: proc.path().into(), events };
-        let watch = tokio::spawn(companion.watch());
+        let watch = AppExitWatch { file: None, process: Some("app".into()), proc: proc.path().into(), events };
+        let watch = tokio::spawn(watch.watch());
         time::sleep(POLL * 3).await;
         assert!(received.try_recv().is_err());
         fs::create_dir(proc.path().join("7")).unwrap();

@@ -7,9 +7,9 @@ const REMINDER: Duration = Duration::from_secs(30);
 
 /// A failure that may repeat: told when it first happens, when its reason changes, and every 30 s
 #[derive(Debug, Default)]
-pub struct Complaint(Option<(String, Instant)>);
+pub struct LogThrottle(Option<(String, Instant)>);
 
-impl Complaint {
+impl LogThrottle {
     /// The failure has happened again; whether to say so.
     pub fn is_due(&mut self, reason: &str, now: Instant) -> bool {
         let due = self.0.as_ref().is_none_or(|(told, at)| told != reason || now.duration_since(*at) >= REMINDER);
@@ -33,12 +33,12 @@ mod tests {
     fn told_at_first_and_for_another_reason_and_every_30_s() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut complaint = Complaint::default();
-        assert!(!complaint.settle());
+        let mut throttle = LogThrottle::default();
+        assert!(!throttle.settle());
         let due = [(0, "refused"), (1, "refused"), (2, "timed out"), (31, "timed out"), (32, "timed out")]
-            .map(|(seconds, reason)| complaint.is_due(reason, at(seconds)));
+            .map(|(seconds, reason)| throttle.is_due(reason, at(seconds)));
         assert_eq!(due, [true, false, true, false, true]);
-        assert!(complaint.settle());
-        assert!(complaint.is_due("timed out", at(33)));
+        assert!(throttle.settle());
+        assert!(throttle.is_due("timed out", at(33)));
     }
 }

@@ -1,0 +1,105 @@
+//! Work on a volume, kept away from the threads that must go on.
+//!
+//! A mount whose server is gone blocks each system call for ever, and no thread can be woken from one. So such work runs on
+//! a thread of its own, its caller waits only until a deadline, and a path that hangs already gets no second thread.
+
+use std::{
+    collections::HashSet,
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, time};
+
+/// Bytes; the work is one file read or one directory looked at.
+const STACK: usize = 256 * 1024;
+/// Paths whose work may hang at once; each costs a thread. A pod mounts fewer volumes than this.
+const HANGING_LIMIT: usize = 64;
+
+/// The paths whose work is under way
+static UNDER_WAY: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
+
+/// Runs blocking `work` about `path` on a thread of its own and waits for its result at most `limit`.
+///
+/// Fails with `TimedOut` when the limit has passed, and at once with `WouldBlock` while earlier work about the same path
+/// still hangs. Work that hangs keeps its thread; its late result is dropped.
+pub async fn on_volume<T: Send + 'static>(
+    path: &Path,
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    let place = Place::take(path)?;
+    let (sender, result) = oneshot::channel();
+    let run = move || {
+        let result = work();
+        // Free the path first, because the caller may ask again as soon as it has the result.
+        drop(place);
+        let _ = sender.send(result);
+    };
+    thread::Builder::new().name("volume".into()).stack_size(STACK).spawn(run)?;
+    match time::timeout(limit, result).await {
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(_)) => Err(io::Error::other("the work on the volume panicked")),
+        Err(_) => {
+            let limit = crate::format_duration(limit);
+            Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer from the volume within {limit}")))
+        }
+    }
+}
+
+/// A path whose work is under way; free again when this is dropped, also by a panic
+struct Place(PathBuf);
+
+impl Place {
+    fn take(path: &Path) -> io::Result<Self> {
+        let mut under_way = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
+        let paths = under_way.get_or_insert_default();
+        if paths.contains(path) || paths.len() >= HANGING_LIMIT {
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, "the volume has not answered an earlier question"));
+        }
+        paths.insert(path.into());
+        Ok(Self(path.into()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(paths) = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            paths.remove(&self.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(20);
+    const LATE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn work_that_hangs_ends_at_the_limit_and_holds_its_path() {
+        let (release, hang) = mpsc::channel::<()>();
+        let path = Path::new("/mnt/hung");
+        let late = on_volume(path, SOON, move || hang.recv()).await.unwrap_err();
+        assert_eq!(late.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(on_volume(path, LATE, || ()).await.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(on_volume(Path::new("/mnt/other"), LATE, || 7).await.unwrap(), 7);
+        drop(release);
+        while on_volume(path, LATE, || ()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_frees_its_path() {
+        let path = Path::new("/mnt/panic");
+        assert!(on_volume(path, LATE, || panic!("on purpose")).await.is_err());
+        assert!(on_volume(path, LATE, || ()).await.is_ok());
+    }
+}
