@@ -4,9 +4,27 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 
-/// The options of one server that no one has taken yet
+/// Options whose values are free text and may hold a secret. An ampersand in such a value that is not written `%26` ends
+/// the value, and the rest of the value looks like the name of another option.
+const FREE_TEXT: [&str; 4] = ["header", "body", "body-regex", "json"];
+
+/// The options of one server that no reader has taken yet
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Options(Vec<(String, String)>);
+pub struct Options {
+    left: Vec<Pair>,
+    /// How many options there were
+    count: usize,
+    /// The number of the first option in [`FREE_TEXT`]
+    first_free_text: Option<usize>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Pair {
+    /// Counted from 1, for messages that must not print the name
+    number: usize,
+    name: String,
+    value: String,
+}
 
 impl Options {
     /// Reads `status=200-299&stable=3`. `%26` stands for an ampersand in a value; `+` is a plus.
@@ -15,17 +33,21 @@ impl Options {
             Ok(text) => Ok(text.into_owned()),
             Err(_) => Err("an option is not UTF-8".to_owned()),
         };
-        let pairs = fragment.split('&').filter(|pair| !pair.is_empty());
-        let pairs = pairs.map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Ok((decode(key)?, decode(value)?))
-        });
-        Ok(Self(pairs.collect::<Result<_, String>>()?))
+        let mut options = Self::default();
+        for pair in fragment.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            options.push(decode(name)?, decode(value)?);
+        }
+        Ok(options)
     }
 
-    /// Adds one that was written elsewhere.
-    pub fn push(&mut self, key: String, value: String) {
-        self.0.push((key, value));
+    /// Adds an option that stands somewhere else than in a fragment, for example in a configuration file.
+    pub fn push(&mut self, name: String, value: String) {
+        self.count += 1;
+        if FREE_TEXT.contains(&name.as_str()) {
+            self.first_free_text.get_or_insert(self.count);
+        }
+        self.left.push(Pair { number: self.count, name, value });
     }
 
     /// The value of an option that may stand once.
@@ -64,25 +86,32 @@ impl Options {
 
     /// All values of an option that may be repeated.
     pub fn all(&mut self, key: &str) -> Vec<String> {
-        self.0.extract_if(.., |(name, _)| name == key).map(|(_, value)| value).collect()
+        self.left.extract_if(.., |pair| pair.name == key).map(|pair| pair.value).collect()
     }
 
-    /// An option that nobody took is an error that names the nearest known one, or how to ask for TLS, if it needs that.
+    /// Refuses an option that no reader took. The error names the nearest option of `known`, or says how to ask for TLS when
+    /// the option needs TLS.
+    ///
+    /// An unknown name may be the second half of a value, which may be a secret. So the error repeats an unknown name only
+    /// when the name is a near miss of a known one and no option before it is free text.
     pub fn finish(self, scheme: &str, known: &[&str], tls: Option<&str>) -> Result<(), String> {
-        let Some((name, _)) = self.0.first() else { return Ok(()) };
-        if !could_be_an_option(name) {
-            // Most likely a part of a value, which may be a password.
-            return Err(format!("{scheme} has an option whose name is none; is a & in a value written %26?"));
-        }
+        let Some(Pair { number, name, .. }) = self.left.first() else { return Ok(()) };
         if let Some(tls) = tls.filter(|_| known.contains(&name.as_str())) {
             return Err(format!("option {name} is for TLS only: {tls}"));
         }
-        let hint = lifecycle::nearest(name, known.iter().copied()).map(|near| format!("; did you mean {near}?"));
-        let hint = hint.unwrap_or_else(|| format!("; it takes {}", known.join(", ")));
-        Err(format!("{scheme} has no option {name:?}{hint}"))
+        let follows_free_text = self.first_free_text.is_some_and(|first| first < *number);
+        let reminder = if follows_free_text { " (write & in a value as %26)" } else { "" };
+        Err(match lifecycle::nearest(name, known.iter().copied()) {
+            Some(near) if !follows_free_text && could_be_an_option(name) => {
+                format!("{scheme} has no option {name:?}; did you mean {near}?")
+            }
+            Some(near) => format!("{scheme} does not know option number {number}{reminder}; did you mean {near}?"),
+            None => format!("{scheme} does not know option number {number}{reminder}; it takes {}", known.join(", ")),
+        })
     }
 }
 
+/// Whether a name has only the characters that names of options have.
 fn could_be_an_option(name: &str) -> bool {
     const LONGEST: usize = 32;
     let is_usual = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
@@ -91,6 +120,8 @@ fn could_be_an_option(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -110,10 +141,44 @@ mod tests {
         assert_eq!(options.switch("not").unwrap_err(), r#"option not: "maybe" is neither true nor false"#);
         let unknown = options.finish("http", &["status", "stable"], None).unwrap_err();
         assert_eq!(unknown, r#"http has no option "statsu"; did you mean status?"#);
-        let torn = Options::from_fragment("header=Authorization: Bearer abc&defSECRET").unwrap();
-        assert!(!torn.finish("http", &["header"], None).unwrap_err().contains("SECRET"));
         let options = Options::from_fragment("ca=/ca.pem").unwrap();
         let misplaced = options.finish("http", &["ca"], Some("write https://")).unwrap_err();
         assert_eq!(misplaced, "option ca is for TLS only: write https://");
+    }
+
+    #[test]
+    fn half_of_a_value_is_never_printed() {
+        let known = ["header", "status", "gzip"];
+        for (fragment, error) in [
+            // The second half looks like the name of an option, even like a misspelt one.
+            (
+                "header=X-Api-Key: open&sesame",
+                "http does not know option number 2 (write & in a value as %26); it takes header, status, gzip",
+            ),
+            (
+                "header=X-Api-Key: open&statsu=1",
+                "http does not know option number 2 (write & in a value as %26); did you mean status?",
+            ),
+            // A # in a password or in a query ends the URL there.
+            ("sesame", "http does not know option number 1; it takes header, status, gzip"),
+            ("Statsu", "http does not know option number 1; did you mean status?"),
+            ("status=200&gzpi", r#"http has no option "gzpi"; did you mean gzip?"#),
+        ] {
+            let mut options = Options::from_fragment(fragment).unwrap();
+            options.all("header");
+            options.all("status");
+            assert_eq!(options.finish("http", &known, None).unwrap_err(), error, "{fragment}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_error_holds_what_follows_a_secret(name in "[a-z-]{5,12}", value in "[a-z]{0,4}") {
+            prop_assume!(!name.contains("header") && !"option number write value takes header gzip know does".contains(&name));
+            let mut options = Options::from_fragment(&format!("header=X: open&{name}={value}")).unwrap();
+            options.all("header");
+            let error = options.finish("http", &["header", "gzip"], None).unwrap_err();
+            prop_assert!(!error.contains(&name), "{}", error);
+        }
     }
 }

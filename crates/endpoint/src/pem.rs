@@ -3,7 +3,10 @@
 use std::{io, path::Path, sync::Arc};
 
 use rustls::RootCertStore;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls_pki_types::{
+    CertificateDer, PrivateKeyDer,
+    pem::{self, PemObject},
+};
 
 /// Bytes; the bundle of a whole system has a tenth of that, and a wrong path could name anything.
 const FILE_LIMIT: u64 = 4 * 1024 * 1024;
@@ -37,10 +40,64 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     lifecycle::read_bytes(path, FILE_LIMIT).map_err(cannot)
 }
 
-fn pem_error(path: &Path, error: &rustls_pki_types::pem::Error) -> String {
+/// Says what is wrong with a PEM file. The parser's own errors hold lines of the file, which may be the private key, so
+/// they are never formatted.
+fn pem_error(path: &Path, error: &pem::Error) -> String {
     let path = path.display();
     match error {
-        rustls_pki_types::pem::Error::NoItemsFound => format!("{path} holds no PEM private key"),
-        error => format!("{path} is not PEM: {error}"),
+        pem::Error::NoItemsFound => format!("{path} holds no PEM private key"),
+        pem::Error::IllegalSectionStart { .. } => {
+            format!("{path} is not PEM: the text after a BEGIN line is on the same line; were its line breaks lost?")
+        }
+        pem::Error::MissingSectionEnd { .. } => {
+            format!(
+                "{path} is not PEM: a BEGIN line has no END line; is the file cut short, or were its line breaks lost?"
+            )
+        }
+        pem::Error::Base64Decode(_) => format!("{path} is not PEM: the text between BEGIN and END is not Base64"),
+        pem::Error::SectionTooLarge => format!("{path} is not PEM: a section is too large"),
+        _ => format!("{path} is not PEM"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg";
+
+    /// What is said of a file, as a key and as certificates
+    fn errors(text: &str) -> [String; 2] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key.pem");
+        std::fs::write(&path, text).unwrap();
+        [key(&path).map(drop).unwrap_err(), certificates(&path).map(drop).unwrap_err()]
+    }
+
+    #[test]
+    fn no_error_holds_any_of_the_file() {
+        let broken = [
+            format!("-----BEGIN PRIVATE KEY----- {KEY} -----END PRIVATE KEY-----"),
+            format!("-----BEGIN PRIVATE KEY-----{KEY}-----END PRIVATE KEY-----"),
+            format!("-----BEGIN PRIVATE KEY-----\\n{KEY}\\n-----END PRIVATE KEY-----\\n"),
+            format!("-----BEGIN PRIVATE KEY-----\n{KEY}\n"),
+            format!("-----BEGIN PRIVATE KEY-----\n{KEY}!\n-----END PRIVATE KEY-----\n"),
+            format!("-----BEGIN {KEY}\n{KEY}\n-----END PRIVATE KEY-----\n"),
+            format!("-----BEGIN PRIVATE KEY-----\n{KEY}\n-----END {KEY}-----\n"),
+            KEY.to_owned(),
+        ];
+        let bytes: Vec<_> = KEY.bytes().take(4).map(|byte| byte.to_string()).collect();
+        for text in broken {
+            for error in errors(&text) {
+                assert!(!error.contains(&KEY[..6]) && !error.contains(&bytes.join(", ")), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn lost_line_breaks_are_named() {
+        let [key, certificates] = errors(&format!("-----BEGIN PRIVATE KEY----- {KEY} -----END PRIVATE KEY-----"));
+        assert!(key.ends_with("were its line breaks lost?"), "{key}");
+        assert!(certificates.ends_with("were its line breaks lost?"), "{certificates}");
     }
 }
