@@ -111,6 +111,37 @@ fn a_run_with_nothing_to_change_asks_for_no_change() {
     }
 }
 
+/// Some file systems accept a change and ignore it, so each change is followed by one look; nothing else is.
+#[test]
+fn what_is_changed_is_looked_at_once_more_and_what_is_right_is_not() {
+    let root = tempfile::tempdir().unwrap();
+    for nth in 0..20 {
+        fs::write(root.path().join(nth.to_string()), "").unwrap();
+    }
+    let looks = || {
+        let (output, calls) = traced(&["-e", "trace=statx"], &[OWNER, "--mode=0700", "--threads=1"], root.path());
+        assert!(output.status.success(), "{output:?}");
+        calls.iter().filter(|call| name_of(call) == "statx" && !call.contains("AT_FDCWD")).count()
+    };
+    // Before and after each of the 20 changes; the first one was also looked at by its name. The root, last, has 5 to 7 more.
+    let first = looks();
+    assert!((41..=48).contains(&first), "{first}");
+    let second = looks();
+    assert!((20..=24).contains(&second), "{second}");
+}
+
+#[test]
+fn a_default_acl_that_is_ignored_is_a_failure() {
+    let root = tempfile::tempdir().unwrap();
+    let inject = "inject=fsetxattr:retval=0";
+    let arguments = ["--default-acl=u:1000:rwx", "--policy=stamp"];
+    let (output, _) = traced(&["-e", "trace=fsetxattr", "-e", inject], &arguments, root.path());
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(77), "{log}");
+    assert!(log.contains("the file system accepted the default ACL and keeps another, or none"), "{log}");
+    assert!(log.contains("1 seen, 0 changed"), "{log}");
+}
+
 #[test]
 fn who_only_looks_changes_nothing_that_is_wrong() {
     let root = tree();

@@ -14,6 +14,7 @@ use crate::{
     capabilities::{Action, Capabilities, error_text},
     directory::Directory,
     fchmodat2::change_mode,
+    ignored::Ignored,
     ledger::{Ledger, Text},
     report::Report,
     stat::{Kind, Stat},
@@ -68,13 +69,35 @@ impl Fixer<'_> {
         if self.treatment != Treatment::Apply {
             return self.differs(path, &|| change.describe(stat));
         }
-        let result = self.apply(pinned, stat, change);
-        // An owner that was changed is a change, even if the mode was then refused.
-        if result.is_ok() || (change.owner() && result.is_err_and(|refusal| refusal.action != Action::ChangeOwner)) {
-            Ledger::count(&self.ledger.changed);
+        match self.apply(pinned, stat, change) {
+            Ok(()) => self.confirm(pinned, stat, path),
+            Err(refusal) => {
+                // An owner that was changed is a change, even if the mode was then refused.
+                if refusal.action != Action::ChangeOwner && change.owner() {
+                    self.count_if_changed(stat, Stat::open(pinned).ok().as_ref());
+                }
+                self.refused(refusal, Some(stat), path);
+            }
         }
-        if let Err(refusal) = result {
-            self.refused(refusal, Some(stat), path);
+    }
+
+    /// Looks once more at an entry whose change the kernel accepted, because some file systems then do nothing.
+    fn confirm(&self, pinned: BorrowedFd, before: &Stat, path: Text) {
+        match Stat::open(pinned) {
+            Ok(now) => {
+                self.count_if_changed(before, Some(&now));
+                if let Some(ignored) = Ignored::find(self.wanted, &now) {
+                    self.stays_wrong(self.wanted.is_accessible(&now), path, &|| ignored.describe());
+                }
+            }
+            Err(error) => self.refused(Refusal { action: Action::Look, error }, None, path),
+        }
+    }
+
+    fn count_if_changed(&self, before: &Stat, now: Option<&Stat>) {
+        let owner_and_mode = |stat: &Stat| (stat.user, stat.group, stat.mode);
+        if now.is_some_and(|now| owner_and_mode(now) != owner_and_mode(before)) {
+            Ledger::count(&self.ledger.changed);
         }
     }
 
@@ -113,6 +136,11 @@ impl Fixer<'_> {
             return self.differs(path, &|| "another default ACL".into());
         }
         match fsetxattr(directory, acl::DEFAULT, &wanted, XattrFlags::empty()) {
+            Ok(()) if acl_of(directory, acl::DEFAULT).ok().flatten().as_ref() != Some(&wanted) => {
+                let reason =
+                    "the file system accepted the default ACL and keeps another, or none: leave --default-acl out";
+                self.stays_wrong(false, path, &|| reason.into());
+            }
             // With owner or mode it is one entry that was changed.
             Ok(()) if !self.wanted.change(stat).is_nothing() => {}
             Ok(()) => {
@@ -186,22 +214,30 @@ impl Fixer<'_> {
     fn denied(&self, refusal: Refusal, stat: Option<&Stat>, path: Text) {
         let reason: Text = &|| refusal.describe(&self.capabilities.explain(refusal.action, refusal.error));
         let read_only = matches!(self.wanted.modes, Modes::FsGroup { read_only: true });
-        let good_enough = || {
-            let writable = refusal.error != Errno::ROFS || read_only;
-            writable && stat.is_some_and(|stat| self.wanted.is_accessible(stat))
-        };
+        let is_writable = refusal.error != Errno::ROFS || read_only;
+        let is_accessible = is_writable && stat.is_some_and(|stat| self.wanted.is_accessible(stat));
+        if refusal.action == Action::Look && is_accessible && self.on_denied == OnDenied::Accessible {
+            // Nothing below a directory that only its owner can enter was looked at: worth a warning.
+            return self.warn(path, reason);
+        }
+        self.stays_wrong(is_accessible, path, reason);
+    }
+
+    /// An entry that can't be set right: `--on-denied` decides whether that is a failure. `is_accessible` says whether the
+    /// wanted owner can read and write it as it is.
+    fn stays_wrong(&self, is_accessible: bool, path: Text, reason: Text) {
         match self.on_denied {
-            OnDenied::Accessible if good_enough() && refusal.action != Action::Look => {
+            OnDenied::Accessible if is_accessible => {
                 Ledger::count(&self.ledger.tolerated);
             }
-            // What is below a directory that only its owner can enter was not looked at, and that is worth a word.
-            OnDenied::Accessible if !good_enough() => self.ledger.fail(Exit::Denied, path, reason),
-            OnDenied::Warn | OnDenied::Accessible => {
-                if Ledger::count(&self.ledger.warned) {
-                    tracing::warn!(path = path(), reason = reason(), "left as it is");
-                }
-            }
-            OnDenied::Fail => self.ledger.fail(Exit::Denied, path, reason),
+            OnDenied::Warn => self.warn(path, reason),
+            OnDenied::Fail | OnDenied::Accessible => self.ledger.fail(Exit::Denied, path, reason),
+        }
+    }
+
+    fn warn(&self, path: Text, reason: Text) {
+        if Ledger::count(&self.ledger.warned) {
+            tracing::warn!(path = path(), reason = reason(), "left as it is");
         }
     }
 }

@@ -16,6 +16,7 @@ mod filesystem;
 mod fix;
 mod fixer;
 mod frame;
+mod ignored;
 mod ledger;
 mod links;
 mod mode;

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 const ATTRIBUTE: &str = "user.sidekit.fix-perms";
 /// Changes when what a run does for the same settings changes
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// The stamp of one wanted state
 #[derive(Debug)]
@@ -34,6 +34,14 @@ impl Stamp {
 
     pub(crate) fn put(&self, root: impl AsFd) -> io::Result<()> {
         fsetxattr(root, ATTRIBUTE, self.0.as_bytes(), XattrFlags::empty())
+    }
+
+    /// Takes this stamp away, if it is there: the run has not finished after all.
+    pub(crate) fn remove(&self, root: impl AsFd) {
+        if self.is_on(&root) {
+            // A stamp that stays is not trusted while the root is wrong.
+            let _ = fremovexattr(root, ATTRIBUTE);
+        }
     }
 
     /// Takes the stamp of any other state away, since that state is about to end.

@@ -137,6 +137,11 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
                 put(&stamp, root);
             }
             fixer.set_directory(root);
+            // The stamp comes before the root's own change, which can take the right to write it away. A root that stays
+            // wrong keeps none.
+            if ledger.exit() != Exit::Done || ledger.counts().warned > 0 {
+                stamp.remove(root);
+            }
         }
     }
 }

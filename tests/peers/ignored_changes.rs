@@ -1,0 +1,169 @@
+//! fix-perms on file systems that accept a new owner or mode and ignore it, as SMB without Unix extensions and blobfuse do;
+//! bindfs plays them.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    process::Output,
+};
+
+use e2e::process::{binary, command, output};
+use harness::with_own_mounts;
+use rustix::fs::getxattr;
+use tempfile::TempDir;
+
+const OWNER: &str = "--owner=1000:1000";
+const STAMP: &str = "--policy=stamp";
+
+/// A directory with a file in it, seen through bindfs; unmounted when dropped, so that bindfs ends
+struct Volume {
+    directory: TempDir,
+}
+
+impl Volume {
+    fn mount(options: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["below", "mounted"] {
+            fs::create_dir(directory.path().join(name)).unwrap();
+        }
+        fs::write(directory.path().join("below/file"), "content").unwrap();
+        let volume = Self { directory };
+        let mut bindfs = command("bindfs");
+        bindfs.args(options).arg(volume.directory.path().join("below")).arg(volume.root());
+        output(bindfs);
+        volume
+    }
+
+    fn ignoring_everything() -> Self {
+        Self::mount(&["--chown-ignore", "--chgrp-ignore", "--chmod-ignore"])
+    }
+
+    fn root(&self) -> PathBuf {
+        self.directory.path().join("mounted")
+    }
+
+    fn has_stamp(&self) -> bool {
+        getxattr(self.root(), "user.sidekit.fix-perms", &mut [0; 100]).is_ok()
+    }
+
+    #[track_caller]
+    fn fix_perms(&self, arguments: &[&str]) -> Ended {
+        let mut fix_perms = command(binary("fix-perms"));
+        Ended::of(fix_perms.args(arguments).arg(self.root()).output().unwrap())
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        let mut umount = command("umount");
+        umount.arg(self.root());
+        // No assertion: the test may be failing already.
+        let _ = umount.status();
+    }
+}
+
+struct Ended {
+    code: Option<i32>,
+    log: String,
+}
+
+impl Ended {
+    fn of(output: Output) -> Self {
+        Self { code: output.status.code(), log: String::from_utf8(output.stderr).unwrap() }
+    }
+
+    #[track_caller]
+    fn ended_with(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, Some(code), "{}", self.log);
+        for words in words {
+            assert!(self.log.contains(words), "{words}: {}", self.log);
+        }
+    }
+}
+
+#[test]
+fn an_owner_and_a_mode_that_are_ignored_are_a_failure_that_names_the_mount_options() {
+    with_own_mounts(|| {
+        let volume = Volume::ignoring_everything();
+        let wanted = [OWNER, "--mode=u=rwX,g=,o=", STAMP];
+        for _ in 0..2 {
+            volume.fix_perms(&wanted).ended_with(
+                77,
+                &[
+                    "the file system accepted the change and did not make it (owner 0:0 → 1000:1000, mode 0644 → 0600)",
+                    "mount the volume with the options uid=1000,gid=1000,file_mode=0600",
+                    "2 seen, 0 changed",
+                ],
+            );
+            assert!(!volume.has_stamp());
+        }
+        volume.fix_perms(&[OWNER, "--verify"]).ended_with(1, &[]);
+    });
+}
+
+#[test]
+fn a_root_whose_change_is_ignored_keeps_no_stamp() {
+    with_own_mounts(|| {
+        let volume = Volume::ignoring_everything();
+        fs::remove_file(volume.root().join("file")).unwrap();
+        for flags in [&["--mode=0700"][..], &["--mode=0700", "--on-denied=warn"]] {
+            let ended = volume.fix_perms(&[&[STAMP], flags].concat());
+            assert!(ended.log.contains("with the options dir_mode=0700"), "{}", ended.log);
+            assert_eq!((ended.code, volume.has_stamp()), (Some(if flags.len() == 1 { 77 } else { 0 }), false));
+        }
+    });
+}
+
+#[test]
+fn one_kind_of_change_that_is_ignored_is_told_without_the_other() {
+    with_own_mounts(|| {
+        for (ignored, options, was) in [
+            ("--chmod-ignore", "options file_mode=0640", "(mode 0644 → 0640)"),
+            ("--chown-ignore", "options uid=1000", "(owner 0:1000 → 1000:1000)"),
+            ("--chgrp-ignore", "options gid=1000", "(owner 1000:0 → 1000:1000)"),
+        ] {
+            let volume = Volume::mount(&[ignored]);
+            let ended = volume.fix_perms(&[OWNER, "--mode=u=rwX,g=rX,o=", STAMP]);
+            ended.ended_with(77, &[options, was, "2 seen, 1 changed"]);
+            assert!(!volume.has_stamp());
+        }
+    });
+}
+
+#[test]
+fn a_mode_that_comes_out_as_another_is_a_failure() {
+    with_own_mounts(|| {
+        let volume = Volume::mount(&["--chmod-filter=o-rwx"]);
+        volume.fix_perms(&["--mode=0666"]).ended_with(77, &["(mode 0660 → 0666)"]);
+        assert_eq!(mode(&volume.root().join("file")), 0o660);
+    });
+}
+
+#[test]
+fn a_link_whose_new_owner_is_ignored_is_a_failure() {
+    with_own_mounts(|| {
+        let volume = Volume::ignoring_everything();
+        fs::remove_file(volume.root().join("file")).unwrap();
+        symlink("elsewhere", volume.root().join("link")).unwrap();
+        volume.fix_perms(&[OWNER, "--links"]).ended_with(77, &["/link", "options uid=1000,gid=1000"]);
+        assert_eq!(fs::symlink_metadata(volume.root().join("link")).unwrap().uid(), 0);
+    });
+}
+
+#[test]
+fn a_change_that_is_ignored_is_fine_where_the_wanted_owner_can_read_and_write_already() {
+    with_own_mounts(|| {
+        let volume = Volume::ignoring_everything();
+        let below = volume.directory.path().join("below");
+        fs::set_permissions(&below, fs::Permissions::from_mode(0o777)).unwrap();
+        let arguments = [OWNER, "--on-denied=accessible"];
+        volume.fix_perms(&arguments).ended_with(77, &["/file"]);
+        fs::set_permissions(below.join("file"), fs::Permissions::from_mode(0o666)).unwrap();
+        volume.fix_perms(&arguments).ended_with(0, &[r#""tolerated":2"#]);
+    });
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
