@@ -31,6 +31,10 @@ TASK := target/$(TARGET)/task
 AUDITABLE := cargo-auditable@0.7.7
 STATIC = CFLAGS="$(CFLAGS) $(ZSTD_FLAGS)" RUSTFLAGS="$(STATIC_FLAGS)" cargo auditable build --locked --target $(TARGET)
 
+# Where images are named to come from. No public registry can answer for localhost, so that nothing foreign is pulled by mistake.
+# Another one, with the path in it: make images REGISTRY=registry.example.com/team
+REGISTRY ?= localhost/sidekit
+
 .PHONY: demo test test-peers test-cluster check audit docs release images bench
 
 demo: ## Show the helpers at work on real input
@@ -90,7 +94,7 @@ release: ## Static binaries; installs cargo-auditable, which lists in each what 
 
 images: release ## Images of all helpers, as archives in target/images; installs buildah and jq where they are missing (Debian, root)
 	command -v buildah >/dev/null && command -v jq >/dev/null || tests/install-packages buildah jq ca-certificates
-	images/build $(RELEASE) target/images $(HELPERS)
+	REGISTRY=$(REGISTRY) images/build $(RELEASE) target/images $(HELPERS)
 	images/sizes target/images $(HELPERS)
 
 bench: images ## Each helper beside its peers, the images beside busybox's (after make test-cluster)

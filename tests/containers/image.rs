@@ -14,13 +14,13 @@ use crate::engine::{docker, said};
 /// The helpers that have an image
 pub(crate) const OURS: [&str; 3] = ["wait-for", "fix-perms", "log-forwarder"];
 /// As `make images` names them
-pub(crate) const WAIT_FOR: &str = concat!("sidekit/wait-for:", env!("CARGO_PKG_VERSION"));
+pub(crate) const WAIT_FOR: &str = concat!("localhost/sidekit/wait-for:", env!("CARGO_PKG_VERSION"));
 /// The same
-pub(crate) const FIX_PERMS: &str = concat!("sidekit/fix-perms:", env!("CARGO_PKG_VERSION"));
+pub(crate) const FIX_PERMS: &str = concat!("localhost/sidekit/fix-perms:", env!("CARGO_PKG_VERSION"));
 /// The same
-pub(crate) const LOG_FORWARDER: &str = concat!("sidekit/log-forwarder:", env!("CARGO_PKG_VERSION"));
+pub(crate) const LOG_FORWARDER: &str = concat!("localhost/sidekit/log-forwarder:", env!("CARGO_PKG_VERSION"));
 /// The small sidecar among the tests of `lifecycle`
-pub(crate) const SIDECAR: &str = concat!("sidekit/test-sidecar:", env!("CARGO_PKG_VERSION"));
+pub(crate) const SIDECAR: &str = concat!("localhost/sidekit/test-sidecar:", env!("CARGO_PKG_VERSION"));
 /// A shell and its tools
 pub(crate) const BUSYBOX: &str = "busybox:1.36";
 /// A web server

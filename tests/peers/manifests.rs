@@ -11,6 +11,9 @@ use e2e::process::{command, output, target_directory};
 /// The oldest Kubernetes that runs native sidecars without a feature gate
 const OLDEST: &str = "1.29";
 
+/// What our images are named for: no public registry can answer for it
+const REGISTRY: &str = "localhost/sidekit/";
+
 /// How a manifest says that it needs a newer one
 const NEEDS: &str = "# Kubernetes ";
 
@@ -36,9 +39,7 @@ fn every_example_is_valid_in_every_kubernetes_that_it_is_for() {
 
 #[test]
 fn the_kustomize_components_add_their_containers_and_are_valid() {
-    let mut kubectl = command(target_directory().join("peers-venv/bin/kubectl"));
-    kubectl.arg("kustomize").arg(workspace().join("examples/kubernetes/kustomize/main-app"));
-    let manifest = output(kubectl);
+    let manifest = kustomization("main-app");
     for container in ["name: main-app", "name: wait-for", "name: fix-perms"] {
         assert!(manifest.contains(container), "no {container} in\n{manifest}");
     }
@@ -54,13 +55,43 @@ fn every_image_of_ours_in_an_example_or_a_readme_is_one_that_is_built() {
     };
     let files: Vec<_> = ["kubernetes", "compose"].into_iter().flat_map(examples).chain(readmes()).collect();
     for path in &files {
-        for image in fs::read_to_string(path).unwrap().split("sidekit/").skip(1).filter_map(as_image) {
-            assert!(is_built(&image), "{}: sidekit/{image} is not built by `make images`: {built}", path.display());
+        for image in fs::read_to_string(path).unwrap().split(REGISTRY).skip(1).filter_map(as_image) {
+            assert!(is_built(&image), "{}: {REGISTRY}{image} is not built by `make images`: {built}", path.display());
         }
     }
 }
 
-/// What follows `sidekit/`, if it is an image with a tag
+/// A name without a host is one on Docker Hub, where `sidekit` belongs to others.
+#[test]
+fn no_image_of_ours_is_named_as_one_on_a_public_registry() {
+    let mut git = command("git");
+    git.arg("-C").arg(workspace()).args(["grep", "--untracked", "-I", "-E"]);
+    // A name after anything but a host and a path; a name at Docker Hub in full.
+    git.args([r"(^|[^/[:alnum:].-])sidekit/[a-z-]+:[0-9]|docker\.io/sidekit", "--", ":!tests/peers/manifests.rs"]);
+    let found = git.output().unwrap();
+    assert_eq!(found.status.code(), Some(1), "{}", String::from_utf8_lossy(&found.stdout));
+}
+
+#[test]
+fn the_kustomization_of_a_registry_takes_every_image_of_ours_from_there() {
+    let manifest = kustomization("own-registry");
+    let images: Vec<_> = manifest.lines().filter_map(|line| line.trim().strip_prefix("image: ")).collect();
+    let ours = |image: &&&str| image.contains("/sidekit/");
+    assert_eq!(images.iter().filter(ours).count(), 2, "{manifest}");
+    for image in images.iter().filter(ours) {
+        assert!(image.starts_with("registry.example.com/sidekit/") && image.ends_with(":0.1.0"), "{image}");
+    }
+    validate(Path::new("kustomize/own-registry"), &manifest, &versions());
+}
+
+/// What kustomize builds of a directory in `examples/kubernetes/kustomize`
+fn kustomization(name: &str) -> String {
+    let mut kubectl = command(target_directory().join("peers-venv/bin/kubectl"));
+    kubectl.arg("kustomize").arg(workspace().join("examples/kubernetes/kustomize").join(name));
+    output(kubectl)
+}
+
+/// What follows [`REGISTRY`], if it is an image with a tag
 fn as_image(rest: &str) -> Option<String> {
     let image: String =
         rest.chars().take_while(|letter| letter.is_ascii_alphanumeric() || "-.:".contains(*letter)).collect();

@@ -64,7 +64,7 @@ spec:
   securityContext: { runAsNonRoot: true, seccompProfile: { type: RuntimeDefault } }
   containers:
     - name: collector
-      image: sidekit/test-collector:0.1.0
+      image: localhost/sidekit/test-collector:0.1.0
       readinessProbe: { periodSeconds: 1, httpGet: { path: /report, port: 8080 } }
       securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }
 ";

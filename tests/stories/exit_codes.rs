@@ -117,7 +117,7 @@ spec:
   securityContext: { runAsNonRoot: true, seccompProfile: { type: RuntimeDefault } }
   containers:
     - name: sidecar
-      image: sidekit/test-sidecar:0.1.0
+      image: localhost/sidekit/test-sidecar:0.1.0
       args: ["--stuck-batches=1", "--shutdown-timeout=1s"]
       env: [{ name: SIDEKIT_TEST_SIDECAR_ADMIN_ADDR, value: "127.0.0.1:9480" }]
       restartPolicy: Never

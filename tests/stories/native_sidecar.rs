@@ -109,7 +109,7 @@ spec:
       securityContext: *restricted
       volumeMounts: *shared
     - name: sidecar
-      image: sidekit/test-sidecar:0.1.0
+      image: localhost/sidekit/test-sidecar:0.1.0
       args: ["--stall-file=/shared/stall", "--bound=2s", "--shutdown-timeout=5s"]
       restartPolicy: Always
       startupProbe: {{ httpGet: {{ path: /startupz, port: 9470 }}, periodSeconds: 1, failureThreshold: 60 }}

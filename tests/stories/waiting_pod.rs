@@ -33,7 +33,7 @@ spec:
   securityContext: {{ runAsNonRoot: true, runAsUser: 65532, seccompProfile: {{ type: RuntimeDefault }} }}
   initContainers:
     - name: wait-for
-      image: sidekit/wait-for:0.1.0
+      image: localhost/sidekit/wait-for:0.1.0
       args: [{arguments}]
       securityContext: &restricted {{ allowPrivilegeEscalation: false, capabilities: {{ drop: [ALL] }} }}
   containers:
