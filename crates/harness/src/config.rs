@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use crate::program::Ended;
+use crate::ended::Ended;
 
 /// A directory with this configuration in a file, and the file's path
 pub fn config_file(text: &str) -> (TempDir, String) {

@@ -1,21 +1,34 @@
-//! A helper's binary under test, as a pod meets it: its log line by line, its signals, its end, its terminal.
+//! A helper's binary under test, as a pod runs it: its log, its listeners, its signals, its end, its terminal.
 //!
-//! For tests alone, so what goes wrong is a panic that says what was waited for.
+//! For tests only, so every failure is a panic that names the state that was waited for.
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a panic here is how a test fails")]
 
 mod certificates;
+mod command;
 mod config;
+mod ended;
+mod fifo;
+pub mod http;
+mod line;
 mod namespace;
 mod program;
+mod signal;
 mod snapshot;
 mod terminal;
+mod termination_log;
 mod until;
+mod variable;
 
 pub use certificates::Authority;
+pub use command::command;
 pub use config::{config_file, config_refusal};
-pub use namespace::{id_of_pid_one, is_root, start_as_pid_one, unshare, with_own_mounts};
-pub use program::{Ended, Program, send};
-pub use rustix::process::Signal;
+pub use ended::Ended;
+pub use fifo::fifo;
+pub use line::Line;
+pub use namespace::{as_pid_one, id_of_pid_one, is_root, start_as_pid_one, unshare, with_own_mounts};
+pub use program::Program;
+pub use signal::{Signal, send, try_send};
 pub use snapshot::{assert_snapshot, assert_usage_error};
 pub use terminal::Terminal;
-pub use until::{DEADLINE, until};
+pub use termination_log::{TerminationLog, UNTOUCHED, end_with_message, with_termination_log};
+pub use until::{DEADLINE, until, until_within};

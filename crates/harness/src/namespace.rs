@@ -9,15 +9,20 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{program::Program, until::until};
+use crate::{program::Program, until::until, variable::variable};
 
 /// The command as PID 1 of a new PID namespace.
-#[track_caller]
-pub fn start_as_pid_one(inside: &Command) -> Program {
-    Program::start(&mut unshare(&["--pid", "--fork", "--kill-child"], inside))
+pub fn as_pid_one(inside: &Command) -> Command {
+    unshare(&["--pid", "--fork", "--kill-child"], inside)
 }
 
-/// The ID that PID 1 has outside, while it lives.
+/// The same, started.
+#[track_caller]
+pub fn start_as_pid_one(inside: &Command) -> Program {
+    Program::start(&mut as_pid_one(inside))
+}
+
+/// The process ID that PID 1 has outside, while it runs.
 #[track_caller]
 pub fn id_of_pid_one(program: &Program) -> u32 {
     let children = format!("/proc/{0}/task/{0}/children", program.id());
@@ -31,7 +36,7 @@ pub fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-/// A command behind `unshare`, with nothing in its environment.
+/// A command in new namespaces, with no other variables than those that the command sets itself.
 pub fn unshare(flags: &[&str], inside: &Command) -> Command {
     let mut command = Command::new("unshare");
     command.env_clear();
@@ -39,6 +44,7 @@ pub fn unshare(flags: &[&str], inside: &Command) -> Command {
         command.args(["--user", "--map-root-user"]);
     }
     command.args(flags).arg("--").arg(inside.get_program()).args(inside.get_args());
+    command.envs(inside.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command
 }
 
@@ -49,7 +55,7 @@ const MARK: &str = "HARNESS_INSIDE";
 /// What the body mounts is gone with it.
 #[track_caller]
 pub fn with_own_mounts<F: FnOnce()>(body: F) {
-    if lifecycle::variable(MARK).is_ok() {
+    if variable(MARK).is_some() {
         return body();
     }
     // A closure's type is named for the function that it stands in, and that is how libtest names the test.

@@ -1,32 +1,33 @@
-//! Words that must stay as they are. `UPDATE_SNAPSHOTS=1` writes the snapshots anew.
+//! Texts that must not change unnoticed. `UPDATE_SNAPSHOTS=1` writes the snapshots again.
 
 use std::{fs, path::Path};
 
-use crate::program::Ended;
+use crate::{ended::Ended, line::Line, variable::variable};
 
-/// Compares with `NAME.txt` in a directory.
+/// Fails unless the text equals `NAME.txt` in this directory.
 #[track_caller]
 pub fn assert_snapshot(directory: &Path, name: &str, text: &str) {
     let path = directory.join(format!("{name}.txt"));
-    if lifecycle::variable("UPDATE_SNAPSHOTS").is_ok_and(|value| value == "1") {
+    if variable("UPDATE_SNAPSHOTS").is_some_and(|value| value == "1") {
         fs::write(&path, text).unwrap();
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert!(text == expected, "{name} is now (UPDATE_SNAPSHOTS=1 takes it over)\n{text}\nand was\n{expected}");
+    assert!(text == expected, "{name} is now (UPDATE_SNAPSHOTS=1 accepts it)\n{text}\nand was\n{expected}");
 }
 
-/// Whether it ended because of what it was asked for, in the words of `NAME.txt`.
+/// Fails unless the program ended with a usage error whose text equals `NAME.txt`.
 #[track_caller]
 pub fn assert_usage_error(directory: &Path, name: &str, ended: &Ended) {
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{ended:#?}");
     assert!(ended.last_line().starts_with("code=64 reason=usage last="), "{ended:#?}");
-    assert_snapshot(directory, name, &complaint(ended));
+    assert_snapshot(directory, name, &error_text(ended));
 }
 
-/// All of stderr of a program that ended before it had a log, but for how long it took.
+/// The whole of stderr, without the elapsed time, which differs between runs.
 #[track_caller]
-fn complaint(ended: &Ended) -> String {
-    let lines = ended.log.iter().map(|line| line.as_str().unwrap_or_else(|| panic!("{ended:#?}")));
+fn error_text(ended: &Ended) -> String {
+    assert!(ended.log.iter().all(|line| line["message"].is_null()), "{ended:#?}");
+    let lines = ended.log.iter().map(Line::text);
     let lines = lines.map(|line| line.split_once(" elapsed=").map_or(line, |(line, _)| line));
     lines.collect::<Vec<_>>().join("\n") + "\n"
 }

@@ -187,7 +187,7 @@ fn a_path_is_printed_on_one_line_whatever_is_in_it() {
     assert_eq!(ended.stdout, "data/two\\nlines/new: does not exist → is made\n");
     for flags in [&["--create", "data/two\nlines/new"][..], &["data/two\nlines"]] {
         let ended = lines(flags);
-        let odd: Vec<_> = ended.log.iter().filter(|line| !line.as_str().unwrap().starts_with("20")).collect();
+        let odd: Vec<_> = ended.log.iter().filter(|line| !line.starts_with("20")).collect();
         assert!(odd.is_empty(), "lines without a time: {odd:#?}");
     }
 }
@@ -237,7 +237,7 @@ fn a_single_file_that_is_left_alone_is_told() {
 fn text_lines_are_written_when_asked_for() {
     let tree = Tree::new(&["a"]);
     let ended = run_on_data(&tree, &["--log-format", "text"]);
-    let line = ended.log.last().unwrap().as_str().unwrap();
+    let line = ended.log.last().unwrap().text();
     assert!(line.contains(" INFO looked at path=\"data\" seen=2 changed=2 "), "{line}");
 }
 

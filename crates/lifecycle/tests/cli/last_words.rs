@@ -1,25 +1,8 @@
 //! The termination message, where Kubernetes has put a file for it.
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
-
-use tempfile::NamedTempFile;
-
-use crate::support::{Ended, NEVER, Program, end, namespace, sidecar, sidecar_command, task};
-
-/// The end of a command that has a termination log, and what stands there after it.
-fn with_message(inside: &Command) -> (Ended, String) {
-    let file = termination_log();
-    let ended = end(namespace::with_termination_log(file.path().to_str().unwrap(), inside));
-    (ended, fs::read_to_string(file.path()).unwrap())
-}
-
-/// Anybody may write into it, as the kubelet makes it.
-fn termination_log() -> NamedTempFile {
-    let file = NamedTempFile::new().unwrap();
-    fs::set_permissions(file.path(), fs::Permissions::from_mode(0o666)).unwrap();
-    fs::write(file.path(), "what stood here before").unwrap();
-    file
-}
+use crate::support::{
+    NEVER, Program, TerminationLog, UNTOUCHED, end_with_message as with_message, sidecar, sidecar_command, task,
+};
 
 #[test]
 fn the_message_is_the_last_line() {
@@ -50,27 +33,27 @@ fn every_kind_of_end_leaves_a_message() {
 
 #[test]
 fn a_stopped_task_leaves_a_message() {
-    let file = termination_log();
+    let log = TerminationLog::new();
     let inside = task(&["--after-file", NEVER]);
-    let mut program = Program::start(&mut namespace::with_termination_log(file.path().to_str().unwrap(), &inside));
+    let mut program = Program::start(&mut log.command(&inside));
     program.wait_for_line("starts");
     // `unshare` and the shell have become the task.
     program.signal("TERM");
     assert_eq!(program.end().code, Some(143));
-    let message = fs::read_to_string(file.path()).unwrap();
+    let message = log.read();
     assert!(message.starts_with("code=143 reason=stopped elapsed="), "{message}");
 }
 
 #[test]
 fn a_good_end_leaves_none() {
     let (ended, message) = with_message(&task(&[]));
-    assert_eq!((ended.code, &*message), (Some(0), "what stood here before"));
+    assert_eq!((ended.code, &*message), (Some(0), UNTOUCHED));
 }
 
 #[test]
 fn a_probe_in_a_container_that_lives_leaves_none() {
     let (ended, message) = with_message(&sidecar_command(&["probe", "--health-addr", "127.0.0.1:1"]));
-    assert_eq!((ended.code, &*message), (Some(1), "what stood here before"));
+    assert_eq!((ended.code, &*message), (Some(1), UNTOUCHED));
     let (ended, message) = with_message(&sidecar(&["drain"]));
-    assert_eq!((ended.code, &*message), (Some(64), "what stood here before"));
+    assert_eq!((ended.code, &*message), (Some(64), UNTOUCHED));
 }

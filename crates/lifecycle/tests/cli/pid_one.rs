@@ -1,14 +1,14 @@
 //! As PID 1 of a PID namespace, where a signal without a handler is ignored and only handlers end a program.
 
-use crate::support::{NEVER, end, http, namespace, send, sidecar, signal, task, until};
+use crate::support::{NEVER, end, http, namespace, send, sidecar, task, try_send, until};
 
 #[test]
 fn a_task_hears_every_stop_signal() {
     for (name, code) in [("TERM", 143), ("INT", 130), ("QUIT", 131)] {
         let (mut program, id) = namespace::start_as_pid_one(&task(&["--after-file", NEVER]));
         program.wait_for_line("starts");
-        signal(id, "HUP");
-        signal(id, name);
+        send(id, "HUP");
+        send(id, name);
         program.end().ended_with(code, "reason=stopped");
     }
 }
@@ -17,7 +17,7 @@ fn a_task_hears_every_stop_signal() {
 fn a_task_that_never_yields_is_stopped_all_the_same() {
     let (mut program, id) = namespace::start_as_pid_one(&task(&["--after-file", NEVER, "--busy"]));
     program.wait_for_line("starts");
-    signal(id, "TERM");
+    send(id, "TERM");
     program.end().ended_with(143, "reason=stopped");
 }
 
@@ -25,16 +25,16 @@ fn a_task_that_never_yields_is_stopped_all_the_same() {
 fn a_sidecar_drains_and_a_second_signal_insists() {
     let (mut program, id) = namespace::start_as_pid_one(&sidecar(&[]));
     program.wait_for_line("starts");
-    signal(id, "TERM");
+    send(id, "TERM");
     assert_eq!(program.end().code, Some(0));
 
     let inside = sidecar(&["--stuck-batches", "1", "--shutdown-timeout", "1h"]);
     let (mut program, id) = namespace::start_as_pid_one(&inside);
     let address = program.address("health");
     http::until_status(address, "/readyz", 200);
-    signal(id, "TERM");
+    send(id, "TERM");
     program.wait_for_line("\"stopping\"");
-    signal(id, "TERM");
+    send(id, "TERM");
     program.end().ended_with(143, "reason=stopped");
 }
 
@@ -49,7 +49,7 @@ fn a_signal_during_the_start_ends_a_task_once_the_handlers_stand() {
         let (mut program, id) = namespace::start_as_pid_one(&task(&["--after-file", NEVER]));
         // From the first moment on: one from before the handlers is lost on any PID 1, the next is not.
         until("the task has ended", || {
-            send(id, "TERM");
+            try_send(id, "TERM");
             (!program.is_running()).then_some(())
         });
         let ended = program.end();

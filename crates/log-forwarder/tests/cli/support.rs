@@ -126,8 +126,8 @@ pub(crate) fn stop(program: Program) -> Ended {
 /// The ledger of the last lines, by name
 #[track_caller]
 pub(crate) fn ledger(ended: &Ended) -> BTreeMap<String, u64> {
-    let lines = ended.log.iter().rev().filter_map(|line| line["message"].as_str().or(line.as_str()));
-    let line = lines.into_iter().find(|line| line.contains("ledger")).unwrap_or_else(|| panic!("{ended:#?}"));
+    let mut lines = ended.log.iter().rev().map(harness::Line::message);
+    let line = lines.find(|line| line.contains("ledger")).unwrap_or_else(|| panic!("{ended:#?}"));
     let words = line.split([' ', '"']).filter_map(|word| word.split_once('='));
     words.filter_map(|(name, number)| Some((name.to_owned(), number.parse().ok()?))).collect()
 }

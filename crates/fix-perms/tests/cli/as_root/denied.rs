@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use serde_json::Value;
+use harness::Line;
 
 use super::need_root;
 use crate::support::{Ended, Program, Tree, done, fix_perms, set_mode, set_owner};
@@ -25,7 +25,7 @@ fn as_user(user: u32, arguments: &[&str]) -> Ended {
     limited(&[&user, &group, "--clear-groups", "--bounding-set=-all", "--no-new-privs"], arguments)
 }
 
-fn warning(ended: &Ended) -> &Value {
+fn warning(ended: &Ended) -> &Line {
     ended.message("lacks capabilities: only what is its own can be changed")
 }
 

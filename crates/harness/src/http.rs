@@ -1,44 +1,51 @@
-//! The plainest HTTP client, as a kubelet with nothing to hide.
+//! A plain HTTP/1.1 client that shows every byte of an answer.
 
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
 };
 
-use super::{DEADLINE, until};
+use crate::until::{DEADLINE, until};
 
 /// An answer
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) head: String,
-    pub(crate) body: String,
+pub struct Answer {
+    /// Status code
+    pub status: u16,
+    /// Status line and headers, in lower case
+    pub head: String,
+    /// Everything behind the empty line
+    pub body: String,
 }
 
-pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
+/// Sends `GET`.
+#[track_caller]
+pub fn get(address: SocketAddr, path: &str) -> Answer {
     ask(address, "GET", path)
 }
 
+/// Sends a request without a body.
 #[track_caller]
-pub(crate) fn ask(address: SocketAddr, method: &str, path: &str) -> Answer {
+pub fn ask(address: SocketAddr, method: &str, path: &str) -> Answer {
     raw(address, &format!("{method} {path} HTTP/1.1\r\nHost: pod\r\nContent-Length: 0\r\n\r\n"))
 }
 
-/// Sends bytes as they are and reads until the server closes.
+/// Sends bytes as they are, and reads until the server closes the connection.
 #[track_caller]
-pub(crate) fn raw(address: SocketAddr, request: &str) -> Answer {
+pub fn raw(address: SocketAddr, request: &str) -> Answer {
     let mut stream = TcpStream::connect_timeout(&address, DEADLINE).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     Answer { status, head: head.to_lowercase(), body: body.to_owned() }
 }
 
+/// Sends `GET` until the answer has this status.
 #[track_caller]
-pub(crate) fn until_status(address: SocketAddr, path: &str, status: u16) -> Answer {
+pub fn until_status(address: SocketAddr, path: &str, status: u16) -> Answer {
     until(&format!("{path} answers {status}"), || {
         let answer = get(address, path);
         (answer.status == status).then_some(answer)
