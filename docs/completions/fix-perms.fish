@@ -33,7 +33,7 @@ complete -c fix-perms -n "__fish_fix_perms_needs_command" -l default-acl -d 'Wan
 complete -c fix-perms -n "__fish_fix_perms_needs_command" -l policy -d 'always looks at everything; root-match trusts a root that is right; stamp trusts a finished run' -r -f -a "always\t'Never'
 root-match\t'When the root is right, as with the kubelet\'s `OnRootMismatch`'
 stamp\t'When the root is right and says that a run has finished'"
-complete -c fix-perms -n "__fish_fix_perms_needs_command" -l exclude -d 'Leave out names like this, or paths below PATH if there is a slash in it; repeat for more' -r
+complete -c fix-perms -n "__fish_fix_perms_needs_command" -l exclude -d 'Leave out names like this, or paths below PATH if there is a slash in it; repeat for more; in the variable, one a line' -r
 complete -c fix-perms -n "__fish_fix_perms_needs_command" -l max-depth -d 'Look so many levels below PATH; 0 is PATH alone' -r
 complete -c fix-perms -n "__fish_fix_perms_needs_command" -l hard-links -d 'Files with names outside PATH: leave them alone, or allow their change (leave, allow)' -r -f -a "leave\t'They are left alone and reported'
 allow\t'They are changed'"

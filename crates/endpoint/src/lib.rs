@@ -3,6 +3,7 @@
 //! It knows no protocol, and no helper's judgement of what a server does.
 
 mod failure;
+mod label;
 mod one_line;
 mod options;
 mod pem;
@@ -10,6 +11,7 @@ mod tls;
 mod trust;
 
 pub use failure::{tls_error, tls_error_text};
+pub use label::url_label;
 pub use one_line::one_line;
 pub use options::Options;
 pub use tls::{TLS_OPTIONS, Tls, TlsSettings, server_name};

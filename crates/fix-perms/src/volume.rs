@@ -7,6 +7,7 @@ use std::{
     str::FromStr,
 };
 
+use lifecycle::{Lines, LinesParser};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
@@ -80,11 +81,11 @@ pub(crate) struct Volume {
     #[arg(help = "always looks at everything; root-match trusts a root that is right; stamp trusts a finished run")]
     #[serde(default)]
     pub(crate) policy: Policy,
-    /// Leave out names like this, or paths below PATH if there is a slash in it; repeat for more
-    #[arg(long, value_name = "GLOB")]
+    /// Leave out names like this, or paths below PATH if there is a slash in it; repeat for more; in the variable, one a line
+    #[arg(long, value_name = "GLOB", value_parser = GLOBS)]
     #[serde(default, deserialize_with = "list")]
     #[schemars(with = "Vec<String>")]
-    pub(crate) exclude: Vec<Glob>,
+    pub(crate) exclude: Vec<Lines<Glob>>,
     /// Do not leave out `.snapshot` and `lost+found` at the top of PATH
     #[arg(long)]
     #[serde(default)]
@@ -120,6 +121,9 @@ pub(crate) struct Volume {
     #[serde(default)]
     pub(crate) allow_root: bool,
 }
+
+/// Patterns, one a line in the variable
+const GLOBS: LinesParser<Glob> = LinesParser::new("pattern", str::parse, str::to_owned);
 
 /// When what is there is trusted
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize, JsonSchema)]
@@ -221,7 +225,10 @@ impl Volume {
     }
 
     pub(crate) fn excludes(&self) -> Excludes {
-        Excludes { globs: self.exclude.clone(), defaults: !self.no_default_excludes }
+        Excludes {
+            globs: self.exclude.iter().flat_map(|lines| lines.0.clone()).collect(),
+            defaults: !self.no_default_excludes,
+        }
     }
 }
 
@@ -239,9 +246,10 @@ fn optional_number<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(
     text.map(|text| text.0.parse().map_err(D::Error::custom)).transpose()
 }
 
-fn list<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+fn list<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<Vec<Lines<T>>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
-    texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
+    let entries: Result<Vec<T>, _> = texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect();
+    Ok(vec![Lines(entries?)])
 }
 
 /// `"1000:1000"` or 1000

@@ -1,17 +1,20 @@
 //! The flags that every helper carries, and the command line made whole with them.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches, Subcommand as _};
+use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches, Subcommand as _, ValueEnum as _};
 use tracing::level_filters::LevelFilter;
 
 use crate::{
     config,
+    exit::Exit,
     helper::{Helper, Kind},
     log::LogFormat,
     sidecar::{Sidecar, SidecarCommand, SidecarFlags},
-    variables,
+    usage, variables,
 };
+
+const LOG_FORMAT: &str = "SIDEKIT_LOG_FORMAT";
 
 /// The help's section for what lifecycle adds
 pub(crate) const HEADING: &str = "Flags every helper carries";
@@ -26,7 +29,7 @@ pub(crate) struct Common {
         value_name = "FORMAT",
         value_enum,
         default_value_t,
-        env = "SIDEKIT_LOG_FORMAT",
+        env = LOG_FORMAT,
         hide_possible_values = true
     )]
     #[arg(help = "How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json")]
@@ -77,7 +80,7 @@ impl Helper {
             .infer_long_args(false)
     }
 
-    /// Reads flags and variables. `--help` and `--version` come back as errors whose exit code is 0, as clap has it.
+    /// Reads flags and variables. `--help` and `--version` come back as clap's errors, and no other one does.
     pub(crate) fn parse<A: CommandFactory + FromArgMatches>(&self) -> anyhow::Result<Request<A>> {
         let matches = self.matches::<A>()?;
         if self.config.is_some()
@@ -99,12 +102,12 @@ impl Helper {
         let whole = self.command::<A>();
         let command = variables::without_empty(whole.clone());
         let matches = command.clone().try_get_matches();
-        // Help comes first: who has misspelt a variable needs it, and it names all variables.
+        // Help comes first, because it names all variables to a user who has misspelt one.
         if matches.as_ref().is_err_and(|error| error.exit_code() == 0) {
             return Ok(whole.try_get_matches()?);
         }
         variables::check_spelling(&whole, variables::all())?;
-        Ok(matches.map_err(|error| variables::name_source(&command, error))?)
+        matches.map_err(|error| Exit::Usage.because(usage::fault(&whole, &variables::name_source(&command, error))))
     }
 }
 
@@ -116,6 +119,24 @@ impl ConfigCommand {
             Self::Schema => Ok(file.schema.trim_end().to_owned()),
         }
     }
+}
+
+/// How to write the log before the command line could be read: as its flag, or else its variable, asks for
+pub(crate) fn log_format(mut arguments: impl Iterator<Item = OsString>) -> LogFormat {
+    let flag = loop {
+        match arguments.next() {
+            Some(word) if word == "--log-format" => break arguments.next(),
+            Some(word) if word == "--" => break None,
+            Some(word) => {
+                if let Some(value) = word.to_str().and_then(|word| word.strip_prefix("--log-format=")) {
+                    break Some(value.into());
+                }
+            }
+            None => break None,
+        }
+    };
+    let value = flag.and_then(|value| value.into_string().ok()).or_else(|| variables::variable(LOG_FORMAT).ok());
+    value.and_then(|value| LogFormat::from_str(&value, false).ok()).unwrap_or_default()
 }
 
 fn log_level(text: &str) -> Result<LevelFilter, String> {

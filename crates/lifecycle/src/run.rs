@@ -4,6 +4,7 @@
 //! own, so the second signal and the drain deadline hold even against a job that never yields.
 
 use std::{
+    env,
     fmt::Debug,
     io::{self, Write},
     panic::{self, AssertUnwindSafe},
@@ -15,9 +16,10 @@ use std::{
 use anyhow::Context;
 use prometheus::Registry;
 use tokio::sync::watch;
+use tracing::level_filters::LevelFilter;
 
 use crate::{
-    args::{Common, Request},
+    args::{self, Common, Request},
     command,
     event::Event,
     exit::{End, Exit},
@@ -62,9 +64,10 @@ where
     let (sender, events) = mpsc::channel();
     let handlers = signals::listen(sender.clone()).context("cannot listen for signals")?;
     match settings::read::<A>(helper, &handlers, &sender, &events)? {
-        Err(error) => refused(error),
+        Err(error) => refused(helper.command::<A>(), error),
         Ok(Request::Config(asked)) => {
             handlers.end_at_once()?;
+            log_before_settings();
             helper.config.map_or(Err(Exit::Bug.into()), |file| printed(asked.run(&file)))
         }
         // The kubelet runs these inside a container that lives: its termination message is not theirs.
@@ -218,17 +221,23 @@ fn announce(command: &clap::Command, args: &impl Debug, common: &Common) {
     tracing::info!(version, settings = ?args, log_format, log_level = %common.log_level, "{name} starts");
 }
 
-/// Help and version are answers; everything else that the command line can't be is told with its remedy.
-fn refused(error: anyhow::Error) -> Result<Exit, End> {
-    let Some(usage) = error.downcast_ref::<clap::Error>() else { return Err(error.into()) };
-    let _ = usage.print();
-    if usage.exit_code() == 0 {
+/// Help and version are answers. A fault is said once, in the last line; people also see how the helper is used.
+fn refused(mut command: clap::Command, error: anyhow::Error) -> Result<Exit, End> {
+    if let Some(answer) = error.downcast_ref::<clap::Error>().filter(|answer| answer.exit_code() == 0) {
+        let _ = answer.print();
         return Ok(Exit::Done);
     }
-    let text = usage.to_string();
-    // The first paragraph is the fault, the others are advice. It has a line for each argument that is missing.
-    let fault: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-    Err(End { last: Some(fault.join(" ").trim_start_matches("error: ").to_owned()), ..Exit::Usage.into() })
+    let people_read = log_before_settings();
+    let end = End::from(error);
+    if people_read && end.exit == Exit::Usage {
+        log::say(&format!("{}\n\nFor more information, try '--help'.\n", command.render_usage()));
+    }
+    Err(end)
+}
+
+/// The log of a helper whose settings are not known, or which only answers a question; returns whether people read along.
+fn log_before_settings() -> bool {
+    log::start(args::log_format(env::args_os()), LevelFilter::INFO, &[env!("CARGO_PKG_NAME")])
 }
 
 fn printed(answer: anyhow::Result<String>) -> Result<Exit, End> {

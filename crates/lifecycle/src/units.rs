@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 const DURATION_HELP: &str = "write it as 250ms, 10s, 5m or 1h30m";
-const SIZE_HELP: &str = "write it as 4096, 64KiB or 10MB";
+const SIZE_HELP: &str = "write it as 4096, 64KiB, 10MB or 1Mi";
 
 /// Parses a duration: whole numbers with `ms`, `s`, `m`, `h`, biggest unit first, each at most once; or a plain `0`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not a duration: {DURATION_HELP}");
+    // The value is not repeated: whatever was put in the wrong place may be a secret.
+    let wrong = || format!("this is not a duration: {DURATION_HELP}");
     if text == "0" {
         return Ok(Duration::ZERO);
     }
     if text.parse::<u64>().is_ok() {
-        return Err(format!("{text:?} has no unit: write {text}s for seconds"));
+        return Err(format!("this duration has no unit: {DURATION_HELP}"));
     }
     let mut rest = text;
     let mut total = Duration::ZERO;
@@ -38,18 +39,18 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Parses a size in bytes: a whole number, then nothing, `B`, or a decimal (`kB`, `MB`, `GB`) or binary (`KiB`, `MiB`,
-/// `GiB`) unit (IEC 80000-13).
+/// `GiB`) unit (IEC 80000-13), or the suffix of a Kubernetes quantity (`k`, `M`, `G`, `Ki`, `Mi`, `Gi`).
 pub fn size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is not a size: {SIZE_HELP}");
+    let wrong = || format!("this is not a size: {SIZE_HELP}");
     let (number, unit, tail) = leading_part(text).ok_or_else(wrong)?;
     let factor: u64 = match unit {
         "" | "B" => 1,
-        "kB" | "KB" => 1000,
-        "MB" => 1000 * 1000,
-        "GB" => 1000 * 1000 * 1000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
+        "k" | "kB" | "KB" => 1000,
+        "M" | "MB" => 1000 * 1000,
+        "G" | "GB" => 1000 * 1000 * 1000,
+        "Ki" | "KiB" => 1 << 10,
+        "Mi" | "MiB" => 1 << 20,
+        "Gi" | "GiB" => 1 << 30,
         _ => return Err(wrong()),
     };
     if tail.is_empty() { number.checked_mul(factor).ok_or_else(wrong) } else { Err(wrong()) }
@@ -115,21 +116,32 @@ mod tests {
 
     #[test]
     fn sizes() {
-        for (text, bytes) in
-            [("0", 0), ("4096", 4096), ("7B", 7), ("64KiB", 65536), ("10MB", 10_000_000), ("1GiB", 1 << 30)]
-        {
+        for (text, bytes) in [
+            ("0", 0),
+            ("4096", 4096),
+            ("7B", 7),
+            ("64KiB", 65536),
+            ("10MB", 10_000_000),
+            ("1GiB", 1 << 30),
+            ("1k", 1000),
+            ("1Ki", 1024),
+            ("500M", 500_000_000),
+            ("1Mi", 1 << 20),
+            ("3G", 3_000_000_000),
+            ("2Gi", 1 << 31),
+        ] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
-        for text in ["", "KiB", "1.5MB", "-1", "10mb", "1 MB", "1MB1", "99999999999GiB"] {
+        for text in ["", "KiB", "1.5MB", "-1", "10mb", "1m", "1K", "1 MB", "1MB1", "99999999999GiB"] {
             assert!(size(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn an_error_says_what_to_write() {
-        assert_eq!(duration("fast").unwrap_err(), r#""fast" is not a duration: write it as 250ms, 10s, 5m or 1h30m"#);
-        assert_eq!(duration("5").unwrap_err(), r#""5" has no unit: write 5s for seconds"#);
-        assert_eq!(size("big").unwrap_err(), r#""big" is not a size: write it as 4096, 64KiB or 10MB"#);
+        assert_eq!(duration("fast").unwrap_err(), "this is not a duration: write it as 250ms, 10s, 5m or 1h30m");
+        assert_eq!(duration("5").unwrap_err(), "this duration has no unit: write it as 250ms, 10s, 5m or 1h30m");
+        assert_eq!(size("big").unwrap_err(), "this is not a size: write it as 4096, 64KiB, 10MB or 1Mi");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use clap::{
     Arg, ArgAction, Command,
-    builder::{BoolishValueParser, Resettable},
+    builder::Resettable,
     error::{ContextKind, ContextValue},
 };
 
@@ -28,7 +28,7 @@ pub(crate) fn give_each_flag_a_variable(command: Command) -> Command {
     let prefix = prefix(command.get_name());
     command.mut_args(|arg| {
         let arg = match arg.get_action() {
-            ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
+            ArgAction::SetTrue => arg.value_parser(switch),
             _ => arg,
         };
         let variable = match arg.get_long() {
@@ -37,6 +37,14 @@ pub(crate) fn give_each_flag_a_variable(command: Command) -> Command {
         };
         arg.env(variable).hide_env_values(true)
     })
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "y" | "on" | "t" => Ok(true),
+        "0" | "false" | "no" | "n" | "off" | "f" => Ok(false),
+        _ => Err("write true or false".into()),
+    }
 }
 
 /// Leaves each flag only a variable that says something: an empty one, as a template makes it of a value that nobody

@@ -2,7 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use lifecycle::{ConfigFile, Helper};
+use endpoint::url_label;
+use lifecycle::{ConfigFile, Helper, Lines, LinesParser};
 
 use crate::{
     attributes::PodFlags,
@@ -25,11 +26,11 @@ pub const HELPER: Helper =
 #[command(name = "log-forwarder", version, after_help = after_help())]
 pub struct Args {
     /// Follow the files with names like this, such as `/var/log/nginx/*.log`; repeat for more; in the variable, one a line
-    #[arg(long = "input", value_name = "GLOB", required_unless_present = "config", value_delimiter = '\n')]
-    inputs: Vec<Input>,
+    #[arg(long = "input", value_name = "GLOB", required_unless_present = "config", value_parser = INPUTS)]
+    inputs: Vec<Lines<Input>>,
     /// Send lines there; repeat for more; in the variable, one a line
-    #[arg(long = "output", value_name = "URL", required_unless_present = "config", value_delimiter = '\n')]
-    pub(crate) outputs: Vec<Destination>,
+    #[arg(long = "output", value_name = "URL", required_unless_present = "config", value_parser = OUTPUTS)]
+    outputs: Vec<Lines<Destination>>,
     /// Read inputs and outputs from this YAML file besides; it is read anew when it changes
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -64,9 +65,20 @@ impl Args {
     pub(crate) fn inputs(&self) -> Result<Vec<Input>, String> {
         let format = self.reading.format(None, None, None)?;
         let treatment = Arc::new(Treatment { format, attributes: self.pod.attributes() });
-        Ok(self.inputs.iter().map(|input| input.treated(&treatment)).collect())
+        let inputs = self.inputs.iter().flat_map(|lines| &lines.0);
+        Ok(inputs.map(|input| input.treated(&treatment)).collect())
+    }
+
+    /// The outputs of the command line
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = &Destination> {
+        self.outputs.iter().flat_map(|lines| &lines.0)
     }
 }
+
+/// Patterns, one a line in the variable
+const INPUTS: LinesParser<Input> = LinesParser::new("input", str::parse, str::to_owned);
+/// URLs, one a line in the variable; their options may hold secrets
+const OUTPUTS: LinesParser<Destination> = LinesParser::new("output", str::parse, url_label);
 
 fn line_size(text: &str) -> Result<u64, String> {
     match lifecycle::size(text)? {

@@ -4,12 +4,17 @@
 
 use std::{fmt, path::Path, str::FromStr};
 
+use lifecycle::{Lines, LinesParser};
+
 /// What the names of labels are written behind
 const LABEL: &str = "k8s.pod.label.";
 /// Names that records have already
 const TAKEN: [&str; 8] = ["time", "file", "generation", "offset", "message", "fields", "cut", "unfinished"];
 /// Bytes of a file of labels; a pod's metadata is no longer
 const LABELS_LIMIT: u64 = 256 * 1024;
+
+/// Fields, one a line in the variable; their values may be secrets
+const FIELDS: LinesParser<StaticField> = LinesParser::new("field", str::parse, field_label);
 
 /// Names and values, in their order
 pub(crate) type Attributes = Vec<(String, String)>;
@@ -25,16 +30,15 @@ impl FromStr for StaticField {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} has no =: write NAME=VALUE"))?;
+        let (name, value) = text.split_once('=').ok_or("it has no =: write NAME=VALUE")?;
         Self::new(name, value)
     }
 }
 
 impl StaticField {
     pub(crate) fn new(name: &str, value: &str) -> Result<Self, String> {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-        if name.is_empty() || !name.chars().all(is_plain) {
-            return Err(format!("{name:?} is no name of a field: use letters, digits and ._-/"));
+        if name.is_empty() || !is_plain(name) {
+            return Err("the name of a field has only letters, digits and ._-/".into());
         }
         if TAKEN.contains(&name) {
             return Err(format!("each record has a field {name} of its own: choose another name"));
@@ -69,8 +73,8 @@ pub(crate) struct PodFlags {
     #[arg(long, value_name = "FILE", default_value = "/etc/podinfo/labels")]
     pub(crate) labels_file: std::path::PathBuf,
     /// A field for each record; repeat for more; in the variable, one a line
-    #[arg(long = "field", value_name = "NAME=VALUE", value_delimiter = '\n')]
-    pub(crate) fields: Vec<StaticField>,
+    #[arg(long = "field", value_name = "NAME=VALUE", value_parser = FIELDS)]
+    pub(crate) fields: Vec<Lines<StaticField>>,
 }
 
 impl PodFlags {
@@ -93,13 +97,22 @@ impl PodFlags {
                 tracing::warn!(%file, error, "cannot read the pod's labels; records go without them");
             }
         }
-        add(&mut attributes, &self.fields);
+        add(&mut attributes, self.fields.iter().flat_map(|lines| &lines.0));
         attributes
     }
 }
 
+fn is_plain(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c))
+}
+
+/// The name of a field that was written NAME=VALUE
+fn field_label(text: &str) -> String {
+    text.split_once('=').map(|(name, _)| name).filter(|name| is_plain(name)).unwrap_or("…").to_owned()
+}
+
 /// Adds fields; one of the same name is replaced.
-pub(crate) fn add(attributes: &mut Attributes, fields: &[StaticField]) {
+pub(crate) fn add<'a>(attributes: &mut Attributes, fields: impl IntoIterator<Item = &'a StaticField>) {
     for field in fields {
         attributes.retain(|(name, _)| *name != field.name);
         attributes.push((field.name.clone(), field.value.clone()));
@@ -154,7 +167,7 @@ mod tests {
     fn a_field_replaces_what_the_pod_says() {
         let mut flags =
             PodFlags { pod_name: Some("web-1".into()), node_name: Some(String::new()), ..PodFlags::default() };
-        flags.fields = vec!["k8s.pod.name=x".parse().unwrap(), "team=a".parse().unwrap()];
+        flags.fields = vec![Lines(vec!["k8s.pod.name=x".parse().unwrap(), "team=a".parse().unwrap()])];
         assert_eq!(flags.attributes(), [("k8s.pod.name".into(), "x".into()), ("team".into(), "a".into())]);
     }
 }

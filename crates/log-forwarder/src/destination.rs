@@ -30,11 +30,10 @@ impl FromStr for Destination {
 impl Destination {
     /// From a URL and options that stand beside it
     pub(crate) fn with_options(text: &str, options: Options) -> Result<Self, String> {
+        let name = text.split_once("://").map(|(name, _)| name.to_ascii_lowercase());
+        let name = name.ok_or("an output is a URL, such as http://collector:8080/lines or stdout://")?;
+        let scheme = SCHEMES.iter().find(|scheme| scheme.name == name).ok_or_else(|| unknown_scheme(&name))?;
         let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
-        let Some(scheme) = SCHEMES.iter().find(|scheme| scheme.name == url.scheme()) else {
-            let known: Vec<_> = SCHEMES.iter().map(|scheme| format!("{}://", scheme.name)).collect();
-            return Err(format!("unknown scheme {}://: known are {}", url.scheme(), known.join(", ")));
-        };
         if url.password().is_some() || !url.username().is_empty() {
             return Err("a user or a password in an argument is visible to all who can list processes".into());
         }
@@ -50,6 +49,14 @@ impl Destination {
     /// What may be told of it: no query, which may hold a token
     pub(crate) fn label(&self) -> String {
         self.url[..url::Position::AfterPath].to_owned()
+    }
+}
+
+fn unknown_scheme(name: &str) -> String {
+    let known = || SCHEMES.iter().map(|scheme| scheme.name);
+    match lifecycle::nearest(name, known()) {
+        Some(near) => format!("unknown scheme {name:?}; did you mean {near}://?"),
+        None => format!("unknown scheme; there are {}", known().collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -72,7 +79,9 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         let refusal = |text: &str| text.parse::<Destination>().unwrap_err();
-        assert!(refusal("collector:5140").starts_with("unknown scheme collector://: known are stdout://"));
+        assert!(refusal("collector:5140").starts_with("an output is a URL, such as http://"));
+        assert_eq!(refusal("htp://x"), r#"unknown scheme "htp"; did you mean http://?"#);
+        assert!(refusal("kafka://x").starts_with("unknown scheme; there are stdout, file, tcp"));
         assert!(refusal("tcp://collector").contains("port"));
         assert!(refusal("tcp://user:secret@collector:1").contains("visible"));
         assert!(refusal("tcp://collector:5140#as=xml").contains(r#"option as: "xml" is neither raw nor ndjson"#));

@@ -14,7 +14,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// An error is a fault that can't be told from one flag or one entry alone.
     pub(crate) fn of(args: &Args, config: Option<&Config>) -> Result<Self, String> {
-        let mut plan = Self { inputs: args.inputs()?, outputs: args.outputs.clone() };
+        let mut plan = Self { inputs: args.inputs()?, outputs: args.outputs().cloned().collect() };
         if let Some(config) = config {
             for entry in &config.inputs {
                 plan.inputs.push(entry.input(args)?);

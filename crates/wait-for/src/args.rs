@@ -1,20 +1,14 @@
 //! The command line, nothing else.
 
-use std::{
-    ffi::{OsStr, OsString},
-    fmt,
-    path::PathBuf,
-    time::Duration,
-};
+use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
 
-use clap::{Arg, Command, builder::TypedValueParser, error::ErrorKind, parser::ValueSource};
-use endpoint::TLS_OPTIONS;
-use lifecycle::{ConfigFile, Helper};
+use endpoint::{TLS_OPTIONS, url_label};
+use lifecycle::{ConfigFile, Helper, Lines, LinesParser};
 
 use crate::{
     config::Config,
     schemes::{COMMON_OPTIONS, SCHEMES},
-    target::{Target, label, positive_duration},
+    target::{Target, positive_duration},
 };
 
 /// What lifecycle must know of wait-for
@@ -32,9 +26,9 @@ const SCHEMA: &str = include_str!("../../../docs/schema/wait-for.json");
 #[command(name = "wait-for", version, after_help = after_help(), override_usage = USAGE)]
 pub struct Args {
     /// What to wait for, such as `tcp://db:5432`; in the variable, one a line
-    #[arg(value_name = "TARGET", env = "SIDEKIT_WAIT_FOR_TARGETS", value_parser = LinesParser)]
+    #[arg(value_name = "TARGET", env = "SIDEKIT_WAIT_FOR_TARGETS", value_parser = TARGETS)]
     #[arg(required_unless_present_any = ["config", "disabled"])]
-    pub(crate) targets: Vec<Lines>,
+    pub(crate) targets: Vec<Lines<Target>>,
     /// Become this command once all are ready: same process, same environment, its own exit code
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
@@ -91,44 +85,17 @@ impl fmt::Debug for Args {
     }
 }
 
-/// The targets of one argument, or of the variable: one a line, as a YAML block writes them
-#[derive(Clone)]
-pub(crate) struct Lines(pub(crate) Vec<Target>);
+/// Targets, one a line in the variable
+const TARGETS: LinesParser<Target> =
+    LinesParser { judge_argument: without_password, ..LinesParser::new("target", Target::parse, url_label) };
 
-/// Reads targets for clap, whose own errors would print the whole argument
-#[derive(Clone, Copy, Debug)]
-struct LinesParser;
-
-impl TypedValueParser for LinesParser {
-    type Value = Lines;
-
-    fn parse_ref(&self, command: &Command, _: Option<&Arg>, value: &OsStr) -> Result<Lines, clap::Error> {
-        let text = value.to_string_lossy();
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let target = |line| Target::parse(line).map_err(|reason| complaint(command, line, &reason));
-        lines.map(target).collect::<Result<_, _>>().map(Lines)
+fn without_password(target: &Target) -> Result<(), String> {
+    if target.has_password {
+        return Err("a password in an argument is visible to all who can list processes: \
+                    write #password-file=PATH or #password-env=NAME"
+            .into());
     }
-
-    fn parse_ref_(
-        &self,
-        command: &Command,
-        argument: Option<&Arg>,
-        value: &OsStr,
-        source: ValueSource,
-    ) -> Result<Lines, clap::Error> {
-        let lines = self.parse_ref(command, argument, value)?;
-        if source == ValueSource::CommandLine && lines.0.iter().any(|target| target.has_password) {
-            let advice = "a password in an argument is visible to all who can list processes: \
-                          write #password-file=PATH or #password-env=NAME";
-            return Err(complaint(command, &value.to_string_lossy(), advice));
-        }
-        Ok(lines)
-    }
-}
-
-fn complaint(command: &Command, text: &str, reason: &str) -> clap::Error {
-    let message = format!("invalid target {:?}: {reason}\n", label(text));
-    clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+    Ok(())
 }
 
 /// Where the HTTP proxy comes from

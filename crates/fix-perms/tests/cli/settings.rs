@@ -56,7 +56,7 @@ fn every_flag_has_a_variable() {
             "owner: Some(Owner { user: Some(54321), group: Some(54322) })",
             ", mode: Some(u=rwX,go=), dir_mode: Some(0710), file_mode: Some(0604)",
             "private: true, links: true, default_acl: Some(",
-            "create: true, policy: RootMatch, exclude: [*.sock], no_default_excludes: true, one_file_system: true",
+            "create: true, policy: RootMatch, exclude: [Lines([*.sock])], no_default_excludes: true, one_file_system: true",
             "max_depth: Some(7), hard_links: Allow, on_denied: Warn, no_symlinks: true",
             "allow_root: true",
             "volumes.yaml\")",
@@ -124,7 +124,7 @@ fn a_switch_can_be_off() {
         assert_tells(&ended, &[&format!("private: {expected}")]);
     }
     let ended = run_with(&[("SIDEKIT_FIX_PERMS_PRIVATE", "maybe")], &["--mode", "0700", &tree.path()]);
-    let words = "invalid value 'maybe' for '--private (from SIDEKIT_FIX_PERMS_PRIVATE)': value was not a boolean";
+    let words = "invalid value for '--private (from SIDEKIT_FIX_PERMS_PRIVATE)': write true or false";
     ended.ended_with(64, &format!("reason=usage last={words:?}"));
 }
 
@@ -150,7 +150,7 @@ fn a_sample_is_never_what_is_changed() {
 #[test]
 fn a_variable_that_is_wrong_is_named() {
     let ended = run_with(&[("SIDEKIT_FIX_PERMS_MODE", "999")], &["/data"]);
-    let words = "invalid value '999' for '--mode <MODE> (from SIDEKIT_FIX_PERMS_MODE)': \"999\" is not a mode";
+    let words = "invalid value for '--mode <MODE> (from SIDEKIT_FIX_PERMS_MODE)': \"999\" is not a mode";
     let quoted = format!("{words:?}");
     ended.ended_with(64, &format!("reason=usage last={}", quoted.trim_end_matches('"')));
 }
@@ -169,7 +169,10 @@ fn the_first_line_tells_version_and_settings() {
     let line = &ended.log[0];
     assert_eq!((&line["message"], &line["version"]), (&"fix-perms starts".into(), &env!("CARGO_PKG_VERSION").into()));
     let paths = format!("paths: [{:?}]", tree.path());
-    assert_tells(&ended, &[&paths, "mode: Some(u=rwX)", "exclude: [*.sock]", "dry_run: false", "output: Text"]);
+    assert_tells(
+        &ended,
+        &[&paths, "mode: Some(u=rwX)", "exclude: [Lines([*.sock])]", "dry_run: false", "output: Text"],
+    );
 }
 
 #[test]
@@ -180,4 +183,14 @@ fn the_arguments_of_the_command_are_nobodys_business() {
     assert!(!format!("{:?}", ended.log).contains("hunter2"), "{ended:#?}");
     let ended = run(&["--mode", "0700", "/none", "--", "/bin/echo", "hunter2"]);
     assert!(!ended.everything().contains("hunter2"), "{ended:#?}");
+}
+
+#[test]
+fn the_variable_of_exclude_has_one_pattern_a_line() {
+    let tree = Tree::new(&["a.sock", "b.tmp", "c"]);
+    let variables = [("SIDEKIT_FIX_PERMS_EXCLUDE", "*.sock\n\n*.tmp\n"), ("SIDEKIT_FIX_PERMS_OUTPUT", "json")];
+    let ended = run_with(&variables, &["--mode", "0711", "--dry-run", &tree.path()]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.stdout.contains("/c\""), "{ended:#?}");
+    assert!(!ended.stdout.contains("a.sock") && !ended.stdout.contains("b.tmp"), "{ended:#?}");
 }

@@ -24,7 +24,10 @@ fn the_message_is_cut_at_1000_bytes() {
 #[test]
 fn every_kind_of_end_leaves_a_message() {
     let (_, message) = with_message(&task(&["--nope"]));
-    assert!(message.starts_with(r#"code=64 reason=usage last="unexpected argument '--nope' found""#), "{message}");
+    assert!(
+        message.starts_with(r#"code=64 reason=usage last="unexpected argument '--nope'; --help lists all flags""#),
+        "{message}"
+    );
     let (_, message) = with_message(&task(&["--end", "panic"]));
     assert!(message.starts_with(r#"code=70 reason=bug what="job" last="told to end so""#), "{message}");
     let (_, message) = with_message(&task(&["--", "/nowhere/at-all"]));

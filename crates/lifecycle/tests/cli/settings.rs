@@ -53,12 +53,12 @@ fn help_is_there_for_who_has_misspelt_a_variable() {
 #[test]
 fn a_wrong_command_line_is_64_and_says_what_is_wrong() {
     for (arguments, words) in [
-        (&["--nope"][..], "unexpected argument '--nope' found"),
-        (&["--end", "well"], "invalid value 'well' for '--end <END>'"),
+        (&["--nope"][..], "unexpected argument '--nope'; --help lists all flags"),
+        (&["--end", "well"], "invalid value for '--end <END>': write done, failed, "),
         (&["--log-level", "loud"], "write error, warn, info, debug or trace"),
-        (&["--log-level"], "a value is required for '--log-level <LEVEL>'"),
+        (&["--log-level"], "'--log-level <LEVEL>' needs a value"),
         (&["--secret-file", NEVER], "cannot read /nowhere/at-all: No such file or directory"),
-        (&["probe"], "unexpected argument 'probe' found"),
+        (&["probe"], "unexpected argument, which belongs to no flag"),
     ] {
         let ended = end(task(arguments));
         ended.ended_with(64, "reason=usage");
@@ -141,7 +141,7 @@ fn a_wrong_value_is_told_with_its_variable() {
     for (name, value, words) in [
         ("LOG_LEVEL", "loud", "'--log-level <LEVEL> (from SIDEKIT_LOG_LEVEL)': write error, warn"),
         ("TEST_TASK_END", "well", "'--end <END> (from SIDEKIT_TEST_TASK_END)'"),
-        ("TEST_TASK_BUSY", "maybe", "'--busy (from SIDEKIT_TEST_TASK_BUSY)'"),
+        ("TEST_TASK_BUSY", "maybe", "'--busy (from SIDEKIT_TEST_TASK_BUSY)': write true or false"),
     ] {
         let ended = with_variable(&format!("SIDEKIT_{name}"), value);
         ended.ended_with(64, "reason=usage");
@@ -149,7 +149,7 @@ fn a_wrong_value_is_told_with_its_variable() {
     }
     let mut command = task(&["--log-level", "louder"]);
     command.env("SIDEKIT_LOG_LEVEL", "loud");
-    assert!(end(command).last_line().contains("'louder' for '--log-level <LEVEL>': write"));
+    assert!(end(command).last_line().contains("invalid value for '--log-level <LEVEL>': write"));
 }
 
 #[test]
@@ -190,4 +190,44 @@ fn a_sidecars_shared_flags_have_variables_of_its_own() {
     let mut program = Program::start(&mut command);
     assert!(program.wait_for_line("starts").contains(r#""shutdown_timeout":"1h30m""#));
     assert!(program.address("health").ip().is_loopback());
+}
+
+#[test]
+fn a_fault_is_said_once_in_the_format_of_the_log() {
+    for (arguments, variable, is_json) in [
+        (&["--nope"][..], None, true),
+        (&["--log-format", "text", "--nope"], None, false),
+        (&["--log-format=text", "--nope"], Some("json"), false),
+        (&["--nope"], Some("text"), false),
+        (&["--nope", "--", "--log-format", "text"], None, true),
+    ] {
+        let mut command = task(arguments);
+        command.envs(variable.map(|format| ("SIDEKIT_LOG_FORMAT", format)));
+        let ended = end(command);
+        assert_eq!(ended.code, Some(64), "{ended:#?}");
+        let words = "code=64 reason=usage last=\"unexpected argument '--nope'; --help lists all flags\"";
+        assert!(ended.last_line().contains(words), "{ended:#?}");
+        assert_eq!(ended.log.len(), 1, "{ended:#?}");
+        assert_eq!(ended.log[0].starts_with('{'), is_json, "{arguments:?}: {ended:#?}");
+    }
+}
+
+#[test]
+fn no_usage_error_repeats_a_secret() {
+    for arguments in [
+        &["--end", "hunter2"][..],
+        &["--busy=hunter2"],
+        &["https://user:hunter2@h/?token=hunter2"],
+        &["--password=hunter2"],
+        &["--log-level", "hunter2"],
+    ] {
+        let ended = end(task(arguments));
+        ended.ended_with(64, "reason=usage");
+        assert!(!format!("{ended:?}").contains("hunter2"), "{ended:#?}");
+    }
+    for name in ["SIDEKIT_TEST_TASK_END", "SIDEKIT_TEST_TASK_BUSY", "SIDEKIT_LOG_FORMAT"] {
+        let ended = with_variable(name, "hunter2");
+        ended.ended_with(64, "reason=usage");
+        assert!(!format!("{ended:?}").contains("hunter2"), "{ended:#?}");
+    }
 }

@@ -65,7 +65,7 @@ fn what_is_wrong_is_told_with_its_place_and_without_its_value() {
         ("inputs:\n- {path: /logs/*.log, format: json, multiline: java}\n", "multiline joins no lines of format json"),
         ("inputs:\n- {path: /logs/*.log, encoding: utf-16}\n", "can't be read by lines"),
         ("outputs:\n- url: http://collector/x\n  gzp: true\n", "gzp"),
-        ("outputs:\n- gopher://collector\n", "unknown scheme gopher"),
+        ("outputs:\n- gopher://collector\n", "unknown scheme"),
         ("outputs:\n- [http://user:hunter2@collector/x]\n", "a URL such as"),
         ("outputs:\n- http://user:hunter2@collector/x\n", "a password"),
         ("output: []\n", "unknown field `output`, expected `inputs` or `outputs`"),

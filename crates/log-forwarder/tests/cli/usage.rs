@@ -76,18 +76,39 @@ fn assert_refused(arguments: &[&str], words: &str) {
 fn flags_that_do_not_go_together() {
     assert_refused(&["--output", "stdout://", "--output", "stdout://#as=ndjson"], "output stdout:// is there twice");
     assert_refused(&["--output", "stdout://", "--max-line", "9MiB"], "--max-in-flight does not hold a line");
-    assert_refused(
-        &["--output", "stdout://", "--max-line", "0"],
-        "invalid value '0' for '--max-line <SIZE>': it would",
-    );
+    assert_refused(&["--output", "stdout://", "--max-line", "0"], "invalid value for '--max-line <SIZE>': it would");
 }
 
 #[test]
 fn a_variable_holds_several_one_a_line() {
     let mut command = log_forwarder(&["--output", "stdout://"]);
     let ended = Program::start(command.env("SIDEKIT_LOG_FORWARDER_INPUT", "/logs/a.log\nb.log")).end();
-    ended.ended_with(
-        64,
-        "reason=usage last=\"invalid value 'b.log' for '--input <GLOB> (from SIDEKIT_LOG_FORWARDER_INPUT)'",
-    );
+    ended.ended_with(64, r#"reason=usage last="invalid input \"b.log\" (from SIDEKIT_LOG_FORWARDER_INPUT): "#);
+}
+
+#[test]
+fn no_error_repeats_what_may_be_a_secret() {
+    for (flag, variable, value) in [
+        ("--output", "SIDEKIT_LOG_FORWARDER_OUTPUT", "http://user:hunter2@collector/"),
+        ("--output", "SIDEKIT_LOG_FORWARDER_OUTPUT", "http://collector/?token=hunter2#gzpi"),
+        ("--output", "SIDEKIT_LOG_FORWARDER_OUTPUT", "http://collector/#header=Authorization: hunter2&as=xml"),
+        ("--output", "SIDEKIT_LOG_FORWARDER_OUTPUT", "http://collector:99999/?token=hunter2"),
+        ("--output", "SIDEKIT_LOG_FORWARDER_OUTPUT", "hunter2"),
+        ("--field", "SIDEKIT_LOG_FORWARDER_FIELD", "hunter2"),
+        ("--field", "SIDEKIT_LOG_FORWARDER_FIELD", "message=hunter2"),
+        ("--field", "SIDEKIT_LOG_FORWARDER_FIELD", "Bearer hunter2=x"),
+        ("--max-line", "SIDEKIT_LOG_FORWARDER_MAX_LINE", "hunter2"),
+        ("--log-level", "SIDEKIT_LOG_LEVEL", "hunter2"),
+    ] {
+        let by_flag = run(&[flag, value]);
+        let mut command = log_forwarder(&[]);
+        let by_variable = Program::start(command.env(variable, value)).end();
+        for ended in [by_flag, by_variable] {
+            ended.ended_with(64, "reason=usage last=");
+            assert!(!ended.everything().contains("hunter2"), "{value}: {ended:#?}");
+        }
+    }
+    let stray = run(&["http://user:hunter2@collector/", "--output", "stdout://"]);
+    stray.ended_with(64, "reason=usage last=");
+    assert!(!stray.everything().contains("hunter2"), "{stray:#?}");
 }

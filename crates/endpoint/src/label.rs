@@ -1,0 +1,85 @@
+//! The part of a URL that may be printed.
+
+use url::Url;
+
+use crate::one_line;
+
+/// Printed instead of a text that may hold a secret
+const HIDDEN: &str = "…";
+
+/// Scheme, host, port and path of a URL, on one line. Of a text that is no URL, only what looks like a path or a host and
+/// its port, because everything else may be a password.
+pub fn url_label(text: &str) -> String {
+    let (url, fragment) = text.split_once('#').unwrap_or((text, ""));
+    // A password with a `#` in it: what looks like the host then is the user.
+    let is_torn = fragment.split(['=', '&']).next().is_some_and(|option| option.contains('@'));
+    match Url::parse(url) {
+        Ok(read) if read.has_authority() && !is_torn => {
+            let host = read.host_str().unwrap_or_default();
+            let port = read.port().map(|port| format!(":{port}")).unwrap_or_default();
+            // The parser adds a root that nobody wrote.
+            let is_bare = read.path() == "/" && !url.split('?').next().is_some_and(|url| url.ends_with('/'));
+            one_line(&format!("{}://{host}{port}{}", read.scheme(), if is_bare { "" } else { read.path() }))
+        }
+        _ if text.is_empty() => String::new(),
+        _ if text.contains('@') => match url.split_once("://") {
+            Some((scheme, _)) => one_line(&format!("{scheme}://{HIDDEN}")),
+            None => HIDDEN.into(),
+        },
+        _ if url.contains("://") || url.starts_with('/') || is_host_and_port(url) => {
+            one_line(url.split('?').next().unwrap_or_default())
+        }
+        _ => HIDDEN.into(),
+    }
+}
+
+/// Whether a text is a host's name and a port, such as `db:5432`.
+fn is_host_and_port(text: &str) -> bool {
+    let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+    text.rsplit_once(':').is_some_and(|(host, port)| host.chars().all(is_of_a_name) && port.parse::<u16>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_may_be_printed() {
+        for (text, printed) in [
+            ("https://user:pass@api:8443/healthz?token=x#header=Authorization: y", "https://api:8443/healthz"),
+            ("http://127.0.0.1:1/x?token=abc@SECRET", "http://127.0.0.1:1/x"),
+            ("http://127.0.0.1:1/@scope/pkg", "http://127.0.0.1:1/@scope/pkg"),
+            ("http://h/#header=X: abc@SECRET&bad=1", "http://h/"),
+            ("http://h?a=b", "http://h"),
+            ("tcp://[::1]:80", "tcp://[::1]:80"),
+            ("tcp://db:99999?token=SECRET", "tcp://db:99999"),
+            ("unix:///run/a@b.sock#stable=2", "unix:///run/a@b.sock"),
+            ("postgres://u:SECRET/a@ss@db:5432/app", "postgres://…"),
+            ("mysql://root:12#34SECRET@db", "mysql://…"),
+            ("u:SECRET@db", "…"),
+            ("db:5432", "db:5432"),
+            ("/run/x", "/run/x"),
+            ("SECRET", "…"),
+            ("token=SECRET", "…"),
+            ("data:SECRET", "…"),
+            ("", ""),
+        ] {
+            assert_eq!(url_label(text), printed, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_label_holds_the_password(
+            scheme in "(tcp|http|mysql|tpc)",
+            host in "[a-z%:/@]{0,9}",
+            query in "(\\?[a-z]*=hunter2@?[a-z]*)?",
+            fragment in "[a-z=&]{0,9}(=hunter2(@[a-z]*)?)?",
+        ) {
+            let text = format!("{scheme}://user:hunter2@{host}{query}#{fragment}");
+            prop_assert!(!url_label(&text).contains("hunter2"));
+        }
+    }
+}

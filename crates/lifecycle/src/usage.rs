@@ -1,0 +1,146 @@
+//! Faults of the command line, in one sentence each.
+//!
+//! clap's own messages repeat what was typed, and a secret may have been typed at any place. These messages repeat a word only
+//! if it is nearly a word that the helper knows.
+
+use std::error::Error as _;
+
+use clap::{
+    Arg, Command,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+use crate::variables::nearest;
+
+/// The longest name of a flag that is repeated in a message, in bytes
+const NAME_LIMIT: usize = 32;
+
+/// What is wrong with a command line and what to do, on one line.
+pub(crate) fn fault(command: &Command, error: &clap::Error) -> String {
+    match error.kind() {
+        ErrorKind::UnknownArgument => unexpected(command, text(error, ContextKind::InvalidArg)),
+        ErrorKind::InvalidSubcommand => unexpected(command, text(error, ContextKind::InvalidSubcommand)),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation if error.get(ContextKind::InvalidArg).is_some() => {
+            invalid_value(error)
+        }
+        ErrorKind::TooManyValues => format!("'{}' takes no value", text(error, ContextKind::InvalidArg)),
+        _ => first_paragraph(error),
+    }
+}
+
+/// An argument that nothing takes: a misspelt flag or command, or a value in the wrong place.
+fn unexpected(command: &Command, typed: &str) -> String {
+    if let Some(name) = typed.strip_prefix("--") {
+        let flags = command.get_subcommands().flat_map(Command::get_arguments).chain(command.get_arguments());
+        return match nearest(name, flags.filter_map(Arg::get_long)) {
+            Some(near) => format!("unexpected argument '{typed}'; did you mean '--{near}'?"),
+            None if is_name_of_a_flag(typed) => format!("unexpected argument '{typed}'; --help lists all flags"),
+            None => "unexpected argument; --help lists all flags".into(),
+        };
+    }
+    match nearest(typed, command.get_subcommands().map(Command::get_name)) {
+        Some(near) => format!("unknown command '{typed}'; did you mean '{near}'?"),
+        None => "unexpected argument, which belongs to no flag; --help lists all flags and commands".into(),
+    }
+}
+
+fn invalid_value(error: &clap::Error) -> String {
+    let argument = text(error, ContextKind::InvalidArg);
+    let value = text(error, ContextKind::InvalidValue);
+    if error.kind() == ErrorKind::InvalidValue && value.is_empty() {
+        return format!("'{argument}' needs a value");
+    }
+    let reason = match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(reason), _) => reason.to_string(),
+        (None, Some(ContextValue::Strings(known))) => {
+            let hint = nearest(value, known.iter().map(String::as_str)).map(|near| format!("; did you mean {near}?"));
+            format!("write {}{}", alternatives(known), hint.unwrap_or_default())
+        }
+        _ => "--help says what it takes".into(),
+    };
+    format!("invalid value for '{argument}': {reason}")
+}
+
+/// `a, b or c`
+fn alternatives(words: &[String]) -> String {
+    match words {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        words => words.concat(),
+    }
+}
+
+/// Kinds that hold no value. The first paragraph is the fault, the others are advice; it has a line for each missing argument.
+fn first_paragraph(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    lines.join(" ").trim_start_matches("error: ").to_owned()
+}
+
+fn text(error: &clap::Error, kind: ContextKind) -> &str {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text,
+        _ => "",
+    }
+}
+
+/// Whether an unknown flag may be repeated: a flag's name has only small letters, and a secret hardly ever does.
+fn is_name_of_a_flag(typed: &str) -> bool {
+    let is_usual = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+    typed.len() <= NAME_LIMIT && typed.starts_with('-') && typed.bytes().all(is_usual)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{ArgAction, value_parser};
+
+    use super::*;
+
+    fn fault_of(arguments: &[&str]) -> String {
+        let command = Command::new("x")
+            .arg(Arg::new("timeout").long("timeout").value_parser(crate::duration))
+            .arg(Arg::new("count").long("count").value_parser(value_parser!(u32)))
+            .arg(Arg::new("color").long("color").value_parser(["red", "green", "blue"]))
+            .arg(Arg::new("any").long("any").action(ArgAction::SetTrue))
+            .arg(Arg::new("command").last(true).num_args(0..))
+            .subcommand(Command::new("check"));
+        fault(&command, &command.clone().try_get_matches_from([&["x"], arguments].concat()).unwrap_err())
+    }
+
+    #[test]
+    fn a_fault_names_the_argument_and_the_remedy() {
+        for (arguments, expected) in [
+            (&["--tiemout", "1s"] as &[_], "unexpected argument '--tiemout'; did you mean '--timeout'?"),
+            (&["--nope"], "unexpected argument '--nope'; --help lists all flags"),
+            (&["chekc"], "unknown command 'chekc'; did you mean 'check'?"),
+            (
+                &["--color", "gren"],
+                "invalid value for '--color <color>': write red, green or blue; did you mean green?",
+            ),
+            (&["--color"], "'--color <color>' needs a value"),
+            (&["--any=yes"], "'--any' takes no value"),
+        ] {
+            assert_eq!(fault_of(arguments), expected, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn no_fault_repeats_a_secret() {
+        for arguments in [
+            &["https://user:hunter2@h"] as &[_],
+            &["hunter2"],
+            &["--hunter2"],
+            &["-hunter2"],
+            &["--password=hunter2"],
+            &["--timeout", "hunter2"],
+            &["--timeout", "1hunter2"],
+            &["--count", "hunter2"],
+            &["--color", "hunter2"],
+            &["--any=hunter2"],
+            &["check", "hunter2"],
+            &["check", "--hunter2"],
+        ] {
+            let fault = fault_of(arguments);
+            assert!(!fault.contains("hunter2"), "{arguments:?}: {fault}");
+        }
+    }
+}
