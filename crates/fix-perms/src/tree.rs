@@ -92,6 +92,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
 fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>, forced: Option<Stat>) {
     let ledger = fixer.ledger;
     ledger.seen.fetch_add(1, Relaxed);
+    warn_of_closed_directories(volume, &fixer);
     let excludes = volume.excludes();
     if run.treatment == Treatment::Verify {
         fixer.set_directory(root);
@@ -206,6 +207,15 @@ fn warn_of_missing(volume: &Volume, fixer: &Fixer) {
             remedy,
             "lacks capabilities: only what is its own can be changed"
         );
+    }
+}
+
+/// `--mode 640` is meant for files more often than not.
+fn warn_of_closed_directories(volume: &Volume, fixer: &Fixer) {
+    if let Some(mode) = fixer.wanted.closed_directory_mode().filter(|_| fixer.treatment != Treatment::Verify) {
+        let (path, mode) = (printed(&volume.path), format!("{mode:04o}"));
+        let remedy = "write X, as in u=rwX,g=rX,o=, or set directories apart with --dir-mode";
+        tracing::warn!(path, mode, remedy, "directories cannot be entered with this mode");
     }
 }
 

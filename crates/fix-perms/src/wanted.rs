@@ -104,6 +104,14 @@ impl Wanted {
         }
     }
 
+    /// The mode that the rule gives even to an open directory, if its owner or group can then read it and not enter it.
+    pub(crate) fn closed_directory_mode(&self) -> Option<u16> {
+        let Modes::Rules { directory: Some(rule), .. } = &self.modes else { return None };
+        let mode = rule.apply(0o777, true, self.umask);
+        let is_closed = |class: u16| class & 6 != 0 && class & 1 == 0;
+        (is_closed(mode >> 6) || is_closed(mode >> 3)).then_some(mode)
+    }
+
     /// Whether a mode of directories is wanted.
     pub(crate) fn has_directory_mode(&self) -> bool {
         !matches!(&self.modes, Modes::Rules { directory: None, .. })
@@ -232,6 +240,18 @@ mod tests {
         assert!(!wanted.is_accessible(&owned(0, 1000, Kind::Directory, 0o767)));
         assert!(wanted.is_accessible(&owned(0, 0, Kind::Directory, 0o007)));
         assert!(!wanted.is_accessible(&owned(0, 0, Kind::Regular, 0o004)));
+    }
+
+    #[test]
+    fn a_mode_for_files_that_would_close_directories_is_noticed() {
+        for (mode, closed) in [("640", Some(0o640)), ("a-x", Some(0o666)), ("0740", Some(0o740)), ("u=rw", Some(0o677))]
+        {
+            assert_eq!(wanted(rules(mode)).closed_directory_mode(), closed, "{mode}");
+        }
+        for mode in ["u=rwX,g=rX,o=", "0750", "0700", "g+w", "0000"] {
+            assert_eq!(wanted(rules(mode)).closed_directory_mode(), None, "{mode}");
+        }
+        assert_eq!(wanted(Modes::FsGroup { read_only: false }).closed_directory_mode(), None);
     }
 
     #[test]

@@ -113,6 +113,21 @@ fn nothing_is_made_through_a_link_that_was_swapped_in_or_by_those_who_only_look(
 }
 
 #[test]
+fn a_mode_that_closes_directories_is_warned_of() {
+    need_root();
+    let tree = Tree::new(&["a/b"]);
+    let warning = "directories cannot be entered with this mode";
+    let ended = done(&["--mode=640", &tree.path()]);
+    assert_eq!((mode(&tree.join("a")), &ended.message(warning)["mode"]), (0o640, &"0640".into()));
+    let remedy = "write X, as in u=rwX,g=rX,o=, or set directories apart with --dir-mode";
+    assert_eq!(ended.message(warning)["remedy"], remedy);
+    for quiet in [&["--mode=640", "--dir-mode=750"][..], &["--file-mode=640"], &["--mode=u=rwX,g=rX,o="]] {
+        let ended = done(&[quiet, &[&tree.path()]].concat());
+        assert!(ended.messages(warning).is_empty(), "{ended:#?}");
+    }
+}
+
+#[test]
 fn a_sample_looks_at_as_many_entries_as_were_asked_for() {
     need_root();
     let tree = Tree::new(&["1/", "2/", "3/", "4/", "5/"]);
