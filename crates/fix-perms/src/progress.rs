@@ -1,9 +1,6 @@
 //! How far the work has come: a line that is redrawn on a terminal, one every 30 s else.
 
-use std::{
-    io::{self, Write},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use lifecycle::elapsed;
 use tokio::time;
@@ -44,12 +41,12 @@ impl Progress {
         }
     }
 
-    /// A terminal that is gone is no reason to fail.
+    /// A terminal that is gone, or does not keep up, is no reason to fail or to wait.
     fn draw(&mut self, counts: Counts) {
         let Counts { seen, changed, .. } = counts;
         // The cursor goes back, so that a line of the log is written over this one.
-        let _ = write!(io::stderr(), "\r{seen} seen, {changed} changed, {} a second\x1b[K\r", self.rate(seen));
-        self.is_drawn = true;
+        let text = format!("\r{seen} seen, {changed} changed, {} a second\x1b[K\r", self.rate(seen));
+        self.is_drawn |= lifecycle::draw(&text);
     }
 
     /// Entries a second
@@ -62,7 +59,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.is_drawn {
-            let _ = write!(io::stderr(), "\r\x1b[K");
+            lifecycle::draw("\r\x1b[K");
         }
     }
 }

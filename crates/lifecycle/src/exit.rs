@@ -4,7 +4,7 @@
 
 use std::{ffi::OsString, fmt, process::ExitCode, time::Duration};
 
-use crate::signals::Signal;
+use crate::signal::Signal;
 
 /// How a helper ends; the numbers follow sysexits(3), timeout(1) and the shell
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

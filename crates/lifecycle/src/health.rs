@@ -11,10 +11,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::units;
+
+/// The longest time from the start to the first vital loop. It covers a slow volume and ends before a kubelet with the usual
+/// probes (three failures, ten seconds apart) would have given up on a helper without a health listener.
+const START_BOUND: Duration = Duration::from_secs(30);
+
 /// What the health listener knows of the helper
 #[derive(Debug)]
 pub(crate) struct Health {
     born: Instant,
+    /// The start's own pulse, until the first vital loop is registered
+    start: Mutex<Option<Pulse>>,
     started: AtomicBool,
     unready: AtomicBool,
     holds: Mutex<Vec<Arc<HoldState>>>,
@@ -42,6 +50,8 @@ struct Pulse {
     bound: Duration,
     born: Instant,
     last_beat_milliseconds: AtomicU64,
+    /// Shared with the loop's keeper, which outlives the pulse
+    retired: Arc<AtomicBool>,
 }
 
 /// A count of things that a stop must still deliver, such as `batches`
@@ -66,6 +76,7 @@ impl Health {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             born: now,
+            start: Mutex::new(Some(Pulse::new("start", START_BOUND, now))),
             started: AtomicBool::new(false),
             unready: AtomicBool::new(false),
             holds: Mutex::default(),
@@ -81,10 +92,10 @@ impl Health {
     }
 
     pub(crate) fn heartbeat(&self, name: &'static str, bound: Duration) -> Heartbeat {
-        let pulse = Pulse { name, bound, born: self.born, last_beat_milliseconds: AtomicU64::new(0) };
-        let heartbeat = Heartbeat(Arc::new(pulse));
+        let heartbeat = Heartbeat(Arc::new(Pulse::new(name, bound, self.born)));
         heartbeat.beat();
         lock(&self.heartbeats).push(Arc::downgrade(&heartbeat.0));
+        *lock(&self.start) = None;
         heartbeat
     }
 
@@ -119,7 +130,9 @@ impl Health {
     pub(crate) fn livez(&self, now: Instant) -> Vec<Finding> {
         let mut heartbeats = lock(&self.heartbeats);
         heartbeats.retain(|pulse| pulse.strong_count() > 0);
-        heartbeats.iter().filter_map(Weak::upgrade).map(|pulse| pulse.finding(now)).collect()
+        let start = lock(&self.start);
+        let loops = heartbeats.iter().filter_map(Weak::upgrade).map(|pulse| pulse.finding(now));
+        start.iter().map(|start| start.finding(now)).chain(loops).collect()
     }
 
     pub(crate) fn readyz(&self) -> Vec<Finding> {
@@ -160,14 +173,28 @@ impl Heartbeat {
     pub fn interval(&self) -> Duration {
         self.0.bound / 3
     }
+
+    /// The loop is no longer needed, and may return before a stop. Without this its return is a bug.
+    pub fn retire(&self) {
+        self.0.retired.store(true, Relaxed);
+    }
+
+    /// Whether the loop has retired, also once the heartbeat is gone.
+    pub(crate) fn retired(&self) -> Arc<AtomicBool> {
+        self.0.retired.clone()
+    }
 }
 
 impl Pulse {
+    fn new(name: &'static str, bound: Duration, born: Instant) -> Self {
+        Self { name, bound, born, last_beat_milliseconds: AtomicU64::new(0), retired: Arc::default() }
+    }
+
     fn finding(&self, now: Instant) -> Finding {
         let last_beat = self.born + Duration::from_millis(self.last_beat_milliseconds.load(Relaxed));
         let silence = now.saturating_duration_since(last_beat);
         let failure = (silence > self.bound).then(|| {
-            let (silence, bound) = (crate::elapsed(silence), crate::format_duration(self.bound));
+            let (silence, bound) = (units::elapsed(silence), units::format_duration(self.bound));
             format!("no beat for {silence}, the bound is {bound}")
         });
         Finding { name: self.name, failure }
@@ -210,6 +237,17 @@ mod tests {
         assert_eq!(dead, [("tail", "no beat for 5.0s, the bound is 3s".to_owned())]);
         heartbeat.beat();
         assert_eq!(failures(health.livez(Instant::now())), []);
+    }
+
+    #[test]
+    fn the_start_counts_as_a_loop_until_the_first_one_is_registered() {
+        let born = Instant::now();
+        let health = Health::new(born);
+        assert_eq!(health.livez(born + START_BOUND), [Finding { name: "start", failure: None }]);
+        let dead = failures(health.livez(born + Duration::from_secs(40)));
+        assert_eq!(dead, [("start", "no beat for 40s, the bound is 30s".to_owned())]);
+        let _heartbeat = health.heartbeat("tail", Duration::from_secs(60));
+        assert_eq!(health.livez(born + Duration::from_secs(40)), [Finding { name: "tail", failure: None }]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What lifecycle must know of a helper: a task or a sidecar, and its configuration file.
 
-use std::time::Duration;
+use std::{ffi::OsString, time::Duration};
+
+use clap::CommandFactory;
 
 use crate::{config::ConfigFile, sidecar::Sidecar};
 
@@ -40,6 +42,14 @@ impl Helper {
             sidecar.drain_delay = delay;
         }
         self
+    }
+
+    /// Whether the end of this process is the end of its container, so that the termination message is its to write.
+    /// `check`, `probe` and their like run inside a container that lives on, also when they are misspelt or misused.
+    pub(crate) fn speaks_for_container<A: CommandFactory>(&self) -> bool {
+        let command = self.command::<A>();
+        let is_subcommand = |word: &OsString| command.get_subcommands().any(|sub| word == sub.get_name());
+        !std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| is_subcommand(&word))
     }
 }
 

@@ -1,11 +1,11 @@
-//! [`Lifecycle`]: a job's hold on its own life. When to stop, whether it is well, what it has spawned.
+//! [`Lifecycle`]: what a job can ask and say about its own life: the stop, its health, its tasks.
 //!
 //! Long because its tests play whole lives.
 
 use std::{
     fmt::Debug,
     panic::{self, AssertUnwindSafe},
-    sync::{Arc, mpsc::Sender},
+    sync::{Arc, atomic::Ordering::Relaxed, mpsc::Sender},
     thread,
     time::{Duration, Instant},
 };
@@ -23,31 +23,54 @@ use crate::{
     exit::{End, Exit},
     health::{Health, Heartbeat, Hold, Pending},
     panics::panicked,
+    phase::Phase,
 };
 
 /// What a sidecar has left, of `--shutdown-timeout`, to save its progress and to say what is undone
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
-/// What the listeners and the job share
+/// What the main thread, the listeners and the job share
 #[derive(Clone)]
 pub(crate) struct Control {
     pub(crate) health: Arc<Health>,
     pub(crate) registry: Registry,
     pub(crate) events: Sender<Event>,
+    pub(crate) phase: watch::Sender<Phase>,
+    /// Counts SIGHUPs
+    pub(crate) reloads: watch::Sender<u64>,
     pub(crate) on_terminal: bool,
 }
 
-/// How far a helper's stopping has come
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Running,
-    /// Unready, but serving
-    Draining,
-    /// With the exit that a helper of this kind owes for it
-    Stopping {
-        exit: Exit,
-        since: Instant,
-    },
+impl Control {
+    pub(crate) fn new(events: Sender<Event>, on_terminal: bool) -> Self {
+        let (health, registry) = (Health::new(Instant::now()).into(), Registry::new());
+        let (phase, reloads) = (watch::Sender::new(Phase::Running), watch::Sender::new(0));
+        Self { health, registry, events, phase, reloads, on_terminal }
+    }
+
+    /// Asks the job to stop, once; returns whether this was the first time.
+    pub(crate) fn stop(&self, exit: Exit, since: Instant) -> bool {
+        self.health.become_unready();
+        self.phase.send_if_modified(|phase| {
+            let is_first = !phase.is_stopping();
+            if is_first {
+                *phase = Phase::Stopping { exit, since };
+            }
+            is_first
+        })
+    }
+
+    /// Becomes unready and asks the job to finish what is in flight; returns whether this was the first request.
+    pub(crate) fn drain(&self) -> bool {
+        self.health.become_unready();
+        self.phase.send_if_modified(|phase| {
+            let is_first = *phase == Phase::Running;
+            if is_first {
+                *phase = Phase::Draining;
+            }
+            is_first
+        })
+    }
 }
 
 /// A job's hold on its own life
@@ -56,8 +79,6 @@ pub struct Lifecycle {
     control: Control,
     tasks: TaskTracker,
     fatal: mpsc::UnboundedSender<End>,
-    phase: watch::Receiver<Phase>,
-    reloads: watch::Receiver<u64>,
     drain_delay: Duration,
     shutdown_timeout: Duration,
 }
@@ -85,7 +106,7 @@ impl Lifecycle {
     }
 
     async fn stop_signal(&self) -> (Exit, Instant) {
-        let mut phase = self.phase.clone();
+        let mut phase = self.control.phase.subscribe();
         loop {
             if let Phase::Stopping { exit, since } = *phase.borrow_and_update() {
                 return (exit, since);
@@ -98,7 +119,7 @@ impl Lifecycle {
 
     /// Resolves when what is in flight shall be finished: at `POST /drain` or at the stop signal.
     pub async fn drain_requested(&self) {
-        let mut phase = self.phase.clone();
+        let mut phase = self.control.phase.subscribe();
         if phase.wait_for(|phase| *phase != Phase::Running).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -106,7 +127,7 @@ impl Lifecycle {
 
     /// Counts SIGHUPs: a change asks for a reload.
     pub fn hangups(&self) -> watch::Receiver<u64> {
-        self.reloads.clone()
+        self.control.reloads.subscribe()
     }
 
     /// Runs beside the job, which ends only after it. A panic costs this task alone.
@@ -114,18 +135,25 @@ impl Lifecycle {
         self.tasks.spawn(work);
     }
 
-    /// Runs a loop that the helper can't live without. It must beat at least once every `bound`, else `/livez` turns 503;
-    /// its error ends the helper, and its panic does with exit code 70.
+    /// Runs a loop that the helper can't live without. It must beat at least once every `bound`, else `/livez` turns 503.
+    /// Its error ends the helper. Its panic, and its return before a stop was requested, end the helper with exit code 70,
+    /// unless the loop has called [`Heartbeat::retire`].
     pub fn vital<F>(&self, name: &'static str, bound: Duration, work: impl FnOnce(Heartbeat) -> F)
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let work = self.tasks.spawn(work(self.control.health.heartbeat(name, bound)));
-        let fatal = self.fatal.clone();
+        let heartbeat = self.control.health.heartbeat(name, bound);
+        let retired = heartbeat.retired();
+        let work = self.tasks.spawn(work(heartbeat));
+        let (fatal, phase) = (self.fatal.clone(), self.control.phase.clone());
         self.tasks.spawn(async move {
             let end = match work.await {
                 Ok(Err(error)) => End { what: Some(name.into()), ..error.into() },
                 Err(failed) if failed.is_panic() => panicked(name, &*failed.into_panic()),
+                Ok(Ok(())) if !retired.load(Relaxed) && !phase.borrow().is_stopping() => {
+                    let last = Some("this loop returned before a stop was requested".into());
+                    End { what: Some(name.into()), last, ..Exit::Bug.into() }
+                }
                 Ok(Ok(())) | Err(_) => return,
             };
             // The receiver is gone only when the helper is ending anyhow.
@@ -158,12 +186,21 @@ impl Lifecycle {
         self.control.on_terminal
     }
 
+    /// A job's hold on the life that `control` steers, and the receiver of what ends it.
+    pub(crate) fn new(
+        control: Control,
+        drain_delay: Duration,
+        shutdown_timeout: Duration,
+    ) -> (Self, mpsc::UnboundedReceiver<End>) {
+        let (fatal, failures) = mpsc::unbounded_channel();
+        (Self { control, tasks: TaskTracker::new(), fatal, drain_delay, shutdown_timeout }, failures)
+    }
+
     /// Starts the job on a thread and a runtime of its own; its end arrives as an event.
     pub(crate) fn start<A, F>(
         control: Control,
-        phase: watch::Receiver<Phase>,
-        reloads: watch::Receiver<u64>,
-        (drain_delay, shutdown_timeout): (Duration, Duration),
+        drain_delay: Duration,
+        shutdown_timeout: Duration,
         args: A,
         job: F,
     ) -> anyhow::Result<()>
@@ -171,13 +208,12 @@ impl Lifecycle {
         A: Debug + Send + 'static,
         F: AsyncFnOnce(A, Self) -> anyhow::Result<End> + Send + 'static,
     {
-        let (fatal, failures) = mpsc::unbounded_channel();
         let events = control.events.clone();
-        let life = Self { control, tasks: TaskTracker::new(), fatal, phase, reloads, drain_delay, shutdown_timeout };
+        let (life, failures) = Self::new(control, drain_delay, shutdown_timeout);
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
         let work = move || {
-            let end = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(finish(args, life, job, failures))));
+            let end = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(life.run(failures, args, job))));
             // Not dropped: that would wait for name lookups, which nobody can cancel.
             runtime.shutdown_background();
             let _ = events.send(Event::Ended(end.unwrap_or_else(|panic| panicked("job", &*panic))));
@@ -185,58 +221,43 @@ impl Lifecycle {
         thread::Builder::new().name("job".into()).spawn(work).context("cannot start the job's thread")?;
         Ok(())
     }
-}
 
-/// The job, then every task it has spawned; a vital loop that fails ends both.
-async fn finish<A, F>(args: A, life: Lifecycle, job: F, mut failures: mpsc::UnboundedReceiver<End>) -> End
-where
-    F: AsyncFnOnce(A, Lifecycle) -> anyhow::Result<End>,
-{
-    let tasks = life.tasks.clone();
-    let whole = async {
-        let end = match job(args, life).await {
-            Ok(end) => end,
-            // Its tasks wait for a stop that will not come.
-            Err(error) => return error.into(),
+    /// Runs the job, then waits for every task that it has spawned. A vital loop that fails ends both. A job that returns
+    /// without an error releases everything that waits for a stop.
+    pub(crate) async fn run<A, F>(self, mut failures: mpsc::UnboundedReceiver<End>, args: A, job: F) -> End
+    where
+        F: AsyncFnOnce(A, Self) -> anyhow::Result<End>,
+    {
+        let (tasks, control) = (self.tasks.clone(), self.control.clone());
+        let whole = async {
+            let end = match job(args, self).await {
+                Ok(end) => end,
+                // Its tasks wait for a stop that will not come.
+                Err(error) => return error.into(),
+            };
+            control.stop(end.exit, Instant::now());
+            let _ = control.events.send(Event::Returned);
+            tasks.close();
+            tasks.wait().await;
+            end
         };
-        tasks.close();
-        tasks.wait().await;
-        end
-    };
-    tokio::select! {
-        biased;
-        Some(failure) = failures.recv() => failure,
-        end = whole => end,
+        tokio::select! {
+            biased;
+            Some(failure) = failures.recv() => failure,
+            end = whole => end,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
-
     use super::*;
-
-    fn control() -> Control {
-        let (health, registry) = (Health::new(Instant::now()).into(), Registry::new());
-        Control { health, registry, events: channel().0, on_terminal: false }
-    }
-
-    /// Runs a job to its end; it stops when the sender says so.
-    async fn end_of<F>(drain_delay: Duration, phases: watch::Receiver<Phase>, job: F) -> End
-    where
-        F: AsyncFnOnce((), Lifecycle) -> anyhow::Result<End>,
-    {
-        let ((fatal, failures), (_, reloads)) = (mpsc::unbounded_channel(), watch::channel(0));
-        let (control, tasks, phase, shutdown_timeout) =
-            (control(), TaskTracker::new(), phases, Duration::from_secs(25));
-        let life = Lifecycle { control, tasks, fatal, phase, reloads, drain_delay, shutdown_timeout };
-        finish((), life, job, failures).await
-    }
+    use crate::test_life::TestLife;
 
     #[tokio::test]
     async fn a_task_that_panics_costs_itself_alone() {
-        let (_sender, phases) = watch::channel(Phase::Running);
-        let end = end_of(Duration::ZERO, phases, async |(), life| {
+        let life = TestLife::sidecar();
+        let end = life.run((), async |(), life| {
             life.spawn(async { panic!("one connection") });
             life.spawn(async { tokio::task::yield_now().await });
             Ok(Exit::Done.into())
@@ -246,8 +267,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_fails_waits_for_none_of_its_tasks() {
-        let (_sender, phases) = watch::channel(Phase::Running);
-        let end = end_of(Duration::ZERO, phases, async |(), life| {
+        let life = TestLife::sidecar();
+        let end = life.run((), async |(), life| {
             life.spawn(std::future::pending());
             Err(Exit::Usage.because("no target"))
         });
@@ -255,9 +276,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_job_that_returns_releases_what_waits_for_a_stop() {
+        let life = TestLife::sidecar();
+        let end = life.run((), async |(), life| {
+            let (waiting, closing, beating) = (life.clone(), life.clone(), life.clone());
+            life.spawn(async move {
+                waiting.stop_requested().await;
+            });
+            life.spawn(async move {
+                closing.refuse_new_work().await;
+            });
+            life.vital("tail", Duration::from_secs(1), |_heartbeat| async move {
+                beating.drain_requested().await;
+                Ok(())
+            });
+            Ok(Exit::Done.into())
+        });
+        assert_eq!(end.await.exit, Exit::Done);
+    }
+
+    #[tokio::test]
     async fn a_vital_loop_that_fails_ends_the_job_and_is_named() {
-        let (_sender, phases) = watch::channel(Phase::Running);
-        let end = end_of(Duration::ZERO, phases, async |(), life| {
+        let life = TestLife::sidecar();
+        let end = life.run((), async |(), life| {
             life.vital("tail", Duration::from_secs(1), |_| async { Err(Exit::Io.because("disk full")) });
             Ok(life.stop_requested().await.into())
         });
@@ -265,12 +306,39 @@ mod tests {
         assert_eq!((end.exit, end.what.as_deref(), end.last.as_deref()), (Exit::Io, Some("tail"), Some("disk full")));
     }
 
+    #[tokio::test]
+    async fn a_vital_loop_that_returns_before_a_stop_is_a_bug() {
+        let life = TestLife::sidecar();
+        let end = life.run((), async |(), life| {
+            life.vital("tail", Duration::from_secs(1), |_| async { Ok(()) });
+            Ok(life.stop_requested().await.into())
+        });
+        let end = end.await;
+        assert_eq!((end.exit, end.what.as_deref()), (Exit::Bug, Some("tail")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_vital_loop_that_has_retired_may_return() {
+        let life = TestLife::sidecar();
+        let end = life.run((), async |(), life| {
+            life.vital("courier", Duration::from_secs(1), |heartbeat| async move {
+                heartbeat.retire();
+                Ok(())
+            });
+            Ok(life.stop_requested().await.into())
+        });
+        let stop = async {
+            time::sleep(Duration::from_secs(1)).await;
+            life.request_stop();
+        };
+        assert_eq!(tokio::join!(end, stop).0.exit, Exit::Done);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_job_closes_a_delay_after_the_stop_signal_and_ends_after_its_tasks() {
-        let (sender, phases) = watch::channel(Phase::Running);
-        let delay = Duration::from_secs(5);
+        let life = TestLife::sidecar().with_drain_delay(Duration::from_secs(5));
         let start = time::Instant::now();
-        let end = end_of(delay, phases, async |(), life| {
+        let end = life.run((), async |(), life| {
             let busy = life.clone();
             life.spawn(async move {
                 busy.refuse_new_work().await;
@@ -282,9 +350,9 @@ mod tests {
         });
         let stop = async {
             time::sleep(Duration::from_secs(1)).await;
-            sender.send_replace(Phase::Draining);
+            life.request_drain();
             time::sleep(Duration::from_secs(1)).await;
-            sender.send_replace(Phase::Stopping { exit: Exit::Done, since: time::Instant::now().into_std() });
+            life.request_stop();
         };
         let (end, ()) = tokio::join!(end, stop);
         assert_eq!((end.exit, start.elapsed().as_secs()), (Exit::Done, 9));
@@ -293,8 +361,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_moment_is_left_before_the_deadline() {
         let since = time::Instant::now();
-        let (_sender, phases) = watch::channel(Phase::Stopping { exit: Exit::Done, since: since.into_std() });
-        let end = end_of(Duration::ZERO, phases, async |(), life| {
+        let life = TestLife::sidecar();
+        life.request_stop();
+        let end = life.run((), async |(), life| {
             life.deadline_near().await;
             Ok(Exit::Unfinished.into())
         });
@@ -303,13 +372,13 @@ mod tests {
 
     #[tokio::test]
     async fn draining_is_heard_at_a_drain_and_at_a_stop() {
-        for phase in [Phase::Draining, Phase::Stopping { exit: Exit::Done, since: Instant::now() }] {
-            let (sender, phases) = watch::channel(Phase::Running);
-            let end = end_of(Duration::ZERO, phases, async |(), life| {
+        for ask in [TestLife::request_drain, TestLife::request_stop] {
+            let life = TestLife::task();
+            let end = life.run((), async |(), life| {
                 life.drain_requested().await;
                 Ok(Exit::Done.into())
             });
-            let (end, _) = tokio::join!(end, async { sender.send_replace(phase) });
+            let (end, ()) = tokio::join!(end, async { ask(&life) });
             assert_eq!(end.exit, Exit::Done);
         }
     }

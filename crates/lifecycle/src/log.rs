@@ -3,27 +3,20 @@
 use std::{
     fs::OpenOptions,
     io::{self, IsTerminal, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     time::Duration,
 };
 
-use serde::ser::{Error, SerializeMap, Serializer};
-use tracing::{Event, Subscriber, level_filters::LevelFilter};
-use tracing_serde::SerdeMapVisitor;
-use tracing_subscriber::{
-    Layer,
-    filter::Targets,
-    fmt::{
-        self, FmtContext, FormatEvent, FormatFields,
-        format::{Format, Full, Writer},
-        time::{FormatTime, SystemTime},
-    },
-    layer::SubscriberExt,
-    registry::LookupSpan,
-    util::SubscriberInitExt,
-};
+use nix::libc::{O_NOCTTY, O_NONBLOCK};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::exit::End;
+use crate::{
+    exit::End,
+    log_line::{LogLine, escaped_lines},
+    stderr,
+};
 
 /// Where Kubernetes reads a container's last words (`terminationMessagePath`'s default).
 const TERMINATION_LOG: &str = "/dev/termination-log";
@@ -54,7 +47,8 @@ impl LogFormat {
 }
 
 /// Sends events of `own_crates` from `level` up to stderr; other crates are heard from warnings up, because libraries
-/// print what they send at finer levels, secrets included. Returns whether people read along: text on a terminal.
+/// print what they send at finer levels, secrets included. Returns whether a person reads along: text on a terminal, at a
+/// level that lets news through.
 pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) -> bool {
     let others = level.min(LevelFilter::WARN);
     let filter = own_crates
@@ -66,67 +60,52 @@ pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) 
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let format = fmt::format().with_target(false).with_ansi(false);
-    let lines = if json { Lines::Json } else { Lines::Text(format) };
-    let layer = fmt::layer().with_writer(io::stderr).with_ansi(false).event_format(lines);
+    let line = if json { LogLine::Json } else { LogLine::Text };
+    let layer = fmt::layer().with_writer(|| Queued).with_ansi(false).event_format(line);
     tracing_subscriber::registry().with(layer.with_filter(filter)).init();
-    terminal && !json
+    terminal && !json && level >= LevelFilter::INFO
 }
 
-/// One layer for both, since each kind of layer is a copy of all its code.
-enum Lines {
-    Text(Format<Full>),
-    Json,
-}
-
-impl<S, N> FormatEvent<S, N> for Lines
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(&self, context: &FmtContext<'_, S, N>, writer: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
-        match self {
-            Self::Text(format) => format.format_event(context, writer, event),
-            Self::Json => json(writer, event).map_err(|_| std::fmt::Error),
-        }
-    }
-}
-
-/// Time, level and fields of an event as one object. Spans are no part of it, as they would take a JSON parser.
-fn json(mut writer: Writer, event: &Event) -> serde_json::Result<()> {
-    let mut line = Vec::new();
-    let mut timestamp = String::new();
-    SystemTime.format_time(&mut Writer::new(&mut timestamp)).map_err(serde_json::Error::custom)?;
-    let mut object = serde_json::Serializer::new(&mut line);
-    let mut object = object.serialize_map(None)?;
-    object.serialize_entry("timestamp", &timestamp)?;
-    object.serialize_entry("level", event.metadata().level().as_str())?;
-    let mut fields = SerdeMapVisitor::new(object);
-    event.record(&mut fields);
-    fields.finish()?;
-    writeln!(writer, "{}", String::from_utf8_lossy(&line)).map_err(serde_json::Error::custom)
-}
-
-/// Says why the helper ends: as the last line of the log, and in the termination message where there is one.
-pub(crate) fn last_words(end: &End, elapsed: Duration) {
+/// Says why the helper ends: in the termination message where this process speaks for its container, and as the last line
+/// of the log.
+pub(crate) fn last_words(end: &End, elapsed: Duration, speaks_for_container: bool) {
     let line = end.line(elapsed);
+    if speaks_for_container {
+        write_termination_message(Path::new(TERMINATION_LOG), &line);
+    }
     if tracing::dispatcher::has_been_set() {
         tracing::error!("{line}");
     } else {
-        // Settings were wrong, so there is no log yet.
+        // The settings were wrong, so there is no log yet.
         say(&line);
     }
-    write_termination_message(Path::new(TERMINATION_LOG), &line);
 }
 
-/// Writes a line to stderr as it is; a closed stderr is no reason to fail.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+/// Writes a text to stderr without time and level; line ends stay, all other control characters are escaped.
+pub(crate) fn say(text: &str) {
+    stderr::write(escaped_lines(text) + "\n");
 }
 
-/// Only ever into a file that is there: outside Kubernetes there is none, and `/dev` is not ours to fill.
+/// The writer of log lines: each write is one whole line.
+struct Queued;
+
+impl Write for Queued {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        stderr::write(String::from_utf8_lossy(line).into_owned());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes only into a file that exists: outside Kubernetes there is none, and `/dev` is not ours to fill.
 fn write_termination_message(path: &Path, line: &str) {
-    if let Ok(mut file) = OpenOptions::new().write(true).truncate(true).open(path) {
+    // A FIFO without a reader would keep the opening waiting.
+    let mut options = OpenOptions::new();
+    options.write(true).truncate(true).custom_flags(O_NONBLOCK | O_NOCTTY);
+    if let Ok(mut file) = options.open(path) {
         let mut end = line.len().min(TERMINATION_MESSAGE_LIMIT);
         while !line.is_char_boundary(end) {
             end -= 1;

@@ -9,31 +9,30 @@ use std::{
     io::{self, Write},
     panic::{self, AssertUnwindSafe},
     process::ExitCode,
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    sync::mpsc::{self, Receiver, Sender},
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
-use prometheus::Registry;
-use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
 
 use crate::{
     args::{self, Common, Request},
     command,
-    event::Event,
+    event::{self, Event},
     exit::{End, Exit},
-    health::Health,
     helper::{Helper, Kind},
-    job::{Control, Lifecycle, Phase},
+    job::{Control, Lifecycle},
     log, panics, settings,
     sidecar::{Sidecar, SidecarFlags},
-    signals::{self, Signal},
+    signal::Signal,
+    signals, stderr,
+    stop::{Step, Stop},
     units,
 };
 
-/// A task ends within 100 ms of its stop signal; this much is the job's own, to say what was missing.
-const TASK_GRACE: Duration = Duration::from_millis(80);
+/// A task ends within 100 ms of its stop signal. The job gets this much to say what was missing; the rest is for the log.
+const TASK_GRACE: Duration = Duration::from_millis(60);
 
 /// Runs a helper from its first instruction to its exit code: signal handlers, command line, listeners, job.
 pub fn main<A, F>(helper: Helper, job: F) -> ExitCode
@@ -42,20 +41,22 @@ where
     F: AsyncFnOnce(A, Lifecycle) -> anyhow::Result<End> + Send + 'static,
 {
     let born = Instant::now();
-    panics::listen(born);
+    panics::listen(born, move || helper.speaks_for_container::<A>());
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| live(helper, job)));
-    match outcome.unwrap_or_else(|panic| Err(panics::panicked("main", &*panic))) {
-        Ok(exit) => exit.into(),
-        // A sidecar that was stopped before it began: a good end leaves no words.
-        Err(end) if end.exit == Exit::Done => end.exit.into(),
+    let exit = match outcome.unwrap_or_else(|panic| Err(panics::panicked("main", &*panic))) {
+        Ok(exit) => exit,
+        // A sidecar that was stopped before it began: a good end needs no last line.
+        Err(end) if end.exit == Exit::Done => end.exit,
         Err(end) => {
-            log::last_words(&end, born.elapsed());
-            end.exit.into()
+            log::last_words(&end, born.elapsed(), helper.speaks_for_container::<A>());
+            end.exit
         }
-    }
+    };
+    stderr::flush();
+    exit.into()
 }
 
-/// An end about which nothing is left to say is `Ok`.
+/// Returns `Ok` for an end that needs no last line.
 fn live<A, F>(helper: Helper, job: F) -> Result<Exit, End>
 where
     A: clap::Parser + Debug + Send + 'static,
@@ -63,14 +64,18 @@ where
 {
     let (sender, events) = mpsc::channel();
     let handlers = signals::listen(sender.clone()).context("cannot listen for signals")?;
+    stderr::start().context("cannot start the log's thread")?;
     match settings::read::<A>(helper, &handlers, &sender, &events)? {
-        Err(error) => refused(helper.command::<A>(), error),
+        Err(error) => {
+            // The answer to --help may go to a reader that has stalled.
+            handlers.end_at_once()?;
+            refused(helper.command::<A>(), error)
+        }
         Ok(Request::Config(asked)) => {
             handlers.end_at_once()?;
             log_before_settings();
             helper.config.map_or(Err(Exit::Bug.into()), |file| printed(asked.run(&file)))
         }
-        // The kubelet runs these inside a container that lives: its termination message is not theirs.
         Ok(Request::Sidecar(sidecar, asked, flags)) => {
             handlers.end_at_once()?;
             Ok((sidecar.ask)(asked, &flags))
@@ -80,8 +85,9 @@ where
             handlers.let_signals_in().context("cannot listen for signals")?;
             let end = supervisor.wait();
             if !end.become_command.is_empty() {
-                // Who was told to stop must not start the app.
+                // A helper that was told to stop must not start the app.
                 handlers.end_at_once()?;
+                stderr::flush();
                 return Err(command::become_command(&end.become_command, end.become_user));
             }
             if end.exit == Exit::Done { Ok(end.exit) } else { Err(end) }
@@ -94,8 +100,6 @@ struct Supervisor {
     kind: Kind,
     events: Receiver<Event>,
     control: Control,
-    phase: watch::Sender<Phase>,
-    reloads: watch::Sender<u64>,
     shutdown_timeout: Duration,
 }
 
@@ -122,74 +126,76 @@ impl Supervisor {
             Some((sidecar, flags)) => (sidecar.announce)(&command, &args, common, flags),
         }
 
-        let health = Health::new(Instant::now()).into();
-        let control = Control { health, registry: Registry::new(), events: sender, on_terminal };
-        let (phase, phases) = watch::channel(Phase::Running);
-        let (reloads, reloaded) = watch::channel(0);
-        let delays = sidecar
+        let control = Control::new(sender, on_terminal);
+        let (drain_delay, shutdown_timeout) = sidecar
             .as_ref()
             .map_or((Duration::ZERO, TASK_GRACE), |(_, flags)| (flags.drain_delay, flags.shutdown_timeout));
         if let Some((sidecar, flags)) = sidecar {
             (sidecar.open_doors)(flags, &control, &command)?;
         }
-        let (_, shutdown_timeout) = delays;
-        Lifecycle::start(control.clone(), phases, reloaded, delays, args, job)?;
-        Ok(Self { kind: helper.kind, events, control, phase, reloads, shutdown_timeout })
+        Lifecycle::start(control.clone(), drain_delay, shutdown_timeout, args, job)?;
+        Ok(Self { kind: helper.kind, events, control, shutdown_timeout })
     }
 
     /// Waits for the job's end. The first stop asks; a second signal, or the deadline, insists.
     fn wait(self) -> End {
-        let mut asked: Option<Signal> = None;
-        let mut deadline: Option<Instant> = None;
+        let mut stop = Stop::new(self.shutdown_timeout);
         loop {
-            let event = match deadline {
-                None => self.events.recv().map_err(RecvTimeoutError::from),
-                Some(at) => self.events.recv_timeout(at.saturating_duration_since(Instant::now())),
-            };
-            match event {
-                Ok(Event::Stop(signal)) if asked.is_some() => return Exit::Stopped(signal).into(),
-                Ok(Event::Stop(signal)) => {
-                    asked = Some(signal);
-                    deadline.get_or_insert_with(|| self.stop(signal.name(), signal));
+            let step = match event::next(&self.events, stop.deadline()) {
+                Some(Event::Stop(signal, at)) => (stop.signal(signal, at), signal.name(), signal, at),
+                Some(Event::Quit(why)) => {
+                    let now = Instant::now();
+                    (stop.request(now), why, Signal::Term, now)
                 }
-                Ok(Event::Quit(why)) => drop(deadline.get_or_insert_with(|| self.stop(why, Signal::Term))),
-                Ok(Event::Drain) => self.drain(),
-                Ok(Event::Reload) => self.reloads.send_modify(|count| *count += 1),
-                Ok(Event::SettingsRead) => (),
-                Ok(Event::Ended(end)) => return self.ended(end),
-                Err(_) => return self.deadline_passed(asked.unwrap_or(Signal::Term)),
+                Some(Event::Returned) => {
+                    self.returned(&mut stop);
+                    continue;
+                }
+                Some(Event::Drain) => {
+                    if self.control.drain() {
+                        tracing::info!("draining: unready from now on, serving until the stop signal");
+                    }
+                    continue;
+                }
+                Some(Event::Reload) => {
+                    self.control.reloads.send_modify(|count| *count += 1);
+                    continue;
+                }
+                Some(Event::SettingsRead) => continue,
+                Some(Event::Ended(end)) => return self.ended(end),
+                None => return self.deadline_passed(stop.first_signal().map_or(Signal::Term, |(signal, _)| signal)),
+            };
+            match step {
+                (Step::Begin, why, signal, at) => self.stop(why, signal, at),
+                (Step::Ignore, ..) => {}
+                (Step::EndAtOnce, _, signal, _) => return self.second_signal(signal),
             }
         }
     }
 
-    fn drain(&self) {
-        self.control.health.become_unready();
-        self.phase.send_if_modified(|phase| {
-            let first = *phase == Phase::Running;
-            if first {
-                tracing::info!("draining: unready from now on, serving until the stop signal");
-                *phase = Phase::Draining;
-            }
-            first
-        });
-    }
-
-    /// Tells the job to stop, and says the plan; returns the deadline.
-    fn stop(&self, why: &str, signal: Signal) -> Instant {
+    /// Tells the job to stop, and then logs the plan.
+    fn stop(&self, why: &str, signal: Signal, since: Instant) {
         let exit = match self.kind {
             Kind::Task => Exit::Stopped(signal),
             // 143 from a sidecar that drained would make its Job fail.
             Kind::Sidecar(_) => Exit::Done,
         };
+        self.control.stop(exit, since);
         if let Kind::Sidecar(_) = self.kind {
             let pending = self.control.health.what_is_pending().unwrap_or_else(|| "nothing".into());
             let deadline = units::format_duration(self.shutdown_timeout);
             tracing::info!(why, deadline, pending, "stopping");
         }
-        self.control.health.become_unready();
-        let since = Instant::now();
-        self.phase.send_replace(Phase::Stopping { exit, since });
-        since + self.shutdown_timeout
+    }
+
+    /// The job is over, and what it has spawned was asked to stop: a sidecar's tasks get the time of any other stop. Those of
+    /// a task are part of its work.
+    fn returned(&self, stop: &mut Stop) {
+        if let Kind::Sidecar(_) = self.kind
+            && stop.request(Instant::now()) == Step::Begin
+        {
+            tracing::info!(why = "the job is done", "stopping");
+        }
     }
 
     fn ended(&self, end: End) -> End {
@@ -197,6 +203,13 @@ impl Supervisor {
             tracing::info!("stopped; nothing is left to do");
         }
         end
+    }
+
+    /// Names what a sidecar leaves undelivered.
+    fn second_signal(&self, signal: Signal) -> End {
+        let what = self.control.health.what_is_pending();
+        let last = what.as_ref().map(|_| "a second stop signal came before this was delivered".to_owned());
+        End { what, last, ..Exit::Stopped(signal).into() }
     }
 
     fn deadline_passed(&self, signal: Signal) -> End {
@@ -221,11 +234,10 @@ fn announce(command: &clap::Command, args: &impl Debug, common: &Common) {
     tracing::info!(version, settings = ?args, log_format, log_level = %common.log_level, "{name} starts");
 }
 
-/// Help and version are answers. A fault is said once, in the last line; people also see how the helper is used.
+/// Help and version are answers on stdout. A fault is said once, in the last line; people also see how the helper is used.
 fn refused(mut command: clap::Command, error: anyhow::Error) -> Result<Exit, End> {
     if let Some(answer) = error.downcast_ref::<clap::Error>().filter(|answer| answer.exit_code() == 0) {
-        let _ = answer.print();
-        return Ok(Exit::Done);
+        return printed(Ok(answer.to_string()));
     }
     let people_read = log_before_settings();
     let end = End::from(error);
@@ -240,9 +252,13 @@ fn log_before_settings() -> bool {
     log::start(args::log_format(env::args_os()), LevelFilter::INFO, &[env!("CARGO_PKG_NAME")])
 }
 
+/// Prints an answer to stdout.
 fn printed(answer: anyhow::Result<String>) -> Result<Exit, End> {
     let text = answer?;
-    // Who does not read on, as `head` does, has read enough.
-    let _ = writeln!(io::stdout(), "{text}");
-    Ok(Exit::Done)
+    match writeln!(io::stdout(), "{}", text.trim_end()).and_then(|()| io::stdout().flush()) {
+        // A reader that stops early, as `head` does, has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
+        Err(error) => Err(End { last: Some(format!("cannot write to stdout: {error}")), ..Exit::Io.into() }),
+        Ok(()) => Ok(Exit::Done),
+    }
 }

@@ -5,7 +5,7 @@
 use std::{
     convert,
     panic::{self, AssertUnwindSafe},
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender},
+    sync::mpsc::{Receiver, Sender},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -15,14 +15,16 @@ use clap::Parser;
 
 use crate::{
     args::Request,
-    event::Event,
+    event::{self, Event},
     exit::{End, Exit},
     helper::{Helper, Kind},
-    signals::{Handlers, Signal},
+    signal::Signal,
+    signals::Handlers,
+    stop::{Step, Stop},
 };
 
 /// After a stop signal: enough for settings that do come, and within the 100 ms that a task has for its end.
-const GRACE: Duration = Duration::from_millis(80);
+const GRACE: Duration = Duration::from_millis(60);
 
 /// What the command line and the variables ask for; a fault in them is the inner error, a stop the outer one.
 ///
@@ -45,27 +47,26 @@ pub(crate) fn read<A: Parser + Send + 'static>(
     handlers.let_signals_in().context("cannot listen for signals")?;
     let stop = wait(helper.kind, events)?;
     handlers.hold_signals_back().context("cannot listen for signals")?;
-    if let Some(signal) = stop {
-        let _ = sender.send(Event::Stop(signal));
+    if let Some((signal, at)) = stop {
+        let _ = sender.send(Event::Stop(signal, at));
     }
     Ok(joined(reader))
 }
 
-/// Waits until the settings are read; the first stop signal sets a deadline, a second one ends.
-fn wait(kind: Kind, events: &Receiver<Event>) -> Result<Option<Signal>, End> {
-    let mut stop: Option<(Signal, Instant)> = None;
+/// Waits until the settings are read. The first stop signal sets a deadline; returns it for the job to act on.
+fn wait(kind: Kind, events: &Receiver<Event>) -> Result<Option<(Signal, Instant)>, End> {
+    let mut stop = Stop::new(GRACE);
     loop {
-        let event = match stop {
-            None => events.recv().map_err(RecvTimeoutError::from),
-            Some((_, at)) => events.recv_timeout(at.saturating_duration_since(Instant::now())),
-        };
-        match (event, stop) {
-            (Ok(Event::SettingsRead), stop) => return Ok(stop.map(|(signal, _)| signal)),
-            (Ok(Event::Stop(signal)), None) => stop = Some((signal, Instant::now() + GRACE)),
-            (Ok(Event::Stop(signal)), Some(_)) => return Err(Exit::Stopped(signal).into()),
+        match event::next(events, stop.deadline()) {
+            Some(Event::SettingsRead) => return Ok(stop.first_signal()),
+            Some(Event::Stop(signal, at)) => {
+                if stop.signal(signal, at) == Step::EndAtOnce {
+                    return Err(Exit::Stopped(signal).into());
+                }
+            }
             // There is nothing yet that could be reloaded or drained.
-            (Ok(_), _) => (),
-            (Err(_), stop) => return Err(unread(kind, stop.map_or(Signal::Term, |(signal, _)| signal))),
+            Some(_) => {}
+            None => return Err(unread(kind, stop.first_signal().map_or(Signal::Term, |(signal, _)| signal))),
         }
     }
 }

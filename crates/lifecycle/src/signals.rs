@@ -12,6 +12,7 @@ use std::{
         mpsc::Sender,
     },
     thread,
+    time::Instant,
 };
 
 use nix::sys::signal::SigSet;
@@ -24,40 +25,8 @@ use signal_hook::{
 use crate::{
     event::Event,
     exit::{End, Exit},
+    signal::Signal,
 };
-
-/// A signal that asks a helper to stop
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGTERM: the kubelet, `docker stop`, `kill`
-    Term,
-    /// SIGINT: Ctrl-C
-    Int,
-    /// SIGQUIT: nginx's images set it as their `STOPSIGNAL`
-    Quit,
-}
-
-impl Signal {
-    const ALL: [Self; 3] = [Self::Term, Self::Int, Self::Quit];
-
-    /// The signal's number on Linux
-    pub fn number(self) -> u8 {
-        match self {
-            Self::Int => 2,
-            Self::Quit => 3,
-            Self::Term => 15,
-        }
-    }
-
-    /// The signal's name, such as `SIGTERM`
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Int => "SIGINT",
-            Self::Quit => "SIGQUIT",
-            Self::Term => "SIGTERM",
-        }
-    }
-}
 
 /// The handlers, which run on the main thread alone
 pub(crate) struct Handlers {
@@ -110,10 +79,10 @@ impl Handlers {
 
 fn event(number: i32) -> Event {
     match number {
-        SIGINT => Event::Stop(Signal::Int),
-        SIGQUIT => Event::Stop(Signal::Quit),
+        SIGINT => Event::Stop(Signal::Int, Instant::now()),
+        SIGQUIT => Event::Stop(Signal::Quit, Instant::now()),
         SIGHUP => Event::Reload,
-        _ => Event::Stop(Signal::Term),
+        _ => Event::Stop(Signal::Term, Instant::now()),
     }
 }
 

@@ -62,7 +62,10 @@ impl Courier {
                 tokio::select! {
                     biased;
                     _ = over.wait_for(|signal| signal.over) => return Ok(()),
-                    Ok(_) = orders.wait_for(|order| matches!(order, Order::End)) => break,
+                    Ok(_) = orders.wait_for(|order| matches!(order, Order::End)) => {
+                        heartbeat.retire();
+                        break;
+                    }
                     () = &mut work => return Ok(()),
                     () = time::sleep(heartbeat.interval()) => {}
                 }

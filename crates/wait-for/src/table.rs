@@ -1,10 +1,6 @@
 //! The live table on a terminal, redrawn in place.
 
-use std::{
-    fmt::Write as _,
-    io::{self, Write as _},
-    time::Duration,
-};
+use std::{fmt::Write as _, io, time::Duration};
 
 use lifecycle::elapsed;
 use terminal_size::{Height, Width, terminal_size_of};
@@ -24,7 +20,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Draws over what was drawn before. A terminal that is gone is no reason to fail.
+    /// Draws over the last drawing. A terminal that is gone, or does not keep up, is no reason to fail or to wait.
     pub(crate) fn draw(&mut self, rows: &[Row], waited: Duration) {
         let (Width(columns), Height(height)) =
             terminal_size_of(io::stderr()).unwrap_or((Width(USUAL_SIZE.0), Height(USUAL_SIZE.1)));
@@ -36,8 +32,10 @@ impl Table {
         for line in &lines {
             let _ = writeln!(text, "{line}{ERASE_LINE}");
         }
-        self.lines = lines.len();
-        let _ = write!(io::stderr(), "{text}{ERASE_BELOW}");
+        text.push_str(ERASE_BELOW);
+        if lifecycle::draw(&text) {
+            self.lines = lines.len();
+        }
     }
 }
 
@@ -66,8 +64,10 @@ fn line(row: &Row) -> String {
     format!("{sign} {:<32} {reason} ({attempts})", row.label)
 }
 
+/// Cut to the terminal's width. A control character would steer the terminal, so it becomes a replacement character.
 fn fit(line: &str, columns: usize) -> String {
-    line.chars().take(columns.saturating_sub(1)).collect()
+    let harmless = |character: char| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
+    line.chars().map(harmless).take(columns.saturating_sub(1)).collect()
 }
 
 #[cfg(test)]

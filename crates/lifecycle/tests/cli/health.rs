@@ -93,6 +93,28 @@ fn a_vital_loop_that_panics_takes_the_helper_along() {
 }
 
 #[test]
+fn a_vital_loop_that_returns_before_a_stop_is_a_bug() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("return");
+    let (program, address) = started(&["--return-file", file.to_str().unwrap()]);
+    http::until_status(address, "/startupz", 200);
+    fs::write(&file, "").unwrap();
+    program.end().ended_with(70, r#"reason=bug what="work" last="this loop returned before a stop was requested""#);
+}
+
+#[test]
+fn a_job_that_hangs_before_its_first_vital_loop_is_watched_from_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("begin");
+    let (_program, address) = started(&["--begin-file", file.to_str().unwrap()]);
+    let answer = http::get(address, "/livez?verbose");
+    assert_eq!((answer.status, &*answer.body), (200, "[+]start ok\nlivez check passed\n"));
+    fs::write(&file, "").unwrap();
+    http::until_status(address, "/startupz", 200);
+    assert_eq!(http::get(address, "/livez?verbose").body, "[+]work ok\nlivez check passed\n");
+}
+
+#[test]
 fn only_reading_is_allowed() {
     let (_program, address) = started(&[]);
     for method in ["POST", "PUT", "DELETE", "OPTIONS"] {

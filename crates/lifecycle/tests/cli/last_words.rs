@@ -1,7 +1,7 @@
 //! The termination message, where Kubernetes has put a file for it.
 
 use crate::support::{
-    NEVER, Program, TerminationLog, UNTOUCHED, end_with_message as with_message, sidecar, sidecar_command, task,
+    NEVER, Program, TerminationLog, UNTOUCHED, end_with_message as with_message, sidecar_command, task,
 };
 
 #[test]
@@ -54,9 +54,23 @@ fn a_good_end_leaves_none() {
 }
 
 #[test]
-fn a_probe_in_a_container_that_lives_leaves_none() {
-    let (ended, message) = with_message(&sidecar_command(&["probe", "--health-addr", "127.0.0.1:1"]));
-    assert_eq!((ended.code, &*message), (Some(1), UNTOUCHED));
-    let (ended, message) = with_message(&sidecar(&["drain"]));
-    assert_eq!((ended.code, &*message), (Some(64), UNTOUCHED));
+fn a_command_in_a_container_that_lives_leaves_none() {
+    for (arguments, code) in [
+        (&["probe", "--health-addr", "127.0.0.1:1"][..], 1),
+        (&["probe", "alive"], 64),
+        (&["--nope", "probe"], 64),
+        (&["drain"], 64),
+        (&["quit", "--admin-addr", "127.0.0.1:1"], 1),
+        (&["check", "--config", "/nowhere.yaml"], 78),
+        (&["schema", "--nope"], 64),
+    ] {
+        let (ended, message) = with_message(&sidecar_command(arguments));
+        assert_eq!((ended.code, &*message), (Some(code), UNTOUCHED), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_commands_argument_is_no_subcommand() {
+    let (_, message) = with_message(&task(&["--nope", "--", "probe"]));
+    assert!(message.starts_with("code=64 reason=usage"), "{message}");
 }

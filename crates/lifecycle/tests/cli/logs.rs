@@ -4,7 +4,7 @@ use std::{fs, process::Stdio};
 
 use serde_json::Value;
 
-use crate::support::{NEVER, Program, end, program, sidecar, task};
+use crate::support::{NEVER, Program, end, program, sidecar, sidecar_command, task};
 
 #[test]
 fn json_is_one_object_a_line() {
@@ -107,6 +107,15 @@ fn a_log_that_nobody_reads_is_no_reason_to_fail() {
     assert_eq!(status(task(&["--end", "io"])).code(), Some(74));
     assert_eq!(status(task(&["--end", "panic"])).code(), Some(70));
     assert_eq!(status(task(&["--nope"])).code(), Some(64));
+}
+
+#[test]
+fn an_answer_that_can_not_be_written_is_74() {
+    for arguments in [&["schema"][..], &["--help"], &["--version"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = sidecar_command(arguments);
+        assert_eq!(command.stdout(full).stderr(Stdio::null()).status().unwrap().code(), Some(74), "{arguments:?}");
+    }
 }
 
 #[test]

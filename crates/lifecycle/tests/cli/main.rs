@@ -27,6 +27,8 @@ mod settings;
 #[cfg(test)]
 mod signals;
 #[cfg(test)]
+mod stalled_reader;
+#[cfg(test)]
 mod start;
 #[cfg(test)]
 mod stopping;

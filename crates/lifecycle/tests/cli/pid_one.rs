@@ -34,7 +34,10 @@ fn a_sidecar_drains_and_a_second_signal_insists() {
     http::until_status(address, "/readyz", 200);
     send(id, "TERM");
     program.wait_for_line("\"stopping\"");
-    send(id, "TERM");
+    until("a second signal ends it", || {
+        try_send(id, "TERM");
+        (!program.is_running()).then_some(())
+    });
     program.end().ended_with(143, "reason=stopped");
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{NEVER, Program, http, program, sidecar, task};
+use crate::support::{NEVER, Program, http, program, sidecar, task, until};
 
 const STOPS: [(&str, i32); 3] = [("TERM", 143), ("INT", 130), ("QUIT", 131)];
 
@@ -45,14 +45,38 @@ fn a_sidecar_that_is_stopped_and_has_drained_says_0() {
     }
 }
 
+/// Sends a signal again and again until it counts as a second one: those within a second of the first are the same request.
+fn insist(program: &mut Program, name: &str) {
+    until("a second signal ends it", || {
+        program.signal(name);
+        (!program.is_running()).then_some(())
+    });
+}
+
 #[test]
-fn a_second_signal_ends_a_draining_sidecar_at_once() {
+fn a_second_signal_ends_a_draining_sidecar_at_once_and_names_what_is_pending() {
     for (name, code) in STOPS {
         let mut program = started(sidecar(&["--stuck-batches", "1", "--shutdown-timeout", "1h"]));
+        http::until_status(program.address("health"), "/startupz", 200);
+        let first = Instant::now();
         program.signal("TERM");
         program.wait_for_line("\"stopping\"");
-        program.signal(name);
-        program.end().ended_with(code, "reason=stopped elapsed=");
+        insist(&mut program, name);
+        assert!(first.elapsed() >= Duration::from_millis(900), "{:?}", first.elapsed());
+        let last = "a second stop signal came before this was delivered";
+        program.end().ended_with(code, &format!("reason=stopped what=\"1 batches\" last={last:?} elapsed="));
+    }
+}
+
+#[test]
+fn one_stop_that_arrives_twice_is_one_request() {
+    for _ in 0..10 {
+        let program = started(sidecar(&[]));
+        program.signal("TERM");
+        program.signal("TERM");
+        program.signal("INT");
+        let ended = program.end();
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
     }
 }
 
@@ -64,7 +88,7 @@ fn a_second_signal_ends_a_sidecar_whose_thread_is_stuck() {
     http::until_status(program.address("health"), "/livez", 503);
     program.signal("TERM");
     program.wait_for_line("\"stopping\"");
-    program.signal("INT");
+    insist(&mut program, "INT");
     program.end().ended_with(130, "reason=stopped elapsed=");
 }
 

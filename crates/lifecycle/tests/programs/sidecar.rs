@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use lifecycle::{ConfigFile, End, Heartbeat, Helper, Hold, Lifecycle, reload};
+use lifecycle::{ConfigFile, End, Exit, Heartbeat, Helper, Hold, Lifecycle, reload};
 
 /// Soon enough for a test that waits, seldom enough for a machine with many of them
 const TICK: Duration = Duration::from_millis(50);
@@ -33,6 +33,15 @@ struct Args {
     /// Panic in the vital loop once this file exists
     #[arg(long, value_name = "PATH")]
     panic_file: Option<PathBuf>,
+    /// Return from the vital loop once this file exists
+    #[arg(long, value_name = "PATH")]
+    return_file: Option<PathBuf>,
+    /// Hold the job's thread before its first vital loop until this file exists
+    #[arg(long, value_name = "PATH")]
+    begin_file: Option<PathBuf>,
+    /// End the job once this file exists, with its loops still running
+    #[arg(long, value_name = "PATH")]
+    end_file: Option<PathBuf>,
     /// Has a parser that opens a file, however long that takes
     #[arg(long, value_name = "PATH", value_parser = opened)]
     opened: Option<PathBuf>,
@@ -67,8 +76,21 @@ async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     if let Some(path) = &args.config {
         life.spawn(greet(life.clone(), reload::follow(path, &life)?));
     }
+    while args.begin_file.as_deref().is_some_and(|path| !path.exists()) {
+        thread::sleep(TICK);
+    }
+    let end_file = args.end_file.clone();
     life.vital("work", args.bound, |heartbeat| work(args, life.clone(), ready, heartbeat));
-    Ok(life.stop_requested().await.into())
+    tokio::select! {
+        exit = life.stop_requested() => Ok(exit.into()),
+        () = until_there(end_file) => Ok(Exit::Done.into()),
+    }
+}
+
+async fn until_there(path: Option<PathBuf>) {
+    while !exists(path.as_deref()) {
+        tokio::time::sleep(TICK).await;
+    }
 }
 
 async fn greet(life: Lifecycle, mut config: reload::Reloads<Config>) {
@@ -88,6 +110,9 @@ async fn work(args: Args, life: Lifecycle, ready: Hold, heartbeat: Heartbeat) ->
             thread::sleep(TICK);
         }
         assert!(!exists(args.panic_file.as_deref()), "told to panic");
+        if exists(args.return_file.as_deref()) {
+            return Ok(());
+        }
         heartbeat.beat();
         life.started();
         if args.ready_file.is_none() || exists(args.ready_file.as_deref()) {

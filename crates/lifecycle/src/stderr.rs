@@ -1,0 +1,162 @@
+//! The only way to stderr: a bounded queue, and a thread that writes it out.
+//!
+//! A reader that stalls (a full pipe, a terminal stopped by Ctrl-S) blocks that thread alone, and never a stop or a
+//! deadline. Lines that do not fit are dropped and counted; the count is a line of its own as soon as there is room.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Write},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// Bytes that wait for the reader; about two thousand lines
+const LIMIT: usize = 512 * 1024;
+/// Bytes up to which drawings are taken, so that they leave room for lines
+const DRAWING_LIMIT: usize = LIMIT / 8;
+/// At the end, for a reader that reads but is slow
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
+/// At the end, for a reader that does not read; part of the 100 ms that a task has for its end
+const FLUSH_PATIENCE: Duration = Duration::from_millis(20);
+/// How often the end looks whether stderr takes bytes
+const FLUSH_POLL: Duration = Duration::from_millis(5);
+/// Bytes; the thread writes texts and formats one log line.
+const STACK: usize = 256 * 1024;
+
+static QUEUE: Queue = Queue {
+    state: Mutex::new(State { texts: VecDeque::new(), bytes: 0, dropped: 0, has_writer: false }),
+    changed: Condvar::new(),
+};
+
+/// Texts on their way to stderr
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    texts: VecDeque<String>,
+    /// Bytes that are not written yet, those of the text that is being written included
+    bytes: usize,
+    /// Lines that did not fit since the last line about it
+    dropped: u64,
+    has_writer: bool,
+}
+
+/// Draws on the terminal that stderr is, in order with the log's lines. Returns false, and draws nothing, when the terminal
+/// does not keep up.
+pub fn draw(text: &str) -> bool {
+    QUEUE.push(text.to_owned(), DRAWING_LIMIT)
+}
+
+/// Starts the thread that writes. Texts that were queued before it are written then.
+pub(crate) fn start() -> io::Result<()> {
+    if std::mem::replace(&mut QUEUE.lock().has_writer, true) {
+        return Ok(());
+    }
+    let started = thread::Builder::new().name("log".into()).stack_size(STACK).spawn(|| QUEUE.write_out());
+    started.map(drop).inspect_err(|_| QUEUE.lock().has_writer = false)
+}
+
+/// Queues whole lines; counts them as one dropped line when there is no room.
+pub(crate) fn write(lines: String) {
+    if !QUEUE.push(lines, LIMIT) {
+        QUEUE.lock().dropped += 1;
+    }
+}
+
+/// Waits until everything is written, but not for a reader that has stalled.
+pub(crate) fn flush() {
+    if QUEUE.lock().bytes > 0 && start().is_ok() {
+        QUEUE.flush();
+    }
+}
+
+impl Queue {
+    /// A panic elsewhere must not silence the log: the state is whole after every statement.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, text: String, limit: usize) -> bool {
+        let mut state = self.lock();
+        if state.bytes + text.len() > limit {
+            return false;
+        }
+        state.bytes += text.len();
+        state.texts.push_back(text);
+        self.changed.notify_all();
+        true
+    }
+
+    fn write_out(&self) {
+        loop {
+            let text = self.next();
+            write_all(text.as_bytes());
+            let dropped = self.written(text.len());
+            if dropped > 0 {
+                // An error, because at --log-level error the dropped lines were errors.
+                tracing::error!(dropped, "log lines were dropped, because stderr was not read in time");
+            }
+        }
+    }
+
+    fn next(&self) -> String {
+        let mut state = self.lock();
+        loop {
+            if let Some(text) = state.texts.pop_front() {
+                return text;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Accounts for a text that is written; returns how many dropped lines to mention, once there is room again.
+    fn written(&self, bytes: usize) -> u64 {
+        let mut state = self.lock();
+        state.bytes -= bytes;
+        self.changed.notify_all();
+        if state.bytes < LIMIT / 2 { std::mem::take(&mut state.dropped) } else { 0 }
+    }
+
+    fn flush(&self) {
+        let start = Instant::now();
+        let mut progress_at = start;
+        let mut state = self.lock();
+        let mut left = state.bytes;
+        while state.bytes > 0 && start.elapsed() < FLUSH_LIMIT {
+            let waited = self.changed.wait_timeout(state, FLUSH_POLL);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if state.bytes < left || is_writable() {
+                (left, progress_at) = (state.bytes, Instant::now());
+            } else if progress_at.elapsed() >= FLUSH_PATIENCE {
+                return;
+            }
+        }
+    }
+}
+
+/// Whether stderr takes bytes now. A closed one does: the write fails at once.
+fn is_writable() -> bool {
+    let stderr = io::stderr();
+    let mut descriptors = [PollFd::new(&stderr, PollFlags::OUT)];
+    poll(&mut descriptors, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+/// Writes to stderr; a closed one is no reason to fail. Another program may have made it non-blocking.
+fn write_all(mut bytes: &[u8]) {
+    let mut stderr = io::stderr();
+    while !bytes.is_empty() {
+        match stderr.write(bytes) {
+            Ok(length) if length > 0 => bytes = &bytes[length..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let _ = poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None);
+            }
+            _ => return,
+        }
+    }
+}
