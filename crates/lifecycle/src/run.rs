@@ -141,7 +141,7 @@ impl Supervisor {
     fn wait(self) -> End {
         let mut stop = Stop::new(self.shutdown_timeout);
         loop {
-            let step = match event::next(&self.events, stop.deadline()) {
+            let request = match event::next(&self.events, stop.deadline()) {
                 Some(Event::Stop(signal, at)) => (stop.signal(signal, at), signal.name(), signal, at),
                 Some(Event::Quit(why)) => {
                     let now = Instant::now();
@@ -165,7 +165,7 @@ impl Supervisor {
                 Some(Event::Ended(end)) => return self.ended(end),
                 None => return self.deadline_passed(stop.first_signal().map_or(Signal::Term, |(signal, _)| signal)),
             };
-            match step {
+            match request {
                 (Step::Begin, why, signal, at) => self.stop(why, signal, at),
                 (Step::Ignore, ..) => {}
                 (Step::EndAtOnce, _, signal, _) => return self.second_signal(signal),
