@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::units;
+use crate::{
+    finding::Finding,
+    heartbeat::{Heartbeat, Pulse},
+};
 
 /// The longest time from the start to the first vital loop. It covers a slow volume and ends before a kubelet with the usual
 /// probes (three failures, ten seconds apart) would have given up on a helper without a health listener.
@@ -40,20 +43,6 @@ struct HoldState {
     reason: Mutex<Option<String>>,
 }
 
-/// The pulse of a vital loop; `/livez` forgets the loop when this is dropped
-#[derive(Debug)]
-pub struct Heartbeat(Arc<Pulse>);
-
-#[derive(Debug)]
-struct Pulse {
-    name: &'static str,
-    bound: Duration,
-    born: Instant,
-    last_beat_milliseconds: AtomicU64,
-    /// Shared with the loop's keeper, which outlives the pulse
-    retired: Arc<AtomicBool>,
-}
-
 /// A count of things that a stop must still deliver, such as `batches`
 #[derive(Clone, Debug)]
 pub struct Pending(Arc<PendingState>);
@@ -62,14 +51,6 @@ pub struct Pending(Arc<PendingState>);
 struct PendingState {
     unit: &'static str,
     count: AtomicU64,
-}
-
-/// One line of a health report
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Finding {
-    pub(crate) name: &'static str,
-    /// Why it fails; `None` is well
-    pub(crate) failure: Option<String>,
 }
 
 impl Health {
@@ -92,9 +73,9 @@ impl Health {
     }
 
     pub(crate) fn heartbeat(&self, name: &'static str, bound: Duration) -> Heartbeat {
-        let heartbeat = Heartbeat(Arc::new(Pulse::new(name, bound, self.born)));
+        let heartbeat = Heartbeat::new(name, bound, self.born);
         heartbeat.beat();
-        lock(&self.heartbeats).push(Arc::downgrade(&heartbeat.0));
+        lock(&self.heartbeats).push(heartbeat.pulse());
         *lock(&self.start) = None;
         heartbeat
     }
@@ -159,45 +140,6 @@ impl Hold {
     /// Holds again, or for another reason; the reason is public and must hold no secret.
     pub fn because(&self, reason: impl Into<String>) {
         *lock(&self.0.reason) = Some(reason.into());
-    }
-}
-
-impl Heartbeat {
-    /// The loop is alive now; costs two atomic operations.
-    pub fn beat(&self) {
-        let age = self.0.born.elapsed().as_millis();
-        self.0.last_beat_milliseconds.store(u64::try_from(age).unwrap_or(u64::MAX), Relaxed);
-    }
-
-    /// How often a loop that waits for work must wake up to beat in time.
-    pub fn interval(&self) -> Duration {
-        self.0.bound / 3
-    }
-
-    /// The loop is no longer needed, and may return before a stop. Without this its return is a bug.
-    pub fn retire(&self) {
-        self.0.retired.store(true, Relaxed);
-    }
-
-    /// Whether the loop has retired, also once the heartbeat is gone.
-    pub(crate) fn retired(&self) -> Arc<AtomicBool> {
-        self.0.retired.clone()
-    }
-}
-
-impl Pulse {
-    fn new(name: &'static str, bound: Duration, born: Instant) -> Self {
-        Self { name, bound, born, last_beat_milliseconds: AtomicU64::new(0), retired: Arc::default() }
-    }
-
-    fn finding(&self, now: Instant) -> Finding {
-        let last_beat = self.born + Duration::from_millis(self.last_beat_milliseconds.load(Relaxed));
-        let silence = now.saturating_duration_since(last_beat);
-        let failure = (silence > self.bound).then(|| {
-            let (silence, bound) = (units::elapsed(silence), units::format_duration(self.bound));
-            format!("no beat for {silence}, the bound is {bound}")
-        });
-        Finding { name: self.name, failure }
     }
 }
 

@@ -21,7 +21,8 @@ use tokio_util::task::TaskTracker;
 use crate::{
     event::Event,
     exit::{End, Exit},
-    health::{Health, Heartbeat, Hold, Pending},
+    health::{Health, Hold, Pending},
+    heartbeat::Heartbeat,
     panics::panicked,
     phase::Phase,
 };

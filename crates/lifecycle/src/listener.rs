@@ -24,15 +24,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpStream, task, time};
 
 use crate::{
-    admin,
-    app_exit_watch::AppExitWatch,
-    event::Event,
-    exit::Exit,
-    health::{Finding, Health},
-    job::Control,
-    log_throttle::LogThrottle,
-    metrics,
-    sidecar::ListenAddress,
+    admin, app_exit_watch::AppExitWatch, event::Event, exit::Exit, finding::Finding, health::Health, job::Control,
+    log_throttle::LogThrottle, metrics, sidecar::ListenAddress,
 };
 
 /// Open connections; the kubelet and Prometheus need three. One more closes the oldest, so that whoever holds connections
