@@ -15,39 +15,40 @@ pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>(SCHEMA)));
 /// Written by `cargo xtask docs`
 const SCHEMA: &str = include_str!("../../../docs/schema/fix-perms.json");
 
-/// Set owner and mode of everything below each PATH, touching only what is wrong
+/// Set the owner and mode of everything below each PATH; change only wrong entries
 ///
-/// Each entry is looked at first. The root of a tree is changed last, and only if all below it is right. Nothing is followed
-/// out of a PATH: no symbolic link, and no file that has names outside it.
+/// fix-perms looks at each entry first, and once more after a change. It changes the root of a tree last, and only if
+/// everything below is right. It never leaves a PATH: it follows no symbolic link, and leaves files alone that have names
+/// outside.
 #[derive(Clone, clap::Parser)]
 #[command(name = "fix-perms", version, after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Args {
     /// The root of a tree, or a single file; repeat for more
     #[arg(value_name = "PATH", required_unless_present = "config")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Become this command afterwards: same process, same environment, its own exit code
+    /// Become this command at the end: same process, same environment, its own exit code
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
     #[command(flatten)]
     pub(crate) volume: Volume,
-    /// Read more trees, each with settings of its own, from this YAML file
+    /// Read more trees, each with its own settings, from this YAML file
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Change nothing; exit with 0 if all is right, else with 1 and the first differences
+    /// Change nothing; exit with 0 if everything is right, otherwise with 1 and the first differences
     #[arg(long)]
     pub(crate) verify: bool,
-    /// With --verify: look at each PATH and at so many entries below it, drawn at random
+    /// With --verify: look at each PATH and at COUNT entries below it, drawn at random
     #[arg(long, value_name = "COUNT")]
     pub(crate) sample: Option<u32>,
-    /// Change nothing; print what would be changed
+    /// Change nothing; print the changes that a run would make
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Look at so many entries at once [default: the CPU quota; 16 on network file systems]
+    /// Look at COUNT entries at once [default: the CPU quota; 16 on network file systems]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=i64::from(THREAD_LIMIT)))]
     pub(crate) threads: Option<u16>,
     /// json prints one object on stdout at the end, and one for each difference before
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", hide_possible_values = true)]
-    #[arg(help = "json prints an object on stdout for each difference, and one for the whole at the end")]
+    #[arg(help = "json prints one object on stdout for each difference, and a summary object at the end")]
     pub(crate) output: Output,
     /// Become COMMAND as this user and group: UID:GID, without any capability or other group
     #[arg(long = "as", id = "as", value_name = "UID:GID", requires = "command", value_parser = user_and_group)]

@@ -45,25 +45,25 @@ pub(crate) struct Volume {
     #[serde(default, deserialize_with = "optional")]
     #[schemars(with = "Option<String>")]
     pub(crate) dir_mode: Option<Rule>,
-    /// Wanted mode of all that is no directory, instead of --mode
+    /// Wanted mode of everything that is not a directory, instead of --mode
     #[arg(long, value_name = "MODE")]
     #[serde(default, deserialize_with = "optional")]
     #[schemars(with = "Option<String>")]
     pub(crate) file_mode: Option<Rule>,
-    /// What the kubelet does for fsGroup, bit for bit, instead of --owner and modes
+    /// Do what the kubelet does for fsGroup, bit for bit, instead of --owner and modes
     #[arg(long, value_name = "GID")]
     #[serde(default, deserialize_with = "optional_number")]
     #[schemars(with = "Option<NumberOrText>")]
     pub(crate) fs_group: Option<Group>,
-    /// With --fs-group: as the kubelet does it for a volume that is mounted read-only
+    /// With --fs-group: set the modes that the kubelet sets on a volume that is mounted read-only
     #[arg(long)]
     #[serde(default)]
     pub(crate) read_only: bool,
-    /// Never widen what gives nothing to group and others, such as keys, whatever the mode says
+    /// Never give group and others a permission on entries that give them none (for example keys)
     #[arg(long)]
     #[serde(default)]
     pub(crate) private: bool,
-    /// Re-own symbolic links too; they are never followed
+    /// Change the owner of symbolic links too; they are never followed
     #[arg(long)]
     #[serde(default)]
     pub(crate) links: bool,
@@ -72,7 +72,7 @@ pub(crate) struct Volume {
     #[serde(default, deserialize_with = "optional")]
     #[schemars(with = "Option<String>")]
     pub(crate) default_acl: Option<DefaultAcl>,
-    /// Make PATH, and what is missing on the way to it, with the wanted owner and mode
+    /// Make PATH and its missing parents, with the wanted owner and mode
     #[arg(long)]
     #[serde(default)]
     pub(crate) create: bool,
@@ -94,7 +94,7 @@ pub(crate) struct Volume {
     #[arg(long)]
     #[serde(default)]
     pub(crate) one_file_system: bool,
-    /// Look so many levels below PATH; 0 is PATH alone
+    /// Look at most DEPTH levels below PATH; 0 is PATH alone
     #[arg(long, value_name = "DEPTH")]
     #[serde(default)]
     pub(crate) max_depth: Option<usize>,
@@ -103,20 +103,22 @@ pub(crate) struct Volume {
     #[arg(help = "Files with names outside PATH: leave them alone, or allow their change (leave, allow)")]
     #[serde(default)]
     pub(crate) hard_links: HardLinkRule,
-    /// What a refused change is (EPERM, EACCES, EROFS)
+    /// How a change counts that is refused (EPERM, EACCES, EROFS) or ignored
     #[arg(long, value_name = "WHAT", value_enum, default_value = "fail", hide_possible_values = true)]
-    #[arg(help = "What a refusal is: fail, warn, or accessible: fine if the wanted owner can read and write already")]
+    #[arg(
+        help = "How a refused or ignored change counts: fail, warn, or accessible (no failure if the wanted owner can already read and write)"
+    )]
     #[serde(default)]
     pub(crate) on_denied: OnDenied,
-    /// Refuse a PATH with a symbolic link anywhere in it
+    /// Refuse a PATH that contains a symbolic link
     #[arg(long)]
     #[serde(default)]
     pub(crate) no_symlinks: bool,
-    /// Take a PATH that is a symbolic link for what it leads to
+    /// Where PATH is a symbolic link, use the directory or file that it leads to
     #[arg(long)]
     #[serde(default)]
     pub(crate) follow_root: bool,
-    /// Take / for a PATH
+    /// Accept / as a PATH
     #[arg(long)]
     #[serde(default)]
     pub(crate) allow_root: bool,
