@@ -164,6 +164,22 @@ fn a_change_that_is_ignored_is_fine_where_the_wanted_owner_can_read_and_write_al
     });
 }
 
+#[test]
+fn a_directory_is_made_where_the_mount_options_give_everything_to_the_wanted_owner() {
+    with_own_mounts(|| {
+        let volume = Volume::mount(&["--force-user=1000", "--force-group=1000", "--chown-ignore", "--chgrp-ignore"]);
+        let path = volume.root().join("new").display().to_string();
+        let create = |owner: &str| {
+            let mut fix_perms = command(binary("fix-perms"));
+            Ended::of(fix_perms.args(["--create", owner, &path]).output().unwrap())
+        };
+        create("--owner=2000").ended_with(1, &["mount it with the option uid= of the wanted owner"]);
+        fs::remove_dir(&path).unwrap();
+        create(OWNER).ended_with(0, &[]);
+        assert_eq!(fs::metadata(&path).unwrap().uid(), 1000);
+    });
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o7777
 }

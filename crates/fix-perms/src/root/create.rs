@@ -76,8 +76,12 @@ fn make(parent: &OwnedFd, name: &[u8], path: &Path, fixer: &Fixer) -> anyhow::Re
     }
     let directory = rustix::fs::openat(parent, name, PIN | OFlags::NOFOLLOW, Mode::empty()).map_err(cannot)?;
     let stat = Stat::open(&directory).map_err(cannot)?;
-    if stat.user != geteuid().as_raw() {
-        return Err(Exit::Failed.because(format!("{} is another one than was just made", printed(path))));
+    // Some file systems give everything to the user of their mount options. Where that is the wanted one, a directory that was
+    // swapped in is at most the wanted owner's own.
+    if stat.user != geteuid().as_raw() && Some(stat.user) != fixer.wanted.user {
+        let reason = "is not the directory that was just made, or its file system gives everything to another user: \
+                      mount it with the option uid= of the wanted owner";
+        return Err(Exit::Failed.because(format!("{} {reason}", printed(path))));
     }
     // A symbolic mode starts from what mkdir(1) would give.
     let usual = Stat { mode: stat.mode & !0o777 | 0o777 & !fixer.wanted.umask, ..stat };
