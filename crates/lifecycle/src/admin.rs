@@ -3,8 +3,8 @@
 use hyper::{Method, StatusCode};
 
 use crate::{
+    answer::{Answer, refuse_method, text},
     event::Event,
-    listener::{Answer, refuse_method, text},
 };
 
 /// Answers a request on the admin listener; the event is what it asks for.

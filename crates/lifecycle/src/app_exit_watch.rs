@@ -1,24 +1,31 @@
 //! The end of the app, for Jobs without native sidecars: a file that appears, or a process that is gone.
 //!
-//! Both are polled. A file on a shared volume may come without an event, and no event tells of another container's
-//! process; a stop that comes half a second later costs nothing.
+//! Both are polled. A file on a shared volume may come without an event, and no event tells of another container's process.
+//! A process that lives for less than [`PROCESS_POLL`] may go unnoticed.
 
 use std::{
     fs,
     path::{Path, PathBuf},
     sync::mpsc::Sender,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::time;
 
-use crate::event::Event;
+use crate::{event::Event, log_throttle::LogThrottle, volume::on_volume};
 
-const POLL: Duration = Duration::from_millis(500);
+/// Between two looks for the file; a stop that comes half a second later costs nothing.
+const FILE_POLL: Duration = Duration::from_millis(500);
+/// The time that the file's volume has for its answer
+const FILE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two looks for the process: short, because a process that lives between two looks is not seen
+const PROCESS_POLL: Duration = Duration::from_millis(100);
+/// A process that was not seen for this long may have another name.
+const NOT_SEEN: Duration = Duration::from_secs(30);
 /// Bytes; the kernel cuts a process's name in `/proc/PID/comm` there (`TASK_COMM_LEN`).
 const COMM_LIMIT: usize = 15;
 
-/// What to look for, and whom to tell
+/// What to look for, and where to report it
 pub(crate) struct AppExitWatch {
     pub(crate) file: Option<PathBuf>,
     pub(crate) process: Option<String>,
@@ -27,39 +34,104 @@ pub(crate) struct AppExitWatch {
 }
 
 impl AppExitWatch {
-    /// Returns once the app's end has been seen and told, or at once when there is nothing to look for.
+    /// Returns once the app's end has been seen and reported; never when there is nothing to look for.
     pub(crate) async fn watch(self) {
-        if self.file.is_none() && self.process.is_none() {
-            return;
+        let file = async {
+            match &self.file {
+                Some(path) => until_file(path).await,
+                None => std::future::pending().await,
+            }
+        };
+        let process = async {
+            match &self.process {
+                Some(name) => until_process_gone(&self.proc, name).await,
+                None => std::future::pending().await,
+            }
+        };
+        let reason = tokio::select! {
+            () = file => "the file of --exit-with-file is there",
+            () = process => "the process of --exit-with-process is gone",
+        };
+        // The receiver is gone only when the helper is ending anyhow.
+        let _ = self.events.send(Event::Quit(reason));
+    }
+}
+
+/// Waits until the file exists. A volume whose server is gone delays this wait alone.
+async fn until_file(path: &Path) {
+    let mut throttle = LogThrottle::default();
+    loop {
+        let file = path.to_owned();
+        match on_volume(path, FILE_TIMEOUT, move || file.exists()).await {
+            Ok(true) => return,
+            Ok(false) => {
+                if throttle.settle() {
+                    tracing::info!("the volume of --exit-with-file answers again");
+                }
+            }
+            Err(error) => {
+                // The error's text changes from the first look to the next, but the failure is the same.
+                if throttle.is_due("no answer", Instant::now()) {
+                    tracing::warn!(path = %path.display(), %error, "cannot look for the file of --exit-with-file");
+                }
+            }
         }
-        let mut process_seen = false;
-        loop {
-            if self.file.as_deref().is_some_and(Path::exists) {
-                break drop(self.events.send(Event::Quit("the file of --exit-with-file is there")));
+        time::sleep(FILE_POLL).await;
+    }
+}
+
+/// Waits until a process of this name has been seen and is gone.
+async fn until_process_gone(proc: &Path, name: &str) {
+    if sees_only_itself(proc) {
+        tracing::warn!(
+            "--exit-with-process sees no process but this one: set `shareProcessNamespace: true` in the pod's spec"
+        );
+    }
+    let started = time::Instant::now();
+    let mut has_warned = false;
+    let mut process = loop {
+        if let Some(process) = find(proc, name) {
+            break process;
+        }
+        if !has_warned && started.elapsed() >= NOT_SEEN {
+            has_warned = true;
+            tracing::warn!(name, "no process of --exit-with-process was seen yet; is the name as in /proc/PID/comm?");
+        }
+        time::sleep(PROCESS_POLL).await;
+    };
+    tracing::info!(name, "the process of --exit-with-process runs");
+    loop {
+        time::sleep(PROCESS_POLL).await;
+        // All of /proc is read only when the known process is gone.
+        if !is_running(&process, name) {
+            match find(proc, name) {
+                Some(another) => process = another,
+                None => return,
             }
-            if let Some(name) = &self.process {
-                let running = is_running(&self.proc, name);
-                if process_seen && !running {
-                    break drop(self.events.send(Event::Quit("the process of --exit-with-process is gone")));
-                }
-                if running && !process_seen {
-                    tracing::info!(name, "the process of --exit-with-process runs");
-                }
-                process_seen |= running;
-            }
-            time::sleep(POLL).await;
         }
     }
 }
 
-/// Whether some process of this name runs; a zombie has ended.
-fn is_running(proc: &Path, name: &str) -> bool {
+/// The folder in `/proc` of a process of this name that runs.
+fn find(proc: &Path, name: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(proc).ok()?;
+    entries.flatten().map(|entry| entry.path()).find(|process| is_running(process, name))
+}
+
+/// Whether the process of this folder has the name and runs; a zombie has ended.
+fn is_running(process: &Path, name: &str) -> bool {
     let name = &name.as_bytes()[..name.len().min(COMM_LIMIT)];
+    let stat = fs::read(process.join("stat")).unwrap_or_default();
+    comm_and_state(&stat).is_some_and(|(comm, state)| comm == name && state != b'Z')
+}
+
+/// Whether `/proc` has this process and no other: a container with a PID namespace of its own, where the app never shows.
+fn sees_only_itself(proc: &Path) -> bool {
+    let Ok(own) = fs::read_link(proc.join("self")) else { return false };
     let Ok(entries) = fs::read_dir(proc) else { return false };
-    entries.flatten().any(|entry| {
-        let stat = fs::read(entry.path().join("stat")).unwrap_or_default();
-        comm_and_state(&stat).is_some_and(|(comm, state)| comm == name && state != b'Z')
-    })
+    let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+    let names = entries.flatten().map(|entry| entry.file_name());
+    names.filter(|name| name.to_str().is_some_and(is_process)).all(|name| name == own.as_os_str())
 }
 
 /// From `PID (COMM) STATE …`, where COMM may hold anything, parentheses and line ends too: `proc_pid_stat(5)`.
@@ -71,37 +143,56 @@ fn comm_and_state(stat: &[u8]) -> Option<(&[u8], u8)> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::{os::unix::fs::symlink, sync::mpsc};
 
     use super::*;
+
+    fn write_process(proc: &Path, id: &str, stat: &str) {
+        fs::create_dir_all(proc.join(id)).unwrap();
+        fs::write(proc.join(id).join("stat"), stat).unwrap();
+    }
 
     #[test]
     fn a_process_is_found_by_its_cut_name_and_not_as_a_zombie() {
         let proc = tempfile::tempdir().unwrap();
-        let stat = proc.path().join("7");
-        fs::create_dir(&stat).unwrap();
-        fs::write(stat.join("stat"), "7 (a-very-long-nam) S 1 7").unwrap();
-        assert!(is_running(proc.path(), "a-very-long-name-indeed"));
-        assert!(!is_running(proc.path(), "a-very"));
-        fs::write(stat.join("stat"), "7 (odd) S (name)) S 1 7").unwrap();
-        assert!(is_running(proc.path(), "odd) S (name)"));
-        fs::write(stat.join("stat"), "7 (a-very-long-nam) Z 1 7").unwrap();
-        assert!(!is_running(proc.path(), "a-very-long-name-indeed"));
+        let is_found = |name: &str| find(proc.path(), name).is_some();
+        write_process(proc.path(), "7", "7 (a-very-long-nam) S 1 7");
+        assert!(is_found("a-very-long-name-indeed"));
+        assert!(!is_found("a-very"));
+        write_process(proc.path(), "7", "7 (odd) S (name)) S 1 7");
+        assert!(is_found("odd) S (name)"));
+        write_process(proc.path(), "7", "7 (a-very-long-nam) Z 1 7");
+        assert!(!is_found("a-very-long-name-indeed"));
+    }
+
+    #[test]
+    fn a_namespace_of_its_own_shows_one_process() {
+        let proc = tempfile::tempdir().unwrap();
+        write_process(proc.path(), "7", "7 (helper) S 1 7");
+        symlink("7", proc.path().join("self")).unwrap();
+        fs::create_dir(proc.path().join("sys")).unwrap();
+        assert!(sees_only_itself(proc.path()));
+        write_process(proc.path(), "1", "1 (pause) S 0 1");
+        assert!(!sees_only_itself(proc.path()));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_process_must_have_been_seen_before_its_absence_counts() {
+    async fn a_process_must_have_been_seen_before_its_absence_counts_and_need_not_live_long() {
         let proc = tempfile::tempdir().unwrap();
         let (events, received) = mpsc::channel();
         let watch = AppExitWatch { file: None, process: Some("app".into()), proc: proc.path().into(), events };
         let watch = tokio::spawn(watch.watch());
-        time::sleep(POLL * 3).await;
+        time::sleep(PROCESS_POLL * 30).await;
         assert!(received.try_recv().is_err());
-        fs::create_dir(proc.path().join("7")).unwrap();
-        fs::write(proc.path().join("7/stat"), "7 (app) S 1 7").unwrap();
-        time::sleep(POLL * 3).await;
+        write_process(proc.path(), "7", "7 (app) S 1 7");
+        time::sleep(Duration::from_millis(150)).await;
         assert!(received.try_recv().is_err());
+        // Another one of that name goes on when the first is gone.
+        write_process(proc.path(), "8", "8 (app) S 1 8");
         fs::remove_dir_all(proc.path().join("7")).unwrap();
+        time::sleep(PROCESS_POLL * 3).await;
+        assert!(received.try_recv().is_err());
+        fs::remove_dir_all(proc.path().join("8")).unwrap();
         watch.await.unwrap();
         assert!(matches!(received.try_recv(), Ok(Event::Quit(_))));
     }

@@ -10,7 +10,8 @@ use crate::{
     exit::Exit,
     helper::{Helper, Kind},
     log::LogFormat,
-    sidecar::{Sidecar, SidecarCommand, SidecarFlags},
+    sidecar::Sidecar,
+    sidecar_flags::{SidecarCommand, SidecarFlags},
     usage, variables,
 };
 

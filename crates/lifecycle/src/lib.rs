@@ -20,6 +20,7 @@
 //! ```
 
 mod admin;
+mod answer;
 mod app_exit_watch;
 mod args;
 mod backoff;
@@ -34,6 +35,7 @@ mod heartbeat;
 mod helper;
 mod job;
 mod lines;
+mod listen_address;
 mod listener;
 mod log;
 mod log_line;
@@ -42,11 +44,13 @@ mod metrics;
 mod panics;
 mod phase;
 mod probe;
+mod process_metrics;
 pub mod reload;
 mod run;
 mod secret;
 mod settings;
 mod sidecar;
+mod sidecar_flags;
 mod signal;
 mod signals;
 mod stderr;
@@ -66,10 +70,11 @@ pub use heartbeat::Heartbeat;
 pub use helper::Helper;
 pub use job::Lifecycle;
 pub use lines::{Lines, LinesParser};
+pub use listen_address::ListenAddress;
 pub use log_throttle::LogThrottle;
 pub use run::main;
 pub use secret::Secret;
-pub use sidecar::ListenAddress;
+
 pub use signal::Signal;
 pub use stderr::draw;
 pub use test_life::TestLife;

@@ -13,19 +13,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http_body_util::Full;
-use hyper::{
-    Method, Request, Response, StatusCode,
-    body::{Bytes, Incoming},
-    header::{ALLOW, CONTENT_TYPE},
-    service::service_fn,
-};
+use hyper::{Method, Request, StatusCode, body::Incoming, header::CONTENT_TYPE, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpStream, task, time};
 
 use crate::{
-    admin, app_exit_watch::AppExitWatch, event::Event, exit::Exit, finding::Finding, health::Health, job::Control,
-    log_throttle::LogThrottle, metrics, sidecar::ListenAddress,
+    admin,
+    answer::{Answer, refuse_method, text},
+    app_exit_watch::AppExitWatch,
+    event::Event,
+    exit::Exit,
+    finding::Finding,
+    health::Health,
+    job::Control,
+    listen_address::ListenAddress,
+    log_throttle::LogThrottle,
+    metrics,
 };
 
 /// Open connections; the kubelet and Prometheus need three. One more closes the oldest, so that whoever holds connections
@@ -37,10 +41,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(1);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a request's head
 const HEAD_LIMIT: usize = 16 * 1024;
+/// Connections that wait to be accepted; the system's own bound (`net.core.somaxconn`) may be lower.
+const BACKLOG: i32 = 1024;
 /// After a failed accept, most likely out of descriptors: a hot loop would not free any.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// What stands behind a listener
 #[derive(Clone)]
@@ -52,14 +56,13 @@ pub(crate) enum Door {
 /// Takes the address; a taken port is an error at start that names it.
 pub(crate) fn bind(address: ListenAddress, flag: &str) -> anyhow::Result<TcpListener> {
     let listener = match address.ip {
-        Some(ip) => TcpListener::bind((ip, address.port)),
-        // A dual-stack socket where the node has IPv6, since the kubelet dials the pod's first IP of either family.
-        None => TcpListener::bind((Ipv6Addr::UNSPECIFIED, address.port)).or_else(|error| match error.kind() {
+        Some(ip) => listen((ip, address.port).into()),
+        // A dual-stack socket where the node has IPv6, because the kubelet dials the pod's first IP of either family.
+        None => listen((Ipv6Addr::UNSPECIFIED, address.port).into()).or_else(|error| match error.kind() {
             io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
-            _ => TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port)),
+            _ => listen((Ipv4Addr::UNSPECIFIED, address.port).into()),
         }),
     };
-    let listener = listener.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
     listener.map_err(|error| {
         let reason = match error.kind() {
             io::ErrorKind::AddrInUse => format!("address in use; is another helper on {flag}?"),
@@ -67,6 +70,20 @@ pub(crate) fn bind(address: ListenAddress, flag: &str) -> anyhow::Result<TcpList
         };
         Exit::Unavailable.because(format!("cannot bind {address}: {reason}"))
     })
+}
+
+/// A listener that takes IPv4 too where it is on all IPv6 addresses, whatever `net.ipv6.bindv6only` says.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart must not wait for connections in TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    if address == (Ipv6Addr::UNSPECIFIED, address.port()).into() {
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 /// Serves until the process ends.
@@ -215,23 +232,4 @@ fn metrics(control: &Control) -> Answer {
         }
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
     }
-}
-
-pub(crate) fn refuse_method(allowed: &'static str) -> Answer {
-    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed} here\n"));
-    answer.headers_mut().insert(ALLOW, allowed.parse().expect("a constant"));
-    answer
-}
-
-pub(crate) fn text(status: StatusCode, body: String) -> Answer {
-    let mut answer = Response::new(Full::from(body));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, "text/plain; charset=utf-8".parse().expect("a constant"));
-    answer
-}
-
-/// The address to dial for a listener that may be on all addresses.
-pub(crate) fn dial_address(address: ListenAddress) -> SocketAddr {
-    let ip = address.ip.filter(|ip| !ip.is_unspecified()).unwrap_or(Ipv4Addr::LOCALHOST.into());
-    SocketAddr::new(ip, address.port)
 }

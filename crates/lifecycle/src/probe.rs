@@ -5,14 +5,15 @@
 
 use std::{
     io::{self, Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
 use crate::{
     exit::Exit,
-    listener, log,
-    sidecar::{Check, ListenAddress, SidecarCommand, SidecarFlags},
+    listen_address::ListenAddress,
+    log,
+    sidecar_flags::{SidecarCommand, SidecarFlags},
     units,
 };
 
@@ -39,26 +40,33 @@ pub(crate) fn run(command: SidecarCommand, flags: &SidecarFlags) -> Exit {
             Exit::Failed
         }
         Err(error) => {
-            log::say(&format!("cannot ask {}{path}: {error}; is the helper running?", listener::dial_address(address)));
+            log::say(&format!("cannot ask {error}; is the helper running?"));
             Exit::Failed
         }
     }
 }
 
-impl Check {
-    fn path(self) -> &'static str {
-        match self {
-            Self::Live => "/livez",
-            Self::Ready => "/readyz",
-            Self::Startup => "/startupz",
+/// Asks the first address that takes the connection; an error names the address.
+fn ask(address: ListenAddress, method: &str, path: &str) -> io::Result<(u16, String)> {
+    let deadline = Instant::now() + TIMEOUT;
+    let mut first_error = None;
+    for address in address.dial_addresses() {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}{path}: {error}"));
+        match TcpStream::connect_timeout(&address, left(deadline)) {
+            Ok(stream) => return ask_over(stream, address, method, path, deadline).map_err(named),
+            Err(error) => drop(first_error.get_or_insert_with(|| named(error))),
         }
     }
+    Err(first_error.unwrap_or_else(|| io::Error::other("no address")))
 }
 
-fn ask(address: ListenAddress, method: &str, path: &str) -> io::Result<(u16, String)> {
-    let address = listener::dial_address(address);
-    let deadline = Instant::now() + TIMEOUT;
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+fn ask_over(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    deadline: Instant,
+) -> io::Result<(u16, String)> {
     let request =
         format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
@@ -69,17 +77,21 @@ fn ask(address: ListenAddress, method: &str, path: &str) -> io::Result<(u16, Str
     Ok((status, body.to_owned()))
 }
 
-/// What the server says before it closes; the deadline holds against one that drips, too.
+/// What is left until the deadline, and never zero: a timeout of zero would mean none.
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+}
+
+/// The server's answer up to the end of the connection; the deadline holds also for a server that sends byte by byte.
 fn read_until(deadline: Instant, stream: &mut TcpStream) -> io::Result<String> {
     let mut answer = Vec::new();
     let mut part = [0; 4096];
     while answer.len() < ANSWER_LIMIT {
-        let left = deadline.saturating_duration_since(Instant::now());
-        // A timeout of zero would mean none.
-        stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+        let is_over = Instant::now() >= deadline;
+        stream.set_read_timeout(Some(left(deadline)))?;
         match stream.read(&mut part) {
             Ok(0) => break,
-            Ok(length) if !left.is_zero() => answer.extend_from_slice(&part[..length]),
+            Ok(length) if !is_over => answer.extend_from_slice(&part[..length]),
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
             _ => {
                 let timeout = units::format_duration(TIMEOUT);

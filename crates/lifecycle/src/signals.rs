@@ -5,7 +5,7 @@
 //! even while the job's thread is busy. PIPE needs no line here: Rust's start-up code ignores it.
 
 use std::{
-    io,
+    fs, io,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -38,13 +38,17 @@ pub(crate) struct Handlers {
 /// Puts the handlers up and forwards every signal as an event until the receiver is gone. The signals stay blocked, so
 /// that every thread which starts from here on has them blocked for good, until the main thread lets them in.
 pub(crate) fn listen(events: Sender<Event>) -> io::Result<Handlers> {
-    let numbers = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
-    let set = numbers.into_iter().map(nix::sys::signal::Signal::try_from).collect::<Result<_, _>>()?;
+    let set = [SIGTERM, SIGINT, SIGQUIT, SIGHUP]
+        .into_iter()
+        .map(nix::sys::signal::Signal::try_from)
+        .collect::<Result<_, _>>()?;
     let handlers = Handlers { set, last: Arc::default(), end_at_once: Arc::default() };
     // What comes while signal-hook puts a handler up is lost to it; what is blocked is only late.
     handlers.set.thread_block()?;
-    let mut signals = Signals::new(numbers)?;
-    for number in Signal::ALL.map(Signal::number) {
+    let ignored = ignored_at_start(&fs::read_to_string("/proc/self/status").unwrap_or_default());
+    let is_heard = |number: &i32| !ignored.contains(number);
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP].iter().filter(|number| is_heard(number)))?;
+    for number in Signal::ALL.map(Signal::number).into_iter().filter(|number| is_heard(&i32::from(*number))) {
         flag::register_usize(number.into(), handlers.last.clone(), number.into())?;
         flag::register_conditional_shutdown(number.into(), (128 + number).into(), handlers.end_at_once.clone())?;
     }
@@ -77,6 +81,16 @@ impl Handlers {
     }
 }
 
+/// The signals that stay ignored, for the helper and for the command that it becomes, because the parent ignored them: nohup
+/// does so with HUP, and a shell with INT and QUIT for a job in the background. TERM is always heard, because it is the stop of
+/// the kubelet and of every supervisor, and no parent ignores it by custom. The text is `/proc/self/status`; PIPE can't be told
+/// from it, because Rust's start-up code has ignored it by now, so the command gets its default action.
+fn ignored_at_start(status: &str) -> Vec<i32> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    [SIGHUP, SIGINT, SIGQUIT].into_iter().filter(|number| mask & (1 << (number - 1)) != 0).collect()
+}
+
 fn event(number: i32) -> Event {
     match number {
         SIGINT => Event::Stop(Signal::Int, Instant::now()),
@@ -88,3 +102,15 @@ fn event(number: i32) -> Event {
 
 /// Bytes; the thread only forwards numbers.
 const SIGNALS_STACK: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hup_int_and_quit_stay_ignored_and_term_does_not() {
+        assert_eq!(ignored_at_start("SigBlk:\t0\nSigIgn:\t0000000000005007\nSigCgt:\t0\n"), [SIGHUP, SIGINT, SIGQUIT]);
+        assert_eq!(ignored_at_start("SigIgn:\t0000000000001001\n"), [SIGHUP]);
+        assert!(ignored_at_start("").is_empty());
+    }
+}

@@ -2,7 +2,9 @@
 
 use std::{fs, os::unix::fs::symlink, process};
 
-use crate::support::{Program, program, sidecar};
+use harness::{id_of_pid_one, unshare};
+
+use crate::support::{Program, program, send, sidecar};
 
 #[test]
 fn a_file_that_appears_ends_the_sidecar() {
@@ -40,4 +42,18 @@ fn the_apps_end_has_the_deadline_of_a_stop_signal() {
     let path = file.path().to_str().unwrap();
     let flags = ["--exit-with-file", path, "--stuck-batches", "2", "--shutdown-timeout", "100ms"];
     Program::start(&mut sidecar(&flags)).end().ended_with(75, r#"reason=unfinished what="2 batches""#);
+}
+
+#[test]
+fn a_container_without_a_shared_process_namespace_is_warned_about_once() {
+    let inside = sidecar(&["--exit-with-process", "app"]);
+    let flags = ["--pid", "--fork", "--kill-child", "--mount-proc"];
+    let program = Program::start(&mut unshare(&flags, &inside));
+    let id = id_of_pid_one(&program);
+    let mut program = program;
+    program.wait_for_line("shareProcessNamespace: true");
+    send(id, "TERM");
+    let ended = program.end();
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(ended.log.iter().filter(|line| line.contains("sees no process")).count(), 1, "{ended:#?}");
 }

@@ -4,9 +4,12 @@ use std::{
     fs,
     io::Read,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
-use crate::support::{DEADLINE, Program, http, sidecar};
+use harness::unshare;
+
+use crate::support::{DEADLINE, Program, end, http, program, sidecar, sidecar_command};
 
 fn started(arguments: &[&str]) -> (Program, SocketAddr) {
     let mut program = Program::start(&mut sidecar(arguments));
@@ -148,6 +151,50 @@ fn metrics_are_prometheus_text() {
     for line in answer.body.lines() {
         let is_sample = || line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok());
         assert!(line.starts_with("# HELP ") || line.starts_with("# TYPE ") || is_sample(), "{line}");
+    }
+}
+
+#[test]
+fn every_sidecar_has_the_metrics_of_its_process() {
+    let (program, address) = started(&[]);
+    let page = http::get(address, "/metrics").body;
+    let value = |name: &str| {
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} in {page}")).parse::<f64>().unwrap()
+    };
+    let (files, threads) = program.files_and_threads();
+    let number = |count: usize| f64::from(u32::try_from(count).unwrap());
+    assert!(value("process_open_fds") >= number(files), "the scrape's own connection is one more");
+    assert!((value("process_threads") - number(threads)).abs() < 0.5, "{threads} in {page}");
+    assert!(value("process_max_fds") > value("process_open_fds"));
+    assert!(value("process_cpu_seconds_total") < 60.0);
+    assert!(value("process_virtual_memory_bytes") > value("process_resident_memory_bytes"));
+    assert!(value("process_resident_memory_bytes") > 100_000.0);
+    let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64() - value("process_start_time_seconds");
+    assert!((-2.0..60.0).contains(&age), "started {age} s ago");
+    assert!(page.contains("# TYPE process_cpu_seconds_total counter"), "{page}");
+}
+
+#[test]
+fn all_addresses_are_those_of_both_families_where_ipv6_sockets_are_for_ipv6_only() {
+    let inside = sidecar(&["--health-addr", ":0"]);
+    let script = r#"
+        set -e
+        ip link set lo up
+        echo 1 >/proc/sys/net/ipv6/bindv6only
+        exec "$0" "$@"
+    "#;
+    let mut shell = program("/bin/sh", &["-c", script]);
+    shell.arg(inside.get_program()).args(inside.get_args());
+    let mut pod = Program::start(unshare(&["--net"], &shell).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"));
+    let port = pod.address("health").port();
+    let id = pod.id().to_string();
+    for address in [format!("127.0.0.1:{port}"), format!("[::1]:{port}"), format!(":{port}"), format!("[::]:{port}")] {
+        let mut probe = program("nsenter", &["--net", "--target", &id]);
+        let inside = sidecar_command(&["probe", "live", "--health-addr", &address]);
+        probe.env("PATH", "/usr/bin:/bin").arg(inside.get_program()).args(inside.get_args());
+        let ended = end(probe);
+        assert_eq!(ended.code, Some(0), "{address}: {ended:#?}");
     }
 }
 

@@ -70,6 +70,25 @@ fn text_is_a_line_for_people() {
 }
 
 #[test]
+fn no_text_forges_a_line_or_steers_a_terminal() {
+    let last = "a\nb\u{1b}[31m\u{9b}c";
+    let ended = end(task(&["--log-format", "text", "--end", "io", "--last", last]));
+    assert!(ended.log.concat().chars().all(|character| !character.is_control()), "{ended:#?}");
+    // A path is displayed, not formatted for debugging.
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a\n2026 ERROR forged=\"yes\"\u{1b}[2J");
+    fs::write(&file, "greeting: hello").unwrap();
+    let mut program = Program::start(&mut sidecar(&["--log-format", "text", "--config", file.to_str().unwrap()]));
+    program.wait_for_line("the greeting");
+    fs::write(&file, "greeting: other").unwrap();
+    let line = program.wait_for_line("new configuration in force");
+    assert!(line.contains(r#"a\n2026 ERROR forged=\"yes\"\u{1b}[2J""#), "{line:?}");
+    program.signal("TERM");
+    let ended = program.end();
+    assert!(ended.log.iter().all(|line| !line.starts_with("2026 ERROR")), "{ended:#?}");
+}
+
+#[test]
 fn a_level_hides_what_is_below_it_and_never_the_last_line() {
     let mut by_variable = task(&["--end", "io"]);
     by_variable.env("SIDEKIT_LOG_LEVEL", "error").env("SIDEKIT_LOG_FORMAT", "text");

@@ -1,12 +1,15 @@
 //! The first stop signal asks, the second insists; HUP and PIPE are heard and end nothing.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
-use crate::support::{NEVER, Program, http, program, sidecar, task, until};
+use crate::support::{NEVER, Program, end, http, program, sidecar, task, until};
 
 const STOPS: [(&str, i32); 3] = [("TERM", 143), ("INT", 130), ("QUIT", 131)];
 
-fn started(mut command: std::process::Command) -> Program {
+fn started(mut command: Command) -> Program {
     let mut program = Program::start(&mut command);
     program.wait_for_line("starts");
     program
@@ -130,18 +133,44 @@ fn a_burst_of_hups_ends_nobody() {
     assert_eq!(program.end().code, Some(0));
 }
 
+/// The task, started by a parent that blocks or ignores signals.
+fn started_by_env(flag: &str, command: &[&str]) -> Command {
+    let mut flags = vec!["--after-file", NEVER];
+    if !command.is_empty() {
+        flags = [&["--"], command].concat();
+    }
+    let inside = task(&flags);
+    let mut env = program("/usr/bin/env", &[flag]);
+    env.arg(inside.get_program()).args(inside.get_args());
+    env
+}
+
 #[test]
-fn signals_that_were_blocked_or_ignored_before_the_start_are_heard() {
-    for flag in ["--block-signal", "--ignore-signal"] {
-        for (name, code) in STOPS {
-            let inside = task(&["--after-file", NEVER]);
-            let mut command = program("/usr/bin/env", &[flag]);
-            let program = started({
-                command.arg(inside.get_program()).args(inside.get_args());
-                command
-            });
-            program.signal(name);
-            assert_eq!(program.end().code, Some(code), "{flag} {name}");
-        }
+fn signals_that_were_blocked_before_the_start_are_heard() {
+    for (name, code) in STOPS {
+        let program = started(started_by_env("--block-signal", &[]));
+        program.signal(name);
+        assert_eq!(program.end().code, Some(code), "{name}");
+    }
+}
+
+#[test]
+fn signals_that_were_ignored_before_the_start_stay_ignored_and_term_is_heard() {
+    for name in ["HUP", "INT", "QUIT"] {
+        let program = started(started_by_env("--ignore-signal", &[]));
+        program.signal(name);
+        program.signal("TERM");
+        assert_eq!(program.end().code, Some(143), "{name}");
+    }
+}
+
+#[test]
+fn signals_that_were_ignored_before_the_start_are_ignored_for_the_command() {
+    for (ignored, bits) in [("HUP", 0b1), ("INT,QUIT", 0b110), ("HUP,INT,QUIT", 0b111), ("USR1", 1 << 9)] {
+        let command = started_by_env(&format!("--ignore-signal={ignored}"), &["/bin/cat", "/proc/self/status"]);
+        let status = end(command).stdout;
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap();
+        // The machine's own parents may ignore others, such as the signals of its C library.
+        assert_eq!(u64::from_str_radix(mask, 16).unwrap() & 0b10_0000_0111, bits, "{ignored}");
     }
 }

@@ -105,3 +105,10 @@ fn a_drain_delay_that_eats_the_whole_time_is_refused() {
     ended.ended_with(64, "reason=usage");
     assert!(ended.last_line().contains("--drain-delay leaves no time to finish"), "{ended:#?}");
 }
+
+#[test]
+fn a_shutdown_timeout_of_nothing_is_refused() {
+    let ended = end(sidecar(&["--shutdown-timeout", "0s"]));
+    ended.ended_with(64, "reason=usage");
+    assert!(ended.last_line().contains("--shutdown-timeout 0s leaves no time to deliver anything"), "{ended:#?}");
+}

@@ -1,0 +1,82 @@
+//! An address to listen on, and the addresses that reach it from the same machine.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    str::FromStr,
+};
+
+/// An address to listen on: an IP address and a port, or a port on all addresses
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenAddress {
+    /// `None` means all addresses of both families
+    pub ip: Option<IpAddr>,
+    /// TCP port; 0 lets the system choose
+    pub port: u16,
+}
+
+impl ListenAddress {
+    /// The addresses to dial, in this order, for a listener that may be on all addresses. A machine may have one family
+    /// only, and a listener on `::` may be another program's that takes IPv6 alone.
+    pub(crate) fn dial_addresses(self) -> Vec<SocketAddr> {
+        let (v4, v6) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
+        let ips = match self.ip {
+            None => vec![v4, v6],
+            Some(IpAddr::V6(ip)) if ip.is_unspecified() => vec![v6, v4],
+            Some(IpAddr::V4(ip)) if ip.is_unspecified() => vec![v4],
+            Some(ip) => vec![ip],
+        };
+        ips.into_iter().map(|ip| SocketAddr::new(ip, self.port)).collect()
+    }
+}
+
+impl FromStr for ListenAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("{text:?} is not an address to listen on: write it as :9471, 127.0.0.1:9471 or [::1]:9471");
+        if let Some(port) = text.strip_prefix(':') {
+            return Ok(Self { ip: None, port: port.parse().map_err(|_| wrong())? });
+        }
+        let address: SocketAddr = text.parse().map_err(|_| wrong())?;
+        Ok(Self { ip: Some(address.ip()), port: address.port() })
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.ip {
+            Some(ip) => SocketAddr::new(ip, self.port).fmt(f),
+            None => write!(f, ":{}", self.port),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listen_addresses() {
+        let all = ListenAddress { ip: None, port: 9471 };
+        assert_eq!(":9471".parse(), Ok(all));
+        assert_eq!("[::1]:80".parse(), Ok(ListenAddress { ip: Some("::1".parse().unwrap()), port: 80 }));
+        for text in ["9471", "localhost:9471", ":65536", "127.0.0.1", ""] {
+            assert!(text.parse::<ListenAddress>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_listener_is_dialled_where_it_can_be_reached() {
+        for (text, addresses) in [
+            (":80", &["127.0.0.1:80", "[::1]:80"][..]),
+            ("[::]:80", &["[::1]:80", "127.0.0.1:80"]),
+            ("0.0.0.0:80", &["127.0.0.1:80"]),
+            ("192.0.2.1:80", &["192.0.2.1:80"]),
+        ] {
+            let dialled: Vec<_> = text.parse::<ListenAddress>().unwrap().dial_addresses();
+            assert_eq!(dialled, addresses.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>(), "{text}");
+        }
+    }
+}
