@@ -48,7 +48,7 @@ json\t'A JSON object a line'"
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l log-level -d 'The least important lines that are still written: error, warn, info, debug or trace' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l shutdown-timeout -d 'After a stop signal, exit with 75 when work is still undelivered after this long' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l exit-with-file -d 'Stop once this file is there: the app\'s last act in a Job without native sidecars' -r -F
-complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l exit-with-process -d 'Stop once the process of this name, seen before, is gone (needs `shareProcessNamespace`)' -r
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l exit-with-process -d 'Stop once the process of this name, seen for 100 ms or longer, is gone (needs `shareProcessNamespace`)' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l health-addr -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l admin-addr -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l drain-delay -d 'After a stop signal, go on serving for this long before new work is refused' -r

@@ -37,6 +37,8 @@ mod settings;
 #[cfg(test)]
 mod srv;
 #[cfg(test)]
+mod stalled_reader;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod targets;

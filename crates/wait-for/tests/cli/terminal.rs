@@ -57,3 +57,15 @@ fn log_lines_are_written_to_a_terminal_when_asked_for() {
     assert!(!text.contains('\u{1b}'), "{text}");
     assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{text}");
 }
+
+#[test]
+fn a_level_above_news_silences_the_table() {
+    for level in ["error", "warn"] {
+        let port = ClosedPort::new();
+        let terminal = Terminal::start(&mut wait_for(&[&port.url(), "--log-level", level, "--timeout", "300ms"]), 24);
+        let (status, text, _) = terminal.end();
+        assert_eq!(status.code(), Some(124), "{text}");
+        assert!(!text.contains("\u{1b}[") && !text.contains("ready after"), "{text}");
+        assert!(text.contains("code=124 reason=timed-out"), "{text}");
+    }
+}
