@@ -157,6 +157,7 @@ fn metrics_are_prometheus_text() {
 #[test]
 fn every_sidecar_has_the_metrics_of_its_process() {
     let (program, address) = started(&[]);
+    http::until_status(address, "/startupz", 200);
     let page = http::get(address, "/metrics").body;
     let value = |name: &str| {
         let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -164,7 +165,8 @@ fn every_sidecar_has_the_metrics_of_its_process() {
     };
     let (files, threads) = program.files_and_threads();
     let number = |count: usize| f64::from(u32::try_from(count).unwrap());
-    assert!(value("process_open_fds") >= number(files), "the scrape's own connection is one more");
+    // Connections come and go: the scrape's own, and one before it.
+    assert!((value("process_open_fds") - number(files)).abs() <= 2.0, "{files} in {page}");
     assert!((value("process_threads") - number(threads)).abs() < 0.5, "{threads} in {page}");
     assert!(value("process_max_fds") > value("process_open_fds"));
     assert!(value("process_cpu_seconds_total") < 60.0);
