@@ -1,11 +1,11 @@
 //! What a restart must know: for each generation who it is, and how far each output has come.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
 };
 
+use files::{Directory, Permissions};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -15,7 +15,8 @@ use crate::{
 };
 
 const NAME: &str = "checkpoint.json";
-const TEMPORARY: &str = "checkpoint.json.new";
+/// It holds paths, offsets and hashes, and no line; whoever may list the logs may read it.
+const PERMISSIONS: Permissions = Permissions::mode(0o644);
 /// Of the format: another one is not read
 const VERSION: u32 = 1;
 /// Bytes of a checkpoint that are read; it has about 400 for each file
@@ -69,17 +70,22 @@ impl Checkpoint {
         Self { version: VERSION, watched: watched.collect(), bystanders, files }
     }
 
-    /// `None` if there is none. A damaged one is an error that says so.
+    /// Reads the checkpoint of a state directory; `None` if there is none. A damaged one is an error that says so. A symbolic
+    /// link is refused: an app that may write to the directory could make it lead anywhere.
     pub(crate) fn load(directory: &Path) -> io::Result<Option<Self>> {
-        let path = directory.join(NAME);
-        if !path.try_exists()? {
-            return Ok(None);
-        }
-        Self::parse(&lifecycle::read_text(&path, SIZE_LIMIT)?).map(Some).map_err(io::Error::other)
+        let directory = match Directory::open(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let Some(bytes) = directory.read(NAME, SIZE_LIMIT)? else { return Ok(None) };
+        let text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is damaged: it is not UTF-8"))?;
+        Self::parse(&text).map(Some).map_err(io::Error::other)
     }
 
+    /// Only the place of a fault is told, because the text around it may be anything.
     fn parse(text: &str) -> Result<Self, String> {
-        let checkpoint: Self = serde_json::from_str(text).map_err(|error| format!("it is damaged: {error}"))?;
+        let damaged = |error: serde_json::Error| format!("it is damaged at {}:{}", error.line(), error.column());
+        let checkpoint: Self = serde_json::from_str(text).map_err(damaged)?;
         if checkpoint.version != VERSION {
             return Err(format!("it has version {}, and only {VERSION} is known", checkpoint.version));
         }
@@ -97,13 +103,12 @@ impl Checkpoint {
 
     /// Whole or not at all, and on the disk on return.
     pub(crate) fn save(&self, directory: &Path) -> io::Result<()> {
-        fs::create_dir_all(directory)?;
-        let temporary = directory.join(TEMPORARY);
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
-        file.write_all(&serde_json::to_vec(self)?)?;
-        file.sync_all()?;
-        fs::rename(&temporary, directory.join(NAME))?;
-        File::open(directory)?.sync_all()
+        Directory::create(directory)?.write(NAME, &serde_json::to_vec(self)?, PERMISSIONS)
+    }
+
+    /// Removes the temporary files of killed runs, with the lock of the directory held, and returns their number.
+    pub(crate) fn remove_leftovers(directory: &Directory) -> io::Result<usize> {
+        directory.remove_leftovers(NAME)
     }
 }
 

@@ -16,7 +16,6 @@ use crate::{
     args::Args,
     catalog::{Catalog, Shared, lock},
     checkpoint::Checkpoint,
-    claim::Claim,
     config::Config,
     couriers::Couriers,
     dead_letters::DeadLetters,
@@ -27,6 +26,7 @@ use crate::{
     reading::Bounds,
     saver::Saver,
     settings::Settings,
+    state_lock,
     tail::{Signal, Tail},
 };
 
@@ -49,7 +49,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     for output in &plan.outputs {
         lock(&catalog).open_outlet(output.label());
     }
-    let _claim = args.state_dir.as_deref().map(Claim::of).transpose()?;
+    let _lock = args.state_dir.as_deref().map(state_lock::take).transpose()?;
     let saver = args.state_dir.as_deref().map(|directory| Saver::new(catalog.clone(), directory));
     if let Some(directory) = &args.state_dir {
         resume(&catalog, directory);

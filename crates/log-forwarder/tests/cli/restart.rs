@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::symlink,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -116,6 +117,39 @@ fn a_state_directory_that_cannot_be_written_is_told_and_stops_nothing() {
     assert_all_there(pod.out().lines(), 50);
     let ended = stop(pod.start(&["--output", &pod.file_output()]));
     assert_eq!(ledger(&ended)["read"], 0);
+}
+
+#[test]
+fn a_link_in_place_of_the_checkpoint_is_neither_read_nor_written_through() {
+    let pod = Pod::new();
+    Writer::new(&pod.log("app.log")).write(50);
+    fs::create_dir(pod.beside("state")).unwrap();
+    let victim = pod.beside("victim");
+    fs::write(&victim, "{\"version\":\"hunter2\"}").unwrap();
+    for name in ["checkpoint.json", "checkpoint.json.new"] {
+        symlink(&victim, pod.beside("state").join(name)).unwrap();
+    }
+    let program = pod.start(&["--output", &pod.file_output()]);
+    pod.wait_for_lines(50);
+    let ended = stop(program);
+    let message = "cannot read the checkpoint: every file is delivered anew, from its beginning";
+    assert_eq!(ended.message(message)["error"], "it is a symbolic link, not a regular file");
+    assert!(!ended.everything().contains("hunter2"));
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "{\"version\":\"hunter2\"}");
+    assert!(pod.beside("state/checkpoint.json").symlink_metadata().unwrap().is_file());
+    assert!(pod.beside("state/checkpoint.json.new").is_symlink());
+    // The checkpoint is whole.
+    assert_eq!(ledger(&stop(pod.start(&["--output", &pod.file_output()])))["read"], 0);
+}
+
+#[test]
+fn temporary_files_of_a_killed_run_are_removed() {
+    let (pod, _) = Pod::with_a_past();
+    let leftover = pod.beside("state/.checkpoint.json.00000000000000aa.tmp");
+    fs::write(&leftover, "half").unwrap();
+    let ended = stop(pod.start(&["--output", &pod.file_output()]));
+    assert_eq!(ended.message("removed temporary files of a former run")["count"], 1);
+    assert!(!leftover.exists());
 }
 
 #[test]
