@@ -61,6 +61,7 @@ pub fn reply_forward(bytes: &[u8]) {
 
 /// Reads any bytes as an answer of OTLP, good or bad.
 pub fn reply_otlp(bytes: &[u8]) {
-    otlp::reply::judge(bytes);
+    otlp::reply::judge(bytes, false);
+    otlp::reply::judge(bytes, true);
     otlp::reply::reason(bytes);
 }

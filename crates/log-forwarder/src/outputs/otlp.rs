@@ -43,7 +43,9 @@ pub(super) const HTTPS: Scheme = Scheme {
 
 fn open(setup: &mut Setup) -> Opened {
     let client = Client::open(setup, PORT)?;
-    Ok(Box::new(Otlp { client, path: path(setup.url), pool: setup.pool.clone() }))
+    // As the output's label: no query, which may hold a token
+    let name = setup.url[..Position::AfterPath].to_owned();
+    Ok(Box::new(Otlp { client, path: path(setup.url), pool: setup.pool.clone(), name, has_warned: false }))
 }
 
 /// The path is where the receiver stands, and that of logs follows, unless it is there already.
@@ -57,6 +59,10 @@ struct Otlp {
     client: Client,
     path: String,
     pool: Pool,
+    /// Its URL, for the log
+    name: String,
+    /// Whether the log has the warning about answers that cannot be read
+    has_warned: bool,
 }
 
 impl Output for Otlp {
@@ -71,9 +77,11 @@ impl Otlp {
         request::write(batch, &mut body);
         let answer = self.client.post(&self.path, &KIND, &[], body).await?;
         if answer.status.is_success() {
-            // Without its end, what was rejected would be missing.
-            let broken = || Attempt::again("the answer broke off");
-            return Ok(if answer.whole { reply::judge(&answer.body) } else { broken() });
+            // The missing part may say that records were rejected, and the server may not have finished its work.
+            if answer.broken {
+                return Ok(Attempt::again("the answer broke off"));
+            }
+            return Ok(reply::judge(&answer.body, answer.is_json).unwrap_or_else(|| self.take_at_its_word()));
         }
         let reason = match reply::reason(&answer.body) {
             Some(reason) => format!("{}: {reason}", answer.status),
@@ -85,6 +93,19 @@ impl Otlp {
             // is not a fault of the lines.
             _ => Attempt::Again { reason, after: answer.retry_after },
         })
+    }
+
+    /// Takes a 2xx with an unreadable body for what its status says: to send the batch again would deliver it twice, without
+    /// end where every answer is like this one. Logs that once.
+    fn take_at_its_word(&mut self) -> Attempt {
+        if !std::mem::replace(&mut self.has_warned, true) {
+            let hint = "does the URL lead to an OTLP receiver?";
+            tracing::warn!(
+                output = self.name,
+                "the answer is 2xx, but its body is no ExportLogsServiceResponse; {hint}"
+            );
+        }
+        Attempt::Delivered
     }
 }
 

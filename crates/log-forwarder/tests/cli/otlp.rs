@@ -53,7 +53,6 @@ fn what_can_pass_goes_again_and_what_is_refused_is_halved() {
         Answer::Refuse(429, "Retry-After: 1\r\n", "slow down"),
         Answer::Refuse(503, "", "overloaded"),
         Answer::Refuse(401, "", "who are you"),
-        Answer::Page,
         Answer::BreakOff,
         Answer::Refuse(413, "", "too much"),
     ]);
@@ -62,12 +61,40 @@ fn what_can_pass_goes_again_and_what_is_refused_is_halved() {
     program.wait_for_reason("429 Too Many Requests: slow down");
     program.wait_for_reason("503 Service Unavailable: overloaded");
     program.wait_for_reason("401 Unauthorized: who are you");
-    program.wait_for_reason("the answer is no ExportLogsServiceResponse: does the URL lead to an OTLP receiver?");
     program.wait_for_reason("the answer broke off");
     program.wait_for_message("delivers again");
     let ended = stop(program);
     assert_all_there(receiver.bodies().iter().map(String::as_str), 10);
     assert_eq!((ledger(&ended)["lines"], receiver.records().len()), (10, 10));
+}
+
+#[test]
+fn a_2xx_is_delivered_whatever_its_body_says_and_json_may_reject() {
+    const JSON: &str = "Content-Type: application/json; charset=utf-8\r\n";
+    const PAGE: &str = "Content-Type: text/html\r\n";
+    let (pod, receiver) = (Pod::new(), Receiver::start());
+    // More than is read of an answer
+    let long = Box::leak("<p>".repeat(100_000).into_boxed_str());
+    let refusal = r#"{"partialSuccess":{"rejectedLogRecords":"3","errorMessage":"too old"}}"#;
+    receiver.answer([
+        Answer::Body(0, JSON, r#"{"partialSuccess":{}}"#),
+        Answer::Body(0, "Content-Type: text/plain\r\n", "OK"),
+        Answer::Body(0, PAGE, "<!doctype html>"),
+        Answer::Body(0, PAGE, long),
+        Answer::Body(3, JSON, refusal),
+    ]);
+    let mut writer = Writer::new(&pod.log("app.log"));
+    let program = pod.start(&["--output", &receiver.url("")]);
+    for round in 0..5 {
+        writer.write(10);
+        receiver.wait_for(&line(round * 10 + 9));
+    }
+    let ended = stop(program);
+    // Nothing came twice, and only the answer that says so rejected anything.
+    assert_eq!((ledger(&ended)["lines"], receiver.records().len()), (47, 47));
+    let message =
+        "the answer is 2xx, but its body is no ExportLogsServiceResponse; does the URL lead to an OTLP receiver?";
+    assert_eq!(ended.messages(message).len(), 1);
 }
 
 #[test]

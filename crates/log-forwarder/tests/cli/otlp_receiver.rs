@@ -119,8 +119,8 @@ pub(crate) enum Answer {
     Partly(usize, &'static str),
     /// Keeps nothing, and answers with this status, these header lines and a `Status` with these words
     Refuse(u16, &'static str, &'static str),
-    /// Answers 200 with a page
-    Page,
+    /// Keeps all but this many of its first records, and answers 200 with a body of this content type
+    Body(usize, &'static str, &'static str),
     /// Answers 200, announces a body, and closes
     BreakOff,
 }
@@ -217,7 +217,10 @@ fn serve(stream: &mut BufReader<TcpStream>, state: &Mutex<State>) -> Option<()> 
         Some(Answer::Refuse(status, headers, why)) => {
             (status, headers, Status { code: 3, message: why.into() }.encode_to_vec())
         }
-        Some(Answer::Page) => (200, "", b"<!doctype html>".to_vec()),
+        Some(Answer::Body(rejected, content_type, body)) => {
+            state.records.extend(records.into_iter().skip(rejected));
+            (200, content_type, body.as_bytes().to_vec())
+        }
         Some(Answer::BreakOff) => {
             let _ = stream.get_mut().write_all(b"HTTP/1.1 200 X\r\nContent-Length: 20\r\n\r\n");
             return None;

@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use hyper::{
     Response, StatusCode,
     body::{Bytes, Incoming},
-    header::RETRY_AFTER,
+    header::{CONTENT_TYPE, RETRY_AFTER},
 };
 
 use crate::{outputs::Attempt, retry::retry_after};
@@ -17,6 +17,10 @@ pub(in crate::outputs) struct Answer {
     pub(in crate::outputs) body: Bytes,
     /// Whether that is all of the body; what is too long or breaks off is not
     pub(in crate::outputs) whole: bool,
+    /// Whether the connection failed in the middle of the body
+    pub(in crate::outputs) broken: bool,
+    /// Whether the content type says that the body is JSON
+    pub(in crate::outputs) is_json: bool,
     /// What the server asks for
     pub(in crate::outputs) retry_after: Option<Duration>,
 }
@@ -25,11 +29,12 @@ impl Answer {
     /// Reads at most `limit` bytes of the body.
     pub(super) async fn read(response: Response<Incoming>, limit: usize) -> Self {
         let (head, mut body) = response.into_parts();
-        let (mut read, mut whole) = (Vec::new(), false);
+        let (mut read, mut whole, mut broken) = (Vec::new(), false, false);
         while read.len() <= limit {
             let frame = body.frame().await;
             // The end of a body in chunks is told by nothing else.
             whole = frame.is_none();
+            broken = frame.as_ref().is_some_and(Result::is_err);
             let Some(Ok(frame)) = frame else { break };
             if let Some(data) = frame.data_ref() {
                 read.extend_from_slice(&data[..data.len().min(limit + 1 - read.len())]);
@@ -38,7 +43,10 @@ impl Answer {
         read.truncate(limit);
         let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = after.and_then(|value| retry_after(value, SystemTime::now()));
-        Self { status: head.status, body: read.into(), whole, retry_after }
+        let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        let is_json = essence.eq_ignore_ascii_case("application/json");
+        Self { status: head.status, body: read.into(), whole, broken, is_json, retry_after }
     }
 
     /// `400 Bad Request: ` and the first words of the body

@@ -2,6 +2,7 @@
 
 use endpoint::one_line;
 use prost::Message;
+use serde::Deserialize;
 
 use crate::outputs::Attempt;
 
@@ -30,16 +31,68 @@ struct Status {
     message: String,
 }
 
-/// What a good answer means. One that is no answer of OTLP comes from something else, and nothing is delivered.
-pub(crate) fn judge(body: &[u8]) -> Attempt {
-    let Ok(response) = ExportLogsServiceResponse::decode(body) else {
-        return Attempt::again("the answer is no ExportLogsServiceResponse: does the URL lead to an OTLP receiver?");
-    };
-    let partial = response.partial_success.unwrap_or_default();
-    match u64::try_from(partial.rejected_log_records) {
-        Ok(refused @ 1..) => Attempt::Partly { refused, reason: one_line(&partial.error_message) },
-        _ => Attempt::Delivered,
+/// `ExportLogsServiceResponse` in JSON (OTLP/HTTP, "JSON Protobuf Encoding": names in lower camel case)
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonResponse {
+    #[serde(default)]
+    partial_success: Option<JsonPartialSuccess>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonPartialSuccess {
+    #[serde(default)]
+    rejected_log_records: JsonInteger,
+    #[serde(default)]
+    error_message: String,
+}
+
+/// A 64-bit integer: text in the JSON mapping of Protocol Buffers, a number from servers that have a mapping of their own
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum JsonInteger {
+    Number(i64),
+    Text(String),
+}
+
+impl JsonInteger {
+    fn value(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(text) => text.parse().ok(),
+        }
     }
+}
+
+impl Default for JsonInteger {
+    fn default() -> Self {
+        Self::Number(0)
+    }
+}
+
+/// What the body of a 2xx means. `None`: the body cannot be read, so the status alone says what became of the batch.
+///
+/// OTLP/HTTP asks for an answer in the encoding of the request. Some servers answer in JSON all the same, others with a text
+/// or a page, and some answer 204 without a body.
+pub(crate) fn judge(body: &[u8], is_json: bool) -> Option<Attempt> {
+    if body.is_empty() {
+        return Some(Attempt::Delivered);
+    }
+    let (rejected, reason) = if is_json {
+        let partial = serde_json::from_slice::<JsonResponse>(body).ok()?.partial_success;
+        match partial {
+            Some(partial) => (partial.rejected_log_records.value()?, partial.error_message),
+            None => (0, String::new()),
+        }
+    } else {
+        let partial = ExportLogsServiceResponse::decode(body).ok()?.partial_success.unwrap_or_default();
+        (partial.rejected_log_records, partial.error_message)
+    };
+    Some(match u64::try_from(rejected) {
+        Ok(refused @ 1..) => Attempt::Partly { refused, reason: one_line(&reason) },
+        _ => Attempt::Delivered,
+    })
 }
 
 /// Why it was refused, if the body says so in OTLP's way.
@@ -61,11 +114,26 @@ mod tests {
 
     #[test]
     fn what_an_answer_means() {
-        assert_eq!(judge(b""), Attempt::Delivered);
-        assert_eq!(judge(&answer(0, "be careful")), Attempt::Delivered);
-        assert_eq!(judge(&answer(-1, "")), Attempt::Delivered);
-        assert_eq!(judge(&answer(3, "too\nold")), Attempt::Partly { refused: 3, reason: "too old".into() });
-        assert!(matches!(judge(b"<html>"), Attempt::Again { .. }));
+        let binary = |body: &[u8]| judge(body, false);
+        assert_eq!(binary(b""), Some(Attempt::Delivered));
+        assert_eq!(binary(&answer(0, "be careful")), Some(Attempt::Delivered));
+        assert_eq!(binary(&answer(-1, "")), Some(Attempt::Delivered));
+        let partly = Some(Attempt::Partly { refused: 3, reason: "too old".into() });
+        assert_eq!(binary(&answer(3, "too\nold")), partly);
+        for text in ["<html>", "OK", "{}", "{\"partialSuccess\":{}}"] {
+            assert_eq!(binary(text.as_bytes()), None, "{text}");
+        }
+        let json = |body: &str| judge(body.as_bytes(), true);
+        for text in ["", "{}", r#"{"partialSuccess":{}}"#, r#"{"partialSuccess":null,"more":1}"#] {
+            assert_eq!(json(text), Some(Attempt::Delivered), "{text}");
+        }
+        for number in ["3", "\"3\""] {
+            let text = format!(r#"{{"partialSuccess":{{"rejectedLogRecords":{number},"errorMessage":"too old"}}}}"#);
+            assert_eq!(json(&text), partly, "{text}");
+        }
+        for text in ["OK", "[1]", r#"{"partialSuccess":{"rejectedLogRecords":"many"}}"#] {
+            assert_eq!(json(text), None, "{text}");
+        }
     }
 
     #[test]
@@ -78,8 +146,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_may_come(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            judge(&body);
+        fn anything_may_come(body in proptest::collection::vec(any::<u8>(), 0..200), is_json: bool) {
+            judge(&body, is_json);
             reason(&body);
         }
     }
