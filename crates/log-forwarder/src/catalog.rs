@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use crate::{
     batch::Batch,
     cursor::Cursor,
+    descriptors::Descriptors,
     generation::{Generation, Place},
     identity::Inode,
     ledger::Ledger,
@@ -68,6 +69,7 @@ pub(crate) struct Catalog {
     pub(crate) settled: u64,
     /// Told when these are many
     pub(crate) is_due: Arc<Notify>,
+    pub(crate) descriptors: Descriptors,
     next_key: u64,
     /// For each output the key from which it looks on, so that no file keeps another waiting
     turns: Vec<u64>,
@@ -81,7 +83,7 @@ pub(crate) fn lock(catalog: &Shared) -> MutexGuard<'_, Catalog> {
 }
 
 impl Catalog {
-    pub(crate) fn new(settings: Settings, ledger: Ledger) -> Self {
+    pub(crate) fn new(settings: Settings, ledger: Ledger, descriptors: Descriptors) -> Self {
         Self {
             turns: Vec::new(),
             settings,
@@ -101,6 +103,7 @@ impl Catalog {
             unsure: false,
             settled: 0,
             is_due: Arc::default(),
+            descriptors,
             next_key: 0,
         }
     }
@@ -160,14 +163,21 @@ impl Catalog {
             let (from, before) = (self.generations.range(turn..), self.generations.range(..turn));
             from.chain(before).filter_map(readable).collect()
         };
-        keys.into_iter().find_map(|key| self.read(key, output).inspect(|_| self.turns[output] = key + 1))
+        let batch = keys.into_iter().find_map(|key| self.read(key, output).inspect(|_| self.turns[output] = key + 1));
+        if batch.is_none() && self.descriptors.waiting > 0 {
+            self.descriptors.asked.notify_one();
+        }
+        batch
     }
 
     /// Whether there is something to do for an output in one that began before, not only in the one just before: that may be empty.
-    fn must_wait(&self, generation: &Generation, output: usize) -> bool {
+    pub(crate) fn must_wait(&self, generation: &Generation, output: usize) -> bool {
         let before = |generation: &Generation| self.generations.get(&generation.predecessor?);
         let mut all = iter::successors(before(generation), |generation| before(generation));
-        all.any(|before| before.is_readable(output) || !before.cursors[output].is_idle())
+        all.any(|before| {
+            let is_readable = (before.file.is_some() || before.parked) && before.wants(output);
+            is_readable || !before.cursors[output].is_idle()
+        })
     }
 
     fn read(&mut self, key: u64, output: usize) -> Option<Batch> {

@@ -61,11 +61,27 @@ impl Catalog {
         if self.reopen(key, path) {
             return true;
         }
+        self.leave_inode(key);
+        false
+    }
+
+    /// Opens a file that waits for its turn. True if there is something to read; what holds something else now is left.
+    pub(crate) fn open_again(&mut self, key: u64, path: &Path) -> bool {
+        if self.reopen(key, path) {
+            return self.generations.get(&key).is_some_and(|generation| generation.file.is_some());
+        }
+        self.leave_inode(key);
+        // The new content has the name: it is found by a scan.
+        self.unsure = true;
+        false
+    }
+
+    /// The inode of a closed generation was given to another file, or holds another content.
+    fn leave_inode(&mut self, key: u64) {
         if let Some(Generation { inode, ordinal, .. }) = self.generations.get(&key) {
             self.ordinals.insert(*inode, *ordinal + 1);
             self.leave(key);
         }
-        false
     }
 
     /// Forgets complete files that are not there any more, and opens those that could not be opened.
@@ -87,20 +103,31 @@ impl Catalog {
         }
         let is_missed = |generation: &Generation| {
             let may_come = matches!(generation.place, Place::Live | Place::Rotated);
-            generation.file.is_none() && may_come && !generation.is_all_settled()
+            let has_turn = generation.parked && generation.place == Place::Live;
+            generation.file.is_none() && may_come && !has_turn && !generation.is_all_settled()
         };
         self.unsure |= self.generations.values().any(is_missed);
     }
 
-    /// Opens a closed file again; false if it holds something else. One that can't be opened stays as it is.
+    /// Opens a closed file again; false if it holds something else. One that can't be opened stays as it is, and one for
+    /// which no descriptor is left waits.
     fn reopen(&mut self, key: u64, path: &Path) -> bool {
         let Some(generation) = self.generations.get_mut(&key) else { return false };
+        if self.descriptors.left == 0 {
+            generation.parked = true;
+            if generation.glance(path, Instant::now()) {
+                return true;
+            }
+        }
         match open_as(&generation.fingerprint(), path) {
             Ok(Some(file)) => {
                 if file.metadata().is_ok_and(|metadata| is_another(&metadata, generation.born)) {
                     return false;
                 }
                 generation.attach(file);
+                if !self.descriptors.take() {
+                    generation.park();
+                }
                 true
             }
             Ok(None) => false,
@@ -131,11 +158,31 @@ impl Generation {
         self.is_all_settled() && self.seen == metadata.len() && self.modified == modified(metadata)
     }
 
+    /// Closes its file, so that another one can be opened.
+    pub(crate) fn park(&mut self) {
+        (self.file, self.parked) = (None, true);
+    }
+
+    /// Takes the size of its closed file from a path; false if that leads to another file or to less than was seen.
+    pub(crate) fn glance(&mut self, path: &Path, now: Instant) -> bool {
+        let Ok(metadata) = path.metadata() else { return false };
+        let is_same = Inode::of(&metadata) == self.inode && !is_another(&metadata, self.born);
+        if !is_same || metadata.len() < self.seen {
+            return false;
+        }
+        self.grow(metadata.len(), now);
+        true
+    }
+
     /// Gives it its file, and its cursors the bytes that stand before them.
     pub(crate) fn attach(&mut self, file: Content) {
         for cursor in &mut self.cursors {
             cursor.anchor = Anchor::read(&file, cursor.position).unwrap_or_default();
         }
-        (self.file, self.grown, self.ended) = (Some(file), Instant::now(), false);
+        // While it was parked, its growth was looked at all the time.
+        if !self.parked {
+            (self.grown, self.ended) = (Instant::now(), false);
+        }
+        (self.file, self.parked) = (Some(file), false);
     }
 }

@@ -1,12 +1,57 @@
-//! How many files may be open at once.
+//! How many files may be open at once, and how many more may be opened now.
 
-use rustix::process::{Resource, getrlimit, setrlimit};
+use std::sync::Arc;
 
-/// Raises the limit to what may be had: runtimes set a lower one, for programs that can't deal with more, and each file that
-/// is read stays open.
+use lifecycle::LogThrottle;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::sync::Notify;
+
+/// Descriptors that files of the inputs never get: the health listener and its connections (33 at most), those of the
+/// outputs, the checkpoint, the events, and each file that is opened only to be looked at
+const RESERVE: usize = 64;
+
+/// The descriptors for files of the inputs
+#[derive(Debug)]
+pub(crate) struct Descriptors {
+    /// Files of the inputs that are open at most
+    pub(crate) budget: usize,
+    /// How many more may be opened; counted anew with each look
+    pub(crate) left: usize,
+    /// Files with unread lines that have no descriptor
+    pub(crate) waiting: usize,
+    /// The key after that of the file that got a descriptor last, so that none is passed over
+    pub(crate) turn: u64,
+    /// Told when an output finds nothing to read while files wait
+    pub(crate) asked: Arc<Notify>,
+    pub(crate) throttle: LogThrottle,
+}
+
+impl Descriptors {
+    /// For so many files
+    pub(crate) fn new(budget: usize) -> Self {
+        Self { budget, left: budget, waiting: 0, turn: 0, asked: Arc::default(), throttle: LogThrottle::default() }
+    }
+
+    /// What the limit of this process leaves for files: all but the reserve, which is half of a small limit.
+    pub(crate) fn of_process() -> Self {
+        let limit = getrlimit(Resource::Nofile).current;
+        let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        Self::new(limit - RESERVE.min(limit / 2))
+    }
+
+    /// Takes one descriptor; false if none is left.
+    pub(crate) fn take(&mut self) -> bool {
+        let is_left = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        is_left
+    }
+}
+
+/// Raises the limit of open files to what may be had. Runtimes set a lower one for programs that cannot deal with more, and
+/// each file that is read stays open.
 pub(crate) fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);
-    let raised = rustix::process::Rlimit { current: limit.maximum, ..limit };
+    let raised = Rlimit { current: limit.maximum, ..limit };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::warn!(%error, "cannot raise the limit of open files");
     }

@@ -100,8 +100,11 @@ impl Catalog {
         }
         match self.open(path, origin) {
             Ok(generation) if self.knows(generation.inode) => None,
-            Ok(generation) => {
+            Ok(mut generation) => {
                 self.throttles.remove(path);
+                if !self.descriptors.take() {
+                    generation.park();
+                }
                 tracing::debug!(file = %path.display(), "new file");
                 Some(self.add(generation))
             }
@@ -170,7 +173,7 @@ mod tests {
     use prometheus::Registry;
 
     use super::*;
-    use crate::{ledger::Ledger, reading::Bounds, settings::Settings};
+    use crate::{descriptors::Descriptors, ledger::Ledger, reading::Bounds, settings::Settings};
 
     #[test]
     fn what_a_file_holds_when_it_is_found_is_due_at_once() {
@@ -184,7 +187,7 @@ mod tests {
             dead_letter: None,
             quiet_period: Duration::ZERO,
         };
-        let mut catalog = Catalog::new(settings, Ledger::new(&Registry::new()).unwrap());
+        let mut catalog = Catalog::new(settings, Ledger::new(&Registry::new()).unwrap(), Descriptors::new(10));
         catalog.open_outlet("stdout://".into());
         catalog.rescan();
         assert_eq!(catalog.behind(), 8);

@@ -19,7 +19,7 @@ use crate::{
     config::Config,
     couriers::Couriers,
     dead_letters::DeadLetters,
-    descriptors,
+    descriptors::{self, Descriptors},
     events::Events,
     ledger::Ledger,
     plan::Plan,
@@ -45,7 +45,8 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let unfit = |reason: String| Exit::Usage.because(reason);
     let plan = Plan::of(&args, content.as_deref()).map_err(unfit)?;
     let ledger = Ledger::new(life.metrics())?;
-    let catalog = Arc::new(Mutex::new(Catalog::new(settings(&args, &plan).map_err(unfit)?, ledger)));
+    let settings = settings(&args, &plan).map_err(unfit)?;
+    let catalog = Arc::new(Mutex::new(Catalog::new(settings, ledger, Descriptors::of_process())));
     for output in &plan.outputs {
         lock(&catalog).open_outlet(output.label());
     }

@@ -46,6 +46,8 @@ pub(crate) struct Generation {
     pub(crate) born: Option<i64>,
     /// `None` when it is gone, or complete and closed
     pub(crate) file: Option<Content>,
+    /// Closed because others need the descriptor; opened again when there is something to read
+    pub(crate) parked: bool,
     pub(crate) head: Head,
     /// The greatest size it was seen with
     pub(crate) seen: u64,
@@ -84,6 +86,7 @@ impl Generation {
             inode: Inode::of(metadata),
             born: born(metadata),
             file: Some(Content::Plain(file)),
+            parked: false,
             head: Head::default(),
             seen: 0,
             modified: modified(metadata),
@@ -117,12 +120,17 @@ impl Generation {
             return Ok(false);
         }
         self.modified = modified(metadata);
-        if grows {
+        self.grow(size, now);
+        Ok(true)
+    }
+
+    /// Takes a size that is greater than before.
+    pub(crate) fn grow(&mut self, size: u64, now: Instant) {
+        if size > self.seen {
             let open = self.cursors.iter().filter(|cursor| !cursor.closed);
             self.ages.grew(size, open.map(|cursor| cursor.position).min().unwrap_or(0), now);
             (self.seen, self.grown, self.ended, self.still) = (size, now, false, false);
         }
-        Ok(true)
     }
 
     /// Whether the open file still begins as it did, and has the bytes before the foremost cursor. Takes the head as far as it
@@ -152,9 +160,13 @@ impl Generation {
 
     /// Whether an output may find something to do here.
     pub(crate) fn is_readable(&self, output: usize) -> bool {
+        self.file.is_some() && self.wants(output)
+    }
+
+    /// Likewise, if the file were open
+    pub(crate) fn wants(&self, output: usize) -> bool {
         let cursor = &self.cursors[output];
-        self.file.is_some()
-            && !cursor.closed
+        !cursor.closed
             && cursor.is_idle()
             && (cursor.barren_end < self.seen || (self.ended && cursor.position < self.seen))
     }
@@ -189,7 +201,7 @@ impl Generation {
     pub(crate) fn is_restless(&self) -> bool {
         match self.place {
             Place::Live => self.source.treatment.format.joins_lines() && !self.still && !self.is_all_settled(),
-            Place::Rotated | Place::Deleted => self.file.is_some() && !self.ended,
+            Place::Rotated | Place::Deleted => (self.file.is_some() || self.parked) && !self.ended,
             Place::Sought(_) => true,
             Place::Gone => self.is_all_settled(),
         }

@@ -22,6 +22,7 @@ pub(crate) struct Ledger {
     pub(crate) lag_seconds: GaugeVec,
     pub(crate) pinned: IntGauge,
     pub(crate) generations: IntGauge,
+    pub(crate) waiting: IntGauge,
     pub(crate) checkpoint_failures: IntCounter,
 }
 
@@ -65,6 +66,10 @@ impl Ledger {
             lag_seconds: registered(registry, lag_seconds?)?,
             pinned: gauge("sidekit_log_forwarder_pinned_bytes", "Bytes of deleted files that are held open")?,
             generations: gauge("sidekit_log_forwarder_files", "Files that are held open")?,
+            waiting: gauge(
+                "sidekit_log_forwarder_files_waiting",
+                "Files with unread lines that are not open, because the limit of open files is reached",
+            )?,
             checkpoint_failures: registered(
                 registry,
                 IntCounter::new(

@@ -47,6 +47,7 @@ mod saver;
 mod search;
 mod settings;
 mod severity;
+mod sharing;
 mod siblings;
 mod stamp;
 mod state_lock;

@@ -30,7 +30,12 @@ impl Catalog {
                 None => listing.is_blind(&entry.home).then(|| self.generation(entry)),
             };
             match found {
-                Some(generation) => drop(self.add(generation)),
+                Some(mut generation) => {
+                    if generation.file.is_some() && !self.descriptors.take() {
+                        generation.park();
+                    }
+                    self.add(generation);
+                }
                 None => missing.push(entry),
             }
         }
@@ -85,6 +90,7 @@ impl Catalog {
             inode: entry.inode,
             born: entry.born,
             file: None,
+            parked: false,
             head: entry.head,
             seen: entry.seen,
             modified: entry.modified,

@@ -50,6 +50,7 @@ impl Catalog {
         let Some(generation) = self.generations.get_mut(&key) else { return false };
         let Some(file) = &generation.file else {
             match generation.place {
+                Place::Live | Place::Rotated if generation.parked => return self.look_at_parked(key, now),
                 Place::Gone if generation.is_all_settled() => self.remove(key),
                 Place::Sought(reason) => return self.seek(key, reason),
                 _ => {}
@@ -79,6 +80,17 @@ impl Catalog {
                 false
             }
         }
+    }
+
+    /// Looks at a file that waits for a descriptor, by its path where that is known.
+    fn look_at_parked(&mut self, key: u64, now: Instant) -> bool {
+        let Some(generation) = self.generations.get_mut(&key) else { return false };
+        if generation.place == Place::Live {
+            let path = generation.source.path.clone();
+            // A scan tells where the file is, or what has become of it.
+            self.unsure |= !generation.glance(&path, now);
+        }
+        self.age(key, now)
     }
 
     /// Marks what is complete, and closes what has long been. True if a last line has become complete.

@@ -15,6 +15,7 @@ use crate::{
     directories::Directories,
     events::{Events, News},
     generation::Generation,
+    sharing,
 };
 
 /// Between two looks at the open files that have not been idle for long, when there are events
@@ -77,6 +78,7 @@ impl Tail {
         let (mut owed, mut cost) = (News::default(), Duration::ZERO);
         let mut stopping: Option<Exit> = None;
         let mut over = self.signal.subscribe();
+        let asked = lock(&self.catalog).descriptors.asked.clone();
         loop {
             heartbeat.beat();
             let mut news = self.events.take();
@@ -113,6 +115,7 @@ impl Tail {
                 }
                 _ = over.wait_for(|signal| signal.over) => return Ok(()),
                 () = self.events.happened() => {}
+                () = asked.notified() => {}
                 () = time::sleep(pause.min(heartbeat.interval())) => {}
             }
         }
@@ -139,6 +142,7 @@ impl Tail {
         let now = Instant::now();
         let is_whole = catalog.stopping.is_some() || self.directories.any_polled();
         let news = if is_whole { catalog.look(now) } else { catalog.look_at_busy(written, idle, now) };
+        let news = sharing::share(&mut catalog, now) || news;
         let behind = catalog.behind();
         self.pending.done(self.told_pending.saturating_sub(behind));
         self.pending.add(behind.saturating_sub(self.told_pending));

@@ -11,6 +11,8 @@ mod configuration;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
+mod descriptors;
+#[cfg(test)]
 mod directories;
 #[cfg(test)]
 mod elasticsearch;
