@@ -1,19 +1,11 @@
-//! The flags that every helper carries, and the command line made whole with them.
+//! The flags and subcommands that every helper carries.
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches, Subcommand as _, ValueEnum as _};
+use clap::ValueEnum as _;
 use tracing::level_filters::LevelFilter;
 
-use crate::{
-    config,
-    exit::Exit,
-    helper::{Helper, Kind},
-    log::LogFormat,
-    sidecar::Sidecar,
-    sidecar_flags::{SidecarCommand, SidecarFlags},
-    usage, variables,
-};
+use crate::{config, log::LogFormat, variables};
 
 const LOG_FORMAT: &str = "SIDEKIT_LOG_FORMAT";
 
@@ -51,65 +43,6 @@ pub(crate) enum ConfigCommand {
     },
     /// Print the JSON Schema of the configuration file
     Schema,
-}
-
-/// What the command line asks for
-pub(crate) enum Request<A> {
-    /// Do the job
-    Job { args: A, common: Common, sidecar: Option<(Sidecar, SidecarFlags)> },
-    /// Do something small instead
-    Sidecar(Sidecar, SidecarCommand, SidecarFlags),
-    /// Likewise
-    Config(ConfigCommand),
-}
-
-impl Helper {
-    /// The whole command line: the helper's own flags and what lifecycle adds. Documentation is generated from it.
-    pub fn command<A: CommandFactory>(&self) -> Command {
-        let mut command = Common::augment_args(A::command());
-        if let Kind::Sidecar(sidecar) = self.kind {
-            command = (sidecar.add_to)(command, &sidecar);
-        }
-        if self.config.is_some() {
-            command = ConfigCommand::augment_subcommands(command);
-        }
-        variables::give_each_flag_a_variable(command)
-            .subcommand_required(false)
-            .arg_required_else_help(false)
-            .subcommand_negates_reqs(true)
-            .disable_help_subcommand(true)
-            .infer_long_args(false)
-    }
-
-    /// Reads flags and variables. `--help` and `--version` come back as clap's errors, and no other one does.
-    pub(crate) fn parse<A: CommandFactory + FromArgMatches>(&self) -> anyhow::Result<Request<A>> {
-        let matches = self.matches::<A>()?;
-        if self.config.is_some()
-            && let Ok(asked) = ConfigCommand::from_arg_matches(&matches)
-        {
-            return Ok(Request::Config(asked));
-        }
-        let sidecar = match self.kind {
-            Kind::Task => None,
-            Kind::Sidecar(sidecar) => match (sidecar.read)(&matches)? {
-                (flags, Some(asked)) => return Ok(Request::Sidecar(sidecar, asked, flags)),
-                (flags, None) => Some((sidecar, flags)),
-            },
-        };
-        Ok(Request::Job { args: A::from_arg_matches(&matches)?, common: Common::from_arg_matches(&matches)?, sidecar })
-    }
-
-    fn matches<A: CommandFactory>(&self) -> anyhow::Result<ArgMatches> {
-        let whole = self.command::<A>();
-        let command = variables::without_empty(whole.clone());
-        let matches = command.clone().try_get_matches();
-        // Help comes first, because it names all variables to a user who has misspelt one.
-        if matches.as_ref().is_err_and(|error| error.exit_code() == 0) {
-            return Ok(whole.try_get_matches()?);
-        }
-        variables::check_spelling(&whole, variables::all())?;
-        matches.map_err(|error| Exit::Usage.because(usage::fault(&whole, &variables::name_source(&command, error))))
-    }
 }
 
 impl ConfigCommand {

@@ -1,10 +1,17 @@
-//! What lifecycle must know of a helper: a task or a sidecar, and its configuration file.
+//! What lifecycle must know of a helper: a task or a sidecar, its configuration file, and its whole command line.
 
 use std::{ffi::OsString, time::Duration};
 
-use clap::CommandFactory;
+use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches, Subcommand as _};
 
-use crate::{config::ConfigFile, sidecar::Sidecar};
+use crate::{
+    args::{Common, ConfigCommand},
+    config::ConfigFile,
+    exit::Exit,
+    sidecar::Sidecar,
+    sidecar_flags::{SidecarCommand, SidecarFlags},
+    usage, variables,
+};
 
 /// A task or a sidecar
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +27,16 @@ pub(crate) enum Kind {
     Task,
     /// Runs beside the app until it is told to stop
     Sidecar(Sidecar),
+}
+
+/// What the command line asks for
+pub(crate) enum Request<A> {
+    /// Do the job
+    Job { args: A, common: Common, sidecar: Option<(Sidecar, SidecarFlags)> },
+    /// Do something small instead
+    Sidecar(Sidecar, SidecarCommand, SidecarFlags),
+    /// Likewise
+    Config(ConfigCommand),
 }
 
 impl Helper {
@@ -44,12 +61,59 @@ impl Helper {
         self
     }
 
+    /// The whole command line: the helper's own flags and what lifecycle adds. Documentation is generated from it.
+    pub fn command<A: CommandFactory>(&self) -> Command {
+        let mut command = Common::augment_args(A::command());
+        if let Kind::Sidecar(sidecar) = self.kind {
+            command = (sidecar.add_to)(command, &sidecar);
+        }
+        if self.config.is_some() {
+            command = ConfigCommand::augment_subcommands(command);
+        }
+        variables::give_each_flag_a_variable(command)
+            .subcommand_required(false)
+            .arg_required_else_help(false)
+            .subcommand_negates_reqs(true)
+            .disable_help_subcommand(true)
+            .infer_long_args(false)
+    }
+
+    /// Reads flags and variables. `--help` and `--version` come back as clap's errors, and no other one does.
+    pub(crate) fn parse<A: CommandFactory + FromArgMatches>(&self) -> anyhow::Result<Request<A>> {
+        let matches = self.matches::<A>()?;
+        if self.config.is_some()
+            && let Ok(asked) = ConfigCommand::from_arg_matches(&matches)
+        {
+            return Ok(Request::Config(asked));
+        }
+        let sidecar = match self.kind {
+            Kind::Task => None,
+            Kind::Sidecar(sidecar) => match (sidecar.read)(&matches)? {
+                (flags, Some(asked)) => return Ok(Request::Sidecar(sidecar, asked, flags)),
+                (flags, None) => Some((sidecar, flags)),
+            },
+        };
+        Ok(Request::Job { args: A::from_arg_matches(&matches)?, common: Common::from_arg_matches(&matches)?, sidecar })
+    }
+
     /// Whether the end of this process is the end of its container, so that the termination message is its to write.
     /// `check`, `probe` and their like run inside a container that lives on, also when they are misspelt or misused.
     pub(crate) fn speaks_for_container<A: CommandFactory>(&self) -> bool {
         let command = self.command::<A>();
         let is_subcommand = |word: &OsString| command.get_subcommands().any(|sub| word == sub.get_name());
         !std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| is_subcommand(&word))
+    }
+
+    fn matches<A: CommandFactory>(&self) -> anyhow::Result<ArgMatches> {
+        let whole = self.command::<A>();
+        let command = variables::without_empty(whole.clone());
+        let matches = command.clone().try_get_matches();
+        // Help comes first, because it names all variables to a user who has misspelt one.
+        if matches.as_ref().is_err_and(|error| error.exit_code() == 0) {
+            return Ok(whole.try_get_matches()?);
+        }
+        variables::check_spelling(&whole, variables::all())?;
+        matches.map_err(|error| Exit::Usage.because(usage::fault(&whole, &variables::name_source(&command, error))))
     }
 }
 

@@ -17,11 +17,11 @@ use anyhow::Context;
 use tracing::level_filters::LevelFilter;
 
 use crate::{
-    args::{self, Common, Request},
+    args::{self, Common},
     command,
     event::{self, Event},
     exit::{End, Exit},
-    helper::{Helper, Kind},
+    helper::{Helper, Kind, Request},
     job::{Control, Lifecycle},
     log, panics, settings,
     sidecar::Sidecar,

@@ -14,10 +14,9 @@ use anyhow::Context;
 use clap::Parser;
 
 use crate::{
-    args::Request,
     event::{self, Event},
     exit::{End, Exit},
-    helper::{Helper, Kind},
+    helper::{Helper, Kind, Request},
     signal::Signal,
     signals::Handlers,
     stop::{Step, Stop},
