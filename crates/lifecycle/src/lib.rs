@@ -80,7 +80,7 @@ pub use stderr::draw;
 pub use test_life::TestLife;
 pub use units::{duration, elapsed, format_duration, size};
 pub use variables::{nearest, variable};
-pub use volume::on_volume;
+pub use volume::{on_volume, on_volume_in_turn};
 
 /// The README's examples are tests
 #[cfg(doctest)]

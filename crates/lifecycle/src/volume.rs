@@ -7,12 +7,16 @@ use std::{
     collections::HashSet,
     io,
     path::{Path, PathBuf},
+    pin::pin,
     sync::{Mutex, PoisonError},
     thread,
     time::Duration,
 };
 
-use tokio::{sync::oneshot, time};
+use tokio::{
+    sync::{Notify, oneshot},
+    time,
+};
 
 /// Bytes; the work is one file read or one directory looked at.
 const STACK: usize = 256 * 1024;
@@ -21,6 +25,8 @@ const HANGING_LIMIT: usize = 64;
 
 /// The paths whose work is under way
 static UNDER_WAY: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
+/// Tells those who wait for their turn that a path is free again
+static FREED: Notify = Notify::const_new();
 
 /// Runs blocking `work` about `path` on a thread of its own and waits for its result at most `limit`.
 ///
@@ -31,7 +37,32 @@ pub async fn on_volume<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
-    let place = Place::take(path)?;
+    run(Place::take(path)?, limit, work).await
+}
+
+/// The same, but waits for its turn while other work about the same path is under way, for as long as that takes. The
+/// caller gives up by dropping the future.
+pub async fn on_volume_in_turn<T: Send + 'static>(
+    path: &Path,
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    loop {
+        let mut freed = pin!(FREED.notified());
+        // Before the look, so that a path that is freed after it is noticed.
+        freed.as_mut().enable();
+        match Place::take(path) {
+            Ok(place) => return run(place, limit, work).await,
+            Err(_) => freed.await,
+        }
+    }
+}
+
+async fn run<T: Send + 'static>(
+    place: Place,
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
     let (sender, result) = oneshot::channel();
     let run = move || {
         let result = work();
@@ -70,6 +101,7 @@ impl Drop for Place {
         if let Some(paths) = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             paths.remove(&self.0);
         }
+        FREED.notify_waiters();
     }
 }
 
@@ -94,6 +126,21 @@ mod tests {
         while on_volume(path, LATE, || ()).await.is_err() {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn work_about_one_path_waits_for_its_turn() {
+        let path = Path::new("/mnt/shared");
+        let (release, hang) = mpsc::channel::<()>();
+        let first = tokio::spawn(on_volume(path, LATE, move || hang.recv()));
+        let waiting: Vec<_> =
+            (0..50).map(|number| tokio::spawn(on_volume_in_turn(path, LATE, move || number))).collect();
+        tokio::task::yield_now().await;
+        drop(release);
+        for (number, result) in waiting.into_iter().enumerate() {
+            assert_eq!(result.await.unwrap().unwrap(), number);
+        }
+        assert!(first.await.unwrap().unwrap().is_err());
     }
 
     #[tokio::test]
