@@ -1,54 +1,106 @@
-//! What has gone wrong with TLS, in words for people.
+//! Why a server cannot be reached. Callers branch on the variants: one retries, another gives up.
 
-use std::{error::Error, io};
+use std::{fmt, io};
 
-use rustls::{AlertDescription, CertificateError};
+use http::StatusCode;
 
-use crate::one_line::one_line;
+use crate::{
+    one_line::one_line,
+    tls_error::{tls_error, tls_error_text},
+};
 
-/// The TLS error inside an I/O error
-pub fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
-    let mut cause: Option<&(dyn Error + 'static)> = error.get_ref().map(|inner| inner as _);
-    while let Some(inner) = cause {
-        if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
-            return Some(tls);
-        }
-        cause =
-            inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref).map(|inner| inner as _).or(inner.source());
+/// Why a server cannot be reached. Its text is short, holds no secret, and is the same for the same cause.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failure {
+    /// A DNS server that works says that the name does not exist
+    UnknownName(String),
+    /// No DNS server answers for the name, or the servers fail
+    NoDnsAnswer(String),
+    /// The lookup of the name has not begun, because earlier lookups wait for an answer
+    NotAskedYet(String),
+    /// The resolver fails in another way
+    Lookup {
+        /// The name
+        name: String,
+        /// The resolver's own words
+        reason: String,
+    },
+    /// No process listens there
+    Refused,
+    /// The other side has broken the connection
+    Reset,
+    /// No answer in time
+    Silent,
+    /// No route leads to the host
+    NoRoute,
+    /// No route leads to the network, for example to IPv6 on a host without IPv6
+    NoNetwork,
+    /// This host has no address or port to dial from
+    NoLocalAddress,
+    /// The handshake failed
+    Tls(rustls::Error),
+    /// A file of the options cannot be used, or its volume does not answer
+    File {
+        /// The text, with the name of the option and a remedy
+        reason: String,
+        /// Whether the volume does not answer: the file itself may be right
+        hangs: bool,
+    },
+    /// The proxy does not open a tunnel
+    ProxyRefused(StatusCode),
+    /// Any other error of the system
+    Io {
+        /// Its kind, for callers that know more about it
+        kind: io::ErrorKind,
+        /// The system's own words
+        text: String,
+    },
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::from(&error)
     }
-    None
 }
 
-/// What it means and, where the options can help, which one. The same cause has the same words at each attempt.
-pub fn tls_error_text(error: &rustls::Error) -> String {
-    use rustls::Error as Tls;
-    let words = match error {
-        Tls::InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
-            "the certificate is not valid yet"
+impl From<&io::Error> for Failure {
+    fn from(error: &io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        if let Some(tls) = tls_error(error) {
+            return Self::Tls(tls.clone());
         }
-        // rustls' own words count the seconds since, and would be news at each attempt.
-        Tls::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
-            "the certificate has expired"
+        match error.kind() {
+            Kind::ConnectionRefused => Self::Refused,
+            Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => Self::Reset,
+            Kind::TimedOut => Self::Silent,
+            Kind::HostUnreachable => Self::NoRoute,
+            Kind::NetworkUnreachable => Self::NoNetwork,
+            Kind::AddrNotAvailable => Self::NoLocalAddress,
+            kind => Self::Io { kind, text: one_line(&error.to_string()) },
         }
-        Tls::InvalidCertificate(CertificateError::Other(reason))
-            if reason.to_string().contains("CaUsedAsEndEntity") =>
-        {
-            "the certificate is an authority's own (CA:TRUE): let it sign one for the server, or give insecure"
-        }
-        Tls::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "the certificate is signed by an unknown authority; name it with ca=PATH"
-        }
-        Tls::InvalidCertificate(reason) => {
-            return format!("the certificate is refused: {}", one_line(&reason.to_string()));
-        }
-        Tls::AlertReceived(AlertDescription::CertificateRequired) => {
-            "the server wants a client certificate: give cert=PATH and key=PATH"
-        }
-        Tls::AlertReceived(
-            AlertDescription::BadCertificate | AlertDescription::UnknownCA | AlertDescription::CertificateUnknown,
-        ) => "the server refuses our client certificate",
-        Tls::InvalidMessage(_) => "the answer is not TLS",
-        error => return format!("TLS fails: {}", one_line(&error.to_string())),
-    };
-    words.to_owned()
+    }
 }
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::UnknownName(name) => write!(f, "unknown name {name}"),
+            Self::NoDnsAnswer(name) => write!(f, "DNS gives no answer for {name}: no server is there, or it fails"),
+            Self::NotAskedYet(name) => {
+                write!(f, "DNS is not asked for {name} yet: earlier lookups of other names wait for an answer")
+            }
+            Self::Lookup { name, reason } => write!(f, "cannot look up {name}: {reason}"),
+            Self::Refused => f.write_str("connection refused"),
+            Self::Reset => f.write_str("connection reset"),
+            Self::Silent => f.write_str("timed out"),
+            Self::NoRoute => f.write_str("no route to the host"),
+            Self::NoNetwork => f.write_str("network unreachable"),
+            Self::NoLocalAddress => f.write_str("this host has no address or port to dial from"),
+            Self::Tls(error) => f.write_str(&tls_error_text(error)),
+            Self::ProxyRefused(status) => write!(f, "HTTP {status}"),
+            Self::File { reason: text, .. } | Self::Io { text, .. } => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::one_line;
+use crate::one_line::one_line;
 
 /// Printed instead of a text that may hold a secret
 const HIDDEN: &str = "…";

@@ -1,17 +1,39 @@
-//! What helpers need to know of a server that a URL names: the options in the URL's fragment, TLS, and its words in a log.
+//! Reaching a server that a URL names: options, names, connections, a proxy's tunnel, TLS and logins.
 //!
-//! It knows no protocol, and no helper's judgement of what a server does.
+//! It knows no protocol, and no helper's judgement of an answer: every failure is a [`Failure`] that the helper interprets.
 
+mod address;
+mod connect;
 mod failure;
 mod label;
+mod login;
+mod named_certificate;
+mod names;
 mod one_line;
 mod options;
 mod pem;
+mod source;
+mod stream;
 mod tls;
+mod tls_error;
 mod trust;
+mod tunnel;
 
-pub use failure::{tls_error, tls_error_text};
+pub use address::{Address, check_name};
+pub use connect::{addresses, dial};
+pub use failure::Failure;
 pub use label::url_label;
+pub use login::{LOGIN_OPTIONS, LoginHeaders, PASSWORD_OPTIONS, Password, UrlLogin};
+pub use names::Names;
 pub use one_line::one_line;
 pub use options::Options;
-pub use tls::{TLS_OPTIONS, Tls, TlsSettings, server_name};
+pub use source::read_files_again;
+pub use stream::Stream;
+pub use tls::{TLS_OPTIONS, TlsClient, server_name};
+pub use tls_error::{tls_error, tls_error_text};
+pub use tunnel::tunnel;
+
+/// The README's examples are tests
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

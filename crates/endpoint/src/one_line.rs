@@ -1,14 +1,14 @@
-//! Words that a server sent, made fit for a log line.
+//! Text from a server, made fit for a log line.
 
 /// One line of at most 200 bytes, without control characters.
-pub fn one_line(words: &str) -> String {
+pub fn one_line(text: &str) -> String {
     /// Bytes
     const LIMIT: usize = 200;
-    let words: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words = words.trim();
-    match words.char_indices().find(|(at, c)| at + c.len_utf8() > LIMIT) {
-        Some((end, _)) => format!("{}…", &words[..end]),
-        None => words.to_owned(),
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text = text.trim();
+    match text.char_indices().find(|(at, c)| at + c.len_utf8() > LIMIT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_says_is_one_bounded_line() {
+    fn text_of_a_server_is_one_bounded_line() {
         assert_eq!(one_line("no\r\nway\n"), "no  way");
         assert_eq!(one_line(&"é".repeat(300)), format!("{}…", "é".repeat(100)));
     }

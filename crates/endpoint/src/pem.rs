@@ -11,13 +11,15 @@ use rustls_pki_types::{
 /// Bytes; the bundle of a whole system has a tenth of that, and a wrong path could name anything.
 const FILE_LIMIT: u64 = 4 * 1024 * 1024;
 
-/// All certificates of a file, as authorities
-pub(crate) fn roots(path: &Path) -> Result<Arc<RootCertStore>, String> {
+/// All certificates of a file as authorities, and the certificates themselves
+pub(crate) fn roots(path: &Path) -> Result<(Arc<RootCertStore>, Vec<CertificateDer<'static>>), String> {
+    let certificates = certificates(path)?;
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
+    for certificate in &certificates {
+        let added = roots.add(certificate.clone());
+        added.map_err(|_| format!("{} holds a certificate that is broken", path.display()))?;
     }
-    Ok(roots.into())
+    Ok((roots.into(), certificates))
 }
 
 /// All certificates of a file; at least one

@@ -9,7 +9,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-/// What the system trusts, read once; empty where an image has no bundle.
+/// The authorities of the system, read once; empty where an image has no bundle.
 pub(crate) fn system_roots() -> Arc<RootCertStore> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     let read = || {
@@ -20,7 +20,7 @@ pub(crate) fn system_roots() -> Arc<RootCertStore> {
     ROOTS.get_or_init(read).clone()
 }
 
-/// For `insecure`: any certificate will do, though the server must hold its key.
+/// For `insecure`: trusts any certificate. The server must hold its key all the same.
 #[derive(Debug)]
 pub(crate) struct TrustAnyone(pub(crate) Arc<CryptoProvider>);
 

@@ -80,6 +80,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
         let (events, life) = (tail.events.clone(), life.clone());
         life.clone().spawn(follow(args, config, couriers, events, life));
     }
+    life.spawn(follow_hangups(life.clone()));
     let watching = life.clone();
     life.vital("tail", SILENCE, |heartbeat| tail.run(watching, heartbeat));
     life.started();
@@ -102,6 +103,20 @@ async fn follow(args: Args, mut config: Reloads<Config>, mut couriers: Couriers,
                 events.ask();
             }
             Err(reason) => tracing::error!(reason, "the new configuration does not fit the flags; the old one stays"),
+        }
+    }
+}
+
+/// SIGHUP asks for a new reading of certificates, keys, tokens and passwords.
+async fn follow_hangups(life: Lifecycle) {
+    let mut hangups = life.hangups();
+    loop {
+        tokio::select! {
+            _ = life.stop_requested() => return,
+            changed = hangups.changed() => match changed {
+                Ok(()) => endpoint::read_files_again(),
+                Err(_) => return,
+            },
         }
     }
 }

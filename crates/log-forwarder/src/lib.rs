@@ -49,7 +49,6 @@ mod settings;
 mod severity;
 mod sharing;
 mod siblings;
-mod stamp;
 mod state_lock;
 mod tail;
 mod timestamp;

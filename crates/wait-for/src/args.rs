@@ -128,8 +128,8 @@ fn after_help() -> String {
         for (url, ready) in scheme.examples {
             let _ = writeln!(text, "  {url:<35} {ready}");
         }
-        if !scheme.options.is_empty() {
-            let _ = writeln!(text, "      #{}", scheme.options.join(" #"));
+        for options in [scheme.options, scheme.login].into_iter().filter(|options| !options.is_empty()) {
+            let _ = writeln!(text, "      #{}", options.join(" #"));
         }
     }
     let _ = writeln!(text, "\nOptions of every target: #{}", COMMON_OPTIONS.join(" #"));

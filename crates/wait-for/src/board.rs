@@ -5,7 +5,11 @@ use std::time::{Duration, Instant};
 use lifecycle::{End, Exit, elapsed};
 use serde::Serialize;
 
-use crate::{table::Table, target::Target};
+use crate::{
+    row::{Row, State},
+    table::Table,
+    target::Target,
+};
 
 /// How often a target that is not ready is told again
 pub(crate) const REMINDER: Duration = Duration::from_secs(30);
@@ -19,30 +23,6 @@ pub(crate) struct Board {
     never: Option<usize>,
     /// On a terminal, instead of log lines
     table: Option<Table>,
-}
-
-/// Where one target stands
-#[derive(Debug, Serialize)]
-pub(crate) struct Row {
-    #[serde(rename = "target")]
-    pub(crate) label: String,
-    pub(crate) state: State,
-    /// The last proof or refusal
-    #[serde(rename = "last")]
-    pub(crate) reason: String,
-    pub(crate) attempts: u64,
-    /// From the start to the moment it was decided
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) seconds: Option<f64>,
-}
-
-/// How far a target has come
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum State {
-    Waiting,
-    Ready,
-    Never,
 }
 
 /// The object that `--output json` prints

@@ -3,10 +3,10 @@
 //! A URL may hold a password wherever it was put by mistake, so no message about the file holds one of its values. Aliases
 //! make a small file large, so what is read is counted while it is read.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use endpoint::Options;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
@@ -16,7 +16,7 @@ mod value;
 
 use value::{Room, Values};
 
-use crate::{schemes::SCHEMES, target::Target};
+use crate::target::Target;
 
 /// Targets of a file; each takes a socket and a line of the summary.
 const TARGET_LIMIT: usize = 1000;
@@ -184,29 +184,5 @@ impl<'de> Visitor<'de> for OneTarget<'_> {
             return Err(A::Error::custom("options stand beside url here, not in its fragment"));
         }
         Target::with_options(&url, options).map_err(A::Error::custom)
-    }
-}
-
-impl JsonSchema for Target {
-    fn schema_name() -> Cow<'static, str> {
-        "Target".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let mut names: Vec<_> = SCHEMES.iter().flat_map(crate::schemes::Scheme::all_options).collect();
-        names.sort_unstable();
-        names.dedup();
-        let scalar = serde_json::json!({ "type": ["string", "integer", "boolean"] });
-        let value = serde_json::json!({ "anyOf": [scalar, { "type": "array", "items": scalar }] });
-        let mut properties: serde_json::Map<_, _> =
-            names.into_iter().map(|name| (name.to_owned(), value.clone())).collect();
-        properties.insert("url".into(), serde_json::json!({ "type": "string" }));
-        json_schema!({
-            "description": "A URL with its options in the fragment, or a map of url and options",
-            "anyOf": [
-                { "type": "string" },
-                { "type": "object", "properties": properties, "required": ["url"], "additionalProperties": false },
-            ],
-        })
     }
 }

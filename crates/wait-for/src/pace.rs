@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lifecycle::Backoff;
 
-use crate::check::Cause;
+use crate::not_ready::Cause;
 
 /// Nothing there, or not yet as wanted: the first and the longest delay
 const QUICK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));

@@ -1,18 +1,15 @@
 //! HTTP through a proxy: plain requests in absolute form, TLS through a tunnel (RFC 9110, sections 7.1 and 9.3.6).
 
-use http_body_util::Empty;
+use endpoint::{Address, Stream};
 use hyper::{
-    Method, Request, StatusCode,
-    body::Bytes,
-    client::conn::http1,
-    header::{HOST, PROXY_AUTHORIZATION},
+    Request, StatusCode,
+    header::{HeaderValue, PROXY_AUTHORIZATION},
 };
-use hyper_util::{client::proxy::matcher::Intercept, rt::TokioIo};
-use tokio::task::JoinSet;
+use hyper_util::client::proxy::matcher::Intercept;
 
 use crate::{
-    check::{Cause, Network, NotReady},
-    connect::{Address, Stream},
+    network::Network,
+    not_ready::{Cause, NotReady},
 };
 
 const PORT: u16 = 80;
@@ -25,10 +22,11 @@ pub(crate) async fn dial(network: &Network, via: &Intercept) -> Result<Box<dyn S
     }
     let host = uri.host().ok_or_else(|| NotReady::never("the proxy's URL has no host"))?;
     let address = Address { host: host.trim_matches(['[', ']']).to_owned(), port: uri.port_u16().unwrap_or(PORT) };
-    Ok(Box::new(address.dial(&network.names).await.map_err(blame)?))
+    let stream = network.dial(&address).await.map_err(|failure| blame(failure.into()))?;
+    Ok(Box::new(stream))
 }
 
-/// What goes wrong with a proxy says nothing of the target: it must not count as gone.
+/// A failure of the proxy says nothing of the target, which must not count as gone.
 pub(crate) fn blame(NotReady { cause, reason }: NotReady) -> NotReady {
     let cause = match cause {
         Cause::Absent | Cause::UnknownName | Cause::Contrary => Cause::Odd,
@@ -55,25 +53,9 @@ pub(crate) fn authorize<B>(request: &mut Request<B>, via: &Intercept) {
     }
 }
 
-/// Opens a tunnel to `address`; `connection` keeps it going.
-pub(crate) async fn tunnel(
-    network: &Network,
-    via: &Intercept,
-    address: &Address,
-    connection: &mut JoinSet<()>,
-) -> Result<Box<dyn Stream>, NotReady> {
-    let authority = address.authority();
-    let request = Request::builder().method(Method::CONNECT).uri(&authority).header(HOST, &authority);
-    let mut request = request
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| NotReady::never(format!("cannot ask the proxy: {error}")))?;
-    authorize(&mut request, via);
-    let stream = TokioIo::new(dial(network, via).await?);
-    let (mut sender, driver) = http1::handshake(stream).await.map_err(|error| blame(error.into()))?;
-    connection.spawn(async { drop(driver.with_upgrades().await) });
-    let answer = sender.send_request(request).await.map_err(|error| blame(error.into()))?;
-    if !answer.status().is_success() {
-        return Err(NotReady::new(Cause::Odd, format!("proxy: HTTP {}", answer.status())));
-    }
-    Ok(Box::new(TokioIo::new(hyper::upgrade::on(answer).await?)))
+/// Opens a tunnel to `address`.
+pub(crate) async fn tunnel(network: &Network, via: &Intercept, address: &Address) -> Result<Box<dyn Stream>, NotReady> {
+    let stream = dial(network, via).await?;
+    let login = via.basic_auth().map(HeaderValue::as_bytes);
+    endpoint::tunnel(stream, address, login).await.map_err(|failure| blame(failure.into()))
 }

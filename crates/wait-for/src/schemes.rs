@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use endpoint::{Options, TLS_OPTIONS};
+use endpoint::{LOGIN_OPTIONS, Options, PASSWORD_OPTIONS, TLS_OPTIONS};
 use url::Url;
 
 use crate::{
@@ -17,8 +17,10 @@ pub(crate) struct Scheme {
     pub(crate) names: &'static [&'static str],
     /// Example URLs, and when such a target is ready
     pub(crate) examples: &'static [(&'static str, &'static str)],
-    /// The options that its fragment takes besides those of every kind, each with an example of its value
+    /// The options of this kind alone, each with an example of its value
     pub(crate) options: &'static [&'static str],
+    /// The options of its login
+    pub(crate) login: &'static [&'static str],
     /// How to ask for TLS, where there is any; [`TLS_OPTIONS`] need it
     pub(crate) tls: Option<&'static str>,
     pub(crate) parse: Parse,
@@ -36,6 +38,7 @@ pub(crate) const SCHEMES: [Scheme; 9] = [
         names: &["tcp"],
         examples: &[("tcp://db:5432", "connected, and still open 100 ms later")],
         options: &["hold=100ms"],
+        login: &[],
         tls: None,
         parse: tcp::parse,
     },
@@ -43,6 +46,7 @@ pub(crate) const SCHEMES: [Scheme; 9] = [
         names: &["unix"],
         examples: &[("unix:///run/app.sock", "the socket accepts")],
         options: &[],
+        login: &[],
         tls: None,
         parse: unix::parse,
     },
@@ -56,16 +60,14 @@ pub(crate) const SCHEMES: [Scheme; 9] = [
         options: &[
             "status=200-299,404",
             "method=HEAD",
-            "header=Name:value",
             "body=TEXT",
             "body-regex=REGEX",
             "json=/pointer=VALUE",
             "redirects=5",
             "http2",
             "resolve=IP",
-            "password-file=PATH",
-            "password-env=NAME",
         ],
+        login: &LOGIN_OPTIONS,
         tls: Some("write https://"),
         parse: http::parse,
     },
@@ -73,6 +75,7 @@ pub(crate) const SCHEMES: [Scheme; 9] = [
         names: &["dns"],
         examples: &[("dns://db-headless", "the name has an address")],
         options: &["min=3", "type=A|AAAA|SRV"],
+        login: &[],
         tls: None,
         parse: dns::parse,
     },
@@ -80,6 +83,7 @@ pub(crate) const SCHEMES: [Scheme; 9] = [
         names: &["file"],
         examples: &[("file:///data/ready", "the file is there")],
         options: &["min-size=1KiB", "settled=2s", "mode=0640"],
+        login: &[],
         tls: None,
         parse: file::parse,
     },
@@ -90,6 +94,7 @@ pub(crate) const SCHEMES: [Scheme; 9] = [
             ("grpcs://api:9443", "likewise, over TLS, for the server as a whole"),
         ],
         options: &[],
+        login: &LOGIN_OPTIONS,
         tls: Some("write grpcs://"),
         parse: grpc::parse,
     },
@@ -97,6 +102,7 @@ pub(crate) const SCHEMES: [Scheme; 9] = [
         names: &["mysql"],
         examples: &[("mysql://db:3306", "MySQL or MariaDB takes logins")],
         options: &wire::OPTIONS,
+        login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
         parse: mysql::parse,
     },
@@ -104,6 +110,7 @@ pub(crate) const SCHEMES: [Scheme; 9] = [
         names: &["postgres", "postgresql"],
         examples: &[("postgres://user@db:5432/app", "PostgreSQL takes logins; with a password: is logged in to")],
         options: &wire::OPTIONS,
+        login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
         parse: postgres::parse,
     },
@@ -111,6 +118,7 @@ pub(crate) const SCHEMES: [Scheme; 9] = [
         names: &["redis", "rediss"],
         examples: &[("redis://cache:6379", "PING answers PONG"), ("rediss://cache:6379", "likewise, over TLS")],
         options: &wire::OPTIONS,
+        login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
         parse: redis::parse,
     },
@@ -125,7 +133,7 @@ impl Scheme {
     /// The names of all options of this kind, those of every kind included
     pub(crate) fn all_options(&self) -> Vec<&'static str> {
         let tls = if self.tls.is_some() { &TLS_OPTIONS[..] } else { &[] };
-        let all = self.options.iter().chain(tls).chain(&COMMON_OPTIONS);
+        let all = self.options.iter().chain(self.login).chain(tls).chain(&COMMON_OPTIONS);
         all.map(|option| option.split_once('=').map_or(*option, |(name, _)| name)).collect()
     }
 }

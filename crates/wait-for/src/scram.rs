@@ -8,7 +8,7 @@ use rustls::crypto::ring;
 use sha2::{Digest, Sha256};
 use tokio::task;
 
-use crate::check::{Cause, NotReady};
+use crate::not_ready::{Cause, NotReady};
 
 pub(crate) const MECHANISM: &str = "SCRAM-SHA-256";
 /// "No channel binding" (`n,,`), as it stands in the first message, and in the last one in Base64

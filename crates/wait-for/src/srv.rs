@@ -16,7 +16,7 @@ use tokio::{
     time,
 };
 
-use crate::check::NotReady;
+use crate::not_ready::NotReady;
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 const PORT: u16 = 53;

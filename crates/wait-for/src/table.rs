@@ -5,7 +5,7 @@ use std::{fmt::Write as _, io, time::Duration};
 use lifecycle::elapsed;
 use terminal_size::{Height, Width, terminal_size_of};
 
-use crate::board::{Row, State};
+use crate::row::{Row, State};
 
 /// Columns and lines where the terminal does not tell
 const USUAL_SIZE: (u16, u16) = (80, 24);

@@ -1,5 +1,9 @@
 //! A target: its check, and how often and how it is asked.
 
+#[cfg(test)]
+mod refusals;
+mod schema;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use endpoint::{Options, url_label};
@@ -7,7 +11,8 @@ use lifecycle::Exit;
 use url::Url;
 
 use crate::{
-    check::{Cause, Check, NotReady, Verdict},
+    check::Check,
+    not_ready::{Cause, NotReady, Verdict},
     schemes::{SCHEMES, Scheme},
 };
 
@@ -88,6 +93,8 @@ fn invert(verdict: Verdict) -> Verdict {
         Err(NotReady { cause: Cause::Absent | Cause::UnknownName | Cause::Contrary, reason }) => {
             Ok(format!("gone: {reason}"))
         }
+        // A fault in the target's own options says nothing of the target.
+        Err(refusal @ NotReady { cause: Cause::Never(Exit::Usage), .. }) => Err(refusal),
         Err(NotReady { cause: Cause::Never(_), reason }) => {
             Err(NotReady::new(Cause::Odd, format!("not proven gone: {reason}")))
         }
@@ -105,16 +112,6 @@ fn unknown_scheme(name: &str) -> String {
     match lifecycle::nearest(name, known()) {
         Some(near) => format!("unknown scheme {name:?}; did you mean {near}://?"),
         None => format!("unknown scheme {name:?}; there are {}", known().collect::<Vec<_>>().join(", ")),
-    }
-}
-
-impl NotReady {
-    /// The exit code that ends the wait at once, if this is a "never".
-    pub(crate) fn never_exit(&self) -> Option<Exit> {
-        match self.cause {
-            Cause::Never(exit) => Some(exit),
-            _ => None,
-        }
     }
 }
 
@@ -155,7 +152,7 @@ mod tests {
             ("tcp://a..b:1", "\"a..b\" can't be a host name"),
             (
                 "mysql://root:12#34SECRET@db",
-                "mysql does not know option number 1; it takes password-file, password-env, tls, ca, cert, key, sni, insecure, stable, interval, attempt-timeout, not",
+                "mysql does not know option number 1; it takes tls, password-file, password-env, ca, cert, key, sni, insecure, stable, interval, attempt-timeout, not",
             ),
             ("tpc://db:5432", r#"unknown scheme "tpc"; did you mean tcp://?"#),
             ("tcp://db", "the port is missing: write tcp://db:PORT"),
@@ -165,7 +162,6 @@ mod tests {
             ("tcp://db:1#hodl=1s", r#"tcp has no option "hodl"; did you mean hold?"#),
             ("http://a#status=2xx", "option status: \"2xx\" is not a list such as 200-299,404"),
             ("http://a#stable=0", "option stable: at least 1"),
-            ("https://a#ca=/none", "option ca: cannot read /none: No such file or directory (os error 2)"),
             ("https://a#cert=/none", "options cert and key go together"),
             ("dns://db#type=MX", "option type: \"MX\" is neither A, AAAA nor SRV"),
             ("file://relative", "the path must be absolute: write file:///PATH"),

@@ -15,10 +15,12 @@ use tokio::time;
 
 use crate::{
     args::{Args, Output, Proxy},
-    board::{Board, REMINDER, State},
-    check::{Cause, Network, NotReady},
+    board::{Board, REMINDER},
     config::Config,
+    network::Network,
+    not_ready::{Cause, NotReady},
     pace::Pace,
+    row::State,
     target::Target,
 };
 
@@ -50,10 +52,10 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
     finish(args, board.into_inner(), exit)
 }
 
-/// Why an attempt had to be given up. A resolver's own patience can be longer or shorter than ours: the reason is the same.
+/// Why an attempt ran out of time. The resolver's own timeout can be longer or shorter than ours; the reason is the same.
 fn unanswered(network: &Network, limit: Duration) -> NotReady {
     match network.names.unanswered() {
-        Some(name) => NotReady::no_dns_answer(&name),
+        Some(failure) => failure.into(),
         None => NotReady::new(Cause::Silent, format!("no answer within {}", lifecycle::format_duration(limit))),
     }
 }

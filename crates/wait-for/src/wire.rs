@@ -1,31 +1,34 @@
-//! A connection that may become TLS half-way, and who logs in on it: what the database protocols share.
+//! A connection that may become TLS half-way, and the login on it: what the database protocols share.
 
-use std::path::Path;
-
-use endpoint::{Options, Tls};
+use endpoint::{Address, Options, Password, Stream, TlsClient};
 use lifecycle::Secret;
 use percent_encoding::percent_decode_str;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use url::Url;
 
-use crate::{
-    check::NotReady,
-    connect::{Address, Stream},
-    names::Names,
-};
+use crate::{network::Network, not_ready::NotReady};
 
-/// The options that every database takes besides those of TLS
-pub(crate) const OPTIONS: [&str; 3] = ["password-file=PATH", "password-env=NAME", "tls=require"];
+/// The option that every database takes besides those of passwords and TLS
+pub(crate) const OPTIONS: [&str; 1] = ["tls=require"];
 
-/// Where a database is, and how to get in
+/// Where a database is, and how to log in there
 #[derive(Debug)]
 pub(crate) struct Server {
-    pub(crate) address: Address,
-    pub(crate) tls: Option<Tls>,
-    pub(crate) user: Option<String>,
-    pub(crate) password: Option<Secret>,
+    address: Address,
+    tls: Option<TlsClient>,
+    user: Option<String>,
+    password: Option<Password>,
     /// The URL's path
-    pub(crate) database: Option<String>,
+    database: Option<String>,
+}
+
+/// What one attempt logs in with; the password as it is now
+pub(crate) struct Login<'a> {
+    pub(crate) tls: Option<&'a TlsClient>,
+    pub(crate) user: Option<&'a str>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) database: Option<&'a str>,
+    address: &'a Address,
 }
 
 impl Server {
@@ -41,26 +44,46 @@ impl Server {
             "off" => Ok(false),
             _ => Err(format!("{text:?} is neither require nor off")),
         })?;
-        let tls = if always_tls || tls == Some(true) { Some(Tls::from_options(options)?) } else { None };
+        let tls = if always_tls || tls == Some(true) { Some(TlsClient::from_options(options)?) } else { None };
+        let in_url = url.password().map(decode).transpose()?.map(|text| Secret::from(text.as_str()));
         Ok(Self {
             address: Address::of(url, Some(default_port))?,
             tls,
             user: Some(decode(url.username())?).filter(|user| !user.is_empty()),
-            password: password(url, options)?,
+            password: Password::from_options(options, in_url)?,
             database: Some(decode(url.path().trim_start_matches('/'))?).filter(|name| !name.is_empty()),
         })
     }
 
-    pub(crate) async fn dial(&self, names: &Names) -> Result<TcpStream, NotReady> {
-        self.address.dial(names).await
+    /// Reads the files if that is due.
+    pub(crate) async fn login(&self) -> Result<Login<'_>, NotReady> {
+        if let Some(tls) = &self.tls {
+            tls.ready().await?;
+        }
+        let password = match &self.password {
+            Some(password) => Some(password.current().await?),
+            None => None,
+        };
+        Ok(Login {
+            tls: self.tls.as_ref(),
+            user: self.user.as_deref(),
+            password,
+            database: self.database.as_deref(),
+            address: &self.address,
+        })
+    }
+}
+
+impl Login<'_> {
+    pub(crate) async fn dial(&self, network: &Network) -> Result<TcpStream, NotReady> {
+        Ok(network.dial(self.address).await?)
     }
 
     /// Goes over to TLS where that is wanted.
     pub(crate) async fn secure(&self, stream: TcpStream) -> Result<Box<dyn Stream>, NotReady> {
-        Ok(match &self.tls {
+        Ok(match self.tls {
             Some(tls) => {
-                let name = tls.sni.as_ref().unwrap_or(&self.address.host);
-                let name = endpoint::server_name(name).map_err(NotReady::never)?;
+                let name = tls.name_for(&self.address.host).map_err(NotReady::never)?;
                 Box::new(tls.connect(name, stream, None).await?)
             }
             None => Box::new(stream),
@@ -73,25 +96,13 @@ pub(crate) fn password_needs_tls() -> NotReady {
     NotReady::never("the server asks for the password itself, which needs TLS: give tls=require")
 }
 
-/// Ends a connection with the last word of TLS, where it is one: without it, servers log a connection that broke
-/// (RFC 8446, section 6.1). What comes of it no longer matters.
+/// Ends a connection, with the closing alert of TLS where it has TLS: without the alert, servers log a broken connection
+/// (RFC 8446, section 6.1). The verdict is known by now, so an error is ignored.
 pub(crate) async fn close(stream: &mut impl Stream) {
     let _ = stream.shutdown().await;
 }
 
-/// The password, from at most one of file, variable and URL.
-pub(crate) fn password(url: &Url, options: &mut Options) -> Result<Option<Secret>, String> {
-    let file = options.parsed("password-file", |path| Secret::from_file(Path::new(path)))?;
-    let variable =
-        options.parsed("password-env", |name| lifecycle::variable(name).map(|value| Secret::from(value.as_str())))?;
-    let in_url = url.password().map(decode).transpose()?.map(|text| Secret::from(text.as_str()));
-    let mut given = [file, variable, in_url].into_iter().flatten();
-    match (given.next(), given.next()) {
-        (_, Some(_)) => Err("the password is given twice".into()),
-        (password, None) => Ok(password),
-    }
-}
-
+/// Decodes a part of the URL.
 pub(crate) fn decode(text: &str) -> Result<String, String> {
     let text = percent_decode_str(text).decode_utf8().map_err(|_| "the URL is not UTF-8")?;
     // Paths and the databases' messages end at it.

@@ -3,21 +3,24 @@
 
 mod answer;
 mod body;
-mod headers;
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
+use endpoint::{LOGIN_OPTIONS, LoginHeaders, UrlLogin};
 use hyper::{
     Request, StatusCode,
     body::Bytes,
     client::conn::http1::{self, SendRequest},
-    header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
+    header::{
+        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+        TRANSFER_ENCODING, USER_AGENT,
+    },
 };
 use hyper_util::rt::TokioIo;
 use tokio::time;
 
 pub(super) use self::answer::Answer;
-use self::{body::Pieces, headers::Headers};
+use self::body::Pieces;
 use super::{
     Attempt, Setup, Shared,
     compression::Compression,
@@ -31,25 +34,24 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const ANSWER_LIMIT: usize = 64 * 1024;
 const OURSELVES: HeaderValue = HeaderValue::from_static(concat!("log-forwarder/", env!("CARGO_PKG_VERSION")));
 
+/// Headers that a wrong value would make a request unreadable with, or repeated where it must not be
+const OURS: [HeaderName; 5] =
+    [CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, HeaderName::from_static("idempotency-key")];
+
 /// The options of all kinds that speak HTTP
 pub(super) const OPTIONS: Shared = Shared {
     name: "HTTP",
-    options: &[
-        "gzip",
-        "zstd",
-        "token-file=PATH",
-        "user=NAME",
-        "password-file=PATH",
-        "header=Name:value",
-        "header-file=Name:PATH",
-    ],
+    options: &{
+        let [token, token_env, user, password, password_env, header, header_file] = LOGIN_OPTIONS;
+        ["gzip", "zstd", token, token_env, user, password, password_env, header, header_file]
+    },
 };
 
 /// Requests to one server
 pub(super) struct Client {
     dialer: Dialer,
     host: HeaderValue,
-    headers: Headers,
+    login: LoginHeaders,
     compression: Option<Compression>,
     pool: Pool,
     sender: Option<SendRequest<Pieces>>,
@@ -73,7 +75,7 @@ impl Client {
         Ok(Self {
             dialer,
             host: HeaderValue::from_str(&host).map_err(|_| "the host is no header value")?,
-            headers: Headers::from_options(&mut setup.options)?,
+            login: LoginHeaders::from_options(&mut setup.options, UrlLogin::default(), &OURS)?,
             compression: Compression::from_options(&mut setup.options)?,
             pool: setup.pool.clone(),
             sender: None,
@@ -91,7 +93,8 @@ impl Client {
         body: Buffer,
     ) -> Result<Answer, Attempt> {
         let exchange = async {
-            let request = self.request(path_and_query, content_type, headers, body)?;
+            let all = self.login.current().await.map_err(|failure| failure.to_string())?;
+            let request = self.request(path_and_query, all, content_type, headers, body)?;
             self.exchange(request).await
         };
         match time::timeout(TIMEOUT, exchange).await {
@@ -108,7 +111,7 @@ impl Client {
         let in_time = sent.load(Relaxed);
         let answer = Answer::read(response, self.answer_limit).await;
         if answer.status == StatusCode::UNAUTHORIZED {
-            self.headers.forget();
+            self.login.forget();
         }
         if answer.whole && sent.load(Relaxed) {
             self.sender = Some(sender);
@@ -136,11 +139,11 @@ impl Client {
     fn request(
         &mut self,
         path_and_query: &str,
+        mut all: HeaderMap,
         content_type: &HeaderValue,
         headers: &[(HeaderName, HeaderValue)],
         body: Buffer,
     ) -> Result<Request<Pieces>, String> {
-        let mut all = self.headers.current()?;
         for (name, value) in [(HOST, &self.host), (USER_AGENT, &OURSELVES), (CONTENT_TYPE, content_type)] {
             all.entry(name).or_insert_with(|| value.clone());
         }

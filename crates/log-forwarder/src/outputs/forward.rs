@@ -9,6 +9,7 @@ pub(crate) mod reply;
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use endpoint::{PASSWORD_OPTIONS, Stream};
 use futures_util::{FutureExt, future::BoxFuture};
 use rustix::system::uname;
 use tokio::{
@@ -24,7 +25,7 @@ use self::{
 use super::{
     Attempt, Opened, Output, Scheme, Setup,
     compression::Compression,
-    dial::{self, Dialer, Stream, error_text},
+    dial::{self, Dialer, error_text},
 };
 use crate::{
     batch::Batch,
@@ -48,7 +49,16 @@ pub(super) const PLAIN: Scheme = Scheme {
     name: "forward",
     example: "forward://fluentd:24224",
     delivered: "once the batch is acknowledged",
-    options: &["tag=TAG", "gzip", "ack-timeout=60s", "shared-key-file=PATH", "user=NAME", "password-file=PATH"],
+    options: &[
+        "tag=TAG",
+        "gzip",
+        "ack-timeout=60s",
+        "shared-key-file=PATH",
+        "shared-key-env=NAME",
+        "user=NAME",
+        PASSWORD_OPTIONS[0],
+        PASSWORD_OPTIONS[1],
+    ],
     shared: &[],
     open: |setup| {
         let dialer = Dialer::plain(setup.url, PORT)?;
@@ -139,7 +149,7 @@ impl Forward {
             let Reply::Helo { nonce, auth, keepalive } = helo else {
                 return Err("the first word of the server is not HELO".into());
             };
-            let (ping, challenge) = self.credentials.ping(&self.ourselves, nonce, &auth)?;
+            let (ping, challenge) = self.credentials.ping(&self.ourselves, nonce, &auth).await?;
             connection.write(&[&ping]).await?;
             challenge.settle(connection.read().await?)?;
             connection.keepalive = keepalive;

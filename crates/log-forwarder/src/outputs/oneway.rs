@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use endpoint::Stream;
 use futures_util::FutureExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -10,7 +11,7 @@ use tokio::{
 
 use super::{
     Attempt, Setup,
-    dial::{Dialer, Stream, error_text},
+    dial::{Dialer, error_text},
 };
 
 /// A connection and a batch must pass within this; a receiver that reads nothing for so long is as good as gone.

@@ -5,14 +5,15 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use endpoint::Options;
+use endpoint::{Options, check_name};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use url::Url;
 
 use super::shape;
 use crate::{
-    check::{Cause, Check, Network, NotReady, Verdict},
-    connect::check_name,
+    check::Check,
+    network::Network,
+    not_ready::{Cause, NotReady, Verdict},
     srv,
 };
 

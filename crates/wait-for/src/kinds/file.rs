@@ -13,7 +13,14 @@ use futures_util::{FutureExt, future::LocalBoxFuture};
 use url::Url;
 
 use super::{shape, unix::path_of};
-use crate::check::{Cause, Check, Network, NotReady, Verdict};
+use crate::{
+    check::Check,
+    network::Network,
+    not_ready::{Cause, NotReady, Verdict},
+};
+
+/// The attempt's own deadline comes earlier.
+const LIMIT: Duration = Duration::from_secs(600);
 
 #[derive(Debug)]
 struct File {
@@ -45,10 +52,13 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
 
 impl Check for File {
     fn check<'a>(&'a self, _: &'a Network) -> LocalBoxFuture<'a, Verdict> {
-        // Not async: stat(2) is quick, and a hung mount would hang a thread as surely.
-        let verdict =
-            fs::metadata(&self.path).map_err(NotReady::from).and_then(|meta| self.judge(&meta, Instant::now()));
-        async { verdict }.boxed_local()
+        async {
+            let path = self.path.clone();
+            // stat(2) hangs where the server of a mount is gone.
+            let looked = lifecycle::on_volume_in_turn(&self.path, LIMIT, move || fs::metadata(path)).await?;
+            self.judge(&looked?, Instant::now())
+        }
+        .boxed_local()
     }
 }
 

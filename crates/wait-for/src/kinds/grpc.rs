@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use endpoint::{Options, Tls, one_line};
+use endpoint::{Address, LoginHeaders, Options, TlsClient, UrlLogin, one_line};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -18,8 +18,10 @@ use url::Url;
 
 use super::shape;
 use crate::{
-    check::{Cause, Check, Network, NotReady, Verdict},
-    connect::Address,
+    check::Check,
+    http_error,
+    network::Network,
+    not_ready::{Cause, NotReady, Verdict},
     web::Client,
     wire::decode,
 };
@@ -34,6 +36,7 @@ const PREFIX: usize = 5;
 struct Grpc {
     client: Client,
     uri: Uri,
+    login: LoginHeaders,
     service: String,
 }
 
@@ -61,7 +64,8 @@ enum ServingStatus {
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
     shape::no_query(url, "stable=3")?;
     shape::no_login(url)?;
-    let tls = if url.scheme() == "grpcs" { Tls::from_options(options)? } else { Tls::unconfigured(false)? };
+    let tls =
+        if url.scheme() == "grpcs" { TlsClient::from_options(options)? } else { TlsClient::without_options(false)? };
     let address = Address::of(url, None)?;
     let service = decode(url.path().trim_start_matches('/'))?;
     let scheme = if url.scheme() == "grpcs" { "https" } else { "http" };
@@ -69,7 +73,8 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     let uri = uri.parse().map_err(|_| "the host is not a host name".to_owned())?;
     let mut client = Client::new(address.host, tls);
     client.http2 = true;
-    Ok(Arc::new(Grpc { client, uri, service }))
+    let login = LoginHeaders::from_options(options, UrlLogin::default(), &[CONTENT_TYPE, TE])?;
+    Ok(Arc::new(Grpc { client, uri, login, service }))
 }
 
 impl Check for Grpc {
@@ -81,6 +86,7 @@ impl Check for Grpc {
             let mut request = Request::new(Full::from(message));
             *request.method_mut() = Method::POST;
             *request.uri_mut() = self.uri.clone();
+            *request.headers_mut() = self.login.current().await?;
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
             request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
             let mut answer = self.client.send(network, request).await?;
@@ -106,7 +112,7 @@ async fn read(response: &mut Response<Incoming>) -> Result<Answer, NotReady> {
     let mut answer = Answer { status: None, words: String::new(), message: Vec::new() };
     answer.note(response.headers());
     while let Some(frame) = response.body_mut().frame().await {
-        let frame = frame?;
+        let frame = frame.map_err(|error| http_error::not_ready(&error))?;
         if let Some(trailers) = frame.trailers_ref() {
             answer.note(trailers);
         }

@@ -4,23 +4,21 @@
 
 use std::{ops::RangeInclusive, path::PathBuf, sync::Arc};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
-use endpoint::{Options, Tls};
+use endpoint::{Address, LoginHeaders, Options, TlsClient, UrlLogin};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use http_body_util::Full;
-use hyper::{
-    Method, Request, StatusCode, Uri,
-    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
-};
+use hyper::{Method, Request, StatusCode, Uri};
+use lifecycle::Secret;
 use regex_lite::{Regex, RegexBuilder};
 use url::{Position, Url};
 
 use super::unix::{path_of, socket_path};
 use crate::{
-    check::{Cause, Check, Network, NotReady, Verdict},
-    connect::Address,
+    check::Check,
+    network::Network,
+    not_ready::{Cause, NotReady, Verdict},
     web::{self, BODY_LIMIT, Client},
-    wire::{decode, password},
+    wire::decode,
 };
 
 const REDIRECT_LIMIT: usize = 50;
@@ -34,7 +32,7 @@ struct Http {
     client: Client,
     uri: Uri,
     method: Method,
-    headers: HeaderMap,
+    login: LoginHeaders,
     status: Vec<RangeInclusive<u16>>,
     wanted: Vec<Wanted>,
 }
@@ -54,11 +52,12 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     if redirects > REDIRECT_LIMIT {
         return Err(format!("option redirects: at most {REDIRECT_LIMIT}"));
     }
-    let tls = if url.scheme() == "https" { Tls::from_options(options)? } else { Tls::unconfigured(redirects > 0)? };
-    let mut headers = headers(options)?;
-    if let Some(login) = basic_login(&url, options)? {
-        headers.insert(AUTHORIZATION, login);
-    }
+    let tls = if url.scheme() == "https" {
+        TlsClient::from_options(options)?
+    } else {
+        TlsClient::without_options(redirects > 0)?
+    };
+    let login = LoginHeaders::from_options(options, url_login(&url)?, &[])?;
     // Cannot fail: http and https URLs have a host, and the others take no login.
     let _ = url.set_username("").and_then(|()| url.set_password(None));
     let unix_socket = if url.scheme() == "http+unix" {
@@ -83,7 +82,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
         client,
         uri: url[..Position::AfterQuery].parse().map_err(|_| "the URL is not one of HTTP")?,
         method,
-        headers,
+        login,
         status: options.parsed("status", status_ranges)?.unwrap_or_else(|| vec![200..=399]),
         wanted,
     }))
@@ -99,30 +98,10 @@ fn split_unix(url: &Url) -> Result<(PathBuf, Url), String> {
     Ok((socket_path(socket.into())?, request_url))
 }
 
-fn headers(options: &mut Options) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    for header in options.all("header") {
-        let wrong = || "option header: write it as header=Name: value".to_owned();
-        let (name, value) = header.split_once(':').ok_or_else(wrong)?;
-        let mut value = HeaderValue::from_str(value.trim()).map_err(|_| wrong())?;
-        value.set_sensitive(true);
-        headers.append(HeaderName::try_from(name.trim()).map_err(|_| wrong())?, value);
-    }
-    Ok(headers)
-}
-
-/// Basic authentication (RFC 7617), from the URL's user and a password from wherever passwords come.
-fn basic_login(url: &Url, options: &mut Options) -> Result<Option<HeaderValue>, String> {
-    let user = decode(url.username())?;
-    let password = password(url, options)?;
-    if user.is_empty() && password.is_none() {
-        return Ok(None);
-    }
-    let password = password.as_ref().map_or("", |password| password.expose());
-    let login = format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
-    let mut login = HeaderValue::try_from(login).map_err(|_| "user and password make no header")?;
-    login.set_sensitive(true);
-    Ok(Some(login))
+fn url_login(url: &Url) -> Result<UrlLogin, String> {
+    let user = Some(decode(url.username())?).filter(|user| !user.is_empty());
+    let password = url.password().map(decode).transpose()?.map(|text| Secret::from(text.as_str()));
+    Ok(UrlLogin { user, password })
 }
 
 fn method(text: &str) -> Result<Method, String> {
@@ -168,7 +147,7 @@ impl Check for Http {
             let mut request = Request::new(Full::default());
             *request.method_mut() = self.method.clone();
             *request.uri_mut() = self.uri.clone();
-            *request.headers_mut() = self.headers.clone();
+            *request.headers_mut() = self.login.current().await?;
             let mut answer = self.client.send(network, request).await?;
             let status = answer.response.status();
             let mut verdict = self.judge_status(status);
@@ -190,8 +169,9 @@ impl Http {
         }
         let reason = format!("HTTP {status}");
         let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
-        // Without a login of ours, a server that is still starting may answer so to anyone.
-        if refused && self.headers.contains_key(AUTHORIZATION) {
+        // Without a login of ours, a server that is still starting may answer every client like that.
+        if refused && self.login.has_login() {
+            self.login.forget();
             return Err(NotReady::denied(format!("login refused: {reason}")));
         }
         Err(NotReady::new(Cause::Contrary, reason))

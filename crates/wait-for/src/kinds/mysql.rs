@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use endpoint::{Options, one_line};
+use endpoint::{Options, Stream, one_line};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::net::TcpStream;
 use url::Url;
@@ -19,9 +19,10 @@ use super::{
     shape,
 };
 use crate::{
-    check::{Cause, Check, Network, NotReady, Verdict},
-    connect::Stream,
-    wire::{self, Server},
+    check::Check,
+    network::Network,
+    not_ready::{Cause, NotReady, Verdict},
+    wire::{self, Login, Server},
 };
 
 const PORT: u16 = 3306;
@@ -41,6 +42,9 @@ const FULL_AUTHENTICATION: u8 = 0x04;
 #[derive(Debug)]
 struct Mysql(Server);
 
+/// One attempt
+struct Session<'a>(Login<'a>);
+
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
     shape::no_query(url, "tls=require")?;
     Ok(Arc::new(Mysql(Server::from_url(url, PORT, false, options)?)))
@@ -49,14 +53,15 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
 impl Check for Mysql {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            let stream = self.0.dial(&network.names).await?;
-            self.log_in(Channel::new(stream)).await
+            let session = Session(self.0.login().await?);
+            let stream = session.0.dial(network).await?;
+            session.log_in(Channel::new(stream)).await
         }
         .boxed_local()
     }
 }
 
-impl Mysql {
+impl Session<'_> {
     /// Answers the greeting; without a password, any word about the login is proof enough.
     async fn log_in(&self, mut channel: Channel<TcpStream>) -> Verdict {
         let greeting = match channel.read().await {
@@ -79,7 +84,7 @@ impl Mysql {
     async fn answer(&self, channel: &mut Channel<Box<dyn Stream>>, greeting: &Greeting) -> Verdict {
         let server = &self.0;
         let proof = self.proof(&greeting.plugin, &greeting.nonce).unwrap_or_default();
-        let user = server.user.as_deref().unwrap_or(USER);
+        let user = server.user.unwrap_or(USER);
         channel.write(&client_answer(server.tls.is_some(), user, &proof, self.database(), &greeting.plugin)).await?;
         match self.authenticate(channel).await {
             Ok(()) if server.password.is_some() => select_one(channel).await.map_err(|failure| self.meaning(failure)),
@@ -144,7 +149,7 @@ impl Mysql {
 
     /// Only who logs in needs one.
     fn database(&self) -> Option<&str> {
-        self.0.database.as_deref().filter(|_| self.0.password.is_some())
+        self.0.database.filter(|_| self.0.password.is_some())
     }
 
     fn meaning(&self, failure: Failure) -> NotReady {
@@ -162,13 +167,6 @@ impl Mysql {
             1049 => NotReady::new(Cause::Contrary, told),
             _ => NotReady::new(Cause::Busy, told),
         }
-    }
-}
-
-impl Refusal {
-    /// Access denied, in its several forms; TLS demanded; account expired or locked: all said by a server that works.
-    fn is_about_the_login(&self) -> bool {
-        matches!(self.code, 1045 | 1251 | 1524 | 1698 | 1862 | 3118 | 3159 | 4151)
     }
 }
 

@@ -1,13 +1,12 @@
 //! Packets and hashes of the MySQL protocol, as far as a login needs them.
 
-use endpoint::one_line;
+use endpoint::{Stream, one_line};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
-    check::{Cause, NotReady},
-    connect::Stream,
+    not_ready::{Cause, NotReady},
     wire,
 };
 
@@ -109,6 +108,11 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// Access denied, in its several forms; TLS demanded; account expired or locked: all said by a server that works.
+    pub(super) fn is_about_the_login(&self) -> bool {
+        matches!(self.code, 1045 | 1251 | 1524 | 1698 | 1862 | 3118 | 3159 | 4151)
+    }
+
     /// Reads what stands behind the packet's first byte.
     fn parse(packet: &[u8]) -> Result<Self, NotReady> {
         let (code, rest) = packet.split_first_chunk().ok_or_else(not_mysql)?;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use endpoint::Options;
+use endpoint::{Options, Stream};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use lifecycle::Secret;
 use url::Url;
@@ -15,10 +15,11 @@ use super::{
     shape,
 };
 use crate::{
-    check::{Cause, Check, Network, NotReady, Verdict},
-    connect::Stream,
+    check::Check,
+    network::Network,
+    not_ready::{Cause, NotReady, Verdict},
     scram::{self, Scram},
-    wire::{self, Server},
+    wire::{self, Login, Server},
 };
 
 const PORT: u16 = 5432;
@@ -30,6 +31,9 @@ type Secured = Channel<Box<dyn Stream>>;
 #[derive(Debug)]
 struct Postgres(Server);
 
+/// One attempt
+struct Session<'a>(Login<'a>);
+
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
     shape::no_query(url, "tls=require")?;
     Ok(Arc::new(Postgres(Server::from_url(url, PORT, false, options)?)))
@@ -38,12 +42,13 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
 impl Check for Postgres {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            let mut plain = Channel(self.0.dial(&network.names).await?);
-            if self.0.tls.is_some() && !plain.ask_for_tls().await? {
+            let session = Session(self.0.login().await?);
+            let mut plain = Channel(session.0.dial(network).await?);
+            if session.0.tls.is_some() && !plain.ask_for_tls().await? {
                 return Err(NotReady::never("the server offers no TLS: leave tls=require off, or turn ssl on there"));
             }
-            let mut channel = Channel(self.0.secure(plain.0).await?);
-            let verdict = self.converse(&mut channel).await;
+            let mut channel = Channel(session.0.secure(plain.0).await?);
+            let verdict = session.converse(&mut channel).await;
             wire::close(&mut channel.0).await;
             verdict
         }
@@ -51,10 +56,10 @@ impl Check for Postgres {
     }
 }
 
-impl Postgres {
+impl Session<'_> {
     async fn converse(&self, channel: &mut Secured) -> Verdict {
         let mut parameters = vec![("user", self.user()), ("application_name", "wait-for")];
-        parameters.extend(self.0.database.as_deref().map(|name| ("database", name)));
+        parameters.extend(self.0.database.map(|name| ("database", name)));
         channel.start(&parameters).await?;
         match &self.0.password {
             None => knock(channel).await,
@@ -63,7 +68,7 @@ impl Postgres {
     }
 
     fn user(&self) -> &str {
-        self.0.user.as_deref().unwrap_or(USER)
+        self.0.user.unwrap_or(USER)
     }
 
     /// Logs in and asks for `SELECT 1`.

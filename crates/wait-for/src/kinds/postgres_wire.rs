@@ -2,14 +2,11 @@
 //!
 //! PostgreSQL documentation, "Message Formats".
 
-use endpoint::one_line;
+use endpoint::{Stream, one_line};
 use md5::{Digest, Md5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::{
-    check::{Cause, NotReady},
-    connect::Stream,
-};
+use crate::not_ready::{Cause, NotReady};
 
 /// Bytes; messages of a login and of `SELECT 1` are far smaller.
 const MESSAGE_LIMIT: usize = 64 * 1024;

@@ -4,16 +4,17 @@
 
 use std::sync::Arc;
 
-use endpoint::{Options, one_line};
+use endpoint::{Options, Stream, one_line};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use url::Url;
 
 use super::shape;
 use crate::{
-    check::{Cause, Check, Network, NotReady, Verdict},
-    connect::Stream,
-    wire::{self, Server},
+    check::Check,
+    network::Network,
+    not_ready::{Cause, NotReady, Verdict},
+    wire::{self, Login, Server},
 };
 
 const PORT: u16 = 6379;
@@ -23,6 +24,9 @@ const REPLY_LIMIT: u64 = 1024;
 #[derive(Debug)]
 struct Redis(Server);
 
+/// One attempt
+struct Session<'a>(Login<'a>);
+
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
     shape::no_query(url, "tls=require")?;
     Ok(Arc::new(Redis(Server::from_url(url, PORT, url.scheme() == "rediss", options)?)))
@@ -31,9 +35,10 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
 impl Check for Redis {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            let stream = self.0.dial(&network.names).await?;
-            let mut stream = BufReader::new(self.0.secure(stream).await?);
-            let verdict = self.converse(&mut stream).await;
+            let session = Session(self.0.login().await?);
+            let stream = session.0.dial(network).await?;
+            let mut stream = BufReader::new(session.0.secure(stream).await?);
+            let verdict = session.converse(&mut stream).await;
             wire::close(stream.get_mut()).await;
             verdict
         }
@@ -41,10 +46,10 @@ impl Check for Redis {
     }
 }
 
-impl Redis {
+impl Session<'_> {
     async fn converse(&self, stream: &mut BufReader<Box<dyn Stream>>) -> Verdict {
         if let Some(password) = &self.0.password {
-            let words = ["AUTH"].into_iter().chain(self.0.user.as_deref()).chain([password.expose()]);
+            let words = ["AUTH"].into_iter().chain(self.0.user).chain([password.expose()]);
             judge_login(&ask(stream, words).await?)?;
         }
         judge_ping(&ask(stream, ["PING"]).await?)

@@ -5,15 +5,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use endpoint::Options;
+use endpoint::{Address, Options};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::{io::AsyncReadExt, net::TcpStream, time};
 use url::Url;
 
 use super::shape;
 use crate::{
-    check::{Cause, Check, Network, NotReady, Verdict},
-    connect::Address,
+    check::Check,
+    network::Network,
+    not_ready::{Cause, NotReady, Verdict},
 };
 
 const HOLD: Duration = Duration::from_millis(100);
@@ -57,7 +58,7 @@ fn hold(options: &mut Options) -> Result<Duration, String> {
 impl Check for Tcp {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            let mut stream = self.address.dial(&network.names).await?;
+            let mut stream = network.dial(&self.address).await?;
             if self.hold.is_zero() {
                 return Ok("connected".into());
             }

@@ -4,14 +4,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use endpoint::Options;
 use futures_util::{FutureExt, future::LocalBoxFuture};
-use tokio::net::UnixStream;
 use url::Url;
 
 use super::shape;
-use crate::{
-    check::{Check, Network, Verdict},
-    wire::decode,
-};
+use crate::{check::Check, network::Network, not_ready::Verdict, socket, wire::decode};
 
 #[derive(Debug)]
 struct Unix(PathBuf);
@@ -43,7 +39,7 @@ pub(crate) fn path_of(url: &Url) -> Result<PathBuf, String> {
 impl Check for Unix {
     fn check<'a>(&'a self, _: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            UnixStream::connect(&self.0).await?;
+            socket::connect(&self.0).await?;
             Ok("connected".into())
         }
         .boxed_local()

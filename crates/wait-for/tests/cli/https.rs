@@ -82,10 +82,13 @@ fn a_certificate_that_has_expired_is_told_once() {
 }
 
 #[test]
-fn an_authority_that_shows_its_own_certificate_is_told() {
-    let authority = Authority::new();
+fn an_authority_that_shows_its_own_certificate_is_trusted_where_it_is_named() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
     let server = Http::start_tls(authority.server_as_itself(), |_| status("200 OK"));
-    let said = never(69, &[&server.url_tls(&format!("/#ca={}", authority.ca()))]);
+    assert_eq!(proof(&[&server.url_tls(&format!("/#ca={}", authority.ca()))]), "HTTP 200");
+    let said = never(69, &[&server.url_tls(&format!("/#sni=api.example&ca={}", authority.ca()))]);
+    assert!(said.starts_with("the certificate is refused: "), "{said}");
+    let said = never(69, &[&server.url_tls(&format!("/#ca={}", stranger.ca()))]);
     assert!(said.starts_with("the certificate is an authority's own (CA:TRUE)"), "{said}");
     assert_eq!(proof(&[&server.url_tls("/#insecure")]), "HTTP 200");
 }
@@ -189,17 +192,17 @@ fn a_system_without_authorities_is_told_before_the_wait() {
 }
 
 #[test]
-fn a_key_that_is_none_is_told_before_the_wait() {
+fn a_key_that_is_none_ends_the_wait_at_once() {
     let authority = Authority::new();
     let (cert, _) = authority.identity(&["client"]);
     let directory = TempDir::new().unwrap();
     let empty = directory.path().join("empty.pem");
     fs::write(&empty, "").unwrap();
     for (fragment, words) in [
-        (format!("cert={cert}&key={cert}"), "holds no PEM private key"),
+        (format!("insecure&cert={cert}&key={cert}"), "holds no PEM private key"),
         (format!("ca={}", empty.display()), "holds no PEM certificate"),
     ] {
-        let ended = run(&[&format!("https://localhost/#insecure&{fragment}")]);
+        let ended = run(&[&format!("https://localhost/#{fragment}")]);
         assert_eq!(ended.code, Some(64), "{ended:#?}");
         assert!(ended.last_line().contains(words), "{ended:#?}");
     }

@@ -133,9 +133,9 @@ fn help_tells_no_variable_values() {
 }
 
 #[test]
-fn a_password_file_that_cannot_be_read_is_told_before_the_wait() {
+fn a_password_file_that_cannot_be_read_ends_the_wait_at_once() {
     let ended = crate::support::run(&["http://user@api/#password-file=/none"]);
-    ended.ended_with(64, "reason=usage last=");
+    ended.ended_with(64, "reason=usage what=\"http://api/\" last=");
     assert!(ended.last_line().contains("option password-file: cannot read /none: No such file"), "{ended:#?}");
     let ended = crate::support::run(&["http://user@api/#password-env=NONE"]);
     assert!(ended.last_line().contains("option password-env: variable NONE is not set"), "{ended:#?}");

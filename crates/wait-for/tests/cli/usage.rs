@@ -118,9 +118,14 @@ fn a_flag_whose_value_is_wrong() {
 
 #[test]
 fn a_file_that_cannot_be_read() {
-    assert_usage_error("unreadable-ca", &["https://api/#ca=/none/ca.pem"]);
-    assert_usage_error("unreadable-cert", &["https://api/#insecure&cert=/none/tls.crt&key=/none/tls.key"]);
-    assert_usage_error("unreadable-password", &["redis://cache#password-file=/none/password"]);
+    for (target, what, reason) in [
+        ("https://api/#ca=/none/ca.pem", "https://api/", "option ca: cannot read /none/ca.pem"),
+        ("https://api/#insecure&cert=/none/c&key=/none/k", "https://api/", "option cert: cannot read /none/c"),
+        ("redis://cache#password-file=/none/p", "redis://cache", "option password-file: cannot read /none/p"),
+    ] {
+        let words = format!(r#"reason=usage what="{what}" last="{reason}: No such file"#);
+        run(&[target]).ended_with(64, &words);
+    }
 }
 
 #[test]

@@ -1,19 +1,19 @@
 //! Who we are, for a server that asks by HELO: proofs that two sides know the same secrets, without telling them.
 
-use std::{fmt::Write, path::PathBuf};
+use std::fmt::Write;
 
-use endpoint::{Options, one_line};
+use endpoint::{Options, Password, one_line};
 use lifecycle::Secret;
 use rustix::rand::{GetRandomFlags, getrandom};
 use sha2::{Digest, Sha512};
 
 use super::{pack::Pack, reply::Reply};
 
-/// Where the secrets are; they are read anew for each connection.
+/// The secrets, or where they are
 #[derive(Debug)]
 pub(super) struct Credentials {
-    shared_key: Option<PathBuf>,
-    user: Option<(String, PathBuf)>,
+    shared_key: Option<Password>,
+    user: Option<(String, Password)>,
 }
 
 /// What we have said and are to be answered
@@ -26,9 +26,9 @@ pub(super) struct Challenge {
 
 impl Credentials {
     pub(super) fn from_options(options: &mut Options) -> Result<Self, String> {
-        let shared_key = options.text("shared-key-file")?.map(PathBuf::from);
-        let user = match (options.text("user")?, options.text("password-file")?) {
-            (Some(user), Some(password)) => Some((user, password.into())),
+        let shared_key = Password::named(options, "shared-key-file", "shared-key-env")?;
+        let user = match (options.text("user")?, Password::from_options(options, None)?) {
+            (Some(user), Some(password)) => Some((user, password)),
             (None, None) => None,
             _ => return Err("options user and password-file go together".into()),
         };
@@ -44,13 +44,18 @@ impl Credentials {
     }
 
     /// The PING for this HELO, and what its PONG must prove.
-    pub(super) fn ping(&self, ourselves: &str, nonce: Vec<u8>, auth: &[u8]) -> Result<(Vec<u8>, Challenge), String> {
-        let key = self.shared_key.as_deref().ok_or("the server wants a shared key: give shared-key-file=PATH")?;
-        let key = Secret::from_file(key)?;
+    pub(super) async fn ping(
+        &self,
+        ourselves: &str,
+        nonce: Vec<u8>,
+        auth: &[u8],
+    ) -> Result<(Vec<u8>, Challenge), String> {
+        let key = self.shared_key.as_ref().ok_or("the server wants a shared key: give shared-key-file=PATH")?;
+        let key = key.current().await.map_err(|failure| failure.to_string())?;
         let (user, password) = match &self.user {
             _ if auth.is_empty() => ("", String::new()),
             Some((user, password)) => {
-                let password = Secret::from_file(password)?;
+                let password = password.current().await.map_err(|failure| failure.to_string())?;
                 (user.as_str(), digest(&[auth, user.as_bytes(), password.expose().as_bytes()]))
             }
             None => return Err("the server wants a user: give user=NAME and password-file=PATH".into()),
@@ -118,15 +123,20 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             path
         };
-        let user = user.then(|| ("web".to_owned(), file("password", "pass\n")));
-        let credentials = Credentials { shared_key: Some(file("key", "secret\n")), user };
+        let user = if user {
+            format!("&user=web&password-file={}", file("password", "pass\n").display())
+        } else {
+            String::new()
+        };
+        let fragment = format!("shared-key-file={}{user}", file("key", "secret\n").display());
+        let credentials = Credentials::from_options(&mut Options::from_fragment(&fragment).unwrap()).unwrap();
         (directory, credentials)
     }
 
-    #[test]
-    fn a_pong_must_be_true_and_proved() {
+    #[tokio::test]
+    async fn a_pong_must_be_true_and_proved() {
         let (_directory, credentials) = credentials(false);
-        let (ping, challenge) = credentials.ping("us", b"nonce".to_vec(), b"").unwrap();
+        let (ping, challenge) = credentials.ping("us", b"nonce".to_vec(), b"").await.unwrap();
         let proof = digest(&[challenge.salt.as_bytes(), b"us", b"nonce", b"secret"]);
         assert_eq!(proof.len(), 128);
         assert!(String::from_utf8_lossy(&ping).contains(&proof));
@@ -144,14 +154,14 @@ mod tests {
         assert!(challenge.settle(Reply::Other).unwrap_err().contains("no PONG"));
     }
 
-    #[test]
-    fn a_user_is_told_only_when_asked_for() {
+    #[tokio::test]
+    async fn a_user_is_told_only_when_asked_for() {
         let (_directory, credentials) = credentials(true);
-        let (ping, _) = credentials.ping("us", b"nonce".to_vec(), b"auth").unwrap();
+        let (ping, _) = credentials.ping("us", b"nonce".to_vec(), b"auth").await.unwrap();
         assert!(String::from_utf8_lossy(&ping).ends_with(&digest(&[b"auth", b"web", b"pass"])));
-        let (ping, _) = credentials.ping("us", b"nonce".to_vec(), b"").unwrap();
+        let (ping, _) = credentials.ping("us", b"nonce".to_vec(), b"").await.unwrap();
         assert!(!String::from_utf8_lossy(&ping).contains("web"));
         let (_directory, credentials) = self::credentials(false);
-        assert!(credentials.ping("us", Vec::new(), b"auth").unwrap_err().contains("user=NAME"));
+        assert!(credentials.ping("us", Vec::new(), b"auth").await.unwrap_err().contains("user=NAME"));
     }
 }

@@ -6,15 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{
-    net::{UdpSocket, lookup_host},
-    time,
-};
+use endpoint::{Address, Names};
+use tokio::{net::UdpSocket, time};
 
-use crate::outputs::{
-    Attempt, Setup,
-    dial::{Address, error_text},
-};
+use crate::outputs::{Attempt, Setup, dial::error_text};
 
 /// What every receiver should take (RFC 5426, section 3.2)
 const USUAL_SIZE: u64 = 2048;
@@ -28,8 +23,16 @@ const LOOKUP_INTERVAL: Duration = Duration::from_secs(30);
 /// Datagrams to one receiver
 pub(super) struct Datagrams {
     address: Address,
+    names: Names,
     limit: usize,
-    socket: Option<(UdpSocket, Instant)>,
+    socket: Option<Socket>,
+    /// Addresses in a row that have failed; the next socket begins behind them
+    failed: usize,
+}
+
+struct Socket {
+    socket: UdpSocket,
+    since: Instant,
 }
 
 impl Datagrams {
@@ -38,7 +41,7 @@ impl Datagrams {
         let limit = setup.options.parsed("max-datagram", lifecycle::size)?.unwrap_or(USUAL_SIZE);
         let limit = usize::try_from(limit).ok().filter(|_| (1..=LARGEST_SIZE).contains(&limit));
         let limit = limit.ok_or_else(|| format!("option max-datagram: a datagram has at most {LARGEST_SIZE} bytes"))?;
-        Ok(Self { address: Address::of(setup.url, port)?, limit, socket: None })
+        Ok(Self { address: Address::of(setup.url, port)?, names: Names::default(), limit, socket: None, failed: 0 })
     }
 
     /// Sends the messages that end there, each alone. One that is too long is refused: cut short, nobody would know.
@@ -47,8 +50,14 @@ impl Datagrams {
         match time::timeout(TIMEOUT, self.send(messages, ends, &mut refused)).await {
             Ok(Ok(())) if refused.is_empty() => Attempt::Delivered,
             Ok(Ok(())) => Attempt::Mixed { refused, again: Vec::new(), reason: String::new(), after: None },
-            Ok(Err(reason)) => Attempt::again(reason),
-            Err(_) => Attempt::again("nothing was taken within a minute"),
+            Ok(Err(reason)) => {
+                self.failed += 1;
+                Attempt::again(reason)
+            }
+            Err(_) => match self.names.unanswered() {
+                Some(failure) => Attempt::again(failure),
+                None => Attempt::again("nothing was taken within a minute"),
+            },
         }
     }
 
@@ -58,10 +67,10 @@ impl Datagrams {
         ends: &[usize],
         refused: &mut Vec<(usize, String)>,
     ) -> Result<(), String> {
-        let kept = self.socket.take().filter(|(_, since)| since.elapsed() < LOOKUP_INTERVAL);
-        let (socket, since) = match kept {
+        let kept = self.socket.take().filter(|kept| kept.since.elapsed() < LOOKUP_INTERVAL);
+        let Socket { socket, since } = match kept {
             Some(kept) => kept,
-            None => (self.connect().await.map_err(|error| error_text(&error))?, Instant::now()),
+            None => Socket { socket: self.connect().await?, since: Instant::now() },
         };
         let mut start = 0;
         for (number, end) in ends.iter().enumerate() {
@@ -74,29 +83,37 @@ impl Datagrams {
                 socket.send(message).await.map_err(|error| error_text(&error))?;
             }
         }
-        // Where nobody listens, a datagram's own answer says so, and it may come after the last one.
+        // A host where no process listens answers a datagram with an error, which may arrive after the last datagram.
         match socket.take_error() {
             Ok(None) => {}
             Ok(Some(error)) | Err(error) => return Err(error_text(&error)),
         }
-        self.socket = Some((socket, since));
+        self.failed = 0;
+        self.socket = Some(Socket { socket, since });
         Ok(())
     }
 
-    /// A socket that hears of it when nobody listens
-    async fn connect(&self) -> io::Result<UdpSocket> {
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in lookup_host(self.address.authority()).await? {
-            let any: SocketAddr = match address {
-                SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-                SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-            };
-            let socket = UdpSocket::bind(any).await?;
-            match socket.connect(address).await {
-                Ok(()) => return Ok(socket),
-                Err(error) => last = error,
+    /// A connected socket, which is told when no process listens. An address that is known to fail comes last: datagrams have
+    /// no handshake that would find the address that works.
+    async fn connect(&self) -> Result<UdpSocket, String> {
+        let addresses = endpoint::addresses(&self.address, &self.names).await.map_err(|failure| failure.to_string())?;
+        let mut last = None;
+        for address in addresses.iter().cycle().skip(self.failed % addresses.len()).take(addresses.len()) {
+            match connect(*address).await {
+                Ok(socket) => return Ok(socket),
+                Err(error) => last = Some(error),
             }
         }
-        Err(last)
+        Err(last.map_or_else(|| "the name has no address".to_owned(), |error| error_text(&error)))
     }
+}
+
+async fn connect(address: SocketAddr) -> io::Result<UdpSocket> {
+    let any: SocketAddr = match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = UdpSocket::bind(any).await?;
+    socket.connect(address).await?;
+    Ok(socket)
 }

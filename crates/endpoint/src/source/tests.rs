@@ -1,0 +1,103 @@
+//! Tests of values made from files that change.
+
+use std::{
+    fs,
+    sync::{atomic::AtomicUsize, mpsc},
+};
+
+use super::*;
+
+/// The text of a file; the counter counts the readings.
+fn text(path: &Path) -> (Source<String>, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let (counter, file) = (count.clone(), path.to_owned());
+    let read = move || {
+        counter.fetch_add(1, Relaxed);
+        let text = fs::read_to_string(&file).map_err(|error| error.to_string())?;
+        if text == "bad" { Err("bad".to_owned()) } else { Ok(text) }
+    };
+    (Source::files(vec![path.into()], read), count)
+}
+
+/// As if the files had other versions than those that were read
+fn change<T: Clone + Send>(source: &Source<T>) {
+    if let Source::Files(files) = source {
+        files.0.state().versions = None;
+    }
+    age(source);
+}
+
+/// As if the last look were a second ago
+fn age<T: Clone + Send>(source: &Source<T>) {
+    if let Source::Files(files) = source {
+        files.0.state().looked = None;
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_looked_at_once_a_second_and_read_when_it_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("text");
+    let (source, readings) = text(&path);
+    let missing = source.current().await.unwrap_err();
+    assert!(missing.to_string().contains("No such file"), "{missing}");
+    fs::write(&path, "one").unwrap();
+    assert!(source.current().await.is_err(), "not looked at again within a second");
+    age(&source);
+    for _ in 0..3 {
+        assert_eq!(source.current().await.unwrap(), "one");
+    }
+    fs::write(&path, "three").unwrap();
+    assert_eq!(source.current().await.unwrap(), "one");
+    age(&source);
+    assert_eq!(source.current().await.unwrap(), "three");
+    age(&source);
+    assert_eq!(source.current().await.unwrap(), "three");
+    assert_eq!(readings.load(Relaxed), 3);
+    read_files_again();
+    assert_eq!(source.current().await.unwrap(), "three");
+    assert_eq!(readings.load(Relaxed), 4);
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_does_not_replace_the_last_value_unless_that_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("text");
+    fs::write(&path, "good").unwrap();
+    let (source, _) = text(&path);
+    assert_eq!(source.current().await.unwrap(), "good");
+    fs::write(&path, "bad").unwrap();
+    age(&source);
+    assert_eq!(source.current().await.unwrap(), "good");
+    source.forget();
+    assert_eq!(source.current().await.unwrap_err(), Failure::File { reason: "bad".into(), hangs: false });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_hangs_ends_no_use_and_its_late_result_is_kept() {
+    let (answer, question) = mpsc::channel::<&'static str>();
+    let question = Mutex::new(question);
+    let read = move || question.lock().unwrap().recv().map_err(|error| error.to_string());
+    let source = Source::files(vec!["/mnt/hung/token".into()], read);
+    let hung = source.current().await.unwrap_err();
+    assert!(matches!(&hung, Failure::File { hangs: true, .. }), "{hung}");
+    time::resume();
+    answer.send("one").unwrap();
+    while source.current().await.is_err() {
+        task::yield_now().await;
+    }
+    // The next look hangs too, and the last value stays in use.
+    change(&source);
+    assert_eq!(source.current().await.unwrap(), "one");
+    drop(answer);
+}
+
+#[tokio::test]
+async fn many_users_of_one_file_take_turns() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ca");
+    fs::write(&path, "x").unwrap();
+    let sources: Vec<_> = (0..50).map(|_| text(&path).0).collect();
+    let texts = futures_util::future::join_all(sources.iter().map(Source::current)).await;
+    assert!(texts.iter().all(|text| text.as_deref() == Ok("x")), "{texts:?}");
+}

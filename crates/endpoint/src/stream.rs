@@ -1,0 +1,7 @@
+//! A byte stream, whatever carries it.
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A byte stream, plain or TLS
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}

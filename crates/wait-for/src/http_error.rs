@@ -1,0 +1,31 @@
+//! What an error of the HTTP library means.
+
+use std::error::Error;
+
+use endpoint::one_line;
+
+use crate::not_ready::{Cause, NotReady};
+
+/// Bytes of an answer's head that are read
+pub(crate) const HEAD_LIMIT: usize = 64 * 1024;
+
+/// What went wrong with an exchange.
+pub(crate) fn not_ready(error: &hyper::Error) -> NotReady {
+    if error.is_incomplete_message() {
+        return NotReady::new(Cause::Absent, "closed without an HTTP answer");
+    }
+    if error.is_parse_too_large() {
+        return NotReady::new(Cause::Odd, format!("the answer's head is over {} KiB", HEAD_LIMIT / 1024));
+    }
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    let mut text = String::new();
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            let tls = endpoint::tls_error(io).cloned().map(endpoint::Failure::Tls);
+            return tls.map_or_else(|| std::io::Error::from(io.kind()).into(), NotReady::from);
+        }
+        text = inner.to_string();
+        cause = inner.source();
+    }
+    NotReady::new(Cause::Odd, format!("the answer is not HTTP: {}", one_line(&text)))
+}

@@ -1,0 +1,129 @@
+//! The verdict on one attempt: proof that a target is ready, or why it is not.
+
+use std::io;
+
+use endpoint::Failure;
+use lifecycle::Exit;
+use rustls::{AlertDescription, CertificateError};
+
+/// The proof that a target is ready, or why it is not
+pub(crate) type Verdict = Result<String, NotReady>;
+
+/// Why a target is not ready
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NotReady {
+    pub(crate) cause: Cause,
+    /// For people: short, without secrets, the same for the same cause
+    pub(crate) reason: String,
+}
+
+/// The kind of a reason: it decides the pace, and what counts as gone
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Nothing is there: refused, closed, reset, no such file
+    Absent,
+    /// The name does not exist, says a DNS server that works
+    UnknownName,
+    /// A definite answer, but not the wanted one
+    Contrary,
+    /// It is there, and says itself that it is not ready
+    Busy,
+    /// No DNS server answers, or none that works
+    NoResolver,
+    /// No answer in time, or no route
+    Silent,
+    /// An answer that is no proof of anything
+    Odd,
+    /// Waiting longer will not help
+    Never(Exit),
+}
+
+impl NotReady {
+    pub(crate) fn new(cause: Cause, reason: impl Into<String>) -> Self {
+        Self { cause, reason: reason.into() }
+    }
+
+    /// Only a DNS server that works can say that a name does not exist.
+    pub(crate) fn no_dns_answer(name: &str) -> Self {
+        Failure::NoDnsAnswer(name.to_owned()).into()
+    }
+
+    /// A dependency that said no for good
+    pub(crate) fn never(reason: impl Into<String>) -> Self {
+        Self::new(Cause::Never(Exit::Unavailable), reason)
+    }
+
+    /// A login or a permission that was refused
+    pub(crate) fn denied(reason: impl Into<String>) -> Self {
+        Self::new(Cause::Never(Exit::Denied), reason)
+    }
+
+    /// The exit code that ends the wait at once, if this is a "never".
+    pub(crate) fn never_exit(&self) -> Option<Exit> {
+        match self.cause {
+            Cause::Never(exit) => Some(exit),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for NotReady {
+    fn from(error: io::Error) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+impl From<Failure> for NotReady {
+    fn from(failure: Failure) -> Self {
+        let reason = failure.to_string();
+        let (cause, reason) = match failure {
+            Failure::UnknownName(_) => (Cause::UnknownName, reason),
+            Failure::NoDnsAnswer(_) | Failure::NotAskedYet(_) | Failure::Lookup { .. } => (Cause::NoResolver, reason),
+            Failure::Refused | Failure::Reset | Failure::Io { kind: io::ErrorKind::ConnectionAborted, .. } => {
+                (Cause::Absent, reason)
+            }
+            Failure::Silent | Failure::NoRoute | Failure::NoNetwork | Failure::File { hangs: true, .. } => {
+                (Cause::Silent, reason)
+            }
+            Failure::NoLocalAddress | Failure::ProxyRefused(_) => (Cause::Odd, reason),
+            Failure::Tls(error) => (cause_of_tls(&error), reason),
+            Failure::File { hangs: false, .. } => (Cause::Never(Exit::Usage), reason),
+            Failure::Io { kind, .. } => match io_reason(kind) {
+                Some((cause, words)) => (cause, words.to_owned()),
+                None => (Cause::Odd, reason),
+            },
+        };
+        Self::new(cause, reason)
+    }
+}
+
+/// The meaning of an I/O error that is none of a connection
+fn io_reason(kind: io::ErrorKind) -> Option<(Cause, &'static str)> {
+    use io::ErrorKind as Kind;
+    Some(match kind {
+        Kind::UnexpectedEof => (Cause::Absent, "closed before its answer was whole"),
+        Kind::NotFound | Kind::NotADirectory => (Cause::Absent, "no such file"),
+        // A TCP port drops such a connection in silence, a UNIX socket does not.
+        Kind::WouldBlock => (Cause::Busy, "its backlog of connections is full"),
+        Kind::PermissionDenied => (Cause::Never(Exit::Denied), "permission denied"),
+        _ => return None,
+    })
+}
+
+/// What a TLS error means for a wait.
+fn cause_of_tls(error: &rustls::Error) -> Cause {
+    use rustls::Error as Tls;
+    match error {
+        Tls::InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
+            Cause::Odd
+        }
+        Tls::InvalidCertificate(_) => Cause::Never(Exit::Unavailable),
+        Tls::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateUnknown,
+        ) => Cause::Never(Exit::Denied),
+        _ => Cause::Odd,
+    }
+}

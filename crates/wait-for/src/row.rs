@@ -1,0 +1,27 @@
+//! The state of one target.
+
+use serde::Serialize;
+
+/// Where one target stands
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    #[serde(rename = "target")]
+    pub(crate) label: String,
+    pub(crate) state: State,
+    /// The last proof or refusal
+    #[serde(rename = "last")]
+    pub(crate) reason: String,
+    pub(crate) attempts: u64,
+    /// From the start to the moment it was decided
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seconds: Option<f64>,
+}
+
+/// How far a target has come
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    Waiting,
+    Ready,
+    Never,
+}

@@ -1,0 +1,69 @@
+//! Tests: what the URLs of each kind can't have.
+
+use super::Target;
+
+fn refusal(text: &str) -> String {
+    Target::parse(text).map(|target| format!("{target:?} was taken")).unwrap_err()
+}
+
+#[test]
+fn a_query_is_refused() {
+    for url in [
+        "tcp://db:1?timeout=5s",
+        "unix:///run/app.sock?x",
+        "file:///data/ready?min-size=1",
+        "dns://db?min=3",
+        "grpc://api:1?service=x",
+        "mysql://db/?ssl=1",
+        "postgres://db/app?sslmode=require",
+        "redis://cache?",
+    ] {
+        let scheme = url.split_once(':').unwrap().0;
+        let words = format!("a {scheme} target has no query: options stand behind #, such as #");
+        assert!(refusal(url).starts_with(&words), "{url}: {}", refusal(url));
+    }
+    assert!(refusal("postgres://db/app?sslmode=require").ends_with("#tls=require"));
+}
+
+#[test]
+fn a_login_is_refused_where_there_is_none() {
+    for url in ["tcp://app@db:1", "tcp://:hunter2@db:1", "dns://app@db", "grpc://app:hunter2@api:1"] {
+        assert!(refusal(url).ends_with("target has no login: leave out what stands before the @"), "{url}");
+    }
+    for url in ["unix://app@/run/app.sock", "unix://app@host/run/app.sock", "file://app:hunter2@host/x"] {
+        assert!(!refusal(url).contains("was taken") && !refusal(url).contains("hunter2"), "{url}");
+    }
+}
+
+#[test]
+fn a_nul_is_refused() {
+    for url in ["file:///a%00b", "unix:///a%00b", "http+unix:///a%00b", "grpc://api:1/a%00", "mysql://a%00b@db"] {
+        assert_eq!(refusal(url), "the URL has a NUL (%00), which nothing here can hold");
+    }
+}
+
+#[test]
+fn an_ip_address_is_not_looked_up() {
+    for url in ["dns://[::1]", "dns://127.0.0.1", "dns://127.0.0.1.", "dns://127.1"] {
+        assert_eq!(refusal(url), "an IP address needs no lookup: give a name, or wait for it by tcp://", "{url}");
+    }
+    assert!(refusal("dns://a..b").contains("can't be a host name"));
+}
+
+#[test]
+fn an_answer_to_head_is_not_searched() {
+    for wanted in ["body=x", "body-regex=x", "json=/a=1"] {
+        assert!(refusal(&format!("http://api/#method=HEAD&{wanted}")).contains("to HEAD has no body"), "{wanted}");
+    }
+    assert!(Target::parse("http://api/#method=HEAD").is_ok());
+}
+
+#[test]
+fn a_hold_fits_into_an_attempt() {
+    for options in ["hold=5s", "hold=1m", "hold=2s&attempt-timeout=2s", "hold=6s&attempt-timeout=1s"] {
+        assert!(refusal(&format!("tcp://db:1#{options}")).starts_with("option hold: "), "{options}");
+    }
+    for options in ["hold=4s", "hold=30s&attempt-timeout=1m", "hold=0s&attempt-timeout=1s"] {
+        assert!(Target::parse(&format!("tcp://db:1#{options}")).is_ok(), "{options}");
+    }
+}
