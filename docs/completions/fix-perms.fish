@@ -46,9 +46,9 @@ complete -c fix-perms -n "__fish_fix_perms_needs_command" -l threads -d 'Look at
 complete -c fix-perms -n "__fish_fix_perms_needs_command" -l output -d 'json prints one object on stdout for each difference, and a summary object at the end' -r -f -a "text\t'A line for each difference, where nothing is changed'
 json\t'Objects'"
 complete -c fix-perms -n "__fish_fix_perms_needs_command" -l as -d 'Become COMMAND as this user and group: UID:GID, without any capability or other group' -r
-complete -c fix-perms -n "__fish_fix_perms_needs_command" -l log-format -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json' -r -f -a "auto\t'Text on a terminal, else JSON lines'
-text\t'A line for people'
-json\t'A JSON object a line'"
+complete -c fix-perms -n "__fish_fix_perms_needs_command" -l log-format -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json' -r -f -a "auto\t'Text on a terminal, otherwise JSON lines'
+text\t'Lines for people'
+json\t'One JSON object per line'"
 complete -c fix-perms -n "__fish_fix_perms_needs_command" -l log-level -d 'The least important lines that are still written: error, warn, info, debug or trace' -r
 complete -c fix-perms -n "__fish_fix_perms_needs_command" -l read-only -d 'With --fs-group: set the modes that the kubelet sets on a volume that is mounted read-only'
 complete -c fix-perms -n "__fish_fix_perms_needs_command" -l private -d 'Never give group and others a permission on entries that give them none (for example keys)'

@@ -42,9 +42,9 @@ complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l node-name -
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l container-name -d 'The name of the container whose logs these are, as `k8s.container.name`' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l labels-file -d 'The pod\'s labels, as a Downward API volume writes them, each as `k8s.pod.label.NAME`; read at the start, if it is there' -r -F
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l field -d 'A field for each record; repeat for more; in the variable, one a line' -r
-complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l log-format -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json' -r -f -a "auto\t'Text on a terminal, else JSON lines'
-text\t'A line for people'
-json\t'A JSON object a line'"
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l log-format -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json' -r -f -a "auto\t'Text on a terminal, otherwise JSON lines'
+text\t'Lines for people'
+json\t'One JSON object per line'"
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l log-level -d 'The least important lines that are still written: error, warn, info, debug or trace' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l shutdown-timeout -d 'After a stop signal, exit with 75 when work is still undelivered after this long' -r
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -l exit-with-file -d 'Stop once this file is there: the app\'s last act in a Job without native sidecars' -r -F

@@ -33,9 +33,9 @@ complete -c wait-for -n "__fish_wait_for_needs_command" -l proxy -d 'HTTP proxy:
 env\t'From the variables that curl reads too'"
 complete -c wait-for -n "__fish_wait_for_needs_command" -l output -d 'json prints one object on stdout at the end; text prints nothing there' -r -f -a "text\t'Nothing'
 json\t'One object: targets, state, last reason, attempts, seconds'"
-complete -c wait-for -n "__fish_wait_for_needs_command" -l log-format -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json' -r -f -a "auto\t'Text on a terminal, else JSON lines'
-text\t'A line for people'
-json\t'A JSON object a line'"
+complete -c wait-for -n "__fish_wait_for_needs_command" -l log-format -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json' -r -f -a "auto\t'Text on a terminal, otherwise JSON lines'
+text\t'Lines for people'
+json\t'One JSON object per line'"
 complete -c wait-for -n "__fish_wait_for_needs_command" -l log-level -d 'The least important lines that are still written: error, warn, info, debug or trace' -r
 complete -c wait-for -n "__fish_wait_for_needs_command" -l any -d 'One ready target is enough'
 complete -c wait-for -n "__fish_wait_for_needs_command" -l not -d 'Wait until the targets are proven gone: refused, closed, no such name or file'

@@ -1,7 +1,8 @@
-//! Retry delays with decorrelated jitter: each delay is drawn between the base and three times the one before.
+//! Retry delays with decorrelated jitter: each delay is a random time between the base and three
+//! times the previous delay.
 //!
-//! Spread delays keep many pods that lost the same server from returning to it in step (AWS Architecture Blog,
-//! "Exponential Backoff And Jitter"). Pure: randomness is passed in.
+//! Random delays keep many pods that lost the same server from returning to it at the same moment
+//! (AWS Architecture Blog, "Exponential Backoff And Jitter"). Pure: randomness is passed in.
 
 use std::time::Duration;
 

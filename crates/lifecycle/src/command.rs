@@ -1,4 +1,5 @@
-//! The command that a helper becomes: same process, same environment, and less privilege where that was asked for.
+//! The command that a helper becomes: the same process and environment, with fewer privileges where
+//! the job asks for it.
 
 use std::{ffi::OsString, io, os::unix::process::CommandExt, process::Command};
 
@@ -12,8 +13,9 @@ use rustix::{
 
 use crate::exit::{End, Exit, User};
 
-/// Replaces this process; handled signals return to their defaults (execve(2)), and the standard library resets PIPE
-/// and empties the mask. Returns only when that failed.
+/// Replaces this process with the command, and returns only when that failed. The kernel resets the
+/// signals that have a handler to their defaults (execve(2)); the standard library resets PIPE and
+/// empties the signal mask. Ignored signals stay ignored.
 pub(crate) fn become_command(words: &[OsString], user: Option<User>) -> End {
     let [program, arguments @ ..] = words else { return Exit::Bug.into() };
     if let Some(user) = user
@@ -29,18 +31,20 @@ pub(crate) fn become_command(words: &[OsString], user: Option<User>) -> End {
     End { what: Some(program.display().to_string()), last: Some(error.to_string()), ..exit.into() }
 }
 
-/// Leaves this thread with this user, this group and nothing else: no other group, no capability in any set, and no way
-/// to get one back from a program that has set-ID bits or file capabilities.
+/// Gives this thread this user and group, and takes away every other group and all capabilities. It
+/// also closes the way back to them, which programs with set-ID bits or file capabilities would
+/// open.
 ///
-/// The thread alone changes (capabilities(7), "C library/kernel differences"), and execve(2) ends all the others.
+/// Only this thread changes (capabilities(7), "C library/kernel differences"), and execve(2) ends
+/// all the others.
 fn drop_privileges(User { user, group }: User) -> io::Result<()> {
     let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
     for capability in CapabilitySet::all().iter() {
-        // Allowed to few; without it, "no new privileges" does what matters.
+        // Few processes may do this. Without it, "no new privileges" prevents the same.
         let _ = remove_capability_from_bounding_set(capability);
     }
     if let Err(error) = set_thread_groups(&[]) {
-        // Who has no group to lose needs no permission to lose it.
+        // A process without other groups has nothing to drop, and needs no permission for it.
         if getgroups()?.iter().any(|other| *other != group) {
             return Err(error.into());
         }

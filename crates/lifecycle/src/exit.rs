@@ -1,12 +1,13 @@
-//! The only exit codes, and what a helper has to say about its end.
+//! The only exit codes, and the grammar of a helper's last line.
 //!
-//! Users write `podFailurePolicy` and `restartPolicyRules` (KEP-5307) on these numbers, so they are an interface.
+//! Users write `podFailurePolicy` and `restartPolicyRules` (KEP-5307) against these numbers, so
+//! they are an interface.
 
 use std::{ffi::OsString, fmt, process::ExitCode, time::Duration};
 
 use crate::signal::Signal;
 
-/// How a helper ends; the numbers follow sysexits(3), timeout(1) and the shell
+/// The end of a helper; the numbers follow sysexits(3), timeout(1) and the shell
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// The work is done; a sidecar drained after a stop signal
@@ -15,9 +16,9 @@ pub enum Exit {
     Failed,
     /// A bad flag, variable or target
     Usage,
-    /// Input that can't be right
+    /// Input that cannot be right
     Data,
-    /// A dependency said no for good
+    /// A dependency refused for good
     Unavailable,
     /// A panic or a broken invariant of ours
     Bug,
@@ -27,7 +28,7 @@ pub enum Exit {
     Unfinished,
     /// Authentication or permission refused
     Denied,
-    /// A configuration file that is wrong
+    /// A wrong configuration file
     Config,
     /// The helper's own `--timeout` passed
     TimedOut,
@@ -36,7 +37,7 @@ pub enum Exit {
     /// The command after `--` does not exist
     NotFound,
     /// A task stopped by a signal before its work was done; any helper at the second signal.
-    /// 0 here would let Kubernetes start the pod on undone work (KEP-3329).
+    /// With 0, Kubernetes would start the pod on unfinished work (KEP-3329).
     Stopped(Signal),
 }
 
@@ -44,9 +45,9 @@ pub enum Exit {
 pub struct Row {
     /// The number, or the rule that gives it
     pub code: &'static str,
-    /// The word that stands behind `reason=`
+    /// The word after `reason=`
     pub reason: &'static str,
-    /// What happened
+    /// The reason for the code
     pub meaning: &'static str,
     /// Whether the same run can succeed later without a change of its settings
     pub try_again: &'static str,
@@ -57,17 +58,22 @@ pub const TABLE: [Row; 14] = [
     row("0", "done", "the work is done; a sidecar drained after a stop signal", "-"),
     row("1", "failed", "a failure that no other row names", "maybe"),
     row("64", "usage", "bad flag, bad variable, bad target", "no"),
-    row("65", "data", "input that can't be right: wrong digest, unparsable token, bad template", "no"),
-    row("69", "unavailable", "a dependency said no for good", "maybe"),
+    row("65", "data", "input that cannot be right: wrong digest, unparsable token, bad template", "no"),
+    row("69", "unavailable", "a dependency refused for good", "maybe"),
     row("70", "bug", "a panic or a broken invariant of ours", "maybe"),
     row("74", "io", "disk or volume error", "yes"),
     row("75", "unfinished", "stopped at the drain deadline with work undelivered", "yes"),
     row("77", "denied", "authentication or permission refused", "no"),
-    row("78", "config", "a configuration file that is wrong", "no"),
+    row("78", "config", "a wrong configuration file", "no"),
     row("124", "timed-out", "the helper's own `--timeout` passed", "yes"),
-    row("126", "cannot-run", "the command after `--` can't be run", "no"),
+    row("126", "cannot-run", "the command after `--` cannot be run", "no"),
     row("127", "not-found", "the command after `--` does not exist", "no"),
-    row("128+n", "stopped", "a task stopped by signal n before its work was done; anyone at the second signal", "yes"),
+    row(
+        "128+n",
+        "stopped",
+        "a task stopped by signal n before its work was done; any helper at the second signal",
+        "yes",
+    ),
 ];
 
 const fn row(code: &'static str, reason: &'static str, meaning: &'static str, try_again: &'static str) -> Row {
@@ -75,7 +81,7 @@ const fn row(code: &'static str, reason: &'static str, meaning: &'static str, tr
 }
 
 impl Exit {
-    /// The number that the operating system gets
+    /// The exit status of the process
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -95,13 +101,13 @@ impl Exit {
         }
     }
 
-    /// The word that stands behind `reason=`
+    /// The word after `reason=`
     pub fn reason(self) -> &'static str {
         let code = self.code().to_string();
         TABLE.iter().find(|row| row.code == code).map_or("stopped", |row| row.reason)
     }
 
-    /// An error that ends the helper with this code once it reaches `main`
+    /// An error that ends the helper with this code when it reaches `main`
     pub fn because(self, message: impl Into<String>) -> anyhow::Error {
         Fault { exit: self, message: message.into() }.into()
     }
@@ -113,7 +119,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An error that knows its exit code; made by [`Exit::because`]
+/// An error with an exit code; made by [`Exit::because`]
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 struct Fault {
@@ -121,20 +127,20 @@ struct Fault {
     message: String,
 }
 
-/// The end of a helper: its code, and what the last line says about it
+/// The end of a helper: its code, and the content of its last line
 #[derive(Debug)]
 pub struct End {
     /// The code
     pub exit: Exit,
     /// The thing that was worked on, such as `tcp://db:5432`
     pub what: Option<String>,
-    /// The last thing that was heard of it
+    /// The last error about it
     pub last: Option<String>,
-    /// How often it was tried
+    /// The number of attempts
     pub attempts: Option<u64>,
     /// The command that replaces the helper, whatever `exit` is; its first word is the program
     pub become_command: Vec<OsString>,
-    /// Whom that command runs as, without any privilege; `None` leaves all as it is
+    /// The user that the command runs as, without any privilege; `None` changes nothing
     pub become_user: Option<User>,
 }
 
@@ -163,14 +169,15 @@ impl From<anyhow::Error> for End {
 }
 
 impl End {
-    /// The line that closes the log and the termination message:
-    /// `code=69 reason=unavailable what="tcp://db:5432" last="connection refused" attempts=17 elapsed=60s`
+    /// The line that closes the log and the termination message: `code=69 reason=unavailable
+    /// what="tcp://db:5432" last="connection refused" attempts=17 elapsed=60s`
     pub(crate) fn line(&self, elapsed: Duration) -> String {
         use fmt::Write as _;
         let mut line = format!("code={} reason={}", self.exit.code(), self.exit.reason());
         for (key, value) in [("what", &self.what), ("last", &self.last)] {
             if let Some(value) = value {
-                // Debug quoting keeps the line one line, whatever a server has said.
+                // Debug quoting escapes line ends, so that a server's text cannot begin a second
+                // line.
                 let _ = write!(line, " {key}={value:?}");
             }
         }

@@ -9,13 +9,14 @@ use std::{
 
 use nix::libc::{O_NOCTTY, O_NONBLOCK};
 
-/// Reads a file of at most `limit` bytes. The size is not asked for but counted: files of `/proc` say that they have none.
-/// What could keep the reader waiting, or never end, is refused: a FIFO, a socket, a device.
+/// Reads a file of at most `limit` bytes. The bytes are counted while they are read, because files
+/// of `/proc` report a size of zero. A FIFO, a socket or a device is refused, because reading it
+/// could wait or go on for ever.
 pub fn read(path: &Path, limit: u64) -> io::Result<String> {
     String::from_utf8(read_bytes(path, limit)?).map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
-/// Likewise, whatever is in it.
+/// The same, for content that need not be UTF-8.
 pub fn read_bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
@@ -25,16 +26,17 @@ pub fn read_bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Looks twice: opening a socket fails with words that help nobody, and the path may lead elsewhere by then.
+/// Checks the type before and after the opening: before it, because opening a socket fails with an
+/// unhelpful error; after it, because the path may lead to another file by then.
 fn open(path: &Path) -> io::Result<File> {
     refuse_endless(path.metadata()?.file_type())?;
-    // A FIFO without a writer would keep the opening waiting.
+    // Without O_NONBLOCK, opening a FIFO waits for a writer.
     let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK | O_NOCTTY).open(path)?;
     refuse_endless(file.metadata()?.file_type())?;
     Ok(file)
 }
 
-/// A directory passes: the system's own error for reading one says it best.
+/// A directory passes, because the system's own error for reading one is clear.
 fn refuse_endless(kind: FileType) -> io::Result<()> {
     let name = match kind {
         kind if kind.is_fifo() => "FIFO",

@@ -1,7 +1,9 @@
-//! Holds and heartbeats behind `/livez`, `/readyz` and `/startupz`, and what is pending when a stop comes.
+//! Holds and heartbeats behind `/livez`, `/readyz` and `/startupz`, and what is pending when a stop
+//! comes.
 //!
-//! Liveness is a matter of the vital loops alone: never of a dependency, never of the listener's own word.
-//! Nothing here waits or draws on a clock of its own, so that every rule can be tested with times that are passed in.
+//! Liveness depends on the vital loops alone, and never on another service or on the listener's
+//! thread. Nothing here waits or reads a clock for a decision, so that every rule can be tested
+//! with times that are passed in.
 
 use std::{
     sync::{
@@ -16,15 +18,16 @@ use crate::{
     heartbeat::{Heartbeat, Pulse},
 };
 
-/// The longest time from the start to the first vital loop. It covers a slow volume and ends before a kubelet with the usual
-/// probes (three failures, ten seconds apart) would have given up on a helper without a health listener.
+/// The longest time from the start to the first vital loop: long enough for a slow volume, and as
+/// long as a kubelet with the default probe (three failures, ten seconds apart) waits for a helper
+/// that does not answer at all.
 const START_BOUND: Duration = Duration::from_secs(30);
 
 /// What the health listener knows of the helper
 #[derive(Debug)]
 pub(crate) struct Health {
     born: Instant,
-    /// The start's own pulse, until the first vital loop is registered
+    /// The pulse of the start, until the first vital loop is registered
     start: Mutex<Option<Pulse>>,
     started: AtomicBool,
     unready: AtomicBool,
@@ -86,7 +89,7 @@ impl Health {
         Pending(state)
     }
 
-    /// The first good result is there; never taken back.
+    /// The first good result is there: `/startupz` is 200 from here on, and never goes back.
     pub(crate) fn started(&self) {
         self.started.store(true, Relaxed);
     }
@@ -96,8 +99,8 @@ impl Health {
         self.unready.store(true, Relaxed);
     }
 
-    /// What is still to be delivered, such as `3 batches`; `None` is nothing.
-    pub(crate) fn what_is_pending(&self) -> Option<String> {
+    /// The work that is still to be delivered, such as `3 batches`; `None` when there is none.
+    pub(crate) fn pending_work(&self) -> Option<String> {
         let counts = lock(&self.pending);
         let texts: Vec<_> = counts
             .iter()
@@ -132,7 +135,7 @@ impl Health {
 }
 
 impl Hold {
-    /// This reason is gone.
+    /// This reason no longer holds.
     pub fn release(&self) {
         *lock(&self.0.reason) = None;
     }
@@ -144,19 +147,20 @@ impl Hold {
 }
 
 impl Pending {
-    /// So many more are to be delivered.
+    /// Adds things that are to be delivered.
     pub fn add(&self, count: u64) {
         self.0.count.fetch_add(count, Relaxed);
     }
 
-    /// So many are delivered, or given up with a reason that was told elsewhere.
+    /// Subtracts things that are delivered, or given up and reported elsewhere.
     pub fn done(&self, count: u64) {
-        // An underflow would claim 2^64 undelivered things; zero is the honest floor.
+        // An underflow would report 2^64 undelivered things, so the count stops at zero.
         let _ = self.0.count.fetch_update(Relaxed, Relaxed, |before| Some(before.saturating_sub(count)));
     }
 }
 
-/// A panic elsewhere must not take the health listener along: what the lock guards is whole after every statement.
+/// A poisoned lock is taken all the same, because a panic elsewhere must not end the health
+/// listener. The guarded value is consistent after every statement.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -235,13 +239,13 @@ mod tests {
     }
 
     #[test]
-    fn pending_things_are_told_by_unit() {
+    fn pending_things_are_counted_by_unit() {
         let health = Health::new(Instant::now());
         let (batches, bytes) = (health.pending("batches"), health.pending("bytes"));
-        assert_eq!(health.what_is_pending(), None);
+        assert_eq!(health.pending_work(), None);
         batches.add(3);
         bytes.add(7);
         bytes.done(9);
-        assert_eq!(health.what_is_pending().as_deref(), Some("3 batches"));
+        assert_eq!(health.pending_work().as_deref(), Some("3 batches"));
     }
 }

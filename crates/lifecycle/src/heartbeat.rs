@@ -10,7 +10,7 @@ use std::{
 
 use crate::{finding::Finding, units};
 
-/// The pulse of a vital loop; `/livez` forgets the loop when this is dropped
+/// The pulse of a vital loop; `/livez` no longer lists the loop when this is dropped
 #[derive(Debug)]
 pub struct Heartbeat(Arc<Pulse>);
 
@@ -21,7 +21,7 @@ pub(crate) struct Pulse {
     bound: Duration,
     born: Instant,
     last_beat_milliseconds: AtomicU64,
-    /// Shared with the loop's keeper, which outlives the pulse
+    /// Shared with the task that waits for the loop's end, because the pulse ends with the loop
     retired: Arc<AtomicBool>,
 }
 
@@ -35,18 +35,19 @@ impl Heartbeat {
         Arc::downgrade(&self.0)
     }
 
-    /// The loop is alive now; costs two atomic operations.
+    /// Reports that the loop is alive; costs two atomic operations.
     pub fn beat(&self) {
         let age = self.0.born.elapsed().as_millis();
         self.0.last_beat_milliseconds.store(u64::try_from(age).unwrap_or(u64::MAX), Relaxed);
     }
 
-    /// How often a loop that waits for work must wake up to beat in time.
+    /// The longest time that a loop may wait for work between two beats.
     pub fn interval(&self) -> Duration {
         self.0.bound / 3
     }
 
-    /// The loop is no longer needed, and may return before a stop. Without this its return is a bug.
+    /// The loop is no longer needed, and may return before a stop. Without this its return is a
+    /// bug.
     pub fn retire(&self) {
         self.0.retired.store(true, Relaxed);
     }

@@ -1,4 +1,5 @@
-//! What lifecycle must know of a helper: a task or a sidecar, its configuration file, and its whole command line.
+//! What lifecycle must know of a helper: a task or a sidecar, its configuration file, and its whole
+//! command line.
 
 use std::{ffi::OsString, time::Duration};
 
@@ -33,26 +34,26 @@ pub(crate) enum Kind {
 pub(crate) enum Request<A> {
     /// Do the job
     Job { args: A, common: Common, sidecar: Option<(Sidecar, SidecarFlags)> },
-    /// Do something small instead
+    /// Ask the running helper
     Sidecar(Sidecar, SidecarCommand, SidecarFlags),
-    /// Likewise
+    /// Check or describe the configuration file
     Config(ConfigCommand),
 }
 
 impl Helper {
-    /// A helper that runs to its end; with its configuration file, where flags can't say all.
+    /// A helper that runs to its end; with its configuration file, where it has one.
     pub const fn task(config: Option<ConfigFile>) -> Self {
         Self { kind: Kind::Task, config }
     }
 
-    /// A helper that runs beside the app. `health_port` is the default of `--health-addr`; each helper has its own, since a
-    /// pod's containers share one network namespace.
+    /// A helper that runs beside the app. `health_port` is the default of `--health-addr`; each
+    /// helper has its own, because a pod's containers share one network namespace.
     pub const fn sidecar(health_port: u16, config: Option<ConfigFile>) -> Self {
         Self { kind: Kind::Sidecar(Sidecar::new(health_port)), config }
     }
 
-    /// A sidecar that goes on serving for this long after a stop signal, unless `--drain-delay` says otherwise: its clients
-    /// hear only later that it goes away.
+    /// A sidecar that goes on serving for this long after a stop signal, unless `--drain-delay`
+    /// says otherwise, because its clients learn of the stop late.
     #[must_use]
     pub const fn with_drain_delay(mut self, delay: Duration) -> Self {
         if let Kind::Sidecar(sidecar) = &mut self.kind {
@@ -61,7 +62,8 @@ impl Helper {
         self
     }
 
-    /// The whole command line: the helper's own flags and what lifecycle adds. Documentation is generated from it.
+    /// The whole command line: the helper's own flags and what lifecycle adds. Documentation is
+    /// generated from it.
     pub fn command<A: CommandFactory>(&self) -> Command {
         let mut command = Common::augment_args(A::command());
         if let Kind::Sidecar(sidecar) = self.kind {
@@ -78,7 +80,8 @@ impl Helper {
             .infer_long_args(false)
     }
 
-    /// Reads flags and variables. `--help` and `--version` come back as clap's errors, and no other one does.
+    /// Reads flags and variables. `--help` and `--version` come back as clap's errors, and no other
+    /// one does.
     pub(crate) fn parse<A: CommandFactory + FromArgMatches>(&self) -> anyhow::Result<Request<A>> {
         let matches = self.matches::<A>()?;
         if self.config.is_some()
@@ -96,8 +99,9 @@ impl Helper {
         Ok(Request::Job { args: A::from_arg_matches(&matches)?, common: Common::from_arg_matches(&matches)?, sidecar })
     }
 
-    /// Whether the end of this process is the end of its container, so that the termination message is its to write.
-    /// `check`, `probe` and their like run inside a container that lives on, also when they are misspelt or misused.
+    /// Whether the end of this process is the end of its container, so that the termination message
+    /// is its to write. `check`, `probe` and their like run inside a container that lives on, also
+    /// when they are misspelt or misused.
     pub(crate) fn speaks_for_container<A: CommandFactory>(&self) -> bool {
         let command = self.command::<A>();
         let is_subcommand = |word: &OsString| command.get_subcommands().any(|sub| word == sub.get_name());

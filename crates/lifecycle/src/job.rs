@@ -1,6 +1,6 @@
 //! [`Lifecycle`]: what a job can ask and say about its own life: the stop, its health, its tasks.
 //!
-//! Long because its tests play whole lives.
+//! Long because its tests run whole lives.
 
 use std::{
     fmt::Debug,
@@ -27,7 +27,8 @@ use crate::{
     phase::Phase,
 };
 
-/// What a sidecar has left, of `--shutdown-timeout`, to save its progress and to say what is undone
+/// The part of `--shutdown-timeout` that is left to a sidecar to save its progress and to report
+/// undelivered work
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// What the main thread, the listeners and the job share
@@ -61,7 +62,8 @@ impl Control {
         })
     }
 
-    /// Becomes unready and asks the job to finish what is in flight; returns whether this was the first request.
+    /// Becomes unready and asks the job to finish what is in flight; returns whether this was the
+    /// first request.
     pub(crate) fn drain(&self) -> bool {
         self.health.become_unready();
         self.phase.send_if_modified(|phase| {
@@ -74,7 +76,7 @@ impl Control {
     }
 }
 
-/// A job's hold on its own life
+/// A job's view of its own life, and its requests about it
 #[derive(Clone)]
 pub struct Lifecycle {
     control: Control,
@@ -85,8 +87,9 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// Resolves at the first stop signal (or `POST /quit`, or the app's end), to the exit that is owed for it:
-    /// `Stopped` for a task, whose work is undone; `Done` for a sidecar, once it has drained.
+    /// Resolves at the first stop signal (or `POST /quit`, or the app's end) to the exit that the
+    /// job should return: `Stopped` for a task, because its work is unfinished; `Done` for a
+    /// sidecar, after it has drained.
     pub async fn stop_requested(&self) -> Exit {
         self.stop_signal().await.0
     }
@@ -94,12 +97,13 @@ impl Lifecycle {
     /// Resolves when a sidecar must take no new work: `--drain-delay` after the stop signal.
     pub async fn refuse_new_work(&self) -> Exit {
         let (exit, since) = self.stop_signal().await;
-        // Counted from the signal: a loop asks anew at each turn.
+        // Counted from the signal, because a loop calls this again at each turn.
         time::sleep_until((since + self.drain_delay).into()).await;
         exit
     }
 
-    /// Resolves when a stop has nearly reached its deadline: a moment is left to save and to say what is undone.
+    /// Resolves half a second before a stop's deadline, so that the job can save its progress and
+    /// report undelivered work.
     pub async fn deadline_near(&self) {
         let (_, since) = self.stop_signal().await;
         let last_moment = LAST_MOMENT.min(self.shutdown_timeout / 4);
@@ -118,7 +122,8 @@ impl Lifecycle {
         }
     }
 
-    /// Resolves when what is in flight shall be finished: at `POST /drain` or at the stop signal.
+    /// Resolves when the job should finish the work in flight: at `POST /drain` or at the stop
+    /// signal.
     pub async fn drain_requested(&self) {
         let mut phase = self.control.phase.subscribe();
         if phase.wait_for(|phase| *phase != Phase::Running).await.is_err() {
@@ -131,14 +136,15 @@ impl Lifecycle {
         self.control.reloads.subscribe()
     }
 
-    /// Runs beside the job, which ends only after it. A panic costs this task alone.
+    /// Runs a task beside the job. The helper ends only after it; a panic ends this task alone.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(work);
     }
 
-    /// Runs a loop that the helper can't live without. It must beat at least once every `bound`, else `/livez` turns 503.
-    /// Its error ends the helper. Its panic, and its return before a stop was requested, end the helper with exit code 70,
-    /// unless the loop has called [`Heartbeat::retire`].
+    /// Runs a loop that the helper cannot work without. It must beat at least once every `bound`,
+    /// else `/livez` turns 503. Its error ends the helper. Its panic, and its return before a stop
+    /// was requested, end the helper with exit code 70, unless the loop has called
+    /// [`Heartbeat::retire`].
     pub fn vital<F>(&self, name: &'static str, bound: Duration, work: impl FnOnce(Heartbeat) -> F)
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -167,27 +173,30 @@ impl Lifecycle {
         self.control.health.hold(name)
     }
 
-    /// The first good result is there: `/startupz` is 200 from here on, and `/readyz` once no hold is left.
+    /// The first good result is there: `/startupz` is 200 from here on, and `/readyz` once no hold
+    /// is left.
     pub fn started(&self) {
         self.control.health.started();
     }
 
-    /// A count of things that a stop must still deliver.
+    /// A counter of things that a stop must still deliver.
     pub fn pending(&self, unit: &'static str) -> Pending {
         self.control.health.pending(unit)
     }
 
-    /// Where the job registers its metrics.
+    /// The registry for the job's metrics.
     pub fn metrics(&self) -> &Registry {
         &self.control.registry
     }
 
-    /// Whether people read along: stderr is a terminal, and the log is text.
+    /// Whether a person reads the log: stderr is a terminal, and the log is text at level info or
+    /// finer.
     pub fn on_terminal(&self) -> bool {
         self.control.on_terminal
     }
 
-    /// A job's hold on the life that `control` steers, and the receiver of what ends it.
+    /// A job's view of the life that `control` steers, and the receiver of the failures that end
+    /// it.
     pub(crate) fn new(
         control: Control,
         drain_delay: Duration,
@@ -215,7 +224,7 @@ impl Lifecycle {
             tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
         let work = move || {
             let end = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(life.run(failures, args, job))));
-            // Not dropped: that would wait for name lookups, which nobody can cancel.
+            // Not dropped, because that would wait for name lookups, which cannot be cancelled.
             runtime.shutdown_background();
             let _ = events.send(Event::Ended(end.unwrap_or_else(|panic| panicked("job", &*panic))));
         };
@@ -223,8 +232,8 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Runs the job, then waits for every task that it has spawned. A vital loop that fails ends both. A job that returns
-    /// without an error releases everything that waits for a stop.
+    /// Runs the job, then waits for every task that it has spawned. A vital loop that fails ends
+    /// both. A job that returns without an error releases everything that waits for a stop.
     pub(crate) async fn run<A, F>(self, mut failures: mpsc::UnboundedReceiver<End>, args: A, job: F) -> End
     where
         F: AsyncFnOnce(A, Self) -> anyhow::Result<End>,
@@ -233,7 +242,7 @@ impl Lifecycle {
         let whole = async {
             let end = match job(args, self).await {
                 Ok(end) => end,
-                // Its tasks wait for a stop that will not come.
+                // Its tasks may wait for a stop that will not come.
                 Err(error) => return error.into(),
             };
             control.stop(end.exit, Instant::now());

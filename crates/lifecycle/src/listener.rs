@@ -1,7 +1,7 @@
 //! The HTTP listener for the kubelet and for Prometheus, and the one for admin commands.
 //!
-//! Both live on a thread and a runtime of their own, so that a job whose thread is stuck is reported dead and not
-//! merely unreachable. Each connection serves one request.
+//! Both have a thread and a runtime of their own, so that they can report a job whose thread is
+//! stuck. Each connection serves one request.
 
 use std::{
     collections::VecDeque,
@@ -32,23 +32,25 @@ use crate::{
     metrics,
 };
 
-/// Open connections; the kubelet and Prometheus need three. One more closes the oldest, so that whoever holds connections
-/// open without asking locks nobody out: any pod can reach the listener.
+/// Open connections; the kubelet and Prometheus need three. One more closes the oldest, because any
+/// pod can reach the listener and idle connections must not lock the kubelet out.
 const CONNECTION_LIMIT: usize = 32;
-/// A request's head must be there within this; the kubelet sends it in one piece.
+/// The time for a request's head; the kubelet sends it in one piece.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(1);
-/// A request's head and our answer must pass within this; the kubelet's own default is one second.
+/// The time for a request and its answer; the kubelet's own default is one second.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a request's head
 const HEAD_LIMIT: usize = 16 * 1024;
-/// Connections that wait to be accepted; the system's own bound (`net.core.somaxconn`) may be lower.
+/// Connections that wait to be accepted; the system's own bound (`net.core.somaxconn`) may be
+/// lower.
 const BACKLOG: i32 = 1024;
-/// After a failed accept, most likely out of descriptors: a hot loop would not free any.
+/// The pause after a failed accept, whose usual cause is a lack of descriptors: trying again at
+/// once would not free any.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What stands behind a listener
+/// What a listener serves
 #[derive(Clone)]
-pub(crate) enum Door {
+pub(crate) enum Service {
     Health(Control),
     Admin(Control),
 }
@@ -57,7 +59,8 @@ pub(crate) enum Door {
 pub(crate) fn bind(address: ListenAddress, flag: &str) -> anyhow::Result<TcpListener> {
     let listener = match address.ip {
         Some(ip) => listen((ip, address.port).into()),
-        // A dual-stack socket where the node has IPv6, because the kubelet dials the pod's first IP of either family.
+        // A dual-stack socket where the node has IPv6, because the kubelet dials the pod's first IP
+        // of either family.
         None => listen((Ipv6Addr::UNSPECIFIED, address.port).into()).or_else(|error| match error.kind() {
             io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
             _ => listen((Ipv4Addr::UNSPECIFIED, address.port).into()),
@@ -72,7 +75,8 @@ pub(crate) fn bind(address: ListenAddress, flag: &str) -> anyhow::Result<TcpList
     })
 }
 
-/// A listener that takes IPv4 too where it is on all IPv6 addresses, whatever `net.ipv6.bindv6only` says.
+/// A listener that takes IPv4 too where it is on all IPv6 addresses, whatever `net.ipv6.bindv6only`
+/// says.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for connections in TIME_WAIT.
@@ -87,12 +91,12 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves until the process ends.
-pub(crate) fn serve(doors: Vec<(TcpListener, Door)>, app_exit_watch: AppExitWatch) -> io::Result<()> {
+pub(crate) fn serve(services: Vec<(TcpListener, Service)>, app_exit_watch: AppExitWatch) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let work = move || {
         runtime.block_on(async {
-            for (listener, door) in doors {
-                tokio::spawn(accept(listener, door));
+            for (listener, service) in services {
+                tokio::spawn(accept(listener, service));
             }
             app_exit_watch.watch().await;
             std::future::pending::<()>().await;
@@ -101,7 +105,7 @@ pub(crate) fn serve(doors: Vec<(TcpListener, Door)>, app_exit_watch: AppExitWatc
     thread::Builder::new().name("health".into()).spawn(work).map(drop)
 }
 
-async fn accept(listener: TcpListener, door: Door) {
+async fn accept(listener: TcpListener, service: Service) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "cannot serve"),
@@ -120,9 +124,10 @@ async fn accept(listener: TcpListener, door: Door) {
             }
         };
         make_room(&mut open);
-        let door = door.clone();
-        open.push_back(tokio::spawn(async move { door.serve(stream).await }).abort_handle());
-        // Whoever has sent a request is answered before the next connection can push it out.
+        let service = service.clone();
+        open.push_back(tokio::spawn(async move { service.serve(stream).await }).abort_handle());
+        // Let the new connection answer a request that it already has, before the next one can
+        // close it.
         task::yield_now().await;
     }
 }
@@ -137,7 +142,7 @@ fn make_room(open: &mut VecDeque<task::AbortHandle>) {
     }
 }
 
-/// What an admin request asks for, sent on when its connection ends in whatever way
+/// The event that an admin request asks for, sent when the connection ends
 struct Asked {
     event: OnceLock<Event>,
     events: Sender<Event>,
@@ -151,7 +156,7 @@ impl Drop for Asked {
     }
 }
 
-impl Door {
+impl Service {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Health(_) => "health",
@@ -165,7 +170,7 @@ impl Door {
     }
 
     async fn serve(&self, stream: TcpStream) {
-        // Sent on only after the connection: the end of the process would cut the answer off.
+        // Sent only after the connection, because the end of the process would cut the answer off.
         let asked = Asked { event: OnceLock::new(), events: self.control().events.clone() };
         let answer = service_fn(|request| {
             let (answer, event) = self.answer(&request);
@@ -180,7 +185,7 @@ impl Door {
             .keep_alive(false)
             .max_buf_size(HEAD_LIMIT)
             .serve_connection(TokioIo::new(stream), answer);
-        // A client that leaves early is its own business.
+        // A client that closes early loses only its own answer.
         let _ = time::timeout(CONNECTION_TIMEOUT, connection).await;
     }
 
@@ -208,7 +213,7 @@ fn health(control: &Control, request: &Request<Incoming>) -> Answer {
     report(name, &findings, verbose)
 }
 
-/// `ok`, or a line a check as the Kubernetes API server prints it.
+/// `ok`, or one line per check as the Kubernetes API server prints it.
 fn report(name: &str, findings: &[Finding], verbose: bool) -> Answer {
     let well = findings.iter().all(|finding| finding.failure.is_none());
     if well && !verbose {

@@ -18,25 +18,26 @@ use crate::{
     stderr,
 };
 
-/// Where Kubernetes reads a container's last words (`terminationMessagePath`'s default).
+/// The file of a container's termination message (the default of `terminationMessagePath`)
 const TERMINATION_LOG: &str = "/dev/termination-log";
-/// Bytes; the kubelet keeps 4096 a container and 12 KiB a pod, so a pod of twelve containers still fits.
+/// Bytes; the kubelet keeps 4096 per container and 12 KiB per pod, so that a pod of twelve
+/// containers still fits.
 const TERMINATION_MESSAGE_LIMIT: usize = 1000;
 
-/// How log lines are written
+/// The format of log lines
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LogFormat {
-    /// Text on a terminal, else JSON lines
+    /// Text on a terminal, otherwise JSON lines
     #[default]
     Auto,
-    /// A line for people
+    /// Lines for people
     Text,
-    /// A JSON object a line
+    /// One JSON object per line
     Json,
 }
 
 impl LogFormat {
-    /// As the flag has it
+    /// The flag's value
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -46,9 +47,9 @@ impl LogFormat {
     }
 }
 
-/// Sends events of `own_crates` from `level` up to stderr; other crates are heard from warnings up, because libraries
-/// print what they send at finer levels, secrets included. Returns whether a person reads along: text on a terminal, at a
-/// level that lets news through.
+/// Sends events of `own_crates` from `level` up to stderr. Events of other crates are written from
+/// warnings up, because libraries print the data that they send at finer levels, secrets included.
+/// Returns whether a person reads the log: text on a terminal, at level info or finer.
 pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) -> bool {
     let others = level.min(LevelFilter::WARN);
     let filter = own_crates
@@ -66,9 +67,9 @@ pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) 
     terminal && !json && level >= LevelFilter::INFO
 }
 
-/// Says why the helper ends: in the termination message where this process speaks for its container, and as the last line
-/// of the log.
-pub(crate) fn last_words(end: &End, elapsed: Duration, speaks_for_container: bool) {
+/// Says why the helper ends: in the termination message where this process speaks for its
+/// container, and as the last line of the log.
+pub(crate) fn write_last_line(end: &End, elapsed: Duration, speaks_for_container: bool) {
     let line = end.line(elapsed);
     if speaks_for_container {
         write_termination_message(Path::new(TERMINATION_LOG), &line);
@@ -81,7 +82,8 @@ pub(crate) fn last_words(end: &End, elapsed: Duration, speaks_for_container: boo
     }
 }
 
-/// Writes a text to stderr without time and level; line ends stay, all other control characters are escaped.
+/// Writes a text to stderr without time and level; line ends stay, all other control characters are
+/// escaped.
 pub(crate) fn say(text: &str) {
     stderr::write(escaped_lines(text) + "\n");
 }
@@ -100,7 +102,8 @@ impl Write for Queued {
     }
 }
 
-/// Writes only into a file that exists: outside Kubernetes there is none, and `/dev` is not ours to fill.
+/// Writes only into a file that exists: outside Kubernetes there is none, and `/dev` is not ours to
+/// fill.
 fn write_termination_message(path: &Path, line: &str) {
     // A FIFO without a reader would keep the opening waiting.
     let mut options = OpenOptions::new();

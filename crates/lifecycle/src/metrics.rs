@@ -5,7 +5,7 @@ use prometheus::{IntGauge, Opts, Registry, TextEncoder};
 /// The content type of the text format, version 0.0.4
 pub(crate) const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 
-/// Says who this is.
+/// Registers the helper's name and version.
 pub(crate) fn register_build_info(helper: &str, version: &str, registry: &Registry) -> prometheus::Result<()> {
     let about = Opts::new("sidekit_build_info", "The helper and its version; always 1")
         .const_label("helper", helper)

@@ -1,7 +1,7 @@
 //! A panic is a bug of ours: it is logged, and a helper that it ends has code 70.
 //!
-//! A sidecar unwinds, so that a panic costs one connection and not all. A task is built without unwinding
-//! (`[profile.task]`), and any panic ends it with the same last line.
+//! A sidecar unwinds, so that a panic costs one connection and not all. A task is built without
+//! unwinding (`[profile.task]`), and any panic ends it with the same last line.
 
 use std::{any::Any, panic, process, thread, time::Instant};
 
@@ -10,8 +10,8 @@ use crate::{
     log, stderr,
 };
 
-/// Reports every panic from here on: in the log, or as plain text before there is one. `speaks_for_container` says whether
-/// the termination message is this process's to write.
+/// Reports every panic from here on: in the log, or as plain text before there is one.
+/// `speaks_for_container` says whether the termination message is this process's to write.
 pub(crate) fn listen(born: Instant, speaks_for_container: impl Fn() -> bool + Send + Sync + 'static) {
     panic::set_hook(Box::new(move |panic| {
         if tracing::dispatcher::has_been_set() {
@@ -25,7 +25,7 @@ pub(crate) fn listen(born: Instant, speaks_for_container: impl Fn() -> bool + Se
     }));
 }
 
-/// The end of a thread or loop that has panicked.
+/// The end that a panic in a thread or loop causes.
 pub(crate) fn panicked(what: &str, panic: &(dyn Any + Send)) -> End {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     End { what: Some(what.into()), last: Some(text.unwrap_or("panic").into()), ..Exit::Bug.into() }
@@ -38,7 +38,7 @@ fn end_process(born: Instant, panic: &(dyn Any + Send), speaks_for_container: bo
         _ => "job",
     };
     let end = panicked(what, panic);
-    log::last_words(&end, born.elapsed(), speaks_for_container);
+    log::write_last_line(&end, born.elapsed(), speaks_for_container);
     stderr::flush();
     process::exit(end.exit.code().into())
 }

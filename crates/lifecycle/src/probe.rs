@@ -1,7 +1,8 @@
 //! `HELPER probe`, `drain` and `quit`: the helper's binary asks the helper that runs.
 //!
-//! Distroless images have no curl, and exec probes, Docker's HEALTHCHECK and preStop hooks need one. Plain blocking
-//! sockets: the answer must be there within a second, the kubelet's default `timeoutSeconds`.
+//! Distroless images have no curl, and exec probes, Docker's HEALTHCHECK and preStop hooks need
+//! one. The answer must be there within a second, the kubelet's default `timeoutSeconds`, so plain
+//! blocking sockets are enough.
 
 use std::{
     io::{self, Read, Write},
@@ -17,12 +18,12 @@ use crate::{
     units,
 };
 
-/// For the whole answer; what is left of a second is for the start of this program.
+/// The time for the whole answer; the rest of a second is for the start of this program.
 const TIMEOUT: Duration = Duration::from_millis(800);
 /// Bytes of the answer that are read
 const ANSWER_LIMIT: usize = 16 * 1024;
 
-/// Asks; says on stderr what is wrong.
+/// Asks the running helper; the reason of a failure goes to stderr.
 pub(crate) fn run(command: SidecarCommand, flags: &SidecarFlags) -> Exit {
     let (address, method, path) = match (command, flags.admin_addr) {
         (SidecarCommand::Probe { check }, _) => (flags.health_addr, "GET", check.path()),
@@ -82,7 +83,8 @@ fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }
 
-/// The server's answer up to the end of the connection; the deadline holds also for a server that sends byte by byte.
+/// The server's answer up to the end of the connection; the deadline holds also for a server that
+/// sends byte by byte.
 fn read_until(deadline: Instant, stream: &mut TcpStream) -> io::Result<String> {
     let mut answer = Vec::new();
     let mut part = [0; 4096];

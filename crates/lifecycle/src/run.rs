@@ -1,7 +1,8 @@
 //! `main()`: the one way to start and to stop.
 //!
-//! The main thread only waits for events: a signal, the job's end, a deadline. The job has a thread and a runtime of its
-//! own, so the second signal and the drain deadline hold even against a job that never yields.
+//! The main thread only waits for events: a signal, the job's end, a deadline. The job has a thread
+//! and a runtime of its own, so the second signal and the drain deadline hold even against a job
+//! that never yields.
 
 use std::{
     env,
@@ -32,10 +33,12 @@ use crate::{
     units,
 };
 
-/// A task ends within 100 ms of its stop signal. The job gets this much to say what was missing; the rest is for the log.
+/// A task ends within 100 ms of its stop signal. The job gets this much to say what was missing;
+/// the rest is for the log.
 const TASK_GRACE: Duration = Duration::from_millis(60);
 
-/// Runs a helper from its first instruction to its exit code: signal handlers, command line, listeners, job.
+/// Runs a helper from its first instruction to its exit code: signal handlers, command line,
+/// listeners, job.
 pub fn main<A, F>(helper: Helper, job: F) -> ExitCode
 where
     A: clap::Parser + Debug + Send + 'static,
@@ -49,7 +52,7 @@ where
         // A sidecar that was stopped before it began: a good end needs no last line.
         Err(end) if end.exit == Exit::Done => end.exit,
         Err(end) => {
-            log::last_words(&end, born.elapsed(), helper.speaks_for_container::<A>());
+            log::write_last_line(&end, born.elapsed(), helper.speaks_for_container::<A>());
             end.exit
         }
     };
@@ -132,7 +135,7 @@ impl Supervisor {
             .as_ref()
             .map_or((Duration::ZERO, TASK_GRACE), |(_, flags)| (flags.drain_delay, flags.shutdown_timeout));
         if let Some((sidecar, flags)) = sidecar {
-            (sidecar.open_doors)(flags, &control, &command)?;
+            (sidecar.start_listeners)(flags, &control, &command)?;
         }
         Lifecycle::start(control.clone(), drain_delay, shutdown_timeout, args, job)?;
         Ok(Self { kind: helper.kind, events, control, shutdown_timeout })
@@ -183,14 +186,14 @@ impl Supervisor {
         };
         self.control.stop(exit, since);
         if let Kind::Sidecar(_) = self.kind {
-            let pending = self.control.health.what_is_pending().unwrap_or_else(|| "nothing".into());
+            let pending = self.control.health.pending_work().unwrap_or_else(|| "nothing".into());
             let deadline = units::format_duration(self.shutdown_timeout);
             tracing::info!(why, deadline, pending, "stopping");
         }
     }
 
-    /// The job is over, and what it has spawned was asked to stop: a sidecar's tasks get the time of any other stop. Those of
-    /// a task are part of its work.
+    /// The job has returned, and its tasks were asked to stop. Those of a sidecar get the time of
+    /// any other stop; those of a task are part of its work and get all the time they need.
     fn returned(&self, stop: &mut Stop) {
         if let Kind::Sidecar(_) = self.kind
             && stop.request(Instant::now()) == Step::Begin
@@ -208,7 +211,7 @@ impl Supervisor {
 
     /// Names what a sidecar leaves undelivered.
     fn second_signal(&self, signal: Signal) -> End {
-        let what = self.control.health.what_is_pending();
+        let what = self.control.health.pending_work();
         let last = what.as_ref().map(|_| "a second stop signal came before this was delivered".to_owned());
         End { what, last, ..Exit::Stopped(signal).into() }
     }
@@ -217,7 +220,7 @@ impl Supervisor {
         match self.kind {
             Kind::Task => Exit::Stopped(signal).into(),
             Kind::Sidecar(_) => End {
-                what: self.control.health.what_is_pending(),
+                what: self.control.health.pending_work(),
                 last: Some(format!(
                     "not done within --shutdown-timeout {}",
                     units::format_duration(self.shutdown_timeout)
@@ -228,14 +231,15 @@ impl Supervisor {
     }
 }
 
-/// The first line of the log: version and effective settings; a sidecar's tells more.
+/// The first line of the log: version and effective settings; a sidecar's line has more fields.
 fn announce(command: &clap::Command, args: &impl Debug, common: &Common) {
     let (name, version) = (command.get_name(), command.get_version());
     let log_format = common.log_format.name();
     tracing::info!(version, settings = ?args, log_format, log_level = %common.log_level, "{name} starts");
 }
 
-/// Help and version are answers on stdout. A fault is said once, in the last line; people also see how the helper is used.
+/// Help and version are answers on stdout. A fault is said once, in the last line; people also see
+/// how the helper is used.
 fn refused(mut command: clap::Command, error: anyhow::Error) -> Result<Exit, End> {
     if let Some(answer) = error.downcast_ref::<clap::Error>().filter(|answer| answer.exit_code() == 0) {
         return printed(Ok(answer.to_string()));
@@ -248,7 +252,8 @@ fn refused(mut command: clap::Command, error: anyhow::Error) -> Result<Exit, End
     Err(end)
 }
 
-/// The log of a helper whose settings are not known, or which only answers a question; returns whether people read along.
+/// The log of a helper whose settings are not known, or which only answers a question; returns
+/// whether people read along.
 fn log_before_settings() -> bool {
     log::start(args::log_format(env::args_os()), LevelFilter::INFO, &[env!("CARGO_PKG_NAME")])
 }

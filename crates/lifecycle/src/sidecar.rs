@@ -1,6 +1,7 @@
 //! What only a sidecar has: flags, subcommands and listeners.
 //!
-//! All of it is reached through [`Sidecar`], which no task makes; so a task's binary holds none of it.
+//! All of it is reached through [`Sidecar`], which no task creates, so that a task's binary
+//! contains none of it.
 
 use std::{fmt, time::Duration};
 
@@ -13,16 +14,16 @@ use crate::{
     exit::Exit,
     job::Control,
     listen_address::ListenAddress,
-    listener::{self, Door},
+    listener::{self, Service},
     metrics, probe, process_metrics,
     sidecar_flags::{SidecarCommand, SidecarFlags},
     units,
 };
 
-/// Flags, and what is to be done instead of the job
+/// The flags, and the subcommand where there is one
 pub(crate) type Settings = (SidecarFlags, Option<SidecarCommand>);
 
-/// Defaults of a sidecar, and the ways to what a task has no use for
+/// Defaults of a sidecar, and the functions that only a sidecar needs
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sidecar {
     pub(crate) health_port: u16,
@@ -30,20 +31,20 @@ pub(crate) struct Sidecar {
     pub(crate) drain_delay: Duration,
     /// Adds flags and subcommands to a command line.
     pub(crate) add_to: fn(Command, &Self) -> Command,
-    /// Takes from a command line what was added to it.
+    /// Reads the added flags and subcommands from the command line.
     pub(crate) read: fn(&ArgMatches) -> anyhow::Result<Settings>,
-    /// Asks the helper that runs.
+    /// Asks the running helper.
     pub(crate) ask: fn(SidecarCommand, &SidecarFlags) -> Exit,
     /// Writes the first line of the log.
     pub(crate) announce: fn(&Command, &dyn fmt::Debug, &Common, &SidecarFlags),
-    /// Binds and serves.
-    pub(crate) open_doors: fn(SidecarFlags, &Control, &Command) -> anyhow::Result<()>,
+    /// Binds the listeners and serves them.
+    pub(crate) start_listeners: fn(SidecarFlags, &Control, &Command) -> anyhow::Result<()>,
 }
 
 impl Sidecar {
     pub(crate) const fn new(health_port: u16) -> Self {
         let ask = probe::run;
-        Self { health_port, drain_delay: Duration::ZERO, add_to, read, ask, announce, open_doors }
+        Self { health_port, drain_delay: Duration::ZERO, add_to, read, ask, announce, start_listeners }
     }
 }
 
@@ -79,7 +80,8 @@ fn read(matches: &ArgMatches) -> anyhow::Result<Settings> {
     Ok((flags, SidecarCommand::from_arg_matches(matches).ok()))
 }
 
-/// The first line of the log: version and effective settings, a field for each that lifecycle itself has added.
+/// The first line of the log: version and effective settings, a field for each that lifecycle
+/// itself has added.
 fn announce(command: &Command, args: &dyn fmt::Debug, common: &Common, flags: &SidecarFlags) {
     let (name, version) = (command.get_name(), command.get_version());
     tracing::info!(
@@ -98,18 +100,18 @@ fn announce(command: &Command, args: &dyn fmt::Debug, common: &Common, flags: &S
     );
 }
 
-/// Binds first, so that a taken port is told before any work starts.
-fn open_doors(flags: SidecarFlags, control: &Control, command: &clap::Command) -> anyhow::Result<()> {
+/// Binds first, so that a taken port is an error before any work starts.
+fn start_listeners(flags: SidecarFlags, control: &Control, command: &clap::Command) -> anyhow::Result<()> {
     let version = command.get_version().unwrap_or_default();
     metrics::register_build_info(command.get_name(), version, &control.registry).context("cannot set up metrics")?;
     process_metrics::register(&control.registry).context("cannot set up metrics")?;
-    let mut doors = vec![(listener::bind(flags.health_addr, "--health-addr")?, Door::Health(control.clone()))];
+    let mut services = vec![(listener::bind(flags.health_addr, "--health-addr")?, Service::Health(control.clone()))];
     if let Some(address) = flags.admin_addr {
-        doors.push((listener::bind(address, "--admin-addr")?, Door::Admin(control.clone())));
+        services.push((listener::bind(address, "--admin-addr")?, Service::Admin(control.clone())));
     }
-    for (listener, door) in &doors {
+    for (listener, service) in &services {
         let address = listener.local_addr().context("cannot tell the listener's address")?;
-        tracing::info!(%address, "{} listener is up", door.name());
+        tracing::info!(%address, "{} listener is up", service.name());
     }
     let exit_watch = AppExitWatch {
         file: flags.exit_with_file,
@@ -117,5 +119,5 @@ fn open_doors(flags: SidecarFlags, control: &Control, command: &clap::Command) -
         proc: "/proc".into(),
         events: control.events.clone(),
     };
-    listener::serve(doors, exit_watch).context("cannot start the health thread")
+    listener::serve(services, exit_watch).context("cannot start the health thread")
 }

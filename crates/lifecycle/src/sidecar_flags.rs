@@ -26,12 +26,13 @@ pub(crate) struct SidecarFlags {
     /// Stop once this file is there: the app's last act in a Job without native sidecars
     #[arg(long, value_name = "PATH")]
     pub(crate) exit_with_file: Option<PathBuf>,
-    /// Stop once the process of this name, seen for 100 ms or longer, is gone (needs `shareProcessNamespace`)
+    /// Stop once the process of this name, seen for 100 ms or longer, is gone (needs
+    /// `shareProcessNamespace`)
     #[arg(long, value_name = "NAME")]
     pub(crate) exit_with_process: Option<String>,
 }
 
-// What a sidecar's binary can do besides its job
+// The subcommands of a sidecar's binary
 #[derive(Clone, Copy, Debug, clap::Subcommand)]
 pub(crate) enum SidecarCommand {
     /// Ask the running helper's health listener, and exit with 0 or 1 within a second
@@ -46,7 +47,7 @@ pub(crate) enum SidecarCommand {
     Quit,
 }
 
-/// What `probe` asks
+/// The question of `probe`
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(crate) enum Check {
     /// /livez

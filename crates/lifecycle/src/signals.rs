@@ -1,8 +1,9 @@
 //! The only listener for signals.
 //!
-//! Handlers stand before anything else happens: PID 1 has no default actions, so a signal that arrives earlier than its
-//! handler would be lost (`pid_namespaces(7)`). A thread of its own forwards what arrives, so that a signal is heard
-//! even while the job's thread is busy. PIPE needs no line here: Rust's start-up code ignores it.
+//! The handlers are installed before anything else happens: PID 1 has no default actions, so a
+//! signal that arrives before its handler would be lost (`pid_namespaces(7)`). A thread of its own
+//! forwards the signals, so that they are heard even while the job's thread is busy. PIPE needs no
+//! handler, because Rust's start-up code ignores it.
 
 use std::{
     fs, io,
@@ -35,15 +36,17 @@ pub(crate) struct Handlers {
     end_at_once: Arc<AtomicBool>,
 }
 
-/// Puts the handlers up and forwards every signal as an event until the receiver is gone. The signals stay blocked, so
-/// that every thread which starts from here on has them blocked for good, until the main thread lets them in.
+/// Installs the handlers and forwards every signal as an event until the receiver is gone. The
+/// signals stay blocked on this thread until it unblocks them, so that every thread that starts in
+/// between has them blocked for good.
 pub(crate) fn listen(events: Sender<Event>) -> io::Result<Handlers> {
     let set = [SIGTERM, SIGINT, SIGQUIT, SIGHUP]
         .into_iter()
         .map(nix::sys::signal::Signal::try_from)
         .collect::<Result<_, _>>()?;
     let handlers = Handlers { set, last: Arc::default(), end_at_once: Arc::default() };
-    // What comes while signal-hook puts a handler up is lost to it; what is blocked is only late.
+    // signal-hook loses signals that arrive while it installs a handler. A blocked signal is only
+    // late.
     handlers.set.thread_block()?;
     let ignored = ignored_at_start(&fs::read_to_string("/proc/self/status").unwrap_or_default());
     let is_heard = |number: &i32| !ignored.contains(number);
@@ -58,20 +61,23 @@ pub(crate) fn listen(events: Sender<Event>) -> io::Result<Handlers> {
 }
 
 impl Handlers {
-    /// Unblocks the signals on this thread, the main one; also for who was started with them blocked.
+    /// Unblocks the signals on this thread, the main one, also when the parent had blocked them.
     pub(crate) fn let_signals_in(&self) -> io::Result<()> {
         Ok(self.set.thread_unblock()?)
     }
 
-    /// Blocks them again, for threads that are to start from here on. What comes meanwhile is only late.
+    /// Blocks them again for the threads that start from here on. Signals that arrive in between
+    /// are only late.
     pub(crate) fn hold_signals_back(&self) -> io::Result<()> {
         Ok(self.set.thread_block()?)
     }
 
-    /// From here on a stop signal ends the process within its handler, with 128+n; an earlier one is the error.
+    /// From here on the handler of a stop signal ends the process with 128+n. A stop signal that
+    /// has arrived already is the error.
     ///
-    /// For the moment before an `execve`. No signal gets lost there: the handlers run on this thread, not on one that
-    /// the kernel ends in the middle of a handler, and what comes during the system call is the command's.
+    /// For the moment before an `execve`. No signal gets lost there, because the handlers run on
+    /// this thread, and not on one that the kernel ends in the middle of a handler. A signal that
+    /// arrives during the system call goes to the command.
     pub(crate) fn end_at_once(&self) -> Result<(), End> {
         self.end_at_once.store(true, SeqCst);
         self.let_signals_in().map_err(anyhow::Error::from)?;
@@ -81,10 +87,11 @@ impl Handlers {
     }
 }
 
-/// The signals that stay ignored, for the helper and for the command that it becomes, because the parent ignored them: nohup
-/// does so with HUP, and a shell with INT and QUIT for a job in the background. TERM is always heard, because it is the stop of
-/// the kubelet and of every supervisor, and no parent ignores it by custom. The text is `/proc/self/status`; PIPE can't be told
-/// from it, because Rust's start-up code has ignored it by now, so the command gets its default action.
+/// The signals that stay ignored, for the helper and for the command that it becomes, because the
+/// parent ignored them: nohup does so with HUP, and a shell with INT and QUIT for a job in the
+/// background. TERM is always heard, because it is the stop of the kubelet and of every supervisor,
+/// and no parent ignores it by custom. The text is `/proc/self/status`; PIPE can't be told from it,
+/// because Rust's start-up code has ignored it by now, so the command gets its default action.
 fn ignored_at_start(status: &str) -> Vec<i32> {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);

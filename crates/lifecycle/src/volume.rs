@@ -1,7 +1,8 @@
 //! Work on a volume, kept away from the threads that must go on.
 //!
-//! A mount whose server is gone blocks each system call for ever, and no thread can be woken from one. So such work runs on
-//! a thread of its own, its caller waits only until a deadline, and a path that hangs already gets no second thread.
+//! A mount whose server is gone blocks each system call for ever, and no thread can be woken from
+//! one. So such work runs on a thread of its own, its caller waits only until a deadline, and a
+//! path that hangs already gets no second thread.
 
 use std::{
     collections::HashSet,
@@ -28,10 +29,12 @@ static UNDER_WAY: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
 /// Tells those who wait for their turn that a path is free again
 static FREED: Notify = Notify::const_new();
 
-/// Runs blocking `work` about `path` on a thread of its own and waits for its result at most `limit`.
+/// Runs blocking `work` about `path` on a thread of its own and waits for its result at most
+/// `limit`.
 ///
-/// Fails with `TimedOut` when the limit has passed, and at once with `WouldBlock` while earlier work about the same path
-/// still hangs. Work that hangs keeps its thread; its late result is dropped.
+/// Fails with `TimedOut` when the limit has passed, and at once with `WouldBlock` while earlier
+/// work about the same path still hangs. Work that hangs keeps its thread; its late result is
+/// dropped.
 pub async fn on_volume<T: Send + 'static>(
     path: &Path,
     limit: Duration,

@@ -15,8 +15,6 @@ mod exits;
 #[cfg(test)]
 mod health;
 #[cfg(test)]
-mod last_words;
-#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod pid_one;
@@ -34,3 +32,5 @@ mod start;
 mod stopping;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod termination_message;
