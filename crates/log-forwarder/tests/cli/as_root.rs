@@ -1,5 +1,7 @@
 //! What only root can set up: full and read-only disks, mounts without events, another user.
 
+mod reaching;
+
 use std::{
     fs,
     net::TcpListener,

@@ -193,3 +193,24 @@ fn every_attempt_looks_the_name_up_anew() {
         assert_eq!(program.end().code, Some(143));
     });
 }
+
+#[test]
+fn names_without_an_answer_do_not_delay_a_healthy_one() {
+    inside(|| {
+        namespace::resolv_conf("nameserver 127.0.0.1\noptions timeout:30 attempts:5\n");
+        let questions = serve(|question| match question.name.as_str() {
+            "good" => addresses(&["127.0.0.1"]),
+            _ => Answer::Silence,
+        });
+        let mut targets: Vec<_> = (0..8).map(|nth| format!("dns://silent-{nth}")).collect();
+        targets.push("dns://good".into());
+        let mut arguments = vec!["--any", "--attempt-timeout", "200ms"];
+        arguments.extend(targets.iter().map(String::as_str));
+        let mut program = Program::start(&mut wait_for(&arguments));
+        // Eight lookups are fresh, so the ninth name has to wait for its turn, and the reason says that.
+        program.wait_for_reason("DNS is not asked for good yet: earlier lookups of other names wait for an answer");
+        assert_eq!(questions.count("good", Kind::A), 0);
+        let ended = program.end();
+        assert_eq!(ended.message("ready")["target"], "dns://good");
+    });
+}
