@@ -87,4 +87,11 @@ mod tests {
         assert_eq!(lines[3], "1 of 3 ready after 12s");
         assert_eq!(layout(&rows, Duration::ZERO, 60, 5).len(), 4);
     }
+
+    #[test]
+    fn a_reason_cannot_steer_the_terminal() {
+        let row = Row { reason: "\u{1b}[2J\nforged".into(), ..row("tcp://a:1", State::Waiting) };
+        let lines = layout(&[row], Duration::ZERO, 80, 24);
+        assert!(lines.iter().all(|line| !line.contains(char::is_control)), "{lines:?}");
+    }
 }
