@@ -92,3 +92,15 @@ fn a_password_and_headers_are_sent_and_never_told() {
     assert!(metrics.contains("log_forwarder") && !metrics.contains("SECRET"), "{metrics}");
     assert!(!(ended.everything() + &pod.checkpoint().unwrap()).contains("SECRET"), "{ended:#?}");
 }
+
+#[test]
+fn a_token_comes_from_a_variable() {
+    let (pod, collector) = (Pod::new(), Collector::start());
+    collector.accept_login("Bearer SECRET-token");
+    Writer::new(&pod.log("app.log")).write(3);
+    let mut command = pod.command(&["--output", &format!("{}#token-env=API_TOKEN", collector.url())]);
+    let program = start(command.env("API_TOKEN", "SECRET-token"));
+    collector.wait_for(&line(2));
+    let ended = stop(program);
+    assert!(!ended.everything().contains("SECRET"), "{ended:#?}");
+}

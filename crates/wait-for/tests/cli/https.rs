@@ -207,3 +207,18 @@ fn a_key_that_is_none_ends_the_wait_at_once() {
         assert!(ended.last_line().contains(words), "{ended:#?}");
     }
 }
+
+#[test]
+fn a_key_that_lost_its_line_breaks_is_not_printed() {
+    let authority = Authority::new();
+    let (cert, key) = authority.identity(&["client"]);
+    let text = fs::read_to_string(&key).unwrap();
+    let secret = text.lines().nth(1).unwrap();
+    let bytes: Vec<_> = secret.bytes().take(8).map(|byte| byte.to_string()).collect();
+    fs::write(&key, text.replace('\n', " ")).unwrap();
+    let ended = run(&[&format!("https://localhost:1/#insecure&cert={cert}&key={key}")]);
+    assert_eq!(ended.code, Some(64), "{ended:#?}");
+    assert!(ended.last_line().contains("were its line breaks lost?"), "{ended:#?}");
+    let everything = ended.everything();
+    assert!(!everything.contains(&secret[..8]) && !everything.contains(&bytes.join(", ")), "{ended:#?}");
+}

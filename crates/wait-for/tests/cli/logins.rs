@@ -140,3 +140,43 @@ fn a_password_file_that_cannot_be_read_ends_the_wait_at_once() {
     let ended = crate::support::run(&["http://user@api/#password-env=NONE"]);
     assert!(ended.last_line().contains("option password-env: variable NONE is not set"), "{ended:#?}");
 }
+
+#[test]
+fn tokens_and_headers_come_from_files_and_variables() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("token");
+    fs::write(&path, "hunter2\n").unwrap();
+    let path = path.display();
+    let wants = |name: &'static str, value: &'static str| {
+        Http::start(move |request| status(if request.header(name) == Some(value) { "200 OK" } else { "401 No" }))
+    };
+    let token = wants("authorization", "Bearer hunter2");
+    for (server, options) in [
+        (&token, format!("token-file={path}")),
+        (&token, "token-env=API_TOKEN".into()),
+        (&door(), format!("user=user&password-file={path}")),
+        (&wants("x-api-key", "hunter2"), format!("header-file=X-Api-Key:{path}")),
+    ] {
+        let mut command = wait_for(&[&server.url(&format!("/#{options}"))]);
+        command.env("API_TOKEN", SECRET);
+        let ended = Program::start(&mut command).end();
+        assert_eq!(ended.code, Some(0), "{options}: {ended:#?}");
+        tells_no_secret(&ended);
+    }
+}
+
+#[test]
+fn a_token_that_is_renewed_is_sent() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("token");
+    fs::write(&path, "stale\n").unwrap();
+    let server = Http::start(|request| {
+        status(if request.header("authorization") == Some("Bearer new") { "200 OK" } else { "401 No" })
+    });
+    let url = server.url(&format!("/#token-file={}", path.display()));
+    let mut program = Program::start(&mut wait_for(&["--retry-all", "--interval", "50ms", &url]));
+    program.wait_for_reason("login refused: HTTP 401 Unauthorized");
+    fs::write(directory.path().join("next"), "new\n").unwrap();
+    fs::rename(directory.path().join("next"), &path).unwrap();
+    assert_eq!(program.end().code, Some(0));
+}
