@@ -115,7 +115,7 @@ _fix__perms() {
             return 0
             ;;
         fix__subcmd__perms__subcmd__check)
-            opts="-h --config --help"
+            opts="-h --config --no-files --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -63,8 +63,9 @@ complete -c fix-perms -n "__fish_fix_perms_needs_command" -l verify -d 'Change n
 complete -c fix-perms -n "__fish_fix_perms_needs_command" -l dry-run -d 'Change nothing; print the changes that a run would make'
 complete -c fix-perms -n "__fish_fix_perms_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fix-perms -n "__fish_fix_perms_needs_command" -s V -l version -d 'Print version'
-complete -c fix-perms -n "__fish_fix_perms_needs_command" -a "check" -d 'Say what is wrong with a configuration file, and exit with 0 or 78'
+complete -c fix-perms -n "__fish_fix_perms_needs_command" -a "check" -d 'Say everything that is wrong with a configuration file, and exit with 0 or 78'
 complete -c fix-perms -n "__fish_fix_perms_needs_command" -a "schema" -d 'Print the JSON Schema of the configuration file'
-complete -c fix-perms -n "__fish_fix_perms_using_subcommand check" -l config -d 'The file to check' -r -F
+complete -c fix-perms -n "__fish_fix_perms_using_subcommand check" -l config -d 'The same as FILE' -r -F
+complete -c fix-perms -n "__fish_fix_perms_using_subcommand check" -l no-files -d 'Do not look whether the files that it names can be read: for CI, where secrets are not mounted'
 complete -c fix-perms -n "__fish_fix_perms_using_subcommand check" -s h -l help -d 'Print help'
 complete -c fix-perms -n "__fish_fix_perms_using_subcommand schema" -s h -l help -d 'Print help'

@@ -156,7 +156,7 @@ _log__forwarder() {
             return 0
             ;;
         log__subcmd__forwarder__subcmd__check)
-            opts="-h --config --health-addr --admin-addr --help"
+            opts="-h --config --no-files --health-addr --admin-addr --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -58,7 +58,7 @@ complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -s V -l versio
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -f -a "probe" -d 'Ask the running helper\'s health listener, and exit with 0 or 1 within a second'
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -f -a "drain" -d 'Tell the running helper to become unready and finish what is in flight (needs --admin-addr)'
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -f -a "quit" -d 'Tell the running helper to stop as it would at SIGTERM (needs --admin-addr)'
-complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -f -a "check" -d 'Say what is wrong with a configuration file, and exit with 0 or 78'
+complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -f -a "check" -d 'Say everything that is wrong with a configuration file, and exit with 0 or 78'
 complete -c log-forwarder -n "__fish_log_forwarder_needs_command" -f -a "schema" -d 'Print the JSON Schema of the configuration file'
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand probe" -l health-addr -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`' -r
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand probe" -l admin-addr -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it' -r
@@ -69,9 +69,10 @@ complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand drain" -s h 
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand quit" -l health-addr -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`' -r
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand quit" -l admin-addr -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it' -r
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand quit" -s h -l help -d 'Print help'
-complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand check" -l config -d 'The file to check' -r -F
+complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand check" -l config -d 'The same as FILE' -r -F
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand check" -l health-addr -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`' -r
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand check" -l admin-addr -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it' -r
+complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand check" -l no-files -d 'Do not look whether the files that it names can be read: for CI, where secrets are not mounted'
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand check" -s h -l help -d 'Print help'
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand schema" -l health-addr -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`' -r
 complete -c log-forwarder -n "__fish_log_forwarder_using_subcommand schema" -l admin-addr -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it' -r

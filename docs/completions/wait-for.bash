@@ -79,7 +79,7 @@ _wait__for() {
             return 0
             ;;
         wait__subcmd__for__subcmd__check)
-            opts="-h --config --help"
+            opts="-h --config --no-files --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

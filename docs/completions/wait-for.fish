@@ -44,8 +44,9 @@ complete -c wait-for -n "__fish_wait_for_needs_command" -l run-anyway -d 'Run CO
 complete -c wait-for -n "__fish_wait_for_needs_command" -l disabled -d 'Skip the waiting, though targets are still read: exit 0, or become COMMAND, at once'
 complete -c wait-for -n "__fish_wait_for_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wait-for -n "__fish_wait_for_needs_command" -s V -l version -d 'Print version'
-complete -c wait-for -n "__fish_wait_for_needs_command" -a "check" -d 'Say what is wrong with a configuration file, and exit with 0 or 78'
+complete -c wait-for -n "__fish_wait_for_needs_command" -a "check" -d 'Say everything that is wrong with a configuration file, and exit with 0 or 78'
 complete -c wait-for -n "__fish_wait_for_needs_command" -a "schema" -d 'Print the JSON Schema of the configuration file'
-complete -c wait-for -n "__fish_wait_for_using_subcommand check" -l config -d 'The file to check' -r -F
+complete -c wait-for -n "__fish_wait_for_using_subcommand check" -l config -d 'The same as FILE' -r -F
+complete -c wait-for -n "__fish_wait_for_using_subcommand check" -l no-files -d 'Do not look whether the files that it names can be read: for CI, where secrets are not mounted'
 complete -c wait-for -n "__fish_wait_for_using_subcommand check" -s h -l help -d 'Print help'
 complete -c wait-for -n "__fish_wait_for_using_subcommand schema" -s h -l help -d 'Print help'

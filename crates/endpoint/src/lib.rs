@@ -18,6 +18,7 @@ mod tls;
 mod tls_error;
 mod trust;
 mod tunnel;
+mod written;
 
 pub use address::{Address, check_name};
 pub use connect::{addresses, dial};
@@ -32,6 +33,7 @@ pub use stream::Stream;
 pub use tls::{TLS_OPTIONS, TlsClient, server_name};
 pub use tls_error::{tls_error, tls_error_text};
 pub use tunnel::tunnel;
+pub use written::Written;
 
 /// The README's examples are tests
 #[cfg(doctest)]

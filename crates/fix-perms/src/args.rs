@@ -2,18 +2,10 @@
 
 use std::{ffi::OsString, fmt, path::PathBuf};
 
-use lifecycle::{ConfigFile, Helper};
-
-use crate::{accounts::Owner, config::Config, fixer::Treatment, report::Output, volume::Volume};
+use crate::{accounts::Owner, fixer::Treatment, report::Output, volume::Volume};
 
 /// Threads only wait for the disk or the server; more of them than this wait for each other.
 const THREAD_LIMIT: u16 = 64;
-
-/// What lifecycle must know of fix-perms
-pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>(SCHEMA)));
-
-/// Written by `cargo xtask docs`
-const SCHEMA: &str = include_str!("../../../docs/schema/fix-perms.json");
 
 /// Set the owner and mode of everything below each PATH; change only wrong entries
 ///

@@ -31,7 +31,7 @@ use crate::{
 /// Works as the arguments say.
 pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let started = Instant::now();
-    let work = Arc::new(Work::new(&args)?);
+    let work = Arc::new(Work::new(&args, volumes(&args, &life).await?));
     let mut progress = Progress::new(life.on_terminal());
     let (sender, mut done) = oneshot::channel::<()>();
     let worker = work.clone();
@@ -66,8 +66,7 @@ struct Work {
 }
 
 impl Work {
-    fn new(args: &Args) -> anyhow::Result<Self> {
-        let volumes = volumes(args)?;
+    fn new(args: &Args, volumes: Vec<Volume>) -> Self {
         let run = Run {
             treatment: args.treatment(),
             sample: args.sample,
@@ -76,7 +75,7 @@ impl Work {
             report: Report::new(args.output),
             stopped: AtomicBool::new(false),
         };
-        Ok(Self { ledgers: volumes.iter().map(|_| Ledger::default()).collect(), volumes, run })
+        Self { ledgers: volumes.iter().map(|_| Ledger::default()).collect(), volumes, run }
     }
 
     /// No tree is touched while another PATH is a mistake.
@@ -124,12 +123,12 @@ impl Work {
 }
 
 /// The trees of the command line, which share its settings, and those of the file.
-fn volumes(args: &Args) -> anyhow::Result<Vec<Volume>> {
+async fn volumes(args: &Args, life: &Lifecycle) -> anyhow::Result<Vec<Volume>> {
     let mut volumes: Vec<_> = args.paths.iter().map(|path| args.volume.at(path)).collect();
     let checked = if volumes.is_empty() { args.check() } else { args.check().and_then(|()| args.volume.check()) };
     checked.map_err(|reason| Exit::Usage.because(reason))?;
     if let Some(path) = &args.config {
-        volumes.extend(lifecycle::config::read::<Config>(path)?.volumes);
+        volumes.extend(lifecycle::config::read::<Config>(path, args, life).await?.volumes);
     }
     Ok(volumes)
 }

@@ -16,6 +16,7 @@ mod filesystem;
 mod fix;
 mod fixer;
 mod frame;
+mod helper;
 mod ignored;
 mod ledger;
 mod links;
@@ -36,6 +37,7 @@ mod walk;
 mod wanted;
 mod way;
 
-pub use args::{Args, HELPER};
+pub use args::Args;
 pub use config::schema;
 pub use fix::run;
+pub use helper::HELPER;

@@ -2,10 +2,15 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::ValueEnum as _;
+use clap::{ArgMatches, ValueEnum as _};
 use tracing::level_filters::LevelFilter;
 
-use crate::{config, log::LogFormat, variables};
+use crate::{
+    config,
+    exit::{End, Exit},
+    log::LogFormat,
+    variables,
+};
 
 const LOG_FORMAT: &str = "SIDEKIT_LOG_FORMAT";
 
@@ -35,23 +40,43 @@ pub(crate) struct Common {
 // What a helper with a configuration file can do besides its job
 #[derive(Clone, Debug, clap::Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Say what is wrong with a configuration file, and exit with 0 or 78
-    Check {
-        /// The file to check
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    /// Say everything that is wrong with a configuration file, and exit with 0 or 78
+    Check(Check),
     /// Print the JSON Schema of the configuration file
     Schema,
 }
 
+// What `check` looks at. The file may also be given as it is at a start: by --config or by its variable.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Check {
+    /// The file to check
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The same as FILE
+    #[arg(long = "config", id = "checked", value_name = "FILE", conflicts_with = "file")]
+    config: Option<PathBuf>,
+    /// Do not look whether the files that it names can be read: for CI, where secrets are not mounted
+    #[arg(long)]
+    no_files: bool,
+}
+
 impl ConfigCommand {
-    /// Checks or prints; what is wrong comes back as an error.
-    pub(crate) fn run(&self, file: &config::ConfigFile) -> anyhow::Result<String> {
-        match self {
-            Self::Check { config } => file.check(config).map(|()| format!("{}: ok", config.display())),
-            Self::Schema => Ok(file.schema.trim_end().to_owned()),
-        }
+    /// What to print, and how to end: a file with faults is a bad end.
+    pub(crate) fn run(&self, config: &config::ConfigFile, matches: &ArgMatches) -> anyhow::Result<(String, End)> {
+        let Self::Check(check) = self else { return Ok((config.schema.trim_end().to_owned(), Exit::Done.into())) };
+        let path = check.path(matches)?;
+        let faults = config.check(&path, matches, !check.no_files)?;
+        let Some(first) = faults.first() else { return Ok((format!("{}: ok", path.display()), Exit::Done.into())) };
+        let others = if faults.len() > 1 { format!("; and {} more", faults.len() - 1) } else { String::new() };
+        Ok((faults.join("\n"), End { last: Some(format!("{first}{others}")), ..Exit::Config.into() }))
+    }
+}
+
+impl Check {
+    fn path(&self, matches: &ArgMatches) -> anyhow::Result<PathBuf> {
+        let given = self.file.as_ref().or(self.config.as_ref());
+        let at_a_start = matches.try_get_one::<PathBuf>("config").ok().flatten();
+        given.or(at_a_start).cloned().ok_or_else(|| Exit::Usage.because("no file to check: write check FILE"))
     }
 }
 

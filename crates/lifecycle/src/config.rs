@@ -1,90 +1,193 @@
-//! The configuration file of a helper: YAML, read whole or refused with line and column.
+//! The configuration file of a helper: YAML, judged by one function at the start, by `check` and at each change.
 
-use std::path::Path;
+use std::{
+    fmt::{self, Display},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use clap::{ArgMatches, FromArgMatches};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
 
-use crate::{exit::Exit, files};
+use crate::{
+    exit::Exit,
+    files,
+    job::Lifecycle,
+    usage,
+    volume::on_volume,
+    yaml::{self, Fault, Node, Reading},
+};
 
-/// Bytes; a ConfigMap can't hold more than 1 MiB.
+/// Bytes; a `ConfigMap` can't hold more than 1 MiB.
 const FILE_LIMIT: u64 = 1024 * 1024;
-/// Brackets within brackets. The YAML scanner's time grows with the square of their depth, before any type can refuse them.
-const DEPTH_LIMIT: usize = 100;
+/// A volume that has not answered for this long does not answer at all.
+const READ_LIMIT: Duration = Duration::from_secs(30);
+/// Faults of one file that are reported; more of them have one cause.
+const FAULT_LIMIT: usize = 50;
+
+/// The content of a helper's configuration file. Its type must deny unknown fields.
+pub trait Configuration: DeserializeOwned + Send + Sync + 'static {
+    /// The helper's command line, with which the file must fit together
+    type Args: FromArgMatches;
+
+    /// Everything that is wrong although each value could be read. The start, `check` and each reload ask this.
+    fn judge(&self, args: &Self::Args) -> Vec<Misfit>;
+
+    /// The files that the configuration names and the helper reads. `check` looks whether they can be read.
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+}
+
+/// A value that does not fit to others
+#[derive(Debug)]
+pub struct Misfit {
+    /// The path of the value, such as `outputs.1`; empty for the file as a whole
+    pub at: String,
+    /// What is wrong and what to do, without a value that may be a secret
+    pub message: String,
+}
 
 /// How to check a helper's configuration file and describe it; made by [`ConfigFile::of`]
 #[derive(Clone, Copy, Debug)]
 pub struct ConfigFile {
-    check: fn(&Path) -> anyhow::Result<()>,
+    check: fn(&Path, &ArgMatches, bool) -> anyhow::Result<Vec<String>>,
     pub(crate) schema: &'static str,
 }
 
 impl ConfigFile {
-    /// The file whose content is a `T`, and its JSON Schema as [`schema`] writes it. `T` must deny unknown fields.
-    pub const fn of<T: DeserializeOwned>(schema: &'static str) -> Self {
-        Self { check: |path| read::<T>(path).map(drop), schema }
+    /// The file whose content is a `C`, and its JSON Schema as [`schema`] writes it.
+    pub const fn of<C: Configuration>(schema: &'static str) -> Self {
+        Self { check: check::<C>, schema }
     }
 
-    pub(crate) fn check(&self, path: &Path) -> anyhow::Result<()> {
-        (self.check)(path)
+    /// All faults of a file, each with its place; with `asks_files` also those of the files that it names.
+    pub(crate) fn check(&self, path: &Path, matches: &ArgMatches, asks_files: bool) -> anyhow::Result<Vec<String>> {
+        (self.check)(path, matches, asks_files)
     }
 }
 
-/// Reads a configuration file of at most 1 MiB; what is wrong with it is an error with exit code 78.
-pub fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
-    parse(path, &text(path)?)
+/// Reads a configuration file of at most 1 MiB at the start of a helper. What is wrong with it is an error with exit code 78.
+/// A stop signal ends the reading, also on a volume that does not answer.
+pub async fn read<C: Configuration>(path: &Path, args: &C::Args, life: &Lifecycle) -> anyhow::Result<C> {
+    let text = tokio::select! {
+        biased;
+        exit = life.stop_requested() => return Err(exit.because("stopped while the configuration was read")),
+        text = text(path) => text?,
+    };
+    judged(path, &text, args)
 }
 
-/// The JSON Schema (draft 2020-12) of a configuration file. `cargo xtask docs` writes it; a binary holds only the text, since
-/// what makes it weighs more than the file's parser.
+/// The JSON Schema (draft 2020-12) of a configuration file. `cargo xtask docs` writes it; a binary holds only the text, because
+/// the code that makes it weighs more than the file's parser.
 #[expect(clippy::missing_panics_doc, reason = "a schema is JSON")]
 pub fn schema<T: JsonSchema>() -> String {
     let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     serde_json::to_string_pretty(&schema).expect("a schema is JSON")
 }
 
-pub(crate) fn text(path: &Path) -> anyhow::Result<String> {
+/// The text of a file, read on a thread of its own.
+pub(crate) async fn text(path: &Path) -> anyhow::Result<String> {
+    let owned = path.to_owned();
+    match on_volume(path, READ_LIMIT, move || text_at_once(&owned)).await {
+        Ok(text) => text,
+        Err(error) => Err(Exit::Io.because(format!("cannot read {}: {error}", path.display()))),
+    }
+}
+
+/// Reads and judges a text; an error holds all faults.
+pub(crate) fn judged<C: Configuration>(path: &Path, text: &str, args: &C::Args) -> anyhow::Result<C> {
+    parsed(path, text, |config: &C| config.judge(args)).map_err(|faults| Exit::Config.because(faults.to_string()))
+}
+
+/// Blocks for as long as the volume does not answer.
+fn text_at_once(path: &Path) -> anyhow::Result<String> {
     files::read(path, FILE_LIMIT)
         .map_err(|error| Exit::Config.because(format!("cannot read {}: {error}", path.display())))
 }
 
-pub(crate) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> anyhow::Result<T> {
-    if let Some(line) = too_deep(text) {
-        let words = format!("more than {DEPTH_LIMIT} brackets within one another at line {line}");
-        return Err(Exit::Config.because(format!("{}: {words}", path.display())));
+fn check<C: Configuration>(path: &Path, matches: &ArgMatches, asks_files: bool) -> anyhow::Result<Vec<String>> {
+    let text = text_at_once(path)?;
+    let args =
+        C::Args::from_arg_matches(matches).map_err(|error| Exit::Usage.because(usage::first_paragraph(&error)))?;
+    match parsed(path, &text, |config: &C| config.judge(&args)) {
+        Err(faults) => Ok(faults.lines().collect()),
+        Ok(config) if asks_files => Ok(unreadable(path, &config.files())),
+        Ok(_) => Ok(Vec::new()),
     }
-    serde_norway::from_str(text).map_err(|error| Exit::Config.because(format!("{}: {error}", path.display())))
 }
 
-/// The line where brackets go too deep. Those in texts and comments count too: a hundred of them left open is no text.
-fn too_deep(text: &str) -> Option<usize> {
-    let mut depth: usize = 0;
-    for (number, line) in text.lines().enumerate() {
-        for byte in line.bytes() {
-            match byte {
-                b'[' | b'{' => depth += 1,
-                b']' | b'}' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if depth > DEPTH_LIMIT {
-                return Some(number + 1);
+/// What is wrong with the files that a configuration names.
+fn unreadable(config: &Path, paths: &[PathBuf]) -> Vec<String> {
+    let fault = |path: &PathBuf| {
+        let error = std::fs::File::open(path).err()?;
+        Some(format!(
+            "{}: it names {}, which cannot be read: {error}; --no-files does not look",
+            config.display(),
+            path.display()
+        ))
+    };
+    paths.iter().filter_map(fault).collect()
+}
+
+fn parsed<T: DeserializeOwned>(path: &Path, text: &str, judge: impl FnOnce(&T) -> Vec<Misfit>) -> Result<T, Faults> {
+    let of_the_file = |list| Faults { path: path.to_owned(), list };
+    let tree = yaml::read(text).map_err(|fault| of_the_file(vec![fault]))?;
+    let value: T = all_of(tree.clone()).map_err(of_the_file)?;
+    let misfits = judge(&value);
+    if misfits.is_empty() {
+        return Ok(value);
+    }
+    let fault = |misfit: Misfit| Fault::new(misfit.message).at(tree.at(&misfit.at));
+    Err(of_the_file(misfits.into_iter().map(fault).collect()))
+}
+
+/// Reads a tree, or finds all its faults: serde ends at the first one, so an entry with a fault is removed and the rest read
+/// again. A fault of a node that has lost an entry so is no news.
+fn all_of<T: DeserializeOwned>(mut tree: Node) -> Result<T, Vec<Fault>> {
+    let mut faults = Vec::new();
+    loop {
+        match T::deserialize(Reading(&tree)) {
+            Ok(value) if faults.is_empty() => return Ok(value),
+            Ok(_) => return Err(faults),
+            Err(fault) => {
+                let node = fault.node;
+                if !node.is_some_and(|number| tree.lacks_entries(number)) || faults.is_empty() {
+                    faults.push(fault);
+                }
+                let goes_on = node.is_some_and(|number| tree.remove(number)) && faults.len() < FAULT_LIMIT;
+                if !goes_on {
+                    return Err(faults);
+                }
             }
         }
     }
-    None
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// All that is wrong with one file; at least one fault
+#[derive(Debug)]
+struct Faults {
+    path: PathBuf,
+    list: Vec<Fault>,
+}
 
-    #[test]
-    fn brackets_have_a_depth() {
-        let deep = |depth: usize| format!("a:\n  {}{}", "[".repeat(depth), "]".repeat(depth));
-        assert_eq!(too_deep(&deep(DEPTH_LIMIT)), None);
-        assert_eq!(too_deep(&deep(DEPTH_LIMIT + 1)), Some(2));
-        assert_eq!(too_deep(&"- [a, {b: c}]\n".repeat(1000)), None);
-        let error = parse::<serde_json::Value>(Path::new("f"), &"{[".repeat(100_000)).unwrap_err().to_string();
-        assert!(error.contains("more than 100 brackets within one another at line 1"), "{error}");
+impl Faults {
+    /// `c.yaml:2:3: MESSAGE` for each
+    fn lines(&self) -> impl Iterator<Item = String> {
+        self.list.iter().map(|fault| match fault.place {
+            Some(_) => format!("{}:{fault}", self.path.display()),
+            None => format!("{}: {fault}", self.path.display()),
+        })
+    }
+}
+
+impl Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.lines().next().unwrap_or_default())?;
+        match self.list.len() {
+            0 | 1 => Ok(()),
+            count => write!(f, "; and {} more, which `check` lists", count - 1),
+        }
     }
 }

@@ -36,8 +36,8 @@ pub(crate) enum Request<A> {
     Job { args: A, common: Common, sidecar: Option<(Sidecar, SidecarFlags)> },
     /// Ask the running helper
     Sidecar(Sidecar, SidecarCommand, SidecarFlags),
-    /// Check or describe the configuration file
-    Config(ConfigCommand),
+    /// Check or describe the configuration file, together with the other settings
+    Config(ConfigCommand, Box<ArgMatches>),
 }
 
 impl Helper {
@@ -87,7 +87,7 @@ impl Helper {
         if self.config.is_some()
             && let Ok(asked) = ConfigCommand::from_arg_matches(&matches)
         {
-            return Ok(Request::Config(asked));
+            return Ok(Request::Config(asked, matches.into()));
         }
         let sidecar = match self.kind {
             Kind::Task => None,

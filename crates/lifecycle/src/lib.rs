@@ -60,9 +60,10 @@ mod units;
 mod usage;
 mod variables;
 mod volume;
+mod yaml;
 
 pub use backoff::Backoff;
-pub use config::ConfigFile;
+pub use config::{ConfigFile, Configuration, Misfit};
 pub use exit::{End, Exit, Row, TABLE, User};
 pub use files::{read as read_text, read_bytes};
 pub use health::{Hold, Pending};

@@ -1,56 +1,77 @@
 //! A configuration file that may change while the helper runs.
 //!
-//! A ConfigMap changes by a swap of the `..data` link in its directory, an editor replaces the file, and a file of a
-//! `subPath` mount never changes. So the directory is watched, the content compared, and the file read every
-//! minute besides, since events get lost. SIGHUP asks at once. A bad file is refused and counted; the old one stays.
+//! A `ConfigMap` changes by a swap of the `..data` link in its directory, an editor replaces the file, and a file of a
+//! `subPath` mount never changes. Therefore the follower watches the directory and compares the content. It also reads the file
+//! every minute, because events get lost, and at SIGHUP. A bad file is refused and counted, and the old content stays.
+//! Each look at the volume runs on a thread of its own, because a mount whose server is gone hangs for ever.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
-use notify::{RecursiveMode, Watcher};
+use anyhow::{Context, anyhow};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use prometheus::{IntCounterVec, Opts};
-use serde::de::DeserializeOwned;
 use tokio::{
     sync::{mpsc, watch},
     time,
 };
 
-use crate::{config, job::Lifecycle, log_throttle::LogThrottle};
+use crate::{
+    config::{self, Configuration},
+    job::Lifecycle,
+    log_throttle::LogThrottle,
+    volume::on_volume,
+};
 
 /// For events that got lost
 const POLL: Duration = Duration::from_secs(60);
 /// A writer that is in the middle of its work gets this long to finish.
 const SETTLE: Duration = Duration::from_millis(50);
+/// A directory that cannot be watched within this time is only read every minute.
+const WATCH_LIMIT: Duration = Duration::from_secs(10);
 
-/// The configuration in force; `changed()` tells of a new one
+/// The configuration in force; `changed()` resolves at a new one
 pub type Reloads<T> = watch::Receiver<Arc<T>>;
 
-/// Reads the file, and again whenever it changes, until the helper stops. Only the first read can fail.
-pub fn follow<T>(path: &Path, life: &Lifecycle) -> anyhow::Result<Reloads<T>>
+/// Reads the file, and again whenever it changes, until the helper stops. Only the first read can fail; each later content is
+/// judged by the same function, and one that is refused changes nothing. A helper may follow several files.
+pub async fn follow<C>(path: &Path, args: C::Args, life: &Lifecycle) -> anyhow::Result<Reloads<C>>
 where
-    T: DeserializeOwned + Send + Sync + 'static,
+    C: Configuration,
+    C::Args: Send + Sync + 'static,
 {
-    let text = config::text(path)?;
-    let (sender, receiver) = watch::channel(Arc::new(config::parse(path, &text)?));
-    let about = Opts::new("sidekit_config_reloads_total", "Changes of the configuration file, by result");
-    let results = IntCounterVec::new(about, &["result"]).context("cannot count reloads")?;
-    for result in ["accepted", "refused"] {
-        results.with_label_values(&[result]);
-    }
-    life.metrics().register(Box::new(results.clone())).context("cannot count reloads")?;
+    let text = tokio::select! {
+        biased;
+        exit = life.stop_requested() => return Err(exit.because("stopped while the configuration was read")),
+        text = config::text(path) => text?,
+    };
+    let (sender, receiver) = watch::channel(Arc::new(config::judged::<C>(path, &text, &args)?));
+    let results = counters(path, life)?;
     let file = File { path: path.into(), text, refused: None, throttle: LogThrottle::default(), results };
     let watching = life.clone();
     life.spawn(async move {
         tokio::select! {
             _ = watching.stop_requested() => (),
-            () = file.watch(sender, &watching) => (),
+            () = file.watch(sender, &args, &watching) => (),
         }
     });
     Ok(receiver)
+}
+
+/// The counters of one file; their label tells several files apart.
+fn counters(path: &Path, life: &Lifecycle) -> anyhow::Result<IntCounterVec> {
+    let about = Opts::new("sidekit_config_reloads_total", "Changes of a configuration file, by result");
+    let about = about.const_label("file", path.display().to_string());
+    let results = IntCounterVec::new(about, &["result"]).context("cannot count reloads")?;
+    for result in ["accepted", "refused"] {
+        results.with_label_values(&[result]);
+    }
+    life.metrics().register(Box::new(results.clone())).context("cannot count reloads")?;
+    Ok(results)
 }
 
 struct File {
@@ -63,13 +84,13 @@ struct File {
 }
 
 impl File {
-    async fn watch<T: DeserializeOwned>(mut self, sender: watch::Sender<Arc<T>>, life: &Lifecycle) {
+    async fn watch<C: Configuration>(mut self, sender: watch::Sender<Arc<C>>, args: &C::Args, life: &Lifecycle) {
         let (wake, mut woken) = mpsc::channel(1);
-        let _watcher = self.directory_watcher(wake);
+        let _watcher = self.directory_watcher(wake).await;
         let mut hangups = life.hangups();
         loop {
             // Also before the first event: the file may have changed since it was read and before it was watched.
-            self.read_again(&sender);
+            self.read_again(&sender, args).await;
             tokio::select! {
                 Some(()) = woken.recv() => time::sleep(SETTLE).await,
                 Ok(()) = hangups.changed() => self.refused = None,
@@ -79,38 +100,34 @@ impl File {
     }
 
     /// None where events can't be had; the poll goes on.
-    fn directory_watcher(&self, wake: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+    async fn directory_watcher(&self, wake: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
         let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let told = notify::recommended_watcher(move |event| {
-            if may_be_a_change(&event) {
-                // A full channel means that a wake-up is under way already.
-                let _ = wake.try_send(());
-            }
-        });
-        let watching = told.and_then(|mut watcher| {
-            watcher.watch(directory, RecursiveMode::NonRecursive)?;
-            Ok(watcher)
-        });
-        watching
+        let watched = directory.to_owned();
+        // About the file, because several files of one directory may be followed.
+        let watching = on_volume(&self.path, WATCH_LIMIT, move || watcher(&watched, wake)).await;
+        let result =
+            watching.map_err(|error| error.to_string()).and_then(|result| result.map_err(|error| error.to_string()));
+        result
             .inspect_err(
                 |error| tracing::warn!(%error, "cannot watch the configuration's directory; it is read every minute"),
             )
             .ok()
     }
 
-    fn read_again<T: DeserializeOwned>(&mut self, sender: &watch::Sender<Arc<T>>) {
-        match config::text(&self.path) {
+    async fn read_again<C: Configuration>(&mut self, sender: &watch::Sender<Arc<C>>, args: &C::Args) {
+        match config::text(&self.path).await {
             Ok(text) if text == self.text => {
                 if self.refused.is_some() {
                     tracing::info!(file = %self.path.display(), "the old content is back");
                 }
                 self.refused = None;
             }
-            Ok(text) => match config::parse(&self.path, &text) {
+            Ok(text) => match judged::<C>(&self.path, &text, args) {
                 Ok(value) => {
                     tracing::info!(file = %self.path.display(), "new configuration in force");
                     self.results.with_label_values(&["accepted"]).inc();
-                    (self.text, self.refused) = (text, None);
+                    self.text = text;
+                    self.refused = None;
                     sender.send_replace(Arc::new(value));
                 }
                 Err(error) => self.refuse(text, &error),
@@ -119,15 +136,34 @@ impl File {
         }
     }
 
-    fn refuse(&mut self, what: String, error: &anyhow::Error) {
-        if self.refused.as_ref() != Some(&what) {
+    fn refuse(&mut self, content: String, error: &anyhow::Error) {
+        if self.refused.as_ref() != Some(&content) {
             self.results.with_label_values(&["refused"]).inc();
-            (self.refused, self.throttle) = (Some(what), LogThrottle::default());
+            self.refused = Some(content);
+            self.throttle = LogThrottle::default();
         }
         if self.throttle.is_due(&error.to_string(), Instant::now()) {
             tracing::error!("new configuration refused, the old one stays: {error:#}");
         }
     }
+}
+
+/// A panic in a parser or a judge refuses the new content, and the follower goes on.
+fn judged<C: Configuration>(path: &Path, text: &str, args: &C::Args) -> anyhow::Result<C> {
+    let result = panic::catch_unwind(AssertUnwindSafe(|| config::judged::<C>(path, text, args)));
+    result.unwrap_or_else(|_| Err(anyhow!("{}: a bug of the helper: the configuration made it panic", path.display())))
+}
+
+/// Asks for events of a directory; hangs for as long as the volume does not answer.
+fn watcher(directory: &Path, wake: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |event| {
+        if may_be_a_change(&event) {
+            // A full channel means that a wake-up is under way already.
+            let _ = wake.try_send(());
+        }
+    })?;
+    watcher.watch(directory, RecursiveMode::NonRecursive)?;
+    Ok(watcher)
 }
 
 /// Reading is an event too, and our own reading must not be a reason to read again.

@@ -75,10 +75,10 @@ where
             handlers.end_at_once()?;
             refused(helper.command::<A>(), error)
         }
-        Ok(Request::Config(asked)) => {
+        Ok(Request::Config(asked, matches)) => {
             handlers.end_at_once()?;
             log_before_settings();
-            helper.config.map_or(Err(Exit::Bug.into()), |file| printed(asked.run(&file)))
+            helper.config.map_or(Err(Exit::Bug.into()), |config| printed(asked.run(&config, &matches)))
         }
         Ok(Request::Sidecar(sidecar, asked, flags)) => {
             handlers.end_at_once()?;
@@ -242,7 +242,7 @@ fn announce(command: &clap::Command, args: &impl Debug, common: &Common) {
 /// how the helper is used.
 fn refused(mut command: clap::Command, error: anyhow::Error) -> Result<Exit, End> {
     if let Some(answer) = error.downcast_ref::<clap::Error>().filter(|answer| answer.exit_code() == 0) {
-        return printed(Ok(answer.to_string()));
+        return printed(Ok((answer.to_string(), Exit::Done.into())));
     }
     let people_read = log_before_settings();
     let end = End::from(error);
@@ -258,13 +258,15 @@ fn log_before_settings() -> bool {
     log::start(args::log_format(env::args_os()), LevelFilter::INFO, &[env!("CARGO_PKG_NAME")])
 }
 
-/// Prints an answer to stdout.
-fn printed(answer: anyhow::Result<String>) -> Result<Exit, End> {
-    let text = answer?;
+/// Prints an answer to stdout, and gives its end.
+fn printed(answer: anyhow::Result<(String, End)>) -> Result<Exit, End> {
+    let (text, end) = answer?;
     match writeln!(io::stdout(), "{}", text.trim_end()).and_then(|()| io::stdout().flush()) {
         // A reader that stops early, as `head` does, has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
-        Err(error) => Err(End { last: Some(format!("cannot write to stdout: {error}")), ..Exit::Io.into() }),
-        Ok(()) => Ok(Exit::Done),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(End { last: Some(format!("cannot write to stdout: {error}")), ..Exit::Io.into() })
+        }
+        _ if end.exit == Exit::Done => Ok(Exit::Done),
+        _ => Err(end),
     }
 }

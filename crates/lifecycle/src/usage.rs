@@ -70,7 +70,7 @@ fn alternatives(words: &[String]) -> String {
 }
 
 /// Kinds that hold no value. The first paragraph is the fault, the others are advice; it has a line for each missing argument.
-fn first_paragraph(error: &clap::Error) -> String {
+pub(crate) fn first_paragraph(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     lines.join(" ").trim_start_matches("error: ").to_owned()

@@ -3,20 +3,15 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use endpoint::url_label;
-use lifecycle::{ConfigFile, Helper, Lines, LinesParser};
+use lifecycle::{Lines, LinesParser};
 
 use crate::{
     attributes::PodFlags,
-    config::Config,
     destination::Destination,
     format::FormatFlags,
     input::{Input, Treatment},
     outputs,
 };
-
-/// What lifecycle must know of log-forwarder
-pub const HELPER: Helper =
-    Helper::sidecar(9472, Some(ConfigFile::of::<Config>(include_str!("../../../docs/schema/log-forwarder.json"))));
 
 /// Forward lines of log files to collectors, losing nothing
 ///

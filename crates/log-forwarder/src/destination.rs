@@ -1,5 +1,7 @@
 //! An output as a URL; its options stand in the fragment, joined by `&`, and never reach a server.
 
+mod yaml;
+
 use std::{fmt, str::FromStr};
 
 use endpoint::Options;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use lifecycle::{
-    End, Exit, Lifecycle,
+    End, Exit, Lifecycle, Misfit,
     reload::{self, Reloads},
 };
 use tokio::{sync::watch, task, time};
@@ -40,12 +40,14 @@ const LAST_SAVE: Duration = Duration::from_millis(300);
 /// Forwards as the arguments say.
 pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     descriptors::raise_limit();
-    let config = args.config.as_deref().map(|path| reload::follow::<Config>(path, &life)).transpose()?;
+    let config = match &args.config {
+        Some(path) => Some(reload::follow::<Config>(path, args.clone(), &life).await?),
+        None => None,
+    };
     let content = config.as_ref().map(|config| config.borrow().clone());
-    let unfit = |reason: String| Exit::Usage.because(reason);
-    let plan = Plan::of(&args, content.as_deref()).map_err(unfit)?;
+    let plan = plan(&args, content.as_deref())?;
     let ledger = Ledger::new(life.metrics())?;
-    let settings = settings(&args, &plan).map_err(unfit)?;
+    let settings = settings(&args, &plan);
     let catalog = Arc::new(Mutex::new(Catalog::new(settings, ledger, Descriptors::of_process())));
     for output in &plan.outputs {
         lock(&catalog).open_outlet(output.label());
@@ -87,7 +89,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     finish(&catalog, saver, &sender, signal, &life).await
 }
 
-/// Does what each new configuration says, until a stop. One that does not fit the flags is told, and the old one stays.
+/// Applies each new configuration, until a stop.
 async fn follow(args: Args, mut config: Reloads<Config>, mut couriers: Couriers, events: Events, life: Lifecycle) {
     loop {
         tokio::select! {
@@ -95,14 +97,14 @@ async fn follow(args: Args, mut config: Reloads<Config>, mut couriers: Couriers,
             changed = config.changed() => if changed.is_err() { return },
         }
         let content = config.borrow_and_update().clone();
-        let plan = Plan::of(&args, Some(&content)).and_then(|plan| Ok((settings(&args, &plan)?, plan)));
-        match plan {
-            Ok((settings, plan)) => {
-                lock(&couriers.catalog).take_settings(settings);
+        match plan(&args, Some(&content)) {
+            Ok(plan) => {
+                lock(&couriers.catalog).take_settings(settings(&args, &plan));
                 couriers.arrange(&plan.outputs);
                 events.ask();
             }
-            Err(reason) => tracing::error!(reason, "the new configuration does not fit the flags; the old one stays"),
+            // The configuration was judged before, so only files that it names can have changed since.
+            Err(error) => tracing::error!("the new configuration does not fit; the old one stays: {error:#}"),
         }
     }
 }
@@ -121,16 +123,28 @@ async fn follow_hangups(life: Lifecycle) {
     }
 }
 
-fn settings(args: &Args, plan: &Plan) -> Result<Settings, String> {
-    let size = |size: u64| usize::try_from(size).map_err(|_| "--max-line is more than memory holds".to_owned());
-    let (line, batch) = (size(args.max_line)?, size(BATCH.min(args.max_in_flight / plan.outputs.len() as u64))?);
-    Ok(Settings {
+/// What flags and file say together. What is wrong here is wrong with the flags, because the file was judged when it was read.
+fn plan(args: &Args, config: Option<&Config>) -> anyhow::Result<Plan> {
+    let (inputs, outputs) = config.map_or((&[][..], &[][..]), |config| (&config.inputs, &config.outputs));
+    let messages = |misfits: Vec<Misfit>| {
+        let messages: Vec<_> = misfits.into_iter().map(|misfit| misfit.message).collect();
+        Exit::Usage.because(messages.join("; "))
+    };
+    Plan::of(args, inputs, outputs).map_err(messages)
+}
+
+/// The plan has checked that both sizes fit into memory.
+fn settings(args: &Args, plan: &Plan) -> Settings {
+    let size = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+    let line = size(args.max_line);
+    let batch = size(BATCH.min(args.max_in_flight / plan.outputs.len() as u64));
+    Settings {
         inputs: plan.inputs.clone(),
         bounds: Bounds { batch, line },
         max_pinned: args.max_pinned,
         dead_letter: args.dead_letter.clone(),
         quiet_period: args.quiet_period,
-    })
+    }
 }
 
 /// A checkpoint that can't be read is told, and no reason not to deliver.

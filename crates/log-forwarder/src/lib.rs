@@ -24,6 +24,7 @@ mod destination;
 mod directories;
 mod discovery;
 mod encoding;
+mod entry;
 mod events;
 mod format;
 mod forward;
@@ -31,6 +32,7 @@ mod framing;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod generation;
+mod helper;
 mod identity;
 mod input;
 mod ledger;
@@ -54,6 +56,7 @@ mod tail;
 mod timestamp;
 mod unpacked;
 
-pub use args::{Args, HELPER};
+pub use args::Args;
 pub use config::schema;
 pub use forward::run;
+pub use helper::HELPER;

@@ -3,19 +3,12 @@
 use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
 
 use endpoint::{TLS_OPTIONS, url_label};
-use lifecycle::{ConfigFile, Helper, Lines, LinesParser};
+use lifecycle::{Lines, LinesParser};
 
 use crate::{
-    config::Config,
     schemes::{COMMON_OPTIONS, SCHEMES},
     target::{Target, positive_duration},
 };
-
-/// What lifecycle must know of wait-for
-pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>(SCHEMA)));
-
-/// Written by `cargo xtask docs`
-const SCHEMA: &str = include_str!("../../../docs/schema/wait-for.json");
 
 /// Wait until every target is ready, then exit 0 or become COMMAND
 ///

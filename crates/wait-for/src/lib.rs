@@ -7,6 +7,7 @@ mod args;
 mod board;
 mod check;
 mod config;
+mod helper;
 mod http_error;
 mod kinds;
 mod network;
@@ -24,6 +25,7 @@ mod wait;
 mod web;
 mod wire;
 
-pub use args::{Args, HELPER};
+pub use args::Args;
 pub use config::schema;
+pub use helper::HELPER;
 pub use wait::run;

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod refusals;
 mod schema;
+mod yaml;
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -36,7 +36,7 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
         return Ok(End { become_command: args.command, ..Exit::Done.into() });
     }
     if let Some(path) = &args.config {
-        targets.extend(lifecycle::config::read::<Config>(path)?.targets);
+        targets.extend(lifecycle::config::read::<Config>(path, &args, &life).await?.targets);
     }
     if targets.is_empty() {
         return Err(Exit::Usage.because("no targets: name one, such as tcp://db:5432"));

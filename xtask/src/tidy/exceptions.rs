@@ -15,11 +15,9 @@ pub(super) const KNOWN: Exceptions = Exceptions {
     circles: &[(
         "log-forwarder",
         &[
-            "args",
             "catalog",
             "checkpoint",
             "closed",
-            "config",
             "format::cri",
             "format::multiline",
             "format::split",
@@ -32,7 +30,6 @@ pub(super) const KNOWN: Exceptions = Exceptions {
     impls: &[
         ("log-forwarder", "closed.rs", "Catalog"),
         ("log-forwarder", "closed.rs", "Generation"),
-        ("log-forwarder", "config.rs", "Destination"),
         ("log-forwarder", "discovery.rs", "Catalog"),
         ("log-forwarder", "moving.rs", "Catalog"),
         ("log-forwarder", "moving.rs", "Outlet"),

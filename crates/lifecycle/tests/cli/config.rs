@@ -1,6 +1,6 @@
 //! The configuration file: `check`, `schema`, and changes while the helper runs.
 
-use std::{fs, os::unix::fs::symlink, path::Path};
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -22,12 +22,12 @@ fn a_good_file_is_0() {
 #[test]
 fn a_wrong_file_is_78_and_says_where() {
     for (text, words) in [
-        ("greeting: hello\ngretting: hi\n", "unknown field `gretting`, expected `greeting` at line 2 column 1"),
-        ("greeting: [1]\n", "invalid type: sequence, expected a string at line 1 column 11"),
-        ("greeting: \"hello\n", "at line 2 column 1"),
-        ("{}\n", "missing field `greeting`"),
-        ("greeting: a\ngreeting: b\n", "duplicate field `greeting`"),
-        ("", "missing field `greeting`"),
+        ("greeting: hello\ngretting: hi\n", r#":2:1: unknown key \"gretting\"; did you mean greeting?"#),
+        ("greeting: [1]\n", ":1:11: expected a string"),
+        ("greeting: \"hello\n", ":1:11: this is not YAML: "),
+        ("{}\n", ":1:1: the key greeting is missing"),
+        ("greeting: a\ngreeting: b\n", ":2:1: this key is given twice"),
+        ("", ":1:1: the key greeting is missing"),
     ] {
         let ended = check(text);
         ended.ended_with(78, "reason=config");
@@ -89,8 +89,8 @@ fn a_config_map_that_changes_is_followed() {
         program.wait_for_line(&format!(r#""greeting":"{version}""#));
     }
     let page = http::get(address, "/metrics").body;
-    assert!(page.contains("sidekit_config_reloads_total{result=\"accepted\"} 2\n"), "{page}");
-    assert!(page.contains("sidekit_config_reloads_total{result=\"refused\"} 0\n"), "{page}");
+    assert!(page.contains("result=\"accepted\"} 2\n"), "{page}");
+    assert!(page.contains("result=\"refused\"} 0\n"), "{page}");
     program.signal("TERM");
     assert_eq!(program.end().code, Some(0));
 }
@@ -114,9 +114,9 @@ fn a_bad_change_is_refused_and_counted_and_the_old_one_stays() {
     let address = program.address("health");
     program.wait_for_line(r#""greeting":"one""#);
     put("greeting: two\nwrong: key\n");
-    assert!(program.wait_for_line("refused").contains("unknown field `wrong`, expected `greeting` at line 2 column 1"));
+    assert!(program.wait_for_line("refused").contains(":2:1: unknown key; there are greeting"));
     let page = http::get(address, "/metrics").body;
-    assert!(page.contains("sidekit_config_reloads_total{result=\"refused\"} 1\n"), "{page}");
+    assert!(page.contains("result=\"refused\"} 1\n"), "{page}");
     put("greeting: three");
     program.wait_for_line(r#""greeting":"three""#);
     program.signal("TERM");
@@ -157,4 +157,100 @@ fn hup_asks_for_a_new_look() {
     program.wait_for_line("refused");
     program.signal("TERM");
     assert_eq!(program.end().code, Some(0));
+}
+
+#[test]
+fn a_change_that_makes_the_judge_panic_is_refused_and_the_follower_goes_on() {
+    let (mut program, put, _directory) = with_file("greeting: one");
+    let address = program.address("health");
+    program.wait_for_line(r#""greeting":"one""#);
+    put("greeting: panic");
+    program.wait_for_line("new configuration refused, the old one stays");
+    put(&format!("greeting: {}", "x".repeat(101)));
+    program.wait_for_line("1:11: the greeting is longer than --longest-greeting");
+    put("greeting: two");
+    program.wait_for_line(r#""greeting":"two""#);
+    let page = http::get(address, "/metrics").body;
+    assert!(page.contains("result=\"refused\"} 2\n") && page.contains("result=\"accepted\"} 1\n"), "{page}");
+}
+
+#[test]
+fn a_configuration_that_does_not_fit_the_flags_is_78_at_check_and_start() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), "greeting: hello\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    for arguments in [
+        &["--longest-greeting", "3", "check", path][..],
+        &["--longest-greeting", "3", "--config", path, "check"],
+        &["--longest-greeting", "3", "--config", path, "--health-addr", "127.0.0.1:0"],
+    ] {
+        let ended = end(sidecar_command(arguments));
+        ended.ended_with(78, "reason=config");
+        assert!(ended.last_line().contains(":1:11: the greeting is longer"), "{arguments:?}: {ended:#?}");
+    }
+}
+
+#[test]
+fn several_files_are_followed_and_told_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    for name in ["one.yaml", "two.yaml"] {
+        fs::write(path(name), "greeting: hello").unwrap();
+    }
+    let arguments = ["--config", &path("one.yaml"), "--second-config", &path("two.yaml")];
+    let mut program = Program::start(&mut sidecar(&arguments));
+    let address = program.address("health");
+    program.wait_for_line(r#""greeting":"hello""#);
+    for name in ["one.yaml", "two.yaml"] {
+        fs::write(path("next"), "wrong: key").unwrap();
+        fs::rename(path("next"), path(name)).unwrap();
+        program.wait_for_line("refused");
+    }
+    let page = http::get(address, "/metrics").body;
+    for name in ["one.yaml", "two.yaml"] {
+        let line = format!("sidekit_config_reloads_total{{file=\"{}\",result=\"refused\"}} 1\n", path(name));
+        assert!(page.contains(&line), "{line} in {page}");
+    }
+    program.signal("HUP");
+    // The two followers take the signal in either order.
+    let lines = [program.wait_for_line("refused").to_string(), program.wait_for_line("refused").to_string()];
+    for name in ["one.yaml:1:1: unknown key", "two.yaml:1:1: unknown key"] {
+        assert!(lines.iter().any(|line| line.contains(name)), "{lines:?}");
+    }
+}
+
+/// Ends `check` of a file when it writes to more than 32 MiB of memory, as a container of that size would.
+fn check_in_a_small_container(text: &str) -> Ended {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), text).unwrap();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", r#"ulimit -d 32768; exec "$0" "$@""#, env!("CARGO_BIN_EXE_test-sidecar"), "check"]);
+    command.arg(file.path()).env_clear();
+    end(command)
+}
+
+#[test]
+fn a_file_of_a_mebibyte_takes_few_mebibytes_of_memory() {
+    const SIZE: usize = 1 << 20;
+    let full = |head: &str, part: &str| {
+        let mut text = head.to_owned();
+        while text.len() + part.len() <= SIZE {
+            text += part;
+        }
+        text
+    };
+    for text in [
+        full("", "- "),
+        full("", "? "),
+        full("greeting: [", "a,"),
+        full("x: &a [1]\ngreeting: [", "*a,"),
+        full("", "{["),
+        full("", "a: &a\n  "),
+        full("greeting: '", "''"),
+        full("greeting: |\n", "  \u{e9}\n"),
+        full("", "%TAG ! x\n"),
+    ] {
+        let ended = check_in_a_small_container(&text);
+        assert_eq!(ended.code, Some(78), "{:?}…: {ended:#?}", &text[..20]);
+    }
 }

@@ -70,7 +70,7 @@ fn a_wrong_command_line_is_64_and_says_what_is_wrong() {
 fn what_is_missing_is_named_in_the_last_line() {
     let ended = end(sidecar_command(&["check"]));
     ended.ended_with(64, "reason=usage");
-    assert!(ended.last_line().contains("--config <FILE>"), "{ended:#?}");
+    assert!(ended.last_line().contains("no file to check: write check FILE"), "{ended:#?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use lifecycle::{ConfigFile, End, Exit, Heartbeat, Helper, Hold, Lifecycle, reload};
+use lifecycle::{ConfigFile, Configuration, End, Exit, Heartbeat, Helper, Hold, Lifecycle, Misfit, reload};
 
 /// Soon enough for a test that waits, seldom enough for a machine with many of them
 const TICK: Duration = Duration::from_millis(50);
@@ -21,6 +21,12 @@ struct Args {
     /// Take the greeting from this file, and from each new version of it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Follow this file too, and take nothing from it
+    #[arg(long, value_name = "FILE")]
+    second_config: Option<PathBuf>,
+    /// The most bytes of a greeting
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    longest_greeting: usize,
     /// How long the vital loop may be silent before /livez tells
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = lifecycle::duration)]
     bound: Duration,
@@ -61,6 +67,19 @@ struct Config {
     greeting: String,
 }
 
+impl Configuration for Config {
+    type Args = Args;
+
+    fn judge(&self, args: &Args) -> Vec<Misfit> {
+        assert_ne!(self.greeting, "panic", "told to panic");
+        if self.greeting.len() > args.longest_greeting {
+            let message = "the greeting is longer than --longest-greeting".into();
+            return vec![Misfit { at: "greeting".into(), message }];
+        }
+        Vec::new()
+    }
+}
+
 fn opened(path: &str) -> io::Result<PathBuf> {
     File::open(path).map(|_| path.into())
 }
@@ -74,7 +93,10 @@ async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let ready = life.hold("ready-file");
     life.pending("batches").add(args.stuck_batches);
     if let Some(path) = &args.config {
-        life.spawn(greet(life.clone(), reload::follow(path, &life)?));
+        life.spawn(greet(life.clone(), reload::follow(path, args.clone(), &life).await?));
+    }
+    if let Some(path) = &args.second_config {
+        reload::follow::<Config>(path, args.clone(), &life).await?;
     }
     while args.begin_file.as_deref().is_some_and(|path| !path.exists()) {
         thread::sleep(TICK);

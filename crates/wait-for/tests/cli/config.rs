@@ -47,29 +47,29 @@ fn targets_are_strings_and_maps() {
 #[test]
 fn an_unknown_key_is_told_with_line_and_column() {
     let said = refusal("targets: ['tcp://db:5432']\ntimeuot: 5m\n");
-    assert_eq!(said, "unknown field `timeuot`, expected `targets` at line 2 column 1");
+    assert_eq!(said, "2:1: unknown key; there are targets");
 }
 
 #[test]
 fn an_unknown_option_is_told_with_line_and_column() {
     let said = refusal("targets:\n- url: tcp://db:5432\n  hodl: 0s\n");
-    assert_eq!(said, r#"targets[0]: tcp has no option \"hodl\"; did you mean hold? at line 2 column 3"#);
+    assert_eq!(said, r#"2:3: tcp has no option "hodl"; did you mean hold?"#);
 }
 
 #[test]
 fn a_target_that_is_wrong_is_told_with_line_and_column() {
     let said = refusal("targets:\n- file:///dev/null\n- tcp://db\n");
-    assert_eq!(said, "targets[1]: the port is missing: write tcp://db:PORT at line 3 column 3");
+    assert_eq!(said, "3:3: the port is missing: write tcp://db:PORT");
     let said = refusal("targets: [{url: 'tcp://db:1#hold=0s'}]\n");
-    assert_eq!(said, "targets[0]: options stand beside url here, not in its fragment at line 1 column 11");
+    assert_eq!(said, "1:17: options stand beside url here, not in its fragment");
     let said = refusal("targets: [{hold: 0s}]\n");
-    assert_eq!(said, "targets[0]: missing field `url` at line 1 column 11");
+    assert_eq!(said, "1:11: the key url is missing");
     let said = refusal("targets: [{url: 'tcp://db:1', hold: 1.5}]\n");
     let words = "expected a text, a whole number, true, false, or a list of those";
-    assert_eq!(said, format!("targets[0].hold: {words} at line 1 column 37"));
+    assert_eq!(said, format!("1:37: {words}"));
     let said = refusal("targets: [5432]\n");
     let words = "expected a URL such as tcp://db:5432, or a map of url and options";
-    assert_eq!(said, format!("targets[0]: {words} at line 1 column 11"));
+    assert_eq!(said, format!("1:11: {words}"));
 }
 
 #[test]
@@ -108,23 +108,23 @@ fn no_message_holds_a_value() {
         }
     }
     let said = refusal(&format!("targets: {url}\n"));
-    assert_eq!(said, "targets: expected a list of URLs or maps at line 1 column 10");
+    assert_eq!(said, "1:10: expected a sequence");
     let said = refusal(&format!("targets: [tcp://db:1]\n{url}: true\n"));
-    assert_eq!(said, "unknown field, expected `targets` at line 2 column 1");
+    assert_eq!(said, "2:1: unknown key; there are targets");
 }
 
 #[test]
 fn what_is_given_twice_is_told() {
     let said = refusal("targets:\n- url: tcp://db:1\n  url: tcp://db:2\n");
-    assert_eq!(said, "targets[0]: url is given twice at line 2 column 3");
-    assert!(refusal("targets: [tcp://db:1]\ntargets: [tcp://db:2]\n").starts_with("targets is given twice"));
+    assert_eq!(said, "3:3: this key is given twice");
+    assert!(refusal("targets: [tcp://db:1]\ntargets: [tcp://db:2]\n").starts_with("2:1: this key is given twice"));
 }
 
 #[test]
 fn a_mode_is_a_text() {
     for number in ["640", "0o640", "0x1a0", "416"] {
         let said = refusal(&format!("targets: [{{url: file:///dev/null, mode: {number}}}]\n"));
-        assert!(said.contains(r#"quote it, as in mode: \"0644\""#), "{number}: {said}");
+        assert!(said.contains(r#"quote it, as in mode: "0644""#), "{number}: {said}");
     }
     // A number that begins with 0 is a text in this YAML.
     for text in ["'0666'", "\"666\"", "0666"] {
@@ -138,22 +138,22 @@ fn a_small_file_does_not_become_large_by_its_aliases() {
     let headers = "'X-Y: 1',".repeat(5000);
     let aliases = "- *bomb\n".repeat(5000);
     let said = refusal(&format!("targets:\n- &bomb\n  url: http://db\n  header: [{headers}]\n{aliases}"));
-    assert!(said.contains("a target has at most 100 options"), "{said}");
+    assert!(said.contains("more than 20000 values, aliases counted"), "{said}");
     let said = refusal(&format!("targets:\n- &bomb {{url: http://db}}\n{aliases}"));
-    assert_eq!(said, "targets: at most 1000 targets at line 2 column 1");
+    assert_eq!(said, "2:3: at most 1000 targets");
     let value = "x".repeat(10_000);
     let said = refusal(&format!("targets:\n- &bomb {{url: http://db, body: {value}}}\n{aliases}"));
-    assert!(said.contains("the targets are over 256 KiB of text, aliases counted"), "{said}");
+    assert!(said.contains("more than 1024 KiB of text, aliases counted"), "{said}");
     let said = refusal("targets: &bomb [*bomb]\n");
-    assert!(said.contains("expected a URL"), "{said}");
+    assert!(said.contains("an alias within its own anchor"), "{said}");
 }
 
 #[test]
 fn a_file_without_targets_or_that_is_no_yaml_is_told() {
-    assert_eq!(refusal("{}\n"), "missing field `targets`");
-    assert!(refusal("targets: [").contains(" at line "));
+    assert_eq!(refusal("{}\n"), "1:1: the key targets is missing");
+    assert!(refusal("targets: [").contains("this is not YAML"));
     for none in ["targets: []\n", "targets:\n"] {
-        assert!(refusal(none).starts_with("targets: no targets: name one, such as tcp://db:5432"));
+        assert!(refusal(none).contains(": no targets: name one, such as tcp://db:5432"));
     }
 }
 

@@ -1,0 +1,127 @@
+//! serde's view of a node. Each fault gets the place of the innermost node that it is about.
+
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor, value::StrDeserializer},
+    forward_to_deserialize_any,
+};
+
+use super::{
+    fault::Fault,
+    node::{Content, Node},
+    scalar,
+};
+
+/// A node, as serde reads it
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a>(pub(crate) &'a Node);
+
+impl<'de> Deserializer<'de> for Reading<'_> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let value = match &self.0.content {
+            Content::Scalar { text, is_plain: true } => scalar::visit(text, visitor),
+            Content::Scalar { text, is_plain: false } => visitor.visit_str(text),
+            Content::List(list) => visitor.visit_seq(List(list.iter())),
+            Content::Map(entries) => visitor.visit_map(Entries { entries: entries.iter(), value: None }),
+        };
+        value.map_err(|fault| fault.at(self.0))
+    }
+
+    /// The text as it is written, because `0640` as a number would be another mode.
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match &self.0.content {
+            Content::Scalar { text, .. } if !self.0.is_null() => {
+                visitor.visit_str(text).map_err(|fault: Fault| fault.at(self.0))
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }.map_err(|fault| fault.at(self.0))
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(self).map_err(|fault| fault.at(self.0))
+    }
+
+    /// An empty file is a map without entries, so that the fault names the missing key.
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if self.0.is_null() {
+            let nothing = Entries { entries: [].iter(), value: None };
+            return visitor.visit_map(nothing).map_err(|fault| fault.at(self.0));
+        }
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.deserialize_map(visitor)
+    }
+
+    /// One of several words
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let Content::Scalar { text, .. } = &self.0.content else {
+            return Err(Fault::invalid_type(Unexpected::Map, &visitor).at(self.0));
+        };
+        let word: StrDeserializer<Fault> = text.as_str().into_deserializer();
+        visitor.visit_enum(word).map_err(|fault| fault.at(self.0))
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple tuple_struct
+    }
+}
+
+struct List<'a>(std::slice::Iter<'a, Node>);
+
+impl<'de> SeqAccess<'de> for List<'_> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+        self.0.next().map(|node| seed.deserialize(Reading(node)).map_err(|fault| fault.at(node))).transpose()
+    }
+}
+
+struct Entries<'a> {
+    entries: std::slice::Iter<'a, (Node, Node)>,
+    value: Option<&'a Node>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'_> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        let Some((key, value)) = self.entries.next() else { return Ok(None) };
+        self.value = Some(value);
+        seed.deserialize(Reading(key)).map(Some).map_err(|fault| fault.at(key))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        let value = self.value.take().ok_or_else(|| Fault::new("a value without a key"))?;
+        seed.deserialize(Reading(value)).map_err(|fault| fault.at(value))
+    }
+}

@@ -1,0 +1,89 @@
+//! What is wrong with a file, and where. A message holds no value of the file, because any value may be a secret.
+
+use std::fmt::{self, Display};
+
+use serde::de::{self, Expected, Unexpected};
+
+use super::node::{Node, Place};
+use crate::variables::nearest;
+
+/// One fault of a file
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) message: String,
+    pub(crate) place: Option<Place>,
+    /// The number of the node
+    pub(crate) node: Option<usize>,
+}
+
+impl Fault {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), place: None, node: None }
+    }
+
+    /// Where the text could not be read
+    pub(crate) fn at_place(self, place: Place) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
+    /// The innermost node counts: a fault that has a node keeps it.
+    pub(crate) fn at(self, node: &Node) -> Self {
+        match self.node {
+            Some(_) => self,
+            None => Self { place: Some(node.place), node: Some(node.number), ..self },
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.place {
+            Some(place) => write!(f, "{place}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl de::Error for Fault {
+    fn custom<T: Display>(message: T) -> Self {
+        Self::new(message.to_string())
+    }
+
+    fn invalid_type(_: Unexpected, expected: &dyn Expected) -> Self {
+        Self::new(format!("expected {expected}"))
+    }
+
+    fn invalid_value(_: Unexpected, expected: &dyn Expected) -> Self {
+        Self::new(format!("expected {expected}"))
+    }
+
+    fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
+        Self::new(format!("expected {expected}"))
+    }
+
+    fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {
+        Self::new(format!("unknown value{}", hint(variant, known)))
+    }
+
+    fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
+        Self::new(format!("unknown key{}", hint(field, known)))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::new(format!("the key {field} is missing"))
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::new(format!("the key {field} is given twice"))
+    }
+}
+
+/// Repeats a word only if it is nearly a known one: any other may be a part of a secret.
+fn hint(word: &str, known: &'static [&'static str]) -> String {
+    match nearest(word, known.iter().copied()) {
+        Some(near) => format!(" {word:?}; did you mean {near}?"),
+        None => format!("; there are {}", known.join(", ")),
+    }
+}
