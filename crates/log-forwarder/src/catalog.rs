@@ -1,4 +1,6 @@
 //! All generations, in the order in which they began, and who reads which of them next.
+//!
+//! Long because it has everything that the steps of a look share.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -13,6 +15,7 @@ use tokio::sync::Notify;
 
 use crate::{
     batch::Batch,
+    bystander::Bystander,
     cursor::Cursor,
     descriptors::Descriptors,
     generation::{Generation, Place},
@@ -48,15 +51,21 @@ pub(crate) struct Catalog {
     /// How many contents an inode has had, where that is known from before
     pub(crate) ordinals: BTreeMap<Inode, u32>,
     /// Names that files of the inputs got when they were rotated, and the path they had as inputs
-    pub(crate) rotated_names: HashMap<PathBuf, PathBuf>,
+    pub(crate) rotated_names: HashMap<PathBuf, RotatedName>,
     pub(crate) ledger: Ledger,
     pub(crate) pool: Pool,
     /// Files that can't be opened or read
     pub(crate) throttles: HashMap<PathBuf, LogThrottle>,
     /// Paths that inputs lead to; files that are rotated away from them are read
     pub(crate) watched: BTreeSet<PathBuf>,
-    /// Files with names of rotated ones that were there before, and when they were written
-    pub(crate) bystanders: BTreeMap<Inode, i64>,
+    /// Those of them that the scan of now has found first
+    pub(crate) newly_watched: BTreeSet<PathBuf>,
+    /// Files with names of rotated ones that never were an input's
+    pub(crate) bystanders: BTreeMap<Inode, Bystander>,
+    /// Since when there are files of which nobody can tell that yet
+    pub(crate) undecided: BTreeMap<Inode, Instant>,
+    /// Paths of inputs that were rotated unseen since the last scan: a copy of what they led to may be there
+    pub(crate) rotated: BTreeSet<PathBuf>,
     /// Looks for a content among compressed files; one at a time
     pub(crate) search: Option<Search>,
     /// When the stop signal came
@@ -73,6 +82,17 @@ pub(crate) struct Catalog {
     next_key: u64,
     /// For each output the key from which it looks on, so that no file keeps another waiting
     turns: Vec<u64>,
+}
+
+/// A name that a file of an input got by a rename that was seen
+#[derive(Clone, Debug)]
+pub(crate) struct RotatedName {
+    /// The path that the file had as an input
+    pub(crate) origin: PathBuf,
+    /// The file that was found there first. Another one is put there by a rename that is seen later, or by another process.
+    pub(crate) inode: Option<Inode>,
+    /// Since when there is no file with the name. The next rename may be done already and not yet be seen.
+    pub(crate) missing: Option<Instant>,
 }
 
 /// Shared by the tail and the couriers; no lock is held while something is waited for
@@ -96,7 +116,10 @@ impl Catalog {
             pool: Pool::default(),
             throttles: HashMap::new(),
             watched: BTreeSet::new(),
+            newly_watched: BTreeSet::new(),
             bystanders: BTreeMap::new(),
+            undecided: BTreeMap::new(),
+            rotated: BTreeSet::new(),
             search: None,
             stopping: None,
             changed: false,

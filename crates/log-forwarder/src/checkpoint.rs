@@ -9,6 +9,7 @@ use files::{Directory, Permissions};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    bystander::Bystander,
     catalog::{Catalog, Outlet},
     generation::{Generation, Place},
     identity::{Fingerprint, Head, Inode},
@@ -18,7 +19,7 @@ const NAME: &str = "checkpoint.json";
 /// It holds paths, offsets and hashes, and no line; whoever may list the logs may read it.
 const PERMISSIONS: Permissions = Permissions::mode(0o644);
 /// Of the format: another one is not read
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes of a checkpoint that are read; it has about 400 for each file
 const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 
@@ -28,8 +29,10 @@ pub(crate) struct Checkpoint {
     version: u32,
     /// Paths that inputs have led to
     pub(crate) watched: Vec<PathBuf>,
-    /// Rotated files that never were ours, and when they were written, in nanoseconds since 1970
-    pub(crate) bystanders: Vec<(Inode, i64)>,
+    /// Those of them that were rotated unseen, and beside which no scan has looked for rotated files since
+    pub(crate) rotated: Vec<PathBuf>,
+    /// Files with names of rotated ones that never were ours
+    pub(crate) bystanders: Vec<(Inode, Bystander)>,
     pub(crate) files: Vec<Entry>,
 }
 
@@ -66,8 +69,9 @@ impl Checkpoint {
         let generations = catalog.generations.values().filter(|generation| generation.place != Place::Gone);
         let files = generations.map(|generation| Entry::of(generation, &catalog.outlets)).collect();
         let (watched, bystanders) = (catalog.watched.iter().cloned(), catalog.bystanders.iter());
-        let bystanders = bystanders.map(|(inode, modified)| (*inode, *modified)).collect();
-        Self { version: VERSION, watched: watched.collect(), bystanders, files }
+        let rotated = catalog.rotated.iter().cloned().collect();
+        let bystanders = bystanders.map(|(inode, bystander)| (*inode, *bystander)).collect();
+        Self { version: VERSION, watched: watched.collect(), rotated, bystanders, files }
     }
 
     /// Reads the checkpoint of a state directory; `None` if there is none. A damaged one is an error that says so. A symbolic
@@ -161,8 +165,9 @@ mod tests {
             modified: i64::MIN,
             cursors: vec![Progress { output: "stdout".into(), position: 9, anchor: u64::MAX, skipping: true }],
         };
-        let bystanders = vec![(Inode { device: 1, inode: 2 }, 7)];
-        Checkpoint { version: VERSION, watched: vec!["/logs/a.log".into()], bystanders, files: vec![entry] }
+        let bystanders = vec![(Inode { device: 1, inode: 2 }, Bystander { modified: 7, born: None })];
+        let watched = vec!["/logs/a.log".into()];
+        Checkpoint { version: VERSION, rotated: Vec::clone(&watched), watched, bystanders, files: vec![entry] }
     }
 
     #[test]

@@ -6,11 +6,11 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{
-    catalog::{Catalog, fresh_cursors},
+    catalog::{Catalog, RotatedName, fresh_cursors},
     events::Rename,
     generation::{Generation, Place, modified},
     identity::Inode,
@@ -20,26 +20,35 @@ use crate::{
 /// Names of rotated files that are remembered. More than any rotation keeps, and what is forgotten costs only files that
 /// are renamed twice before the next look.
 const NAMES_LIMIT: usize = 10_000;
+/// For how long a name is remembered that no file has
+const MISSING: Duration = Duration::from_secs(5);
 
 impl Catalog {
     /// Follows files as they were renamed: where one that belongs to an input went, there is one that is owed.
     pub(crate) fn follow(&mut self, renames: Vec<Rename>) {
         for Rename { from, to } in renames {
             let is_input = self.settings.inputs.iter().any(|input| input.matches(&from));
-            let origin = if is_input { Some(from) } else { self.rotated_names.get(&from).cloned() };
+            if self.watched.contains(&from) {
+                // Faster than the looks, more may have come and gone than this one rename tells.
+                self.rotated.insert(from.clone());
+            }
+            let origin = match self.rotated_names.get(&from) {
+                _ if is_input => Some(from),
+                name => name.map(|name| name.origin.clone()),
+            };
             if let (Some(origin), true) = (origin, self.rotated_names.len() < NAMES_LIMIT) {
-                self.rotated_names.insert(to, origin);
+                self.rotated_names.insert(to, RotatedName { origin, inode: None, missing: None });
             }
         }
     }
 
     /// Takes in all files that the inputs lead to, and those that were rotated before they were seen.
     pub(crate) fn rescan(&mut self) {
-        self.rotated_names.retain(|name, _| name.symlink_metadata().is_ok());
-        let names = self.rotated_names.iter().map(|(name, origin)| (name.clone(), origin.clone())).collect();
+        let names = self.renamed_files(Instant::now());
         let paths: BTreeSet<_> = self.settings.inputs.iter().flat_map(Input::paths).collect();
         let single = self.settings.inputs.iter().filter_map(|input| input.single_path().map(Path::to_path_buf));
         let watched: BTreeSet<_> = single.chain(paths.iter().cloned()).collect();
+        self.newly_watched = watched.difference(&self.watched).cloned().collect();
         for path in &watched {
             self.watch_path(path);
         }
@@ -47,7 +56,7 @@ impl Catalog {
         self.watched.retain(|path| watched.contains(path) || known.contains(path));
         // Before the inputs' own: they are older.
         self.take_rotated(names);
-        self.take_siblings();
+        self.take_siblings(Instant::now());
         let live: BTreeSet<_> = paths.iter().filter_map(|path| self.take_input(path)).collect();
         for (key, generation) in &mut self.generations {
             match (generation.place, live.contains(key)) {
@@ -60,6 +69,28 @@ impl Catalog {
         self.review_closed();
         let paths = self.paths();
         self.throttles.retain(|path, _| paths.contains(path) || path.exists());
+    }
+
+    /// The files that were seen to be renamed away from an input, under their names of now
+    fn renamed_files(&mut self, now: Instant) -> Vec<(PathBuf, PathBuf)> {
+        let mut files = Vec::new();
+        let by_inode = &self.by_inode;
+        let has_known_file =
+            |origin: &Path| origin.metadata().is_ok_and(|metadata| by_inode.contains_key(&Inode::of(&metadata)));
+        self.rotated_names.retain(|path, name| {
+            let Ok(metadata) = path.symlink_metadata() else {
+                return name.missing.get_or_insert(now).elapsed() < MISSING;
+            };
+            name.missing = None;
+            let inode = Inode::of(&metadata);
+            // The next rotation may be done already, and its renames not yet seen: then the input leads to a new file.
+            if *name.inode.get_or_insert(inode) == inode || !has_known_file(&name.origin) {
+                name.inode = Some(inode);
+                files.push((path.clone(), name.origin.clone()));
+            }
+            true
+        });
+        files
     }
 
     /// Takes files that have had an input's path before, oldest first: of two that were written at once, `.2` comes before `.1`.
@@ -106,7 +137,11 @@ impl Catalog {
                     generation.park();
                 }
                 tracing::debug!(file = %path.display(), "new file");
-                Some(self.add(generation))
+                let key = self.add(generation);
+                if path == origin {
+                    self.expect_siblings(key);
+                }
+                Some(key)
             }
             // It was there a moment ago: deleted or renamed, which another event tells.
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -114,6 +149,18 @@ impl Catalog {
                 self.complain(path.to_path_buf(), "cannot open", &error);
                 None
             }
+        }
+    }
+
+    /// A new file under a path that was watched already is evidence of a rotation, unless its predecessor was seen to be
+    /// renamed: other contents may have come and been rotated since the last scan.
+    fn expect_siblings(&mut self, key: u64) {
+        let Some(generation) = self.generations.get(&key) else { return };
+        let before = generation.predecessor.and_then(|key| self.generations.get(&key)).map(|before| before.inode);
+        let is_explained = before.is_some() && self.rotated_names.values().any(|name| name.inode == before);
+        if !is_explained && !self.newly_watched.contains(&generation.source.path) {
+            self.rotated.insert(generation.source.path.clone());
+            self.unsure = true;
         }
     }
 
@@ -134,6 +181,7 @@ impl Catalog {
     pub(crate) fn watch_all_anew(&mut self) {
         let single = self.settings.inputs.iter().filter_map(|input| input.single_path().map(Path::to_path_buf));
         self.watched.extend(single.chain(self.settings.inputs.iter().flat_map(Input::paths)));
+        self.rotated = self.watched.clone();
     }
 
     /// The directories in which something can happen that matters: first those that the inputs name, then those to which links
@@ -168,8 +216,6 @@ fn number(name: &Path) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use prometheus::Registry;
 
     use super::*;

@@ -115,7 +115,9 @@ impl Catalog {
     /// Whether a file is another generation, what an output of ours writes, or never was an input's.
     fn is_no_copy(&self, metadata: &Metadata) -> bool {
         let inode = Inode::of(metadata);
-        self.is_ours(inode) || self.knows(inode) || self.bystanders.get(&inode) == Some(&modified(metadata))
+        self.is_ours(inode)
+            || self.knows(inode)
+            || self.bystanders.get(&inode).is_some_and(|bystander| bystander.modified == modified(metadata))
     }
 
     /// Whether we write to that file: it is an output, or the dead letters

@@ -18,6 +18,7 @@ impl Catalog {
     /// Begins where the last run has ended. To be called before anything else is known.
     pub(crate) fn resume(&mut self, checkpoint: &Checkpoint) {
         self.watched = checkpoint.watched.iter().cloned().collect();
+        self.rotated = checkpoint.rotated.iter().cloned().collect();
         self.bystanders = checkpoint.bystanders.iter().copied().collect();
         let homes = checkpoint.files.iter().map(|entry| entry.home.clone()).collect();
         let listing = Listing::of(&homes);
@@ -43,6 +44,7 @@ impl Catalog {
         for entry in missing {
             self.resume_elsewhere(entry);
         }
+        self.judge_absence();
     }
 
     /// The generation, if the file at this path still holds it; closed, if nobody can tell.

@@ -68,6 +68,11 @@ impl Catalog {
         match looked {
             Ok(true) => {
                 self.changed |= generation.seen != seen;
+                if seen == 0 && generation.seen > 0 {
+                    // Since it was seen to be empty, other contents may have come and been copied away.
+                    self.rotated.insert(generation.source.path.clone());
+                    self.unsure = true;
+                }
                 self.age(key, now)
             }
             Ok(false) => {
@@ -134,6 +139,7 @@ impl Catalog {
         next.place = generation.place;
         // A file that can't be read now is complained of by the next look.
         let _ = next.look(&metadata, Instant::now());
+        self.rotated.insert(next.source.path.clone());
         self.move_to_copy(key, "truncated");
         self.add(next);
         self.unsure = true;

@@ -1,25 +1,38 @@
-//! Files that were rotated while nobody watched: before a restart, or faster than events could tell.
+//! Files that were rotated unseen: before a restart, or by copies and truncations faster than the looks.
 //!
-//! Such a file has a name that rotation makes of an input's, was not there when that input was first seen, and is no copy
-//! of a file that is known.
+//! While the forwarder runs, a rename that was seen says which file continues an input. A name alone says little: beside
+//! `worker.log` another process may write `worker-1.log`. So an unknown file with the name of a rotated one is read only when
+//! there is evidence that the input was rotated since the last look, and when its name has the form that rotation gives.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::{
+    bystander::Bystander,
     catalog::Catalog,
     content::Content,
-    generation::{Generation, modified},
+    generation::Generation,
     identity::{HEAD_LIMIT, Head, Inode},
+    rotated_name::{Series, parse},
 };
 
-/// A rotated file, and the path it had as an input
-type Sibling = (PathBuf, PathBuf);
+/// A file with the name of a rotated one is nobody's when no rotation of its input was seen for so long. A copy comes before
+/// its truncation, and the truncation is seen within a sweep.
+const UNDECIDED: Duration = Duration::from_secs(5);
+
+/// A file beside an input, with the name of a rotated one
+struct Sibling {
+    path: PathBuf,
+    metadata: fs::Metadata,
+    /// The path that it had as an input
+    origin: PathBuf,
+    series: Series,
+}
 
 impl Catalog {
     /// From now on files that are rotated away from this path are read. Those that are there already never were ours.
@@ -28,16 +41,48 @@ impl Catalog {
             return;
         }
         self.changed = true;
-        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return };
-        for (_, metadata, _) in siblings(directory, &BTreeSet::from([name])) {
-            if !self.knows(Inode::of(&metadata)) {
-                self.bystanders.insert(Inode::of(&metadata), modified(&metadata));
+        let there = siblings_of(path).into_iter().map(|sibling| sibling.metadata);
+        let others: Vec<_> = there.filter(|metadata| !self.knows(Inode::of(metadata))).collect();
+        self.pass_over(&others);
+    }
+
+    /// After a restart: a path that still leads to the file of the last run was not rotated, and what is new beside it is
+    /// another's. Where it leads to something else, there was a rotation.
+    pub(crate) fn judge_absence(&mut self) {
+        for path in self.watched.difference(&self.rotated).cloned().collect::<Vec<_>>() {
+            // A copy may be needed at any moment, when its file is truncated.
+            let new = siblings_of(&path).into_iter().filter(|sibling| {
+                !self.knows(Inode::of(&sibling.metadata))
+                    && sibling.metadata.len() > 0
+                    && !self.is_copy(&sibling.path, &path)
+            });
+            let others: Vec<_> = new.map(|sibling| sibling.metadata).collect();
+            // Looked at last: a truncation before this makes each of them a possible copy.
+            if self.is_unchanged(&path) {
+                self.pass_over(&others);
+            } else {
+                self.rotated.insert(path);
             }
         }
     }
 
+    /// Whether a path leads to the file that it led to, and nothing of that is missing. Of an empty file nobody can tell
+    /// whether it had other contents since.
+    fn is_unchanged(&self, path: &Path) -> bool {
+        let Ok(metadata) = path.metadata() else { return false };
+        let known = self.by_inode.get(&Inode::of(&metadata)).and_then(|key| self.generations.get(key));
+        known.is_some_and(|known| known.has_path(path) && known.head.length > 0 && metadata.len() >= known.seen)
+    }
+
+    /// Marks files as never ours.
+    fn pass_over(&mut self, files: &[fs::Metadata]) {
+        for metadata in files {
+            self.bystanders.insert(Inode::of(metadata), Bystander::of(metadata));
+        }
+    }
+
     /// Takes the files that were rotated and not seen. To be called after a look: what is known must be known as it is now.
-    pub(crate) fn take_siblings(&mut self) {
+    pub(crate) fn take_siblings(&mut self, now: Instant) {
         let mut names: BTreeMap<&Path, BTreeSet<&OsStr>> = BTreeMap::new();
         for path in &self.watched {
             if let (Some(directory), Some(name)) = (path.parent(), path.file_name()) {
@@ -45,21 +90,47 @@ impl Catalog {
             }
         }
         let all = names.iter().flat_map(|(directory, names)| siblings(directory, names));
-        let (mut found, mut bystanders, mut unsure) = (Vec::<Sibling>::new(), BTreeMap::new(), false);
-        for (path, metadata, origin) in all {
+        // A file that an input names is read as a file of its own.
+        let all: Vec<_> =
+            all.filter(|sibling| !self.settings.inputs.iter().any(|i| i.matches(&sibling.path))).collect();
+        let known_series = self.known_series(&all);
+        let (mut found, mut bystanders, mut undecided, mut unsure) =
+            (Vec::new(), BTreeMap::new(), BTreeMap::new(), false);
+        for Sibling { path, metadata, origin, series } in all {
             let inode = Inode::of(&metadata);
-            if self.bystanders.get(&inode) == Some(&modified(&metadata)) {
-                bystanders.insert(inode, modified(&metadata));
+            if let Some(bystander) = self.bystanders.get(&inode).filter(|bystander| bystander.is(&metadata)) {
+                bystanders.insert(inode, *bystander);
             } else if self.knows(inode) {
                 // Read already
             } else if metadata.len() == 0 || self.is_copy(&path, &origin) {
                 unsure = true;
-            } else {
+            } else if self.rotated.contains(&origin) && (series.is_usual || known_series.contains(&series)) {
                 found.push((path, origin));
+            } else {
+                let since = self.undecided.get(&inode).copied().unwrap_or(now);
+                if now.saturating_duration_since(since) >= UNDECIDED {
+                    tracing::info!(file = %path.display(), "is not read: it is no rotated file of an input");
+                    bystanders.insert(inode, Bystander::of(&metadata));
+                    self.changed = true;
+                } else {
+                    undecided.insert(inode, since);
+                    unsure = true;
+                }
             }
         }
-        (self.bystanders, self.unsure) = (bystanders, unsure);
+        (self.bystanders, self.undecided, self.unsure) = (bystanders, undecided, unsure);
+        self.rotated.clear();
         self.take_rotated(found);
+    }
+
+    /// The forms of names that files of the inputs have got by rotation
+    fn known_series(&self, siblings: &[Sibling]) -> BTreeSet<Series> {
+        let is_known = |sibling: &&Sibling| {
+            let key = self.by_inode.get(&Inode::of(&sibling.metadata));
+            let generation = key.and_then(|key| self.generations.get(key));
+            generation.is_some_and(|generation| generation.has_path(&sibling.origin))
+        };
+        siblings.iter().filter(is_known).map(|sibling| sibling.series.clone()).collect()
     }
 
     /// Whether a file begins as one does that had this path: a copy that is made before its file is truncated.
@@ -108,53 +179,22 @@ fn born(file: &Content) -> Option<SystemTime> {
     file.metadata().ok()?.created().ok()
 }
 
-/// The rotated files of these names in a directory
-fn siblings(directory: &Path, names: &BTreeSet<&OsStr>) -> Vec<(PathBuf, fs::Metadata, PathBuf)> {
+/// The files beside an input that have the name of a rotated one
+fn siblings_of(path: &Path) -> Vec<Sibling> {
+    match (path.parent(), path.file_name()) {
+        (Some(directory), Some(name)) => siblings(directory, &BTreeSet::from([name])),
+        _ => Vec::new(),
+    }
+}
+
+/// The files of a directory that have the name of a rotated one of these names
+fn siblings(directory: &Path, names: &BTreeSet<&OsStr>) -> Vec<Sibling> {
     let entries = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
     let siblings = entries.filter_map(|entry| {
         let name = entry.file_name();
-        let origin = original(name.to_str()?, |name| names.contains(OsStr::new(name)))?;
+        let (origin, series) = parse(name.to_str()?, |name| names.contains(OsStr::new(name)))?;
         let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
-        Some((entry.path(), metadata, directory.join(origin)))
+        Some(Sibling { path: entry.path(), metadata, origin: directory.join(origin), series })
     });
     siblings.collect()
-}
-
-/// The name that a file had before it was rotated: that of `access.log.1`, `access.log-20261124` or
-/// `access-20261124.log` is `access.log`.
-fn original(name: &str, is_watched: impl Fn(&str) -> bool) -> Option<String> {
-    let separators = name.match_indices(['.', '-', '_']).map(|(at, _)| at);
-    separators.filter(|at| *at > 0).find_map(|at| {
-        let (stem, rest) = (&name[..at], &name[at + 1..]);
-        if is_mark(rest) && is_watched(stem) {
-            return Some(stem.to_owned());
-        }
-        let (mark, extension) = rest.rsplit_once('.')?;
-        let whole = format!("{stem}.{extension}");
-        (is_mark(mark) && is_watched(&whole)).then_some(whole)
-    })
-}
-
-/// A number, a date, a time, or both
-fn is_mark(text: &str) -> bool {
-    matches!(text, "old" | "prev")
-        || (text.contains(|c: char| c.is_ascii_digit())
-            && text.chars().all(|c| c.is_ascii_digit() || "-_.:TZ".contains(c)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_rotated_files() {
-        let of = |name: &str| original(name, |name| name == "access.log");
-        for name in ["access.log.1", "access.log-20261124", "access-20261124.log", "access.1.log", "access.log.old"] {
-            assert_eq!(of(name).as_deref(), Some("access.log"), "{name}");
-        }
-        for name in ["access.log", "access.log.1.gz", "access.log.audit", "access-error.log", "access.logs", "x.log.1"]
-        {
-            assert_eq!(of(name), None, "{name}");
-        }
-    }
 }

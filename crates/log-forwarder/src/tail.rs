@@ -126,6 +126,11 @@ impl Tail {
         let mut catalog = lock(&self.catalog);
         // What is a copy of what can be told only by what there is now.
         catalog.look(Instant::now());
+        if news.overflow {
+            // Renames got lost with the other events.
+            let watched = catalog.watched.clone();
+            catalog.rotated.extend(watched);
+        }
         catalog.follow(news.renames);
         catalog.rescan();
         let wanted = catalog.directories();

@@ -31,6 +31,8 @@ mod logins;
 #[cfg(test)]
 mod loki;
 #[cfg(test)]
+mod neighbours;
+#[cfg(test)]
 mod otlp;
 #[cfg(test)]
 mod otlp_receiver;

@@ -1,0 +1,67 @@
+//! The names that rotation gives to files.
+
+/// Digits of the shortest date, `20261124`
+const DATE_DIGITS: usize = 8;
+
+/// A form of names: what stands before the number or the date, and what behind
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Series {
+    before: String,
+    after: String,
+    /// Rotation makes such a name, and hardly anything else does: `app.log.1`, `app-20261124.log`, but not `app-1.log`, which
+    /// is also the log of a second process.
+    pub(crate) is_usual: bool,
+}
+
+/// The name that a file had before it was rotated, and the form of its new one: that of `access.log.1`, `access.log-20261124`
+/// or `access-20261124.log` was `access.log`.
+pub(crate) fn parse(name: &str, is_watched: impl Fn(&str) -> bool) -> Option<(String, Series)> {
+    let separators = name.match_indices(['.', '-', '_']).map(|(at, _)| at);
+    separators.filter(|at| *at > 0).find_map(|at| {
+        let (stem, rest) = (&name[..at], &name[at + 1..]);
+        let before = name[..=at].to_owned();
+        if is_mark(rest) && is_watched(stem) {
+            return Some((stem.to_owned(), Series { before, after: String::new(), is_usual: true }));
+        }
+        let (mark, extension) = rest.rsplit_once('.')?;
+        let whole = format!("{stem}.{extension}");
+        let is_usual = mark.bytes().filter(u8::is_ascii_digit).count() >= DATE_DIGITS;
+        let series = Series { before, after: format!(".{extension}"), is_usual };
+        (is_mark(mark) && is_watched(&whole)).then_some((whole, series))
+    })
+}
+
+/// A number, a date, a time, or both
+fn is_mark(text: &str) -> bool {
+    matches!(text, "old" | "prev")
+        || (text.contains(|c: char| c.is_ascii_digit())
+            && text.chars().all(|c| c.is_ascii_digit() || "-_.:TZ".contains(c)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_rotated_files() {
+        let of = |name: &str| {
+            let (origin, series) = parse(name, |name| name == "access.log")?;
+            Some((origin, series.is_usual))
+        };
+        for (name, is_usual) in [
+            ("access.log.1", true),
+            ("access.log-20261124", true),
+            ("access-20261124.log", true),
+            ("access-2026-11-24T10:00.log", true),
+            ("access.log.old", true),
+            ("access.1.log", false),
+            ("access-1.log", false),
+        ] {
+            assert_eq!(of(name), Some(("access.log".into(), is_usual)), "{name}");
+        }
+        for name in ["access.log", "access.log.1.gz", "access.log.audit", "access-error.log", "access.logs", "x.log.1"]
+        {
+            assert_eq!(of(name), None, "{name}");
+        }
+    }
+}
