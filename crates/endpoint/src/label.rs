@@ -11,8 +11,11 @@ const HIDDEN: &str = "…";
 /// its port, because everything else may be a password.
 pub fn url_label(text: &str) -> String {
     let (url, fragment) = text.split_once('#').unwrap_or((text, ""));
+    // Words behind a blank may be another URL, and a password may have a blank in it.
+    let (first_word, other_words) = url.split_once(char::is_whitespace).unwrap_or((url, ""));
     // A password with a `#` in it: what looks like the host then is the user.
-    let is_torn = fragment.split(['=', '&']).next().is_some_and(|option| option.contains('@'));
+    let is_torn =
+        fragment.split(['=', '&']).next().is_some_and(|option| option.contains('@')) || other_words.contains('@');
     match Url::parse(url) {
         Ok(read) if read.has_authority() && !is_torn => {
             let host = read.host_str().unwrap_or_default();
@@ -26,8 +29,8 @@ pub fn url_label(text: &str) -> String {
             Some((scheme, _)) => one_line(&format!("{scheme}://{HIDDEN}")),
             None => HIDDEN.into(),
         },
-        _ if url.contains("://") || url.starts_with('/') || is_host_and_port(url) => {
-            one_line(url.split('?').next().unwrap_or_default())
+        _ if first_word.contains("://") || url.starts_with('/') || is_host_and_port(url) => {
+            one_line(first_word.split('?').next().unwrap_or_default())
         }
         _ => HIDDEN.into(),
     }
@@ -61,6 +64,10 @@ mod tests {
             ("u:SECRET@db", "…"),
             ("db:5432", "db:5432"),
             ("/run/x", "/run/x"),
+            ("tcp://db:1 SECRET", "tcp://db:1"),
+            ("http://h/x http://u:SECRET@h", "http://…"),
+            ("mysql://root:12 34SECRET@db", "mysql://…"),
+            ("file:///data/my file", "file:///data/my%20file"),
             ("SECRET", "…"),
             ("token=SECRET", "…"),
             ("data:SECRET", "…"),

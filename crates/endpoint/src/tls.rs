@@ -40,7 +40,7 @@ impl TlsClient {
         };
         let sni = options.text("sni")?;
         if let Some(name) = &sni {
-            server_name(name).map_err(|_| format!("option sni: {name:?} is not a host name"))?;
+            server_name(name).map_err(|_| "option sni: this is not a host name".to_owned())?;
         }
         let insecure = options.switch("insecure")?;
         if ca.is_none() && !insecure && system_roots().is_empty() {

@@ -1,7 +1,7 @@
 //! A plain HTTP/1.1 client that shows every byte of an answer.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
 };
 
@@ -27,20 +27,34 @@ pub fn get(address: SocketAddr, path: &str) -> Answer {
 /// Sends a request without a body.
 #[track_caller]
 pub fn ask(address: SocketAddr, method: &str, path: &str) -> Answer {
-    raw(address, &format!("{method} {path} HTTP/1.1\r\nHost: pod\r\nContent-Length: 0\r\n\r\n"))
+    raw(address, &request(method, path))
 }
 
 /// Sends bytes as they are, and reads until the server closes the connection.
 #[track_caller]
 pub fn raw(address: SocketAddr, request: &str) -> Answer {
-    let mut stream = TcpStream::connect_timeout(&address, DEADLINE).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
+    try_raw(address, request).unwrap()
+}
+
+/// Sends `GET` to a server that may have ended.
+#[track_caller]
+pub fn try_get(address: SocketAddr, path: &str) -> io::Result<Answer> {
+    try_raw(address, &request("GET", path))
+}
+
+fn request(method: &str, path: &str) -> String {
+    format!("{method} {path} HTTP/1.1\r\nHost: pod\r\nContent-Length: 0\r\n\r\n")
+}
+
+fn try_raw(address: SocketAddr, request: &str) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect_timeout(&address, DEADLINE)?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+    Ok(Answer { status, head: head.to_lowercase(), body: body.to_owned() })
 }
 
 /// Sends `GET` until the answer has this status.

@@ -16,7 +16,9 @@ pub struct Line {
 }
 
 impl Line {
-    pub(crate) fn new(text: String) -> Self {
+    /// Bytes that are not UTF-8 become U+FFFD.
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes).into_owned();
         let fields = serde_json::from_str(&text).unwrap_or_default();
         Self { text, fields }
     }

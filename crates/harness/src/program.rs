@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     os::unix::process::ExitStatusExt,
     process::{Child, Command, Stdio},
-    sync::mpsc::{self, Receiver},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread::{self, JoinHandle},
     time::Instant,
 };
@@ -35,8 +35,8 @@ impl Program {
         let (mut stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
-            let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-            lines.try_for_each(|line| sender.send(Line::new(line)))
+            let mut lines = BufReader::new(stderr).split(b'\n').map_while(Result::ok);
+            lines.try_for_each(|line| sender.send(Line::new(&line)))
         });
         let stdout = thread::spawn(move || {
             let mut text = String::new();
@@ -71,14 +71,23 @@ impl Program {
 
     #[track_caller]
     fn wait_for(&mut self, wanted: &str, matches: impl Fn(&Line) -> bool) -> Line {
+        let found = self.find(wanted, matches);
+        found.unwrap_or_else(|| panic!("ended without a line with {wanted:?}: {:#?}", self.log))
+    }
+
+    /// The next line that matches; `None` when stderr ends before.
+    #[track_caller]
+    fn find(&mut self, wanted: &str, matches: impl Fn(&Line) -> bool) -> Option<Line> {
         let end = Instant::now() + DEADLINE;
         loop {
-            let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) else {
-                panic!("no line with {wanted:?} after {:#?}", self.log);
+            let line = match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => panic!("no line with {wanted:?} after {:#?}", self.log),
             };
             self.log.push(line.clone());
             if matches(&line) {
-                return line;
+                return Some(line);
             }
         }
     }
@@ -86,9 +95,17 @@ impl Program {
     /// The address of its `health` or `admin` listener, from the log line that announces the listener.
     #[track_caller]
     pub fn address(&mut self, listener: &str) -> SocketAddr {
-        let line = self.wait_for_message(&format!("{listener} listener is up"));
+        let address = self.address_unless_ended(listener);
+        address.unwrap_or_else(|| panic!("ended without a {listener} listener: {:#?}", self.log))
+    }
+
+    /// The same; `None` when the program ends without such a listener.
+    #[track_caller]
+    pub fn address_unless_ended(&mut self, listener: &str) -> Option<SocketAddr> {
+        let message = format!("{listener} listener is up");
+        let line = self.find(&message, |line| line["message"] == message)?;
         let address = line["address"].as_str().and_then(|address| address.parse().ok());
-        address.unwrap_or_else(|| panic!("no address in {line:?}"))
+        Some(address.unwrap_or_else(|| panic!("no address in {line:?}")))
     }
 
     /// Sends it a signal.

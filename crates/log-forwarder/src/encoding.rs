@@ -26,7 +26,7 @@ impl Encoding {
         let encoding = options.parsed("as", |text| match text {
             "raw" => Ok(Self::Raw),
             "ndjson" => Ok(Self::Ndjson),
-            _ => Err(format!("{text:?} is neither raw nor ndjson")),
+            _ => Err("this is neither raw nor ndjson".into()),
         });
         Ok(encoding?.unwrap_or(default))
     }

@@ -42,7 +42,7 @@ impl Server {
         let tls = options.parsed("tls", |text| match text {
             "require" => Ok(true),
             "off" => Ok(false),
-            _ => Err(format!("{text:?} is neither require nor off")),
+            _ => Err("this is neither require nor off".into()),
         })?;
         let tls = if always_tls || tls == Some(true) { Some(TlsClient::from_options(options)?) } else { None };
         let in_url = url.password().map(decode).transpose()?.map(|text| Secret::from(text.as_str()));

@@ -47,7 +47,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
         "A" => Ok(Records::A),
         "AAAA" => Ok(Records::Aaaa),
         "SRV" => Ok(Records::Srv),
-        _ => Err(format!("{text:?} is neither A, AAAA nor SRV")),
+        _ => Err("this is neither A, AAAA nor SRV".into()),
     })?;
     let min = options.number("min")?.unwrap_or(1);
     if min == 0 {

@@ -39,7 +39,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     shape::no_login(url)?;
     let octal = |text: &str| match u32::from_str_radix(text, 8) {
         Ok(mode) if mode <= 0o7777 => Ok(mode),
-        _ => Err(format!("{text:?} is not an octal mode such as 0640")),
+        _ => Err("this is not an octal mode such as 0640".to_owned()),
     };
     Ok(Arc::new(File {
         path: path_of(url)?,

@@ -72,7 +72,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     client.redirects = redirects;
     client.http2 = options.switch("http2")?;
     client.resolve =
-        options.parsed("resolve", |text| text.parse().map_err(|_| format!("{text:?} is not an IP address")))?;
+        options.parsed("resolve", |text| text.parse().map_err(|_| "this is not an IP address".to_owned()))?;
     let method = options.parsed("method", method)?.unwrap_or(Method::GET);
     let wanted = wanted(options)?;
     if method == Method::HEAD && !wanted.is_empty() {
@@ -107,13 +107,13 @@ fn url_login(url: &Url) -> Result<UrlLogin, String> {
 fn method(text: &str) -> Result<Method, String> {
     match Method::from_bytes(text.as_bytes()) {
         Ok(method) if text == text.to_uppercase() => Ok(method),
-        _ => Err(format!("{text:?} is not a method such as GET or HEAD")),
+        _ => Err("this is not a method such as GET or HEAD".to_owned()),
     }
 }
 
 /// Reads `200`, `200-299` and lists of both.
 fn status_ranges(text: &str) -> Result<Vec<RangeInclusive<u16>>, String> {
-    let wrong = || format!("{text:?} is not a list such as 200-299,404");
+    let wrong = || "this is not a list such as 200-299,404".to_owned();
     let range = |part: &str| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let (first, last) = (first.parse().ok()?, last.parse().ok()?);
