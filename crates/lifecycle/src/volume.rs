@@ -1,8 +1,8 @@
 //! Work on a volume, kept away from the threads that must go on.
 //!
 //! A mount whose server is gone blocks each system call for ever, and no thread can be woken from
-//! one. So such work runs on a thread of its own, its caller waits only until a deadline, and a
-//! path that hangs already gets no second thread.
+//! one. So such work runs on a blocking thread of the runtime, its caller waits only until a
+//! deadline, and a path that hangs already gets no second thread.
 
 use std::{
     collections::HashSet,
@@ -10,17 +10,11 @@ use std::{
     path::{Path, PathBuf},
     pin::pin,
     sync::{Mutex, PoisonError},
-    thread,
     time::Duration,
 };
 
-use tokio::{
-    sync::{Notify, oneshot},
-    time,
-};
+use tokio::{sync::Notify, task, time};
 
-/// Bytes; the work is one file read or one directory looked at.
-const STACK: usize = 256 * 1024;
 /// Paths whose work may hang at once; each costs a thread. A pod mounts fewer volumes than this.
 const HANGING_LIMIT: usize = 64;
 
@@ -29,8 +23,7 @@ static UNDER_WAY: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
 /// Tells those who wait for their turn that a path is free again
 static FREED: Notify = Notify::const_new();
 
-/// Runs blocking `work` about `path` on a thread of its own and waits for its result at most
-/// `limit`.
+/// Runs blocking `work` about `path` on a blocking thread and waits for its result at most `limit`.
 ///
 /// Fails with `TimedOut` when the limit has passed, and at once with `WouldBlock` while earlier
 /// work about the same path still hangs. Work that hangs keeps its thread; its late result is
@@ -66,17 +59,14 @@ async fn run<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
-    let (sender, result) = oneshot::channel();
-    let run = move || {
+    let work = move || {
         let result = work();
         // Free the path first, because the caller may ask again as soon as it has the result.
         drop(place);
-        let _ = sender.send(result);
+        result
     };
-    thread::Builder::new().name("volume".into()).stack_size(STACK).spawn(run)?;
-    match time::timeout(limit, result).await {
-        Ok(Ok(result)) => Ok(result),
-        Ok(Err(_)) => Err(io::Error::other("the work on the volume panicked")),
+    match time::timeout(limit, task::spawn_blocking(work)).await {
+        Ok(result) => result.map_err(|_| io::Error::other("the work on the volume panicked")),
         Err(_) => {
             let limit = crate::format_duration(limit);
             Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer from the volume within {limit}")))
