@@ -24,8 +24,12 @@ STATIC_FLAGS += --remap-path-prefix=$(CURDIR)=/sidekit --remap-path-prefix=$(or 
 # Of zstd only the strategy of level 1, which is the one that log-forwarder uses: 0.33 MB less.
 ZSTD_FLAGS := $(foreach strategy,DFAST GREEDY LAZY LAZY2 BTLAZY2 BTOPT BTULTRA,-DZSTD_EXCLUDE_$(strategy)_BLOCK_COMPRESSOR)
 RELEASE := target/$(TARGET)/release
-# The profile of tasks: Cargo.toml
+# Profiles of Cargo.toml: tasks, and sidecars whose work is CPU
 TASK := target/$(TARGET)/task
+DATA_PATH := target/$(TARGET)/data-path
+# Sidecars that wait on I/O are built for size, with the profile release.
+CPU_BOUND := log-forwarder
+IO_BOUND := $(filter-out $(CPU_BOUND),$(SIDECARS))
 
 # Writes into each binary which crates it was built from, for scanners (trivy, grype, syft, cargo audit bin).
 AUDITABLE := cargo-auditable@0.7.7
@@ -87,9 +91,10 @@ docs: ## Write what is generated: usage blocks, flag reference, man pages, compl
 release: ## Static binaries; installs cargo-auditable, which lists in each what it was built from
 	cargo install --quiet --locked $(AUDITABLE)
 	$(STATIC) --profile task --bins $(TASKS:%=--package %)
-	$(STATIC) --release --bins $(SIDECARS:%=--package %)
+	$(STATIC) --profile data-path --bins $(CPU_BOUND:%=--package %)
+	$(if $(IO_BOUND),$(STATIC) --release --bins $(IO_BOUND:%=--package %))
 	mkdir -p $(RELEASE)
-	ln -f $(TASKS:%=$(TASK)/%) $(RELEASE)/
+	ln -f $(TASKS:%=$(TASK)/%) $(CPU_BOUND:%=$(DATA_PATH)/%) $(RELEASE)/
 	ls -l $(HELPERS:%=$(RELEASE)/%)
 
 images: release ## Images of all helpers, as archives in target/images; installs buildah and jq where they are missing (Debian, root)
