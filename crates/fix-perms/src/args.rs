@@ -1,6 +1,6 @@
 //! The command line, nothing else.
 
-use std::{ffi::OsString, fmt, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf};
 
 use crate::{accounts::Owner, fixer::Treatment, report::Output, volume::Volume};
 
@@ -77,18 +77,6 @@ fn user_and_group(text: &str) -> Result<(u32, u32), String> {
     match text.parse::<Owner>()? {
         Owner { user: Some(user), group: Some(group) } => Ok((user, group)),
         _ => Err(format!("{text:?} lacks a user or a group: write it as 1000:1000")),
-    }
-}
-
-/// What the start line tells of the settings. Of COMMAND only the program: its arguments may hold secrets.
-impl fmt::Debug for Args {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let mut settings = f.debug_struct("Args");
-        settings.field("paths", &self.paths).field("volume", &self.volume).field("config", &self.config);
-        settings.field("verify", &self.verify).field("sample", &self.sample).field("dry_run", &self.dry_run);
-        settings.field("threads", &self.threads).field("output", &self.output);
-        settings.field("run_as", &self.run_as).field("command", &self.command.first());
-        settings.finish()
     }
 }
 

@@ -22,6 +22,10 @@ pub(crate) struct Config {
 impl Configuration for Config {
     type Args = Args;
 
+    fn judge_args(args: &Args) -> Result<(), String> {
+        args.check().and_then(|()| if args.paths.is_empty() { Ok(()) } else { args.volume.check() })
+    }
+
     fn judge(&self, _: &Args) -> Vec<Misfit> {
         let misfit = |(index, volume): (usize, &Volume)| {
             let at = format!("volumes.{index}");

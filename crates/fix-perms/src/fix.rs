@@ -125,8 +125,6 @@ impl Work {
 /// The trees of the command line, which share its settings, and those of the file.
 async fn volumes(args: &Args, life: &Lifecycle) -> anyhow::Result<Vec<Volume>> {
     let mut volumes: Vec<_> = args.paths.iter().map(|path| args.volume.at(path)).collect();
-    let checked = if volumes.is_empty() { args.check() } else { args.check().and_then(|()| args.volume.check()) };
-    checked.map_err(|reason| Exit::Usage.because(reason))?;
     if let Some(path) = &args.config {
         volumes.extend(lifecycle::config::read::<Config>(path, args, life).await?.volumes);
     }

@@ -34,6 +34,11 @@ pub trait Configuration: DeserializeOwned + Send + Sync + 'static {
     /// Everything that is wrong although each value could be read. The start, `check` and each reload ask this.
     fn judge(&self, args: &Self::Args) -> Vec<Misfit>;
 
+    /// What is wrong with the command line alone, though each flag could be read. The start asks this before `judge`.
+    fn judge_args(_: &Self::Args) -> Result<(), String> {
+        Ok(())
+    }
+
     /// The files that the configuration names and the helper reads. `check` looks whether they can be read.
     fn files(&self) -> Vec<PathBuf> {
         Vec::new()
@@ -53,13 +58,19 @@ pub struct Misfit {
 #[derive(Clone, Copy, Debug)]
 pub struct ConfigFile {
     check: fn(&Path, &ArgMatches, bool) -> anyhow::Result<Vec<String>>,
+    judge_start: fn(&ArgMatches) -> anyhow::Result<()>,
     pub(crate) schema: &'static str,
 }
 
 impl ConfigFile {
     /// The file whose content is a `C`, and its JSON Schema as [`schema`] writes it.
     pub const fn of<C: Configuration>(schema: &'static str) -> Self {
-        Self { check: check::<C>, schema }
+        Self { check: check::<C>, judge_start: judge_start::<C>, schema }
+    }
+
+    /// Judges all settings before the helper starts; hangs for as long as the file's volume does not answer.
+    pub(crate) fn judge_start(&self, matches: &ArgMatches) -> anyhow::Result<()> {
+        (self.judge_start)(matches)
     }
 
     /// All faults of a file, each with its place; with `asks_files` also those of the files that it names.
@@ -115,6 +126,15 @@ fn check<C: Configuration>(path: &Path, matches: &ArgMatches, asks_files: bool) 
         Err(faults) => Ok(faults.lines().collect()),
         Ok(config) if asks_files => Ok(unreadable(path, &config.files())),
         Ok(_) => Ok(Vec::new()),
+    }
+}
+
+fn judge_start<C: Configuration>(matches: &ArgMatches) -> anyhow::Result<()> {
+    let args = C::Args::from_arg_matches(matches)?;
+    C::judge_args(&args).map_err(|message| Exit::Usage.because(message))?;
+    match matches.try_get_one::<PathBuf>("config").ok().flatten() {
+        Some(path) => judged::<C>(path, &text_at_once(path)?, &args).map(drop),
+        None => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     exit::Exit,
     sidecar::Sidecar,
     sidecar_flags::{SidecarCommand, SidecarFlags},
+    start_line::{Labels, StartLine},
     usage, variables,
 };
 
@@ -19,6 +20,7 @@ use crate::{
 pub struct Helper {
     pub(crate) kind: Kind,
     pub(crate) config: Option<ConfigFile>,
+    labels: Labels,
 }
 
 /// The two kinds of helper
@@ -33,7 +35,7 @@ pub(crate) enum Kind {
 /// What the command line asks for
 pub(crate) enum Request<A> {
     /// Do the job
-    Job { args: A, common: Common, sidecar: Option<(Sidecar, SidecarFlags)> },
+    Job { args: A, common: Common, start_line: StartLine, sidecar: Option<(Sidecar, SidecarFlags)> },
     /// Ask the running helper
     Sidecar(Sidecar, SidecarCommand, SidecarFlags),
     /// Check or describe the configuration file, together with the other settings
@@ -43,13 +45,13 @@ pub(crate) enum Request<A> {
 impl Helper {
     /// A helper that runs to its end; with its configuration file, where it has one.
     pub const fn task(config: Option<ConfigFile>) -> Self {
-        Self { kind: Kind::Task, config }
+        Self { kind: Kind::Task, config, labels: &[] }
     }
 
     /// A helper that runs beside the app. `health_port` is the default of `--health-addr`; each
     /// helper has its own, because a pod's containers share one network namespace.
     pub const fn sidecar(health_port: u16, config: Option<ConfigFile>) -> Self {
-        Self { kind: Kind::Sidecar(Sidecar::new(health_port)), config }
+        Self { kind: Kind::Sidecar(Sidecar::new(health_port)), config, labels: &[] }
     }
 
     /// A sidecar that goes on serving for this long after a stop signal, unless `--drain-delay`
@@ -59,6 +61,13 @@ impl Helper {
         if let Kind::Sidecar(sidecar) = &mut self.kind {
             sidecar.drain_delay = delay;
         }
+        self
+    }
+
+    /// Prints a value of these arguments, by their identifiers, as a label in the start line, because it may hold a secret.
+    #[must_use]
+    pub const fn with_labels(mut self, labels: Labels) -> Self {
+        self.labels = labels;
         self
     }
 
@@ -96,7 +105,12 @@ impl Helper {
                 (flags, None) => Some((sidecar, flags)),
             },
         };
-        Ok(Request::Job { args: A::from_arg_matches(&matches)?, common: Common::from_arg_matches(&matches)?, sidecar })
+        if let Some(config) = self.config {
+            config.judge_start(&matches)?;
+        }
+        let start_line = StartLine::new(&self.command::<A>(), &matches, self.labels);
+        let (args, common) = (A::from_arg_matches(&matches)?, Common::from_arg_matches(&matches)?);
+        Ok(Request::Job { args, common, start_line, sidecar })
     }
 
     /// Whether the end of this process is the end of its container, so that the termination message

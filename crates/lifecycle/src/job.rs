@@ -3,7 +3,6 @@
 //! Long because its tests run whole lives.
 
 use std::{
-    fmt::Debug,
     panic::{self, AssertUnwindSafe},
     sync::{Arc, atomic::Ordering::Relaxed, mpsc::Sender},
     thread,
@@ -215,7 +214,7 @@ impl Lifecycle {
         job: F,
     ) -> anyhow::Result<()>
     where
-        A: Debug + Send + 'static,
+        A: Send + 'static,
         F: AsyncFnOnce(A, Self) -> anyhow::Result<End> + Send + 'static,
     {
         let events = control.events.clone();

@@ -53,6 +53,7 @@ mod sidecar;
 mod sidecar_flags;
 mod signal;
 mod signals;
+mod start_line;
 mod stderr;
 mod stop;
 mod test_life;
@@ -77,6 +78,7 @@ pub use run::main;
 pub use secret::Secret;
 
 pub use signal::Signal;
+pub use start_line::Labels;
 pub use stderr::draw;
 pub use test_life::TestLife;
 pub use units::{duration, elapsed, format_duration, size};

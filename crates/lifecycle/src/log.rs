@@ -37,12 +37,12 @@ pub(crate) enum LogFormat {
 }
 
 impl LogFormat {
-    /// The flag's value
-    pub(crate) fn name(self) -> &'static str {
+    /// Whether lines are JSON, as it is decided for this process's stderr.
+    pub(crate) fn is_json(self) -> bool {
         match self {
-            Self::Auto => "auto",
-            Self::Text => "text",
-            Self::Json => "json",
+            Self::Auto => !io::stderr().is_terminal(),
+            Self::Text => false,
+            Self::Json => true,
         }
     }
 }
@@ -55,16 +55,11 @@ pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) 
     let filter = own_crates
         .iter()
         .fold(Targets::new().with_default(others), |targets, name| targets.with_target(name.replace('-', "_"), level));
-    let terminal = io::stderr().is_terminal();
-    let json = match format {
-        LogFormat::Auto => !terminal,
-        LogFormat::Text => false,
-        LogFormat::Json => true,
-    };
+    let json = format.is_json();
     let line = if json { LogLine::Json } else { LogLine::Text };
     let layer = fmt::layer().with_writer(|| Queued).with_ansi(false).event_format(line);
     tracing_subscriber::registry().with(layer.with_filter(filter)).init();
-    terminal && !json && level >= LevelFilter::INFO
+    io::stderr().is_terminal() && !json && level >= LevelFilter::INFO
 }
 
 /// Says why the helper ends: in the termination message where this process speaks for its
@@ -80,6 +75,11 @@ pub(crate) fn write_last_line(end: &End, elapsed: Duration, speaks_for_container
         // The settings were wrong, so there is no log yet.
         say(&line);
     }
+}
+
+/// Writes a line that is not an event.
+pub(crate) fn write(line: String) {
+    stderr::write(line);
 }
 
 /// Writes a text to stderr without time and level; line ends stay, all other control characters are

@@ -3,6 +3,7 @@
 use std::fmt::{self, Debug, Write as _};
 
 use serde::ser::{Error, SerializeMap, Serializer};
+use serde_json::Value;
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
@@ -33,6 +34,34 @@ where
         match self {
             Self::Text => text(writer, event),
             Self::Json => json(writer, event).map_err(|_| fmt::Error),
+        }
+    }
+}
+
+impl LogLine {
+    /// A whole line of level info whose fields have names that are known only at run time.
+    pub(crate) fn info(self, message: &str, fields: &[(String, Value)]) -> String {
+        let mut time = String::new();
+        // Writing to a text does not fail.
+        let _ = SystemTime.format_time(&mut Writer::new(&mut time));
+        match self {
+            Self::Json => {
+                let head = [("timestamp", time.as_str()), ("level", "INFO"), ("message", message)];
+                let head = head.map(|(name, value)| format!("{}:{}", Value::from(name), Value::from(value)));
+                let fields = fields.iter().map(|(name, value)| format!("{}:{value}", Value::from(name.as_str())));
+                format!("{{{}}}\n", head.into_iter().chain(fields).collect::<Vec<_>>().join(","))
+            }
+            Self::Text => {
+                let mut line = format!("{time}  INFO {}", escaped(message));
+                for (name, value) in fields {
+                    let text = match value {
+                        Value::String(text) if is_plain(text) => text.clone(),
+                        value => escaped(&value.to_string()),
+                    };
+                    let _ = write!(line, " {name}={text}");
+                }
+                line + "\n"
+            }
         }
     }
 }

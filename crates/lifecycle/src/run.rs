@@ -6,7 +6,6 @@
 
 use std::{
     env,
-    fmt::Debug,
     io::{self, Write},
     panic::{self, AssertUnwindSafe},
     process::ExitCode,
@@ -18,8 +17,7 @@ use anyhow::Context;
 use tracing::level_filters::LevelFilter;
 
 use crate::{
-    args::{self, Common},
-    command,
+    args, command,
     event::{self, Event},
     exit::{End, Exit},
     helper::{Helper, Kind, Request},
@@ -41,7 +39,7 @@ const TASK_GRACE: Duration = Duration::from_millis(60);
 /// listeners, job.
 pub fn main<A, F>(helper: Helper, job: F) -> ExitCode
 where
-    A: clap::Parser + Debug + Send + 'static,
+    A: clap::Parser + Send + 'static,
     F: AsyncFnOnce(A, Lifecycle) -> anyhow::Result<End> + Send + 'static,
 {
     let born = Instant::now();
@@ -63,7 +61,7 @@ where
 /// Returns `Ok` for an end that needs no last line.
 fn live<A, F>(helper: Helper, job: F) -> Result<Exit, End>
 where
-    A: clap::Parser + Debug + Send + 'static,
+    A: clap::Parser + Send + 'static,
     F: AsyncFnOnce(A, Lifecycle) -> anyhow::Result<End> + Send + 'static,
 {
     let (sender, events) = mpsc::channel();
@@ -84,8 +82,12 @@ where
             handlers.end_at_once()?;
             Ok((sidecar.ask)(asked, &flags))
         }
-        Ok(Request::Job { args, common, sidecar }) => {
-            let supervisor = Supervisor::start(helper, args, &common, sidecar, job, sender, events)?;
+        Ok(Request::Job { args, common, start_line, sidecar }) => {
+            let command = A::command();
+            let own_crates = [command.get_name(), env!("CARGO_PKG_NAME")];
+            let on_terminal = log::start(common.log_format, common.log_level, &own_crates);
+            start_line.write(&common);
+            let supervisor = Supervisor::start(helper, args, on_terminal, sidecar, job, sender, events)?;
             handlers.let_signals_in().context("cannot listen for signals")?;
             let end = supervisor.wait();
             if !end.become_command.is_empty() {
@@ -108,28 +110,21 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts log, listeners and job; a listener that can't be bound is an error before any work.
+    /// Starts listeners and job; a listener that can't be bound is an error before any work.
     fn start<A, F>(
         helper: Helper,
         args: A,
-        common: &Common,
+        on_terminal: bool,
         sidecar: Option<(Sidecar, SidecarFlags)>,
         job: F,
         sender: Sender<Event>,
         events: Receiver<Event>,
     ) -> anyhow::Result<Self>
     where
-        A: clap::Parser + Debug + Send + 'static,
+        A: clap::Parser + Send + 'static,
         F: AsyncFnOnce(A, Lifecycle) -> anyhow::Result<End> + Send + 'static,
     {
         let command = A::command();
-        let on_terminal =
-            log::start(common.log_format, common.log_level, &[command.get_name(), env!("CARGO_PKG_NAME")]);
-        match &sidecar {
-            None => announce(&command, &args, common),
-            Some((sidecar, flags)) => (sidecar.announce)(&command, &args, common, flags),
-        }
-
         let control = Control::new(sender, on_terminal);
         let (drain_delay, shutdown_timeout) = sidecar
             .as_ref()
@@ -229,13 +224,6 @@ impl Supervisor {
             },
         }
     }
-}
-
-/// The first line of the log: version and effective settings; a sidecar's line has more fields.
-fn announce(command: &clap::Command, args: &impl Debug, common: &Common) {
-    let (name, version) = (command.get_name(), command.get_version());
-    let log_format = common.log_format.name();
-    tracing::info!(version, settings = ?args, log_format, log_level = %common.log_level, "{name} starts");
 }
 
 /// Help and version are answers on stdout. A fault is said once, in the last line; people also see

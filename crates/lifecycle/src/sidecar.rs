@@ -3,14 +3,13 @@
 //! All of it is reached through [`Sidecar`], which no task creates, so that a task's binary
 //! contains none of it.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{ArgMatches, Args as _, Command, FromArgMatches, Subcommand as _};
 
 use crate::{
     app_exit_watch::AppExitWatch,
-    args::Common,
     exit::Exit,
     job::Control,
     listen_address::ListenAddress,
@@ -35,8 +34,6 @@ pub(crate) struct Sidecar {
     pub(crate) read: fn(&ArgMatches) -> anyhow::Result<Settings>,
     /// Asks the running helper.
     pub(crate) ask: fn(SidecarCommand, &SidecarFlags) -> Exit,
-    /// Writes the first line of the log.
-    pub(crate) announce: fn(&Command, &dyn fmt::Debug, &Common, &SidecarFlags),
     /// Binds the listeners and serves them.
     pub(crate) start_listeners: fn(SidecarFlags, &Control, &Command) -> anyhow::Result<()>,
 }
@@ -44,7 +41,7 @@ pub(crate) struct Sidecar {
 impl Sidecar {
     pub(crate) const fn new(health_port: u16) -> Self {
         let ask = probe::run;
-        Self { health_port, drain_delay: Duration::ZERO, add_to, read, ask, announce, start_listeners }
+        Self { health_port, drain_delay: Duration::ZERO, add_to, read, ask, start_listeners }
     }
 }
 
@@ -78,26 +75,6 @@ fn read(matches: &ArgMatches) -> anyhow::Result<Settings> {
         ));
     }
     Ok((flags, SidecarCommand::from_arg_matches(matches).ok()))
-}
-
-/// The first line of the log: version and effective settings, a field for each that lifecycle
-/// itself has added.
-fn announce(command: &Command, args: &dyn fmt::Debug, common: &Common, flags: &SidecarFlags) {
-    let (name, version) = (command.get_name(), command.get_version());
-    tracing::info!(
-        version,
-        settings = ?args,
-        log_format = common.log_format.name(),
-        log_level = %common.log_level,
-        health_addr = flags.health_addr.to_string(),
-        admin_addr = flags.admin_addr.map(|address| address.to_string()),
-        admin_allow_remote = flags.admin_allow_remote,
-        shutdown_timeout = units::format_duration(flags.shutdown_timeout),
-        drain_delay = units::format_duration(flags.drain_delay),
-        exit_with_file = flags.exit_with_file.as_ref().map(|path| path.display().to_string()),
-        exit_with_process = flags.exit_with_process.as_deref(),
-        "{name} starts"
-    );
 }
 
 /// Binds first, so that a taken port is an error before any work starts.

@@ -107,7 +107,7 @@ fn is_plain(name: &str) -> bool {
 }
 
 /// The name of a field that was written NAME=VALUE
-fn field_label(text: &str) -> String {
+pub(crate) fn field_label(text: &str) -> String {
     text.split_once('=').map(|(name, _)| name).filter(|name| is_plain(name)).unwrap_or("…").to_owned()
 }
 

@@ -26,6 +26,13 @@ pub(crate) struct Config {
 impl Configuration for Config {
     type Args = Args;
 
+    /// With a file, `judge` sees the flags together with it.
+    fn judge_args(args: &Args) -> Result<(), String> {
+        let misfits = if args.config.is_none() { Plan::of(args, &[], &[]).err() } else { None };
+        let messages: Vec<_> = misfits.into_iter().flatten().map(|misfit| misfit.message).collect();
+        if messages.is_empty() { Ok(()) } else { Err(messages.join("; ")) }
+    }
+
     fn judge(&self, args: &Args) -> Vec<Misfit> {
         Plan::of(args, &self.inputs, &self.outputs).err().unwrap_or_default()
     }

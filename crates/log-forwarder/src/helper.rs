@@ -1,11 +1,13 @@
 //! What lifecycle must know of this helper.
 
+use endpoint::url_label;
 use lifecycle::{ConfigFile, Helper};
 
-use crate::config::Config;
+use crate::{attributes::field_label, config::Config};
 
 /// A sidecar with a configuration file
-pub const HELPER: Helper = Helper::sidecar(HEALTH_PORT, Some(ConfigFile::of::<Config>(SCHEMA)));
+pub const HELPER: Helper = Helper::sidecar(HEALTH_PORT, Some(ConfigFile::of::<Config>(SCHEMA)))
+    .with_labels(&[("outputs", url_label), ("fields", field_label)]);
 
 /// The default of `--health-addr`; no two helpers have the same
 const HEALTH_PORT: u16 = 9472;

@@ -63,21 +63,6 @@ pub struct Args {
     pub(crate) output: Output,
 }
 
-/// What the start line tells of the settings. Of COMMAND only the program: its arguments may hold secrets.
-impl fmt::Debug for Args {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let mut settings = f.debug_struct("Args");
-        let targets: Vec<_> = self.targets.iter().flat_map(|lines| &lines.0).collect();
-        settings.field("targets", &targets).field("config", &self.config);
-        settings.field("timeout", &self.timeout).field("attempt_timeout", &self.attempt_timeout);
-        settings.field("interval", &self.interval).field("stable", &self.stable);
-        settings.field("any", &self.any).field("not", &self.not).field("retry_all", &self.retry_all);
-        settings.field("proxy", &self.proxy).field("output", &self.output).field("disabled", &self.disabled);
-        settings.field("command", &self.command.first()).field("run_anyway", &self.run_anyway);
-        settings.finish()
-    }
-}
-
 /// Targets, one a line in the variable
 const TARGETS: LinesParser<Target> =
     LinesParser { judge_argument: without_password, ..LinesParser::new("target", Target::parse, url_label) };

@@ -2,19 +2,16 @@
 
 use std::fs;
 
+use serde_json::{Value, json};
+
 use crate::support::{Ended, Tree, done, mode, run, run_with};
 
-/// The settings that the start line tells
+/// Fails unless the start line holds these settings.
 #[track_caller]
-fn settings(ended: &Ended) -> String {
-    ended.message("fix-perms starts")["settings"].as_str().unwrap().to_owned()
-}
-
-#[track_caller]
-fn assert_tells(ended: &Ended, words: &[&str]) {
-    let settings = settings(ended);
-    for words in words {
-        assert!(settings.contains(words), "{words} in {settings}");
+fn assert_tells(ended: &Ended, settings: &Value) {
+    let line = ended.message("fix-perms starts");
+    for (name, value) in settings.as_object().unwrap() {
+        assert_eq!(&line[name], value, "{name} in {line}");
     }
 }
 
@@ -52,17 +49,13 @@ fn every_flag_has_a_variable() {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert_tells(
         &ended,
-        &[
-            "owner: Some(Owner { user: Some(54321), group: Some(54322) })",
-            ", mode: Some(u=rwX,go=), dir_mode: Some(0710), file_mode: Some(0604)",
-            "private: true, links: true, default_acl: Some(",
-            "create: true, policy: RootMatch, exclude: [Lines([*.sock])], no_default_excludes: true, one_file_system: true",
-            "max_depth: Some(7), hard_links: Allow, on_denied: Warn, no_symlinks: true",
-            "allow_root: true",
-            "volumes.yaml\")",
-            "dry_run: true",
-            "threads: Some(3), output: Json",
-        ],
+        &json!({
+            "owner": "54321:54322", "mode": "u=rwX,go=", "dir-mode": "0710", "file-mode": "0604", "private": true,
+            "links": true, "default-acl": "g::rx", "create": true, "policy": "root-match", "exclude": ["*.sock"],
+            "no-default-excludes": true, "one-file-system": true, "max-depth": "7", "hard-links": "allow",
+            "on-denied": "warn", "no-symlinks": true, "allow-root": true, "config": config.to_str(),
+            "dry-run": true, "threads": "3", "output": "json", "paths": [tree.path()],
+        }),
     );
 }
 
@@ -81,12 +74,10 @@ fn the_other_flags_have_one_too() {
     assert_eq!(ended.code, Some(1), "{ended:#?}");
     assert_tells(
         &ended,
-        &[
-            "fs_group: Some(Group(54321)), read_only: true",
-            "follow_root: true",
-            "verify: true, sample: Some(2)",
-            "run_as: Some((1000, 2000)), command: Some(\"/bin/true\")",
-        ],
+        &json!({
+            "fs-group": "54321", "read-only": true, "follow-root": true, "verify": true, "sample": "2",
+            "as": "1000:2000", "command": "/bin/true",
+        }),
     );
 }
 
@@ -110,7 +101,7 @@ fn an_empty_variable_is_not_set() {
     ];
     let ended = run_with(&variables, &["--dry-run", &tree.path()]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    assert_tells(&ended, &["owner: None", "fs_group: None", "policy: Always", "verify: false", "run_as: None"]);
+    assert_tells(&ended, &json!({"owner": null, "fs-group": null, "policy": null, "verify": null, "as": null}));
     let ended = run_with(&[("SIDEKIT_FIX_PERMS_MODE", "")], &[&tree.path()]);
     ended.ended_with(64, r#"reason=usage last="nothing is wanted: "#);
 }
@@ -121,7 +112,7 @@ fn a_switch_can_be_off() {
     for (value, expected) in [("1", true), ("yes", true), ("ON", true), ("0", false), ("false", false), ("off", false)]
     {
         let ended = run_with(&[("SIDEKIT_FIX_PERMS_PRIVATE", value)], &["--mode", "0700", &tree.path()]);
-        assert_tells(&ended, &[&format!("private: {expected}")]);
+        assert_tells(&ended, &json!({"private": expected.then_some(true)}));
     }
     let ended = run_with(&[("SIDEKIT_FIX_PERMS_PRIVATE", "maybe")], &["--mode", "0700", &tree.path()]);
     let words = "invalid value for '--private (from SIDEKIT_FIX_PERMS_PRIVATE)': write true or false";
@@ -168,10 +159,9 @@ fn the_first_line_tells_version_and_settings() {
     let ended = done(&["--mode", "u=rwX", "--exclude", "*.sock", &tree.path(), "--", "/bin/true"]);
     let line = &ended.log[0];
     assert_eq!((&line["message"], &line["version"]), (&"fix-perms starts".into(), &env!("CARGO_PKG_VERSION").into()));
-    let paths = format!("paths: [{:?}]", tree.path());
     assert_tells(
         &ended,
-        &[&paths, "mode: Some(u=rwX)", "exclude: [Lines([*.sock])]", "dry_run: false", "output: Text"],
+        &json!({"paths": [tree.path()], "mode": "u=rwX", "exclude": ["*.sock"], "dry-run": null, "output": null}),
     );
 }
 

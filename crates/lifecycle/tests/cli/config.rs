@@ -105,7 +105,7 @@ fn with_file(text: &str) -> (Program, impl Fn(&str), tempfile::TempDir) {
         fs::rename(&next, &path).unwrap();
     };
     put(text);
-    (Program::start(&mut sidecar(&["--config", &flag])), put, directory)
+    (Program::start(&mut sidecar(&["--config", &flag, "--longest-greeting", "100"])), put, directory)
 }
 
 #[test]
@@ -251,6 +251,7 @@ fn a_file_of_a_mebibyte_takes_few_mebibytes_of_memory() {
         full("", "%TAG ! x\n"),
     ] {
         let ended = check_in_a_small_container(&text);
-        assert_eq!(ended.code, Some(78), "{:?}…: {ended:#?}", &text[..20]);
+        let head: String = text.chars().take(20).collect();
+        assert!(matches!(ended.code, Some(0 | 78)), "{head:?}…: {ended:#?}");
     }
 }

@@ -25,7 +25,7 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     second_config: Option<PathBuf>,
     /// The most bytes of a greeting
-    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000_000)]
     longest_greeting: usize,
     /// How long the vital loop may be silent before /livez tells
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = lifecycle::duration)]

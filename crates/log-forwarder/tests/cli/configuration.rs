@@ -203,7 +203,9 @@ fn a_configuration_that_does_not_fit_is_refused_alike_at_check_and_start() {
     let (code, said) = check(&pod, text);
     assert_eq!(code, Some(78), "{said}");
     assert!(said.contains("config.yaml:4:3: output tcp://127.0.0.1:1 is there twice"), "{said}");
-    let ended = configured(&pod, text).end();
+    let mut command = log_forwarder(&["--health-addr", "127.0.0.1:0", "--config"]);
+    let ended = Program::start(command.arg(pod.beside("config.yaml"))).end();
+    assert_eq!(ended.log.len(), 1, "a start that is refused has no start line: {ended:#?}");
     assert_eq!(ended.code, Some(78), "{ended:#?}");
     assert!(ended.last_line().contains("config.yaml:4:3: output tcp://127.0.0.1:1 is there twice"), "{ended:#?}");
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use harness::{Ended, Program};
+use harness::{Ended, Program, Signal};
 
 use crate::support::log_forwarder;
 
@@ -111,4 +111,20 @@ fn no_error_repeats_what_may_be_a_secret() {
     let stray = run(&["http://user:hunter2@collector/", "--output", "stdout://"]);
     stray.ended_with(64, "reason=usage last=");
     assert!(!stray.everything().contains("hunter2"), "{stray:#?}");
+}
+
+#[test]
+fn the_start_line_has_labels_and_a_refused_start_has_none() {
+    let output = "http://127.0.0.1:1/in?token=hunter2#header=Authorization: hunter2";
+    let flags =
+        ["--health-addr", "127.0.0.1:0", "--input", "/none/*.log", "--output", output, "--field", "key=hunter2"];
+    let program = Program::start(&mut log_forwarder(&flags));
+    program.signal(Signal::TERM);
+    let ended = program.end();
+    assert!(!ended.everything().contains("hunter2"), "{ended:#?}");
+    let twice = run(&["--input", "/none/*.log", "--output", "stdout://", "--output", "stdout://"]);
+    assert_eq!((twice.code, twice.log.len()), (Some(64), 1), "{twice:#?}");
+    let mut started = Program::start(&mut log_forwarder(&flags));
+    let line = started.wait_for_message("log-forwarder starts");
+    assert_eq!((&line["output"][0], &line["field"][0]), (&"http://127.0.0.1:1/in".into(), &"key".into()), "{line}");
 }
