@@ -22,7 +22,9 @@ impl FromStr for Owner {
     fn from_str(text: &str) -> Result<Self, String> {
         let owner = match text.split_once(':') {
             None => Self { user: Some(user(text)?), group: None },
-            Some(("", "")) => return Err(format!("{text:?} names nobody: write it as 1000, 1000:1000 or :1000")),
+            Some(("", "")) => {
+                return Err("this names no user and no group: write it as 1000, 1000:1000 or :1000".into());
+            }
             Some(("", group_name)) => Self { user: None, group: Some(group(group_name)?) },
             Some((name, "")) => Self { user: Some(user(name)?), group: Some(login_group(name)?) },
             Some((name, group_name)) => Self { user: Some(user(name)?), group: Some(group(group_name)?) },
@@ -54,7 +56,7 @@ fn login_group(name: &str) -> Result<u32, String> {
     let by_number = name.parse::<u32>().is_ok();
     let rows = lifecycle::read_text(Path::new(USERS), FILE_LIMIT).unwrap_or_default();
     find(&rows, if by_number { 2 } else { 0 }, name, 3)
-        .ok_or_else(|| format!("{USERS} does not know the group of user {name:?}: name it, as in {name}:1000"))
+        .ok_or_else(|| format!("{USERS} does not know the group of this user: name it, as in 1000:1000"))
 }
 
 fn id(name: &str, what: &str, file: &str, column: usize) -> Result<u32, String> {
@@ -64,8 +66,8 @@ fn id(name: &str, what: &str, file: &str, column: usize) -> Result<u32, String> 
         return number.ok_or_else(|| format!("{what} {name} is too high: the highest is {}", u32::MAX - 1));
     }
     let rows = lifecycle::read_text(Path::new(file), FILE_LIMIT)
-        .map_err(|error| format!("cannot look up {what} {name:?} in {file}: {error}; write its number"))?;
-    find(&rows, 0, name, column).ok_or_else(|| format!("{file} knows no {what} {name:?}: write its number"))
+        .map_err(|error| format!("cannot look up the {what} in {file}: {error}; write its number"))?;
+    find(&rows, 0, name, column).ok_or_else(|| format!("{file} does not know this {what}: write its number"))
 }
 
 /// The number in `column` of the first row that has `key` in `key_column` (passwd(5), group(5))
@@ -90,13 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn who_is_unknown_is_named() {
+    fn an_unknown_account_is_refused() {
         let error = |text: &str| text.parse::<Owner>().unwrap_err();
-        assert_eq!(error("nobody-here"), r#"/etc/passwd knows no user "nobody-here": write its number"#);
-        assert_eq!(error(":no-group"), r#"/etc/group knows no group "no-group": write its number"#);
+        assert_eq!(error("nobody-here"), "/etc/passwd does not know this user: write its number");
+        assert_eq!(error(":no-group"), "/etc/group does not know this group: write its number");
         assert_eq!(error("4294967295"), "user 4294967295 is too high: the highest is 4294967294");
-        assert_eq!(error(":"), r#"":" names nobody: write it as 1000, 1000:1000 or :1000"#);
-        assert!(error("4000000:").contains("name it, as in 4000000:1000"), "{}", error("4000000:"));
+        assert_eq!(error(":"), "this names no user and no group: write it as 1000, 1000:1000 or :1000");
+        assert!(error("4294967294:").ends_with("does not know the group of this user: name it, as in 1000:1000"));
         for text in ["", "1000:1000:1000", "-1", "1000 "] {
             assert!(text.parse::<Owner>().is_err(), "{text:?}");
         }

@@ -71,7 +71,7 @@ impl FromStr for DefaultAcl {
         let mut entries = text.split(',').map(entry).collect::<Result<Vec<_>, _>>()?;
         entries.sort_unstable();
         if entries.windows(2).any(|pair| (pair[0].tag, pair[0].id) == (pair[1].tag, pair[1].id)) {
-            return Err(format!("{text:?} has an entry twice: leave one of them out"));
+            return Err("this has an entry twice: leave one of them out".into());
         }
         if entries.len() > ENTRY_LIMIT {
             return Err(format!("an ACL of more than {ENTRY_LIMIT} entries"));
@@ -90,7 +90,7 @@ fn owning_group(attribute: &[u8]) -> Option<u16> {
 /// `user:1000:rwx`, `g:app:rX`, `u::rwx`, `mask::rwx`, `o::---`; letters as setfacl(1) reads them. `X` is `x`: these are
 /// directories.
 fn entry(text: &str) -> Result<Entry, String> {
-    let wrong = || format!("{text:?} is not an ACL entry: write it as u:1000:rwx, g::rx or o::-");
+    let wrong = || "this is not an ACL entry: write it as u:1000:rwx, g::rx or o::-".to_owned();
     let text = text.strip_prefix("default:").or_else(|| text.strip_prefix("d:")).unwrap_or(text);
     let parts: Vec<_> = text.split(':').collect();
     let (kind, name, letters) = match parts[..] {
@@ -175,7 +175,7 @@ mod tests {
             assert!(text.parse::<DefaultAcl>().is_err(), "{text:?}");
         }
         let error = "u:1000".parse::<DefaultAcl>().unwrap_err();
-        assert_eq!(error, r#""u:1000" is not an ACL entry: write it as u:1000:rwx, g::rx or o::-"#);
+        assert_eq!(error, "this is not an ACL entry: write it as u:1000:rwx, g::rx or o::-");
     }
 
     proptest! {

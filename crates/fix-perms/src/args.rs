@@ -76,7 +76,7 @@ impl Args {
 fn user_and_group(text: &str) -> Result<(u32, u32), String> {
     match text.parse::<Owner>()? {
         Owner { user: Some(user), group: Some(group) } => Ok((user, group)),
-        _ => Err(format!("{text:?} lacks a user or a group: write it as 1000:1000")),
+        _ => Err("this lacks a user or a group: write it as 1000:1000".into()),
     }
 }
 

@@ -88,10 +88,10 @@ impl FromStr for Rule {
     fn from_str(text: &str) -> Result<Self, String> {
         let steps = octal(text).map_or_else(|| symbolic(text), |step| Some(vec![step]));
         let rule = steps.map(|steps| Self { text: text.into(), steps }).ok_or_else(|| {
-            format!("{text:?} is not a mode: write it as chmod reads it, such as 0750 or u=rwX,g=rX,o=")
+            "this is not a mode: write it as chmod reads it, such as 0750 or u=rwX,g=rX,o=".to_owned()
         })?;
         if !rule.is_stable() {
-            return Err(format!("{text:?} gives another mode each time it is applied: say with = what is wanted"));
+            return Err("this gives another mode each time it is applied: say with = what is wanted".into());
         }
         Ok(rule)
     }
@@ -242,14 +242,14 @@ mod tests {
         }
         assert_eq!(
             "rw".parse::<Rule>().unwrap_err(),
-            r#""rw" is not a mode: write it as chmod reads it, such as 0750 or u=rwX,g=rX,o="#
+            "this is not a mode: write it as chmod reads it, such as 0750 or u=rwX,g=rX,o="
         );
     }
 
     #[test]
     fn what_never_comes_to_rest_is_refused() {
         let error = "g=u,u=o".parse::<Rule>().unwrap_err();
-        assert_eq!(error, r#""g=u,u=o" gives another mode each time it is applied: say with = what is wanted"#);
+        assert_eq!(error, "this gives another mode each time it is applied: say with = what is wanted");
     }
 
     proptest! {

@@ -54,7 +54,7 @@ pub fn with_termination_log(path: &str, inside: &Command) -> Command {
     let script = r#"
         set -e
         mount -t tmpfs none /dev
-        touch /dev/termination-log
+        : > /dev/termination-log
         mount --bind "$0" /dev/termination-log
         exec "$@"
     "#;

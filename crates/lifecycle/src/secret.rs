@@ -21,9 +21,19 @@ impl Secret {
 
     /// Reads a file of at most 64 KiB and leaves off the line end that editors and `kubectl` put there.
     pub fn from_file(path: &Path) -> Result<Self, String> {
-        let text = files::read(path, FILE_LIMIT).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let text =
+            files::read(path, FILE_LIMIT).map_err(|error| format!("cannot read {}: {error}", printable(path)))?;
         let text = SecretString::from(text);
         Ok(text.expose_secret().trim_end_matches(['\r', '\n']).into())
+    }
+}
+
+/// A path for an error. Somebody may have written the secret itself in place of its path.
+fn printable(path: &Path) -> String {
+    if path.is_absolute() {
+        path.display().to_string()
+    } else {
+        "the file, whose path is not absolute and therefore not repeated".to_owned()
     }
 }
 
@@ -59,6 +69,7 @@ mod tests {
         let path = directory.path().join("disk");
         std::fs::File::create(&path).unwrap().set_len(FILE_LIMIT + 1).unwrap();
         assert!(Secret::from_file(&path).unwrap_err().contains("more than 65536 bytes"));
+        assert!(!Secret::from_file(Path::new("hunter2")).unwrap_err().contains("hunter2"));
         assert!(Secret::from_file(&directory.path().join("none")).unwrap_err().contains("No such file"));
     }
 }

@@ -20,10 +20,17 @@ const FIELDS: LinesParser<StaticField> = LinesParser::new("field", str::parse, f
 pub(crate) type Attributes = Vec<(String, String)>;
 
 /// One `--field NAME=VALUE`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct StaticField {
     pub(crate) name: String,
     pub(crate) value: String,
+}
+
+/// Without the value, which may be a secret
+impl fmt::Debug for StaticField {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}=…", self.name)
+    }
 }
 
 impl FromStr for StaticField {

@@ -33,12 +33,12 @@ impl FromStr for Input {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if !text.starts_with('/') {
-            return Err(format!("{text:?} is not an absolute path: begin it with /"));
+            return Err("this is not an absolute path: begin it with /".into());
         }
         if text.ends_with('/') {
-            return Err(format!("{text:?} is a directory: write {text}*.log for the files in it"));
+            return Err("this is a directory: end it with *.log for the files in it".into());
         }
-        let pattern = Pattern::new(text).map_err(|error| format!("{text:?} is not a pattern: {}", error.msg))?;
+        let pattern = Pattern::new(text).map_err(|error| format!("this is not a pattern: {}", error.msg))?;
         Ok(Self { text: text.to_owned(), pattern, treatment: Arc::default() })
     }
 }

@@ -131,12 +131,12 @@ fn an_unknown_key_is_told_with_line_and_column() {
 #[test]
 fn a_value_that_is_wrong_is_told_with_its_volume() {
     for (setting, words) in [
-        ("mode: rwx", r#""rwx" is not a mode: write it as chmod reads it, such as 0750 or u=rwX,g=rX,o="#),
-        ("mode: 999", r#""999" is not a mode: write it as chmod reads it, such as 0750 or u=rwX,g=rX,o="#),
-        ("owner: nobody-here", r#"/etc/passwd knows no user "nobody-here": write its number"#),
-        ("fs-group: no-group", r#"/etc/group knows no group "no-group": write its number"#),
-        ("default-acl: u:1000", r#""u:1000" is not an ACL entry: write it as u:1000:rwx, g::rx or o::-"#),
-        ("exclude: ['a[']", r#""a[" is not a pattern: invalid range pattern at character 2"#),
+        ("mode: rwx", "this is not a mode: write it as chmod reads it, such as 0750 or u=rwX,g=rX,o="),
+        ("mode: 999", "this is not a mode: write it as chmod reads it, such as 0750 or u=rwX,g=rX,o="),
+        ("owner: nobody-here", "/etc/passwd does not know this user: write its number"),
+        ("fs-group: no-group", "/etc/group does not know this group: write its number"),
+        ("default-acl: u:1000", "this is not an ACL entry: write it as u:1000:rwx, g::rx or o::-"),
+        ("exclude: ['a[']", "this is not a pattern: invalid range pattern at character 2"),
     ] {
         let said = refusal(&format!("volumes:\n- {{path: /one, mode: 700}}\n- path: /two\n  {setting}\n"));
         // A fault stands at the value; of a list, at the list.
@@ -220,7 +220,7 @@ fn the_schema_describes_every_setting() {
 #[test]
 fn check_lists_every_fault_with_its_place() {
     let text = "volumes:\n- path: /one\n  mode: rwx\n- pth: /two\n- {path: /three, private: maybe}\n- {path: /four, mode: 700}\n";
-    let expected = "3:9: \"rwx\" is not a mode: write it as chmod reads it, such as 0750 or u=rwX,g=rX,o=\n\
+    let expected = "3:9: this is not a mode: write it as chmod reads it, such as 0750 or u=rwX,g=rX,o=\n\
                     4:3: unknown key \"pth\"; did you mean path?\n5:27: expected a boolean";
     assert_eq!(refusal(text), expected);
     let twice = "volumes:\n- path: /one\n- {path: /two, mode: 700}\n- path: /three\n";

@@ -141,7 +141,7 @@ fn a_sample_is_never_what_is_changed() {
 #[test]
 fn a_variable_that_is_wrong_is_named() {
     let ended = run_with(&[("SIDEKIT_FIX_PERMS_MODE", "999")], &["/data"]);
-    let words = "invalid value for '--mode <MODE> (from SIDEKIT_FIX_PERMS_MODE)': \"999\" is not a mode";
+    let words = "invalid value for '--mode <MODE> (from SIDEKIT_FIX_PERMS_MODE)': this is not a mode";
     let quoted = format!("{words:?}");
     ended.ended_with(64, &format!("reason=usage last={}", quoted.trim_end_matches('"')));
 }

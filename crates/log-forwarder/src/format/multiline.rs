@@ -25,9 +25,9 @@ impl FromStr for Multiline {
             "rust" => Self::Language(Rust),
             // Most likely a language, and as a pattern it would join all lines that lack the word.
             _ if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
-                return Err(format!(
-                    "{text:?} is none of java, python, go and rust; as the pattern of a first line write ^{text}"
-                ));
+                return Err(
+                    "this is none of java, python, go and rust; the pattern of a first line begins with ^".into()
+                );
             }
             _ => Self::Start(Pattern::new(text)?),
         })
@@ -132,10 +132,10 @@ mod tests {
         let error = |text: &str| text.parse::<Multiline>().unwrap_err();
         assert_eq!(
             error("jva"),
-            "\"jva\" is none of java, python, go and rust; as the pattern of a first line write ^jva"
+            "this is none of java, python, go and rust; the pattern of a first line begins with ^"
         );
-        assert!(error("").starts_with("\"\" is none of"));
-        assert!(error("^[").starts_with("\"^[\" is no regular expression"));
+        assert!(error("").starts_with("this is none of"));
+        assert!(error("^[").starts_with("this is no regular expression"));
     }
 
     proptest! {

@@ -58,7 +58,7 @@ fn unknown(text: &str) -> String {
     const NAMES: [&str; 6] = ["raw", "json", "logfmt", "cri", "nginx", "regex"];
     let near = lifecycle::nearest(text, NAMES.into_iter()).map(|near| format!("did you mean {near}?"));
     let hint = near.unwrap_or_else(|| "there are raw, json, logfmt, cri, nginx and regex:PATTERN".into());
-    format!("no format is named {text:?}; {hint}")
+    format!("this is the name of no format; {hint}")
 }
 
 impl fmt::Display for Parser {
