@@ -1,6 +1,6 @@
 //! The options of one server: `key=value` pairs in the URL's fragment, which never reaches a server.
 
-use std::str::FromStr;
+use std::{path::PathBuf, str::FromStr};
 
 use percent_encoding::percent_decode_str;
 
@@ -89,6 +89,11 @@ impl Options {
         self.left.extract_if(.., |pair| pair.name == key).map(|pair| pair.value).collect()
     }
 
+    /// The files that options name, of those that no reader has taken: certificates, keys, and `…-file`.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.left.iter().filter_map(Pair::file).map(PathBuf::from).collect()
+    }
+
     /// Refuses an option that no reader took. The error names the nearest option of `known`, or says how to ask for TLS when
     /// the option needs TLS.
     ///
@@ -108,6 +113,17 @@ impl Options {
             Some(near) => format!("{scheme} does not know option number {number}{reminder}; did you mean {near}?"),
             None => format!("{scheme} does not know option number {number}{reminder}; it takes {}", known.join(", ")),
         })
+    }
+}
+
+impl Pair {
+    fn file(&self) -> Option<&str> {
+        match self.name.as_str() {
+            "ca" | "cert" | "key" => Some(&self.value),
+            "header-file" => self.value.split_once(':').map(|(_, path)| path.trim_start()),
+            name if name.ends_with("-file") => Some(&self.value),
+            _ => None,
+        }
     }
 }
 

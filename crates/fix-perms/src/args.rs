@@ -81,7 +81,7 @@ fn user_and_group(text: &str) -> Result<(u32, u32), String> {
 }
 
 const USAGE: &str = "fix-perms [OPTIONS] PATH... [-- COMMAND [ARG...]]
-       fix-perms check --config FILE
+       fix-perms check FILE
        fix-perms schema";
 
 const EXAMPLES: &str = "\

@@ -142,11 +142,9 @@ fn judge_start<C: Configuration>(matches: &ArgMatches) -> anyhow::Result<()> {
 fn unreadable(config: &Path, paths: &[PathBuf]) -> Vec<String> {
     let fault = |path: &PathBuf| {
         let error = std::fs::File::open(path).err()?;
-        Some(format!(
-            "{}: it names {}, which cannot be read: {error}; --no-files does not look",
-            config.display(),
-            path.display()
-        ))
+        // A relative path may be a secret that was written in place of its file.
+        let name = if path.is_absolute() { path.display().to_string() } else { "a file with a relative path".into() };
+        Some(format!("{}: it names {name}, which cannot be read: {error}; --no-files does not look", config.display()))
     };
     paths.iter().filter_map(fault).collect()
 }

@@ -1,5 +1,7 @@
 //! `--config FILE`: the same inputs and outputs as YAML, each input with a treatment of its own.
 
+use std::path::PathBuf;
+
 use lifecycle::{Configuration, Misfit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error};
@@ -35,6 +37,10 @@ impl Configuration for Config {
 
     fn judge(&self, args: &Args) -> Vec<Misfit> {
         Plan::of(args, &self.inputs, &self.outputs).err().unwrap_or_default()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.outputs.iter().flat_map(Destination::files).collect()
     }
 }
 

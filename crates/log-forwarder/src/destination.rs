@@ -2,7 +2,7 @@
 
 mod yaml;
 
-use std::{fmt, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 use endpoint::Options;
 use url::Url;
@@ -46,6 +46,11 @@ impl Destination {
     /// The output, not yet connected; an error is a fault in the URL.
     pub(crate) fn open(&self, pool: &Pool) -> Opened {
         self.scheme.open(Setup { url: &self.url, options: self.options.clone(), pool })
+    }
+
+    /// The files that its options name
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.options.files()
     }
 
     /// What may be told of it: no query, which may hold a token

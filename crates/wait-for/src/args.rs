@@ -95,7 +95,7 @@ pub(crate) enum Output {
 }
 
 const USAGE: &str = "wait-for [OPTIONS] TARGET... [-- COMMAND [ARG...]]
-       wait-for check --config FILE
+       wait-for check FILE
        wait-for schema";
 
 /// The kinds of target, from their table.

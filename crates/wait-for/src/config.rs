@@ -1,5 +1,7 @@
 //! `--config FILE`: the same targets as YAML.
 
+use std::path::PathBuf;
+
 use lifecycle::{Configuration, Misfit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error};
@@ -25,6 +27,10 @@ impl Configuration for Config {
     /// Targets do not depend on each other or on flags.
     fn judge(&self, _: &Args) -> Vec<Misfit> {
         Vec::new()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.targets.iter().flat_map(|target| target.files.clone()).collect()
     }
 }
 

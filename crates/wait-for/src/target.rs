@@ -5,7 +5,7 @@ mod refusals;
 mod schema;
 mod yaml;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use endpoint::{Options, url_label};
 use lifecycle::Exit;
@@ -25,6 +25,8 @@ pub(crate) struct Target {
     /// The URL named a password
     pub(crate) has_password: bool,
     pub(crate) check: Arc<dyn Check>,
+    /// The files that its options name
+    pub(crate) files: Vec<PathBuf>,
     /// Wait until it is proven gone; what all targets do if it says nothing
     pub(crate) not: Option<bool>,
     pub(crate) stable: Option<u32>,
@@ -55,11 +57,13 @@ impl Target {
             url::ParseError::EmptyHost => "the host is missing".to_owned(),
             error => error.to_string(),
         })?;
+        let files = options.files();
         let check = (scheme.parse)(&url, &mut options)?;
         let target = Self {
             label: url_label(text),
             has_password: url.password().is_some(),
             check,
+            files,
             not: options.optional_switch("not")?,
             stable: options.number("stable")?,
             interval: options.parsed("interval", lifecycle::duration)?,

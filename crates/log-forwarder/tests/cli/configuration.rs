@@ -209,3 +209,15 @@ fn a_configuration_that_does_not_fit_is_refused_alike_at_check_and_start() {
     assert_eq!(ended.code, Some(78), "{ended:#?}");
     assert!(ended.last_line().contains("config.yaml:4:3: output tcp://127.0.0.1:1 is there twice"), "{ended:#?}");
 }
+
+#[test]
+fn check_asks_for_the_files_that_outputs_name_unless_told_not_to() {
+    let pod = Pod::new();
+    let text =
+        "inputs: [/logs/*.log]\noutputs:\n- url: https://collector\n  token-file: /none/token\n  ca: /none/ca.pem\n";
+    let (code, said) = check(&pod, text);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("it names /none/token") && said.contains("it names /none/ca.pem"), "{said}");
+    let output = log_forwarder(&["check", "--no-files"]).arg(pod.beside("config.yaml")).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}

@@ -181,3 +181,22 @@ fn the_schema_describes_every_option() {
         assert!(options.contains_key(name), "{name} in {options:#?}");
     }
 }
+
+#[test]
+fn check_asks_for_the_files_that_are_named_unless_told_not_to() {
+    let text = "targets:\n- url: https://api\n  ca: /none/ca.pem\n  header-file: 'X-Key: /none/key'\n\
+                - redis://cache#password-file=/none/password\n- file:///none/flag\n";
+    let (_directory, path) = config_file(text);
+    let ended = run(&["check", &path]);
+    assert_eq!(ended.code, Some(78), "{ended:#?}");
+    for file in ["/none/ca.pem", "/none/key", "/none/password"] {
+        let line = format!("{path}: it names {file}, which cannot be read: ");
+        assert!(ended.stdout.lines().any(|fault| fault.starts_with(&line)), "{file}: {ended:#?}");
+    }
+    assert_eq!(ended.stdout.lines().count(), 3, "{ended:#?}");
+    let (_other, secret) = config_file("targets: ['redis://cache#password-file=hunter2']\n");
+    let refused = run(&["check", &secret]);
+    assert_eq!((refused.code, refused.everything().contains("hunter2")), (Some(78), false), "{refused:#?}");
+    let ended = run(&["check", "--no-files", &path]);
+    assert_eq!((ended.code, ended.stdout), (Some(0), format!("{path}: ok\n")));
+}
