@@ -65,13 +65,11 @@ async fn run<T: Send + 'static>(
         drop(place);
         result
     };
-    match time::timeout(limit, task::spawn_blocking(work)).await {
-        Ok(result) => result.map_err(|_| io::Error::other("the work on the volume panicked")),
-        Err(_) => {
-            let limit = crate::format_duration(limit);
-            Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer from the volume within {limit}")))
-        }
-    }
+    let Ok(result) = time::timeout(limit, task::spawn_blocking(work)).await else {
+        let limit = crate::format_duration(limit);
+        return Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer from the volume within {limit}")));
+    };
+    result.map_err(|_| io::Error::other("the work on the volume panicked"))
 }
 
 /// A path whose work is under way; free again when this is dropped, also by a panic

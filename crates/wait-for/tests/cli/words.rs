@@ -123,7 +123,7 @@ fn the_object_tells_of_every_end() {
 #[test]
 fn text_lines_are_written_when_asked_for() {
     let ended = run(&["--log-format", "text", "--timeout", "200ms", "file:///none"]);
-    let lines: Vec<_> = ended.log.iter().map(|line| line.text()).collect();
+    let lines: Vec<_> = ended.log.iter().map(harness::Line::text).collect();
     let line = lines.iter().find(|line| line.contains(" not ready ")).unwrap();
     assert!(line.ends_with(r#"INFO not ready target="file:///none" reason="no such file" attempts=1"#), "{line}");
 }
