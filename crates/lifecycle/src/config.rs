@@ -3,9 +3,12 @@
 use std::{
     fmt::{self, Display},
     path::{Path, PathBuf},
+    sync::mpsc,
+    thread,
     time::Duration,
 };
 
+use anyhow::Context;
 use clap::{ArgMatches, FromArgMatches};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
@@ -68,7 +71,7 @@ impl ConfigFile {
         Self { check: check::<C>, judge_start: judge_start::<C>, schema }
     }
 
-    /// Judges all settings before the helper starts; hangs for as long as the file's volume does not answer.
+    /// Judges all settings before the helper starts.
     pub(crate) fn judge_start(&self, matches: &ArgMatches) -> anyhow::Result<()> {
         (self.judge_start)(matches)
     }
@@ -112,6 +115,17 @@ pub(crate) fn judged<C: Configuration>(path: &Path, text: &str, args: &C::Args) 
     parsed(path, text, |config: &C| config.judge(args)).map_err(|faults| Exit::Config.because(faults.to_string()))
 }
 
+/// The same before there is a runtime. A read that hangs keeps its thread.
+fn text_in_time(path: &Path) -> anyhow::Result<String> {
+    let (sender, text) = mpsc::channel();
+    let owned = path.to_owned();
+    let read = move || drop(sender.send(text_at_once(&owned)));
+    thread::Builder::new().name("config".into()).spawn(read).context("cannot start a thread")?;
+    let limit = crate::format_duration(READ_LIMIT);
+    let late = |_| Err(Exit::Io.because(format!("cannot read {}: no answer within {limit}", path.display())));
+    text.recv_timeout(READ_LIMIT).unwrap_or_else(late)
+}
+
 /// Blocks for as long as the volume does not answer.
 fn text_at_once(path: &Path) -> anyhow::Result<String> {
     files::read(path, FILE_LIMIT)
@@ -133,7 +147,7 @@ fn judge_start<C: Configuration>(matches: &ArgMatches) -> anyhow::Result<()> {
     let args = C::Args::from_arg_matches(matches)?;
     C::judge_args(&args).map_err(|message| Exit::Usage.because(message))?;
     match matches.try_get_one::<PathBuf>("config").ok().flatten() {
-        Some(path) => judged::<C>(path, &text_at_once(path)?, &args).map(drop),
+        Some(path) => judged::<C>(path, &text_in_time(path)?, &args).map(drop),
         None => Ok(()),
     }
 }
