@@ -1,0 +1,111 @@
+//! The rows of `wait-for`.
+
+use crate::{
+    flags, places,
+    row::Row,
+    secret::{plain, spellings},
+    urls,
+};
+
+/// The options of a run that ends soon
+const SOON: [&str; 2] = ["--timeout=200ms", "--attempt-timeout=100ms"];
+
+pub(crate) const HELPER: places::Helper = places::Helper {
+    name: "wait-for",
+    right: &["--timeout=100ms", "tcp://127.0.0.1:1"],
+    takes_paths: false,
+    subcommands: &["check", "schema"],
+    keys: &["targets"],
+    entry_keys: &[("targets", "url"), ("targets", "stable"), ("targets", "header"), ("targets", "status")],
+};
+
+/// Flags whose errors may repeat the value
+const REPEATED: [&str; 1] = ["config"];
+
+/// One scheme of each kind of target
+const SCHEMES: [&str; 11] =
+    ["tcp", "https", "http+unix", "unix", "dns", "file", "grpc", "grpcs", "mysql", "postgres", "redis"];
+
+pub(crate) fn rows() -> Vec<Row> {
+    let mut rows = HELPER.rows();
+    rows.extend(flags::rows(&HELPER, &REPEATED));
+    let row = |place: &str, arguments: &[&str]| Row::new(HELPER.name, place, &SOON).and(arguments);
+    let every_spelling = urls::urls_in_every_spelling("http");
+    rows.extend(every_spelling.into_iter().map(|(place, url)| row(&place, &[&url])));
+    for scheme in SCHEMES {
+        rows.extend(urls::urls(scheme).into_iter().map(|(place, url)| row(&place, &[&url])));
+    }
+    for (place, url) in urls::urls("http") {
+        let row = Row::new(HELPER.name, format!("{place} in the variable"), &SOON);
+        rows.push(row.with_variable(&HELPER.variable("TARGETS"), &format!("tcp://127.0.0.1:1\n{url}")));
+    }
+    for (place, text) in urls::entries("targets", &urls::urls("http")) {
+        rows.push(Row::new(HELPER.name, place, &SOON).and(&["--config", "FILE"]).with_file(&text));
+    }
+    for secret in spellings() {
+        rows.push(row("COMMAND's argument", &["tcp://127.0.0.1:1", "--", "/bin/true", &secret]));
+        rows.push(row("COMMAND's argument", &["--disabled", "tcp://127.0.0.1:1", "--", "/bin/false", &secret]));
+        // Without an `@` the words belong to the path, which may be printed.
+        for words in [format!("http://user:{secret}@127.0.0.1:1"), format!("{secret}@x")] {
+            for target in ["tcp://127.0.0.1:1", "http://127.0.0.1:1/x", "postgres://user:x"] {
+                rows.push(row("words behind a blank", &[&format!("{target} {words}")]));
+            }
+        }
+        let proxied = row("the proxy", &["--proxy=env", "http://127.0.0.1:1/"]);
+        for proxy in [format!("http://user:{secret}@127.0.0.1:1"), format!("user:{secret}@[::")] {
+            rows.push(proxied.clone().with_variable("HTTP_PROXY", &proxy).with_variable("http_proxy", &proxy));
+        }
+    }
+    rows.extend(files());
+    rows
+}
+
+/// A secret in a file that an option names
+fn files() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for secret in [plain(), spellings()[1].clone()] {
+        for content in contents(&secret) {
+            for url in [
+                "http://127.0.0.1:1/#user=x&password-file=FILE",
+                "http://127.0.0.1:1/#token-file=FILE",
+                "http://127.0.0.1:1/#header-file=X:FILE",
+                "https://127.0.0.1:1/#ca=FILE",
+                "https://127.0.0.1:1/#cert=FILE&key=FILE",
+                "postgres://user@127.0.0.1:1/#password-file=FILE",
+                "redis://127.0.0.1:1/#password-file=FILE",
+                "mysql://user@127.0.0.1:1/#password-file=FILE",
+            ] {
+                rows.push(Row::new(HELPER.name, format!("a file {url}"), &SOON).and(&[url]).with_file(&content));
+            }
+        }
+        for url in ["http://127.0.0.1:1/#user=x&password-env=KEY", "postgres://user@127.0.0.1:1/#password-env=KEY"] {
+            for content in contents(&secret) {
+                let row = Row::new(HELPER.name, format!("a variable of {url}"), &SOON).and(&[url]);
+                rows.push(row.with_variable("KEY", &content.replace('\0', "")));
+            }
+        }
+    }
+    let lost = pem(&plain()).replace('\n', "");
+    let url = "https://127.0.0.1:1/#cert=FILE&key=FILE";
+    rows.push(Row::new(HELPER.name, "a key without line breaks", &SOON).and(&[url]).with_file(&lost));
+    rows
+}
+
+/// Contents of a file for a password, a token, a header, a certificate or a key, most of them wrong
+pub(crate) fn contents(secret: &str) -> Vec<String> {
+    vec![
+        secret.to_owned(),
+        format!("{secret}\n{secret}\n"),
+        format!("{secret}\0{secret}"),
+        format!("{secret}\u{7f}é"),
+        pem(secret),
+        pem(secret).replace('\n', ""),
+        pem(secret).replace("PRIVATE KEY", "CERTIFICATE"),
+        pem(secret).replace("END", "NED"),
+    ]
+}
+
+/// A key as PEM has it, whose content is the secret
+fn pem(secret: &str) -> String {
+    format!("-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----\n")
+}
