@@ -6,10 +6,16 @@ use percent_encoding::percent_decode_str;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use url::Url;
 
-use crate::{network::Network, not_ready::NotReady};
+use crate::{
+    network::Network,
+    not_ready::{NotReady, Verdict},
+};
 
 /// The option that every database takes besides those of passwords and TLS
 pub(crate) const OPTIONS: [&str; 1] = ["tls=require"];
+
+/// Bytes of a password that is looked for in what a server says: a shorter one is part of many words.
+const SHORTEST_PASSWORD: usize = 4;
 
 /// Where a database is, and how to log in there
 #[derive(Debug)]
@@ -77,6 +83,19 @@ impl Server {
 impl Login<'_> {
     pub(crate) async fn dial(&self, network: &Network) -> Result<TcpStream, NotReady> {
         Ok(network.dial(self.address).await?)
+    }
+
+    /// A server's text without the password: a server that does not understand a login may repeat it.
+    pub(crate) fn without_password(&self, text: &str) -> String {
+        match &self.password {
+            Some(password) if password.expose().len() >= SHORTEST_PASSWORD => text.replace(password.expose(), "…"),
+            _ => text.to_owned(),
+        }
+    }
+
+    /// The verdict with a reason that does not repeat the password.
+    pub(crate) fn judged(&self, verdict: Verdict) -> Verdict {
+        verdict.map_err(|NotReady { cause, reason }| NotReady { cause, reason: self.without_password(&reason) })
     }
 
     /// Goes over to TLS where that is wanted.

@@ -55,7 +55,7 @@ impl Check for Mysql {
         async {
             let session = Session(self.0.login().await?);
             let stream = session.0.dial(network).await?;
-            session.log_in(Channel::new(stream)).await
+            session.0.judged(session.log_in(Channel::new(stream)).await)
         }
         .boxed_local()
     }

@@ -50,7 +50,7 @@ impl Check for Postgres {
             let mut channel = Channel(session.0.secure(plain.0).await?);
             let verdict = session.converse(&mut channel).await;
             wire::close(&mut channel.0).await;
-            verdict
+            session.0.judged(verdict)
         }
         .boxed_local()
     }

@@ -48,6 +48,17 @@ fn pong_is_ready() {
 }
 
 #[test]
+fn a_server_that_repeats_the_password_does_not_bring_it_into_the_log() {
+    // Redis answers so where AUTH was renamed.
+    let (server, _) = redis(|_| "-ERR unknown command 'AUTH', with args beginning with: 'hunter2' ");
+    let ended =
+        Program::start(wait_for(&[&format!("{}#password-env=PW", server.url("redis"))]).env("PW", "hunter2")).end();
+    assert_eq!(ended.code, Some(77), "{ended:#?}");
+    assert!(ended.everything().contains("with args beginning with: '…'"), "{ended:#?}");
+    assert!(!ended.everything().contains("hunter2"), "{ended:#?}");
+}
+
+#[test]
 fn a_server_that_loads_or_is_busy_is_not_ready() {
     for (answer, said) in [
         ("-LOADING Redis is loading the dataset in memory", "LOADING Redis is loading the dataset in memory"),
