@@ -27,6 +27,15 @@ fn change<T: Clone + Send>(source: &Source<T>) {
     age(source);
 }
 
+/// Lets this much of the paused time pass, after what waits for it has begun to wait. The clock does not move by itself while
+/// a look blocks its thread.
+async fn pass(duration: Duration) {
+    for _ in 0..10 {
+        task::yield_now().await;
+    }
+    time::advance(duration).await;
+}
+
 /// As if the last look were a second ago
 fn age<T: Clone + Send>(source: &Source<T>) {
     if let Source::Files(files) = source {
@@ -79,7 +88,8 @@ async fn a_look_that_hangs_ends_no_use_and_its_late_result_is_kept() {
     let question = Mutex::new(question);
     let read = move || question.lock().unwrap().recv().map_err(|error| error.to_string());
     let source = Source::files(vec!["/mnt/hung/token".into()], read);
-    let hung = source.current().await.unwrap_err();
+    let (hung, ()) = tokio::join!(source.current(), pass(FIRST_PATIENCE));
+    let hung = hung.unwrap_err();
     assert!(matches!(&hung, Failure::File { hangs: true, .. }), "{hung}");
     time::resume();
     answer.send("one").unwrap();
