@@ -8,7 +8,7 @@
 mod tests;
 
 use std::{
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -63,7 +63,7 @@ struct State<T> {
     /// Those of the files that `current` was made from
     versions: Option<Vec<Option<Version>>>,
     /// Why the last look gave no value
-    error: Option<String>,
+    error: Option<Failure>,
     looked: Option<Instant>,
     look: Option<Shared<BoxFuture<'static, ()>>>,
     readings: u64,
@@ -177,10 +177,14 @@ impl<T: Clone + Send + 'static> Inner<T> {
     }
 
     /// Looks on a thread of its own, after other users of the same path.
-    async fn look_in_turn(self: Arc<Self>) -> Result<Found<T>, String> {
+    async fn look_in_turn(self: Arc<Self>) -> Result<Found<T>, Failure> {
         let inner = self.clone();
         let look = lifecycle::on_volume_in_turn(self.path(), LOOK_LIMIT, move || inner.look());
-        look.await.map_err(|error| format!("cannot read {}: {error}", self.path().display()))
+        look.await.map_err(|error| Failure::File {
+            reason: format!("cannot read {}: {error}", self.path().display()),
+            // A volume that is silent for that long may come back; the file is not at fault.
+            hangs: error.kind() == io::ErrorKind::TimedOut,
+        })
     }
 
     fn look(&self) -> Found<T> {
@@ -195,28 +199,33 @@ impl<T: Clone + Send + 'static> Inner<T> {
 
 impl<T: Clone> State<T> {
     /// Keeps what a look that began at this moment has found.
-    fn take(&mut self, found: Result<Found<T>, String>, began: Instant) {
+    fn take(&mut self, found: Result<Found<T>, Failure>, began: Instant) {
         self.look = None;
         self.looked = Some(began);
         let error = match found {
+            // The value was refused during the look: the next use must read the files.
+            Ok(Found::Unchanged) if self.current.is_none() => return self.looked = None,
             Ok(Found::Unchanged) => return self.error = None,
             Ok(Found::Changed(versions, Ok(value))) => {
                 (self.current, self.versions, self.error) = (Some(value), Some(versions), None);
                 self.throttle.settle();
                 return;
             }
-            Ok(Found::Changed(_, Err(error))) | Err(error) => error,
+            Ok(Found::Changed(_, Err(reason))) => Failure::File { reason, hangs: false },
+            Err(failure) => failure,
         };
-        if self.current.is_some() && self.throttle.is_due(&error, Instant::now()) {
-            tracing::warn!(reason = error, "a file cannot be used; its former content stays in use");
+        let reason = error.to_string();
+        if self.current.is_some() && self.throttle.is_due(&reason, Instant::now()) {
+            tracing::warn!(reason, "a file cannot be used; its former content stays in use");
         }
         self.error = Some(error);
     }
 
     fn result(&self) -> Result<T, Failure> {
         self.current.clone().ok_or_else(|| {
-            let reason = self.error.clone().unwrap_or_else(|| "the files were not read".to_owned());
-            Failure::File { reason, hangs: false }
+            // Without an error, the value was refused during the last look, and the next use reads the files.
+            let unread = || Failure::File { reason: "the files were not read".to_owned(), hangs: true };
+            self.error.clone().unwrap_or_else(unread)
         })
     }
 }

@@ -102,6 +102,38 @@ async fn a_look_that_hangs_ends_no_use_and_its_late_result_is_kept() {
     drop(answer);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_look_that_is_given_up_is_a_volume_that_hangs_and_no_fault_of_the_file() {
+    let (answer, question) = mpsc::channel::<()>();
+    let question = Mutex::new(question);
+    let read = move || question.lock().unwrap().recv().map_err(|error| error.to_string());
+    let source = Source::files(vec!["/mnt/given-up/token".into()], read);
+    let (first, ()) = tokio::join!(source.current(), pass(FIRST_PATIENCE));
+    assert!(first.is_err());
+    pass(LOOK_LIMIT.saturating_sub(FIRST_PATIENCE * 3 / 2)).await;
+    // This use waits when the look is given up.
+    let (given_up, ()) = tokio::join!(source.current(), pass(FIRST_PATIENCE * 3 / 4));
+    drop(answer);
+    let given_up = given_up.unwrap_err();
+    assert!(matches!(&given_up, Failure::File { hangs: true, .. }), "{given_up:?}");
+}
+
+#[tokio::test]
+async fn a_value_that_is_refused_during_a_look_is_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("text");
+    fs::write(&path, "one").unwrap();
+    let (source, readings) = text(&path);
+    assert_eq!(source.current().await.unwrap(), "one");
+    source.forget();
+    // The look that was under way found the version of the refused value.
+    if let Source::Files(files) = &source {
+        files.0.state().take(Ok(Found::Unchanged), Instant::now());
+    }
+    assert_eq!(source.current().await.unwrap(), "one");
+    assert_eq!(readings.load(Relaxed), 2);
+}
+
 #[tokio::test]
 async fn many_users_of_one_file_take_turns() {
     let directory = tempfile::tempdir().unwrap();
