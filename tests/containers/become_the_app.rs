@@ -1,7 +1,5 @@
 //! examples/compose/become-the-app: the app's image brings wait-for along, and wait-for becomes the app.
 
-use e2e::until::until;
-
 use crate::{
     container::{beside, inspect, log, says},
     engine::{ask, docker, said},
@@ -9,6 +7,7 @@ use crate::{
     main_app::is_hardened,
     project::Project,
 };
+use harness::until;
 
 const FILE: &str = "examples/compose/become-the-app/compose.yaml";
 const APP: &str = "main-app";

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use e2e::certificates::Authority;
+use harness::Authority;
 use tempfile::TempDir;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use e2e::until::until;
+use harness::until;
 use serde_json::Value;
 
 use crate::{

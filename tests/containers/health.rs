@@ -1,13 +1,12 @@
 //! A sidecar's health, as its image asks for it by the sidecar's own `probe`, gates a service and tells of a loop that stalls.
 
-use e2e::until::until;
-
 use crate::{
     container::{inspect, log},
     engine::ask,
     image::BUSYBOX,
     project::Project,
 };
+use harness::until;
 
 #[test]
 fn a_service_starts_only_once_the_sidecar_is_healthy_and_a_stalled_loop_is_unhealthy() {

@@ -1,6 +1,6 @@
 //! examples/compose/log-forwarder: what nginx writes to the volume is at the collector, also after the forwarder was killed.
 
-use e2e::until::until;
+use harness::until;
 use serde_json::Value;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! examples/compose/main-app.yaml: the app starts once the database takes logins and the volume is its own.
 
-use e2e::until::until;
+use harness::until;
 use serde_json::json;
 
 use crate::{

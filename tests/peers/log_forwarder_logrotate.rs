@@ -12,8 +12,8 @@ use std::{
 use e2e::{
     forwarder::{Ledger, Logs, finish, line},
     process::{Process, command},
-    until::until,
 };
+use harness::until;
 
 /// An app whose log logrotate rotates in one of its ways
 struct App {

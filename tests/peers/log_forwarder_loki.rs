@@ -8,8 +8,8 @@ use std::{
 use e2e::{
     forwarder::{Logs, assert_lines, finish},
     peers::loki::Loki,
-    until::until,
 };
+use harness::until;
 use serde_json::Value;
 
 const LINES: usize = 10_000;

@@ -14,8 +14,8 @@ use e2e::{
     peers::otel_collector::OtelCollector,
     process::{Process, command, output},
     server::Server,
-    until::until,
 };
+use harness::until;
 
 /// What a log has before it is rotated
 const ROTATED_AT: u64 = 2 * 1024 * 1024;

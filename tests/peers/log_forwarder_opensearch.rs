@@ -5,8 +5,8 @@ use std::fs;
 use e2e::{
     forwarder::{Logs, assert_lines, finish},
     peers::opensearch::OpenSearch,
-    until::until,
 };
+use harness::until;
 use serde_json::{Value, json};
 
 const LINES: usize = 9000;

@@ -8,8 +8,8 @@ use std::{
 use e2e::{
     peers::mariadb::MariaDb,
     process::{Process, command, output, wait_for},
-    until::until,
 };
+use harness::until;
 
 use crate::late::starts_ten_seconds_late;
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use e2e::{certificates::Authority, peers::mariadb::MariaDb, process::Process};
+use e2e::{peers::mariadb::MariaDb, process::Process};
+use harness::Authority;
 
 /// The options of a target that logs in
 fn password(mariadb: &MariaDb, word: &str) -> String {

@@ -1,6 +1,7 @@
 //! nginx with TLS: names, client certificates, redirects, HTTP/2, and what our attempts leave behind.
 
-use e2e::{peers::nginx::Nginx, process::Process, until::until};
+use e2e::{peers::nginx::Nginx, process::Process};
+use harness::until;
 
 use crate::late::starts_ten_seconds_late;
 

@@ -3,8 +3,8 @@
 use e2e::{
     peers::postgres::Postgres,
     process::{Process, kill, output},
-    until::until,
 };
+use harness::until;
 
 use crate::late::starts_ten_seconds_late;
 

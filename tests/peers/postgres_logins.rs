@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use e2e::{certificates::Authority, peers::postgres::Postgres, process::Process};
+use e2e::{peers::postgres::Postgres, process::Process};
+use harness::Authority;
 
 /// A target that logs in as `app`
 fn login(postgres: &Postgres, password: &str) -> String {

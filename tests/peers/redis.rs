@@ -1,6 +1,7 @@
 //! Redis: what is ready, what is not yet, and what our attempts leave behind.
 
-use e2e::{certificates::Authority, peers::redis::Redis, process::Process, until::until};
+use e2e::{peers::redis::Redis, process::Process};
+use harness::{Authority, until};
 
 use crate::late::starts_ten_seconds_late;
 

@@ -1,4 +1,4 @@
-//! A process, with all its children, that can't outlive its test.
+//! A process that cannot outlive its test, and neither can its children.
 
 use std::{
     ffi::OsStr,
@@ -12,26 +12,26 @@ use std::{
 use crate::{
     directory::NOBODY,
     process::{command, kill},
-    until::until,
 };
+use harness::until;
 
 /// A running process, killed with all its children when dropped
 ///
-/// It is the first process of a process namespace, so the kernel ends its children with it; a namespace for System V shared
-/// memory takes along what PostgreSQL would leave there. Parent-death signals do the same when the test itself is killed.
+/// It is the first process of a PID namespace, so the kernel ends its children with it. A namespace for System V shared memory
+/// removes the segments that PostgreSQL would leave. Parent-death signals do the same when the test itself is killed.
 pub struct Contained(Child);
 
-/// Where it runs
+/// The network that a process runs in
 #[derive(Clone, Copy)]
 pub enum Network<'a> {
-    /// Beside the test
+    /// The network of the test
     Shared,
-    /// In a namespace with this address, and with this file as `/etc/hosts`; both are gone with the process
+    /// A namespace with this address, and with this file as `/etc/hosts`; the kernel removes both with the process
     Own(Ipv4Addr, &'a Path),
 }
 
 impl Contained {
-    /// Starts `program`; what it says goes to `log`.
+    /// Starts `program`; its stdout and stderr go to `log`.
     pub fn start(program: &Command, log: File, network: Network) -> Self {
         let mut contained = contained(program, network);
         contained.stdin(Stdio::piped()).stdout(log.try_clone().expect("a descriptor")).stderr(log);
@@ -48,7 +48,7 @@ impl Contained {
         writeln!(self.0.stdin.as_mut().expect("a pipe"), "{line}").expect("a process that reads");
     }
 
-    /// Its process number outside
+    /// The process ID that it has outside
     pub fn number(&self) -> u32 {
         until("the process runs", || self.first_process())
     }
@@ -62,7 +62,7 @@ impl Contained {
         outer
     }
 
-    /// The child of `unshare`, which waits for it, which has waited for all others of the namespace when it ends
+    /// The only child of `unshare`. When it ends, every other process of the namespace has ended.
     fn first_process(&self) -> Option<u32> {
         children_of(self.0.id()).first().copied()
     }
@@ -71,7 +71,7 @@ impl Contained {
 impl Drop for Contained {
     fn drop(&mut self) {
         match self.first_process() {
-            // It may have ended by itself meanwhile, and a second panic would abort the test.
+            // The process may have ended by itself, and a second panic would abort the test.
             Some(process) => drop(kill(process, "KILL").status()),
             None => drop(self.0.kill()),
         }
@@ -89,7 +89,7 @@ pub fn children_of(process: u32) -> Vec<u32> {
 pub fn as_nobody(program: impl AsRef<OsStr>) -> Command {
     let mut outer = command("setpriv");
     outer.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")]).arg("--clear-groups");
-    // Said here, because a change of the user clears what the parent has asked for.
+    // A change of the user clears a parent-death signal, so this inner setpriv sets it again.
     outer.arg("--pdeathsig=KILL").arg(command(program).get_program());
     outer
 }

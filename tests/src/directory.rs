@@ -8,16 +8,16 @@ use std::{
 
 use tempfile::TempDir;
 
-/// Debian's user and group for what may own nothing; databases refuse to run as root.
+/// Debian's user and group `nobody`; databases refuse to run as root.
 pub const NOBODY: u32 = 65534;
 
-/// A temporary directory that belongs to [`NOBODY`], as all that is written into it
+/// A temporary directory that belongs to [`NOBODY`], with all files that are written into it
 pub struct Directory(TempDir);
 
 impl Directory {
-    /// An empty one, gone when dropped
+    /// An empty directory, removed when dropped
     pub fn new() -> Self {
-        // Not where TMPDIR says: nobody must get there, and the path of a socket may have 107 bytes only.
+        // Not below TMPDIR, because `nobody` must be able to enter it, and the path of a socket has at most 107 bytes.
         let directory = TempDir::with_prefix_in("peer-", "/tmp").expect("a temporary directory");
         chown(directory.path(), Some(NOBODY), Some(NOBODY)).expect("root, who may give a directory away");
         Self(directory)

@@ -1,4 +1,4 @@
-//! log-forwarder on logs of a test's own, and what it says has become of them.
+//! log-forwarder on the logs of one test, and its ledger of every byte.
 
 use std::{
     collections::BTreeMap,
@@ -12,14 +12,14 @@ use tempfile::TempDir;
 
 use crate::process::{Process, helper};
 
-/// A directory for logs, and one for state; gone when dropped
+/// A directory for logs and state, removed when dropped
 pub struct Logs(TempDir);
 
-/// What has become of every byte, by name, and of lines that were delivered
+/// Bytes by fate (read, delivered, lost, …), and the number of delivered lines
 pub type Ledger = BTreeMap<String, u64>;
 
 impl Logs {
-    /// Empty ones
+    /// An empty directory
     pub fn new() -> Self {
         Self(TempDir::new().expect("a temporary directory"))
     }
@@ -29,12 +29,12 @@ impl Logs {
         self.0.path().join(name)
     }
 
-    /// Writes so many numbered lines to `app.log`.
+    /// Writes this number of numbered lines to `app.log`.
     pub fn write_lines(&self, count: usize) {
         self.write(0..count);
     }
 
-    /// Writes the lines of these numbers to `app.log`.
+    /// Writes the lines with these numbers to `app.log`.
     pub fn write(&self, numbers: Range<usize>) {
         self.append(&numbers.fold(String::new(), |text, number| text + &line(number) + "\n"));
     }
@@ -50,7 +50,7 @@ impl Logs {
         self.forward_from(&self.join("app.log"), arguments)
     }
 
-    /// Forwards the files that are called so; signals are heard from here on.
+    /// Forwards the files that match; returns once signals are handled.
     pub fn forward_from(&self, input: &Path, arguments: &[&str]) -> Process {
         let mut command = helper("log-forwarder");
         command.args(["--health-addr", "127.0.0.1:0"]).arg("--input").arg(input);
@@ -60,7 +60,7 @@ impl Logs {
         forwarder
     }
 
-    /// What is in a file
+    /// The content of a file; empty when it does not exist
     pub fn read(&self, name: &str) -> String {
         fs::read_to_string(self.join(name)).unwrap_or_default()
     }
@@ -72,12 +72,12 @@ impl Default for Logs {
     }
 }
 
-/// A line that says which it is, of a usual length
+/// A line of usual length that contains its number
 pub fn line(number: usize) -> String {
     format!("line {number:08} GET /\"quoted\"\\path HTTP/1.1 200 {}", "x".repeat(number % 97))
 }
 
-/// Fails unless each of the lines is there once, and in order.
+/// Fails unless the lines have the numbers from 0 to `count`, each once and in order.
 pub fn assert_lines<T: AsRef<str>>(lines: &[T], count: usize) {
     for (number, text) in lines.iter().enumerate() {
         assert_eq!(text.as_ref(), line(number));
@@ -85,7 +85,7 @@ pub fn assert_lines<T: AsRef<str>>(lines: &[T], count: usize) {
     assert_eq!(lines.len(), count);
 }
 
-/// Stops it, and reads its ledger, which must add up.
+/// Stops log-forwarder, and reads its ledger. The sum of all fates must equal the bytes read.
 pub fn finish(forwarder: Process) -> Ledger {
     forwarder.signal("TERM");
     let end = forwarder.ends_with(0);

@@ -1,12 +1,12 @@
-//! A TCP port on loopback that is one test's own.
+//! A TCP port on loopback that is reserved for one test.
 
 use tokio::net::TcpSocket;
 
-/// A port where nothing listens, until a server of the test does
+/// A port that refuses connections until a server of the test listens there
 ///
-/// A socket stays bound to it and never listens: clients are refused, a server that sets `SO_REUSEADDR` (as they all do) can
-/// still listen, and the system gives the port to nobody else, not even to a client of this very port as its own end,
-/// which would connect to itself.
+/// A socket stays bound to the port and never listens. Clients are refused, and a server that sets `SO_REUSEADDR`, as all servers
+/// do, can still listen. The kernel gives the port to no other socket, so a client of this port never gets it as its own port
+/// and connects to itself.
 pub struct Port {
     number: u16,
     _holder: TcpSocket,

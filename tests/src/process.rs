@@ -1,36 +1,31 @@
-//! A process under test, with everything that it says.
+//! A process under test, with everything that it writes.
 
 use std::{
     env,
     ffi::OsStr,
-    io::{self, BufRead, BufReader, PipeReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::mpsc::{self, Receiver, RecvTimeoutError},
-    thread,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use crate::until::{DEADLINE, until};
+use harness::{Ended, Program, until};
 
 /// Where the tools of a Debian system are; processes under test get no other variable.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A running process, killed when dropped
+/// A running process whose log is text; killed when dropped
 pub struct Process {
-    child: Child,
+    program: Program,
     started: Instant,
-    lines: Receiver<String>,
-    heard: Vec<String>,
 }
 
 /// How a process ended
 pub struct End {
     /// Exit code; `None` when a signal ended it
     pub code: Option<i32>,
-    /// What it wrote to stdout and stderr
+    /// Everything that it wrote to stdout and stderr
     pub log: String,
-    /// From start to end
+    /// From its start to its end
     pub elapsed: Duration,
 }
 
@@ -44,82 +39,50 @@ impl Process {
 
     /// Starts any command; it should come from [`command`], without variables.
     pub fn start(mut command: Command) -> Self {
-        let (reader, writer) = io::pipe().expect("a pipe");
-        command.stdin(Stdio::null()).stdout(writer.try_clone().expect("a descriptor")).stderr(writer);
-        let child = command.spawn().expect("a program that runs");
-        Self { child, started: Instant::now(), lines: lines_of(reader), heard: Vec::new() }
+        let started = Instant::now();
+        let program = Program::start_with_one_stream(command.stdin(Stdio::null()));
+        Self { program, started }
     }
 
-    /// Waits for a line that holds `part`, from those that nobody has waited for yet.
+    /// The next line that contains `part`.
+    #[track_caller]
     pub fn says(&mut self, part: &str) -> String {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            match self.next_line(deadline) {
-                Some(line) if line.contains(part) => return line,
-                Some(_) => {}
-                None => panic!("ended and never said {part:?}, but:\n{}", self.heard.join("\n")),
-            }
-        }
+        self.program.wait_for_line(part).to_string()
     }
 
     /// Fails when the process ends before this much time has passed since its start.
+    #[track_caller]
     pub fn runs_for(&mut self, time: Duration) {
         until("that much time has passed", || {
-            assert!(self.runs(), "ended after {:?}:\n{}", self.started.elapsed(), self.rest());
+            assert!(self.runs(), "ended after {:?}", self.started.elapsed());
             (self.started.elapsed() >= time).then_some(())
         });
     }
 
     /// Whether it has not ended yet
     pub fn runs(&mut self) -> bool {
-        self.child.try_wait().expect("a child").is_none()
+        self.program.is_running()
     }
 
     /// Sends a signal by its name, such as `TERM`.
+    #[track_caller]
     pub fn signal(&self, name: &str) {
-        output(kill(self.child.id(), name));
+        self.program.signal(name);
     }
 
-    /// Waits for the end.
-    pub fn end(mut self) -> End {
-        let log = self.rest();
-        let status = self.child.wait().expect("a child");
-        End { code: status.code(), elapsed: self.started.elapsed(), log }
+    /// Waits until it ends.
+    #[track_caller]
+    pub fn end(self) -> End {
+        let Ended { code, log, elapsed, .. } = self.program.end();
+        End { code, log: log.join("\n"), elapsed }
     }
 
-    /// Waits for the end, which must come with this exit code.
+    /// Waits until it ends, which must be with this exit code.
+    #[track_caller]
     pub fn ends_with(self, code: i32) -> End {
         let end = self.end();
         assert_eq!(end.code, Some(code), "{}", end.log);
         end
-    }
-
-    /// The whole log, once the process has ended
-    fn rest(&mut self) -> String {
-        let deadline = Instant::now() + DEADLINE;
-        while self.next_line(deadline).is_some() {}
-        self.heard.join("\n")
-    }
-
-    /// `None` when the process has ended
-    fn next_line(&mut self, deadline: Instant) -> Option<String> {
-        match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(line) => {
-                self.heard.push(line.clone());
-                Some(line)
-            }
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => {
-                panic!("{DEADLINE:?} have passed in vain after:\n{}", self.heard.join("\n"))
-            }
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -172,16 +135,4 @@ pub fn binary(name: &str) -> PathBuf {
 pub fn target_directory() -> PathBuf {
     let test = env::current_exe().expect("the test's own path");
     test.ancestors().nth(3).map(Path::to_path_buf).expect("target/debug/deps")
-}
-
-fn lines_of(reader: PipeReader) -> Receiver<String> {
-    let (sender, lines) = mpsc::channel();
-    thread::spawn(move || {
-        for line in BufReader::new(reader).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                break;
-            }
-        }
-    });
-    lines
 }

@@ -1,4 +1,4 @@
-//! What all real servers have in common: a port, a directory, a log, and a process that comes and goes.
+//! The common parts of all real servers: a port, a directory, a log, and a process that is started and stopped.
 
 use std::{
     fs::{self, File},
@@ -12,8 +12,8 @@ use crate::{
     contained::{Contained, Network},
     directory::Directory,
     port::Port,
-    until::until,
 };
+use harness::until;
 
 /// A server of one test, running or not
 pub struct Server {
@@ -24,7 +24,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// One that does not run yet; its port is already its own, and refuses.
+    /// A server that does not run yet. Its port is reserved and refuses connections.
     pub fn new() -> Self {
         Self { directory: Directory::new(), port: Port::free(), process: None }
     }
@@ -41,7 +41,7 @@ impl Server {
         self.says(mark, ready);
     }
 
-    /// Starts it, and waits for nothing.
+    /// Starts it, and does not wait until it is ready.
     pub fn launch(&mut self, program: &Command, network: Network) {
         self.stop();
         let log = File::options().create(true).append(true).open(self.directory.join("log")).expect("a log");
@@ -68,7 +68,7 @@ impl Server {
         read(&self.directory.join("log"))
     }
 
-    /// Waits until the log holds `part` behind the byte `mark`, and gives what is there.
+    /// Waits until the log contains `part` after the byte `mark`; the log from that byte on.
     pub fn says(&mut self, mark: usize, part: &str) -> String {
         until(&format!("the server says {part:?}"), || {
             let runs = self.process.as_mut().is_some_and(Contained::runs);
@@ -78,11 +78,11 @@ impl Server {
         })
     }
 
-    /// Connects and closes without a word, as a loop around `nc -z` does; returns when the server has closed its side too.
+    /// Connects and closes without sending a byte, as `nc -z` does; returns when the server has closed its side too.
     pub fn connect_and_drop(&self) {
         let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port())).expect("a server that accepts");
         connection.shutdown(Shutdown::Write).expect("a connection");
-        // A reset is as good an end as any.
+        // A reset also shows that the server has closed the connection.
         let _ = connection.read_to_end(&mut Vec::new());
     }
 }
@@ -93,7 +93,7 @@ impl Default for Server {
     }
 }
 
-/// The text of a log, empty where there is none yet
+/// The text of a log; empty when the file does not exist yet
 pub fn read(log: &Path) -> String {
     match fs::read(log) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),

@@ -1,4 +1,4 @@
-//! Questions to servers that speak HTTP, asked without a library, because the answers are what a test judges by.
+//! Requests to servers that speak HTTP, without a library, because the tests judge the servers' own answers.
 
 use std::{
     io::{Read, Write},
@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-/// Sends a request to a port on loopback; status and body of the answer. HTTP/1.0, so that the body ends with the connection.
+/// Sends a request to a port on loopback; status and body of the answer. It is HTTP/1.0, so that the body ends with the connection.
 pub fn ask(port: u16, method: &str, target: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a server that accepts");
     let length = body.len();
@@ -23,14 +23,14 @@ pub fn ask(port: u16, method: &str, target: &str, body: &str) -> (u16, String) {
     (status, body.to_owned())
 }
 
-/// Likewise, where the answer must be a good one, of JSON.
+/// The same; the answer must have a status 2xx and a body of JSON.
 pub fn ask_for_json(port: u16, method: &str, target: &str, body: &str) -> Value {
     let (status, body) = ask(port, method, target, body);
     assert!((200..300).contains(&status), "{method} {target}: {status} {body}");
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{method} {target}: {error}: {body}"))
 }
 
-/// A text as a value in a query
+/// A text, percent-encoded as a value in a query
 pub fn escaped(text: &str) -> String {
     let escaped = |byte: u8| {
         if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }

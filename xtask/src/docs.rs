@@ -13,7 +13,7 @@ use crate::{
     markdown,
 };
 
-/// A generated file: where it lies below the root, and what it must hold
+/// A generated file: its path from the root, and its content
 type Generated = (PathBuf, Vec<u8>);
 
 /// Writes all generated files.
@@ -28,7 +28,7 @@ pub(crate) fn write(root: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Names the generated files that are not what they would be now.
+/// Names the generated files whose content is not fresh.
 pub(crate) fn stale(root: &Path) -> anyhow::Result<Vec<String>> {
     let files = generate(root)?.into_iter();
     let stale = files.filter(|(path, content)| fs::read(root.join(path)).ok().as_ref() != Some(content));
@@ -67,7 +67,7 @@ fn describe(root: &Path, Described { command, schema }: &Described) -> anyhow::R
     Ok(files)
 }
 
-/// A README, but for the usage block
+/// A README, with everything but its usage block fresh
 fn readme(root: &Path, path: &Path) -> anyhow::Result<Generated> {
     let mut text = read(root, path)?;
     text = markdown::replace_part(&text, "exit-codes", &markdown::exit_codes());

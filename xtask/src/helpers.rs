@@ -1,4 +1,4 @@
-//! The helpers, as documentation is generated from them. A new helper is a line here.
+//! The helpers whose documentation is generated. A new helper is a line here.
 
 use clap::Command;
 

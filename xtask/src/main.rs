@@ -1,4 +1,4 @@
-//! Chores of this repository: `cargo xtask tidy` holds the house rules, `cargo xtask docs` writes what is generated.
+//! Chores of this repository: `cargo xtask tidy` checks the house rules, `cargo xtask docs` writes the generated files.
 
 mod docs;
 mod helpers;

@@ -1,4 +1,4 @@
-//! A certificate authority that lives as long as a test, and the TLS servers that it vouches for.
+//! A certificate authority of one test, its certificates, and TLS servers that show them.
 
 use std::{
     path::PathBuf,
@@ -17,8 +17,16 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tempfile::TempDir;
 
-/// Authorities of one name would be taken for one with a broken signature.
+/// Part of each authority's name: clients take two authorities of one name for one whose signature is broken.
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
+
+/// A certificate and its key, both as PEM
+pub struct Identity {
+    /// The certificate
+    pub certificate: String,
+    /// Its key
+    pub key: String,
+}
 
 /// An authority, with its certificate in a file
 pub struct Authority {
@@ -33,7 +41,7 @@ impl Default for Authority {
 }
 
 impl Authority {
-    /// A new one, that nobody knows.
+    /// A new authority, which no client trusts yet.
     pub fn new() -> Self {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         let name = format!("test authority {}", NUMBER.fetch_add(1, Ordering::SeqCst));
@@ -49,13 +57,24 @@ impl Authority {
         self.directory.path().join(name)
     }
 
-    /// Where the authority's certificate is
+    /// The authority's own certificate, as PEM
+    pub fn certificate(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// The path of the authority's certificate
     pub fn ca(&self) -> String {
         self.path("ca.pem").display().to_string()
     }
 
-    /// Files with a new certificate for these names, and with its key.
-    pub fn identity(&self, names: &[&str]) -> (String, String) {
+    /// A new certificate for a server or a client of this name.
+    pub fn identity(&self, name: &str) -> Identity {
+        let (certificate, key) = self.issue(&[name]);
+        Identity { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+
+    /// The paths of files with a new certificate for these names, and with its key.
+    pub fn identity_files(&self, names: &[&str]) -> (String, String) {
         let (certificate, key) = self.issue(names);
         let (cert, key_path) = (self.path("cert.pem"), self.path("key.pem"));
         std::fs::write(&cert, certificate.pem()).unwrap();
@@ -78,7 +97,7 @@ impl Authority {
         config(certificate.der(), &key, None)
     }
 
-    /// Likewise, one that asks its clients for a certificate of the same authority.
+    /// The same, but the server asks its clients for a certificate of the same authority.
     pub fn server_for_known_clients(&self, names: &[&str]) -> Arc<ServerConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
@@ -88,7 +107,7 @@ impl Authority {
         config(certificate.der(), &key, Some(verifier))
     }
 
-    /// A server whose certificate for `localhost` was valid for a day, long ago.
+    /// A server whose certificate for `localhost` expired in 2020.
     pub fn expired_server(&self) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         params.not_before = date_time_ymd(2020, 1, 1);
@@ -97,7 +116,7 @@ impl Authority {
         config(certificate.der(), &key, None)
     }
 
-    /// A server that shows the authority's own certificate, as `openssl req -x509` makes it.
+    /// A server that shows the authority's own certificate, which `openssl req -x509` makes in the same way.
     pub fn server_as_itself(&self) -> Arc<ServerConfig> {
         config(self.issuer.der(), self.issuer.key(), None)
     }

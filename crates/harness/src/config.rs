@@ -1,4 +1,4 @@
-//! Configuration files, and what a helper says of a wrong one.
+//! Configuration files, and a helper's errors about wrong ones.
 
 use std::fs;
 

@@ -20,7 +20,7 @@ mod termination_log;
 mod until;
 mod variable;
 
-pub use certificates::Authority;
+pub use certificates::{Authority, Identity};
 pub use command::command;
 pub use config::{config_file, config_refusal};
 pub use ended::Ended;
@@ -33,4 +33,9 @@ pub use signal::{Signal, send, try_send};
 pub use snapshot::{assert_snapshot, assert_usage_error};
 pub use terminal::Terminal;
 pub use termination_log::{TerminationLog, UNTOUCHED, end_with_message, with_termination_log};
-pub use until::{DEADLINE, until, until_within};
+pub use until::{DEADLINE, until};
+
+/// The example in the README runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,6 +1,6 @@
 //! Programs in namespaces of their own, as in a pod.
 //!
-//! Without root this needs user namespaces; where they are denied, the tests fail and say so.
+//! Without root this needs unprivileged user namespaces. The tests fail, and say so, where both are denied.
 
 use std::{
     any::type_name,
@@ -48,17 +48,17 @@ pub fn unshare(flags: &[&str], inside: &Command) -> Command {
     command
 }
 
-/// Marks a test that is inside already
+/// The variable that marks a test which already runs in its own namespaces
 const MARK: &str = "HARNESS_INSIDE";
 
-/// Runs a test's body with mounts of its own: the test's binary starts itself again, for this test alone, behind `unshare`.
-/// What the body mounts is gone with it.
+/// Runs a test's body in a mount namespace: the test's binary starts itself again under `unshare`, for this test alone.
+/// The kernel removes the body's mounts with the namespace.
 #[track_caller]
 pub fn with_own_mounts<F: FnOnce()>(body: F) {
     if variable(MARK).is_some() {
         return body();
     }
-    // A closure's type is named for the function that it stands in, and that is how libtest names the test.
+    // The name of a closure's type begins with the path of its function, which is libtest's name of the test.
     let name = type_name::<F>().split_once("::").and_then(|(_, name)| name.strip_suffix("::{{closure}}")).unwrap();
     let mut test = Command::new(env::current_exe().unwrap());
     test.args([name, "--exact", "--nocapture"]);

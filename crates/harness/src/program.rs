@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
     net::SocketAddr,
     os::unix::process::ExitStatusExt,
     process::{Child, Command, Stdio},
@@ -33,17 +33,23 @@ impl Program {
     pub fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a program to start");
         let (mut stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            let mut lines = BufReader::new(stderr).split(b'\n').map_while(Result::ok);
-            lines.try_for_each(|line| sender.send(Line::new(&line)))
-        });
         let stdout = thread::spawn(move || {
             let mut text = String::new();
             let _ = stdout.read_to_string(&mut text);
             text
         });
-        Self { child, started: Instant::now(), lines, log: Vec::new(), stdout: Some(stdout) }
+        Self { child, started: Instant::now(), lines: lines_of(stderr), log: Vec::new(), stdout: Some(stdout) }
+    }
+
+    /// Starts a program whose stdout and stderr are one stream. All of it is the log, in the order in which it was written.
+    #[track_caller]
+    pub fn start_with_one_stream(command: &mut Command) -> Self {
+        let (reader, writer) = io::pipe().unwrap();
+        command.stdout(writer.try_clone().unwrap()).stderr(writer);
+        let child = command.spawn().expect("a program to start");
+        // The command would keep the pipe open after the program's end.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Self { child, started: Instant::now(), lines: lines_of(reader), log: Vec::new(), stdout: None }
     }
 
     /// Its process ID
@@ -133,7 +139,7 @@ impl Program {
             self.child.try_wait().unwrap()
         });
         let elapsed = self.started.elapsed();
-        let stdout = self.stdout.take().unwrap().join().unwrap();
+        let stdout = self.stdout.take().map(|stdout| stdout.join().unwrap()).unwrap_or_default();
         let mut log = std::mem::take(&mut self.log);
         log.extend(self.lines.iter());
         Ended { code: status.code(), signal: status.signal(), stdout, log, elapsed }
@@ -145,4 +151,13 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn lines_of(reader: impl Read + Send + 'static) -> Receiver<Line> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        let mut lines = BufReader::new(reader).split(b'\n').map_while(Result::ok);
+        lines.try_for_each(|line| sender.send(Line::new(&line)))
+    });
+    lines
 }

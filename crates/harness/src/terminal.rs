@@ -1,4 +1,4 @@
-//! A terminal: wait-for's stderr is one, and what is drawn there is read.
+//! A program whose stderr is a terminal, and the text that it draws there.
 
 use std::{
     fs::File,
@@ -15,7 +15,7 @@ use rustix::{
 
 use crate::until::until;
 
-/// A program whose stderr is a terminal of 100 columns; it dies with this
+/// A program whose stderr is a terminal of 100 columns; killed when dropped
 pub struct Terminal {
     child: Child,
     drawn: Arc<Mutex<Vec<u8>>>,
@@ -23,7 +23,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts it on a terminal with so many rows.
+    /// Starts the program on a terminal with this number of rows.
     #[track_caller]
     pub fn start(command: &mut Command, rows: u16) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
@@ -33,14 +33,14 @@ impl Terminal {
         let peer = ioctl_tiocgptpeer(&master, flags).unwrap();
         tcsetwinsize(&master, Winsize { ws_row: rows, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let child = command.stdout(Stdio::piped()).stderr(peer).spawn().unwrap();
-        // Else the command would keep the terminal open.
+        // The command would keep the terminal open after the program's end.
         command.stderr(Stdio::null());
         let drawn = Arc::<Mutex<Vec<u8>>>::default();
         let into = drawn.clone();
         let reader = thread::spawn(move || {
             let mut master = File::from(master);
             let mut bytes = [0; 4096];
-            // An error means that nobody holds the other end any more.
+            // An error means that no process has the other end open any more.
             while let Ok(length @ 1..) = master.read(&mut bytes) {
                 into.lock().unwrap().extend_from_slice(&bytes[..length]);
             }
@@ -53,18 +53,18 @@ impl Terminal {
         self.child.id()
     }
 
-    /// Everything that was written there so far.
+    /// Everything that the program has drawn so far.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.drawn.lock().unwrap()).into_owned()
     }
 
-    /// Waits until these words are on the terminal.
+    /// Waits until the terminal shows this text.
     #[track_caller]
     pub fn wait_for(&self, words: &str) {
         until(&format!("{words:?} is on the terminal"), || self.text().contains(words).then_some(()));
     }
 
-    /// How the program ends, with all that it drew and all that it printed on stdout.
+    /// Waits until the program ends; its status, everything that it drew, and its stdout.
     #[track_caller]
     pub fn end(mut self) -> (ExitStatus, String, String) {
         let status = until("the program ends", || self.child.try_wait().unwrap());

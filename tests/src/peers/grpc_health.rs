@@ -1,11 +1,11 @@
 //! The gRPC health server of grpcio-health-checking.
 
 use crate::{
-    certificates::Authority,
     contained::Network,
     process::{command, target_directory},
     server::Server,
 };
+use harness::Authority;
 
 /// A gRPC server with nothing but the health service
 pub struct GrpcHealth {

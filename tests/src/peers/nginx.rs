@@ -1,10 +1,10 @@
 //! nginx with TLS.
 
 use crate::{
-    certificates::Authority,
     contained::{Network, as_nobody},
     server::{Server, read},
 };
+use harness::Authority;
 
 /// An nginx that serves one name by TLS, with a certificate that [`Nginx::authority`] signed
 pub struct Nginx {

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use harness::until;
 use serde_json::Value;
 
 use crate::{
@@ -9,7 +10,6 @@ use crate::{
     port::Port,
     process::{command, target_directory},
     server::Server,
-    until::until,
 };
 
 /// A collector that writes what it gets to a file

@@ -3,11 +3,11 @@
 use std::process::Command;
 
 use crate::{
-    certificates::Identity,
     contained::{Network, as_nobody},
     process::{command, output},
     server::Server,
 };
+use harness::Identity;
 
 /// A Redis server that keeps nothing unless it is told to
 pub struct Redis {

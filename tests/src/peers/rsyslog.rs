@@ -1,11 +1,10 @@
 //! rsyslog as a receiver: counted octets over TCP, with TLS or not, and datagrams.
 
 use crate::{
-    certificates::{Authority, Identity},
     contained::{Network, as_nobody},
     server::Server,
-    until::until,
 };
+use harness::{Authority, Identity, until};
 
 /// How it is reached
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use crate::{
     contained::{Network, as_nobody},
     process::target_directory,
     server::Server,
-    until::until,
 };
+use harness::until;
 
 /// A syslog-ng that writes what it gets to a file
 pub struct SyslogNg {

@@ -10,7 +10,7 @@ const REASON: &str = "//! Long because";
 pub(super) fn complaints(name: &str, text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if !text.starts_with("//!") {
-        wrong.push("a file opens with //! that says what it is for".to_owned());
+        wrong.push("a file opens with //! and its purpose".to_owned());
     }
     let lines = text.lines().count();
     if lines > MOST_LINES {

@@ -81,11 +81,11 @@ fn a_client_certificate_is_shown_where_one_is_wanted_and_renewed() {
     program.signal(crate::support::Signal::KILL);
     drop(program);
 
-    let (cert, key) = stranger.identity(&["client"]);
+    let (cert, key) = stranger.identity_files(&["client"]);
     let options = format!("ca={}&cert={cert}&key={key}", authority.ca());
     let mut program = pod.start(&["--output", &collector.url_tls(&options)]);
     program.wait_for_reason("the server refuses our client certificate");
-    let renewed = authority.identity(&["client"]);
+    let renewed = authority.identity_files(&["client"]);
     fs::copy(renewed.1, &key).unwrap();
     fs::copy(renewed.0, &cert).unwrap();
     program.wait_for_message("delivers again");

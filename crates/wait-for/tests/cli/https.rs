@@ -127,7 +127,7 @@ fn a_client_shows_its_certificate_where_one_is_wanted() {
     let ca = authority.ca();
     let said = never(77, &[&server.url_tls(&format!("/#ca={ca}"))]);
     assert_eq!(said, "the server wants a client certificate: give cert=PATH and key=PATH");
-    let (cert, key) = authority.identity(&["client"]);
+    let (cert, key) = authority.identity_files(&["client"]);
     assert_eq!(proof(&[&server.url_tls(&format!("/#ca={ca}&cert={cert}&key={key}"))]), "HTTP 200");
 }
 
@@ -135,7 +135,7 @@ fn a_client_shows_its_certificate_where_one_is_wanted() {
 fn a_client_certificate_of_a_stranger_is_denied() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let server = Http::start_tls(authority.server_for_known_clients(&["localhost"]), |_| status("200 OK"));
-    let (cert, key) = stranger.identity(&["client"]);
+    let (cert, key) = stranger.identity_files(&["client"]);
     let said = never(77, &[&server.url_tls(&format!("/#ca={}&cert={cert}&key={key}", authority.ca()))]);
     assert_eq!(said, "the server refuses our client certificate");
 }
@@ -194,7 +194,7 @@ fn a_system_without_authorities_is_told_before_the_wait() {
 #[test]
 fn a_key_that_is_none_ends_the_wait_at_once() {
     let authority = Authority::new();
-    let (cert, _) = authority.identity(&["client"]);
+    let (cert, _) = authority.identity_files(&["client"]);
     let directory = TempDir::new().unwrap();
     let empty = directory.path().join("empty.pem");
     fs::write(&empty, "").unwrap();
@@ -211,7 +211,7 @@ fn a_key_that_is_none_ends_the_wait_at_once() {
 #[test]
 fn a_key_that_lost_its_line_breaks_is_not_printed() {
     let authority = Authority::new();
-    let (cert, key) = authority.identity(&["client"]);
+    let (cert, key) = authority.identity_files(&["client"]);
     let text = fs::read_to_string(&key).unwrap();
     let secret = text.lines().nth(1).unwrap();
     let bytes: Vec<_> = secret.bytes().take(8).map(|byte| byte.to_string()).collect();
