@@ -1,6 +1,7 @@
 //! The helpers before real servers, and beside real tools; `make test-peers` installs them and runs this.
 #![expect(clippy::unwrap_used, reason = "a panic here is how a test fails")]
 
+mod completions;
 mod default_acls;
 mod exchanges;
 mod grpc_health;

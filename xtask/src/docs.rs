@@ -6,11 +6,11 @@ use std::{
 };
 
 use anyhow::Context;
-use clap_complete::Shell;
 
 use crate::{
+    completions,
     helpers::{self, Described},
-    markdown,
+    man, markdown,
 };
 
 /// A generated file: its path from the root, and its content
@@ -51,15 +51,9 @@ fn describe(root: &Path, Described { command, schema }: &Described) -> anyhow::R
         (readme, text.into_bytes()),
         (format!("docs/flags/{name}.md").into(), markdown::flags(command).into_bytes()),
     ];
-    let mut man = Vec::new();
-    clap_mangen::Man::new(command.clone()).render(&mut man).context("cannot render the man page")?;
-    files.push((format!("docs/man/{name}.1").into(), man));
-    for (shell, file) in
-        [(Shell::Bash, format!("{name}.bash")), (Shell::Zsh, format!("_{name}")), (Shell::Fish, format!("{name}.fish"))]
-    {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut command.clone(), name, &mut script);
-        files.push((Path::new("docs/completions").join(file), script));
+    files.push((format!("docs/man/{name}.1").into(), man::page(command)?));
+    for (file, script) in completions::scripts(command) {
+        files.push((Path::new("docs/completions").join(file), script.into_bytes()));
     }
     if let Some(schema) = schema {
         files.push((format!("docs/schema/{name}.json").into(), format!("{schema}\n").into_bytes()));

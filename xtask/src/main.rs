@@ -1,7 +1,9 @@
 //! Chores of this repository: `cargo xtask tidy` checks the house rules, `cargo xtask docs` writes the generated files.
 
+mod completions;
 mod docs;
 mod helpers;
+mod man;
 mod markdown;
 mod tidy;
 

@@ -82,7 +82,8 @@ fn user_and_group(text: &str) -> Result<(u32, u32), String> {
 
 const USAGE: &str = "fix-perms [OPTIONS] PATH... [-- COMMAND [ARG...]]
        fix-perms check FILE
-       fix-perms schema";
+       fix-perms schema
+       fix-perms completions SHELL";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -2,7 +2,10 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{ArgMatches, ValueEnum as _};
+use clap::{
+    ArgMatches, ValueEnum as _,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use tracing::level_filters::LevelFilter;
 
 use crate::{
@@ -33,7 +36,8 @@ pub(crate) struct Common {
     #[arg(help = "How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json")]
     pub(crate) log_format: LogFormat,
     /// The least important lines that are still written: error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info", env = "SIDEKIT_LOG_LEVEL", value_parser = log_level)]
+    #[arg(long, value_name = "LEVEL", default_value = "info", env = "SIDEKIT_LOG_LEVEL", value_parser = log_level())]
+    #[arg(hide_possible_values = true)]
     pub(crate) log_level: LevelFilter,
 }
 
@@ -98,9 +102,6 @@ pub(crate) fn log_format(mut arguments: impl Iterator<Item = OsString>) -> LogFo
     value.and_then(|value| LogFormat::from_str(&value, false).ok()).unwrap_or_default()
 }
 
-fn log_level(text: &str) -> Result<LevelFilter, String> {
-    match text {
-        "error" | "warn" | "info" | "debug" | "trace" => text.parse().map_err(|error| format!("{error}")),
-        _ => Err("write error, warn, info, debug or trace".into()),
-    }
+fn log_level() -> impl TypedValueParser<Value = LevelFilter> {
+    PossibleValuesParser::new(["error", "warn", "info", "debug", "trace"]).try_map(|level| level.parse::<LevelFilter>())
 }

@@ -7,6 +7,7 @@ use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches, Subco
 
 use crate::{
     args::{Common, ConfigCommand},
+    completions::{Completions, CompletionsCommand},
     config::ConfigFile,
     exit::Exit,
     sidecar::Sidecar,
@@ -21,6 +22,7 @@ pub struct Helper {
     pub(crate) kind: Kind,
     pub(crate) config: Option<ConfigFile>,
     labels: Labels,
+    completions: Option<Completions>,
 }
 
 /// The two kinds of helper
@@ -40,18 +42,20 @@ pub(crate) enum Request<A> {
     Sidecar(Sidecar, SidecarCommand, SidecarFlags),
     /// Check or describe the configuration file, together with the other settings
     Config(ConfigCommand, Box<ArgMatches>),
+    /// Print this script for a shell
+    Completions(&'static str),
 }
 
 impl Helper {
     /// A helper that runs to its end; with its configuration file, where it has one.
     pub const fn task(config: Option<ConfigFile>) -> Self {
-        Self { kind: Kind::Task, config, labels: &[] }
+        Self { kind: Kind::Task, config, labels: &[], completions: None }
     }
 
     /// A helper that runs beside the app. `health_port` is the default of `--health-addr`; each
     /// helper has its own, because a pod's containers share one network namespace.
     pub const fn sidecar(health_port: u16, config: Option<ConfigFile>) -> Self {
-        Self { kind: Kind::Sidecar(Sidecar::new(health_port)), config, labels: &[] }
+        Self { kind: Kind::Sidecar(Sidecar::new(health_port)), config, labels: &[], completions: None }
     }
 
     /// A sidecar that goes on serving for this long after a stop signal, unless `--drain-delay`
@@ -71,6 +75,13 @@ impl Helper {
         self
     }
 
+    /// A helper that prints the scripts by which shells complete its command line.
+    #[must_use]
+    pub const fn with_completions(mut self, completions: Completions) -> Self {
+        self.completions = Some(completions);
+        self
+    }
+
     /// The whole command line: the helper's own flags and what lifecycle adds. Documentation is
     /// generated from it.
     pub fn command<A: CommandFactory>(&self) -> Command {
@@ -81,7 +92,10 @@ impl Helper {
         if self.config.is_some() {
             command = ConfigCommand::augment_subcommands(command);
         }
-        variables::give_each_flag_a_variable(command)
+        if self.completions.is_some() {
+            command = CompletionsCommand::augment_subcommands(command);
+        }
+        keep_lines(variables::give_each_flag_a_variable(command))
             .subcommand_required(false)
             .arg_required_else_help(false)
             .subcommand_negates_reqs(true)
@@ -97,6 +111,11 @@ impl Helper {
             && let Ok(asked) = ConfigCommand::from_arg_matches(&matches)
         {
             return Ok(Request::Config(asked, matches.into()));
+        }
+        if let Some(completions) = self.completions
+            && let Ok(asked) = CompletionsCommand::from_arg_matches(&matches)
+        {
+            return Ok(Request::Completions(completions.script(asked)));
         }
         let sidecar = match self.kind {
             Kind::Task => None,
@@ -133,6 +152,14 @@ impl Helper {
         variables::check_spelling(&whole, variables::all())?;
         matches.map_err(|error| Exit::Usage.because(usage::fault(&whole, &variables::name_source(&command, error))))
     }
+}
+
+/// Shows the text behind the flags as it is. clap breaks `after_help` at the width of the terminal, and an example that is broken
+/// into two lines can't be pasted; it leaves alone what stands in a template.
+fn keep_lines(command: Command) -> Command {
+    let Some(text) = command.get_after_help() else { return command };
+    let template = format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{{all-args}}\n\n{text}");
+    command.help_template(template)
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod app_exit_watch;
 mod args;
 mod backoff;
 mod command;
+mod completions;
 pub mod config;
 mod event;
 mod exit;
@@ -64,6 +65,7 @@ mod volume;
 mod yaml;
 
 pub use backoff::Backoff;
+pub use completions::Completions;
 pub use config::{ConfigFile, Configuration, Misfit};
 pub use exit::{End, Exit, Row, TABLE, User};
 pub use files::{read as read_text, read_bytes};

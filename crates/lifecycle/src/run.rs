@@ -78,6 +78,11 @@ where
             log_before_settings();
             helper.config.map_or(Err(Exit::Bug.into()), |config| printed(asked.run(&config, &matches)))
         }
+        Ok(Request::Completions(script)) => {
+            handlers.end_at_once()?;
+            log_before_settings();
+            printed(Ok((script.to_owned(), Exit::Done.into())))
+        }
         Ok(Request::Sidecar(sidecar, asked, flags)) => {
             handlers.end_at_once()?;
             Ok((sidecar.ask)(asked, &flags))

@@ -1,15 +1,22 @@
 //! What lifecycle must know of this helper.
 
 use endpoint::url_label;
-use lifecycle::{ConfigFile, Helper};
+use lifecycle::{Completions, ConfigFile, Helper};
 
 use crate::{attributes::field_label, config::Config};
 
 /// A sidecar with a configuration file
 pub const HELPER: Helper = Helper::sidecar(HEALTH_PORT, Some(ConfigFile::of::<Config>(SCHEMA)))
-    .with_labels(&[("outputs", url_label), ("fields", field_label)]);
+    .with_labels(&[("outputs", url_label), ("fields", field_label)])
+    .with_completions(COMPLETIONS);
 
 /// The default of `--health-addr`; no two helpers have the same
 const HEALTH_PORT: u16 = 9472;
 /// Written by `cargo xtask docs`
 const SCHEMA: &str = include_str!("../../../docs/schema/log-forwarder.json");
+/// Written by `cargo xtask docs`
+const COMPLETIONS: Completions = Completions {
+    bash: include_str!("../../../docs/completions/log-forwarder.bash"),
+    zsh: include_str!("../../../docs/completions/_log-forwarder"),
+    fish: include_str!("../../../docs/completions/log-forwarder.fish"),
+};

@@ -96,7 +96,8 @@ pub(crate) enum Output {
 
 const USAGE: &str = "wait-for [OPTIONS] TARGET... [-- COMMAND [ARG...]]
        wait-for check FILE
-       wait-for schema";
+       wait-for schema
+       wait-for completions SHELL";
 
 /// The kinds of target, from their table.
 fn after_help() -> String {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::support::run;
+use harness::{UNTOUCHED, end_with_message};
+
+use crate::support::{Program, run, wait_for};
 
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/snapshots");
 
@@ -23,6 +25,29 @@ fn help_is_printed_on_stdout() {
         let ended = run(&[flag]);
         assert_eq!((ended.code, ended.log.len()), (Some(0), 0), "{ended:#?}");
         assert_snapshot(flag.trim_start_matches('-'), &ended.stdout);
+    }
+}
+
+/// clap breaks lines at the width of the terminal, or else at that of COLUMNS.
+#[test]
+fn a_narrow_terminal_breaks_no_example() {
+    let ended = Program::start(wait_for(&["--help"]).env("COLUMNS", "40")).end();
+    let example = "  wait-for --timeout 2m tcp://cache:6379 'https://api:8443/healthz#status=200&stable=3' -- /app";
+    assert!(ended.stdout.lines().any(|line| line == example), "{}", ended.stdout);
+    let about = "Wait until every target is ready, then exit 0 or become COMMAND";
+    assert!(!ended.stdout.contains(about), "the rest is broken: {}", ended.stdout);
+}
+
+#[test]
+fn completions_are_printed_and_leave_no_termination_message() {
+    for (shell, part) in [("bash", "complete -o"), ("zsh", "#compdef wait-for"), ("fish", "complete -c wait-for")] {
+        let (ended, message) = end_with_message(&wait_for(&["completions", shell]));
+        assert_eq!((ended.code, ended.log.len(), &*message), (Some(0), 0, UNTOUCHED), "{ended:#?}");
+        assert!(ended.stdout.contains(part), "{}", ended.stdout);
+    }
+    for arguments in [&["completions", "csh"][..], &["completions"]] {
+        let (ended, message) = end_with_message(&wait_for(arguments));
+        assert_eq!((ended.code, &*ended.stdout, &*message), (Some(64), "", UNTOUCHED), "{ended:#?}");
     }
 }
 
