@@ -198,7 +198,10 @@ fn lines_that_do_not_fit_are_counted_and_the_rest_comes_out() {
     let (mut stalled, line) = Stalled::after_line(command, "health listener is up");
     let address = address(&line);
     for number in 1..=6 {
-        fs::write(&file, greeting(number)).unwrap();
+        // Whole at once: half of a file would be a configuration of its own.
+        let new = directory.path().join("new.yaml");
+        fs::write(&new, greeting(number)).unwrap();
+        fs::rename(&new, &file).unwrap();
         let count = format!(" {number}");
         until("the new greeting is accepted", || {
             let metrics = http::get(address, "/metrics").body;
