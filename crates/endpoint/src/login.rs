@@ -248,9 +248,10 @@ fn secret_file(path: PathBuf) -> Source<Secret> {
     Source::files(vec![path], move || Secret::from_file(&file))
 }
 
-/// The value of a variable. A text that cannot be the name of one may be the secret itself, and is not printed.
+/// The value of a variable. A text that is hardly the name of one may be the secret itself, and is not printed.
 fn secret_variable(name: &str) -> Result<Secret, String> {
-    let is_usual = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    // A key ID or a secret in base 32 has digits, and few names of variables do.
+    let is_usual = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
     match lifecycle::variable(name) {
         Ok(value) => Ok(value.as_str().into()),
         Err(error) if name.bytes().all(is_usual) => Err(error),

@@ -1,6 +1,6 @@
 //! A value that is made from files, and made again when they change.
 //!
-//! Files are looked at once a second at most, when the value is used, and on a thread of their own, because the server of a
+//! Files are looked at once a second at most, when the value is used, and on a blocking thread, because the server of a
 //! mount may be gone. While a look hangs, the last value stays in use. A new content that cannot be used is logged, and the
 //! last value stays in use too.
 
@@ -176,7 +176,7 @@ impl<T: Clone + Send + 'static> Inner<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks on a thread of its own, after other users of the same path.
+    /// Looks on a blocking thread, after other users of the same path.
     async fn look_in_turn(self: Arc<Self>) -> Result<Found<T>, Failure> {
         let inner = self.clone();
         let look = lifecycle::on_volume_in_turn(self.path(), LOOK_LIMIT, move || inner.look());

@@ -101,7 +101,7 @@ pub fn schema<T: JsonSchema>() -> String {
     serde_json::to_string_pretty(&schema).expect("a schema is JSON")
 }
 
-/// The text of a file, read on a thread of its own.
+/// The text of a file, read on a blocking thread.
 pub(crate) async fn text(path: &Path) -> anyhow::Result<String> {
     let owned = path.to_owned();
     match on_volume(path, READ_LIMIT, move || text_at_once(&owned)).await {

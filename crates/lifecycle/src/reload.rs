@@ -3,7 +3,7 @@
 //! A `ConfigMap` changes by a swap of the `..data` link in its directory, an editor replaces the file, and a file of a
 //! `subPath` mount never changes. Therefore the follower watches the directory and compares the content. It also reads the file
 //! every minute, because events get lost, and at SIGHUP. A bad file is refused and counted, and the old content stays.
-//! Each look at the volume runs on a thread of its own, because a mount whose server is gone hangs for ever.
+//! Each look at the volume runs on a blocking thread, because a mount whose server is gone hangs for ever.
 
 use std::{
     panic::{self, AssertUnwindSafe},

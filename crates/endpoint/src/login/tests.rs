@@ -61,6 +61,8 @@ async fn variables_hold_tokens_and_passwords() {
     let password = Password::from_options(&mut options, None).unwrap().unwrap();
     assert_eq!(password.current().await.unwrap().expose(), name);
     assert_eq!(headers("token-env=NONE").unwrap_err(), "option token-env: variable NONE is not set");
+    let error = headers("token-env=AKIAIOSFODNN7EXAMPLE").unwrap_err();
+    assert_eq!(error, "option token-env: no such variable; give the name of a variable, not its value");
     let value = headers("token-env=hunter2").unwrap_err();
     assert_eq!(value, "option token-env: no such variable; give the name of a variable, not its value");
 }
