@@ -4,7 +4,7 @@
 //! A process that lives for less than [`PROCESS_POLL`] may go unnoticed.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::mpsc::Sender,
     time::{Duration, Instant},
@@ -62,19 +62,22 @@ async fn until_file(path: &Path) {
     let mut throttle = LogThrottle::default();
     loop {
         let file = path.to_owned();
-        match on_volume(path, FILE_TIMEOUT, move || file.exists()).await {
-            Ok(true) => return,
-            Ok(false) => {
+        // A folder that may not be entered hides the file, and is no proof that the app still runs.
+        let (error, reason) = match on_volume(path, FILE_TIMEOUT, move || file.try_exists()).await {
+            Ok(Ok(true)) => return,
+            Ok(Ok(false)) => {
                 if throttle.settle() {
-                    tracing::info!("the volume of --exit-with-file answers again");
+                    tracing::info!("the file of --exit-with-file can be looked for again");
                 }
+                time::sleep(FILE_POLL).await;
+                continue;
             }
-            Err(error) => {
-                // The error's text changes from the first look to the next, but the failure is the same.
-                if throttle.is_due("no answer", Instant::now()) {
-                    tracing::warn!(path = %path.display(), %error, "cannot look for the file of --exit-with-file");
-                }
-            }
+            Ok(Err(error)) => (error.to_string(), error.to_string()),
+            // The error's text changes from the first look to the next, but the failure is the same.
+            Err(error) => (error.to_string(), "no answer".to_owned()),
+        };
+        if throttle.is_due(&reason, Instant::now()) {
+            tracing::warn!(path = %path.display(), error, "cannot look for the file of --exit-with-file");
         }
         time::sleep(FILE_POLL).await;
     }
@@ -88,9 +91,10 @@ async fn until_process_gone(proc: &Path, name: &str) {
         );
     }
     let started = time::Instant::now();
+    let mut throttle = LogThrottle::default();
     let mut has_warned = false;
     let mut process = loop {
-        if let Some(process) = find(proc, name) {
+        if let Some(Some(process)) = known(find(proc, name), &mut throttle) {
             break process;
         }
         if !has_warned && started.elapsed() >= NOT_SEEN {
@@ -103,35 +107,68 @@ async fn until_process_gone(proc: &Path, name: &str) {
     loop {
         time::sleep(PROCESS_POLL).await;
         // All of /proc is read only when the known process is gone.
-        if !is_running(&process, name) {
-            match find(proc, name) {
-                Some(another) => process = another,
-                None => return,
+        if known(is_running(&process, name), &mut throttle) == Some(false) {
+            match known(find(proc, name), &mut throttle) {
+                Some(Some(another)) => process = another,
+                Some(None) => return,
+                None => {}
             }
         }
     }
 }
 
-/// The folder in `/proc` of a process of this name that runs.
-fn find(proc: &Path, name: &str) -> Option<PathBuf> {
-    let entries = fs::read_dir(proc).ok()?;
-    entries.flatten().map(|entry| entry.path()).find(|process| is_running(process, name))
+/// What a look at `/proc` has found. A look that fails, for want of a descriptor or of memory, tells nothing about the app.
+fn known<T>(look: io::Result<T>, throttle: &mut LogThrottle) -> Option<T> {
+    match look {
+        Ok(found) => {
+            if throttle.settle() {
+                tracing::info!("the process of --exit-with-process can be looked for again");
+            }
+            Some(found)
+        }
+        Err(error) => {
+            if throttle.is_due(&error.to_string(), Instant::now()) {
+                tracing::warn!(%error, "cannot look for the process of --exit-with-process");
+            }
+            None
+        }
+    }
 }
 
-/// Whether the process of this folder has the name and runs; a zombie has ended.
-fn is_running(process: &Path, name: &str) -> bool {
+/// The folder in `/proc` of a process of this name that runs.
+fn find(proc: &Path, name: &str) -> io::Result<Option<PathBuf>> {
+    for entry in fs::read_dir(proc)? {
+        let entry = entry?;
+        let process = entry.path();
+        if is_id(&entry) && is_running(&process, name)? {
+            return Ok(Some(process));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the process of this folder has the name and runs; a zombie has ended. One that may not be read is none of ours.
+fn is_running(process: &Path, name: &str) -> io::Result<bool> {
     let name = &name.as_bytes()[..name.len().min(COMM_LIMIT)];
-    let stat = fs::read(process.join("stat")).unwrap_or_default();
-    comm_and_state(&stat).is_some_and(|(comm, state)| comm == name && state != b'Z')
+    match fs::read(process.join("stat")) {
+        Ok(stat) => Ok(comm_and_state(&stat).is_some_and(|(comm, state)| comm == name && state != b'Z')),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(false),
+        // The process has ended between the open and the read.
+        Err(error) if error.raw_os_error() == Some(nix::libc::ESRCH) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the entry of `/proc` is a process.
+fn is_id(entry: &fs::DirEntry) -> bool {
+    entry.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Whether `/proc` has this process and no other: a container with a PID namespace of its own, where the app never shows.
 fn sees_only_itself(proc: &Path) -> bool {
     let Ok(own) = fs::read_link(proc.join("self")) else { return false };
     let Ok(entries) = fs::read_dir(proc) else { return false };
-    let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
-    let names = entries.flatten().map(|entry| entry.file_name());
-    names.filter(|name| name.to_str().is_some_and(is_process)).all(|name| name == own.as_os_str())
+    entries.flatten().filter(is_id).all(|entry| entry.file_name() == own.as_os_str())
 }
 
 /// From `PID (COMM) STATE …`, where COMM may hold anything, parentheses and line ends too: `proc_pid_stat(5)`.
@@ -155,7 +192,7 @@ mod tests {
     #[test]
     fn a_process_is_found_by_its_cut_name_and_not_as_a_zombie() {
         let proc = tempfile::tempdir().unwrap();
-        let is_found = |name: &str| find(proc.path(), name).is_some();
+        let is_found = |name: &str| find(proc.path(), name).unwrap().is_some();
         write_process(proc.path(), "7", "7 (a-very-long-nam) S 1 7");
         assert!(is_found("a-very-long-name-indeed"));
         assert!(!is_found("a-very"));
@@ -174,6 +211,25 @@ mod tests {
         assert!(sees_only_itself(proc.path()));
         write_process(proc.path(), "1", "1 (pause) S 0 1");
         assert!(!sees_only_itself(proc.path()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_fails_is_no_end_of_the_app() {
+        let proc = tempfile::tempdir().unwrap();
+        let (events, received) = mpsc::channel();
+        write_process(proc.path(), "7", "7 (app) S 1 7");
+        let watch = AppExitWatch { file: None, process: Some("app".into()), proc: proc.path().into(), events };
+        let watch = tokio::spawn(watch.watch());
+        time::sleep(PROCESS_POLL * 3).await;
+        // A folder in the file's place fails each read, as a lack of descriptors does.
+        let stat = proc.path().join("7").join("stat");
+        fs::remove_file(&stat).unwrap();
+        fs::create_dir(&stat).unwrap();
+        time::sleep(PROCESS_POLL * 30).await;
+        assert!(received.try_recv().is_err());
+        fs::remove_dir_all(proc.path().join("7")).unwrap();
+        watch.await.unwrap();
+        assert!(matches!(received.try_recv(), Ok(Event::Quit(_))));
     }
 
     #[tokio::test(start_paused = true)]

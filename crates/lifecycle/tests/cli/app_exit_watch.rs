@@ -37,6 +37,22 @@ fn a_process_that_has_run_and_is_gone_ends_the_sidecar() {
 }
 
 #[test]
+fn a_file_that_cannot_be_looked_for_is_warned_about_and_then_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("shared");
+    fs::write(&folder, "no folder").unwrap();
+    let file = folder.join("done");
+    let mut program = Program::start(&mut sidecar(&["--exit-with-file", file.to_str().unwrap()]));
+    program.wait_for_line("cannot look for the file of --exit-with-file");
+    assert!(program.is_running());
+    fs::remove_file(&folder).unwrap();
+    fs::create_dir(&folder).unwrap();
+    program.wait_for_line("can be looked for again");
+    fs::write(&file, "").unwrap();
+    assert_eq!(program.end().code, Some(0));
+}
+
+#[test]
 fn the_apps_end_has_the_deadline_of_a_stop_signal() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
