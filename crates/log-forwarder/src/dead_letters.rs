@@ -1,7 +1,7 @@
 //! Lines that an output refuses for good: kept in a file, as JSON with the reason, or told in the log.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write},
     path::PathBuf,
     sync::{Mutex, PoisonError},
@@ -11,7 +11,7 @@ use std::{
 use lifecycle::LogThrottle;
 use serde::Serialize;
 
-use crate::{batch::Batch, timestamp::rfc3339};
+use crate::{batch::Batch, outputs::open_lines, timestamp::rfc3339};
 
 /// Where refused lines go
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl DeadLetters {
         let Some(path) = &self.path else { return Ok(()) };
         let file = match state.0.take() {
             Some(file) => file,
-            None => OpenOptions::new().append(true).create(true).open(path)?,
+            None => open_lines(path)?,
         };
         let length = file.metadata()?.len();
         if let Err(error) = (&file).write_all(&bytes).and_then(|()| file.sync_data()) {

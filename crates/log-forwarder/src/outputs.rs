@@ -20,6 +20,7 @@ use endpoint::Options;
 use futures_util::future::BoxFuture;
 use url::Url;
 
+pub(crate) use self::writing::open_lines;
 use crate::{batch::Batch, pool::Pool};
 
 /// Records of a request, for outputs that write much around each: empty lines must not make a body of a hundred megabytes.

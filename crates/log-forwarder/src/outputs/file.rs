@@ -1,7 +1,7 @@
 //! `stdout://` and `file:///path`: a line is delivered when the system has taken it.
 
 use std::{
-    fs::{File, Metadata, OpenOptions},
+    fs::{File, Metadata},
     io,
     path::{Path, PathBuf},
 };
@@ -9,7 +9,10 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::task;
 
-use super::{Attempt, Opened, Output, Scheme, Setup, writing::Progress};
+use super::{
+    Attempt, Opened, Output, Scheme, Setup,
+    writing::{Progress, open_lines},
+};
 use crate::{
     batch::Batch,
     encoding::{self, Encoding},
@@ -105,7 +108,7 @@ impl State {
         } else {
             // What a file has that was rotated away stays there; this one gets the batch whole.
             self.progress = Progress::default();
-            OpenOptions::new().append(true).create(true).open(path)?
+            open_lines(&path)?
         };
         self.progress.write(batch, bytes, &mut &file)?;
         self.file = Some(file);

@@ -6,7 +6,7 @@ use endpoint::Stream;
 use futures_util::FutureExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    time,
+    task, time,
 };
 
 use super::{
@@ -46,6 +46,8 @@ impl OneWay {
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
+        // A socket's state is known as of the runtime's last look at all of them; on a yield it looks anew.
+        task::yield_now().await;
         let kept = self.stream.take().and_then(|mut stream| look(&mut stream).is_ok().then_some(stream));
         let mut stream = match kept {
             Some(stream) => stream,
@@ -86,5 +88,40 @@ async fn end(stream: &mut impl Stream) -> io::Error {
             Ok(_) => {}
             Err(error) => return error,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Read,
+        net::{TcpListener, TcpStream},
+    };
+
+    use url::Url;
+
+    use super::*;
+
+    fn read(mut stream: &TcpStream, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        stream.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[tokio::test]
+    async fn nothing_goes_into_a_connection_that_was_closed_a_moment_ago() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = Url::parse(&format!("tcp://{}", listener.local_addr().unwrap())).unwrap();
+        let mut connection = OneWay { dialer: Dialer::plain(&url, None).unwrap(), verdict: None, stream: None };
+        assert_eq!(connection.deliver(b"one\n").await, Attempt::Delivered);
+        // Nothing here waits, so that the runtime has no reason to look at its sockets in between.
+        let (first, _) = listener.accept().unwrap();
+        assert_eq!(read(&first, 4), b"one\n");
+        drop(first);
+        assert_eq!(connection.deliver(b"two\n").await, Attempt::Delivered);
+        listener.set_nonblocking(true).unwrap();
+        let (second, _) = listener.accept().unwrap();
+        second.set_nonblocking(false).unwrap();
+        assert_eq!(read(&second, 4), b"two\n");
     }
 }

@@ -2,8 +2,11 @@
 //! line is torn.
 
 use std::{
+    fs::{File, OpenOptions},
     io::{self, Write},
     ops::Range,
+    os::unix::fs::FileExt,
+    path::Path,
 };
 
 use crate::batch::Batch;
@@ -34,8 +37,29 @@ impl Progress {
     }
 }
 
+/// Opens a file to append lines. A line that a kill or a crash has cut off is ended first, so that nothing is glued to it: it
+/// comes again whole. It is not removed, because somebody else may have written it.
+pub(crate) fn open_lines(path: &Path) -> io::Result<File> {
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    let metadata = file.metadata()?;
+    // A pipe has no last byte, and a file that may only be written does not show it.
+    if metadata.is_file()
+        && let Some(last) = metadata.len().checked_sub(1)
+        && let Ok(readable) = File::open(path)
+    {
+        let mut byte = [0];
+        readable.read_exact_at(&mut byte, last)?;
+        if byte != *b"\n" {
+            file.write_all(b"\n")?;
+        }
+    }
+    Ok(file)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::batch::{Mark, of};
 
@@ -62,5 +86,15 @@ mod tests {
         out.1 = 99;
         progress.write(&batch, batch.bytes(), &mut out).unwrap();
         assert_eq!(out.0, b"one\ntwo\n");
+    }
+
+    #[test]
+    fn nothing_is_glued_to_a_line_that_was_cut_off() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (before, after) in [("", "new\n"), ("one\n", "one\nnew\n"), ("one\ntw", "one\ntw\nnew\n")] {
+            fs::write(&file, before).unwrap();
+            open_lines(file.path()).unwrap().write_all(b"new\n").unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), after);
+        }
     }
 }

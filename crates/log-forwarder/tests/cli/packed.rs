@@ -5,7 +5,7 @@ use std::{fs, net::TcpListener, path::Path, process::Command};
 use crate::{
     collector::Collector,
     rotation::{assert_all_there_in_any_order, free_address},
-    support::{Pod, Signal, Writer, assert_all_there, ledger, line, stop, until},
+    support::{Pod, Signal, Writer, assert_all_there, ledger, line, stop, until, whole_lines},
 };
 
 /// Compresses a file as logrotate does it: a new file, with the time of the old one, which goes.
@@ -121,7 +121,7 @@ fn a_compressed_copy_is_found_again_after_a_kill() {
     let ended = stop(program);
     assert_eq!(ledger(&ended)["lost"], 0);
     assert_all_there(collector.messages().iter().map(String::as_str), 20_100);
-    assert_all_there(pod.out().lines(), 20_100);
+    assert_all_there(whole_lines(&pod.out()), 20_100);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     rotation::assert_all_there_in_any_order,
-    support::{Pod, Signal, Writer, assert_all_there, ledger, line, number, stop, until},
+    support::{Pod, Signal, Writer, assert_all_there, ledger, line, stop, until, whole_lines},
 };
 
 #[test]
@@ -216,10 +216,7 @@ fn nothing_is_lost_when_killed(times: u64, rotate: fn(&mut Writer, &str)) {
     until("the last line is there", || pod.out().contains(&line(written - 1)).then_some(()));
     let ended = stop(program);
     assert_eq!(ledger(&ended)["lost"], 0, "{ended:#?}");
-    // A kill may have torn a line, which then came again.
-    let out = pod.out();
-    let whole = out.lines().filter(|text| number(text).is_some_and(|number| *text == line(number)));
-    assert_all_there_in_any_order(whole, written);
+    assert_all_there_in_any_order(whole_lines(&pod.out()), written);
 }
 
 #[test]

@@ -211,6 +211,14 @@ pub(crate) fn number(text: &str) -> Option<u64> {
     text.get(5..13).and_then(|digits| digits.parse().ok())
 }
 
+/// Lines of a file output but for those that a kill has cut off, which came again
+pub(crate) fn whole_lines(out: &str) -> impl Iterator<Item = &str> {
+    out.lines().filter(|text| match number(text) {
+        Some(number) => *text == line(number) || !line(number).starts_with(text),
+        None => !line(0).starts_with(text.get(..5).unwrap_or(text)),
+    })
+}
+
 /// Whether every line from 0 is there at least once, whole, and in order but for what came again.
 #[track_caller]
 pub(crate) fn assert_all_there<'a>(lines: impl Iterator<Item = &'a str>, count: u64) {
