@@ -11,7 +11,7 @@ use anyhow::Context;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper_util::client::proxy::matcher::Matcher;
 use lifecycle::{End, Exit, Lifecycle};
-use tokio::time;
+use tokio::{task, time};
 
 use crate::{
     args::{Args, Output, Proxy},
@@ -26,13 +26,15 @@ use crate::{
 
 /// How often the live table is redrawn when nothing happens
 const REDRAW: Duration = Duration::from_secs(1);
+/// How long a reader of stdout may take for the result
+const PRINT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Waits as the arguments say.
 pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let mut targets: Vec<_> = mem::take(&mut args.targets).into_iter().flat_map(|lines| lines.0).collect();
     if args.disabled {
         tracing::info!("waiting is disabled");
-        print(&args, &Board::new(&targets, false), "disabled", Exit::Done)?;
+        print(&args, &Board::new(&targets, false), "disabled", Exit::Done).await?;
         return Ok(End { become_command: args.command, ..Exit::Done.into() });
     }
     if let Some(path) = &args.config {
@@ -49,7 +51,7 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
         () = timeout(args.timeout) => Exit::TimedOut,
         () = keep_telling(&board) => Exit::Bug,
     };
-    finish(args, board.into_inner(), exit)
+    finish(args, board.into_inner(), exit).await
 }
 
 /// Why an attempt ran out of time. The resolver's own timeout can be longer or shorter than ours; the reason is the same.
@@ -60,9 +62,9 @@ fn unanswered(network: &Network, limit: Duration) -> NotReady {
     }
 }
 
-fn finish(args: Args, mut board: Board, exit: Exit) -> anyhow::Result<End> {
+async fn finish(args: Args, mut board: Board, exit: Exit) -> anyhow::Result<End> {
     board.summarize(exit);
-    print(&args, &board, if exit == Exit::Done { "ready" } else { exit.reason() }, exit)?;
+    print(&args, &board, if exit == Exit::Done { "ready" } else { exit.reason() }, exit).await?;
     let mut end = board.end(exit);
     if exit == Exit::Done || (exit == Exit::TimedOut && args.run_anyway) {
         end.become_command = args.command;
@@ -70,17 +72,26 @@ fn finish(args: Args, mut board: Board, exit: Exit) -> anyhow::Result<End> {
     Ok(end)
 }
 
-/// Prints the object that was asked for.
-fn print(args: &Args, board: &Board, state: &str, exit: Exit) -> anyhow::Result<()> {
-    if args.output == Output::Json {
-        let json = board.json(state, exit).context("cannot write the result")?;
-        match writeln!(io::stdout(), "{json}") {
-            // Nobody reads it; that is no reason to keep the app from starting.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            written => written.map_err(|error| Exit::Io.because(format!("cannot write to stdout: {error}")))?,
+/// Prints the object that was asked for. A reader that has gone or has stalled does not keep the app from starting.
+async fn print(args: &Args, board: &Board, state: &str, exit: Exit) -> anyhow::Result<()> {
+    if args.output != Output::Json {
+        return Ok(());
+    }
+    let json = board.json(state, exit).context("cannot write the result")?;
+    let writing = task::spawn_blocking(move || writeln!(io::stdout(), "{json}"));
+    match time::timeout(PRINT_TIMEOUT, writing).await {
+        Ok(written) => match written.context("cannot write the result")? {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Exit::Io.because(format!("cannot write to stdout: {error}")))
+            }
+            _ => Ok(()),
+        },
+        Err(_) => {
+            let limit = lifecycle::format_duration(PRINT_TIMEOUT);
+            tracing::warn!("stdout was not read within {limit}, so the result there is not whole");
+            Ok(())
         }
     }
-    Ok(())
 }
 
 /// Resolves once enough targets are ready, or one that is needed never will be.

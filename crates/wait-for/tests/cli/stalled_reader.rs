@@ -1,7 +1,7 @@
-//! A reader of stderr that stalls: `--timeout` and signals hold all the same.
+//! A reader of stderr or stdout that stalls: `--timeout` and signals hold all the same.
 
 use std::{
-    io::{PipeReader, Write, pipe},
+    io::{PipeReader, PipeWriter, Write, pipe},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -10,13 +10,18 @@ use rustix::io::ioctl_fionbio;
 
 use crate::support::{server::ClosedPort, wait_for};
 
-/// The command with a pipe as stderr that is full and that nobody reads.
+/// The command with a full pipe, which is not read, as stderr.
 fn stalled(command: &mut Command) -> (&mut Command, PipeReader) {
+    let (reader, writer) = full_pipe();
+    (command.stdout(Stdio::null()).stderr(writer), reader)
+}
+
+fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = pipe().unwrap();
     ioctl_fionbio(&writer, true).unwrap();
     while writer.write_all(b"x").is_ok() {}
     ioctl_fionbio(&writer, false).unwrap();
-    (command.stdout(Stdio::null()).stderr(writer), reader)
+    (reader, writer)
 }
 
 #[test]
@@ -30,4 +35,19 @@ fn the_timeout_is_kept() {
         // The rest is for machines that are busy with tests.
         assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     }
+}
+
+#[test]
+fn a_result_on_stdout_that_is_not_read_holds_up_neither_the_timeout_nor_the_app() {
+    let port = ClosedPort::new();
+    let (_reader, stdout) = full_pipe();
+    let result = ["--output", "json", "--timeout", "300ms"];
+    let start = Instant::now();
+    let ended = wait_for(&[&port.url()]).args(result).stdout(stdout.try_clone().unwrap()).output().unwrap();
+    assert_eq!(ended.status.code(), Some(124));
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("stdout was not read within 1s"));
+    let app = ["--", "sh", "-c", "echo started >&2"];
+    let ended = wait_for(&["--disabled"]).args(result).args(app).stdout(stdout).output().unwrap();
+    assert!(String::from_utf8_lossy(&ended.stderr).ends_with("started\n"));
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
