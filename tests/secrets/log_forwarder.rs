@@ -1,7 +1,7 @@
 //! The rows of `log-forwarder`.
 
 use crate::{
-    flags, places,
+    echo, flags, places,
     row::Row,
     secret::{plain, spellings},
     urls,
@@ -83,6 +83,15 @@ pub(crate) fn rows() -> Vec<Row> {
             rows.push(row("--field").and(&["--output=stdout://#as=raw", "--field", &field]));
             let text = format!("inputs:\n- path: /etc/passwd\n  fields: {{'{}': 'x'}}\n", field.replace('=', ""));
             rows.push(row("fields").and(&["--output=stdout://#as=raw", "--config=FILE"]).with_file(&text));
+        }
+    }
+    for scheme in ["http", "elasticsearch+http", "loki+http", "otlp+http"] {
+        let address = echo::address();
+        for option in
+            ["token-env=KEY".to_owned(), "user=x&password-env=KEY".to_owned(), format!("header=X: {}", plain())]
+        {
+            let url = format!("{scheme}://{address}/in#{option}");
+            rows.push(row("a server that repeats").and(&["--output", &url]).with_variable("KEY", &plain()));
         }
     }
     for secret in [plain(), spellings()[1].clone()] {

@@ -1,7 +1,7 @@
 //! The rows of `wait-for`.
 
 use crate::{
-    flags, places,
+    echo, flags, places,
     row::Row,
     secret::{plain, spellings},
     urls,
@@ -57,7 +57,25 @@ pub(crate) fn rows() -> Vec<Row> {
         }
     }
     rows.extend(files());
+    rows.extend(servers());
+    // A log in text escapes in another way.
+    let text = |row: Row| row.and(&["--log-format=text"]);
+    rows.extend(urls::urls("http").into_iter().map(|(place, url)| text(row(&place, &[&url]))));
+    rows.extend(files().into_iter().map(text));
     rows
+}
+
+/// A secret that a server repeats
+fn servers() -> Vec<Row> {
+    let address = echo::address();
+    let urls = [
+        format!("http://{address}/#token-env=KEY"),
+        format!("http://{address}/#user=x&password-env=KEY"),
+        format!("http://{address}/#body-regex=never&header=X-Api-Key: {}", plain()),
+        format!("redis://{address}/#password-env=KEY"),
+    ];
+    let row = |url: &String| Row::new(HELPER.name, "a server that repeats", &SOON).and(&[url]);
+    urls.iter().map(|url| row(url).with_variable("KEY", &plain())).collect()
 }
 
 /// A secret in a file that an option names

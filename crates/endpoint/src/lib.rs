@@ -4,6 +4,7 @@
 
 mod address;
 mod connect;
+mod echo;
 mod failure;
 mod label;
 mod login;
@@ -22,6 +23,7 @@ mod written;
 
 pub use address::{Address, check_name};
 pub use connect::{addresses, dial};
+pub use echo::without_secrets;
 pub use failure::Failure;
 pub use label::url_label;
 pub use login::{LOGIN_OPTIONS, LoginHeaders, PASSWORD_OPTIONS, Password, UrlLogin};

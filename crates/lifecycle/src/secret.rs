@@ -8,6 +8,8 @@ use crate::files;
 
 /// Bytes; no password or token is longer, and a wrong path could name anything.
 const FILE_LIMIT: u64 = 64 * 1024;
+/// Bytes of a secret that is looked for in a text: a shorter one is part of many words.
+const SHORTEST: usize = 4;
 
 /// A password or token: no way of printing it exists, and its memory is wiped when it goes
 #[derive(Clone)]
@@ -17,6 +19,13 @@ impl Secret {
     /// The value, for the one place that sends it
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    /// The text with `…` in place of the secret: a server that refuses a login may repeat it. A secret of less than four bytes
+    /// stays, because it is part of many words.
+    pub fn blotted_out(&self, text: &str) -> String {
+        let secret = self.expose();
+        if secret.len() < SHORTEST { text.to_owned() } else { text.replace(secret, "…") }
     }
 
     /// Reads a file of at most 64 KiB and leaves off the line end that editors and `kubectl` put there.
@@ -52,6 +61,13 @@ impl fmt::Debug for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_blotted_out_but_for_one_that_is_part_of_words() {
+        assert_eq!(Secret::from("hunter2").blotted_out("no hunter2 here: hunter2"), "no … here: …");
+        assert_eq!(Secret::from("no").blotted_out("no hunter2"), "no hunter2");
+        assert_eq!(Secret::from("").blotted_out("no"), "no");
+    }
 
     #[test]
     fn a_secret_is_never_printed() {

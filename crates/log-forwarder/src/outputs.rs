@@ -45,6 +45,22 @@ impl Attempt {
     pub(crate) fn again(reason: impl Display) -> Self {
         Self::Again { reason: format!("{reason}"), after: None }
     }
+
+    /// The same, with each reason made anew.
+    fn with_reasons(self, text: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Delivered => Self::Delivered,
+            Self::Refused(reason) => Self::Refused(text(&reason)),
+            Self::Again { reason, after } => Self::Again { reason: text(&reason), after },
+            Self::Partly { refused, reason } => Self::Partly { refused, reason: text(&reason) },
+            Self::Mixed { mut refused, again, reason, after } => {
+                for (_, reason) in &mut refused {
+                    *reason = text(reason);
+                }
+                Self::Mixed { refused, again, reason: text(&reason), after }
+            }
+        }
+    }
 }
 
 /// Where batches go; what holds connections lives here, from one attempt to the next

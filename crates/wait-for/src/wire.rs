@@ -14,9 +14,6 @@ use crate::{
 /// The option that every database takes besides those of passwords and TLS
 pub(crate) const OPTIONS: [&str; 1] = ["tls=require"];
 
-/// Bytes of a password that is looked for in what a server says: a shorter one is part of many words.
-const SHORTEST_PASSWORD: usize = 4;
-
 /// Where a database is, and how to log in there
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -87,10 +84,7 @@ impl Login<'_> {
 
     /// A server's text without the password: a server that does not understand a login may repeat it.
     pub(crate) fn without_password(&self, text: &str) -> String {
-        match &self.password {
-            Some(password) if password.expose().len() >= SHORTEST_PASSWORD => text.replace(password.expose(), "…"),
-            _ => text.to_owned(),
-        }
+        self.password.as_ref().map_or_else(|| text.to_owned(), |password| password.blotted_out(text))
     }
 
     /// The verdict with a reason that does not repeat the password.

@@ -52,6 +52,8 @@ pub(super) struct Client {
     dialer: Dialer,
     host: HeaderValue,
     login: LoginHeaders,
+    /// The login of the last request
+    sent: HeaderMap,
     compression: Option<Compression>,
     pool: Pool,
     sender: Option<SendRequest<Pieces>>,
@@ -76,6 +78,7 @@ impl Client {
             dialer,
             host: HeaderValue::from_str(&host).map_err(|_| "the host is no header value")?,
             login: LoginHeaders::from_options(&mut setup.options, UrlLogin::default(), &OURS)?,
+            sent: HeaderMap::new(),
             compression: Compression::from_options(&mut setup.options)?,
             pool: setup.pool.clone(),
             sender: None,
@@ -94,6 +97,7 @@ impl Client {
     ) -> Result<Answer, Attempt> {
         let exchange = async {
             let all = self.login.current().await.map_err(|failure| failure.to_string())?;
+            self.sent.clone_from(&all);
             let request = self.request(path_and_query, all, content_type, headers, body)?;
             self.exchange(request).await
         };
@@ -101,6 +105,11 @@ impl Client {
             Ok(answer) => answer.map_err(Attempt::again),
             Err(_) => Err(Attempt::again("no answer within a minute")),
         }
+    }
+
+    /// The attempt with reasons that do not repeat the login of the last request.
+    pub(super) fn without_secrets(&self, attempt: Attempt) -> Attempt {
+        attempt.with_reasons(|reason| endpoint::without_secrets(reason, &self.sent))
     }
 
     async fn exchange(&mut self, request: Request<Pieces>) -> Result<Answer, String> {

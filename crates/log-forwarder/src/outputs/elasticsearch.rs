@@ -72,7 +72,10 @@ struct Elasticsearch {
 
 impl Output for Elasticsearch {
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
-        Box::pin(async move { self.send(batch).await.unwrap_or_else(|instead| instead) })
+        Box::pin(async move {
+            let attempt = self.send(batch).await.unwrap_or_else(|instead| instead);
+            self.client.without_secrets(attempt)
+        })
     }
 }
 

@@ -51,7 +51,10 @@ struct Http {
 
 impl Output for Http {
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
-        Box::pin(async move { self.send(batch).await.unwrap_or_else(|instead| instead) })
+        Box::pin(async move {
+            let attempt = self.send(batch).await.unwrap_or_else(|instead| instead);
+            self.client.without_secrets(attempt)
+        })
     }
 }
 

@@ -67,7 +67,10 @@ struct Otlp {
 
 impl Output for Otlp {
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
-        Box::pin(async move { self.send(batch).await.unwrap_or_else(|instead| instead) })
+        Box::pin(async move {
+            let attempt = self.send(batch).await.unwrap_or_else(|instead| instead);
+            self.client.without_secrets(attempt)
+        })
     }
 }
 

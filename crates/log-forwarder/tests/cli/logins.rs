@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::{
     collector::{Answer, Collector},
-    support::{Pod, Writer, assert_all_there, get_from, ledger, line, start, stop},
+    receiver::Receiver,
+    support::{Pod, Signal, Writer, assert_all_there, get_from, ledger, line, start, stop},
 };
 
 /// Delivers with these options, and tells whether all lines were there, and each body smaller than its lines.
@@ -103,4 +104,20 @@ fn a_token_comes_from_a_variable() {
     collector.wait_for(&line(2));
     let ended = stop(program);
     assert!(!ended.everything().contains("SECRET"), "{ended:#?}");
+}
+
+#[test]
+fn a_login_that_a_collector_repeats_is_not_told() {
+    let receiver =
+        Receiver::start(|request| Some((401, String::new(), format!("who is {}?", request.headers["authorization"]))));
+    for scheme in ["http", "elasticsearch+http", "loki+http", "otlp+http"] {
+        let pod = Pod::new();
+        Writer::new(&pod.log("app.log")).write(1);
+        let url = format!("{scheme}://{}/in#header=Authorization: Bearer SECRET", receiver.address());
+        let mut program = pod.start(&["--output", &url, "--shutdown-timeout", "1s"]);
+        program.wait_for_reason("401 Unauthorized: who is …?");
+        program.signal(Signal::TERM);
+        let ended = program.end();
+        assert!(!format!("{ended:?}").contains("SECRET"), "{ended:#?}");
+    }
 }

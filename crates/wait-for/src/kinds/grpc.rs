@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use endpoint::{Address, LoginHeaders, Options, TlsClient, UrlLogin, one_line};
+use endpoint::{Address, LoginHeaders, Options, TlsClient, UrlLogin, one_line, without_secrets};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -86,11 +86,14 @@ impl Check for Grpc {
             let mut request = Request::new(Full::from(message));
             *request.method_mut() = Method::POST;
             *request.uri_mut() = self.uri.clone();
-            *request.headers_mut() = self.login.current().await?;
+            let login = self.login.current().await?;
+            *request.headers_mut() = login.clone();
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
             request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
             let mut answer = self.client.send(network, request).await?;
-            let verdict = judge(read(&mut answer.response).await?);
+            let mut said = read(&mut answer.response).await?;
+            said.words = without_secrets(&said.words, &login);
+            let verdict = judge(said);
             answer.leave().await;
             verdict
         }

@@ -79,6 +79,16 @@ fn a_refused_permission_ends_the_wait_at_once() {
 }
 
 #[test]
+fn a_login_that_the_server_repeats_is_not_told() {
+    let (_server, url) = server(|heard| {
+        let mut reply = grpc_reply(&[], "16");
+        reply.trailers[1].1 = format!("who is {}?", heard.headers["authorization"].to_str().unwrap());
+        reply
+    });
+    assert_eq!(never(77, &[&format!("{url}#header=Authorization: Bearer hunter2")]), "refused: who is …?");
+}
+
+#[test]
 fn any_other_code_is_not_ready() {
     let (_server, url) = server(|_| grpc_reply(&[], "14"));
     assert_eq!(reason(&[&url]), "gRPC status 14: as told");
