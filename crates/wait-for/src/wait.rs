@@ -79,18 +79,16 @@ async fn print(args: &Args, board: &Board, state: &str, exit: Exit) -> anyhow::R
     }
     let json = board.json(state, exit).context("cannot write the result")?;
     let writing = task::spawn_blocking(move || writeln!(io::stdout(), "{json}"));
-    match time::timeout(PRINT_TIMEOUT, writing).await {
-        Ok(written) => match written.context("cannot write the result")? {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Exit::Io.because(format!("cannot write to stdout: {error}")))
-            }
-            _ => Ok(()),
-        },
-        Err(_) => {
-            let limit = lifecycle::format_duration(PRINT_TIMEOUT);
-            tracing::warn!("stdout was not read within {limit}, so the result there is not whole");
-            Ok(())
+    let Ok(written) = time::timeout(PRINT_TIMEOUT, writing).await else {
+        let limit = lifecycle::format_duration(PRINT_TIMEOUT);
+        tracing::warn!("stdout was not read within {limit}, so the result there is not whole");
+        return Ok(());
+    };
+    match written.context("cannot write the result")? {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Exit::Io.because(format!("cannot write to stdout: {error}")))
         }
+        _ => Ok(()),
     }
 }
 
