@@ -133,7 +133,7 @@ fn text_at_once(path: &Path) -> anyhow::Result<String> {
 }
 
 fn check<C: Configuration>(path: &Path, matches: &ArgMatches, asks_files: bool) -> anyhow::Result<Vec<String>> {
-    let text = text_at_once(path)?;
+    let text = text_in_time(path)?;
     let args =
         C::Args::from_arg_matches(matches).map_err(|error| Exit::Usage.because(usage::first_paragraph(&error)))?;
     match parsed(path, &text, |config: &C| config.judge(&args)) {

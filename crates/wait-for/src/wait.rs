@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     io::{self, Write},
     mem,
+    pin::pin,
     time::Duration,
 };
 
@@ -37,8 +38,16 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
         print(&args, &Board::new(&targets, false), "disabled", Exit::Done).await?;
         return Ok(End { become_command: args.command, ..Exit::Done.into() });
     }
+    let mut timeout = pin!(timeout(args.timeout));
     if let Some(path) = &args.config {
-        targets.extend(lifecycle::config::read::<Config>(path, &args, &life).await?.targets);
+        let config = tokio::select! {
+            biased;
+            config = lifecycle::config::read::<Config>(path, &args, &life) => config?,
+            () = &mut timeout => {
+                return Err(Exit::TimedOut.because(format!("{} was not read within --timeout", path.display())));
+            }
+        };
+        targets.extend(config.targets);
     }
     if targets.is_empty() {
         return Err(Exit::Usage.because("no targets: name one, such as tcp://db:5432"));
@@ -48,7 +57,7 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
         biased;
         exit = life.stop_requested() => exit,
         exit = targets_ready(&args, &targets, &board) => exit,
-        () = timeout(args.timeout) => Exit::TimedOut,
+        () = timeout => Exit::TimedOut,
         () = keep_telling(&board) => Exit::Bug,
     };
     finish(args, board.into_inner(), exit).await
