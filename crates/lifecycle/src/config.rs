@@ -115,15 +115,21 @@ pub(crate) fn judged<C: Configuration>(path: &Path, text: &str, args: &C::Args) 
     parsed(path, text, |config: &C| config.judge(args)).map_err(|faults| Exit::Config.because(faults.to_string()))
 }
 
-/// The same before there is a runtime. A read that hangs keeps its thread.
-fn text_in_time(path: &Path) -> anyhow::Result<String> {
+/// The same before there is a runtime. A read that hangs keeps its thread. A `--timeout` that is shorter ends it with 124.
+fn text_in_time(path: &Path, timeout: Option<Duration>) -> anyhow::Result<String> {
     let (sender, text) = mpsc::channel();
     let owned = path.to_owned();
     let read = move || drop(sender.send(text_at_once(&owned)));
     thread::Builder::new().name("config".into()).spawn(read).context("cannot start a thread")?;
-    let limit = crate::format_duration(READ_LIMIT);
-    let late = |_| Err(Exit::Io.because(format!("cannot read {}: no answer within {limit}", path.display())));
-    text.recv_timeout(READ_LIMIT).unwrap_or_else(late)
+    let (limit, exit) = match timeout {
+        Some(timeout) if !timeout.is_zero() && timeout < READ_LIMIT => (timeout, Exit::TimedOut),
+        _ => (READ_LIMIT, Exit::Io),
+    };
+    let late = |_| {
+        let limit = crate::format_duration(limit);
+        Err(exit.because(format!("cannot read {}: no answer within {limit}", path.display())))
+    };
+    text.recv_timeout(limit).unwrap_or_else(late)
 }
 
 /// Blocks for as long as the volume does not answer.
@@ -133,7 +139,7 @@ fn text_at_once(path: &Path) -> anyhow::Result<String> {
 }
 
 fn check<C: Configuration>(path: &Path, matches: &ArgMatches, asks_files: bool) -> anyhow::Result<Vec<String>> {
-    let text = text_in_time(path)?;
+    let text = text_in_time(path, None)?;
     let args =
         C::Args::from_arg_matches(matches).map_err(|error| Exit::Usage.because(usage::first_paragraph(&error)))?;
     match parsed(path, &text, |config: &C| config.judge(&args)) {
@@ -146,8 +152,9 @@ fn check<C: Configuration>(path: &Path, matches: &ArgMatches, asks_files: bool) 
 fn judge_start<C: Configuration>(matches: &ArgMatches) -> anyhow::Result<()> {
     let args = C::Args::from_arg_matches(matches)?;
     C::judge_args(&args).map_err(|message| Exit::Usage.because(message))?;
+    let timeout = matches.try_get_one("timeout").ok().flatten();
     match matches.try_get_one::<PathBuf>("config").ok().flatten() {
-        Some(path) => judged::<C>(path, &text_in_time(path)?, &args).map(drop),
+        Some(path) => judged::<C>(path, &text_in_time(path, timeout.copied())?, &args).map(drop),
         None => Ok(()),
     }
 }

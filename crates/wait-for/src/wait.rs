@@ -4,7 +4,6 @@ use std::{
     cell::RefCell,
     io::{self, Write},
     mem,
-    pin::pin,
     time::Duration,
 };
 
@@ -38,16 +37,8 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
         print(&args, &Board::new(&targets, false), "disabled", Exit::Done).await?;
         return Ok(End { become_command: args.command, ..Exit::Done.into() });
     }
-    let mut timeout = pin!(timeout(args.timeout));
     if let Some(path) = &args.config {
-        let config = tokio::select! {
-            biased;
-            config = lifecycle::config::read::<Config>(path, &args, &life) => config?,
-            () = &mut timeout => {
-                return Err(Exit::TimedOut.because(format!("{} was not read within --timeout", path.display())));
-            }
-        };
-        targets.extend(config.targets);
+        targets.extend(lifecycle::config::read::<Config>(path, &args, &life).await?.targets);
     }
     if targets.is_empty() {
         return Err(Exit::Usage.because("no targets: name one, such as tcp://db:5432"));
@@ -57,7 +48,7 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
         biased;
         exit = life.stop_requested() => exit,
         exit = targets_ready(&args, &targets, &board) => exit,
-        () = timeout => Exit::TimedOut,
+        () = timeout(args.timeout) => Exit::TimedOut,
         () = keep_telling(&board) => Exit::Bug,
     };
     finish(args, board.into_inner(), exit).await
