@@ -1,14 +1,15 @@
 //! The configuration file of a helper: YAML, judged by one function at the start, by `check` and at each change.
 
 use std::{
+    convert::identity,
     fmt::{self, Display},
+    io,
     path::{Path, PathBuf},
     sync::mpsc,
     thread,
     time::Duration,
 };
 
-use anyhow::Context;
 use clap::{ArgMatches, FromArgMatches};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
@@ -115,21 +116,25 @@ pub(crate) fn judged<C: Configuration>(path: &Path, text: &str, args: &C::Args) 
     parsed(path, text, |config: &C| config.judge(args)).map_err(|faults| Exit::Config.because(faults.to_string()))
 }
 
-/// The same before there is a runtime. A read that hangs keeps its thread. A `--timeout` that is shorter ends it with 124.
+/// The same before there is a runtime. A `--timeout` that is shorter ends it with 124.
 fn text_in_time(path: &Path, timeout: Option<Duration>) -> anyhow::Result<String> {
-    let (sender, text) = mpsc::channel();
-    let owned = path.to_owned();
-    let read = move || drop(sender.send(text_at_once(&owned)));
-    thread::Builder::new().name("config".into()).spawn(read).context("cannot start a thread")?;
     let (limit, exit) = match timeout {
         Some(timeout) if !timeout.is_zero() && timeout < READ_LIMIT => (timeout, Exit::TimedOut),
         _ => (READ_LIMIT, Exit::Io),
     };
-    let late = |_| {
+    let refused = |error| Err(exit.because(format!("cannot read {}: {error}", path.display())));
+    in_time(path, limit, text_at_once).unwrap_or_else(refused)
+}
+
+/// Work about a path where there is no runtime. Work that hangs keeps its thread.
+fn in_time<T: Send + 'static>(path: &Path, limit: Duration, work: fn(&Path) -> T) -> io::Result<T> {
+    let (sender, result) = mpsc::channel();
+    let owned = path.to_owned();
+    thread::Builder::new().name("config".into()).spawn(move || drop(sender.send(work(&owned))))?;
+    result.recv_timeout(limit).map_err(|_| {
         let limit = crate::format_duration(limit);
-        Err(exit.because(format!("cannot read {}: no answer within {limit}", path.display())))
-    };
-    text.recv_timeout(limit).unwrap_or_else(late)
+        io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {limit}"))
+    })
 }
 
 /// Blocks for as long as the volume does not answer.
@@ -159,15 +164,21 @@ fn judge_start<C: Configuration>(matches: &ArgMatches) -> anyhow::Result<()> {
     }
 }
 
-/// What is wrong with the files that a configuration names.
+/// What is wrong with the files that a configuration names. A volume that does not answer ends the look, because each other
+/// file on it would take the whole limit again.
 fn unreadable(config: &Path, paths: &[PathBuf]) -> Vec<String> {
-    let fault = |path: &PathBuf| {
-        let error = std::fs::File::open(path).err()?;
+    let mut faults = Vec::new();
+    for path in paths {
+        let Err(error) = in_time(path, READ_LIMIT, files::try_read).and_then(identity) else { continue };
         // A relative path may be a secret that was written in place of its file.
         let name = if path.is_absolute() { path.display().to_string() } else { "a file with a relative path".into() };
-        Some(format!("{}: it names {name}, which cannot be read: {error}; --no-files does not look", config.display()))
-    };
-    paths.iter().filter_map(fault).collect()
+        let config = config.display();
+        faults.push(format!("{config}: it names {name}, which cannot be read: {error}; --no-files does not look"));
+        if error.kind() == io::ErrorKind::TimedOut {
+            break;
+        }
+    }
+    faults
 }
 
 fn parsed<T: DeserializeOwned>(path: &Path, text: &str, judge: impl FnOnce(&T) -> Vec<Misfit>) -> Result<T, Faults> {

@@ -26,6 +26,11 @@ pub fn read_bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Whether a file could be read: its first byte can.
+pub(crate) fn try_read(path: &Path) -> io::Result<()> {
+    open(path)?.read(&mut [0]).map(drop)
+}
+
 /// Checks the type before and after the opening: before it, because opening a socket fails with an
 /// unhelpful error; after it, because the path may lead to another file by then.
 fn open(path: &Path) -> io::Result<File> {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use harness::{Program, until};
+use harness::{Program, fifo, until};
 use serde_json::Value;
 
 use crate::{
@@ -208,6 +208,20 @@ fn a_configuration_that_does_not_fit_is_refused_alike_at_check_and_start() {
     assert_eq!(ended.log.len(), 1, "a start that is refused has no start line: {ended:#?}");
     assert_eq!(ended.code, Some(78), "{ended:#?}");
     assert!(ended.last_line().contains("config.yaml:4:3: output tcp://127.0.0.1:1 is there twice"), "{ended:#?}");
+}
+
+#[test]
+fn check_does_not_wait_for_a_file_that_could_keep_it_waiting_for_ever() {
+    let pod = Pod::new();
+    let (directory, fifo) = fifo();
+    let text = format!(
+        "inputs: [/logs/*.log]\noutputs:\n- url: https://collector\n  token-file: {}\n  ca: {fifo}\n",
+        directory.path().display()
+    );
+    let (code, said) = check(&pod, &text);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("cannot be read: Is a directory"), "{said}");
+    assert!(said.contains("cannot be read: it is a FIFO, not a regular file"), "{said}");
 }
 
 #[test]
