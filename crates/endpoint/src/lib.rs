@@ -35,7 +35,7 @@ pub use stream::Stream;
 pub use tls::{TLS_OPTIONS, TlsClient, server_name};
 pub use tls_error::{tls_error, tls_error_text};
 pub use tunnel::tunnel;
-pub use written::Written;
+pub use written::{Written, written_schema};
 
 /// The README's examples are tests
 #[cfg(doctest)]

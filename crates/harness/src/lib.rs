@@ -27,7 +27,9 @@ pub use ended::Ended;
 pub use fifo::fifo;
 pub use hung_mount::HungMount;
 pub use line::Line;
-pub use namespace::{as_pid_one, id_of_pid_one, is_root, start_as_pid_one, unshare, with_own_mounts};
+pub use namespace::{
+    as_pid_one, id_of_pid_one, is_root, start_as_pid_one, unshare, with_own_mounts, with_own_namespaces,
+};
 pub use program::Program;
 pub use signal::{Signal, send, try_send};
 pub use snapshot::{assert_snapshot, assert_usage_error};

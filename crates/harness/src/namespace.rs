@@ -51,21 +51,28 @@ pub fn unshare(flags: &[&str], inside: &Command) -> Command {
 /// The variable that marks a test which already runs in its own namespaces
 const MARK: &str = "HARNESS_INSIDE";
 
-/// Runs a test's body in a mount namespace: the test's binary starts itself again under `unshare`, for this test alone.
-/// The kernel removes the body's mounts with the namespace.
+/// Runs a test's body in a mount namespace. The kernel removes the body's mounts with the namespace.
 #[track_caller]
 pub fn with_own_mounts<F: FnOnce()>(body: F) {
+    with_own_namespaces(&["--mount"], || (), body);
+}
+
+/// Runs a test's body in new namespaces, after `prepare` there: the test's binary starts itself again under `unshare`, for
+/// this test alone.
+#[track_caller]
+pub fn with_own_namespaces<F: FnOnce()>(flags: &[&str], prepare: impl FnOnce(), body: F) {
     if variable(MARK).is_some() {
+        prepare();
         return body();
     }
     // The name of a closure's type begins with the path of its function, which is libtest's name of the test.
     let name = type_name::<F>().split_once("::").and_then(|(_, name)| name.strip_suffix("::{{closure}}")).unwrap();
     let mut test = Command::new(env::current_exe().unwrap());
     test.args([name, "--exact", "--nocapture"]);
-    let mut outside = unshare(&["--mount"], &test);
+    let mut outside = unshare(flags, &test);
     outside.env(MARK, "1").env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     let output = outside.stdin(Stdio::null()).output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let passed = output.status.success() && stdout.contains("1 passed");
-    assert!(passed, "with mounts of its own, {name}:\n{stdout}{stderr}");
+    assert!(passed, "in namespaces of its own (are they denied?), {name}:\n{stdout}{stderr}");
 }

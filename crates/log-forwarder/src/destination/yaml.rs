@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use endpoint::Written;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use endpoint::{Written, written_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de::Error};
 
 use super::Destination;
@@ -25,17 +25,6 @@ impl JsonSchema for Destination {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let scalar = serde_json::json!({ "type": ["string", "integer", "boolean"] });
-        let value = serde_json::json!({ "anyOf": [scalar, { "type": "array", "items": scalar }] });
-        let names = SCHEMES.iter().flat_map(Scheme::option_names);
-        let mut properties: serde_json::Map<_, _> = names.map(|name| (name.to_owned(), value.clone())).collect();
-        properties.insert("url".into(), serde_json::json!({ "type": "string" }));
-        json_schema!({
-            "description": "A URL with its options in the fragment, or a map of url and options",
-            "anyOf": [
-                { "type": "string" },
-                { "type": "object", "properties": properties, "required": ["url"], "additionalProperties": false },
-            ],
-        })
+        written_schema(SCHEMES.iter().flat_map(Scheme::option_names))
     }
 }

@@ -2,47 +2,30 @@
 //!
 //! Without root this needs user namespaces; where they are denied, the tests fail and say so.
 
-use std::{
-    any::type_name,
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{fs, process::Command};
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, netlink};
 
-pub(crate) use harness::{id_of_pid_one, is_root, start_as_pid_one, unshare};
+pub(crate) use harness::{id_of_pid_one, is_root, start_as_pid_one};
 
-/// Marks the /etc of a test's own namespace
-const MARK: &str = "/etc/wait-for-test";
 /// All of /etc is the test's own: hosts file, resolv.conf, and no name service but those two. /run is empty, so no
 /// nscd or systemd-resolved of the machine has a say.
 const SCRIPT: &str = r#"
-    set -e
     mount -t tmpfs none /etc
     mount -t tmpfs none /run
     echo "hosts: files dns" >/etc/nsswitch.conf
     echo "multi on" >/etc/host.conf
-    : >/etc/wait-for-test
-    exec "$0" "$@"
 "#;
 
 /// Runs a test's body in a network of its own with nothing but a loopback, and with an /etc of its own that is nearly
-/// empty: the test's binary starts itself again, for this test alone, behind `unshare`.
+/// empty.
 #[track_caller]
 pub(crate) fn inside<F: FnOnce()>(body: F) {
-    if Path::new(MARK).exists() {
+    let prepare = || {
+        assert!(Command::new("/bin/sh").args(["-ec", SCRIPT]).status().unwrap().success(), "{SCRIPT}");
         bring_loopback_up();
-        return body();
-    }
-    // A closure's type is named for the function that it stands in, and that is how libtest names the test.
-    let name = type_name::<F>().split_once("::").and_then(|(_, name)| name.strip_suffix("::{{closure}}")).unwrap();
-    let mut test = Command::new("/bin/sh");
-    test.args(["-c", SCRIPT]).arg(std::env::current_exe().unwrap()).args([name, "--exact", "--nocapture"]);
-    let output = unshare(&["--net", "--mount"], &test).stdin(Stdio::null()).output().unwrap();
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let passed = output.status.success() && stdout.contains("1 passed");
-    assert!(passed, "in a namespace (are user namespaces denied?), {name}:\n{stdout}{stderr}");
+    };
+    harness::with_own_namespaces(&["--net", "--mount"], prepare, body);
 }
 
 /// Names and addresses as in a pod whose cluster has the domain `cluster`: server, search list, ndots.
