@@ -1,11 +1,10 @@
 //! The rows of `log-forwarder`.
 
 use crate::{
-    echo, flags, places,
+    contents, echo, flags, places,
     row::Row,
     secret::{plain, spellings},
     urls,
-    wait_for::contents,
 };
 
 /// A file that has a line to send, and a listener on a port that the system chooses
@@ -61,6 +60,23 @@ const SCHEMES: [&str; 11] = [
     "elasticsearch+http",
 ];
 
+/// Outputs whose options name a file
+const FILE_URLS: [&str; 6] = [
+    "http://127.0.0.1:1/#user=x&password-file=FILE",
+    "http://127.0.0.1:1/#token-file=FILE",
+    "http://127.0.0.1:1/#header-file=X:FILE",
+    "https://127.0.0.1:1/#ca=FILE",
+    "https://127.0.0.1:1/#cert=FILE&key=FILE",
+    "forward://127.0.0.1:1#shared-key-file=FILE&user=x&password-file=FILE",
+];
+
+/// Outputs whose options name a variable
+const VARIABLE_URLS: [&str; 3] = [
+    "http://127.0.0.1:1/#user=x&password-env=KEY",
+    "http://127.0.0.1:1/#token-env=KEY",
+    "forward://127.0.0.1:1#shared-key-env=KEY",
+];
+
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = HELPER.rows();
     rows.extend(flags::rows(&HELPER, &REPEATED));
@@ -94,19 +110,8 @@ pub(crate) fn rows() -> Vec<Row> {
             rows.push(row("a server that repeats").and(&["--output", &url]).with_variable("KEY", &plain()));
         }
     }
-    for secret in [plain(), spellings()[1].clone()] {
-        for content in contents(&secret) {
-            for url in [
-                "http://127.0.0.1:1/#user=x&password-file=FILE",
-                "http://127.0.0.1:1/#token-file=FILE",
-                "http://127.0.0.1:1/#header-file=X:FILE",
-                "https://127.0.0.1:1/#ca=FILE",
-                "https://127.0.0.1:1/#cert=FILE&key=FILE",
-                "forward://127.0.0.1:1#user=x&password-file=FILE",
-            ] {
-                rows.push(row(&format!("a file {url}")).and(&["--output", url]).with_file(&content));
-            }
-        }
-    }
+    let output = |place: String, url: &str| row(&place).and(&["--output", url]);
+    rows.extend(contents::in_files(&FILE_URLS, output));
+    rows.extend(contents::in_variables(&VARIABLE_URLS, output));
     rows
 }

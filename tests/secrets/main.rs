@@ -4,6 +4,7 @@
 //! searched for the secret, for pieces of it and for its usual encodings.
 #![expect(clippy::unwrap_used, reason = "a panic here is how a test fails")]
 
+mod contents;
 mod echo;
 mod fix_perms;
 mod flags;

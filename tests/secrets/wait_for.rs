@@ -1,7 +1,7 @@
 //! The rows of `wait-for`.
 
 use crate::{
-    echo, flags, places,
+    contents, echo, flags, places,
     row::Row,
     secret::{plain, spellings},
     urls,
@@ -25,6 +25,22 @@ const REPEATED: [&str; 1] = ["config"];
 /// One scheme of each kind of target
 const SCHEMES: [&str; 11] =
     ["tcp", "https", "http+unix", "unix", "dns", "file", "grpc", "grpcs", "mysql", "postgres", "redis"];
+
+/// Targets whose options name a file
+const FILE_URLS: [&str; 8] = [
+    "http://127.0.0.1:1/#user=x&password-file=FILE",
+    "http://127.0.0.1:1/#token-file=FILE",
+    "http://127.0.0.1:1/#header-file=X:FILE",
+    "https://127.0.0.1:1/#ca=FILE",
+    "https://127.0.0.1:1/#cert=FILE&key=FILE",
+    "postgres://user@127.0.0.1:1/#password-file=FILE",
+    "redis://127.0.0.1:1/#password-file=FILE",
+    "mysql://user@127.0.0.1:1/#password-file=FILE",
+];
+
+/// Targets whose options name a variable
+const VARIABLE_URLS: [&str; 2] =
+    ["http://127.0.0.1:1/#user=x&password-env=KEY", "postgres://user@127.0.0.1:1/#password-env=KEY"];
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = HELPER.rows();
@@ -78,52 +94,8 @@ fn servers() -> Vec<Row> {
     urls.iter().map(|url| row(url).with_variable("KEY", &plain())).collect()
 }
 
-/// A secret in a file that an option names
+/// A secret in a file or a variable that an option names
 fn files() -> Vec<Row> {
-    let mut rows = Vec::new();
-    for secret in [plain(), spellings()[1].clone()] {
-        for content in contents(&secret) {
-            for url in [
-                "http://127.0.0.1:1/#user=x&password-file=FILE",
-                "http://127.0.0.1:1/#token-file=FILE",
-                "http://127.0.0.1:1/#header-file=X:FILE",
-                "https://127.0.0.1:1/#ca=FILE",
-                "https://127.0.0.1:1/#cert=FILE&key=FILE",
-                "postgres://user@127.0.0.1:1/#password-file=FILE",
-                "redis://127.0.0.1:1/#password-file=FILE",
-                "mysql://user@127.0.0.1:1/#password-file=FILE",
-            ] {
-                rows.push(Row::new(HELPER.name, format!("a file {url}"), &SOON).and(&[url]).with_file(&content));
-            }
-        }
-        for url in ["http://127.0.0.1:1/#user=x&password-env=KEY", "postgres://user@127.0.0.1:1/#password-env=KEY"] {
-            for content in contents(&secret) {
-                let row = Row::new(HELPER.name, format!("a variable of {url}"), &SOON).and(&[url]);
-                rows.push(row.with_variable("KEY", &content.replace('\0', "")));
-            }
-        }
-    }
-    let lost = pem(&plain()).replace('\n', "");
-    let url = "https://127.0.0.1:1/#cert=FILE&key=FILE";
-    rows.push(Row::new(HELPER.name, "a key without line breaks", &SOON).and(&[url]).with_file(&lost));
-    rows
-}
-
-/// Contents of a file for a password, a token, a header, a certificate or a key, most of them wrong
-pub(crate) fn contents(secret: &str) -> Vec<String> {
-    vec![
-        secret.to_owned(),
-        format!("{secret}\n{secret}\n"),
-        format!("{secret}\0{secret}"),
-        format!("{secret}\u{7f}é"),
-        pem(secret),
-        pem(secret).replace('\n', ""),
-        pem(secret).replace("PRIVATE KEY", "CERTIFICATE"),
-        pem(secret).replace("END", "NED"),
-    ]
-}
-
-/// A key as PEM has it, whose content is the secret
-fn pem(secret: &str) -> String {
-    format!("-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----\n")
+    let row = |place: String, url: &str| Row::new(HELPER.name, place, &SOON).and(&[url]);
+    [contents::in_files(&FILE_URLS, row), contents::in_variables(&VARIABLE_URLS, row)].concat()
 }
