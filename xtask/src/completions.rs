@@ -10,6 +10,8 @@ mod zsh;
 
 use clap::{Arg, ArgAction, Command};
 
+use crate::argument::{help, value_name, words};
+
 /// The scripts of one helper, each with the name of its file
 pub(crate) fn scripts(command: &Command) -> [(String, String); 3] {
     let mut built = command.clone();
@@ -68,16 +70,15 @@ impl Flag {
     fn of(arg: &Arg) -> Self {
         let short = arg.get_short().map(|short| format!("-{short}"));
         let names = short.into_iter().chain(arg.get_long().map(|long| format!("--{long}"))).collect();
-        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         let value = arg.get_action().takes_values().then(|| (value_name(arg), Value::of(arg)));
-        Self { names, help, value, repeats: matches!(arg.get_action(), ArgAction::Append) }
+        Self { names, help: help(arg), value, repeats: matches!(arg.get_action(), ArgAction::Append) }
     }
 }
 
 impl Value {
     /// Decides by the name in the help, because the type of a path does not say whether it is a directory.
     fn of(arg: &Arg) -> Self {
-        let words: Vec<_> = arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+        let words = words(arg);
         if !words.is_empty() {
             return Self::Words(words);
         }
@@ -87,10 +88,6 @@ impl Value {
             _ => Self::Text,
         }
     }
-}
-
-fn value_name(arg: &Arg) -> String {
-    arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string).unwrap_or_default()
 }
 
 /// `wait_for`, for names of functions

@@ -1,5 +1,6 @@
 //! Chores of this repository: `cargo xtask tidy` checks the house rules, `cargo xtask docs` writes the generated files.
 
+mod argument;
 mod completions;
 mod docs;
 mod helpers;

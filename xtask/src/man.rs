@@ -10,6 +10,8 @@ use clap_mangen::{
     roff::{Inline, Roff, bold, italic, roman},
 };
 
+use crate::argument::{help, value_name, words};
+
 /// The page of one helper
 pub(crate) fn page(command: &Command) -> anyhow::Result<Vec<u8>> {
     let man = Man::new(command.clone());
@@ -93,13 +95,12 @@ fn subcommands(roff: &mut Roff, command: &Command) {
         let flags = subcommand.get_arguments().filter(|arg| !arg.is_positional() && arg.get_long() != Some("help"));
         for arg in flags {
             roff.control("RS", []);
-            item(roff, flag(arg), arg.get_help().map(ToString::to_string).unwrap_or_default());
+            item(roff, flag(arg), help(arg));
             roff.control("RE", []);
         }
-        for arg in subcommand.get_positionals().filter(|arg| !arg.get_possible_values().is_empty()) {
-            let words: Vec<_> = arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+        for arg in subcommand.get_positionals().filter(|arg| !words(arg).is_empty()) {
             roff.control("RS", []);
-            item(roff, vec![italic(value_name(arg))], format!("One of {}", words.join(", ")));
+            item(roff, vec![italic(value_name(arg))], format!("One of {}", words(arg).join(", ")));
             roff.control("RE", []);
         }
     }
@@ -163,10 +164,6 @@ fn flag(arg: &Arg) -> Vec<Inline> {
     }
 }
 
-fn value_name(arg: &Arg) -> String {
-    arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use std::process::Command as Process;
@@ -193,7 +190,7 @@ mod tests {
     }
 
     /// The words that a shell makes of a line
-    fn words(line: &str) -> Vec<String> {
+    fn shell_words(line: &str) -> Vec<String> {
         let script = format!("printf '%s\\n' {line}");
         let output = Process::new("sh").arg("-c").arg(script).output().unwrap();
         assert!(output.status.success(), "{line}");
@@ -224,7 +221,7 @@ mod tests {
     fn each_example_can_be_pasted() {
         for Described { command, .. } in helpers::all() {
             for example in examples(&command).into_iter().chain(commands_of_readme(command.get_name())) {
-                let outcome = command.clone().try_get_matches_from(words(&example));
+                let outcome = command.clone().try_get_matches_from(shell_words(&example));
                 assert!(outcome.is_ok(), "{example}: {}", outcome.unwrap_err());
             }
         }

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use clap::{Arg, Command};
 
+use crate::argument::help;
+
 /// Puts `content` between the markers of every part called `name`; a file without the markers stays as it is.
 pub(crate) fn replace_part(text: &str, name: &str, content: &str) -> String {
     let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
@@ -49,8 +51,7 @@ pub(crate) fn flags(command: &Command) -> String {
         let variable = argument.get_env().map(|name| format!("`{}`", name.display())).unwrap_or_default();
         let defaults = argument.get_default_values();
         let default = defaults.iter().map(|value| format!("`{}`", value.display())).collect::<Vec<_>>().join(" ");
-        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-        let _ = writeln!(table, "| `{}` | {variable} | {default} | {help} |", flag(argument));
+        let _ = writeln!(table, "| `{}` | {variable} | {default} | {} |", flag(argument), help(argument));
     }
     table
 }
