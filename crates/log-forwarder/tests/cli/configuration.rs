@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     collector::Collector,
     receiver::Receiver,
-    support::{Pod, Writer, get_from, ledger, line, log_forwarder, start, stop},
+    support::{Pod, Writer, http, ledger, line, log_forwarder, start, stop},
 };
 
 /// log-forwarder with this configuration and nothing else of inputs and outputs
@@ -156,10 +156,9 @@ fn a_configuration_that_is_wrong_is_refused_and_the_old_one_stays() {
     let mut writer = Writer::new(&pod.log("app.log"));
     let inputs = format!("inputs: [{{path: {}}}]\n", pod.log("app.log").display());
     let mut program = configured(&pod, &format!("{inputs}outputs: ['{}']\n", pod.file_output()));
-    let listener = program.wait_for_message("health listener is up");
-    let address = listener["address"].as_str().unwrap();
+    let address = program.address("health");
     pod.wait_for_checkpoint();
-    let metric = |text: &str| get_from(address, "/metrics").contains(text).then_some(());
+    let metric = |text: &str| http::get(address, "/metrics").body.contains(text).then_some(());
     change(&pod, "outputs: [nowhere]\n");
     until("the refusal is counted", || metric("result=\"refused\"} 1"));
     // Well written, but nothing that could run

@@ -5,7 +5,7 @@ use std::{fs, io::Write, net::TcpListener, process::Command};
 use crate::{
     collector::Collector,
     rotation::{assert_all_there_in_any_order, free_address},
-    support::{Pod, Program, append, get_from, ledger, line, start, stop, until},
+    support::{Pod, Program, append, http, ledger, line, start, stop, until},
 };
 
 /// Files of the tests; with the limit of [`start_limited`] only 50 of them can be open at once
@@ -34,14 +34,14 @@ fn files_beyond_the_limit_wait_and_are_read_in_turn() {
     // One output takes everything, the other one nothing yet.
     let url = format!("http://{address}/lines");
     let mut program = start_limited(&pod, &["--output", &pod.file_output(), "--output", &url]);
-    let health = program.wait_for_message("health listener is up")["address"].as_str().unwrap().to_owned();
+    let health = program.address("health");
     pod.wait_for_lines(300);
     program.wait_for_message(
         "more files have unread lines than may be open at once; they are read in turn: raise the limit of open files",
     );
-    assert!(get_from(&health, "/livez").starts_with("HTTP/1.1 200"));
+    assert_eq!(http::get(health, "/livez").status, 200);
     let waiting = until("files wait for a descriptor", || {
-        let metrics = get_from(&health, "/metrics");
+        let metrics = http::get(health, "/metrics").body;
         let value = metrics.lines().find_map(|line| line.strip_prefix("sidekit_log_forwarder_files_waiting "))?;
         value.parse::<u64>().ok().filter(|waiting| *waiting > 0)
     });

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     receiver::{Receiver, Reply, Request},
-    support::{Pod, Writer, assert_all_there, get_from, ledger, line, stop},
+    support::{Pod, Writer, assert_all_there, http, ledger, line, stop},
 };
 
 /// A status, a type and a reason
@@ -227,10 +227,10 @@ fn a_key_from_a_file_is_sent_and_never_told() {
     let dead = pod.beside("dead").display().to_string();
     let output = format!("{}#header-file=Authorization:{}", index.url(), pod.beside("key").display());
     let mut program = pod.start(&["--output", &output, "--dead-letter", &dead]);
-    let address = program.wait_for_message("health listener is up")["address"].as_str().unwrap().to_owned();
+    let address = program.address("health");
     program.wait_for_reason("401 Unauthorized: unknown key");
     index.wait_for(9);
-    let metrics = get_from(&address, "/metrics");
+    let metrics = http::get(address, "/metrics").body;
     let ended = stop(program);
     assert!(index.receiver.requests().iter().all(|request| request.headers["authorization"] == "ApiKey s3cr3t-key"));
     for text in [metrics, format!("{ended:?}"), fs::read_to_string(&dead).unwrap()] {

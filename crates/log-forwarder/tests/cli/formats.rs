@@ -5,7 +5,7 @@ use std::{fs, io::Write};
 use harness::Program;
 use serde_json::{Value, json};
 
-use crate::support::{Pod, append, get_from, ledger, stop, until};
+use crate::support::{Pod, append, http, ledger, stop, until};
 
 fn start(pod: &Pod, arguments: &[&str]) -> Program {
     let output = pod.file_output() + "#as=ndjson";
@@ -52,8 +52,8 @@ fn fields_and_times_are_what_the_lines_say() {
         let found = records(&pod, 2, &["time", "message", "fields"]);
         assert_eq!(found[0], json!(["2026-11-24T09:58:45.500Z", message, fields]), "{format}");
         assert_eq!((&found[1][1], &found[1][2]), (&json!("something else"), &Value::Null), "{format}");
-        let listener = program.wait_for_message("health listener is up");
-        let metrics = || get_from(listener["address"].as_str().unwrap(), "/metrics");
+        let address = program.address("health");
+        let metrics = || http::get(address, "/metrics").body;
         until("the line that does not parse is counted", || {
             metrics().lines().any(|line| line.contains("unparsed_records_total") && line.ends_with(" 1")).then_some(())
         });

@@ -5,7 +5,7 @@ use std::fs;
 use crate::{
     collector::{Answer, Collector},
     receiver::Receiver,
-    support::{Pod, Signal, Writer, assert_all_there, get_from, ledger, line, start, stop},
+    support::{Pod, Signal, Writer, assert_all_there, http, ledger, line, start, stop},
 };
 
 /// Delivers with these options, and tells whether all lines were there, and each body smaller than its lines.
@@ -84,9 +84,9 @@ fn a_password_and_headers_are_sent_and_never_told() {
     );
     let mut command = pod.command(&["--output", &format!("{}?key=SECRET#{options}", collector.url())]);
     let mut program = start(command.args(["--log-level", "trace"]));
-    let health = program.wait_for_message("health listener is up")["address"].as_str().unwrap().to_owned();
+    let health = program.address("health");
     collector.wait_for(&line(2));
-    let metrics = get_from(&health, "/metrics") + &get_from(&health, "/readyz?verbose");
+    let metrics = http::get(health, "/metrics").body + &http::get(health, "/readyz?verbose").body;
     let ended = stop(program);
     let headers = &collector.seen()[0].headers;
     assert_eq!((&*headers["x-key"], &*headers["x-scope-orgid"]), ("SECRET&key", "SECRET-team"));

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     collector::Collector,
-    support::{Pod, Program, Writer, append, assert_all_there, get_from, ledger, line, start, stop, until},
+    support::{Pod, Program, Writer, append, assert_all_there, http, ledger, line, start, stop, until},
 };
 
 /// Whether every line is there, whichever file came first
@@ -23,9 +23,9 @@ pub(crate) fn assert_all_there_in_any_order<'a>(lines: impl Iterator<Item = &'a 
 /// Waits until the forwarder has seen so many bytes that an output has not got.
 #[track_caller]
 pub(crate) fn wait_for_lag(program: &mut Program, bytes: u64) {
-    let address = program.wait_for_message("health listener is up")["address"].as_str().unwrap().to_owned();
+    let address = program.address("health");
     until(&format!("{bytes} bytes are behind"), || {
-        let metrics = get_from(&address, "/metrics");
+        let metrics = http::get(address, "/metrics").body;
         let lags = metrics.lines().filter(|line| line.starts_with("sidekit_log_forwarder_lag_bytes{"));
         let lag: u64 = lags.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum();
         (lag == bytes).then_some(())

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     collector::{Answer, Collector},
     rotation::free_address,
-    support::{Pod, Signal, Writer, assert_adds_up, assert_all_there, get_from, ledger, line, stop, until},
+    support::{Pod, Signal, Writer, assert_adds_up, assert_all_there, http, ledger, line, stop, until},
 };
 
 #[test]
@@ -85,13 +85,13 @@ fn a_collector_that_is_down_makes_nothing_unready() {
     let pod = Pod::new();
     Writer::new(&pod.log("app.log")).write(5);
     let mut program = pod.start(&["--output", &format!("http://{}/", free_address())]);
-    let address = program.wait_for_message("health listener is up")["address"].as_str().unwrap().to_owned();
+    let address = program.address("health");
     program.wait_for_message("cannot deliver; it is tried until it succeeds");
     for path in ["/readyz", "/livez", "/startupz"] {
-        assert!(get_from(&address, path).starts_with("HTTP/1.1 200"), "{path}");
+        assert_eq!(http::get(address, path).status, 200, "{path}");
     }
     until("retries are counted", || {
-        let metrics = get_from(&address, "/metrics");
+        let metrics = http::get(address, "/metrics").body;
         let retries = metrics.lines().find(|line| line.starts_with("sidekit_log_forwarder_retries_total{"))?;
         (!retries.ends_with(" 0")).then_some(())
     });

@@ -3,13 +3,13 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
-    io::{Read, Write},
+    io::Write,
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::Command,
 };
 
-pub(crate) use harness::{Ended, Program, Signal, until};
+pub(crate) use harness::{Ended, Program, Signal, http, until};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -235,15 +235,6 @@ pub(crate) fn assert_all_there<'a>(lines: impl Iterator<Item = &'a str>, count: 
         next = next.max(number + 1);
     }
     assert_eq!(next, count, "the last lines are missing");
-}
-
-#[track_caller]
-pub(crate) fn get_from(address: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
 }
 
 /// The messages of NDJSON objects

@@ -12,7 +12,7 @@ use harness::{HungMount, with_own_mounts};
 use super::mount;
 use crate::{
     collector::Collector,
-    support::{Pod, Signal, Writer, get_from, ledger, line, stop},
+    support::{Pod, Signal, Writer, http, ledger, line, stop},
 };
 
 #[test]
@@ -26,7 +26,7 @@ fn a_token_on_a_mount_whose_server_is_gone_stops_no_other_output() {
         let ca = format!("https://127.0.0.1:9/#ca={}", pod.beside("mnt/ca.pem").display());
         let outputs = ["--output", &token, "--output", &ca, "--output", &pod.file_output()];
         let mut program = pod.start(&outputs);
-        let health = program.wait_for_message("health listener is up")["address"].as_str().unwrap().to_owned();
+        let health = program.address("health");
         for option in ["token-file", "ca"] {
             let told = program.wait_for_message("cannot deliver; it is tried until it succeeds");
             let reason = told["reason"].as_str().unwrap();
@@ -34,7 +34,7 @@ fn a_token_on_a_mount_whose_server_is_gone_stops_no_other_output() {
         }
         writer.write(10);
         pod.wait_for_lines(20);
-        assert!(get_from(&health, "/livez").starts_with("HTTP/1.1 200"));
+        assert_eq!(http::get(health, "/livez").status, 200);
         program.signal(Signal::KILL);
     });
 }
