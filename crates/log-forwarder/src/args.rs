@@ -15,8 +15,8 @@ use crate::{
 
 /// Forward lines of log files to collectors, losing nothing
 ///
-/// Files are read from their beginning, through every rotation, and each output gets them at its own pace. What has been
-/// delivered is remembered in --state-dir, so that a restart goes on where the last run ended.
+/// Files are read from their beginning, through every rotation, and each output reads them at its own pace. --state-dir keeps
+/// the offsets up to which lines are delivered, so that a restart continues where the last run ended.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "log-forwarder", version, after_help = after_help())]
 pub struct Args {
@@ -26,31 +26,31 @@ pub struct Args {
     /// Send lines there; repeat for more; in the variable, one a line
     #[arg(long = "output", value_name = "URL", required_unless_present = "config", value_parser = OUTPUTS)]
     outputs: Vec<Lines<Destination>>,
-    /// Read inputs and outputs from this YAML file besides; it is read anew when it changes
+    /// Read more inputs and outputs from this YAML file, and again whenever it changes
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Remember here what has been delivered; without it, a restart begins anew
+    /// Keep the offsets of delivered lines here; without it, a restart delivers every file again
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) state_dir: Option<PathBuf>,
     /// Write each line that an output refuses for good to this file, as JSON with the reason
     #[arg(long, value_name = "FILE")]
     pub(crate) dead_letter: Option<PathBuf>,
-    /// Hold at most so many bytes that are read and not yet delivered, over all outputs
+    /// Hold at most this many bytes that are read and not yet delivered, over all outputs
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = lifecycle::size)]
     pub(crate) max_in_flight: u64,
     /// Cut and mark lines that are longer than this
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = line_size)]
     pub(crate) max_line: u64,
-    /// Keep at most so many bytes of deleted files from being freed
+    /// Hold at most this many bytes of deleted files open until they are delivered
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = lifecycle::size)]
     pub(crate) max_pinned: u64,
-    /// After a stop signal, end once every file has been quiet for this long; a last line without newline waits likewise
+    /// After a stop signal, end once every file has been quiet for this long; a last line without a newline is held back as long
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = lifecycle::duration)]
     pub(crate) quiet_period: Duration,
     /// How lines are read
     #[command(flatten)]
     pub(crate) reading: FormatFlags,
-    /// What each record carries besides
+    /// Fields that each record carries
     #[command(flatten)]
     pub(crate) pod: PodFlags,
 }
@@ -87,18 +87,17 @@ fn after_help() -> String {
     let mut text = String::from("Outputs, and when a line is delivered:\n");
     for scheme in &outputs::SCHEMES {
         let _ = writeln!(text, "  {:<35} {}", scheme.example, scheme.delivered);
-        let _ = write!(text, "      #{}", scheme.options.join(" #"));
-        for shared in scheme.shared {
-            let _ = write!(text, ", and those of {}", shared.name);
-        }
-        text.push('\n');
+        let own = scheme.options.iter().map(|option| format!("#{option}"));
+        let own = Some(own.collect::<Vec<_>>().join(" ")).filter(|own| !own.is_empty());
+        let shared = scheme.shared.iter().map(|shared| format!("options of {}", shared.name));
+        let _ = writeln!(text, "      {}", own.into_iter().chain(shared).collect::<Vec<_>>().join(", "));
     }
     text.push('\n');
-    let mut told = Vec::new();
+    let mut listed = Vec::new();
     for shared in outputs::SCHEMES.iter().flat_map(|scheme| scheme.shared) {
-        if !told.contains(&shared) {
+        if !listed.contains(&shared) {
             let _ = writeln!(text, "Options of {}: #{}", shared.name, shared.options.join(" #"));
-            told.push(shared);
+            listed.push(shared);
         }
     }
     text + EXAMPLES

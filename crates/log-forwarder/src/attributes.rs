@@ -62,7 +62,7 @@ impl fmt::Display for StaticField {
 
 // What the Downward API can tell. Not a doc comment: clap would take it for the helper's description.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "What each record carries besides")]
+#[command(next_help_heading = "Fields that each record carries")]
 pub(crate) struct PodFlags {
     /// The pod's name, as `k8s.pod.name`; from the Downward API
     #[arg(long, value_name = "NAME", env = "POD_NAME")]

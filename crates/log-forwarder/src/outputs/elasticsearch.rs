@@ -27,7 +27,7 @@ const OVERHEAD: usize = 300;
 pub(super) const HTTP: Scheme = Scheme {
     name: "elasticsearch+http",
     example: "elasticsearch+http://search/logs",
-    delivered: "once its document is created, or was there before",
+    delivered: "once its document is created, or exists already",
     options: &[],
     shared: &[client::OPTIONS],
     open,

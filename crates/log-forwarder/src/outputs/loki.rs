@@ -40,7 +40,7 @@ const OF_SETTINGS: [&str; 8] = [
 pub(super) const HTTP: Scheme = Scheme {
     name: "loki+http",
     example: "loki+http://loki:3100",
-    delivered: "once the answer is 204",
+    delivered: "once the answer is 200 or 204",
     options: &["label=NAME=VALUE", "labels=NAME,…"],
     shared: &[client::OPTIONS],
     open,

@@ -27,7 +27,7 @@ const OVERHEAD: usize = 200;
 pub(super) const HTTP: Scheme = Scheme {
     name: "otlp+http",
     example: "otlp+http://collector:4318",
-    delivered: "once the answer is 2xx; what that says is rejected, is",
+    delivered: "once the answer is 2xx; records that it rejects are counted",
     options: &[],
     shared: &[client::OPTIONS],
     open,
