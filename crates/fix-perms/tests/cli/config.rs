@@ -226,3 +226,11 @@ fn check_lists_every_fault_with_its_place() {
     let twice = "volumes:\n- path: /one\n- {path: /two, mode: 700}\n- path: /three\n";
     assert_eq!(refusal(twice).lines().count(), 2);
 }
+
+#[test]
+fn a_list_is_no_volume() {
+    let message = "this is a list; write a map, as in key: value";
+    for text in ["volumes: [[/data, 1000]]", "[[{path: /data, owner: 1}]]", "- - path: /data"] {
+        assert!(refusal(text).contains(message), "{text}: {}", refusal(text));
+    }
+}

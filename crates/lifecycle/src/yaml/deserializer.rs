@@ -2,7 +2,7 @@
 
 use serde::{
     Deserializer,
-    de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor, value::StrDeserializer},
+    de::{DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor, value::StrDeserializer},
     forward_to_deserialize_any,
 };
 
@@ -55,11 +55,15 @@ impl<'de> Deserializer<'de> for Reading<'_> {
         visitor.visit_newtype_struct(self).map_err(|fault| fault.at(self.0))
     }
 
-    /// An empty file is a map without entries, so that the fault names the missing key.
+    /// An empty file is a map without entries, so that the fault names the missing key. A list is no map: serde would read
+    /// its entries as the values of a struct's fields, in their order.
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         if self.0.is_null() {
             let nothing = Entries { entries: [].iter(), value: None };
             return visitor.visit_map(nothing).map_err(|fault| fault.at(self.0));
+        }
+        if matches!(self.0.content, Content::List(_)) {
+            return Err(Fault::new("this is a list; write a map, as in key: value").at(self.0));
         }
         self.deserialize_any(visitor)
     }
@@ -77,11 +81,11 @@ impl<'de> Deserializer<'de> for Reading<'_> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let Content::Scalar { text, .. } = &self.0.content else {
-            return Err(Fault::invalid_type(Unexpected::Map, &visitor).at(self.0));
+            return Err(Fault::new(format!("expected one of the words {}", known.join(", "))).at(self.0));
         };
         let word: StrDeserializer<Fault> = text.as_str().into_deserializer();
         visitor.visit_enum(word).map_err(|fault| fault.at(self.0))

@@ -48,6 +48,45 @@ fn texts_are_read_as_they_are_written() {
 }
 
 #[test]
+fn a_list_is_no_map() {
+    #[derive(Deserialize, Debug)]
+    struct Outer {
+        #[serde(rename = "volumes")]
+        _volumes: Vec<Inner>,
+    }
+    #[derive(Deserialize, Debug)]
+    struct Inner {
+        #[serde(rename = "path")]
+        _path: String,
+        #[serde(rename = "fields", default)]
+        _fields: BTreeMap<String, String>,
+    }
+    #[derive(Deserialize, Debug)]
+    #[serde(rename_all = "kebab-case")]
+    enum Word {
+        Always,
+        RootMatch,
+    }
+    for (text, place) in [
+        ("volumes: [[/data]]", "1:11"),
+        ("[[{path: /data}]]", "1:1"),
+        ("- - path: /data", "1:1"),
+        ("volumes:\n- path: /data\n  fields: [[a, b]]", "3:11"),
+    ] {
+        let tree = read(text).unwrap();
+        let said = Outer::deserialize(Reading(&tree)).unwrap_err().to_string();
+        assert_eq!(said, format!("{place}: this is a list; write a map, as in key: value"), "{text}");
+    }
+    for text in ["[always]", "{always: }"] {
+        let said = Word::deserialize(Reading(&read(text).unwrap())).unwrap_err().to_string();
+        assert_eq!(said, "1:1: expected one of the words always, root-match", "{text}");
+    }
+    for (text, word) in [("always", "Always"), ("root-match", "RootMatch")] {
+        assert_eq!(format!("{:?}", Word::deserialize(Reading(&read(text).unwrap())).unwrap()), word);
+    }
+}
+
+#[test]
 fn bounds_hold_and_name_the_place() {
     for (text, words) in [
         ("- ".repeat(1 << 19), "1:41: more than 20 lists and maps within one another"),
