@@ -22,7 +22,7 @@ use rustix::{fd::AsFd, io};
 
 use crate::{
     directory::Directory,
-    stat::{Id, Stat, stamping_clock},
+    stat::{Id, Stat, exact_clock, stamping_clock},
     trail::Trail,
 };
 
@@ -32,7 +32,7 @@ const NAME_LIMIT: usize = 50_000;
 const EXAMPLE_LIMIT: usize = 10;
 /// Looks at a file that is being written to, until two in a row are alike
 const LOOKS: usize = 100;
-/// Between two looks at the clock; it ticks every 1 to 10 ms (`CONFIG_HZ`)
+/// Between two looks at the stamping clock, which ticks every 1 to 10 ms (`CONFIG_HZ`)
 const POLL: Duration = Duration::from_millis(1);
 
 /// The files with several names that a walk has met
@@ -84,13 +84,7 @@ pub(crate) struct LeftAlone {
 impl HardLinks {
     /// Fixes the moment: to be called before any name is read.
     pub(crate) fn begin() -> Self {
-        let before = stamping_clock();
-        let mut moment = before;
-        // What was changed before now shall not look as if it was changed since.
-        while moment == before {
-            thread::sleep(POLL);
-            moment = stamping_clock();
-        }
+        let moment = moment_after(exact_clock(), stamping_clock);
         Self { moment, seen: Mutex::default(), hasher: RandomState::new() }
     }
 
@@ -142,6 +136,19 @@ impl HardLinks {
         examples.sort_unstable();
         LeftAlone { files: seen.files.len() as u64 + seen.others, examples }
     }
+}
+
+/// Waits until `clock`, which stands still between two ticks, is later than `now`: a change before now shall not look like
+/// one since. Since Linux 6.13 the kernel may stamp a change by its exact clock, and a tick that comes late can still be
+/// earlier than that. A clock that is set back ends the wait too.
+fn moment_after(now: i128, clock: impl Fn() -> i128) -> i128 {
+    let before = clock();
+    let mut moment = before;
+    while (before..=now).contains(&moment) {
+        thread::sleep(POLL);
+        moment = clock();
+    }
+    moment
 }
 
 /// Whether the name of a file with one, which was changed since the moment, is still its only one; `None` if it is changed
@@ -199,6 +206,7 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use std::{
+        cell::RefCell,
         ffi::CString,
         fs::{self, File},
         os::unix::ffi::OsStrExt,
@@ -229,6 +237,22 @@ mod tests {
         assert_eq!(see(&links, &one), Sighting::Incomplete, "the same name again");
         assert_eq!(see(&links, &two), Sighting::Complete);
         assert_eq!(links.left_alone(), LeftAlone::default());
+    }
+
+    #[test]
+    fn the_moment_is_later_than_every_stamp_so_far() {
+        for (ticks, moment) in [
+            (&[100, 100, 112][..], 112),
+            // The tick of 104 comes late, at 109.
+            (&[100, 104, 108, 112], 112),
+            (&[112], 112),
+            (&[100, 50], 50),
+        ] {
+            let left = RefCell::new(ticks.iter());
+            assert_eq!(moment_after(108, || *left.borrow_mut().next().unwrap()), moment, "{ticks:?}");
+        }
+        let now = exact_clock();
+        assert!(HardLinks::begin().moment > now);
     }
 
     #[test]

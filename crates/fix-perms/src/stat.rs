@@ -115,7 +115,16 @@ fn latest(time: StatxTimestamp) -> i128 {
 
 /// The clock that stamps changes of files, which stands still between two ticks; in nanoseconds since 1970
 pub(crate) fn stamping_clock() -> i128 {
-    let time = clock_gettime(ClockId::RealtimeCoarse);
+    nanoseconds(ClockId::RealtimeCoarse)
+}
+
+/// The same clock between two ticks
+pub(crate) fn exact_clock() -> i128 {
+    nanoseconds(ClockId::Realtime)
+}
+
+fn nanoseconds(clock: ClockId) -> i128 {
+    let time = clock_gettime(clock);
     i128::from(time.tv_sec) * SECOND + i128::from(time.tv_nsec)
 }
 
