@@ -51,7 +51,8 @@ impl Stamp {
         }
         match fgetxattr(&root, ATTRIBUTE, &mut [0; 0][..]) {
             Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
-            _ => fremovexattr(root, ATTRIBUTE),
+            // A file system that is read-only keeps that state.
+            _ => fremovexattr(root, ATTRIBUTE).or_else(|error| if error == Errno::ROFS { Ok(()) } else { Err(error) }),
         }
     }
 }

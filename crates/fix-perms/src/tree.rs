@@ -68,7 +68,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
                 Err(error) => visitor.refused(error, None, &file.parent, &file.name),
             }
             visitor.tell_seen();
-            tell_left_alone(links);
+            let _ = tell_left_alone(links);
         }
         Root::None => {}
     }
@@ -122,8 +122,8 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
     walk.run(root, &run.stopped);
     let Walk { fixer, links, .. } = walk;
     let is_stopped = run.stopped.load(SeqCst);
-    // Who was stopped has not seen all names of anything.
-    tell_left_alone(links.filter(|_| !is_stopped));
+    // A run that was stopped has not seen all names of anything.
+    let left_alone = tell_left_alone(links.filter(|_| !is_stopped));
     match run.treatment {
         Treatment::Verify => {}
         Treatment::DryRun => fixer.set_directory(root),
@@ -134,8 +134,14 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
             tracing::warn!(path = root.about.trail.printed(), "the root is left as it was: not all below it is right");
         }
         Treatment::Apply => {
-            if volume.policy == Policy::Stamp && ledger.counts().warned == 0 {
-                put(&stamp, root);
+            match volume.policy {
+                Policy::Stamp if left_alone > 0 => {
+                    // Some of them may only have moved, and a trusted stamp would keep them wrong for ever.
+                    no_stamp(root, "files were left alone, see above");
+                    stamp.remove(root);
+                }
+                Policy::Stamp if ledger.counts().warned == 0 => put(&stamp, root),
+                _ => {}
             }
             fixer.set_directory(root);
             // The stamp comes before the root's own change, which can take the right to write it away. A root that stays
@@ -173,8 +179,12 @@ fn put(stamp: &Stamp, root: &Directory) {
             Errno::OPNOTSUPP => "the file system keeps no extended attributes".to_owned(),
             error => error_text(error),
         };
-        tracing::warn!(path = root.about.trail.printed(), reason, "no stamp: the next run looks at everything again");
+        no_stamp(root, &reason);
     }
+}
+
+fn no_stamp(root: &Directory, reason: &str) {
+    tracing::warn!(path = root.about.trail.printed(), reason, "no stamp: the next run looks at everything again");
 }
 
 fn leaves_hard_links(volume: &Volume, run: &Run) -> bool {
@@ -182,7 +192,8 @@ fn leaves_hard_links(volume: &Volume, run: &Run) -> bool {
     volume.hard_links == HardLinkRule::Leave && run.treatment != Treatment::Verify
 }
 
-fn tell_left_alone(links: Option<HardLinks>) {
+/// Warns of the files that were left alone, and counts them.
+fn tell_left_alone(links: Option<HardLinks>) -> u64 {
     let left = links.map(HardLinks::left_alone).unwrap_or_default();
     if left.files > 0 {
         let such_as = left.examples.join(", ");
@@ -192,6 +203,7 @@ fn tell_left_alone(links: Option<HardLinks>) {
             "left alone: they have names outside the tree, or moved (--hard-links allow)"
         );
     }
+    left.files
 }
 
 fn warn_of_missing(volume: &Volume, fixer: &Fixer) {

@@ -146,3 +146,43 @@ fn a_file_system_without_attributes_keeps_no_stamp_and_that_is_no_failure() {
         assert_eq!(mode(&path), 0o755);
     });
 }
+
+#[test]
+fn a_file_that_was_left_alone_keeps_the_stamp_away() {
+    need_root();
+    let tree = Tree::new(&["a"]);
+    done(&[OWNER, STAMP, &tree.path()]);
+    let before = stamp(&tree);
+    assert!(before.is_some());
+    fs::write(tree.beside("outside"), "").unwrap();
+    fs::hard_link(tree.beside("outside"), tree.join("b")).unwrap();
+    // A right root with this stamp is trusted; a wrong one is not, and the stamp ends.
+    set_owner(&tree.root(), 0, 0);
+    let ended = done(&[OWNER, STAMP, &tree.path()]);
+    let line = ended.message("no stamp: the next run looks at everything again");
+    assert_eq!(line["reason"], "files were left alone, see above");
+    assert_eq!((tree.entry("").owner, stamp(&tree)), ((1000, 1000), None));
+    // It has moved out of the way: the next run sees to the rest.
+    fs::remove_file(tree.beside("outside")).unwrap();
+    assert_eq!(seen(&done(&[OWNER, STAMP, &tree.path()])), 3);
+    assert_eq!((tree.entry("b").owner, stamp(&tree)), ((1000, 1000), before));
+}
+
+#[test]
+fn the_stamp_of_another_state_on_a_read_only_volume_is_no_failure() {
+    need_root();
+    harness::with_own_mounts(|| {
+        let tree = Tree::new(&["a"]);
+        done(&[OWNER, STAMP, &tree.path()]);
+        super::mount(&["--bind", "-o", "ro"], &tree.root(), &tree.root());
+        let before = stamp(&tree);
+        // All of this is right already.
+        for arguments in [&["--mode=a+r"][..], &["--mode=a+r", STAMP]] {
+            done(&[&[OWNER, &tree.path()], arguments].concat());
+            assert_eq!(stamp(&tree), before);
+        }
+        let ended = run(&["--owner=2000", &tree.path()]);
+        assert!(ended.last_line().contains("the file system is read-only"), "{ended:#?}");
+        assert_eq!(ended.code, Some(77), "{ended:#?}");
+    });
+}
