@@ -84,6 +84,12 @@ impl Capabilities {
             (Errno::ROFS, _) => {
                 "the file system is read-only: mount it writable, or leave it out with --exclude".into()
             }
+            // chown(2) in a user namespace or on an idmapped mount
+            (Errno::INVAL | Errno::OVERFLOW, _) => format!(
+                "{}: the user namespace of the pod, or the idmapped mount, has no such user or group \
+                 (hostUsers: false has 0 to 65535); choose others",
+                error_text(error)
+            ),
             (_, Some(name)) => format!("{}: CAP_{name} is missing; {}", error_text(error), self.remedy(&[name])),
             (Errno::PERM, None) => {
                 format!("{}: the entry is immutable (lsattr shows it), or its server squashes root", error_text(error))

@@ -189,6 +189,7 @@ impl Fixer<'_> {
                 Ledger::count(&self.ledger.vanished);
             }
             Errno::PERM | Errno::ACCESS | Errno::ROFS => self.denied(refusal, stat, path),
+            Errno::INVAL | Errno::OVERFLOW if action == Action::ChangeOwner => self.denied(refusal, stat, path),
             Errno::IO
             | Errno::STALE
             | Errno::DQUOT
