@@ -43,8 +43,8 @@ pub enum Failure {
     File {
         /// The text, with the name of the option and a remedy
         reason: String,
-        /// Whether the volume does not answer: the file itself may be right
-        hangs: bool,
+        /// The volume does not answer, or the file was usable before and may be half written: a later try may succeed
+        may_pass: bool,
     },
     /// The proxy does not open a tunnel
     ProxyRefused(StatusCode),

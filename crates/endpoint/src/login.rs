@@ -116,13 +116,21 @@ impl LoginHeaders {
     /// Takes [`LOGIN_OPTIONS`]. `reserved` are the headers that a user may not set.
     pub fn from_options(options: &mut Options, url: UrlLogin, reserved: &[HeaderName]) -> Result<Self, String> {
         let mut headers = Self::default();
+        let twice = |name: &HeaderName| Err(format!("the header {name} is given twice"));
         for header in options.all("header") {
             let (name, value) = split("header", "Name:value", &header, reserved)?;
+            if name == AUTHORIZATION && headers.has_login() {
+                return twice(&name);
+            }
             let value = HeaderValue::from_str(value).map_err(|_| format!("option header: {name} has no such value"))?;
             headers.fixed.append(name, sensitive(value));
         }
         for header in options.all("header-file") {
             let (name, path) = split("header-file", "Name:PATH", &header, reserved)?;
+            // The value of a file replaces any other.
+            if headers.fixed.contains_key(&name) || headers.files.iter().any(|file| file.name == name) {
+                return twice(&name);
+            }
             headers.add("header-file", name, Form::AsItIs, path.into());
         }
         headers.add_login(options, url)?;
@@ -141,6 +149,9 @@ impl LoginHeaders {
         let password = Password::from_options(options, url.password)?;
         match (user, password, token) {
             (None, None, None) => Ok(()),
+            _ if self.has_login() => {
+                Err("the header Authorization and a token, a user or a password exclude each other".into())
+            }
             (None, None, Some(token)) => self.add_secret(token, Form::Bearer),
             (_, _, Some(_)) => Err("a token and a user or a password exclude each other".into()),
             (user, Some(password), None) => self.add_secret(password, Form::Basic(user.unwrap_or_default())),
@@ -266,7 +277,7 @@ fn sensitive(mut value: HeaderValue) -> HeaderValue {
 
 fn about(option: &str, failure: Failure) -> Failure {
     match failure {
-        Failure::File { reason, hangs } => Failure::File { reason: format!("option {option}: {reason}"), hangs },
+        Failure::File { reason, may_pass } => Failure::File { reason: format!("option {option}: {reason}"), may_pass },
         failure => failure,
     }
 }

@@ -1,4 +1,5 @@
-//! A server certificate that `ca=` names itself: trusted as it is, also when it is marked as an authority's (CA:TRUE).
+//! A server certificate that `ca=` names itself: trusted as it is, also when it is marked as an authority's (CA:TRUE), or
+//! signed by an authority that `ca=` does not name.
 //!
 //! `openssl req -x509` and many products make such certificates for servers. webpki refuses them, because an authority's
 //! certificate is no server's. The user has named this very certificate, so the mark is no reason against it, as in curl, Go
@@ -47,8 +48,10 @@ impl ServerCertVerifier for TrustNamed {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         match self.webpki.verify_server_cert(certificate, intermediates, name, ocsp, now) {
-            // webpki looks at the dates before it looks at this mark, so the dates are right.
-            Err(error) if is_marked_as_authority(&error) && self.named.contains(certificate) => {
+            // webpki looks at the dates and at the purpose before it looks at this mark or for an issuer, so they are right.
+            Err(error)
+                if (is_marked_as_authority(&error) || has_no_issuer(&error)) && self.named.contains(certificate) =>
+            {
                 verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
                 Ok(ServerCertVerified::assertion())
             }
@@ -85,9 +88,14 @@ pub(crate) fn is_marked_as_authority(error: &Error) -> bool {
     reason.downcast_ref::<webpki::Error>() == Some(&webpki::Error::CaUsedAsEndEntity)
 }
 
+/// Whether no authority has signed the server's certificate. The signature is wrong where an authority only has the same name.
+fn has_no_issuer(error: &Error) -> bool {
+    matches!(error, Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature))
+}
+
 #[cfg(test)]
 mod tests {
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
     use rustls::crypto::ring;
 
     use super::*;
@@ -136,6 +144,29 @@ mod tests {
             Error::InvalidCertificate(CertificateError::NotValidYetContext { .. } | CertificateError::Other(_))
         );
         assert!(is_early && !is_marked_as_authority(&error), "{error:?}");
+    }
+
+    #[test]
+    fn one_that_an_authority_signed_is_trusted_without_that_authority() {
+        // The second authority has the name that rcgen gives to the server's certificate.
+        for authority in ["authority", "rcgen self signed cert"] {
+            let mut params = CertificateParams::new([]).unwrap();
+            params.distinguished_name.push(DnType::CommonName, authority);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let issuer = Issuer::new(params, KeyPair::generate().unwrap());
+            let signed = |year| {
+                let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+                params.not_after = date_time_ymd(year, 1, 1);
+                params.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap().der().clone()
+            };
+            let (named, other, expired) = (signed(4000), signed(4000), signed(2021));
+            assert_eq!(verify(&named, &named, "localhost"), Ok(()), "{authority}");
+            let error = verify(&named, &named, "db").unwrap_err();
+            assert!(matches!(error, Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. })));
+            assert!(has_no_issuer(&verify(&named, &other, "localhost").unwrap_err()), "{authority}");
+            let error = verify(&expired, &expired, "localhost").unwrap_err();
+            assert!(matches!(error, Error::InvalidCertificate(CertificateError::ExpiredContext { .. })), "{error:?}");
+        }
     }
 
     #[test]

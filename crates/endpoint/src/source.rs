@@ -60,6 +60,8 @@ struct Inner<T: Clone> {
 
 struct State<T> {
     current: Option<T>,
+    /// The files have given a value before: one that gives none now may be half written
+    was_usable: bool,
     /// Those of the files that `current` was made from
     versions: Option<Vec<Option<Version>>>,
     /// Why the last look gave no value
@@ -81,6 +83,7 @@ impl<T: Clone + Send + 'static> Source<T> {
     pub(crate) fn files(paths: Vec<PathBuf>, read: impl Fn() -> Result<T, String> + Send + Sync + 'static) -> Self {
         let state = State {
             current: None,
+            was_usable: false,
             versions: None,
             error: None,
             looked: None,
@@ -143,7 +146,7 @@ impl<T: Clone + Send + 'static> Files<T> {
             None => {
                 let path = self.0.path().display();
                 let reason = format!("the volume of {path} does not answer: is its server gone?");
-                Err(Failure::File { reason, hangs: true })
+                Err(Failure::File { reason, may_pass: true })
             }
         }
     }
@@ -183,7 +186,7 @@ impl<T: Clone + Send + 'static> Inner<T> {
         look.await.map_err(|error| Failure::File {
             reason: format!("cannot read {}: {error}", self.path().display()),
             // A volume that is silent for that long may come back; the file is not at fault.
-            hangs: error.kind() == io::ErrorKind::TimedOut,
+            may_pass: error.kind() == io::ErrorKind::TimedOut,
         })
     }
 
@@ -208,10 +211,11 @@ impl<T: Clone> State<T> {
             Ok(Found::Unchanged) => return self.error = None,
             Ok(Found::Changed(versions, Ok(value))) => {
                 (self.current, self.versions, self.error) = (Some(value), Some(versions), None);
+                self.was_usable = true;
                 self.throttle.settle();
                 return;
             }
-            Ok(Found::Changed(_, Err(reason))) => Failure::File { reason, hangs: false },
+            Ok(Found::Changed(_, Err(reason))) => Failure::File { reason, may_pass: self.was_usable },
             Err(failure) => failure,
         };
         let reason = error.to_string();
@@ -224,7 +228,7 @@ impl<T: Clone> State<T> {
     fn result(&self) -> Result<T, Failure> {
         self.current.clone().ok_or_else(|| {
             // Without an error, the value was refused during the last look, and the next use reads the files.
-            let unread = || Failure::File { reason: "the files were not read".to_owned(), hangs: true };
+            let unread = || Failure::File { reason: "the files were not read".to_owned(), may_pass: true };
             self.error.clone().unwrap_or_else(unread)
         })
     }

@@ -3,6 +3,7 @@
 use std::io;
 
 use endpoint::Failure;
+use hyper::StatusCode;
 use lifecycle::Exit;
 use rustls::{AlertDescription, CertificateError};
 
@@ -82,12 +83,17 @@ impl From<Failure> for NotReady {
             Failure::Refused | Failure::Reset | Failure::Io { kind: io::ErrorKind::ConnectionAborted, .. } => {
                 (Cause::Absent, reason)
             }
-            Failure::Silent | Failure::NoRoute | Failure::NoNetwork | Failure::File { hangs: true, .. } => {
+            Failure::Silent | Failure::NoRoute | Failure::NoNetwork | Failure::File { may_pass: true, .. } => {
                 (Cause::Silent, reason)
+            }
+            // A proxy answers so to CONNECT for itself, since the server behind it is not asked.
+            Failure::ProxyRefused(StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED) => {
+                let remedy = "are user and password in the proxy's URL, and right?";
+                (Cause::Never(Exit::Denied), format!("login refused: {reason}; {remedy}"))
             }
             Failure::NoLocalAddress | Failure::ProxyRefused(_) => (Cause::Odd, reason),
             Failure::Tls(error) => (cause_of_tls(&error), reason),
-            Failure::File { hangs: false, .. } => (Cause::Never(Exit::Usage), reason),
+            Failure::File { may_pass: false, .. } => (Cause::Never(Exit::Usage), reason),
             Failure::Io { kind, .. } => match io_reason(kind) {
                 Some((cause, words)) => (cause, words.to_owned()),
                 None => (Cause::Odd, reason),

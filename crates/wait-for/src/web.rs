@@ -5,7 +5,7 @@ mod redirect;
 
 use std::{net::IpAddr, path::PathBuf};
 
-use endpoint::{Address, Stream, TlsClient};
+use endpoint::{Address, Failure, Stream, TlsClient};
 use http_body_util::Full;
 use hyper::{
     Request, Response, Uri,
@@ -72,7 +72,7 @@ impl Client {
         let (stream, by_proxy) = self.open(network, &mut request).await?;
         let response = match self.ask(stream, request, &mut connection).await {
             Ok(response) if by_proxy && proxy::speaks_for_itself(response.status()) => {
-                return Err(NotReady::new(Cause::Odd, format!("proxy: HTTP {}", response.status())));
+                return Err(proxy::blame(Failure::ProxyRefused(response.status()).into()));
             }
             Err(failure) if by_proxy => return Err(proxy::blame(failure)),
             response => response?,

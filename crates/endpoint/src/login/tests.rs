@@ -67,6 +67,20 @@ async fn variables_hold_tokens_and_passwords() {
     assert_eq!(value, "option token-env: no such variable; give the name of a variable, not its value");
 }
 
+const LOGIN_TWICE: &str = "the header Authorization and a token, a user or a password exclude each other";
+
+#[test]
+fn a_login_in_the_url_and_a_header_exclude_each_other() {
+    let url = UrlLogin { user: Some("me".into()), password: None };
+    let mut options = Options::from_fragment("header=Authorization:a").unwrap();
+    assert_eq!(LoginHeaders::from_options(&mut options, url, &[]).unwrap_err(), LOGIN_TWICE);
+}
+
+#[test]
+fn a_header_may_have_several_values() {
+    assert!(headers("header=X-A:a&header=X-A:b&token-file=/t").is_ok());
+}
+
 #[test]
 fn what_is_wrong_is_said() {
     for (fragment, words) in [
@@ -78,6 +92,12 @@ fn what_is_wrong_is_said() {
         ("header-file=X A:/p", "option header-file: write it as header-file=Name:PATH"),
         ("header=Content-Length:3", "option header: content-length is not yours to set"),
         ("header=X-A:a%0aSECRET", "option header: x-a has no such value"),
+        ("header=Authorization:a&header=authorization:b", "the header authorization is given twice"),
+        ("header=X-A:a&header-file=x-a:/p", "the header x-a is given twice"),
+        ("header-file=X-A:/p&header-file=X-A:/q", "the header x-a is given twice"),
+        ("header=Authorization:a&token-file=/t", LOGIN_TWICE),
+        ("header-file=Authorization:/p&token-env=CARGO_PKG_NAME", LOGIN_TWICE),
+        ("header=Authorization:a&user=me&password-file=/p", LOGIN_TWICE),
     ] {
         assert_eq!(headers(fragment).err().as_deref(), Some(words));
     }

@@ -79,7 +79,17 @@ async fn what_cannot_be_used_does_not_replace_the_last_value_unless_that_is_refu
     age(&source);
     assert_eq!(source.current().await.unwrap(), "good");
     source.forget();
-    assert_eq!(source.current().await.unwrap_err(), Failure::File { reason: "bad".into(), hangs: false });
+    let bad = |may_pass| Failure::File { reason: "bad".into(), may_pass };
+    assert_eq!(source.current().await.unwrap_err(), bad(true), "it was good once");
+    fs::remove_file(&path).unwrap();
+    age(&source);
+    let gone = source.current().await.unwrap_err();
+    assert!(matches!(gone, Failure::File { may_pass: true, .. }), "{gone:?}");
+    fs::write(&path, "better").unwrap();
+    age(&source);
+    assert_eq!(source.current().await.unwrap(), "better");
+    fs::write(&path, "bad").unwrap();
+    assert_eq!(text(&path).0.current().await.unwrap_err(), bad(false), "it was never good");
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,7 +100,7 @@ async fn a_look_that_hangs_ends_no_use_and_its_late_result_is_kept() {
     let source = Source::files(vec!["/mnt/hung/token".into()], read);
     let (hung, ()) = tokio::join!(source.current(), pass(FIRST_PATIENCE));
     let hung = hung.unwrap_err();
-    assert!(matches!(&hung, Failure::File { hangs: true, .. }), "{hung}");
+    assert!(matches!(&hung, Failure::File { may_pass: true, .. }), "{hung}");
     time::resume();
     answer.send("one").unwrap();
     while source.current().await.is_err() {
@@ -115,7 +125,7 @@ async fn a_look_that_is_given_up_is_a_volume_that_hangs_and_no_fault_of_the_file
     let (given_up, ()) = tokio::join!(source.current(), pass(FIRST_PATIENCE * 3 / 4));
     drop(answer);
     let given_up = given_up.unwrap_err();
-    assert!(matches!(&given_up, Failure::File { hangs: true, .. }), "{given_up:?}");
+    assert!(matches!(&given_up, Failure::File { may_pass: true, .. }), "{given_up:?}");
 }
 
 #[tokio::test]

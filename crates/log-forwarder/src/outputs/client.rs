@@ -6,7 +6,7 @@ mod body;
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
-use endpoint::{LOGIN_OPTIONS, LoginHeaders, UrlLogin};
+use endpoint::{LOGIN_OPTIONS, LoginHeaders, UrlLogin, refuse_login_in_query};
 use hyper::{
     Request, StatusCode,
     body::Bytes,
@@ -66,6 +66,7 @@ impl Client {
     /// their own.
     pub(super) fn open(setup: &mut Setup, port: Option<u16>) -> Result<Self, String> {
         let url = setup.url;
+        refuse_login_in_query(url)?;
         let dialer = match url.scheme() {
             scheme if scheme == "https" || scheme.ends_with("+https") => Dialer::secure(setup, port.or(Some(443)))?,
             _ => Dialer::plain(url, port.or(Some(80)))?,

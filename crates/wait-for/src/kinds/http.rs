@@ -4,7 +4,7 @@
 
 use std::{ops::RangeInclusive, path::PathBuf, sync::Arc};
 
-use endpoint::{Address, LoginHeaders, Options, TlsClient, UrlLogin};
+use endpoint::{Address, LoginHeaders, Options, TlsClient, UrlLogin, refuse_login_in_query};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use http_body_util::Full;
 use hyper::{Method, Request, StatusCode, Uri};
@@ -57,6 +57,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     } else {
         TlsClient::without_options(redirects > 0)?
     };
+    refuse_login_in_query(&url)?;
     let login = LoginHeaders::from_options(options, url_login(&url)?, &[])?;
     // Cannot fail: http and https URLs have a host, and the others take no login.
     let _ = url.set_username("").and_then(|()| url.set_password(None));

@@ -126,3 +126,25 @@ fn what_a_proxy_says_of_itself_proves_nothing_gone() {
         }
     }
 }
+
+#[test]
+fn a_login_that_a_proxy_refuses_ends_the_wait() {
+    let refusals = [
+        ("https://api.example/#insecure", "401 No"),
+        ("https://api.example/#insecure", "407 No"),
+        ("http://x/", "407 No"),
+    ];
+    for (target, words) in refusals {
+        let proxy = Http::start(move |_| status(words));
+        let mut command = wait_for(&["--proxy", "env", "--timeout", "30s", target]);
+        command.env("http_proxy", proxy.url("")).env("https_proxy", proxy.url(""));
+        let ended = Program::start(&mut command).end();
+        assert_eq!(ended.code, Some(77), "{target} {words}: {ended:#?}");
+        assert!(ended.everything().contains("proxy: login refused: HTTP 40"), "{ended:#?}");
+    }
+    // The target's own 401 is the target's, also where a proxy brings it.
+    let proxy = Http::start(|_| status("401 No"));
+    let mut command = wait_for(&["--proxy", "env", "--timeout", "300ms", "http://x/"]);
+    command.env("http_proxy", proxy.url(""));
+    assert_eq!(Program::start(&mut command).end().code, Some(124));
+}

@@ -180,3 +180,35 @@ fn a_token_that_is_renewed_is_sent() {
     fs::rename(directory.path().join("next"), &path).unwrap();
     assert_eq!(program.end().code, Some(0));
 }
+
+#[test]
+fn a_file_that_was_good_once_and_is_half_written_later_does_not_end_the_wait() {
+    let (_directory, path) = password_file();
+    let token = path.clone();
+    let server = Http::start(move |_| {
+        // The token is renewed by a writer that empties the file first.
+        fs::write(&token, "").unwrap();
+        status("401 Unauthorized")
+    });
+    let target = format!("{}#token-file={path}&interval=50ms", server.url("/"));
+    let ended = Program::start(&mut wait_for(&["--not", "--timeout", "3s", &target])).end();
+    assert_eq!(ended.code, Some(124), "{ended:#?}");
+    assert!(ended.everything().contains("is empty"), "{ended:#?}");
+}
+
+#[test]
+fn a_login_that_is_given_twice_or_in_the_query_is_a_usage_error() {
+    for (target, words) in [
+        ("http://a/#header=Authorization:hunter2&token-file=/t", "the header Authorization and a token"),
+        ("grpc://a:1#header=Authorization:hunter2&token-file=/t", "the header Authorization and a token"),
+        (
+            "http://a/?token-file=hunter2",
+            "token-file is an option and stands in the query: write # in front of options",
+        ),
+    ] {
+        let ended = Program::start(&mut wait_for(&[target])).end();
+        assert_eq!(ended.code, Some(64), "{ended:#?}");
+        assert!(ended.everything().contains(words), "{ended:#?}");
+        tells_no_secret(&ended);
+    }
+}
