@@ -57,7 +57,7 @@ impl Row {
         }
     }
 
-    /// Runs the helper. Whatever it prints of the secret is returned, with the place and the command line.
+    /// Runs the helper. Returns the pieces of the secret that it prints, with the place and the command line.
     pub(crate) fn leak(&self) -> Option<String> {
         let (ended, mut written) = self.run();
         written.push(("stdout", ended.stdout));

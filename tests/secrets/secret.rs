@@ -37,7 +37,7 @@ fn pieces(half: &str) -> BTreeSet<String> {
         for between in ["%", "\\x", "", " ", ", "] {
             pieces.insert(window.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(between));
         }
-        // Six bytes are whole groups of base64, whatever stands before them.
+        // Base64 encodes groups of three bytes. Of three windows in a row, one begins with a group of a longer text.
         pieces.insert(STANDARD_NO_PAD.encode(window));
     }
     pieces.iter().map(|piece| piece.to_lowercase()).collect()

@@ -63,7 +63,7 @@ impl Server {
         self.process.as_mut().expect("a server that runs").tell(line);
     }
 
-    /// What it has logged, in all its runs
+    /// Its log, of all its runs
     pub fn log(&self) -> String {
         read(&self.directory.join("log"))
     }

@@ -1,4 +1,4 @@
-//! What the generated files say of an argument.
+//! The texts about an argument in generated files.
 
 use clap::Arg;
 

@@ -30,7 +30,7 @@ fn subcommands(command: &Command) -> impl Iterator<Item = Level> {
     command.get_subcommands().map(|subcommand| Level::of(subcommand, subcommand.get_name()))
 }
 
-/// What can be typed behind the helper's name, or behind one of its subcommands
+/// The words that can follow the helper's name, or one of its subcommands
 struct Level {
     /// The subcommand; empty for the helper itself
     name: String,
@@ -44,7 +44,7 @@ struct Flag {
     /// `--log-level`, or `-h` and `--help`
     names: Vec<String>,
     help: String,
-    /// Its name in the help, and what it may be; `None` for a switch
+    /// Its name in the help, and its kind; `None` for a switch
     value: Option<(String, Value)>,
     repeats: bool,
 }

@@ -18,7 +18,7 @@ use anyhow::Context;
 
 use exceptions::Exceptions;
 
-/// Everything in the tree that breaks a rule, as `PATH: what is wrong and what to do`.
+/// Everything in the tree that breaks a rule, as `PATH: the fault and its remedy`.
 pub(crate) fn complaints(root: &Path) -> anyhow::Result<Vec<String>> {
     judge(root, &exceptions::KNOWN)
 }

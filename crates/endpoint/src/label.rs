@@ -20,7 +20,7 @@ pub fn url_label(text: &str) -> String {
         Ok(read) if read.has_authority() && !is_torn => {
             let host = read.host_str().unwrap_or_default();
             let port = read.port().map(|port| format!(":{port}")).unwrap_or_default();
-            // The parser adds a root that nobody wrote.
+            // The parser adds a root, also where the URL has none.
             let is_bare = read.path() == "/" && !url.split('?').next().is_some_and(|url| url.ends_with('/'));
             one_line(&format!("{}://{host}{port}{}", read.scheme(), if is_bare { "" } else { read.path() }))
         }

@@ -1,4 +1,4 @@
-//! Who logs in: tokens, passwords and headers, from files, variables and options.
+//! Logins: tokens, passwords and headers, from files, variables and options.
 //!
 //! Files are read at the first use, and again when they change. No error holds any of a secret.
 
@@ -93,7 +93,7 @@ struct FromFile {
     value: Source<HeaderValue>,
 }
 
-/// What a secret becomes in a header
+/// The form of a secret in a header
 #[derive(Clone, Debug)]
 enum Form {
     AsItIs,

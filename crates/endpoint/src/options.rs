@@ -65,7 +65,7 @@ impl Options {
         value.map(|value| parse(&value)).transpose().map_err(|error| format!("option {key}: {error}"))
     }
 
-    /// Likewise, a number or anything else that reads itself.
+    /// An option that is a number, or has another type that reads itself.
     pub fn number<T: FromStr>(&mut self, key: &str) -> Result<Option<T>, String> {
         self.parsed(key, |text| text.parse().map_err(|_| "this is not a number in range".to_owned()))
     }
@@ -75,7 +75,7 @@ impl Options {
         self.optional_switch(key).map(Option::unwrap_or_default)
     }
 
-    /// Likewise; nothing if it is not there.
+    /// The same; `None` if the option is not given.
     pub fn optional_switch(&mut self, key: &str) -> Result<Option<bool>, String> {
         self.parsed(key, |text| match text {
             "" | "1" | "true" => Ok(true),

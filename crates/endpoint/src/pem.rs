@@ -68,7 +68,7 @@ mod tests {
 
     const KEY: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg";
 
-    /// What is said of a file, as a key and as certificates
+    /// The errors about a file, as a key and as certificates
     fn errors(text: &str) -> [String; 2] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key.pem");

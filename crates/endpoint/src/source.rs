@@ -72,7 +72,7 @@ struct State<T> {
     throttle: LogThrottle,
 }
 
-/// What a look finds
+/// The result of a look
 enum Found<T> {
     Unchanged,
     Changed(Vec<Option<Version>>, Result<T, String>),

@@ -1,4 +1,4 @@
-//! A byte stream, whatever carries it.
+//! A byte stream on any kind of connection.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 

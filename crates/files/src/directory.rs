@@ -43,8 +43,8 @@ impl Directory {
         Lock::take(&self.0)
     }
 
-    /// Writes a file that appears whole or not at all, and is on the disk on return. Whatever had the name before is
-    /// replaced; a symbolic link too, and its target stays as it is.
+    /// Writes a file that appears whole or not at all, and is on the disk on return. It replaces
+    /// the former file of this name. A symbolic link is replaced too, and its target stays as it is.
     ///
     /// On failure the former file stays and the temporary file is removed, as far as the volume still allows it.
     pub fn write(&self, name: &str, content: &[u8], permissions: Permissions) -> io::Result<()> {

@@ -8,10 +8,10 @@ use rustix::{
     process::geteuid,
 };
 
-/// Leftovers that one call removes. A killed process leaves one, so more than this come from somebody else; the next call
-/// removes the rest.
+/// Leftovers that one call removes. A killed process leaves one, so more than this were made by another process; the next
+/// call removes the rest.
 const LIMIT: usize = 1000;
-/// What a temporary name ends in
+/// The end of a temporary name
 const SUFFIX: &str = ".tmp";
 
 /// The temporary name of a target: hidden from patterns such as `*.json`, and recognisable by the target's name.

@@ -27,7 +27,7 @@ pub(crate) struct Temporary<'a> {
 }
 
 impl<'a> Temporary<'a> {
-    /// Creates the temporary file of `target` under a name that nobody can guess. `O_EXCL` and `O_NOFOLLOW` refuse a name
+    /// Creates the temporary file of `target` under a name that cannot be guessed. `O_EXCL` and `O_NOFOLLOW` refuse a name
     /// that is taken, also by a symbolic link.
     pub(crate) fn create(
         directory: &'a File,
@@ -57,7 +57,7 @@ impl<'a> Temporary<'a> {
         self.file.sync_all()
     }
 
-    /// Gives the file the name of its target, in place of whatever has that name. A symbolic link there is replaced, not
+    /// Gives the file the name of its target, in place of the former file. A symbolic link there is replaced, not
     /// followed.
     pub(crate) fn publish(mut self, target: &str) -> io::Result<()> {
         if let Some(name) = &self.name {
@@ -70,14 +70,14 @@ impl<'a> Temporary<'a> {
 
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
-        // The file has no content that anybody needs; the next start looks for leftovers.
+        // An error is ignored, because the file has no content of use, and the next start removes leftovers.
         if let Some(name) = &self.name {
             let _ = unlinkat(self.directory, name, AtFlags::empty());
         }
     }
 }
 
-/// 64 bits that nobody can guess
+/// 64 bits that cannot be guessed
 pub(crate) fn random() -> io::Result<u64> {
     let mut bytes = [0; 8];
     let mut length = 0;

@@ -1,4 +1,4 @@
-//! A FIFO, which blocks whoever opens it.
+//! A FIFO, which blocks a program that opens it.
 
 use std::process::Command;
 

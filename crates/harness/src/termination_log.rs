@@ -6,14 +6,14 @@ use tempfile::NamedTempFile;
 
 use crate::{ended::Ended, namespace::unshare, program::Program};
 
-/// What the file contains before a program starts
-pub const UNTOUCHED: &str = "what stood here before";
+/// The content of the file before a program starts
+pub const UNTOUCHED: &str = "the content before the start";
 
 /// A file that a command finds at `/dev/termination-log`
 pub struct TerminationLog(NamedTempFile);
 
 impl TerminationLog {
-    /// A file that everybody may write, as the kubelet makes it.
+    /// A file that every user may write, as the kubelet makes it.
     pub fn new() -> Self {
         let file = NamedTempFile::new().unwrap();
         fs::set_permissions(file.path(), fs::Permissions::from_mode(0o666)).unwrap();
@@ -26,7 +26,7 @@ impl TerminationLog {
         with_termination_log(&self.0.path().display().to_string(), inside)
     }
 
-    /// What the file contains now
+    /// The present content of the file
     pub fn read(&self) -> String {
         fs::read_to_string(self.0.path()).unwrap()
     }

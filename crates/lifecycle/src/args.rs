@@ -41,7 +41,7 @@ pub(crate) struct Common {
     pub(crate) log_level: LevelFilter,
 }
 
-// What a helper with a configuration file can do besides its job
+// The subcommands of a helper with a configuration file
 #[derive(Clone, Debug, clap::Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Say everything that is wrong with a configuration file, and exit with 0 or 78

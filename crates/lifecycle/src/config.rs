@@ -35,10 +35,10 @@ pub trait Configuration: DeserializeOwned + Send + Sync + 'static {
     /// The helper's command line, with which the file must fit together
     type Args: FromArgMatches;
 
-    /// Everything that is wrong although each value could be read. The start, `check` and each reload ask this.
+    /// All faults of a file whose values could each be read. The start, `check` and each reload ask this.
     fn judge(&self, args: &Self::Args) -> Vec<Misfit>;
 
-    /// What is wrong with the command line alone, though each flag could be read. The start asks this before `judge`.
+    /// The fault of a command line whose flags could each be read. The start asks this before `judge`.
     fn judge_args(_: &Self::Args) -> Result<(), String> {
         Ok(())
     }
@@ -49,12 +49,12 @@ pub trait Configuration: DeserializeOwned + Send + Sync + 'static {
     }
 }
 
-/// A value that does not fit to others
+/// A value that does not fit with others
 #[derive(Debug)]
 pub struct Misfit {
     /// The path of the value, such as `outputs.1`; empty for the file as a whole
     pub at: String,
-    /// What is wrong and what to do, without a value that may be a secret
+    /// The fault and its remedy, without a value that may be a secret
     pub message: String,
 }
 
@@ -83,7 +83,7 @@ impl ConfigFile {
     }
 }
 
-/// Reads a configuration file of at most 1 MiB at the start of a helper. What is wrong with it is an error with exit code 78.
+/// Reads a configuration file of at most 1 MiB at the start of a helper. A wrong file is an error with exit code 78.
 /// A stop signal ends the reading, also on a volume that does not answer.
 pub async fn read<C: Configuration>(path: &Path, args: &C::Args, life: &Lifecycle) -> anyhow::Result<C> {
     let text = tokio::select! {
@@ -164,7 +164,7 @@ fn judge_start<C: Configuration>(matches: &ArgMatches) -> anyhow::Result<()> {
     }
 }
 
-/// What is wrong with the files that a configuration names. A volume that does not answer ends the look, because each other
+/// The faults of the files that a configuration names. A volume that does not answer ends the look, because each other
 /// file on it would take the whole limit again.
 fn unreadable(config: &Path, paths: &[PathBuf]) -> Vec<String> {
     let mut faults = Vec::new();
@@ -194,7 +194,7 @@ fn parsed<T: DeserializeOwned>(path: &Path, text: &str, judge: impl FnOnce(&T) -
 }
 
 /// Reads a tree, or finds all its faults: serde ends at the first one, so an entry with a fault is removed and the rest read
-/// again. A fault of a node that has lost an entry so is no news.
+/// again. A fault of a node that has lost an entry in this way is not reported, because the removal may have caused it.
 fn all_of<T: DeserializeOwned>(mut tree: Node) -> Result<T, Vec<Fault>> {
     let mut faults = Vec::new();
     loop {
@@ -215,7 +215,7 @@ fn all_of<T: DeserializeOwned>(mut tree: Node) -> Result<T, Vec<Fault>> {
     }
 }
 
-/// All that is wrong with one file; at least one fault
+/// All faults of one file; at least one
 #[derive(Debug)]
 struct Faults {
     path: PathBuf,

@@ -138,7 +138,7 @@ pub struct End {
     pub last: Option<String>,
     /// The number of attempts
     pub attempts: Option<u64>,
-    /// The command that replaces the helper, whatever `exit` is; its first word is the program
+    /// The command that replaces the helper, also when `exit` is a failure; its first word is the program
     pub become_command: Vec<OsString>,
     /// The user that the command runs as, without any privilege; `None` changes nothing
     pub become_user: Option<User>,

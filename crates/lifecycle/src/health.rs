@@ -23,7 +23,7 @@ use crate::{
 /// that does not answer at all.
 const START_BOUND: Duration = Duration::from_secs(30);
 
-/// What the health listener knows of the helper
+/// The state of the helper that the health listener reports
 #[derive(Debug)]
 pub(crate) struct Health {
     born: Instant,

@@ -30,11 +30,11 @@ pub struct Helper {
 pub(crate) enum Kind {
     /// Runs to its end and exits: an init container
     Task,
-    /// Runs beside the app until it is told to stop
+    /// Runs beside the app until a stop signal
     Sidecar(Sidecar),
 }
 
-/// What the command line asks for
+/// The request of a command line
 pub(crate) enum Request<A> {
     /// Do the job
     Job { args: A, common: Common, start_line: StartLine, sidecar: Option<(Sidecar, SidecarFlags)> },

@@ -1,4 +1,4 @@
-//! [`Lifecycle`]: what a job can ask and say about its own life: the stop, its health, its tasks.
+//! [`Lifecycle`]: a job's questions and reports about its own life: the stop, its health, its tasks.
 //!
 //! Long because its tests run whole lives.
 
@@ -30,7 +30,7 @@ use crate::{
 /// undelivered work
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
-/// What the main thread, the listeners and the job share
+/// State that the main thread, the listeners and the job share
 #[derive(Clone)]
 pub(crate) struct Control {
     pub(crate) health: Arc<Health>,

@@ -1,7 +1,7 @@
 //! How a helper lives: exit codes, signals, health, stopping, logs and settings.
 //!
-//! Six small helpers stand beside apps in pods. This crate holds what they share, so that whoever has learnt one has
-//! learnt all. It knows no helper and no helper's protocol. A helper is [`main`] with its own arguments and its job:
+//! Six small helpers stand beside apps in pods. This crate holds what they share, so that a user who knows one
+//! knows all. It knows no helper and no helper's protocol. A helper is [`main`] with its own arguments and its job:
 //!
 //! ```no_run
 //! #[derive(Debug, clap::Parser)]

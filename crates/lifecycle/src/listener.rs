@@ -48,7 +48,7 @@ const BACKLOG: i32 = 1024;
 /// once would not free any.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a listener serves
+/// The pages that a listener serves
 #[derive(Clone)]
 pub(crate) enum Service {
     Health(Control),
@@ -75,8 +75,7 @@ pub(crate) fn bind(address: ListenAddress, flag: &str) -> anyhow::Result<TcpList
     })
 }
 
-/// A listener that takes IPv4 too where it is on all IPv6 addresses, whatever `net.ipv6.bindv6only`
-/// says.
+/// A listener. On all IPv6 addresses it takes IPv4 too, also where `net.ipv6.bindv6only` is 1.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for connections in TIME_WAIT.

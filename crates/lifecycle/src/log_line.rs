@@ -88,7 +88,7 @@ fn escaped_except(text: &str, kept: Option<char>) -> String {
     safe
 }
 
-/// Time, level and fields of an event as one object. Spans are no part of it, because nobody opens one here.
+/// Time, level and fields of an event as one object. It has no spans, because no code here opens one.
 fn json(mut writer: Writer, event: &Event) -> serde_json::Result<()> {
     let mut line = Vec::new();
     let mut timestamp = String::new();

@@ -78,7 +78,7 @@ fn ask_over(
     Ok((status, body.to_owned()))
 }
 
-/// What is left until the deadline, and never zero: a timeout of zero would mean none.
+/// The time until the deadline, and never zero, because a timeout of zero would mean none.
 fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }

@@ -14,7 +14,7 @@ use rustix::{
     process::{Resource, getrlimit},
 };
 
-/// The metrics, set anew at each scrape
+/// The metrics, set at each scrape
 struct ProcessMetrics {
     cpu_seconds: Counter,
     open_fds: IntGauge,

@@ -77,7 +77,7 @@ fn counters(path: &Path, life: &Lifecycle) -> anyhow::Result<IntCounterVec> {
 struct File {
     path: PathBuf,
     text: String,
-    /// What was refused last, so that it counts once: the content, or why there was none
+    /// The content that was refused last, or the reason why there was none, so that it counts once
     refused: Option<String>,
     throttle: LogThrottle,
     results: IntCounterVec,

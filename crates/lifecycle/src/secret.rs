@@ -37,7 +37,7 @@ impl Secret {
     }
 }
 
-/// A path for an error. Somebody may have written the secret itself in place of its path.
+/// A path for an error. The user may have written the secret itself in place of its path.
 fn printable(path: &Path) -> String {
     if path.is_absolute() {
         path.display().to_string()

@@ -25,10 +25,10 @@ use crate::{
 /// After a stop signal: enough for settings that do come, and within the 100 ms that a task has for its end.
 const GRACE: Duration = Duration::from_millis(60);
 
-/// What the command line and the variables ask for; a fault in them is the inner error, a stop the outer one.
+/// The request of the command line and the variables; a fault in them is the inner error, a stop the outer one.
 ///
-/// Signals are let in meanwhile and held back again on return. A stop that came just before the settings stays in the
-/// channel for whoever acts on them.
+/// Lets signals in during the read and holds them back again on return. A stop that came just before the settings stays in
+/// the channel for the supervisor of the job.
 pub(crate) fn read<A: Parser + Send + 'static>(
     helper: Helper,
     handlers: &Handlers,

@@ -19,7 +19,7 @@ pub(crate) struct Stop {
     deadline: Option<Instant>,
 }
 
-/// What a request to stop means
+/// The effect of a request to stop
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// The first request: the stop begins now

@@ -60,7 +60,7 @@ impl TestLife {
         life.run(failures, args, job).await
     }
 
-    /// What a stop signal does.
+    /// Asks for a stop, as a stop signal does.
     pub fn request_stop(&self) {
         self.control.stop(self.owed, time::Instant::now().into_std());
     }

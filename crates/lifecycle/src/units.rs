@@ -7,7 +7,7 @@ const SIZE_HELP: &str = "write it as 4096, 64KiB, 10MB or 1Mi";
 
 /// Parses a duration: whole numbers with `ms`, `s`, `m`, `h`, biggest unit first, each at most once; or a plain `0`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    // The value is not repeated: whatever was put in the wrong place may be a secret.
+    // The message does not repeat the value, because a misplaced secret may stand there.
     let wrong = || format!("this is not a duration: {DURATION_HELP}");
     if text == "0" {
         return Ok(Duration::ZERO);

@@ -15,7 +15,7 @@ use crate::variables::nearest;
 /// The longest name of a flag that is repeated in a message, in bytes
 const NAME_LIMIT: usize = 32;
 
-/// What is wrong with a command line and what to do, on one line.
+/// The fault of a command line and its remedy, on one line.
 pub(crate) fn fault(command: &Command, error: &clap::Error) -> String {
     match error.kind() {
         ErrorKind::UnknownArgument => unexpected(command, text(error, ContextKind::InvalidArg)),

@@ -13,11 +13,11 @@ use clap::{
 
 use crate::exit::Exit;
 
-/// A misspelt name has at most one wrong letter (or swapped pair) in so many; a farther one would only mislead.
+/// Letters for each wrong letter (or swapped pair) of a misspelt name; a farther name would only mislead.
 const LETTERS_PER_TYPO: usize = 3;
-/// What the variables of all helpers begin with
+/// The prefix of variables that all helpers share
 const SHARED: &str = "SIDEKIT_LOG_";
-/// What begins likewise and is another helper's own
+/// The prefix of one helper's own variables, which begins with the shared prefix
 const NOT_SHARED: &str = "SIDEKIT_LOG_FORWARDER_";
 /// The protocols of a Service's ports
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
@@ -47,8 +47,8 @@ fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-/// Leaves each flag only a variable that says something: an empty one, as a template makes it of a value that nobody
-/// has given, counts as not set.
+/// Takes empty variables off their flags, because they count as not set: a template writes one for a value that is not
+/// given.
 pub(crate) fn without_empty(command: Command) -> Command {
     command.mut_args(|arg| match arg.get_env() {
         Some(name) if is_empty(name) => arg.env(Resettable::Reset),

@@ -1,4 +1,4 @@
-//! YAML files: read with bounds, told with line and column, and never repeated in a message.
+//! YAML files: read within bounds; faults have line and column, and messages repeat no value.
 //!
 //! A file becomes a tree of nodes with places (`reader`, `node`), which serde reads (`deserializer`). The errors of serde
 //! would repeat values; a [`Fault`] holds only the place and what was expected there (`fault`).

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-/// Without a cluster a story fails: passing by skipping would say what nobody has seen.
+/// Without a cluster a story fails, because a story that was skipped proves nothing.
 const NO_CLUSTER: &str = "KUBECONFIG is not set: stories need a Kubernetes cluster with this project's images. \
     `make test-cluster` starts one for them; to use another, load target/images and target/test-images into it and set KUBECONFIG";
 
@@ -21,7 +21,7 @@ pub fn kubectl<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     command
 }
 
-/// What a command said: `Ok` its stdout, `Err` its stderr
+/// The output of a command: `Ok` its stdout, `Err` its stderr
 pub(super) fn answer(mut command: Command) -> Result<String, String> {
     let output = command.output().expect("kubectl in PATH");
     said(&output)
@@ -32,7 +32,7 @@ pub(super) fn answer_to(command: Command, input: &str) -> Result<String, String>
     said(&outcome(command, input))
 }
 
-/// What a command, with `input` as its stdin, said on stderr
+/// The stderr of a command that got `input` as its stdin
 pub(super) fn complaint_about(command: Command, input: &str) -> String {
     String::from_utf8_lossy(&outcome(command, input).stderr).into_owned()
 }

@@ -1,4 +1,4 @@
-//! A Kubernetes cluster, whatever one KUBECONFIG names, as a story sees it.
+//! The Kubernetes cluster that KUBECONFIG names, as a story sees it.
 
 mod kubectl;
 mod namespace;

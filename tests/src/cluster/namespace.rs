@@ -22,7 +22,7 @@ const ASKED_AGAIN: u32 = 5;
 /// A namespace that is gone, with all in it, when dropped; if the story fails, what happened in it is printed before
 pub struct Namespace(String);
 
-/// What the cluster admits to a namespace (Pod Security Standards)
+/// The pods that the cluster admits to a namespace (Pod Security Standards)
 #[derive(Clone, Copy)]
 pub enum Profile {
     /// No host namespaces, and only the capabilities that container runtimes give by default
@@ -64,7 +64,7 @@ impl Namespace {
         created.unwrap_or_else(|refusal| panic!("{refusal}\nof\n{manifest}"));
     }
 
-    /// What the cluster has to say against a manifest, without creating anything: its refusal or its warnings
+    /// The cluster's refusal of a manifest, or its warnings; creates nothing
     ///
     /// It refuses a pod that the namespace's profile does not admit, and warns of a Deployment or Job whose pods it would refuse.
     pub fn complaint(&self, manifest: &str) -> String {
@@ -124,7 +124,7 @@ impl Namespace {
         })
     }
 
-    /// What a container has said
+    /// The log of a container
     pub fn log(&self, pod: &str, container: &str) -> String {
         self.say(["logs", pod, "--container", container]).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -210,7 +210,7 @@ impl Drop for Namespace {
         if thread::panicking() {
             eprintln!("{}", self.report());
         }
-        // Not waited for: what is still running in it can take as long as its grace.
+        // Does not wait, because pods that still run in it may take all of their grace period.
         let _ = kubectl(["delete", "namespace", &self.0, "--wait=false"]).output();
     }
 }

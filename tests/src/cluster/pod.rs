@@ -5,7 +5,7 @@ use serde_json::Value;
 /// A pod at the time that it was asked for
 pub struct Pod(Value);
 
-/// What the status says of one container
+/// The status of one container
 pub struct Container<'a>(&'a Value);
 
 /// The end of a container
@@ -15,7 +15,7 @@ pub struct Ended {
     pub code: i64,
     /// `Completed`, `Error`, `OOMKilled` …
     pub reason: String,
-    /// What it left in /dev/termination-log
+    /// Its message in /dev/termination-log
     pub message: String,
     /// RFC 3339 with whole seconds: their order as text is their order in time
     pub started: String,

@@ -35,7 +35,7 @@ impl GrpcHealth {
         let mut program = command(target_directory().join("peers-venv/bin/python"));
         program.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/src/peers/health_server.py"));
         program.arg(self.server.port().to_string()).args(&self.identity);
-        // As root: the checkout may stand where nobody else can read.
+        // As root, because other users may have no access to the checkout.
         self.server.start(&program, Network::Shared, "serving");
     }
 

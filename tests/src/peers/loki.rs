@@ -10,7 +10,7 @@ use crate::{
     web::{ask_for_json, escaped},
 };
 
-/// What one query finds at most: a setting of ours, and lines are counted besides
+/// The most lines that one query returns, by our configuration; another query counts them
 const MOST: usize = 20_000;
 
 /// A Loki in one process, on files
@@ -65,7 +65,7 @@ analytics: {{reporting_enabled: false}}
         value.parse().expect("a number")
     }
 
-    /// What a query of the last hours finds, by time: each line with all its names
+    /// The lines that a query of the last hours finds, by time, each with all its names
     pub fn lines(&self, query: &str) -> Vec<(String, Value)> {
         let target =
             format!("/loki/api/v1/query_range?since=48h&direction=forward&limit={MOST}&query={}", escaped(query));

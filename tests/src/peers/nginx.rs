@@ -10,7 +10,7 @@ use harness::Authority;
 pub struct Nginx {
     /// Its port, directory, log and process
     pub server: Server,
-    /// Who signed its certificate
+    /// The authority that signed its certificate
     pub authority: Authority,
 }
 

@@ -29,7 +29,7 @@ impl OtelCollector {
 
     /// Starts it, and waits until it listens.
     pub fn start(&mut self) {
-        // Its syslog reads no message that ends with a space, unless it is told to leave it there.
+        // Without this setting its syslog reads no message that ends with a space.
         let [otlp, fluent, syslog] = [&self.otlp, &self.fluent, &self.syslog].map(Port::number);
         let settings = format!(
             "receivers:
@@ -69,7 +69,7 @@ service:
         format!("syslog+tcp://127.0.0.1:{}", self.syslog.number())
     }
 
-    /// Waits until it has so many records, and gives all that it has, each with its resource as `resource`.
+    /// Waits until it has this number of records, and gives all of them, each with its resource as `resource`.
     pub fn records(&self, least: usize) -> Vec<Value> {
         until(&format!("the collector has {least} records"), || {
             let text = fs::read_to_string(self.server.directory.join("received.json")).unwrap_or_default();

@@ -9,7 +9,7 @@ use crate::{
 };
 use harness::Identity;
 
-/// A Redis server that keeps nothing unless it is told to
+/// A Redis server that keeps nothing by default
 pub struct Redis {
     /// Its port, directory, log and process
     pub server: Server,

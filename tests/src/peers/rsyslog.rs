@@ -38,7 +38,7 @@ pub(super) fn write_certificates(server: &Server) {
     }
 }
 
-/// Waits until `received` holds so many lines, and gives all that are there.
+/// Waits until `received` holds this number of lines, and gives all of them.
 pub(super) fn received(server: &Server, least: usize) -> Vec<String> {
     until(&format!("the receiver has {least} messages"), || {
         let text = crate::server::read(&server.directory.join("received"));
@@ -92,7 +92,7 @@ impl Rsyslog {
         self.transport.url(&self.server)
     }
 
-    /// Waits until it has so many messages, and gives all: priority, host, app and text, with spaces between
+    /// Waits until it has this number of messages, and gives all: priority, host, app and text, with spaces between
     pub fn received(&self, least: usize) -> Vec<String> {
         received(&self.server, least)
     }

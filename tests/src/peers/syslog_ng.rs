@@ -50,7 +50,7 @@ impl SyslogNg {
         self.transport.url(&self.server)
     }
 
-    /// Waits until it has so many messages, and gives all: priority, host, app and text, with spaces between
+    /// Waits until it has this number of messages, and gives all: priority, host, app and text, with spaces between
     pub fn received(&self, least: usize) -> Vec<String> {
         received(&self.server, least)
     }

@@ -91,12 +91,12 @@ fn action(value: &Value) -> String {
         Value::Words(words) => format!("({})", words.join(" ")),
         Value::File => "_files".into(),
         Value::Directory => "_files -/".into(),
-        // A space: zsh shows what is wanted, and offers nothing.
+        // A space makes zsh show the name of the value and offer nothing.
         Value::Text => " ".into(),
     }
 }
 
-/// Text between quotes, in which colons part nothing
+/// Text between quotes, in which colons separate nothing
 fn quoted(text: &str) -> String {
     text.replace('\\', "\\\\").replace(':', "\\:").replace('\'', r"'\''")
 }

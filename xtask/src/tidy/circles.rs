@@ -10,7 +10,7 @@ use super::{
     modules::{Module, Source, Uses, uses},
 };
 
-/// What one module uses, among those of the same folder, with the name that it takes
+/// The modules of the same folder that each module uses, with a name that it takes
 type Neighbours<'a> = BTreeMap<&'a Module, BTreeMap<&'a Module, &'a String>>;
 
 /// The circles of a crate that no exception names, and the exceptions that no longer apply.
@@ -52,7 +52,7 @@ fn describe(name: &str, next: &Neighbours, circle: &[&Module]) -> String {
     )
 }
 
-/// The uses between modules of one folder. What stands deeper counts for the module of that folder that holds it.
+/// The uses between modules of one folder. A deeper module counts for the module of that folder that holds it.
 fn between_siblings(uses: &Uses) -> Uses {
     let mut siblings = Uses::new();
     for ((from, to), name) in uses {

@@ -1,4 +1,4 @@
-//! Rust source without what is no code of the crate: comments, texts, and modules of tests.
+//! Rust source without comments, texts and modules of tests.
 
 /// The code of a file. Comments and the content of literals become spaces, so that every offset and line stays; test modules
 /// become spaces too.

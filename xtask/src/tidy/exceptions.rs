@@ -1,6 +1,6 @@
 //! Faults that may stay until their crate is next worked on. An exception that no longer applies is itself a fault.
 
-/// What tidy passes over
+/// The faults that tidy passes over
 pub(super) struct Exceptions {
     /// Modules that form circles, by crate
     pub(super) circles: &'static [(&'static str, &'static [&'static str])],

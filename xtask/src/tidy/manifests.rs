@@ -1,4 +1,4 @@
-//! Rules for the manifests of crates: who may depend on whom, and where versions stand.
+//! Rules for the manifests of crates: which crates may depend on which, and where versions stand.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

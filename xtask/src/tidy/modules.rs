@@ -91,7 +91,7 @@ fn resolve(modules: &BTreeSet<Module>, reexports: &BTreeMap<String, Module>, pat
     }
 }
 
-/// What `lib.rs` hands on under the crate's own name, each with its module
+/// The names that `lib.rs` exports, each with its module
 fn reexports(sources: &[Source]) -> BTreeMap<String, Module> {
     let mut found = BTreeMap::new();
     let modules: BTreeSet<_> = sources.iter().map(|source| source.module.clone()).collect();

@@ -3,7 +3,7 @@
 /// Lines of a file that needs no reason for its length, and of any file
 const USUAL_LINES: usize = 300;
 const MOST_LINES: usize = 500;
-/// What the `//!` of a longer file must say
+/// The words that the `//!` of a longer file must have
 const REASON: &str = "//! Long because";
 
 /// The rules that a Rust file breaks.

@@ -1,4 +1,4 @@
-//! Files on a real volume: whole or not at all, and never through a link that somebody planted.
+//! Files on a real volume: whole or not at all, and never through a planted link.
 
 use std::{
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},

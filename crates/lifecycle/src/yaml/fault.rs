@@ -1,4 +1,4 @@
-//! What is wrong with a file, and where. A message holds no value of the file, because any value may be a secret.
+//! Faults of a file, with their places. A message holds no value of the file, because any value may be a secret.
 
 use std::fmt::{self, Display};
 

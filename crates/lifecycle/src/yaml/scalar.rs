@@ -1,4 +1,4 @@
-//! What a plain text stands for, by the core schema of YAML 1.2 (section 10.3.2).
+//! The values of plain texts, by the core schema of YAML 1.2 (section 10.3.2).
 
 use serde::de::Visitor;
 

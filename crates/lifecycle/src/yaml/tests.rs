@@ -1,4 +1,4 @@
-//! What is read of a file, and what is said of a wrong one.
+//! The values of a file, and the messages about a wrong one.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 

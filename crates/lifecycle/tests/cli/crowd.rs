@@ -15,7 +15,7 @@ use crate::support::{DEADLINE, Program, end, sidecar, sidecar_command, until};
 
 /// Three times as many as the listener keeps open
 const CROWD: usize = 96;
-/// Time for others on a small machine: what is to be shown is not who has more of the processor.
+/// Time for the helper on a small machine, because the test is not about shares of the processor.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Clients that send half a request line each, and again on a new connection once it is closed; they leave with this

@@ -1,4 +1,4 @@
-//! What the kubelet and Prometheus see.
+//! The pages for the kubelet and for Prometheus.
 
 use std::{
     fs,

@@ -67,7 +67,7 @@ fn an_unknown_check_is_64() {
     end(sidecar_command(&["probe", "alive"])).ended_with(64, "reason=usage");
 }
 
-/// A server that sends these bytes, one every 100 ms, to whoever comes.
+/// A server that sends these bytes to every client, one each 100 ms.
 fn slow_server(bytes: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

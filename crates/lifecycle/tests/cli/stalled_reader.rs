@@ -209,7 +209,7 @@ fn lines_that_do_not_fit_are_counted_and_the_rest_comes_out() {
             metrics.lines().any(is_it).then_some(())
         });
     }
-    // The reader reads on: what was queued comes out, and then the count of what was dropped.
+    // The reader continues: the queued lines come out, and then the count of the dropped ones.
     loop {
         let line = read_line(&mut stalled.reader);
         if line.contains("log lines were dropped") {

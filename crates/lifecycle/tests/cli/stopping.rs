@@ -1,4 +1,4 @@
-//! How a sidecar stops: the plan, what is still served, the drain delay, the deadline.
+//! How a sidecar stops: the plan, the pages that it still serves, the drain delay, the deadline.
 
 use std::fs;
 
@@ -56,7 +56,7 @@ fn a_sidecar_that_drains_is_alive_started_and_unready() {
 
 #[test]
 fn the_drain_delay_is_counted_from_the_stop_signal_and_once() {
-    // The sidecar's loop asks anew at each turn, more often than the delay is long.
+    // The sidecar's loop asks again at each turn, many times within the delay.
     let program = Program::start(&mut sidecar(&["--drain-delay", "500ms"]));
     let ended = stopped(program);
     assert_eq!(ended.code, Some(0), "{ended:#?}");

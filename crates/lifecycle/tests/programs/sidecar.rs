@@ -1,4 +1,4 @@
-//! A small sidecar that says a greeting and fails as it is told; the example of how a sidecar uses `lifecycle`.
+//! A small sidecar that logs a greeting and fails as its flags say; the example of how a sidecar uses `lifecycle`.
 
 use std::{
     fs::File,
@@ -59,7 +59,7 @@ struct Args {
 /// Of its configuration file; a helper's is generated
 const SCHEMA: &str = include_str!("sidecar.json");
 
-/// What stands in the configuration file
+/// The content of the configuration file
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {

@@ -1,4 +1,4 @@
-//! A small task that waits for a file and ends as it is told; the example of how a task uses `lifecycle`.
+//! A small task that waits for a file and ends as its flags say; the example of how a task uses `lifecycle`.
 
 use std::{convert::Infallible, ffi::OsString, fs::File, hint, io, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -20,7 +20,7 @@ struct Args {
     /// How to end
     #[arg(long, value_enum, default_value = "done")]
     end: Ending,
-    /// What the last line says about it
+    /// The text of the last line about it
     #[arg(long, value_name = "TEXT", default_value = "told to end so")]
     last: String,
     /// Has a value that must never be printed
