@@ -29,7 +29,7 @@ impl Archive {
         Self::unpack(&path)
     }
 
-    /// What the engine has of an image
+    /// An image as the engine saves it
     pub(crate) fn saved(image: &Image) -> Self {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("image.tar");
@@ -44,14 +44,14 @@ impl Archive {
         Self { directory, manifest: serde_json::from_str(&manifest).unwrap() }
     }
 
-    /// What runs and how: the part of the image's configuration that a container takes over
+    /// The part of the image's configuration that a container takes over
     pub(crate) fn config(&self) -> Value {
         let file = self.manifest[0]["Config"].as_str().unwrap();
         let text = fs::read_to_string(self.directory.path().join(file)).unwrap();
         serde_json::from_str::<Value>(&text).unwrap()["config"].take()
     }
 
-    /// What is in its layers, each a line: type and permission bits as `ls` shows them, owner and group as numbers, path
+    /// The entries of its layers, each a line: type and permission bits as `ls` shows them, owner and group as numbers, path
     pub(crate) fn files(&self) -> BTreeSet<String> {
         let list = |layer: PathBuf| said(tar(&layer).args(["--list", "--verbose", "--numeric-owner"])).unwrap();
         self.layers().map(list).flat_map(|lines| lines.lines().map(file).collect::<Vec<_>>()).collect()

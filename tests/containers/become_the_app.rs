@@ -11,7 +11,7 @@ use harness::until;
 
 const FILE: &str = "examples/compose/become-the-app/compose.yaml";
 const APP: &str = "main-app";
-/// Who the app's image runs as
+/// The user of the app's image
 const USER: &str = "101";
 /// Seconds: an app that does not end by itself is 137.
 const GRACE: &str = "5";

@@ -1,4 +1,4 @@
-//! Whom the image trusts: the authorities in its bundle, at the path where Debian has it, and nobody else.
+//! The authorities that the image trusts: those in its bundle, at the path where Debian has it, and no others.
 
 use std::fs;
 

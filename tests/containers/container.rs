@@ -10,18 +10,18 @@ use crate::{
     image::BUSYBOX,
 };
 
-/// What the manifests take from every container of ours
+/// The restrictions of every container of ours in the manifests
 pub(crate) const HARDENED: [&str; 3] = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"];
 const OFFLINE: &str = "--network=none";
 
-/// A container that is gone when dropped; if the test fails, what it said is printed before
+/// A container, removed when dropped; if the test fails, its log is printed before
 pub(crate) struct Container(String);
 
 /// A container that has ended
 pub(crate) struct Ended {
     /// Its exit code, where a signal n counts as 128 + n
     pub(crate) code: i64,
-    /// What it has said, on stdout and then on stderr
+    /// Its stdout, and then its stderr
     pub(crate) log: String,
 }
 
@@ -35,7 +35,7 @@ impl Container {
 
     /// One that does not run yet
     pub(crate) fn create(options: &[&str], image: &str, arguments: &[&str]) -> Self {
-        // What is under test is what was built here, not what a registry has.
+        // Without a pull, because the image that was built here is under test.
         Self(ask([&["create", "--pull=never"], options, &[image], arguments].concat()))
     }
 
@@ -53,7 +53,7 @@ impl Container {
         Ended { code, log: log(&self.0) }
     }
 
-    /// Asks it to stop, kills it after so many seconds, and gives its exit code: 137 if it was killed.
+    /// Asks it to stop, kills it after `grace` seconds, and gives its exit code: 137 if it was killed.
     pub(crate) fn stop(&self, grace: u32) -> i64 {
         ask(["stop", "--time", &grace.to_string(), &self.0]);
         self.end().code
@@ -97,7 +97,7 @@ pub(crate) fn inspect(container: &str, pointer: &str) -> Value {
     all[0].pointer(pointer).cloned().unwrap_or_default()
 }
 
-/// What a container has said, on stdout and then on stderr
+/// The stdout of a container, and then its stderr
 pub(crate) fn log(container: &str) -> String {
     let output = docker(["logs", container]).output().unwrap();
     [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
@@ -110,14 +110,14 @@ pub(crate) fn says(container: &str, part: &str) -> String {
     })
 }
 
-/// Its state and what it said, for a test that fails
+/// Its state and its log, for a test that fails
 pub(crate) fn report(container: &str) -> String {
     // Without a panic: it is called while one is under way.
     let state = said(&mut docker(["container", "inspect", "--format={{json .State}}", container]));
     format!("--- {container}: {}\n{}", state.unwrap_or_else(|error| error), log(container))
 }
 
-/// What a shell command says that runs with the first process of a container beside it: for images without a shell
+/// The output of a shell command beside the first process of a container: for images without a shell
 pub(crate) fn beside(container: &str, command: &str) -> String {
     let shared = format!("--pid=container:{container}");
     ask(["run", "--rm", OFFLINE, &shared, BUSYBOX, "sh", "-c", command])

@@ -1,4 +1,4 @@
-//! What is in an image, read from its archive: the files, their size, the certificates, the bill of materials.
+//! The contents of an image, read from its archive: the files, their size, the certificates, the bill of materials.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
@@ -43,7 +43,7 @@ fn a_scanner_can_read_which_crates_a_binary_was_built_from() {
     assert!(fix_perms.contains(&"rustix".to_owned()) && !fix_perms.contains(&"rustls".to_owned()), "{fix_perms:?}");
 }
 
-/// What is in an image, as `ls` shows it, with owner and group
+/// The entries of an image, as `ls` shows them, with owner and group
 pub(crate) fn files(helper: &str) -> BTreeSet<String> {
     let shared = ["drwxr-xr-x 0/0 etc", "-rw-r--r-- 0/0 etc/group", "-rw-r--r-- 0/0 etc/passwd", "drwxrwxrwt 0/0 tmp"];
     let certificates =

@@ -5,7 +5,7 @@ use std::{
     sync::OnceLock,
 };
 
-/// Without an engine a test fails: passing by skipping would say what nobody has seen.
+/// Without an engine a test fails, because a test that was skipped proves nothing.
 const NO_ENGINE: &str = "no Docker engine answers: `make test-cluster` starts one with this project's images. \
     To use yours, start it, load target/images and target/test-images into it, and set DOCKER_HOST unless it has the customary socket";
 
@@ -27,7 +27,7 @@ pub(crate) fn ask<'a>(arguments: impl IntoIterator<Item = &'a str>) -> String {
     said(&mut command).unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
-/// What a command says: `Ok` its stdout, `Err` its stderr
+/// The output of a command: `Ok` its stdout, `Err` its stderr
 pub(crate) fn said(command: &mut Command) -> Result<String, String> {
     let output = command.stdin(Stdio::null()).output().map_err(|error| {
         format!("cannot run {}: {error}; `make test-cluster` installs what is missing", command.get_program().display())

@@ -62,7 +62,7 @@ fn saved_position(forwarder: &str) -> Option<usize> {
     access["cursors"][0]["position"].as_u64()?.try_into().ok()
 }
 
-/// What a command says in the volumes of a container
+/// The output of a command in the volumes of a container
 fn beside(container: &str, command: &str) -> String {
     let volumes = format!("--volumes-from={container}");
     ask(["run", "--rm", "--network=none", &volumes, BUSYBOX, "sh", "-c", command])

@@ -12,7 +12,7 @@ use crate::{
     image::{unique, workspace},
 };
 
-/// The services of some compose files; all of it is gone when dropped, and if the test fails, what they said is printed before
+/// The services of some compose files; removed when dropped. If the test fails, their logs are printed before
 pub(crate) struct Project {
     name: String,
     files: Vec<PathBuf>,
@@ -21,7 +21,7 @@ pub(crate) struct Project {
 impl Project {
     /// One of these files, whose paths start at the workspace; nothing runs yet
     pub(crate) fn of(files: &[&str]) -> Self {
-        // Asked once here, so that a missing engine is told of before docker-compose runs into it.
+        // This reports a missing engine before docker-compose fails on it.
         docker([]);
         Self { name: unique("project"), files: files.iter().map(|file| workspace().join(file)).collect() }
     }

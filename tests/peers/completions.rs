@@ -11,7 +11,7 @@ use std::{
 use e2e::process::{binary, command};
 use tempfile::TempDir;
 
-/// What is typed, and the candidates for its last word
+/// A typed line, and the candidates for its last word
 const CASES: [(&str, &[&str]); 12] = [
     ("wait-for c", &["check", "completions"]),
     ("wait-for --log-level ", &["debug", "error", "info", "trace", "warn"]),
@@ -65,7 +65,7 @@ fn fish_completes_flags_values_and_files() {
     }
 }
 
-/// What a shell reads at its start: the scripts, and functions in place of the helpers
+/// The commands that a shell reads at its start: the scripts, and functions in place of the helpers
 fn settings(shell: &str, prepare: &str) -> String {
     let load = |name| {
         let path = path(name);

@@ -54,7 +54,7 @@ impl App {
     }
 }
 
-/// Writes so many lines, from a number on, as an app that opens its log for each piece does it.
+/// Writes this number of lines, from a number on, as an app does that opens its log for each piece.
 fn write(logs: &Logs, from: usize, count: usize) {
     let text = (from..from + count).fold(String::new(), |text, number| text + &line(number) + "\n");
     let mut file = File::options().append(true).create(true).open(logs.join("app.log")).unwrap();
@@ -150,7 +150,7 @@ fn under_load_nothing_of_what_is_renamed_is_lost() {
             written
         });
         for _ in 0..20 {
-            // What was written since the last rotation is seen, and so is its file.
+            // The lines since the last rotation are seen, and so is their file.
             let before = lines(logs);
             until("some lines more are there", || (lines(logs) > before + 500).then_some(()));
             rotate(logs);

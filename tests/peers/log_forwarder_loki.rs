@@ -19,7 +19,7 @@ fn texts(entries: &[(String, Value)]) -> Vec<&str> {
     entries.iter().map(|(line, _)| line.as_str()).collect()
 }
 
-/// A line of JSON of so many hours ago, in seconds as `date` tells them
+/// A line of JSON from some hours ago, in seconds as `date` prints them
 fn object(hours_ago: u64, text: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     format!(r#"{{"ts":{},"msg":"{text}","status":500,"level":"error"}}"#, now - hours_ago * 3600) + "\n"
@@ -94,7 +94,7 @@ fn a_line_that_is_too_long_goes_to_the_dead_letters_and_no_other_is_there_twice(
     loki.start();
     logs.write(0..500);
     logs.append(&("x".repeat(300_000) + "\n"));
-    // Whatever bytes a line holds
+    // Lines of any bytes
     fs::write(logs.join("odd"), b"caf\xe9 \x00\x1b[1m \xf0\x9f\x98\x80\n\n\n").unwrap();
     logs.write(500..1000);
     let (dead, output) = (logs.join("dead").display().to_string(), loki.output() + "#gzip&label=env=test");

@@ -17,7 +17,7 @@ use e2e::{
 };
 use harness::until;
 
-/// What a log has before it is rotated
+/// The content of a log before its rotation
 const ROTATED_AT: u64 = 2 * 1024 * 1024;
 
 /// An nginx that names each request in its access log, and counts them

@@ -9,10 +9,10 @@ use e2e::{
 };
 
 const LINES: usize = 20_000;
-/// Nothing slows down who sends datagrams, so that a receiver that is not fast enough loses some.
+/// Few, because nothing slows a sender of datagrams down, and a slow receiver loses some.
 const DATAGRAMS: usize = 200;
 
-/// Forwards so many lines there, and checks what `received` gives.
+/// Forwards this number of lines there, and checks the result of `received`.
 fn delivers(url: &str, lines: usize, received: impl Fn(usize) -> Vec<String>) {
     let logs = Logs::new();
     logs.write_lines(lines);

@@ -11,10 +11,10 @@ use e2e::process::{command, output, target_directory};
 /// The oldest Kubernetes that runs native sidecars without a feature gate
 const OLDEST: &str = "1.29";
 
-/// What our images are named for: no public registry can answer for it
+/// The registry in our images' names, for which no public registry can answer
 const REGISTRY: &str = "localhost/sidekit/";
 
-/// How a manifest says that it needs a newer one
+/// The first words of a manifest that needs a newer one
 const NEEDS: &str = "# Kubernetes ";
 
 #[test]
@@ -104,7 +104,7 @@ fn helpers_of_the_makefile() -> Command {
     make
 }
 
-/// Fails unless each version that the manifest is for says "passed": what has no schema is only warned of.
+/// Fails unless each version that the manifest is for says "passed", because the tool only warns of a kind without a schema.
 fn validate(readme: &Path, manifest: &str, versions: &[String]) {
     let (oldest, _) = manifest.strip_prefix(NEEDS).and_then(|rest| rest.split_once(' ')).unwrap_or((OLDEST, ""));
     let versions: Vec<_> = versions.iter().filter(|version| minor(version) >= minor(oldest)).collect();

@@ -1,4 +1,4 @@
-//! MariaDB: what is ready, what is not yet, what is never, and what our attempts leave behind.
+//! MariaDB: ready, not yet, never, and the traces of our attempts.
 
 use std::{
     io::Read,
@@ -18,7 +18,7 @@ const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const FULL: &str = "1040";
 const BLOCKED: &str = "1129";
 const NOT_ALLOWED: &str = "1130";
-/// What the log says of a connection that was dropped before its greeting was answered
+/// The log line about a connection that was dropped before its greeting was answered
 const ABORTED: &str = "Aborted connection";
 const DENIED: &str = "Access denied";
 
@@ -90,7 +90,7 @@ fn wait_beside(mariadb: &MariaDb, arguments: &[&str]) -> Process {
     Process::start(mariadb.server.process().beside(&helper))
 }
 
-/// What a loop around `nc -z` does, from the address of the server's network; returns when the server has noticed.
+/// Does the same as a loop around `nc -z`, from the address of the server's network; returns when the server has noticed.
 fn connect_and_drop(mariadb: &mut MariaDb, times: usize) {
     let before = count(&mariadb.server.log(), ABORTED);
     let mut shell = command("bash");

@@ -77,7 +77,7 @@ fn an_attempt_leaves_one_line_in_the_access_log_and_a_dropped_connection_none() 
     for _ in 0..3 {
         nginx.server.connect_and_drop();
     }
-    // Its line comes after whatever the dropped connections leave.
+    // Its line comes after all lines about the dropped connections.
     Process::wait_for([nginx.url("/last")]).ends_with(0);
     let all = until("the last line is logged", || Some(nginx.access_log()).filter(|log| log.contains("/last")));
     let theirs = all[ours.len()..].lines().filter(|line| !line.contains("/last")).collect::<Vec<_>>();
@@ -86,7 +86,7 @@ fn an_attempt_leaves_one_line_in_the_access_log_and_a_dropped_connection_none() 
     assert_eq!(nginx.server.log().split_off(mark), "", "nothing in the error log");
 }
 
-/// Path, protocol and status of each request, once there are so many
+/// Path, protocol and status of each request, once there are at least this many
 fn paths(nginx: &Nginx, least: usize) -> Vec<String> {
     until("nginx has logged the requests", || {
         let log = nginx.access_log();

@@ -1,4 +1,4 @@
-//! A port where nobody listens.
+//! A port where no process listens.
 
 use e2e::process::{Process, command, wait_for};
 

@@ -1,4 +1,4 @@
-//! PostgreSQL: what is ready, what is not yet, and what our attempts leave behind.
+//! PostgreSQL: ready, not yet, and the traces of our attempts.
 
 use e2e::{
     peers::postgres::Postgres,
@@ -83,7 +83,7 @@ fn an_attempt_leaves_as_much_as_a_dropped_connection_where_connections_are_logge
     assert_eq!((ours.lines().count(), theirs.lines().count()), (3, 3));
 }
 
-/// What the log says of `deed`, once no process that serves a client is left
+/// The log of `deed`, once no process that serves a client is left
 fn logged(postgres: &Postgres, deed: impl FnOnce()) -> String {
     let mark = postgres.server.log().len();
     let idle = postgres.children();

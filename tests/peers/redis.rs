@@ -1,4 +1,4 @@
-//! Redis: what is ready, what is not yet, and what our attempts leave behind.
+//! Redis: ready, not yet, and the traces of our attempts.
 
 use e2e::{peers::redis::Redis, process::Process};
 use harness::{Authority, until};
@@ -76,7 +76,7 @@ fn an_attempt_leaves_nothing_in_the_log_and_neither_does_a_dropped_connection() 
     println!("Redis's log of three attempts:\n{ours}and of three dropped connections:\n{theirs}");
 }
 
-/// What the log says of `deed`, once no client is left
+/// The log of `deed`, once no client is left
 fn logged(redis: &Redis, deed: impl FnOnce()) -> String {
     let mark = redis.server.log().len();
     deed();

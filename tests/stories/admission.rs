@@ -6,7 +6,7 @@ use e2e::cluster::{Namespace, Profile};
 
 use crate::examples::{changed, example, files, kustomization};
 
-/// To give files away takes capabilities, which `restricted` admits nobody.
+/// These give files away, which takes capabilities, and `restricted` admits no container with them.
 const NEED_BASELINE: [&str; 3] = ["fix-perms.yaml", "main-app.yaml", "stateful-set.yaml"];
 
 #[test]

@@ -16,7 +16,7 @@ impl<'a> Collector<'a> {
         Self(namespace)
     }
 
-    /// What it does with lines from now on: `keep`, `slow`, `refuse` or `hang`
+    /// Sets its answer to lines from now on: `keep`, `slow`, `refuse` or `hang`
     pub(crate) fn tell(&self, answer: &str) {
         let url = format!("{}/tell/{answer}", self.url());
         let mut create = self.0.kubectl(["create", "--raw", &url, "--filename=/dev/null"]);
@@ -24,7 +24,7 @@ impl<'a> Collector<'a> {
         assert!(output.status.success(), "{answer}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// What it has of all lines, as tests/programs/collector says it
+    /// Its report about all lines, as tests/programs/collector writes it
     pub(crate) fn report(&self) -> Value {
         self.0.until("the collector answers", || {
             let output = self.0.kubectl(["get", "--raw", &format!("{}/report", self.url())]).output().unwrap();
@@ -32,12 +32,12 @@ impl<'a> Collector<'a> {
         })
     }
 
-    /// What it has of the lines of one source
+    /// Its report about the lines of one source
     pub(crate) fn source(&self, name: &str) -> Value {
         self.report()["sources"][name].take()
     }
 
-    /// Waits until it has so many different lines of a source.
+    /// Waits until it has at least this many different lines of a source.
     pub(crate) fn until_distinct(&self, source: &str, count: u64) {
         self.0.until(&format!("the collector has {count} lines of {source}"), || {
             (self.source(source)["distinct"].as_u64()? >= count).then_some(())

@@ -1,4 +1,4 @@
-//! Exit codes drive policy: what Kubernetes does about each is in the manifest, and nobody has to read a log for it.
+//! Exit codes drive policy: the manifest says how Kubernetes answers each code, without a look into a log.
 
 use e2e::cluster::{Namespace, Profile};
 use serde_json::Value;

@@ -7,7 +7,7 @@ use crate::{
     waiting_pod::WaitingPod,
 };
 
-/// MariaDB with a host cache, so that it can block who leaves handshakes unfinished: the image's own settings turn both off.
+/// MariaDB with a host cache, so that it can block hosts that leave handshakes unfinished: the image's own settings turn both off.
 const BLOCKS_AFTER_FIVE: &str = r#"      args: ["--skip-name-resolve=0", "--host-cache-size=128", "--performance-schema=ON", "--max-connect-errors=5"]
 "#;
 
@@ -47,7 +47,7 @@ fn mariadb_does_not_block_the_pod_that_waited_for_it() {
     let end = namespace.until_pod("waits", "its client has ended", |pod| pod.ended("main-app"));
     assert_eq!(end.code, 0, "{end:?}\n{}", namespace.log("waits", "main-app"));
 
-    // What a loop around `nc -z` does, to see that this server does block whoever leaves its greeting unanswered.
+    // The same as a loop around `nc -z`, to show that this server blocks a host that leaves its greeting unanswered.
     let connect_and_drop = "for i in 1 2 3 4 5 6 7 8; do nc -w 1 db 3306 </dev/null >/dev/null; done";
     namespace.create(&client("drops", "mysql://db:3306", connect_and_drop));
     let end = namespace.until_pod("drops", "its client has ended", |pod| pod.ended("main-app"));

@@ -2,7 +2,7 @@
 
 use e2e::cluster::Namespace;
 
-/// The sum of a metric over all its labels; `None` while nobody answers, or says it
+/// The sum of a metric over all its labels; `None` while there is no answer, or no such metric
 pub(crate) fn metric(namespace: &Namespace, pod: &str, name: &str) -> Option<f64> {
     let url = format!("/api/v1/namespaces/{}/pods/{pod}:9472/proxy/metrics", namespace.name());
     let output = namespace.kubectl(["get", "--raw", &url]).output().unwrap();

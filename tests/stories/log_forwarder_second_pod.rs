@@ -17,7 +17,7 @@ fn every_line_is_delivered_when_the_pod_is_deleted_under_load() {
     let collector = Collector::start(&namespace);
     namespace.create(&with_visitors("log-forwarder.yaml"));
     collector.until_distinct("web", UNDER_WAY);
-    // So that at the end there are always lines that nobody has.
+    // So that some lines are always undelivered at the end.
     collector.tell("slow");
     let (pod, _) = delete_and_compare(&namespace, &collector);
     let [nginx, forwarder] = ["nginx", "log-forwarder"].map(|name| pod.ended(name).unwrap());

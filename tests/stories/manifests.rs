@@ -1,4 +1,4 @@
-//! The examples, as they are: each comes up, with a database where it waits for one. What has a story of its own is not here.
+//! The examples, as they are: each comes up, with a database where it waits for one. Examples with stories of their own are not here.
 
 use e2e::cluster::{Namespace, Profile};
 

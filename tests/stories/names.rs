@@ -1,4 +1,4 @@
-//! Names, as the pod's own resolv.conf has them: why a name is not ready is told, and the wait ends when it is.
+//! Names, as the pod's own resolv.conf has them: the log has the reason why a name is not ready, and the wait ends when it is.
 
 use e2e::cluster::{Namespace, Profile};
 

@@ -1,6 +1,6 @@
-//! A native sidecar (KEP-753): what waits for it, what it never holds up, and when it is told to stop.
+//! A native sidecar (KEP-753): the containers that wait for it, those that it never holds up, and the time of its stop signal.
 //!
-//! It is the small sidecar of `lifecycle`'s tests, so what is seen here holds for every helper of that kind.
+//! It is the small sidecar of `lifecycle`'s tests, so that the results hold for every sidecar.
 
 use e2e::cluster::{Ended, Namespace, Pod, Profile};
 

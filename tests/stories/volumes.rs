@@ -1,4 +1,4 @@
-//! Volumes: what the kubelet does to them, and what a second start finds.
+//! Volumes: the kubelet's changes to them, and the state that a second start finds.
 
 use std::collections::BTreeSet;
 

@@ -8,9 +8,9 @@ use crate::{
     examples::{changed, example},
 };
 
-/// In a sidecar that starts before and ends after all others: asks nginx as fast as it can, until it is told to stop. Then it says
-/// what nginx has written: how many different numbers, their sum, and how many came after a higher one, as those of a visitor may do
-/// who was not answered in time.
+/// In a sidecar that starts before and ends after all others: asks nginx as fast as it can, until the stop signal. Then it prints
+/// the numbers that nginx has written: how many different ones, their sum, and how many came after a higher one, because the request of a
+/// visitor may be answered late.
 const VISITORS: &str = r#"    - name: visitors
       image: busybox:1.36
       restartPolicy: Always

@@ -85,7 +85,7 @@ pub(crate) enum Proxy {
     Env,
 }
 
-/// What is printed on stdout
+/// The output on stdout
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Output {
     /// Nothing

@@ -11,7 +11,7 @@ use crate::{
     target::Target,
 };
 
-/// How often a target that is not ready is told again
+/// The time between two lines about a target that is not ready
 pub(crate) const REMINDER: Duration = Duration::from_secs(30);
 
 /// Where all targets stand
@@ -124,10 +124,10 @@ impl Board {
         serde_json::to_string(&Summary { state, code: exit.code(), seconds, targets: &self.rows })
     }
 
-    /// The end, told by the target that decided it: one that will never be ready, else the first that is missing.
+    /// The end, in the words of the target that decided it: one that will never be ready, else the first that is missing.
     pub(crate) fn end(&self, exit: Exit) -> End {
         let missing = || self.rows.iter().filter(|row| row.state != State::Ready);
-        // A deadline or a signal is told by a target that still waits.
+        // The words of a deadline or a signal are those of a target that still waits.
         let waiting = missing().find(|row| row.state == State::Waiting);
         let never = self.never.map(|index| &self.rows[index]);
         let decisive = match exit {

@@ -15,7 +15,7 @@ const TARGET_LIMIT: usize = 1000;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a map with the key targets")]
 pub(crate) struct Config {
-    /// What to wait for, besides the targets of the command line
+    /// More targets, in addition to those of the command line
     #[serde(deserialize_with = "targets")]
     #[schemars(length(min = 1, max = 1000))]
     pub(crate) targets: Vec<Target>,

@@ -1,4 +1,4 @@
-//! What an error of the HTTP library means.
+//! The meaning of errors of the HTTP library.
 
 use std::error::Error;
 

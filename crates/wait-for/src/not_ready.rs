@@ -116,7 +116,7 @@ fn io_reason(kind: io::ErrorKind) -> Option<(Cause, &'static str)> {
     })
 }
 
-/// What a TLS error means for a wait.
+/// The meaning of a TLS error for a wait.
 fn cause_of_tls(error: &rustls::Error) -> Cause {
     use rustls::Error as Tls;
     match error {

@@ -13,7 +13,7 @@ use crate::{
 
 /// One kind of target
 pub(crate) struct Scheme {
-    /// What stands before `://`
+    /// The words before `://`
     pub(crate) names: &'static [&'static str],
     /// Example URLs, and when such a target is ready
     pub(crate) examples: &'static [(&'static str, &'static str)],
@@ -26,7 +26,7 @@ pub(crate) struct Scheme {
     pub(crate) parse: Parse,
 }
 
-/// Takes from a URL and its options what a kind needs; what is wrong with them is told in words that follow the target's.
+/// Makes a check of a URL and its options. An error is text that follows the target's label.
 type Parse = fn(&Url, &mut Options) -> Result<Arc<dyn Check>, String>;
 
 /// The options of every kind
@@ -54,8 +54,8 @@ pub(crate) const SCHEMES: [Scheme; 9] = [
         names: &["http", "https", "http+unix"],
         examples: &[
             ("http://api:8080/healthz", "answers 200 to 399, as the kubelet's httpGet"),
-            ("https://api:8443/healthz", "likewise, over TLS"),
-            ("http+unix:///run/app.sock:/healthz", "likewise, on a UNIX socket"),
+            ("https://api:8443/healthz", "the same, over TLS"),
+            ("http+unix:///run/app.sock:/healthz", "the same, on a UNIX socket"),
         ],
         options: &[
             "status=200-299,404",
@@ -91,7 +91,7 @@ pub(crate) const SCHEMES: [Scheme; 9] = [
         names: &["grpc", "grpcs"],
         examples: &[
             ("grpc://api:9000/my.Service", "gRPC health Check answers SERVING"),
-            ("grpcs://api:9443", "likewise, over TLS, for the server as a whole"),
+            ("grpcs://api:9443", "the same, over TLS, for the server as a whole"),
         ],
         options: &[],
         login: &LOGIN_OPTIONS,
@@ -116,7 +116,7 @@ pub(crate) const SCHEMES: [Scheme; 9] = [
     },
     Scheme {
         names: &["redis", "rediss"],
-        examples: &[("redis://cache:6379", "PING answers PONG"), ("rediss://cache:6379", "likewise, over TLS")],
+        examples: &[("redis://cache:6379", "PING answers PONG"), ("rediss://cache:6379", "the same, over TLS")],
         options: &wire::OPTIONS,
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),

@@ -26,7 +26,7 @@ pub(crate) struct Scram {
     nonce: String,
 }
 
-/// What the server wants answered
+/// The challenge of the server
 struct Challenge<'a> {
     nonce: &'a str,
     salt: Vec<u8>,

@@ -92,7 +92,7 @@ async fn ask_any(servers: &[IpAddr], name: &str) -> Result<Answer, NotReady> {
 async fn ask_udp(server: SocketAddr, query: &[u8]) -> io::Result<Option<Answer>> {
     let any: SocketAddr = if server.is_ipv4() { ([0; 4], 0).into() } else { ([0; 16], 0).into() };
     let socket = UdpSocket::bind(any).await?;
-    // Connected: datagrams from elsewhere do not arrive, and a closed port is told at once.
+    // On a connected socket, datagrams of other hosts do not arrive, and a closed port is an error at once.
     socket.connect(server).await?;
     socket.send(query).await?;
     let mut answer = [0; UDP_LIMIT as usize];

@@ -7,9 +7,9 @@ use terminal_size::{Height, Width, terminal_size_of};
 
 use crate::row::{Row, State};
 
-/// Columns and lines where the terminal does not tell
+/// Columns and lines of a terminal that does not report them
 const USUAL_SIZE: (u16, u16) = (80, 24);
-/// ANSI (ECMA-48): up so many lines; erase to the end of the line, and of the screen
+/// ANSI (ECMA-48): up some lines; erase to the end of the line, and of the screen
 const ERASE_LINE: &str = "\x1b[K";
 const ERASE_BELOW: &str = "\x1b[J";
 

@@ -91,7 +91,7 @@ pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// For `not`: only a definite "no" proves that something is gone. A DNS server that fails proves nothing, and neither does a
-/// certificate that is refused: somebody showed it.
+/// certificate that is refused, because a server showed it.
 fn invert(verdict: Verdict) -> Verdict {
     match verdict {
         Ok(proof) => Err(NotReady::new(Cause::Contrary, format!("still there: {proof}"))),

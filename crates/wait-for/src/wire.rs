@@ -1,4 +1,4 @@
-//! A connection that may become TLS half-way, and the login on it: what the database protocols share.
+//! A connection that may become TLS half-way, and the login on it, for all database protocols.
 
 use endpoint::{Address, Options, Password, Stream, TlsClient};
 use lifecycle::Secret;
@@ -11,7 +11,7 @@ use crate::{
     not_ready::{NotReady, Verdict},
 };
 
-/// The option that every database takes besides those of passwords and TLS
+/// The option that every database takes, in addition to those of passwords and TLS
 pub(crate) const OPTIONS: [&str; 1] = ["tls=require"];
 
 /// Where a database is, and how to log in there

@@ -1,9 +1,9 @@
-//! A collector for tests and for the demo: counts every line by the number in it, and answers as it is told.
+//! A collector for tests and for the demo: counts every line by the number in it, and answers as the test asks.
 //!
 //! `test-collector ADDRESS [FILE]` takes, over HTTP/1.1,
 //! - `POST` of lines as objects with a `message`, at any path but the next one. It appends the messages to FILE before it answers;
-//! - `POST /tell/ANSWER`: what it does with lines from now on, one of `keep`, `slow`, `refuse` and `hang`;
-//! - `GET`, at any path: what has arrived, as JSON.
+//! - `POST /tell/ANSWER`: its answer to lines from now on, one of `keep`, `slow`, `refuse` and `hang`;
+//! - `GET`, at any path: a report of the lines that arrived, as JSON.
 
 mod tally;
 
@@ -24,10 +24,10 @@ use tally::Tally;
 const BODY_LIMIT: u64 = 64 << 20;
 /// Of a request's line and headers together
 const HEAD_LIMIT: u64 = 64 << 10;
-/// What an answer takes while it is told to be slow: long enough that a sender under load is always behind
+/// The time of an answer in the mode `slow`: long enough that a sender under load is always behind
 const SLOWNESS: Duration = Duration::from_millis(200);
 
-/// What is done with lines
+/// The answer to lines
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Answer {
     /// They are counted.

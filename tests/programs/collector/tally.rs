@@ -1,12 +1,12 @@
-//! What has arrived: `seq=NAME:NUMBER` in a line says which it is, and each source numbers its lines upwards, with or without gaps.
+//! The lines that arrived: `seq=NAME:NUMBER` in a line identifies it, and each source numbers its lines upwards, with or without gaps.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-/// Above any number that a test counts to: what is over it counts as a line without a number.
+/// Above any number that a test counts to: a line with a higher number counts as one without.
 const HIGHEST: usize = 50_000_000;
-/// Sources and lines without a number that are kept; what is over it is only counted
+/// Sources and lines without a number that are kept; further ones are only counted
 const KEPT: usize = 1000;
 
 /// Counts lines by their numbers

@@ -101,7 +101,7 @@ impl Check for Grpc {
     }
 }
 
-/// What an answer says: its status from the trailers, or from the headers when there is no body
+/// The content of an answer: its status from the trailers, or from the headers when there is no body
 struct Answer {
     status: Option<String>,
     words: String,

@@ -37,7 +37,7 @@ struct Http {
     wanted: Vec<Wanted>,
 }
 
-/// What a body must hold
+/// A condition on the body
 #[derive(Debug)]
 enum Wanted {
     Text(String),
@@ -135,7 +135,7 @@ fn wanted(options: &mut Options) -> Result<Vec<Wanted>, String> {
         if !pointer.is_empty() && !pointer.starts_with('/') {
             return Err(wrong());
         }
-        // What is not JSON is a string: json=/status=ok needs no quotes.
+        // A value that is not JSON is a string, so that json=/status=ok needs no quotes.
         let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
         wanted.push(Wanted::Json(pointer.to_owned(), value));
     }

@@ -26,7 +26,7 @@ use crate::{
 };
 
 const PORT: u16 = 3306;
-/// So that whoever reads the server's log sees who asked.
+/// The name of the helper, because it stands in the server's log.
 const USER: &str = "wait-for";
 
 /// Commands of the command phase
@@ -147,7 +147,7 @@ impl Session<'_> {
         Ok([password.as_bytes(), &[0]].concat())
     }
 
-    /// Only who logs in needs one.
+    /// Only a login needs a database.
     fn database(&self) -> Option<&str> {
         self.0.database.filter(|_| self.0.password.is_some())
     }
@@ -180,7 +180,7 @@ async fn select_one(channel: &mut Channel<Box<dyn Stream>>) -> Result<String, Fa
     Ok("logged in, SELECT 1 answered".into())
 }
 
-/// So that the server does not log an aborted connection. What comes of it no longer matters.
+/// Says goodbye, so that the server does not log an aborted connection. An error no longer matters.
 async fn leave(channel: &mut Channel<Box<dyn Stream>>) {
     let _ = channel.command(QUIT, &[]).await;
 }

@@ -24,7 +24,7 @@ const SSL: u32 = 0x800;
 const SECURE_CONNECTION: u32 = 0x8000;
 const PLUGIN_AUTH: u32 = 0x8_0000;
 
-/// What the client says it can take, in bytes
+/// The largest packet that the client announces, in bytes
 const MAX_PACKET: u32 = 0x100_0000;
 const UTF8MB4: u8 = 45;
 
@@ -192,7 +192,7 @@ pub(super) fn client_answer(tls: bool, user: &str, proof: &[u8], database: Optio
     answer
 }
 
-/// What an `AuthSwitchRequest` asks for: plugin and nonce.
+/// The request of an `AuthSwitchRequest`: plugin and nonce.
 pub(super) fn parse_switch(packet: &[u8]) -> Option<(String, Vec<u8>)> {
     let (plugin, nonce) = split_at_nul(packet)?;
     Some((String::from_utf8_lossy(plugin).into_owned(), nonce.strip_suffix(&[0]).unwrap_or(nonce).to_vec()))

@@ -152,12 +152,12 @@ async fn until_idle(channel: &mut Secured) -> Result<(), NotReady> {
     }
 }
 
-/// Terminate, so that the server does not log a lost connection. What comes of it no longer matters.
+/// Sends Terminate, so that the server does not log a lost connection. An error no longer matters.
 async fn leave(channel: &mut Secured) {
     let _ = channel.write(TERMINATE, &[]).await;
 }
 
-/// What a server's refusal means to a login.
+/// The meaning of a server's refusal for a login.
 fn refusal(said: Said) -> NotReady {
     let cause = match said.code.as_str() {
         _ if said.is_busy() => Cause::Busy,

@@ -29,7 +29,7 @@ pub(super) enum Message {
     Other,
 }
 
-/// What the server wants to see of a login
+/// The proof of a login that the server asks for
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Authentication {
     Ok,
@@ -63,7 +63,7 @@ impl<S: Stream> Channel<S> {
         }
     }
 
-    /// Says who wants in.
+    /// Names the user and the database.
     pub(super) async fn start(&mut self, parameters: &[(&str, &str)]) -> Result<(), NotReady> {
         let mut body = VERSION_3.to_be_bytes().to_vec();
         for text in parameters.iter().flat_map(|(name, value)| [name, value]) {

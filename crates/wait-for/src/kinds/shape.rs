@@ -1,4 +1,4 @@
-//! What the URLs of some kinds can't have. To pass over it would be a silent misreading: `?sslmode=require` without TLS.
+//! Parts that the URLs of some kinds cannot have. To ignore them would be a silent misreading: `?sslmode=require` without TLS.
 
 use url::Url;
 

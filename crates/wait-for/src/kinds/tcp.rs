@@ -1,7 +1,7 @@
 //! `tcp://host:port`: connected, and still open a moment later.
 //!
 //! Docker's and other port proxies accept before the app listens, and close or reset the connection once they find
-//! nobody behind (moby/moby#16976). So the connection must outlive a short hold.
+//! no listener behind (moby/moby#16976). Therefore the connection must outlive a short hold.
 
 use std::{sync::Arc, time::Duration};
 
@@ -72,7 +72,7 @@ impl Check for Tcp {
     }
 }
 
-/// Reads whatever the server has to say until it closes.
+/// Reads and drops everything from the server until it closes.
 async fn end(stream: &mut TcpStream) -> std::io::Result<()> {
     let mut heard = [0; 1024];
     while stream.read(&mut heard).await? > 0 {}

@@ -1,4 +1,4 @@
-//! Tests: what the URLs of each kind can't have.
+//! Tests: parts that the URLs of each kind cannot have.
 
 use super::Target;
 

@@ -26,7 +26,7 @@ pub(super) fn redirected<B>(request: &Request<Full<Bytes>>, answer: &Response<B>
     *next.uri_mut() = after[..url::Position::AfterQuery].parse().ok()?;
     next.headers_mut().remove(HOST);
     if after.origin() != before.origin() {
-        // Whatever the user gave was meant for the target, credentials above all.
+        // The user's headers are meant for the target alone, credentials above all.
         next.headers_mut().clear();
     }
     let method = request.method();

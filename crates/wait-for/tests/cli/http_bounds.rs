@@ -40,7 +40,7 @@ fn of_a_body_without_end_a_mebibyte_is_read() {
         }
     });
     assert_eq!(reason(&[&format!("{}/#body=end&interval=1h", server.url("http"))]), r#"the body has no "end""#);
-    // What is sent beyond lies in the two ends' socket buffers, a few MiB each.
+    // The rest of the sent bytes lies in the two ends' socket buffers, a few MiB each.
     let sent = sent.load(Ordering::SeqCst);
     assert!((1 << 20..64 << 20).contains(&sent), "{sent} bytes");
 }

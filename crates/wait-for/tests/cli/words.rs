@@ -1,4 +1,4 @@
-//! What is said: a line when something changes, none in a loop, a summary, a last line, one object.
+//! The output: a line at each change, none in a loop, a summary, a last line, one object.
 
 use serde_json::Value;
 

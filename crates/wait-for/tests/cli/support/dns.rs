@@ -18,7 +18,7 @@ const TRUNCATED: u16 = 0x0200;
 const SERVER_FAILURE: u16 = 2;
 const NAME_ERROR: u16 = 3;
 
-/// What is asked
+/// A question
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
     pub(crate) name: String,
@@ -36,7 +36,7 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// What the script says
+/// The answer of the script
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// Those of the asked kind are given

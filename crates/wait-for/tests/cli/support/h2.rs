@@ -25,7 +25,7 @@ pub(crate) struct Heard {
     pub(crate) body: Vec<u8>,
 }
 
-/// What the script answers
+/// The answer of the script
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reply {
     pub(crate) headers: Vec<(&'static str, String)>,
