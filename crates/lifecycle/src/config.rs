@@ -11,6 +11,7 @@ use std::{
 };
 
 use clap::{ArgMatches, FromArgMatches};
+use nix::errno::Errno;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
 
@@ -139,8 +140,16 @@ fn in_time<T: Send + 'static>(path: &Path, limit: Duration, work: fn(&Path) -> T
 
 /// Blocks for as long as the volume does not answer.
 fn text_at_once(path: &Path) -> anyhow::Result<String> {
-    files::read(path, FILE_LIMIT)
-        .map_err(|error| Exit::Config.because(format!("cannot read {}: {error}", path.display())))
+    let refused = |error: io::Error| exit_of(&error).because(format!("cannot read {}: {error}", path.display()));
+    files::read(path, FILE_LIMIT).map_err(refused)
+}
+
+/// A fault of the disk or of its server is no fault of the file, and another try may find it gone.
+fn exit_of(error: &io::Error) -> Exit {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EIO | Errno::ESTALE | Errno::ENOTCONN | Errno::EHOSTDOWN | Errno::ETIMEDOUT) => Exit::Io,
+        _ => Exit::Config,
+    }
 }
 
 fn check<C: Configuration>(path: &Path, matches: &ArgMatches, asks_files: bool) -> anyhow::Result<Vec<String>> {
@@ -239,5 +248,18 @@ impl Display for Faults {
             0 | 1 => Ok(()),
             count => write!(f, "; and {} more, which `check` lists", count - 1),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_the_volume_is_no_fault_of_the_file() {
+        let exit = |errno| exit_of(&io::Error::from_raw_os_error(errno as i32));
+        assert_eq!([Errno::EIO, Errno::ESTALE, Errno::ENOTCONN].map(exit), [Exit::Io; 3]);
+        assert_eq!([Errno::ENOENT, Errno::EACCES, Errno::EISDIR].map(exit), [Exit::Config; 3]);
+        assert_eq!(exit_of(&io::Error::other("it is a FIFO, not a regular file")), Exit::Config);
     }
 }
