@@ -9,12 +9,12 @@ use serde::{
 
 use crate::outputs::Attempt;
 
-/// What the server is asked to say; its own words of a success are longer than most lines
+/// The parts of a reply that are asked for, because whole replies of success are longer than most lines
 pub(super) const FILTER: &str =
     "filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason";
-/// Characters of a reason that are told
+/// Characters of a reason that are kept
 const REASON_LIMIT: usize = 300;
-/// Faults of the index or of who writes, that answer each document with a status of its own fault. Nothing is wrong with a line.
+/// Faults of the index or of the login that come as the fault of each document. The lines are right.
 const NOT_OF_THE_DOCUMENT: [&str; 8] = [
     "alias_not_found_exception",
     "cluster_block_exception",
@@ -27,7 +27,8 @@ const NOT_OF_THE_DOCUMENT: [&str; 8] = [
     "validation_exception",
 ];
 
-/// What the reply to so many documents means. One that can't be understood delivers nothing; what is there will be a conflict.
+/// The meaning of the reply to this number of documents. One that cannot be read delivers nothing: documents that exist will be
+/// conflicts at the next attempt.
 pub(super) fn read(reply: &[u8], count: usize, after: Option<Duration>) -> Attempt {
     if all_are_created(reply, count) {
         return Attempt::Delivered;
@@ -36,7 +37,11 @@ pub(super) fn read(reply: &[u8], count: usize, after: Option<Duration>) -> Attem
     let mut json = serde_json::Deserializer::from_slice(reply);
     let read = answers.deserialize(&mut json).and_then(|()| json.end());
     match read {
-        Err(error) => Attempt::again(format!("the reply is none to a bulk request: {error}")),
+        // The error may repeat any text of the reply, and that has up to 8 MiB.
+        Err(error) => {
+            let error = shortened(&error.to_string());
+            Attempt::again(format!("the reply is none to a bulk request: {error}"))
+        }
         Ok(()) if answers.seen < count => {
             Attempt::again(format!("the reply has {} answers to {count} documents", answers.seen))
         }

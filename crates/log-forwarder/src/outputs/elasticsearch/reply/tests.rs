@@ -111,6 +111,9 @@ fn reasons_are_short_and_on_one_line() {
     let long = "a\nb".repeat(1000);
     let Attempt::Mixed { refused, .. } = read(reply(&[item(400, "x", &long)]).as_bytes(), 1, None) else { panic!() };
     assert!(refused[0].1.len() < 400 && !refused[0].1.contains('\n'), "{refused:?}");
+    let text = format!("\"{}\\n\"", "x".repeat(1 << 20));
+    let reason = reason(read(text.as_bytes(), 1, None));
+    assert!(reason.len() < 400 && !reason.contains('\n'), "{reason}");
 }
 
 proptest! {
