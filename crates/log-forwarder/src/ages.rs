@@ -7,7 +7,7 @@ use std::{
 
 /// Bytes that came within this count as of one age, that of the first.
 const STEP: Duration = Duration::from_secs(1);
-/// Ages that are told apart; beyond it two and two become one.
+/// Ages that are kept apart; above this number, pairs of them are merged.
 const LIMIT: usize = 32;
 
 /// Up to which offset the bytes had come at which time, oldest first
@@ -15,7 +15,7 @@ const LIMIT: usize = 32;
 pub(crate) struct Ages(VecDeque<(u64, Instant)>);
 
 impl Ages {
-    /// The file has so many bytes now, and nobody needs those before an offset.
+    /// The file has this number of bytes now, and no output needs those before an offset.
     pub(crate) fn grew(&mut self, size: u64, needed: u64, now: Instant) {
         while self.0.front().is_some_and(|(end, _)| *end <= needed) {
             self.0.pop_front();

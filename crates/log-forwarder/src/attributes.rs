@@ -1,4 +1,4 @@
-//! What each record carries besides what its file says: where the pod runs, its labels, and fields that somebody named.
+//! Fields that each record carries in addition to its line: the names of the pod, its labels, and those of `--field`.
 //!
 //! Names are those of OpenTelemetry's semantic conventions for Kubernetes.
 
@@ -6,7 +6,7 @@ use std::{fmt, path::Path, str::FromStr};
 
 use lifecycle::{Lines, LinesParser};
 
-/// What the names of labels are written behind
+/// The prefix of the names of labels
 const LABEL: &str = "k8s.pod.label.";
 /// Names that records have already
 const TAKEN: [&str; 8] = ["time", "file", "generation", "offset", "message", "fields", "cut", "unfinished"];
@@ -60,7 +60,7 @@ impl fmt::Display for StaticField {
     }
 }
 
-// What the Downward API can tell. Not a doc comment: clap would take it for the helper's description.
+// Facts from the Downward API. Not a doc comment, because clap would take it for the helper's description.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Fields that each record carries")]
 pub(crate) struct PodFlags {
@@ -85,7 +85,7 @@ pub(crate) struct PodFlags {
 }
 
 impl PodFlags {
-    /// All of it; a file of labels that is wrong is told, and no reason not to deliver.
+    /// All of them. A wrong file of labels is logged, and is no reason not to deliver.
     pub(crate) fn attributes(&self) -> Attributes {
         let named = [
             ("k8s.namespace.name", &self.pod_namespace),

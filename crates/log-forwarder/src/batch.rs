@@ -27,7 +27,7 @@ pub(crate) struct Source {
     pub(crate) treatment: Arc<Treatment>,
 }
 
-/// What is special about the lines of a batch; only single records are
+/// A mark of the lines of a batch; only single records have one
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// Each has its newline
@@ -98,7 +98,7 @@ impl Batch {
         self.offset + self.length()
     }
 
-    /// What is the same for these bytes of this file at each attempt, and for no others.
+    /// A name that these bytes of this file have at each attempt, and no others.
     pub(crate) fn name(&self) -> String {
         // The end of the content besides: without a checkpoint, new lines of a truncated file that begins as it did could have the
         // name of old ones.
@@ -106,7 +106,7 @@ impl Batch {
         format!("{}-{}-{end}-{hash:016x}", self.source.generation, self.offset)
     }
 
-    /// What is still to be sent
+    /// The records that are still to be sent
     pub(crate) fn amount(&self) -> Amount {
         match &self.selection {
             None => Amount::of(self.bytes()),
@@ -114,7 +114,7 @@ impl Batch {
         }
     }
 
-    /// What was found amiss when its records were last visited
+    /// Defects that were found when its records were last visited
     pub(crate) fn tally(&self) -> Tally {
         self.tally.get().copied().unwrap_or_default()
     }
@@ -219,7 +219,7 @@ impl Batch {
     }
 }
 
-/// For tests of what takes batches: one of this text, from the beginning of a file
+/// For tests: a batch of this text, from the beginning of a file
 #[cfg(test)]
 pub(crate) fn of(text: &[u8], mark: Mark) -> Batch {
     let mut buffer = crate::pool::Pool::default().empty(text.len());
@@ -229,7 +229,7 @@ pub(crate) fn of(text: &[u8], mark: Mark) -> Batch {
     Batch::new((source.into(), 1), mark, 0, buffer, 0..text.len())
 }
 
-/// Likewise, with these attributes
+/// The same, with these attributes
 #[cfg(test)]
 pub(crate) fn with_attributes(batch: Batch, attributes: &[(&str, &str)]) -> Batch {
     let owned = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

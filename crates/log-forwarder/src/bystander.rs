@@ -9,7 +9,7 @@ use crate::{
     identity::{born, is_another},
 };
 
-/// What is remembered of such a file, besides its inode
+/// The marks by which such a file is known again, in addition to its inode
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Bystander {
     /// When it was last written, in nanoseconds since 1970: a copy of an input may be written over it

@@ -1,6 +1,6 @@
-//! All generations, in the order in which they began, and who reads which of them next.
+//! All generations, in the order in which they began, and the one that each output reads next.
 //!
-//! Long because it has everything that the steps of a look share.
+//! Long because it has the state that all steps of a look share.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -35,7 +35,7 @@ pub(crate) struct Outlet {
     pub(crate) closed: bool,
 }
 
-/// What a generation begins with, for each output
+/// The first position in a generation, for each output
 pub(crate) fn fresh_cursors(outlets: &[Outlet]) -> Vec<Cursor> {
     outlets.iter().map(|outlet| if outlet.closed { Cursor::closed() } else { Cursor::default() }).collect()
 }
@@ -62,15 +62,15 @@ pub(crate) struct Catalog {
     pub(crate) newly_watched: BTreeSet<PathBuf>,
     /// Files with names of rotated ones that never were an input's
     pub(crate) bystanders: BTreeMap<Inode, Bystander>,
-    /// Since when there are files of which nobody can tell that yet
+    /// Since when there are files whose owner is not known yet
     pub(crate) undecided: BTreeMap<Inode, Instant>,
-    /// Paths of inputs that were rotated unseen since the last scan: a copy of what they led to may be there
+    /// Paths of inputs that were rotated unseen since the last scan: a copy of the file that they led to may exist
     pub(crate) rotated: BTreeSet<PathBuf>,
     /// Looks for a content among compressed files; one at a time
     pub(crate) search: Option<Search>,
     /// When the stop signal came
     pub(crate) stopping: Option<Instant>,
-    /// A generation has come or gone; what a checkpoint must hold soon
+    /// A generation has come or gone, and the checkpoint must hold that soon
     pub(crate) changed: bool,
     /// Something may be a copy, or was truncated: names are to be looked at again soon
     pub(crate) unsure: bool,
@@ -131,7 +131,7 @@ impl Catalog {
         }
     }
 
-    /// Adds an output; it gets all that is there. Its number.
+    /// Adds an output, which gets all existing lines; returns its number.
     pub(crate) fn open_outlet(&mut self, label: String) -> usize {
         self.ledger.open(&label);
         self.outlets.push(Outlet { label, closed: false });

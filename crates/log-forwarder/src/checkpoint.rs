@@ -1,4 +1,4 @@
-//! What a restart must know: for each generation who it is, and how far each output has come.
+//! The state that a restart needs: for each generation its identity, and how far each output has come.
 
 use std::{
     io,
@@ -16,14 +16,14 @@ use crate::{
 };
 
 const NAME: &str = "checkpoint.json";
-/// It holds paths, offsets and hashes, and no line; whoever may list the logs may read it.
+/// The file holds paths, offsets and hashes, and no line, so that users who may list the logs may read it.
 const PERMISSIONS: Permissions = Permissions::mode(0o644);
 /// Of the format: another one is not read
 const VERSION: u32 = 2;
 /// Bytes of a checkpoint that are read; it has about 400 for each file
 const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 
-/// What a restart must know
+/// The state that a restart needs
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Checkpoint {
     version: u32,
@@ -31,7 +31,7 @@ pub(crate) struct Checkpoint {
     pub(crate) watched: Vec<PathBuf>,
     /// Those of them that were rotated unseen, and beside which no scan has looked for rotated files since
     pub(crate) rotated: Vec<PathBuf>,
-    /// Files with names of rotated ones that never were ours
+    /// Files with names of rotated ones that belong to no input
     pub(crate) bystanders: Vec<(Inode, Bystander)>,
     pub(crate) files: Vec<Entry>,
 }
@@ -65,7 +65,7 @@ pub(crate) struct Progress {
 
 impl Checkpoint {
     pub(crate) fn of(catalog: &Catalog) -> Self {
-        // What is gone can't be found again.
+        // A file that is gone cannot be found again.
         let generations = catalog.generations.values().filter(|generation| generation.place != Place::Gone);
         let files = generations.map(|generation| Entry::of(generation, &catalog.outlets)).collect();
         let (watched, bystanders) = (catalog.watched.iter().cloned(), catalog.bystanders.iter());
@@ -86,7 +86,7 @@ impl Checkpoint {
         Self::parse(&text).map(Some).map_err(io::Error::other)
     }
 
-    /// Only the place of a fault is told, because the text around it may be anything.
+    /// Names only the place of a fault, because the text around it may be anything.
     fn parse(text: &str) -> Result<Self, String> {
         let damaged = |error: serde_json::Error| format!("it is damaged at {}:{}", error.line(), error.column());
         let checkpoint: Self = serde_json::from_str(text).map_err(damaged)?;
@@ -117,7 +117,7 @@ impl Checkpoint {
 }
 
 impl Entry {
-    /// What a file must have to be this one
+    /// The marks that a file must have to be this one
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let anchors = self.cursors.iter().map(|cursor| (cursor.position, cursor.anchor)).collect();
         Fingerprint { head: self.head, anchors }

@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     pub(crate) files: BTreeMap<Inode, (PathBuf, Metadata)>,
-    /// Directories of which nobody can tell what is in them
+    /// Directories that cannot be read
     unreadable: BTreeSet<PathBuf>,
 }
 
@@ -44,14 +44,14 @@ impl Listing {
         listing
     }
 
-    /// Whether nobody can tell where a file of this directory is.
+    /// Whether the place of a file of this directory cannot be known.
     pub(crate) fn is_blind(&self, home: &Path) -> bool {
         self.unreadable.contains(home)
     }
 }
 
 impl Catalog {
-    /// Whether a known inode holds what it did. An open file is looked at elsewhere; one that was closed is opened again when
+    /// Whether a known inode still has its content. An open file is looked at elsewhere; one that was closed is opened again when
     /// it has changed, and forgotten if its inode was given to another file.
     pub(crate) fn is_as_closed(&mut self, key: u64, path: &Path, metadata: &Metadata) -> bool {
         let Some(generation) = self.generations.get(&key) else { return false };
@@ -65,7 +65,7 @@ impl Catalog {
         false
     }
 
-    /// Opens a file that waits for its turn. True if there is something to read; what holds something else now is left.
+    /// Opens a file that waits for its turn. True if there is something to read; leaves a file that has another content now.
     pub(crate) fn open_again(&mut self, key: u64, path: &Path) -> bool {
         if self.reopen(key, path) {
             return self.generations.get(&key).is_some_and(|generation| generation.file.is_some());

@@ -15,11 +15,11 @@ const ENTRY_LIMIT: usize = 100;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Files to follow, besides those of --input
+    /// Files to follow, in addition to those of --input
     #[serde(default, deserialize_with = "bounded")]
     #[schemars(length(max = 100))]
     pub(crate) inputs: Vec<Entry>,
-    /// Where lines go, besides --output
+    /// More outputs, in addition to those of --output
     #[serde(default, deserialize_with = "bounded")]
     #[schemars(length(max = 100))]
     pub(crate) outputs: Vec<Destination>,

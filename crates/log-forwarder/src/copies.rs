@@ -1,4 +1,4 @@
-//! Finds a content again among the files of a directory: the copy of what was truncated, as it is or compressed.
+//! Finds a content again among the files of a directory: the copy of a truncated file, plain or compressed.
 
 use std::{
     collections::BTreeMap,
@@ -15,11 +15,11 @@ use crate::{
     unpacked::decoder,
 };
 
-/// What is compared at once of a compressed file
+/// Bytes of a compressed file that are compared at once
 const CHUNK: usize = 64 * 1024;
 /// Compressing tools keep the time of a file, some of them without its fraction.
 const SECOND: i64 = 1_000_000_000;
-/// What a file in the format of gzip begins with (RFC 1952)
+/// The first bytes of a file in the format of gzip (RFC 1952)
 const MAGIC: [u8; 2] = [0x1F, 0x8B];
 
 /// A content that is sought
@@ -45,11 +45,11 @@ pub(crate) struct Packed {
     pub(crate) anchors: BTreeMap<u64, Anchor>,
 }
 
-/// What a compressed file is found to be
+/// The state of a compressed file
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Other,
-    /// It begins as it should, and has no end yet; so large is it now.
+    /// It begins as it should and has no end yet; its present size.
     Unfinished(u64),
     Same(Packed),
 }
@@ -65,7 +65,7 @@ impl Sought {
         if self.content.head.length == 0 {
             return Vec::new();
         }
-        // Clocks can be set. What has nothing but its head in common, which many files may share, must be as new besides.
+        // Clocks can be set. Many files may share a head, so that a file that has only the head in common must also be as new.
         let is_new = |metadata: &Metadata| modified(metadata) > self.written - SECOND;
         let is_told = self.content.anchors.iter().any(|(position, _)| *position > 0);
         let successor = fs::metadata(&self.path).ok().filter(|metadata| is_another(metadata, self.born));
@@ -128,7 +128,7 @@ fn before(position: u64, offset: u64, bytes: &[u8]) -> &[u8] {
     &bytes[within(position.saturating_sub(ANCHOR_LIMIT as u64))..within(position)]
 }
 
-/// Opens a file if it has this content. An error says that nobody can tell.
+/// Opens a file if it has this content. After an error this is not known.
 pub(crate) fn open_as(content: &Fingerprint, path: &Path) -> io::Result<Option<Content>> {
     let file = match File::open(path) {
         Ok(file) => Content::Plain(file),

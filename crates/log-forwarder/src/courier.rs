@@ -35,11 +35,11 @@ pub(crate) struct Courier {
     pub(crate) orders: watch::Receiver<Order>,
     pub(crate) retry: Retry,
     pub(crate) throttle: LogThrottle,
-    /// What is in flight, the first last
+    /// The batches in flight, the first last
     pub(crate) batches: Vec<Batch>,
 }
 
-/// What a courier is to do when the configuration has changed
+/// The task of a courier when the configuration has changed
 #[derive(Clone, Debug)]
 pub(crate) enum Order {
     /// As before
@@ -51,7 +51,7 @@ pub(crate) enum Order {
 }
 
 impl Courier {
-    /// Carries until all is over. What is in flight then goes again after a restart.
+    /// Carries until all is over. A batch that is in flight then is sent again after a restart.
     pub(crate) async fn run(mut self, heartbeat: Heartbeat) -> anyhow::Result<()> {
         let (mut over, mut orders) = (self.signal.clone(), self.orders.clone());
         {
@@ -132,7 +132,7 @@ impl Courier {
         if self.orders.has_changed().is_ok_and(|changed| changed)
             && let Order::Change(destination) = self.orders.borrow_and_update().clone()
         {
-            // What is wrong with an output was told when it was read.
+            // The fault of an output was reported when it was read.
             if let Ok(output) = destination.open(&lock(&self.catalog).pool) {
                 self.output = output;
             }
@@ -154,13 +154,13 @@ impl Courier {
         lock(&self.catalog).settle(batch, self.index);
     }
 
-    /// What was refused goes to the dead letters, and all but that and the rest is delivered.
+    /// Writes refused records to the dead letters. Records that are neither refused nor to be sent again are delivered.
     async fn sort(&mut self, batch: &Batch, refused: Vec<(usize, String)>, rest: Amount) {
         let rejected = self.reject(batch, refused).await;
         self.account.delivered(batch.amount() - rest - rejected);
     }
 
-    /// Single records that nobody takes; their amount
+    /// Single records that the output refuses; their amount
     async fn reject(&mut self, batch: &Batch, refused: Vec<(usize, String)>) -> Amount {
         if refused.is_empty() {
             return Amount::default();
@@ -175,14 +175,14 @@ impl Courier {
         rejected
     }
 
-    /// On a thread of its own: a disk may take its time, and all outputs share one.
+    /// On a thread of its own, because a disk may be slow, and all outputs share the job's thread.
     async fn bury(&mut self, records: Arc<[(Batch, String)]>) -> io::Result<()> {
         let (dead_letters, label) = (self.dead_letters.clone(), self.label.clone());
         let buried = task::spawn_blocking(move || dead_letters.bury(&records, &label)).await;
         buried.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
-    /// Some records are refused, and nobody says which: their bytes are an average.
+    /// Some records are refused, and the answer does not say which: their bytes are an average.
     fn reject_some(&mut self, batch: &Batch, refused: u64, reason: &str) {
         let all = batch.amount();
         let lines = refused.min(all.lines);
@@ -193,7 +193,7 @@ impl Courier {
         tracing::warn!(output = self.label, %file, offset, refused, of = all.lines, reason, "lines are refused for good; which of them is not said");
     }
 
-    /// Tells why something is tried again, and waits; a stop ends that at once.
+    /// Logs why a batch is sent again, and waits; a stop ends the wait at once.
     async fn pause(&mut self, reason: &str, asked_for: Option<Duration>) {
         self.account.retries.inc();
         if self.throttle.is_due(reason, Instant::now()) {

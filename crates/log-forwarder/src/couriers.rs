@@ -33,7 +33,8 @@ pub(crate) struct Running {
 }
 
 impl Couriers {
-    /// Brings what runs in line with these outputs, whose labels are all different. What stays the same is left alone.
+    /// Starts and stops couriers so that they match these outputs, whose labels are all different. Outputs that stay the same are not
+    /// interrupted.
     pub(crate) fn arrange(&mut self, outputs: &[Destination]) {
         let is_wanted = |label: &str| outputs.iter().any(|output| output.label() == label);
         let running = std::mem::take(&mut self.running);
@@ -68,7 +69,7 @@ impl Couriers {
             let index = known.unwrap_or_else(|| catalog.open_outlet(label.clone()));
             (index, catalog.ledger.of(index), destination.open(&catalog.pool))
         };
-        // What is wrong with an output was told when it was read.
+        // The fault of an output was reported when it was read.
         let Ok(output) = opened else { return };
         let (orders, receiver) = watch::channel(Order::Carry);
         let courier = Courier {

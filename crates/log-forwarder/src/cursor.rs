@@ -49,7 +49,7 @@ impl Cursor {
         self.barren_end = self.position;
     }
 
-    /// Moves over bytes that nobody gets.
+    /// Moves over bytes that this output never gets.
     pub(crate) fn skip(&mut self, bytes: &[u8], skipping: bool) {
         self.position += bytes.len() as u64;
         self.anchor.extend(bytes);

@@ -1,4 +1,4 @@
-//! Lines that an output refuses for good: kept in a file, as JSON with the reason, or told in the log.
+//! Lines that an output refuses for good: kept in a file, as JSON with the reason, or named in the log.
 
 use std::{
     fs::File,

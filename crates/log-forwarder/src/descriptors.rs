@@ -15,7 +15,7 @@ const RESERVE: usize = 64;
 pub(crate) struct Descriptors {
     /// Files of the inputs that are open at most
     pub(crate) budget: usize,
-    /// How many more may be opened; counted anew with each look
+    /// How many more may be opened; counted again at each look
     pub(crate) left: usize,
     /// Files with unread lines that have no descriptor
     pub(crate) waiting: usize,
@@ -27,12 +27,12 @@ pub(crate) struct Descriptors {
 }
 
 impl Descriptors {
-    /// For so many files
+    /// For this number of files
     pub(crate) fn new(budget: usize) -> Self {
         Self { budget, left: budget, waiting: 0, turn: 0, asked: Arc::default(), throttle: LogThrottle::default() }
     }
 
-    /// What the limit of this process leaves for files: all but the reserve, which is half of a small limit.
+    /// The part of this process's limit that is for files: all but the reserve, which is half of a small limit.
     pub(crate) fn of_process() -> Self {
         let limit = getrlimit(Resource::Nofile).current;
         let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
@@ -47,7 +47,7 @@ impl Descriptors {
     }
 }
 
-/// Raises the limit of open files to what may be had. Runtimes set a lower one for programs that cannot deal with more, and
+/// Raises the limit of open files as far as allowed. Runtimes set a lower one for programs that cannot deal with more, and
 /// each file that is read stays open.
 pub(crate) fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);

@@ -53,7 +53,7 @@ impl Destination {
         self.options.files()
     }
 
-    /// What may be told of it: no query, which may hold a token
+    /// Its text for messages: no query, which may hold a token
     pub(crate) fn label(&self) -> String {
         self.url[..url::Position::AfterPath].to_owned()
     }

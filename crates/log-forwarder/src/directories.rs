@@ -1,4 +1,4 @@
-//! Watches the directories of the inputs, and finds out which of them tell nothing.
+//! Watches the directories of the inputs, and finds those without events.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -9,7 +9,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::{events::Events, identity::Inode};
 
-/// That so many sweeps have found more bytes, and nothing was heard all the time, means that there are no events.
+/// Sweeps in a row that find more bytes, without an event in that time, before a directory counts as one without events.
 const SILENT_SWEEPS: u32 = 2;
 
 /// The watched directories. One has one watch, however many paths lead to it.
@@ -38,8 +38,8 @@ impl Directories {
         Self { watcher, watched: BTreeMap::new(), paths: HashMap::new() }
     }
 
-    /// Watches these and no others, by the first path that leads to each. True if one is new, in which something may have
-    /// happened meanwhile. One that was deleted and made again is new.
+    /// Watches these and no others, by the first path that leads to each. True if one is new, because files
+    /// may have changed in it before the watch. One that was deleted and made again is new.
     pub(crate) fn watch(&mut self, wanted: &[PathBuf]) -> bool {
         let inode = |path: &PathBuf| Some((path.clone(), Inode::of(&path.metadata().ok()?)));
         self.paths = wanted.iter().filter_map(inode).collect();
@@ -76,7 +76,7 @@ impl Directories {
         }
     }
 
-    /// At each sweep: whether a directory's files, which have so many bytes, grew although nothing was heard of it.
+    /// At each sweep: whether a directory's files, which have this number of bytes now, grew without an event.
     pub(crate) fn judge(&mut self, sizes: &BTreeMap<PathBuf, u64>) {
         for (inode, watched) in &mut self.watched {
             let here = sizes.iter().filter(|(home, _)| self.paths.get(*home) == Some(inode));
@@ -87,7 +87,7 @@ impl Directories {
                 _ => 0,
             };
             if is_silent && !watched.polled {
-                // An event that tells of the end of a directory, and comes late, takes the watch of the next one along.
+                // A late delete event for the old directory also removes the watch on its replacement.
                 let _ = self.watcher.as_mut().map(|watcher| watcher.watch(&watched.path, RecursiveMode::NonRecursive));
             }
             if watched.silent_sweeps >= SILENT_SWEEPS && !watched.polled {
@@ -119,7 +119,7 @@ mod tests {
         };
         assert!(!judge(0) && !judge(10) && !judge(10) && !judge(10));
         assert!(judge(20));
-        // What is heard in time tells that there are events.
+        // An event in time proves that the directory has events.
         directories.watched.values_mut().for_each(|watched| watched.polled = false);
         directories.count(&HashMap::from([(home.clone(), 1)]));
         directories.judge(&BTreeMap::from([(home.clone(), 30)]));

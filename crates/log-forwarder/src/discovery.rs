@@ -24,7 +24,7 @@ const NAMES_LIMIT: usize = 10_000;
 const MISSING: Duration = Duration::from_secs(5);
 
 impl Catalog {
-    /// Follows files as they were renamed: where one that belongs to an input went, there is one that is owed.
+    /// Follows files as they were renamed: the new name of an input's file is one to read.
     pub(crate) fn follow(&mut self, renames: Vec<Rename>) {
         for Rename { from, to } in renames {
             let is_input = self.settings.inputs.iter().any(|input| input.matches(&from));

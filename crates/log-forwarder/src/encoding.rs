@@ -13,7 +13,7 @@ use crate::{
 pub(crate) enum Encoding {
     /// As it is
     Raw,
-    /// As an object with time, file, generation, offset, message, and what is known besides
+    /// As an object with time, file, generation, offset, message, fields and attributes
     Ndjson,
 }
 
@@ -21,7 +21,7 @@ pub(crate) enum Encoding {
 pub(crate) const OPTION: &str = "as=raw|ndjson";
 
 impl Encoding {
-    /// What `as` says, or this default
+    /// The value of `as`, or this default
     pub(crate) fn from_options(options: &mut Options, default: Self) -> Result<Self, String> {
         let encoding = options.parsed("as", |text| match text {
             "raw" => Ok(Self::Raw),
@@ -80,7 +80,7 @@ pub(crate) fn write_objects(batch: &Batch, out: &mut Vec<u8>) {
     });
 }
 
-/// What stands behind the fields of each record: its attributes, and its mark
+/// The text behind the fields of each record: its attributes, and its mark
 fn tail(batch: &Batch) -> Vec<u8> {
     let mut tail = Vec::new();
     for (name, value) in &batch.source.treatment.attributes {

@@ -27,7 +27,7 @@ struct Settings {
     #[serde(deserialize_with = "parsed")]
     #[schemars(with = "String")]
     path: Input,
-    /// What a line holds: raw, json, logfmt, cri, nginx or regex:PATTERN
+    /// The form of a line: raw, json, logfmt, cri, nginx or regex:PATTERN
     #[serde(default, deserialize_with = "optional")]
     #[schemars(with = "Option<String>")]
     format: Option<Parser>,
@@ -39,14 +39,14 @@ struct Settings {
     #[serde(default, deserialize_with = "optional")]
     #[schemars(with = "Option<String>")]
     encoding: Option<Charset>,
-    /// What each of their records carries besides
+    /// Fields that each of their records carries
     #[serde(default, deserialize_with = "static_fields")]
     #[schemars(with = "BTreeMap<String, String>")]
     fields: Vec<StaticField>,
 }
 
 impl Entry {
-    /// What is not said here is as the flags say. An error names what does not go together.
+    /// The flags give the settings that are missing here. An error names settings that exclude each other.
     pub(crate) fn input(&self, args: &Args) -> Result<Input, String> {
         let format = self.format(&args.reading)?;
         let mut treatment = Treatment { format, attributes: args.pod.attributes() };
@@ -99,7 +99,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
     }
 }
 
-/// A value that reads itself. Its error tells what is wrong, with line and column.
+/// A value that reads itself. Its error names the fault, with line and column.
 fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<T, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }

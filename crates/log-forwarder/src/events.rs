@@ -1,4 +1,4 @@
-//! What inotify tells of the directories, put together until somebody asks.
+//! The events of inotify about the directories, collected until the next look.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,8 +14,8 @@ use notify::{
 };
 use tokio::sync::Notify;
 
-/// After an event the next ones gather in the kernel for so long: equal ones that nobody has read are one, and a log that is
-/// written line by line would wake us for each.
+/// After an event the next ones gather in the kernel for this long. The kernel merges equal events that are not read yet, so that
+/// a log that is written line by line does not wake the helper for each line.
 const GATHER: Duration = Duration::from_millis(20);
 /// An event that comes sooner after the one before was read together with it, and there is nothing to wait for.
 const SAME_READ: Duration = Duration::from_micros(25);
@@ -29,7 +29,7 @@ pub(crate) struct Rename {
     pub(crate) to: PathBuf,
 }
 
-/// What has happened since the last look
+/// The events since the last look
 #[derive(Debug, Default)]
 pub(crate) struct News {
     /// A name has come, gone or changed
@@ -44,7 +44,7 @@ pub(crate) struct News {
 }
 
 impl News {
-    /// What has happened since, of names
+    /// The changes of names since then
     pub(crate) fn add(&mut self, news: Self) {
         self.names |= news.names;
         let room = LIMIT.saturating_sub(self.renames.len());
@@ -66,7 +66,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Takes what has happened.
+    /// Takes the events so far.
     pub(crate) fn take(&self) -> News {
         std::mem::take(&mut self.news.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,4 +1,4 @@
-//! How an input's lines become records: which lines belong together, in which characters, and what is in them.
+//! How an input's lines become records: which lines belong together, their characters, and their fields.
 
 mod charset;
 mod cri;
@@ -36,7 +36,7 @@ pub(crate) struct Format {
 }
 
 impl Format {
-    /// An error names what does not go together.
+    /// An error names the settings that exclude each other.
     fn new(parser: Parser, multiline: Option<Multiline>, charset: Charset) -> Result<Self, String> {
         if multiline.is_some() && !parser.takes_several_lines() {
             return Err(format!(
@@ -56,8 +56,8 @@ impl Format {
         self.multiline.is_some() || matches!(self.parser, Parser::Cri)
     }
 
-    /// How many bytes of whole lines are complete records: what comes later can't change them. Zero where the first record may
-    /// go on; whoever can't wait any longer (the file has ended or is quiet, or the record is too long) takes all lines as they are.
+    /// How many bytes of whole lines are complete records, which later lines cannot change. Zero where the first record may
+    /// continue. A caller that cannot wait (the file has ended or is quiet, or the record is too long) takes all lines as they are.
     pub(crate) fn extent(&self, bytes: &[u8]) -> usize {
         match (&self.multiline, &self.parser) {
             (Some(multiline), _) => multiline.extent(bytes, self.charset),

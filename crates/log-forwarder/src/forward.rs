@@ -1,4 +1,4 @@
-//! `run()`: takes up the last run's checkpoint, watches, delivers, and at a stop goes on until nothing is left.
+//! `run()`: resumes from the last run's checkpoint, watches, delivers, and at a stop continues until nothing is left.
 
 use std::{
     path::Path,
@@ -32,9 +32,9 @@ use crate::{
 
 /// Bytes that are read at once. More does not read faster, and less asks the system more often.
 const BATCH: u64 = 512 * 1024;
-/// How long a loop may be silent before `/livez` tells. A file on a slow volume may take seconds.
+/// How long a loop may be silent before `/livez` is 503. A file on a slow volume may take seconds.
 const SILENCE: Duration = Duration::from_secs(30);
-/// What the checkpoint must be saved within at the end
+/// The time for the last save of the checkpoint
 const LAST_SAVE: Duration = Duration::from_millis(300);
 
 /// Forwards as the arguments say.
@@ -64,7 +64,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let mut tail = Tail::new(catalog.clone(), sender.clone(), life.pending("bytes"));
     tail.begin();
     if let Some(saver) = &saver {
-        // What is known must be known to a run that follows, or it could not tell what was rotated meanwhile.
+        // The next run needs the known files to find those that are rotated between the runs.
         saver.save();
         let (saver, signal) = (saver.clone(), signal.clone());
         life.vital("checkpoint", SILENCE, |heartbeat| saver.run(signal, heartbeat));
@@ -123,7 +123,7 @@ async fn follow_hangups(life: Lifecycle) {
     }
 }
 
-/// What flags and file say together. What is wrong here is wrong with the flags, because the file was judged when it was read.
+/// The settings of flags and file together. A fault here is one of the flags, because the file was judged when it was read.
 fn plan(args: &Args, config: Option<&Config>) -> anyhow::Result<Plan> {
     let (inputs, outputs) = config.map_or((&[][..], &[][..]), |config| (&config.inputs, &config.outputs));
     let messages = |misfits: Vec<Misfit>| {
@@ -147,7 +147,7 @@ fn settings(args: &Args, plan: &Plan) -> Settings {
     }
 }
 
-/// A checkpoint that can't be read is told, and no reason not to deliver.
+/// A checkpoint that cannot be read is logged, and is no reason not to deliver.
 fn resume(catalog: &Shared, directory: &Path) {
     match Checkpoint::load(directory) {
         Ok(Some(checkpoint)) => lock(catalog).resume(&checkpoint),
@@ -160,7 +160,7 @@ fn resume(catalog: &Shared, directory: &Path) {
     }
 }
 
-/// Waits until a stop has nothing left to do, or no time to do it; saves, and says what has become of every byte.
+/// Waits until a stop has nothing left to do, or no time; saves the checkpoint, and logs the ledger.
 async fn finish(
     catalog: &Shared,
     saver: Option<Saver>,

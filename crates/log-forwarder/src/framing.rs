@@ -2,12 +2,12 @@
 
 use memchr::{memchr, memrchr};
 
-/// What is to be done with the bytes at a cursor
+/// The next step with the bytes at a cursor
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
     /// So many bytes are whole lines, each with its newline.
     Lines(usize),
-    /// So many bytes are the beginning of a line that is too long; what follows up to its newline is to be skipped.
+    /// This number of bytes is the beginning of a line that is too long; the rest up to its newline is to be skipped.
     Cut(usize),
     /// So many bytes are the last line, which will never get its newline.
     Unfinished(usize),
@@ -18,7 +18,7 @@ pub(crate) enum Frame {
 }
 
 /// Looks at bytes that begin a line, or, when `skipping`, that stand within one that was cut. `last` says that nothing will
-/// follow them. No line of the result has more than `longest` bytes besides its newline.
+/// follow them. No line of the result has more than `longest` bytes, its newline not counted.
 pub(crate) fn frame(bytes: &[u8], longest: usize, skipping: bool, last: bool) -> Frame {
     if skipping {
         return match memchr(b'\n', bytes) {

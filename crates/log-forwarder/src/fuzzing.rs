@@ -15,7 +15,7 @@ struct Flags {
     reading: FormatFlags,
 }
 
-/// Reads the whole lines of a text as these flags say. What comes of it must be sound.
+/// Reads the whole lines of a text as these flags say. The records must be sound.
 pub fn format(flags: &[&str], text: &[u8]) {
     let Ok(flags) = Flags::try_parse_from(["log-forwarder"].iter().chain(flags)) else { return };
     let Ok(format) = flags.reading.format(None, None, None) else { return };
@@ -23,7 +23,7 @@ pub fn format(flags: &[&str], text: &[u8]) {
     assert_sound(&format, &text[..whole]);
 }
 
-/// Frames any bytes, with lines that may be so long.
+/// Frames any bytes, with lines up to this length.
 pub fn framing(bytes: &[u8], longest: u8, skipping: bool, last: bool) {
     let longest = usize::from(longest).max(4);
     match frame(bytes, longest, skipping, last) {
@@ -46,12 +46,12 @@ pub fn checkpoint(text: &str) {
     Checkpoint::assert_stable(text);
 }
 
-/// Reads any bytes as the reply to a bulk request of so many documents.
+/// Reads any bytes as the reply to a bulk request of this number of documents.
 pub fn reply_elasticsearch(reply: &[u8], count: u8) {
     elasticsearch::reply::assert_sound(reply, count.into());
 }
 
-/// Reads any bytes as what the other side of the forward protocol says. No part of a message is one.
+/// Reads any bytes as a message of a server of the forward protocol. No part of a message is one.
 pub fn reply_forward(bytes: &[u8]) {
     if let Ok((_, length)) = forward::reply::read(bytes) {
         assert!((1..=bytes.len()).contains(&length));

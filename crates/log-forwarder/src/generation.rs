@@ -1,6 +1,6 @@
 //! One content of one file, from its first byte to its last, and how far each output has come in it.
 //!
-//! Its bytes never change. Where they lie can: a file that is copied and truncated goes on in its copy.
+//! Its bytes never change. Their place can: the content of a file that is copied and truncated continues in the copy.
 
 use std::{
     fs::{File, Metadata},
@@ -25,13 +25,13 @@ use crate::{
 pub(crate) enum Place {
     /// An input's pattern leads to it.
     Live,
-    /// It has another name now, or it is the copy of what was truncated.
+    /// It has another name now, or it is the copy of a truncated file.
     Rotated,
     /// It has no name any more.
     Deleted,
     /// It is being looked for among compressed files; if it is not there, it is lost for this reason.
     Sought(&'static str),
-    /// Its bytes are gone: truncated without a copy, or deleted while nobody had it open.
+    /// Its bytes are gone: truncated without a copy, or deleted while it was not open.
     Gone,
 }
 
@@ -39,7 +39,7 @@ pub(crate) enum Place {
 #[derive(Debug)]
 pub(crate) struct Generation {
     pub(crate) source: Arc<Source>,
-    /// The directory in which the file itself lies, whatever links lead to it
+    /// The directory in which the file itself lies, behind all links
     pub(crate) home: PathBuf,
     pub(crate) inode: Inode,
     /// When that was made, where it is known
@@ -152,7 +152,7 @@ impl Generation {
         Ok(grown.is_some())
     }
 
-    /// What a file must have to hold this content
+    /// The marks that a file must have to hold this content
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let anchors = self.cursors.iter().map(|cursor| (cursor.position, cursor.anchor.hash())).collect();
         Fingerprint { head: self.head, anchors }
@@ -163,7 +163,7 @@ impl Generation {
         self.file.is_some() && self.wants(output)
     }
 
-    /// Likewise, if the file were open
+    /// The same, as if the file were open
     pub(crate) fn wants(&self, output: usize) -> bool {
         let cursor = &self.cursors[output];
         !cursor.closed

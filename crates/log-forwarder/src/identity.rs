@@ -1,4 +1,4 @@
-//! What makes a file that file: its inode, its head, and the bytes before a cursor. Never its name.
+//! The identity of a file: its inode, its head, and the bytes before a cursor, never its name.
 
 use std::{fs::Metadata, hash::Hasher, io, os::unix::fs::MetadataExt, time::UNIX_EPOCH};
 
@@ -44,7 +44,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// What a file begins with now, of at most so many bytes.
+    /// The first bytes of a file now, at most this many.
     pub(crate) fn read(file: &Content, limit: usize) -> io::Result<Self> {
         let mut bytes = [0; HEAD_LIMIT];
         let length = read_at(file, &mut bytes[..limit.min(HEAD_LIMIT)], 0)?;
@@ -70,7 +70,7 @@ impl Head {
     }
 }
 
-/// What a file must have to be the one that was read: its head, and the bytes before each place that was reached
+/// The marks that a file must have to be the one that was read: its head, and the bytes before each place that was reached
 #[derive(Debug)]
 pub(crate) struct Fingerprint {
     pub(crate) head: Head,
@@ -108,7 +108,7 @@ impl Anchor {
         Self { bytes: Vec::new(), hash: Some(hash) }
     }
 
-    /// Reads it anew.
+    /// Reads it again.
     pub(crate) fn read(file: &Content, position: u64) -> io::Result<Self> {
         let length = usize::try_from(position).unwrap_or(usize::MAX).min(ANCHOR_LIMIT);
         let mut bytes = vec![0; length];
@@ -154,7 +154,7 @@ pub(crate) fn hash_of_end(bytes: &[u8]) -> u64 {
     hash(&bytes[bytes.len().saturating_sub(ANCHOR_LIMIT)..])
 }
 
-/// FNV-1a: what is stored must mean the same in every later version.
+/// FNV-1a, because stored hashes must mean the same in every later version.
 fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = FnvHasher::default();
     hasher.write(bytes);

@@ -12,11 +12,11 @@ use glob::Pattern;
 
 use crate::format::Format;
 
-/// How the lines of an input are read, and what each record carries besides
+/// How the lines of an input are read, and the fields that each record carries
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Treatment {
     pub(crate) format: Format,
-    /// Names and values: what the pod says of itself, and `--field`
+    /// Names and values: those of the pod, and `--field`
     pub(crate) attributes: Vec<(String, String)>,
 }
 

@@ -1,4 +1,4 @@
-//! What has become of every byte: read = delivered + rejected + lost + in flight, for each output.
+//! The account of every byte: read = delivered + rejected + lost + in flight, for each output.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -12,7 +12,7 @@ use prometheus::{
 
 use crate::record::{Amount, Tally};
 
-/// What has become of every byte, in `/metrics` and in the last line
+/// The account of every byte, in `/metrics` and in the last line
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     /// One for each output, in their order; it never gets shorter
@@ -141,20 +141,20 @@ impl Account {
         self.in_flight_bytes.sub(amount.bytes.cast_signed());
     }
 
-    /// A batch that nobody will get any more: its output was taken away.
+    /// A batch that is not delivered any more, because its output was removed.
     pub(crate) fn given_up(&self, amount: Amount) {
         self.in_flight_bytes.sub(amount.bytes.cast_signed());
         self.lost_bytes.with_label_values(&[self.label.as_str(), "output removed"]).inc_by(amount.bytes);
         self.lost_in_all.fetch_add(amount.bytes, Relaxed);
     }
 
-    /// What was found amiss in records that are delivered
+    /// Defects of records that are delivered
     pub(crate) fn amiss(&self, tally: Tally) {
         self.invalid_bytes.inc_by(tally.invalid_bytes);
         self.unparsed.inc_by(tally.unparsed);
     }
 
-    /// Bytes that nobody gets. Those that were never read count as read, so that the ledger adds up.
+    /// Lost bytes. Those that were never read count as read, so that the ledger adds up.
     pub(crate) fn lost(&self, bytes: u64, reason: &str) {
         self.read_bytes.inc_by(bytes);
         self.lost_in_all.fetch_add(bytes, Relaxed);
@@ -172,7 +172,7 @@ struct Metrics {
     seconds: HistogramVec,
 }
 
-/// What is counted for each output, and what that is
+/// The counters of each output, and their meanings
 const COUNTERS: [(&str, &str); 9] = [
     ("read_bytes", "Bytes of files that are settled or in flight"),
     ("read_lines", "Lines of files that were read"),
@@ -195,7 +195,8 @@ impl Metrics {
             registered(registry, IntCounterVec::new(Opts::new(name, help), &["output"])?)
         };
         let counters = COUNTERS.iter().map(|about| by_output(*about)).collect::<Result<Vec<_>, _>>()?;
-        let lost = Opts::new("sidekit_log_forwarder_lost_bytes_total", "Bytes of files that nobody gets, by reason");
+        let lost =
+            Opts::new("sidekit_log_forwarder_lost_bytes_total", "Bytes of files that are not delivered, by reason");
         let in_flight = Opts::new("sidekit_log_forwarder_in_flight_bytes", "Bytes that are read and not yet settled");
         let seconds = HistogramOpts::new("sidekit_log_forwarder_delivery_seconds", "Seconds of an attempt at a batch");
         let seconds = HistogramVec::new(seconds.buckets(BUCKETS.to_vec()), &["output"])?;

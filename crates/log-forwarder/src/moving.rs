@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Catalog {
-    /// Looks the content of a generation up among the files of its directory. What is not there is lost for this reason.
+    /// Looks the content of a generation up among the files of its directory. Bytes that are not there are lost for this reason.
     pub(crate) fn move_to_copy(&mut self, key: u64, reason: &'static str) {
         let Some(generation) = self.generations.get(&key) else { return };
         let sought = Sought::of(generation);
@@ -48,7 +48,7 @@ impl Catalog {
         let Poll::Ready(found) = search.answer() else { return false };
         self.search = None;
         if is_stale {
-            // What was found is another's.
+            // The found file belongs to another generation.
             return false;
         }
         match found {
@@ -76,7 +76,7 @@ impl Catalog {
         }
     }
 
-    /// The content of a generation lies there from now on, and is so long.
+    /// The content of a generation lies in this file from now on, with this length.
     pub(crate) fn go_on(&mut self, key: u64, content: Content, copy: &Path, metadata: &Metadata, length: u64) {
         let Some(generation) = self.generations.get_mut(&key) else { return };
         if generation.cursors.iter().any(|cursor| !cursor.closed && cursor.position < length) {
@@ -92,13 +92,13 @@ impl Catalog {
         (generation.inode, generation.born) = (Inode::of(metadata), born(metadata));
         generation.place = Place::Rotated;
         generation.file = Some(content);
-        // What a copy has more than was seen is found by the next look.
+        // The next look finds bytes that the copy has and that were not seen.
         generation.grown = Instant::now();
         self.by_inode.insert(Inode::of(metadata), key);
         self.changed = true;
     }
 
-    /// Whoever copies and then truncates loses what was written between. That is counted.
+    /// Lines written between the copy and the truncation are lost; counts them.
     fn resize(&mut self, key: u64, length: u64) {
         let Some(generation) = self.generations.get_mut(&key) else { return };
         for (output, cursor) in generation.cursors.iter().enumerate() {

@@ -26,7 +26,7 @@ use crate::{batch::Batch, pool::Pool};
 /// Records of a request, for outputs that write much around each: empty lines must not make a body of a hundred megabytes.
 const MOST_RECORDS: usize = 4096;
 
-/// What has become of one attempt at a batch
+/// The result of one attempt at a batch
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Attempt {
     /// All of it is there.
@@ -37,7 +37,7 @@ pub(crate) enum Attempt {
     Again { reason: String, after: Option<Duration> },
     /// Each record has an answer of its own. Numbers count them as [`Batch::records`] visits them; all others are there.
     Mixed { refused: Vec<(usize, String)>, again: Vec<usize>, reason: String, after: Option<Duration> },
-    /// So many records are refused for good, and nobody says which.
+    /// This number of records is refused for good, and the answer does not say which.
     Partly { refused: u64, reason: String },
 }
 
@@ -46,7 +46,7 @@ impl Attempt {
         Self::Again { reason: format!("{reason}"), after: None }
     }
 
-    /// The same, with each reason made anew.
+    /// The same, with each reason changed.
     fn with_reasons(self, text: impl Fn(&str) -> String) -> Self {
         match self {
             Self::Delivered => Self::Delivered,
@@ -86,12 +86,12 @@ pub(crate) struct Scheme {
 /// Options that several kinds take
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shared {
-    /// What they are of: "TLS"
+    /// Their name: "TLS"
     pub(crate) name: &'static str,
     pub(crate) options: &'static [&'static str],
 }
 
-/// What an output is made from
+/// The parts that an output is made from
 pub(crate) struct Setup<'a> {
     pub(crate) url: &'a Url,
     /// Each kind takes its own; one that is left over is an error.
@@ -99,7 +99,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) pool: &'a Pool,
 }
 
-/// An output, or what is wrong with its URL
+/// An output, or the fault of its URL
 pub(crate) type Opened = Result<Box<dyn Output>, String>;
 
 /// All kinds
@@ -124,7 +124,7 @@ pub(crate) const SCHEMES: [Scheme; 17] = [
 ];
 
 impl Scheme {
-    /// An output of this kind. An option that nobody took is an error that names the nearest known one.
+    /// An output of this kind. An option that no reader took is an error that names the nearest known one.
     pub(crate) fn open(&self, mut setup: Setup) -> Opened {
         let output = (self.open)(&mut setup)?;
         let name = self.name;

@@ -1,4 +1,4 @@
-//! What is to be done, as the flags and the configuration file say together.
+//! Inputs and outputs, from flags and the configuration file together.
 
 use std::collections::BTreeSet;
 

@@ -22,7 +22,7 @@ pub(crate) struct Buffer {
 }
 
 impl Pool {
-    /// A buffer of at least so many bytes, with anything in them.
+    /// A buffer of at least this many bytes, with any content.
     pub(crate) fn filled(&self, length: usize) -> Buffer {
         let mut bytes = if WORTH_KEEPING.contains(&length) { self.take() } else { Vec::new() };
         if bytes.len() < length {
@@ -31,7 +31,7 @@ impl Pool {
         Buffer { bytes, pool: self.clone() }
     }
 
-    /// An empty buffer with room for about so many bytes.
+    /// An empty buffer with room for about this many bytes.
     pub(crate) fn empty(&self, room: usize) -> Buffer {
         let mut bytes = if WORTH_KEEPING.contains(&room) { self.take() } else { Vec::new() };
         bytes.clear();

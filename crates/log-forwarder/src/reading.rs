@@ -1,4 +1,4 @@
-//! What stands behind a cursor: the next batch of whole records, or why there is none.
+//! The bytes behind a cursor: the next batch of whole records, or why there is none.
 
 use std::{io, time::Instant};
 
@@ -13,18 +13,18 @@ use crate::{
     pool::{Buffer, Pool},
 };
 
-/// Read beyond what was seen, since a file that grew has grown on meanwhile
+/// Bytes to read beyond the known size, because a file that grew may have grown further
 const BEYOND: u64 = 4096;
 
 /// Lines of a batch, unless one record has more: outputs write much around each, and empty lines must not make a body of a
 /// hundred megabytes.
 const MOST_LINES: usize = 4096;
 
-/// What one look at the bytes behind a cursor finds
+/// The result of one look at the bytes behind a cursor
 pub(crate) enum Reading {
     Nothing,
     Batch(Batch),
-    /// Bytes that nobody gets, for this reason
+    /// Bytes that are lost for this reason
     Lost(u64, &'static str),
     /// The cursor moved over a hole at the head; look again.
     Hole(u64),

@@ -1,4 +1,4 @@
-//! One record of a log, as its format reads it: what outputs that know fields and times are given.
+//! One record of a log, as its format reads it, for outputs that know fields and times.
 
 use std::{
     borrow::Cow,
@@ -16,7 +16,7 @@ pub(crate) struct Record<'a> {
     pub(crate) time: i64,
     /// Without its newline; bytes that are no text are replaced
     pub(crate) message: Cow<'a, str>,
-    /// What the format found, in its order
+    /// The fields that the format found, in its order
     pub(crate) fields: Vec<Field<'a>>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) enum Value<'a> {
     Json(Cow<'a, str>),
 }
 
-/// What a format finds in the text of a record
+/// The values that a format finds in the text of a record
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parsed<'a> {
     /// Nanoseconds since 1970
@@ -41,12 +41,12 @@ pub(crate) struct Parsed<'a> {
     pub(crate) fields: Vec<Field<'a>>,
 }
 
-/// What was found amiss in the records of a batch
+/// Defects of the records of a batch
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Bytes that are no text, and were replaced
     pub(crate) invalid_bytes: u64,
-    /// Records that are not what their format says
+    /// Records of another form than their format
     pub(crate) unparsed: u64,
 }
 

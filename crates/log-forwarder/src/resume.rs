@@ -1,4 +1,4 @@
-//! Takes up what a checkpoint says: finds each of its files again, under whatever name, or its copy.
+//! Resumes from a checkpoint: finds each of its files again, also under another name, or its copy.
 
 use std::{path::Path, sync::Arc, time::Instant};
 
@@ -27,7 +27,7 @@ impl Catalog {
             let path = listing.files.get(&entry.inode);
             let found = match path.map(|(path, _)| self.reopened(entry, path)) {
                 Some(found) => found,
-                // What nobody can tell now may be told later.
+                // A question that has no answer now may have one later.
                 None => listing.is_blind(&entry.home).then(|| self.generation(entry)),
             };
             match found {
@@ -47,7 +47,7 @@ impl Catalog {
         self.judge_absence();
     }
 
-    /// The generation, if the file at this path still holds it; closed, if nobody can tell.
+    /// The generation, if the file at this path still holds it; closed, if that cannot be known.
     fn reopened(&self, entry: &Entry, path: &Path) -> Option<Generation> {
         let mut generation = self.generation(entry);
         let Ok(file) = open_as(&entry.fingerprint(), path) else { return Some(generation) };

@@ -1,4 +1,4 @@
-//! When a batch is tried again: decorrelated jitter, what the server asks for, and sooner once a stop has come.
+//! When a batch is sent again: with decorrelated jitter, or when the server asks for it, and sooner after a stop signal.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ const SHORTEST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(30);
 /// The longest pause after a stop signal, when each attempt may be the last
 const LONGEST_AT_THE_END: Duration = Duration::from_secs(1);
-/// A server that asks for more is not believed.
+/// The longest pause that a server can ask for
 const LONGEST_ASKED_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// The pauses between the attempts of one output
@@ -25,7 +25,7 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// How long to wait; `asked_for` is what the server wants.
+    /// How long to wait; `asked_for` is the pause that the server asks for.
     pub(crate) fn pause(&mut self, asked_for: Option<Duration>, stopping: bool, random: f64) -> Duration {
         if stopping {
             return self.at_the_end.next(random);
@@ -40,7 +40,7 @@ impl Retry {
     }
 }
 
-/// What a `Retry-After` header says: seconds, or a date (RFC 9110, section 10.2.3).
+/// The time of a `Retry-After` header: seconds, or a date (RFC 9110, section 10.2.3).
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));

@@ -3,7 +3,7 @@
 /// Digits of the shortest date, `20261124`
 const DATE_DIGITS: usize = 8;
 
-/// A form of names: what stands before the number or the date, and what behind
+/// A form of names: the text before the number or the date, and the text behind
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Series {
     before: String,

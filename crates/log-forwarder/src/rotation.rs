@@ -1,4 +1,4 @@
-//! What becomes of a file that is renamed, truncated or deleted.
+//! Files that are renamed, truncated or deleted.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -15,11 +15,11 @@ use crate::{
     identity::Inode,
 };
 
-/// A rotated file that is settled stays open for so long: its writer may be slow to take the new one.
+/// A rotated file that is settled stays open for this long, because its writer may be slow to take the new one.
 const LINGER: Duration = Duration::from_secs(60);
 
 impl Catalog {
-    /// Looks at all open files: what has grown, what was truncated or deleted, what is complete. True if there is news.
+    /// Looks at all open files: whether they have grown, were truncated or deleted, or are complete. True if there is news.
     pub(crate) fn look(&mut self, now: Instant) -> bool {
         self.look_at_all(self.generations.keys().copied().collect(), now)
     }
@@ -92,7 +92,7 @@ impl Catalog {
         let Some(generation) = self.generations.get_mut(&key) else { return false };
         if generation.place == Place::Live {
             let path = generation.source.path.clone();
-            // A scan tells where the file is, or what has become of it.
+            // A scan finds where the file is now, or that it is gone.
             self.unsure |= !generation.glance(&path, now);
         }
         self.age(key, now)
@@ -124,7 +124,7 @@ impl Catalog {
         false
     }
 
-    /// An open file holds something else than it did: its old content goes on in a copy, or is lost.
+    /// An open file has another content: its old content continues in a copy, or is lost.
     pub(crate) fn replaced(&mut self, key: u64) {
         let Some(generation) = self.generations.get_mut(&key) else { return };
         let input = (generation.source.path.clone(), generation.source.treatment.clone());
@@ -145,11 +145,11 @@ impl Catalog {
         self.unsure = true;
     }
 
-    /// Counts what an output has not got of a generation as lost; what is in flight still goes its way.
+    /// Counts the bytes of a generation that an output has not read as lost; bytes in flight are still delivered.
     pub(crate) fn write_off(&mut self, key: u64, reason: &'static str) {
         let Some(generation) = self.generations.get_mut(&key) else { return };
         generation.file = None;
-        // Nobody keeps the inode from being used again.
+        // Without an open descriptor the inode may be used again.
         if self.by_inode.get(&generation.inode) == Some(&key) {
             self.by_inode.remove(&generation.inode);
         }

@@ -18,9 +18,9 @@ use crate::{
 /// How often the age is looked at, and how old a checkpoint gets at most, together with this
 const TICK: Duration = Duration::from_millis(100);
 const OLDEST: Duration = Duration::from_millis(900);
-/// How often while nothing has changed; news of files wakes besides
+/// The interval while nothing changes; news of files ends it early
 const IDLE_TICK: Duration = Duration::from_millis(900);
-/// Bytes that a restart delivers again at most, besides those of the time that a save takes
+/// Bytes that a restart delivers again at most, not counting those that are delivered during a save
 pub(crate) const MOST_SETTLED: u64 = 8 * 1024 * 1024;
 
 /// Saves the checkpoint
@@ -36,9 +36,9 @@ impl Saver {
         Self { catalog, directory: directory.to_path_buf(), throttle: Arc::default() }
     }
 
-    /// Saves what has changed. A failure is told and counted, and what it should have saved stays due.
+    /// Saves the changes. A failure is logged and counted, and its changes stay due.
     pub(crate) fn save(&self) {
-        // First of all: of two who save at once, the one that writes last must not have looked first.
+        // Take the lock first: of two concurrent saves, the later write must hold the later snapshot.
         let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
         let (checkpoint, bytes, is_new) = {
             let mut catalog = lock(&self.catalog);
@@ -82,7 +82,7 @@ impl Saver {
             if due {
                 saved = Instant::now();
                 let this = self.clone();
-                // A disk may take its time for an fsync; lines go on meanwhile.
+                // On another thread, because an fsync may take long and must not hold up the lines.
                 task::spawn_blocking(move || this.save()).await?;
             }
         }

@@ -17,7 +17,7 @@ use crate::{
 
 /// Between two looks at a file that is being compressed still
 const PAUSE: Duration = Duration::from_millis(500);
-/// A file that has no end, and did not grow for so many looks, will get none.
+/// A file without an end that did not grow for this number of looks stays without one.
 const LOOKS: u32 = 10;
 
 /// A search that goes on
@@ -33,14 +33,14 @@ impl Search {
     pub(crate) fn start(key: u64, sought: Sought, known: BTreeSet<Inode>) -> io::Result<Self> {
         let (sender, answer) = mpsc::channel();
         let seek = move || {
-            // Nobody listens when the helper is over.
+            // The receiver is gone when the helper is over.
             let _ = sender.send(seek(&sought, &known));
         };
         thread::Builder::new().name("search".to_owned()).spawn(seek)?;
         Ok(Self { key, answer })
     }
 
-    /// What was found, once that is known
+    /// The result, once it is known
     pub(crate) fn answer(&self) -> Poll<Option<Packed>> {
         match self.answer.try_recv() {
             Ok(found) => Poll::Ready(found),

@@ -1,4 +1,4 @@
-//! What flags and configuration say of reading, and what becomes of the catalog when that changes.
+//! The settings of reading, from flags and configuration, and the catalog's change to new ones.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,7 +13,7 @@ use crate::{
     reading::Bounds,
 };
 
-/// What files are read, and how
+/// The files to read, and how to read them
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) inputs: Vec<Input>,
@@ -32,7 +32,7 @@ impl Settings {
 }
 
 impl Catalog {
-    /// Takes other settings. What no input leads to any more is not followed; what has been read of it goes its way.
+    /// Takes other settings. Files that no input matches any more are not followed; lines that were read from them are delivered.
     pub(crate) fn take_settings(&mut self, settings: Settings) {
         self.settings = settings;
         let (mut gone, settings) = (Vec::new(), &self.settings);

@@ -1,4 +1,4 @@
-//! How severe a record says it is, whatever word its program has for that.
+//! The severity of a record, from the words of many programs.
 
 use crate::record::{Field, Value};
 
@@ -33,7 +33,7 @@ pub(crate) fn level<'a>(fields: &'a [Field]) -> Option<&'a str> {
 }
 
 impl Severity {
-    /// What a level means. Numbers below 8 are syslog's; the tens are those of bunyan and pino.
+    /// The meaning of a level. Numbers below 8 are syslog's; the tens are those of bunyan and pino.
     pub(crate) fn of(level: &str) -> Option<Self> {
         let is = |words: &[&str]| words.iter().any(|word| level.eq_ignore_ascii_case(word));
         Some(match level {

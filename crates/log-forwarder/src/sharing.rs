@@ -23,14 +23,14 @@ pub(crate) fn share(catalog: &mut Catalog, now: Instant) -> bool {
         report(catalog, 0, now);
         return false;
     }
-    // Files that were read to their end are the first to make room: nobody misses them.
+    // Files that were read to their end make room first, because no output waits for them.
     let missing = (open + waiting.len()).saturating_sub(budget);
     close(catalog, missing, Generation::is_all_settled);
     let mut is_news = reopen(catalog, &waiting);
     for output in 0..catalog.outlets.len() {
         let waiting = self::waiting(catalog, Some(output));
         if !waiting.is_empty() && is_starved(catalog, output) {
-            // Whatever is open is of no use to this output now.
+            // The open files are of no use to this output now.
             close(catalog, waiting.len(), |_| true);
             is_news |= reopen(catalog, &waiting);
         }
@@ -64,7 +64,7 @@ fn is_starved(catalog: &Catalog, output: usize) -> bool {
     !catalog.generations.values().any(is_busy)
 }
 
-/// Closes at most so many of the files that may be closed, those first that have not grown for longest.
+/// Closes at most this many of the files that may be closed, first those that have not grown for longest.
 fn close(catalog: &mut Catalog, count: usize, may_close: impl Fn(&Generation) -> bool) {
     if count == 0 {
         return;

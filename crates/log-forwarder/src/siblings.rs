@@ -21,7 +21,7 @@ use crate::{
     rotated_name::{Series, parse},
 };
 
-/// A file with the name of a rotated one is nobody's when no rotation of its input was seen for so long. A copy comes before
+/// A file with the name of a rotated one belongs to no input when no rotation was seen for this long. A copy comes before
 /// its truncation, and the truncation is seen within a sweep.
 const UNDECIDED: Duration = Duration::from_secs(5);
 
@@ -35,7 +35,7 @@ struct Sibling {
 }
 
 impl Catalog {
-    /// From now on files that are rotated away from this path are read. Those that are there already never were ours.
+    /// From now on files that are rotated away from this path are read. Files that exist already belong to others.
     pub(crate) fn watch_path(&mut self, path: &Path) {
         if !self.watched.insert(path.to_path_buf()) {
             return;
@@ -66,8 +66,8 @@ impl Catalog {
         }
     }
 
-    /// Whether a path leads to the file that it led to, and nothing of that is missing. Of an empty file nobody can tell
-    /// whether it had other contents since.
+    /// Whether a path leads to the file that it led to, and nothing of that is missing. An empty file may have
+    /// had other contents since.
     fn is_unchanged(&self, path: &Path) -> bool {
         let Ok(metadata) = path.metadata() else { return false };
         let known = self.by_inode.get(&Inode::of(&metadata)).and_then(|key| self.generations.get(key));
@@ -81,7 +81,7 @@ impl Catalog {
         }
     }
 
-    /// Takes the files that were rotated and not seen. To be called after a look: what is known must be known as it is now.
+    /// Takes the files whose rotation was not seen. Call it after a look, because it needs the present state of known files.
     pub(crate) fn take_siblings(&mut self, now: Instant) {
         let mut names: BTreeMap<&Path, BTreeSet<&OsStr>> = BTreeMap::new();
         for path in &self.watched {

@@ -1,4 +1,4 @@
-//! The loop that watches the files: looks when something has happened, and now and then besides, since events get lost.
+//! The loop that watches the files: looks at them after events, and at intervals, because events get lost.
 
 use std::{
     collections::HashSet,
@@ -20,28 +20,28 @@ use crate::{
 
 /// Between two looks at the open files that have not been idle for long, when there are events
 const SWEEP: Duration = Duration::from_secs(2);
-/// A file that does not grow for so long is looked at when its events tell, and with each scan.
+/// A file that does not grow for this long is looked at after its events, and at each scan.
 const IDLE: Duration = Duration::from_secs(5);
 /// Between two scans for new files, when there are events; the open ones are all looked at
 const SCAN: Duration = Duration::from_secs(30);
-/// After a scan, so many times as long as it took nothing is scanned: of thousands of files that come at once, some are read
-/// meanwhile.
+/// Wait this many times the scan's duration before the next scan, so that reading gets its share of the thread while thousands
+/// of files come at once.
 const REST: u32 = 3;
-/// Where there are none
+/// The same, without events
 const POLL: Duration = Duration::from_millis(200);
-/// While something is to end soon
+/// Between two looks while a file or the helper ends soon
 const RESTLESS: Duration = Duration::from_millis(50);
 
 /// How often the metrics of each file are set: with a thousand files that costs more than to look at them.
 const TELL: Duration = Duration::from_secs(1);
 
-/// What the tail tells the couriers
+/// The tail's news for the couriers
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Signal {
     /// Changes when there may be something to read
     pub(crate) news: u64,
     pub(crate) stopping: bool,
-    /// Nothing is left to do, or no time to do it
+    /// The end: nothing is left to do, or no time is left
     pub(crate) over: bool,
 }
 
@@ -151,7 +151,7 @@ impl Tail {
         let behind = catalog.behind();
         self.pending.done(self.told_pending.saturating_sub(behind));
         self.pending.add(behind.saturating_sub(self.told_pending));
-        // What is behind grows older meanwhile.
+        // Unread bytes grow older, also without events.
         self.untold |= news || behind > 0 || behind != self.told_pending;
         if self.untold && self.told.is_none_or(|at| at.elapsed() >= TELL) {
             self.untold = false;

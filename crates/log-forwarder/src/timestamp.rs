@@ -26,7 +26,7 @@ pub(crate) fn rfc3339(nanoseconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction}Z")
 }
 
-/// The Gregorian date so many days after 1970-01-01, by eras of 400 years that begin in March, so that the leap day is the
+/// The Gregorian date some days after 1970-01-01, by eras of 400 years that begin in March, so that the leap day is the
 /// last of its year (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;

@@ -1,4 +1,4 @@
-//! A compressed file, read as if it were not: each reader goes on where it was, and begins anew only to go back.
+//! A compressed file, read as if it were plain: each reader continues where it was, and starts again only to go back.
 
 use std::{
     cell::RefCell,
@@ -10,10 +10,10 @@ use std::{
 
 use flate2::bufread::MultiGzDecoder;
 
-/// Readers of one file that are kept; with more outputs than this, at as many places, some begin anew.
+/// Readers of one file that are kept; with more outputs than this, at as many places, some start again.
 const READERS: usize = 4;
 
-/// What yields the bytes of a compressed file, from its beginning
+/// A source of the bytes of a compressed file, from its beginning
 pub(crate) type Decoder = MultiGzDecoder<BufReader<Positioned>>;
 
 /// A compressed file

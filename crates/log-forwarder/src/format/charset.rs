@@ -1,4 +1,4 @@
-//! The characters of a file: what `--encoding` names, read as UTF-8.
+//! The characters of a file, in the encoding of `--encoding`, read as UTF-8.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 

@@ -1,4 +1,4 @@
-//! What `--format`, `--multiline` and `--encoding` say, and what an entry of the configuration says instead.
+//! `--format`, `--multiline` and `--encoding`, and the same settings of an entry of the configuration.
 
 use super::{Charset, Format, Multiline, Parser};
 
@@ -6,7 +6,7 @@ use super::{Charset, Format, Multiline, Parser};
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "How lines are read")]
 pub(crate) struct FormatFlags {
-    /// What a line holds: raw (text), json, logfmt, cri, nginx or `regex:PATTERN`, whose groups with names are fields; a line
+    /// The form of a line: raw (text), json, logfmt, cri, nginx or `regex:PATTERN`, whose groups with names are fields; a line
     /// that holds something else is sent as text, and counted
     #[arg(long, value_name = "FORMAT", default_value_t)]
     format: Parser,
@@ -20,7 +20,8 @@ pub(crate) struct FormatFlags {
 }
 
 impl FormatFlags {
-    /// Whoever names a format or how lines are joined takes neither from these flags. An error names what does not go together.
+    /// An entry that names a format or a way to join lines takes neither from these flags. An error names the settings that exclude
+    /// each other.
     pub(crate) fn format(
         &self,
         parser: Option<&Parser>,

@@ -1,4 +1,4 @@
-//! JSON objects, one a line. Values keep their text: a number has all its digits, and what is nested is not built anew.
+//! JSON objects, one a line. Values keep their text: a number has all its digits, and nested values are not built again.
 
 use std::{borrow::Cow, fmt};
 
@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 use super::fields;
 use crate::record::{Field, Parsed, Value};
 
-/// What is nested deeper does not parse: collectors refuse it, or worse. `serde_json` has the same bound where it builds values.
+/// Values that are nested deeper do not parse, because collectors refuse them, or worse. `serde_json` has the same bound where it builds values.
 const DEEPEST: usize = 128;
 
-/// Of what is named twice the last counts, as in most readers.
+/// Of two values with one name the last counts, as in most readers.
 pub(super) fn read(text: &str) -> Option<Parsed<'_>> {
     let Object(fields) = serde_json::from_str(text).ok()?;
     Some(fields::parsed(fields))

@@ -7,7 +7,7 @@ use memchr::memchr;
 use super::fields;
 use crate::record::{Field, Parsed, Value};
 
-/// An integer of so many digits fits every collector's 64 bits; a longer one is a name made of digits.
+/// Digits of an integer that fits every collector's 64 bits; a longer one is a name made of digits.
 const LONGEST_INTEGER: usize = 18;
 const LONGEST_NUMBER: usize = 26;
 
@@ -47,7 +47,7 @@ fn ends_key(byte: u8) -> bool {
     byte <= b' ' || byte == b'=' || byte == b'"'
 }
 
-/// What stands before the closing quote, and what behind it
+/// The text before the closing quote, and the text behind it
 fn unquote(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let quote = memchr(b'"', text.as_bytes())?;
     if memchr(b'\\', &text.as_bytes()[..quote]).is_none() {
@@ -68,7 +68,7 @@ fn unquote(text: &str) -> Option<(Cow<'_, str>, &str)> {
     Some((plain.into(), rest))
 }
 
-/// What follows a backslash, as Go's `%q` and JSON write it; what they don't write stays as it is.
+/// The character behind a backslash, as Go's `%q` and JSON write it; others stay as they are.
 fn unescape<'a>(text: &'a str, plain: &mut Vec<u8>) -> Option<&'a str> {
     let escape = text.chars().next()?;
     let rest = &text[escape.len_utf8()..];

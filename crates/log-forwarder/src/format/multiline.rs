@@ -153,7 +153,7 @@ mod tests {
             let multiline: Multiline = kind.parse().unwrap();
             let extent = multiline.extent(text.as_bytes(), Charset::default());
             prop_assert_eq!(text.len() - extent, found.last().map_or(0, |last| last.len()));
-            // Whoever begins at the beginning of a record finds the same ones.
+            // A reader that starts at the beginning of a record finds the same records.
             for nth in 0..found.len() {
                 let rest = found[nth..].concat();
                 prop_assert_eq!(records(kind, &rest), &found[nth..]);

@@ -1,7 +1,7 @@
 //! nginx's `combined` format, and those that begin like it, as `main` does.
 //!
 //! `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"
-//! "$http_x_forwarded_for"`; the last three may be missing, and whatever follows stays in the message alone. nginx writes
+//! "$http_x_forwarded_for"`; the last three may be missing, and the rest stays in the message alone. nginx writes
 //! quotes, backslashes, controls and all that is not ASCII as `\xXX` (`log_format`, `escape=default`).
 
 use std::borrow::Cow;
@@ -61,7 +61,7 @@ fn push<'a>(fields: &mut Vec<Field<'a>>, name: &'static str, value: &'a str) {
     }
 }
 
-/// The inside of the quotes at the beginning, and what follows. Apache writes a quote inside as `\"`.
+/// The inside of the quotes at the beginning, and the rest. Apache writes a quote inside as `\"`.
 fn quoted(text: &str) -> Option<(&str, &str)> {
     let inside = text.strip_prefix('"')?;
     let mut at = 0;

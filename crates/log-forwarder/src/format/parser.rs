@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use super::{cri, json, logfmt, nginx, pattern::Pattern};
 use crate::record::Parsed;
 
-/// `--format`: what is in the text of a record
+/// `--format`: the form of a record's text
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Parser {
     #[default]

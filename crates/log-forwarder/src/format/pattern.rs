@@ -10,7 +10,7 @@ use crate::record::{Parsed, Value};
 /// Bytes of a compiled one; enough for a hundred groups
 const LARGEST: usize = 1 << 20;
 
-/// A regular expression. The time that it takes grows with the line alone, whatever is in that.
+/// A regular expression. Its time grows only with the length of the line.
 #[derive(Clone)]
 pub(crate) struct Pattern {
     regex: Regex,
@@ -51,7 +51,7 @@ impl Pattern {
     }
 }
 
-/// The last line of what regex says, without the drawing of the pattern above it
+/// The last line of regex's error, without the drawing of the pattern above it
 fn reason(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();

@@ -1,10 +1,10 @@
-//! What must hold for every format, whatever the lines are: for tests and fuzzing.
+//! Properties of every format with any lines: for tests and fuzzing.
 
 use super::{Extent, Format};
 use crate::record::{Amount, Value};
 
-/// Each of these whole lines is in one record, nothing goes on behind what is said to be complete, a record alone is the same
-/// record, and what is called JSON is JSON.
+/// Each of these whole lines is in one record, no complete record continues, a record alone is the same record, and a value of
+/// JSON is JSON.
 pub(crate) fn assert_sound(format: &Format, lines: &[u8]) {
     let complete = format.extent(lines);
     assert!(complete == 0 || lines[complete - 1] == b'\n');

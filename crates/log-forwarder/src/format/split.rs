@@ -14,7 +14,7 @@ pub(crate) struct Extent {
     pub(crate) range: Range<usize>,
     /// Its own lines; each line belongs to one record.
     pub(crate) amount: Amount,
-    /// No record before it goes on behind its beginning.
+    /// No record before it continues behind its beginning.
     pub(crate) is_apart: bool,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Split<'a> {
         Self { bytes, from: 0, kind }
     }
 
-    /// All of it is one record, whatever it holds.
+    /// All of it is one record, with any content.
     pub(crate) fn single(bytes: &'a [u8]) -> Self {
         Self { bytes, from: 0, kind: Kind::Single }
     }

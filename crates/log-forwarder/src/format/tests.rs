@@ -1,4 +1,4 @@
-//! What holds for every format, whatever its lines are.
+//! Properties of every format, with any lines.
 
 use proptest::prelude::*;
 

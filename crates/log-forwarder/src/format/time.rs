@@ -16,7 +16,7 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     }
 }
 
-/// `2026-11-24T09:58:45.123456789+01:00` (RFC 3339), and what loggers make of it: a space for the T, slashes for the hyphens, a
+/// `2026-11-24T09:58:45.123456789+01:00` (RFC 3339), and the variants of loggers: a space for the T, slashes for the hyphens, a
 /// comma for the point, a zone without colon, before it a space, or none.
 fn date_time(bytes: &[u8]) -> Option<i64> {
     let (year, month, day) = (digits(bytes, 0..4)?, digits(bytes, 5..7)?, digits(bytes, 8..10)?);
@@ -62,7 +62,7 @@ pub(crate) fn number(text: &str) -> Option<i64> {
     }
 }
 
-/// A fraction of a second and what follows it
+/// A fraction of a second and the rest
 fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let Some((b'.' | b',', rest)) = bytes.split_first() else { return Some((0, bytes)) };
     let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();

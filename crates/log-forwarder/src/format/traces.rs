@@ -1,4 +1,4 @@
-//! The stack traces of some languages, as their runtimes print them: what their lines look like.
+//! The stack traces of some languages, by the form of the lines that their runtimes print.
 //!
 //! In all of them a line that is blank or begins with a blank goes on with the record before it.
 
@@ -22,7 +22,7 @@ impl Language {
     }
 }
 
-/// What the line before leads to
+/// The lines that the line before allows
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
     /// Nothing

@@ -1,4 +1,4 @@
-//! What is sent, compressed.
+//! Compressed bodies.
 
 use endpoint::Options;
 use flate2::{Compress, FlushCompress, Status};
@@ -14,7 +14,7 @@ const WINDOW_BITS: u8 = 15;
 /// Room for so large a part of a body is made for its gzip at first, and more when it is needed.
 const EXPECTED_PART: usize = 4;
 
-/// A way to compress; what it works with is used again
+/// A way to compress, whose memory is used again
 pub(super) enum Compression {
     Gzip(Compress),
     Zstd(Compressor<'static>),

@@ -20,7 +20,7 @@ const PORT: Option<u16> = Some(9200);
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 /// Bytes of a reply that are read: for a whole batch of refusals, each with a long reason
 const REPLY_LIMIT: usize = 8 * 1024 * 1024;
-/// Of a document and its action: what stands around the message
+/// Bytes of a document and its action around the message
 const OVERHEAD: usize = 300;
 
 /// Batches as bulk requests
@@ -33,7 +33,7 @@ pub(super) const HTTP: Scheme = Scheme {
     open,
 };
 
-/// Likewise, over TLS
+/// The same, over TLS
 pub(super) const HTTPS: Scheme = Scheme {
     name: "elasticsearch+https",
     example: "elasticsearch+https://search/logs",

@@ -75,7 +75,7 @@ impl Writer {
 }
 
 impl Output for Writer {
-    /// On a thread of its own: a pipe that nobody reads keeps its writer waiting.
+    /// On a thread of its own, because a pipe without a reader blocks its writer.
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
         Box::pin(async move {
             let (path, encoding, batch) = (self.path.clone(), self.encoding, batch.clone());

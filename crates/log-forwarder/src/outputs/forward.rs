@@ -34,14 +34,15 @@ use crate::{
 
 /// A whole exchange must pass within this, unless `ack-timeout` says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// The server says HELO at once, or never.
+/// A server that sends HELO sends it at once.
 const HELO_TIMEOUT: Duration = Duration::from_secs(10);
-/// Where none is expected, it is waited for so long: whoever sends instead is cut off, and hears nothing.
+/// Where no HELO is expected, wait this long for one, because a server with a shared key closes a connection on which the client
+/// speaks first, without a reason.
 const GREETING: Duration = Duration::from_millis(100);
 const PORT: Option<u16> = Some(24224);
 /// Bytes that are read at once
 const READ: u64 = 1024;
-/// Of an entry: what stands around its message
+/// Bytes of an entry around its message
 const ENTRY_OVERHEAD: usize = 160;
 
 /// Batches as messages, each of which is acknowledged
@@ -66,7 +67,7 @@ pub(super) const PLAIN: Scheme = Scheme {
     },
 };
 
-/// Likewise, over TLS
+/// The same, over TLS
 pub(super) const TLS: Scheme = Scheme {
     name: "forward+tls",
     example: "forward+tls://fluentd:24224",
@@ -107,7 +108,7 @@ impl Output for Forward {
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
         Box::pin(async move {
             let timeout = self.timeout;
-            // Whatever fails takes its connection along: an acknowledgement that comes late must not be taken for another.
+            // A failure closes the connection, because a late acknowledgement must not be taken for another batch's.
             match time::timeout(timeout, self.send(batch)).await {
                 Ok(Ok(())) => Attempt::Delivered,
                 Ok(Err(reason)) => Attempt::again(reason),
@@ -140,7 +141,7 @@ impl Forward {
     async fn connect(&mut self) -> Result<Connection, String> {
         let mut connection = Connection { stream: self.dialer.dial().await?, heard: Vec::new(), keepalive: true };
         if self.credentials.any() {
-            // Shorter than the timeout around all, so that it is this that is told.
+            // Shorter than the timeout of the whole exchange, so that this is the reason in the log.
             let timeout = HELO_TIMEOUT.min(self.timeout / 2);
             let helo = time::timeout(timeout, connection.read()).await.map_err(|_| {
                 let timeout = lifecycle::format_duration(timeout);
@@ -169,7 +170,7 @@ impl Forward {
         }
     }
 
-    /// What stands before and behind the entries: the tag, and options
+    /// The bytes before and behind the entries: the tag, and options
     fn around(&self, batch: &Batch, entries: &(Buffer, usize), chunk: &str) -> (Vec<u8>, Vec<u8>) {
         let (mut before, mut after) = (Vec::new(), Vec::new());
         let mut pack = Pack(&mut before);
@@ -210,7 +211,7 @@ fn tag(batch: &Batch) -> String {
     if tag == "kubernetes" { format!("file{}", batch.source.path.to_string_lossy().replace('/', ".")) } else { tag }
 }
 
-/// A connection, and what has come on it and was not asked for
+/// A connection, and the bytes that came on it and are not read yet
 struct Connection {
     stream: Box<dyn Stream>,
     heard: Vec<u8>,
@@ -219,7 +220,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// Nothing if the server has closed, or has said what nobody asked for: that is no acknowledgement of what follows.
+    /// `None` if the server has closed or has sent bytes unasked, because these acknowledge no later batch.
     fn still_open(mut self) -> Option<Self> {
         let is_quiet = self.heard.is_empty() && self.stream.read(&mut [0]).now_or_never().is_none();
         is_quiet.then_some(self)

@@ -31,7 +31,7 @@ pub(super) const HTTP: Scheme = Scheme {
     open,
 };
 
-/// Likewise, over TLS
+/// The same, over TLS
 pub(super) const HTTPS: Scheme =
     Scheme { name: "https", example: "https://collector/lines", shared: &[client::OPTIONS, dial::TLS], ..HTTP };
 

@@ -20,11 +20,11 @@ use crate::{batch::Batch, pool::Pool};
 const PORT: Option<u16> = Some(3100);
 const PATH: &str = "/loki/api/v1/push";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// Of an entry: what stands around the message
+/// Bytes of an entry around the message
 const OVERHEAD: usize = 200;
-/// What Loki says where an entry's time is the trouble
+/// Loki's words about the time of an entry
 const OF_TIME: [&str; 4] = ["too far behind", "timestamp too old", "timestamp too new", "out of order"];
-/// What it says where the labels or its settings are: no line can help it, and every line would be refused
+/// Its words about labels or its settings, for which it refuses every line
 const OF_SETTINGS: [&str; 8] = [
     "this feature is disallowed",
     "missing required labels",
@@ -46,7 +46,7 @@ pub(super) const HTTP: Scheme = Scheme {
     open,
 };
 
-/// Likewise, over TLS
+/// The same, over TLS
 pub(super) const HTTPS: Scheme =
     Scheme { name: "loki+https", example: "loki+https://loki:3100", shared: &[client::OPTIONS, dial::TLS], ..HTTP };
 
@@ -75,7 +75,7 @@ impl Output for Loki {
 }
 
 impl Loki {
-    /// Records whose times are refused go again at once, under the time that it is: it may be long after they were read, too.
+    /// Records whose times are refused are sent again at once under the present time, because the time of the read may be too old too.
     async fn send(&mut self, batch: &Batch) -> Result<Attempt, Attempt> {
         if batch.exceeds(MOST_RECORDS) {
             return Ok(Attempt::Refused("more records than fit into a request".into()));
@@ -97,7 +97,7 @@ impl Loki {
     }
 }
 
-/// Any other success is none: 260 is what Loki says where it is told to take nothing.
+/// Any other success is none: Loki answers 260 where its settings make it drop lines.
 fn judge(answer: &Answer) -> Attempt {
     match answer.status {
         StatusCode::OK | StatusCode::NO_CONTENT => Attempt::Delivered,

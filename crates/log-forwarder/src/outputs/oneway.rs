@@ -1,4 +1,4 @@
-//! A connection on which bytes go one way: the other side acknowledges nothing, and what it says is thrown away.
+//! A connection on which bytes go one way: the receiver acknowledges nothing, and bytes from it are dropped.
 
 use std::{io, time::Duration};
 
@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// A server judges our certificate only after the handshake (TLS 1.3), and says so within this, or takes it.
 const VERDICT: Duration = Duration::from_millis(100);
 
-/// One connection, made anew when it breaks
+/// One connection, made again when it breaks
 pub(super) struct OneWay {
     dialer: Dialer,
     /// How long a new connection is looked at before it is used
@@ -36,7 +36,7 @@ impl OneWay {
         Ok(Self { dialer: Dialer::secure(setup, port)?, verdict: Some(VERDICT), stream: None })
     }
 
-    /// Sends all of it. Whatever fails may have taken a part; the next connection begins with a whole batch.
+    /// Sends all of it. A connection that fails may have taken a part; the next one begins with a whole batch.
     pub(super) async fn deliver(&mut self, bytes: &[u8]) -> Attempt {
         match time::timeout(TIMEOUT, self.send(bytes)).await {
             Ok(Ok(())) => Attempt::Delivered,
@@ -46,7 +46,7 @@ impl OneWay {
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
-        // A socket's state is known as of the runtime's last look at all of them; on a yield it looks anew.
+        // A socket's state is known as of the runtime's last look at all of them; on a yield it looks again.
         task::yield_now().await;
         let kept = self.stream.take().and_then(|mut stream| look(&mut stream).is_ok().then_some(stream));
         let mut stream = match kept {
@@ -74,7 +74,7 @@ impl OneWay {
     }
 }
 
-/// Whether the other side has not closed. What it may have said is thrown away: unread, it would make our own close a reset.
+/// Whether the other side has not closed. Its bytes are read and dropped, because unread bytes would make our own close a reset.
 fn look(stream: &mut impl Stream) -> io::Result<()> {
     end(stream).now_or_never().map_or(Ok(()), Err)
 }

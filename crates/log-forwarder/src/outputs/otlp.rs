@@ -20,7 +20,7 @@ use crate::{batch::Batch, pool::Pool};
 const PORT: Option<u16> = Some(4318);
 const PATH: &str = "/v1/logs";
 const KIND: HeaderValue = HeaderValue::from_static("application/x-protobuf");
-/// Of a record: what stands around its message
+/// Bytes of a record around its message
 const OVERHEAD: usize = 200;
 
 /// Batches as export requests
@@ -33,7 +33,7 @@ pub(super) const HTTP: Scheme = Scheme {
     open,
 };
 
-/// Likewise, over TLS
+/// The same, over TLS
 pub(super) const HTTPS: Scheme = Scheme {
     name: "otlp+https",
     example: "otlp+https://collector:4318",

@@ -11,7 +11,7 @@ use self::{datagrams::Datagrams, message::Header};
 use super::{Attempt, Opened, Output, Scheme, Setup, dial, oneway::OneWay};
 use crate::{batch::Batch, pool::Pool};
 
-/// Of a message: what stands around its text
+/// Bytes of a message around its text
 const OVERHEAD: usize = 200;
 const HEADER_OPTIONS: [&str; 3] = ["facility=local0", "app=NAME", "sd-id=NAME@NUMBER"];
 
@@ -28,7 +28,7 @@ pub(super) const TCP: Scheme = Scheme {
     },
 };
 
-/// Likewise, over TLS
+/// The same, over TLS
 pub(super) const TLS: Scheme = Scheme {
     name: "syslog+tls",
     example: "syslog+tls://rsyslog:6514",

@@ -22,7 +22,7 @@ pub(super) const TCP: Scheme = Scheme {
     },
 };
 
-/// Likewise, over TLS
+/// The same, over TLS
 pub(super) const TLS: Scheme = Scheme {
     name: "tls",
     example: "tls://collector:6514",

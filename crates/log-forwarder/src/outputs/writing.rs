@@ -38,7 +38,7 @@ impl Progress {
 }
 
 /// Opens a file to append lines. A line that a kill or a crash has cut off is ended first, so that nothing is glued to it: it
-/// comes again whole. It is not removed, because somebody else may have written it.
+/// comes again whole. It is not removed, because another process may have written it.
 pub(crate) fn open_lines(path: &Path) -> io::Result<File> {
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
     let metadata = file.metadata()?;
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
     use crate::batch::{Mark, of};
 
-    /// Takes so many bytes and then fails
+    /// Takes this number of bytes and then fails
     struct Full(Vec<u8>, usize);
 
     impl Write for Full {

@@ -1,4 +1,4 @@
-//! What a server answered, and what is usually made of it.
+//! A server's answer, and its usual meaning.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +21,7 @@ pub(in crate::outputs) struct Answer {
     pub(in crate::outputs) broken: bool,
     /// Whether the content type says that the body is JSON
     pub(in crate::outputs) is_json: bool,
-    /// What the server asks for
+    /// The pause that the server asks for
     pub(in crate::outputs) retry_after: Option<Duration>,
 }
 
@@ -32,7 +32,7 @@ impl Answer {
         let (mut read, mut whole, mut broken) = (Vec::new(), false, false);
         while read.len() <= limit {
             let frame = body.frame().await;
-            // The end of a body in chunks is told by nothing else.
+            // Nothing else shows the end of a body in chunks.
             whole = frame.is_none();
             broken = frame.as_ref().is_some_and(Result::is_err);
             let Some(Ok(frame)) = frame else { break };

@@ -12,7 +12,7 @@ use std::{
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
-/// The body goes out in pieces, so that an answer that comes before its end is told from one to all of it.
+/// The body goes out in pieces, so that an answer that comes before its end can be recognised.
 const PIECE: usize = 64 * 1024;
 
 /// A body in pieces

@@ -47,7 +47,7 @@ pub(super) fn write(batch: &Batch, out: &mut Vec<u8>) -> usize {
     count
 }
 
-/// What stands between message and offset, the same for all records of a batch
+/// The bytes between message and offset, the same for all records of a batch
 fn head(batch: &Batch) -> Vec<u8> {
     let mut head = Vec::new();
     let mut pack = Pack(&mut head);
@@ -59,7 +59,7 @@ fn head(batch: &Batch) -> Vec<u8> {
     head
 }
 
-/// What stands behind the fields
+/// The bytes behind the fields
 fn tail(batch: &Batch) -> Vec<u8> {
     let mut tail = Vec::new();
     let mut pack = Pack(&mut tail);

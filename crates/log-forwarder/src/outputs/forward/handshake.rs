@@ -1,4 +1,4 @@
-//! Who we are, for a server that asks by HELO: proofs that two sides know the same secrets, without telling them.
+//! The login at a server that asks by HELO: both sides prove that they know the same secrets, and send none.
 
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ pub(super) struct Credentials {
     user: Option<(String, Password)>,
 }
 
-/// What we have said and are to be answered
+/// The question of a PING, which its PONG must answer
 #[derive(Debug)]
 pub(super) struct Challenge {
     salt: String,
@@ -98,7 +98,7 @@ fn digest(parts: &[&[u8]]) -> String {
     hexadecimal(&hash.finalize())
 }
 
-/// Nobody can have heard an answer to it before.
+/// Random, so that an answer that was heard before proves nothing.
 fn salt() -> Result<String, String> {
     let mut bytes = [0; 16];
     getrandom(&mut bytes, GetRandomFlags::empty()).map_err(|error| format!("no random bytes: {error}"))?;

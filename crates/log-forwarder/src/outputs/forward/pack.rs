@@ -46,17 +46,17 @@ impl Pack<'_> {
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    /// The head of so many bytes, which follow
+    /// The head of this number of bytes, which follow
     pub(super) fn binary(&mut self, size: usize) {
         self.tagged(0xc6, &length(size).to_be_bytes());
     }
 
-    /// The head of so many values
+    /// The head of this number of values
     pub(super) fn array(&mut self, size: usize) {
         self.collection(size, 0x90, 0xdc);
     }
 
-    /// The head of so many names, each with its value
+    /// The head of this number of names, each with its value
     pub(super) fn map(&mut self, size: usize) {
         self.collection(size, 0x80, 0xde);
     }
@@ -77,7 +77,7 @@ impl Pack<'_> {
         self.0.len()
     }
 
-    /// Ends what began there, and has so many values or names.
+    /// Ends the array or map that begins there, and has this number of values or names.
     pub(super) fn close(&mut self, opened: usize, size: usize) {
         self.0[opened - 4..opened].copy_from_slice(&length(size).to_be_bytes());
     }
@@ -95,7 +95,7 @@ impl Pack<'_> {
     }
 }
 
-/// What [`Pack::open`] begins
+/// The kinds that [`Pack::open`] begins
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Collection {
     Array = 0xdd,

@@ -1,4 +1,4 @@
-//! What the other side of the forward protocol says: HELO, PONG and acks. It may be anyone, and say anything.
+//! The messages of a server of the forward protocol: HELO, PONG and acks. The bytes can be anything.
 
 /// Bytes of a message from the other side; a hundred would do
 pub(crate) const LIMIT: usize = 16 * 1024;
@@ -8,9 +8,9 @@ const DEPTH: usize = 8;
 /// A message from the other side
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// It wants to know who we are.
+    /// It asks for a login.
     Helo { nonce: Vec<u8>, auth: Vec<u8>, keepalive: bool },
-    /// Whether it believes us, and why not; and who it is
+    /// Its answer to a login, the reason of a refusal, and its own proof
     Pong { believed: bool, reason: Vec<u8>, host: Vec<u8>, digest: Vec<u8> },
     /// It has this chunk.
     Ack(Vec<u8>),
@@ -76,7 +76,7 @@ impl<'a> Value<'a> {
         take(rest, size).map(Self::Bytes)
     }
 
-    // Nothing is set aside for what is only announced: each value has a byte at least.
+    // No memory is reserved for announced values, because only values that are there take bytes.
     fn array(rest: &mut &'a [u8], size: usize, depth: usize) -> Result<Self, Fault> {
         let mut values = Vec::new();
         for _ in 0..size {

@@ -15,9 +15,9 @@ const SHORT: [(&str, &str); 4] = [
 ];
 /// Labels of pods that name the app, the first one first
 const APP: [&str; 2] = ["k8s.pod.label.app.kubernetes.io/name", "k8s.pod.label.app"];
-/// Few values each, whatever comes and goes: not the pod, nor the file
+/// Labels of few values, also when pods and files come and go: neither the pod nor the file
 const DEFAULT: [&str; 3] = ["namespace", "container", "app"];
-/// A stream needs a label, whatever is known.
+/// A stream needs a label, also where no name is known.
 const JOB: (&str, &str) = ("job", "log-forwarder");
 
 /// Which names make streams

@@ -19,7 +19,7 @@ pub(super) enum Clock {
     Now,
 }
 
-/// Names that an entry has besides those of its batch
+/// Names that an entry has in addition to those of its batch
 const OURS: [&str; 4] = ["log_offset", "time", "cut", "unfinished"];
 /// What Loki itself appends to a name that is taken
 const TAKEN: &str = "_extracted";
@@ -61,7 +61,7 @@ fn middle(names: &Names, mark: Mark) -> Vec<u8> {
         Mark::Cut => b",\"cut\":\"true\"".as_slice(),
         Mark::Unfinished => b",\"unfinished\":\"true\"",
     });
-    // Not `offset`: that is a word of LogQL, and nobody could ask for it.
+    // Not `offset`, because that is a word of LogQL, and no query could use it.
     middle.extend_from_slice(b",\"log_offset\":\"");
     middle
 }

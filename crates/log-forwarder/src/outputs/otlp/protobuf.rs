@@ -18,13 +18,13 @@ pub(super) fn varint_length(value: u64) -> usize {
     (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 
-/// The head of a field of so many bytes, which follow
+/// The head of a field of this number of bytes, which follow
 pub(super) fn head(field: u32, length: usize, out: &mut Vec<u8>) {
     tag(field, LENGTH_DELIMITED, out);
     varint(length as u64, out);
 }
 
-/// How many bytes a field of so many bytes is with its head; for fields up to 15
+/// The length of a field of this number of bytes together with its head; for fields up to 15
 pub(super) fn delimited_length(length: usize) -> usize {
     1 + varint_length(length as u64) + length
 }

@@ -1,4 +1,4 @@
-//! What a collector answers: `ExportLogsServiceResponse`, or `Status` where it refuses. It may be anything.
+//! A collector's answer: `ExportLogsServiceResponse`, or `Status` where it refuses. The bytes can be anything.
 
 use endpoint::one_line;
 use prost::Message;
@@ -71,7 +71,7 @@ impl Default for JsonInteger {
     }
 }
 
-/// What the body of a 2xx means. `None`: the body cannot be read, so the status alone says what became of the batch.
+/// The meaning of the body of a 2xx. `None`: the body cannot be read, so the status alone says what became of the batch.
 ///
 /// OTLP/HTTP asks for an answer in the encoding of the request. Some servers answer in JSON all the same, others with a text
 /// or a page, and some answer 204 without a body.

@@ -123,7 +123,7 @@ fn write_meaning(record: &Record, out: &mut Vec<u8>) {
     }
 }
 
-/// An identifier of so many bytes, which a field has as hexadecimal digits
+/// An identifier of this number of bytes, which a field has as hexadecimal digits
 fn identifier<const N: usize>(fields: &[Field], name: &str) -> Option<[u8; N]> {
     let (_, Value::Text(text)) = fields.iter().find(|(key, _)| key == name)? else { return None };
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();

@@ -37,7 +37,7 @@ pub(super) fn attribute(field: u32, name: &str, value: &str, out: &mut Vec<u8>) 
     text(VALUE, value, out);
 }
 
-/// Likewise with a value of its own type; what is no JSON is its text.
+/// The same, with a value of its own type; a value that is no JSON is a text.
 pub(super) fn typed_attribute(field: u32, name: &str, value: &Value, out: &mut Vec<u8>) {
     let json = match value {
         Value::Text(value) => return attribute(field, name, value, out),

@@ -44,7 +44,7 @@ impl Datagrams {
         Ok(Self { address: Address::of(setup.url, port)?, names: Names::default(), limit, socket: None, failed: 0 })
     }
 
-    /// Sends the messages that end there, each alone. One that is too long is refused: cut short, nobody would know.
+    /// Sends the messages that end there, each alone. One that is too long is refused, because a cut would go unnoticed.
     pub(super) async fn deliver(&mut self, messages: &[u8], ends: &[usize]) -> Attempt {
         let mut refused = Vec::new();
         match time::timeout(TIMEOUT, self.send(messages, ends, &mut refused)).await {
@@ -93,7 +93,7 @@ impl Datagrams {
         Ok(())
     }
 
-    /// A connected socket, which is told when no process listens. An address that is known to fail comes last: datagrams have
+    /// A connected socket, because it gets an error when no process listens. An address that is known to fail comes last: datagrams have
     /// no handshake that would find the address that works.
     async fn connect(&self) -> Result<UdpSocket, String> {
         let addresses = endpoint::addresses(&self.address, &self.names).await.map_err(|failure| failure.to_string())?;

@@ -25,7 +25,7 @@ pub(crate) struct Header {
     /// Of this machine, where the pod does not say its name
     host: String,
     app: Option<String>,
-    /// The SD-ID of an element with all that is known besides
+    /// The SD-ID of an element with all other facts
     element: Option<String>,
 }
 
