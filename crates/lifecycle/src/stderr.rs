@@ -23,6 +23,8 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 const FLUSH_PATIENCE: Duration = Duration::from_millis(20);
 /// How often the end looks whether stderr takes bytes
 const FLUSH_POLL: Duration = Duration::from_millis(5);
+/// Bytes that a pipe takes without a wait when it takes any (`PIPE_BUF`)
+const PIECE: usize = 4096;
 /// Bytes; the thread writes texts and formats one log line.
 const STACK: usize = 256 * 1024;
 
@@ -70,8 +72,12 @@ pub(crate) fn write(lines: String) {
 
 /// Waits until everything is written, but not for a reader that has stalled.
 pub(crate) fn flush() {
-    if QUEUE.lock().bytes > 0 && start().is_ok() {
-        QUEUE.flush();
+    if QUEUE.lock().bytes == 0 {
+        return;
+    }
+    match start() {
+        Ok(()) => QUEUE.flush(),
+        Err(_) => QUEUE.write_out_here(),
     }
 }
 
@@ -101,6 +107,20 @@ impl Queue {
                 // An error, because at --log-level error the dropped lines were errors.
                 tracing::error!(dropped, "log lines were dropped, because stderr was not read in time");
             }
+        }
+    }
+
+    /// Writes without a thread, where the system has none left: what stderr takes at once.
+    fn write_out_here(&self) {
+        loop {
+            let Some(text) = self.lock().texts.pop_front() else { return };
+            for piece in text.as_bytes().chunks(PIECE) {
+                if !is_writable() {
+                    return;
+                }
+                write_all(piece);
+            }
+            self.lock().bytes -= text.len();
         }
     }
 

@@ -72,3 +72,28 @@ fn a_sidecar_that_reads_its_settings_has_nothing_to_deliver() {
     let (_directory, fifo) = fifo();
     assert_eq!(stopped_while_it_reads_its_settings(sidecar(&["--opened", &fifo])).code, Some(0));
 }
+
+mod as_root {
+    use std::process::Command;
+
+    use crate::support::{Program, sidecar_command, task};
+
+    #[test]
+    fn a_system_without_another_thread_is_named_in_the_last_line() {
+        for inside in [task(&[]), task(&["--nonsense"]), sidecar_command(&[]), sidecar_command(&["probe"])] {
+            let mut command = Command::new("prlimit");
+            command.env_clear().args([
+                "--nproc=1",
+                "setpriv",
+                "--reuid=64321",
+                "--regid=64321",
+                "--clear-groups",
+                "--",
+            ]);
+            command.arg(inside.get_program()).args(inside.get_args());
+            let ended = Program::start(&mut command).end();
+            assert_eq!(ended.code, Some(1), "{ended:#?}");
+            assert!(ended.everything().contains("signals: Resource temporarily unavailable"), "{ended:#?}");
+        }
+    }
+}
