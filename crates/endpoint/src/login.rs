@@ -5,7 +5,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
@@ -256,7 +259,17 @@ fn split<'a>(
 
 fn secret_file(path: PathBuf) -> Source<Secret> {
     let file = path.clone();
-    Source::files(vec![path], move || Secret::from_file(&file))
+    // A password can be empty. One that was filled is empty while it is written again.
+    let was_filled = AtomicBool::new(false);
+    let read = move || {
+        let secret = Secret::from_file(&file)?;
+        let is_filled = !secret.expose().is_empty();
+        if was_filled.fetch_or(is_filled, Relaxed) && !is_filled {
+            return Err(format!("{} is empty", file.display()));
+        }
+        Ok(secret)
+    };
+    Source::files(vec![path], read)
 }
 
 /// The value of a variable. A text that is hardly the name of one may be the secret itself, and is not printed.

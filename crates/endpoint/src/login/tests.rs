@@ -52,6 +52,30 @@ async fn a_user_and_a_password_are_basic_authentication() {
 }
 
 #[tokio::test]
+async fn a_password_that_becomes_empty_is_half_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("password");
+    let password = || {
+        let mut options = Options::from_fragment(&format!("password-file={}", path.display())).unwrap();
+        Password::from_options(&mut options, None).unwrap().unwrap()
+    };
+    fs::write(&path, "").unwrap();
+    let empty = password();
+    assert_eq!(empty.current().await.unwrap().expose(), "");
+    fs::write(&path, "good").unwrap();
+    empty.forget();
+    assert_eq!(empty.current().await.unwrap().expose(), "good");
+    fs::write(&path, "").unwrap();
+    empty.forget();
+    let failure = empty.current().await.unwrap_err();
+    assert!(
+        matches!(&failure, Failure::File { may_pass: true, reason } if reason.ends_with("is empty")),
+        "{failure:?}"
+    );
+    assert_eq!(password().current().await.unwrap().expose(), "");
+}
+
+#[tokio::test]
 async fn variables_hold_tokens_and_passwords() {
     // cargo sets this one for each test.
     let name = env!("CARGO_PKG_NAME");
