@@ -4,15 +4,15 @@ use std::{
     panic,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
 use lifecycle::{End, Exit, Lifecycle, User};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time};
 
 use crate::{
     args::Args,
@@ -27,6 +27,9 @@ use crate::{
     tree::{self, Run},
     volume::Volume,
 };
+
+/// How long a stop waits for the counts of the walk; part of the 60 ms that lifecycle gives to a task.
+const STOP_PATIENCE: Duration = Duration::from_millis(40);
 
 /// Works as the arguments say.
 pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
@@ -45,12 +48,14 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
         biased;
         exit = life.stop_requested() => Some(exit),
         _ = &mut done => None,
-        () = progress.keep_telling(&work.ledgers) => None,
+        () = progress.keep_telling(&work.ledgers, || work.path()) => None,
     };
-    if stop.is_some() {
+    if let Some(exit) = stop {
         work.run.stopped.store(true, SeqCst);
-        // Its counts are worth a moment; who is stuck in a system call is not waited for any longer than lifecycle does.
-        let _ = done.await;
+        // A system call on a volume that does not answer has no end, and so has a write that nobody reads.
+        if time::timeout(STOP_PATIENCE, done).await.is_err() {
+            return Ok(work.stuck(exit));
+        }
     }
     drop(progress);
     let fixed = walk.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
@@ -63,6 +68,8 @@ struct Work {
     /// One for each of them
     ledgers: Vec<Ledger>,
     run: Run,
+    /// The number of the volume that is looked at now
+    at: AtomicUsize,
 }
 
 impl Work {
@@ -75,18 +82,34 @@ impl Work {
             report: Report::new(args.output),
             stopped: AtomicBool::new(false),
         };
-        Self { ledgers: volumes.iter().map(|_| Ledger::default()).collect(), volumes, run }
+        Self { ledgers: volumes.iter().map(|_| Ledger::default()).collect(), volumes, run, at: AtomicUsize::new(0) }
     }
 
     /// No tree is touched while another PATH is a mistake.
     fn fix(&self) -> anyhow::Result<()> {
-        for volume in &self.volumes {
+        for (number, volume) in self.volumes.iter().enumerate() {
+            self.at.store(number, SeqCst);
             root::check(volume, self.run.capabilities)?;
         }
-        let trees = self.volumes.iter().zip(&self.ledgers);
-        trees
-            .take_while(|_| !self.run.stopped.load(SeqCst))
-            .try_for_each(|(volume, ledger)| tree::fix(volume, &self.run, ledger))
+        for (number, (volume, ledger)) in self.volumes.iter().zip(&self.ledgers).enumerate() {
+            if self.run.stopped.load(SeqCst) {
+                break;
+            }
+            self.at.store(number, SeqCst);
+            tree::fix(volume, &self.run, ledger)?;
+        }
+        Ok(())
+    }
+
+    /// The PATH that is looked at now
+    fn path(&self) -> String {
+        self.volumes.get(self.at.load(SeqCst)).map(|volume| printed(&volume.path)).unwrap_or_default()
+    }
+
+    /// The end at a stop signal when the walk does not end.
+    fn stuck(&self, exit: Exit) -> End {
+        let last = format!("a step did not end in time after {} seen: does the volume answer?", self.counts().seen);
+        End { what: Some(self.path()), last: Some(last), ..exit.into() }
     }
 
     fn counts(&self) -> Counts {

@@ -6,10 +6,10 @@ use std::{
     process::Command,
 };
 
-use harness::with_own_mounts;
+use harness::{HungMount, with_own_mounts};
 
 use super::{mount, need_root};
-use crate::support::{Tree, done, entry, run};
+use crate::support::{Ended, Program, Signal, Tree, done, entry, fix_perms, run, stopped_in_time};
 
 const OWNER: &str = "--owner=1000:1000";
 
@@ -108,5 +108,28 @@ fn a_disk_that_cannot_be_read_is_an_error_of_the_disk() {
         let ended = run(&[OWNER, tree.join("fs").to_str().unwrap()]);
         assert_eq!(ended.code, Some(74), "{ended:#?}");
         assert!(ended.last_line().contains("cannot look at it: input/output error"), "{ended:#?}");
+    });
+}
+
+#[test]
+fn a_stop_names_the_volume_that_does_not_answer() {
+    need_root();
+    with_own_mounts(|| {
+        let tree = Tree::new(&["right/a"]);
+        let hung = tree.beside("hung");
+        let _mount = HungMount::new(&hung);
+        let (right, hung) = (tree.path(), hung.display().to_string());
+        let words =
+            format!("what=\"{hung}\" last=\"a step did not end in time after 0 seen: does the volume answer?\"");
+        for paths in [[hung.as_str(), &right], [&right, &hung]] {
+            let stop = || {
+                let mut program = Program::start(&mut fix_perms(&[&[OWNER], &paths[..]].concat()));
+                program.wait_for_message("fix-perms starts");
+                program.signal(Signal::TERM);
+                program.end()
+            };
+            let ended = stopped_in_time(|ended: &Ended| ended.last_line().contains(&words), stop);
+            ended.ended_with(143, "reason=stopped");
+        }
     });
 }
