@@ -4,7 +4,7 @@
 //! A process that lives for less than [`PROCESS_POLL`] may go unnoticed.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::mpsc::Sender,
     time::{Duration, Instant},
@@ -12,7 +12,12 @@ use std::{
 
 use tokio::time;
 
-use crate::{event::Event, log_throttle::LogThrottle, volume::on_volume};
+use crate::{
+    event::Event,
+    log_throttle::LogThrottle,
+    process_search::{ProcessSearch, is_running, sees_only_itself},
+    volume::on_volume,
+};
 
 /// Between two looks for the file; a stop that comes half a second later costs nothing.
 const FILE_POLL: Duration = Duration::from_millis(500);
@@ -22,8 +27,6 @@ const FILE_TIMEOUT: Duration = Duration::from_secs(2);
 const PROCESS_POLL: Duration = Duration::from_millis(100);
 /// A process that was not seen for this long may have another name.
 const NOT_SEEN: Duration = Duration::from_secs(30);
-/// Bytes; the kernel cuts a process's name in `/proc/PID/comm` there (`TASK_COMM_LEN`).
-const COMM_LIMIT: usize = 15;
 
 /// What to look for, and where to report it
 pub(crate) struct AppExitWatch {
@@ -93,8 +96,9 @@ async fn until_process_gone(proc: &Path, name: &str) {
     let started = time::Instant::now();
     let mut throttle = LogThrottle::default();
     let mut has_warned = false;
+    let mut search = ProcessSearch::default();
     let mut process = loop {
-        if let Some(Some(process)) = known(find(proc, name), &mut throttle) {
+        if let Some(Some(process)) = known(search.find(proc, name, time::Instant::now()), &mut throttle) {
             break process;
         }
         if !has_warned && started.elapsed() >= NOT_SEEN {
@@ -108,7 +112,7 @@ async fn until_process_gone(proc: &Path, name: &str) {
         time::sleep(PROCESS_POLL).await;
         // All of /proc is read only when the known process is gone.
         if known(is_running(&process, name), &mut throttle) == Some(false) {
-            match known(find(proc, name), &mut throttle) {
+            match known(ProcessSearch::default().find(proc, name, time::Instant::now()), &mut throttle) {
                 Some(Some(another)) => process = another,
                 Some(None) => return,
                 None => {}
@@ -135,83 +139,12 @@ fn known<T>(look: io::Result<T>, throttle: &mut LogThrottle) -> Option<T> {
     }
 }
 
-/// The folder in `/proc` of a process of this name that runs.
-fn find(proc: &Path, name: &str) -> io::Result<Option<PathBuf>> {
-    for entry in fs::read_dir(proc)? {
-        let entry = entry?;
-        let process = entry.path();
-        if is_id(&entry) && is_running(&process, name)? {
-            return Ok(Some(process));
-        }
-    }
-    Ok(None)
-}
-
-/// Whether the process of this folder has the name and runs; a zombie has ended. One that may not be read is none of ours.
-fn is_running(process: &Path, name: &str) -> io::Result<bool> {
-    let name = &name.as_bytes()[..name.len().min(COMM_LIMIT)];
-    match fs::read(process.join("stat")) {
-        Ok(stat) => Ok(comm_and_state(&stat).is_some_and(|(comm, state)| comm == name && state != b'Z')),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(false),
-        // The process has ended between the open and the read.
-        Err(error) if error.raw_os_error() == Some(nix::libc::ESRCH) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether the entry of `/proc` is a process.
-fn is_id(entry: &fs::DirEntry) -> bool {
-    entry.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// Whether `/proc` has this process and no other: a container with a PID namespace of its own, where the app never shows.
-fn sees_only_itself(proc: &Path) -> bool {
-    let Ok(own) = fs::read_link(proc.join("self")) else { return false };
-    let Ok(entries) = fs::read_dir(proc) else { return false };
-    entries.flatten().filter(is_id).all(|entry| entry.file_name() == own.as_os_str())
-}
-
-/// From `PID (COMM) STATE …`, where COMM may hold anything, parentheses and line ends too: `proc_pid_stat(5)`.
-fn comm_and_state(stat: &[u8]) -> Option<(&[u8], u8)> {
-    let open = stat.iter().position(|byte| *byte == b'(')?;
-    let close = stat.iter().rposition(|byte| *byte == b')')?;
-    Some((stat.get(open + 1..close)?, *stat.get(close + 2)?))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::fs::symlink, sync::mpsc};
+    use std::{fs, sync::mpsc};
 
     use super::*;
-
-    fn write_process(proc: &Path, id: &str, stat: &str) {
-        fs::create_dir_all(proc.join(id)).unwrap();
-        fs::write(proc.join(id).join("stat"), stat).unwrap();
-    }
-
-    #[test]
-    fn a_process_is_found_by_its_cut_name_and_not_as_a_zombie() {
-        let proc = tempfile::tempdir().unwrap();
-        let is_found = |name: &str| find(proc.path(), name).unwrap().is_some();
-        write_process(proc.path(), "7", "7 (a-very-long-nam) S 1 7");
-        assert!(is_found("a-very-long-name-indeed"));
-        assert!(!is_found("a-very"));
-        write_process(proc.path(), "7", "7 (odd) S (name)) S 1 7");
-        assert!(is_found("odd) S (name)"));
-        write_process(proc.path(), "7", "7 (a-very-long-nam) Z 1 7");
-        assert!(!is_found("a-very-long-name-indeed"));
-    }
-
-    #[test]
-    fn a_namespace_of_its_own_shows_one_process() {
-        let proc = tempfile::tempdir().unwrap();
-        write_process(proc.path(), "7", "7 (helper) S 1 7");
-        symlink("7", proc.path().join("self")).unwrap();
-        fs::create_dir(proc.path().join("sys")).unwrap();
-        assert!(sees_only_itself(proc.path()));
-        write_process(proc.path(), "1", "1 (pause) S 0 1");
-        assert!(!sees_only_itself(proc.path()));
-    }
+    use crate::process_search::write_process;
 
     #[tokio::test(start_paused = true)]
     async fn a_look_that_fails_is_no_end_of_the_app() {

@@ -46,6 +46,7 @@ mod panics;
 mod phase;
 mod probe;
 mod process_metrics;
+mod process_search;
 pub mod reload;
 mod run;
 mod secret;

@@ -4,6 +4,7 @@
 //! deadline. Lines that do not fit are dropped and counted; the count is a line of its own as soon as there is room.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     io::{self, Write},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
@@ -28,10 +29,12 @@ const PIECE: usize = 4096;
 /// Bytes; the thread writes texts and formats one log line.
 const STACK: usize = 256 * 1024;
 
-static QUEUE: Queue = Queue {
-    state: Mutex::new(State { texts: VecDeque::new(), bytes: 0, dropped: 0, has_writer: false }),
-    changed: Condvar::new(),
-};
+static QUEUE: Queue = Queue::new();
+
+thread_local! {
+    /// Whether this is the thread that writes. Its own line about dropped lines always fits, or their number would be lost.
+    static IS_WRITER: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Texts on their way to stderr
 struct Queue {
@@ -45,7 +48,17 @@ struct State {
     bytes: usize,
     /// Lines that did not fit since the last line about it
     dropped: u64,
+    /// Whether the line about dropped lines is being made
+    is_counting: bool,
     has_writer: bool,
+}
+
+/// What the thread does next
+#[derive(Debug, PartialEq, Eq)]
+enum Work {
+    Write(String),
+    /// Mention so many dropped lines, and then call [`Queue::counted`].
+    Mention(u64),
 }
 
 /// Draws on the terminal that stderr is, in order with the log's lines. Returns false, and draws nothing, when the terminal
@@ -65,14 +78,12 @@ pub(crate) fn start() -> io::Result<()> {
 
 /// Queues whole lines; counts them as one dropped line when there is no room.
 pub(crate) fn write(lines: String) {
-    if !QUEUE.push(lines, LIMIT) {
-        QUEUE.lock().dropped += 1;
-    }
+    QUEUE.push_or_count(lines, if IS_WRITER.get() { usize::MAX } else { LIMIT });
 }
 
 /// Waits until everything is written, but not for a reader that has stalled.
 pub(crate) fn flush() {
-    if QUEUE.lock().bytes == 0 {
+    if !QUEUE.lock().has_work() {
         return;
     }
     match start() {
@@ -81,15 +92,40 @@ pub(crate) fn flush() {
     }
 }
 
+impl State {
+    /// Whether something is not written yet, the number of dropped lines included
+    fn has_work(&self) -> bool {
+        self.bytes > 0 || self.dropped > 0 || self.is_counting
+    }
+}
+
 impl Queue {
+    const fn new() -> Self {
+        let state = State { texts: VecDeque::new(), bytes: 0, dropped: 0, is_counting: false, has_writer: false };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
     /// A panic elsewhere must not silence the log: the state is whole after every statement.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Queues a text, unless there would be more than `limit` bytes then.
     fn push(&self, text: String, limit: usize) -> bool {
+        self.push_locked(&mut self.lock(), text, limit)
+    }
+
+    /// Queues lines, or counts them. Both happen under one lock, so that at the end no count comes after the last look.
+    fn push_or_count(&self, lines: String, limit: usize) {
         let mut state = self.lock();
-        if state.bytes + text.len() > limit {
+        if !self.push_locked(&mut state, lines, limit) {
+            state.dropped += 1;
+            self.changed.notify_all();
+        }
+    }
+
+    fn push_locked(&self, state: &mut State, text: String, limit: usize) -> bool {
+        if state.bytes.saturating_add(text.len()) > limit {
             return false;
         }
         state.bytes += text.len();
@@ -99,13 +135,18 @@ impl Queue {
     }
 
     fn write_out(&self) {
+        IS_WRITER.set(true);
         loop {
-            let text = self.next();
-            write_all(text.as_bytes());
-            let dropped = self.written(text.len());
-            if dropped > 0 {
-                // An error, because at --log-level error the dropped lines were errors.
-                tracing::error!(dropped, "log lines were dropped, because stderr was not read in time");
+            match self.next() {
+                Work::Write(text) => {
+                    write_all(text.as_bytes());
+                    self.written(text.len());
+                }
+                Work::Mention(dropped) => {
+                    // An error, because at --log-level error the dropped lines were errors.
+                    tracing::error!(dropped, "log lines were dropped, because stderr was not read in time");
+                    self.counted();
+                }
             }
         }
     }
@@ -124,22 +165,31 @@ impl Queue {
         }
     }
 
-    fn next(&self) -> String {
+    /// Waits for work. Dropped lines are mentioned first, once there is room again.
+    fn next(&self) -> Work {
         let mut state = self.lock();
         loop {
+            if state.dropped > 0 && state.bytes < LIMIT / 2 {
+                state.is_counting = true;
+                return Work::Mention(std::mem::take(&mut state.dropped));
+            }
             if let Some(text) = state.texts.pop_front() {
-                return text;
+                return Work::Write(text);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// Accounts for a text that is written; returns how many dropped lines to mention, once there is room again.
-    fn written(&self, bytes: usize) -> u64 {
-        let mut state = self.lock();
-        state.bytes -= bytes;
+    /// Accounts for a text that is written.
+    fn written(&self, bytes: usize) {
+        self.lock().bytes -= bytes;
         self.changed.notify_all();
-        if state.bytes < LIMIT / 2 { std::mem::take(&mut state.dropped) } else { 0 }
+    }
+
+    /// The line about dropped lines is in the queue.
+    fn counted(&self) {
+        self.lock().is_counting = false;
+        self.changed.notify_all();
     }
 
     fn flush(&self) {
@@ -147,7 +197,7 @@ impl Queue {
         let mut progress_at = start;
         let mut state = self.lock();
         let mut left = state.bytes;
-        while state.bytes > 0 && start.elapsed() < FLUSH_LIMIT {
+        while state.has_work() && start.elapsed() < FLUSH_LIMIT {
             let waited = self.changed.wait_timeout(state, FLUSH_POLL);
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
             if state.bytes < left || is_writable() {
@@ -178,5 +228,36 @@ fn write_all(mut bytes: &[u8]) {
             }
             _ => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_waits_until_dropped_lines_are_mentioned() {
+        let queue = Queue::new();
+        queue.push_or_count("x".repeat(LIMIT), LIMIT);
+        queue.push_or_count("dropped\n".into(), LIMIT);
+        let Work::Write(text) = queue.next() else { panic!("the count comes when there is room") };
+        queue.written(text.len());
+        // Everything is written, but for the count.
+        assert!(queue.lock().has_work());
+        assert_eq!(queue.next(), Work::Mention(1));
+        assert!(queue.lock().has_work());
+        queue.push_or_count("1 dropped\n".into(), usize::MAX);
+        queue.counted();
+        assert_eq!(queue.next(), Work::Write("1 dropped\n".into()));
+        queue.written("1 dropped\n".len());
+        assert!(!queue.lock().has_work());
+    }
+
+    #[test]
+    fn a_line_that_is_dropped_while_nothing_else_waits_is_mentioned() {
+        let queue = Queue::new();
+        queue.push_or_count("x".repeat(LIMIT + 1), LIMIT);
+        assert!(queue.lock().has_work());
+        assert_eq!(queue.next(), Work::Mention(1));
     }
 }

@@ -26,8 +26,8 @@ static FREED: Notify = Notify::const_new();
 /// Runs blocking `work` about `path` on a blocking thread and waits for its result at most `limit`.
 ///
 /// Fails with `TimedOut` when the limit has passed, and at once with `WouldBlock` while earlier
-/// work about the same path still hangs. Work that hangs keeps its thread; its late result is
-/// dropped.
+/// work about the same path is under way, or work about too many other paths. Work that hangs
+/// keeps its thread; its late result is dropped.
 pub async fn on_volume<T: Send + 'static>(
     path: &Path,
     limit: Duration,
@@ -79,12 +79,21 @@ impl Place {
     fn take(path: &Path) -> io::Result<Self> {
         let mut under_way = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
         let paths = under_way.get_or_insert_default();
-        if paths.contains(path) || paths.len() >= HANGING_LIMIT {
-            return Err(io::Error::new(io::ErrorKind::WouldBlock, "the volume has not answered an earlier question"));
+        if let Some(reason) = refusal(paths, path) {
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, reason));
         }
         paths.insert(path.into());
         Ok(Self(path.into()))
     }
+}
+
+/// Why no work about this path may begin beside the work about these.
+fn refusal(under_way: &HashSet<PathBuf>, path: &Path) -> Option<String> {
+    if under_way.contains(path) {
+        return Some("the volume has not answered an earlier question".into());
+    }
+    (under_way.len() >= HANGING_LIMIT)
+        .then(|| format!("the volume was not asked, because {HANGING_LIMIT} other paths wait for answers of theirs"))
 }
 
 impl Drop for Place {
@@ -117,6 +126,17 @@ mod tests {
         while on_volume(path, LATE, || ()).await.is_err() {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[test]
+    fn a_refusal_names_its_true_reason() {
+        let path = Path::new("/mnt/0");
+        let paths = |range: std::ops::Range<usize>| range.map(|number| format!("/mnt/{number}").into()).collect();
+        assert_eq!(refusal(&paths(1..HANGING_LIMIT), path), None);
+        let reason = refusal(&paths(1..HANGING_LIMIT + 1), path).unwrap();
+        assert_eq!(reason, "the volume was not asked, because 64 other paths wait for answers of theirs");
+        let reason = refusal(&paths(0..HANGING_LIMIT), path).unwrap();
+        assert_eq!(reason, "the volume has not answered an earlier question");
     }
 
     #[tokio::test]
