@@ -38,7 +38,9 @@ impl Directory {
     }
 
     /// Keeps other processes that ask for this lock out while the result lives. Does not wait: `WouldBlock` says that
-    /// another process holds it. Some network file systems have no locks, and say so with another error.
+    /// another process holds it. Some network file systems have no locks, and say so with another error. On NFS and SMB the
+    /// lock holds for all nodes by a file `.lock` in the directory, unless the mount says `nolock` or `local_lock=flock`
+    /// (nfs(5)).
     pub fn lock(&self) -> io::Result<Lock> {
         Lock::take(&self.0)
     }

@@ -28,7 +28,7 @@ pub use fifo::fifo;
 pub use hung_mount::HungMount;
 pub use line::Line;
 pub use namespace::{
-    as_pid_one, id_of_pid_one, is_root, start_as_pid_one, unshare, with_own_mounts, with_own_namespaces,
+    as_pid_one, id_of_pid_one, is_root, set_loopback, start_as_pid_one, unshare, with_own_mounts, with_own_namespaces,
 };
 pub use program::Program;
 pub use signal::{Signal, send, try_send};

@@ -57,6 +57,15 @@ pub fn with_own_mounts<F: FnOnce()>(body: F) {
     with_own_namespaces(&["--mount"], || (), body);
 }
 
+/// Brings the loopback interface of a test's own network (`--net`) up or down. While it is down, packets on established
+/// connections vanish without a word, as when a host is gone.
+#[track_caller]
+pub fn set_loopback(is_up: bool) {
+    let state = if is_up { "up" } else { "down" };
+    let output = Command::new("ip").args(["link", "set", "lo", state]).output().expect("the command `ip`");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// Runs a test's body in new namespaces, after `prepare` there: the test's binary starts itself again under `unshare`, for
 /// this test alone.
 #[track_caller]

@@ -21,6 +21,7 @@ use crate::{
     generation::{Generation, Place},
     identity::Inode,
     ledger::Ledger,
+    own_files::OwnFiles,
     pool::Pool,
     reading::Reading,
     saver::MOST_SETTLED,
@@ -54,6 +55,7 @@ pub(crate) struct Catalog {
     pub(crate) rotated_names: HashMap<PathBuf, RotatedName>,
     pub(crate) ledger: Ledger,
     pub(crate) pool: Pool,
+    pub(crate) own_files: OwnFiles,
     /// Files that can't be opened or read
     pub(crate) throttles: HashMap<PathBuf, LogThrottle>,
     /// Paths that inputs lead to; files that are rotated away from them are read
@@ -114,6 +116,7 @@ impl Catalog {
             rotated_names: HashMap::new(),
             ledger,
             pool: Pool::default(),
+            own_files: OwnFiles::default(),
             throttles: HashMap::new(),
             watched: BTreeSet::new(),
             newly_watched: BTreeSet::new(),

@@ -12,6 +12,7 @@ use crate::{
     content::Content,
     generation::modified,
     identity::{ANCHOR_LIMIT, Anchor, Fingerprint, Inode, is_another},
+    opening::open_to_read,
     unpacked::decoder,
 };
 
@@ -86,7 +87,7 @@ impl Sought {
 
     /// Whether a compressed file holds it. Reads it to its end, unless it begins with something else.
     pub(crate) fn unpack(&self, path: &Path) -> io::Result<Verdict> {
-        let file = Arc::new(File::open(path)?);
+        let file = Arc::new(open_to_read(path)?);
         let mut decoder = decoder(file.clone());
         let (mut chunk, mut head, mut length) = (vec![0; CHUNK], Vec::new(), 0);
         let positions = self.content.anchors.iter().map(|(position, _)| *position);
@@ -130,7 +131,7 @@ fn before(position: u64, offset: u64, bytes: &[u8]) -> &[u8] {
 
 /// Opens a file if it has this content. After an error this is not known.
 pub(crate) fn open_as(content: &Fingerprint, path: &Path) -> io::Result<Option<Content>> {
-    let file = match File::open(path) {
+    let file = match open_to_read(path) {
         Ok(file) => Content::Plain(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -141,7 +142,7 @@ pub(crate) fn open_as(content: &Fingerprint, path: &Path) -> io::Result<Option<C
 /// Whether a file is compressed, or soon will be.
 pub(crate) fn is_packed(path: &Path) -> bool {
     let mut magic = [0; 2];
-    let Ok(mut file) = File::open(path) else { return false };
+    let Ok(mut file) = open_to_read(path) else { return false };
     match file.read(&mut magic) {
         Ok(0) => path.extension().is_some_and(|extension| extension == "gz"),
         Ok(_) => magic == MAGIC,

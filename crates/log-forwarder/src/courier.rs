@@ -3,12 +3,13 @@
 use std::{
     io,
     ops::Add,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use lifecycle::{Heartbeat, LogThrottle};
-use tokio::{sync::watch, task, time};
+use lifecycle::{Heartbeat, LogThrottle, on_volume_in_turn};
+use tokio::{sync::watch, time};
 
 use crate::{
     batch::Batch,
@@ -21,6 +22,11 @@ use crate::{
     retry::Retry,
     tail::Signal,
 };
+
+/// The time that a volume has to take dead letters
+const VOLUME_LIMIT: Duration = Duration::from_secs(10);
+/// The time that the dead letters of other outputs have before that
+const TURN_LIMIT: Duration = Duration::from_secs(10);
 
 /// Carries batches to one output
 pub(crate) struct Courier {
@@ -133,7 +139,11 @@ impl Courier {
             && let Order::Change(destination) = self.orders.borrow_and_update().clone()
         {
             // The fault of an output was reported when it was read.
-            if let Ok(output) = destination.open(&lock(&self.catalog).pool) {
+            let opened = {
+                let catalog = lock(&self.catalog);
+                destination.open(&catalog.pool, &catalog.own_files)
+            };
+            if let Ok(output) = opened {
                 self.output = output;
             }
         }
@@ -175,11 +185,16 @@ impl Courier {
         rejected
     }
 
-    /// On a thread of its own, because a disk may be slow, and all outputs share the job's thread.
+    /// On a thread of its own, because a disk may be slow, and in turn, because all outputs share one file. Records whose write
+    /// hangs are written when the volume answers, and then once more.
     async fn bury(&mut self, records: Arc<[(Batch, String)]>) -> io::Result<()> {
         let (dead_letters, label) = (self.dead_letters.clone(), self.label.clone());
-        let buried = task::spawn_blocking(move || dead_letters.bury(&records, &label)).await;
-        buried.unwrap_or_else(|error| Err(io::Error::other(error)))
+        let Some(path) = dead_letters.path().map(Path::to_path_buf) else { return dead_letters.bury(&records, &label) };
+        let burying = on_volume_in_turn(&path, VOLUME_LIMIT, move || dead_letters.bury(&records, &label));
+        match time::timeout(VOLUME_LIMIT + TURN_LIMIT, burying).await {
+            Ok(buried) => buried?,
+            Err(_) => Err(io::Error::other("its volume has not answered yet")),
+        }
     }
 
     /// Some records are refused, and the answer does not say which: their bytes are an average.

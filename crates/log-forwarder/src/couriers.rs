@@ -67,7 +67,7 @@ impl Couriers {
             let is_this = |outlet: &crate::catalog::Outlet| outlet.label == label && !outlet.closed;
             let known = catalog.outlets.iter().position(is_this);
             let index = known.unwrap_or_else(|| catalog.open_outlet(label.clone()));
-            (index, catalog.ledger.of(index), destination.open(&catalog.pool))
+            (index, catalog.ledger.of(index), destination.open(&catalog.pool, &catalog.own_files))
         };
         // The fault of an output was reported when it was read.
         let Ok(output) = opened else { return };

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::Instant,
 };
@@ -11,12 +11,13 @@ use std::{
 use lifecycle::LogThrottle;
 use serde::Serialize;
 
-use crate::{batch::Batch, outputs::open_lines, timestamp::rfc3339};
+use crate::{batch::Batch, outputs::open_lines, own_files::OwnFiles, timestamp::rfc3339};
 
 /// Where refused lines go
 #[derive(Debug)]
 pub(crate) struct DeadLetters {
     path: Option<PathBuf>,
+    own_files: OwnFiles,
     state: Mutex<(Option<File>, LogThrottle)>,
 }
 
@@ -32,8 +33,13 @@ struct Letter<'a> {
 }
 
 impl DeadLetters {
-    pub(crate) fn new(path: Option<PathBuf>) -> Self {
-        Self { path, state: Mutex::default() }
+    pub(crate) fn new(path: Option<PathBuf>, own_files: OwnFiles) -> Self {
+        Self { path, own_files, state: Mutex::default() }
+    }
+
+    /// The file, if there is one
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Keeps records, each with the reason; on return all are on the disk, or none. Without a file, the log tells where they are.
@@ -50,7 +56,7 @@ impl DeadLetters {
         let Some(path) = &self.path else { return Ok(()) };
         let file = match state.0.take() {
             Some(file) => file,
-            None => open_lines(path)?,
+            None => open_lines(path, &self.own_files)?,
         };
         let length = file.metadata()?.len();
         if let Err(error) = (&file).write_all(&bytes).and_then(|()| file.sync_data()) {

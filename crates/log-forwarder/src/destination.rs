@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::{
     outputs::{Opened, SCHEMES, Scheme, Setup},
+    own_files::OwnFiles,
     pool::Pool,
 };
 
@@ -40,12 +41,17 @@ impl Destination {
             return Err("a user or a password in an argument is visible to all who can list processes".into());
         }
         let destination = Self { scheme, url, options };
-        destination.open(&Pool::default()).map(|_| destination)
+        destination.open(&Pool::default(), &OwnFiles::default()).map(|_| destination)
     }
 
     /// The output, not yet connected; an error is a fault in the URL.
-    pub(crate) fn open(&self, pool: &Pool) -> Opened {
-        self.scheme.open(Setup { url: &self.url, options: self.options.clone(), pool })
+    pub(crate) fn open(&self, pool: &Pool, own_files: &OwnFiles) -> Opened {
+        self.scheme.open(Setup { url: &self.url, options: self.options.clone(), pool, own_files })
+    }
+
+    /// The file that it writes, if it is one
+    pub(crate) fn own_file(&self) -> Option<PathBuf> {
+        (self.url.scheme() == "file").then(|| self.url.to_file_path().ok()).flatten()
     }
 
     /// The files that its options name

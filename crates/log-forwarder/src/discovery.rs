@@ -3,8 +3,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -15,6 +14,7 @@ use crate::{
     generation::{Generation, Place, modified},
     identity::Inode,
     input::Input,
+    opening::open_to_read,
 };
 
 /// Names of rotated files that are remembered. More than any rotation keeps, and what is forgotten costs only files that
@@ -124,7 +124,7 @@ impl Catalog {
         if self.knows(Inode::of(&metadata)) {
             return None;
         }
-        if self.is_ours(Inode::of(&metadata)) {
+        if self.own_files.has(path, Inode::of(&metadata)) {
             // It would grow without end.
             self.complain(path.to_path_buf(), "is not read", &io::Error::other("it is written here"));
             return None;
@@ -152,6 +152,19 @@ impl Catalog {
         }
     }
 
+    /// Stops reading files that a writer of ours has opened since they were found, under another name.
+    pub(crate) fn drop_own_files(&mut self) {
+        for inode in self.own_files.inodes() {
+            if let Some(key) = self.by_inode.get(&inode).copied()
+                && let Some(generation) = self.generations.get(&key)
+            {
+                let path = generation.source.path.clone();
+                self.remove(key);
+                self.complain(path, "is not read", &io::Error::other("it is written here"));
+            }
+        }
+    }
+
     /// A new file under a path that was watched already is evidence of a rotation, unless its predecessor was seen to be
     /// renamed: other contents may have come and been rotated since the last scan.
     fn expect_siblings(&mut self, key: u64) {
@@ -165,7 +178,7 @@ impl Catalog {
     }
 
     fn open(&self, path: &Path, origin: &Path) -> io::Result<Generation> {
-        let file = File::open(path)?;
+        let file = open_to_read(path)?;
         let metadata = file.metadata()?;
         let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let home = real.parent().unwrap_or(Path::new("/")).to_path_buf();
@@ -230,7 +243,6 @@ mod tests {
             inputs: vec![input],
             bounds: Bounds { batch: 1024, line: 1024 },
             max_pinned: 0,
-            dead_letter: None,
             quiet_period: Duration::ZERO,
         };
         let mut catalog = Catalog::new(settings, Ledger::new(&Registry::new()).unwrap(), Descriptors::new(10));

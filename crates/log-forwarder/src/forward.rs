@@ -10,7 +10,7 @@ use lifecycle::{
     End, Exit, Lifecycle, Misfit,
     reload::{self, Reloads},
 };
-use tokio::{sync::watch, task, time};
+use tokio::sync::watch;
 
 use crate::{
     args::Args,
@@ -28,12 +28,15 @@ use crate::{
     settings::Settings,
     state_lock,
     tail::{Signal, Tail},
+    volume,
 };
 
 /// Bytes that are read at once. More does not read faster, and less asks the system more often.
 const BATCH: u64 = 512 * 1024;
 /// How long a loop may be silent before `/livez` is 503. A file on a slow volume may take seconds.
 const SILENCE: Duration = Duration::from_secs(30);
+/// The time that the checkpoint's volume has for the first save; later ones wait for it
+const FIRST_SAVE: Duration = Duration::from_secs(10);
 /// The time for the last save of the checkpoint
 const LAST_SAVE: Duration = Duration::from_millis(300);
 
@@ -52,10 +55,18 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     for output in &plan.outputs {
         lock(&catalog).open_outlet(output.label());
     }
-    let _lock = args.state_dir.as_deref().map(state_lock::take).transpose()?;
+    let volumes = plan.inputs.iter().map(|input| input.root().to_owned()).chain(args.state_dir.clone());
+    // A stop that comes now delivers all the same, once the volumes have answered.
+    volume::all_answer(volumes.collect()).await?;
+    let own_files = lock(&catalog).own_files.clone();
+    own_files.add(plan.own_files().chain(args.dead_letter.clone()).collect()).await;
+    let _lock = match &args.state_dir {
+        Some(directory) => state_lock::take(directory).await?,
+        None => None,
+    };
     let saver = args.state_dir.as_deref().map(|directory| Saver::new(catalog.clone(), directory));
     if let Some(directory) = &args.state_dir {
-        resume(&catalog, directory);
+        resume(&catalog, directory).await?;
     } else {
         tracing::warn!("no --state-dir: a restart delivers every file anew, from its beginning");
     }
@@ -65,13 +76,13 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     tail.begin();
     if let Some(saver) = &saver {
         // The next run needs the known files to find those that are rotated between the runs.
-        saver.save();
+        saver.save_within(FIRST_SAVE).await;
         let (saver, signal) = (saver.clone(), signal.clone());
         life.vital("checkpoint", SILENCE, |heartbeat| saver.run(signal, heartbeat));
     }
     let mut couriers = Couriers {
         catalog: catalog.clone(),
-        dead_letters: Arc::new(DeadLetters::new(args.dead_letter.clone())),
+        dead_letters: Arc::new(DeadLetters::new(args.dead_letter.clone(), own_files)),
         signal: signal.clone(),
         life: life.clone(),
         silence: SILENCE,
@@ -99,6 +110,8 @@ async fn follow(args: Args, mut config: Reloads<Config>, mut couriers: Couriers,
         let content = config.borrow_and_update().clone();
         match plan(&args, Some(&content)) {
             Ok(plan) => {
+                let own_files = lock(&couriers.catalog).own_files.clone();
+                own_files.add(plan.own_files().collect()).await;
                 lock(&couriers.catalog).take_settings(settings(&args, &plan));
                 couriers.arrange(&plan.outputs);
                 events.ask();
@@ -142,14 +155,14 @@ fn settings(args: &Args, plan: &Plan) -> Settings {
         inputs: plan.inputs.clone(),
         bounds: Bounds { batch, line },
         max_pinned: args.max_pinned,
-        dead_letter: args.dead_letter.clone(),
         quiet_period: args.quiet_period,
     }
 }
 
 /// A checkpoint that cannot be read is logged, and is no reason not to deliver.
-fn resume(catalog: &Shared, directory: &Path) {
-    match Checkpoint::load(directory) {
+async fn resume(catalog: &Shared, directory: &Path) -> anyhow::Result<()> {
+    let path = directory.to_owned();
+    match volume::ask(directory, move || Checkpoint::load(&path)).await? {
         Ok(Some(checkpoint)) => lock(catalog).resume(&checkpoint),
         Ok(None) => tracing::info!("no checkpoint yet: every file is read from its beginning"),
         Err(error) => {
@@ -158,6 +171,7 @@ fn resume(catalog: &Shared, directory: &Path) {
             lock(catalog).watch_all_anew();
         }
     }
+    Ok(())
 }
 
 /// Waits until a stop has nothing left to do, or no time; saves the checkpoint, and logs the ledger.
@@ -177,7 +191,7 @@ async fn finish(
         }
     };
     if let Some(saver) = saver {
-        let _ = time::timeout(LAST_SAVE, task::spawn_blocking(move || saver.save())).await;
+        saver.save_within(LAST_SAVE).await;
     }
     let catalog = lock(catalog);
     let (summary, behind) = (catalog.ledger.summary(), catalog.behind());

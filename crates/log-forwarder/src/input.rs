@@ -66,6 +66,12 @@ impl Input {
         (!is_pattern).then(|| Path::new(&self.text))
     }
 
+    /// The directory below which all its files are
+    pub(crate) fn root(&self) -> &Path {
+        let is_root = |path: &&Path| !path.to_string_lossy().contains(WILDCARDS);
+        Path::new(&self.text).ancestors().skip(1).find(is_root).unwrap_or(Path::new("/"))
+    }
+
     /// The paths that are there now. A directory that can't be read has none.
     pub(crate) fn paths(&self) -> impl Iterator<Item = PathBuf> {
         glob::glob_with(&self.text, OPTIONS).into_iter().flatten().filter_map(Result::ok)
@@ -106,6 +112,14 @@ mod tests {
         for text in ["access.log", "/var/log/", "/var/[", ""] {
             assert!(text.parse::<Input>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_root_is_above_the_first_wildcard() {
+        let root = |text: &str| text.parse::<Input>().unwrap().root().to_owned();
+        assert_eq!(root("/var/log/app.log"), Path::new("/var/log"));
+        assert_eq!(root("/var/log/*/app.log"), Path::new("/var/log"));
+        assert_eq!(root("/*.log"), Path::new("/"));
     }
 
     #[test]

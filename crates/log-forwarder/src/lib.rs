@@ -38,7 +38,9 @@ mod identity;
 mod input;
 mod ledger;
 mod moving;
+mod opening;
 mod outputs;
+mod own_files;
 mod plan;
 mod pool;
 mod reading;
@@ -57,6 +59,7 @@ mod state_lock;
 mod tail;
 mod timestamp;
 mod unpacked;
+mod volume;
 
 pub use args::Args;
 pub use config::schema;

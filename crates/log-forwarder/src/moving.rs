@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, fs::Metadata, path::Path, task::Poll, time::Instant};
 
-use url::Url;
-
 use crate::{
-    catalog::{Catalog, Outlet},
+    catalog::Catalog,
     content::Content,
     copies::{Packed, Sought},
     generation::{Generation, Place, modified},
@@ -115,28 +113,13 @@ impl Catalog {
     /// Whether a file is another generation, what an output of ours writes, or never was an input's.
     fn is_no_copy(&self, metadata: &Metadata) -> bool {
         let inode = Inode::of(metadata);
-        self.is_ours(inode)
+        self.own_files.has_inode(inode)
             || self.knows(inode)
             || self.bystanders.get(&inode).is_some_and(|bystander| bystander.modified == modified(metadata))
     }
 
-    /// Whether we write to that file: it is an output, or the dead letters
-    pub(crate) fn is_ours(&self, inode: Inode) -> bool {
-        let dead_letter = self.settings.dead_letter.as_deref().and_then(|path| path.metadata().ok());
-        let dead_letter = dead_letter.map(|metadata| Inode::of(&metadata));
-        self.outlets.iter().filter_map(Outlet::inode).chain(dead_letter).any(|ours| ours == inode)
-    }
-
     fn inodes(&self) -> BTreeSet<Inode> {
         self.by_inode.keys().copied().collect()
-    }
-}
-
-impl Outlet {
-    /// The file to which it writes; raw lines there are a copy of what they were read from
-    fn inode(&self) -> Option<Inode> {
-        let url = Url::parse(&self.label).ok().filter(|url| url.scheme() == "file")?;
-        Some(Inode::of(&url.to_file_path().ok()?.metadata().ok()?))
     }
 }
 

@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 use url::Url;
 
 pub(crate) use self::writing::open_lines;
-use crate::{batch::Batch, pool::Pool};
+use crate::{batch::Batch, own_files::OwnFiles, pool::Pool};
 
 /// Records of a request, for outputs that write much around each: empty lines must not make a body of a hundred megabytes.
 const MOST_RECORDS: usize = 4096;
@@ -97,6 +97,8 @@ pub(crate) struct Setup<'a> {
     /// Each kind takes its own; one that is left over is an error.
     pub(crate) options: Options,
     pub(crate) pool: &'a Pool,
+    /// Where an output says which file it writes
+    pub(crate) own_files: &'a OwnFiles,
 }
 
 /// An output, or the fault of its URL

@@ -1,6 +1,6 @@
 //! Inputs and outputs, from flags and the configuration file together.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use lifecycle::Misfit;
 
@@ -35,6 +35,11 @@ impl Plan {
             misfits.extend(plan.check(args).err().map(|message| Misfit { at: String::new(), message }));
         }
         if misfits.is_empty() { Ok(plan) } else { Err(misfits) }
+    }
+
+    /// The files that outputs write
+    pub(crate) fn own_files(&self) -> impl Iterator<Item = PathBuf> {
+        self.outputs.iter().filter_map(Destination::own_file)
     }
 
     /// The place of an output in a file is known by its label.

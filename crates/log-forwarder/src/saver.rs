@@ -61,9 +61,23 @@ impl Saver {
         }
     }
 
+    /// Saves, and waits for it at most this long. The write of a volume that answers later goes on.
+    pub(crate) async fn save_within(&self, limit: Duration) {
+        let this = self.clone();
+        if time::timeout(limit, task::spawn_blocking(move || this.save())).await.is_err() {
+            self.complain_of_volume(limit);
+        }
+    }
+
+    fn complain_of_volume(&self, after: Duration) {
+        let (directory, after) = (self.directory.display(), lifecycle::elapsed(after));
+        tracing::error!(%directory, "the checkpoint is not saved after {after}, and a restart would deliver anew: does its volume answer?");
+    }
+
     /// Saves until all is over.
     pub(crate) async fn run(self, mut signal: watch::Receiver<Signal>, heartbeat: Heartbeat) -> anyhow::Result<()> {
         let (mut saved, mut tick) = (Instant::now(), TICK);
+        let mut throttle = LogThrottle::default();
         let is_due = lock(&self.catalog).is_due.clone();
         loop {
             heartbeat.beat();
@@ -83,7 +97,26 @@ impl Saver {
                 saved = Instant::now();
                 let this = self.clone();
                 // On another thread, because an fsync may take long and must not hold up the lines.
-                task::spawn_blocking(move || this.save()).await?;
+                let mut saving = task::spawn_blocking(move || this.save());
+                loop {
+                    tokio::select! {
+                        biased;
+                        done = &mut saving => {
+                            done?;
+                            if throttle.settle() {
+                                tracing::info!("the volume of the checkpoint answers again");
+                            }
+                            break;
+                        }
+                        ended = signal.wait_for(|signal| signal.over) => return ended.map(drop).or(Ok(())),
+                        () = time::sleep(heartbeat.interval()) => {}
+                    }
+                    // A volume that does not answer is no fault of this loop, and no restart helps.
+                    heartbeat.beat();
+                    if throttle.is_due("no answer", Instant::now()) {
+                        self.complain_of_volume(saved.elapsed());
+                    }
+                }
             }
         }
     }

@@ -1,10 +1,6 @@
 //! The settings of reading, from flags and configuration, and the catalog's change to new ones.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use crate::{
     batch::Source,
@@ -19,7 +15,6 @@ pub(crate) struct Settings {
     pub(crate) inputs: Vec<Input>,
     pub(crate) bounds: Bounds,
     pub(crate) max_pinned: u64,
-    pub(crate) dead_letter: Option<PathBuf>,
     pub(crate) quiet_period: Duration,
 }
 

@@ -18,6 +18,7 @@ use crate::{
     content::Content,
     generation::Generation,
     identity::{HEAD_LIMIT, Head, Inode},
+    opening::open_to_read,
     rotated_name::{Series, parse},
 };
 
@@ -135,7 +136,7 @@ impl Catalog {
 
     /// Whether a file begins as one does that had this path: a copy that is made before its file is truncated.
     fn is_copy(&self, path: &Path, origin: &Path) -> bool {
-        let Ok(file) = fs::File::open(path).map(Content::Plain) else { return false };
+        let Ok(file) = open_to_read(path).map(Content::Plain) else { return false };
         let begins_alike = |generation: &Generation| {
             // What is older is no copy, though it may begin alike.
             if born(&file).zip(generation.file.as_ref().and_then(born)).is_some_and(|(file, known)| file < known) {

@@ -5,11 +5,16 @@ use std::{io, path::Path};
 use files::{Directory, Lock};
 use lifecycle::Exit;
 
-use crate::checkpoint::Checkpoint;
+use crate::{checkpoint::Checkpoint, volume};
 
 /// Takes the lock of a state directory and removes the temporary files of a killed predecessor. Ends with 69 while another
 /// process has the lock. A directory that cannot be made or locked is used without a lock.
-pub(crate) fn take(path: &Path) -> anyhow::Result<Option<Lock>> {
+pub(crate) async fn take(path: &Path) -> anyhow::Result<Option<Lock>> {
+    let directory = path.to_owned();
+    volume::ask(path, move || take_now(&directory)).await?
+}
+
+fn take_now(path: &Path) -> anyhow::Result<Option<Lock>> {
     let Ok(directory) = Directory::create(path) else { return Ok(None) };
     match directory.lock() {
         Ok(lock) => {

@@ -144,6 +144,7 @@ impl Tail {
     /// Looks at the files that were written, or have not been idle for so long, and wakes the couriers if that is worth it.
     fn look(&mut self, written: &HashSet<PathBuf>, idle: Duration) {
         let mut catalog = lock(&self.catalog);
+        catalog.drop_own_files();
         let now = Instant::now();
         let is_whole = catalog.stopping.is_some() || self.directories.any_polled();
         let news = if is_whole { catalog.look(now) } else { catalog.look_at_busy(written, idle, now) };

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use endpoint::{Address, Failure, Names, Stream, TlsClient};
+use endpoint::{Address, Failure, Names, SILENCE_LIMIT, Stream, TlsClient};
 use rustls_pki_types::ServerName;
 use tokio::time;
 use url::Url;
@@ -19,13 +19,20 @@ pub(super) const TLS: Shared = Shared { name: "TLS", options: &endpoint::TLS_OPT
 pub(super) struct Dialer {
     pub(super) address: Address,
     names: Names,
+    /// How long the other side may acknowledge nothing
+    pub(super) silence: Duration,
     secure: Option<(TlsClient, ServerName<'static>)>,
 }
 
 impl Dialer {
     /// Plain TCP.
     pub(super) fn plain(url: &Url, default_port: Option<u16>) -> Result<Self, String> {
-        Ok(Self { address: Address::of(url, default_port)?, names: Names::default(), secure: None })
+        Ok(Self {
+            address: Address::of(url, default_port)?,
+            names: Names::default(),
+            silence: SILENCE_LIMIT,
+            secure: None,
+        })
     }
 
     /// With TLS, as the options say. Its files may appear later.
@@ -49,11 +56,11 @@ impl Dialer {
 
     async fn connect(&self) -> Result<Box<dyn Stream>, Failure> {
         let Some((tls, name)) = &self.secure else {
-            return Ok(Box::new(endpoint::dial(&self.address, &self.names).await?));
+            return Ok(Box::new(endpoint::dial_with_limit(&self.address, &self.names, self.silence).await?));
         };
         // A fault in the files shows also while the server is away.
         tls.ready().await?;
-        let stream = endpoint::dial(&self.address, &self.names).await?;
+        let stream = endpoint::dial_with_limit(&self.address, &self.names, self.silence).await?;
         Ok(Box::new(tls.connect(name.clone(), stream, None).await?))
     }
 }

@@ -4,10 +4,14 @@ use std::{
     fs::{File, Metadata},
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
-use tokio::task;
+use tokio::{
+    task::{self, JoinHandle},
+    time,
+};
 
 use super::{
     Attempt, Opened, Output, Scheme, Setup,
@@ -17,6 +21,7 @@ use crate::{
     batch::Batch,
     encoding::{self, Encoding},
     identity::Inode,
+    own_files::OwnFiles,
 };
 
 /// The helper's own output: what `kubectl logs` shows
@@ -52,11 +57,17 @@ fn open_file(setup: &mut Setup) -> Opened {
     Writer::boxed(Some(path), setup)
 }
 
+/// A write that takes longer is reported: a FIFO that nobody reads, or a volume whose server is gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 struct Writer {
     /// `None` is stdout
     path: Option<PathBuf>,
+    own_files: OwnFiles,
     encoding: Encoding,
-    state: Option<State>,
+    state: State,
+    /// A write that goes on, although its attempt is over
+    writing: Option<JoinHandle<(State, io::Result<()>)>>,
 }
 
 /// What is lent to the thread that writes
@@ -70,33 +81,55 @@ struct State {
 impl Writer {
     fn boxed(path: Option<PathBuf>, setup: &mut Setup) -> Opened {
         let encoding = Encoding::from_options(&mut setup.options, Encoding::Raw)?;
-        Ok(Box::new(Self { path, encoding, state: Some(State::default()) }))
+        Ok(Box::new(Self {
+            path,
+            own_files: setup.own_files.clone(),
+            encoding,
+            state: State::default(),
+            writing: None,
+        }))
+    }
+
+    fn start(&mut self, batch: Batch) -> JoinHandle<(State, io::Result<()>)> {
+        let (path, own_files, encoding) = (self.path.clone(), self.own_files.clone(), self.encoding);
+        let mut state = std::mem::take(&mut self.state);
+        task::spawn_blocking(move || {
+            let written = state.write(path, &own_files, encoding, &batch);
+            (state, written)
+        })
     }
 }
 
 impl Output for Writer {
-    /// On a thread of its own, because a pipe without a reader blocks its writer.
+    /// On a thread of its own, because a pipe without a reader blocks its writer. The next attempt, which is at the same batch,
+    /// waits for the same write.
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
         Box::pin(async move {
-            let (path, encoding, batch) = (self.path.clone(), self.encoding, batch.clone());
-            let mut state = self.state.take().unwrap_or_default();
-            let writing = task::spawn_blocking(move || {
-                let written = state.write(path, encoding, &batch);
-                (state, written)
-            });
-            match writing.await {
-                Ok((state, written)) => {
-                    self.state = Some(state);
+            let mut writing = self.writing.take().unwrap_or_else(|| self.start(batch.clone()));
+            match time::timeout(PATIENCE, &mut writing).await {
+                Ok(Ok((state, written))) => {
+                    self.state = state;
                     written.map_or_else(Attempt::again, |()| Attempt::Delivered)
                 }
-                Err(error) => Attempt::again(error),
+                Ok(Err(error)) => Attempt::again(error),
+                Err(_) => {
+                    self.writing = Some(writing);
+                    let patience = lifecycle::format_duration(PATIENCE);
+                    Attempt::again(format!("nothing was taken within {patience}: its reader or its volume hangs"))
+                }
             }
         })
     }
 }
 
 impl State {
-    fn write(&mut self, path: Option<PathBuf>, encoding: Encoding, batch: &Batch) -> io::Result<()> {
+    fn write(
+        &mut self,
+        path: Option<PathBuf>,
+        own_files: &OwnFiles,
+        encoding: Encoding,
+        batch: &Batch,
+    ) -> io::Result<()> {
         let bytes = encoding.bytes(batch, &mut self.room);
         let Some(path) = path else {
             let mut stdout = io::stdout().lock();
@@ -108,7 +141,7 @@ impl State {
         } else {
             // What a file has that was rotated away stays there; this one gets the batch whole.
             self.progress = Progress::default();
-            open_lines(&path)?
+            open_lines(&path, own_files)?
         };
         self.progress.write(batch, bytes, &mut &file)?;
         self.file = Some(file);

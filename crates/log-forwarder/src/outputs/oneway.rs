@@ -29,11 +29,11 @@ pub(super) struct OneWay {
 
 impl OneWay {
     pub(super) fn plain(setup: &Setup, port: Option<u16>) -> Result<Self, String> {
-        Ok(Self { dialer: Dialer::plain(setup.url, port)?, verdict: None, stream: None })
+        Ok(Self { dialer: patient(Dialer::plain(setup.url, port)?), verdict: None, stream: None })
     }
 
     pub(super) fn secure(setup: &mut Setup, port: Option<u16>) -> Result<Self, String> {
-        Ok(Self { dialer: Dialer::secure(setup, port)?, verdict: Some(VERDICT), stream: None })
+        Ok(Self { dialer: patient(Dialer::secure(setup, port)?), verdict: Some(VERDICT), stream: None })
     }
 
     /// Sends all of it. A connection that fails may have taken a part; the next one begins with a whole batch.
@@ -72,6 +72,13 @@ impl OneWay {
         }
         Ok(stream)
     }
+}
+
+/// A dialer whose connections outlive a receiver that stalls for a while: the bytes that the system has taken for it would be
+/// lost with the connection.
+fn patient(mut dialer: Dialer) -> Dialer {
+    dialer.silence = TIMEOUT;
+    dialer
 }
 
 /// Whether the other side has not closed. Its bytes are read and dropped, because unread bytes would make our own close a reset.

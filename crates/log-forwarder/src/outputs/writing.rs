@@ -2,14 +2,18 @@
 //! line is torn.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write},
     ops::Range,
     os::unix::fs::FileExt,
     path::Path,
 };
 
-use crate::batch::Batch;
+use crate::{
+    batch::Batch,
+    opening::{open_to_append, open_to_read},
+    own_files::OwnFiles,
+};
 
 /// How much of which batch is written
 #[derive(Debug, Default)]
@@ -39,13 +43,14 @@ impl Progress {
 
 /// Opens a file to append lines. A line that a kill or a crash has cut off is ended first, so that nothing is glued to it: it
 /// comes again whole. It is not removed, because another process may have written it.
-pub(crate) fn open_lines(path: &Path) -> io::Result<File> {
-    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+pub(crate) fn open_lines(path: &Path, own_files: &OwnFiles) -> io::Result<File> {
+    let mut file = open_to_append(path)?;
+    own_files.opened(path, &file)?;
     let metadata = file.metadata()?;
     // A pipe has no last byte, and a file that may only be written does not show it.
     if metadata.is_file()
         && let Some(last) = metadata.len().checked_sub(1)
-        && let Ok(readable) = File::open(path)
+        && let Ok(readable) = open_to_read(path)
     {
         let mut byte = [0];
         readable.read_exact_at(&mut byte, last)?;
@@ -93,7 +98,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         for (before, after) in [("", "new\n"), ("one\n", "one\nnew\n"), ("one\ntw", "one\ntw\nnew\n")] {
             fs::write(&file, before).unwrap();
-            open_lines(file.path()).unwrap().write_all(b"new\n").unwrap();
+            open_lines(file.path(), &OwnFiles::default()).unwrap().write_all(b"new\n").unwrap();
             assert_eq!(fs::read_to_string(&file).unwrap(), after);
         }
     }

@@ -1,6 +1,7 @@
 //! What only root can set up: full and read-only disks, mounts without events, another user.
 
 mod reaching;
+mod volumes;
 
 use std::{
     fs,

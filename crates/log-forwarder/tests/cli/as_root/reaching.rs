@@ -4,10 +4,10 @@ use std::{
     fs,
     net::{TcpListener, TcpStream},
     path::Path,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use harness::{HungMount, with_own_mounts};
+use harness::{HungMount, set_loopback, with_own_mounts, with_own_namespaces};
 
 use super::mount;
 use crate::{
@@ -66,4 +66,32 @@ fn a_collector_whose_first_address_is_silent_is_reached_by_the_second() {
         assert_eq!(ledger(&stop(program))["lines"], 10);
         drop((silent, waiting));
     });
+}
+
+/// Of 25 s, so that a stop has time for another connection
+const NOTICED_WITHIN: Duration = Duration::from_secs(22);
+
+#[test]
+fn a_kept_connection_to_a_host_that_is_gone_is_noticed_before_a_stop_is_over() {
+    with_own_namespaces(
+        &["--mount", "--net"],
+        || set_loopback(true),
+        || {
+            let (pod, collector) = (Pod::new(), Collector::start());
+            let mut writer = Writer::new(&pod.log("app.log"));
+            writer.write(10);
+            let mut program = pod.start(&["--output", &collector.url()]);
+            collector.wait_for(&line(9));
+            // No packet comes through, and none says so.
+            set_loopback(false);
+            let silent = Instant::now();
+            writer.write(10);
+            program.wait_for_message("cannot deliver; it is tried until it succeeds");
+            assert!(silent.elapsed() < NOTICED_WITHIN, "{:?}", silent.elapsed());
+            set_loopback(true);
+            collector.wait_for(&line(19));
+            assert_eq!(ledger(&stop(program))["lost"], 0);
+            assert_eq!(collector.connections(), 2);
+        },
+    );
 }
