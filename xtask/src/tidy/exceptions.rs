@@ -32,7 +32,6 @@ pub(super) const KNOWN: Exceptions = Exceptions {
         ("log-forwarder", "closed.rs", "Generation"),
         ("log-forwarder", "discovery.rs", "Catalog"),
         ("log-forwarder", "moving.rs", "Catalog"),
-        ("log-forwarder", "moving.rs", "Outlet"),
         ("log-forwarder", "moving.rs", "Sought"),
         ("log-forwarder", "reading.rs", "Generation"),
         ("log-forwarder", "resume.rs", "Catalog"),
