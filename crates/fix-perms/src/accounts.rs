@@ -9,7 +9,7 @@ const FILE_LIMIT: u64 = 4 * 1024 * 1024;
 const USERS: &str = "/etc/passwd";
 const GROUPS: &str = "/etc/group";
 
-/// `UID`, `UID:GID`, `:GID` or `UID:`, each a number or a name; who is not named stays
+/// `UID`, `UID:GID`, `:GID` or `UID:`, each a number or a name; a missing part leaves that owner as it is
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub(crate) user: Option<u32>,
@@ -51,7 +51,7 @@ pub(crate) fn group(name: &str) -> Result<u32, String> {
     id(name, "group", GROUPS, 2)
 }
 
-/// The group that a user's row in passwd names; without a row nobody can tell.
+/// The group that a user's row in passwd names; without a row it is not known.
 fn login_group(name: &str) -> Result<u32, String> {
     let by_number = name.parse::<u32>().is_ok();
     let rows = lifecycle::read_text(Path::new(USERS), FILE_LIMIT).unwrap_or_default();

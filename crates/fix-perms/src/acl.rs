@@ -1,4 +1,4 @@
-//! Default ACLs of directories (acl(5)): what files that are made there later get.
+//! Default ACLs of directories (acl(5)): the permissions of files that are made there later.
 
 use std::str::FromStr;
 
@@ -10,9 +10,9 @@ pub(crate) const ACCESS: &str = "system.posix_acl_access";
 
 /// Version of the attribute's format (`linux/posix_acl_xattr.h`)
 const VERSION: u32 = 2;
-/// What an entry has where no user or group is named
+/// The ID in an entry that names no user or group
 const NO_ID: u32 = u32::MAX;
-/// Bytes of an attribute (`XATTR_SIZE_MAX`) would take thousands of entries; nobody can read so many
+/// Bytes of an attribute (`XATTR_SIZE_MAX`) would take thousands of entries, more than a reader can check
 const ENTRY_LIMIT: usize = 100;
 
 const USER_OWNER: u16 = 0x01;
@@ -80,7 +80,7 @@ impl FromStr for DefaultAcl {
     }
 }
 
-/// What an ACL attribute gives to the group that owns the file.
+/// The permissions that an ACL attribute gives to the group that owns the file.
 fn owning_group(attribute: &[u8]) -> Option<u16> {
     let mut entries = attribute.get(size_of::<u32>()..)?.chunks_exact(8);
     let entry = entries.find(|entry| entry[..2] == GROUP_OWNER.to_le_bytes())?;

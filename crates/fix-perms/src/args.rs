@@ -48,7 +48,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// What no single flag can tell is wrong. clap's own conflicts count a switch that a variable turns off, too.
+    /// Faults of flags together. clap's own conflicts count a switch that a variable turns off, too.
     pub(crate) fn check(&self) -> Result<(), String> {
         let says = |what: &str| Err(what.to_owned());
         match self {

@@ -1,4 +1,4 @@
-//! The capabilities that the work needs (capabilities(7)), and what to do about one that is missing.
+//! The capabilities that the work needs (capabilities(7)), and the remedy for a missing one.
 
 use rustix::{
     io::Errno,
@@ -8,14 +8,14 @@ use rustix::{
 
 use crate::wanted::Wanted;
 
-/// What this process may do
+/// The rights of this process
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Capabilities {
     held: CapabilitySet,
     is_root: bool,
 }
 
-/// What was tried when something was refused
+/// The action that was refused
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     ChangeOwner,
@@ -34,7 +34,7 @@ impl Capabilities {
         Self { held, is_root: geteuid().is_root() }
     }
 
-    /// What is missing for the work as a whole, before it starts: a warning, since all may be right already, or be
+    /// The capabilities that the work as a whole lacks, before it starts: a warning, since all may be right already, or be
     /// ours. Names without their `CAP_`, as manifests have them.
     pub(crate) fn missing(self, wanted: &Wanted) -> Vec<&'static str> {
         let mut needed = Vec::new();
@@ -71,7 +71,7 @@ impl Capabilities {
         self.missing_for(Action::SetGroupId).is_some() && !is_ours()
     }
 
-    /// What to write into the manifest
+    /// The lines for the manifest
     pub(crate) fn remedy(self, missing: &[&str]) -> String {
         let names = missing.join(", ");
         let user = if self.is_root { "" } else { "runAsUser: 0, " };

@@ -23,7 +23,7 @@ pub(crate) struct Directory {
     pub(crate) about: About,
 }
 
-/// What a walk remembers of a directory, open or not
+/// The facts that a walk keeps of a directory, open or not
 #[derive(Clone, Debug)]
 pub(crate) struct About {
     pub(crate) stat: Stat,
@@ -62,14 +62,14 @@ impl Directory {
         Ok(Self { fd, about: About { stat, trail, depth: self.about.depth + 1 } })
     }
 
-    /// Waits for whoever links, renames or unlinks a name here: the kernel lets nobody read names meanwhile.
+    /// Waits for processes that link, rename or unlink a name here, because the kernel lets no process read names during that.
     pub(crate) fn settle(&self) -> io::Result<()> {
         let fd = rustix::fs::openat(&self.fd, c".", OPEN, Mode::empty())?;
         let mut buffer = [MaybeUninit::uninit(); 512];
         RawDir::new(&fd, &mut buffer).next().transpose().map(drop)
     }
 
-    /// Holds on to whatever has this name now, without opening it.
+    /// Holds the entry that has this name now, without opening it.
     pub(crate) fn pin(&self, name: &CStr) -> io::Result<OwnedFd> {
         rustix::fs::openat(&self.fd, name, PIN, Mode::empty())
     }
@@ -98,7 +98,7 @@ impl Directory {
         Ok(any)
     }
 
-    /// Lets the next reading begin anew.
+    /// Lets the next reading start from the first name.
     pub(crate) fn rewind(&self) -> io::Result<()> {
         rustix::fs::seek(&self.fd, SeekFrom::Start(0)).map(drop)
     }

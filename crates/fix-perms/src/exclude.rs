@@ -1,4 +1,4 @@
-//! What a walk leaves out.
+//! Names that a walk leaves out.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use glob::{MatchOptions, Pattern};
 
 use crate::trail::Trail;
 
-/// At the top of a volume: the snapshots of a filer, which nobody can change, and what fsck(8) found
+/// At the top of a volume: the snapshots of a filer, which cannot be changed, and the files that fsck(8) found
 const DEFAULTS: [&[u8]; 2] = [b".snapshot", b"lost+found"];
 
 /// `*` stays within a name, `**` does not
@@ -17,7 +17,7 @@ const OPTIONS: MatchOptions =
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Glob(Pattern);
 
-/// What one walk leaves out
+/// The names that one walk leaves out
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Excludes {
     pub(crate) globs: Vec<Glob>,
@@ -36,7 +36,7 @@ impl Excludes {
 impl Glob {
     fn matches(&self, trail: &Trail, name: &[u8]) -> bool {
         let text = if self.0.as_str().contains('/') { trail.relative(name) } else { name.into() };
-        // What is no text becomes U+FFFD, which `*` and `?` match.
+        // Bytes that are no text become U+FFFD, which `*` and `?` match.
         self.0.matches_with(&String::from_utf8_lossy(&text), OPTIONS)
     }
 }

@@ -39,7 +39,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let (sender, mut done) = oneshot::channel::<()>();
     let worker = work.clone();
     let walk = move || {
-        // Dropped at the end, come what may.
+        // Dropped at every end, also by a panic.
         let _sender = sender;
         worker.fix()
     };
@@ -52,7 +52,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     };
     if let Some(exit) = stop {
         work.run.stopped.store(true, SeqCst);
-        // A system call on a volume that does not answer has no end, and so has a write that nobody reads.
+        // A system call on a volume that does not answer has no end, and neither has a write without a reader.
         if time::timeout(STOP_PATIENCE, done).await.is_err() {
             return Ok(work.stuck(exit));
         }

@@ -1,4 +1,4 @@
-//! One entry: what is wrong with it, and the change.
+//! One entry: its faults, and the change.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -25,12 +25,12 @@ use crate::{
 /// Bytes of an ACL that can be equal to a wanted one; a longer one differs
 const ACL_LIMIT: usize = 4096;
 
-/// What is done about an entry that is wrong
+/// The treatment of an entry that is wrong
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Treatment {
     /// It is changed
     Apply,
-    /// What would be changed is printed
+    /// Its change is printed and not made
     DryRun,
     /// That it is wrong is a failure
     Verify,
@@ -122,7 +122,7 @@ impl Fixer<'_> {
         self.wanted.change(stat).is_nothing() && self.missing_acl(directory, stat).is_none()
     }
 
-    /// The default ACL that a directory must be given; an error is told when it is set.
+    /// The default ACL that a directory must be given; an error is reported when the ACL is set.
     fn missing_acl(&self, directory: &Directory, stat: &Stat) -> Option<Vec<u8>> {
         let acl = self.wanted.default_acl(stat)?;
         let mode = self.wanted.change(stat).mode.unwrap_or(stat.mode);
@@ -159,7 +159,7 @@ impl Fixer<'_> {
             let chown = || chownat(pinned, c"", user, group, AtFlags::EMPTY_PATH);
             io::retry_on_intr(chown).map_err(refusal(Action::ChangeOwner))?;
             if stat.mode & 0o6000 != 0 && !stat.is_directory() && stat.kind != Kind::Link {
-                // What is left of them is for the kernel to say.
+                // The kernel decides which of them remain.
                 let left = Stat::open(pinned).map_err(refusal(Action::Look))?;
                 mode = self.wanted.mode(stat, left.mode);
             }
@@ -181,7 +181,7 @@ impl Fixer<'_> {
         }
     }
 
-    /// Whether a change or a look that the kernel refused is a failure. What is gone needs neither.
+    /// Whether a change or a look that the kernel refused is a failure. An entry that is gone is none.
     pub(crate) fn refused(&self, refusal: Refusal, stat: Option<&Stat>, path: Text) {
         let Refusal { action, error } = refusal;
         match error {
@@ -258,7 +258,7 @@ impl Refusal {
     }
 }
 
-/// Gives a directory the mode and owner back that it had, as far as that is allowed: nobody shall take it for right.
+/// Gives a directory the mode and owner back that it had, as far as that is allowed, so that it is not taken for right.
 pub(crate) fn restore(directory: &Directory, before: &Stat) {
     let (user, group) = (Some(Uid::from_raw(before.user)), Some(Gid::from_raw(before.group)));
     let _ = change_mode(directory, before.mode);

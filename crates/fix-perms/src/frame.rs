@@ -1,4 +1,4 @@
-//! A directory on a thread's way, with what of it is still to be looked at.
+//! A directory on a thread's way, with its names that are still to be looked at.
 
 use std::{mem, sync::Arc};
 
@@ -26,7 +26,7 @@ pub(crate) struct Frame {
 pub(crate) enum Place {
     Open(Arc<Directory>),
     Closed(Closed),
-    /// There is no way back into it: it was moved meanwhile
+    /// There is no way back into it: it was moved since
     Lost,
 }
 

@@ -1,4 +1,4 @@
-//! Changes that the kernel accepts and a file system ignores: what is still wrong with the entry, and the remedy. Pure.
+//! Changes that the kernel accepts and a file system ignores: the faults that remain, and the remedy. Pure.
 //!
 //! SMB without Unix extensions and many FUSE file systems (blobfuse, for example) invent owner and mode from their mount
 //! options. For them chown(2) and chmod(2) succeed and do nothing. Some of them keep one and ignore the other.
@@ -11,7 +11,7 @@ use crate::{
 /// The bits of a mode that are no permissions: set-user-ID, set-group-ID and sticky
 const SPECIAL: u16 = 0o7000;
 
-/// What is still wrong with an entry after a change that the kernel accepted
+/// The faults of an entry after a change that the kernel accepted
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ignored {
     left: Change,

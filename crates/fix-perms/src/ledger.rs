@@ -1,4 +1,4 @@
-//! What has become of a tree: counts, and the first things that went wrong.
+//! The results of a tree: counts, and the first failures.
 
 use std::sync::{
     Mutex, OnceLock, PoisonError,
@@ -8,20 +8,20 @@ use std::sync::{
 use lifecycle::Exit;
 use serde::Serialize;
 
-/// Things that go wrong are told one by one up to here, and then counted
+/// Failures are logged one by one up to this number, and then only counted
 pub(crate) const TOLD_LIMIT: usize = 10;
 
-/// Text that are put together only where they are told. Not generic: each of its many callers would be a copy.
+/// A text that is built only when it is written. Not generic, because each of its many callers would be a copy.
 pub(crate) type Text<'a> = &'a dyn Fn() -> String;
 
-/// What has become of a tree so far; many threads write
+/// The results of a tree so far; many threads write
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) seen: AtomicU64,
     pub(crate) changed: AtomicU64,
     /// Wrong and left so, since nothing was to be changed
     pub(crate) different: AtomicU64,
-    /// Gone before they could be looked at or changed: somebody else deletes
+    /// Gone before they could be looked at or changed, because another process deletes
     pub(crate) vanished: AtomicU64,
     /// Refused, and good enough as they are, or only warned of
     pub(crate) tolerated: AtomicU64,
@@ -102,7 +102,7 @@ impl Ledger {
         }
     }
 
-    /// What the tree's exit code says: what will be refused again comes before what may pass.
+    /// The tree's exit code: failures that will repeat come before those that may pass.
     pub(crate) fn exit(&self) -> Exit {
         let any = |count: &AtomicU64| count.load(Relaxed) > 0;
         match () {

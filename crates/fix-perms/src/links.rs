@@ -2,7 +2,7 @@
 //!
 //! Such a file is changed once all its names have been seen inside the tree. A name that moves while the walk goes on could
 //! be seen twice, or be seen and then lead out. So there is a moment before the walk at which all names that count were
-//! there together. Names are read and looked up after it; reading the names of a directory waits for whoever is about to
+//! there together. Names are read and looked up after it; reading the names of a directory waits for a process that is about to
 //! change them; and each link, rename, exchange and unlink that comes later stamps the directory with a later time. So a
 //! name counts if its directory was not changed since, and a file is complete if it was not linked or unlinked since
 //! either, which stamps the file. Where times come from another clock, or a change makes a copy, no name counts.
@@ -60,7 +60,7 @@ struct Example {
     name: Box<[u8]>,
 }
 
-/// What becomes of a file when one of its names is seen
+/// The treatment of a file when one of its names is seen
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sighting {
     /// It has, or had, names that were not seen, or do not count
@@ -128,7 +128,7 @@ impl HardLinks {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is left when the walk is over.
+    /// The files that are left when the walk is over.
     pub(crate) fn left_alone(self) -> LeftAlone {
         let seen = self.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
         let printed = |example: &Example| Trail::below(&example.trail, &example.name).printed();
@@ -152,7 +152,7 @@ fn moment_after(now: i128, clock: impl Fn() -> i128) -> i128 {
 }
 
 /// Whether the name of a file with one, which was changed since the moment, is still its only one; `None` if it is changed
-/// again and again meanwhile, as by a name that comes and goes, or by somebody who writes.
+/// again and again, for example by a name that comes and goes, or by a process that writes.
 fn is_still_alone(
     file: impl AsFd,
     stat: &Stat,

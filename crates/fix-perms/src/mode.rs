@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 const ALL: u16 = 0o7777;
 const SET_IDS: u16 = 0o6000;
 const EXECUTE: u16 = 0o111;
-/// What is tried to tell whether a rule is stable
+/// Modes on which a rule is tried, to see whether it is stable
 const UMASKS: [u16; 5] = [0o000, 0o022, 0o027, 0o077, 0o777];
 
 /// A mode change, which gives the same result however often it is applied
@@ -19,7 +19,7 @@ pub(crate) struct Rule {
 /// One operator with what stands on both of its sides
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Step {
-    /// The bits that may change; `None` where nobody is named: then the umask has a say
+    /// The bits that may change; `None` where no class is named: then the umask counts
     who: Option<u16>,
     operator: Operator,
     operand: Operand,
@@ -43,7 +43,7 @@ enum Operand {
 }
 
 impl Rule {
-    /// The mode that this makes of `mode`. `umask` counts where the rule names nobody, as in `+x`.
+    /// The mode that this makes of `mode`. `umask` counts where the rule names no class, as in `+x`.
     pub(crate) fn apply(&self, mode: u16, is_directory: bool, umask: u16) -> u16 {
         self.steps.iter().fold(mode, |mode, step| step.apply(mode, is_directory, umask))
     }
@@ -139,7 +139,7 @@ fn symbolic(text: &str) -> Option<Vec<Step>> {
 
 fn step(who: Option<u16>, operator: Operator, operand: &str) -> Option<Step> {
     if let Some(bits) = octal_bits(operand) {
-        // GNU: `=0750` names nobody, means all, and speaks of every bit.
+        // GNU: `=0750` names no class, means all, and mentions every bit.
         let operand = Operand::Bits { bits, execute_if_any: false };
         return who.is_none().then_some(Step { who: Some(ALL), operator, operand, mentioned: ALL });
     }

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-/// Pieces of work, few of them: whoever has much gives only while somebody may soon have none
+/// Pieces of work, few of them: a worker gives only while another may soon have none
 #[derive(Debug)]
 pub(crate) struct Queue<'a, T> {
     state: Mutex<State<T>>,
@@ -16,7 +16,7 @@ pub(crate) struct Queue<'a, T> {
     /// As in `state`, for a look without the lock
     length: AtomicUsize,
     workers: AtomicUsize,
-    /// Set from outside, too: those who work see it soon, and wake those who wait
+    /// Set from outside, too: busy workers see it soon, and wake waiting ones
     stopped: &'a AtomicBool,
 }
 
@@ -28,7 +28,7 @@ struct State<T> {
 }
 
 impl<'a, T> Queue<'a, T> {
-    /// For one worker, the one who calls.
+    /// For one worker, the caller.
     pub(crate) fn new(first: T, stopped: &'a AtomicBool) -> Self {
         Self {
             state: State { pieces: [first].into(), workers: 1, idle: 0 }.into(),
@@ -89,7 +89,7 @@ impl<'a, T> Queue<'a, T> {
 
     /// No piece is handed out any more.
     pub(crate) fn stop(&self) {
-        // Under the lock, so that nobody is between its look and its wait.
+        // Under the lock, so that no worker is between its look and its wait.
         let _state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         self.stopped.store(true, Relaxed);
         self.changed.notify_all();

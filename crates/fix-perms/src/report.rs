@@ -1,4 +1,4 @@
-//! What is printed on stdout: a line for each difference where nothing is changed, or objects.
+//! The output on stdout: a line for each difference where nothing is changed, or objects.
 
 use std::{
     io::{self, Write},
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::ledger::{Counts, Problem};
 
-/// What is printed on stdout
+/// The output on stdout
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Output {
     /// A line for each difference, where nothing is changed
@@ -59,11 +59,11 @@ impl Report {
             Output::Text => format!("{path}: {difference}"),
             Output::Json => serde_json::to_string(&Difference { path, difference }).unwrap_or_default(),
         };
-        // What can't be written is told at the end.
+        // The flush at the end reports an error.
         let _ = writeln!(self.lines.lock().unwrap_or_else(PoisonError::into_inner), "{line}");
     }
 
-    /// Writes what closes the report.
+    /// Writes the end of the report.
     pub(crate) fn finish(&self, summary: &Summary) -> anyhow::Result<()> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let written = match self.output {
@@ -71,7 +71,7 @@ impl Report {
             Output::Json => writeln!(lines, "{}", serde_json::to_string(summary)?),
         };
         match written.and_then(|()| lines.flush()) {
-            // Nobody reads it; that is no reason to keep the app from starting.
+            // A reader that is gone is no reason to keep the app from starting.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             written => written.map_err(|error| Exit::Io.because(format!("cannot write to stdout: {error}"))),
         }

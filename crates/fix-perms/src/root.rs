@@ -20,15 +20,15 @@ use crate::{
     volume::Volume,
 };
 
-/// What a PATH leads to
+/// The entry that a PATH leads to
 pub(crate) enum Root {
     Directory {
         root: Arc<Directory>,
-        /// What it was before it was set right to be opened at all
+        /// Its state before it was set right to be opened at all
         forced: Option<Stat>,
     },
     Single(Single),
-    /// Nothing to look at; why has been told
+    /// Nothing to look at; the reason is reported
     None,
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
     let mut forced = None;
     let fd = match open() {
         Err(Errno::ACCESS) if fixer.treatment == Treatment::Apply && !fixer.wanted.change(&stat).is_nothing() => {
-            // Who may change it may open it then.
+            // A process that may change it may open it then.
             fixer.set(pinned.as_fd(), &stat, &|| trail.printed());
             forced = Some(stat);
             open()
@@ -123,7 +123,7 @@ fn stat(volume: &Volume, pinned: &OwnedFd, capabilities: Capabilities) -> anyhow
     Ok(stat)
 }
 
-/// Holds on to what is at the path, without opening it.
+/// Holds the entry at the path, without opening it.
 fn pin(volume: &Volume) -> io::Result<OwnedFd> {
     let mut flags = OFlags::PATH | OFlags::CLOEXEC;
     if !volume.follow_root {

@@ -1,4 +1,4 @@
-//! What is known of an entry: kind, owner, mode, links.
+//! The facts about an entry: kind, owner, mode, links.
 
 use std::ffi::CStr;
 
@@ -17,7 +17,7 @@ const ASKED: StatxFlags = StatxFlags::TYPE
     .union(StatxFlags::GID)
     .union(StatxFlags::INO);
 
-/// What is known of an entry
+/// The facts about an entry
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) kind: Kind,

@@ -1,4 +1,4 @@
-//! One tree: what is below its root first, and the root itself last.
+//! One tree: the entries below its root first, and the root itself last.
 
 use std::{
     sync::{
@@ -32,7 +32,7 @@ use crate::{
     walk::Walk,
 };
 
-/// What all trees of a run share
+/// The parts that all trees of a run share
 pub(crate) struct Run {
     pub(crate) treatment: Treatment,
     pub(crate) sample: Option<u32>,
@@ -62,7 +62,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
         Root::Single(file) => {
             let links = leaves_hard_links(volume, run).then(HardLinks::begin);
             let visitor = Visitor::new(&fixer, links.as_ref(), None);
-            // What was begun before the moment is waited for.
+            // Waits for changes that were begun before the moment.
             match file.parent.settle() {
                 Ok(()) => drop(visitor.look(&file.parent, &file.name)),
                 Err(error) => visitor.refused(error, None, &file.parent, &file.name),
@@ -188,7 +188,7 @@ fn no_stamp(root: &Directory, reason: &str) {
 }
 
 fn leaves_hard_links(volume: &Volume, run: &Run) -> bool {
-    // Who only looks is told of them as of any other.
+    // A verification reports them like any other file.
     volume.hard_links == HardLinkRule::Leave && run.treatment != Treatment::Verify
 }
 
@@ -231,7 +231,7 @@ fn warn_of_closed_directories(volume: &Volume, fixer: &Fixer) {
     }
 }
 
-/// umask(2) can only be asked by setting it; nobody makes a file meanwhile.
+/// umask(2) can only be read by setting it; no other thread makes a file at that time.
 fn current_umask() -> u16 {
     let mask = umask(Mode::empty());
     umask(mask);

@@ -21,7 +21,7 @@ pub(crate) struct Visitor<'a> {
     fixer: &'a Fixer<'a>,
     /// Where files with several names are left alone until all of them were seen
     links: Option<&'a HardLinks>,
-    /// What is on another mount than this is left alone
+    /// Entries on another mount than this are left alone
     file_system: Option<&'a Stat>,
     /// Entries that the ledger does not know of yet
     seen: Cell<u64>,

@@ -127,7 +127,7 @@ pub(crate) struct Volume {
 /// Patterns, one a line in the variable
 const GLOBS: LinesParser<Glob> = LinesParser::new("pattern", str::parse, str::to_owned);
 
-/// When what is there is trusted
+/// When a tree is trusted without a look
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Policy {
@@ -140,7 +140,7 @@ pub(crate) enum Policy {
     Stamp,
 }
 
-/// What becomes of files with names outside the tree
+/// The treatment of files with names outside the tree
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum HardLinkRule {
@@ -151,7 +151,7 @@ pub(crate) enum HardLinkRule {
     Allow,
 }
 
-/// What a refusal is
+/// How a refusal counts
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum OnDenied {
@@ -188,7 +188,7 @@ impl Volume {
         has_mode || self.owner.is_some() || self.fs_group.is_some() || self.default_acl.is_some() || self.create
     }
 
-    /// What no single setting can tell is wrong.
+    /// Faults of settings together.
     pub(crate) fn check(&self) -> Result<(), String> {
         let has_mode = self.mode.is_some() || self.dir_mode.is_some() || self.file_mode.is_some();
         let says = |what: &str| Err(what.to_owned());
@@ -207,7 +207,7 @@ impl Volume {
         }
     }
 
-    /// What each entry should be.
+    /// The wanted state of each entry.
     pub(crate) fn wanted(&self, umask: u16) -> Wanted {
         let rule = |special: &Option<Rule>| special.clone().or_else(|| self.mode.clone());
         let modes = match self.fs_group {

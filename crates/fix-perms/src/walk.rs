@@ -1,8 +1,8 @@
 //! The walk over a tree, by as many threads as there are.
 //!
-//! Each thread goes its own way, depth first, and gives half of what it has not yet begun to whoever has nothing:
+//! Each thread walks its own part, depth first, and gives half of the rest to a thread that has nothing:
 //! directories, and the names of a directory that is huge. Only single names are looked up, in open directories. A
-//! directory is set right by whoever leaves it last, so that nobody is locked out of what is below it.
+//! directory is set right by the thread that leaves it last, so that no other thread is locked out below it.
 
 use std::{
     ffi::CStr,
@@ -154,7 +154,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Gives half of the uppermost directories that have not been begun, if somebody may soon have nothing to do.
+    /// Gives half of the uppermost directories that have not been begun, if another thread may soon have nothing to do.
     fn share(&mut self) {
         if self.queue.is_hungry()
             && let Some(half) = self.way.split()
@@ -163,7 +163,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Reads some names. What is no directory is looked at right away, or given to another thread if it is much.
+    /// Reads some names. Entries other than directories are looked at right away; many of them are given to another
+    /// thread.
     fn read(&mut self, directory: &Arc<Directory>) {
         let walk = self.walk;
         let size = if self.pending > PENDING_LIMIT { SMALL_READ_SIZE } else { READ_SIZE };
@@ -190,7 +191,7 @@ impl<'a> Worker<'a> {
         }
         let more = more.unwrap_or_else(|error| {
             let path: Text = &|| about.trail.printed();
-            // Below the root, somebody has removed the directory.
+            // Below the root, another process has removed the directory.
             let error = if error == Errno::NOENT && about.depth == 0 { Errno::STALE } else { error };
             walk.fixer.refused(Refusal { action: Action::Look, error }, Some(&about.stat), path);
             false
@@ -218,7 +219,7 @@ impl<'a> Worker<'a> {
             // It was a directory when its name was read.
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 if self.visitor.look(parent, name) {
-                    // Somebody swaps it for something else and back all the time.
+                    // Another process keeps swapping it for something else and back.
                     Ledger::count(&self.walk.fixer.ledger.vanished);
                 }
             }

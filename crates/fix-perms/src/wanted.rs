@@ -1,4 +1,4 @@
-//! What an entry should be, and what must change to make it so. Pure.
+//! The wanted state of an entry, and the change that leads to it. Pure.
 
 use crate::{
     acl::DefaultAcl,
@@ -11,13 +11,13 @@ pub(crate) const SET_GROUP_ID: u16 = 0o2000;
 const GROUP_EXECUTES: u16 = 0o010;
 const GROUP_AND_OTHERS: u16 = 0o077;
 
-/// What every entry of a tree should be
+/// The wanted state of every entry of a tree
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) user: Option<u32>,
     pub(crate) group: Option<u32>,
     pub(crate) modes: Modes,
-    /// Who gives nothing to group and others goes on giving nothing
+    /// Entries that give nothing to group and others never give more
     pub(crate) private: bool,
     /// Symbolic links are re-owned too
     pub(crate) links: bool,
@@ -35,7 +35,7 @@ pub(crate) enum Modes {
     FsGroup { read_only: bool },
 }
 
-/// What must change
+/// A change of an entry
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) user: Option<u32>,
@@ -44,7 +44,7 @@ pub(crate) struct Change {
 }
 
 impl Wanted {
-    /// What must change of an entry. A mode follows from what the change of the owner leaves of the old one.
+    /// The change that an entry needs. Its mode depends on the bits that the change of the owner leaves.
     pub(crate) fn change(&self, stat: &Stat) -> Change {
         if stat.kind == Kind::Link && !self.links {
             return Change::default();
@@ -132,7 +132,7 @@ fn fs_group_bits(is_directory: bool, read_only: bool) -> u16 {
     }
 }
 
-/// What chown(2) leaves of a mode: who runs a program must not become its new owner. Directories keep all.
+/// The bits that chown(2) leaves of a mode: a user who runs a program must not become its new owner. Directories keep all.
 fn left_by_chown(stat: &Stat) -> u16 {
     let lost = match stat.mode & GROUP_EXECUTES {
         _ if stat.is_directory() => 0,

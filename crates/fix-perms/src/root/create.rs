@@ -68,7 +68,7 @@ fn make(parent: &OwnedFd, name: &[u8], path: &Path, fixer: &Fixer) -> anyhow::Re
     let is_usual = !fixer.wanted.has_directory_mode();
     let mode = if is_usual { Mode::RWXU | Mode::RWXG | Mode::RWXO } else { Mode::RWXU };
     match rustix::fs::mkdirat(parent, name, mode) {
-        // Somebody else makes it at the same time.
+        // Another process makes it at the same time.
         Err(Errno::EXIST) => {
             return rustix::fs::openat(parent, name, PIN | OFlags::NOFOLLOW, Mode::empty()).map_err(cannot);
         }
