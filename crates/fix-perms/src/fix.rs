@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::Context;
 use lifecycle::{End, Exit, Lifecycle, User};
-use tokio::{sync::oneshot, time};
+use tokio::{sync::oneshot, task, time};
 
 use crate::{
     args::Args,
@@ -30,6 +30,8 @@ use crate::{
 
 /// How long a stop waits for the counts of the walk; part of the 60 ms that lifecycle gives to a task.
 const STOP_PATIENCE: Duration = Duration::from_millis(40);
+/// How long a reader of stdout may take for the end of the report
+const PRINT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Works as the arguments say.
 pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
@@ -59,7 +61,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     }
     drop(progress);
     let fixed = walk.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
-    finish(args, &work, started, stop, fixed)
+    finish(args, work, started, stop, fixed).await
 }
 
 /// All trees of a run
@@ -155,9 +157,9 @@ async fn volumes(args: &Args, life: &Lifecycle) -> anyhow::Result<Vec<Volume>> {
 }
 
 /// Closes the report, also when a PATH could not be opened after others were done, and tells the end.
-fn finish(
+async fn finish(
     args: Args,
-    work: &Work,
+    work: Arc<Work>,
     started: Instant,
     stop: Option<Exit>,
     fixed: anyhow::Result<()>,
@@ -166,7 +168,7 @@ fn finish(
     let exit = stop.or(failure.as_ref().map(|failure| failure.0)).unwrap_or(Exit::Done);
     let error = fixed.err().map(End::from);
     let code = error.as_ref().map_or(exit, |end| end.exit);
-    work.run.report.finish(&work.summary(code, started.elapsed().as_secs_f64()))?;
+    end_report(work.clone(), work.summary(code, started.elapsed().as_secs_f64())).await?;
     if let (None, Some(end)) = (stop, error) {
         return Ok(end);
     }
@@ -188,4 +190,15 @@ fn finish(
         },
     };
     Ok(end)
+}
+
+/// Writes the end of the report. A reader of stdout that has stalled does not keep the app from starting.
+async fn end_report(work: Arc<Work>, summary: Summary) -> anyhow::Result<()> {
+    let writing = task::spawn_blocking(move || work.run.report.finish(&summary));
+    let Ok(written) = time::timeout(PRINT_TIMEOUT, writing).await else {
+        let limit = lifecycle::format_duration(PRINT_TIMEOUT);
+        tracing::warn!("stdout was not read within {limit}, so the report there is not whole");
+        return Ok(());
+    };
+    written.context("cannot write the report")?
 }

@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod ended;
 mod fifo;
+mod full_pipe;
 pub mod http;
 mod hung_mount;
 mod line;
@@ -25,6 +26,7 @@ pub use command::command;
 pub use config::{config_file, config_refusal};
 pub use ended::Ended;
 pub use fifo::fifo;
+pub use full_pipe::{fill_pipe, full_pipe};
 pub use hung_mount::HungMount;
 pub use line::Line;
 pub use namespace::{

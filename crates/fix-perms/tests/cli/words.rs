@@ -6,8 +6,10 @@ use std::{
     os::unix::ffi::OsStrExt,
     path::PathBuf,
     process::Stdio,
+    time::{Duration, Instant},
 };
 
+use harness::full_pipe;
 use serde_json::{Value, json};
 
 use crate::support::{Ended, Tree, done, fix_perms, last_words, mode, run, run_beside};
@@ -273,4 +275,17 @@ fn a_report_that_cannot_be_written_is_74_and_the_command_does_not_run() {
         let status = fix_perms(arguments).stdout(full).stderr(Stdio::null()).status().unwrap();
         assert_eq!(status.code(), Some(74), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_report_that_is_not_read_does_not_keep_the_app_from_starting() {
+    let tree = Tree::new(&["data/"]);
+    let (_reader, stdout) = full_pipe();
+    let mut command = fix_perms(&["--mode=0755", "--output=json", tree.root().to_str().unwrap()]);
+    let started = Instant::now();
+    let ended = command.args(["--", "/bin/sh", "-c", "echo started >&2"]).stdout(stdout).output().unwrap();
+    let log = String::from_utf8_lossy(&ended.stderr);
+    assert!(log.contains("stdout was not read within 1s") && log.ends_with("started\n"), "{log}");
+    // The rest is for machines that are busy with tests.
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }

@@ -2,14 +2,14 @@
 
 use std::{
     fs,
-    io::{ErrorKind, PipeReader, PipeWriter, Read, Write, pipe},
+    io::{PipeReader, PipeWriter, Read, pipe},
     net::SocketAddr,
     os::unix::process::ExitStatusExt,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use rustix::io::ioctl_fionbio;
+use harness::fill_pipe;
 use serde_json::Value;
 
 use crate::support::{NEVER, http, program, send, sidecar, task, until};
@@ -29,7 +29,7 @@ impl Stalled {
     /// Starts it with a pipe that is full already.
     fn from_the_start(mut command: Command) -> Self {
         let (reader, writer) = pipe().unwrap();
-        fill(&writer);
+        fill_pipe(&writer);
         let child = command.stdout(Stdio::null()).stderr(writer.try_clone().unwrap()).spawn().unwrap();
         Self { child, reader, writer }.with_handlers()
     }
@@ -44,7 +44,7 @@ impl Stalled {
                 break line;
             }
         };
-        fill(&writer);
+        fill_pipe(&writer);
         (Self { child, reader, writer }.with_handlers(), line)
     }
 
@@ -87,19 +87,6 @@ impl Stalled {
     }
 }
 
-/// Writes until no byte fits any more.
-fn fill(writer: &PipeWriter) {
-    let mut writer = writer.try_clone().unwrap();
-    ioctl_fionbio(&writer, true).unwrap();
-    let refusal = loop {
-        if let Err(error) = writer.write_all(b"x") {
-            break error;
-        }
-    };
-    assert_eq!(refusal.kind(), ErrorKind::WouldBlock);
-    ioctl_fionbio(&writer, false).unwrap();
-}
-
 fn read_line(reader: &mut PipeReader) -> String {
     let mut line = Vec::new();
     let mut byte = [0];
@@ -135,7 +122,7 @@ fn a_task_ends_at_the_first_signal() {
 fn a_task_ends_with_its_own_code() {
     for (end, code) in [("io", 74), ("panic", 70), ("done", 0)] {
         let (reader, writer) = pipe().unwrap();
-        fill(&writer);
+        fill_pipe(&writer);
         let child = task(&["--end", end]).stderr(writer.try_clone().unwrap()).spawn().unwrap();
         let mut stalled = Stalled { child, reader, writer };
         assert_eq!(stalled.code(), Some(code), "{end}");
@@ -145,7 +132,7 @@ fn a_task_ends_with_its_own_code() {
 #[test]
 fn a_task_becomes_its_command() {
     let (_reader, writer) = pipe().unwrap();
-    fill(&writer);
+    fill_pipe(&writer);
     let mut command = task(&["--", "/bin/sh", "-c", "exit 7"]);
     assert_eq!(command.stderr(writer).status().unwrap().code(), Some(7));
 }
@@ -182,7 +169,7 @@ fn a_sidecar_drains_keeps_its_deadline_and_heeds_a_second_signal() {
 fn a_probe_and_a_usage_error_answer_with_their_code() {
     for (arguments, code) in [(&["probe", "--health-addr", "127.0.0.1:1"][..], 1), (&["--nope"], 64)] {
         let (_reader, writer) = pipe().unwrap();
-        fill(&writer);
+        fill_pipe(&writer);
         let mut command = program(env!("CARGO_BIN_EXE_test-sidecar"), arguments);
         assert_eq!(command.stderr(writer).status().unwrap().code(), Some(code), "{arguments:?}");
     }

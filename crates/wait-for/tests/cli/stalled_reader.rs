@@ -1,12 +1,12 @@
 //! A reader of stderr or stdout that stalls: `--timeout` and signals hold all the same.
 
 use std::{
-    io::{PipeReader, PipeWriter, Write, pipe},
+    io::PipeReader,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use rustix::io::ioctl_fionbio;
+use harness::full_pipe;
 
 use crate::support::{server::ClosedPort, wait_for};
 
@@ -14,14 +14,6 @@ use crate::support::{server::ClosedPort, wait_for};
 fn stalled(command: &mut Command) -> (&mut Command, PipeReader) {
     let (reader, writer) = full_pipe();
     (command.stdout(Stdio::null()).stderr(writer), reader)
-}
-
-fn full_pipe() -> (PipeReader, PipeWriter) {
-    let (reader, mut writer) = pipe().unwrap();
-    ioctl_fionbio(&writer, true).unwrap();
-    while writer.write_all(b"x").is_ok() {}
-    ioctl_fionbio(&writer, false).unwrap();
-    (reader, writer)
 }
 
 #[test]
