@@ -39,10 +39,11 @@ impl ProcessSearch {
             let Some(id) = id(&entry) else { continue };
             let since = self.first_seen.get(&id).copied().unwrap_or(now);
             first_seen.insert(id, since);
-            let is_due = is_whole || now.duration_since(since) < YOUNG;
-            let process = entry.path();
-            if is_due && is_running(&process, name)? {
-                return Ok(Some(process));
+            if is_whole || now.duration_since(since) < YOUNG {
+                let process = entry.path();
+                if is_running(&process, name)? {
+                    return Ok(Some(process));
+                }
             }
         }
         self.first_seen = first_seen;
