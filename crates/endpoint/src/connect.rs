@@ -69,7 +69,7 @@ async fn connect(address: SocketAddr, silence: Duration) -> io::Result<TcpStream
     Ok(stream)
 }
 
-/// Lets the kernel end the connection when the other side is silent, whatever waits for it.
+/// Lets the kernel end the connection when the other side is silent, also during a write.
 fn bound_silence(stream: &TcpStream, limit: Duration) -> io::Result<()> {
     let socket = SockRef::from(stream);
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;

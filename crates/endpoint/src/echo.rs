@@ -1,4 +1,4 @@
-//! What a server says, without the secrets that were sent to it: one that refuses a login may repeat it.
+//! A server's words without the secrets that were sent to it, because a server that refuses a login may repeat it.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::HeaderMap;

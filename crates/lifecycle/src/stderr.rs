@@ -57,7 +57,7 @@ struct State {
 #[derive(Debug, PartialEq, Eq)]
 enum Work {
     Write(String),
-    /// Mention so many dropped lines, and then call [`Queue::counted`].
+    /// Mention this number of dropped lines, and then call [`Queue::counted`].
     Mention(u64),
 }
 

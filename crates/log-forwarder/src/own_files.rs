@@ -1,5 +1,5 @@
-//! The files that the forwarder itself writes: `file://` outputs and the dead letters. They are no inputs, whatever their
-//! names are, because a file that is read into itself grows without end.
+//! The files that the forwarder itself writes: `file://` outputs and the dead letters. They are no inputs, also
+//! when their names match one, because a file that is read into itself grows without end.
 //!
 //! Each writer says which file it has opened. A look at the paths alone would hang where a volume's server is gone, and with it
 //! the thread that watches all files.

@@ -57,7 +57,7 @@ fn open_file(setup: &mut Setup) -> Opened {
     Writer::boxed(Some(path), setup)
 }
 
-/// A write that takes longer is reported: a FIFO that nobody reads, or a volume whose server is gone.
+/// A write that takes longer is reported: a FIFO without a reader, or a volume whose server is gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Writer {
