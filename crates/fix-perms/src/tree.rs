@@ -163,11 +163,11 @@ fn trusted(volume: &Volume, fixer: &Fixer, stamp: &Stamp, root: &Directory) -> O
     }
 }
 
-/// The stamp of all settings that decide what a run does.
+/// The stamp of all settings that decide what a run does, and what it leaves wrong without a failure.
 fn stamp(volume: &Volume, fixer: &Fixer) -> Stamp {
-    let Volume { max_depth, one_file_system, hard_links, .. } = volume;
+    let Volume { max_depth, one_file_system, hard_links, on_denied, .. } = volume;
     let excludes = volume.excludes();
-    Stamp::of(&format!("{:?} {excludes:?} {max_depth:?} {one_file_system} {hard_links:?}", fixer.wanted))
+    Stamp::of(&format!("{:?} {excludes:?} {max_depth:?} {one_file_system} {hard_links:?} {on_denied:?}", fixer.wanted))
 }
 
 /// Without a stamp the next run looks at everything; that is no failure.
