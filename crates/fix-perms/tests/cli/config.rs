@@ -146,9 +146,9 @@ fn a_value_that_is_wrong_is_told_with_its_volume() {
     for (setting, words) in [
         ("policy: maybe", "unknown value; there are always, root-match, stamp"),
         ("policy: alway", r#"unknown value "alway"; did you mean always?"#),
-        ("private: maybe", "expected a boolean"),
+        ("private: maybe", "expected true or false"),
         ("owner: -1", "expected a text or a number"),
-        ("exclude: a", "expected a sequence"),
+        ("exclude: a", "expected a list"),
     ] {
         let said = refusal(&format!("volumes:\n- path: /data\n  {setting}\n"));
         let column = setting.find(' ').unwrap() + 4;
@@ -221,7 +221,7 @@ fn the_schema_describes_every_setting() {
 fn check_lists_every_fault_with_its_place() {
     let text = "volumes:\n- path: /one\n  mode: rwx\n- pth: /two\n- {path: /three, private: maybe}\n- {path: /four, mode: 700}\n";
     let expected = "3:9: this is not a mode: write it as chmod reads it, such as 0750 or u=rwX,g=rX,o=\n\
-                    4:3: unknown key \"pth\"; did you mean path?\n5:27: expected a boolean";
+                    4:3: unknown key \"pth\"; did you mean path?\n5:27: expected true or false";
     assert_eq!(refusal(text), expected);
     let twice = "volumes:\n- path: /one\n- {path: /two, mode: 700}\n- path: /three\n";
     assert_eq!(refusal(twice).lines().count(), 2);
@@ -232,5 +232,13 @@ fn a_list_is_no_volume() {
     let message = "this is a list; write a map, as in key: value";
     for text in ["volumes: [[/data, 1000]]", "[[{path: /data, owner: 1}]]", "- - path: /data"] {
         assert!(refusal(text).contains(message), "{text}: {}", refusal(text));
+    }
+    for (text, words) in [
+        ("volumes: [/data]", "expected a map, as in key: value"),
+        ("volumes: [{path: [a]}]", "expected a path"),
+        ("volumes: [{path: /data, max-depth: x}]", "expected a whole number"),
+        ("volumes: [{path: /data, policy: [always]}]", "expected one of the words always, root-match, stamp"),
+    ] {
+        assert!(refusal(text).ends_with(words), "{text}: {}", refusal(text));
     }
 }

@@ -52,15 +52,15 @@ impl de::Error for Fault {
     }
 
     fn invalid_type(_: Unexpected, expected: &dyn Expected) -> Self {
-        Self::new(format!("expected {expected}"))
+        Self::new(format!("expected {}", in_words(expected)))
     }
 
     fn invalid_value(_: Unexpected, expected: &dyn Expected) -> Self {
-        Self::new(format!("expected {expected}"))
+        Self::new(format!("expected {}", in_words(expected)))
     }
 
     fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
-        Self::new(format!("expected {expected}"))
+        Self::new(format!("expected {}", in_words(expected)))
     }
 
     fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {
@@ -86,4 +86,19 @@ fn hint(word: &str, known: &'static [&'static str]) -> String {
         Some(near) => format!(" {word:?}; did you mean {near}?"),
         None => format!("; there are {}", known.join(", ")),
     }
+}
+
+/// What serde expects, in YAML's words and not in Rust's.
+fn in_words(expected: &dyn Expected) -> String {
+    let text = expected.to_string();
+    let words = match text.as_str() {
+        "a sequence" => "a list",
+        "a boolean" => "true or false",
+        "a string" => "a text",
+        "path string" => "a path",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        name if name.starts_with("struct ") => "a map, as in key: value",
+        _ => return text,
+    };
+    words.to_owned()
 }

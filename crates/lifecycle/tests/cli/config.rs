@@ -23,7 +23,7 @@ fn a_good_file_is_0() {
 fn a_wrong_file_is_78_and_says_where() {
     for (text, words) in [
         ("greeting: hello\ngretting: hi\n", r#":2:1: unknown key \"gretting\"; did you mean greeting?"#),
-        ("greeting: [1]\n", ":1:11: expected a string"),
+        ("greeting: [1]\n", ":1:11: expected a text"),
         ("greeting: \"hello\n", ":1:11: this is not YAML: "),
         ("{}\n", ":1:1: the key greeting is missing"),
         ("greeting: a\ngreeting: b\n", ":2:1: this key is given twice"),

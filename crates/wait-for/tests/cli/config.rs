@@ -108,7 +108,7 @@ fn no_message_holds_a_value() {
         }
     }
     let said = refusal(&format!("targets: {url}\n"));
-    assert_eq!(said, "1:10: expected a sequence");
+    assert_eq!(said, "1:10: expected a list");
     let said = refusal(&format!("targets: [tcp://db:1]\n{url}: true\n"));
     assert_eq!(said, "2:1: unknown key; there are targets");
 }
