@@ -43,7 +43,24 @@ fn the_kustomize_components_add_their_containers_and_are_valid() {
     for container in ["name: main-app", "name: wait-for", "name: fix-perms"] {
         assert!(manifest.contains(container), "no {container} in\n{manifest}");
     }
+    let place = |container: &str| manifest.find(&format!("\n        name: {container}\n")).unwrap();
+    assert!(place("wait-for") < place("fix-perms"), "wait-for does not come first in\n{manifest}");
     validate(Path::new("kustomize/main-app"), &manifest, &versions());
+}
+
+/// A pod may say `runAsNonRoot: true` for all its containers, and the kubelet then refuses one that is to run as root.
+#[test]
+fn a_container_that_runs_as_root_is_admitted_in_a_pod_that_says_run_as_non_root() {
+    let mut as_root = 0;
+    for path in examples("kubernetes").into_iter().chain(readmes()) {
+        let text = fs::read_to_string(&path).unwrap();
+        for (before, _) in text.match_indices("runAsUser: 0\n").map(|(at, _)| text.split_at(at)) {
+            let last_line = before.trim_end().lines().next_back().unwrap_or_default();
+            assert_eq!(last_line.trim(), "runAsNonRoot: false", "{}", path.display());
+            as_root += 1;
+        }
+    }
+    assert!(as_root > 4, "{as_root}");
 }
 
 #[test]
