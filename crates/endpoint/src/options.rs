@@ -8,6 +8,9 @@ use percent_encoding::percent_decode_str;
 /// the value, and the rest of the value looks like the name of another option.
 const FREE_TEXT: [&str; 4] = ["header", "body", "body-regex", "json"];
 
+/// Follows the number of an option that may be the second half of a value
+pub(crate) const ESCAPE_REMINDER: &str = " (write & in a value as %26)";
+
 /// The options of one server that no reader has taken yet
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Options {
@@ -94,6 +97,11 @@ impl Options {
         self.left.iter().filter_map(Pair::file).map(PathBuf::from).collect()
     }
 
+    /// The names of all options, if no reader has taken one
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.left.iter().map(|pair| pair.name.clone()).collect()
+    }
+
     /// Refuses an option that no reader took. The error names the nearest option of `known`, or says how to ask for TLS when
     /// the option needs TLS.
     ///
@@ -105,7 +113,7 @@ impl Options {
             return Err(format!("option {name} is for TLS only: {tls}"));
         }
         let follows_free_text = self.first_free_text.is_some_and(|first| first < *number);
-        let reminder = if follows_free_text { " (write & in a value as %26)" } else { "" };
+        let reminder = if follows_free_text { ESCAPE_REMINDER } else { "" };
         Err(match lifecycle::nearest(name, known.iter().copied()) {
             Some(near) if !follows_free_text && could_be_an_option(name) => {
                 format!("{scheme} has no option {name:?}; did you mean {near}?")

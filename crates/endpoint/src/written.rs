@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use lifecycle::config::AtKey;
 use schemars::{Schema, json_schema};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::Options;
+use crate::options::{ESCAPE_REMINDER, Options};
 
 /// Options of one server, each element of a list counted
 const OPTION_LIMIT: usize = 100;
@@ -26,6 +27,40 @@ pub enum Written {
         /// All other keys
         options: Options,
     },
+}
+
+impl Written {
+    /// Makes a server of a URL with its options, or of both apart. An error about one option gets the place of its key.
+    pub fn read<T, E: Error>(
+        self,
+        of_text: impl FnOnce(&str) -> Result<T, String>,
+        of_map: impl FnOnce(&str, Options) -> Result<T, String>,
+    ) -> Result<T, E> {
+        let (url, options) = match self {
+            Self::Text(text) => return of_text(&text).map_err(E::custom),
+            Self::Map { url, options } => (url, options),
+        };
+        let names = options.names();
+        of_map(&url, options).map_err(|message| match about_one_option(&message, &names) {
+            Some((key, message)) => E::custom(AtKey { key, message: &message }),
+            None => E::custom(message),
+        })
+    }
+}
+
+/// The option that an error of [`Options`] is about, and the error as it is written beside the option's place.
+fn about_one_option<'a>(message: &str, names: &'a [String]) -> Option<(&'a str, String)> {
+    if let Some((before, numbered)) = message.split_once("option number ") {
+        let (number, rest) = numbered.split_at(numbered.find(|c: char| !c.is_ascii_digit())?);
+        let name = names.get(number.parse::<usize>().ok()?.checked_sub(1)?)?;
+        // A value in YAML can hold an ampersand.
+        let rest = rest.strip_prefix(ESCAPE_REMINDER).unwrap_or(rest);
+        return Some((name, format!("{before}this option{rest}")));
+    }
+    let (_, rest) = message.split_once("option ")?;
+    let word = rest.trim_start_matches('"').split([' ', ':', '"']).next()?;
+    let name = names.iter().find(|name| *name == word)?;
+    Some((name, message.to_owned()))
 }
 
 impl<'de> Deserialize<'de> for Written {

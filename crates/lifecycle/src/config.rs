@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use clap::{ArgMatches, FromArgMatches};
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches};
 use nix::errno::Errno;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
@@ -24,6 +24,8 @@ use crate::{
     yaml::{self, Fault, Node, Reading},
 };
 
+pub use crate::yaml::AtKey;
+
 /// Bytes; a `ConfigMap` can't hold more than 1 MiB.
 const FILE_LIMIT: u64 = 1024 * 1024;
 /// A volume that has not answered for this long does not answer at all.
@@ -34,7 +36,7 @@ const FAULT_LIMIT: usize = 50;
 /// The content of a helper's configuration file. Its type must deny unknown fields.
 pub trait Configuration: DeserializeOwned + Send + Sync + 'static {
     /// The helper's command line, with which the file must fit together
-    type Args: FromArgMatches;
+    type Args: FromArgMatches + CommandFactory;
 
     /// All faults of a file whose values could each be read. The start, `check` and each reload ask this.
     fn judge(&self, args: &Self::Args) -> Vec<Misfit>;
@@ -114,7 +116,7 @@ pub(crate) async fn text(path: &Path) -> anyhow::Result<String> {
 
 /// Reads and judges a text; an error holds all faults.
 pub(crate) fn judged<C: Configuration>(path: &Path, text: &str, args: &C::Args) -> anyhow::Result<C> {
-    parsed(path, text, |config: &C| config.judge(args)).map_err(|faults| Exit::Config.because(faults.to_string()))
+    parsed::<C>(path, text, args).map_err(|faults| Exit::Config.because(faults.to_string()))
 }
 
 /// The same before there is a runtime. A `--timeout` that is shorter ends it with 124.
@@ -156,7 +158,7 @@ fn check<C: Configuration>(path: &Path, matches: &ArgMatches, asks_files: bool) 
     let text = text_in_time(path, None)?;
     let args =
         C::Args::from_arg_matches(matches).map_err(|error| Exit::Usage.because(usage::first_paragraph(&error)))?;
-    match parsed(path, &text, |config: &C| config.judge(&args)) {
+    match parsed::<C>(path, &text, &args) {
         Err(faults) => Ok(faults.lines().collect()),
         Ok(config) if asks_files => Ok(unreadable(path, &config.files())),
         Ok(_) => Ok(Vec::new()),
@@ -190,16 +192,30 @@ fn unreadable(config: &Path, paths: &[PathBuf]) -> Vec<String> {
     faults
 }
 
-fn parsed<T: DeserializeOwned>(path: &Path, text: &str, judge: impl FnOnce(&T) -> Vec<Misfit>) -> Result<T, Faults> {
+fn parsed<C: Configuration>(path: &Path, text: &str, args: &C::Args) -> Result<C, Faults> {
     let of_the_file = |list| Faults { path: path.to_owned(), list };
     let tree = yaml::read(text).map_err(|fault| of_the_file(vec![fault]))?;
-    let value: T = all_of(tree.clone()).map_err(of_the_file)?;
-    let misfits = judge(&value);
+    let value: C = all_of(tree.clone()).map_err(|mut faults| {
+        for fault in &mut faults {
+            explain_flag::<C::Args>(&tree, fault);
+        }
+        of_the_file(faults)
+    })?;
+    let misfits = value.judge(args);
     if misfits.is_empty() {
         return Ok(value);
     }
     let fault = |misfit: Misfit| Fault::new(misfit.message).at(tree.at(&misfit.at));
     Err(of_the_file(misfits.into_iter().map(fault).collect()))
+}
+
+/// Says of an unknown key at the top of a file that it is the name of a flag. It is no secret then.
+fn explain_flag<A: CommandFactory>(tree: &Node, fault: &mut Fault) {
+    let Some(key) = fault.node.and_then(|number| tree.key_text(number)) else { return };
+    let Some(known) = fault.message.strip_prefix("unknown key; ") else { return };
+    if A::command().get_arguments().filter_map(Arg::get_long).any(|flag| flag == key) {
+        fault.message = format!("unknown key {key}, which is a flag: write --{key}; {known}");
+    }
 }
 
 /// Reads a tree, or finds all its faults: serde ends at the first one, so an entry with a fault is removed and the rest read

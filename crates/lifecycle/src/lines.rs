@@ -26,6 +26,8 @@ pub struct LinesParser<T> {
     pub label: fn(&str) -> String,
     /// Refuses an entry that must not be an argument, because all who can list processes see it.
     pub judge_argument: fn(&T) -> std::result::Result<(), String>,
+    /// Is added to the error of an argument; it must not repeat the argument.
+    pub argument_hint: fn(&str) -> &'static str,
 }
 
 impl<T> LinesParser<T> {
@@ -35,14 +37,15 @@ impl<T> LinesParser<T> {
         parse: fn(&str) -> std::result::Result<T, String>,
         label: fn(&str) -> String,
     ) -> Self {
-        Self { name, parse, label, judge_argument: |_| Ok(()) }
+        Self { name, parse, label, judge_argument: |_| Ok(()), argument_hint: |_| "" }
     }
 
     fn entry(&self, line: &str, source: ValueSource) -> std::result::Result<T, String> {
-        let entry = (self.parse)(line)?;
-        if source == ValueSource::CommandLine {
-            (self.judge_argument)(&entry)?;
+        if source != ValueSource::CommandLine {
+            return (self.parse)(line);
         }
+        let entry = (self.parse)(line).map_err(|reason| reason + (self.argument_hint)(line))?;
+        (self.judge_argument)(&entry)?;
         Ok(entry)
     }
 }

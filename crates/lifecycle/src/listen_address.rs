@@ -34,8 +34,12 @@ impl FromStr for ListenAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("{text:?} is not an address to listen on: write it as :9471, 127.0.0.1:9471 or [::1]:9471");
+        let wrong = || {
+            format!(
+                "{text:?} is not an address to listen on: write :PORT for all addresses, \
+                 127.0.0.1:PORT or [::1]:PORT for this machine alone; port 0 takes a free one"
+            )
+        };
         if let Some(port) = text.strip_prefix(':') {
             return Ok(Self { ip: None, port: port.parse().map_err(|_| wrong())? });
         }

@@ -40,8 +40,27 @@ fn unexpected(command: &Command, typed: &str) -> String {
     }
     match nearest(typed, command.get_subcommands().map(Command::get_name)) {
         Some(near) => format!("unknown command '{typed}'; did you mean '{near}'?"),
-        None => "unexpected argument, which belongs to no flag; --help lists all flags and commands".into(),
+        None => format!(
+            "unexpected argument, which belongs to no flag{}; --help lists all flags and commands",
+            stray(command)
+        ),
     }
+}
+
+/// The likely cause of an argument that belongs to no flag.
+fn stray(command: &Command) -> String {
+    let name_of = |argument: &Arg| argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
+    let mut positionals = command.get_positionals();
+    if let Some(last) = command.get_positionals().find(|argument| argument.is_last_set()).and_then(name_of) {
+        let before = positionals.find(|argument| !argument.is_last_set()).and_then(name_of);
+        let before = before.map(|name| format!(" {name}")).unwrap_or_default();
+        return format!("; a command stands behind --, as in {}{before} -- {last}", command.get_name());
+    }
+    let has_pattern = command.get_arguments().filter_map(name_of).any(|name| name == "GLOB");
+    if has_pattern && positionals.next().is_none() {
+        return "; did the shell expand a pattern? quote the pattern".into();
+    }
+    String::new()
 }
 
 fn invalid_value(error: &clap::Error) -> String {
@@ -121,6 +140,28 @@ mod tests {
         ] {
             assert_eq!(fault_of(arguments), expected, "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn a_stray_argument_is_explained() {
+        let fault_of = |command: &Command| {
+            let error = command.clone().try_get_matches_from(["x", "hunter2", "-c", "hunter2"]).unwrap_err();
+            fault(command, &error)
+        };
+        let target = Arg::new("target").value_name("TARGET").num_args(0..);
+        let word = Arg::new("command").value_name("COMMAND").last(true).num_args(0..);
+        let task = Command::new("x").arg(target).arg(word);
+        assert_eq!(
+            fault_of(&task),
+            "unexpected argument, which belongs to no flag; a command stands behind --, as in x TARGET -- COMMAND; \
+             --help lists all flags and commands"
+        );
+        let sidecar = Command::new("x").arg(Arg::new("input").long("input").value_name("GLOB"));
+        assert_eq!(
+            fault_of(&sidecar.subcommand(Command::new("check"))),
+            "unexpected argument, which belongs to no flag; did the shell expand a pattern? quote the pattern; \
+             --help lists all flags and commands"
+        );
     }
 
     #[test]

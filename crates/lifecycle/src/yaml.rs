@@ -10,6 +10,7 @@ mod reader;
 mod scalar;
 
 pub(crate) use deserializer::Reading;
+pub use fault::AtKey;
 pub(crate) use fault::Fault;
 pub(crate) use node::Node;
 pub(crate) use reader::read;

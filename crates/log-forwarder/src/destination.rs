@@ -38,7 +38,7 @@ impl Destination {
         let scheme = SCHEMES.iter().find(|scheme| scheme.name == name).ok_or_else(|| unknown_scheme(&name))?;
         let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
         if url.password().is_some() || !url.username().is_empty() {
-            return Err("a user or a password in an argument is visible to all who can list processes".into());
+            return Err(no_login(scheme));
         }
         let destination = Self { scheme, url, options };
         destination.open(&Pool::default(), &OwnFiles::default()).map(|_| destination)
@@ -63,6 +63,14 @@ impl Destination {
     pub(crate) fn label(&self) -> String {
         self.url[..url::Position::AfterPath].to_owned()
     }
+}
+
+/// A URL is shown in logs, in metrics and in the list of processes.
+fn no_login(scheme: &Scheme) -> String {
+    if scheme.option_names().any(|name| name == "password-file") {
+        return "a URL holds no user and no password: write user=NAME and password-file=PATH as options".into();
+    }
+    format!("{} has no login: leave out the part of the URL before the @", scheme.name)
 }
 
 fn unknown_scheme(name: &str) -> String {
@@ -96,7 +104,10 @@ mod tests {
         assert_eq!(refusal("htp://x"), r#"unknown scheme "htp"; did you mean http://?"#);
         assert!(refusal("kafka://x").starts_with("unknown scheme; there are stdout, file, tcp"));
         assert!(refusal("tcp://collector").contains("port"));
-        assert!(refusal("tcp://user:secret@collector:1").contains("visible"));
+        let no_login = "tcp has no login: leave out the part of the URL before the @";
+        assert_eq!(refusal("tcp://user:secret@collector:1"), no_login);
+        let remedy = "a URL holds no user and no password: write user=NAME and password-file=PATH as options";
+        assert_eq!(refusal("http://user:secret@collector/x"), remedy);
         assert!(refusal("tcp://collector:5140#as=xml").contains("option as: this is neither raw nor ndjson"));
         assert_eq!(refusal("http://collector#ca=/ca.pem"), "option ca is for TLS only: write https://");
         assert_eq!(refusal("http://collector#gzpi"), "http has no option \"gzpi\"; did you mean gzip?");

@@ -64,8 +64,16 @@ pub struct Args {
 }
 
 /// Targets, one a line in the variable
-const TARGETS: LinesParser<Target> =
-    LinesParser { judge_argument: without_password, ..LinesParser::new("target", Target::parse, url_label) };
+const TARGETS: LinesParser<Target> = LinesParser {
+    judge_argument: without_password,
+    argument_hint: behind_dashes,
+    ..LinesParser::new("target", Target::parse, url_label)
+};
+
+/// A word without a colon is no misspelt target, but the name of a program.
+fn behind_dashes(argument: &str) -> &'static str {
+    if argument.contains(':') { "" } else { "; a command stands behind --, as in wait-for TARGET -- COMMAND" }
+}
 
 fn without_password(target: &Target) -> Result<(), String> {
     if target.has_password {

@@ -123,7 +123,7 @@ fn a_mode_in_a_notation_of_yaml_is_never_taken_for_another_mode() {
 #[test]
 fn an_unknown_key_is_told_with_line_and_column() {
     let said = refusal("volumes:\n- path: /data\n  mode: 700\nthreads: 4\n");
-    assert_eq!(said, "4:1: unknown key; there are volumes");
+    assert_eq!(said, "4:1: unknown key threads, which is a flag: write --threads; there are volumes");
     let said = refusal("volumes:\n- path: /data\n  ownr: 1000\n");
     assert_eq!(said, r#"3:3: unknown key "ownr"; did you mean owner?"#);
 }
@@ -147,8 +147,9 @@ fn a_value_that_is_wrong_is_told_with_its_volume() {
         ("policy: maybe", "unknown value; there are always, root-match, stamp"),
         ("policy: alway", r#"unknown value "alway"; did you mean always?"#),
         ("private: maybe", "expected true or false"),
+        ("max-depth: -1", "expected a whole number from 0"),
         ("owner: -1", "expected a text or a number"),
-        ("exclude: a", "expected a list"),
+        ("exclude: a", "expected a list: begin each entry with -"),
     ] {
         let said = refusal(&format!("volumes:\n- path: /data\n  {setting}\n"));
         let column = setting.find(' ').unwrap() + 4;
@@ -236,7 +237,7 @@ fn a_list_is_no_volume() {
     for (text, words) in [
         ("volumes: [/data]", "expected a map, as in key: value"),
         ("volumes: [{path: [a]}]", "expected a path"),
-        ("volumes: [{path: /data, max-depth: x}]", "expected a whole number"),
+        ("volumes: [{path: /data, max-depth: x}]", "expected a whole number from 0"),
         ("volumes: [{path: /data, policy: [always]}]", "expected one of the words always, root-match, stamp"),
     ] {
         assert!(refusal(text).ends_with(words), "{text}: {}", refusal(text));

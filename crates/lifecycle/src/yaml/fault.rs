@@ -14,11 +14,34 @@ pub(crate) struct Fault {
     pub(crate) place: Option<Place>,
     /// The number of the node
     pub(crate) node: Option<usize>,
+    /// Of a fault of a map, the key of the entry that it is about
+    key: Option<String>,
+}
+
+/// An error about one entry of a map that was read as a whole, for [`serde::de::Error::custom`]: it gets the place of the key
+#[derive(Debug)]
+pub struct AtKey<'a> {
+    /// The key as it is written
+    pub key: &'a str,
+    /// The fault and its remedy, without a value that may be a secret
+    pub message: &'a str,
+}
+
+/// Between key and message in the alternate form, by which serde hands both to [`Fault::custom`]
+const SEPARATOR: char = '\0';
+
+impl Display for AtKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if f.alternate() {
+            write!(f, "{}{SEPARATOR}", self.key)?;
+        }
+        f.write_str(self.message)
+    }
 }
 
 impl Fault {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: None, node: None }
+        Self { message: message.into(), place: None, node: None, key: None }
     }
 
     /// Where the text could not be read
@@ -28,10 +51,11 @@ impl Fault {
 
     /// The innermost node counts: a fault that has a node keeps it.
     pub(crate) fn at(self, node: &Node) -> Self {
-        match self.node {
-            Some(_) => self,
-            None => Self { place: Some(node.place), node: Some(node.number), ..self },
+        if self.node.is_some() {
+            return self;
         }
+        let node = self.key.as_deref().and_then(|key| node.key(key)).unwrap_or(node);
+        Self { place: Some(node.place), node: Some(node.number), ..self }
     }
 }
 
@@ -48,7 +72,11 @@ impl Display for Fault {
 
 impl de::Error for Fault {
     fn custom<T: Display>(message: T) -> Self {
-        Self::new(message.to_string())
+        let text = format!("{message:#}");
+        match text.split_once(SEPARATOR) {
+            Some((key, message)) => Self { key: Some(key.to_owned()), ..Self::new(message) },
+            None => Self::new(text),
+        }
     }
 
     fn invalid_type(_: Unexpected, expected: &dyn Expected) -> Self {
@@ -92,11 +120,11 @@ fn hint(word: &str, known: &'static [&'static str]) -> String {
 fn in_words(expected: &dyn Expected) -> String {
     let text = expected.to_string();
     let words = match text.as_str() {
-        "a sequence" => "a list",
+        "a sequence" => "a list: begin each entry with -",
         "a boolean" => "true or false",
         "a string" => "a text",
         "path string" => "a path",
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
         name if name.starts_with("struct ") => "a map, as in key: value",
         _ => return text,
     };

@@ -53,6 +53,21 @@ impl Node {
         below.map_or(self, |node| node.at(rest))
     }
 
+    /// Of a map, the key with this text
+    pub(crate) fn key(&self, text: &str) -> Option<&Self> {
+        let Content::Map(entries) = &self.content else { return None };
+        entries.iter().map(|(key, _)| key).find(|key| key.is_text(text))
+    }
+
+    /// Of a map, the text of the key with this number
+    pub(crate) fn key_text(&self, number: usize) -> Option<&str> {
+        let Content::Map(entries) = &self.content else { return None };
+        entries.iter().map(|(key, _)| key).find(|key| key.number == number).and_then(|key| match &key.content {
+            Content::Scalar { text, .. } => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     /// Whether nothing stands here.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.content, Content::Scalar { text, is_plain: true } if is_nothing(text))

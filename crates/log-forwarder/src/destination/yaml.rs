@@ -4,18 +4,14 @@ use std::borrow::Cow;
 
 use endpoint::{Written, written_schema};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{Deserialize, Deserializer};
 
 use super::Destination;
 use crate::outputs::{SCHEMES, Scheme};
 
 impl<'de> Deserialize<'de> for Destination {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let destination = match Written::deserialize(deserializer)? {
-            Written::Text(text) => text.parse(),
-            Written::Map { url, options } => Self::with_options(&url, options),
-        };
-        destination.map_err(D::Error::custom)
+        Written::deserialize(deserializer)?.read(str::parse, Self::with_options)
     }
 }
 

@@ -67,7 +67,7 @@ fn what_is_wrong_is_told_with_its_place_and_without_its_value() {
         ("outputs:\n- url: http://collector/x\n  gzp: true\n", "gzp"),
         ("outputs:\n- gopher://collector\n", "unknown scheme"),
         ("outputs:\n- [http://user:hunter2@collector/x]\n", "a URL such as"),
-        ("outputs:\n- http://user:hunter2@collector/x\n", "a password"),
+        ("outputs:\n- http://user:hunter2@collector/x\n", "no user and no password"),
         ("output: []\n", "did you mean outputs?"),
     ] {
         let (code, said) = check(&pod, text);

@@ -48,12 +48,33 @@ fn targets_are_strings_and_maps() {
 fn an_unknown_key_is_told_with_line_and_column() {
     let said = refusal("targets: ['tcp://db:5432']\ntimeuot: 5m\n");
     assert_eq!(said, "2:1: unknown key; there are targets");
+    let said = refusal("targets: ['tcp://db:5432']\ntimeout: 5m\n");
+    assert_eq!(said, "2:1: unknown key timeout, which is a flag: write --timeout; there are targets");
 }
 
 #[test]
-fn an_unknown_option_is_told_with_line_and_column() {
+fn every_faulty_option_is_told_with_its_own_line_and_column() {
     let said = refusal("targets:\n- url: tcp://db:5432\n  hodl: 0s\n");
-    assert_eq!(said, r#"2:3: tcp has no option "hodl"; did you mean hold?"#);
+    assert_eq!(said, r#"3:3: tcp has no option "hodl"; did you mean hold?"#);
+    let said = refusal(
+        "targets:\n- url: http://api\n  statuss: 200\n  header: ['X-A: 1', 'X-B: 2']\n  metod: GET\n  stable: many\n  \
+         sesame: 1\n  interval: [1s, 2s]\n- url: http://api\n  ca: /ca.pem\n",
+    );
+    let mut faults: Vec<_> = said.lines().collect();
+    faults.sort_unstable();
+    assert_eq!(faults[0], "10:3: option ca is for TLS only: write https://");
+    assert_eq!(faults[1], r#"3:3: http has no option "statuss"; did you mean status?"#);
+    assert_eq!(faults[2], "5:3: http does not know this option; did you mean method?");
+    assert_eq!(faults[3], "6:3: option stable: this is not a number in range");
+    assert!(faults[4].starts_with("7:3: http does not know this option; it takes "), "{said}");
+    assert_eq!(faults[5], "8:3: option interval is given twice");
+    assert_eq!(faults.len(), 6, "{said}");
+}
+
+#[test]
+fn an_entry_in_the_place_of_the_list_is_told_the_form_of_a_list() {
+    let said = refusal("targets:\n  url: tcp://db:1\n");
+    assert_eq!(said, "2:3: expected a list: begin each entry with -");
 }
 
 #[test]
@@ -108,7 +129,7 @@ fn no_message_holds_a_value() {
         }
     }
     let said = refusal(&format!("targets: {url}\n"));
-    assert_eq!(said, "1:10: expected a list");
+    assert_eq!(said, "1:10: expected a list: begin each entry with -");
     let said = refusal(&format!("targets: [tcp://db:1]\n{url}: true\n"));
     assert_eq!(said, "2:1: unknown key; there are targets");
 }

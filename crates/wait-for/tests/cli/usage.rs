@@ -70,6 +70,13 @@ fn a_target_that_is_no_url() {
 }
 
 #[test]
+fn a_command_without_its_dashes() {
+    assert_usage_error("forgotten-dashes", &["tcp://db:5432", "echo", "hi"]);
+    assert_usage_error("forgotten-dashes-before-a-flag", &["tcp://db:5432", "sh", "-c", "hunter2"]);
+    assert_usage_error("forgotten-dashes-before-a-path", &["tcp://db:5432", "/app"]);
+}
+
+#[test]
 fn an_unknown_scheme() {
     assert_usage_error("unknown-scheme", &["tpc://db:5432"]);
     assert_usage_error("unknown-scheme-without-a-near-one", &["kafka://broker:9092"]);
