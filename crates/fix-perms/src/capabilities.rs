@@ -2,7 +2,7 @@
 
 use rustix::{
     io::Errno,
-    process::{Gid, getegid, geteuid, getgroups},
+    process::{Gid, Uid, getegid, geteuid, getgid, getgroups, getuid},
     thread::{CapabilitySet, capabilities},
 };
 
@@ -69,6 +69,21 @@ impl Capabilities {
         let is_ours =
             || getegid().as_raw() == group || getgroups().is_ok_and(|all| all.contains(&Gid::from_raw(group)));
         self.missing_for(Action::SetGroupId).is_some() && !is_ours()
+    }
+
+    /// The capabilities whose lack forbids this process to become this user with this group and no other group.
+    pub(crate) fn missing_to_become(self, user: u32, group: u32) -> Vec<&'static str> {
+        let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+        // setuid(2) and setgid(2) give a process without a capability its own numbers again.
+        let is_user = getuid() == user || geteuid() == user;
+        let has_other_group = || getgroups().is_ok_and(|all| all.iter().any(|other| *other != group));
+        let is_group = (getgid() == group || getegid() == group) && !has_other_group();
+        let lacks = |capability| !self.held.contains(capability);
+        let needed = [
+            ("SETUID", !is_user && lacks(CapabilitySet::SETUID)),
+            ("SETGID", !is_group && lacks(CapabilitySet::SETGID)),
+        ];
+        needed.into_iter().filter_map(|(name, is_missing)| is_missing.then_some(name)).collect()
     }
 
     /// The lines for the manifest

@@ -37,12 +37,14 @@ const PRINT_TIMEOUT: Duration = Duration::from_secs(1);
 pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let started = Instant::now();
     let work = Arc::new(Work::new(&args, volumes(&args, &life).await?));
+    let run_as = args.run_as;
     let mut progress = Progress::new(life.on_terminal());
     let (sender, mut done) = oneshot::channel::<()>();
     let worker = work.clone();
     let walk = move || {
         // Dropped at every end, also by a panic.
         let _sender = sender;
+        may_become(run_as, worker.run.capabilities)?;
         worker.fix()
     };
     let walk = thread::Builder::new().name("walk".into()).spawn(walk).context("cannot start a thread")?;
@@ -62,6 +64,22 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     drop(progress);
     let fixed = walk.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
     finish(args, work, started, stop, fixed).await
+}
+
+/// Refuses a user for COMMAND before any tree is touched.
+fn may_become(run_as: Option<(u32, u32)>, capabilities: Capabilities) -> anyhow::Result<()> {
+    let Some((user, group)) = run_as else { return Ok(()) };
+    let missing = capabilities.missing_to_become(user, group);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let remedy = capabilities.remedy(&missing);
+    Err(Exit::Denied.because(format!("cannot become {user}:{group}: {} is missing; {remedy}", in_words(&missing))))
+}
+
+/// `CAP_SETUID and CAP_SETGID`
+fn in_words(capabilities: &[&str]) -> String {
+    capabilities.iter().map(|name| format!("CAP_{name}")).collect::<Vec<_>>().join(" and ")
 }
 
 /// All trees of a run

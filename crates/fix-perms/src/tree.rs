@@ -217,7 +217,7 @@ fn warn_of_missing(volume: &Volume, fixer: &Fixer) {
             path = printed(&volume.path),
             missing,
             remedy,
-            "lacks capabilities: only what is its own can be changed"
+            "lacks capabilities: changes that need them will be refused"
         );
     }
 }

@@ -26,7 +26,7 @@ fn as_user(user: u32, arguments: &[&str]) -> Ended {
 }
 
 fn warning(ended: &Ended) -> &Line {
-    ended.message("lacks capabilities: only what is its own can be changed")
+    ended.message("lacks capabilities: changes that need them will be refused")
 }
 
 #[test]
