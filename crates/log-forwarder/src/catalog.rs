@@ -27,6 +27,7 @@ use crate::{
     saver::MOST_SETTLED,
     search::Search,
     settings::Settings,
+    unmatched::Unmatched,
 };
 
 /// An output, as the catalog knows it: by its number. Numbers are not given again, so one that is gone keeps its place.
@@ -58,6 +59,7 @@ pub(crate) struct Catalog {
     pub(crate) own_files: OwnFiles,
     /// Files that can't be opened or read
     pub(crate) throttles: HashMap<PathBuf, LogThrottle>,
+    pub(crate) unmatched: Unmatched,
     /// Paths that inputs lead to; files that are rotated away from them are read
     pub(crate) watched: BTreeSet<PathBuf>,
     /// Those of them that the scan of now has found first
@@ -118,6 +120,7 @@ impl Catalog {
             pool: Pool::default(),
             own_files: OwnFiles::default(),
             throttles: HashMap::new(),
+            unmatched: Unmatched::default(),
             watched: BTreeSet::new(),
             newly_watched: BTreeSet::new(),
             bystanders: BTreeMap::new(),

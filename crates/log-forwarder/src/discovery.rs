@@ -45,7 +45,12 @@ impl Catalog {
     /// Takes in all files that the inputs lead to, and those that were rotated before they were seen.
     pub(crate) fn rescan(&mut self) {
         let names = self.renamed_files(Instant::now());
-        let paths: BTreeSet<_> = self.settings.inputs.iter().flat_map(Input::paths).collect();
+        let mut paths = BTreeSet::new();
+        for input in &self.settings.inputs {
+            let found: Vec<_> = input.paths().collect();
+            self.unmatched.look(input, &found, Instant::now());
+            paths.extend(found);
+        }
         let single = self.settings.inputs.iter().filter_map(|input| input.single_path().map(Path::to_path_buf));
         let watched: BTreeSet<_> = single.chain(paths.iter().cloned()).collect();
         self.newly_watched = watched.difference(&self.watched).cloned().collect();

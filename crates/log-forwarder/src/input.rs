@@ -60,6 +60,11 @@ impl Input {
         self.pattern.matches_path_with(path, OPTIONS)
     }
 
+    /// As it is written
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The path, where it is one and no pattern
     pub(crate) fn single_path(&self) -> Option<&Path> {
         let is_pattern = self.text.contains(WILDCARDS);

@@ -58,6 +58,7 @@ mod siblings;
 mod state_lock;
 mod tail;
 mod timestamp;
+mod unmatched;
 mod unpacked;
 mod volume;
 

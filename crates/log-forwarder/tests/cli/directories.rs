@@ -38,6 +38,32 @@ fn a_directory_that_is_deleted_and_made_again_is_watched_again() {
 }
 
 #[test]
+fn an_input_that_no_file_matches_is_told_until_one_does() {
+    let pod = Pod::new();
+    let logs = pod.beside("logs").display().to_string();
+    let mut program = pod.start(&["--input", &logs, "--output", &pod.file_output()]);
+    let none = program.wait_for_message("no file matches the input: is the volume mounted?");
+    assert_eq!(none["input"], pod.log("app.log").to_str().unwrap());
+    let words = format!("the input is a directory, and its files are not read: write {logs}/*.log");
+    assert_eq!(program.wait_for_message(&words)["input"], logs);
+    pod.wait_for_checkpoint();
+    Writer::new(&pod.log("app.log")).write(1);
+    pod.wait_for_lines(1);
+    let ended = stop(program);
+    assert_eq!(ended.messages("no file matches the input: is the volume mounted?").len(), 1, "{ended:#?}");
+}
+
+#[test]
+fn an_input_with_files_causes_no_warning() {
+    let pod = Pod::new();
+    Writer::new(&pod.log("app.log")).write(1);
+    let program = pod.start(&["--output", &pod.file_output()]);
+    pod.wait_for_lines(1);
+    let ended = stop(program);
+    assert!(ended.messages("no file matches the input: is the volume mounted?").is_empty(), "{ended:#?}");
+}
+
+#[test]
 fn a_directory_behind_a_link_has_events_and_renames_as_any_other() {
     let pod = Pod::new();
     fs::create_dir(pod.beside("a-real-one")).unwrap();
