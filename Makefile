@@ -41,7 +41,7 @@ REGISTRY ?= localhost/sidekit
 
 .PHONY: demo test test-peers test-cluster check audit docs release images bench
 
-demo: ## Show the helpers at work on real input
+demo: ## Show the helpers at work on real input; the first build takes two to five minutes and 1.2 GB
 	cargo build --workspace --bins
 	demo/wait-for
 	demo/fix-perms
