@@ -89,7 +89,7 @@ impl Capabilities {
     /// The lines for the manifest
     pub(crate) fn remedy(self, missing: &[&str]) -> String {
         let names = missing.join(", ");
-        let user = if self.is_root { "" } else { "runAsUser: 0, " };
+        let user = if self.is_root { "" } else { "runAsNonRoot: false, runAsUser: 0, " };
         format!("give the container securityContext: {{{user}capabilities: {{add: [{names}]}}}}")
     }
 
@@ -134,7 +134,8 @@ mod tests {
         );
         let user = Capabilities { is_root: false, ..bare };
         assert!(
-            user.explain(Action::ChangeMode, Errno::PERM).contains("{runAsUser: 0, capabilities: {add: [FOWNER]}}")
+            user.explain(Action::ChangeMode, Errno::PERM)
+                .contains("{runAsNonRoot: false, runAsUser: 0, capabilities: {add: [FOWNER]}}")
         );
         let full = Capabilities { held: CapabilitySet::all(), is_root: true };
         assert!(full.explain(Action::ChangeMode, Errno::PERM).contains("immutable"));

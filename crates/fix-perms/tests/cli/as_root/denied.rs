@@ -128,7 +128,12 @@ fn an_ordinary_user_can_verify_and_set_modes_of_its_own() {
     // Another owner is not for it to give, and the manifest that it needs is named.
     let ended = as_user(1000, &["--owner=2000", &tree.path()]);
     assert_eq!(ended.code, Some(77));
-    assert!(ended.last_line().contains("securityContext: {runAsUser: 0, capabilities: {add: [CHOWN]}}"), "{ended:#?}");
+    assert!(
+        ended
+            .last_line()
+            .contains("securityContext: {runAsNonRoot: false, runAsUser: 0, capabilities: {add: [CHOWN]}}"),
+        "{ended:#?}"
+    );
 }
 
 #[test]
