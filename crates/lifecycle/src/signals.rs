@@ -6,7 +6,8 @@
 //! handler, because Rust's start-up code ignores it.
 
 use std::{
-    fs, io,
+    fs::File,
+    io::{self, Read},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -48,7 +49,10 @@ pub(crate) fn listen(events: Sender<Event>) -> io::Result<Handlers> {
     // signal-hook loses signals that arrive while it installs a handler. A blocked signal is only
     // late.
     handlers.set.thread_block()?;
-    let ignored = ignored_at_start(&fs::read_to_string("/proc/self/status").unwrap_or_default());
+    // With room for all of it, because a file without a length is else read in many small pieces.
+    let mut status = String::with_capacity(4096);
+    let _ = File::open("/proc/self/status").and_then(|mut file| file.read_to_string(&mut status));
+    let ignored = ignored_at_start(&status);
     let is_heard = |number: &i32| !ignored.contains(number);
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP].iter().filter(|number| is_heard(number)))?;
     for number in Signal::ALL.map(Signal::number).into_iter().filter(|number| is_heard(&i32::from(*number))) {
