@@ -37,6 +37,11 @@ pub async fn addresses(address: &Address, names: &Names) -> Result<Vec<SocketAdd
     Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, address.port)).collect())
 }
 
+/// Connects to the first of these addresses that accepts, as [`dial`] does.
+pub async fn dial_any(addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
+    dial_one_of(addresses, SILENCE_LIMIT).await
+}
+
 async fn dial_one_of(addresses: &[SocketAddr], silence: Duration) -> Result<TcpStream, Failure> {
     let mut rest = addresses.iter().map(|address| connect(*address, silence));
     let mut attempts: FuturesUnordered<_> = rest.next().into_iter().collect();

@@ -23,7 +23,7 @@ mod tunnel;
 mod written;
 
 pub use address::{Address, check_name};
-pub use connect::{SILENCE_LIMIT, addresses, dial, dial_with_limit};
+pub use connect::{SILENCE_LIMIT, addresses, dial, dial_any, dial_with_limit};
 pub use echo::without_secrets;
 pub use failure::Failure;
 pub use label::url_label;

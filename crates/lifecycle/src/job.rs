@@ -12,8 +12,8 @@ use std::{
 use anyhow::Context;
 use prometheus::Registry;
 use tokio::{
-    sync::{mpsc, watch},
-    time,
+    sync::{mpsc, oneshot, watch},
+    task, time,
 };
 use tokio_util::task::TaskTracker;
 
@@ -165,6 +165,37 @@ impl Lifecycle {
             // The receiver is gone only when the helper is ending anyhow.
             let _ = fatal.send(end);
         });
+    }
+
+    /// Runs a vital loop on a thread and a single-threaded runtime of its own, for work whose parts
+    /// cannot move from thread to thread. All rules of [`Lifecycle::vital`] hold.
+    pub fn worker<W, F>(&self, name: &'static str, bound: Duration, work: W) -> anyhow::Result<()>
+    where
+        W: FnOnce(Heartbeat) -> F + Send + 'static,
+        F: Future<Output = anyhow::Result<()>> + 'static,
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (sender, ended) = oneshot::channel();
+        let (heartbeats, heartbeat) = std::sync::mpsc::channel();
+        let run = move || {
+            let Ok(heartbeat) = heartbeat.recv() else { return };
+            let tasks = task::LocalSet::new();
+            let end = panic::catch_unwind(AssertUnwindSafe(|| tasks.block_on(&runtime, work(heartbeat))));
+            drop(tasks);
+            runtime.shutdown_background();
+            let _ = sender.send(end);
+        };
+        thread::Builder::new().name(name.into()).spawn(run).context("cannot start a worker's thread")?;
+        self.vital(name, bound, |heartbeat| {
+            let _ = heartbeats.send(heartbeat);
+            async {
+                match ended.await.context("a worker's thread has gone")? {
+                    Ok(end) => end,
+                    Err(panic) => panic::resume_unwind(panic),
+                }
+            }
+        });
+        Ok(())
     }
 
     /// A reason why `/readyz` is 503 until it is released; to be taken before `started`.

@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    net::TcpListener,
     sync::{OnceLock, mpsc::Sender},
     thread,
     time::{Duration, Instant},
@@ -15,7 +15,6 @@ use std::{
 
 use hyper::{Method, Request, StatusCode, body::Incoming, header::CONTENT_TYPE, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpStream, task, time};
 
 use crate::{
@@ -23,11 +22,9 @@ use crate::{
     answer::{Answer, refuse_method, text},
     app_exit_watch::AppExitWatch,
     event::Event,
-    exit::Exit,
     finding::Finding,
     health::Health,
     job::Control,
-    listen_address::ListenAddress,
     log_throttle::LogThrottle,
     metrics,
 };
@@ -41,9 +38,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(1);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a request's head
 const HEAD_LIMIT: usize = 16 * 1024;
-/// Connections that wait to be accepted; the system's own bound (`net.core.somaxconn`) may be
-/// lower.
-const BACKLOG: i32 = 1024;
 /// The pause after a failed accept, whose usual cause is a lack of descriptors: trying again at
 /// once would not free any.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -53,40 +47,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) enum Service {
     Health(Control),
     Admin(Control),
-}
-
-/// Takes the address; a taken port is an error at start that names it.
-pub(crate) fn bind(address: ListenAddress, flag: &str) -> anyhow::Result<TcpListener> {
-    let listener = match address.ip {
-        Some(ip) => listen((ip, address.port).into()),
-        // A dual-stack socket where the node has IPv6, because the kubelet dials the pod's first IP
-        // of either family.
-        None => listen((Ipv6Addr::UNSPECIFIED, address.port).into()).or_else(|error| match error.kind() {
-            io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
-            _ => listen((Ipv4Addr::UNSPECIFIED, address.port).into()),
-        }),
-    };
-    listener.map_err(|error| {
-        let reason = match error.kind() {
-            io::ErrorKind::AddrInUse => format!("address in use; is another helper on {flag}?"),
-            _ => error.to_string(),
-        };
-        Exit::Unavailable.because(format!("cannot bind {address}: {reason}"))
-    })
-}
-
-/// A listener. On all IPv6 addresses it takes IPv4 too, also where `net.ipv6.bindv6only` is 1.
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A restart must not wait for connections in TIME_WAIT.
-    socket.set_reuse_address(true)?;
-    if address == (Ipv6Addr::UNSPECIFIED, address.port()).into() {
-        socket.set_only_v6(false)?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
 }
 
 /// Serves until the process ends.

@@ -88,11 +88,18 @@ fn escaped_except(text: &str, kept: Option<char>) -> String {
     safe
 }
 
+/// The time now, as log lines have it (RFC 3339, microseconds, UTC).
+pub fn timestamp() -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut text));
+    text
+}
+
 /// Time, level and fields of an event as one object. It has no spans, because no code here opens one.
 fn json(mut writer: Writer, event: &Event) -> serde_json::Result<()> {
     let mut line = Vec::new();
-    let mut timestamp = String::new();
-    SystemTime.format_time(&mut Writer::new(&mut timestamp)).map_err(serde_json::Error::custom)?;
+    let timestamp = timestamp();
     let mut object = serde_json::Serializer::new(&mut line);
     let mut object = object.serialize_map(None)?;
     object.serialize_entry("timestamp", &timestamp)?;

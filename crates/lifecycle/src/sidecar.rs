@@ -10,6 +10,7 @@ use clap::{ArgMatches, Args as _, Command, FromArgMatches, Subcommand as _};
 
 use crate::{
     app_exit_watch::AppExitWatch,
+    bind::bind,
     exit::Exit,
     job::Control,
     listen_address::ListenAddress,
@@ -82,9 +83,9 @@ fn start_listeners(flags: SidecarFlags, control: &Control, command: &clap::Comma
     let version = command.get_version().unwrap_or_default();
     metrics::register_build_info(command.get_name(), version, &control.registry).context("cannot set up metrics")?;
     process_metrics::register(&control.registry).context("cannot set up metrics")?;
-    let mut services = vec![(listener::bind(flags.health_addr, "--health-addr")?, Service::Health(control.clone()))];
+    let mut services = vec![(bind(flags.health_addr, "--health-addr")?, Service::Health(control.clone()))];
     if let Some(address) = flags.admin_addr {
-        services.push((listener::bind(address, "--admin-addr")?, Service::Admin(control.clone())));
+        services.push((bind(address, "--admin-addr")?, Service::Admin(control.clone())));
     }
     for (listener, service) in &services {
         let address = listener.local_addr().context("cannot tell the listener's address")?;

@@ -1,0 +1,146 @@
+//! The body of an answer on its way to the client. Its end gives the upstream's connection back and closes the books of the
+//! request.
+
+use std::{
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use tokio::time::Sleep;
+
+use crate::{pool::Connection, record::Record, upstream::Upstream};
+
+/// The body of an answer
+pub(crate) struct AnswerBody {
+    source: Source,
+    /// Written when the body ends or the client goes
+    record: Record,
+}
+
+enum Source {
+    /// The proxy's own words
+    Own(Option<Bytes>),
+    Upstream(Box<FromUpstream>),
+}
+
+struct FromUpstream {
+    incoming: Incoming,
+    lease: Option<Lease>,
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+/// A connection in use, and where it belongs
+pub(crate) struct Lease {
+    pub(crate) connection: Connection,
+    pub(crate) upstream: Rc<Upstream>,
+}
+
+/// Why a body broke off; hyper then closes the connection, which tells the client
+#[derive(Debug)]
+pub(crate) enum Broken {
+    Upstream(hyper::Error),
+    Deadline,
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Self::Upstream(error) => error.fmt(f),
+            Self::Deadline => f.write_str("the request took longer than --request-timeout"),
+        }
+    }
+}
+
+impl std::error::Error for Broken {}
+
+impl AnswerBody {
+    pub(crate) fn own(text: Bytes, record: Record) -> Self {
+        Self { source: Source::Own(Some(text)), record }
+    }
+
+    pub(crate) fn empty(record: Record) -> Self {
+        Self { source: Source::Own(None), record }
+    }
+
+    /// The upstream's body; at its end the lease is over. A deadline breaks it off.
+    pub(crate) fn upstream(
+        incoming: Incoming,
+        lease: Lease,
+        deadline: Option<Pin<Box<Sleep>>>,
+        record: Record,
+    ) -> Self {
+        let mut body = FromUpstream { incoming, lease: Some(lease), deadline };
+        // hyper does not ask for the frames of a body that has none.
+        body.give_back_at_end();
+        Self { source: Source::Upstream(Box::new(body)), record }
+    }
+}
+
+impl FromUpstream {
+    fn give_back_at_end(&mut self) {
+        if self.incoming.is_end_stream()
+            && let Some(Lease { connection, upstream }) = self.lease.take()
+        {
+            upstream.pool.give_back(connection, Instant::now());
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match Pin::new(&mut self.incoming).poll_frame(context) {
+            Poll::Pending => {
+                let is_late = self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready());
+                if is_late { Poll::Ready(Some(Err(Broken::Deadline))) } else { Poll::Pending }
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                self.give_back_at_end();
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(None) => {
+                if let Some(Lease { connection, upstream }) = self.lease.take() {
+                    upstream.pool.give_back(connection, Instant::now());
+                }
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.lease = None;
+                Poll::Ready(Some(Err(Broken::Upstream(error))))
+            }
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = self.get_mut();
+        let frame = match &mut this.source {
+            Source::Own(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
+            Source::Upstream(body) => body.poll(context),
+        };
+        match &frame {
+            Poll::Ready(Some(Ok(frame))) => this.record.sent(frame.data_ref().map_or(0, Bytes::len)),
+            Poll::Ready(Some(Err(_))) => this.record.broke_off(),
+            _ => (),
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Own(text) => text.is_none(),
+            Source::Upstream(body) => body.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Own(text) => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
+            Source::Upstream(body) => body.incoming.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The command line, nothing else.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use endpoint::url_label;
+use lifecycle::{Lines, LinesParser, ListenAddress};
+
+use crate::{limits::Limits, plan::UpstreamUrl};
+
+/// Forward HTTP/1.1 to and from the app, strictly, through every rollout
+///
+/// In front of the app, requests are validated, bounded and counted before the app sees them, and a rollout loses none of them.
+/// On the app's way out, connections are kept and stale ones are noticed.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "proxy", version, after_help = EXAMPLES)]
+pub struct Args {
+    /// Accept connections here: `:PORT` on all addresses, or `IP:PORT`
+    #[arg(long, value_name = "ADDRESS", requires = "upstream", required_unless_present = "config")]
+    pub(crate) listen: Option<ListenAddress>,
+    /// Send requests there, such as `http://127.0.0.1:8080`
+    #[arg(long, value_name = "URL", requires = "listen", value_parser = UPSTREAM)]
+    pub(crate) upstream: Option<Lines<UpstreamUrl>>,
+    /// Which way --listen faces; by default inbound where the upstream is on this host, and else outbound
+    #[arg(long, value_enum, requires = "listen")]
+    pub(crate) direction: Option<Direction>,
+    /// Read listeners and routes from this YAML file
+    #[arg(long, value_name = "FILE", conflicts_with = "listen")]
+    pub(crate) config: Option<PathBuf>,
+    /// Threads that serve, each with connections of its own
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) workers: u32,
+    /// Write a line for each request to stdout
+    #[arg(long, value_enum, default_value_t = AccessLog::Off)]
+    pub(crate) access_log: AccessLog,
+    /// The bounds of each listener
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+}
+
+/// Which way a listener faces: the two end differently
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Direction {
+    /// In front of the app: at a stop it serves for --drain-delay, then closes
+    Inbound,
+    /// On the app's way out: at a stop it serves until no client is left
+    Outbound,
+}
+
+/// The form of the access log
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AccessLog {
+    /// No access log
+    Off,
+    /// A JSON object a line
+    Json,
+    /// The combined format of Apache and nginx
+    Combined,
+}
+
+/// The URL may hold a secret by mistake.
+const UPSTREAM: LinesParser<UpstreamUrl> = LinesParser::new("upstream", str::parse, url_label);
+
+const EXAMPLES: &str = "
+Examples:
+  proxy --listen :8000 --upstream http://127.0.0.1:8080
+  proxy --listen 127.0.0.1:9000 --upstream http://api.example --direction outbound
+  proxy --config /etc/proxy/proxy.yaml --workers 2
+  proxy check /etc/proxy/proxy.yaml
+
+Exit codes: 0 drained, 64 usage, 69 address in use, 75 stopped with requests in flight, 78 configuration";

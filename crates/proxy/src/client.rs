@@ -1,0 +1,158 @@
+//! One client's connection, from its first byte to its end. While it is idle it has no buffer: hyper gets it only when there is
+//! something to read.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    net::IpAddr,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::Poll,
+    time::Duration,
+};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::watch,
+    time,
+};
+
+use crate::{client_io::ClientIo, context::Context, forwarded::Forwarded, handler::Handler, refusal::Refusal};
+
+/// How long a connection that was used keeps its buffers: most of the next requests come sooner.
+const WARM: Duration = Duration::from_secs(1);
+/// How long a client whose connection ends may go on sending, so that it reads the answer before the reset that bytes nobody
+/// reads would cause (RFC 9112, section 9.6)
+const LINGER: Duration = Duration::from_secs(1);
+/// Bytes that are thrown away in that time
+const LINGER_LIMIT: usize = 256 * 1024;
+
+/// Answers 408, which hyper does not.
+const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nproxy-status: sidekit-proxy; error=http_request_error; \
+details=\"slow-head\"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// Serves a client until it goes, is idle for too long, or the listener closes.
+pub(crate) async fn serve(context: Rc<Context>, stream: TcpStream, peer: IpAddr, mut closing: watch::Receiver<bool>) {
+    // An event of a stream must not wait for the one before to be acknowledged.
+    let _ = stream.set_nodelay(true);
+    let patience = context.limits.idle_timeout;
+    let mut io = ClientIo::new(stream, patience);
+    let handler = Rc::new(Handler {
+        client: io.state.clone(),
+        forwarded: Forwarded::new(peer, false),
+        peer,
+        requests: Rc::default(),
+        context,
+    });
+    loop {
+        let has_more = tokio::select! {
+            // What has arrived is served, even when the listener closes at that moment.
+            biased;
+            readable = io.readable() => readable.is_ok(),
+            _ = closing.wait_for(|is_closing| *is_closing) => false,
+            () = time::sleep(patience) => false,
+        };
+        if !has_more {
+            return;
+        }
+        // In a box, because an idle connection shall not hold the room for it.
+        match Box::pin(active(io, &handler, &mut closing)).await {
+            Some(idle) => io = idle,
+            None => return,
+        }
+    }
+}
+
+/// Lets hyper serve until the connection has been idle for a while, and gives it back; nothing if it has ended.
+async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiver<bool>) -> Option<ClientIo> {
+    let service = {
+        let handler = handler.clone();
+        service_fn(move |request| {
+            let handler = handler.clone();
+            async move { Ok::<_, Infallible>(handler.answer(request).await) }
+        })
+    };
+    let mut connection = builder(handler).serve_connection(TokioIo::new(io), service);
+    let (mut is_parking, mut is_closing) = (false, false);
+    let mut warm = pin!(time::sleep(WARM));
+    let mut closed = pin!(closing.wait_for(|is_closing| *is_closing));
+    let ended = poll_fn(|context| {
+        loop {
+            if let Poll::Ready(ended) = Pin::new(&mut connection).poll(context) {
+                return Poll::Ready(ended);
+            }
+            if !is_closing && closed.as_mut().poll(context).is_ready() {
+                is_closing = true;
+                Pin::new(&mut connection).graceful_shutdown();
+                continue;
+            }
+            if is_parking || is_closing || warm.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            warm.as_mut().reset(time::Instant::now() + WARM);
+            if handler.is_idle() {
+                // On an idle connection this ends hyper's part, and tells the client nothing.
+                is_parking = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+        }
+    })
+    .await;
+    let parts = connection.into_parts();
+    let mut io = parts.io.into_inner();
+    match ended {
+        Ok(()) if is_parking && !handler.client.has_ended.get() => {
+            io.put_back(parts.read_buf);
+            return Some(io);
+        }
+        Ok(()) => (),
+        Err(error) => tell(handler, &mut io, &error).await,
+    }
+    linger(io).await;
+    None
+}
+
+fn builder(handler: &Handler) -> http1::Builder {
+    let limits = &handler.context.limits;
+    let head = usize::try_from(limits.max_header_size).unwrap_or(usize::MAX);
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_headers(limits.max_headers as usize)
+        .max_buf_size(head)
+        .max_header_size(head);
+    builder
+}
+
+/// Counts what hyper has refused; it has told the client about a bad head, but not about a slow one.
+async fn tell(handler: &Handler, io: &mut ClientIo, error: &hyper::Error) {
+    let telemetry = &handler.context.telemetry;
+    if error.is_parse_too_large() {
+        telemetry.refused(Refusal::HeadTooLarge);
+    } else if error.is_parse() {
+        telemetry.refused(Refusal::BadHead);
+    } else if error.is_timeout() && handler.client.raw_head.has_begun() {
+        telemetry.refused(Refusal::SlowHead);
+        let _ = io.write_all(TOO_SLOW).await;
+    }
+}
+
+/// Ends a connection so that the client can read the last answer.
+async fn linger(mut io: ClientIo) {
+    let reading = async {
+        let _ = io.end().await;
+        let mut room = [0; 4096];
+        let mut left = LINGER_LIMIT;
+        while let Ok(length) = io.read(&mut room).await
+            && length > 0
+            && left > length
+        {
+            left -= length;
+        }
+    };
+    let _ = time::timeout(LINGER, reading).await;
+}

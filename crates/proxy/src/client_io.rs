@@ -1,0 +1,127 @@
+//! A client's connection as hyper reads and writes it: it keeps the bytes of heads, and ends where a client stops reading.
+
+use std::{
+    cell::Cell,
+    io::{self, IoSlice},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper::body::Bytes;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+    time::{Instant, Sleep, sleep},
+};
+
+use crate::raw_head::RawHead;
+
+/// What the connection's bytes tell of it
+#[derive(Debug, Default)]
+pub(crate) struct ClientState {
+    pub(crate) raw_head: RawHead,
+    /// Whether bytes wait for the client to read
+    pub(crate) is_blocked: Cell<bool>,
+    /// Whether the client has closed its side
+    pub(crate) has_ended: Cell<bool>,
+}
+
+/// A client's connection
+pub(crate) struct ClientIo {
+    stream: TcpStream,
+    /// What was read before and not used
+    unread: Bytes,
+    pub(crate) state: Rc<ClientState>,
+    /// How long the client may read nothing
+    patience: Duration,
+    /// Runs while the client reads nothing
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl ClientIo {
+    pub(crate) fn new(stream: TcpStream, patience: Duration) -> Self {
+        Self { stream, unread: Bytes::new(), state: Rc::default(), patience, timer: None }
+    }
+
+    /// Waits until there is something to read, without a buffer for it.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        if self.unread.is_empty() { self.stream.readable().await } else { Ok(()) }
+    }
+
+    /// Puts back what was read and not used; the next byte begins a head.
+    pub(crate) fn put_back(&mut self, unread: Bytes) {
+        self.unread = unread;
+        self.state.raw_head.begin();
+    }
+
+    /// Tells the client that nothing more comes.
+    pub(crate) async fn end(&mut self) -> io::Result<()> {
+        self.stream.shutdown().await
+    }
+
+    /// Keeps the time of a write that waits, and ends it when the client's patience is over.
+    fn watched<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context) -> Poll<io::Result<T>> {
+        self.state.is_blocked.set(written.is_pending());
+        if written.is_ready() {
+            if let Some(timer) = &mut self.timer {
+                timer.as_mut().reset(Instant::now() + self.patience);
+            }
+            return written;
+        }
+        let patience = self.patience;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
+        match timer.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl AsyncRead for ClientIo {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        if this.unread.is_empty() {
+            match Pin::new(&mut this.stream).poll_read(context, buffer) {
+                Poll::Ready(Ok(())) => (),
+                other => return other,
+            }
+        } else {
+            let length = this.unread.len().min(buffer.remaining());
+            buffer.put_slice(&this.unread.split_to(length));
+        }
+        let read = &buffer.filled()[before..];
+        this.state.has_ended.set(read.is_empty());
+        this.state.raw_head.note(read);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for ClientIo {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        this.watched(written, context)
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context, parts: &[IoSlice]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(context, parts);
+        this.watched(written, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    /// Does nothing: hyper ends its part also where the connection goes on. [`ClientIo::end`] ends the connection.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,117 @@
+//! One request to the upstream and the head of its answer, over a kept connection or a new one, once more where that is safe.
+
+use std::{rc::Rc, time::Instant};
+
+use http::{Request, Response, request::Parts};
+use hyper::body::Incoming;
+
+use crate::{
+    answer_body::Lease,
+    pool::Connection,
+    refusal::Refusal,
+    request_body::{BodyFate, RequestBody},
+    retry::{self, Failed, Verdict},
+    rewrite,
+    upstream::Upstream,
+};
+
+/// An attempt that brought no answer
+struct Failure {
+    error: hyper::Error,
+    /// The request, if hyper had not begun to write it
+    unsent: Option<Request<RequestBody>>,
+    was_unsent: bool,
+    was_answered: bool,
+}
+
+/// Sends a request, whose head is the upstream's by now, and waits for the head of the answer.
+pub(crate) async fn send(
+    upstream: &Rc<Upstream>,
+    head: Parts,
+    body: RequestBody,
+    fate: &BodyFate,
+) -> Result<(Response<Incoming>, Lease), Refusal> {
+    let now = Instant::now();
+    upstream.budget.borrow_mut().request(now);
+    let is_repeatable = retry::is_repeatable(&head.method, &head.headers);
+    let mut request = Request::from_parts(head, body);
+    if let Some(connection) = upstream.take_idle(now) {
+        // A request with a body cannot be made again once the body was read.
+        let copy = if is_repeatable && request.body().is_empty() { Some(copy(&request)) } else { None };
+        let failure = match attempt(connection, request).await {
+            Ok((response, connection)) => return judged(response, connection, upstream),
+            Err(failure) => failure,
+        };
+        let failed = Failed {
+            was_unsent: failure.was_unsent,
+            was_answered: failure.was_answered,
+            is_repeatable,
+            was_reused: true,
+        };
+        let is_allowed = match retry::decide(failed) {
+            Verdict::Again => true,
+            Verdict::AgainWithinBudget => upstream.budget.borrow_mut().retry(),
+            Verdict::GiveUp => false,
+        };
+        match failure.unsent.or(copy) {
+            Some(again) if is_allowed && !fate.was_read.get() => request = again,
+            _ => return Err(refusal(&failure.error, failure.was_answered, fate)),
+        }
+        upstream.counts.retries.inc();
+    }
+    let connection = upstream.connect().await?;
+    match attempt(connection, request).await {
+        Ok((response, connection)) => judged(response, connection, upstream),
+        Err(failure) => Err(refusal(&failure.error, failure.was_answered, fate)),
+    }
+}
+
+async fn attempt(
+    mut connection: Connection,
+    request: Request<RequestBody>,
+) -> Result<(Response<Incoming>, Connection), Failure> {
+    let (sent, received) = (connection.traffic.sent.get(), connection.traffic.received.get());
+    match connection.sender.try_send_request(request).await {
+        Ok(response) => Ok((response, connection)),
+        Err(mut error) => {
+            let unsent = error.take_message();
+            Err(Failure {
+                was_unsent: unsent.is_some() || connection.traffic.sent.get() == sent,
+                was_answered: connection.traffic.received.get() > received,
+                unsent,
+                error: error.into_error(),
+            })
+        }
+    }
+}
+
+fn judged(
+    response: Response<Incoming>,
+    connection: Connection,
+    upstream: &Rc<Upstream>,
+) -> Result<(Response<Incoming>, Lease), Refusal> {
+    let (head, body) = response.into_parts();
+    rewrite::judge_answer(&head)?;
+    if let Some(timeout) = rewrite::announced_timeout(&head.headers) {
+        upstream.pool.learn_announced(timeout);
+    }
+    Ok((Response::from_parts(head, body), Lease { connection, upstream: upstream.clone() }))
+}
+
+/// The same request without a body, for a second attempt.
+fn copy(request: &Request<RequestBody>) -> Request<RequestBody> {
+    let mut copy = Request::new(RequestBody::Empty);
+    copy.method_mut().clone_from(request.method());
+    copy.uri_mut().clone_from(request.uri());
+    copy.headers_mut().clone_from(request.headers());
+    copy
+}
+
+/// The client's own fault comes first, because it breaks the upstream's connection too.
+fn refusal(error: &hyper::Error, was_answered: bool, fate: &BodyFate) -> Refusal {
+    match fate.refusal.get() {
+        Some(refusal) => refusal,
+        None if error.is_parse() || was_answered => Refusal::UpstreamBroken,
+        None => Refusal::UpstreamClosed,
+    }
+}

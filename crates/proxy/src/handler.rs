@@ -1,0 +1,150 @@
+//! A request from its head to its answer.
+
+use std::{
+    net::IpAddr,
+    pin::Pin,
+    rc::Rc,
+    time::Instant,
+};
+
+use http::{
+    HeaderName, HeaderValue, Request, Response, StatusCode,
+    header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
+    response,
+};
+use hyper::body::{Bytes, Incoming};
+use tokio::time::{self, Sleep};
+
+use crate::{
+    access_log::Entry,
+    answer_body::{AnswerBody, Lease},
+    client_io::ClientState,
+    context::Context,
+    exchange,
+    forwarded::Forwarded,
+    pace::Pace,
+    record::Record,
+    refusal::Refusal,
+    request_body::{BodyFate, RequestBody},
+    request_head, rewrite,
+};
+
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+/// Seconds after which a client that met a limit may come again
+const COME_AGAIN: HeaderValue = HeaderValue::from_static("1");
+/// Methods that the proxy itself knows, for an OPTIONS request that is not to go on
+const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+
+/// The requests of one client's connection
+pub(crate) struct Handler {
+    pub(crate) context: Rc<Context>,
+    pub(crate) client: Rc<ClientState>,
+    pub(crate) forwarded: Forwarded,
+    pub(crate) peer: IpAddr,
+    /// Each request in flight holds a clone
+    pub(crate) requests: Rc<()>,
+}
+
+/// What a request comes to
+enum Answer {
+    Upstream { head: response::Parts, body: Incoming, lease: Lease, deadline: Option<Pin<Box<Sleep>>> },
+    /// An OPTIONS request that ends here
+    Options,
+}
+
+impl Handler {
+    /// Whether nothing of a request or an answer is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        Rc::strong_count(&self.requests) == 1 && !self.client.is_blocked.get() && !self.client.raw_head.has_begun()
+    }
+
+    /// Answers a request, whatever happens.
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
+        let begun = Instant::now();
+        let context = &self.context;
+        let entry = context.access_log.as_ref().map(|_| {
+            Box::new(Entry::new(self.peer, request.method(), request.uri(), request.headers()))
+        });
+        let mut record = Record::begin(context.clone(), self.requests.clone(), begun, request.method().clone(), entry);
+        match self.forward(request, &mut record, begun).await {
+            Ok(Answer::Upstream { head, body, lease, deadline }) => {
+                record.answered(head.status, None);
+                Response::from_parts(head, AnswerBody::upstream(body, lease, deadline, record))
+            }
+            Ok(Answer::Options) => {
+                record.answered(StatusCode::NO_CONTENT, None);
+                let mut response = Response::new(AnswerBody::empty(record));
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                response.headers_mut().insert(ALLOW, ALLOWED);
+                response
+            }
+            Err(refusal) => self.refuse(refusal, record),
+        }
+    }
+
+    async fn forward(
+        &self,
+        request: Request<Incoming>,
+        record: &mut Record,
+        begun: Instant,
+    ) -> Result<Answer, Refusal> {
+        let Context { plan, limits, .. } = &*self.context;
+        let (mut head, body) = request.into_parts();
+        self.client.raw_head.judge(&head.headers)?;
+        request_head::judge(&head)?;
+        let index = plan.routes.find(&head.uri, &head.headers)?;
+        let route = &plan.routes.all()[index];
+        record.routed(index);
+        if self.context.in_flight.get() > limits.max_requests {
+            return Err(Refusal::TooManyRequests);
+        }
+        if !rewrite::may_go_on(&head.method, &mut head.headers) {
+            return Ok(Answer::Options);
+        }
+        let longest = if limits.max_body == 0 { u64::MAX } else { limits.max_body };
+        if hyper::body::Body::size_hint(&body).lower() > longest {
+            return Err(Refusal::BodyTooLarge);
+        }
+        let (url, upstream) = &self.context.upstreams[route.upstream];
+        rewrite::to_upstream(&mut head, plan.direction, &self.forwarded, route, url);
+        let fate = Rc::new(BodyFate::default());
+        let body = RequestBody::of(body, fate.clone(), longest, Pace::at_least(limits.min_body_rate));
+        let sending = exchange::send(upstream, head, body, &fate);
+        let deadline = (!limits.request_timeout.is_zero()).then(|| time::Instant::from(begun + limits.request_timeout));
+        let (response, lease) = match deadline {
+            Some(deadline) => time::timeout_at(deadline, sending).await.unwrap_or(Err(Refusal::UpstreamSilent))?,
+            None => sending.await?,
+        };
+        let (mut head, body) = response.into_parts();
+        rewrite::to_client(&mut head, route, self.context.is_draining.get());
+        let is_endless = head.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(EVENTS));
+        let deadline = deadline.filter(|_| !is_endless && !hyper::body::Body::is_end_stream(&body));
+        let deadline = deadline.map(|deadline| Box::pin(time::sleep_until(deadline)));
+        Ok(Answer::Upstream { head, body, lease, deadline })
+    }
+
+    /// An answer of the proxy's own. What a client did wrong ends its connection, because more of its bytes may be wrong.
+    fn refuse(&self, refusal: Refusal, mut record: Record) -> Response<AnswerBody> {
+        let status = refusal.status();
+        record.answered(status, Some(refusal));
+        self.context.telemetry.refused(refusal);
+        let text = Bytes::from(format!("{}: {}\n", status, refusal.name()));
+        let mut response = Response::new(AnswerBody::own(text, record));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        let proxy_status = format!("sidekit-proxy; error={}; details=\"{}\"", refusal.error_type(), refusal.name());
+        headers.insert(PROXY_STATUS, HeaderValue::try_from(proxy_status).expect("names are ASCII"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, COME_AGAIN);
+        }
+        if status.is_client_error() && status != StatusCode::NOT_FOUND || self.context.is_draining.get() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// Answers of this type may last for ever (server-sent events).
+const EVENTS: &[u8] = b"text/event-stream";
+

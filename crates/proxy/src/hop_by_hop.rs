@@ -1,0 +1,69 @@
+//! Headers that are for one connection only, and must not go on (RFC 9110, section 7.6.1).
+
+use http::{
+    HeaderMap, HeaderName,
+    header::{
+        CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    },
+};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Headers that are for one connection, whether `Connection` names them or not. `Trailer` goes on, because trailers do.
+const ALWAYS: [HeaderName; 7] =
+    [KEEP_ALIVE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE];
+
+/// Headers that frame or direct a message. A `Connection` that names one of them would take it away from the next server.
+const NEVER: [&str; 4] = ["content-length", "host", "via", "forwarded"];
+
+/// Removes them, those that any line of `Connection` names included.
+pub(crate) fn strip(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let lines: Vec<_> = headers.get_all(CONNECTION).iter().cloned().collect();
+        for name in lines.iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b',')) {
+            let name = name.trim_ascii();
+            if !NEVER.iter().any(|never| never.as_bytes().eq_ignore_ascii_case(name))
+                && let Ok(name) = HeaderName::from_bytes(name)
+            {
+                headers.remove(name);
+            }
+        }
+        headers.remove(CONNECTION);
+    }
+    for name in &ALWAYS {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn every_name_of_every_connection_line_goes() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, x-one"),
+            ("connection", " X-Two ,Host,,content-length"),
+            ("x-one", "1"),
+            ("x-two", "2"),
+            ("x-three", "3"),
+            ("te", "trailers"),
+            ("keep-alive", "timeout=5"),
+            ("upgrade", "websocket"),
+            ("proxy-connection", "close"),
+            ("trailer", "x-sum"),
+            ("host", "a"),
+            ("content-length", "1"),
+        ] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        strip(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["content-length", "host", "trailer", "x-three"]);
+    }
+}

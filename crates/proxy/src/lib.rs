@@ -1,0 +1,41 @@
+//! A reverse proxy beside the app, for HTTP/1.1: strict about requests, and without an error through every rollout.
+//!
+//! Invariants: a request is forwarded only after its head was judged, and is written anew; it is sent a second time only where
+//! it provably was not sent, or may be repeated and nothing of its answer has come; a worker shares nothing with another but
+//! counters; every queue, body, header and wait has a bound.
+
+mod access_log;
+mod answer_body;
+mod args;
+mod client;
+mod client_io;
+mod config;
+mod context;
+mod exchange;
+mod forwarded;
+mod handler;
+mod helper;
+mod hop_by_hop;
+mod limits;
+mod listener;
+mod pace;
+mod plan;
+mod pool;
+mod raw_head;
+mod record;
+mod refusal;
+mod request_body;
+mod request_head;
+mod retry;
+mod rewrite;
+mod route;
+mod serve;
+mod telemetry;
+mod upstream;
+mod upstream_io;
+mod worker;
+
+pub use args::Args;
+pub use config::schema;
+pub use helper::HELPER;
+pub use serve::run;

@@ -1,0 +1,51 @@
+//! The bounds of the data path. Each has a default, a flag and a reason.
+
+use std::time::Duration;
+
+/// The bounds of a listener
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct Limits {
+    /// Clients' connections at once; more wait to be accepted
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_connections: u32,
+    /// Requests in flight at once; more are answered with 503
+    #[arg(long, value_name = "COUNT", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_requests: u32,
+    /// Bytes of a request's head; more is 431
+    #[arg(long, value_name = "SIZE", default_value = "32KiB", value_parser = header_size)]
+    pub(crate) max_header_size: u64,
+    /// Lines of a request's head; more is 431
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) max_headers: u32,
+    /// Bytes of a request's body; more is 413; 0 is no limit
+    #[arg(long, value_name = "SIZE", default_value = "0", value_parser = lifecycle::size)]
+    pub(crate) max_body: u64,
+    /// The time for a request's head, from its first byte
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = positive)]
+    pub(crate) header_timeout: Duration,
+    /// Close a client's connection that is idle for longer, or that reads nothing for longer
+    #[arg(long, value_name = "DURATION", default_value = "75s", value_parser = positive)]
+    pub(crate) idle_timeout: Duration,
+    /// Bytes a second that a request's body must have over 10 s; 0 is no bound
+    #[arg(long, value_name = "SIZE", default_value = "240", value_parser = lifecycle::size)]
+    pub(crate) min_body_rate: u64,
+    /// The time from a request's head to the end of its answer, but for event streams; 0s is no limit
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = lifecycle::duration)]
+    pub(crate) request_timeout: Duration,
+}
+
+/// hyper needs 8 KiB, and more than 64 KiB is no head that an app would read.
+fn header_size(text: &str) -> Result<u64, String> {
+    match lifecycle::size(text)? {
+        size @ 8_192..=65_536 => Ok(size),
+        _ => Err("give a size from 8KiB to 64KiB".into()),
+    }
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
+    match lifecycle::duration(text)? {
+        Duration::ZERO => Err("give a time longer than 0s".into()),
+        time => Ok(time),
+    }
+}

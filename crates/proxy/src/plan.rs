@@ -1,0 +1,214 @@
+//! What the command line and the configuration file mean together: listeners, routes, upstreams.
+
+use std::{net::IpAddr, str::FromStr};
+
+use endpoint::Address;
+use http::{HeaderName, HeaderValue};
+use lifecycle::{ListenAddress, Misfit};
+use url::Url;
+
+use crate::{
+    args::{Args, Direction},
+    config::{Config, HeaderChanges, ListenerEntry, RouteEntry},
+    route::{HeaderRules, Route, Routes},
+};
+
+/// Headers that a rule must not touch, because they frame the message or say what the proxy itself knows
+const OURS: [&str; 8] =
+    ["connection", "content-length", "forwarded", "host", "proxy-status", "transfer-encoding", "upgrade", "via"];
+
+/// An upstream, as `http://HOST[:PORT]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UpstreamUrl {
+    pub(crate) address: Address,
+    /// As `Host` has it: without the port of HTTP
+    pub(crate) authority: HeaderValue,
+}
+
+/// One listener with its routes
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ListenerPlan {
+    /// As metrics and logs name it
+    pub(crate) name: String,
+    pub(crate) address: ListenAddress,
+    pub(crate) direction: Direction,
+    pub(crate) routes: Routes,
+}
+
+/// Everything that is to be served
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) listeners: Vec<ListenerPlan>,
+    /// Each once, whichever routes lead there
+    pub(crate) upstreams: Vec<UpstreamUrl>,
+}
+
+impl Plan {
+    /// Either the flags' one listener, or those of the file; or everything that does not fit together.
+    pub(crate) fn of(args: &Args, config: Option<&Config>) -> Result<Self, Vec<Misfit>> {
+        let mut plan = Self { listeners: Vec::new(), upstreams: Vec::new() };
+        match (config, args.listen, &args.upstream) {
+            (Some(config), _, _) => plan.add_all(&config.listeners)?,
+            (None, Some(address), Some(upstreams)) => {
+                let [upstream] = &upstreams.0[..] else {
+                    return Err(vec![misfit("", "give one upstream, or a --config with several")]);
+                };
+                let direction = args.direction.unwrap_or(if is_local(&upstream.address.host) {
+                    Direction::Inbound
+                } else {
+                    Direction::Outbound
+                });
+                let route = plan.route("default".into(), None, "/".into(), upstream);
+                let routes = Routes::new(vec![route]);
+                plan.listeners.push(ListenerPlan { name: address.to_string(), address, direction, routes });
+            }
+            _ => return Err(vec![misfit("", "give --listen with --upstream, or --config")]),
+        }
+        Ok(plan)
+    }
+
+    fn add_all(&mut self, entries: &[ListenerEntry]) -> Result<(), Vec<Misfit>> {
+        let mut misfits = Vec::new();
+        if entries.is_empty() {
+            misfits.push(misfit("listeners", "give at least one listener"));
+        }
+        for (at, entry) in entries.iter().enumerate() {
+            if entries[..at].iter().any(|before| before.address.0 == entry.address.0) {
+                misfits.push(misfit(&format!("listeners.{at}.address"), "another listener has this address"));
+            }
+            self.add(at, entry, &mut misfits);
+        }
+        if misfits.is_empty() { Ok(()) } else { Err(misfits) }
+    }
+
+    fn add(&mut self, at: usize, entry: &ListenerEntry, misfits: &mut Vec<Misfit>) {
+        let mut routes = Vec::new();
+        if entry.routes.is_empty() {
+            misfits.push(misfit(&format!("listeners.{at}.routes"), "give at least one route"));
+        }
+        for (nth, route) in entry.routes.iter().enumerate() {
+            let place = format!("listeners.{at}.routes.{nth}");
+            let is_same = |before: &RouteEntry| before.host == route.host && before.path == route.path;
+            if entry.routes[..nth].iter().any(is_same) {
+                misfits.push(misfit(&place, "another route has this host and path"));
+            }
+            match self.route_of(nth, route) {
+                Ok(route) => routes.push(route),
+                Err((key, message)) => misfits.push(misfit(&format!("{place}.{key}"), &message)),
+            }
+        }
+        let address = entry.address.0;
+        let name = entry.name.clone().unwrap_or_else(|| address.to_string());
+        self.listeners.push(ListenerPlan { name, address, direction: entry.direction, routes: Routes::new(routes) });
+    }
+
+    fn route_of(&mut self, nth: usize, entry: &RouteEntry) -> Result<Route, (&'static str, String)> {
+        let path = entry.path.clone().unwrap_or_else(|| "/".into());
+        if !path.starts_with('/') || path.contains(['?', '#', ' ']) || !path.is_ascii() {
+            return Err(("path", "write a path prefix that begins with /, without a query".into()));
+        }
+        let host = entry.host.as_ref().map(|host| host.to_ascii_lowercase());
+        if let Some(host) = &host {
+            let is_bracketed = host.starts_with('[') && host.ends_with(']');
+            if !is_bracketed {
+                endpoint::check_name(host).map_err(|_| ("host", "write a host name without a port".to_owned()))?;
+                if host.contains(':') {
+                    return Err(("host", "write a host name without a port".into()));
+                }
+            }
+        }
+        let name = entry.name.clone().unwrap_or_else(|| format!("route-{nth}"));
+        let request_headers = rules(&entry.request_headers).map_err(|message| ("request-headers", message))?;
+        let response_headers = rules(&entry.response_headers).map_err(|message| ("response-headers", message))?;
+        let route = self.route(name, host, path, &entry.upstream.0);
+        let allows_ambiguous_paths = entry.ambiguous_paths;
+        Ok(Route { allows_ambiguous_paths, request_headers, response_headers, ..route })
+    }
+
+    fn route(&mut self, name: String, host: Option<String>, path: String, upstream: &UpstreamUrl) -> Route {
+        let known = self.upstreams.iter().position(|known| known == upstream);
+        let upstream = known.unwrap_or_else(|| {
+            self.upstreams.push(upstream.clone());
+            self.upstreams.len() - 1
+        });
+        Route {
+            name,
+            host,
+            path,
+            upstream,
+            allows_ambiguous_paths: false,
+            request_headers: HeaderRules::default(),
+            response_headers: HeaderRules::default(),
+        }
+    }
+}
+
+impl FromStr for UpstreamUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text).map_err(|error| error.to_string())?;
+        match url.scheme() {
+            "http" => (),
+            "https" => return Err("TLS to an upstream comes later: give http://".into()),
+            _ => return Err("write it as http://HOST[:PORT]".into()),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("a login does not belong into the URL".into());
+        }
+        if !["", "/"].contains(&url.path()) || url.query().is_some() || url.fragment().is_some() {
+            return Err("a path, a query or a fragment has no meaning here: write http://HOST[:PORT]".into());
+        }
+        let address = Address::of(&url, None)?;
+        let host = url.host_str().unwrap_or_default();
+        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let authority = HeaderValue::try_from(authority).map_err(|_| "the host is no host name".to_owned())?;
+        Ok(Self { address, authority })
+    }
+}
+
+fn rules(changes: &HeaderChanges) -> Result<HeaderRules, String> {
+    let name = |text: &str| {
+        let name = HeaderName::try_from(text).map_err(|_| "a name is no header name".to_owned())?;
+        if OURS.contains(&name.as_str()) { Err(format!("{name} is the proxy's own to set")) } else { Ok(name) }
+    };
+    let pair = |(key, value): (&String, &String)| {
+        let name = name(key)?;
+        let value = HeaderValue::try_from(value).map_err(|_| format!("{name} has no such value"))?;
+        Ok::<_, String>((name, value))
+    };
+    Ok(HeaderRules {
+        remove: changes.remove.iter().map(|text| name(text)).collect::<Result<_, _>>()?,
+        set: changes.set.iter().map(pair).collect::<Result<_, _>>()?,
+        add: changes.add.iter().map(pair).collect::<Result<_, _>>()?,
+    })
+}
+
+fn is_local(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn misfit(at: &str, message: &str) -> Misfit {
+    Misfit { at: at.into(), message: message.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upstreams() {
+        let upstream = |text: &str| text.parse::<UpstreamUrl>();
+        assert_eq!(upstream("http://api").unwrap().authority, "api");
+        assert_eq!(upstream("http://[::1]:8080/").unwrap().authority, "[::1]:8080");
+        for wrong in ["https://api", "tcp://api:1", "http://u:p@api", "http://api/v1", "http://api?x", "api", "http://"] {
+            assert!(upstream(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn whether_a_host_is_this_one() {
+        assert!(is_local("127.0.0.7") && is_local("::1") && is_local("localhost"));
+        assert!(!is_local("10.0.0.1") && !is_local("localhost.example"));
+    }
+}

@@ -1,0 +1,121 @@
+//! The idle connections of one worker to one upstream, and what is learned of how long the upstream keeps them.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use hyper::client::conn::http1::SendRequest;
+
+use crate::{request_body::RequestBody, upstream_io::Traffic};
+
+/// Idle connections that are kept; more are closed, the oldest first
+const LIMIT: usize = 256;
+/// How long a connection is kept where the upstream says and shows nothing: less than any usual server keeps it
+const UNKNOWN: Duration = Duration::from_secs(55);
+/// A close of the upstream teaches something only after this; before, it closes at random or restarts.
+const SHORTEST_LESSON: Duration = Duration::from_secs(1);
+
+/// A connection to an upstream, in use or idle
+pub(crate) struct Connection {
+    pub(crate) sender: SendRequest<RequestBody>,
+    pub(crate) traffic: Rc<Traffic>,
+    /// Whether it has carried a request before
+    pub(crate) is_reused: bool,
+}
+
+struct Idle {
+    connection: Connection,
+    since: Instant,
+}
+
+/// Idle connections, the last used at the end
+pub(crate) struct Pool {
+    idle: RefCell<Vec<Idle>>,
+    /// How long the upstream keeps an idle connection, less a margin
+    lifetime: Cell<Duration>,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self { idle: RefCell::default(), lifetime: Cell::new(UNKNOWN) }
+    }
+}
+
+impl Pool {
+    /// The connection that was used last and can be used again; also how many were found stale.
+    pub(crate) fn take(&self, now: Instant) -> (Option<Connection>, u64) {
+        let mut idle = self.idle.borrow_mut();
+        let before = idle.len();
+        // What is stale is found here or by `sweep`; the end of an answer makes a connection ready a moment later.
+        while idle.last().is_some_and(|last| self.is_stale(last, now)) {
+            idle.pop();
+        }
+        let stale = (before - idle.len()) as u64;
+        let ready = idle.iter().rposition(|idle| idle.connection.sender.is_ready() && !self.is_stale(idle, now));
+        let connection = ready.map(|at| idle.remove(at).connection);
+        if let Some(connection) = &connection {
+            connection.traffic.idle_since.set(None);
+        }
+        (connection, stale)
+    }
+
+    /// Keeps a connection whose answer has ended.
+    pub(crate) fn give_back(&self, mut connection: Connection, now: Instant) {
+        if connection.sender.is_closed() {
+            return;
+        }
+        connection.is_reused = true;
+        connection.traffic.idle_since.set(Some(now));
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() >= LIMIT {
+            idle.remove(0);
+        }
+        idle.push(Idle { connection, since: now });
+    }
+
+    /// Closes what is too old, before the upstream does.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.idle.borrow_mut().retain(|idle| !self.is_stale(idle, now));
+    }
+
+    /// The upstream says how long it keeps an idle connection (`Keep-Alive: timeout=`).
+    pub(crate) fn learn_announced(&self, timeout: Duration) {
+        self.lifetime.set(less_a_margin(timeout).min(UNKNOWN));
+    }
+
+    /// The upstream has closed a connection that was idle for so long.
+    pub(crate) fn learn_closed(&self, idle: Duration) {
+        if idle >= SHORTEST_LESSON && idle < self.lifetime.get() {
+            self.lifetime.set(less_a_margin(idle));
+        }
+    }
+
+    fn is_stale(&self, idle: &Idle, now: Instant) -> bool {
+        idle.connection.sender.is_closed() || now.saturating_duration_since(idle.since) >= self.lifetime.get()
+    }
+}
+
+/// What is left for the way there: a second, or half of a shorter time.
+fn less_a_margin(timeout: Duration) -> Duration {
+    timeout - Duration::from_secs(1).min(timeout / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_upstreams_own_time_is_stayed_below() {
+        let pool = Pool::default();
+        pool.learn_announced(Duration::from_secs(5));
+        assert_eq!(pool.lifetime.get(), Duration::from_secs(4));
+        pool.learn_closed(Duration::from_millis(100));
+        assert_eq!(pool.lifetime.get(), Duration::from_secs(4));
+        pool.learn_closed(Duration::from_millis(1500));
+        assert_eq!(pool.lifetime.get(), Duration::from_millis(750));
+        pool.learn_announced(Duration::from_secs(600));
+        assert_eq!(pool.lifetime.get(), UNKNOWN);
+    }
+}

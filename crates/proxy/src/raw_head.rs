@@ -1,0 +1,163 @@
+//! The bytes of a request's head, for what hyper's parser accepts and hides.
+//!
+//! The record begins where a head begins: at the first byte of a connection, and behind each request whose length is known. A
+//! chunked body has no known length, so heads behind one are not looked at until the connection has been idle. hyper
+//! forwards even those in one unambiguous form: CRLF, and `Transfer-Encoding` without `Content-Length`.
+
+use std::cell::{Cell, RefCell};
+
+use http::{HeaderMap, header::{CONTENT_LENGTH, TRANSFER_ENCODING}};
+
+use crate::refusal::Refusal;
+
+/// Bytes that are kept. A head that is longer is refused for its length, and pipelined requests behind one are not looked at.
+const LIMIT: usize = 64 * 1024;
+
+/// What has been read of the next head
+#[derive(Debug, Default)]
+pub(crate) struct RawHead {
+    bytes: RefCell<Vec<u8>>,
+    /// Bytes of a body that are still to come before the next head
+    skip: Cell<u64>,
+    /// Whether it is not known where the next head begins
+    lost: Cell<bool>,
+}
+
+impl RawHead {
+    /// The next byte begins a head.
+    pub(crate) fn begin(&self) {
+        self.bytes.borrow_mut().clear();
+        self.skip.set(0);
+        self.lost.set(false);
+    }
+
+    /// Whether some of a head has come, as far as that is known
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.bytes.borrow().is_empty()
+    }
+
+    /// These bytes were read from the connection.
+    pub(crate) fn note(&self, read: &[u8]) {
+        if self.lost.get() {
+            return;
+        }
+        let skipped = usize::try_from(self.skip.get()).unwrap_or(usize::MAX).min(read.len());
+        self.skip.set(self.skip.get() - skipped as u64);
+        let mut bytes = self.bytes.borrow_mut();
+        let rest = &read[skipped..];
+        if bytes.len() + rest.len() > LIMIT {
+            self.lost.set(true);
+            bytes.clear();
+        } else {
+            bytes.extend_from_slice(rest);
+        }
+    }
+
+    /// hyper has read a head with these headers: judges its bytes, and goes on to the next one.
+    pub(crate) fn judge(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        if self.lost.get() {
+            return Ok(());
+        }
+        let mut bytes = self.bytes.borrow_mut();
+        let is_chunked = headers.contains_key(TRANSFER_ENCODING);
+        let Some((end, verdict)) = read(&bytes, is_chunked) else {
+            self.lost.set(true);
+            return Ok(());
+        };
+        let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok()).unwrap_or(0);
+        let behind = (bytes.len() - end) as u64;
+        if is_chunked {
+            self.lost.set(true);
+            bytes.clear();
+        } else if let Some(next) = behind.checked_sub(length) {
+            let start = bytes.len() - usize::try_from(next).unwrap_or(0);
+            bytes.drain(..start);
+        } else {
+            bytes.clear();
+            self.skip.set(length - behind);
+        }
+        verdict
+    }
+}
+
+/// Where the head ends, and what is wrong with it; nothing if it does not end here.
+fn read(bytes: &[u8], is_chunked: bool) -> Option<(usize, Result<(), Refusal>)> {
+    // A server may skip empty lines before a request (RFC 9112, section 2.2), and hyper does.
+    let begin = bytes.iter().position(|byte| !b"\r\n".contains(byte))?;
+    let (mut line, mut verdict) = (begin, Ok(()));
+    for end in memchr::memchr_iter(b'\n', &bytes[begin..]).map(|at| begin + at) {
+        let text = match &bytes[line..end] {
+            [text @ .., b'\r'] => text,
+            text => {
+                verdict = verdict.and(Err(Refusal::BareLineFeed));
+                text
+            }
+        };
+        if text.is_empty() {
+            return Some((end + 1, verdict));
+        }
+        if is_chunked && is_length(text) {
+            verdict = verdict.and(Err(Refusal::LengthBesideChunked));
+        }
+        line = end + 1;
+    }
+    None
+}
+
+fn is_length(line: &[u8]) -> bool {
+    const NAME: &[u8] = b"content-length:";
+    line.get(..NAME.len()).is_some_and(|start| start.eq_ignore_ascii_case(NAME))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(lines: &[(HeaderName, &'static str)]) -> HeaderMap {
+        lines.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn what_the_parser_hides_is_refused() {
+        let judged = |text: &[u8], headers: &HeaderMap| {
+            let raw = RawHead::default();
+            text.chunks(7).for_each(|piece| raw.note(piece));
+            raw.judge(headers)
+        };
+        let chunked = headers(&[(TRANSFER_ENCODING, "chunked")]);
+        let both = b"POST / HTTP/1.1\r\ncontent-LENGTH: 5\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert_eq!(judged(both, &chunked), Err(Refusal::LengthBesideChunked));
+        assert_eq!(judged(b"GET / HTTP/1.1\nHost: a\r\n\r\n", &HeaderMap::new()), Err(Refusal::BareLineFeed));
+        assert_eq!(judged(b"GET / HTTP/1.1\r\nHost: a\n\n", &HeaderMap::new()), Err(Refusal::BareLineFeed));
+        assert_eq!(judged(b"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", &HeaderMap::new()), Ok(()));
+    }
+
+    #[test]
+    fn bodies_and_pipelined_requests_are_told_apart() {
+        let raw = RawHead::default();
+        let with_body = headers(&[(CONTENT_LENGTH, "6")]);
+        // A body may hold what would be refused in a head, in pieces of any size.
+        raw.note(b"POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\na\n");
+        assert_eq!(raw.judge(&with_body), Ok(()));
+        raw.note(b"b\n\n\nGET / HTTP/1.1\n\n");
+        assert_eq!(raw.judge(&HeaderMap::new()), Err(Refusal::BareLineFeed));
+        raw.begin();
+        raw.note(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\n\n");
+        assert_eq!(raw.judge(&HeaderMap::new()), Ok(()));
+        assert_eq!(raw.judge(&HeaderMap::new()), Err(Refusal::BareLineFeed));
+    }
+
+    #[test]
+    fn behind_a_chunked_body_nothing_is_judged_until_a_new_beginning() {
+        let raw = RawHead::default();
+        raw.note(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+        assert_eq!(raw.judge(&headers(&[(TRANSFER_ENCODING, "chunked")])), Ok(()));
+        raw.note(b"GET / HTTP/1.1\n\n");
+        assert_eq!(raw.judge(&HeaderMap::new()), Ok(()));
+        raw.begin();
+        raw.note(b"GET / HTTP/1.1\n\n");
+        assert_eq!(raw.judge(&HeaderMap::new()), Err(Refusal::BareLineFeed));
+    }
+}

@@ -1,0 +1,171 @@
+//! Why the proxy answers a request itself, and with what.
+
+use http::StatusCode;
+
+/// A reason for an answer of the proxy's own. The same name stands in the answer, the access log and the metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// HTTP/1.1 without `Host` (RFC 9112, section 3.2)
+    NoHost,
+    /// More than one `Host` line
+    SeveralHosts,
+    /// `Host` is no host with an optional port
+    BadHost,
+    /// `Host` differs from the authority of an absolute target
+    HostDiffers,
+    /// `Transfer-Encoding` is not exactly `chunked`
+    BadTransferEncoding,
+    /// `Transfer-Encoding` beside `Content-Length`
+    LengthBesideChunked,
+    /// A line of the head ends in LF without CR
+    BareLineFeed,
+    /// A header's name becomes one that the proxy sets when an app reads `_` as `-`
+    MimickedHeader,
+    /// TRACE, which shows an app's headers to scripts
+    Trace,
+    /// CONNECT: this is no forward proxy
+    Connect,
+    /// The target has a byte that is not ASCII, or is neither a path nor an absolute URL
+    BadTarget,
+    /// The path has several spellings, and routes match by path
+    AmbiguousPath,
+    /// The head cannot be read at all
+    BadHead,
+    /// The head has too many bytes or lines
+    HeadTooLarge,
+    /// The head did not arrive in time
+    SlowHead,
+    /// No route has this host and path
+    NoRoute,
+    /// The body is longer than allowed
+    BodyTooLarge,
+    /// The body stalled, or came too slowly
+    SlowBody,
+    /// The body is not framed as its head says
+    BadBody,
+    /// Too many requests are in flight
+    TooManyRequests,
+    /// The upstream's port refuses connections
+    UpstreamRefuses,
+    /// The upstream's name has no address, or cannot be looked up
+    UpstreamUnknown,
+    /// No connection to the upstream within the time for it
+    UpstreamUnreachable,
+    /// The upstream closed or reset before its answer began
+    UpstreamClosed,
+    /// The upstream's answer is not HTTP/1.1, or is framed in two ways
+    UpstreamBroken,
+    /// No answer of the upstream within the time for it
+    UpstreamSilent,
+}
+
+impl Refusal {
+    /// All of them, for the metric and for the README's table
+    pub(crate) const ALL: [Self; 26] = [
+        Self::NoHost,
+        Self::SeveralHosts,
+        Self::BadHost,
+        Self::HostDiffers,
+        Self::BadTransferEncoding,
+        Self::LengthBesideChunked,
+        Self::BareLineFeed,
+        Self::MimickedHeader,
+        Self::Trace,
+        Self::Connect,
+        Self::BadTarget,
+        Self::AmbiguousPath,
+        Self::BadHead,
+        Self::HeadTooLarge,
+        Self::SlowHead,
+        Self::NoRoute,
+        Self::BodyTooLarge,
+        Self::SlowBody,
+        Self::BadBody,
+        Self::TooManyRequests,
+        Self::UpstreamRefuses,
+        Self::UpstreamUnknown,
+        Self::UpstreamUnreachable,
+        Self::UpstreamClosed,
+        Self::UpstreamBroken,
+        Self::UpstreamSilent,
+    ];
+
+    /// Its name
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::NoHost => "no-host",
+            Self::SeveralHosts => "several-hosts",
+            Self::BadHost => "bad-host",
+            Self::HostDiffers => "host-differs",
+            Self::BadTransferEncoding => "bad-transfer-encoding",
+            Self::LengthBesideChunked => "length-beside-chunked",
+            Self::BareLineFeed => "bare-line-feed",
+            Self::MimickedHeader => "mimicked-header",
+            Self::Trace => "trace",
+            Self::Connect => "connect",
+            Self::BadTarget => "bad-target",
+            Self::AmbiguousPath => "ambiguous-path",
+            Self::BadHead => "bad-head",
+            Self::HeadTooLarge => "head-too-large",
+            Self::SlowHead => "slow-head",
+            Self::NoRoute => "no-route",
+            Self::BodyTooLarge => "body-too-large",
+            Self::SlowBody => "slow-body",
+            Self::BadBody => "bad-body",
+            Self::TooManyRequests => "too-many-requests",
+            Self::UpstreamRefuses => "upstream-refuses",
+            Self::UpstreamUnknown => "upstream-unknown",
+            Self::UpstreamUnreachable => "upstream-unreachable",
+            Self::UpstreamClosed => "upstream-closed",
+            Self::UpstreamBroken => "upstream-broken",
+            Self::UpstreamSilent => "upstream-silent",
+        }
+    }
+
+    /// The status (RFC 9110, section 15)
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::SlowHead | Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooManyRequests => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UpstreamRefuses | Self::UpstreamUnknown | Self::UpstreamClosed | Self::UpstreamBroken => {
+                StatusCode::BAD_GATEWAY
+            }
+            Self::UpstreamUnreachable | Self::UpstreamSilent => StatusCode::GATEWAY_TIMEOUT,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The error type of `Proxy-Status` (RFC 9209, section 2.3)
+    pub(crate) fn error_type(self) -> &'static str {
+        match self {
+            Self::NoRoute => "destination_not_found",
+            Self::TooManyRequests => "connection_limit_reached",
+            Self::UpstreamRefuses => "connection_refused",
+            Self::UpstreamUnknown => "dns_error",
+            Self::UpstreamUnreachable => "connection_timeout",
+            Self::UpstreamClosed => "connection_terminated",
+            Self::UpstreamBroken => "http_protocol_error",
+            Self::UpstreamSilent => "http_response_timeout",
+            _ => "http_request_error",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_statuses_are_errors() {
+        let names: BTreeSet<_> = Refusal::ALL.iter().map(|refusal| refusal.name()).collect();
+        assert_eq!(names.len(), Refusal::ALL.len());
+        for refusal in Refusal::ALL {
+            assert!(refusal.status().is_client_error() || refusal.status().is_server_error());
+        }
+    }
+}

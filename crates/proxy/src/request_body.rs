@@ -1,0 +1,113 @@
+//! A request's body on its way to the upstream: counted, bounded and never slower than allowed.
+
+use std::{
+    cell::Cell,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+
+use crate::{pace::Pace, refusal::Refusal};
+
+/// What became of a body: shared with the request's task, because hyper's errors do not carry it
+#[derive(Debug, Default)]
+pub(crate) struct BodyFate {
+    pub(crate) bytes: Cell<u64>,
+    /// Why the client's body was given up
+    pub(crate) refusal: Cell<Option<Refusal>>,
+    /// Whether any of it was asked for
+    pub(crate) was_read: Cell<bool>,
+}
+
+/// The body of a request to an upstream
+pub(crate) enum RequestBody {
+    Empty,
+    Client(ClientBody),
+}
+
+/// A client's body
+pub(crate) struct ClientBody {
+    incoming: Incoming,
+    fate: Rc<BodyFate>,
+    limit: u64,
+    pace: Pace,
+}
+
+/// The body was given up; `BodyFate` says why
+#[derive(Debug)]
+pub(crate) struct GivenUp;
+
+impl std::fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("the client's body was given up")
+    }
+}
+
+impl std::error::Error for GivenUp {}
+
+impl RequestBody {
+    /// Takes at most `limit` bytes, at this pace.
+    pub(crate) fn of(incoming: Incoming, fate: Rc<BodyFate>, limit: u64, pace: Pace) -> Self {
+        if incoming.is_end_stream() { Self::Empty } else { Self::Client(ClientBody { incoming, fate, limit, pace }) }
+    }
+
+    /// Whether there is none
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = GivenUp;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Client(body) => body.poll(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Client(body) => body.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Client(body) => body.incoming.size_hint(),
+        }
+    }
+}
+
+impl ClientBody {
+    fn poll(&mut self, context: &mut Context) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
+        self.fate.was_read.set(true);
+        let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
+            Poll::Pending if self.pace.is_too_slow(context) => return self.give_up(Refusal::SlowBody),
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Ready(Some(Err(_))) => return self.give_up(Refusal::BadBody),
+            Poll::Ready(Some(Ok(frame))) => frame,
+        };
+        let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+        self.fate.bytes.update(|bytes| bytes + length);
+        if self.fate.bytes.get() > self.limit {
+            return self.give_up(Refusal::BodyTooLarge);
+        }
+        if self.pace.was_too_slow(length) {
+            return self.give_up(Refusal::SlowBody);
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn give_up(&mut self, refusal: Refusal) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
+        self.fate.refusal.set(Some(refusal));
+        Poll::Ready(Some(Err(GivenUp)))
+    }
+}

@@ -1,0 +1,182 @@
+//! What must hold of a request's head before it is forwarded: RFC 9110 and 9112, where they leave a choice, strictly.
+//!
+//! hyper has read the head by then. What hyper accepts and hides (LF without CR, `Content-Length` beside
+//! `Transfer-Encoding`) is looked for in the bytes: see `raw_head`.
+
+use http::{
+    HeaderMap, HeaderName, Method, Uri, Version,
+    header::{HOST, TRANSFER_ENCODING},
+    request::Parts,
+};
+
+use crate::refusal::Refusal;
+
+/// Headers that the proxy sets or trusts. An app that reads `_` as `-` (CGI, WSGI, Rack) would take a copy with underscores for
+/// them.
+const OURS: [&str; 13] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "forwarded",
+    "host",
+    "proxy-status",
+    "transfer-encoding",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "authorization",
+];
+
+/// Judges a head by itself, whatever the routes are.
+pub(crate) fn judge(head: &Parts) -> Result<(), Refusal> {
+    match head.method {
+        Method::CONNECT => return Err(Refusal::Connect),
+        Method::TRACE => return Err(Refusal::Trace),
+        _ => (),
+    }
+    judge_target(&head.method, &head.uri)?;
+    judge_host(head)?;
+    judge_transfer_encoding(&head.headers)?;
+    if head.headers.keys().any(is_mimicry) { Err(Refusal::MimickedHeader) } else { Ok(()) }
+}
+
+/// A path, an absolute `http` URL, or `*` for OPTIONS (RFC 9112, section 3.2).
+fn judge_target(method: &Method, target: &Uri) -> Result<(), Refusal> {
+    let path = target.path_and_query().map_or("", |path| path.as_str());
+    let is_possible = match (target.scheme_str(), path) {
+        (None, "*") => method == Method::OPTIONS,
+        (None | Some("http" | "https"), path) => path.is_empty() || path.starts_with(['/', '?']),
+        _ => false,
+    };
+    if is_possible && path.is_ascii() { Ok(()) } else { Err(Refusal::BadTarget) }
+}
+
+fn judge_host(head: &Parts) -> Result<(), Refusal> {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let Some(host) = hosts.next() else {
+        // HTTP/1.0 knows no Host.
+        return if head.version == Version::HTTP_10 { Ok(()) } else { Err(Refusal::NoHost) };
+    };
+    if hosts.next().is_some() {
+        return Err(Refusal::SeveralHosts);
+    }
+    let host = host.as_bytes();
+    if !is_host(host) {
+        return Err(Refusal::BadHost);
+    }
+    match head.uri.authority() {
+        Some(authority) if !authority.as_str().as_bytes().eq_ignore_ascii_case(host) => Err(Refusal::HostDiffers),
+        _ => Ok(()),
+    }
+}
+
+/// `uri-host [ ":" port ]` (RFC 9110, section 7.2): a name, an IPv4 address or a bracketed IPv6 address.
+fn is_host(text: &[u8]) -> bool {
+    let (host, port) = match text {
+        [b'[', rest @ ..] => {
+            let Some(end) = memchr::memchr(b']', rest) else { return false };
+            let is_address = str::from_utf8(&rest[..end]).is_ok_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());
+            match (is_address, &rest[end + 1..]) {
+                (true, []) => return true,
+                (true, [b':', port @ ..]) => (&text[..1], port),
+                _ => return false,
+            }
+        }
+        _ => match memchr::memchr(b':', text) {
+            Some(colon) => (&text[..colon], &text[colon + 1..]),
+            None => (text, &b"80"[..]),
+        },
+    };
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~[".contains(byte);
+    let is_port = port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
+    !host.is_empty() && host.iter().all(is_name) && is_port
+}
+
+fn judge_transfer_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Refusal::BadTransferEncoding),
+    }
+}
+
+fn is_mimicry(name: &HeaderName) -> bool {
+    let name = name.as_str().as_bytes();
+    if memchr::memchr(b'_', name).is_none() {
+        return false;
+    }
+    let reads_as = |ours: &&str| {
+        ours.len() == name.len() && ours.bytes().zip(name).all(|(ours, name)| ours == *name || (ours == b'-' && *name == b'_'))
+    };
+    OURS.iter().any(reads_as)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    /// The verdict on a head with these lines
+    fn verdict(method: &str, target: &str, version: Version, lines: &[(&str, &str)]) -> Result<(), Refusal> {
+        let mut request = Request::builder().method(method).uri(target).version(version);
+        for (name, value) in lines {
+            request = request.header(*name, *value);
+        }
+        judge(&request.body(()).unwrap().into_parts().0)
+    }
+
+    fn with(lines: &[(&str, &str)]) -> Result<(), Refusal> {
+        verdict("GET", "/", Version::HTTP_11, lines)
+    }
+
+    #[test]
+    fn hosts() {
+        assert_eq!(with(&[]), Err(Refusal::NoHost));
+        assert_eq!(verdict("GET", "/", Version::HTTP_10, &[]), Ok(()));
+        assert_eq!(with(&[("host", "a"), ("host", "a")]), Err(Refusal::SeveralHosts));
+        for host in ["a", "a.b:80", "127.0.0.1", "[::1]", "[::1]:8080", "a_b", "xn--bcher-kva.example", "a:"] {
+            assert_eq!(with(&[("host", host)]), Ok(()), "{host}");
+        }
+        for host in ["", ":80", "a b", "a/b", "a@b", "a:b", "a:123456", "[::1", "[::1]x", "[1.2]", "a,b", "a?b", "a#b"] {
+            assert_eq!(with(&[("host", host)]), Err(Refusal::BadHost), "{host}");
+        }
+        let absolute = |host| verdict("GET", "http://a:80/x", Version::HTTP_11, &[("host", host)]);
+        assert_eq!((absolute("A:80"), absolute("a")), (Ok(()), Err(Refusal::HostDiffers)));
+    }
+
+    #[test]
+    fn targets_and_methods() {
+        let target = |method: &str, target: &str| verdict(method, target, Version::HTTP_11, &[("host", "a")]);
+        assert_eq!(target("OPTIONS", "*"), Ok(()));
+        assert_eq!(target("GET", "*"), Err(Refusal::BadTarget));
+        assert_eq!(target("GET", "/%2F//..?a=\\"), Ok(()));
+        assert_eq!(target("GET", "/caf\u{e9}"), Err(Refusal::BadTarget));
+        assert_eq!(target("GET", "ftp://a/"), Err(Refusal::BadTarget));
+        assert_eq!(target("CONNECT", "a:80"), Err(Refusal::Connect));
+        assert_eq!(target("TRACE", "/"), Err(Refusal::Trace));
+    }
+
+    #[test]
+    fn transfer_encodings() {
+        let coded = |codings: &[&str]| {
+            let lines: Vec<_> = codings.iter().map(|coding| ("transfer-encoding", *coding)).collect();
+            with(&[&[("host", "a")], &lines[..]].concat())
+        };
+        assert_eq!(coded(&["chunked"]), Ok(()));
+        assert_eq!(coded(&["Chunked"]), Ok(()));
+        for codings in [&["gzip, chunked"][..], &[",chunked"], &["chunked, chunked"], &["chunked", "chunked"], &["identity"]] {
+            assert_eq!(coded(codings), Err(Refusal::BadTransferEncoding), "{codings:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_mimic_ours() {
+        for (name, refused) in [("x_forwarded_for", true), ("x-forwarded_for", true), ("content_length", true), ("x_y", false)] {
+            assert_eq!(with(&[("host", "a"), (name, "1")]).is_err(), refused, "{name}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Whether a request that failed may be sent once more, and how often that may happen.
+
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, Method};
+
+/// The time over which retries are counted
+const WINDOW: Duration = Duration::from_secs(10);
+/// Retries in a window that are allowed however few requests there are
+const FLOOR: u32 = 10;
+/// Of so many requests in a window, one may be a retry: 20 %
+const REQUESTS_PER_RETRY: u32 = 5;
+
+/// What is known of a request that failed before its answer began
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failed {
+    /// No byte of it was sent
+    pub(crate) was_unsent: bool,
+    /// A byte of an answer has come
+    pub(crate) was_answered: bool,
+    /// It may be done twice (RFC 9110, section 9.2.2)
+    pub(crate) is_repeatable: bool,
+    /// It went over a connection that had been used before
+    pub(crate) was_reused: bool,
+}
+
+/// What to do with it
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Send it again; it adds no load, because the first one never arrived
+    Again,
+    /// Send it again, if the budget allows it
+    AgainWithinBudget,
+    /// Tell the client
+    GiveUp,
+}
+
+/// Decides on a first failure. A second one is final, because it came over a fresh connection.
+pub(crate) fn decide(failed: Failed) -> Verdict {
+    match failed {
+        Failed { was_answered: true, .. } => Verdict::GiveUp,
+        Failed { was_unsent: true, was_reused: true, .. } => Verdict::Again,
+        Failed { was_reused: true, is_repeatable: true, .. } => Verdict::AgainWithinBudget,
+        _ => Verdict::GiveUp,
+    }
+}
+
+/// Whether a request may be done twice: by its method, or because its sender says so.
+pub(crate) fn is_repeatable(method: &Method, headers: &HeaderMap) -> bool {
+    method.is_idempotent() || headers.contains_key("idempotency-key")
+}
+
+/// Requests and retries of the current window
+#[derive(Debug)]
+pub(crate) struct Budget {
+    since: Instant,
+    requests: u32,
+    retries: u32,
+}
+
+impl Budget {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { since: now, requests: 0, retries: 0 }
+    }
+
+    /// A request has come.
+    pub(crate) fn request(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.since) >= WINDOW {
+            *self = Self::new(now);
+        }
+        self.requests = self.requests.saturating_add(1);
+    }
+
+    /// Takes one retry, if one is left.
+    pub(crate) fn retry(&mut self) -> bool {
+        let is_allowed = self.retries < FLOOR.max(self.requests / REQUESTS_PER_RETRY);
+        self.retries += u32::from(is_allowed);
+        is_allowed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_not_sent_or_may_be_repeated_goes_again() {
+        let failed = Failed { was_unsent: false, was_answered: false, is_repeatable: false, was_reused: true };
+        assert_eq!(decide(failed), Verdict::GiveUp);
+        assert_eq!(decide(Failed { was_unsent: true, ..failed }), Verdict::Again);
+        assert_eq!(decide(Failed { is_repeatable: true, ..failed }), Verdict::AgainWithinBudget);
+        let fresh = Failed { was_reused: false, is_repeatable: true, was_unsent: true, ..failed };
+        assert_eq!(decide(fresh), Verdict::GiveUp);
+        assert_eq!(decide(Failed { was_answered: true, is_repeatable: true, ..failed }), Verdict::GiveUp);
+    }
+
+    #[test]
+    fn a_fifth_of_the_requests_may_be_retries_and_a_few_always() {
+        let start = Instant::now();
+        let mut budget = Budget::new(start);
+        let taken = |budget: &mut Budget| (0..1000).filter(|_| budget.retry()).count();
+        budget.request(start);
+        assert_eq!(taken(&mut budget), 10);
+        (0..499).for_each(|_| budget.request(start));
+        assert_eq!(taken(&mut budget), 90);
+        budget.request(start + WINDOW);
+        assert_eq!(taken(&mut budget), 10);
+    }
+
+    #[test]
+    fn posts_need_a_key() {
+        let mut headers = HeaderMap::new();
+        assert!(is_repeatable(&Method::PUT, &headers) && !is_repeatable(&Method::POST, &headers));
+        headers.insert("idempotency-key", "1".parse().unwrap());
+        assert!(is_repeatable(&Method::POST, &headers));
+    }
+}

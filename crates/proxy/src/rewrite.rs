@@ -1,0 +1,106 @@
+//! The heads that go on: hop-by-hop headers gone, ours set, the target in origin form.
+
+use std::time::Duration;
+
+use http::{
+    HeaderMap, HeaderValue, Method, Uri, Version,
+    header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, MAX_FORWARDS, TRANSFER_ENCODING, VIA},
+    request, response,
+};
+
+use crate::{args::Direction, forwarded::Forwarded, hop_by_hop, plan::UpstreamUrl, refusal::Refusal, route::Route};
+
+/// Whom `Via` names (RFC 9110, section 7.6.3); the host's own name is nobody's business
+const VIA_1_1: HeaderValue = HeaderValue::from_static("1.1 sidekit-proxy");
+const VIA_1_0: HeaderValue = HeaderValue::from_static("1.0 sidekit-proxy");
+
+/// Makes a judged head the one that the upstream gets.
+pub(crate) fn to_upstream(
+    head: &mut request::Parts,
+    direction: Direction,
+    forwarded: &Forwarded,
+    route: &Route,
+    upstream: &UpstreamUrl,
+) {
+    let headers = &mut head.headers;
+    hop_by_hop::strip(headers);
+    // The proxy itself says 100 Continue, when the upstream's connection stands.
+    headers.remove(EXPECT);
+    match direction {
+        Direction::Inbound => {
+            forwarded.apply(headers);
+            headers.entry(HOST).or_insert_with(|| upstream.authority.clone());
+        }
+        // The app names this proxy; the server wants its own name.
+        Direction::Outbound => {
+            headers.insert(HOST, upstream.authority.clone());
+        }
+    }
+    headers.append(VIA, via(head.version));
+    route.request_headers.apply(headers);
+    if head.uri.authority().is_some() {
+        head.uri = origin_form(&head.method, &head.uri);
+    }
+    head.version = Version::HTTP_11;
+}
+
+/// `Max-Forwards` of an OPTIONS request, taken down by one; `false` if the request must not go on (RFC 9110, section 7.6.2).
+pub(crate) fn may_go_on(method: &Method, headers: &mut HeaderMap) -> bool {
+    if *method != Method::OPTIONS {
+        return true;
+    }
+    let left = headers.get(MAX_FORWARDS).and_then(|value| value.to_str().ok()?.trim().parse::<u32>().ok());
+    match left {
+        None => true,
+        Some(0) => false,
+        Some(left) => {
+            headers.insert(MAX_FORWARDS, HeaderValue::from(left - 1));
+            true
+        }
+    }
+}
+
+/// Judges the head of an answer: framed in one way, and none of a protocol that was not asked for.
+pub(crate) fn judge_answer(head: &response::Parts) -> Result<(), Refusal> {
+    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+    let is_framed = match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => {
+            coding.as_bytes().eq_ignore_ascii_case(b"chunked") && !head.headers.contains_key(CONTENT_LENGTH)
+        }
+        _ => false,
+    };
+    if is_framed && !head.status.is_informational() { Ok(()) } else { Err(Refusal::UpstreamBroken) }
+}
+
+/// How long the upstream says that it keeps an idle connection
+pub(crate) fn announced_timeout(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get("keep-alive")?.to_str().ok()?;
+    let seconds = value.split(',').find_map(|part| part.trim().strip_prefix("timeout="))?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// Makes a judged head the one that the client gets.
+pub(crate) fn to_client(head: &mut response::Parts, route: &Route, closes: bool) {
+    let version = head.version;
+    hop_by_hop::strip(&mut head.headers);
+    head.headers.append(VIA, via(version));
+    route.response_headers.apply(&mut head.headers);
+    if closes {
+        head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    head.version = Version::HTTP_11;
+}
+
+fn via(version: Version) -> HeaderValue {
+    if version == Version::HTTP_10 { VIA_1_0 } else { VIA_1_1 }
+}
+
+/// Path and query, byte for byte; `*` where OPTIONS asks for a server as a whole (RFC 9112, section 3.2.4).
+fn origin_form(method: &Method, target: &Uri) -> Uri {
+    match target.path_and_query() {
+        Some(path) if *method == Method::OPTIONS && path.as_str() == "/" => Uri::from_static("*"),
+        Some(path) => Uri::from(path.clone()),
+        None => Uri::from_static("/"),
+    }
+}

@@ -1,0 +1,136 @@
+//! An upstream as one worker sees it: its addresses, its connections, its retries.
+
+use std::{
+    cell::RefCell,
+    net::SocketAddr,
+    rc::{Rc, Weak},
+    time::{Duration, Instant},
+};
+
+use endpoint::{Address, Failure, Names};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use prometheus::IntCounter;
+use tokio::{net::TcpStream, task, time};
+
+use crate::{
+    pool::{Connection, Pool},
+    refusal::Refusal,
+    retry::Budget,
+    upstream_io::{Traffic, UpstreamIo},
+};
+
+/// How long an answer of the resolver holds: getaddrinfo tells no TTL. A part of it is left to chance, so that workers and pods
+/// do not ask all at once.
+const RESOLVED_FOR: Duration = Duration::from_secs(5);
+/// A connection must stand within this.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of an answer's head; more is no answer that a client could use
+const HEAD_LIMIT: usize = 64 * 1024;
+
+/// An upstream
+pub(crate) struct Upstream {
+    address: Address,
+    names: Names,
+    /// The addresses of the last lookup, and until when they hold
+    resolved: RefCell<(Vec<SocketAddr>, Instant)>,
+    pub(crate) pool: Pool,
+    pub(crate) budget: RefCell<Budget>,
+    pub(crate) counts: Counts,
+}
+
+/// What is counted of an upstream
+#[derive(Clone)]
+pub(crate) struct Counts {
+    pub(crate) fresh: IntCounter,
+    pub(crate) reused: IntCounter,
+    pub(crate) stale: IntCounter,
+    pub(crate) retries: IntCounter,
+}
+
+impl Upstream {
+    pub(crate) fn new(address: Address, counts: Counts, now: Instant) -> Self {
+        let resolved = RefCell::new((Vec::new(), now));
+        let budget = RefCell::new(Budget::new(now));
+        Self { address, names: Names::default(), resolved, pool: Pool::default(), budget, counts }
+    }
+
+    /// A kept connection that can carry a request.
+    pub(crate) fn take_idle(&self, now: Instant) -> Option<Connection> {
+        let (connection, stale) = self.pool.take(now);
+        self.counts.stale.inc_by(stale);
+        self.counts.reused.inc_by(u64::from(connection.is_some()));
+        connection
+    }
+
+    /// A connection that no request has used.
+    pub(crate) async fn connect(self: &Rc<Self>) -> Result<Connection, Refusal> {
+        let stream = match time::timeout(CONNECT_TIMEOUT, self.dial()).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(failure)) => {
+                // The addresses may be those of pods that have gone.
+                self.resolved.borrow_mut().0.clear();
+                return Err(refusal(&failure));
+            }
+            Err(_) => {
+                self.resolved.borrow_mut().0.clear();
+                return Err(self.names.unanswered().map_or(Refusal::UpstreamUnreachable, |_| Refusal::UpstreamUnknown));
+            }
+        };
+        self.counts.fresh.inc();
+        let traffic = Rc::new(Traffic::default());
+        let io = TokioIo::new(UpstreamIo::new(stream, traffic.clone()));
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(HEAD_LIMIT);
+        let (sender, driver) = builder.handshake(io).await.map_err(|_| Refusal::UpstreamClosed)?;
+        task::spawn_local(drive(driver, traffic.clone(), Rc::downgrade(self)));
+        Ok(Connection { sender, traffic, is_reused: false })
+    }
+
+    async fn dial(&self) -> Result<TcpStream, Failure> {
+        let is_known = {
+            let resolved = self.resolved.borrow();
+            !resolved.0.is_empty() && Instant::now() < resolved.1
+        };
+        if !is_known {
+            self.resolve().await?;
+        }
+        let addresses = self.resolved.borrow().0.clone();
+        endpoint::dial_any(&addresses).await
+    }
+
+    /// Looks the name up. While the resolver fails, the last addresses hold.
+    async fn resolve(&self) -> Result<(), Failure> {
+        let found = endpoint::addresses(&self.address, &self.names).await;
+        let mut resolved = self.resolved.borrow_mut();
+        match found {
+            Ok(addresses) => resolved.0 = addresses,
+            Err(failure) if resolved.0.is_empty() => return Err(failure),
+            Err(_) => (),
+        }
+        resolved.1 = Instant::now() + RESOLVED_FOR.mul_f64(0.8 + 0.4 * fastrand::f64());
+        Ok(())
+    }
+}
+
+/// Runs a connection to its end. An end while nothing was asked teaches how long the upstream keeps one.
+async fn drive(
+    driver: http1::Connection<TokioIo<UpstreamIo>, crate::request_body::RequestBody>,
+    traffic: Rc<Traffic>,
+    upstream: Weak<Upstream>,
+) {
+    let _ = driver.await;
+    if let (Some(since), Some(upstream)) = (traffic.idle_since.get(), upstream.upgrade()) {
+        upstream.pool.learn_closed(since.elapsed());
+    }
+}
+
+fn refusal(failure: &Failure) -> Refusal {
+    match failure {
+        Failure::Refused => Refusal::UpstreamRefuses,
+        Failure::UnknownName(_) | Failure::NoDnsAnswer(_) | Failure::NotAskedYet(_) | Failure::Lookup { .. } => {
+            Refusal::UpstreamUnknown
+        }
+        _ => Refusal::UpstreamUnreachable,
+    }
+}

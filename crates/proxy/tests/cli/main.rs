@@ -1,0 +1,25 @@
+//! The binary `proxy` as a pod meets it: raw bytes in front, scripted upstreams behind, and every connection in between.
+#![expect(clippy::unwrap_used, reason = "a panic here is how a test fails")]
+
+#[cfg(test)]
+mod bodies;
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod connections;
+#[cfg(test)]
+mod draining;
+#[cfg(test)]
+mod forwarding;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod retries;
+#[cfg(test)]
+mod routes;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod upstream;

@@ -1,0 +1,68 @@
+//! The proxy under test.
+
+use std::{net::SocketAddr, process::Command};
+
+pub(crate) use harness::{Program, Signal, until};
+
+use crate::{client::Client, upstream::Upstream};
+
+/// What an upstream says in most tests
+pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A running proxy
+pub(crate) struct Proxy {
+    pub(crate) program: Program,
+    pub(crate) address: SocketAddr,
+    pub(crate) health: SocketAddr,
+}
+
+impl Proxy {
+    /// In front of this upstream, with more arguments.
+    #[track_caller]
+    pub(crate) fn start(upstream: &Upstream, arguments: &[&str]) -> Self {
+        Self::run(&[&["--listen", "127.0.0.1:0", "--upstream", &upstream.url()], arguments].concat())
+    }
+
+    #[track_caller]
+    pub(crate) fn run(arguments: &[&str]) -> Self {
+        let mut program = Program::start(&mut proxy(arguments));
+        let health = program.address("health");
+        let line = program.wait_for_message("listening");
+        let address = line["address"].as_str().unwrap().parse().unwrap();
+        Self { program, address, health }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    /// A metric's value
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let page = harness::http::get(self.health, "/metrics").body;
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {name} in {page}")).parse().unwrap()
+    }
+
+    /// How often a reason was a request's end
+    pub(crate) fn refusals(&self, reason: &str) -> u64 {
+        self.metric(&format!("sidekit_proxy_refusals_total{{reason=\"{reason}\"}}"))
+    }
+
+    /// Stops it, and waits for a good end.
+    #[track_caller]
+    pub(crate) fn stop(self) {
+        self.program.signal(Signal::TERM);
+        let ended = self.program.end();
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+    }
+}
+
+/// proxy with these arguments, no drain delay and a health listener on any port
+pub(crate) fn proxy(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_proxy"));
+    command.args(["--health-addr", "127.0.0.1:0"]).args(arguments).env_clear();
+    if !arguments.contains(&"--drain-delay") {
+        command.args(["--drain-delay", "0s"]);
+    }
+    command
+}

@@ -1,0 +1,140 @@
+//! Upstreams that answer as a test says, and keep every byte that they get.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+};
+
+use harness::{DEADLINE, until};
+
+/// An upstream; its threads end with the test's process
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
+    heard: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
+}
+
+/// One connection to an upstream
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    /// The number of this connection, from 0
+    pub(crate) number: usize,
+    heard: Arc<Mutex<Vec<String>>>,
+    unread: Vec<u8>,
+}
+
+impl Upstream {
+    /// Each connection is served by the script, which ends it by returning.
+    pub(crate) fn start(script: impl Fn(&mut Connection) + Send + Sync + 'static) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), script)
+    }
+
+    pub(crate) fn on(listener: TcpListener, script: impl Fn(&mut Connection) + Send + Sync + 'static) -> Self {
+        let address = listener.local_addr().unwrap();
+        let (heard, connections, script) = (Arc::new(Mutex::default()), Arc::new(AtomicUsize::new(0)), Arc::new(script));
+        let upstream = Self { address, heard: Arc::clone(&heard), connections: Arc::clone(&connections) };
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (heard, script) = (Arc::clone(&heard), Arc::clone(&script));
+                let number = connections.fetch_add(1, SeqCst);
+                stream.set_read_timeout(Some(DEADLINE)).unwrap();
+                stream.set_nodelay(true).unwrap();
+                thread::spawn(move || script(&mut Connection { stream, number, heard, unread: Vec::new() }));
+            }
+        });
+        upstream
+    }
+
+    /// Answers every request with these bytes, and keeps connections.
+    pub(crate) fn answering(answer: &'static str) -> Self {
+        Self::start(move |connection| {
+            while connection.request().is_some() {
+                connection.write(answer);
+            }
+        })
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// All requests so far, as they came
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.heard.lock().unwrap().clone()
+    }
+
+    /// The only request
+    #[track_caller]
+    pub(crate) fn only(&self) -> String {
+        let requests = self.requests();
+        assert_eq!(requests.len(), 1, "{requests:#?}");
+        requests[0].clone()
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(SeqCst)
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_for_requests(&self, count: usize) {
+        until(&format!("the upstream has {count} requests"), || (self.requests().len() >= count).then_some(()));
+    }
+}
+
+impl Connection {
+    /// The next request whole, with a body of a length or in chunks; nothing when the connection ends.
+    pub(crate) fn request(&mut self) -> Option<String> {
+        let head = self.until("\r\n\r\n")?;
+        let lower = head.to_lowercase();
+        let body = if lower.contains("\r\ntransfer-encoding: chunked\r\n") {
+            self.until("0\r\n\r\n")?
+        } else {
+            let length = lower.split("\r\ncontent-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+            self.take(length.unwrap_or(0))?
+        };
+        self.heard.lock().unwrap().push(head.clone() + &body);
+        Some(head + &body)
+    }
+
+    /// The head of the next request, whose body stays unread
+    pub(crate) fn head(&mut self) -> Option<String> {
+        let head = self.until("\r\n\r\n")?;
+        self.heard.lock().unwrap().push(head.clone());
+        Some(head)
+    }
+
+    pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.stream.write_all(bytes.as_ref());
+    }
+
+    fn until(&mut self, end: &str) -> Option<String> {
+        loop {
+            if let Some(at) = self.unread.windows(end.len()).position(|window| window == end.as_bytes()) {
+                return self.take(at + end.len());
+            }
+            self.read()?;
+        }
+    }
+
+    fn take(&mut self, length: usize) -> Option<String> {
+        while self.unread.len() < length {
+            self.read()?;
+        }
+        let rest = self.unread.split_off(length);
+        let taken = std::mem::replace(&mut self.unread, rest);
+        Some(String::from_utf8_lossy(&taken).into_owned())
+    }
+
+    fn read(&mut self) -> Option<()> {
+        let mut room = [0; 16 * 1024];
+        let length = self.stream.read(&mut room).ok().filter(|length| *length > 0)?;
+        self.unread.extend_from_slice(&room[..length]);
+        Some(())
+    }
+}
