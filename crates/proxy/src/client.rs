@@ -51,7 +51,7 @@ pub(crate) async fn serve(context: Rc<Context>, stream: TcpStream, peer: IpAddr,
         let has_more = tokio::select! {
             // What has arrived is served, even when the listener closes at that moment.
             biased;
-            readable = io.readable() => readable.is_ok(),
+            has_more = io.has_more() => has_more,
             _ = closing.wait_for(|is_closing| *is_closing) => false,
             () = time::sleep(patience) => false,
         };
@@ -77,7 +77,9 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
     };
     let mut connection = builder(handler).serve_connection(TokioIo::new(io), service);
     let (mut is_parking, mut is_closing) = (false, false);
-    let mut warm = pin!(time::sleep(WARM));
+    // hyper counts the time for the next head from the end of the last answer on.
+    let warmth = WARM.min(handler.context.limits.header_timeout / 2);
+    let mut warm = pin!(time::sleep(warmth));
     let mut closed = pin!(closing.wait_for(|is_closing| *is_closing));
     let ended = poll_fn(|context| {
         loop {
@@ -92,7 +94,7 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
             if is_parking || is_closing || warm.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
-            warm.as_mut().reset(time::Instant::now() + WARM);
+            warm.as_mut().reset(time::Instant::now() + warmth);
             if handler.is_idle() {
                 // On an idle connection this ends hyper's part, and tells the client nothing.
                 is_parking = true;

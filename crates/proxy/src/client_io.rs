@@ -45,9 +45,10 @@ impl ClientIo {
         Self { stream, unread: Bytes::new(), state: Rc::default(), patience, timer: None }
     }
 
-    /// Waits until there is something to read, without a buffer for it.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        if self.unread.is_empty() { self.stream.readable().await } else { Ok(()) }
+    /// Waits until there is something to read, without a buffer for it; `false` if the connection ends instead.
+    pub(crate) async fn has_more(&self) -> bool {
+        // tokio's `readable` may resolve before there is anything.
+        !self.unread.is_empty() || self.stream.peek(&mut [0]).await.is_ok_and(|length| length > 0)
     }
 
     /// Puts back what was read and not used; the next byte begins a head.

@@ -2,6 +2,8 @@
 
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
+use lifecycle::Pending;
+
 use crate::{
     access_log::AccessLog,
     limits::Limits,
@@ -18,6 +20,8 @@ pub(crate) struct Context {
     pub(crate) upstreams: Vec<(UpstreamUrl, Rc<Upstream>)>,
     pub(crate) telemetry: Telemetry,
     pub(crate) access_log: Option<AccessLog>,
+    /// What a stop must wait for
+    pub(crate) pending: Pending,
     pub(crate) in_flight: Cell<u32>,
     pub(crate) connections: Cell<u32>,
     /// Whether answers shall end their connections, because the listener is about to close

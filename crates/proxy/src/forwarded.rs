@@ -116,10 +116,18 @@ mod tests {
 
     #[test]
     fn a_trusted_proxy_is_believed_and_named_behind_its_client() {
-        let before = [("host", "app"), ("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "2.2.2.2"), ("x-forwarded-proto", "https")];
+        let before = [
+            ("host", "app"),
+            ("x-forwarded-for", "1.1.1.1"),
+            ("x-forwarded-for", "2.2.2.2"),
+            ("x-forwarded-proto", "https"),
+        ];
         let headers = told(true, &before);
         assert_eq!(headers["x-forwarded-for"], "1.1.1.1, 2.2.2.2, 10.0.0.7");
-        assert_eq!((&headers["x-forwarded-proto"], &headers["x-forwarded-host"]), (&"https".parse().unwrap(), &"app".parse().unwrap()));
+        assert_eq!(
+            (&headers["x-forwarded-proto"], &headers["x-forwarded-host"]),
+            (&"https".parse().unwrap(), &"app".parse().unwrap())
+        );
         assert_eq!(headers["forwarded"], "for=10.0.0.7;host=app;proto=http");
     }
 

@@ -1,11 +1,6 @@
 //! A request from its head to its answer.
 
-use std::{
-    net::IpAddr,
-    pin::Pin,
-    rc::Rc,
-    time::Instant,
-};
+use std::{net::IpAddr, pin::Pin, rc::Rc, time::Instant};
 
 use http::{
     HeaderName, HeaderValue, Request, Response, StatusCode,
@@ -47,7 +42,12 @@ pub(crate) struct Handler {
 
 /// What a request comes to
 enum Answer {
-    Upstream { head: response::Parts, body: Incoming, lease: Lease, deadline: Option<Pin<Box<Sleep>>> },
+    Upstream {
+        head: response::Parts,
+        body: Incoming,
+        lease: Lease,
+        deadline: Option<Pin<Box<Sleep>>>,
+    },
     /// An OPTIONS request that ends here
     Options,
 }
@@ -62,9 +62,10 @@ impl Handler {
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
         let begun = Instant::now();
         let context = &self.context;
-        let entry = context.access_log.as_ref().map(|_| {
-            Box::new(Entry::new(self.peer, request.method(), request.uri(), request.headers()))
-        });
+        let entry = context
+            .access_log
+            .as_ref()
+            .map(|_| Box::new(Entry::new(self.peer, request.method(), request.uri(), request.headers())));
         let mut record = Record::begin(context.clone(), self.requests.clone(), begun, request.method().clone(), entry);
         match self.forward(request, &mut record, begun).await {
             Ok(Answer::Upstream { head, body, lease, deadline }) => {
@@ -147,4 +148,3 @@ impl Handler {
 
 /// Answers of this type may last for ever (server-sent events).
 const EVENTS: &[u8] = b"text/event-stream";
-

@@ -201,7 +201,8 @@ mod tests {
         let upstream = |text: &str| text.parse::<UpstreamUrl>();
         assert_eq!(upstream("http://api").unwrap().authority, "api");
         assert_eq!(upstream("http://[::1]:8080/").unwrap().authority, "[::1]:8080");
-        for wrong in ["https://api", "tcp://api:1", "http://u:p@api", "http://api/v1", "http://api?x", "api", "http://"] {
+        for wrong in ["https://api", "tcp://api:1", "http://u:p@api", "http://api/v1", "http://api?x", "api", "http://"]
+        {
             assert!(upstream(wrong).is_err(), "{wrong}");
         }
     }

@@ -6,7 +6,10 @@
 
 use std::cell::{Cell, RefCell};
 
-use http::{HeaderMap, header::{CONTENT_LENGTH, TRANSFER_ENCODING}};
+use http::{
+    HeaderMap,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 
 use crate::refusal::Refusal;
 
@@ -64,7 +67,8 @@ impl RawHead {
             self.lost.set(true);
             return Ok(());
         };
-        let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok()).unwrap_or(0);
+        let length =
+            headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok()).unwrap_or(0);
         let behind = (bytes.len() - end) as u64;
         if is_chunked {
             self.lost.set(true);

@@ -36,6 +36,7 @@ impl Record {
     ) -> Self {
         context.in_flight.update(|count| count + 1);
         context.telemetry.active.inc();
+        context.pending.add(1);
         Self {
             context,
             _turn: turn,
@@ -77,6 +78,7 @@ impl Drop for Record {
         self.context.in_flight.update(|count| count - 1);
         let telemetry = &self.context.telemetry;
         telemetry.active.dec();
+        self.context.pending.done(1);
         let elapsed = self.begun.elapsed();
         telemetry.ended(self.route, &self.method, self.status, self.refusal, elapsed.as_secs_f64());
         if let (Some(log), Some(entry)) = (&self.context.access_log, &self.entry) {

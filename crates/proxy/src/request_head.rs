@@ -109,7 +109,8 @@ fn is_mimicry(name: &HeaderName) -> bool {
         return false;
     }
     let reads_as = |ours: &&str| {
-        ours.len() == name.len() && ours.bytes().zip(name).all(|(ours, name)| ours == *name || (ours == b'-' && *name == b'_'))
+        ours.len() == name.len()
+            && ours.bytes().zip(name).all(|(ours, name)| ours == *name || (ours == b'-' && *name == b'_'))
     };
     OURS.iter().any(reads_as)
 }
@@ -141,7 +142,8 @@ mod tests {
         for host in ["a", "a.b:80", "127.0.0.1", "[::1]", "[::1]:8080", "a_b", "xn--bcher-kva.example", "a:"] {
             assert_eq!(with(&[("host", host)]), Ok(()), "{host}");
         }
-        for host in ["", ":80", "a b", "a/b", "a@b", "a:b", "a:123456", "[::1", "[::1]x", "[1.2]", "a,b", "a?b", "a#b"] {
+        for host in ["", ":80", "a b", "a/b", "a@b", "a:b", "a:123456", "[::1", "[::1]x", "[1.2]", "a,b", "a?b", "a#b"]
+        {
             assert_eq!(with(&[("host", host)]), Err(Refusal::BadHost), "{host}");
         }
         let absolute = |host| verdict("GET", "http://a:80/x", Version::HTTP_11, &[("host", host)]);
@@ -168,14 +170,18 @@ mod tests {
         };
         assert_eq!(coded(&["chunked"]), Ok(()));
         assert_eq!(coded(&["Chunked"]), Ok(()));
-        for codings in [&["gzip, chunked"][..], &[",chunked"], &["chunked, chunked"], &["chunked", "chunked"], &["identity"]] {
+        for codings in
+            [&["gzip, chunked"][..], &[",chunked"], &["chunked, chunked"], &["chunked", "chunked"], &["identity"]]
+        {
             assert_eq!(coded(codings), Err(Refusal::BadTransferEncoding), "{codings:?}");
         }
     }
 
     #[test]
     fn names_that_mimic_ours() {
-        for (name, refused) in [("x_forwarded_for", true), ("x-forwarded_for", true), ("content_length", true), ("x_y", false)] {
+        for (name, refused) in
+            [("x_forwarded_for", true), ("x-forwarded_for", true), ("content_length", true), ("x_y", false)]
+        {
             assert_eq!(with(&[("host", "a"), (name, "1")]).is_err(), refused, "{name}");
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{
     HeaderMap, HeaderValue, Method, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, MAX_FORWARDS, TRANSFER_ENCODING, VIA},
+    header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, MAX_FORWARDS, TE, TRANSFER_ENCODING, VIA},
     request, response,
 };
 
@@ -23,7 +23,13 @@ pub(crate) fn to_upstream(
     upstream: &UpstreamUrl,
 ) {
     let headers = &mut head.headers;
+    let takes_trailers = headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
     hop_by_hop::strip(headers);
+    if takes_trailers {
+        // Trailers pass through here, so the upstream may send them (RFC 9110, section 10.1.4).
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
+    }
     // The proxy itself says 100 Continue, when the upstream's connection stands.
     headers.remove(EXPECT);
     match direction {

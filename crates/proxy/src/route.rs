@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn the_most_exact_route_wins() {
-        let routes = Routes::new(vec![route(None, "/"), route(None, "/api"), route(Some("a.b"), "/"), route(None, "/api/v2")]);
+        let routes =
+            Routes::new(vec![route(None, "/"), route(None, "/api"), route(Some("a.b"), "/"), route(None, "/api/v2")]);
         assert_eq!(found(&routes, "x", "/api/v2/y"), Ok("/api/v2".into()));
         assert_eq!(found(&routes, "x", "/api/v22"), Ok("/api".into()));
         assert_eq!(found(&routes, "x", "/apis"), Ok("/".into()));

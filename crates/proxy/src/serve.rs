@@ -28,10 +28,12 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     for _ in 0..args.workers {
         sockets.push(bind(&plan, sockets.first())?);
     }
+    let pending = life.pending("requests");
     for listeners in sockets {
         let (plan, limits) = (plan.clone(), args.limits.clone());
         let (metrics, access_log) = (metrics.clone(), access_log.clone());
-        let worker = Worker { plan, listeners, limits, metrics, access_log, life: life.clone() };
+        let pending = pending.clone();
+        let worker = Worker { pending, plan, listeners, limits, metrics, access_log, life: life.clone() };
         life.worker("worker", SILENCE, |heartbeat| worker.run(heartbeat))?;
     }
     life.started();

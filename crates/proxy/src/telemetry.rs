@@ -11,8 +11,7 @@ use prometheus::{
 use crate::{refusal::Refusal, upstream::Counts};
 
 /// Seconds; the bounds that OpenTelemetry recommends for HTTP
-const BUCKETS: [f64; 14] =
-    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+const BUCKETS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 /// Methods that have a label of their own; any other is `_OTHER`, because clients may invent them
 const METHODS: [Method; 8] = [
     Method::GET,
@@ -60,8 +59,11 @@ struct Key {
 impl Metrics {
     pub(crate) fn new(life: &Lifecycle) -> prometheus::Result<Self> {
         let buckets = BUCKETS.to_vec();
-        let duration = HistogramOpts::new("http_server_request_duration_seconds", "Requests, from their head to the end of their answer")
-            .buckets(buckets);
+        let duration = HistogramOpts::new(
+            "http_server_request_duration_seconds",
+            "Requests, from their head to the end of their answer",
+        )
+        .buckets(buckets);
         let labels = ["listener", "http_route", "http_request_method", "http_response_status_code", "error_type"];
         let metrics = Self {
             duration: HistogramVec::new(duration, &labels)?,

@@ -2,11 +2,16 @@
 
 use std::{cell::Cell, net::TcpListener, rc::Rc, sync::Arc, time::Instant};
 
-use lifecycle::{Heartbeat, Lifecycle};
+use lifecycle::{Heartbeat, Lifecycle, Pending};
 use tokio::{task::JoinSet, time};
 
 use crate::{
-    access_log::AccessLog, context::Context, limits::Limits, listener, plan::Plan, telemetry::{Metrics, Telemetry},
+    access_log::AccessLog,
+    context::Context,
+    limits::Limits,
+    listener,
+    plan::Plan,
+    telemetry::{Metrics, Telemetry},
     upstream::Upstream,
 };
 
@@ -18,6 +23,7 @@ pub(crate) struct Worker {
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) access_log: Option<AccessLog>,
+    pub(crate) pending: Pending,
     pub(crate) life: Lifecycle,
 }
 
@@ -38,6 +44,7 @@ impl Worker {
                 limits: self.limits.clone(),
                 upstreams: upstreams.clone(),
                 access_log: self.access_log.clone(),
+                pending: self.pending.clone(),
                 in_flight: Cell::new(0),
                 connections: Cell::new(0),
                 is_draining: Cell::new(false),

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{Shutdown, SocketAddr, TcpStream},
+    net::{SocketAddr, TcpStream},
 };
 
 use harness::DEADLINE;
@@ -131,8 +131,11 @@ impl Client {
         matches!(self.reader.read(&mut [0]), Ok(0) | Err(_))
     }
 
-    pub(crate) fn close_write(&mut self) {
-        self.reader.get_mut().shutdown(Shutdown::Write).unwrap();
+    /// Everything until the connection ends
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = Vec::new();
+        let _ = self.reader.read_to_end(&mut rest);
+        String::from_utf8(rest).unwrap()
     }
 }
 

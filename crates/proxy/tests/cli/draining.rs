@@ -1,1 +1,136 @@
-//! draining
+//! The end: what is in flight finishes, what waits in the queue is served, and clients are told to go.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    client::header,
+    support::{OK, Proxy, Signal},
+    upstream::Upstream,
+};
+
+#[test]
+fn requests_in_flight_finish_and_their_connections_close() {
+    let upstream = Upstream::start(|connection| {
+        connection.request();
+        thread::sleep(Duration::from_millis(700));
+        connection.write(OK);
+    });
+    let proxy = Proxy::start(&upstream, &[]);
+    let mut client = proxy.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    upstream.wait_for_requests(1);
+    proxy.program.signal(Signal::TERM);
+    let answer = client.answer();
+    assert_eq!((answer.body.as_str(), header(&answer.head, "connection")), ("ok", Some("close")));
+    let ended = proxy.program.end();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
+
+#[test]
+fn while_it_drains_it_serves_and_tells_clients_to_go_elsewhere() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &["--drain-delay", "1500ms"]);
+    let mut kept = proxy.client();
+    assert_eq!(header(&kept.get("/").head, "connection"), None);
+    let start = Instant::now();
+    proxy.program.signal(Signal::TERM);
+    harness::http::until_status(proxy.health, "/readyz", 503);
+    assert_eq!(header(&kept.get("/").head, "connection"), Some("close"));
+    assert!(kept.is_closed());
+    // New connections are served for as long as others may not know that this one goes.
+    let mut served = 0;
+    while start.elapsed() < Duration::from_millis(1200) {
+        assert_eq!(proxy.client().get("/").status, 200);
+        served += 1;
+    }
+    assert!(served > 0);
+    let ended = proxy.program.end();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(start.elapsed() >= Duration::from_millis(1500), "{:?}", start.elapsed());
+}
+
+#[test]
+fn an_idle_connection_is_closed_at_the_end_of_the_drain() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &[]);
+    let mut idle = proxy.client();
+    idle.get("/");
+    let mut unused = proxy.client();
+    proxy.program.signal(Signal::TERM);
+    assert!(idle.is_closed() && unused.is_closed());
+    assert_eq!(proxy.program.end().code, Some(0));
+}
+
+#[test]
+fn a_request_that_does_not_end_makes_it_75() {
+    let upstream = Upstream::start(|connection| {
+        connection.request();
+        thread::sleep(Duration::from_secs(60));
+    });
+    let proxy = Proxy::start(&upstream, &["--shutdown-timeout", "1s"]);
+    let mut client = proxy.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    upstream.wait_for_requests(1);
+    proxy.program.signal(Signal::TERM);
+    let ended = proxy.program.end();
+    assert_eq!(ended.code, Some(75), "{ended:#?}");
+    assert!(format!("{:?}", ended.log.last()).contains("1 requests"), "{ended:#?}");
+}
+
+#[test]
+fn outbound_serves_until_its_clients_have_gone() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &["--direction", "outbound"]);
+    let mut app = proxy.client();
+    app.get("/");
+    proxy.program.signal(Signal::TERM);
+    harness::http::until_status(proxy.health, "/readyz", 503);
+    for _ in 0..10 {
+        thread::sleep(Duration::from_millis(150));
+        let answer = app.get("/");
+        assert_eq!((answer.status, header(&answer.head, "connection")), (200, None));
+    }
+    drop(app);
+    let ended = proxy.program.end();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
+
+#[test]
+fn a_successor_takes_over_without_a_failed_request() {
+    let upstream = Upstream::answering(OK);
+    let mut proxy = Proxy::start(&upstream, &["--drain-delay", "200ms"]);
+    let address = proxy.address;
+    let is_over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let is_over = is_over.clone();
+            thread::spawn(move || {
+                let mut requests = 0;
+                let mut kept: Option<crate::client::Client> = None;
+                while !is_over.load(std::sync::atomic::Ordering::SeqCst) {
+                    let mut client = kept.take().unwrap_or_else(|| crate::client::Client::new(address));
+                    let answer = client.get("/");
+                    assert_eq!(answer.status, 200);
+                    requests += 1;
+                    if header(&answer.head, "connection") != Some("close") {
+                        kept = Some(client);
+                    }
+                }
+                requests
+            })
+        })
+        .collect();
+    for _ in 0..10 {
+        let listen = address.to_string();
+        let successor = Proxy::run(&["--listen", &listen, "--upstream", &upstream.url(), "--drain-delay", "200ms"]);
+        proxy.stop();
+        proxy = successor;
+    }
+    is_over.store(true, std::sync::atomic::Ordering::SeqCst);
+    let requests: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
+    assert!(requests > 100, "{requests}");
+    proxy.stop();
+}

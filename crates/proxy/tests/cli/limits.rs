@@ -1,1 +1,139 @@
-//! limits
+//! Bounds: of heads, times, requests and connections.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    client::header,
+    support::{OK, Proxy},
+    upstream::Upstream,
+};
+
+#[test]
+fn heads_that_are_too_large_are_431() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &["--max-header-size", "8KiB", "--max-headers", "20"]);
+    let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(9000));
+    let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: 1\r\n".repeat(30));
+    for (nth, bytes) in [long, many].iter().enumerate() {
+        let mut client = proxy.client();
+        client.try_send(bytes);
+        assert_eq!(client.answer().status, 431, "{nth}");
+        harness::until("it is counted", || (proxy.refusals("head-too-large") == nth as u64 + 1).then_some(()));
+    }
+    assert_eq!(upstream.requests(), [""; 0]);
+}
+
+#[test]
+fn a_head_that_does_not_end_is_408_and_a_silent_client_is_closed() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &["--header-timeout", "300ms", "--idle-timeout", "500ms"]);
+    let mut slow = proxy.client();
+    slow.send("GET / HTTP/1.1\r\nHo");
+    assert_eq!(slow.answer().status, 408);
+    assert_eq!(proxy.refusals("slow-head"), 1);
+    let start = Instant::now();
+    assert!(proxy.client().is_closed());
+    assert!(start.elapsed() >= Duration::from_millis(450), "{:?}", start.elapsed());
+    // The same after a request: the time for a head does not count while nothing comes.
+    let mut kept = proxy.client();
+    kept.get("/");
+    let start = Instant::now();
+    assert!(kept.is_closed());
+    assert!(start.elapsed() >= Duration::from_millis(250), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_connection_is_kept_while_it_is_idle_and_used_again() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &["--header-timeout", "300ms"]);
+    let mut client = proxy.client();
+    for _ in 0..3 {
+        assert_eq!(client.get("/").status, 200);
+        // Longer than the proxy keeps its buffers, and than a head may take.
+        std::thread::sleep(Duration::from_millis(1300));
+    }
+    assert_eq!(client.get("/").status, 200);
+}
+
+#[test]
+fn too_many_requests_at_once_are_503_with_a_time_to_come_again() {
+    let upstream = Upstream::start(|connection| {
+        connection.request();
+        std::thread::sleep(Duration::from_secs(30));
+    });
+    let proxy = Proxy::start(&upstream, &["--max-requests", "2"]);
+    let mut waiting = [proxy.client(), proxy.client()];
+    for client in &mut waiting {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    upstream.wait_for_requests(2);
+    let answer = proxy.client().get("/");
+    assert_eq!((answer.status, header(&answer.head, "retry-after")), (503, Some("1")));
+    assert_eq!(proxy.refusals("too-many-requests"), 1);
+}
+
+#[test]
+fn connections_over_the_limit_wait_until_another_one_has_gone() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &["--max-connections", "2"]);
+    let (mut first, mut second) = (proxy.client(), proxy.client());
+    first.get("/");
+    second.get("/");
+    let mut third = proxy.client();
+    third.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(upstream.requests().len(), 2);
+    drop(first);
+    assert_eq!(third.answer().status, 200);
+}
+
+#[test]
+fn an_upstream_that_hangs_is_504() {
+    let upstream = Upstream::start(|connection| {
+        connection.request();
+        std::thread::sleep(Duration::from_secs(30));
+    });
+    let proxy = Proxy::start(&upstream, &["--request-timeout", "300ms"]);
+    let answer = proxy.client().get("/");
+    assert_eq!((answer.status, proxy.refusals("upstream-silent")), (504, 1));
+}
+
+#[test]
+fn an_answer_that_stalls_is_broken_off_at_the_requests_deadline() {
+    let upstream = Upstream::start(|connection| {
+        connection.request();
+        connection.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+        std::thread::sleep(Duration::from_secs(30));
+    });
+    let proxy = Proxy::start(&upstream, &["--request-timeout", "300ms"]);
+    let mut client = proxy.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.head();
+    client.bytes(4);
+    assert!(client.is_closed());
+}
+
+#[test]
+fn an_idle_connection_has_no_buffer() {
+    const COUNT: u64 = 500;
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &[]);
+    let resident = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", proxy.program.id())).unwrap();
+        let kilobytes =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")).unwrap();
+        kilobytes.trim().parse::<u64>().unwrap() * 1024
+    };
+    let open = "sidekit_proxy_connections{listener=\"127.0.0.1:0\"}";
+    // The first of everything costs more: code that is loaded, tables that grow.
+    for _ in 0..50 {
+        proxy.client().get("/");
+        proxy.metric(open);
+    }
+    let before = resident();
+    let clients: Vec<_> = (0..COUNT).map(|_| proxy.client()).collect();
+    harness::until("all are open", || (proxy.metric(open) >= COUNT).then_some(()));
+    let each = resident().saturating_sub(before) / COUNT;
+    assert!(each < 4096, "{each} bytes a connection");
+    drop(clients);
+}

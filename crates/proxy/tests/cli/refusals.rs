@@ -15,7 +15,10 @@ fn refused(proxy: &Proxy, bytes: &str, status: u16, reason: &str) {
     let answer = client.answer();
     assert_eq!(answer.status, status, "{bytes:?}: {answer:#?}");
     let told = header(&answer.head, "proxy-status").unwrap_or_default();
-    assert!(told.starts_with("sidekit-proxy; error=") && told.ends_with(&format!("details=\"{reason}\"")), "{answer:#?}");
+    assert!(
+        told.starts_with("sidekit-proxy; error=") && told.ends_with(&format!("details=\"{reason}\"")),
+        "{answer:#?}"
+    );
     assert_eq!(proxy.refusals(reason), before + 1, "{bytes:?}");
     assert!(client.is_closed(), "{bytes:?}");
 }

@@ -1,1 +1,130 @@
-//! retries
+//! Connections that an upstream closes while they are idle, or at any moment: no request that may be repeated fails.
+
+use std::{thread, time::Duration};
+
+use crate::{
+    support::{OK, Proxy, until},
+    upstream::Upstream,
+};
+
+/// Closes each connection after so many requests, without a word about it
+fn closing_after(requests: usize, pause: Duration) -> Upstream {
+    Upstream::start(move |connection| {
+        for _ in 0..requests {
+            if connection.request().is_none() {
+                return;
+            }
+            connection.write(OK);
+        }
+        thread::sleep(pause);
+    })
+}
+
+#[test]
+fn a_connection_that_was_closed_while_idle_is_noticed() {
+    let upstream = closing_after(1, Duration::ZERO);
+    let proxy = Proxy::start(&upstream, &[]);
+    let mut client = proxy.client();
+    for number in 1..=20 {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+        assert_eq!(client.answer().status, 200);
+        until("the upstream has closed it", || (upstream.connections() == number).then_some(()));
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn no_request_fails_while_connections_are_closed_at_any_moment() {
+    let upstream = Upstream::start(|connection| {
+        // Closes in the middle of whatever comes next, after a time that differs from connection to connection.
+        let stream = connection.stream.try_clone().unwrap();
+        let pause = Duration::from_micros(200 + connection.number as u64 * 137 % 5000);
+        let mut is_first = true;
+        while connection.request().is_some() {
+            connection.write(OK);
+            if is_first {
+                is_first = false;
+                let stream = stream.try_clone().unwrap();
+                thread::spawn(move || {
+                    thread::sleep(pause);
+                    let _ = stream.shutdown(std::net::Shutdown::Both);
+                });
+            }
+        }
+    });
+    let proxy = Proxy::start(&upstream, &[]);
+    let mut client = proxy.client();
+    let deadline = std::time::Instant::now() + Duration::from_secs(3);
+    let mut requests = 0;
+    while std::time::Instant::now() < deadline {
+        let answer = client.get("/");
+        assert_eq!(answer.status, 200, "request {requests}: {answer:?}");
+        requests += 1;
+    }
+    assert!(requests > 100 && upstream.connections() > 10, "{requests} over {}", upstream.connections());
+}
+
+/// Answers the first request of a connection, and closes at the second one once it was read.
+fn closing_at_the_second() -> Upstream {
+    Upstream::start(|connection| {
+        connection.request();
+        connection.write(OK);
+        connection.request();
+    })
+}
+
+#[test]
+fn only_what_may_be_repeated_is_repeated() {
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    let with_key = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nIdempotency-Key: 1\r\n\r\n";
+    let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (request, status, requests) in [(post, 502, 2), (with_key, 200, 3), (get, 200, 3)] {
+        let upstream = closing_at_the_second();
+        let proxy = Proxy::start(&upstream, &[]);
+        let mut client = proxy.client();
+        assert_eq!(client.get("/").status, 200);
+        client.send(request);
+        assert_eq!(client.answer().status, status, "{request}");
+        assert_eq!(upstream.requests().len(), requests, "{request}");
+        let retries = format!("sidekit_proxy_retries_total{{upstream=\"{}\"}}", upstream.address);
+        assert_eq!(proxy.metric(&retries), requests as u64 - 2, "{request}");
+    }
+}
+
+#[test]
+fn a_request_over_a_fresh_connection_is_sent_once() {
+    let upstream = Upstream::start(|connection| {
+        connection.request();
+    });
+    let proxy = Proxy::start(&upstream, &[]);
+    assert_eq!(proxy.client().get("/").status, 502);
+    assert_eq!(upstream.requests().len(), 1);
+}
+
+#[test]
+fn an_upstream_that_announces_its_timeout_is_not_asked_after_it() {
+    let upstream = Upstream::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: timeout=1\r\n\r\nok");
+    let proxy = Proxy::start(&upstream, &[]);
+    let mut client = proxy.client();
+    client.get("/");
+    client.get("/");
+    assert_eq!(upstream.connections(), 1);
+    // The time is what is tested: the upstream says one second, and the proxy stays below it.
+    thread::sleep(Duration::from_millis(700));
+    client.get("/");
+    assert_eq!(upstream.connections(), 2);
+}
+
+#[test]
+fn an_upstream_that_is_not_there_is_named() {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let proxy = Proxy::run(&["--listen", "127.0.0.1:0", "--upstream", &format!("http://{gone}")]);
+    let mut client = proxy.client();
+    let answer = client.get("/");
+    assert_eq!((answer.status, proxy.refusals("upstream-refuses")), (502, 1), "{answer:?}");
+    assert!(answer.head.contains("proxy-status: sidekit-proxy; error=connection_refused"), "{answer:?}");
+    // The client did nothing wrong, and its connection stays.
+    assert_eq!(client.get("/").status, 502);
+    let proxy = Proxy::run(&["--listen", "127.0.0.1:0", "--upstream", "http://no-such-name.invalid"]);
+    assert_eq!((proxy.client().get("/").status, proxy.refusals("upstream-unknown")), (502, 1));
+}

@@ -36,7 +36,8 @@ impl Upstream {
 
     pub(crate) fn on(listener: TcpListener, script: impl Fn(&mut Connection) + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().unwrap();
-        let (heard, connections, script) = (Arc::new(Mutex::default()), Arc::new(AtomicUsize::new(0)), Arc::new(script));
+        let (heard, connections, script) =
+            (Arc::new(Mutex::default()), Arc::new(AtomicUsize::new(0)), Arc::new(script));
         let upstream = Self { address, heard: Arc::clone(&heard), connections: Arc::clone(&connections) };
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
