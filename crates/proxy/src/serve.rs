@@ -28,6 +28,11 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     for _ in 0..args.workers {
         sockets.push(bind(&plan, sockets.first())?);
     }
+    for (listener, socket) in plan.listeners.iter().zip(&sockets[0]) {
+        let address = socket.local_addr().context("a socket without an address")?;
+        let direction = format!("{:?}", listener.direction).to_lowercase();
+        tracing::info!(listener = listener.name, %address, direction, "listening");
+    }
     let pending = life.pending("requests");
     for listeners in sockets {
         let (plan, limits) = (plan.clone(), args.limits.clone());
@@ -51,11 +56,6 @@ fn bind(plan: &Plan, first: Option<&Vec<TcpListener>>) -> anyhow::Result<Vec<Tcp
             address.port = first[nth].local_addr().context("a socket without an address")?.port();
         }
         let socket = lifecycle::bind_shared(address, "--listen")?;
-        if first.is_none() {
-            let address = socket.local_addr().context("a socket without an address")?;
-            let direction = format!("{:?}", listener.direction).to_lowercase();
-            tracing::info!(listener = listener.name, %address, direction, "listening");
-        }
         bound.push(socket);
     }
     Ok(bound)
