@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use endpoint::url_label;
 use lifecycle::{Lines, LinesParser, ListenAddress};
 
-use crate::{limits::Limits, plan::UpstreamUrl};
+use crate::{direction::Direction, limits::Limits, upstream_url::UpstreamUrl};
 
 /// Forward HTTP/1.1 to and from the app, strictly, through every rollout
 ///
@@ -36,16 +36,6 @@ pub struct Args {
     /// The bounds of each listener
     #[command(flatten)]
     pub(crate) limits: Limits,
-}
-
-/// Which way a listener faces: the two end differently
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Direction {
-    /// In front of the app: at a stop it serves for --drain-delay, then closes
-    Inbound,
-    /// On the app's way out: at a stop it serves until no client is left
-    Outbound,
 }
 
 /// The form of the access log

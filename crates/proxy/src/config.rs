@@ -1,18 +1,14 @@
 //! `--config FILE`: listeners and their routes as YAML.
 
-use std::collections::BTreeMap;
-
-use lifecycle::{Configuration, ListenAddress, Misfit};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer, de::Error};
+use lifecycle::{Configuration, Misfit};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use crate::{
-    args::{Args, Direction},
-    plan::{Plan, UpstreamUrl},
+    args::Args,
+    entry::{ListenerEntry, bounded},
+    plan::Plan,
 };
-
-/// Entries of a list; each listener has a socket, and each route is tried in turn.
-const ENTRY_LIMIT: usize = 100;
 
 /// The content of a configuration file
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -24,68 +20,6 @@ pub(crate) struct Config {
     pub(crate) listeners: Vec<ListenerEntry>,
 }
 
-/// A listener
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ListenerEntry {
-    /// Its name in metrics and logs; by default its address
-    pub(crate) name: Option<String>,
-    /// `:PORT` on all addresses, or `IP:PORT`
-    pub(crate) address: ListenText,
-    /// Which way it faces
-    pub(crate) direction: Direction,
-    /// Tried by host and then by the longest path
-    #[serde(deserialize_with = "bounded")]
-    #[schemars(length(min = 1, max = 100))]
-    pub(crate) routes: Vec<RouteEntry>,
-}
-
-/// A route
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct RouteEntry {
-    /// Its name in metrics and logs; by default its place in the list
-    pub(crate) name: Option<String>,
-    /// The host that requests name, without a port; by default every host
-    pub(crate) host: Option<String>,
-    /// The beginning of the path, up to a slash; by default every path
-    pub(crate) path: Option<String>,
-    /// Where requests go: `http://HOST[:PORT]`
-    pub(crate) upstream: UpstreamText,
-    /// Let paths with several spellings (`//`, `..`, `%2F`) pass although routes match by path
-    #[serde(default)]
-    pub(crate) ambiguous_paths: bool,
-    /// Changes of the headers of requests
-    #[serde(default)]
-    pub(crate) request_headers: HeaderChanges,
-    /// Changes of the headers of answers
-    #[serde(default)]
-    pub(crate) response_headers: HeaderChanges,
-}
-
-/// Headers to remove, then to set, then to add
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct HeaderChanges {
-    /// Names
-    #[serde(default)]
-    pub(crate) remove: Vec<String>,
-    /// Values in place of all of this name
-    #[serde(default)]
-    pub(crate) set: BTreeMap<String, String>,
-    /// Values beside those of this name
-    #[serde(default)]
-    pub(crate) add: BTreeMap<String, String>,
-}
-
-/// An address to listen on
-#[derive(Debug)]
-pub(crate) struct ListenText(pub(crate) ListenAddress);
-
-/// An upstream
-#[derive(Debug)]
-pub(crate) struct UpstreamText(pub(crate) UpstreamUrl);
-
 impl Configuration for Config {
     type Args = Args;
 
@@ -96,51 +30,11 @@ impl Configuration for Config {
     }
 
     fn judge(&self, args: &Args) -> Vec<Misfit> {
-        Plan::of(args, Some(self)).err().unwrap_or_default()
+        Plan::of(args, Some(&self.listeners)).err().unwrap_or_default()
     }
 }
 
 /// The JSON Schema of a configuration file
 pub fn schema() -> String {
     lifecycle::config::schema::<Config>()
-}
-
-fn bounded<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let entries = Vec::<T>::deserialize(deserializer)?;
-    if entries.len() > ENTRY_LIMIT {
-        return Err(D::Error::custom(format_args!("more than {ENTRY_LIMIT} entries")));
-    }
-    Ok(entries)
-}
-
-impl<'de> Deserialize<'de> for ListenText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for UpstreamText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
-    }
-}
-
-impl JsonSchema for ListenText {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ListenAddress".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        String::json_schema(generator)
-    }
-}
-
-impl JsonSchema for UpstreamText {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "UpstreamUrl".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        String::json_schema(generator)
-    }
 }

@@ -5,11 +5,8 @@ use std::{cell::Cell, rc::Rc, sync::Arc};
 use lifecycle::Pending;
 
 use crate::{
-    access_log::AccessLog,
-    limits::Limits,
-    plan::{ListenerPlan, UpstreamUrl},
-    telemetry::Telemetry,
-    upstream::Upstream,
+    access_log::AccessLog, limits::Limits, plan::ListenerPlan, telemetry::Telemetry, upstream::Upstream,
+    upstream_url::UpstreamUrl,
 };
 
 /// A listener in a worker

@@ -11,6 +11,8 @@ mod client;
 mod client_io;
 mod config;
 mod context;
+mod direction;
+mod entry;
 mod exchange;
 mod forwarded;
 mod handler;
@@ -33,6 +35,7 @@ mod serve;
 mod telemetry;
 mod upstream;
 mod upstream_io;
+mod upstream_url;
 mod worker;
 
 pub use args::Args;

@@ -15,7 +15,7 @@ use tokio::{
     time,
 };
 
-use crate::{args::Direction, client, context::Context};
+use crate::{client, context::Context, direction::Direction};
 
 /// The pause after a failed accept, whose usual cause is a lack of descriptors: trying again at once would not free any
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

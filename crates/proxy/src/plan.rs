@@ -1,29 +1,21 @@
 //! What the command line and the configuration file mean together: listeners, routes, upstreams.
 
-use std::{net::IpAddr, str::FromStr};
+use std::net::IpAddr;
 
-use endpoint::Address;
 use http::{HeaderName, HeaderValue};
 use lifecycle::{ListenAddress, Misfit};
-use url::Url;
 
 use crate::{
-    args::{Args, Direction},
-    config::{Config, HeaderChanges, ListenerEntry, RouteEntry},
+    args::Args,
+    direction::Direction,
+    entry::{HeaderChanges, ListenerEntry, RouteEntry},
     route::{HeaderRules, Route, Routes},
+    upstream_url::UpstreamUrl,
 };
 
 /// Headers that a rule must not touch, because they frame the message or say what the proxy itself knows
 const OURS: [&str; 8] =
     ["connection", "content-length", "forwarded", "host", "proxy-status", "transfer-encoding", "upgrade", "via"];
-
-/// An upstream, as `http://HOST[:PORT]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct UpstreamUrl {
-    pub(crate) address: Address,
-    /// As `Host` has it: without the port of HTTP
-    pub(crate) authority: HeaderValue,
-}
 
 /// One listener with its routes
 #[derive(Clone, Debug, PartialEq)]
@@ -45,10 +37,10 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Either the flags' one listener, or those of the file; or everything that does not fit together.
-    pub(crate) fn of(args: &Args, config: Option<&Config>) -> Result<Self, Vec<Misfit>> {
+    pub(crate) fn of(args: &Args, entries: Option<&[ListenerEntry]>) -> Result<Self, Vec<Misfit>> {
         let mut plan = Self { listeners: Vec::new(), upstreams: Vec::new() };
-        match (config, args.listen, &args.upstream) {
-            (Some(config), _, _) => plan.add_all(&config.listeners)?,
+        match (entries, args.listen, &args.upstream) {
+            (Some(entries), _, _) => plan.add_all(entries)?,
             (None, Some(address), Some(upstreams)) => {
                 let [upstream] = &upstreams.0[..] else {
                     return Err(vec![misfit("", "give one upstream, or a --config with several")]);
@@ -143,30 +135,6 @@ impl Plan {
     }
 }
 
-impl FromStr for UpstreamUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text).map_err(|error| error.to_string())?;
-        match url.scheme() {
-            "http" => (),
-            "https" => return Err("TLS to an upstream comes later: give http://".into()),
-            _ => return Err("write it as http://HOST[:PORT]".into()),
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("a login does not belong into the URL".into());
-        }
-        if !["", "/"].contains(&url.path()) || url.query().is_some() || url.fragment().is_some() {
-            return Err("a path, a query or a fragment has no meaning here: write http://HOST[:PORT]".into());
-        }
-        let address = Address::of(&url, None)?;
-        let host = url.host_str().unwrap_or_default();
-        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let authority = HeaderValue::try_from(authority).map_err(|_| "the host is no host name".to_owned())?;
-        Ok(Self { address, authority })
-    }
-}
-
 fn rules(changes: &HeaderChanges) -> Result<HeaderRules, String> {
     let name = |text: &str| {
         let name = HeaderName::try_from(text).map_err(|_| "a name is no header name".to_owned())?;
@@ -195,17 +163,6 @@ fn misfit(at: &str, message: &str) -> Misfit {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn upstreams() {
-        let upstream = |text: &str| text.parse::<UpstreamUrl>();
-        assert_eq!(upstream("http://api").unwrap().authority, "api");
-        assert_eq!(upstream("http://[::1]:8080/").unwrap().authority, "[::1]:8080");
-        for wrong in ["https://api", "tcp://api:1", "http://u:p@api", "http://api/v1", "http://api?x", "api", "http://"]
-        {
-            assert!(upstream(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn whether_a_host_is_this_one() {

@@ -8,7 +8,9 @@ use http::{
     request, response,
 };
 
-use crate::{args::Direction, forwarded::Forwarded, hop_by_hop, plan::UpstreamUrl, refusal::Refusal, route::Route};
+use crate::{
+    direction::Direction, forwarded::Forwarded, hop_by_hop, refusal::Refusal, route::Route, upstream_url::UpstreamUrl,
+};
 
 /// Whom `Via` names (RFC 9110, section 7.6.3); the host's own name is nobody's business
 const VIA_1_1: HeaderValue = HeaderValue::from_static("1.1 sidekit-proxy");

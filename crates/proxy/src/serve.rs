@@ -16,7 +16,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
         Some(path) => Some(lifecycle::config::read::<Config>(path, &args, &life).await?),
         None => None,
     };
-    let plan = Plan::of(&args, config.as_ref()).map_err(|misfits| {
+    let plan = Plan::of(&args, config.as_ref().map(|config| &config.listeners[..])).map_err(|misfits| {
         let messages: Vec<_> = misfits.into_iter().map(|misfit| misfit.message).collect();
         Exit::Usage.because(messages.join("; "))
     })?;

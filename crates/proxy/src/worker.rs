@@ -13,6 +13,7 @@ use crate::{
     plan::Plan,
     telemetry::{Metrics, Telemetry},
     upstream::Upstream,
+    upstream_url::UpstreamUrl,
 };
 
 /// What a worker is made of
@@ -30,7 +31,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Serves until all listeners have drained.
     pub(crate) async fn run(self, heartbeat: Heartbeat) -> anyhow::Result<()> {
-        let upstream = |url: &crate::plan::UpstreamUrl| {
+        let upstream = |url: &UpstreamUrl| {
             let counts = self.metrics.of_upstream(&url.address.authority());
             (url.clone(), Rc::new(Upstream::new(url.address.clone(), counts, Instant::now())))
         };

@@ -1,0 +1,115 @@
+//! The entries of a configuration file, as they are written.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use lifecycle::ListenAddress;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, de::Error};
+
+use crate::{direction::Direction, upstream_url::UpstreamUrl};
+
+/// Entries of a list; each listener has a socket, and each route is tried in turn.
+const ENTRY_LIMIT: usize = 100;
+
+/// A listener
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListenerEntry {
+    /// Its name in metrics and logs; by default its address
+    pub(crate) name: Option<String>,
+    /// `:PORT` on all addresses, or `IP:PORT`
+    pub(crate) address: ListenText,
+    /// Which way it faces
+    pub(crate) direction: Direction,
+    /// Tried by host and then by the longest path
+    #[serde(deserialize_with = "bounded")]
+    #[schemars(length(min = 1, max = 100))]
+    pub(crate) routes: Vec<RouteEntry>,
+}
+
+/// A route
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct RouteEntry {
+    /// Its name in metrics and logs; by default its place in the list
+    pub(crate) name: Option<String>,
+    /// The host that requests name, without a port; by default every host
+    pub(crate) host: Option<String>,
+    /// The beginning of the path, up to a slash; by default every path
+    pub(crate) path: Option<String>,
+    /// Where requests go: `http://HOST[:PORT]`
+    pub(crate) upstream: UpstreamText,
+    /// Let paths with several spellings (`//`, `..`, `%2F`) pass although routes match by path
+    #[serde(default)]
+    pub(crate) ambiguous_paths: bool,
+    /// Changes of the headers of requests
+    #[serde(default)]
+    pub(crate) request_headers: HeaderChanges,
+    /// Changes of the headers of answers
+    #[serde(default)]
+    pub(crate) response_headers: HeaderChanges,
+}
+
+/// Headers to remove, then to set, then to add
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HeaderChanges {
+    /// Names
+    #[serde(default)]
+    pub(crate) remove: Vec<String>,
+    /// Values in place of all of this name
+    #[serde(default)]
+    pub(crate) set: BTreeMap<String, String>,
+    /// Values beside those of this name
+    #[serde(default)]
+    pub(crate) add: BTreeMap<String, String>,
+}
+
+/// An address to listen on
+#[derive(Debug)]
+pub(crate) struct ListenText(pub(crate) ListenAddress);
+
+/// An upstream
+#[derive(Debug)]
+pub(crate) struct UpstreamText(pub(crate) UpstreamUrl);
+
+/// A list of at most a hundred entries.
+pub(crate) fn bounded<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let entries = Vec::<T>::deserialize(deserializer)?;
+    if entries.len() > ENTRY_LIMIT {
+        return Err(D::Error::custom(format_args!("more than {ENTRY_LIMIT} entries")));
+    }
+    Ok(entries)
+}
+
+impl<'de> Deserialize<'de> for ListenText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for UpstreamText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for ListenText {
+    fn schema_name() -> Cow<'static, str> {
+        "ListenAddress".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+}
+
+impl JsonSchema for UpstreamText {
+    fn schema_name() -> Cow<'static, str> {
+        "UpstreamUrl".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+}
