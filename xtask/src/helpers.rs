@@ -13,6 +13,7 @@ pub(crate) fn all() -> Vec<Described> {
     vec![
         describe::<fix_perms::Args>(&fix_perms::HELPER, Some(fix_perms::schema())),
         describe::<log_forwarder::Args>(&log_forwarder::HELPER, Some(log_forwarder::schema())),
+        describe::<proxy::Args>(&proxy::HELPER, Some(proxy::schema())),
         describe::<wait_for::Args>(&wait_for::HELPER, Some(wait_for::schema())),
     ]
 }
