@@ -10,6 +10,7 @@ mod fix_perms;
 mod flags;
 mod log_forwarder;
 mod places;
+mod proxy;
 mod row;
 mod secret;
 mod urls;
@@ -24,12 +25,12 @@ const THREADS: usize = 12;
 
 /// The rows of all helpers
 fn rows() -> Vec<Row> {
-    [fix_perms::rows(), log_forwarder::rows(), wait_for::rows()].concat()
+    [fix_perms::rows(), log_forwarder::rows(), proxy::rows(), wait_for::rows()].concat()
 }
 
 #[test]
 fn every_helper_starts_without_a_fault() {
-    for helper in [fix_perms::HELPER, log_forwarder::HELPER, wait_for::HELPER] {
+    for helper in [fix_perms::HELPER, log_forwarder::HELPER, proxy::HELPER, wait_for::HELPER] {
         helper.right().assert_starts();
     }
 }

@@ -84,7 +84,9 @@ pub(crate) fn bounded<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializ
 
 impl<'de> Deserialize<'de> for ListenText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
+        // The parser's own error repeats the value, which may stand in the wrong place.
+        let wrong = |_| D::Error::custom("this is not an address to listen on: write :PORT or IP:PORT");
+        String::deserialize(deserializer)?.parse().map(Self).map_err(wrong)
     }
 }
 
