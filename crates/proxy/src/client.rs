@@ -17,7 +17,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::watch,
-    time,
+    task, time,
 };
 
 use crate::{client_io::ClientIo, context::Context, forwarded::Forwarded, handler::Handler, refusal::Refusal};
@@ -80,13 +80,19 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
     // hyper counts the time for the next head from the end of the last answer on.
     let warmth = WARM.min(handler.context.limits.header_timeout / 2);
     let mut warm = pin!(time::sleep(warmth));
+    let mut closing_turn = None;
     let mut closed = pin!(closing.wait_for(|is_closing| *is_closing));
     let ended = poll_fn(|context| {
         loop {
             if let Poll::Ready(ended) = Pin::new(&mut connection).poll(context) {
                 return Poll::Ready(ended);
             }
-            if !is_closing && closed.as_mut().poll(context).is_ready() {
+            if !is_closing && (closing_turn.is_some() || closed.as_mut().poll(context).is_ready()) {
+                // Before that, a request that has arrived must be read: the runtime looks at its sockets once more.
+                let turn = closing_turn.get_or_insert_with(|| Box::pin(task::yield_now()));
+                if turn.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
+                }
                 is_closing = true;
                 Pin::new(&mut connection).graceful_shutdown();
                 continue;

@@ -4,13 +4,14 @@ use std::{rc::Rc, time::Instant};
 
 use http::{Request, Response, request::Parts};
 use hyper::body::Incoming;
+use tokio::task;
 
 use crate::{
     answer_body::Lease,
     pool::Connection,
     refusal::Refusal,
     request_body::{BodyFate, RequestBody},
-    retry::{self, Failed, Verdict},
+    retry::{self, Failed, Progress, Verdict},
     rewrite,
     upstream::Upstream,
 };
@@ -20,8 +21,7 @@ struct Failure {
     error: hyper::Error,
     /// The request, if hyper had not begun to write it
     unsent: Option<Request<RequestBody>>,
-    was_unsent: bool,
-    was_answered: bool,
+    progress: Progress,
 }
 
 /// Sends a request, whose head is the upstream's by now, and waits for the head of the answer.
@@ -34,6 +34,10 @@ pub(crate) async fn send(
     let now = Instant::now();
     upstream.budget.borrow_mut().request(now);
     let is_repeatable = retry::is_repeatable(&head.method, &head.headers);
+    if !is_repeatable {
+        // It has one chance. On a yield the runtime looks at its sockets, and so learns which connections were closed.
+        task::yield_now().await;
+    }
     let mut request = Request::from_parts(head, body);
     if let Some(connection) = upstream.take_idle(now) {
         // A request with a body cannot be made again once the body was read.
@@ -42,12 +46,7 @@ pub(crate) async fn send(
             Ok((response, connection)) => return judged(response, connection, upstream),
             Err(failure) => failure,
         };
-        let failed = Failed {
-            was_unsent: failure.was_unsent,
-            was_answered: failure.was_answered,
-            is_repeatable,
-            was_reused: true,
-        };
+        let failed = Failed { progress: failure.progress, is_repeatable, was_reused: true };
         let is_allowed = match retry::decide(failed) {
             Verdict::Again => true,
             Verdict::AgainWithinBudget => upstream.budget.borrow_mut().retry(),
@@ -55,14 +54,14 @@ pub(crate) async fn send(
         };
         match failure.unsent.or(copy) {
             Some(again) if is_allowed && !fate.was_read.get() => request = again,
-            _ => return Err(refusal(&failure.error, failure.was_answered, fate)),
+            _ => return Err(refusal(&failure.error, failure.progress, fate)),
         }
         upstream.counts.retries.inc();
     }
     let connection = upstream.connect().await?;
     match attempt(connection, request).await {
         Ok((response, connection)) => judged(response, connection, upstream),
-        Err(failure) => Err(refusal(&failure.error, failure.was_answered, fate)),
+        Err(failure) => Err(refusal(&failure.error, failure.progress, fate)),
     }
 }
 
@@ -75,12 +74,14 @@ async fn attempt(
         Ok(response) => Ok((response, connection)),
         Err(mut error) => {
             let unsent = error.take_message();
-            Err(Failure {
-                was_unsent: unsent.is_some() || connection.traffic.sent.get() == sent,
-                was_answered: connection.traffic.received.get() > received,
-                unsent,
-                error: error.into_error(),
-            })
+            let progress = if connection.traffic.received.get() > received {
+                Progress::Answered
+            } else if unsent.is_some() || connection.traffic.sent.get() == sent {
+                Progress::Unsent
+            } else {
+                Progress::Sent
+            };
+            Err(Failure { progress, unsent, error: error.into_error() })
         }
     }
 }
@@ -108,10 +109,10 @@ fn copy(request: &Request<RequestBody>) -> Request<RequestBody> {
 }
 
 /// The client's own fault comes first, because it breaks the upstream's connection too.
-fn refusal(error: &hyper::Error, was_answered: bool, fate: &BodyFate) -> Refusal {
+fn refusal(error: &hyper::Error, progress: Progress, fate: &BodyFate) -> Refusal {
     match fate.refusal.get() {
         Some(refusal) => refusal,
-        None if error.is_parse() || was_answered => Refusal::UpstreamBroken,
+        None if error.is_parse() || progress == Progress::Answered => Refusal::UpstreamBroken,
         None => Refusal::UpstreamClosed,
     }
 }

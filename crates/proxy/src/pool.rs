@@ -99,7 +99,7 @@ impl Pool {
 
 /// What is left for the way there: a second, or half of a shorter time.
 fn less_a_margin(timeout: Duration) -> Duration {
-    timeout - Duration::from_secs(1).min(timeout / 2)
+    timeout.saturating_sub(Duration::from_secs(1)).max(timeout / 2)
 }
 
 #[cfg(test)]

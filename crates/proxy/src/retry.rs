@@ -14,14 +14,22 @@ const REQUESTS_PER_RETRY: u32 = 5;
 /// What is known of a request that failed before its answer began
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Failed {
-    /// No byte of it was sent
-    pub(crate) was_unsent: bool,
-    /// A byte of an answer has come
-    pub(crate) was_answered: bool,
+    pub(crate) progress: Progress,
     /// It may be done twice (RFC 9110, section 9.2.2)
     pub(crate) is_repeatable: bool,
     /// It went over a connection that had been used before
     pub(crate) was_reused: bool,
+}
+
+/// How far it came
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// No byte of it was sent
+    Unsent,
+    /// Some of it was sent, and nothing has come back
+    Sent,
+    /// A byte of an answer has come
+    Answered,
 }
 
 /// What to do with it
@@ -38,9 +46,8 @@ pub(crate) enum Verdict {
 /// Decides on a first failure. A second one is final, because it came over a fresh connection.
 pub(crate) fn decide(failed: Failed) -> Verdict {
     match failed {
-        Failed { was_answered: true, .. } => Verdict::GiveUp,
-        Failed { was_unsent: true, was_reused: true, .. } => Verdict::Again,
-        Failed { was_reused: true, is_repeatable: true, .. } => Verdict::AgainWithinBudget,
+        Failed { progress: Progress::Unsent, was_reused: true, .. } => Verdict::Again,
+        Failed { progress: Progress::Sent, was_reused: true, is_repeatable: true } => Verdict::AgainWithinBudget,
         _ => Verdict::GiveUp,
     }
 }
@@ -85,13 +92,13 @@ mod tests {
 
     #[test]
     fn only_what_was_not_sent_or_may_be_repeated_goes_again() {
-        let failed = Failed { was_unsent: false, was_answered: false, is_repeatable: false, was_reused: true };
-        assert_eq!(decide(failed), Verdict::GiveUp);
-        assert_eq!(decide(Failed { was_unsent: true, ..failed }), Verdict::Again);
-        assert_eq!(decide(Failed { is_repeatable: true, ..failed }), Verdict::AgainWithinBudget);
-        let fresh = Failed { was_reused: false, is_repeatable: true, was_unsent: true, ..failed };
-        assert_eq!(decide(fresh), Verdict::GiveUp);
-        assert_eq!(decide(Failed { was_answered: true, is_repeatable: true, ..failed }), Verdict::GiveUp);
+        let sent = Failed { progress: Progress::Sent, is_repeatable: false, was_reused: true };
+        assert_eq!(decide(sent), Verdict::GiveUp);
+        let repeatable = Failed { is_repeatable: true, ..sent };
+        assert_eq!(decide(repeatable), Verdict::AgainWithinBudget);
+        assert_eq!(decide(Failed { progress: Progress::Unsent, ..sent }), Verdict::Again);
+        assert_eq!(decide(Failed { progress: Progress::Unsent, was_reused: false, ..repeatable }), Verdict::GiveUp);
+        assert_eq!(decide(Failed { progress: Progress::Answered, ..repeatable }), Verdict::GiveUp);
     }
 
     #[test]

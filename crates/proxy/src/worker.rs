@@ -63,7 +63,9 @@ impl Worker {
                 _ = beat.tick() => {
                     heartbeat.beat();
                     let now = Instant::now();
-                    upstreams.iter().for_each(|(_, upstream)| upstream.pool.sweep(now));
+                    for (_, upstream) in &upstreams {
+                        upstream.pool.sweep(now);
+                    }
                 }
             }
         }

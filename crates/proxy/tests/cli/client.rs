@@ -55,7 +55,7 @@ impl Client {
         let head = self.head()?;
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let body = match (header(&head, "transfer-encoding"), header(&head, "content-length")) {
-            (Some(coding), _) if coding == "chunked" => self.chunks(),
+            (Some("chunked"), _) => self.chunks(),
             (_, Some(length)) => self.bytes(length.parse().unwrap()),
             _ if [204, 304].contains(&status) => String::new(),
             _ => {
@@ -80,7 +80,7 @@ impl Client {
                 return Some(head);
             }
             match line.split_once(':') {
-                Some((name, value)) => head += &format!("{}:{value}", name.to_lowercase()),
+                Some((name, value)) => head += &[&name.to_lowercase(), ":", value].concat(),
                 None => head += &line,
             }
         }

@@ -32,7 +32,7 @@ fn requests_in_flight_finish_and_their_connections_close() {
 #[test]
 fn while_it_drains_it_serves_and_tells_clients_to_go_elsewhere() {
     let upstream = Upstream::answering(OK);
-    let proxy = Proxy::start(&upstream, &["--drain-delay", "1500ms"]);
+    let proxy = Proxy::start(&upstream, &["--drain-delay", "5s"]);
     let mut kept = proxy.client();
     assert_eq!(header(&kept.get("/").head, "connection"), None);
     let start = Instant::now();
@@ -42,14 +42,14 @@ fn while_it_drains_it_serves_and_tells_clients_to_go_elsewhere() {
     assert!(kept.is_closed());
     // New connections are served for as long as others may not know that this one goes.
     let mut served = 0;
-    while start.elapsed() < Duration::from_millis(1200) {
+    while start.elapsed() < Duration::from_secs(2) {
         assert_eq!(proxy.client().get("/").status, 200);
         served += 1;
     }
     assert!(served > 0);
     let ended = proxy.program.end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    assert!(start.elapsed() >= Duration::from_millis(1500), "{:?}", start.elapsed());
+    assert!(start.elapsed() >= Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn outbound_serves_until_its_clients_have_gone() {
 #[test]
 fn a_successor_takes_over_without_a_failed_request() {
     let upstream = Upstream::answering(OK);
-    let mut proxy = Proxy::start(&upstream, &["--drain-delay", "200ms"]);
+    let mut proxy = Proxy::start(&upstream, &["--drain-delay", "1s"]);
     let address = proxy.address;
     let is_over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let clients: Vec<_> = (0..4)
@@ -123,9 +123,9 @@ fn a_successor_takes_over_without_a_failed_request() {
             })
         })
         .collect();
-    for _ in 0..10 {
+    for _ in 0..8 {
         let listen = address.to_string();
-        let successor = Proxy::run(&["--listen", &listen, "--upstream", &upstream.url(), "--drain-delay", "200ms"]);
+        let successor = Proxy::run(&["--listen", &listen, "--upstream", &upstream.url(), "--drain-delay", "1s"]);
         proxy.stop();
         proxy = successor;
     }

@@ -1,5 +1,4 @@
 //! The binary `proxy` as a pod meets it: raw bytes in front, scripted upstreams behind, and every connection in between.
-#![expect(clippy::unwrap_used, reason = "a panic here is how a test fails")]
 
 #[cfg(test)]
 mod bodies;

@@ -3,33 +3,22 @@
 use std::{thread, time::Duration};
 
 use crate::{
-    support::{OK, Proxy, until},
+    support::{OK, Proxy},
     upstream::Upstream,
 };
 
-/// Closes each connection after so many requests, without a word about it
-fn closing_after(requests: usize, pause: Duration) -> Upstream {
-    Upstream::start(move |connection| {
-        for _ in 0..requests {
-            if connection.request().is_none() {
-                return;
-            }
-            connection.write(OK);
-        }
-        thread::sleep(pause);
-    })
-}
-
 #[test]
 fn a_connection_that_was_closed_while_idle_is_noticed() {
-    let upstream = closing_after(1, Duration::ZERO);
+    let upstream = Upstream::start(|connection| {
+        connection.request();
+        connection.write(OK);
+    });
     let proxy = Proxy::start(&upstream, &[]);
     let mut client = proxy.client();
     for number in 1..=20 {
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
         assert_eq!(client.answer().status, 200);
-        until("the upstream has closed it", || (upstream.connections() == number).then_some(()));
-        thread::sleep(Duration::from_millis(5));
+        upstream.wait_for_closed(number);
     }
 }
 
@@ -103,14 +92,14 @@ fn a_request_over_a_fresh_connection_is_sent_once() {
 
 #[test]
 fn an_upstream_that_announces_its_timeout_is_not_asked_after_it() {
-    let upstream = Upstream::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: timeout=1\r\n\r\nok");
+    let upstream = Upstream::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: timeout=4\r\n\r\nok");
     let proxy = Proxy::start(&upstream, &[]);
     let mut client = proxy.client();
     client.get("/");
     client.get("/");
     assert_eq!(upstream.connections(), 1);
-    // The time is what is tested: the upstream says one second, and the proxy stays below it.
-    thread::sleep(Duration::from_millis(700));
+    // The time is what is tested: the upstream says four seconds, and the proxy stays a second below.
+    thread::sleep(Duration::from_millis(3200));
     client.get("/");
     assert_eq!(upstream.connections(), 2);
 }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, process::Command};
 
-pub(crate) use harness::{Program, Signal, until};
+pub(crate) use harness::{Program, Signal};
 
 use crate::{client::Client, upstream::Upstream};
 

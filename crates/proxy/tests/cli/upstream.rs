@@ -17,6 +17,7 @@ pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
     heard: Arc<Mutex<Vec<String>>>,
     connections: Arc<AtomicUsize>,
+    closed: Arc<AtomicUsize>,
 }
 
 /// One connection to an upstream
@@ -38,14 +39,24 @@ impl Upstream {
         let address = listener.local_addr().unwrap();
         let (heard, connections, script) =
             (Arc::new(Mutex::default()), Arc::new(AtomicUsize::new(0)), Arc::new(script));
-        let upstream = Self { address, heard: Arc::clone(&heard), connections: Arc::clone(&connections) };
+        let closed = Arc::new(AtomicUsize::new(0));
+        let upstream = Self {
+            closed: Arc::clone(&closed),
+            address,
+            heard: Arc::clone(&heard),
+            connections: Arc::clone(&connections),
+        };
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (heard, script) = (Arc::clone(&heard), Arc::clone(&script));
                 let number = connections.fetch_add(1, SeqCst);
                 stream.set_read_timeout(Some(DEADLINE)).unwrap();
                 stream.set_nodelay(true).unwrap();
-                thread::spawn(move || script(&mut Connection { stream, number, heard, unread: Vec::new() }));
+                let closed = Arc::clone(&closed);
+                thread::spawn(move || {
+                    script(&mut Connection { stream, number, heard, unread: Vec::new() });
+                    closed.fetch_add(1, SeqCst);
+                });
             }
         });
         upstream
@@ -80,6 +91,12 @@ impl Upstream {
 
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(SeqCst)
+    }
+
+    /// Waits until the scripts of so many connections have ended, and have closed them.
+    #[track_caller]
+    pub(crate) fn wait_for_closed(&self, count: usize) {
+        until(&format!("the upstream has closed {count}"), || (self.closed.load(SeqCst) >= count).then_some(()));
     }
 
     #[track_caller]
