@@ -40,16 +40,25 @@ pub(crate) struct Handler {
     pub(crate) requests: Rc<()>,
 }
 
-/// What a request comes to
-enum Answer {
-    Upstream {
-        head: response::Parts,
-        body: Incoming,
-        lease: Lease,
-        deadline: Option<Pin<Box<Sleep>>>,
-    },
+/// An upstream's answer, and until when its body may take
+struct Answered {
+    head: response::Parts,
+    body: Incoming,
+    lease: Lease,
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+/// Why a request has no answer of an upstream
+enum Instead {
+    Refusal(Refusal),
     /// An OPTIONS request that ends here
     Options,
+}
+
+impl From<Refusal> for Instead {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
 }
 
 impl Handler {
@@ -68,18 +77,18 @@ impl Handler {
             .map(|_| Box::new(Entry::new(self.peer, request.method(), request.uri(), request.headers())));
         let mut record = Record::begin(context.clone(), self.requests.clone(), begun, request.method().clone(), entry);
         match self.forward(request, &mut record, begun).await {
-            Ok(Answer::Upstream { head, body, lease, deadline }) => {
+            Ok(Answered { head, body, lease, deadline }) => {
                 record.answered(head.status, None);
                 Response::from_parts(head, AnswerBody::upstream(body, lease, deadline, record))
             }
-            Ok(Answer::Options) => {
+            Err(Instead::Options) => {
                 record.answered(StatusCode::NO_CONTENT, None);
                 let mut response = Response::new(AnswerBody::empty(record));
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response.headers_mut().insert(ALLOW, ALLOWED);
                 response
             }
-            Err(refusal) => self.refuse(refusal, record),
+            Err(Instead::Refusal(refusal)) => self.refuse(refusal, record),
         }
     }
 
@@ -88,7 +97,7 @@ impl Handler {
         request: Request<Incoming>,
         record: &mut Record,
         begun: Instant,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Answered, Instead> {
         let Context { plan, limits, .. } = &*self.context;
         let (mut head, body) = request.into_parts();
         self.client.raw_head.judge(&head.headers)?;
@@ -97,14 +106,14 @@ impl Handler {
         let route = &plan.routes.all()[index];
         record.routed(index);
         if self.context.in_flight.get() > limits.max_requests {
-            return Err(Refusal::TooManyRequests);
+            return Err(Refusal::TooManyRequests.into());
         }
         if !rewrite::may_go_on(&head.method, &mut head.headers) {
-            return Ok(Answer::Options);
+            return Err(Instead::Options);
         }
         let longest = if limits.max_body == 0 { u64::MAX } else { limits.max_body };
         if hyper::body::Body::size_hint(&body).lower() > longest {
-            return Err(Refusal::BodyTooLarge);
+            return Err(Refusal::BodyTooLarge.into());
         }
         let (url, upstream) = &self.context.upstreams[route.upstream];
         rewrite::to_upstream(&mut head, plan.direction, &self.forwarded, route, url);
@@ -121,7 +130,7 @@ impl Handler {
         let is_endless = head.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(EVENTS));
         let deadline = deadline.filter(|_| !is_endless && !hyper::body::Body::is_end_stream(&body));
         let deadline = deadline.map(|deadline| Box::pin(time::sleep_until(deadline)));
-        Ok(Answer::Upstream { head, body, lease, deadline })
+        Ok(Answered { head, body, lease, deadline })
     }
 
     /// An answer of the proxy's own. What a client did wrong ends its connection, because more of its bytes may be wrong.
