@@ -11,20 +11,22 @@ use tokio::time::{Instant, Sleep, sleep};
 /// The time over which bytes are counted: long enough for a loss of packets, short enough to free what a slow client holds.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Whether a body comes fast enough: so many bytes in each window in which its reader waits for it
+/// Whether a body comes fast enough: so many bytes in each window, of which only the time counts in which its reader waits for it
 pub(crate) struct Pace {
     /// Bytes in a window; 0 is no bound
     least: u64,
     bytes: u64,
-    since: Option<Instant>,
-    /// Runs while the reader waits
+    /// How long the reader has waited in this window, before the current wait
+    waited: Duration,
+    waiting_since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Pace {
     /// With at least so many bytes a second; 0 is no bound.
     pub(crate) fn at_least(bytes_a_second: u64) -> Self {
-        Self { least: bytes_a_second.saturating_mul(WINDOW.as_secs()), bytes: 0, since: None, timer: None }
+        let least = bytes_a_second.saturating_mul(WINDOW.as_secs());
+        Self { least, bytes: 0, waited: Duration::ZERO, waiting_since: None, timer: None }
     }
 
     /// Nothing has come: whether the body is too slow by now. Wakes the task when it will be.
@@ -32,30 +34,33 @@ impl Pace {
         if self.least == 0 {
             return false;
         }
-        self.since.get_or_insert_with(Instant::now);
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(WINDOW)));
+        if self.waiting_since.is_none() {
+            let now = Instant::now();
+            self.waiting_since = Some(now);
+            timer.as_mut().reset(now + WINDOW.saturating_sub(self.waited));
+        }
         while timer.as_mut().poll(context) == Poll::Ready(()) {
             if self.bytes < self.least {
                 return true;
             }
-            self.bytes = 0;
-            self.since = Some(Instant::now());
-            timer.as_mut().reset(Instant::now() + WINDOW);
+            let now = Instant::now();
+            (self.bytes, self.waited, self.waiting_since) = (0, Duration::ZERO, Some(now));
+            timer.as_mut().reset(now + WINDOW);
         }
         false
     }
 
     /// So many bytes have come: whether they came too slowly. Bytes that never had to be waited for are free of a clock.
     pub(crate) fn was_too_slow(&mut self, bytes: u64) -> bool {
-        let Some(since) = self.since else { return false };
         self.bytes = self.bytes.saturating_add(bytes);
-        if since.elapsed() < WINDOW {
+        let Some(since) = self.waiting_since.take() else { return false };
+        self.waited += since.elapsed();
+        if self.waited < WINDOW {
             return false;
         }
         let is_slow = self.bytes < self.least;
-        self.bytes = 0;
-        self.since = None;
-        self.timer = None;
+        (self.bytes, self.waited) = (0, Duration::ZERO);
         is_slow
     }
 }
@@ -95,5 +100,16 @@ mod tests {
             slow.push(pace.was_too_slow(10));
         }
         assert!(slow.contains(&true), "{slow:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_does_not_answer_for_the_time_in_which_nobody_reads() {
+        let mut pace = Pace::at_least(100);
+        for _ in 0..5 {
+            let _ = timeout(Duration::from_secs(1), waited(&mut pace)).await;
+            assert!(!pace.was_too_slow(10));
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            assert!(!pace.was_too_slow(10));
+        }
     }
 }
