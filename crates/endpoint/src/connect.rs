@@ -28,7 +28,7 @@ pub async fn dial(address: &Address, names: &Names) -> Result<TcpStream, Failure
 /// The same, with another limit of silence than [`SILENCE_LIMIT`]: for protocols without acknowledgements, where a receiver
 /// that takes no bytes for a while must not cost those that are on their way to it.
 pub async fn dial_with_limit(address: &Address, names: &Names, silence: Duration) -> Result<TcpStream, Failure> {
-    dial_one_of(&addresses(address, names).await?, silence).await
+    dial_any(&addresses(address, names).await?, silence).await
 }
 
 /// All addresses of the name, with the port; at least one
@@ -37,12 +37,8 @@ pub async fn addresses(address: &Address, names: &Names) -> Result<Vec<SocketAdd
     Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, address.port)).collect())
 }
 
-/// Connects to the first of these addresses that accepts, as [`dial`] does.
-pub async fn dial_any(addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
-    dial_one_of(addresses, SILENCE_LIMIT).await
-}
-
-async fn dial_one_of(addresses: &[SocketAddr], silence: Duration) -> Result<TcpStream, Failure> {
+/// Connects to the first of these addresses that accepts, as [`dial_with_limit`] does.
+pub async fn dial_any(addresses: &[SocketAddr], silence: Duration) -> Result<TcpStream, Failure> {
     let mut rest = addresses.iter().map(|address| connect(*address, silence));
     let mut attempts: FuturesUnordered<_> = rest.next().into_iter().collect();
     let mut weakest = None;
@@ -110,14 +106,14 @@ mod tests {
     async fn an_address_that_refuses_does_not_end_the_attempt() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        assert!(dial_one_of(&[at("127.0.0.2", port), at("127.0.0.1", port)], SILENCE_LIMIT).await.is_ok());
-        assert_eq!(dial_one_of(&[at("127.0.0.2", port)], SILENCE_LIMIT).await.unwrap_err(), Failure::Refused);
+        assert!(dial_any(&[at("127.0.0.2", port), at("127.0.0.1", port)], SILENCE_LIMIT).await.is_ok());
+        assert_eq!(dial_any(&[at("127.0.0.2", port)], SILENCE_LIMIT).await.unwrap_err(), Failure::Refused);
     }
 
     #[tokio::test]
     async fn a_connection_ends_when_the_other_side_is_silent() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = dial_one_of(&[listener.local_addr().unwrap()], SILENCE_LIMIT).await.unwrap();
+        let stream = dial_any(&[listener.local_addr().unwrap()], SILENCE_LIMIT).await.unwrap();
         let socket = SockRef::from(&stream);
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(SILENCE_LIMIT));
         assert!(socket.keepalive().unwrap());
@@ -139,7 +135,7 @@ mod tests {
         }
         let listener = TcpListener::bind(at("127.0.0.1", port)).await.unwrap();
         let both = [at("127.0.0.2", port), at("127.0.0.1", port)];
-        let stream = time::timeout(Duration::from_secs(20), dial_one_of(&both, SILENCE_LIMIT)).await.unwrap().unwrap();
+        let stream = time::timeout(Duration::from_secs(20), dial_any(&both, SILENCE_LIMIT)).await.unwrap().unwrap();
         assert_eq!(stream.peer_addr().unwrap(), listener.local_addr().unwrap());
         drop((silent, waiting));
     }

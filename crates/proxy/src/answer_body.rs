@@ -5,13 +5,19 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use tokio::time::Sleep;
+use tokio::{
+    task,
+    time::{self, Sleep},
+};
 
-use crate::{pool::Connection, record::Record, upstream::Upstream};
+use crate::{hop_by_hop, pool::Connection, record::Record, request_body::BodyFate, upstream::Upstream};
+
+/// An upstream that answered before it had the whole body may take the rest of it for so long.
+const REST_OF_BODY: Duration = Duration::from_secs(10);
 
 /// The body of an answer
 pub(crate) struct AnswerBody {
@@ -36,6 +42,10 @@ struct FromUpstream {
 pub(crate) struct Lease {
     pub(crate) connection: Connection,
     pub(crate) upstream: Rc<Upstream>,
+    /// What became of the request's body
+    pub(crate) fate: Rc<BodyFate>,
+    /// Whether the connection must not carry another request
+    pub(crate) is_last: bool,
 }
 
 /// Why a body broke off; hyper then closes the connection, which tells the client
@@ -79,29 +89,44 @@ impl AnswerBody {
     }
 }
 
+impl Lease {
+    /// The answer has ended: keeps the connection, if it can carry another request.
+    fn end(self) {
+        if !self.fate.has_ended.get() {
+            let driver = self.connection.driver;
+            task::spawn_local(async move {
+                time::sleep(REST_OF_BODY).await;
+                driver.abort();
+            });
+        } else if !self.is_last {
+            self.upstream.pool.give_back(self.connection, Instant::now());
+        }
+    }
+}
+
 impl FromUpstream {
     fn give_back_at_end(&mut self) {
-        if self.incoming.is_end_stream()
-            && let Some(Lease { connection, upstream }) = self.lease.take()
-        {
-            upstream.pool.give_back(connection, Instant::now());
+        if self.incoming.is_end_stream() {
+            self.lease.take().into_iter().for_each(Lease::end);
         }
     }
 
     fn poll(&mut self, context: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        // Also while frames are always ready, because a slow client may be what takes the time.
+        if self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready()) {
+            return Poll::Ready(Some(Err(Broken::Deadline)));
+        }
         match Pin::new(&mut self.incoming).poll_frame(context) {
-            Poll::Pending => {
-                let is_late = self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready());
-                if is_late { Poll::Ready(Some(Err(Broken::Deadline))) } else { Poll::Pending }
-            }
-            Poll::Ready(Some(Ok(frame))) => {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(mut frame))) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    hop_by_hop::strip_trailers(trailers);
+                }
                 self.give_back_at_end();
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(None) => {
-                if let Some(Lease { connection, upstream }) = self.lease.take() {
-                    upstream.pool.give_back(connection, Instant::now());
-                }
+                self.lease.take().into_iter().for_each(Lease::end);
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(error))) => {

@@ -76,7 +76,7 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
         })
     };
     let mut connection = builder(handler).serve_connection(TokioIo::new(io), service);
-    let (mut is_parking, mut is_closing) = (false, false);
+    let (mut is_parked, mut is_closing) = (false, false);
     // hyper counts the time for the next head from the end of the last answer on.
     let warmth = WARM.min(handler.context.limits.header_timeout / 2);
     let mut warm = pin!(time::sleep(warmth));
@@ -89,22 +89,30 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
             }
             if !is_closing && (closing_turn.is_some() || closed.as_mut().poll(context).is_ready()) {
                 // Before that, a request that has arrived must be read: the runtime looks at its sockets once more.
-                let turn = closing_turn.get_or_insert_with(|| Box::pin(task::yield_now()));
-                if turn.as_mut().poll(context).is_pending() {
+                let turn = closing_turn.get_or_insert_with(|| Some(Box::pin(task::yield_now())));
+                if turn.as_mut().is_some_and(|turn| turn.as_mut().poll(context).is_pending()) {
+                    return Poll::Pending;
+                }
+                *turn = None;
+                // Of a head that has begun, the rest may come within --header-timeout.
+                if handler.client.raw_head.has_begun() {
                     return Poll::Pending;
                 }
                 is_closing = true;
                 Pin::new(&mut connection).graceful_shutdown();
                 continue;
             }
-            if is_parking || is_closing || warm.as_mut().poll(context).is_pending() {
+            if is_closing || warm.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
             warm.as_mut().reset(time::Instant::now() + warmth);
             if handler.is_idle() {
-                // On an idle connection this ends hyper's part, and tells the client nothing.
-                is_parking = true;
+                // On an idle connection this ends hyper's part at once, and tells the client nothing. If hyper goes on, it
+                // knows of more, and the connection must end: its next byte may be one of a body.
                 Pin::new(&mut connection).graceful_shutdown();
+                let ended = Pin::new(&mut connection).poll(context);
+                (is_parked, is_closing) = (ended.is_ready(), true);
+                return ended;
             }
         }
     })
@@ -112,7 +120,7 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
     let parts = connection.into_parts();
     let mut io = parts.io.into_inner();
     match ended {
-        Ok(()) if is_parking && !handler.client.has_ended.get() => {
+        Ok(()) if is_parked && !handler.client.has_ended.get() => {
             io.put_back(parts.read_buf);
             return Some(io);
         }

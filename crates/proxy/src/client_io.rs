@@ -26,6 +26,8 @@ pub(crate) struct ClientState {
     pub(crate) is_blocked: Cell<bool>,
     /// Whether the client has closed its side
     pub(crate) has_ended: Cell<bool>,
+    /// When the answer under way must have been written
+    pub(crate) deadline: Cell<Option<Instant>>,
 }
 
 /// A client's connection
@@ -53,7 +55,8 @@ impl ClientIo {
 
     /// Puts back what was read and not used; the next byte begins a head.
     pub(crate) fn put_back(&mut self, unread: Bytes) {
-        self.unread = unread;
+        // Also without bytes it may hold hyper's whole buffer.
+        self.unread = if unread.is_empty() { Bytes::new() } else { unread };
         self.state.raw_head.begin();
     }
 
@@ -62,7 +65,7 @@ impl ClientIo {
         self.stream.shutdown().await
     }
 
-    /// Keeps the time of a write that waits, and ends it when the client's patience is over.
+    /// Keeps the time of a write that waits, and ends it when the patience with the client or the answer's time is over.
     fn watched<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context) -> Poll<io::Result<T>> {
         self.state.is_blocked.set(written.is_pending());
         if written.is_ready() {
@@ -73,6 +76,12 @@ impl ClientIo {
         }
         let patience = self.patience;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
+        // A client that reads a little now and then has no more time than any other.
+        if let Some(deadline) = self.state.deadline.get()
+            && deadline < timer.deadline()
+        {
+            timer.as_mut().reset(deadline);
+        }
         match timer.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,

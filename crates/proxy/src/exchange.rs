@@ -29,7 +29,7 @@ pub(crate) async fn send(
     upstream: &Rc<Upstream>,
     head: Parts,
     body: RequestBody,
-    fate: &BodyFate,
+    fate: &Rc<BodyFate>,
 ) -> Result<(Response<Incoming>, Lease), Refusal> {
     let now = Instant::now();
     upstream.budget.borrow_mut().request(now);
@@ -43,7 +43,7 @@ pub(crate) async fn send(
         // A request with a body cannot be made again once the body was read.
         let copy = if is_repeatable && request.body().is_empty() { Some(copy(&request)) } else { None };
         let failure = match attempt(connection, request).await {
-            Ok((response, connection)) => return judged(response, connection, upstream),
+            Ok((response, connection)) => return judged(response, connection, upstream, fate),
             Err(failure) => failure,
         };
         let failed = Failed { progress: failure.progress, is_repeatable, was_reused: true };
@@ -60,7 +60,7 @@ pub(crate) async fn send(
     }
     let connection = upstream.connect().await?;
     match attempt(connection, request).await {
-        Ok((response, connection)) => judged(response, connection, upstream),
+        Ok((response, connection)) => judged(response, connection, upstream, fate),
         Err(failure) => Err(refusal(&failure.error, failure.progress, fate)),
     }
 }
@@ -90,13 +90,16 @@ fn judged(
     response: Response<Incoming>,
     connection: Connection,
     upstream: &Rc<Upstream>,
+    fate: &Rc<BodyFate>,
 ) -> Result<(Response<Incoming>, Lease), Refusal> {
-    let (head, body) = response.into_parts();
-    rewrite::judge_answer(&head)?;
+    let (mut head, body) = response.into_parts();
+    rewrite::judge_answer(&mut head)?;
     if let Some(timeout) = rewrite::announced_timeout(&head.headers) {
         upstream.pool.learn_announced(timeout);
     }
-    Ok((Response::from_parts(head, body), Lease { connection, upstream: upstream.clone() }))
+    let is_last = rewrite::is_last(&head);
+    let lease = Lease { connection, upstream: upstream.clone(), fate: fate.clone(), is_last };
+    Ok((Response::from_parts(head, body), lease))
 }
 
 /// The same request without a body, for a second attempt.

@@ -60,7 +60,8 @@ impl Forwarded {
             return value.clone();
         }
         let value = self.made(host.to_str().unwrap_or_default());
-        *last = Some((host, value.clone()));
+        // A copy, because a clone would keep the buffer that the whole head was read into.
+        *last = HeaderValue::from_bytes(host.as_bytes()).ok().map(|host| (host, value.clone()));
         value
     }
 

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, pin::Pin, rc::Rc, time::Instant};
 
 use http::{
-    HeaderName, HeaderValue, Request, Response, StatusCode,
+    HeaderName, HeaderValue, Request, Response, StatusCode, Version,
     header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
     response,
 };
@@ -76,7 +76,8 @@ impl Handler {
             .as_ref()
             .map(|_| Box::new(Entry::new(self.peer, request.method(), request.uri(), request.headers())));
         let mut record = Record::begin(context.clone(), self.requests.clone(), begun, request.method().clone(), entry);
-        match self.forward(request, &mut record, begun).await {
+        let is_1_0 = request.version() == Version::HTTP_10;
+        let mut response = match self.forward(request, &mut record, begun).await {
             Ok(Answered { head, body, lease, deadline }) => {
                 record.answered(head.status, None);
                 Response::from_parts(head, AnswerBody::upstream(body, lease, deadline, record))
@@ -89,7 +90,12 @@ impl Handler {
                 response
             }
             Err(Instead::Refusal(refusal)) => self.refuse(refusal, record),
+        };
+        if is_1_0 && response.headers().contains_key(CONNECTION) {
+            // hyper would write `close, keep-alive` into an answer of a newer version.
+            *response.version_mut() = Version::HTTP_10;
         }
+        response
     }
 
     async fn forward(
@@ -99,8 +105,12 @@ impl Handler {
         begun: Instant,
     ) -> Result<Answered, Instead> {
         let Context { plan, limits, .. } = &*self.context;
+        let deadline = (!limits.request_timeout.is_zero()).then(|| time::Instant::from(begun + limits.request_timeout));
+        self.client.deadline.set(deadline);
         let (mut head, body) = request.into_parts();
+        let is_1_0 = head.version == Version::HTTP_10;
         self.client.raw_head.judge(&head.headers)?;
+        request_head::complete(&mut head);
         request_head::judge(&head)?;
         let index = plan.routes.find(&head.uri, &head.headers)?;
         let route = &plan.routes.all()[index];
@@ -118,17 +128,21 @@ impl Handler {
         let (url, upstream) = &self.context.upstreams[route.upstream];
         rewrite::to_upstream(&mut head, plan.direction, &self.forwarded, route, url);
         let fate = Rc::new(BodyFate::default());
-        let body = RequestBody::of(body, fate.clone(), longest, Pace::at_least(limits.min_body_rate));
+        let pace = Pace::at_least(limits.min_body_rate);
+        let body = RequestBody::of(body, fate.clone(), longest, pace, self.requests.clone());
         let sending = exchange::send(upstream, head, body, &fate);
-        let deadline = (!limits.request_timeout.is_zero()).then(|| time::Instant::from(begun + limits.request_timeout));
+        let late = || Err(if fate.is_awaited.get() { Refusal::SlowBody } else { Refusal::UpstreamSilent });
         let (response, lease) = match deadline {
-            Some(deadline) => time::timeout_at(deadline, sending).await.unwrap_or(Err(Refusal::UpstreamSilent))?,
+            Some(deadline) => time::timeout_at(deadline, sending).await.unwrap_or_else(|_| late())?,
             None => sending.await?,
         };
         let (mut head, body) = response.into_parts();
-        rewrite::to_client(&mut head, route, self.context.is_draining.get());
-        let is_endless = head.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(EVENTS));
-        let deadline = deadline.filter(|_| !is_endless && !hyper::body::Body::is_end_stream(&body));
+        // To HTTP/1.0, the end of the connection is the end of a body without a length.
+        let ends_connection = is_1_0 && hyper::body::Body::size_hint(&body).exact().is_none();
+        rewrite::to_client(&mut head, route, ends_connection || self.context.is_draining.get());
+        let deadline = deadline.filter(|_| !rewrite::is_endless(&head));
+        self.client.deadline.set(deadline);
+        let deadline = deadline.filter(|_| !hyper::body::Body::is_end_stream(&body));
         let deadline = deadline.map(|deadline| Box::pin(time::sleep_until(deadline)));
         Ok(Answered { head, body, lease, deadline })
     }
@@ -154,6 +168,3 @@ impl Handler {
         response
     }
 }
-
-/// Answers of this type may last for ever (server-sent events).
-const EVENTS: &[u8] = b"text/event-stream";

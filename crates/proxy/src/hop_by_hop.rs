@@ -1,4 +1,5 @@
-//! Headers that are for one connection only, and must not go on (RFC 9110, section 7.6.1).
+//! Headers that must not go on: those that are for one connection only (RFC 9110, section 7.6.1), and trailers that only a head
+//! may have (section 6.5.1).
 
 use http::{
     HeaderMap, HeaderName,
@@ -15,7 +16,44 @@ const ALWAYS: [HeaderName; 7] =
 /// Headers that frame or direct a message. A `Connection` that names one of them would take it away from the next server.
 const NEVER: [&str; 4] = ["content-length", "host", "via", "forwarded"];
 
-/// Removes them, those that any line of `Connection` names included.
+/// Trailers that are dropped, because an app that joins them to the headers would believe them: framing, routing, authentication,
+/// and what the proxy itself sets
+const NO_TRAILERS: [&str; 29] = [
+    "age",
+    "authorization",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "date",
+    "expect",
+    "expires",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "location",
+    "max-forwards",
+    "pragma",
+    "range",
+    "retry-after",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+    "via",
+    "www-authenticate",
+    "x-real-ip",
+];
+
+/// Beginnings of their names
+const NO_TRAILERS_BEGIN: [&str; 3] = ["if-", "proxy-", "x-forwarded-"];
+
+/// Removes headers for one connection, those that any line of `Connection` names included.
 pub(crate) fn strip(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         let lines: Vec<_> = headers.get_all(CONNECTION).iter().cloned().collect();
@@ -32,6 +70,19 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
     for name in &ALWAYS {
         headers.remove(name);
     }
+}
+
+/// Removes trailers that only a head may have, also where an underscore stands for a hyphen.
+pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
+    let dropped: Vec<HeaderName> = trailers.keys().filter(|name| is_no_trailer(name)).cloned().collect();
+    for name in dropped {
+        trailers.remove(name);
+    }
+}
+
+fn is_no_trailer(name: &HeaderName) -> bool {
+    let name = name.as_str().replace('_', "-");
+    NO_TRAILERS.contains(&name.as_str()) || NO_TRAILERS_BEGIN.iter().any(|beginning| name.starts_with(beginning))
 }
 
 #[cfg(test)]
@@ -63,5 +114,27 @@ mod tests {
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["content-length", "host", "trailer", "x-three"]);
+    }
+
+    #[test]
+    fn checksums_and_statuses_stay() {
+        let mut trailers = HeaderMap::new();
+        for name in [
+            "x-sum",
+            "grpc-status",
+            "server-timing",
+            "digest",
+            "etag",
+            "host",
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "content-length",
+        ] {
+            trailers.append(HeaderName::from_static(name), HeaderValue::from_static("1"));
+        }
+        strip_trailers(&mut trailers);
+        let mut left: Vec<_> = trailers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["digest", "etag", "grpc-status", "server-timing", "x-sum"]);
     }
 }

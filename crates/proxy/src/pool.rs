@@ -7,6 +7,7 @@ use std::{
 };
 
 use hyper::client::conn::http1::SendRequest;
+use tokio::task::AbortHandle;
 
 use crate::{request_body::RequestBody, upstream_io::Traffic};
 
@@ -21,6 +22,8 @@ const SHORTEST_LESSON: Duration = Duration::from_secs(1);
 pub(crate) struct Connection {
     pub(crate) sender: SendRequest<RequestBody>,
     pub(crate) traffic: Rc<Traffic>,
+    /// Ends the connection, whatever it is doing
+    pub(crate) driver: AbortHandle,
     /// Whether it has carried a request before
     pub(crate) is_reused: bool,
 }
@@ -37,6 +40,13 @@ pub(crate) struct Pool {
     lifetime: Cell<Duration>,
 }
 
+impl Idle {
+    /// Closes the connection here, so that it teaches nothing of the upstream, and holds nothing that waits to be sent.
+    fn close(&self) {
+        self.connection.driver.abort();
+    }
+}
+
 impl Default for Pool {
     fn default() -> Self {
         Self { idle: RefCell::default(), lifetime: Cell::new(UNKNOWN) }
@@ -50,7 +60,7 @@ impl Pool {
         let before = idle.len();
         // What is stale is found here or by `sweep`; the end of an answer makes a connection ready a moment later.
         while idle.last().is_some_and(|last| self.is_stale(last, now)) {
-            idle.pop();
+            idle.pop().iter().for_each(Idle::close);
         }
         let stale = (before - idle.len()) as u64;
         let ready = idle.iter().rposition(|idle| idle.connection.sender.is_ready() && !self.is_stale(idle, now));
@@ -70,14 +80,16 @@ impl Pool {
         connection.traffic.idle_since.set(Some(now));
         let mut idle = self.idle.borrow_mut();
         if idle.len() >= LIMIT {
-            idle.remove(0);
+            idle.remove(0).close();
         }
         idle.push(Idle { connection, since: now });
     }
 
     /// Closes what is too old, before the upstream does.
     pub(crate) fn sweep(&self, now: Instant) {
-        self.idle.borrow_mut().retain(|idle| !self.is_stale(idle, now));
+        for stale in self.idle.borrow_mut().extract_if(.., |idle| self.is_stale(idle, now)) {
+            stale.close();
+        }
     }
 
     /// The upstream says how long it keeps an idle connection (`Keep-Alive: timeout=`).

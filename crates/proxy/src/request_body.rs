@@ -9,7 +9,7 @@ use std::{
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
-use crate::{pace::Pace, refusal::Refusal};
+use crate::{hop_by_hop, pace::Pace, refusal::Refusal};
 
 /// What became of a body: shared with the request's task, because hyper's errors do not carry it
 #[derive(Debug, Default)]
@@ -19,6 +19,10 @@ pub(crate) struct BodyFate {
     pub(crate) refusal: Cell<Option<Refusal>>,
     /// Whether any of it was asked for
     pub(crate) was_read: Cell<bool>,
+    /// Whether the upstream's connection waits for the client to send more
+    pub(crate) is_awaited: Cell<bool>,
+    /// Whether all of it has been read
+    pub(crate) has_ended: Cell<bool>,
 }
 
 /// The body of a request to an upstream
@@ -33,6 +37,8 @@ pub(crate) struct ClientBody {
     fate: Rc<BodyFate>,
     limit: u64,
     pace: Pace,
+    /// The client's connection is in use as long as this is held
+    _turn: Rc<()>,
 }
 
 /// The body was given up; `BodyFate` says why
@@ -49,8 +55,12 @@ impl std::error::Error for GivenUp {}
 
 impl RequestBody {
     /// Takes at most `limit` bytes, at this pace.
-    pub(crate) fn of(incoming: Incoming, fate: Rc<BodyFate>, limit: u64, pace: Pace) -> Self {
-        if incoming.is_end_stream() { Self::Empty } else { Self::Client(ClientBody { incoming, fate, limit, pace }) }
+    pub(crate) fn of(incoming: Incoming, fate: Rc<BodyFate>, limit: u64, pace: Pace, turn: Rc<()>) -> Self {
+        if incoming.is_end_stream() {
+            fate.has_ended.set(true);
+            return Self::Empty;
+        }
+        Self::Client(ClientBody { incoming, fate, limit, pace, _turn: turn })
     }
 
     /// Whether there is none
@@ -88,13 +98,23 @@ impl Body for RequestBody {
 impl ClientBody {
     fn poll(&mut self, context: &mut Context) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
         self.fate.was_read.set(true);
-        let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
+        let polled = Pin::new(&mut self.incoming).poll_frame(context);
+        self.fate.is_awaited.set(polled.is_pending());
+        let mut frame = match polled {
             Poll::Pending if self.pace.is_too_slow(context) => return self.give_up(Refusal::SlowBody),
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Ready(None) => {
+                self.fate.has_ended.set(true);
+                return Poll::Ready(None);
+            }
             Poll::Ready(Some(Err(_))) => return self.give_up(Refusal::BadBody),
             Poll::Ready(Some(Ok(frame))) => frame,
         };
+        if let Some(trailers) = frame.trailers_mut() {
+            hop_by_hop::strip_trailers(trailers);
+        }
+        // hyper asks for nothing behind trailers, or behind the last byte of a known length.
+        self.fate.has_ended.set(frame.is_trailers() || self.incoming.is_end_stream());
         let length = frame.data_ref().map_or(0, Bytes::len) as u64;
         self.fate.bytes.update(|bytes| bytes + length);
         if self.fate.bytes.get() > self.limit {

@@ -4,7 +4,7 @@
 //! `Transfer-Encoding`) is looked for in the bytes: see `raw_head`.
 
 use http::{
-    HeaderMap, HeaderName, Method, Uri, Version,
+    HeaderMap, HeaderName, HeaderValue, Method, Uri, Version,
     header::{HOST, TRANSFER_ENCODING},
     request::Parts,
 };
@@ -42,12 +42,24 @@ pub(crate) fn judge(head: &Parts) -> Result<(), Refusal> {
     if head.headers.keys().any(is_mimicry) { Err(Refusal::MimickedHeader) } else { Ok(()) }
 }
 
+/// Names the host where only an absolute target does, as HTTP/1.0 allows it.
+pub(crate) fn complete(head: &mut Parts) {
+    if head.version == Version::HTTP_10
+        && !head.headers.contains_key(HOST)
+        && let Some(Ok(host)) = head.uri.authority().map(|authority| HeaderValue::try_from(authority.as_str()))
+    {
+        head.headers.insert(HOST, host);
+    }
+}
+
 /// A path, an absolute `http` URL, or `*` for OPTIONS (RFC 9112, section 3.2).
 fn judge_target(method: &Method, target: &Uri) -> Result<(), Refusal> {
     let path = target.path_and_query().map_or("", |path| path.as_str());
     let is_possible = match (target.scheme_str(), path) {
         (None, "*") => method == Method::OPTIONS,
-        (None | Some("http" | "https"), path) => path.is_empty() || path.starts_with(['/', '?']),
+        (None, path) => path.starts_with('/'),
+        // hyper's URL has a path even where the target has none.
+        (Some("http" | "https"), _) => true,
         _ => false,
     };
     if is_possible && path.is_ascii() { Ok(()) } else { Err(Refusal::BadTarget) }
@@ -74,24 +86,20 @@ fn judge_host(head: &Parts) -> Result<(), Refusal> {
 
 /// `uri-host [ ":" port ]` (RFC 9110, section 7.2): a name, an IPv4 address or a bracketed IPv6 address.
 fn is_host(text: &[u8]) -> bool {
-    let (host, port) = match text {
-        [b'[', rest @ ..] => {
-            let Some(end) = memchr::memchr(b']', rest) else { return false };
-            let is_address = str::from_utf8(&rest[..end]).is_ok_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());
-            match (is_address, &rest[end + 1..]) {
-                (true, []) => return true,
-                (true, [b':', port @ ..]) => (&text[..1], port),
-                _ => return false,
-            }
-        }
-        _ => match memchr::memchr(b':', text) {
-            Some(colon) => (&text[..colon], &text[colon + 1..]),
-            None => (text, &b"80"[..]),
-        },
+    let (is_host, port) = if let [b'[', rest @ ..] = text {
+        let Some(end) = memchr::memchr(b']', rest) else { return false };
+        let is_address = str::from_utf8(&rest[..end]).is_ok_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());
+        (is_address, &rest[end + 1..])
+    } else {
+        let (name, port) = text.split_at(memchr::memchr(b':', text).unwrap_or(text.len()));
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+        (!name.is_empty() && name.iter().all(is_name), port)
     };
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~[".contains(byte);
-    let is_port = port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
-    !host.is_empty() && host.iter().all(is_name) && is_port
+    let is_port = match port {
+        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+        _ => port.is_empty(),
+    };
+    is_host && is_port
 }
 
 fn judge_transfer_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
@@ -142,8 +150,10 @@ mod tests {
         for host in ["a", "a.b:80", "127.0.0.1", "[::1]", "[::1]:8080", "a_b", "xn--bcher-kva.example", "a:"] {
             assert_eq!(with(&[("host", host)]), Ok(()), "{host}");
         }
-        for host in ["", ":80", "a b", "a/b", "a@b", "a:b", "a:123456", "[::1", "[::1]x", "[1.2]", "a,b", "a?b", "a#b"]
-        {
+        for host in [
+            "", ":80", "a b", "a/b", "a@b", "a:b", "a:123456", "[::1", "[::1]x", "[1.2]", "a,b", "a?b", "a#b", "a[b",
+            "[", "[::1]:x",
+        ] {
             assert_eq!(with(&[("host", host)]), Err(Refusal::BadHost), "{host}");
         }
         let absolute = |host| verdict("GET", "http://a:80/x", Version::HTTP_11, &[("host", host)]);
@@ -158,6 +168,9 @@ mod tests {
         assert_eq!(target("GET", "/%2F//..?a=\\"), Ok(()));
         assert_eq!(target("GET", "/caf\u{e9}"), Err(Refusal::BadTarget));
         assert_eq!(target("GET", "ftp://a/"), Err(Refusal::BadTarget));
+        assert_eq!(target("GET", "a"), Err(Refusal::BadTarget));
+        assert_eq!(target("GET", "a:80"), Err(Refusal::BadTarget));
+        assert_eq!(target("GET", "HTTP://a?x=1"), Ok(()));
         assert_eq!(target("CONNECT", "a:80"), Err(Refusal::Connect));
         assert_eq!(target("TRACE", "/"), Err(Refusal::Trace));
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{
     HeaderMap, HeaderValue, Method, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, MAX_FORWARDS, TE, TRANSFER_ENCODING, VIA},
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, MAX_FORWARDS, TE, TRANSFER_ENCODING, VIA},
     request, response,
 };
 
@@ -25,8 +25,14 @@ pub(crate) fn to_upstream(
     upstream: &UpstreamUrl,
 ) {
     let headers = &mut head.headers;
+    let is_chunked = headers.contains_key(TRANSFER_ENCODING);
     let takes_trailers = headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
     hop_by_hop::strip(headers);
+    if is_chunked {
+        // Without this, hyper sends no body of unknown length with GET and HEAD.
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    settle_length(headers);
     if takes_trailers {
         // Trailers pass through here, so the upstream may send them (RFC 9110, section 10.1.4).
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -68,8 +74,8 @@ pub(crate) fn may_go_on(method: &Method, headers: &mut HeaderMap) -> bool {
     }
 }
 
-/// Judges the head of an answer: framed in one way, and none of a protocol that was not asked for.
-pub(crate) fn judge_answer(head: &response::Parts) -> Result<(), Refusal> {
+/// Judges the head of an answer: framed in one way, and none of a protocol that was not asked for. Settles its length.
+pub(crate) fn judge_answer(head: &mut response::Parts) -> Result<(), Refusal> {
     let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
     let is_framed = match (codings.next(), codings.next()) {
         (None, _) => true,
@@ -78,7 +84,26 @@ pub(crate) fn judge_answer(head: &response::Parts) -> Result<(), Refusal> {
         }
         _ => false,
     };
-    if is_framed && !head.status.is_informational() { Ok(()) } else { Err(Refusal::UpstreamBroken) }
+    if is_framed && settle_length(&mut head.headers) && !head.status.is_informational() {
+        Ok(())
+    } else {
+        Err(Refusal::UpstreamBroken)
+    }
+}
+
+/// Whether the upstream's connection must not carry another request: it ends, or its server speaks HTTP/1.0, to which hyper would
+/// send no chunked body.
+pub(crate) fn is_last(head: &response::Parts) -> bool {
+    let mut options =
+        head.headers.get_all(CONNECTION).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    head.version == Version::HTTP_10 || options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+}
+
+/// Whether an answer may last for ever (server-sent events)
+pub(crate) fn is_endless(head: &response::Parts) -> bool {
+    const EVENTS: &[u8] = b"text/event-stream";
+    let kind = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.as_bytes().get(..EVENTS.len()));
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(EVENTS))
 }
 
 /// How long the upstream says that it keeps an idle connection
@@ -110,5 +135,57 @@ fn origin_form(method: &Method, target: &Uri) -> Uri {
         Some(path) if *method == Method::OPTIONS && path.as_str() == "/" => Uri::from_static("*"),
         Some(path) => Uri::from(path.clone()),
         None => Uri::from_static("/"),
+    }
+}
+
+/// Writes the length once, because not everybody reads `5, 5` and `005` in the same way. `false` if the values differ or one is no
+/// length (RFC 9110, section 8.6).
+fn settle_length(headers: &mut HeaderMap) -> bool {
+    let values = headers.get_all(CONTENT_LENGTH).iter();
+    let mut lengths = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(number);
+    let Some(first) = lengths.next() else { return true };
+    if first.is_none() || lengths.any(|length| length != first) {
+        return false;
+    }
+    if let Some(length) = first {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    true
+}
+
+fn number(text: &[u8]) -> Option<u64> {
+    let text = text.trim_ascii();
+    // `parse` would take a sign.
+    let is_digits = text.iter().all(u8::is_ascii_digit);
+    str::from_utf8(text).ok().filter(|_| is_digits)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_one_or_none() {
+        for (lines, settled) in [
+            (&["5"][..], Some("5")),
+            (&["5, 5"], Some("5")),
+            (&["5", "005"], Some("5")),
+            (&["5", "6"], None),
+            (&["5, "], None),
+            (&["+5"], None),
+            (&["0x5"], None),
+            (&["18446744073709551616"], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(CONTENT_LENGTH, HeaderValue::from_static(line));
+            }
+            assert_eq!(settle_length(&mut headers), settled.is_some(), "{lines:?}");
+            if let Some(length) = settled {
+                let values: Vec<_> = headers.get_all(CONTENT_LENGTH).iter().collect();
+                assert_eq!(values, [length], "{lines:?}");
+            }
+        }
+        assert!(settle_length(&mut HeaderMap::new()));
     }
 }

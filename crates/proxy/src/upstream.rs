@@ -25,6 +25,9 @@ use crate::{
 const RESOLVED_FOR: Duration = Duration::from_secs(5);
 /// A connection must stand within this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// An upstream that takes no bytes for so long counts as gone. An app that is busy with the beginning of a body may read none of
+/// the rest for much longer than a network is silent.
+const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// Bytes of an answer's head; more is no answer that a client could use
 const HEAD_LIMIT: usize = 64 * 1024;
 
@@ -83,8 +86,8 @@ impl Upstream {
         let mut builder = http1::Builder::new();
         builder.max_buf_size(HEAD_LIMIT);
         let (sender, driver) = builder.handshake(io).await.map_err(|_| Refusal::UpstreamClosed)?;
-        task::spawn_local(drive(driver, traffic.clone(), Rc::downgrade(self)));
-        Ok(Connection { sender, traffic, is_reused: false })
+        let driver = task::spawn_local(drive(driver, traffic.clone(), Rc::downgrade(self))).abort_handle();
+        Ok(Connection { sender, traffic, driver, is_reused: false })
     }
 
     async fn dial(&self) -> Result<TcpStream, Failure> {
@@ -96,7 +99,7 @@ impl Upstream {
             self.resolve().await?;
         }
         let addresses = self.resolved.borrow().0.clone();
-        endpoint::dial_any(&addresses).await
+        endpoint::dial_any(&addresses, SILENCE_LIMIT).await
     }
 
     /// Looks the name up. While the resolver fails, the last addresses hold.

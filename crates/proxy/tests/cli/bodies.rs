@@ -209,3 +209,71 @@ fn an_answer_may_come_before_the_body_was_sent() {
     let answer = client.answer();
     assert_eq!((answer.status, answer.body.as_str()), (403, "no"));
 }
+
+#[test]
+fn a_body_in_chunks_is_sent_with_every_method() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &[]);
+    for method in ["GET", "DELETE", "POST", "REPORT"] {
+        let mut client = proxy.client();
+        client.send(format!(
+            "{method} / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+        ));
+        assert_eq!(client.answer().status, 200);
+        let request = upstream.requests().pop().unwrap();
+        assert!(request.ends_with("\r\n\r\n5\r\nhello\r\n0\r\n\r\n"), "{method}: {request}");
+    }
+}
+
+#[test]
+fn an_upstream_of_http_1_0_gets_bodies_in_chunks_over_connections_of_their_own() {
+    let upstream = Upstream::answering("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok");
+    let proxy = Proxy::start(&upstream, &[]);
+    let mut client = proxy.client();
+    for _ in 0..2 {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+        assert_eq!(client.answer().status, 200);
+        let request = upstream.requests().pop().unwrap();
+        assert!(request.starts_with("POST / HTTP/1.1\r\n") && request.contains("hello"), "{request}");
+    }
+}
+
+#[test]
+fn trailers_cannot_say_what_only_the_head_may_say() {
+    let upstream = Upstream::start(|connection| {
+        while connection.request().is_some() {
+            connection.write(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum, Location, Via\r\n\r\n2\r\nok\r\n0\r\nLocation: /evil\r\nVia: 1\r\nX-Sum: 7\r\n\r\n",
+            );
+        }
+    });
+    let proxy = Proxy::start(&upstream, &[]);
+    let mut client = proxy.client();
+    client.send(
+        "POST / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum, X-Forwarded-For, X_Forwarded_For, Cookie, Connection\r\n\r\n\
+         5\r\nhello\r\n0\r\nX-Sum: 7\r\nX-Forwarded-For: 6.6.6.6\r\nX_Forwarded_For: 6.6.6.6\r\nCookie: a\r\nConnection: close\r\n\r\n",
+    );
+    client.head().unwrap();
+    assert_eq!((client.chunk().as_str(), client.chunk().as_str()), ("ok", ""));
+    assert_eq!((client.trailer().as_deref(), client.trailer()), (Some("x-sum: 7"), None));
+    let request = upstream.only();
+    assert!(request.ends_with("5\r\nhello\r\n0\r\nx-sum: 7\r\n\r\n"), "{request}");
+}
+
+#[test]
+fn an_upstream_may_pause_in_the_middle_of_a_body() {
+    const SIZE: usize = 20_000_000;
+    let upstream = Upstream::start(|connection| {
+        connection.head();
+        // The time is what is tested: longer than a silent network is waited for.
+        thread::sleep(Duration::from_secs(18));
+        let mut body = vec![0; SIZE - connection.unread()];
+        std::io::Read::read_exact(&mut connection.stream, &mut body).unwrap();
+        connection.write(OK);
+    });
+    let proxy = Proxy::start(&upstream, &[]);
+    let mut client = proxy.client();
+    client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {SIZE}\r\n\r\n"));
+    client.send(vec![b'x'; SIZE]);
+    assert_eq!(client.answer().status, 200);
+}

@@ -38,6 +38,11 @@ impl Client {
         let _ = self.reader.get_mut().write_all(bytes.as_ref());
     }
 
+    /// The same connection for another thread, or without a buffer
+    pub(crate) fn writer(&self) -> TcpStream {
+        self.reader.get_ref().try_clone().unwrap()
+    }
+
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: app\r\n\r\n"));
         self.answer()

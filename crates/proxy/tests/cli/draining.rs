@@ -134,3 +134,22 @@ fn a_successor_takes_over_without_a_failed_request() {
     assert!(requests > 100, "{requests}");
     proxy.stop();
 }
+
+#[test]
+fn a_head_that_has_begun_may_end_after_the_drain() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &[]);
+    let (mut idle, mut begun) = (proxy.client(), proxy.client());
+    idle.get("/");
+    begun.get("/");
+    begun.send("GET / HTTP/1.1\r\nHo");
+    // Whatever was sent before is read before this is answered.
+    idle.get("/");
+    proxy.program.signal(Signal::TERM);
+    assert!(idle.is_closed());
+    begun.send("st: a\r\n\r\n");
+    let answer = begun.answer();
+    assert_eq!((answer.status, header(&answer.head, "connection")), (200, Some("close")));
+    let ended = proxy.program.end();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+}

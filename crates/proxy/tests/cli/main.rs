@@ -1,6 +1,8 @@
 //! The binary `proxy` as a pod meets it: raw bytes in front, scripted upstreams behind, and every connection in between.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod client;

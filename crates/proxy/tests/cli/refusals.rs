@@ -49,6 +49,10 @@ fn heads_that_could_be_read_in_two_ways() {
         ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n".into(), "connect"),
         ("GET /caf\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n".into(), "bad-target"),
         ("GET * HTTP/1.1\r\nHost: a\r\n\r\n".into(), "bad-target"),
+        ("GET a HTTP/1.1\r\nHost: a\r\n\r\n".into(), "bad-target"),
+        ("GET /a#/../b HTTP/1.1\r\nHost: a\r\n\r\n".into(), "bad-target"),
+        ("GET http://user@a/ HTTP/1.0\r\n\r\n".into(), "bad-host"),
+        (get("Host: a[b\r\n"), "bad-host"),
     ] {
         refused(&proxy, &bytes, 400, reason);
     }

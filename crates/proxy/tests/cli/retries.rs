@@ -1,6 +1,6 @@
 //! Connections that an upstream closes while they are idle, or at any moment: no request that may be repeated fails.
 
-use std::{thread, time::Duration};
+use std::{sync::Barrier, thread, time::Duration};
 
 use crate::{
     support::{OK, Proxy},
@@ -116,4 +116,36 @@ fn an_upstream_that_is_not_there_is_named() {
     assert_eq!(client.get("/").status, 502);
     let proxy = Proxy::run(&["--listen", "127.0.0.1:0", "--upstream", "http://no-such-name.invalid"]);
     assert_eq!((proxy.client().get("/").status, proxy.refusals("upstream-unknown")), (502, 1));
+}
+
+#[test]
+fn a_connection_that_the_proxy_closes_itself_teaches_nothing_of_the_upstream() {
+    // More than the proxy keeps: when the slow ones end, the oldest of the others are closed.
+    const COUNT: usize = 300;
+    let all_are_here = Barrier::new(COUNT);
+    let upstream = Upstream::start(move |connection| {
+        let Some(request) = connection.request() else { return };
+        all_are_here.wait();
+        if request.contains("/slow") {
+            thread::sleep(Duration::from_millis(1200));
+        }
+        connection.write(OK);
+        while connection.request().is_some() {
+            connection.write(OK);
+        }
+    });
+    let proxy = Proxy::start(&upstream, &[]);
+    let mut clients: Vec<_> = (0..COUNT).map(|_| proxy.client()).collect();
+    for (nth, client) in clients.iter_mut().enumerate() {
+        let path = if nth < 200 { "fast" } else { "slow" };
+        client.send(format!("GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    }
+    for client in &mut clients {
+        assert_eq!(client.answer().status, 200);
+    }
+    upstream.wait_for_closed(COUNT - 256);
+    // Longer than half of the time after which the oldest ones were closed.
+    thread::sleep(Duration::from_millis(800));
+    clients[0].get("/");
+    assert_eq!(upstream.connections(), COUNT);
 }

@@ -111,7 +111,7 @@ impl Connection {
         let head = self.until("\r\n\r\n")?;
         let lower = head.to_lowercase();
         let body = if lower.contains("\r\ntransfer-encoding: chunked\r\n") {
-            self.until("0\r\n\r\n")?
+            self.until("\r\n\r\n")?
         } else {
             let length = lower.split("\r\ncontent-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
             self.take(length.unwrap_or(0))?
@@ -125,6 +125,11 @@ impl Connection {
         let head = self.until("\r\n\r\n")?;
         self.heard.lock().unwrap().push(head.clone());
         Some(head)
+    }
+
+    /// Bytes that were read behind the last head
+    pub(crate) fn unread(&self) -> usize {
+        self.unread.len()
     }
 
     pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) {
