@@ -51,6 +51,8 @@ service:
         let settings = self.server.directory.write("settings.yaml", &settings);
         let mut program = command(target_directory().join("otel-collector/otelcol"));
         program.arg("--config").arg(settings);
+        // Without it, two goroutines of the syslog receiver hand batches on, and the later one may come first.
+        program.arg("--feature-gates=stanza.synchronousLogEmitter");
         self.server.start(&program, Network::Shared, "Everything is ready");
     }
 
