@@ -12,7 +12,7 @@ use crate::{address::Address, failure::Failure, names::Names};
 const STAGGER: Duration = Duration::from_millis(250);
 /// A connection whose other side acknowledges nothing for this long has failed: a host that is gone sends no reset, and the
 /// kernel alone would try for 15 minutes (tcp(7), `TCP_USER_TIMEOUT` and `tcp_retries2`). Long enough for six
-/// retransmissions, short enough for another connection within the 25 s of a stop. A receiver that takes no bytes for so long
+/// retransmissions, short enough for another connection within the 25 s of a stop. A receiver that takes no bytes for this time
 /// (a window of zero) counts as gone, too.
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(15);
 /// Where nothing is under way, the kernel asks after this much silence, and again after as much (tcp(7), `TCP_KEEPIDLE` and

@@ -45,8 +45,7 @@ fn bind_with(address: ListenAddress, flag: &str, is_shared: bool) -> anyhow::Res
     })
 }
 
-/// A listener that takes IPv4 too where it is on all IPv6 addresses, whatever `net.ipv6.bindv6only`
-/// says.
+/// A listener. On all IPv6 addresses it takes IPv4 too, also where `net.ipv6.bindv6only` is 1.
 fn listen(address: SocketAddr, is_shared: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for connections in TIME_WAIT.

@@ -31,7 +31,7 @@ pub(crate) struct AccessLog {
     is_json: bool,
 }
 
-/// What is kept of a request's head for its line
+/// The parts of a request's head that its line needs
 #[derive(Debug)]
 pub(crate) struct Entry {
     peer: IpAddr,
@@ -41,7 +41,7 @@ pub(crate) struct Entry {
     referer: String,
 }
 
-/// What is known at the end
+/// The end of a request
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome {
     pub(crate) status: StatusCode,
@@ -92,7 +92,7 @@ impl AccessLog {
 }
 
 impl Entry {
-    /// What a line needs of a head. Values of the query may be secrets, and are not kept.
+    /// Takes the parts from a head. Values of the query may be secrets, so the entry does not keep them.
     pub(crate) fn new(peer: IpAddr, method: &Method, target: &Uri, headers: &HeaderMap) -> Self {
         let text = |name| {
             let value = headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));

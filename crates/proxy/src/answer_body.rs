@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{hop_by_hop, pool::Connection, record::Record, request_body::BodyFate, upstream::Upstream};
 
-/// An upstream that answered before it had the whole body may take the rest of it for so long.
+/// The time that an upstream has for the rest of a request's body after the end of its own answer.
 const REST_OF_BODY: Duration = Duration::from_secs(10);
 
 /// The body of an answer
@@ -42,7 +42,7 @@ struct FromUpstream {
 pub(crate) struct Lease {
     pub(crate) connection: Connection,
     pub(crate) upstream: Rc<Upstream>,
-    /// What became of the request's body
+    /// The fate of the request's body
     pub(crate) fate: Rc<BodyFate>,
     /// Whether the connection must not carry another request
     pub(crate) is_last: bool,

@@ -49,7 +49,7 @@ pub(crate) async fn serve(context: Rc<Context>, stream: TcpStream, peer: IpAddr,
     });
     loop {
         let has_more = tokio::select! {
-            // What has arrived is served, even when the listener closes at that moment.
+            // Serve a request that has arrived, even when the listener closes at that moment.
             biased;
             has_more = io.has_more() => has_more,
             _ = closing.wait_for(|is_closing| *is_closing) => false,

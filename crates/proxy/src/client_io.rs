@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::raw_head::RawHead;
 
-/// What the connection's bytes tell of it
+/// The state of a connection, as its bytes show it
 #[derive(Debug, Default)]
 pub(crate) struct ClientState {
     pub(crate) raw_head: RawHead,
@@ -33,7 +33,7 @@ pub(crate) struct ClientState {
 /// A client's connection
 pub(crate) struct ClientIo {
     stream: TcpStream,
-    /// What was read before and not used
+    /// Bytes that were read before and not used
     unread: Bytes,
     pub(crate) state: Rc<ClientState>,
     /// How long the client may read nothing

@@ -17,7 +17,7 @@ pub(crate) struct Context {
     pub(crate) upstreams: Vec<(UpstreamUrl, Rc<Upstream>)>,
     pub(crate) telemetry: Telemetry,
     pub(crate) access_log: Option<AccessLog>,
-    /// What a stop must wait for
+    /// The requests that a stop waits for
     pub(crate) pending: Pending,
     pub(crate) in_flight: Cell<u32>,
     pub(crate) connections: Cell<u32>,

@@ -1,4 +1,4 @@
-//! What the app is told of the client: `X-Forwarded-For`, `-Proto`, `-Host`, and `Forwarded` (RFC 7239).
+//! The headers that tell the app about the client: `X-Forwarded-For`, `-Proto`, `-Host`, and `Forwarded` (RFC 7239).
 
 use std::{cell::RefCell, net::IpAddr};
 
@@ -11,12 +11,12 @@ const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// What one client's requests are told with, made once a connection
+/// The values of these headers for one client, made once a connection
 #[derive(Debug)]
 pub(crate) struct Forwarded {
     /// The address, as `X-Forwarded-For` has it
     address: HeaderValue,
-    /// What the client says of clients before it is believed
+    /// Whether to believe the headers that the client sends
     is_trusted: bool,
     /// The last `Host`, and the `Forwarded` that was made with it
     last: RefCell<Option<(HeaderValue, HeaderValue)>>,

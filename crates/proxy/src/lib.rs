@@ -1,6 +1,6 @@
 //! A reverse proxy beside the app, for HTTP/1.1: strict about requests, and without an error through every rollout.
 //!
-//! Invariants: a request is forwarded only after its head was judged, and is written anew; it is sent a second time only where
+//! Invariants: the proxy forwards a request only after it has judged the head, and writes a new head; it is sent a second time only where
 //! it provably was not sent, or may be repeated and nothing of its answer has come; a worker shares nothing with another but
 //! counters; every queue, body, header and wait has a bound.
 

@@ -125,5 +125,5 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// An app without a connection for so long has gone, or has no more to say.
+/// An app that has had no connection for this time has gone, or needs its upstream no more.
 const QUIET: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep};
 /// The time over which bytes are counted: long enough for a loss of packets, short enough to free what a slow client holds.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Whether a body comes fast enough: so many bytes in each window, of which only the time counts in which its reader waits for it
+/// Whether a body comes fast enough: a least number of bytes in each window, of which only the time counts in which its reader waits
 pub(crate) struct Pace {
     /// Bytes in a window; 0 is no bound
     least: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// With at least so many bytes a second; 0 is no bound.
+    /// A pace of at least this number of bytes a second; 0 is no bound.
     pub(crate) fn at_least(bytes_a_second: u64) -> Self {
         let least = bytes_a_second.saturating_mul(WINDOW.as_secs());
         Self { least, bytes: 0, waited: Duration::ZERO, waiting_since: None, timer: None }

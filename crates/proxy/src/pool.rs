@@ -58,7 +58,7 @@ impl Pool {
     pub(crate) fn take(&self, now: Instant) -> (Option<Connection>, u64) {
         let mut idle = self.idle.borrow_mut();
         let before = idle.len();
-        // What is stale is found here or by `sweep`; the end of an answer makes a connection ready a moment later.
+        // `sweep` finds the other stale ones. A connection becomes ready a moment after the end of its answer.
         while idle.last().is_some_and(|last| self.is_stale(last, now)) {
             idle.pop().iter().for_each(Idle::close);
         }
@@ -97,7 +97,7 @@ impl Pool {
         self.lifetime.set(less_a_margin(timeout).min(UNKNOWN));
     }
 
-    /// The upstream has closed a connection that was idle for so long.
+    /// Learns from a connection that the upstream has closed after this idle time.
     pub(crate) fn learn_closed(&self, idle: Duration) {
         if idle >= SHORTEST_LESSON && idle < self.lifetime.get() {
             self.lifetime.set(less_a_margin(idle));
@@ -109,7 +109,7 @@ impl Pool {
     }
 }
 
-/// What is left for the way there: a second, or half of a shorter time.
+/// The time less a margin for the way to the upstream: a second, or half of a shorter time.
 fn less_a_margin(timeout: Duration) -> Duration {
     timeout.saturating_sub(Duration::from_secs(1)).max(timeout / 2)
 }

@@ -16,7 +16,7 @@ use crate::refusal::Refusal;
 /// Bytes that are kept. A head that is longer is refused for its length, and pipelined requests behind one are not looked at.
 const LIMIT: usize = 64 * 1024;
 
-/// What has been read of the next head
+/// The bytes of the next head that have been read
 #[derive(Debug, Default)]
 pub(crate) struct RawHead {
     bytes: RefCell<Vec<u8>>,

@@ -11,7 +11,7 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 use crate::{hop_by_hop, pace::Pace, refusal::Refusal};
 
-/// What became of a body: shared with the request's task, because hyper's errors do not carry it
+/// The fate of a body: shared with the request's task, because hyper's errors do not carry it
 #[derive(Debug, Default)]
 pub(crate) struct BodyFate {
     pub(crate) bytes: Cell<u64>,

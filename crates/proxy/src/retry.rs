@@ -8,10 +8,10 @@ use http::{HeaderMap, Method};
 const WINDOW: Duration = Duration::from_secs(10);
 /// Retries in a window that are allowed however few requests there are
 const FLOOR: u32 = 10;
-/// Of so many requests in a window, one may be a retry: 20 %
+/// One of five requests in a window may be a retry: 20 %
 const REQUESTS_PER_RETRY: u32 = 5;
 
-/// What is known of a request that failed before its answer began
+/// A request that failed before its answer began
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Failed {
     pub(crate) progress: Progress,
@@ -32,7 +32,7 @@ pub(crate) enum Progress {
     Answered,
 }
 
-/// What to do with it
+/// The decision about it
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Send it again; it adds no load, because the first one never arrived

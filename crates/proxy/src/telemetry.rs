@@ -47,7 +47,7 @@ pub(crate) struct Telemetry {
     pub(crate) connections: IntGauge,
 }
 
-/// What distinguishes two requests in the metrics
+/// The labels that distinguish two requests in the metrics
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key {
     route: Option<usize>,
@@ -133,7 +133,7 @@ impl Telemetry {
         self.metrics.refused(refusal);
     }
 
-    /// A request has ended after so many seconds.
+    /// A request has ended after this number of seconds.
     pub(crate) fn ended(
         &self,
         route: Option<usize>,

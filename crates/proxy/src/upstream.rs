@@ -25,7 +25,7 @@ use crate::{
 const RESOLVED_FOR: Duration = Duration::from_secs(5);
 /// A connection must stand within this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// An upstream that takes no bytes for so long counts as gone. An app that is busy with the beginning of a body may read none of
+/// An upstream that takes no bytes for this time counts as gone. An app that is busy with the beginning of a body may read none of
 /// the rest for much longer than a network is silent.
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// Bytes of an answer's head; more is no answer that a client could use
@@ -42,7 +42,7 @@ pub(crate) struct Upstream {
     pub(crate) counts: Counts,
 }
 
-/// What is counted of an upstream
+/// The counters of an upstream
 #[derive(Clone)]
 pub(crate) struct Counts {
     pub(crate) fresh: IntCounter,

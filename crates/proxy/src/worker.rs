@@ -16,7 +16,7 @@ use crate::{
     upstream_url::UpstreamUrl,
 };
 
-/// What a worker is made of
+/// The parts of a worker
 pub(crate) struct Worker {
     pub(crate) plan: Arc<Plan>,
     /// One for each listener of the plan

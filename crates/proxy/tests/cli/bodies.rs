@@ -204,7 +204,7 @@ fn an_answer_may_come_before_the_body_was_sent() {
     let proxy = Proxy::start(&upstream, &[]);
     let mut client = proxy.client();
     client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n");
-    thread::sleep(Duration::from_millis(50));
+    upstream.wait_for_requests(1);
     client.try_send(vec![b'x'; 100_000]);
     let answer = client.answer();
     assert_eq!((answer.status, answer.body.as_str()), (403, "no"));

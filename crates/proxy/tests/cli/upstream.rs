@@ -93,7 +93,7 @@ impl Upstream {
         self.connections.load(SeqCst)
     }
 
-    /// Waits until the scripts of so many connections have ended, and have closed them.
+    /// Waits until this number of connections have ended their scripts and are closed.
     #[track_caller]
     pub(crate) fn wait_for_closed(&self, count: usize) {
         until(&format!("the upstream has closed {count}"), || (self.closed.load(SeqCst) >= count).then_some(()));
