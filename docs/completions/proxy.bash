@@ -19,6 +19,7 @@ _proxy() {
         :--listen) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--upstream) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--direction) COMPREPLY=($(compgen -W 'inbound outbound' -- "$cur")); return ;;
+        :--trusted-proxies) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--config) return ;;
         :--workers) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--access-log) COMPREPLY=($(compgen -W 'off json combined' -- "$cur")); return ;;
@@ -54,7 +55,7 @@ _proxy() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--listen --upstream --direction --config --workers --access-log --max-connections --max-requests --max-header-size --max-headers --max-body --header-timeout --idle-timeout --min-body-rate --request-timeout --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema completions' ;;
+        '') flags='--listen --upstream --direction --trusted-proxies --config --workers --access-log --max-connections --max-requests --max-header-size --max-headers --max-body --header-timeout --idle-timeout --min-body-rate --request-timeout --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema completions' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use endpoint::url_label;
 use lifecycle::{Lines, LinesParser, ListenAddress};
 
-use crate::{direction::Direction, limits::Limits, upstream_url::UpstreamUrl};
+use crate::{direction::Direction, forwarded::trusted::Cidr, limits::Limits, upstream_url::UpstreamUrl};
 
 /// Forward HTTP/1.1 to and from the app, strictly, through every rollout
 ///
@@ -24,6 +24,9 @@ pub struct Args {
     /// Which way --listen faces; by default inbound where the upstream is on this host, and else outbound
     #[arg(long, value_enum, requires = "listen")]
     pub(crate) direction: Option<Direction>,
+    /// Believe what proxies at these addresses say of their clients in `X-Forwarded-*` and `Forwarded`, such as `10.0.0.0/8`
+    #[arg(long, value_name = "CIDR", requires = "listen", value_parser = TRUSTED)]
+    pub(crate) trusted_proxies: Vec<Lines<Cidr>>,
     /// Read listeners and routes from this YAML file
     #[arg(long, value_name = "FILE", conflicts_with = "listen")]
     pub(crate) config: Option<PathBuf>,
@@ -51,6 +54,12 @@ pub(crate) enum AccessLog {
 
 /// The URL may hold a secret by mistake.
 const UPSTREAM: LinesParser<UpstreamUrl> = LinesParser::new("upstream", str::parse, url_label);
+
+/// A text that is no network may be a secret in the wrong place.
+const TRUSTED: LinesParser<Cidr> = LinesParser::new("network", str::parse, |text| match text.parse::<Cidr>() {
+    Ok(_) => text.to_owned(),
+    Err(_) => "…".to_owned(),
+});
 
 const EXAMPLES: &str = "
 Examples:

@@ -42,7 +42,7 @@ pub(crate) async fn serve(context: Rc<Context>, stream: TcpStream, peer: IpAddr,
     let mut io = ClientIo::new(stream, patience);
     let handler = Rc::new(Handler {
         client: io.state.clone(),
-        forwarded: Forwarded::new(peer, false),
+        forwarded: Forwarded::new(peer),
         peer,
         requests: Rc::default(),
         context,

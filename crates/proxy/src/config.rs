@@ -6,8 +6,10 @@ use serde::Deserialize;
 
 use crate::{
     args::Args,
-    entry::{ListenerEntry, bounded},
-    plan::Plan,
+    plan::{
+        Plan,
+        entry::{ListenerEntry, bounded},
+    },
 };
 
 /// The content of a configuration file

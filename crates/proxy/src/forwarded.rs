@@ -1,5 +1,8 @@
 //! The headers that tell the app about the client: `X-Forwarded-For`, `-Proto`, `-Host`, and `Forwarded` (RFC 7239).
 
+mod believed;
+pub(crate) mod trusted;
+
 use std::{cell::RefCell, net::IpAddr};
 
 use http::{
@@ -7,48 +10,69 @@ use http::{
     header::{FORWARDED, HOST},
 };
 
-const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+use self::believed::{Believed, FOR, FORWARDED_HOST, Node, PROTO};
 
 /// The values of these headers for one client, made once a connection
 #[derive(Debug)]
 pub(crate) struct Forwarded {
     /// The address, as `X-Forwarded-For` has it
     address: HeaderValue,
-    /// Whether to believe the headers that the client sends
-    is_trusted: bool,
     /// The last `Host`, and the `Forwarded` that was made with it
     last: RefCell<Option<(HeaderValue, HeaderValue)>>,
     ip: IpAddr,
 }
 
 impl Forwarded {
-    pub(crate) fn new(ip: IpAddr, is_trusted: bool) -> Self {
+    pub(crate) fn new(ip: IpAddr) -> Self {
         let ip = ip.to_canonical();
         let address = HeaderValue::try_from(ip.to_string()).expect("an address is ASCII");
-        Self { address, is_trusted, last: RefCell::default(), ip }
+        Self { address, last: RefCell::default(), ip }
     }
 
-    /// Sets all of them. What the client says itself stays only if the client is trusted, in front of its own address.
+    /// The client's address; an IPv4 address is one, whichever socket it came by.
+    pub(crate) fn ip(&self) -> IpAddr {
+        self.ip
+    }
+
+    /// Sets all of them in place of those that the client sent.
     pub(crate) fn apply(&self, headers: &mut HeaderMap) {
-        let host = headers.get(HOST).cloned();
-        if self.is_trusted {
-            append(headers, FOR, &self.address);
-            headers.entry(PROTO).or_insert(HeaderValue::from_static("http"));
-            if let Some(host) = host.clone() {
-                headers.entry(FORWARDED_HOST).or_insert(host);
+        if headers.keys().any(is_claim) {
+            let claims: Vec<_> = headers.keys().filter(|name| is_claim(name)).cloned().collect();
+            for name in claims {
+                headers.remove(name);
             }
-            append(headers, FORWARDED, &self.forwarded(host));
-            return;
         }
+        let host = headers.get(HOST).cloned();
         headers.insert(FOR, self.address.clone());
         headers.insert(PROTO, HeaderValue::from_static("http"));
-        match host.clone() {
-            Some(host) => headers.insert(FORWARDED_HOST, host),
+        if let Some(host) = host.clone() {
+            headers.insert(FORWARDED_HOST, host);
+        }
+        headers.insert(FORWARDED, self.forwarded(host));
+    }
+
+    /// Sets all of them after the word of the client, a proxy that is trusted. Both kinds of header say the same.
+    pub(crate) fn apply_believing(&self, headers: &mut HeaderMap) {
+        let Believed { mut nodes, proto, host } = Believed::read(headers);
+        let own_host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+        nodes.push(Node::Ip(self.ip));
+        let mut elements = Vec::new();
+        for (nth, node) in nodes.iter().enumerate() {
+            // The first element is about the client, and the last one about the connection to this proxy.
+            let (is_first, is_last) = (nth == 0, nth + 1 == nodes.len());
+            let host = host.as_deref().filter(|_| is_first).or(own_host.as_deref().filter(|_| is_last));
+            let proto = proto.as_deref().filter(|_| is_first).or(is_last.then_some("http"));
+            elements.push(element(node, host, proto));
+        }
+        let chain: Vec<_> = nodes.iter().map(Node::to_string).collect();
+        let value = |text: &str| HeaderValue::from_str(text).expect("the parts were judged to be ASCII");
+        headers.insert(FOR, value(&chain.join(", ")));
+        headers.insert(PROTO, value(proto.as_deref().unwrap_or("http")));
+        match host.or(own_host) {
+            Some(host) => headers.insert(FORWARDED_HOST, value(&host)),
             None => headers.remove(FORWARDED_HOST),
         };
-        headers.insert(FORWARDED, self.forwarded(host));
+        headers.insert(FORWARDED, value(&elements.join(", ")));
     }
 
     fn forwarded(&self, host: Option<HeaderValue>) -> HeaderValue {
@@ -65,54 +89,81 @@ impl Forwarded {
         value
     }
 
-    /// Quoted where a colon or a bracket is part of a value (RFC 7239, section 6).
     fn made(&self, host: &str) -> HeaderValue {
-        let client = match self.ip {
-            IpAddr::V4(ip) => ip.to_string(),
-            IpAddr::V6(ip) => format!("\"[{ip}]\""),
-        };
-        let host = match host {
-            "" => String::new(),
-            host if host.contains([':', '[']) => format!(";host=\"{host}\""),
-            host => format!(";host={host}"),
-        };
-        HeaderValue::try_from(format!("for={client}{host};proto=http")).expect("hosts were judged to be ASCII")
+        let host = Some(host).filter(|host| !host.is_empty());
+        let element = element(&Node::Ip(self.ip), host, Some("http"));
+        HeaderValue::try_from(element).expect("hosts were judged to be ASCII")
     }
 }
 
-/// Adds a value to a list that may stand in several lines, as one line.
-fn append(headers: &mut HeaderMap, name: HeaderName, value: &HeaderValue) {
-    let mut list = Vec::new();
-    for line in headers.get_all(&name) {
-        list.extend_from_slice(line.as_bytes());
-        list.extend_from_slice(b", ");
+/// An element of `Forwarded`, its values quoted where a colon or a bracket is part of one (RFC 7239, section 6).
+fn element(node: &Node, host: Option<&str>, proto: Option<&str>) -> String {
+    let mut element = match node {
+        Node::Ip(IpAddr::V6(ip)) => format!("for=\"[{ip}]\""),
+        node => format!("for={node}"),
+    };
+    if let Some(host) = host {
+        let quote = if host.contains([':', '[']) { "\"" } else { "" };
+        element.extend([";host=", quote, host, quote]);
     }
-    list.extend_from_slice(value.as_bytes());
-    headers.insert(name, HeaderValue::from_bytes(&list).expect("joined header values are one"));
+    if let Some(proto) = proto {
+        element.extend([";proto=", proto]);
+    }
+    element
+}
+
+/// Whether apps read the header as a proxy's word about the client, also where an underscore stands for a hyphen.
+fn is_claim(name: &HeaderName) -> bool {
+    const FAMILY: &[u8] = b"x-forwarded-";
+    const REAL_IP: &[u8] = b"x-real-ip";
+    let name = name.as_str().as_bytes();
+    let begins = |beginning: &[u8]| {
+        name.len() >= beginning.len()
+            && name.iter().zip(beginning).all(|(byte, known)| byte == known || (*byte == b'_' && *known == b'-'))
+    };
+    name[0] == b'x' && (begins(FAMILY) || name.len() == REAL_IP.len() && begins(REAL_IP))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::believed::Reader;
     use super::*;
 
-    fn told(is_trusted: bool, lines: &[(&'static str, &'static str)]) -> HeaderMap {
+    fn applied(is_trusted: bool, lines: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
-            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
-        let forwarded = Forwarded::new("::ffff:10.0.0.7".parse().unwrap(), is_trusted);
-        forwarded.apply(&mut headers.clone());
-        forwarded.apply(&mut headers);
+        let forwarded = Forwarded::new("::ffff:10.0.0.7".parse().unwrap());
+        if is_trusted {
+            forwarded.apply_believing(&mut headers);
+        } else {
+            forwarded.apply(&mut headers.clone());
+            forwarded.apply(&mut headers);
+        }
         headers
     }
 
     #[test]
     fn a_client_is_not_believed() {
-        let headers = told(false, &[("host", "app:80"), ("x-forwarded-for", "1.1.1.1"), ("forwarded", "for=evil")]);
+        let claims = [
+            ("host", "app:80"),
+            ("x-forwarded-for", "1.1.1.1"),
+            ("forwarded", "for=evil"),
+            ("x-forwarded-port", "443"),
+            ("x_forwarded-user", "root"),
+            ("x-real-ip", "1.1.1.1"),
+            ("x-request-id", "7"),
+        ];
+        let headers = applied(false, &claims);
         assert_eq!(headers["x-forwarded-for"], "10.0.0.7");
         assert_eq!(headers["x-forwarded-host"], "app:80");
         assert_eq!(headers["forwarded"], "for=10.0.0.7;host=\"app:80\";proto=http");
         assert_eq!(headers.get_all("forwarded").iter().count(), 1);
+        // Host, the four, and the one that is no claim
+        assert_eq!((headers.keys_len(), &headers["x-request-id"]), (6, &HeaderValue::from_static("7")));
     }
 
     #[test]
@@ -122,21 +173,56 @@ mod tests {
             ("x-forwarded-for", "1.1.1.1"),
             ("x-forwarded-for", "2.2.2.2"),
             ("x-forwarded-proto", "https"),
+            ("x-forwarded-port", "443"),
         ];
-        let headers = told(true, &before);
+        let headers = applied(true, &before);
         assert_eq!(headers["x-forwarded-for"], "1.1.1.1, 2.2.2.2, 10.0.0.7");
-        assert_eq!(
-            (&headers["x-forwarded-proto"], &headers["x-forwarded-host"]),
-            (&"https".parse().unwrap(), &"app".parse().unwrap())
-        );
-        assert_eq!(headers["forwarded"], "for=10.0.0.7;host=app;proto=http");
+        assert_eq!([&headers["x-forwarded-proto"], &headers["x-forwarded-host"]], ["https", "app"]);
+        assert_eq!(headers["forwarded"], "for=1.1.1.1;proto=https, for=2.2.2.2, for=10.0.0.7;host=app;proto=http");
+        assert_eq!(headers["x-forwarded-port"], "443");
+    }
+
+    #[test]
+    fn both_kinds_of_header_say_the_same() {
+        // An old `Forwarded` of a stranger, which the trusted proxy let through
+        let headers = applied(true, &[("host", "app"), ("x-forwarded-for", "1.1.1.1"), ("forwarded", "for=127.0.0.1")]);
+        assert_eq!(headers["forwarded"], "for=1.1.1.1, for=10.0.0.7;host=app;proto=http");
+        let line = "for=\"[2001:db8::1]:80\";host=\"shop:443\";proto=https";
+        let headers = applied(true, &[("host", "app"), ("forwarded", line)]);
+        assert_eq!(headers["x-forwarded-for"], "2001:db8::1, 10.0.0.7");
+        assert_eq!([&headers["x-forwarded-proto"], &headers["x-forwarded-host"]], ["https", "shop:443"]);
+        // A proxy that says of the client only how it came
+        let headers = applied(true, &[("host", "app"), ("x-forwarded-proto", "https")]);
+        assert_eq!(headers["forwarded"], "for=10.0.0.7;host=app;proto=https");
     }
 
     #[test]
     fn an_ipv6_address_is_quoted_where_the_grammar_asks_for_it() {
         let mut headers = HeaderMap::new();
-        Forwarded::new("2001:db8::1".parse().unwrap(), false).apply(&mut headers);
+        Forwarded::new("2001:db8::1".parse().unwrap()).apply(&mut headers);
         assert_eq!(headers["x-forwarded-for"], "2001:db8::1");
         assert_eq!(headers["forwarded"], "for=\"[2001:db8::1]\";proto=http");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_made_of_the_word_of_a_trusted_proxy_is_well_formed(
+            list in "[ -~]{0,40}",
+            line in "[ -~]{0,40}",
+            host in "[ -~]{0,9}",
+            has_list in any::<bool>(),
+        ) {
+            let mut lines = vec![("host", "app:80"), ("forwarded", &*line), ("x-forwarded-host", &host)];
+            if has_list {
+                lines.push(("x-forwarded-for", &list));
+            }
+            let headers = applied(true, &lines);
+            let forwarded = headers[FORWARDED].to_str().unwrap();
+            let elements = Reader(forwarded).elements();
+            prop_assert!(elements.is_some(), "{}", forwarded);
+            let chain: Vec<_> = headers[FOR].to_str().unwrap().split(", ").map(str::parse::<Node>).collect();
+            prop_assert!(chain.iter().all(Result::is_ok), "{:?}", headers[FOR]);
+            prop_assert_eq!(chain.len(), elements.unwrap().len());
+        }
     }
 }

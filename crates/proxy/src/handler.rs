@@ -126,7 +126,7 @@ impl Handler {
             return Err(Refusal::BodyTooLarge.into());
         }
         let (url, upstream) = &self.context.upstreams[route.upstream];
-        rewrite::to_upstream(&mut head, plan.direction, &self.forwarded, route, url);
+        rewrite::to_upstream(&mut head, plan, &self.forwarded, route, url);
         let fate = Rc::new(BodyFate::default());
         let pace = Pace::at_least(limits.min_body_rate);
         let body = RequestBody::of(body, fate.clone(), longest, pace, self.requests.clone());

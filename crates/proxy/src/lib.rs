@@ -12,7 +12,6 @@ mod client_io;
 mod config;
 mod context;
 mod direction;
-mod entry;
 mod exchange;
 mod forwarded;
 mod handler;

@@ -1,14 +1,17 @@
 //! What the command line and the configuration file mean together: listeners, routes, upstreams.
 
+pub(crate) mod entry;
+
 use std::net::IpAddr;
 
 use http::{HeaderName, HeaderValue};
 use lifecycle::{ListenAddress, Misfit};
 
+use self::entry::{HeaderChanges, ListenerEntry, RouteEntry};
 use crate::{
     args::Args,
     direction::Direction,
-    entry::{HeaderChanges, ListenerEntry, RouteEntry},
+    forwarded::trusted::Cidr,
     route::{HeaderRules, Route, Routes},
     upstream_url::UpstreamUrl,
 };
@@ -17,6 +20,9 @@ use crate::{
 const OURS: [&str; 8] =
     ["connection", "content-length", "forwarded", "host", "proxy-status", "transfer-encoding", "upgrade", "via"];
 
+const NO_TRUST_OUTBOUND: &str =
+    "an outbound listener tells its upstream nothing of a client, so it has no proxy to trust";
+
 /// One listener with its routes
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ListenerPlan {
@@ -24,7 +30,16 @@ pub(crate) struct ListenerPlan {
     pub(crate) name: String,
     pub(crate) address: ListenAddress,
     pub(crate) direction: Direction,
+    /// Clients whose word about their own clients is believed
+    pub(crate) trusted: Vec<Cidr>,
     pub(crate) routes: Routes,
+}
+
+impl ListenerPlan {
+    /// Whether to believe this client's word about its own client.
+    pub(crate) fn trusts(&self, ip: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(ip))
+    }
 }
 
 /// Everything that is to be served
@@ -51,8 +66,12 @@ impl Plan {
                     Direction::Outbound
                 });
                 let route = plan.route("default".into(), None, "/".into(), upstream);
+                let trusted: Vec<_> = args.trusted_proxies.iter().flat_map(|lines| &lines.0).copied().collect();
+                if let (Direction::Outbound, false) = (direction, trusted.is_empty()) {
+                    return Err(vec![misfit("", &format!("--trusted-proxies: {NO_TRUST_OUTBOUND}"))]);
+                }
                 let routes = Routes::new(vec![route]);
-                plan.listeners.push(ListenerPlan { name: address.to_string(), address, direction, routes });
+                plan.listeners.push(ListenerPlan { name: address.to_string(), address, direction, trusted, routes });
             }
             _ => return Err(vec![misfit("", "give --listen with --upstream, or --config")]),
         }
@@ -89,9 +108,19 @@ impl Plan {
                 Err((key, message)) => misfits.push(misfit(&format!("{place}.{key}"), &message)),
             }
         }
+        let trusted: Vec<_> = entry.trusted_proxies.iter().map(|network| network.0).collect();
+        if let (Direction::Outbound, false) = (entry.direction, trusted.is_empty()) {
+            misfits.push(misfit(&format!("listeners.{at}.trusted-proxies"), NO_TRUST_OUTBOUND));
+        }
         let address = entry.address.0;
         let name = entry.name.clone().unwrap_or_else(|| address.to_string());
-        self.listeners.push(ListenerPlan { name, address, direction: entry.direction, routes: Routes::new(routes) });
+        self.listeners.push(ListenerPlan {
+            name,
+            address,
+            direction: entry.direction,
+            trusted,
+            routes: Routes::new(routes),
+        });
     }
 
     fn route_of(&mut self, nth: usize, entry: &RouteEntry) -> Result<Route, (&'static str, String)> {

@@ -85,7 +85,7 @@ fn judge_host(head: &Parts) -> Result<(), Refusal> {
 }
 
 /// `uri-host [ ":" port ]` (RFC 9110, section 7.2): a name, an IPv4 address or a bracketed IPv6 address.
-fn is_host(text: &[u8]) -> bool {
+pub(crate) fn is_host(text: &[u8]) -> bool {
     let (is_host, port) = if let [b'[', rest @ ..] = text {
         let Some(end) = memchr::memchr(b']', rest) else { return false };
         let is_address = str::from_utf8(&rest[..end]).is_ok_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());

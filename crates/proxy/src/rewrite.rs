@@ -9,7 +9,8 @@ use http::{
 };
 
 use crate::{
-    direction::Direction, forwarded::Forwarded, hop_by_hop, refusal::Refusal, route::Route, upstream_url::UpstreamUrl,
+    direction::Direction, forwarded::Forwarded, hop_by_hop, plan::ListenerPlan, refusal::Refusal, route::Route,
+    upstream_url::UpstreamUrl,
 };
 
 /// Whom `Via` names (RFC 9110, section 7.6.3); the host's own name is nobody's business
@@ -19,7 +20,7 @@ const VIA_1_0: HeaderValue = HeaderValue::from_static("1.0 sidekit-proxy");
 /// Makes a judged head the one that the upstream gets.
 pub(crate) fn to_upstream(
     head: &mut request::Parts,
-    direction: Direction,
+    plan: &ListenerPlan,
     forwarded: &Forwarded,
     route: &Route,
     upstream: &UpstreamUrl,
@@ -40,9 +41,13 @@ pub(crate) fn to_upstream(
     }
     // The proxy itself says 100 Continue, when the upstream's connection stands.
     headers.remove(EXPECT);
-    match direction {
+    match plan.direction {
         Direction::Inbound => {
-            forwarded.apply(headers);
+            if plan.trusts(forwarded.ip()) {
+                forwarded.apply_believing(headers);
+            } else {
+                forwarded.apply(headers);
+            }
             headers.entry(HOST).or_insert_with(|| upstream.authority.clone());
         }
         // The app names this proxy; the server wants its own name.

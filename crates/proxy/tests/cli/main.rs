@@ -23,4 +23,6 @@ mod routes;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod trust;
+#[cfg(test)]
 mod upstream;

@@ -6,14 +6,14 @@ use lifecycle::ListenAddress;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de::Error};
 
-use crate::{direction::Direction, upstream_url::UpstreamUrl};
+use crate::{direction::Direction, forwarded::trusted::Cidr, upstream_url::UpstreamUrl};
 
 /// Entries of a list; each listener has a socket, and each route is tried in turn.
 const ENTRY_LIMIT: usize = 100;
 
 /// A listener
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct ListenerEntry {
     /// Its name in metrics and logs; by default its address
     pub(crate) name: Option<String>,
@@ -21,6 +21,11 @@ pub(crate) struct ListenerEntry {
     pub(crate) address: ListenText,
     /// Which way it faces
     pub(crate) direction: Direction,
+    /// Proxies whose word about their clients is believed, in `X-Forwarded-*` and `Forwarded`: addresses and networks, such as
+    /// `10.0.0.0/8`
+    #[serde(default, deserialize_with = "bounded")]
+    #[schemars(length(max = 100))]
+    pub(crate) trusted_proxies: Vec<CidrText>,
     /// Tried by host and then by the longest path
     #[serde(deserialize_with = "bounded")]
     #[schemars(length(min = 1, max = 100))]
@@ -69,6 +74,10 @@ pub(crate) struct HeaderChanges {
 #[derive(Debug)]
 pub(crate) struct ListenText(pub(crate) ListenAddress);
 
+/// A network
+#[derive(Debug)]
+pub(crate) struct CidrText(pub(crate) Cidr);
+
 /// An upstream
 #[derive(Debug)]
 pub(crate) struct UpstreamText(pub(crate) UpstreamUrl);
@@ -93,6 +102,22 @@ impl<'de> Deserialize<'de> for ListenText {
 impl<'de> Deserialize<'de> for UpstreamText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for CidrText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for CidrText {
+    fn schema_name() -> Cow<'static, str> {
+        "Cidr".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
     }
 }
 
