@@ -24,6 +24,9 @@ use crate::{client_io::ClientIo, context::Context, forwarded::Forwarded, handler
 
 /// How long a connection that was used keeps its buffers: most of the next requests come sooner.
 const WARM: Duration = Duration::from_secs(1);
+/// The time for the first request of a connection, also where the listener closes: clients connect when they have something to
+/// ask, and never expect a close before they have asked.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 /// How long a client whose connection ends may go on sending, so that it reads the answer before the reset that bytes nobody
 /// reads would cause (RFC 9112, section 9.6)
 const LINGER: Duration = Duration::from_secs(1);
@@ -47,22 +50,34 @@ pub(crate) async fn serve(context: Rc<Context>, stream: TcpStream, peer: IpAddr,
         requests: Rc::default(),
         context,
     });
+    let mut fresh_until = Some(time::Instant::now() + FIRST_REQUEST);
     loop {
         let has_more = tokio::select! {
             // Serve a request that has arrived, even when the listener closes at that moment.
             biased;
             has_more = io.has_more() => has_more,
-            _ = closing.wait_for(|is_closing| *is_closing) => false,
+            () = dismissed(&mut closing, fresh_until) => false,
             () = time::sleep(patience) => false,
         };
         if !has_more {
             return;
         }
+        fresh_until = None;
         // In a box, because an idle connection shall not hold the room for it.
         match Box::pin(active(io, &handler, &mut closing)).await {
             Some(idle) => io = idle,
             None => return,
         }
+    }
+}
+
+/// Resolves when the listener has closed and an idle connection must go. A connection without a request so far was made for one,
+/// which may be on its way; another may bring one that the runtime learns of when it looks at its sockets once more.
+async fn dismissed(closing: &mut watch::Receiver<bool>, fresh_until: Option<time::Instant>) {
+    let _ = closing.wait_for(|is_closing| *is_closing).await;
+    match fresh_until {
+        Some(until) => time::sleep_until(until).await,
+        None => task::yield_now().await,
     }
 }
 

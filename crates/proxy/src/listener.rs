@@ -1,8 +1,11 @@
 //! Accepts the connections of one listener in one worker, from the start to the end of its drain.
 
+mod accept_queue;
+
 use std::{
     io,
     net::SocketAddr,
+    pin::pin,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -55,18 +58,38 @@ pub(crate) async fn serve(context: Rc<Context>, listener: TcpListener, life: Lif
         }
     }
     draining.abort();
-    // A socket that closes resets the connections that wait in its queue, so the queue is emptied first.
+    empty(&context, listener, |stream, peer| admit(&context, &mut clients, stream, peer, &closing)).await;
+    close.send_replace(true);
+    while clients.join_next().await.is_some() {}
+}
+
+/// Closes a listener without a reset: it begins no more handshakes, and those that it has begun are accepted. The connections may
+/// be more than --max-connections, by the length of the queue.
+async fn empty(context: &Context, listener: TcpListener, mut admit: impl FnMut(TcpStream, SocketAddr)) {
+    if let Err(error) = accept_queue::begin_no_more(&listener) {
+        tracing::debug!(%error, listener = context.plan.name, "cannot end handshakes before the listener closes");
+    }
+    let mut over = pin!(time::sleep(accept_queue::HANDSHAKES));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            accepted = listener.accept() => accepted,
+            () = &mut over => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => admit(stream, peer),
+            Err(error) if is_of_one_connection(&error) => (),
+            Err(_) => time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+    // The runtime may not know yet of the last ones.
     if let Ok(listener) = listener.into_std() {
         while let Ok((stream, peer)) = listener.accept() {
             if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
-                admit(&context, &mut clients, stream, peer, &closing);
+                admit(stream, peer);
             }
         }
     }
-    // The clients that were admitted last get a turn to be read before idle connections are closed.
-    task::yield_now().await;
-    close.send_replace(true);
-    while clients.join_next().await.is_some() {}
 }
 
 fn admit(

@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     client::header,
+    open_loop::OpenLoop,
     support::{OK, Proxy, Signal},
     upstream::Upstream,
 };
@@ -98,41 +99,56 @@ fn outbound_serves_until_its_clients_have_gone() {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
 }
 
-#[test]
-fn a_successor_takes_over_without_a_failed_request() {
+/// Replaces the proxy beside its successor, again and again, while requests start by the clock.
+fn replace(times: usize, workers: &str) {
+    /// Between two replacements; shorter than a drain, so that several proxies listen at once
+    const PAUSE: Duration = Duration::from_millis(300);
     let upstream = Upstream::answering(OK);
-    let mut proxy = Proxy::start(&upstream, &["--drain-delay", "1s"]);
-    let address = proxy.address;
-    let is_over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let clients: Vec<_> = (0..4)
-        .map(|_| {
-            let is_over = is_over.clone();
-            thread::spawn(move || {
-                let mut requests = 0;
-                let mut kept: Option<crate::client::Client> = None;
-                while !is_over.load(std::sync::atomic::Ordering::SeqCst) {
-                    let mut client = kept.take().unwrap_or_else(|| crate::client::Client::new(address));
-                    let answer = client.get("/");
-                    assert_eq!(answer.status, 200);
-                    requests += 1;
-                    if header(&answer.head, "connection") != Some("close") {
-                        kept = Some(client);
-                    }
-                }
-                requests
-            })
-        })
-        .collect();
-    for _ in 0..8 {
-        let listen = address.to_string();
-        let successor = Proxy::run(&["--listen", &listen, "--upstream", &upstream.url(), "--drain-delay", "1s"]);
-        proxy.stop();
+    let arguments = ["--drain-delay", "1s", "--workers", workers];
+    let mut proxy = Proxy::start(&upstream, &arguments);
+    let listen = proxy.address.to_string();
+    let half_a_drain = Duration::from_millis(500);
+    let client = OpenLoop::start(proxy.address, Duration::from_millis(4), half_a_drain);
+    let mut replaced = Vec::new();
+    for _ in 0..times {
+        let front = ["--listen", &listen, "--upstream", &upstream.url()];
+        let successor = Proxy::run(&[&front, &arguments[..]].concat());
+        proxy.program.signal(Signal::TERM);
+        replaced.push(proxy.program);
         proxy = successor;
+        thread::sleep(PAUSE);
     }
-    is_over.store(true, std::sync::atomic::Ordering::SeqCst);
-    let requests: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
-    assert!(requests > 100, "{requests}");
+    for program in replaced {
+        let ended = program.end();
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+    }
+    let tally = client.end();
+    assert!(tally.sent > times * 75, "{tally:?}");
+    assert_eq!(upstream.requests().len(), tally.sent);
     proxy.stop();
+}
+
+#[test]
+fn fifty_successors_take_over_without_a_failed_request() {
+    replace(50, "1");
+}
+
+#[test]
+fn successors_with_several_workers_take_over_without_a_failed_request() {
+    replace(10, "2");
+}
+
+#[test]
+fn a_connection_that_was_made_before_the_listener_closed_may_still_ask() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &[]);
+    let (mut idle, mut fresh) = (proxy.client(), proxy.client());
+    idle.get("/");
+    proxy.program.signal(Signal::TERM);
+    assert!(idle.is_closed());
+    let answer = fresh.get("/");
+    assert_eq!((answer.status, header(&answer.head, "connection")), (200, Some("close")));
+    assert_eq!(proxy.program.end().code, Some(0));
 }
 
 #[test]

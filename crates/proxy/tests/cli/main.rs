@@ -15,6 +15,8 @@ mod forwarding;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod open_loop;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod retries;
