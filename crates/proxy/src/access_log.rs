@@ -1,172 +1,179 @@
-//! The access log: a line a request on stdout, by a thread of its own behind a bounded queue.
+//! The access log: lines on stdout, by a thread of its own behind a bounded queue. The settings decide which requests get a line.
+
+pub(crate) mod line;
 
 use std::{
+    convert::Infallible,
     io::{self, Write},
-    net::IpAddr,
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
     thread,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use anyhow::Context;
-use http::{
-    HeaderMap, Method, StatusCode, Uri,
-    header::{REFERER, USER_AGENT},
-};
+use clap::ValueEnum;
+use lifecycle::Lifecycle;
 use prometheus::IntCounter;
-use serde::Serialize;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time,
+};
 
-use crate::{args, refusal::Refusal};
+use crate::access_log::line::{Entry, Outcome};
 
 /// Lines that wait for the reader of stdout
 const QUEUE: usize = 4096;
-/// Bytes of a header that are written
-const VALUE_LIMIT: usize = 256;
+/// Bytes of these lines: clients choose how long their targets are
+const QUEUE_BYTES: usize = 1024 * 1024;
+/// How long the end of the proxy waits for a reader of stdout
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Which requests get a line, and in which form
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Access log")]
+#[expect(clippy::struct_field_names, reason = "clap names flags after fields")]
+pub(crate) struct Settings {
+    /// Write a line for each request to stdout
+    #[arg(long, value_enum, default_value_t = Form::Off)]
+    pub(crate) access_log: Form,
+    /// Write the line of one request in COUNT, chosen at random, and of each request that failed
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) access_log_sample: Option<u32>,
+    /// Write the line of each request that took this long or failed; with --access-log-sample also one in COUNT of the others
+    #[arg(long, value_name = "DURATION", value_parser = lifecycle::duration)]
+    pub(crate) access_log_slow: Option<Duration>,
+}
+
+/// The form of a line
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// No access log
+    Off,
+    /// A JSON object a line, its fields named as OpenTelemetry names attributes
+    Json,
+    /// The combined format of Apache and nginx
+    Combined,
+}
 
 /// The queue to stdout; each worker has a clone
 #[derive(Clone)]
 pub(crate) struct AccessLog {
     lines: SyncSender<String>,
+    /// Bytes in the queue
+    queued: Arc<AtomicUsize>,
     dropped: IntCounter,
-    is_json: bool,
-}
-
-/// The parts of a request's head that its line needs
-#[derive(Debug)]
-pub(crate) struct Entry {
-    peer: IpAddr,
-    method: Method,
-    target: String,
-    user_agent: String,
-    referer: String,
-}
-
-/// The end of a request
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Outcome {
-    pub(crate) status: StatusCode,
-    pub(crate) refusal: Option<Refusal>,
-    pub(crate) bytes: u64,
-    pub(crate) elapsed: Duration,
-    pub(crate) broke_off: bool,
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    time: String,
-    peer: IpAddr,
-    method: &'a str,
-    target: &'a str,
-    status: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    bytes: u64,
-    seconds: f64,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    broke_off: bool,
-    user_agent: &'a str,
-    referer: &'a str,
+    settings: Settings,
+    /// Closed with the last clone
+    _open: mpsc::Sender<Infallible>,
 }
 
 impl AccessLog {
-    /// Starts the thread; nothing if the log is off.
-    pub(crate) fn start(form: args::AccessLog, dropped: IntCounter) -> anyhow::Result<Option<Self>> {
-        if form == args::AccessLog::Off {
+    /// Starts the thread; nothing if the log is off. The helper ends after the last line, but does not wait long for its reader.
+    pub(crate) fn start(settings: Settings, dropped: IntCounter, life: &Lifecycle) -> anyhow::Result<Option<Self>> {
+        if settings.access_log == Form::Off {
             return Ok(None);
         }
         let (lines, received) = sync_channel(QUEUE);
+        let queued = Arc::new(AtomicUsize::new(0));
+        let (open, mut closed) = mpsc::channel(1);
+        let (written, all_written) = oneshot::channel();
+        let log = Self { lines, queued: queued.clone(), dropped, settings, _open: open };
+        let write = move || {
+            write_out(&received, &queued);
+            let _ = written.send(());
+        };
         thread::Builder::new()
             .name("access-log".into())
-            .spawn(move || write_out(&received))
+            .spawn(write)
             .context("cannot start the access log's thread")?;
-        Ok(Some(Self { lines, dropped, is_json: form == args::AccessLog::Json }))
+        life.spawn(async move {
+            closed.recv().await;
+            let _ = time::timeout(LAST_LINES, all_written).await;
+        });
+        Ok(Some(log))
     }
 
-    /// Writes the line of a request that has ended, or counts it when the queue is full.
-    pub(crate) fn write(&self, entry: &Entry, outcome: Outcome) {
-        let line = if self.is_json { json(entry, outcome) } else { combined(entry, outcome) };
-        if self.lines.try_send(line).is_err() {
+    /// Writes the line of a request that has ended, if it gets one. A line for which the queue has no room is counted.
+    pub(crate) fn write(&self, entry: &Entry, outcome: &Outcome) {
+        if !self.settings.is_due(outcome, |count| fastrand::u32(..count)) {
+            return;
+        }
+        let line = match self.settings.access_log {
+            Form::Json => entry.json(outcome),
+            _ => entry.combined(outcome),
+        };
+        let length = line.len();
+        let has_room = self.queued.fetch_add(length, Relaxed) + length <= QUEUE_BYTES;
+        if !has_room || self.lines.try_send(line).is_err() {
+            self.queued.fetch_sub(length, Relaxed);
             self.dropped.inc();
         }
     }
 }
 
-impl Entry {
-    /// Takes the parts from a head. Values of the query may be secrets, so the entry does not keep them.
-    pub(crate) fn new(peer: IpAddr, method: &Method, target: &Uri, headers: &HeaderMap) -> Self {
-        let text = |name| {
-            let value = headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
-            value.map(|value| value.chars().take(VALUE_LIMIT).collect()).unwrap_or_default()
+impl Settings {
+    /// Whether a request gets a line; `chance` is a random number below the one that it gets.
+    fn is_due(&self, outcome: &Outcome, chance: impl FnOnce(u32) -> u32) -> bool {
+        let is_slow = self.access_log_slow.is_some_and(|slow| outcome.elapsed >= slow);
+        let is_chosen = match self.access_log_sample {
+            Some(count) => chance(count) == 0,
+            None => self.access_log_slow.is_none(),
         };
-        // A referer is a URL, and has a query of its own.
-        let referer: String = text(REFERER);
-        let (page, query) = referer.split_once('?').unwrap_or((&referer, ""));
-        let referer = if query.is_empty() { page.to_owned() } else { format!("{page}?{}", without_values(query)) };
-        let target = match target.query() {
-            Some(query) => format!("{}?{}", target.path(), without_values(query)),
-            None => target.path().to_owned(),
-        };
-        Self { peer, method: method.clone(), target, user_agent: text(USER_AGENT), referer }
+        is_slow || outcome.has_failed() || is_chosen
     }
 }
 
-/// The names of a query, each with `…` for its value
-fn without_values(query: &str) -> String {
-    let names = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) => format!("{name}=…"),
-        // Without a name, the whole may be the value.
-        None => "…".to_owned(),
-    });
-    names.collect::<Vec<_>>().join("&")
-}
-
-fn json(entry: &Entry, outcome: Outcome) -> String {
-    let line = Line {
-        time: lifecycle::timestamp(),
-        peer: entry.peer,
-        method: entry.method.as_str(),
-        target: &entry.target,
-        status: outcome.status.as_u16(),
-        reason: outcome.refusal.map(Refusal::name),
-        bytes: outcome.bytes,
-        seconds: outcome.elapsed.as_secs_f64(),
-        broke_off: outcome.broke_off,
-        user_agent: &entry.user_agent,
-        referer: &entry.referer,
-    };
-    serde_json::to_string(&line).expect("a line is JSON") + "\n"
-}
-
-/// As Apache and nginx write it. Quotes and control characters are escaped, so that no client can forge a line.
-fn combined(entry: &Entry, outcome: Outcome) -> String {
-    let quoted = |text: &str| if text.is_empty() { "-".to_owned() } else { text.escape_debug().to_string() };
-    format!(
-        "{} - - [{}] \"{} {} HTTP/1.1\" {} {} \"{}\" \"{}\"\n",
-        entry.peer,
-        common_log_time(SystemTime::now()),
-        entry.method,
-        quoted(&entry.target),
-        outcome.status.as_u16(),
-        outcome.bytes,
-        quoted(&entry.referer),
-        quoted(&entry.user_agent),
-    )
-}
-
-/// `10/Oct/2000:13:55:36 +0000`, from the fixed columns of an HTTP date (RFC 9110, section 5.6.7).
-fn common_log_time(time: SystemTime) -> String {
-    let date = httpdate::fmt_http_date(time);
-    format!("{}/{}/{}:{} +0000", &date[5..7], &date[8..11], &date[12..16], &date[17..25])
-}
-
 /// Writes lines as they come, several at once where several wait. Ends with the last worker.
-fn write_out(lines: &Receiver<String>) {
+fn write_out(lines: &Receiver<String>, queued: &AtomicUsize) {
     let mut stdout = io::stdout().lock();
     while let Ok(line) = lines.recv() {
         let mut text = line;
         text.extend(lines.try_iter().take(QUEUE));
-        if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        queued.fetch_sub(text.len(), Relaxed);
+        if written.is_err() {
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+    use crate::refusal::{Refusal, fault::Fault};
+
+    #[test]
+    fn which_requests_get_a_line() {
+        let settings = |sample, slow: Option<u64>| Settings {
+            access_log: Form::Json,
+            access_log_sample: sample,
+            access_log_slow: slow.map(Duration::from_millis),
+        };
+        let outcome = |status, milliseconds, fault| Outcome {
+            elapsed: Duration::from_millis(milliseconds),
+            fault,
+            ..Outcome::new(StatusCode::from_u16(status).unwrap())
+        };
+        let (good, slow, broken) = (outcome(200, 1, None), outcome(200, 500, None), outcome(500, 1, None));
+        let refused = outcome(400, 1, Some(Fault::Refused(Refusal::NoHost)));
+        for (sample, slower_than, due) in [
+            (None, None, [true, true]),
+            (Some(3), None, [true, false]),
+            (None, Some(100), [false, false]),
+            (Some(3), Some(100), [true, false]),
+        ] {
+            let settings = settings(sample, slower_than);
+            let of = |outcome, chosen| settings.is_due(outcome, |count| if chosen { 0 } else { count - 1 });
+            assert_eq!([of(&good, true), of(&good, false)], due, "{settings:?}");
+            let is_slow_due = slower_than.is_some() || sample.is_none();
+            assert_eq!(of(&slow, false), is_slow_due, "{settings:?}");
+            assert!(of(&broken, false) && of(&refused, false), "{settings:?}");
         }
     }
 }

@@ -14,7 +14,9 @@ use tokio::{
     time::{self, Sleep},
 };
 
-use crate::{hop_by_hop, pool::Connection, record::Record, request_body::BodyFate, upstream::Upstream};
+use crate::{
+    hop_by_hop, pool::Connection, record::Record, refusal::fault::Fault, request_body::BodyFate, upstream::Upstream,
+};
 
 /// The time that an upstream has for the rest of a request's body after the end of its own answer.
 const REST_OF_BODY: Duration = Duration::from_secs(10);
@@ -75,6 +77,11 @@ impl AnswerBody {
         Self { source: Source::Own(None), record }
     }
 
+    /// Whether the proxy itself answers
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(self.source, Source::Own(_))
+    }
+
     /// The upstream's body; at its end the lease is over. A deadline breaks it off.
     pub(crate) fn upstream(
         incoming: Incoming,
@@ -114,6 +121,7 @@ impl FromUpstream {
     fn poll(&mut self, context: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         // Also while frames are always ready, because a slow client may be what takes the time.
         if self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready()) {
+            self.lease = None;
             return Poll::Ready(Some(Err(Broken::Deadline)));
         }
         match Pin::new(&mut self.incoming).poll_frame(context) {
@@ -121,6 +129,8 @@ impl FromUpstream {
             Poll::Ready(Some(Ok(mut frame))) => {
                 if let Some(trailers) = frame.trailers_mut() {
                     hop_by_hop::strip_trailers(trailers);
+                    // hyper asks for nothing behind trailers.
+                    self.lease.take().into_iter().for_each(Lease::end);
                 }
                 self.give_back_at_end();
                 Poll::Ready(Some(Ok(frame)))
@@ -137,6 +147,17 @@ impl FromUpstream {
     }
 }
 
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        // hyper lets go of a body before its end only where the client has gone.
+        if let Source::Upstream(body) = &self.source
+            && body.lease.is_some()
+        {
+            self.record.cut(Fault::ClientGone);
+        }
+    }
+}
+
 impl Body for AnswerBody {
     type Data = Bytes;
     type Error = Broken;
@@ -149,7 +170,8 @@ impl Body for AnswerBody {
         };
         match &frame {
             Poll::Ready(Some(Ok(frame))) => this.record.sent(frame.data_ref().map_or(0, Bytes::len)),
-            Poll::Ready(Some(Err(_))) => this.record.broke_off(),
+            Poll::Ready(Some(Err(Broken::Upstream(_)))) => this.record.cut(Fault::AnswerCut),
+            Poll::Ready(Some(Err(Broken::Deadline))) => this.record.cut(Fault::AnswerTooSlow),
             _ => (),
         }
         frame

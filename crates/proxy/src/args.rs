@@ -2,11 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use endpoint::url_label;
 use lifecycle::{Lines, LinesParser, ListenAddress};
 
-use crate::{direction::Direction, forwarded::trusted::Cidr, limits::Limits, upstream_url::UpstreamUrl};
+use crate::{
+    access_log,
+    direction::Direction,
+    forwarded::{trace_context::BeginTrace, trusted::Cidr},
+    limits::Limits,
+    upstream_url::UpstreamUrl,
+};
 
 /// Forward HTTP/1.1 to and from the app, strictly, through every rollout
 ///
@@ -33,23 +38,15 @@ pub struct Args {
     /// Threads that serve, each with connections of its own
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) workers: u32,
-    /// Write a line for each request to stdout
-    #[arg(long, value_enum, default_value_t = AccessLog::Off)]
-    pub(crate) access_log: AccessLog,
+    /// Begin a W3C trace where a request has no valid `traceparent`; a valid one goes on as it is
+    #[arg(long, value_enum, default_value_t = BeginTrace::Sampled)]
+    pub(crate) begin_trace: BeginTrace,
+    /// The lines on stdout
+    #[command(flatten)]
+    pub(crate) access_log: access_log::Settings,
     /// The bounds of each listener
     #[command(flatten)]
     pub(crate) limits: Limits,
-}
-
-/// The form of the access log
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AccessLog {
-    /// No access log
-    Off,
-    /// A JSON object a line
-    Json,
-    /// The combined format of Apache and nginx
-    Combined,
 }
 
 /// The URL may hold a secret by mistake.

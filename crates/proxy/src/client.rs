@@ -13,12 +13,7 @@ use std::{
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    sync::watch,
-    task, time,
-};
+use tokio::{io::AsyncReadExt, net::TcpStream, sync::watch, task, time};
 
 use crate::{client_io::ClientIo, context::Context, forwarded::Forwarded, handler::Handler, refusal::Refusal};
 
@@ -32,10 +27,6 @@ const FIRST_REQUEST: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_secs(1);
 /// Bytes that are thrown away in that time
 const LINGER_LIMIT: usize = 256 * 1024;
-
-/// Answers 408, which hyper does not.
-const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nproxy-status: sidekit-proxy; error=http_request_error; \
-details=\"slow-head\"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// Serves a client until it goes, is idle for too long, or the listener closes.
 pub(crate) async fn serve(context: Rc<Context>, stream: TcpStream, peer: IpAddr, mut closing: watch::Receiver<bool>) {
@@ -159,16 +150,21 @@ fn builder(handler: &Handler) -> http1::Builder {
     builder
 }
 
-/// Counts what hyper has refused; it has told the client about a bad head, but not about a slow one.
+/// Refuses a head that hyper could not read. Behind an earlier answer that the client has not read yet, hyper has answered.
 async fn tell(handler: &Handler, io: &mut ClientIo, error: &hyper::Error) {
-    let telemetry = &handler.context.telemetry;
-    if error.is_parse_too_large() {
-        telemetry.refused(Refusal::HeadTooLarge);
+    let refusal = if error.is_parse_too_large() {
+        Refusal::HeadTooLarge
     } else if error.is_parse() {
-        telemetry.refused(Refusal::BadHead);
+        Refusal::BadHead
     } else if error.is_timeout() && handler.client.raw_head.has_begun() {
-        telemetry.refused(Refusal::SlowHead);
-        let _ = io.write_all(TOO_SLOW).await;
+        Refusal::SlowHead
+    } else {
+        return;
+    };
+    handler.context.refused_unread(handler.peer, refusal);
+    if !handler.client.owes.get() {
+        // A client that does not read ends like one that is idle.
+        let _ = time::timeout(LINGER, io.answer(&refusal.last_answer())).await;
     }
 }
 

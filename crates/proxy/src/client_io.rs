@@ -26,6 +26,10 @@ pub(crate) struct ClientState {
     pub(crate) is_blocked: Cell<bool>,
     /// Whether the client has closed its side
     pub(crate) has_ended: Cell<bool>,
+    /// Whether a request has no answer yet, or hyper has not taken all of the answer's body
+    pub(crate) is_answering: Cell<bool>,
+    /// Whether bytes of an answer may wait to be written. If none do, and hyper writes, it answers a head that it could not read.
+    pub(crate) owes: Cell<bool>,
     /// When the answer under way must have been written
     pub(crate) deadline: Cell<Option<Instant>>,
 }
@@ -58,6 +62,11 @@ impl ClientIo {
         // Also without bytes it may hold hyper's whole buffer.
         self.unread = if unread.is_empty() { Bytes::new() } else { unread };
         self.state.raw_head.begin();
+    }
+
+    /// Writes an answer where hyper does not, behind all that it has written.
+    pub(crate) async fn answer(&mut self, answer: &str) -> io::Result<()> {
+        self.stream.write_all(answer.as_bytes()).await
     }
 
     /// Tells the client that nothing more comes.
@@ -112,12 +121,19 @@ impl AsyncRead for ClientIo {
 impl AsyncWrite for ClientIo {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if !this.state.owes.get() {
+            // The proxy says more about it than hyper does.
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let written = Pin::new(&mut this.stream).poll_write(context, bytes);
         this.watched(written, context)
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context, parts: &[IoSlice]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if !this.state.owes.get() {
+            return Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()));
+        }
         let written = Pin::new(&mut this.stream).poll_write_vectored(context, parts);
         this.watched(written, context)
     }
@@ -126,8 +142,13 @@ impl AsyncWrite for ClientIo {
         self.stream.is_write_vectored()
     }
 
+    /// hyper asks for it when it has written all that it has.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        let this = self.get_mut();
+        if !this.state.is_answering.get() {
+            this.state.owes.set(false);
+        }
+        Pin::new(&mut this.stream).poll_flush(context)
     }
 
     /// Does nothing: hyper ends its part also where the connection goes on. [`ClientIo::end`] ends the connection.

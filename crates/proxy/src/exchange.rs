@@ -57,6 +57,7 @@ pub(crate) async fn send(
             _ => return Err(refusal(&failure.error, failure.progress, fate)),
         }
         upstream.counts.retries.inc();
+        fate.retries.set(1);
     }
     let connection = upstream.connect().await?;
     match attempt(connection, request).await {

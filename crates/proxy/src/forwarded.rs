@@ -1,6 +1,7 @@
 //! The headers that tell the app about the client: `X-Forwarded-For`, `-Proto`, `-Host`, and `Forwarded` (RFC 7239).
 
 mod believed;
+pub(crate) mod trace_context;
 pub(crate) mod trusted;
 
 use std::{cell::RefCell, net::IpAddr};

@@ -11,7 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use tokio::time::{self, Sleep};
 
 use crate::{
-    access_log::Entry,
+    access_log::line::Entry,
     answer_body::{AnswerBody, Lease},
     client_io::ClientState,
     context::Context,
@@ -19,12 +19,14 @@ use crate::{
     forwarded::Forwarded,
     pace::Pace,
     record::Record,
-    refusal::Refusal,
+    refusal::{Refusal, fault::Fault},
     request_body::{BodyFate, RequestBody},
     request_head, rewrite,
 };
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+/// `Proxy-Status` of an OPTIONS request that ends here
+const LAST_HOP: HeaderValue = HeaderValue::from_static("sidekit-proxy; details=\"max-forwards\"");
 /// Seconds after which a client that met a limit may come again
 const COME_AGAIN: HeaderValue = HeaderValue::from_static("1");
 /// Methods that the proxy itself knows, for an OPTIONS request that is not to go on
@@ -71,13 +73,16 @@ impl Handler {
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
         let begun = Instant::now();
         let context = &self.context;
-        let entry = context
-            .access_log
-            .as_ref()
-            .map(|_| Box::new(Entry::new(self.peer, request.method(), request.uri(), request.headers())));
-        let mut record = Record::begin(context.clone(), self.requests.clone(), begun, request.method().clone(), entry);
+        let entry = context.access_log.as_ref().map(|_| Box::new(Entry::new(self.peer, &request)));
+        let method = request.method().clone();
+        let mut record =
+            Record::begin(context.clone(), self.client.clone(), self.requests.clone(), begun, method, entry);
         let is_1_0 = request.version() == Version::HTTP_10;
-        let mut response = match self.forward(request, &mut record, begun).await {
+        let fate = Rc::new(BodyFate::default());
+        fate.has_ended.set(hyper::body::Body::is_end_stream(request.body()));
+        let forwarded = self.forward(request, &mut record, begun, &fate).await;
+        record.retried(fate.retries.get());
+        let mut response = match forwarded {
             Ok(Answered { head, body, lease, deadline }) => {
                 record.answered(head.status, None);
                 Response::from_parts(head, AnswerBody::upstream(body, lease, deadline, record))
@@ -87,10 +92,16 @@ impl Handler {
                 let mut response = Response::new(AnswerBody::empty(record));
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response.headers_mut().insert(ALLOW, ALLOWED);
+                response.headers_mut().insert(PROXY_STATUS, LAST_HOP);
                 response
             }
             Err(Instead::Refusal(refusal)) => self.refuse(refusal, record),
         };
+        let is_own = response.body().is_own();
+        if is_own && (!fate.has_ended.get() || self.context.is_draining.get()) {
+            // hyper closes a connection over which a body is still to come.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if is_1_0 && response.headers().contains_key(CONNECTION) {
             // hyper would write `close, keep-alive` into an answer of a newer version.
             *response.version_mut() = Version::HTTP_10;
@@ -103,6 +114,7 @@ impl Handler {
         request: Request<Incoming>,
         record: &mut Record,
         begun: Instant,
+        fate: &Rc<BodyFate>,
     ) -> Result<Answered, Instead> {
         let Context { plan, limits, .. } = &*self.context;
         let deadline = (!limits.request_timeout.is_zero()).then(|| time::Instant::from(begun + limits.request_timeout));
@@ -126,11 +138,11 @@ impl Handler {
             return Err(Refusal::BodyTooLarge.into());
         }
         let (url, upstream) = &self.context.upstreams[route.upstream];
-        rewrite::to_upstream(&mut head, plan, &self.forwarded, route, url);
-        let fate = Rc::new(BodyFate::default());
+        rewrite::to_upstream(&mut head, plan, &self.forwarded, route, url, &self.context.traces);
+        record.traced(&head.headers);
         let pace = Pace::at_least(limits.min_body_rate);
         let body = RequestBody::of(body, fate.clone(), longest, pace, self.requests.clone());
-        let sending = exchange::send(upstream, head, body, &fate);
+        let sending = exchange::send(upstream, head, body, fate);
         let late = || Err(if fate.is_awaited.get() { Refusal::SlowBody } else { Refusal::UpstreamSilent });
         let (response, lease) = match deadline {
             Some(deadline) => time::timeout_at(deadline, sending).await.unwrap_or_else(|_| late())?,
@@ -150,19 +162,17 @@ impl Handler {
     /// An answer of the proxy's own. What a client did wrong ends its connection, because more of its bytes may be wrong.
     fn refuse(&self, refusal: Refusal, mut record: Record) -> Response<AnswerBody> {
         let status = refusal.status();
-        record.answered(status, Some(refusal));
+        record.answered(status, Some(Fault::Refused(refusal)));
         self.context.telemetry.refused(refusal);
-        let text = Bytes::from(format!("{}: {}\n", status, refusal.name()));
-        let mut response = Response::new(AnswerBody::own(text, record));
+        let mut response = Response::new(AnswerBody::own(Bytes::from(refusal.text()), record));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        let proxy_status = format!("sidekit-proxy; error={}; details=\"{}\"", refusal.error_type(), refusal.name());
-        headers.insert(PROXY_STATUS, HeaderValue::try_from(proxy_status).expect("names are ASCII"));
+        headers.insert(PROXY_STATUS, HeaderValue::try_from(refusal.proxy_status()).expect("names are ASCII"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, COME_AGAIN);
         }
-        if status.is_client_error() && status != StatusCode::NOT_FOUND || self.context.is_draining.get() {
+        if status.is_client_error() && status != StatusCode::NOT_FOUND {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -2,26 +2,28 @@
 
 use std::{rc::Rc, time::Instant};
 
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use crate::{
-    access_log::{Entry, Outcome},
+    access_log::line::{Entry, Outcome},
+    client_io::ClientState,
     context::Context,
-    refusal::Refusal,
+    refusal::fault::Fault,
 };
 
 /// A request in flight
 pub(crate) struct Record {
     context: Rc<Context>,
+    client: Rc<ClientState>,
     /// The connection is in use as long as this is held
     _turn: Rc<()>,
     begun: Instant,
     method: Method,
     route: Option<usize>,
     status: StatusCode,
-    refusal: Option<Refusal>,
+    fault: Option<Fault>,
     bytes: u64,
-    broke_off: bool,
+    retries: u32,
     entry: Option<Box<Entry>>,
 }
 
@@ -29,6 +31,7 @@ impl Record {
     /// A request whose head is there
     pub(crate) fn begin(
         context: Rc<Context>,
+        client: Rc<ClientState>,
         turn: Rc<()>,
         begun: Instant,
         method: Method,
@@ -37,17 +40,20 @@ impl Record {
         context.in_flight.update(|count| count + 1);
         context.telemetry.active.inc();
         context.pending.add(1);
+        client.is_answering.set(true);
+        client.owes.set(true);
         Self {
             context,
+            client,
             _turn: turn,
             begun,
             method,
             route: None,
             // Of a client that goes before the answer (nginx's own code)
             status: StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
-            refusal: None,
+            fault: Some(Fault::ClientGone),
             bytes: 0,
-            broke_off: false,
+            retries: 0,
             entry,
         }
     }
@@ -57,9 +63,21 @@ impl Record {
         self.route = Some(route);
     }
 
+    /// The head that goes to the upstream
+    pub(crate) fn traced(&mut self, headers: &HeaderMap) {
+        if let Some(entry) = &mut self.entry {
+            entry.traced(headers);
+        }
+    }
+
+    /// How often it was sent again
+    pub(crate) fn retried(&mut self, retries: u32) {
+        self.retries = retries;
+    }
+
     /// The answer's head
-    pub(crate) fn answered(&mut self, status: StatusCode, refusal: Option<Refusal>) {
-        (self.status, self.refusal) = (status, refusal);
+    pub(crate) fn answered(&mut self, status: StatusCode, fault: Option<Fault>) {
+        (self.status, self.fault) = (status, fault);
     }
 
     /// Bytes of the answer's body that go to the client
@@ -68,22 +86,28 @@ impl Record {
     }
 
     /// The answer's body ended too early.
-    pub(crate) fn broke_off(&mut self) {
-        self.broke_off = true;
+    pub(crate) fn cut(&mut self, fault: Fault) {
+        self.fault = Some(fault);
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
+        self.client.is_answering.set(false);
         self.context.in_flight.update(|count| count - 1);
         let telemetry = &self.context.telemetry;
         telemetry.active.dec();
-        self.context.pending.done(1);
         let elapsed = self.begun.elapsed();
-        telemetry.ended(self.route, &self.method, self.status, self.refusal, elapsed.as_secs_f64());
+        telemetry.ended(self.route, &self.method, self.status, self.fault, elapsed.as_secs_f64());
         if let (Some(log), Some(entry)) = (&self.context.access_log, &self.entry) {
-            let Self { status, refusal, bytes, broke_off, .. } = *self;
-            log.write(entry, Outcome { status, refusal, bytes, elapsed, broke_off });
+            let Self { status, fault, bytes, retries, .. } = *self;
+            let plan = &self.context.plan;
+            let route = self.route.map(|route| &plan.routes.all()[route]);
+            let upstream = route.map(|route| self.context.upstreams[route.upstream].0.address.authority());
+            let (listener, upstream) = (&*plan.name, upstream.as_deref());
+            let route = route.map(|route| &*route.name);
+            log.write(entry, &Outcome { listener, route, upstream, retries, status, fault, bytes, elapsed });
         }
+        self.context.pending.done(1);
     }
 }

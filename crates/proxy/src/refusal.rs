@@ -1,5 +1,9 @@
 //! Why the proxy answers a request itself, and with what.
 
+pub(crate) mod fault;
+
+use std::time::SystemTime;
+
 use http::StatusCode;
 
 /// A reason for an answer of the proxy's own. The same name stands in the answer, the access log and the metric.
@@ -138,11 +142,32 @@ impl Refusal {
         }
     }
 
+    /// The value of `Proxy-Status` (RFC 9209)
+    pub(crate) fn proxy_status(self) -> String {
+        format!("sidekit-proxy; error={}; details=\"{}\"", self.error_type(), self.name())
+    }
+
+    /// The body of the answer
+    pub(crate) fn text(self) -> String {
+        format!("{}: {}\n", self.status(), self.name())
+    }
+
+    /// The whole answer as bytes, for a request that hyper could not read, and that ends its connection
+    pub(crate) fn last_answer(self) -> String {
+        let (status, text, proxy_status) = (self.status(), self.text(), self.proxy_status());
+        format!(
+            "HTTP/1.1 {status}\r\nproxy-status: {proxy_status}\r\ncontent-type: text/plain\r\nconnection: close\r\n\
+             content-length: {}\r\ndate: {}\r\n\r\n{text}",
+            text.len(),
+            httpdate::fmt_http_date(SystemTime::now()),
+        )
+    }
+
     /// The error type of `Proxy-Status` (RFC 9209, section 2.3)
-    pub(crate) fn error_type(self) -> &'static str {
+    fn error_type(self) -> &'static str {
         match self {
             Self::NoRoute => "destination_not_found",
-            Self::TooManyRequests => "connection_limit_reached",
+            Self::TooManyRequests => "http_request_denied",
             Self::UpstreamRefuses => "connection_refused",
             Self::UpstreamUnknown => "dns_error",
             Self::UpstreamUnreachable => "connection_timeout",

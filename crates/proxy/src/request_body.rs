@@ -23,6 +23,8 @@ pub(crate) struct BodyFate {
     pub(crate) is_awaited: Cell<bool>,
     /// Whether all of it has been read
     pub(crate) has_ended: Cell<bool>,
+    /// How often its request was sent again
+    pub(crate) retries: Cell<u32>,
 }
 
 /// The body of a request to an upstream

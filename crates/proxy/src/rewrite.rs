@@ -9,7 +9,12 @@ use http::{
 };
 
 use crate::{
-    direction::Direction, forwarded::Forwarded, hop_by_hop, plan::ListenerPlan, refusal::Refusal, route::Route,
+    direction::Direction,
+    forwarded::{Forwarded, trace_context::Traces},
+    hop_by_hop,
+    plan::ListenerPlan,
+    refusal::Refusal,
+    route::Route,
     upstream_url::UpstreamUrl,
 };
 
@@ -24,6 +29,7 @@ pub(crate) fn to_upstream(
     forwarded: &Forwarded,
     route: &Route,
     upstream: &UpstreamUrl,
+    traces: &Traces,
 ) {
     let headers = &mut head.headers;
     let is_chunked = headers.contains_key(TRANSFER_ENCODING);
@@ -56,6 +62,7 @@ pub(crate) fn to_upstream(
         }
     }
     headers.append(VIA, via(head.version));
+    traces.settle(headers);
     route.request_headers.apply(headers);
     if head.uri.authority().is_some() {
         head.uri = origin_form(&head.method, &head.uri);

@@ -22,7 +22,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     })?;
     let plan = Arc::new(plan);
     let metrics = Metrics::new(&life).context("cannot count")?;
-    let access_log = AccessLog::start(args.access_log, metrics.dropped_log_lines.clone())?;
+    let access_log = AccessLog::start(args.access_log.clone(), metrics.dropped_log_lines.clone(), &life)?;
     // All sockets first: what cannot be bound is known before anything is served.
     let mut sockets = Vec::new();
     for _ in 0..args.workers {
@@ -38,7 +38,8 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
         let (plan, limits) = (plan.clone(), args.limits.clone());
         let (metrics, access_log) = (metrics.clone(), access_log.clone());
         let pending = pending.clone();
-        let worker = Worker { pending, plan, listeners, limits, metrics, access_log, life: life.clone() };
+        let begin_trace = args.begin_trace;
+        let worker = Worker { pending, plan, listeners, limits, metrics, access_log, begin_trace, life: life.clone() };
         life.worker("worker", SILENCE, |heartbeat| worker.run(heartbeat))?;
     }
     life.started();

@@ -8,7 +8,10 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, core::Collector,
 };
 
-use crate::{refusal::Refusal, upstream::Counts};
+use crate::{
+    refusal::{Refusal, fault::Fault},
+    upstream::Counts,
+};
 
 /// Seconds; the bounds that OpenTelemetry recommends for HTTP
 const BUCKETS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -53,7 +56,7 @@ struct Key {
     route: Option<usize>,
     method: usize,
     status: u16,
-    refusal: Option<Refusal>,
+    fault: Option<Fault>,
 }
 
 impl Metrics {
@@ -139,11 +142,11 @@ impl Telemetry {
         route: Option<usize>,
         method: &Method,
         status: StatusCode,
-        refusal: Option<Refusal>,
+        fault: Option<Fault>,
         seconds: f64,
     ) {
         let method = METHODS.iter().position(|known| known == method).unwrap_or(METHODS.len());
-        let key = Key { route, method, status: status.as_u16(), refusal };
+        let key = Key { route, method, status: status.as_u16(), fault };
         let mut durations = self.durations.borrow_mut();
         if let Some((_, histogram)) = durations.iter().find(|(known, _)| *known == key) {
             return histogram.observe(seconds);
@@ -157,8 +160,14 @@ impl Telemetry {
         let route = key.route.map_or("", |route| &self.routes[route]);
         let method = METHODS.get(key.method).map_or("_OTHER", Method::as_str);
         let status = key.status.to_string();
-        let reason = key.refusal.map_or("", Refusal::name);
-        self.metrics.duration.with_label_values(&[&self.listener, route, method, &status, reason])
+        // An answer of the upstream that says it failed is an error too, and its status the type of it.
+        let is_error = key.status >= 500;
+        let error = match key.fault {
+            Some(fault) => fault.name(),
+            None if is_error => &status,
+            None => "",
+        };
+        self.metrics.duration.with_label_values(&[&self.listener, route, method, &status, error])
     }
 }
 

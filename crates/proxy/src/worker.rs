@@ -8,6 +8,7 @@ use tokio::{task::JoinSet, time};
 use crate::{
     access_log::AccessLog,
     context::Context,
+    forwarded::trace_context::{BeginTrace, Traces},
     limits::Limits,
     listener,
     plan::Plan,
@@ -24,6 +25,7 @@ pub(crate) struct Worker {
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) access_log: Option<AccessLog>,
+    pub(crate) begin_trace: BeginTrace,
     pub(crate) pending: Pending,
     pub(crate) life: Lifecycle,
 }
@@ -45,6 +47,7 @@ impl Worker {
                 limits: self.limits.clone(),
                 upstreams: upstreams.clone(),
                 access_log: self.access_log.clone(),
+                traces: Traces::new(self.begin_trace),
                 pending: self.pending.clone(),
                 in_flight: Cell::new(0),
                 connections: Cell::new(0),

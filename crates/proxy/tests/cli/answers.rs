@@ -170,3 +170,17 @@ fn a_client_that_goes_leaves_nothing_behind_in_any_phase() {
     }
     proxy.stop();
 }
+
+#[test]
+fn a_connection_is_used_again_after_trailers() {
+    let upstream = Upstream::answering(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 7\r\n\r\n",
+    );
+    let proxy = Proxy::start(&upstream, &[]);
+    let mut client = proxy.client();
+    for _ in 0..3 {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n");
+        assert_eq!(client.answer().body, "ok");
+    }
+    assert_eq!(upstream.connections(), 1);
+}

@@ -59,6 +59,9 @@ impl Client {
     pub(crate) fn try_answer(&mut self) -> Option<Answer> {
         let head = self.head()?;
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        if status == 100 {
+            return self.try_answer();
+        }
         let body = match (header(&head, "transfer-encoding"), header(&head, "content-length")) {
             (Some("chunked"), _) => self.chunks(),
             (_, Some(length)) => self.bytes(length.parse().unwrap()),

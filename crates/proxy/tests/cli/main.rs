@@ -1,6 +1,8 @@
 //! The binary `proxy` as a pod meets it: raw bytes in front, scripted upstreams behind, and every connection in between.
 
 #[cfg(test)]
+mod access_log;
+#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod bodies;
@@ -24,6 +26,8 @@ mod retries;
 mod routes;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod traces;
 #[cfg(test)]
 mod trust;
 #[cfg(test)]

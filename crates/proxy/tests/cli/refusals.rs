@@ -77,11 +77,58 @@ fn heads_that_cannot_be_read_at_all() {
         let before = proxy.refusals("bad-head");
         let mut client = proxy.client();
         client.send(bytes);
-        assert_eq!(client.answer().status, 400, "{bytes:?}");
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.body.as_str()), (400, "400 Bad Request: bad-head\n"), "{bytes:?}");
+        let status = header(&answer.head, "proxy-status");
+        assert_eq!(status, Some("sidekit-proxy; error=http_request_error; details=\"bad-head\""), "{bytes:?}");
         assert!(client.is_closed(), "{bytes:?}");
-        harness::until("it is counted", || (proxy.refusals("bad-head") == before + 1).then_some(()));
+        assert_eq!(proxy.refusals("bad-head"), before + 1);
     }
     assert_eq!(upstream.requests(), [""; 0]);
+}
+
+#[test]
+fn behind_other_requests_a_head_that_cannot_be_read_is_answered_too() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &[]);
+    let body = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi";
+    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
+    let continued = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi";
+    for before in ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", body, chunked, continued] {
+        for is_pipelined in [false, true] {
+            let mut client = proxy.client();
+            client.send(if is_pipelined { [before, "nonsense\r\n\r\n"].concat() } else { before.to_owned() });
+            let answer = client.answer();
+            assert_eq!((answer.status, answer.body.as_str()), (200, "ok"), "{before:?}: {answer:?}");
+            if !is_pipelined {
+                client.send("nonsense\r\n\r\n");
+            }
+            let answer = client.answer();
+            let status = header(&answer.head, "proxy-status").unwrap_or_default();
+            assert!(answer.status == 400 && status.ends_with("details=\"bad-head\""), "{before:?}: {answer:?}");
+            assert!(client.is_closed());
+        }
+    }
+}
+
+#[test]
+fn a_refusal_says_whether_it_closes_the_connection() {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let proxy = Proxy::run(&["--listen", "127.0.0.1:0", "--upstream", &format!("http://{gone}")]);
+    let mut client = proxy.client();
+    // Nothing of the body is left, so the connection stays.
+    let whole = client.get("/");
+    assert_eq!((whole.status, header(&whole.head, "connection")), (502, None), "{whole:?}");
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nhalf");
+    let half = client.answer();
+    assert_eq!((half.status, header(&half.head, "connection")), (502, Some("close")), "{half:?}");
+    assert!(client.is_closed());
+    let mut client = proxy.client();
+    client.send("OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\nContent-Length: 100000\r\n\r\nhalf");
+    let last = client.answer();
+    assert_eq!((last.status, header(&last.head, "connection")), (204, Some("close")), "{last:?}");
+    assert_eq!(header(&last.head, "proxy-status"), Some("sidekit-proxy; details=\"max-forwards\""));
+    assert!(client.is_closed());
 }
 
 #[test]

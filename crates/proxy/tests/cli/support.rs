@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, process::Command};
 
-pub(crate) use harness::{Program, Signal};
+pub(crate) use harness::{Ended, Program, Signal};
 
 use crate::{client::Client, upstream::Upstream};
 
@@ -25,7 +25,13 @@ impl Proxy {
 
     #[track_caller]
     pub(crate) fn run(arguments: &[&str]) -> Self {
-        let mut program = Program::start(&mut proxy(arguments));
+        Self::of(&mut proxy(arguments))
+    }
+
+    /// Started by this command
+    #[track_caller]
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut program = Program::start(command);
         let health = program.address("health");
         let line = program.wait_for_message("listening");
         let address = line["address"].as_str().unwrap().parse().unwrap();
@@ -48,12 +54,18 @@ impl Proxy {
         self.metric(&format!("sidekit_proxy_refusals_total{{reason=\"{reason}\"}}"))
     }
 
+    /// Requests in flight
+    pub(crate) fn active(&self) -> u64 {
+        self.metric("http_server_active_requests{listener=\"127.0.0.1:0\"}")
+    }
+
     /// Stops it, and waits for a good end.
     #[track_caller]
-    pub(crate) fn stop(self) {
+    pub(crate) fn stop(self) -> Ended {
         self.program.signal(Signal::TERM);
         let ended = self.program.end();
         assert_eq!(ended.code, Some(0), "{ended:#?}");
+        ended
     }
 }
 

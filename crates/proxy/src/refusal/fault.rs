@@ -1,0 +1,28 @@
+//! Why a request did not end well: the name stands in `error_type` of the metrics and in `error.type` of the access log.
+
+use crate::refusal::Refusal;
+
+/// A fault of a request
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The proxy answered itself
+    Refused(Refusal),
+    /// The upstream's answer broke off after its head
+    AnswerCut,
+    /// The answer took longer than `--request-timeout`
+    AnswerTooSlow,
+    /// The client went before the end of its answer
+    ClientGone,
+}
+
+impl Fault {
+    /// Its name
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.name(),
+            Self::AnswerCut => "answer-cut",
+            Self::AnswerTooSlow => "answer-too-slow",
+            Self::ClientGone => "client-gone",
+        }
+    }
+}
