@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time;
+use tokio::{sync::watch, time};
 
 use crate::{
     event::Event,
@@ -28,16 +28,28 @@ const PROCESS_POLL: Duration = Duration::from_millis(100);
 /// A process that was not seen for this long may have another name.
 const NOT_SEEN: Duration = Duration::from_secs(30);
 
+/// What is known of the app's end
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AppEnd {
+    /// Nothing looks for it
+    NotWatched,
+    /// It has not been seen
+    Awaited,
+    /// The app has gone
+    Seen,
+}
+
 /// What to look for, and where to report it
 pub(crate) struct AppExitWatch {
     pub(crate) file: Option<PathBuf>,
     pub(crate) process: Option<String>,
     pub(crate) proc: PathBuf,
     pub(crate) events: Sender<Event>,
+    pub(crate) app_end: watch::Sender<AppEnd>,
 }
 
 impl AppExitWatch {
-    /// Returns once the app's end has been seen and reported; never when there is nothing to look for.
+    /// Returns once the app's end has been seen and reported, also during a stop; never when there is nothing to look for.
     pub(crate) async fn watch(self) {
         let file = async {
             match &self.file {
@@ -55,6 +67,7 @@ impl AppExitWatch {
             () = file => "the file of --exit-with-file is there",
             () = process => "the process of --exit-with-process is gone",
         };
+        self.app_end.send_replace(AppEnd::Seen);
         // The receiver is gone only when the helper is ending anyhow.
         let _ = self.events.send(Event::Quit(reason));
     }
@@ -146,12 +159,18 @@ mod tests {
     use super::*;
     use crate::process_search::write_process;
 
+    fn watch_of(proc: &Path, events: Sender<Event>) -> AppExitWatch {
+        let app_end = watch::Sender::new(AppEnd::Awaited);
+        AppExitWatch { file: None, process: Some("app".into()), proc: proc.into(), events, app_end }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_look_that_fails_is_no_end_of_the_app() {
         let proc = tempfile::tempdir().unwrap();
         let (events, received) = mpsc::channel();
         write_process(proc.path(), "7", "7 (app) S 1 7");
-        let watch = AppExitWatch { file: None, process: Some("app".into()), proc: proc.path().into(), events };
+        let watch = watch_of(proc.path(), events);
+        let app_end = watch.app_end.subscribe();
         let watch = tokio::spawn(watch.watch());
         time::sleep(PROCESS_POLL * 3).await;
         // A folder in the file's place fails each read, as a lack of descriptors does.
@@ -161,15 +180,18 @@ mod tests {
         time::sleep(PROCESS_POLL * 30).await;
         assert!(received.try_recv().is_err());
         fs::remove_dir_all(proc.path().join("7")).unwrap();
+        assert_eq!(*app_end.borrow(), AppEnd::Awaited);
         watch.await.unwrap();
         assert!(matches!(received.try_recv(), Ok(Event::Quit(_))));
+        assert_eq!(*app_end.borrow(), AppEnd::Seen);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_process_must_have_been_seen_before_its_absence_counts_and_need_not_live_long() {
         let proc = tempfile::tempdir().unwrap();
         let (events, received) = mpsc::channel();
-        let watch = AppExitWatch { file: None, process: Some("app".into()), proc: proc.path().into(), events };
+        let watch = watch_of(proc.path(), events);
+        let app_end = watch.app_end.subscribe();
         let watch = tokio::spawn(watch.watch());
         time::sleep(PROCESS_POLL * 30).await;
         assert!(received.try_recv().is_err());
@@ -182,7 +204,9 @@ mod tests {
         time::sleep(PROCESS_POLL * 3).await;
         assert!(received.try_recv().is_err());
         fs::remove_dir_all(proc.path().join("8")).unwrap();
+        assert_eq!(*app_end.borrow(), AppEnd::Awaited);
         watch.await.unwrap();
         assert!(matches!(received.try_recv(), Ok(Event::Quit(_))));
+        assert_eq!(*app_end.borrow(), AppEnd::Seen);
     }
 }

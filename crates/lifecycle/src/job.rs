@@ -18,6 +18,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    app_exit_watch::AppEnd,
     event::Event,
     exit::{End, Exit},
     health::{Health, Hold, Pending},
@@ -39,6 +40,7 @@ pub(crate) struct Control {
     pub(crate) phase: watch::Sender<Phase>,
     /// Counts SIGHUPs
     pub(crate) reloads: watch::Sender<u64>,
+    pub(crate) app_end: watch::Sender<AppEnd>,
     pub(crate) on_terminal: bool,
 }
 
@@ -46,7 +48,8 @@ impl Control {
     pub(crate) fn new(events: Sender<Event>, on_terminal: bool) -> Self {
         let (health, registry) = (Health::new(Instant::now()).into(), Registry::new());
         let (phase, reloads) = (watch::Sender::new(Phase::Running), watch::Sender::new(0));
-        Self { health, registry, events, phase, reloads, on_terminal }
+        let app_end = watch::Sender::new(AppEnd::NotWatched);
+        Self { health, registry, events, phase, reloads, app_end, on_terminal }
     }
 
     /// Asks the job to stop, once; returns whether this was the first time.
@@ -107,6 +110,19 @@ impl Lifecycle {
         let (_, since) = self.stop_signal().await;
         let last_moment = LAST_MOMENT.min(self.shutdown_timeout / 4);
         time::sleep_until((since + self.shutdown_timeout.saturating_sub(last_moment)).into()).await;
+    }
+
+    /// Whether something looks for the app's end: `--exit-with-file` or `--exit-with-process`.
+    pub fn watches_app(&self) -> bool {
+        *self.control.app_end.borrow() != AppEnd::NotWatched
+    }
+
+    /// Resolves once the app's end has been seen, before or after a stop signal; never where nothing looks for it.
+    pub async fn app_gone(&self) {
+        let mut app_end = self.control.app_end.subscribe();
+        if app_end.wait_for(|end| *end == AppEnd::Seen).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     async fn stop_signal(&self) -> (Exit, Instant) {

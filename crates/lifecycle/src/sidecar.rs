@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::{ArgMatches, Args as _, Command, FromArgMatches, Subcommand as _};
 
 use crate::{
-    app_exit_watch::AppExitWatch,
+    app_exit_watch::{AppEnd, AppExitWatch},
     bind::bind,
     exit::Exit,
     job::Control,
@@ -91,11 +91,15 @@ fn start_listeners(flags: SidecarFlags, control: &Control, command: &clap::Comma
         let address = listener.local_addr().context("cannot tell the listener's address")?;
         tracing::info!(%address, "{} listener is up", service.name());
     }
+    if flags.exit_with_file.is_some() || flags.exit_with_process.is_some() {
+        control.app_end.send_replace(AppEnd::Awaited);
+    }
     let exit_watch = AppExitWatch {
         file: flags.exit_with_file,
         process: flags.exit_with_process,
         proc: "/proc".into(),
         events: control.events.clone(),
+        app_end: control.app_end.clone(),
     };
     listener::serve(services, exit_watch).context("cannot start the health thread")
 }

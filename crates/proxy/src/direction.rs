@@ -8,6 +8,6 @@ use clap::ValueEnum;
 pub(crate) enum Direction {
     /// In front of the app: at a stop it serves for --drain-delay, then closes
     Inbound,
-    /// On the app's way out: at a stop it serves until no client is left
+    /// On the app's way out: at a stop it serves until the app has gone, or no client is left
     Outbound,
 }

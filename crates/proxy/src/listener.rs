@@ -24,6 +24,9 @@ use crate::{client, context::Context, direction::Direction};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often the listener looks whether it may take connections again, or whether the last client has gone
 const LOOK: Duration = Duration::from_millis(20);
+/// An app that has had no connection for this time has gone, or needs its upstream no more. Where something looks for the app's end,
+/// that end counts instead.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// Serves until the drain is over and the last request has been answered.
 pub(crate) async fn serve(context: Rc<Context>, listener: TcpListener, life: Lifecycle) {
@@ -36,7 +39,7 @@ pub(crate) async fn serve(context: Rc<Context>, listener: TcpListener, life: Lif
             context.is_draining.set(context.plan.direction == Direction::Inbound);
         })
     };
-    let mut end = Box::pin(drained(context.clone(), life));
+    let mut end = Box::pin(drained(context.clone(), life.clone()));
     let mut throttle = LogThrottle::default();
     loop {
         let accepted = tokio::select! {
@@ -60,7 +63,10 @@ pub(crate) async fn serve(context: Rc<Context>, listener: TcpListener, life: Lif
     draining.abort();
     empty(&context, listener, |stream, peer| admit(&context, &mut clients, stream, peer, &closing)).await;
     close.send_replace(true);
-    while clients.join_next().await.is_some() {}
+    tokio::select! {
+        () = async { while clients.join_next().await.is_some() {} } => (),
+        () = nothing_is_left_at_the_deadline(&context, &life) => (),
+    }
 }
 
 /// Closes a listener without a reset: it begins no more handshakes, and those that it has begun are accepted. The connections may
@@ -69,7 +75,9 @@ async fn empty(context: &Context, listener: TcpListener, mut admit: impl FnMut(T
     if let Err(error) = accept_queue::begin_no_more(&listener) {
         tracing::debug!(%error, listener = context.plan.name, "cannot end handshakes before the listener closes");
     }
-    let mut over = pin!(time::sleep(accept_queue::HANDSHAKES));
+    // The handshakes of an app in the same pod take no time, and its listener closes shortly before the deadline.
+    let is_near = context.plan.direction == Direction::Outbound;
+    let mut over = pin!(time::sleep(if is_near { Duration::ZERO } else { accept_queue::HANDSHAKES }));
     loop {
         let accepted = tokio::select! {
             biased;
@@ -125,18 +133,41 @@ impl Drop for Open {
     }
 }
 
-/// Resolves when no new connection is to be accepted. Inbound that is --drain-delay after the stop; outbound, when the app has
-/// had no connection for that long, because until then it may need its upstream.
+/// Resolves when no new connection is to be accepted. Inbound that is --drain-delay after the stop; outbound, when the app has gone,
+/// because until then it may need its upstream, or shortly before the deadline.
 async fn drained(context: Rc<Context>, life: Lifecycle) {
-    life.refuse_new_work().await;
-    if context.plan.direction == Direction::Outbound {
-        let mut quiet_since = time::Instant::now();
-        while quiet_since.elapsed() < QUIET {
-            time::sleep(LOOK).await;
-            if context.connections.get() > 0 {
-                quiet_since = time::Instant::now();
-            }
+    if context.plan.direction == Direction::Inbound {
+        life.refuse_new_work().await;
+        return;
+    }
+    life.stop_requested().await;
+    let is_unused = async {
+        life.refuse_new_work().await;
+        quiet(&context).await;
+    };
+    tokio::select! {
+        () = life.app_gone() => (),
+        () = is_unused, if !life.watches_app() => (),
+        () = life.deadline_near() => (),
+    }
+}
+
+/// Resolves when there has been no connection for a while.
+async fn quiet(context: &Context) {
+    let mut quiet_since = time::Instant::now();
+    while quiet_since.elapsed() < QUIET {
+        time::sleep(LOOK).await;
+        if context.connections.get() > 0 {
+            quiet_since = time::Instant::now();
         }
+    }
+}
+
+/// Resolves when the deadline is near and no request is in flight: what is left are connections that nothing was asked over.
+async fn nothing_is_left_at_the_deadline(context: &Context, life: &Lifecycle) {
+    life.deadline_near().await;
+    while context.in_flight.get() > 0 {
+        time::sleep(LOOK).await;
     }
 }
 
@@ -147,6 +178,3 @@ fn is_of_one_connection(error: &io::Error) -> bool {
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
     )
 }
-
-/// An app that has had no connection for this time has gone, or needs its upstream no more.
-const QUIET: Duration = Duration::from_secs(1);

@@ -23,7 +23,10 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::of(TcpStream::connect(address).unwrap())
+    }
+
+    pub(crate) fn of(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self { reader: BufReader::new(stream) }
@@ -46,6 +49,12 @@ impl Client {
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: app\r\n\r\n"));
         self.answer()
+    }
+
+    /// Nothing if the connection ends before an answer begins.
+    pub(crate) fn try_get(&mut self, path: &str) -> Option<Answer> {
+        self.try_send(format!("GET {path} HTTP/1.1\r\nHost: app\r\n\r\n"));
+        self.try_answer()
     }
 
     /// The next answer to a request that was not HEAD

@@ -169,3 +169,87 @@ fn a_head_that_has_begun_may_end_after_the_drain() {
     let ended = proxy.program.end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
 }
+
+#[test]
+fn outbound_serves_an_idle_app_until_its_end_is_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    let done = directory.path().join("done");
+    let upstream = Upstream::answering(OK);
+    let watched = ["--direction", "outbound", "--drain-delay", "20s", "--exit-with-file", done.to_str().unwrap()];
+    let proxy = Proxy::start(&upstream, &watched);
+    proxy.program.signal(Signal::TERM);
+    harness::http::until_status(proxy.health, "/readyz", 503);
+    // An app that is busy with something else has no connection for longer than the second that would end a proxy without a watch.
+    thread::sleep(Duration::from_millis(2500));
+    let mut app = proxy.client();
+    let answer = app.get("/");
+    assert_eq!((answer.status, header(&answer.head, "connection")), (200, None));
+    std::fs::write(&done, "").unwrap();
+    assert!(app.is_closed());
+    let ended = proxy.program.end();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.elapsed < Duration::from_secs(20), "{:?}", ended.elapsed);
+}
+
+#[test]
+fn an_app_that_stays_without_a_request_leaves_nothing_undone_at_the_deadline() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &["--direction", "outbound", "--shutdown-timeout", "3s"]);
+    let (mut idle, mut unused) = (proxy.client(), proxy.client());
+    idle.get("/");
+    let start = Instant::now();
+    proxy.program.signal(Signal::TERM);
+    assert!(idle.is_closed() && unused.is_closed());
+    assert!(start.elapsed() > Duration::from_secs(2), "{:?}", start.elapsed());
+    let ended = proxy.program.end();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
+
+#[test]
+fn a_download_that_is_longer_than_the_stop_makes_it_75() {
+    let upstream = Upstream::start(|connection| {
+        connection.request();
+        connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        while connection.try_write("1\r\nx\r\n") {
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    for direction in ["inbound", "outbound"] {
+        let proxy = Proxy::start(&upstream, &["--direction", direction, "--shutdown-timeout", "2s"]);
+        let mut client = proxy.client();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(client.head().unwrap().starts_with("HTTP/1.1 200 "));
+        proxy.program.signal(Signal::TERM);
+        let ended = proxy.program.end();
+        assert_eq!(ended.code, Some(75), "{ended:#?}");
+        assert!(format!("{:?}", ended.log.last()).contains("1 requests"), "{ended:#?}");
+        // The client can tell that its download is not whole.
+        assert!(!client.rest().ends_with("0\r\n\r\n"));
+    }
+}
+
+#[test]
+fn clients_that_go_on_connecting_do_not_delay_the_end() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &["--drain-delay", "500ms"]);
+    let address = proxy.address;
+    let clients = thread::spawn(move || {
+        let mut served = 0;
+        while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_secs(5)) {
+            // A connection may be reset only when the listener is gone, and then the next attempt fails.
+            match crate::client::Client::of(stream).try_get("/") {
+                Some(answer) => assert_eq!(answer.status, 200),
+                None => break,
+            }
+            served += 1;
+        }
+        served
+    });
+    thread::sleep(Duration::from_millis(100));
+    let start = Instant::now();
+    proxy.program.signal(Signal::TERM);
+    let ended = proxy.program.end();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(clients.join().unwrap() > 50);
+}

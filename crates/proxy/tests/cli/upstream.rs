@@ -133,7 +133,12 @@ impl Connection {
     }
 
     pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        let _ = self.stream.write_all(bytes.as_ref());
+        self.try_write(bytes);
+    }
+
+    /// Whether the proxy still takes bytes
+    pub(crate) fn try_write(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(bytes.as_ref()).is_ok()
     }
 
     fn until(&mut self, end: &str) -> Option<String> {
