@@ -5,7 +5,7 @@ unexport CARGO_TARGET_DIR
 
 # Each has a binary, an image and a README.
 TASKS := wait-for fix-perms
-SIDECARS := log-forwarder
+SIDECARS := log-forwarder proxy
 HELPERS := $(TASKS) $(SIDECARS)
 
 # Static binaries, for a machine or an image with nothing else on it. What each flag saves of fix-perms: relative relocations packed
@@ -28,7 +28,7 @@ RELEASE := target/$(TARGET)/release
 TASK := target/$(TARGET)/task
 DATA_PATH := target/$(TARGET)/data-path
 # Sidecars that wait on I/O are built for size, with the profile release.
-CPU_BOUND := log-forwarder
+CPU_BOUND := log-forwarder proxy
 IO_BOUND := $(filter-out $(CPU_BOUND),$(SIDECARS))
 
 # Writes into each binary which crates it was built from, for scanners (trivy, grype, syft, cargo audit bin).

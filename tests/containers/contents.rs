@@ -49,7 +49,7 @@ pub(crate) fn files(helper: &str) -> BTreeSet<String> {
     let certificates =
         ["drwxr-xr-x 0/0 etc/ssl".into(), "drwxr-xr-x 0/0 etc/ssl/certs".into(), format!("-rw-r--r-- 0/0 {BUNDLE}")];
     let state = ["drwxrwxrwt 0/0 state".to_owned()];
-    let (speaks_tls, remembers) = (helper != "fix-perms", helper == "log-forwarder");
+    let (speaks_tls, remembers) = (!matches!(helper, "fix-perms" | "proxy"), helper == "log-forwarder");
     let own = [format!("-rwxr-xr-x 0/0 {helper}")];
     let some = certificates.into_iter().filter(|_| speaks_tls).chain(state.into_iter().filter(|_| remembers));
     shared.map(str::to_owned).into_iter().chain(own).chain(some).collect()

@@ -2,7 +2,7 @@
 
 use crate::{
     container::{Container, HARDENED, run, run_alone},
-    image::{FIX_PERMS, LOG_FORWARDER, SIDECAR, WAIT_FOR},
+    image::{FIX_PERMS, LOG_FORWARDER, PROXY, SIDECAR, WAIT_FOR},
 };
 
 /// Seconds: an end that does not come by itself is 137.
@@ -35,8 +35,17 @@ fn a_forwarder_that_is_stopped_has_said_its_ledger_and_ends_with_0() {
 }
 
 #[test]
+fn a_proxy_that_is_stopped_ends_with_0_after_its_drain_delay() {
+    let options = [&HARDENED[..], &["--network=none"]].concat();
+    let arguments = ["--listen=:8000", "--upstream=http://127.0.0.1:8080", "--drain-delay=500ms"];
+    let container = Container::start(&options, PROXY, &arguments);
+    container.says("listening");
+    assert_eq!(container.stop(GRACE), 0);
+}
+
+#[test]
 fn a_flag_that_is_not_there_is_64() {
-    for image in [WAIT_FOR, FIX_PERMS, LOG_FORWARDER] {
+    for image in [WAIT_FOR, FIX_PERMS, LOG_FORWARDER, PROXY] {
         let ended = run_alone(image, &["--no-such-flag"]);
         assert_eq!(ended.code, 64, "{image}: {}", ended.log);
     }

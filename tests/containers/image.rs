@@ -12,13 +12,15 @@ use tempfile::TempDir;
 use crate::engine::{docker, said};
 
 /// The helpers that have an image
-pub(crate) const OURS: [&str; 3] = ["wait-for", "fix-perms", "log-forwarder"];
+pub(crate) const OURS: [&str; 4] = ["wait-for", "fix-perms", "log-forwarder", "proxy"];
 /// As `make images` names them
 pub(crate) const WAIT_FOR: &str = concat!("localhost/sidekit/wait-for:", env!("CARGO_PKG_VERSION"));
 /// The same
 pub(crate) const FIX_PERMS: &str = concat!("localhost/sidekit/fix-perms:", env!("CARGO_PKG_VERSION"));
 /// The same
 pub(crate) const LOG_FORWARDER: &str = concat!("localhost/sidekit/log-forwarder:", env!("CARGO_PKG_VERSION"));
+/// The same
+pub(crate) const PROXY: &str = concat!("localhost/sidekit/proxy:", env!("CARGO_PKG_VERSION"));
 /// The small sidecar among the tests of `lifecycle`
 pub(crate) const SIDECAR: &str = concat!("localhost/sidekit/test-sidecar:", env!("CARGO_PKG_VERSION"));
 /// A shell and its tools

@@ -16,5 +16,6 @@ mod main_app;
 mod names;
 mod network;
 mod project;
+mod proxy;
 mod reproducible;
 mod starts;

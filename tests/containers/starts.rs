@@ -5,12 +5,13 @@ use serde_json::Value;
 use crate::{
     container::run_alone,
     engine::ask,
-    image::{FIX_PERMS, LOG_FORWARDER, WAIT_FOR},
+    image::{FIX_PERMS, LOG_FORWARDER, PROXY, WAIT_FOR},
 };
 
 #[test]
 fn help_and_version_need_no_root_file_system_no_capability_and_no_network() {
-    for (image, name) in [(WAIT_FOR, "wait-for"), (FIX_PERMS, "fix-perms"), (LOG_FORWARDER, "log-forwarder")] {
+    let ours = [(WAIT_FOR, "wait-for"), (FIX_PERMS, "fix-perms"), (LOG_FORWARDER, "log-forwarder"), (PROXY, "proxy")];
+    for (image, name) in ours {
         let help = run_alone(image, &["--help"]);
         assert_eq!(help.code, 0, "{}", help.log);
         assert!(help.log.contains(&format!("Usage: {name} ")), "{}", help.log);
@@ -22,8 +23,12 @@ fn help_and_version_need_no_root_file_system_no_capability_and_no_network() {
 #[test]
 fn an_image_says_what_it_is_whom_it_runs_as_and_what_it_runs() {
     let nonroot = "65532:65532";
-    let ours =
-        [(WAIT_FOR, "wait-for", nonroot), (FIX_PERMS, "fix-perms", "0:0"), (LOG_FORWARDER, "log-forwarder", nonroot)];
+    let ours = [
+        (WAIT_FOR, "wait-for", nonroot),
+        (FIX_PERMS, "fix-perms", "0:0"),
+        (LOG_FORWARDER, "log-forwarder", nonroot),
+        (PROXY, "proxy", nonroot),
+    ];
     for (image, name, user) in ours {
         let config = config(image);
         // The exec form: the shell form needs a shell, which is not there.

@@ -12,7 +12,7 @@ use e2e::process::{binary, command};
 use tempfile::TempDir;
 
 /// A typed line, and the candidates for its last word
-const CASES: [(&str, &[&str]); 12] = [
+const CASES: [(&str, &[&str]); 13] = [
     ("wait-for c", &["check", "completions"]),
     ("wait-for --log-level ", &["debug", "error", "info", "trace", "warn"]),
     ("wait-for --timeout ", &[]),
@@ -25,9 +25,10 @@ const CASES: [(&str, &[&str]); 12] = [
     ("log-forwarder --state-dir ", &["sub"]),
     ("log-forwarder probe ", &["live", "ready", "startup"]),
     ("log-forwarder probe --health", &["--health-addr"]),
+    ("proxy --direction ", &["inbound", "outbound"]),
 ];
 
-const HELPERS: [&str; 3] = ["wait-for", "fix-perms", "log-forwarder"];
+const HELPERS: [&str; 4] = ["wait-for", "fix-perms", "log-forwarder", "proxy"];
 
 #[test]
 fn bash_completes_flags_values_and_files() {

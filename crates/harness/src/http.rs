@@ -46,7 +46,8 @@ fn request(method: &str, path: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nHost: pod\r\nContent-Length: 0\r\n\r\n")
 }
 
-fn try_raw(address: SocketAddr, request: &str) -> io::Result<Answer> {
+/// The same, to a server that may have ended.
+pub fn try_raw(address: SocketAddr, request: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, DEADLINE)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     stream.write_all(request.as_bytes())?;
