@@ -46,6 +46,7 @@ demo: ## Show the helpers at work on real input; the first build takes two to fi
 	demo/wait-for
 	demo/fix-perms
 	demo/log-forwarder
+	demo/proxy
 
 check: ## Formats, lints, house rules
 	cargo fmt --all --check

@@ -129,7 +129,7 @@ impl Clients {
 
     async fn ask(self: Rc<Self>, number: u64) -> Answered {
         let start = Instant::now();
-        let method = if number % POST_EVERY == 0 { "POST" } else { "GET" };
+        let method = if number.is_multiple_of(POST_EVERY) { "POST" } else { "GET" };
         let answer = async {
             let mut connection = self.connection().await.map_err(|error| format!("no connection: {error}"))?;
             let (nth, reused) = (connection.requests, connection.requests > 0);
@@ -194,7 +194,7 @@ impl Connection {
 
     /// Sends a request and reads the app's answer; whether another request may follow.
     async fn ask(&mut self, method: &str, number: u64) -> Result<bool, String> {
-        let body = if method == "POST" { "x=1" } else { "" };
+        let body = if method == "POST" { r#"{"message":"a visit"}"# } else { "" };
         let length = body.len();
         let request = format!("{method} /?n={number} HTTP/1.1\r\nHost: web\r\nContent-Length: {length}\r\n\r\n{body}");
         self.stream.write_all(request.as_bytes()).await.map_err(|error| format!("cannot send: {error}"))?;
@@ -211,14 +211,15 @@ impl Connection {
         let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
         let header =
             |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
-        let length: usize =
-            header("content-length").and_then(|length| length.parse().ok()).ok_or("an answer without a length")?;
-        while answer.len() < length {
-            self.read(&mut answer).await?;
-        }
         let first = head.lines().next().unwrap_or_default();
         // An app may refuse a method; the proxy's own answers have Proxy-Status.
         let status = first.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        // An answer of 204 has none.
+        let length = header("content-length").or((status == 204).then_some("0"));
+        let length: usize = length.and_then(|length| length.parse().ok()).ok_or("an answer without a length")?;
+        while answer.len() < length {
+            self.read(&mut answer).await?;
+        }
         if !(200..500).contains(&status) || header("proxy-status").is_some() {
             return Err(format!("{first} {}", header("proxy-status").unwrap_or_default()));
         }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic here is how a test fails")]
 
 mod admission;
+mod app_rollout;
 mod collector;
 mod examples;
 mod exit_codes;
@@ -13,7 +14,6 @@ mod log_forwarder_second_pod;
 mod manifests;
 mod names;
 mod native_sidecar;
-mod proxy_rollout;
 mod stopping;
 mod volumes;
 mod waiting_pod;

@@ -1,4 +1,6 @@
 //! Rollouts of the Deployments in the examples, under clients whose requests start by a clock, and the same with the app alone.
+//!
+//! Tests start in the order of their names, and this name lets the longest of all stories start among the first.
 
 use e2e::cluster::{Namespace, Profile};
 
