@@ -15,7 +15,8 @@ use tokio::{
 };
 
 use crate::{
-    hop_by_hop, pool::Connection, record::Record, refusal::fault::Fault, request_body::BodyFate, upstream::Upstream,
+    hop_by_hop, pool::Connection, record::Record, refusal::fault::Fault, request_body::BodyFate,
+    telemetry::attempt::Attempt, upstream::Upstream,
 };
 
 /// The time that an upstream has for the rest of a request's body after the end of its own answer.
@@ -48,6 +49,7 @@ pub(crate) struct Lease {
     pub(crate) fate: Rc<BodyFate>,
     /// Whether the connection must not carry another request
     pub(crate) is_last: bool,
+    pub(crate) counted: Attempt,
 }
 
 /// Why a body broke off; hyper then closes the connection, which tells the client
@@ -98,7 +100,8 @@ impl AnswerBody {
 
 impl Lease {
     /// The answer has ended: keeps the connection, if it can carry another request.
-    fn end(self) {
+    fn end(mut self) {
+        self.counted.ended();
         if !self.fate.has_ended.get() {
             let driver = self.connection.driver;
             task::spawn_local(async move {
@@ -140,7 +143,9 @@ impl FromUpstream {
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(error))) => {
-                self.lease = None;
+                if let Some(mut lease) = self.lease.take() {
+                    lease.counted.cut();
+                }
                 Poll::Ready(Some(Err(Broken::Upstream(error))))
             }
         }

@@ -15,7 +15,9 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{io::AsyncReadExt, net::TcpStream, sync::watch, task, time};
 
-use crate::{client_io::ClientIo, context::Context, forwarded::Forwarded, handler::Handler, refusal::Refusal};
+use crate::{
+    client_io::ClientIo, context::Context, forwarded::Forwarded, handler::Handler, refusal::Refusal, telemetry::Limit,
+};
 
 /// How long a connection that was used keeps its buffers: most of the next requests come sooner.
 const WARM: Duration = Duration::from_secs(1);
@@ -48,7 +50,10 @@ pub(crate) async fn serve(context: Rc<Context>, stream: TcpStream, peer: IpAddr,
             biased;
             has_more = io.has_more() => has_more,
             () = dismissed(&mut closing, fresh_until) => false,
-            () = time::sleep(patience) => false,
+            () = time::sleep(patience) => {
+                handler.context.telemetry.met(Limit::IdleTimeout);
+                false
+            }
         };
         if !has_more {
             return;

@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, time::Instant};
 
-use http::{Request, Response, request::Parts};
+use http::{Method, Request, Response, request::Parts};
 use hyper::body::Incoming;
 use tokio::task;
 
@@ -13,6 +13,7 @@ use crate::{
     request_body::{BodyFate, RequestBody},
     retry::{self, Failed, Progress, Verdict},
     rewrite,
+    telemetry::attempt::Attempt,
     upstream::Upstream,
 };
 
@@ -38,31 +39,49 @@ pub(crate) async fn send(
         // It has one chance. On a yield the runtime looks at its sockets, and so learns which connections were closed.
         task::yield_now().await;
     }
+    let begin = |method: &Method| Attempt::begin(upstream.counts.durations.clone(), method.clone(), Instant::now());
+    let mut counted = begin(&head.method);
     let mut request = Request::from_parts(head, body);
     if let Some(connection) = upstream.take_idle(now) {
         // A request with a body cannot be made again once the body was read.
         let copy = if is_repeatable && request.body().is_empty() { Some(copy(&request)) } else { None };
         let failure = match attempt(connection, request).await {
-            Ok((response, connection)) => return judged(response, connection, upstream, fate),
+            Ok((response, connection)) => return judged(response, connection, upstream, fate, counted),
             Err(failure) => failure,
         };
         let failed = Failed { progress: failure.progress, is_repeatable, was_reused: true };
         let is_allowed = match retry::decide(failed) {
             Verdict::Again => true,
-            Verdict::AgainWithinBudget => upstream.budget.borrow_mut().retry(),
+            Verdict::AgainWithinBudget => {
+                let is_within = upstream.budget.borrow_mut().retry();
+                upstream.counts.denied_retries.inc_by(u64::from(!is_within));
+                is_within
+            }
             Verdict::GiveUp => false,
         };
+        let refusal = refusal(&failure.error, failure.progress, fate);
+        counted.failed(refusal);
         match failure.unsent.or(copy) {
             Some(again) if is_allowed && !fate.was_read.get() => request = again,
-            _ => return Err(refusal(&failure.error, failure.progress, fate)),
+            _ => return Err(refusal),
         }
+        counted = begin(request.method());
         upstream.counts.retries.inc();
         fate.retries.set(1);
     }
-    let connection = upstream.connect().await?;
-    match attempt(connection, request).await {
-        Ok((response, connection)) => judged(response, connection, upstream, fate),
-        Err(failure) => Err(refusal(&failure.error, failure.progress, fate)),
+    let answered = match upstream.connect().await {
+        Ok(connection) => match attempt(connection, request).await {
+            Ok(answered) => Ok(answered),
+            Err(failure) => Err(refusal(&failure.error, failure.progress, fate)),
+        },
+        Err(refusal) => Err(refusal),
+    };
+    match answered {
+        Ok((response, connection)) => judged(response, connection, upstream, fate, counted),
+        Err(refusal) => {
+            counted.failed(refusal);
+            Err(refusal)
+        }
     }
 }
 
@@ -92,14 +111,19 @@ fn judged(
     connection: Connection,
     upstream: &Rc<Upstream>,
     fate: &Rc<BodyFate>,
+    mut counted: Attempt,
 ) -> Result<(Response<Incoming>, Lease), Refusal> {
     let (mut head, body) = response.into_parts();
-    rewrite::judge_answer(&mut head)?;
+    counted.answered(head.status);
+    if let Err(refusal) = rewrite::judge_answer(&mut head) {
+        counted.failed(refusal);
+        return Err(refusal);
+    }
     if let Some(timeout) = rewrite::announced_timeout(&head.headers) {
         upstream.pool.learn_announced(timeout);
     }
     let is_last = rewrite::is_last(&head);
-    let lease = Lease { connection, upstream: upstream.clone(), fate: fate.clone(), is_last };
+    let lease = Lease { connection, upstream: upstream.clone(), fate: fate.clone(), is_last, counted };
     Ok((Response::from_parts(head, body), lease))
 }
 

@@ -22,6 +22,7 @@ use crate::{
     refusal::{Refusal, fault::Fault},
     request_body::{BodyFate, RequestBody},
     request_head, rewrite,
+    telemetry::Limit,
 };
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
@@ -82,6 +83,9 @@ impl Handler {
         fate.has_ended.set(hyper::body::Body::is_end_stream(request.body()));
         let forwarded = self.forward(request, &mut record, begun, &fate).await;
         record.retried(fate.retries.get());
+        if fate.refusal.get() == Some(Refusal::SlowBody) {
+            self.context.telemetry.met(Limit::BodyRate);
+        }
         let mut response = match forwarded {
             Ok(Answered { head, body, lease, deadline }) => {
                 record.answered(head.status, None);
@@ -139,11 +143,17 @@ impl Handler {
         }
         let (url, upstream) = &self.context.upstreams[route.upstream];
         rewrite::to_upstream(&mut head, plan, &self.forwarded, route, url, &self.context.traces);
-        record.traced(&head.headers);
+        record.forwarded(&head.headers);
         let pace = Pace::at_least(limits.min_body_rate);
         let body = RequestBody::of(body, fate.clone(), longest, pace, self.requests.clone());
         let sending = exchange::send(upstream, head, body, fate);
-        let late = || Err(if fate.is_awaited.get() { Refusal::SlowBody } else { Refusal::UpstreamSilent });
+        let late = || {
+            if !fate.is_awaited.get() {
+                return Err(Refusal::UpstreamSilent);
+            }
+            self.context.telemetry.met(Limit::RequestTimeout);
+            Err(Refusal::SlowBody)
+        };
         let (response, lease) = match deadline {
             Some(deadline) => time::timeout_at(deadline, sending).await.unwrap_or_else(|_| late())?,
             None => sending.await?,

@@ -18,7 +18,7 @@ use tokio::{
     time,
 };
 
-use crate::{client, context::Context, direction::Direction};
+use crate::{client, context::Context, direction::Direction, telemetry::Limit};
 
 /// The pause after a failed accept, whose usual cause is a lack of descriptors: trying again at once would not free any
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -122,6 +122,10 @@ impl Open {
     fn new(context: Rc<Context>) -> Self {
         context.connections.update(|count| count + 1);
         context.telemetry.connections.inc();
+        context.telemetry.accepted.inc();
+        if context.connections.get() == context.limits.max_connections {
+            context.telemetry.met(Limit::Connections);
+        }
         Self(context)
     }
 }

@@ -66,7 +66,7 @@ impl Pool {
         let ready = idle.iter().rposition(|idle| idle.connection.sender.is_ready() && !self.is_stale(idle, now));
         let connection = ready.map(|at| idle.remove(at).connection);
         if let Some(connection) = &connection {
-            connection.traffic.idle_since.set(None);
+            connection.traffic.set_idle_since(None);
         }
         (connection, stale)
     }
@@ -77,7 +77,7 @@ impl Pool {
             return;
         }
         connection.is_reused = true;
-        connection.traffic.idle_since.set(Some(now));
+        connection.traffic.set_idle_since(Some(now));
         let mut idle = self.idle.borrow_mut();
         if idle.len() >= LIMIT {
             idle.remove(0).close();

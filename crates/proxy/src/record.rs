@@ -9,6 +9,7 @@ use crate::{
     client_io::ClientState,
     context::Context,
     refusal::fault::Fault,
+    telemetry::Limit,
 };
 
 /// A request in flight
@@ -64,9 +65,9 @@ impl Record {
     }
 
     /// The head that goes to the upstream
-    pub(crate) fn traced(&mut self, headers: &HeaderMap) {
+    pub(crate) fn forwarded(&mut self, headers: &HeaderMap) {
         if let Some(entry) = &mut self.entry {
-            entry.traced(headers);
+            entry.forwarded(headers, self.context.plan.direction);
         }
     }
 
@@ -87,6 +88,9 @@ impl Record {
 
     /// The answer's body ended too early.
     pub(crate) fn cut(&mut self, fault: Fault) {
+        if fault == Fault::AnswerTooSlow {
+            self.context.telemetry.met(Limit::RequestTimeout);
+        }
         self.fault = Some(fault);
     }
 }

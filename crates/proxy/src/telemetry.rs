@@ -1,41 +1,41 @@
 //! What is counted, under OpenTelemetry's names where it has one.
 
-use std::cell::RefCell;
+pub(crate) mod attempt;
+mod durations;
+mod limit;
+
+use std::rc::Rc;
 
 use http::{Method, StatusCode};
 use lifecycle::Lifecycle;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, core::Collector,
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, core::Collector,
 };
 
-use crate::{
-    refusal::{Refusal, fault::Fault},
-    upstream::Counts,
-};
+use self::durations::Durations;
+pub(crate) use self::limit::Limit;
+use crate::refusal::{Refusal, fault::Fault};
 
 /// Seconds; the bounds that OpenTelemetry recommends for HTTP
 const BUCKETS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
-/// Methods that have a label of their own; any other is `_OTHER`, because clients may invent them
-const METHODS: [Method; 8] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::DELETE,
-    Method::OPTIONS,
-    Method::PATCH,
-    Method::TRACE,
-];
+/// Labels of both histograms; the error is empty where there is none, and the status where there is no answer
+const LAST_LABELS: [&str; 3] = ["http_request_method", "http_response_status_code", "error_type"];
 
 /// The metrics of the process
 #[derive(Clone)]
 pub(crate) struct Metrics {
-    duration: HistogramVec,
+    server: HistogramVec,
+    client: HistogramVec,
     active: IntGaugeVec,
     connections: IntGaugeVec,
+    accepted: IntCounterVec,
+    open_upstream_connections: IntGaugeVec,
     upstream_connections: IntCounterVec,
     retries: IntCounterVec,
+    denied_retries: IntCounterVec,
     refusals: IntCounterVec,
+    /// By the place in `Limit::ALL`
+    limits: Vec<IntCounter>,
     /// Lines of the access log that its reader did not take in time
     pub(crate) dropped_log_lines: IntCounter,
 }
@@ -43,42 +43,72 @@ pub(crate) struct Metrics {
 /// The metrics of a listener in one worker, found without a lookup of labels
 pub(crate) struct Telemetry {
     metrics: Metrics,
-    listener: String,
-    routes: Vec<String>,
-    durations: RefCell<Vec<(Key, Histogram)>>,
+    /// By the index that routes have
+    routes: Vec<Durations>,
+    without_route: Durations,
     pub(crate) active: IntGauge,
     pub(crate) connections: IntGauge,
+    pub(crate) accepted: IntCounter,
 }
 
-/// The labels that distinguish two requests in the metrics
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Key {
-    route: Option<usize>,
-    method: usize,
-    status: u16,
-    fault: Option<Fault>,
+/// The metrics of an upstream in one worker
+#[derive(Clone)]
+pub(crate) struct Counts {
+    pub(crate) durations: Rc<Durations>,
+    pub(crate) fresh: IntCounter,
+    pub(crate) reused: IntCounter,
+    pub(crate) stale: IntCounter,
+    pub(crate) retries: IntCounter,
+    pub(crate) denied_retries: IntCounter,
+    /// Connections that carry a request
+    pub(crate) active: IntGauge,
+    /// Connections that are kept
+    pub(crate) idle: IntGauge,
 }
 
 impl Metrics {
     pub(crate) fn new(life: &Lifecycle) -> prometheus::Result<Self> {
-        let buckets = BUCKETS.to_vec();
-        let duration = HistogramOpts::new(
-            "http_server_request_duration_seconds",
-            "Requests, from their head to the end of their answer",
-        )
-        .buckets(buckets);
-        let labels = ["listener", "http_route", "http_request_method", "http_response_status_code", "error_type"];
+        let limits = counters(
+            "sidekit_proxy_limits_met_total",
+            "Times that a bound was met, by the flag that sets it",
+            &["limit"],
+        )?;
         let metrics = Self {
-            duration: HistogramVec::new(duration, &labels)?,
-            active: gauges("http_server_active_requests", "Requests in flight")?,
-            connections: gauges("sidekit_proxy_connections", "Clients' connections that are open")?,
+            server: histograms(
+                "http_server_request_duration_seconds",
+                "Requests of clients, from their head to the end of their answer",
+                &["listener", "http_route", "url_scheme"],
+            )?,
+            client: histograms(
+                "http_client_request_duration_seconds",
+                "Requests to upstreams, with the time to connect, to the end of their answer",
+                &["server_address", "server_port"],
+            )?,
+            active: gauges("http_server_active_requests", "Requests in flight", &["listener"])?,
+            connections: gauges("sidekit_proxy_connections", "Clients' connections that are open", &["listener"])?,
+            accepted: counters(
+                "sidekit_proxy_accepted_connections_total",
+                "Clients' connections that were accepted",
+                &["listener"],
+            )?,
+            open_upstream_connections: gauges(
+                "http_client_open_connections",
+                "Connections to upstreams that are open, active or idle",
+                &["server_address", "server_port", "http_connection_state"],
+            )?,
             upstream_connections: counters(
                 "sidekit_proxy_upstream_connections_total",
                 "Connections that requests were sent over: fresh or reused; stale ones were found closed",
                 &["upstream", "kind"],
             )?,
             retries: counters("sidekit_proxy_retries_total", "Requests that were sent a second time", &["upstream"])?,
+            denied_retries: counters(
+                "sidekit_proxy_denied_retries_total",
+                "Requests that were not sent a second time, because too many others were",
+                &["upstream"],
+            )?,
             refusals: counters("sidekit_proxy_refusals_total", "Requests that the proxy answered itself", &["reason"])?,
+            limits: Limit::ALL.iter().map(|limit| limits.with_label_values(&[limit.name()])).collect(),
             dropped_log_lines: IntCounter::new(
                 "sidekit_proxy_access_log_dropped_total",
                 "Lines of the access log that were dropped, because stdout was not read in time",
@@ -87,13 +117,18 @@ impl Metrics {
         for refusal in Refusal::ALL {
             metrics.refusals.with_label_values(&[refusal.name()]);
         }
-        let collectors: [Box<dyn Collector>; 7] = [
-            Box::new(metrics.duration.clone()),
+        let collectors: [Box<dyn Collector>; 12] = [
+            Box::new(metrics.server.clone()),
+            Box::new(metrics.client.clone()),
             Box::new(metrics.active.clone()),
             Box::new(metrics.connections.clone()),
+            Box::new(metrics.accepted.clone()),
+            Box::new(metrics.open_upstream_connections.clone()),
             Box::new(metrics.upstream_connections.clone()),
             Box::new(metrics.retries.clone()),
+            Box::new(metrics.denied_retries.clone()),
             Box::new(metrics.refusals.clone()),
+            Box::new(limits),
             Box::new(metrics.dropped_log_lines.clone()),
         ];
         for collector in collectors {
@@ -102,38 +137,48 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// The counters of an upstream
-    pub(crate) fn of_upstream(&self, upstream: &str) -> Counts {
+    /// The metrics of an upstream
+    pub(crate) fn of_upstream(&self, host: &str, port: u16, upstream: &str) -> Counts {
+        let port = &*port.to_string();
         let of_kind = |kind| self.upstream_connections.with_label_values(&[upstream, kind]);
+        let in_state = |state| self.open_upstream_connections.with_label_values(&[host, port, state]);
         Counts {
+            durations: Durations::of_client(&self.client, &[host, port]).into(),
             fresh: of_kind("fresh"),
             reused: of_kind("reused"),
             stale: of_kind("stale"),
             retries: self.retries.with_label_values(&[upstream]),
+            denied_retries: self.denied_retries.with_label_values(&[upstream]),
+            active: in_state("active"),
+            idle: in_state("idle"),
         }
-    }
-
-    /// A request was refused.
-    pub(crate) fn refused(&self, refusal: Refusal) {
-        self.refusals.with_label_values(&[refusal.name()]).inc();
     }
 }
 
 impl Telemetry {
-    pub(crate) fn new(metrics: &Metrics, listener: &str, routes: Vec<String>) -> Self {
+    pub(crate) fn new(metrics: &Metrics, listener: &str, routes: &[&str]) -> Self {
+        let of_route = |route| Durations::of_server(&metrics.server, &[listener, route, "http"]);
         Self {
             metrics: metrics.clone(),
-            listener: listener.to_owned(),
-            routes,
-            durations: RefCell::default(),
+            routes: routes.iter().map(|route| of_route(route)).collect(),
+            without_route: of_route(""),
             active: metrics.active.with_label_values(&[listener]),
             connections: metrics.connections.with_label_values(&[listener]),
+            accepted: metrics.accepted.with_label_values(&[listener]),
         }
     }
 
     /// A request was refused.
     pub(crate) fn refused(&self, refusal: Refusal) {
-        self.metrics.refused(refusal);
+        self.metrics.refusals.with_label_values(&[refusal.name()]).inc();
+        if let Some(limit) = Limit::of(refusal) {
+            self.met(limit);
+        }
+    }
+
+    /// A bound was met.
+    pub(crate) fn met(&self, limit: Limit) {
+        self.metrics.limits[limit as usize].inc();
     }
 
     /// A request has ended after this number of seconds.
@@ -145,34 +190,18 @@ impl Telemetry {
         fault: Option<Fault>,
         seconds: f64,
     ) {
-        let method = METHODS.iter().position(|known| known == method).unwrap_or(METHODS.len());
-        let key = Key { route, method, status: status.as_u16(), fault };
-        let mut durations = self.durations.borrow_mut();
-        if let Some((_, histogram)) = durations.iter().find(|(known, _)| *known == key) {
-            return histogram.observe(seconds);
-        }
-        let histogram = self.histogram(key);
-        histogram.observe(seconds);
-        durations.push((key, histogram));
-    }
-
-    fn histogram(&self, key: Key) -> Histogram {
-        let route = key.route.map_or("", |route| &self.routes[route]);
-        let method = METHODS.get(key.method).map_or("_OTHER", Method::as_str);
-        let status = key.status.to_string();
-        // An answer of the upstream that says it failed is an error too, and its status the type of it.
-        let is_error = key.status >= 500;
-        let error = match key.fault {
-            Some(fault) => fault.name(),
-            None if is_error => &status,
-            None => "",
-        };
-        self.metrics.duration.with_label_values(&[&self.listener, route, method, &status, error])
+        let durations = route.map_or(&self.without_route, |route| &self.routes[route]);
+        durations.observe(method, Some(status), fault, seconds);
     }
 }
 
-fn gauges(name: &str, help: &str) -> prometheus::Result<IntGaugeVec> {
-    IntGaugeVec::new(Opts::new(name, help), &["listener"])
+fn histograms(name: &str, help: &str, first: &[&str]) -> prometheus::Result<HistogramVec> {
+    let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
+    HistogramVec::new(options, &[first, &LAST_LABELS].concat())
+}
+
+fn gauges(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+    IntGaugeVec::new(Opts::new(name, help), labels)
 }
 
 fn counters(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {

@@ -10,13 +10,13 @@ use std::{
 use endpoint::{Address, Failure, Names};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use prometheus::IntCounter;
 use tokio::{net::TcpStream, task, time};
 
 use crate::{
     pool::{Connection, Pool},
     refusal::Refusal,
     retry::Budget,
+    telemetry::Counts,
     upstream_io::{Traffic, UpstreamIo},
 };
 
@@ -40,15 +40,6 @@ pub(crate) struct Upstream {
     pub(crate) pool: Pool,
     pub(crate) budget: RefCell<Budget>,
     pub(crate) counts: Counts,
-}
-
-/// The counters of an upstream
-#[derive(Clone)]
-pub(crate) struct Counts {
-    pub(crate) fresh: IntCounter,
-    pub(crate) reused: IntCounter,
-    pub(crate) stale: IntCounter,
-    pub(crate) retries: IntCounter,
 }
 
 impl Upstream {
@@ -81,7 +72,7 @@ impl Upstream {
             }
         };
         self.counts.fresh.inc();
-        let traffic = Rc::new(Traffic::default());
+        let traffic = Rc::new(Traffic::new(self.counts.active.clone(), self.counts.idle.clone()));
         let io = TokioIo::new(UpstreamIo::new(stream, traffic.clone()));
         let mut builder = http1::Builder::new();
         builder.max_buf_size(HEAD_LIMIT);
@@ -123,7 +114,7 @@ async fn drive(
     upstream: Weak<Upstream>,
 ) {
     let _ = driver.await;
-    if let (Some(since), Some(upstream)) = (traffic.idle_since.get(), upstream.upgrade()) {
+    if let (Some(since), Some(upstream)) = (traffic.idle_since(), upstream.upgrade()) {
         upstream.pool.learn_closed(since.elapsed());
     }
 }

@@ -9,18 +9,54 @@ use std::{
     time::Instant,
 };
 
+use prometheus::IntGauge;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
-/// Bytes over a connection since it was made
-#[derive(Debug, Default)]
+/// Bytes over a connection since it was made, and whether a request uses it
+#[derive(Debug)]
 pub(crate) struct Traffic {
     pub(crate) sent: Cell<u64>,
     pub(crate) received: Cell<u64>,
+    idle_since: Cell<Option<Instant>>,
+    is_closed: Cell<bool>,
+    /// Connections that a request uses
+    active: IntGauge,
+    /// Connections that are kept
+    idle: IntGauge,
+}
+
+impl Traffic {
+    /// Of a connection that a request uses
+    pub(crate) fn new(active: IntGauge, idle: IntGauge) -> Self {
+        active.inc();
+        let (sent, received) = (Cell::new(0), Cell::new(0));
+        Self { sent, received, idle_since: Cell::default(), is_closed: Cell::default(), active, idle }
+    }
+
     /// Since when no request uses it
-    pub(crate) idle_since: Cell<Option<Instant>>,
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        self.idle_since.get()
+    }
+
+    /// From now on a request uses it, or none does.
+    pub(crate) fn set_idle_since(&self, since: Option<Instant>) {
+        let was_idle = self.idle_since.replace(since).is_some();
+        if self.is_closed.get() || was_idle == since.is_some() {
+            return;
+        }
+        let change = if was_idle { -1 } else { 1 };
+        self.idle.add(change);
+        self.active.sub(change);
+    }
+
+    fn close(&self) {
+        self.is_closed.set(true);
+        let gauge = if self.idle_since.get().is_some() { &self.idle } else { &self.active };
+        gauge.dec();
+    }
 }
 
 /// A connection to an upstream
@@ -32,6 +68,12 @@ pub(crate) struct UpstreamIo {
 impl UpstreamIo {
     pub(crate) fn new(stream: TcpStream, traffic: Rc<Traffic>) -> Self {
         Self { stream, traffic }
+    }
+}
+
+impl Drop for UpstreamIo {
+    fn drop(&mut self) {
+        self.traffic.close();
     }
 }
 

@@ -34,15 +34,15 @@ impl Worker {
     /// Serves until all listeners have drained.
     pub(crate) async fn run(self, heartbeat: Heartbeat) -> anyhow::Result<()> {
         let upstream = |url: &UpstreamUrl| {
-            let counts = self.metrics.of_upstream(&url.address.authority());
+            let counts = self.metrics.of_upstream(&url.address.host, url.address.port, &url.address.authority());
             (url.clone(), Rc::new(Upstream::new(url.address.clone(), counts, Instant::now())))
         };
         let upstreams: Vec<_> = self.plan.upstreams.iter().map(upstream).collect();
         let mut serving = JoinSet::new();
         for (plan, listener) in self.plan.listeners.iter().zip(self.listeners) {
-            let routes = plan.routes.all().iter().map(|route| route.name.clone()).collect();
+            let routes: Vec<_> = plan.routes.all().iter().map(|route| &*route.name).collect();
             let context = Rc::new(Context {
-                telemetry: Telemetry::new(&self.metrics, &plan.name, routes),
+                telemetry: Telemetry::new(&self.metrics, &plan.name, &routes),
                 plan: Arc::new(plan.clone()),
                 limits: self.limits.clone(),
                 upstreams: upstreams.clone(),

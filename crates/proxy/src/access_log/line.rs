@@ -15,7 +15,7 @@ use http::{
 };
 use serde::Serialize;
 
-use crate::{forwarded::trace_context, refusal::fault::Fault};
+use crate::{direction::Direction, forwarded::trace_context, refusal::fault::Fault};
 
 /// Characters of a header that are written
 const VALUE_LIMIT: usize = 256;
@@ -23,6 +23,7 @@ const VALUE_LIMIT: usize = 256;
 const METHOD_LIMIT: usize = 32;
 /// Characters of a path and of a query that are written
 const TARGET_LIMIT: usize = 1024;
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// What stands for a value that is hidden, and for the rest of a text that is too long
 const HIDDEN: &str = "…";
 
@@ -43,6 +44,8 @@ struct Head {
     user_agent: Option<HeaderValue>,
     referer: Option<HeaderValue>,
     traceparent: Option<HeaderValue>,
+    /// The addresses that the app is told, the client's first
+    forwarded_for: Option<HeaderValue>,
 }
 
 /// The end of a request
@@ -66,7 +69,9 @@ struct Line<'a> {
     trace_id: Option<&'a str>,
     listener: &'a str,
     #[serde(rename = "client.address")]
-    client_address: IpAddr,
+    client_address: String,
+    #[serde(rename = "network.peer.address")]
+    peer_address: IpAddr,
     #[serde(flatten)]
     request: Option<RequestFields<'a>>,
     #[serde(rename = "http.route", skip_serializing_if = "Option::is_none")]
@@ -114,6 +119,7 @@ impl Entry {
             user_agent: value(USER_AGENT),
             referer: value(REFERER),
             traceparent: value(trace_context::TRACEPARENT),
+            forwarded_for: None,
         };
         Self { peer, head: Some(head) }
     }
@@ -123,11 +129,19 @@ impl Entry {
         Self { peer, head: None }
     }
 
-    /// The trace that the request goes on with
-    pub(crate) fn traced(&mut self, headers: &HeaderMap) {
+    /// The trace that the request goes on with, and the client that the app is told of
+    pub(crate) fn forwarded(&mut self, headers: &HeaderMap, direction: Direction) {
         if let Some(head) = &mut self.head {
             head.traceparent = headers.get(trace_context::TRACEPARENT).cloned();
+            // Outbound, this is the app's own word.
+            head.forwarded_for = headers.get(FORWARDED_FOR).filter(|_| direction == Direction::Inbound).cloned();
         }
+    }
+
+    /// The client, after the word of a trusted proxy
+    fn client(&self) -> String {
+        let told = self.head.as_ref().and_then(|head| head.forwarded_for.as_ref()?.to_str().ok()?.split(',').next());
+        told.map_or_else(|| self.peer.to_string(), |client| shortened(client, VALUE_LIMIT))
     }
 
     /// One object; JSON escapes what could forge a line.
@@ -136,7 +150,8 @@ impl Entry {
             time: lifecycle::timestamp(),
             trace_id: self.head.as_ref().and_then(|head| trace_context::trace_id(head.traceparent.as_ref()?)),
             listener: outcome.listener,
-            client_address: self.peer,
+            client_address: self.client(),
+            peer_address: self.peer,
             request: self.head.as_ref().map(Head::fields),
             route: outcome.route,
             status: outcome.status.as_u16(),
@@ -162,7 +177,7 @@ impl Entry {
         };
         format!(
             "{} - - [{}] \"{request}\" {} {} \"{}\" \"{}\"\n",
-            self.peer,
+            self.client(),
             common_log_time(SystemTime::now()),
             outcome.status.as_u16(),
             outcome.bytes,

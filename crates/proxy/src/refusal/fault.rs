@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     AnswerTooSlow,
     /// The client went before the end of its answer
     ClientGone,
+    /// The proxy gave up a request to the upstream, because the client had gone or its time was over
+    GivenUp,
 }
 
 impl Fault {
@@ -23,6 +25,7 @@ impl Fault {
             Self::AnswerCut => "answer-cut",
             Self::AnswerTooSlow => "answer-too-slow",
             Self::ClientGone => "client-gone",
+            Self::GivenUp => "given-up",
         }
     }
 }

@@ -48,6 +48,7 @@ fn a_line_says_everything_about_a_request() {
             "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
             "listener": "127.0.0.1:0",
             "client.address": "127.0.0.1",
+            "network.peer.address": "127.0.0.1",
             "http.request.method": "GET",
             "url.path": "/a%2Fb",
             "url.query": "x=…",
@@ -233,4 +234,26 @@ fn a_reader_that_stalls_costs_lines_and_nothing_else() {
     proxy.stop();
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     drop(reader);
+}
+
+#[test]
+fn the_client_is_the_one_that_a_trusted_proxy_names() {
+    let upstream = Upstream::answering(OK);
+    for (trusted, client_address) in [("127.0.0.1", "1.1.1.1"), ("10.0.0.0/8", "127.0.0.1")] {
+        let proxy = Proxy::start(&upstream, &["--access-log", "json", "--trusted-proxies", trusted]);
+        let mut client = proxy.client();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n");
+        client.answer();
+        let [line] = objects(proxy).try_into().unwrap();
+        assert_eq!(
+            (&line["client.address"], &line["network.peer.address"]),
+            (&json!(client_address), &json!("127.0.0.1"))
+        );
+    }
+    // The app's own word about whomever it serves is no client of this proxy.
+    let proxy = Proxy::start(&upstream, &["--access-log", "json", "--direction", "outbound"]);
+    let mut client = proxy.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n");
+    client.answer();
+    assert_eq!(objects(proxy)[0]["client.address"], "127.0.0.1");
 }

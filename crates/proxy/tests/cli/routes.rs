@@ -43,7 +43,7 @@ fn requests_go_by_host_and_path_with_headers_changed() {
     assert_eq!((client.answer().status, proxy.refusals("ambiguous-path")), (400, 1));
     let page = harness::http::get(proxy.health, "/metrics").body;
     let count = "http_server_request_duration_seconds_count{error_type=\"\",http_request_method=\"GET\",\
-http_response_status_code=\"200\",http_route=\"api\",listener=\"front\"} 1";
+http_response_status_code=\"200\",http_route=\"api\",listener=\"front\",url_scheme=\"http\"} 1";
     assert!(page.contains(count), "{page}");
 }
 
