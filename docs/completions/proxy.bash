@@ -22,6 +22,8 @@ _proxy() {
         :--trusted-proxies) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--config) return ;;
         :--workers) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--probe-pass) return ;;
+        :--probe-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--begin-trace) COMPREPLY=($(compgen -W 'sampled unsampled never' -- "$cur")); return ;;
         :--access-log) COMPREPLY=($(compgen -W 'off json combined' -- "$cur")); return ;;
         :--access-log-sample) compopt +o default +o bashdefault 2>/dev/null; return ;;
@@ -58,7 +60,7 @@ _proxy() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--listen --upstream --direction --trusted-proxies --config --workers --begin-trace --access-log --access-log-sample --access-log-slow --max-connections --max-requests --max-header-size --max-headers --max-body --header-timeout --idle-timeout --min-body-rate --request-timeout --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema completions' ;;
+        '') flags='--listen --upstream --direction --trusted-proxies --config --workers --probe-pass --probe-addr --begin-trace --access-log --access-log-sample --access-log-slow --max-connections --max-requests --max-header-size --max-headers --max-body --header-timeout --idle-timeout --min-body-rate --request-timeout --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema completions' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;

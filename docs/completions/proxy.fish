@@ -21,6 +21,8 @@ complete -c proxy -n '__proxy_in ""' -l direction -x -a 'inbound outbound' -d 'W
 complete -c proxy -n '__proxy_in ""' -l trusted-proxies -x -d 'Believe what proxies at these addresses say of their clients in `X-Forwarded-*` and `Forwarded`, such as `10.0.0.0/8`'
 complete -c proxy -n '__proxy_in ""' -l config -r -F -d 'Read listeners and routes from this YAML file'
 complete -c proxy -n '__proxy_in ""' -l workers -x -d 'Threads that serve, each with connections of its own'
+complete -c proxy -n '__proxy_in ""' -l probe-pass -r -F -d 'Pass the kubelet\'s probes of exactly this path on to the app, at --probe-addr; give it once for each path'
+complete -c proxy -n '__proxy_in ""' -l probe-addr -x -d 'Where --probe-pass listens: `:PORT` on all addresses, or `IP:PORT`'
 complete -c proxy -n '__proxy_in ""' -l begin-trace -x -a 'sampled unsampled never' -d 'Begin a W3C trace where a request has no valid `traceparent`; a valid one goes on as it is'
 complete -c proxy -n '__proxy_in ""' -l access-log -x -a 'off json combined' -d 'Write a line for each request to stdout'
 complete -c proxy -n '__proxy_in ""' -l access-log-sample -x -d 'Write the line of one request in COUNT, chosen at random, and of each request that failed'

@@ -10,6 +10,7 @@ use crate::{
     direction::Direction,
     forwarded::{trace_context::BeginTrace, trusted::Cidr},
     limits::Limits,
+    route::probe_path::ProbePath,
     upstream_url::UpstreamUrl,
 };
 
@@ -38,6 +39,12 @@ pub struct Args {
     /// Threads that serve, each with connections of its own
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) workers: u32,
+    /// Pass the kubelet's probes of exactly this path on to the app, at --probe-addr; give it once for each path
+    #[arg(long, value_name = "PATH", value_parser = PROBE_PATH)]
+    pub(crate) probe_pass: Vec<Lines<ProbePath>>,
+    /// Where --probe-pass listens: `:PORT` on all addresses, or `IP:PORT`
+    #[arg(long, value_name = "ADDRESS", default_value = ":9491", requires = "probe_pass")]
+    pub(crate) probe_addr: ListenAddress,
     /// Begin a W3C trace where a request has no valid `traceparent`; a valid one goes on as it is
     #[arg(long, value_enum, default_value_t = BeginTrace::Sampled)]
     pub(crate) begin_trace: BeginTrace,
@@ -51,6 +58,8 @@ pub struct Args {
 
 /// The URL may hold a secret by mistake.
 const UPSTREAM: LinesParser<UpstreamUrl> = LinesParser::new("upstream", str::parse, url_label);
+
+const PROBE_PATH: LinesParser<ProbePath> = LinesParser::new("path", str::parse, str::to_owned);
 
 /// A text that is no network may be a secret in the wrong place.
 const TRUSTED: LinesParser<Cidr> = LinesParser::new("network", str::parse, |text| match text.parse::<Cidr>() {

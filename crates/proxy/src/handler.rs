@@ -3,7 +3,7 @@
 use std::{net::IpAddr, pin::Pin, rc::Rc, time::Instant};
 
 use http::{
-    HeaderName, HeaderValue, Request, Response, StatusCode, Version,
+    HeaderValue, Request, Response, StatusCode, Version,
     header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
     response,
 };
@@ -19,13 +19,12 @@ use crate::{
     forwarded::Forwarded,
     pace::Pace,
     record::Record,
-    refusal::{Refusal, fault::Fault},
+    refusal::{PROXY_STATUS, Refusal, fault::Fault},
     request_body::{BodyFate, RequestBody},
     request_head, rewrite,
     telemetry::Limit,
 };
 
-const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 /// `Proxy-Status` of an OPTIONS request that ends here
 const LAST_HOP: HeaderValue = HeaderValue::from_static("sidekit-proxy; details=\"max-forwards\"");
 /// Seconds after which a client that met a limit may come again

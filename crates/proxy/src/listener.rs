@@ -1,6 +1,7 @@
 //! Accepts the connections of one listener in one worker, from the start to the end of its drain.
 
 mod accept_queue;
+pub(crate) mod probe_pass;
 
 use std::{
     io,

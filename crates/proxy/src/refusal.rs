@@ -4,7 +4,10 @@ pub(crate) mod fault;
 
 use std::time::SystemTime;
 
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
+
+/// The header that names the proxy and its reason (RFC 9209)
+pub(crate) const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 /// A reason for an answer of the proxy's own. The same name stands in the answer, the access log and the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,8 @@ pub(crate) enum Refusal {
     BadBody,
     /// Too many requests are in flight
     TooManyRequests,
+    /// The app's port refuses connections, and nothing of the request was sent
+    AppDown,
     /// The upstream's port refuses connections
     UpstreamRefuses,
     /// The upstream's name has no address, or cannot be looked up
@@ -65,7 +70,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// All of them, for the metric and for the README's table
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::NoHost,
         Self::SeveralHosts,
         Self::BadHost,
@@ -86,6 +91,7 @@ impl Refusal {
         Self::SlowBody,
         Self::BadBody,
         Self::TooManyRequests,
+        Self::AppDown,
         Self::UpstreamRefuses,
         Self::UpstreamUnknown,
         Self::UpstreamUnreachable,
@@ -117,6 +123,7 @@ impl Refusal {
             Self::SlowBody => "slow-body",
             Self::BadBody => "bad-body",
             Self::TooManyRequests => "too-many-requests",
+            Self::AppDown => "app-down",
             Self::UpstreamRefuses => "upstream-refuses",
             Self::UpstreamUnknown => "upstream-unknown",
             Self::UpstreamUnreachable => "upstream-unreachable",
@@ -133,7 +140,7 @@ impl Refusal {
             Self::SlowHead | Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooManyRequests => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyRequests | Self::AppDown => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamRefuses | Self::UpstreamUnknown | Self::UpstreamClosed | Self::UpstreamBroken => {
                 StatusCode::BAD_GATEWAY
             }
@@ -168,7 +175,7 @@ impl Refusal {
         match self {
             Self::NoRoute => "destination_not_found",
             Self::TooManyRequests => "http_request_denied",
-            Self::UpstreamRefuses => "connection_refused",
+            Self::AppDown | Self::UpstreamRefuses => "connection_refused",
             Self::UpstreamUnknown => "dns_error",
             Self::UpstreamUnreachable => "connection_timeout",
             Self::UpstreamClosed => "connection_terminated",

@@ -1,5 +1,7 @@
 //! Which upstream a request goes to: by host and path prefix, the most exact route first.
 
+pub(crate) mod probe_path;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header::HOST};
 
 use crate::refusal::Refusal;

@@ -5,7 +5,15 @@ use std::{net::TcpListener, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use lifecycle::{End, Exit, Lifecycle};
 
-use crate::{access_log::AccessLog, args::Args, config::Config, plan::Plan, telemetry::Metrics, worker::Worker};
+use crate::{
+    access_log::AccessLog,
+    args::Args,
+    config::Config,
+    listener::probe_pass::{self, ProbePass},
+    plan::Plan,
+    telemetry::Metrics,
+    worker::Worker,
+};
 
 /// How long a worker may be silent before `/livez` tells. It never waits for anything but its sockets.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -33,6 +41,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
         let direction = format!("{:?}", listener.direction).to_lowercase();
         tracing::info!(listener = listener.name, %address, direction, "listening");
     }
+    pass_probes(&args, &plan)?;
     let pending = life.pending("requests");
     for listeners in sockets {
         let (plan, limits) = (plan.clone(), args.limits.clone());
@@ -45,6 +54,21 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     life.started();
     // The workers drain on their own, and the helper ends after the last one.
     Ok(life.stop_requested().await.into())
+}
+
+/// Serves the listener of --probe-pass beside the workers, until the process ends.
+fn pass_probes(args: &Args, plan: &Plan) -> anyhow::Result<()> {
+    let paths: Vec<_> = args.probe_pass.iter().flat_map(|lines| lines.0.clone()).collect();
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let pass = ProbePass::default();
+    pass.aim(&paths, plan).map_err(|reason| Exit::Usage.because(reason))?;
+    let listener = lifecycle::bind_shared(args.probe_addr, "--probe-addr")?;
+    let address = listener.local_addr().context("a socket without an address")?;
+    tracing::info!(%address, "probe listener is up");
+    tokio::spawn(probe_pass::serve(listener, pass.into()));
+    Ok(())
 }
 
 /// The sockets of one worker, shared with the first worker and with a successor that replaces this process

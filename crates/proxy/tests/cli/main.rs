@@ -21,6 +21,8 @@ mod metrics;
 #[cfg(test)]
 mod open_loop;
 #[cfg(test)]
+mod probes;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod retries;

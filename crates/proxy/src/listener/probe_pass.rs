@@ -1,0 +1,227 @@
+//! The kubelet's probes of the app, on a plain listener of their own: nothing but GET and HEAD of the named paths goes on.
+//!
+//! A probe says how the app is, so it goes over a connection of its own, is never sent twice, and meets no limit of the other
+//! listeners. The listener serves until the process ends, because the app is probed for as long as it runs.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    net::{IpAddr, TcpListener},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use endpoint::{Address, Failure, Names};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, VIA},
+    request,
+};
+use http_body_util::{BodyExt, Empty, Full, Limited};
+use hyper::{
+    body::{Body, Bytes, Incoming},
+    client, server,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use lifecycle::LogThrottle;
+use tokio::{
+    net::TcpStream,
+    task::{self, AbortHandle},
+    time,
+};
+
+use crate::{
+    direction::Direction,
+    forwarded::Forwarded,
+    hop_by_hop,
+    plan::Plan,
+    refusal::{PROXY_STATUS, Refusal},
+    request_head,
+    route::probe_path::ProbePath,
+};
+
+/// Open connections; a kubelet needs one for each probe. One more closes the oldest, because any pod can reach the listener and idle
+/// connections must not lock the kubelet out.
+const CONNECTION_LIMIT: usize = 32;
+/// The time for a request's head; the kubelet sends it in one piece.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time for the app's answer: longer than a kubelet waits for it with any sensible `timeoutSeconds`
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of a request's head
+const HEAD_LIMIT: usize = 16 * 1024;
+/// Bytes of an answer; the kubelet reads 10 KiB.
+const ANSWER_LIMIT: usize = 64 * 1024;
+/// The pause after a failed accept, whose usual cause is a lack of descriptors
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What passes, and to which app
+#[derive(Default)]
+pub(crate) struct ProbePass {
+    targets: Mutex<Vec<Target>>,
+    names: Names,
+}
+
+/// A path, and the app that it is asked of
+struct Target {
+    path: ProbePath,
+    app: Address,
+}
+
+type Answer = Response<Full<Bytes>>;
+
+/// Serves until the process ends.
+pub(crate) async fn serve(listener: TcpListener, pass: Arc<ProbePass>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "cannot pass probes"),
+    };
+    let (mut open, mut throttle) = (VecDeque::new(), LogThrottle::default());
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                make_room(&mut open);
+                open.push_back(task::spawn(pass.clone().connection(stream, peer.ip())).abort_handle());
+                // Let the new connection send a request on that it already has, before the next one can close it.
+                task::yield_now().await;
+            }
+            Err(error) => {
+                if throttle.is_due(&error.to_string(), Instant::now()) {
+                    tracing::warn!(%error, "cannot accept probes");
+                }
+                time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Closes the oldest connection when there are as many as there may be.
+fn make_room(open: &mut VecDeque<AbortHandle>) {
+    open.retain(|connection| !connection.is_finished());
+    if open.len() >= CONNECTION_LIMIT
+        && let Some(oldest) = open.pop_front()
+    {
+        oldest.abort();
+    }
+}
+
+impl ProbePass {
+    /// Asks for these paths where the first inbound listener sends them. An error changes nothing.
+    pub(crate) fn aim(&self, paths: &[ProbePath], plan: &Plan) -> Result<(), String> {
+        let inbound = plan.listeners.iter().find(|listener| listener.direction == Direction::Inbound);
+        let inbound =
+            inbound.ok_or("--probe-pass needs an inbound listener, because it passes probes to the app behind it")?;
+        let target = |path: &ProbePath| {
+            let route = inbound.routes.find(path.uri(), &HeaderMap::new());
+            let route =
+                route.map_err(|_| format!("the first inbound listener has no route for --probe-pass {path}"))?;
+            let upstream = &plan.upstreams[inbound.routes.all()[route].upstream];
+            Ok::<_, String>(Target { path: path.clone(), app: upstream.address.clone() })
+        };
+        let targets = paths.iter().map(target).collect::<Result<_, _>>()?;
+        *self.lock() = targets;
+        Ok(())
+    }
+
+    /// The app that this target is asked of, if it may pass. It is compared as it was written: neither an absolute form nor another
+    /// query is the named path.
+    fn app(&self, target: &Uri) -> Option<Address> {
+        let targets = self.lock();
+        let named = targets.iter().find(|named| target.authority().is_none() && named.path.is(target));
+        named.map(|named| named.app.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Target>> {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One request of a client.
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: IpAddr) {
+        let service = service_fn(|request| {
+            let pass = self.clone();
+            async move { Ok::<_, Infallible>(pass.answer(request, peer).await) }
+        });
+        let connection = server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .keep_alive(false)
+            .max_buf_size(HEAD_LIMIT)
+            .serve_connection(TokioIo::new(stream), service);
+        // A client that closes early loses only its own answer.
+        let _ = time::timeout(HEAD_TIMEOUT + ANSWER_TIMEOUT, connection).await;
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Answer {
+        let (head, body) = request.into_parts();
+        let Some(app) = self.app(&head.uri) else {
+            return text(StatusCode::NOT_FOUND, "this path is not one of --probe-pass\n");
+        };
+        if ![Method::GET, Method::HEAD].contains(&head.method) {
+            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "only GET, HEAD here\n");
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return answer;
+        }
+        if !body.is_end_stream() {
+            return text(StatusCode::BAD_REQUEST, "a probe has no body\n");
+        }
+        let asked = match request_head::judge(&head) {
+            Ok(()) => time::timeout(ANSWER_TIMEOUT, self.ask(&app, head, peer)).await,
+            Err(refusal) => Ok(Err(refusal)),
+        };
+        asked.unwrap_or(Err(Refusal::UpstreamSilent)).unwrap_or_else(|refusal| {
+            let mut answer = text(refusal.status(), refusal.text());
+            let proxy_status = HeaderValue::try_from(refusal.proxy_status()).expect("names are ASCII");
+            answer.headers_mut().insert(PROXY_STATUS, proxy_status);
+            answer
+        })
+    }
+
+    /// Asks the app over a connection of its own.
+    async fn ask(&self, app: &Address, mut head: request::Parts, peer: IpAddr) -> Result<Answer, Refusal> {
+        let is_head = head.method == Method::HEAD;
+        hop_by_hop::strip(&mut head.headers);
+        head.headers.remove(EXPECT);
+        head.headers.remove(CONTENT_LENGTH);
+        Forwarded::new(peer).apply(&mut head.headers);
+        head.headers.append(VIA, HeaderValue::from_static("1.1 sidekit-proxy"));
+        head.headers.entry(HOST).or_insert_with(|| HeaderValue::from_static("localhost"));
+        head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        let dialled = endpoint::dial_with_limit(app, &self.names, ANSWER_TIMEOUT).await;
+        let stream = dialled.map_err(|failure| match failure {
+            Failure::Refused => Refusal::AppDown,
+            _ => Refusal::UpstreamUnreachable,
+        })?;
+        let mut builder = client::conn::http1::Builder::new();
+        builder.max_buf_size(ANSWER_LIMIT);
+        let shaken = builder.handshake(TokioIo::new(stream)).await;
+        let (mut sender, connection) = shaken.map_err(|_| Refusal::UpstreamClosed)?;
+        let asking = async {
+            let request = Request::from_parts(head, Empty::<Bytes>::new());
+            let (mut head, body) =
+                sender.send_request(request).await.map_err(|_| Refusal::UpstreamClosed)?.into_parts();
+            hop_by_hop::strip(&mut head.headers);
+            let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(|_| Refusal::UpstreamBroken)?;
+            if !is_head {
+                head.headers.remove(CONTENT_LENGTH);
+            }
+            Ok(Response::from_parts(head, Full::new(body.to_bytes())))
+        };
+        let mut connection = std::pin::pin!(connection);
+        let mut asking = std::pin::pin!(asking);
+        let mut has_ended = false;
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut asking => return answer,
+                _ = &mut connection, if !has_ended => has_ended = true,
+            }
+        }
+    }
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    answer
+}

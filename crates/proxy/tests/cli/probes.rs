@@ -1,0 +1,173 @@
+//! `--probe-pass`: the kubelet's probes reach the app, and nothing else does.
+
+use std::{net::TcpListener, thread, time::Duration};
+
+use crate::{
+    client::{Answer, Client, header},
+    support::{OK, Proxy, Signal, proxy},
+    upstream::Upstream,
+};
+
+const PASS: [&str; 6] = ["--probe-addr", "127.0.0.1:0", "--probe-pass", "/healthz", "--probe-pass", "/ready?full=1"];
+
+/// A proxy, and a client of its probe listener for each request
+struct Probed {
+    proxy: Proxy,
+    address: std::net::SocketAddr,
+}
+
+impl Probed {
+    fn start(upstream: &str, arguments: &[&str]) -> Self {
+        let front = ["--listen", "127.0.0.1:0", "--upstream", upstream, "--direction", "inbound"];
+        let mut proxy = Proxy::run(&[&front, &PASS[..], arguments].concat());
+        let address = proxy.program.address("probe");
+        Self { proxy, address }
+    }
+
+    fn ask(&self, request: &str) -> Answer {
+        let mut client = Client::new(self.address);
+        client.send(request);
+        client.answer()
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: 10.1.2.3:9491\r\nUser-Agent: kube-probe/1.34\r\n\r\n"))
+    }
+}
+
+#[test]
+fn named_paths_reach_the_app_and_its_answer_comes_back() {
+    let upstream = Upstream::answering(
+        "HTTP/1.1 418 Teapot\r\nX-App: 1\r\nConnection: X-Hop\r\nX-Hop: 1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    );
+    let probed = Probed::start(&upstream.url(), &[]);
+    let answer = probed.ask(
+        "GET /healthz HTTP/1.1\r\nHost: 10.1.2.3:9491\r\nX-Custom: 1\r\nX-Forwarded-For: 1.1.1.1\r\nConnection: X-Away\r\nX-Away: 1\r\n\r\n",
+    );
+    assert_eq!((answer.status, answer.body.as_str()), (418, "ok"));
+    assert_eq!((header(&answer.head, "x-app"), header(&answer.head, "x-hop")), (Some("1"), None));
+    let request = upstream.only().to_lowercase();
+    assert!(request.starts_with("get /healthz http/1.1\r\nhost: 10.1.2.3:9491\r\n"), "{request}");
+    assert!(request.contains("x-custom: 1\r\n") && request.contains("x-forwarded-for: 127.0.0.1\r\n"), "{request}");
+    assert!(!request.contains("x-away") && !request.contains("1.1.1.1"), "{request}");
+    assert_eq!(probed.get("/ready?full=1").status, 418);
+    probed.proxy.stop();
+}
+
+#[test]
+fn head_passes() {
+    let upstream = Upstream::answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    let probed = Probed::start(&upstream.url(), &[]);
+    let mut client = Client::new(probed.address);
+    client.send("HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+    let head = client.head().unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK") && header(&head, "content-length") == Some("5"), "{head}");
+    assert_eq!(client.rest(), "");
+    assert!(upstream.only().starts_with("HEAD /healthz "));
+    probed.proxy.stop();
+}
+
+#[test]
+fn nothing_but_the_named_paths_passes() {
+    let upstream = Upstream::answering(OK);
+    let probed = Probed::start(&upstream.url(), &[]);
+    for path in [
+        "/",
+        "/healthz/",
+        "/healthz?x=1",
+        "/healthz?",
+        "/ready",
+        "/ready?full=2",
+        "/%68ealthz",
+        "//healthz",
+        "/admin/../healthz",
+        "/healthz/../admin",
+        "http://a/healthz",
+        "http://10.1.2.3:9491/healthz",
+    ] {
+        assert_eq!(probed.get(path).status, 404, "{path}");
+    }
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get"] {
+        let answer = probed.ask(&format!("{method} /healthz HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!((answer.status, header(&answer.head, "allow")), (405, Some("GET, HEAD")), "{method}");
+    }
+    for bad in ["Content-Length: 3\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "Host: b\r\n\r\n"] {
+        assert_eq!(probed.ask(&format!("GET /healthz HTTP/1.1\r\nHost: a\r\n{bad}")).status, 400, "{bad}");
+    }
+    // A second request behind a probe is never read.
+    let mut client = Client::new(probed.address);
+    client.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /admin HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.answer().status, 200);
+    assert!(client.is_closed());
+    assert!(upstream.only().starts_with("GET /healthz "));
+    probed.proxy.stop();
+}
+
+#[test]
+fn an_app_that_is_down_or_closes_or_babbles_is_not_well() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let probed = Probed::start(&format!("http://{closed}"), &[]);
+    let answer = probed.get("/healthz");
+    assert_eq!((answer.status, answer.body.as_str()), (503, "503 Service Unavailable: app-down\n"));
+    assert!(header(&answer.head, "proxy-status").unwrap().contains("error=connection_refused"));
+    probed.proxy.stop();
+
+    for (script, reason) in [("", "upstream-closed"), ("babble\r\n\r\n", "upstream-closed")] {
+        let upstream = Upstream::start(move |connection| {
+            connection.request();
+            connection.write(script);
+        });
+        let probed = Probed::start(&upstream.url(), &[]);
+        let answer = probed.get("/healthz");
+        assert_eq!((answer.status, answer.body), (502, format!("502 Bad Gateway: {reason}\n")));
+        probed.proxy.stop();
+    }
+    let endless = Upstream::start(|connection| {
+        connection.request();
+        connection.write("HTTP/1.1 200 OK\r\n\r\n");
+        while connection.try_write([b'x'; 4096]) {}
+    });
+    let probed = Probed::start(&endless.url(), &[]);
+    assert_eq!(probed.get("/healthz").body, "502 Bad Gateway: upstream-broken\n");
+    probed.proxy.stop();
+}
+
+#[test]
+fn the_app_is_probed_until_the_end_of_the_drain() {
+    let upstream = Upstream::start(|connection| {
+        let is_probe = connection.request().is_some_and(|request| request.starts_with("GET /healthz"));
+        if !is_probe {
+            thread::sleep(Duration::from_millis(1500));
+        }
+        connection.write(OK);
+    });
+    let probed = Probed::start(&upstream.url(), &[]);
+    let mut client = probed.proxy.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    upstream.wait_for_requests(1);
+    probed.proxy.program.signal(Signal::TERM);
+    harness::http::until_status(probed.proxy.health, "/readyz", 503);
+    // After the listener has closed, while a request is still in flight.
+    harness::until("the listener closes", || std::net::TcpStream::connect(probed.proxy.address).is_err().then_some(()));
+    assert_eq!(probed.get("/healthz").status, 200);
+    assert_eq!(client.answer().status, 200);
+    let ended = probed.proxy.program.end();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
+
+#[test]
+fn a_crowd_of_idle_connections_does_not_lock_the_kubelet_out() {
+    let upstream = Upstream::answering(OK);
+    let probed = Probed::start(&upstream.url(), &[]);
+    let _crowd: Vec<_> = (0..100).map(|_| Client::new(probed.address)).collect();
+    assert_eq!(probed.get("/healthz").status, 200);
+    probed.proxy.stop();
+}
+
+#[test]
+fn probes_go_to_an_app_behind_an_inbound_listener() {
+    let mut command = proxy(&[&["--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1"], &PASS[..]].concat());
+    let ended = harness::Program::start(command.args(["--direction", "outbound"])).end();
+    assert_eq!(ended.code, Some(64), "{ended:#?}");
+    assert!(format!("{:?}", ended.log.last()).contains("needs an inbound listener"), "{ended:#?}");
+}
