@@ -24,7 +24,7 @@ use crate::{
     health::{Health, Hold, Pending},
     heartbeat::Heartbeat,
     panics::panicked,
-    phase::Phase,
+    phase::{Phase, Stopping},
 };
 
 /// The part of `--shutdown-timeout` that is left to a sidecar to save its progress and to report
@@ -58,7 +58,8 @@ impl Control {
         self.phase.send_if_modified(|phase| {
             let is_first = !phase.is_stopping();
             if is_first {
-                *phase = Phase::Stopping { exit, since };
+                let unready_since = if let Phase::Draining { since } = *phase { since } else { since };
+                *phase = Phase::Stopping(Stopping { exit, since, unready_since });
             }
             is_first
         })
@@ -66,12 +67,12 @@ impl Control {
 
     /// Becomes unready and asks the job to finish what is in flight; returns whether this was the
     /// first request.
-    pub(crate) fn drain(&self) -> bool {
+    pub(crate) fn drain(&self, since: Instant) -> bool {
         self.health.become_unready();
         self.phase.send_if_modified(|phase| {
             let is_first = *phase == Phase::Running;
             if is_first {
-                *phase = Phase::Draining;
+                *phase = Phase::Draining { since };
             }
             is_first
         })
@@ -93,21 +94,22 @@ impl Lifecycle {
     /// job should return: `Stopped` for a task, because its work is unfinished; `Done` for a
     /// sidecar, after it has drained.
     pub async fn stop_requested(&self) -> Exit {
-        self.stop_signal().await.0
+        self.stopping().await.exit
     }
 
-    /// Resolves when a sidecar must take no new work: `--drain-delay` after the stop signal.
+    /// Resolves when a sidecar must take no new work: at the stop signal, but not before `/readyz`
+    /// has been 503 for `--drain-delay`, because others need that time to notice.
     pub async fn refuse_new_work(&self) -> Exit {
-        let (exit, since) = self.stop_signal().await;
-        // Counted from the signal, because a loop calls this again at each turn.
-        time::sleep_until((since + self.drain_delay).into()).await;
+        let Stopping { exit, unready_since, .. } = self.stopping().await;
+        // Counted from that time, because a loop calls this again at each turn.
+        time::sleep_until((unready_since + self.drain_delay).into()).await;
         exit
     }
 
     /// Resolves half a second before a stop's deadline, so that the job can save its progress and
     /// report undelivered work.
     pub async fn deadline_near(&self) {
-        let (_, since) = self.stop_signal().await;
+        let Stopping { since, .. } = self.stopping().await;
         let last_moment = LAST_MOMENT.min(self.shutdown_timeout / 4);
         time::sleep_until((since + self.shutdown_timeout.saturating_sub(last_moment)).into()).await;
     }
@@ -125,11 +127,11 @@ impl Lifecycle {
         }
     }
 
-    async fn stop_signal(&self) -> (Exit, Instant) {
+    async fn stopping(&self) -> Stopping {
         let mut phase = self.control.phase.subscribe();
         loop {
-            if let Phase::Stopping { exit, since } = *phase.borrow_and_update() {
-                return (exit, since);
+            if let Phase::Stopping(stopping) = *phase.borrow_and_update() {
+                return stopping;
             }
             if phase.changed().await.is_err() {
                 return std::future::pending().await;
@@ -391,7 +393,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_job_closes_a_delay_after_the_stop_signal_and_ends_after_its_tasks() {
+    async fn the_job_closes_a_delay_after_it_became_unready_and_ends_after_its_tasks() {
         let life = TestLife::sidecar().with_drain_delay(Duration::from_secs(5));
         let start = time::Instant::now();
         let end = life.run((), async |(), life| {
@@ -411,7 +413,21 @@ mod tests {
             life.request_stop();
         };
         let (end, ()) = tokio::join!(end, stop);
-        assert_eq!((end.exit, start.elapsed().as_secs()), (Exit::Done, 9));
+        assert_eq!((end.exit, start.elapsed().as_secs()), (Exit::Done, 8));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_long_after_a_drain_has_no_delay() {
+        let life = TestLife::sidecar().with_drain_delay(Duration::from_secs(5));
+        let start = time::Instant::now();
+        let end = life.run((), async |(), life| Ok(life.refuse_new_work().await.into()));
+        let stop = async {
+            life.request_drain();
+            time::sleep(Duration::from_secs(10)).await;
+            life.request_stop();
+        };
+        let (end, ()) = tokio::join!(end, stop);
+        assert_eq!((end.exit, start.elapsed().as_secs()), (Exit::Done, 10));
     }
 
     #[tokio::test(start_paused = true)]

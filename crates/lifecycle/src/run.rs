@@ -156,7 +156,7 @@ impl Supervisor {
                     continue;
                 }
                 Some(Event::Drain) => {
-                    if self.control.drain() {
+                    if self.control.drain(Instant::now()) {
                         tracing::info!("draining: unready from now on, serving until the stop signal");
                     }
                     continue;

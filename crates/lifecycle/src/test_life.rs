@@ -67,7 +67,7 @@ impl TestLife {
 
     /// What `POST /drain` does.
     pub fn request_drain(&self) {
-        self.control.drain();
+        self.control.drain(time::Instant::now().into_std());
     }
 
     /// What SIGHUP does.
