@@ -14,6 +14,7 @@ mod log_forwarder_second_pod;
 mod manifests;
 mod names;
 mod native_sidecar;
+mod proxy_outbound;
 mod stopping;
 mod volumes;
 mod waiting_pod;

@@ -4,6 +4,7 @@ mod accept_queue;
 pub(crate) mod probe_pass;
 
 use std::{
+    cell::Cell,
     io,
     net::SocketAddr,
     pin::pin,
@@ -40,13 +41,18 @@ pub(crate) async fn serve(context: Rc<Context>, listener: TcpListener, life: Lif
             context.is_draining.set(context.plan.direction == Direction::Inbound);
         })
     };
-    let mut end = Box::pin(drained(context.clone(), life.clone()));
+    // When a client went last
+    let last_end = Rc::new(Cell::new(time::Instant::now()));
+    let mut end = Box::pin(drained(context.clone(), last_end.clone(), life.clone()));
     let mut throttle = LogThrottle::default();
     loop {
         let accepted = tokio::select! {
             biased;
             () = &mut end => break,
-            Some(_) = clients.join_next() => continue,
+            Some(_) = clients.join_next() => {
+                last_end.set(time::Instant::now());
+                continue;
+            }
             accepted = listener.accept(), if context.connections.get() < context.limits.max_connections => accepted,
             () = time::sleep(LOOK), if context.connections.get() >= context.limits.max_connections => continue,
         };
@@ -140,7 +146,7 @@ impl Drop for Open {
 
 /// Resolves when no new connection is to be accepted. Inbound that is --drain-delay after the stop; outbound, when the app has gone,
 /// because until then it may need its upstream, or shortly before the deadline.
-async fn drained(context: Rc<Context>, life: Lifecycle) {
+async fn drained(context: Rc<Context>, last_end: Rc<Cell<time::Instant>>, life: Lifecycle) {
     if context.plan.direction == Direction::Inbound {
         life.refuse_new_work().await;
         return;
@@ -148,7 +154,7 @@ async fn drained(context: Rc<Context>, life: Lifecycle) {
     life.stop_requested().await;
     let is_unused = async {
         life.refuse_new_work().await;
-        quiet(&context).await;
+        quiet(&context, &last_end).await;
     };
     tokio::select! {
         () = life.app_gone() => (),
@@ -158,13 +164,11 @@ async fn drained(context: Rc<Context>, life: Lifecycle) {
 }
 
 /// Resolves when there has been no connection for a while.
-async fn quiet(context: &Context) {
-    let mut quiet_since = time::Instant::now();
-    while quiet_since.elapsed() < QUIET {
+async fn quiet(context: &Context, last_end: &Cell<time::Instant>) {
+    let start = time::Instant::now();
+    // Most connections are shorter than a look, so their ends count too.
+    while context.connections.get() > 0 || start.max(last_end.get()).elapsed() < QUIET {
         time::sleep(LOOK).await;
-        if context.connections.get() > 0 {
-            quiet_since = time::Instant::now();
-        }
     }
 }
 

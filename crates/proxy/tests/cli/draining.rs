@@ -99,6 +99,21 @@ fn outbound_serves_until_its_clients_have_gone() {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
 }
 
+#[test]
+fn outbound_serves_an_app_that_connects_anew_for_each_request() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &["--direction", "outbound"]);
+    proxy.program.signal(Signal::TERM);
+    harness::http::until_status(proxy.health, "/readyz", 503);
+    // Each connection is shorter than a look at them.
+    for _ in 0..10 {
+        thread::sleep(Duration::from_millis(200));
+        assert_eq!(proxy.client().get("/").status, 200);
+    }
+    let ended = proxy.program.end();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
+
 /// Replaces the proxy beside its successor, again and again, while requests start by the clock.
 fn replace(times: usize, workers: &str) {
     /// Between two replacements; shorter than a drain, so that several proxies listen at once
