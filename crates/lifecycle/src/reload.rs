@@ -6,6 +6,7 @@
 //! Each look at the volume runs on a blocking thread, because a mount whose server is gone hangs for ever.
 
 use std::{
+    future,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::Arc,
@@ -37,6 +38,12 @@ const WATCH_LIMIT: Duration = Duration::from_secs(10);
 /// The configuration in force; `changed()` resolves at a new one
 pub type Reloads<T> = watch::Receiver<Arc<T>>;
 
+/// A configuration file that was read once, and is not followed yet
+pub struct Opened<C: Configuration> {
+    file: File,
+    args: C::Args,
+}
+
 /// Reads the file, and again whenever it changes, until the helper stops. Only the first read can fail; each later content is
 /// judged by the same function, and one that is refused changes nothing. A helper may follow several files.
 pub async fn follow<C>(path: &Path, args: C::Args, life: &Lifecycle) -> anyhow::Result<Reloads<C>>
@@ -44,22 +51,48 @@ where
     C: Configuration,
     C::Args: Send + Sync + 'static,
 {
+    let (content, opened) = open(path, args, life).await?;
+    let (sender, receiver) = watch::channel(Arc::new(content));
+    opened.follow(life, move |content| {
+        sender.send_replace(Arc::new(content));
+        future::ready(Ok(()))
+    });
+    Ok(receiver)
+}
+
+/// Reads the file once, for a helper that puts each content in force itself: see [`Opened::follow`].
+pub async fn open<C: Configuration>(path: &Path, args: C::Args, life: &Lifecycle) -> anyhow::Result<(C, Opened<C>)> {
     let text = tokio::select! {
         biased;
         exit = life.stop_requested() => return Err(exit.because("stopped while the configuration was read")),
         text = config::text(path) => text?,
     };
-    let (sender, receiver) = watch::channel(Arc::new(config::judged::<C>(path, &text, &args)?));
+    let content = config::judged::<C>(path, &text, &args)?;
     let results = counters(path, life)?;
     let file = File { path: path.into(), text, refused: None, throttle: LogThrottle::default(), results };
-    let watching = life.clone();
-    life.spawn(async move {
-        tokio::select! {
-            _ = watching.stop_requested() => (),
-            () = file.watch(sender, &args, &watching) => (),
-        }
-    });
-    Ok(receiver)
+    Ok((content, Opened { file, args }))
+}
+
+impl<C> Opened<C>
+where
+    C: Configuration,
+    C::Args: Send + Sync + 'static,
+{
+    /// Reads the file whenever it changes, until the helper stops, and puts each content in force that was judged good. An
+    /// error of `apply` refuses the content, for a reason that only its use shows, such as a port that is taken; the old
+    /// content must then be in force as before. It is tried again with the next reading of the file.
+    pub fn follow<F>(self, life: &Lifecycle, apply: impl FnMut(C) -> F + Send + 'static)
+    where
+        F: Future<Output = anyhow::Result<()>> + Send,
+    {
+        let watching = life.clone();
+        life.spawn(async move {
+            tokio::select! {
+                _ = watching.stop_requested() => (),
+                () = self.file.watch(&self.args, &watching, apply) => (),
+            }
+        });
+    }
 }
 
 /// The counters of one file; their label tells several files apart.
@@ -84,13 +117,17 @@ struct File {
 }
 
 impl File {
-    async fn watch<C: Configuration>(mut self, sender: watch::Sender<Arc<C>>, args: &C::Args, life: &Lifecycle) {
+    async fn watch<C, F>(mut self, args: &C::Args, life: &Lifecycle, mut apply: impl FnMut(C) -> F)
+    where
+        C: Configuration,
+        F: Future<Output = anyhow::Result<()>>,
+    {
         let (wake, mut woken) = mpsc::channel(1);
         let _watcher = self.directory_watcher(wake).await;
         let mut hangups = life.hangups();
         loop {
             // Also before the first event: the file may have changed since it was read and before it was watched.
-            self.read_again(&sender, args).await;
+            self.read_again(args, &mut apply).await;
             tokio::select! {
                 Some(()) = woken.recv() => time::sleep(SETTLE).await,
                 Ok(()) = hangups.changed() => self.refused = None,
@@ -114,7 +151,11 @@ impl File {
             .ok()
     }
 
-    async fn read_again<C: Configuration>(&mut self, sender: &watch::Sender<Arc<C>>, args: &C::Args) {
+    async fn read_again<C, F>(&mut self, args: &C::Args, apply: &mut impl FnMut(C) -> F)
+    where
+        C: Configuration,
+        F: Future<Output = anyhow::Result<()>>,
+    {
         match config::text(&self.path).await {
             Ok(text) if text == self.text => {
                 if self.refused.is_some() {
@@ -122,18 +163,25 @@ impl File {
                 }
                 self.refused = None;
             }
-            Ok(text) => match judged::<C>(&self.path, &text, args) {
-                Ok(value) => {
-                    tracing::info!(file = %self.path.display(), "new configuration in force");
-                    self.results.with_label_values(&["accepted"]).inc();
-                    self.text = text;
-                    self.refused = None;
-                    sender.send_replace(Arc::new(value));
+            Ok(text) => {
+                let applied = match judged::<C>(&self.path, &text, args) {
+                    Ok(content) => apply(content).await,
+                    Err(error) => Err(error),
+                };
+                match applied {
+                    Ok(()) => self.accept(text),
+                    Err(error) => self.refuse(text, &error),
                 }
-                Err(error) => self.refuse(text, &error),
-            },
+            }
             Err(error) => self.refuse(error.to_string(), &error),
         }
+    }
+
+    fn accept(&mut self, text: String) {
+        tracing::info!(file = %self.path.display(), "new configuration in force");
+        self.results.with_label_values(&["accepted"]).inc();
+        self.text = text;
+        self.refused = None;
     }
 
     fn refuse(&mut self, content: String, error: &anyhow::Error) {

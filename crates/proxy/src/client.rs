@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{io::AsyncReadExt, net::TcpStream, sync::watch, task, time};
 
 use crate::{
-    client_io::ClientIo, context::Context, forwarded::Forwarded, handler::Handler, refusal::Refusal, telemetry::Limit,
+    client_io::ClientIo, context::Current, forwarded::Forwarded, handler::Handler, refusal::Refusal, telemetry::Limit,
 };
 
 /// How long a connection that was used keeps its buffers: most of the next requests come sooner.
@@ -31,17 +31,17 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_LIMIT: usize = 256 * 1024;
 
 /// Serves a client until it goes, is idle for too long, or the listener closes.
-pub(crate) async fn serve(context: Rc<Context>, stream: TcpStream, peer: IpAddr, mut closing: watch::Receiver<bool>) {
+pub(crate) async fn serve(current: Rc<Current>, stream: TcpStream, peer: IpAddr, mut closing: watch::Receiver<bool>) {
     // An event of a stream must not wait for the one before to be acknowledged.
     let _ = stream.set_nodelay(true);
-    let patience = context.limits.idle_timeout;
+    let patience = current.get().limits.idle_timeout;
     let mut io = ClientIo::new(stream, patience);
     let handler = Rc::new(Handler {
         client: io.state.clone(),
         forwarded: Forwarded::new(peer),
         peer,
         requests: Rc::default(),
-        context,
+        current,
     });
     let mut fresh_until = Some(time::Instant::now() + FIRST_REQUEST);
     loop {
@@ -51,7 +51,7 @@ pub(crate) async fn serve(context: Rc<Context>, stream: TcpStream, peer: IpAddr,
             has_more = io.has_more() => has_more,
             () = dismissed(&mut closing, fresh_until) => false,
             () = time::sleep(patience) => {
-                handler.context.telemetry.met(Limit::IdleTimeout);
+                handler.current.get().telemetry.met(Limit::IdleTimeout);
                 false
             }
         };
@@ -89,7 +89,7 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
     let mut connection = builder(handler).serve_connection(TokioIo::new(io), service);
     let (mut is_parked, mut is_closing) = (false, false);
     // hyper counts the time for the next head from the end of the last answer on.
-    let warmth = WARM.min(handler.context.limits.header_timeout / 2);
+    let warmth = WARM.min(handler.current.get().limits.header_timeout / 2);
     let mut warm = pin!(time::sleep(warmth));
     let mut closing_turn = None;
     let mut closed = pin!(closing.wait_for(|is_closing| *is_closing));
@@ -143,7 +143,7 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
 }
 
 fn builder(handler: &Handler) -> http1::Builder {
-    let limits = &handler.context.limits;
+    let limits = &handler.current.get().limits;
     let head = usize::try_from(limits.max_header_size).unwrap_or(usize::MAX);
     let mut builder = http1::Builder::new();
     builder
@@ -166,7 +166,7 @@ async fn tell(handler: &Handler, io: &mut ClientIo, error: &hyper::Error) {
     } else {
         return;
     };
-    handler.context.refused_unread(handler.peer, refusal);
+    handler.current.get().refused_unread(handler.peer, refusal);
     if !handler.client.owes.get() {
         // A client that does not read ends like one that is idle.
         let _ = time::timeout(LINGER, io.answer(&refusal.last_answer())).await;

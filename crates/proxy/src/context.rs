@@ -1,6 +1,10 @@
-//! What the requests of one listener share within a worker.
+//! What the requests of one listener share within a worker, under one configuration.
 
-use std::{cell::Cell, net::IpAddr, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    net::IpAddr,
+    rc::Rc,
+};
 
 use lifecycle::Pending;
 
@@ -18,9 +22,12 @@ use crate::{
     upstream_url::UpstreamUrl,
 };
 
-/// A listener in a worker
+/// The context in force, which a reload replaces. A request keeps the one that it began with.
+pub(crate) struct Current(RefCell<Rc<Context>>);
+
+/// A listener in a worker, under one configuration
 pub(crate) struct Context {
-    pub(crate) plan: Arc<ListenerPlan>,
+    pub(crate) plan: ListenerPlan,
     pub(crate) limits: Limits,
     /// By the index that routes have
     pub(crate) upstreams: Vec<(UpstreamUrl, Rc<Upstream>)>,
@@ -29,10 +36,29 @@ pub(crate) struct Context {
     pub(crate) traces: Traces,
     /// The requests that a stop waits for
     pub(crate) pending: Pending,
-    pub(crate) in_flight: Cell<u32>,
-    pub(crate) connections: Cell<u32>,
+    /// The counts are the listener's, whatever its configuration is.
+    pub(crate) in_flight: Rc<Cell<u32>>,
+    pub(crate) connections: Rc<Cell<u32>>,
     /// Whether answers shall end their connections, because the listener is about to close
-    pub(crate) is_draining: Cell<bool>,
+    pub(crate) is_draining: Rc<Cell<bool>>,
+}
+
+impl Current {
+    pub(crate) fn new(context: Context) -> Self {
+        Self(RefCell::new(context.into()))
+    }
+
+    pub(crate) fn get(&self) -> Rc<Context> {
+        self.0.borrow().clone()
+    }
+
+    /// Requests whose heads come from now on meet this context; it takes over the counts.
+    pub(crate) fn replace(&self, context: Context) {
+        let Context { in_flight, connections, is_draining, .. } = &*self.get();
+        let (in_flight, connections) = (in_flight.clone(), connections.clone());
+        let is_draining = is_draining.clone();
+        self.0.replace(Context { in_flight, connections, is_draining, ..context }.into());
+    }
 }
 
 impl Context {

@@ -14,7 +14,7 @@ use crate::{
     access_log::line::Entry,
     answer_body::{AnswerBody, Lease},
     client_io::ClientState,
-    context::Context,
+    context::{Context, Current},
     exchange,
     forwarded::Forwarded,
     pace::Pace,
@@ -34,7 +34,7 @@ const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, DEL
 
 /// The requests of one client's connection
 pub(crate) struct Handler {
-    pub(crate) context: Rc<Context>,
+    pub(crate) current: Rc<Current>,
     pub(crate) client: Rc<ClientState>,
     pub(crate) forwarded: Forwarded,
     pub(crate) peer: IpAddr,
@@ -72,7 +72,7 @@ impl Handler {
     /// Answers a request, whatever happens.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
         let begun = Instant::now();
-        let context = &self.context;
+        let context = self.current.get();
         let entry = context.access_log.as_ref().map(|_| Box::new(Entry::new(self.peer, &request)));
         let method = request.method().clone();
         let mut record =
@@ -80,10 +80,10 @@ impl Handler {
         let is_1_0 = request.version() == Version::HTTP_10;
         let fate = Rc::new(BodyFate::default());
         fate.has_ended.set(hyper::body::Body::is_end_stream(request.body()));
-        let forwarded = self.forward(request, &mut record, begun, &fate).await;
+        let forwarded = self.forward(&context, request, &mut record, begun, &fate).await;
         record.retried(fate.retries.get());
         if fate.refusal.get() == Some(Refusal::SlowBody) {
-            self.context.telemetry.met(Limit::BodyRate);
+            context.telemetry.met(Limit::BodyRate);
         }
         let mut response = match forwarded {
             Ok(Answered { head, body, lease, deadline }) => {
@@ -98,10 +98,10 @@ impl Handler {
                 response.headers_mut().insert(PROXY_STATUS, LAST_HOP);
                 response
             }
-            Err(Instead::Refusal(refusal)) => self.refuse(refusal, record),
+            Err(Instead::Refusal(refusal)) => Self::refuse(&context, refusal, record),
         };
         let is_own = response.body().is_own();
-        if is_own && (!fate.has_ended.get() || self.context.is_draining.get()) {
+        if is_own && (!fate.has_ended.get() || context.is_draining.get()) {
             // hyper closes a connection over which a body is still to come.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -114,12 +114,13 @@ impl Handler {
 
     async fn forward(
         &self,
+        context: &Context,
         request: Request<Incoming>,
         record: &mut Record,
         begun: Instant,
         fate: &Rc<BodyFate>,
     ) -> Result<Answered, Instead> {
-        let Context { plan, limits, .. } = &*self.context;
+        let Context { plan, limits, .. } = context;
         let deadline = (!limits.request_timeout.is_zero()).then(|| time::Instant::from(begun + limits.request_timeout));
         self.client.deadline.set(deadline);
         let (mut head, body) = request.into_parts();
@@ -130,7 +131,7 @@ impl Handler {
         let index = plan.routes.find(&head.uri, &head.headers)?;
         let route = &plan.routes.all()[index];
         record.routed(index);
-        if self.context.in_flight.get() > limits.max_requests {
+        if context.in_flight.get() > limits.max_requests {
             return Err(Refusal::TooManyRequests.into());
         }
         if !rewrite::may_go_on(&head.method, &mut head.headers) {
@@ -140,8 +141,8 @@ impl Handler {
         if hyper::body::Body::size_hint(&body).lower() > longest {
             return Err(Refusal::BodyTooLarge.into());
         }
-        let (url, upstream) = &self.context.upstreams[route.upstream];
-        rewrite::to_upstream(&mut head, plan, &self.forwarded, route, url, &self.context.traces);
+        let (url, upstream) = &context.upstreams[route.upstream];
+        rewrite::to_upstream(&mut head, plan, &self.forwarded, route, url, &context.traces);
         record.forwarded(&head.headers);
         let pace = Pace::at_least(limits.min_body_rate);
         let body = RequestBody::of(body, fate.clone(), longest, pace, self.requests.clone());
@@ -150,7 +151,7 @@ impl Handler {
             if !fate.is_awaited.get() {
                 return Err(Refusal::UpstreamSilent);
             }
-            self.context.telemetry.met(Limit::RequestTimeout);
+            context.telemetry.met(Limit::RequestTimeout);
             Err(Refusal::SlowBody)
         };
         let (response, lease) = match deadline {
@@ -160,7 +161,7 @@ impl Handler {
         let (mut head, body) = response.into_parts();
         // To HTTP/1.0, the end of the connection is the end of a body without a length.
         let ends_connection = is_1_0 && hyper::body::Body::size_hint(&body).exact().is_none();
-        rewrite::to_client(&mut head, route, ends_connection || self.context.is_draining.get());
+        rewrite::to_client(&mut head, route, ends_connection || context.is_draining.get());
         let deadline = deadline.filter(|_| !rewrite::is_endless(&head));
         self.client.deadline.set(deadline);
         let deadline = deadline.filter(|_| !hyper::body::Body::is_end_stream(&body));
@@ -169,10 +170,10 @@ impl Handler {
     }
 
     /// An answer of the proxy's own. What a client did wrong ends its connection, because more of its bytes may be wrong.
-    fn refuse(&self, refusal: Refusal, mut record: Record) -> Response<AnswerBody> {
+    fn refuse(context: &Context, refusal: Refusal, mut record: Record) -> Response<AnswerBody> {
         let status = refusal.status();
         record.answered(status, Some(Fault::Refused(refusal)));
-        self.context.telemetry.refused(refusal);
+        context.telemetry.refused(refusal);
         let mut response = Response::new(AnswerBody::own(Bytes::from(refusal.text()), record));
         *response.status_mut() = status;
         let headers = response.headers_mut();

@@ -36,6 +36,7 @@ mod upstream;
 mod upstream_io;
 mod upstream_url;
 mod worker;
+mod workers;
 
 pub use args::Args;
 pub use config::schema;

@@ -13,6 +13,7 @@ use std::{
 };
 
 use lifecycle::{Lifecycle, LogThrottle};
+use prometheus::IntGauge;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -20,7 +21,12 @@ use tokio::{
     time,
 };
 
-use crate::{client, context::Context, direction::Direction, telemetry::Limit};
+use crate::{
+    client,
+    context::{Context, Current},
+    direction::Direction,
+    telemetry::Limit,
+};
 
 /// The pause after a failed accept, whose usual cause is a lack of descriptors: trying again at once would not free any
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -30,34 +36,50 @@ const LOOK: Duration = Duration::from_millis(20);
 /// that end counts instead.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Serves until the drain is over and the last request has been answered.
-pub(crate) async fn serve(context: Rc<Context>, listener: TcpListener, life: Lifecycle) {
+/// Serves until the drain is over and the last request has been answered. A listener that is gone from the configuration, as the
+/// sender of `gone` says, drains at once.
+pub(crate) async fn serve(
+    current: Rc<Current>,
+    listener: TcpListener,
+    mut gone: watch::Receiver<bool>,
+    life: Lifecycle,
+) {
     let (close, closing) = watch::channel(false);
     let mut clients = JoinSet::new();
     let draining = {
-        let (context, life) = (context.clone(), life.clone());
+        let (current, life) = (current.clone(), life.clone());
         task::spawn_local(async move {
             life.drain_requested().await;
+            let context = current.get();
             context.is_draining.set(context.plan.direction == Direction::Inbound);
         })
     };
     // When a client went last
     let last_end = Rc::new(Cell::new(time::Instant::now()));
-    let mut end = Box::pin(drained(context.clone(), last_end.clone(), life.clone()));
+    let mut end = Box::pin(drained(current.clone(), last_end.clone(), life.clone()));
+    // These are the listener's, whatever its configuration is.
+    let (connections, is_draining, most) = {
+        let context = current.get();
+        (context.connections.clone(), context.is_draining.clone(), context.limits.max_connections)
+    };
     let mut throttle = LogThrottle::default();
     loop {
         let accepted = tokio::select! {
             biased;
             () = &mut end => break,
+            Ok(_) = gone.wait_for(|is_gone| *is_gone) => {
+                is_draining.set(true);
+                break;
+            }
             Some(_) = clients.join_next() => {
                 last_end.set(time::Instant::now());
                 continue;
             }
-            accepted = listener.accept(), if context.connections.get() < context.limits.max_connections => accepted,
-            () = time::sleep(LOOK), if context.connections.get() >= context.limits.max_connections => continue,
+            accepted = listener.accept(), if connections.get() < most => accepted,
+            () = time::sleep(LOOK), if connections.get() >= most => continue,
         };
         match accepted {
-            Ok((stream, peer)) => admit(&context, &mut clients, stream, peer, &closing),
+            Ok((stream, peer)) => admit(&current, &mut clients, stream, peer, &closing),
             Err(error) if is_of_one_connection(&error) => (),
             Err(error) => {
                 if throttle.is_due(&error.to_string(), Instant::now()) {
@@ -68,11 +90,11 @@ pub(crate) async fn serve(context: Rc<Context>, listener: TcpListener, life: Lif
         }
     }
     draining.abort();
-    empty(&context, listener, |stream, peer| admit(&context, &mut clients, stream, peer, &closing)).await;
+    empty(&current.get(), listener, |stream, peer| admit(&current, &mut clients, stream, peer, &closing)).await;
     close.send_replace(true);
     tokio::select! {
         () = async { while clients.join_next().await.is_some() {} } => (),
-        () = nothing_is_left_at_the_deadline(&context, &life) => (),
+        () = nothing_is_left_at_the_deadline(&current, &life) => (),
     }
 }
 
@@ -108,50 +130,57 @@ async fn empty(context: &Context, listener: TcpListener, mut admit: impl FnMut(T
 }
 
 fn admit(
-    context: &Rc<Context>,
+    current: &Rc<Current>,
     clients: &mut JoinSet<()>,
     stream: TcpStream,
     peer: SocketAddr,
     closing: &watch::Receiver<bool>,
 ) {
-    let open = Open::new(context.clone());
-    let (context, closing) = (context.clone(), closing.clone());
+    let open = Open::new(&current.get());
+    let (current, closing) = (current.clone(), closing.clone());
     clients.spawn_local(async move {
         let _open = open;
-        client::serve(context, stream, peer.ip(), closing).await;
+        client::serve(current, stream, peer.ip(), closing).await;
     });
 }
 
 /// A connection that counts; also when its task panics
-struct Open(Rc<Context>);
+struct Open {
+    count: Rc<Cell<u32>>,
+    /// Of the name that the listener had then
+    gauge: IntGauge,
+}
 
 impl Open {
-    fn new(context: Rc<Context>) -> Self {
-        context.connections.update(|count| count + 1);
-        context.telemetry.connections.inc();
+    fn new(context: &Context) -> Self {
+        let open = Self { count: context.connections.clone(), gauge: context.telemetry.connections.clone() };
+        open.count.update(|count| count + 1);
+        open.gauge.inc();
         context.telemetry.accepted.inc();
-        if context.connections.get() == context.limits.max_connections {
+        if open.count.get() == context.limits.max_connections {
             context.telemetry.met(Limit::Connections);
         }
-        Self(context)
+        open
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.connections.update(|count| count - 1);
-        self.0.telemetry.connections.dec();
+        self.count.update(|count| count - 1);
+        self.gauge.dec();
     }
 }
 
 /// Resolves when no new connection is to be accepted. Inbound that is --drain-delay after the stop; outbound, when the app has gone,
 /// because until then it may need its upstream, or shortly before the deadline.
-async fn drained(context: Rc<Context>, last_end: Rc<Cell<time::Instant>>, life: Lifecycle) {
+async fn drained(current: Rc<Current>, last_end: Rc<Cell<time::Instant>>, life: Lifecycle) {
+    life.stop_requested().await;
+    // A reload before the stop may have changed the direction.
+    let context = current.get();
     if context.plan.direction == Direction::Inbound {
         life.refuse_new_work().await;
         return;
     }
-    life.stop_requested().await;
     let is_unused = async {
         life.refuse_new_work().await;
         quiet(&context, &last_end).await;
@@ -173,9 +202,9 @@ async fn quiet(context: &Context, last_end: &Cell<time::Instant>) {
 }
 
 /// Resolves when the deadline is near and no request is in flight: what is left are connections that nothing was asked over.
-async fn nothing_is_left_at_the_deadline(context: &Context, life: &Lifecycle) {
+async fn nothing_is_left_at_the_deadline(current: &Current, life: &Lifecycle) {
     life.deadline_near().await;
-    while context.in_flight.get() > 0 {
+    while current.get().in_flight.get() > 0 {
         time::sleep(LOOK).await;
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod attempt;
 mod durations;
 mod limit;
+mod series;
 
 use std::rc::Rc;
 
@@ -12,8 +13,11 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, core::Collector,
 };
 
-use self::durations::Durations;
 pub(crate) use self::limit::Limit;
+use self::{
+    durations::Durations,
+    series::{Holders, Kept, Labels},
+};
 use crate::refusal::{Refusal, fault::Fault};
 
 /// Seconds; the bounds that OpenTelemetry recommends for HTTP
@@ -38,7 +42,11 @@ pub(crate) struct Metrics {
     limits: Vec<IntCounter>,
     /// Lines of the access log that its reader did not take in time
     pub(crate) dropped_log_lines: IntCounter,
+    holders: Holders,
 }
+
+/// Keeps series for as long as a configuration names them
+type KeptSeries = Kept<Box<dyn Fn(&Labels) + Send>>;
 
 /// The metrics of a listener in one worker, found without a lookup of labels
 pub(crate) struct Telemetry {
@@ -49,6 +57,7 @@ pub(crate) struct Telemetry {
     pub(crate) active: IntGauge,
     pub(crate) connections: IntGauge,
     pub(crate) accepted: IntCounter,
+    _kept: Vec<KeptSeries>,
 }
 
 /// The metrics of an upstream in one worker
@@ -64,6 +73,7 @@ pub(crate) struct Counts {
     pub(crate) active: IntGauge,
     /// Connections that are kept
     pub(crate) idle: IntGauge,
+    _kept: Rc<[KeptSeries]>,
 }
 
 impl Metrics {
@@ -113,6 +123,7 @@ impl Metrics {
                 "sidekit_proxy_access_log_dropped_total",
                 "Lines of the access log that were dropped, because stdout was not read in time",
             )?,
+            holders: Holders::default(),
         };
         for refusal in Refusal::ALL {
             metrics.refusals.with_label_values(&[refusal.name()]);
@@ -140,6 +151,9 @@ impl Metrics {
     /// The metrics of an upstream
     pub(crate) fn of_upstream(&self, host: &str, port: u16, upstream: &str) -> Counts {
         let port = &*port.to_string();
+        // Before the series themselves are made
+        let of_address = vec![("server_address", host.to_owned()), ("server_port", port.to_owned())];
+        let kept = [self.keep(of_address), self.keep(vec![("upstream", upstream.to_owned())])];
         let of_kind = |kind| self.upstream_connections.with_label_values(&[upstream, kind]);
         let in_state = |state| self.open_upstream_connections.with_label_values(&[host, port, state]);
         Counts {
@@ -151,15 +165,40 @@ impl Metrics {
             denied_retries: self.denied_retries.with_label_values(&[upstream]),
             active: in_state("active"),
             idle: in_state("idle"),
+            _kept: kept.into(),
         }
+    }
+
+    /// Keeps the series with these labels until the last one who keeps them has gone.
+    fn keep(&self, labels: Labels) -> KeptSeries {
+        let metrics = self.clone();
+        let remove = move |labels: &Labels| {
+            for family in [&metrics.server, &metrics.client] {
+                series::remove(family, labels);
+            }
+            for family in [&metrics.active, &metrics.connections, &metrics.open_upstream_connections] {
+                series::remove(family, labels);
+            }
+            let Self { accepted, upstream_connections, retries, denied_retries, .. } = &metrics;
+            for family in [accepted, upstream_connections, retries, denied_retries] {
+                series::remove(family, labels);
+            }
+        };
+        Kept::new(&self.holders, labels, Box::new(remove))
     }
 }
 
 impl Telemetry {
     pub(crate) fn new(metrics: &Metrics, listener: &str, routes: &[&str]) -> Self {
         let of_route = |route| Durations::of_server(&metrics.server, &[listener, route, "http"]);
+        let of_listener = || ("listener", listener.to_owned());
+        // Before the series themselves are made
+        let keep = |route: &&str| metrics.keep(vec![of_listener(), ("http_route", (*route).to_owned())]);
+        let mut kept: Vec<_> = routes.iter().map(keep).collect();
+        kept.push(metrics.keep(vec![of_listener()]));
         Self {
             metrics: metrics.clone(),
+            _kept: kept,
             routes: routes.iter().map(|route| of_route(route)).collect(),
             without_route: of_route(""),
             active: metrics.active.with_label_values(&[listener]),

@@ -2,26 +2,37 @@
 
 use std::{cell::Cell, net::TcpListener, rc::Rc, sync::Arc, time::Instant};
 
-use lifecycle::{Heartbeat, Lifecycle, Pending};
-use tokio::{task::JoinSet, time};
+use lifecycle::{Heartbeat, Lifecycle, ListenAddress, Pending};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time,
+};
 
 use crate::{
     access_log::AccessLog,
-    context::Context,
+    context::{Context, Current},
     forwarded::trace_context::{BeginTrace, Traces},
     limits::Limits,
     listener,
-    plan::Plan,
+    plan::{ListenerPlan, Plan},
     telemetry::{Metrics, Telemetry},
     upstream::Upstream,
     upstream_url::UpstreamUrl,
 };
 
-/// The parts of a worker
-pub(crate) struct Worker {
+/// A plan that comes into force, at the start or by a reload
+pub(crate) struct Change {
     pub(crate) plan: Arc<Plan>,
-    /// One for each listener of the plan
-    pub(crate) listeners: Vec<TcpListener>,
+    /// The sockets of the addresses that are new
+    pub(crate) sockets: Vec<(ListenAddress, TcpListener)>,
+    /// Dropped by each worker that serves the plan
+    pub(crate) _applied: mpsc::Sender<()>,
+}
+
+/// The settings of a worker that no reload changes
+#[derive(Clone)]
+pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) access_log: Option<AccessLog>,
@@ -30,47 +41,104 @@ pub(crate) struct Worker {
     pub(crate) life: Lifecycle,
 }
 
+/// A worker that serves nothing before its first change
+pub(crate) struct Worker {
+    settings: Settings,
+    listeners: Vec<Running>,
+    upstreams: Vec<(UpstreamUrl, Rc<Upstream>)>,
+    serving: JoinSet<()>,
+}
+
+/// A listener that accepts connections
+struct Running {
+    address: ListenAddress,
+    current: Rc<Current>,
+    /// Tells it that it is gone from the configuration
+    gone: watch::Sender<bool>,
+}
+
 impl Worker {
-    /// Serves until all listeners have drained.
-    pub(crate) async fn run(self, heartbeat: Heartbeat) -> anyhow::Result<()> {
-        let upstream = |url: &UpstreamUrl| {
-            let counts = self.metrics.of_upstream(&url.address.host, url.address.port, &url.address.authority());
-            (url.clone(), Rc::new(Upstream::new(url.address.clone(), counts, Instant::now())))
-        };
-        let upstreams: Vec<_> = self.plan.upstreams.iter().map(upstream).collect();
-        let mut serving = JoinSet::new();
-        for (plan, listener) in self.plan.listeners.iter().zip(self.listeners) {
-            let routes: Vec<_> = plan.routes.all().iter().map(|route| &*route.name).collect();
-            let context = Rc::new(Context {
-                telemetry: Telemetry::new(&self.metrics, &plan.name, &routes),
-                plan: Arc::new(plan.clone()),
-                limits: self.limits.clone(),
-                upstreams: upstreams.clone(),
-                access_log: self.access_log.clone(),
-                traces: Traces::new(self.begin_trace),
-                pending: self.pending.clone(),
-                in_flight: Cell::new(0),
-                connections: Cell::new(0),
-                is_draining: Cell::new(false),
-            });
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            serving.spawn_local(listener::serve(context, listener, self.life.clone()));
-        }
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { settings, listeners: Vec::new(), upstreams: Vec::new(), serving: JoinSet::new() }
+    }
+
+    /// Serves as the changes say, until a stop and until all listeners have drained.
+    pub(crate) async fn run(
+        mut self,
+        mut changes: mpsc::UnboundedReceiver<Change>,
+        heartbeat: Heartbeat,
+    ) -> anyhow::Result<()> {
         let mut beat = time::interval(heartbeat.interval());
+        let life = self.settings.life.clone();
+        let mut is_stopping = false;
         loop {
             tokio::select! {
-                ended = serving.join_next() => match ended {
-                    Some(ended) => ended?,
-                    None => return Ok(()),
-                },
+                biased;
+                Some(change) = changes.recv(), if !is_stopping => self.apply(change)?,
+                _ = life.stop_requested(), if !is_stopping => is_stopping = true,
+                Some(ended) = self.serving.join_next() => ended?,
                 _ = beat.tick() => {
                     heartbeat.beat();
                     let now = Instant::now();
-                    for (_, upstream) in &upstreams {
+                    for (_, upstream) in &self.upstreams {
                         upstream.pool.sweep(now);
                     }
                 }
             }
+            if is_stopping && self.serving.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Listeners that stay keep their sockets and their connections, and upstreams that stay keep theirs.
+    fn apply(&mut self, Change { plan, sockets, _applied }: Change) -> anyhow::Result<()> {
+        self.upstreams = plan.upstreams.iter().map(|url| (url.clone(), self.upstream(url))).collect();
+        self.listeners.retain(|running| {
+            let stays = plan.listeners.iter().any(|listener| listener.address == running.address);
+            if !stays {
+                running.gone.send_replace(true);
+            }
+            stays
+        });
+        for listener in &plan.listeners {
+            if let Some(running) = self.listeners.iter().find(|running| running.address == listener.address) {
+                running.current.replace(self.context(listener));
+            }
+        }
+        for (address, socket) in sockets {
+            let Some(listener) = plan.listeners.iter().find(|listener| listener.address == address) else { continue };
+            let current = Rc::new(Current::new(self.context(listener)));
+            let (gone, is_gone) = watch::channel(false);
+            let socket = tokio::net::TcpListener::from_std(socket)?;
+            self.serving.spawn_local(listener::serve(current.clone(), socket, is_gone, self.settings.life.clone()));
+            self.listeners.push(Running { address, current, gone });
+        }
+        Ok(())
+    }
+
+    fn upstream(&self, url: &UpstreamUrl) -> Rc<Upstream> {
+        if let Some((_, upstream)) = self.upstreams.iter().find(|(known, _)| known == url) {
+            return upstream.clone();
+        }
+        let counts = self.settings.metrics.of_upstream(&url.address.host, url.address.port, &url.address.authority());
+        Rc::new(Upstream::new(url.address.clone(), counts, Instant::now()))
+    }
+
+    fn context(&self, plan: &ListenerPlan) -> Context {
+        let Settings { limits, metrics, access_log, begin_trace, pending, .. } = &self.settings;
+        let routes: Vec<_> = plan.routes.all().iter().map(|route| &*route.name).collect();
+        Context {
+            telemetry: Telemetry::new(metrics, &plan.name, &routes),
+            plan: plan.clone(),
+            limits: limits.clone(),
+            upstreams: self.upstreams.clone(),
+            access_log: access_log.clone(),
+            traces: Traces::new(*begin_trace),
+            pending: pending.clone(),
+            in_flight: Rc::new(Cell::new(0)),
+            connections: Rc::new(Cell::new(0)),
+            is_draining: Rc::new(Cell::new(false)),
         }
     }
 }

@@ -25,6 +25,8 @@ mod probes;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod retries;
 #[cfg(test)]
 mod routes;
