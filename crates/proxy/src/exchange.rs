@@ -13,6 +13,7 @@ use crate::{
     request_body::{BodyFate, RequestBody},
     retry::{self, Failed, Progress, Verdict},
     rewrite,
+    seen::Seen,
     telemetry::attempt::Attempt,
     upstream::Upstream,
 };
@@ -31,7 +32,7 @@ pub(crate) async fn send(
     head: Parts,
     body: RequestBody,
     fate: &Rc<BodyFate>,
-) -> Result<(Response<Incoming>, Lease), Refusal> {
+) -> Result<(Response<Incoming>, Lease, Seen), Refusal> {
     let now = Instant::now();
     upstream.budget.borrow_mut().request(now);
     let is_repeatable = retry::is_repeatable(&head.method, &head.headers);
@@ -112,19 +113,22 @@ fn judged(
     upstream: &Rc<Upstream>,
     fate: &Rc<BodyFate>,
     mut counted: Attempt,
-) -> Result<(Response<Incoming>, Lease), Refusal> {
+) -> Result<(Response<Incoming>, Lease, Seen), Refusal> {
     let (mut head, body) = response.into_parts();
     counted.answered(head.status);
-    if let Err(refusal) = rewrite::judge_answer(&mut head) {
+    let seen = Seen::of(&head.headers);
+    if let Err(refusal) = rewrite::judge_answer(&mut head, seen) {
         counted.failed(refusal);
         return Err(refusal);
     }
-    if let Some(timeout) = rewrite::announced_timeout(&head.headers) {
+    if seen.has(Seen::KEEP_ALIVE)
+        && let Some(timeout) = rewrite::announced_timeout(&head.headers)
+    {
         upstream.pool.learn_announced(timeout);
     }
-    let is_last = rewrite::is_last(&head);
+    let is_last = rewrite::is_last(&head, seen);
     let lease = Lease { connection, upstream: upstream.clone(), fate: fate.clone(), is_last, counted };
-    Ok((Response::from_parts(head, body), lease))
+    Ok((Response::from_parts(head, body), lease, seen))
 }
 
 /// The same request without a body, for a second attempt.

@@ -12,6 +12,7 @@ use http::{
 };
 
 use self::believed::{Believed, FOR, FORWARDED_HOST, Node, PROTO};
+use crate::seen::Seen;
 
 /// The values of these headers for one client, made once a connection
 #[derive(Debug)]
@@ -36,8 +37,8 @@ impl Forwarded {
     }
 
     /// Sets all of them in place of those that the client sent.
-    pub(crate) fn apply(&self, headers: &mut HeaderMap) {
-        if headers.keys().any(is_claim) {
+    pub(crate) fn apply(&self, headers: &mut HeaderMap, seen: Seen) {
+        if seen.has(Seen::CLAIM.or(Seen::UNDERSCORE)) {
             let claims: Vec<_> = headers.keys().filter(|name| is_claim(name)).cloned().collect();
             for name in claims {
                 headers.remove(name);
@@ -141,8 +142,9 @@ mod tests {
         if is_trusted {
             forwarded.apply_believing(&mut headers);
         } else {
-            forwarded.apply(&mut headers.clone());
-            forwarded.apply(&mut headers);
+            let seen = Seen::of(&headers);
+            forwarded.apply(&mut headers.clone(), seen);
+            forwarded.apply(&mut headers, seen);
         }
         headers
     }
@@ -200,7 +202,7 @@ mod tests {
     #[test]
     fn an_ipv6_address_is_quoted_where_the_grammar_asks_for_it() {
         let mut headers = HeaderMap::new();
-        Forwarded::new("2001:db8::1".parse().unwrap()).apply(&mut headers);
+        Forwarded::new("2001:db8::1".parse().unwrap()).apply(&mut headers, Seen::of(&HeaderMap::new()));
         assert_eq!(headers["x-forwarded-for"], "2001:db8::1");
         assert_eq!(headers["forwarded"], "for=\"[2001:db8::1]\";proto=http");
     }

@@ -22,6 +22,7 @@ use crate::{
     refusal::{PROXY_STATUS, Refusal, fault::Fault},
     request_body::{BodyFate, RequestBody},
     request_head, rewrite,
+    seen::Seen,
     telemetry::Limit,
 };
 
@@ -127,7 +128,8 @@ impl Handler {
         let is_1_0 = head.version == Version::HTTP_10;
         self.client.raw_head.judge(&head.headers)?;
         request_head::complete(&mut head);
-        request_head::judge(&head)?;
+        let seen = Seen::of(&head.headers);
+        request_head::judge(&head, seen)?;
         let index = plan.routes.find(&head.uri, &head.headers)?;
         let route = &plan.routes.all()[index];
         record.routed(index);
@@ -142,7 +144,7 @@ impl Handler {
             return Err(Refusal::BodyTooLarge.into());
         }
         let (url, upstream) = &context.upstreams[route.upstream];
-        rewrite::to_upstream(&mut head, plan, &self.forwarded, route, url, &context.traces);
+        rewrite::to_upstream(&mut head, plan, &self.forwarded, route, url, &context.traces, seen);
         record.forwarded(&head.headers);
         let pace = Pace::at_least(limits.min_body_rate);
         let body = RequestBody::of(body, fate.clone(), longest, pace, self.requests.clone());
@@ -154,15 +156,15 @@ impl Handler {
             context.telemetry.met(Limit::RequestTimeout);
             Err(Refusal::SlowBody)
         };
-        let (response, lease) = match deadline {
+        let (response, lease, seen) = match deadline {
             Some(deadline) => time::timeout_at(deadline, sending).await.unwrap_or_else(|_| late())?,
             None => sending.await?,
         };
         let (mut head, body) = response.into_parts();
         // To HTTP/1.0, the end of the connection is the end of a body without a length.
         let ends_connection = is_1_0 && hyper::body::Body::size_hint(&body).exact().is_none();
-        rewrite::to_client(&mut head, route, ends_connection || context.is_draining.get());
-        let deadline = deadline.filter(|_| !rewrite::is_endless(&head));
+        rewrite::to_client(&mut head, route, ends_connection || context.is_draining.get(), seen);
+        let deadline = deadline.filter(|_| !(seen.has(Seen::CONTENT_TYPE) && rewrite::is_endless(&head)));
         self.client.deadline.set(deadline);
         let deadline = deadline.filter(|_| !hyper::body::Body::is_end_stream(&body));
         let deadline = deadline.map(|deadline| Box::pin(time::sleep_until(deadline)));

@@ -2,16 +2,25 @@
 //! may have (section 6.5.1).
 
 use http::{
-    HeaderMap, HeaderName,
+    HeaderMap, HeaderName, HeaderValue,
     header::{CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE},
 };
+
+use crate::seen::Seen;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Headers that are for one connection, whether `Connection` names them or not. `Trailer` goes on, because trailers do.
-const ALWAYS: [HeaderName; 7] =
-    [KEEP_ALIVE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE];
+const ALWAYS: [(Seen, HeaderName); 7] = [
+    (Seen::KEEP_ALIVE, KEEP_ALIVE),
+    (Seen::PROXY, PROXY_AUTHENTICATE),
+    (Seen::PROXY, PROXY_AUTHORIZATION),
+    (Seen::PROXY, PROXY_CONNECTION),
+    (Seen::TE, TE),
+    (Seen::TRANSFER_ENCODING, TRANSFER_ENCODING),
+    (Seen::UPGRADE, UPGRADE),
+];
 
 /// Headers that frame or direct a message. A `Connection` that names one of them would take it away from the next server.
 const NEVER: [&str; 4] = ["content-length", "host", "via", "forwarded"];
@@ -54,9 +63,11 @@ const NO_TRAILERS: [&str; 29] = [
 const NO_TRAILERS_BEGIN: [&str; 3] = ["if-", "proxy-", "x-forwarded-"];
 
 /// Removes headers for one connection, those that any line of `Connection` names included.
-pub(crate) fn strip(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let lines: Vec<_> = headers.get_all(CONNECTION).iter().cloned().collect();
+pub(crate) fn strip(headers: &mut HeaderMap, seen: Seen) {
+    if seen.has(Seen::CONNECTION) {
+        // `Connection: keep-alive` stands in most answers, and names what goes in any case.
+        let names_others = |line: &HeaderValue| !line.as_bytes().eq_ignore_ascii_case(b"keep-alive");
+        let lines: Vec<_> = headers.get_all(CONNECTION).iter().filter(|line| names_others(line)).cloned().collect();
         for name in lines.iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b',')) {
             let name = name.trim_ascii();
             if !NEVER.iter().any(|never| never.as_bytes().eq_ignore_ascii_case(name))
@@ -67,7 +78,7 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
         }
         headers.remove(CONNECTION);
     }
-    for name in &ALWAYS {
+    for (_, name) in ALWAYS.iter().filter(|(one, _)| seen.has(*one)) {
         headers.remove(name);
     }
 }
@@ -87,8 +98,6 @@ fn is_no_trailer(name: &HeaderName) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]
@@ -110,7 +119,8 @@ mod tests {
         ] {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        strip(&mut headers);
+        let seen = Seen::of(&headers);
+        strip(&mut headers, seen);
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["content-length", "host", "trailer", "x-three"]);

@@ -30,7 +30,8 @@ pub(crate) struct BodyFate {
 /// The body of a request to an upstream
 pub(crate) enum RequestBody {
     Empty,
-    Client(ClientBody),
+    /// In a box, because a request moves a dozen times on its way, and most have no body
+    Client(Box<ClientBody>),
 }
 
 /// A client's body
@@ -62,7 +63,7 @@ impl RequestBody {
             fate.has_ended.set(true);
             return Self::Empty;
         }
-        Self::Client(ClientBody { incoming, fate, limit, pace, _turn: turn })
+        Self::Client(Box::new(ClientBody { incoming, fate, limit, pace, _turn: turn }))
     }
 
     /// Whether there is none

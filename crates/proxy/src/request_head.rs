@@ -9,7 +9,7 @@ use http::{
     request::Parts,
 };
 
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, seen::Seen};
 
 /// Headers that the proxy sets or trusts. An app that reads `_` as `-` (CGI, WSGI, Rack) would take a copy with underscores for
 /// them.
@@ -30,7 +30,7 @@ const OURS: [&str; 13] = [
 ];
 
 /// Judges a head by itself, whatever the routes are.
-pub(crate) fn judge(head: &Parts) -> Result<(), Refusal> {
+pub(crate) fn judge(head: &Parts, seen: Seen) -> Result<(), Refusal> {
     match head.method {
         Method::CONNECT => return Err(Refusal::Connect),
         Method::TRACE => return Err(Refusal::Trace),
@@ -38,8 +38,11 @@ pub(crate) fn judge(head: &Parts) -> Result<(), Refusal> {
     }
     judge_target(&head.method, &head.uri)?;
     judge_host(head)?;
-    judge_transfer_encoding(&head.headers)?;
-    if head.headers.keys().any(is_mimicry) { Err(Refusal::MimickedHeader) } else { Ok(()) }
+    if seen.has(Seen::TRANSFER_ENCODING) {
+        judge_transfer_encoding(&head.headers)?;
+    }
+    let has_mimicry = seen.has(Seen::UNDERSCORE) && head.headers.keys().any(is_mimicry);
+    if has_mimicry { Err(Refusal::MimickedHeader) } else { Ok(()) }
 }
 
 /// Names the host where only an absolute target does, as HTTP/1.0 allows it.
@@ -113,11 +116,9 @@ fn judge_transfer_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
 
 fn is_mimicry(name: &HeaderName) -> bool {
     let name = name.as_str().as_bytes();
-    if memchr::memchr(b'_', name).is_none() {
-        return false;
-    }
     let reads_as = |ours: &&str| {
         ours.len() == name.len()
+            && ours.as_bytes() != name
             && ours.bytes().zip(name).all(|(ours, name)| ours == *name || (ours == b'-' && *name == b'_'))
     };
     OURS.iter().any(reads_as)
@@ -135,7 +136,8 @@ mod tests {
         for (name, value) in lines {
             request = request.header(*name, *value);
         }
-        judge(&request.body(()).unwrap().into_parts().0)
+        let head = request.body(()).unwrap().into_parts().0;
+        judge(&head, Seen::of(&head.headers))
     }
 
     fn with(lines: &[(&str, &str)]) -> Result<(), Refusal> {

@@ -15,6 +15,7 @@ use crate::{
     plan::ListenerPlan,
     refusal::Refusal,
     route::Route,
+    seen::Seen,
     upstream_url::UpstreamUrl,
 };
 
@@ -30,31 +31,39 @@ pub(crate) fn to_upstream(
     route: &Route,
     upstream: &UpstreamUrl,
     traces: &Traces,
+    seen: Seen,
 ) {
     let headers = &mut head.headers;
-    let is_chunked = headers.contains_key(TRANSFER_ENCODING);
-    let takes_trailers = headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
-    hop_by_hop::strip(headers);
+    let is_chunked = seen.has(Seen::TRANSFER_ENCODING);
+    let takes_trailers =
+        seen.has(Seen::TE) && headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
+    hop_by_hop::strip(headers, seen);
     if is_chunked {
         // Without this, hyper sends no body of unknown length with GET and HEAD.
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
-    settle_length(headers);
+    if seen.has(Seen::CONTENT_LENGTH) {
+        settle_length(headers);
+    }
     if takes_trailers {
         // Trailers pass through here, so the upstream may send them (RFC 9110, section 10.1.4).
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
     // The proxy itself says 100 Continue, when the upstream's connection stands.
-    headers.remove(EXPECT);
+    if seen.has(Seen::EXPECT) {
+        headers.remove(EXPECT);
+    }
     match plan.direction {
         Direction::Inbound => {
             if plan.trusts(forwarded.ip()) {
                 forwarded.apply_believing(headers);
             } else {
-                forwarded.apply(headers);
+                forwarded.apply(headers, seen);
             }
-            headers.entry(HOST).or_insert_with(|| upstream.authority.clone());
+            if !seen.has(Seen::HOST) {
+                headers.insert(HOST, upstream.authority.clone());
+            }
         }
         // The app names this proxy; the server wants its own name.
         Direction::Outbound => {
@@ -62,7 +71,7 @@ pub(crate) fn to_upstream(
         }
     }
     headers.append(VIA, via(head.version));
-    traces.settle(headers);
+    traces.settle(headers, seen);
     route.request_headers.apply(headers);
     if head.uri.authority().is_some() {
         head.uri = origin_form(&head.method, &head.uri);
@@ -87,25 +96,22 @@ pub(crate) fn may_go_on(method: &Method, headers: &mut HeaderMap) -> bool {
 }
 
 /// Judges the head of an answer: framed in one way, and none of a protocol that was not asked for. Settles its length.
-pub(crate) fn judge_answer(head: &mut response::Parts) -> Result<(), Refusal> {
-    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
-    let is_framed = match (codings.next(), codings.next()) {
-        (None, _) => true,
-        (Some(coding), None) => {
-            coding.as_bytes().eq_ignore_ascii_case(b"chunked") && !head.headers.contains_key(CONTENT_LENGTH)
-        }
-        _ => false,
+pub(crate) fn judge_answer(head: &mut response::Parts, seen: Seen) -> Result<(), Refusal> {
+    let is_framed = !seen.has(Seen::TRANSFER_ENCODING) || {
+        let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+        let is_chunked = codings.next().is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+        is_chunked && codings.next().is_none() && !seen.has(Seen::CONTENT_LENGTH)
     };
-    if is_framed && settle_length(&mut head.headers) && !head.status.is_informational() {
-        Ok(())
-    } else {
-        Err(Refusal::UpstreamBroken)
-    }
+    let has_length = !seen.has(Seen::CONTENT_LENGTH) || settle_length(&mut head.headers);
+    if is_framed && has_length && !head.status.is_informational() { Ok(()) } else { Err(Refusal::UpstreamBroken) }
 }
 
 /// Whether the upstream's connection must not carry another request: it ends, or its server speaks HTTP/1.0, to which hyper would
 /// send no chunked body.
-pub(crate) fn is_last(head: &response::Parts) -> bool {
+pub(crate) fn is_last(head: &response::Parts, seen: Seen) -> bool {
+    if !seen.has(Seen::CONNECTION) {
+        return head.version == Version::HTTP_10;
+    }
     let mut options =
         head.headers.get_all(CONNECTION).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     head.version == Version::HTTP_10 || options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
@@ -126,9 +132,9 @@ pub(crate) fn announced_timeout(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Makes a judged head the one that the client gets.
-pub(crate) fn to_client(head: &mut response::Parts, route: &Route, closes: bool) {
+pub(crate) fn to_client(head: &mut response::Parts, route: &Route, closes: bool, seen: Seen) {
     let version = head.version;
-    hop_by_hop::strip(&mut head.headers);
+    hop_by_hop::strip(&mut head.headers, seen);
     head.headers.append(VIA, via(version));
     route.response_headers.apply(&mut head.headers);
     if closes {
@@ -156,10 +162,17 @@ fn settle_length(headers: &mut HeaderMap) -> bool {
     let values = headers.get_all(CONTENT_LENGTH).iter();
     let mut lengths = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(number);
     let Some(first) = lengths.next() else { return true };
-    if first.is_none() || lengths.any(|length| length != first) {
+    let (mut is_one, mut differs) = (true, first.is_none());
+    for length in lengths {
+        (is_one, differs) = (false, differs || length != first);
+    }
+    if differs {
         return false;
     }
-    if let Some(length) = first {
+    // A value that is one number without zeros or spaces before it stays: nearly all are.
+    let is_plain = is_one
+        && headers.get(CONTENT_LENGTH).is_some_and(|value| matches!(value.as_bytes(), [b'1'..=b'9', .., b'0'..=b'9']));
+    if let Some(length) = first.filter(|_| !is_plain) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     true

@@ -8,6 +8,8 @@ use std::{
 use clap::ValueEnum;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::seen::Seen;
+
 /// The header that names the trace and the caller's span
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// What tracing systems add; it means nothing without the header above
@@ -41,11 +43,13 @@ impl Traces {
 
     /// Lets a valid context pass as it is, because the proxy adds no span of its own. Otherwise begins a new one, and drops the
     /// state that belonged to the old one (section 3.2 and 3.3 of the recommendation).
-    pub(crate) fn settle(&self, headers: &mut HeaderMap) {
-        if self.begin == BeginTrace::Never || is_one_valid(headers) {
+    pub(crate) fn settle(&self, headers: &mut HeaderMap, seen: Seen) {
+        if self.begin == BeginTrace::Never || seen.has(Seen::TRACE) && is_one_valid(headers) {
             return;
         }
-        headers.remove(TRACESTATE);
+        if seen.has(Seen::TRACE) {
+            headers.remove(TRACESTATE);
+        }
         headers.insert(TRACEPARENT, self.begin());
     }
 
@@ -115,7 +119,7 @@ mod tests {
         }
         headers.append(TRACESTATE, HeaderValue::from_static("a=1"));
         headers.append(TRACESTATE, HeaderValue::from_static("b=2"));
-        Traces::new(begin).settle(&mut headers);
+        Traces::new(begin).settle(&mut headers, Seen::TRACE);
         let values = headers.get_all(TRACEPARENT).iter().map(|value| value.to_str().unwrap().to_owned());
         (values.collect(), headers.get_all(TRACESTATE).iter().count() == 2)
     }
