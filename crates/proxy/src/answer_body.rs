@@ -9,10 +9,7 @@ use std::{
 };
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use tokio::{
-    task,
-    time::{self, Sleep},
-};
+use tokio::{task, time};
 
 use crate::{
     hop_by_hop, pool::Connection, record::Record, refusal::fault::Fault, request_body::BodyFate,
@@ -38,7 +35,6 @@ enum Source {
 struct FromUpstream {
     incoming: Incoming,
     lease: Option<Lease>,
-    deadline: Option<Pin<Box<Sleep>>>,
 }
 
 /// A connection in use, and where it belongs
@@ -85,13 +81,8 @@ impl AnswerBody {
     }
 
     /// The upstream's body; at its end the lease is over. A deadline breaks it off.
-    pub(crate) fn upstream(
-        incoming: Incoming,
-        lease: Lease,
-        deadline: Option<Pin<Box<Sleep>>>,
-        record: Record,
-    ) -> Self {
-        let mut body = FromUpstream { incoming, lease: Some(lease), deadline };
+    pub(crate) fn upstream(incoming: Incoming, lease: Lease, record: Record) -> Self {
+        let mut body = FromUpstream { incoming, lease: Some(lease) };
         // hyper does not ask for the frames of a body that has none.
         body.give_back_at_end();
         Self { source: Source::Upstream(Box::new(body)), record }
@@ -121,9 +112,9 @@ impl FromUpstream {
         }
     }
 
-    fn poll(&mut self, context: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll(&mut self, context: &mut Context, is_late: bool) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         // Also while frames are always ready, because a slow client may be what takes the time.
-        if self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready()) {
+        if is_late {
             self.lease = None;
             return Poll::Ready(Some(Err(Broken::Deadline)));
         }
@@ -171,7 +162,7 @@ impl Body for AnswerBody {
         let this = self.get_mut();
         let frame = match &mut this.source {
             Source::Own(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            Source::Upstream(body) => body.poll(context),
+            Source::Upstream(body) => body.poll(context, this.record.is_late()),
         };
         match &frame {
             Poll::Ready(Some(Ok(frame))) => this.record.sent(frame.data_ref().map_or(0, Bytes::len)),

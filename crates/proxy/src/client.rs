@@ -1,26 +1,33 @@
 //! One client's connection, from its first byte to its end. While it is idle it has no buffer: hyper gets it only when there is
 //! something to read.
 
+mod deadlines;
+
 use std::{
     convert::Infallible,
     future::poll_fn,
     net::IpAddr,
     pin::{Pin, pin},
     rc::Rc,
-    task::Poll,
+    task::{Poll, ready},
     time::Duration,
 };
 
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{io::AsyncReadExt, net::TcpStream, sync::watch, task, time};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::AsyncReadExt,
+    net::TcpStream,
+    sync::watch,
+    task,
+    time::{self, Instant},
+};
 
+use self::deadlines::{Deadlines, Tick};
 use crate::{
     client_io::ClientIo, context::Current, forwarded::Forwarded, handler::Handler, refusal::Refusal, telemetry::Limit,
 };
 
-/// How long a connection that was used keeps its buffers: most of the next requests come sooner.
-const WARM: Duration = Duration::from_secs(1);
 /// The time for the first request of a connection, also where the listener closes: clients connect when they have something to
 /// ask, and never expect a close before they have asked.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
@@ -29,6 +36,15 @@ const FIRST_REQUEST: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_secs(1);
 /// Bytes that are thrown away in that time
 const LINGER_LIMIT: usize = 256 * 1024;
+
+/// How hyper's part of a connection ends
+enum Ended {
+    Hyper(hyper::Result<()>),
+    /// The connection is idle and can do without hyper
+    Parked,
+    /// A head did not come in time
+    SlowHead,
+}
 
 /// Serves a client until it goes, is idle for too long, or the listener closes.
 pub(crate) async fn serve(current: Rc<Current>, stream: TcpStream, peer: IpAddr, mut closing: watch::Receiver<bool>) {
@@ -43,7 +59,7 @@ pub(crate) async fn serve(current: Rc<Current>, stream: TcpStream, peer: IpAddr,
         requests: Rc::default(),
         current,
     });
-    let mut fresh_until = Some(time::Instant::now() + FIRST_REQUEST);
+    let mut fresh_until = Some(Instant::now() + FIRST_REQUEST);
     loop {
         let has_more = tokio::select! {
             // Serve a request that has arrived, even when the listener closes at that moment.
@@ -69,7 +85,7 @@ pub(crate) async fn serve(current: Rc<Current>, stream: TcpStream, peer: IpAddr,
 
 /// Resolves when the listener has closed and an idle connection must go. A connection without a request so far was made for one,
 /// which may be on its way; another may bring one that the runtime learns of when it looks at its sockets once more.
-async fn dismissed(closing: &mut watch::Receiver<bool>, fresh_until: Option<time::Instant>) {
+async fn dismissed(closing: &mut watch::Receiver<bool>, fresh_until: Option<Instant>) {
     let _ = closing.wait_for(|is_closing| *is_closing).await;
     match fresh_until {
         Some(until) => time::sleep_until(until).await,
@@ -87,17 +103,15 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
         })
     };
     let mut connection = builder(handler).serve_connection(TokioIo::new(io), service);
-    let (mut is_parked, mut is_closing) = (false, false);
-    // hyper counts the time for the next head from the end of the last answer on.
-    let warmth = WARM.min(handler.current.get().limits.header_timeout / 2);
-    let mut warm = pin!(time::sleep(warmth));
-    let mut closing_turn = None;
+    let mut deadlines = Deadlines::new(&handler.current.get().limits);
+    let (mut is_closing, mut closing_turn) = (false, None);
     let mut closed = pin!(closing.wait_for(|is_closing| *is_closing));
     let ended = poll_fn(|context| {
         loop {
             if let Poll::Ready(ended) = Pin::new(&mut connection).poll(context) {
-                return Poll::Ready(ended);
+                return Poll::Ready(Ended::Hyper(ended));
             }
+            let has_begun = deadlines.note(&handler.client);
             if !is_closing && (closing_turn.is_some() || closed.as_mut().poll(context).is_ready()) {
                 // Before that, a request that has arrived must be read: the runtime looks at its sockets once more.
                 let turn = closing_turn.get_or_insert_with(|| Some(Box::pin(task::yield_now())));
@@ -106,24 +120,26 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
                 }
                 *turn = None;
                 // Of a head that has begun, the rest may come within --header-timeout.
-                if handler.client.raw_head.has_begun() {
-                    return Poll::Pending;
+                if !has_begun {
+                    is_closing = true;
+                    Pin::new(&mut connection).graceful_shutdown();
+                    continue;
                 }
-                is_closing = true;
-                Pin::new(&mut connection).graceful_shutdown();
-                continue;
             }
-            if is_closing || warm.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
-            }
-            warm.as_mut().reset(time::Instant::now() + warmth);
-            if handler.is_idle() {
-                // On an idle connection this ends hyper's part at once, and tells the client nothing. If hyper goes on, it
-                // knows of more, and the connection must end: its next byte may be one of a body.
-                Pin::new(&mut connection).graceful_shutdown();
-                let ended = Pin::new(&mut connection).poll(context);
-                (is_parked, is_closing) = (ended.is_ready(), true);
-                return ended;
+            match ready!(deadlines.poll_tick(context, &handler.client)) {
+                Tick::SlowHead => return Poll::Ready(Ended::SlowHead),
+                Tick::Over => return Poll::Ready(Ended::Hyper(Ok(()))),
+                Tick::InTime if !is_closing && handler.is_idle() => {
+                    // On an idle connection this ends hyper's part at once, and tells the client nothing. If hyper goes on, it
+                    // knows of more, and the connection must end: its next byte may be one of a body.
+                    Pin::new(&mut connection).graceful_shutdown();
+                    if let Poll::Ready(ended) = Pin::new(&mut connection).poll(context) {
+                        return Poll::Ready(ended.map_or_else(|error| Ended::Hyper(Err(error)), |()| Ended::Parked));
+                    }
+                    is_closing = true;
+                    deadlines.limit_rest();
+                }
+                Tick::InTime => (),
             }
         }
     })
@@ -131,12 +147,14 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
     let parts = connection.into_parts();
     let mut io = parts.io.into_inner();
     match ended {
-        Ok(()) if is_parked && !handler.client.has_ended.get() => {
+        Ended::Parked if !handler.client.has_ended.get() => {
             io.put_back(parts.read_buf);
             return Some(io);
         }
-        Ok(()) => (),
-        Err(error) => tell(handler, &mut io, &error).await,
+        Ended::Hyper(Err(error)) if error.is_parse_too_large() => tell(handler, &mut io, Refusal::HeadTooLarge).await,
+        Ended::Hyper(Err(error)) if error.is_parse() => tell(handler, &mut io, Refusal::BadHead).await,
+        Ended::SlowHead => tell(handler, &mut io, Refusal::SlowHead).await,
+        Ended::Parked | Ended::Hyper(_) => (),
     }
     linger(io).await;
     None
@@ -146,26 +164,13 @@ fn builder(handler: &Handler) -> http1::Builder {
     let limits = &handler.current.get().limits;
     let head = usize::try_from(limits.max_header_size).unwrap_or(usize::MAX);
     let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_headers(limits.max_headers as usize)
-        .max_buf_size(head)
-        .max_header_size(head);
+    // hyper would make a timer for each head.
+    builder.header_read_timeout(None).max_headers(limits.max_headers as usize).max_buf_size(head).max_header_size(head);
     builder
 }
 
 /// Refuses a head that hyper could not read. Behind an earlier answer that the client has not read yet, hyper has answered.
-async fn tell(handler: &Handler, io: &mut ClientIo, error: &hyper::Error) {
-    let refusal = if error.is_parse_too_large() {
-        Refusal::HeadTooLarge
-    } else if error.is_parse() {
-        Refusal::BadHead
-    } else if error.is_timeout() && handler.client.raw_head.has_begun() {
-        Refusal::SlowHead
-    } else {
-        return;
-    };
+async fn tell(handler: &Handler, io: &mut ClientIo, refusal: Refusal) {
     handler.current.get().refused_unread(handler.peer, refusal);
     if !handler.client.owes.get() {
         // A client that does not read ends like one that is idle.

@@ -32,6 +32,8 @@ pub(crate) struct ClientState {
     pub(crate) owes: Cell<bool>,
     /// When the answer under way must have been written
     pub(crate) deadline: Cell<Option<Instant>>,
+    /// Whether that time has passed, as `Deadlines` finds.
+    pub(crate) is_late: Cell<bool>,
 }
 
 /// A client's connection

@@ -1,6 +1,6 @@
 //! A request from its head to its answer.
 
-use std::{net::IpAddr, pin::Pin, rc::Rc, time::Instant};
+use std::{future::poll_fn, net::IpAddr, pin::pin, rc::Rc, task::Poll, time::Instant};
 
 use http::{
     HeaderValue, Request, Response, StatusCode, Version,
@@ -8,7 +8,7 @@ use http::{
     response,
 };
 use hyper::body::{Bytes, Incoming};
-use tokio::time::{self, Sleep};
+use tokio::time;
 
 use crate::{
     access_log::line::Entry,
@@ -43,12 +43,11 @@ pub(crate) struct Handler {
     pub(crate) requests: Rc<()>,
 }
 
-/// An upstream's answer, and until when its body may take
+/// An upstream's answer
 struct Answered {
     head: response::Parts,
     body: Incoming,
     lease: Lease,
-    deadline: Option<Pin<Box<Sleep>>>,
 }
 
 /// Why a request has no answer of an upstream
@@ -87,9 +86,9 @@ impl Handler {
             context.telemetry.met(Limit::BodyRate);
         }
         let mut response = match forwarded {
-            Ok(Answered { head, body, lease, deadline }) => {
+            Ok(Answered { head, body, lease }) => {
                 record.answered(head.status, None);
-                Response::from_parts(head, AnswerBody::upstream(body, lease, deadline, record))
+                Response::from_parts(head, AnswerBody::upstream(body, lease, record))
             }
             Err(Instead::Options) => {
                 record.answered(StatusCode::NO_CONTENT, None);
@@ -124,6 +123,7 @@ impl Handler {
         let Context { plan, limits, .. } = context;
         let deadline = (!limits.request_timeout.is_zero()).then(|| time::Instant::from(begun + limits.request_timeout));
         self.client.deadline.set(deadline);
+        self.client.is_late.set(false);
         let (mut head, body) = request.into_parts();
         let is_1_0 = head.version == Version::HTTP_10;
         self.client.raw_head.judge(&head.headers)?;
@@ -148,27 +148,24 @@ impl Handler {
         record.forwarded(&head.headers);
         let pace = Pace::at_least(limits.min_body_rate);
         let body = RequestBody::of(body, fate.clone(), longest, pace, self.requests.clone());
-        let sending = exchange::send(upstream, head, body, fate);
-        let late = || {
-            if !fate.is_awaited.get() {
-                return Err(Refusal::UpstreamSilent);
+        let mut sending = pin!(exchange::send(upstream, head, body, fate));
+        let sent = poll_fn(|task| match sending.as_mut().poll(task) {
+            Poll::Pending if self.client.is_late.get() && fate.is_awaited.get() => {
+                context.telemetry.met(Limit::RequestTimeout);
+                Poll::Ready(Err(Refusal::SlowBody))
             }
-            context.telemetry.met(Limit::RequestTimeout);
-            Err(Refusal::SlowBody)
-        };
-        let (response, lease, seen) = match deadline {
-            Some(deadline) => time::timeout_at(deadline, sending).await.unwrap_or_else(|_| late())?,
-            None => sending.await?,
-        };
+            Poll::Pending if self.client.is_late.get() => Poll::Ready(Err(Refusal::UpstreamSilent)),
+            polled => polled,
+        });
+        let (response, lease, seen) = sent.await?;
         let (mut head, body) = response.into_parts();
         // To HTTP/1.0, the end of the connection is the end of a body without a length.
         let ends_connection = is_1_0 && hyper::body::Body::size_hint(&body).exact().is_none();
         rewrite::to_client(&mut head, route, ends_connection || context.is_draining.get(), seen);
-        let deadline = deadline.filter(|_| !(seen.has(Seen::CONTENT_TYPE) && rewrite::is_endless(&head)));
-        self.client.deadline.set(deadline);
-        let deadline = deadline.filter(|_| !hyper::body::Body::is_end_stream(&body));
-        let deadline = deadline.map(|deadline| Box::pin(time::sleep_until(deadline)));
-        Ok(Answered { head, body, lease, deadline })
+        if seen.has(Seen::CONTENT_TYPE) && rewrite::is_endless(&head) {
+            self.client.deadline.set(None);
+        }
+        Ok(Answered { head, body, lease })
     }
 
     /// An answer of the proxy's own. What a client did wrong ends its connection, because more of its bytes may be wrong.

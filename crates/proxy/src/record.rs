@@ -81,6 +81,11 @@ impl Record {
         (self.status, self.fault) = (status, fault);
     }
 
+    /// Whether the time for the answer has passed
+    pub(crate) fn is_late(&self) -> bool {
+        self.client.is_late.get()
+    }
+
     /// Bytes of the answer's body that go to the client
     pub(crate) fn sent(&mut self, bytes: usize) {
         self.bytes += bytes as u64;

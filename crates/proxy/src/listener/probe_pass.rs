@@ -39,6 +39,7 @@ use crate::{
     refusal::{PROXY_STATUS, Refusal},
     request_head,
     route::probe_path::ProbePath,
+    seen::Seen,
 };
 
 /// Open connections; a kubelet needs one for each probe. One more closes the oldest, because any pod can reach the listener and idle
@@ -164,7 +165,7 @@ impl ProbePass {
         if !body.is_end_stream() {
             return text(StatusCode::BAD_REQUEST, "a probe has no body\n");
         }
-        let asked = match request_head::judge(&head) {
+        let asked = match request_head::judge(&head, Seen::of(&head.headers)) {
             Ok(()) => time::timeout(ANSWER_TIMEOUT, self.ask(&app, head, peer)).await,
             Err(refusal) => Ok(Err(refusal)),
         };
@@ -179,10 +180,11 @@ impl ProbePass {
     /// Asks the app over a connection of its own.
     async fn ask(&self, app: &Address, mut head: request::Parts, peer: IpAddr) -> Result<Answer, Refusal> {
         let is_head = head.method == Method::HEAD;
-        hop_by_hop::strip(&mut head.headers);
+        let seen = Seen::of(&head.headers);
+        hop_by_hop::strip(&mut head.headers, seen);
         head.headers.remove(EXPECT);
         head.headers.remove(CONTENT_LENGTH);
-        Forwarded::new(peer).apply(&mut head.headers);
+        Forwarded::new(peer).apply(&mut head.headers, seen);
         head.headers.append(VIA, HeaderValue::from_static("1.1 sidekit-proxy"));
         head.headers.entry(HOST).or_insert_with(|| HeaderValue::from_static("localhost"));
         head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -199,7 +201,8 @@ impl ProbePass {
             let request = Request::from_parts(head, Empty::<Bytes>::new());
             let (mut head, body) =
                 sender.send_request(request).await.map_err(|_| Refusal::UpstreamClosed)?.into_parts();
-            hop_by_hop::strip(&mut head.headers);
+            let seen = Seen::of(&head.headers);
+            hop_by_hop::strip(&mut head.headers, seen);
             let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(|_| Refusal::UpstreamBroken)?;
             if !is_head {
                 head.headers.remove(CONTENT_LENGTH);
