@@ -147,6 +147,11 @@ fn a_request_that_could_not_be_read_or_answered_has_a_line_with_the_reason() {
         } else {
             client.head();
         }
+        if path == "/cut" {
+            // Before the client goes, so that there is one reason.
+            client.bytes(4);
+            assert!(client.is_closed());
+        }
         drop(client);
         harness::until("it has ended", || (proxy.active() == 0).then_some(()));
     }
