@@ -107,4 +107,5 @@ bench: images ## Each helper beside its peers, the images beside busybox's (afte
 	bench/wait-for/run $(RELEASE)/wait-for
 	bench/fix-perms/run $(RELEASE)/fix-perms
 	bench/log-forwarder/run $(RELEASE)/log-forwarder
+	bench/proxy/run $(RELEASE)/proxy
 	tests/engine/engine run target/images/*.tar target/test-images/busybox.tar -- bench/images/run
