@@ -8,12 +8,12 @@ use tokio::task;
 
 use crate::{
     answer_body::Lease,
+    hop_by_hop::seen::Seen,
     pool::Connection,
     refusal::Refusal,
     request_body::{BodyFate, RequestBody},
     retry::{self, Failed, Progress, Verdict},
     rewrite,
-    seen::Seen,
     telemetry::attempt::Attempt,
     upstream::Upstream,
 };

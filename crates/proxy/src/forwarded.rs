@@ -12,7 +12,7 @@ use http::{
 };
 
 use self::believed::{Believed, FOR, FORWARDED_HOST, Node, PROTO};
-use crate::seen::Seen;
+use crate::hop_by_hop::seen::Seen;
 
 /// The values of these headers for one client, made once a connection
 #[derive(Debug)]

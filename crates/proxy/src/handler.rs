@@ -17,12 +17,12 @@ use crate::{
     context::{Context, Current},
     exchange,
     forwarded::Forwarded,
+    hop_by_hop::seen::Seen,
     pace::Pace,
     record::Record,
     refusal::{PROXY_STATUS, Refusal, fault::Fault},
     request_body::{BodyFate, RequestBody},
     request_head, rewrite,
-    seen::Seen,
     telemetry::Limit,
 };
 

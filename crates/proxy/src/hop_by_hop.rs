@@ -1,12 +1,14 @@
 //! Headers that must not go on: those that are for one connection only (RFC 9110, section 7.6.1), and trailers that only a head
 //! may have (section 6.5.1).
 
+pub(crate) mod seen;
+
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE},
 };
 
-use crate::seen::Seen;
+use self::seen::Seen;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");

@@ -30,7 +30,6 @@ mod request_head;
 mod retry;
 mod rewrite;
 mod route;
-mod seen;
 mod serve;
 mod telemetry;
 mod upstream;

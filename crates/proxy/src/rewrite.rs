@@ -11,11 +11,10 @@ use http::{
 use crate::{
     direction::Direction,
     forwarded::{Forwarded, trace_context::Traces},
-    hop_by_hop,
+    hop_by_hop::{self, seen::Seen},
     plan::ListenerPlan,
     refusal::Refusal,
     route::Route,
-    seen::Seen,
     upstream_url::UpstreamUrl,
 };
 

@@ -34,12 +34,11 @@ use tokio::{
 use crate::{
     direction::Direction,
     forwarded::Forwarded,
-    hop_by_hop,
+    hop_by_hop::{self, seen::Seen},
     plan::Plan,
     refusal::{PROXY_STATUS, Refusal},
     request_head,
     route::probe_path::ProbePath,
-    seen::Seen,
 };
 
 /// Open connections; a kubelet needs one for each probe. One more closes the oldest, because any pod can reach the listener and idle
