@@ -146,6 +146,9 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
     .await;
     let parts = connection.into_parts();
     let mut io = parts.io.into_inner();
+    if let Some(limit) = handler.client.met.take() {
+        handler.current.get().telemetry.met(limit);
+    }
     match ended {
         Ended::Parked if !handler.client.has_ended.get() => {
             io.put_back(parts.read_buf);

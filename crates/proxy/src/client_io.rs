@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-use crate::raw_head::RawHead;
+use crate::{raw_head::RawHead, telemetry::Limit};
 
 /// The state of a connection, as its bytes show it
 #[derive(Debug, Default)]
@@ -30,6 +30,8 @@ pub(crate) struct ClientState {
     pub(crate) is_answering: Cell<bool>,
     /// Whether bytes of an answer may wait to be written. If none do, and hyper writes, it answers a head that it could not read.
     pub(crate) owes: Cell<bool>,
+    /// The bound at which the client had not read enough
+    pub(crate) met: Cell<Option<Limit>>,
     /// When the answer under way must have been written
     pub(crate) deadline: Cell<Option<Instant>>,
     /// Whether that time has passed, as `Deadlines` finds.
@@ -93,10 +95,14 @@ impl ClientIo {
         {
             timer.as_mut().reset(deadline);
         }
-        match timer.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
+        if timer.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
         }
+        let is_late = self.state.deadline.get().is_some_and(|deadline| deadline <= Instant::now());
+        self.state.met.set(Some(if is_late { Limit::RequestTimeout } else { Limit::IdleTimeout }));
+        // Without a reset, the kernel would keep what nobody reads.
+        let _ = self.stream.set_zero_linger();
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 

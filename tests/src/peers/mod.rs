@@ -2,6 +2,8 @@
 //!
 //! Each starts on a port that stays its own from `new` on, so that a story can name it before it listens.
 
+pub mod app;
+pub mod front;
 pub mod grpc_health;
 pub mod loki;
 pub mod mariadb;

@@ -161,3 +161,30 @@ fn an_idle_connection_has_no_buffer() {
     assert!(each < 4096, "{each} bytes a connection");
     drop(clients);
 }
+
+#[test]
+fn a_client_that_reads_nothing_is_reset_so_that_the_kernel_keeps_nothing_for_it() {
+    let upstream = Upstream::start(|connection| {
+        connection.request();
+        connection.write("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+        let block = vec![b'x'; 100_000];
+        (0..1000).for_each(|_| connection.write(&block));
+    });
+    let proxy = Proxy::start(&upstream, &["--idle-timeout", "700ms"]);
+    let mut client = proxy.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let port = client.writer().local_addr().unwrap().port();
+    harness::until("the bound is met", || {
+        (proxy.metric("sidekit_proxy_limits_met_total{limit=\"idle-timeout\"}") == 1).then_some(())
+    });
+    // The proxy's side of the connection, as the kernel lists it: local and remote address in hexadecimal digits
+    let (ours, theirs) = (format!(":{:04X}", proxy.address.port()), format!(":{port:04X}"));
+    let start = Instant::now();
+    harness::until("the kernel has forgotten it", || {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let mut rows = table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+        (!rows.any(|row| row.len() > 3 && row[1].ends_with(&ours) && row[2].ends_with(&theirs))).then_some(())
+    });
+    // By itself the kernel would try for 50 s to send the rest.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}
