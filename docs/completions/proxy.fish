@@ -16,7 +16,7 @@ function __proxy_in --argument-names wanted
     test "$found" = "$wanted"
 end
 complete -c proxy -n '__proxy_in ""' -l listen -x -d 'Accept connections here: `:PORT` on all addresses, or `IP:PORT`'
-complete -c proxy -n '__proxy_in ""' -l upstream -x -d 'Send requests there, such as `http://127.0.0.1:8080`'
+complete -c proxy -n '__proxy_in ""' -l upstream -x -d 'Send requests there, such as `http://127.0.0.1:8080`, with a login of files: `http://api.example#token-file=/run/token`'
 complete -c proxy -n '__proxy_in ""' -l direction -x -a 'inbound outbound' -d 'Which way --listen faces; by default inbound where the upstream is on this host, and else outbound'
 complete -c proxy -n '__proxy_in ""' -l trusted-proxies -x -d 'Believe what proxies at these addresses say of their clients in `X-Forwarded-*` and `Forwarded`, such as `10.0.0.0/8`'
 complete -c proxy -n '__proxy_in ""' -l config -r -F -d 'Read listeners and routes from this YAML file'

@@ -1,6 +1,8 @@
 //! Logins: tokens, passwords and headers, from files, variables and options.
 //!
 //! Files are read at the first use, and again when they change. No error holds any of a secret.
+//!
+//! Long because a login has many spellings, which must exclude each other.
 
 #[cfg(test)]
 mod tests;
@@ -215,6 +217,17 @@ impl LoginHeaders {
         for file in &self.files {
             file.value.forget();
         }
+    }
+
+    /// Why the last look at one of the files gave no value, also where its former content stays in use.
+    pub fn fault(&self) -> Option<Failure> {
+        self.files.iter().find_map(|file| Some(about(file.option, file.value.fault()?)))
+    }
+
+    /// The name of each header, and the file that its value comes from
+    pub fn sources(&self) -> impl Iterator<Item = (&HeaderName, Option<&Path>)> {
+        let from_files = self.files.iter().map(|file| (&file.name, file.value.paths().first().map(PathBuf::as_path)));
+        self.fixed.keys().map(|name| (name, None)).chain(from_files)
     }
 
     /// The files

@@ -110,6 +110,14 @@ impl<T: Clone + Send + 'static> Source<T> {
         }
     }
 
+    /// Why the last look gave no value, also where the former value stays in use
+    pub(crate) fn fault(&self) -> Option<Failure> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Files(files) => files.0.state().error.clone(),
+        }
+    }
+
     /// The files
     pub(crate) fn paths(&self) -> &[PathBuf] {
         match self {

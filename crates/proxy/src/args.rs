@@ -11,7 +11,7 @@ use crate::{
     forwarded::{trace_context::BeginTrace, trusted::Cidr},
     limits::Limits,
     route::probe_path::ProbePath,
-    upstream_url::UpstreamUrl,
+    upstream_url::UpstreamEntry,
 };
 
 /// Forward HTTP/1.1 to and from the app, strictly, through every rollout
@@ -24,9 +24,9 @@ pub struct Args {
     /// Accept connections here: `:PORT` on all addresses, or `IP:PORT`
     #[arg(long, value_name = "ADDRESS", requires = "upstream", required_unless_present = "config")]
     pub(crate) listen: Option<ListenAddress>,
-    /// Send requests there, such as `http://127.0.0.1:8080`
+    /// Send requests there, such as `http://127.0.0.1:8080`, with a login of files: `http://api.example#token-file=/run/token`
     #[arg(long, value_name = "URL", requires = "listen", value_parser = UPSTREAM)]
-    pub(crate) upstream: Option<Lines<UpstreamUrl>>,
+    pub(crate) upstream: Option<Lines<UpstreamEntry>>,
     /// Which way --listen faces; by default inbound where the upstream is on this host, and else outbound
     #[arg(long, value_enum, requires = "listen")]
     pub(crate) direction: Option<Direction>,
@@ -57,7 +57,7 @@ pub struct Args {
 }
 
 /// The URL may hold a secret by mistake.
-const UPSTREAM: LinesParser<UpstreamUrl> = LinesParser::new("upstream", str::parse, url_label);
+const UPSTREAM: LinesParser<UpstreamEntry> = LinesParser::new("upstream", str::parse, url_label);
 
 const PROBE_PATH: LinesParser<ProbePath> = LinesParser::new("path", str::parse, str::to_owned);
 
@@ -71,6 +71,7 @@ const EXAMPLES: &str = "
 Examples:
   proxy --listen :8000 --upstream http://127.0.0.1:8080
   proxy --listen 127.0.0.1:9000 --upstream http://api.example --direction outbound
+  proxy --listen 127.0.0.1:9000 --upstream 'http://api.example#token-file=/run/tokens/api'
   proxy --config /etc/proxy/proxy.yaml --workers 2
   proxy check /etc/proxy/proxy.yaml
 

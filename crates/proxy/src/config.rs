@@ -1,5 +1,7 @@
 //! `--config FILE`: listeners and their routes as YAML.
 
+use std::path::PathBuf;
+
 use lifecycle::{Configuration, Misfit};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -29,6 +31,12 @@ impl Configuration for Config {
         let misfits = if args.config.is_none() { Plan::of(args, None).err() } else { None };
         let messages: Vec<_> = misfits.into_iter().flatten().map(|misfit| misfit.message).collect();
         if messages.is_empty() { Ok(()) } else { Err(messages.join("; ")) }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let routes = self.listeners.iter().flat_map(|listener| &listener.routes);
+        let logins = routes.filter_map(|route| route.upstream.0.login.as_ref());
+        logins.flat_map(|login| login.files()).collect()
     }
 
     fn judge(&self, args: &Args) -> Vec<Misfit> {

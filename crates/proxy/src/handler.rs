@@ -145,6 +145,9 @@ impl Handler {
         }
         let (url, upstream) = &context.upstreams[route.upstream];
         rewrite::to_upstream(&mut head, plan, &self.forwarded, route, url, &context.traces, seen);
+        if let Some(login) = &route.login {
+            login.apply(&mut head.headers)?;
+        }
         record.forwarded(&head.headers);
         let pace = Pace::at_least(limits.min_body_rate);
         let body = RequestBody::of(body, fate.clone(), longest, pace, self.requests.clone());

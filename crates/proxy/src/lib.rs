@@ -35,7 +35,6 @@ mod telemetry;
 mod upstream;
 mod upstream_io;
 mod upstream_url;
-mod worker;
 mod workers;
 
 pub use args::Args;

@@ -13,12 +13,8 @@ use crate::{
     direction::Direction,
     forwarded::trusted::Cidr,
     route::{HeaderRules, Route, Routes},
-    upstream_url::UpstreamUrl,
+    upstream_url::{UpstreamEntry, UpstreamUrl, login::RESERVED},
 };
-
-/// Headers that a rule must not touch, because they frame the message or say what the proxy itself knows
-const OURS: [&str; 8] =
-    ["connection", "content-length", "forwarded", "host", "proxy-status", "transfer-encoding", "upgrade", "via"];
 
 const NO_TRUST_OUTBOUND: &str =
     "an outbound listener tells its upstream nothing of a client, so it has no proxy to trust";
@@ -60,7 +56,7 @@ impl Plan {
                 let [upstream] = &upstreams.0[..] else {
                     return Err(vec![misfit("", "give one upstream, or a --config with several")]);
                 };
-                let direction = args.direction.unwrap_or(if is_local(&upstream.address.host) {
+                let direction = args.direction.unwrap_or(if is_local(&upstream.url.address.host) {
                     Direction::Inbound
                 } else {
                     Direction::Outbound
@@ -142,14 +138,21 @@ impl Plan {
         let request_headers = rules(&entry.request_headers).map_err(|message| ("request-headers", message))?;
         let response_headers = rules(&entry.response_headers).map_err(|message| ("response-headers", message))?;
         let route = self.route(name, host, path, &entry.upstream.0);
+        let is_ruled = |name: &HeaderName| {
+            let HeaderRules { remove, set, add } = &request_headers;
+            remove.contains(name) || set.iter().chain(add).any(|(known, _)| known == name)
+        };
+        if let Some((name, _)) = route.login.iter().flat_map(|login| login.headers()).find(|(name, _)| is_ruled(name)) {
+            return Err(("request-headers", format!("the login of the upstream sets {name}")));
+        }
         let allows_ambiguous_paths = entry.ambiguous_paths;
         Ok(Route { allows_ambiguous_paths, request_headers, response_headers, ..route })
     }
 
-    fn route(&mut self, name: String, host: Option<String>, path: String, upstream: &UpstreamUrl) -> Route {
-        let known = self.upstreams.iter().position(|known| known == upstream);
+    fn route(&mut self, name: String, host: Option<String>, path: String, entry: &UpstreamEntry) -> Route {
+        let known = self.upstreams.iter().position(|known| *known == entry.url);
         let upstream = known.unwrap_or_else(|| {
-            self.upstreams.push(upstream.clone());
+            self.upstreams.push(entry.url.clone());
             self.upstreams.len() - 1
         });
         Route {
@@ -157,6 +160,7 @@ impl Plan {
             host,
             path,
             upstream,
+            login: entry.login.clone(),
             allows_ambiguous_paths: false,
             request_headers: HeaderRules::default(),
             response_headers: HeaderRules::default(),
@@ -167,11 +171,13 @@ impl Plan {
 fn rules(changes: &HeaderChanges) -> Result<HeaderRules, String> {
     let name = |text: &str| {
         let name = HeaderName::try_from(text).map_err(|_| "a name is no header name".to_owned())?;
-        if OURS.contains(&name.as_str()) { Err(format!("{name} is the proxy's own to set")) } else { Ok(name) }
+        if RESERVED.contains(&name) { Err(format!("{name} is the proxy's own to set")) } else { Ok(name) }
     };
     let pair = |(key, value): (&String, &String)| {
         let name = name(key)?;
-        let value = HeaderValue::try_from(value).map_err(|_| format!("{name} has no such value"))?;
+        let mut value = HeaderValue::try_from(value).map_err(|_| "a value is no header value".to_owned())?;
+        // It may be a login.
+        value.set_sensitive(true);
         Ok::<_, String>((name, value))
     };
     Ok(HeaderRules {

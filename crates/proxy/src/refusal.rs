@@ -54,6 +54,8 @@ pub(crate) enum Refusal {
     TooManyRequests,
     /// The app's port refuses connections, and nothing of the request was sent
     AppDown,
+    /// A file of the login that the route's requests get is not there, or holds none
+    NoLogin,
     /// The upstream's port refuses connections
     UpstreamRefuses,
     /// The upstream's name has no address, or cannot be looked up
@@ -70,7 +72,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// All of them, for the metric and for the README's table
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::NoHost,
         Self::SeveralHosts,
         Self::BadHost,
@@ -92,6 +94,7 @@ impl Refusal {
         Self::BadBody,
         Self::TooManyRequests,
         Self::AppDown,
+        Self::NoLogin,
         Self::UpstreamRefuses,
         Self::UpstreamUnknown,
         Self::UpstreamUnreachable,
@@ -124,6 +127,7 @@ impl Refusal {
             Self::BadBody => "bad-body",
             Self::TooManyRequests => "too-many-requests",
             Self::AppDown => "app-down",
+            Self::NoLogin => "no-login",
             Self::UpstreamRefuses => "upstream-refuses",
             Self::UpstreamUnknown => "upstream-unknown",
             Self::UpstreamUnreachable => "upstream-unreachable",
@@ -140,7 +144,7 @@ impl Refusal {
             Self::SlowHead | Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooManyRequests | Self::AppDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyRequests | Self::AppDown | Self::NoLogin => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamRefuses | Self::UpstreamUnknown | Self::UpstreamClosed | Self::UpstreamBroken => {
                 StatusCode::BAD_GATEWAY
             }
@@ -175,6 +179,7 @@ impl Refusal {
         match self {
             Self::NoRoute => "destination_not_found",
             Self::TooManyRequests => "http_request_denied",
+            Self::NoLogin => "proxy_configuration_error",
             Self::AppDown | Self::UpstreamRefuses => "connection_refused",
             Self::UpstreamUnknown => "dns_error",
             Self::UpstreamUnreachable => "connection_timeout",

@@ -2,9 +2,11 @@
 
 pub(crate) mod probe_path;
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header::HOST};
 
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, upstream_url::login::Login};
 
 /// One route of a listener
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub(crate) struct Route {
     pub(crate) path: String,
     /// The upstream, as an index of the plan's
     pub(crate) upstream: usize,
+    /// Headers that each request gets
+    pub(crate) login: Option<Arc<Login>>,
     /// Whether paths with several spellings pass where routes match by path
     pub(crate) allows_ambiguous_paths: bool,
     pub(crate) request_headers: HeaderRules,
@@ -64,6 +68,10 @@ impl Routes {
 
     pub(crate) fn all(&self) -> &[Route] {
         &self.routes
+    }
+
+    pub(crate) fn all_mut(&mut self) -> &mut [Route] {
+        &mut self.routes
     }
 
     /// The route of a request whose head was judged, as an index of `all`.
@@ -128,6 +136,7 @@ mod tests {
             host: host.map(str::to_owned),
             path: path.into(),
             upstream: 0,
+            login: None,
             allows_ambiguous_paths: false,
             request_headers: HeaderRules::default(),
             response_headers: HeaderRules::default(),

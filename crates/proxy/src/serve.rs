@@ -1,11 +1,14 @@
 //! `run()`: starts the workers, gives them the plan and each new one, and ends when all of them have drained.
 
+mod logins;
+
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use lifecycle::{End, Exit, Lifecycle, reload};
 use tokio::sync::Mutex;
 
+use self::logins::Logins;
 use crate::{
     access_log::AccessLog,
     args::Args,
@@ -13,8 +16,7 @@ use crate::{
     listener::probe_pass::{self, ProbePass},
     plan::Plan,
     telemetry::Metrics,
-    worker::Settings,
-    workers::Workers,
+    workers::{Workers, worker::Settings},
 };
 
 /// Serves as the arguments say.
@@ -37,8 +39,11 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
         life: life.clone(),
     };
     let workers = Workers::start(args.workers, &settings)?;
-    let mut service = Service { args, workers, probe_pass: Arc::default() };
+    let logins = Logins::new(&life).context("cannot count")?;
+    let mut service = Service { args, workers, logins, probe_pass: Arc::default() };
     service.serve(config.as_ref()).await?;
+    // Its logins are followed for as long as somebody holds them.
+    drop(config);
     service.pass_probes()?;
     life.started();
     if let Some(opened) = opened {
@@ -56,13 +61,14 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
 struct Service {
     args: Args,
     workers: Workers,
+    logins: Logins,
     probe_pass: Arc<ProbePass>,
 }
 
 impl Service {
     /// Serves as the arguments and this content of the file say. Where that fails, nothing has changed.
     async fn serve(&mut self, config: Option<&Config>) -> anyhow::Result<()> {
-        let plan = Plan::of(&self.args, config.map(|config| &config.listeners[..])).map_err(|misfits| {
+        let mut plan = Plan::of(&self.args, config.map(|config| &config.listeners[..])).map_err(|misfits| {
             let messages: Vec<_> = misfits.into_iter().map(|misfit| misfit.message).collect();
             Exit::Usage.because(messages.join("; "))
         })?;
@@ -72,6 +78,7 @@ impl Service {
         if !probed.is_empty() {
             self.probe_pass.aim(&probed, &plan).map_err(|reason| Exit::Usage.because(reason))?;
         }
+        self.logins.adopt(&mut plan).await;
         self.workers.serve(plan, sockets).await
     }
 

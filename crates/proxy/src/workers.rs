@@ -1,15 +1,15 @@
 //! The workers as the main thread sees them: it binds sockets for them, and hands every new plan to all of them.
 
+pub(crate) mod worker;
+
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use lifecycle::ListenAddress;
 use tokio::sync::mpsc;
 
-use crate::{
-    plan::{ListenerPlan, Plan},
-    worker::{Change, Settings, Worker},
-};
+use self::worker::{Change, Settings, Worker};
+use crate::plan::{ListenerPlan, Plan};
 
 /// How long a worker may be silent before `/livez` tells. It never waits for anything but its sockets.
 const SILENCE: Duration = Duration::from_secs(10);

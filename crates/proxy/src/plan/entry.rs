@@ -2,11 +2,16 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use endpoint::{Written, written_schema};
 use lifecycle::ListenAddress;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de::Error};
 
-use crate::{direction::Direction, forwarded::trusted::Cidr, upstream_url::UpstreamUrl};
+use crate::{
+    direction::Direction,
+    forwarded::trusted::Cidr,
+    upstream_url::{UpstreamEntry, login::option_names},
+};
 
 /// Entries of a list; each listener has a socket, and each route is tried in turn.
 const ENTRY_LIMIT: usize = 100;
@@ -42,7 +47,7 @@ pub(crate) struct RouteEntry {
     pub(crate) host: Option<String>,
     /// The beginning of the path, up to a slash; by default every path
     pub(crate) path: Option<String>,
-    /// Where requests go: `http://HOST[:PORT]`
+    /// Where requests go: `http://HOST[:PORT]`, with the options of a login
     pub(crate) upstream: UpstreamText,
     /// Let paths with several spellings (`//`, `..`, `%2F`) pass although routes match by path
     #[serde(default)]
@@ -80,7 +85,7 @@ pub(crate) struct CidrText(pub(crate) Cidr);
 
 /// An upstream
 #[derive(Debug)]
-pub(crate) struct UpstreamText(pub(crate) UpstreamUrl);
+pub(crate) struct UpstreamText(pub(crate) UpstreamEntry);
 
 /// A list of at most a hundred entries.
 pub(crate) fn bounded<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
@@ -101,7 +106,7 @@ impl<'de> Deserialize<'de> for ListenText {
 
 impl<'de> Deserialize<'de> for UpstreamText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
+        Written::deserialize(deserializer)?.read(str::parse, UpstreamEntry::with_options).map(Self)
     }
 }
 
@@ -133,10 +138,10 @@ impl JsonSchema for ListenText {
 
 impl JsonSchema for UpstreamText {
     fn schema_name() -> Cow<'static, str> {
-        "UpstreamUrl".into()
+        "Upstream".into()
     }
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        String::json_schema(generator)
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        written_schema(option_names())
     }
 }

@@ -17,6 +17,8 @@ mod forwarding;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod logins;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod open_loop;
