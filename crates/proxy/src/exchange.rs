@@ -91,8 +91,12 @@ async fn attempt(
     request: Request<RequestBody>,
 ) -> Result<(Response<Incoming>, Connection), Failure> {
     let (sent, received) = (connection.traffic.sent.get(), connection.traffic.received.get());
+    connection.traffic.set_waiting(true);
     match connection.sender.try_send_request(request).await {
-        Ok(response) => Ok((response, connection)),
+        Ok(response) => {
+            connection.traffic.set_waiting(false);
+            Ok((response, connection))
+        }
         Err(mut error) => {
             let unsent = error.take_message();
             let progress = if connection.traffic.received.get() > received {

@@ -15,11 +15,17 @@ use tokio::{
     net::TcpStream,
 };
 
+/// Bytes of interim answers (1xx) and of the head behind them, with what hyper reads ahead. It would read without an end, and let
+/// no other connection of the worker have a turn.
+const HEADS_LIMIT: u64 = 256 * 1024;
+
 /// Bytes over a connection since it was made, and whether a request uses it
 #[derive(Debug)]
 pub(crate) struct Traffic {
     pub(crate) sent: Cell<u64>,
     pub(crate) received: Cell<u64>,
+    /// How many bytes may have been received before the head of the answer that is waited for
+    head_end: Cell<u64>,
     idle_since: Cell<Option<Instant>>,
     is_closed: Cell<bool>,
     /// Connections that a request uses
@@ -32,8 +38,8 @@ impl Traffic {
     /// Of a connection that a request uses
     pub(crate) fn new(active: IntGauge, idle: IntGauge) -> Self {
         active.inc();
-        let (sent, received) = (Cell::new(0), Cell::new(0));
-        Self { sent, received, idle_since: Cell::default(), is_closed: Cell::default(), active, idle }
+        let (sent, received, head_end) = (Cell::new(0), Cell::new(0), Cell::new(u64::MAX));
+        Self { sent, received, head_end, idle_since: Cell::default(), is_closed: Cell::default(), active, idle }
     }
 
     /// Since when no request uses it
@@ -50,6 +56,12 @@ impl Traffic {
         let change = if was_idle { -1 } else { 1 };
         self.idle.add(change);
         self.active.sub(change);
+    }
+
+    /// An answer is waited for, or its head has come.
+    pub(crate) fn set_waiting(&self, is_waiting: bool) {
+        let end = if is_waiting { self.received.get() + HEADS_LIMIT } else { u64::MAX };
+        self.head_end.set(end);
     }
 
     fn close(&self) {
@@ -82,7 +94,11 @@ impl AsyncRead for UpstreamIo {
         let this = self.get_mut();
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
-        this.traffic.received.update(|received| received + (buffer.filled().len() - before) as u64);
+        let received = this.traffic.received.get() + (buffer.filled().len() - before) as u64;
+        this.traffic.received.set(received);
+        if received > this.traffic.head_end.get() {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         Poll::Ready(Ok(()))
     }
 }

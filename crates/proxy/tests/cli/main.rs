@@ -15,6 +15,8 @@ mod draining;
 #[cfg(test)]
 mod forwarding;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod logins;
@@ -24,6 +26,8 @@ mod metrics;
 mod open_loop;
 #[cfg(test)]
 mod probes;
+#[cfg(test)]
+mod reasons;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]

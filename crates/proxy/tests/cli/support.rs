@@ -54,6 +54,14 @@ impl Proxy {
         self.metric(&format!("sidekit_proxy_refusals_total{{reason=\"{reason}\"}}"))
     }
 
+    /// The sum of a metric over all its series, also while there is none
+    pub(crate) fn counted(&self, name: &str) -> u64 {
+        let page = harness::http::get(self.health, "/metrics").body;
+        let series =
+            page.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+        series.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    }
+
     /// Requests in flight
     pub(crate) fn active(&self) -> u64 {
         self.metric("http_server_active_requests{listener=\"127.0.0.1:0\"}")
