@@ -2,7 +2,11 @@
 
 pub(crate) mod worker;
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use lifecycle::ListenAddress;
@@ -58,17 +62,10 @@ impl Workers {
         plan: Plan,
         sockets: Vec<Vec<(ListenAddress, TcpListener)>>,
     ) -> anyhow::Result<()> {
+        let mut new = Vec::new();
         for (address, socket) in sockets.first().into_iter().flatten() {
-            let Some(listener) = plan.listeners.iter().find(|listener| listener.address == *address) else { continue };
-            let address = socket.local_addr().context("a socket without an address")?;
-            let direction = format!("{:?}", listener.direction).to_lowercase();
-            tracing::info!(listener = listener.name, %address, direction, "listening");
+            new.push((*address, socket.local_addr().context("a socket without an address")?));
         }
-        let addresses: Vec<_> = plan.listeners.iter().map(|listener| listener.address).collect();
-        for address in self.addresses.iter().filter(|address| !addresses.contains(address)) {
-            tracing::info!(%address, "no longer listening");
-        }
-        self.addresses = addresses;
         let plan = Arc::new(plan);
         let (applied, mut all_applied) = mpsc::channel(1);
         for (sender, sockets) in self.changes.iter().zip(sockets) {
@@ -77,6 +74,24 @@ impl Workers {
         }
         drop(applied);
         while all_applied.recv().await.is_some() {}
+        // Said once it is true, because a stop may come right after it.
+        self.tell(&plan, &new);
+        self.addresses = plan.listeners.iter().map(|listener| listener.address).collect();
         Ok(())
+    }
+
+    /// Logs which listeners have come, with the addresses that they are bound to, and which have gone.
+    fn tell(&self, plan: &Plan, new: &[(ListenAddress, SocketAddr)]) {
+        for listener in &plan.listeners {
+            let is_it = |(address, _): &&(ListenAddress, SocketAddr)| *address == listener.address;
+            if let Some((_, address)) = new.iter().find(is_it) {
+                let direction = format!("{:?}", listener.direction).to_lowercase();
+                tracing::info!(listener = listener.name, %address, direction, "listening");
+            }
+        }
+        let is_served = |address: &ListenAddress| plan.listeners.iter().any(|listener| listener.address == *address);
+        for address in self.addresses.iter().filter(|address| !is_served(address)) {
+            tracing::info!(%address, "no longer listening");
+        }
     }
 }

@@ -74,7 +74,8 @@ impl Worker {
         loop {
             tokio::select! {
                 biased;
-                Some(change) = changes.recv(), if !is_stopping => self.apply(change)?,
+                // After a stop the new sockets close at once.
+                Some(change) = changes.recv() => if !is_stopping { self.apply(change)? },
                 _ = life.stop_requested(), if !is_stopping => is_stopping = true,
                 Some(ended) = self.serving.join_next() => ended?,
                 _ = beat.tick() => {
