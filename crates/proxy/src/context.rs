@@ -39,6 +39,8 @@ pub(crate) struct Context {
     /// The counts are the listener's, whatever its configuration is.
     pub(crate) in_flight: Rc<Cell<u32>>,
     pub(crate) connections: Rc<Cell<u32>>,
+    /// Those of them that have buffers
+    pub(crate) buffered: Rc<Cell<u32>>,
     /// Whether answers shall end their connections, because the listener is about to close
     pub(crate) is_draining: Rc<Cell<bool>>,
 }
@@ -54,10 +56,10 @@ impl Current {
 
     /// Requests whose heads come from now on meet this context; it takes over the counts.
     pub(crate) fn replace(&self, context: Context) {
-        let Context { in_flight, connections, is_draining, .. } = &*self.get();
+        let Context { in_flight, connections, buffered, is_draining, .. } = &*self.get();
         let (in_flight, connections) = (in_flight.clone(), connections.clone());
-        let is_draining = is_draining.clone();
-        self.0.replace(Context { in_flight, connections, is_draining, ..context }.into());
+        let (buffered, is_draining) = (buffered.clone(), is_draining.clone());
+        self.0.replace(Context { in_flight, connections, buffered, is_draining, ..context }.into());
     }
 }
 

@@ -64,6 +64,12 @@ impl Namespace {
         created.unwrap_or_else(|refusal| panic!("{refusal}\nof\n{manifest}"));
     }
 
+    /// Changes what is there to what the manifest says.
+    pub fn replace(&self, manifest: &str) {
+        let replaced = answer_to(self.kubectl(["replace", "--filename=-"]), manifest);
+        replaced.unwrap_or_else(|refusal| panic!("{refusal}\nof\n{manifest}"));
+    }
+
     /// The cluster's refusal of a manifest, or its warnings; creates nothing
     ///
     /// It refuses a pod that the namespace's profile does not admit, and warns of a Deployment or Job whose pods it would refuse.

@@ -1,5 +1,7 @@
 //! A pod, as its status tells.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 
 /// A pod at the time that it was asked for
@@ -44,6 +46,11 @@ impl Pod {
         conditions.into_iter().flatten().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
     }
 
+    /// Its address, once it has one
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.0["status"]["podIP"].as_str()?.parse().ok()
+    }
+
     /// Whether no container of it will ever run again
     pub fn has_ended(&self) -> bool {
         matches!(self.phase(), "Succeeded" | "Failed")
@@ -81,6 +88,11 @@ impl<'a> Container<'a> {
     /// Whether its startup probe, if it has one, has succeeded
     pub fn has_started(&self) -> bool {
         self.0["started"] == true
+    }
+
+    /// Whether its readiness probe, if it has one, succeeds
+    pub fn is_ready(&self) -> bool {
+        self.0["ready"] == true
     }
 
     /// How often it was started again

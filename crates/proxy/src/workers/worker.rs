@@ -139,6 +139,7 @@ impl Worker {
             pending: pending.clone(),
             in_flight: Rc::new(Cell::new(0)),
             connections: Rc::new(Cell::new(0)),
+            buffered: Rc::new(Cell::new(0)),
             is_draining: Rc::new(Cell::new(false)),
         }
     }
