@@ -1,8 +1,8 @@
 //! The bytes of a request's head, for what hyper's parser accepts and hides.
 //!
-//! The record begins where a head begins: at the first byte of a connection, and behind each request whose length is known. A
-//! chunked body has no known length, so heads behind one are not looked at until the connection has been idle. hyper
-//! forwards even those in one unambiguous form: CRLF, and `Transfer-Encoding` without `Content-Length`.
+//! The record begins where a head begins: at the first byte of a connection, and behind the body of each request.
+
+mod chunks;
 
 use std::cell::{Cell, RefCell};
 
@@ -11,6 +11,7 @@ use http::{
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 
+use self::chunks::Chunks;
 use crate::refusal::Refusal;
 
 /// Bytes that are kept. A head that is longer is refused for its length, and pipelined requests behind one are not looked at.
@@ -22,6 +23,8 @@ pub(crate) struct RawHead {
     bytes: RefCell<Vec<u8>>,
     /// Bytes of a body that are still to come before the next head
     skip: Cell<u64>,
+    /// The place in a chunked body that comes before the next head
+    chunks: Cell<Option<Chunks>>,
     /// Whether it is not known where the next head begins
     lost: Cell<bool>,
 }
@@ -31,6 +34,7 @@ impl RawHead {
     pub(crate) fn begin(&self) {
         self.bytes.borrow_mut().clear();
         self.skip.set(0);
+        self.chunks.set(None);
         self.lost.set(false);
     }
 
@@ -44,8 +48,11 @@ impl RawHead {
         if self.lost.get() {
             return;
         }
-        let skipped = usize::try_from(self.skip.get()).unwrap_or(usize::MAX).min(read.len());
+        let mut skipped = usize::try_from(self.skip.get()).unwrap_or(usize::MAX).min(read.len());
         self.skip.set(self.skip.get() - skipped as u64);
+        if let Some(chunks) = self.chunks.get() {
+            skipped = self.pass(chunks, read);
+        }
         let mut bytes = self.bytes.borrow_mut();
         let rest = &read[skipped..];
         if bytes.len() + rest.len() > LIMIT {
@@ -71,8 +78,8 @@ impl RawHead {
             headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok()).unwrap_or(0);
         let behind = (bytes.len() - end) as u64;
         if is_chunked {
-            self.lost.set(true);
-            bytes.clear();
+            let passed = self.pass(Chunks::BEGIN, &bytes[end..]);
+            bytes.drain(..end + passed);
         } else if let Some(next) = behind.checked_sub(length) {
             let start = bytes.len() - usize::try_from(next).unwrap_or(0);
             bytes.drain(..start);
@@ -81,6 +88,14 @@ impl RawHead {
             self.skip.set(length - behind);
         }
         verdict
+    }
+
+    /// Goes on in a chunked body; the number of bytes that belong to it.
+    fn pass(&self, mut chunks: Chunks, bytes: &[u8]) -> usize {
+        let passed = chunks.pass(bytes);
+        self.lost.set(chunks == Chunks::Broken);
+        self.chunks.set(Some(chunks).filter(|chunks| *chunks != Chunks::Ended));
+        passed
     }
 }
 
@@ -161,9 +176,9 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_chunked_body_nothing_is_judged_until_a_new_beginning() {
+    fn behind_a_body_that_is_not_chunked_nothing_is_judged_until_a_new_beginning() {
         let raw = RawHead::default();
-        raw.note(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+        raw.note(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\r");
         assert_eq!(raw.judge(&headers(&[(TRANSFER_ENCODING, "chunked")])), Ok(()));
         raw.note(b"GET / HTTP/1.1\n\n");
         assert_eq!(raw.judge(&HeaderMap::new()), Ok(()));
@@ -177,24 +192,43 @@ mod tests {
     struct Written {
         text: Vec<u8>,
         headers: HeaderMap,
+        /// Bytes of the body as they are sent
+        body: usize,
         has_bare_line_feed: bool,
     }
 
-    /// Requests with bodies of a length, whose bodies look like heads, and some with a bare LF
+    /// Requests with bodies of a length or in chunks, whose bodies look like heads, and some with a bare LF
     fn written() -> impl Strategy<Value = Written> {
         let body = proptest::collection::vec(prop::sample::select(b"\r\n#aG ".to_vec()), 0..40);
-        (body, any::<bool>(), 0..4usize, 0..3u8).prop_map(|(body, has_bare_line_feed, lines, empty_lines)| {
+        let flags = (any::<bool>(), any::<bool>());
+        (body, flags, 0..4usize, 0..3u8).prop_map(|(body, (has_bare_line_feed, is_chunked), lines, empty_lines)| {
             let end: &[u8] = if has_bare_line_feed { b"\n" } else { b"\r\n" };
             let mut text = b"\r\n".repeat(empty_lines.into());
             text.extend_from_slice(b"POST / HTTP/1.1\r\n");
             text.extend_from_slice(&b"X: #\r\n".repeat(lines));
-            text.extend_from_slice(format!("Content-Length: {}", body.len()).as_bytes());
+            let (framing, body, headers) = if is_chunked { in_chunks(&body) } else { of_length(body) };
+            text.extend_from_slice(framing.as_bytes());
             text.extend_from_slice(end);
             text.extend_from_slice(b"\r\n");
             text.extend_from_slice(&body);
-            let length = HeaderValue::from(body.len());
-            Written { text, headers: HeaderMap::from_iter([(CONTENT_LENGTH, length)]), has_bare_line_feed }
+            Written { text, headers, body: body.len(), has_bare_line_feed }
         })
+    }
+
+    /// The line that frames a body, the body as it is sent, and the headers that hyper makes of the line
+    fn of_length(body: Vec<u8>) -> (String, Vec<u8>, HeaderMap) {
+        let headers = HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from(body.len()))]);
+        (format!("Content-Length: {}", body.len()), body, headers)
+    }
+
+    fn in_chunks(body: &[u8]) -> (String, Vec<u8>, HeaderMap) {
+        let mut sent = Vec::new();
+        for chunk in body.chunks(17) {
+            sent.extend_from_slice(format!("{:x};a\r\n", chunk.len()).as_bytes());
+            sent.extend_from_slice(&[chunk, b"\r\n"].concat());
+        }
+        sent.extend_from_slice(b"0\r\nX-Sum: 1\r\n\r\n");
+        ("Transfer-Encoding: chunked".into(), sent, headers(&[(TRANSFER_ENCODING, "chunked")]))
     }
 
     proptest! {
@@ -209,11 +243,10 @@ mod tests {
             let stream: Vec<u8> = requests.iter().flat_map(|request| request.text.clone()).collect();
             let (mut noted, mut end_of_request) = (0, 0);
             for request in &requests {
-                let body: usize = request.headers[CONTENT_LENGTH].to_str().unwrap().parse().unwrap();
                 let begin = end_of_request;
                 end_of_request += request.text.len();
                 // hyper may have read only the head by then, or also some of what follows.
-                let needed = if is_early { end_of_request - body } else { end_of_request };
+                let needed = if is_early { end_of_request - request.body } else { end_of_request };
                 while noted < needed {
                     let end = (noted + piece).min(stream.len());
                     raw.note(&stream[noted..end]);

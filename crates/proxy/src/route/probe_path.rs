@@ -35,7 +35,7 @@ impl FromStr for ProbePath {
         let wrong = || "write the path as the probe has it, such as /healthz, without a fragment".to_owned();
         let uri: Uri = text.parse().map_err(|_| wrong())?;
         let path = Self { text: text.to_owned(), uri };
-        if text.starts_with('/') && path.is(&path.uri) { Ok(path) } else { Err(wrong()) }
+        if text.starts_with('/') && text.is_ascii() && path.is(&path.uri) { Ok(path) } else { Err(wrong()) }
     }
 }
 

@@ -188,3 +188,23 @@ fn a_client_that_reads_nothing_is_reset_so_that_the_kernel_keeps_nothing_for_it(
     // By itself the kernel would try for 50 s to send the rest.
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
+
+#[test]
+fn a_body_that_comes_too_slowly_is_408() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &["--min-body-rate", "1000"]);
+    let mut client = proxy.client();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    let (mut writer, start) = (client.writer(), Instant::now());
+    let sending = std::thread::spawn(move || {
+        // A hundredth of what is asked for
+        while std::io::Write::write_all(&mut writer, b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    assert_eq!((client.answer().status, proxy.refusals("slow-body")), (408, 1));
+    assert!((9..20).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    assert_eq!(proxy.metric("sidekit_proxy_limits_met_total{limit=\"min-body-rate\"}"), 1);
+    drop(client);
+    sending.join().unwrap();
+}

@@ -140,3 +140,28 @@ fn a_pipelined_request_is_judged_too() {
     assert_eq!((client.answer().status, client.answer().status), (200, 400));
     assert_eq!(upstream.requests().len(), 1);
 }
+
+#[test]
+fn heads_behind_a_chunked_body_are_judged_by_their_bytes_too() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &[]);
+    let chunked =
+        "POST /first HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6;x\r\nGET /\n\r\n0\r\nX: 1\r\n\r\n";
+    let both = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    for (second, reason) in [
+        ("GET / HTTP/1.1\nHost: a\n\n", "bare-line-feed"),
+        ("GET /#a HTTP/1.1\r\nHost: a\r\n\r\n", "bad-target"),
+        (both, "length-beside-chunked"),
+    ] {
+        for is_pipelined in [false, true] {
+            let before = proxy.refusals(reason);
+            let mut client = proxy.client();
+            client.send(if is_pipelined { [chunked, second].concat() } else { chunked.to_owned() });
+            assert_eq!(client.answer().status, 200);
+            client.try_send(if is_pipelined { "" } else { second });
+            assert_eq!(client.answer().status, 400, "{second:?}");
+            assert_eq!(proxy.refusals(reason), before + 1);
+        }
+    }
+    assert!(upstream.requests().iter().all(|request| request.contains("/first")));
+}
