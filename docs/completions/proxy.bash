@@ -28,6 +28,9 @@ _proxy() {
         :--access-log) COMPREPLY=($(compgen -W 'off json combined' -- "$cur")); return ;;
         :--access-log-sample) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--access-log-slow) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--app-down) COMPREPLY=($(compgen -W 'refuse 503 queue' -- "$cur")); return ;;
+        :--app-down-queue) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--app-down-wait) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--max-connections) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--max-requests) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--max-header-size) compopt +o default +o bashdefault 2>/dev/null; return ;;
@@ -60,7 +63,7 @@ _proxy() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--listen --upstream --direction --trusted-proxies --config --workers --probe-pass --probe-addr --begin-trace --access-log --access-log-sample --access-log-slow --max-connections --max-requests --max-header-size --max-headers --max-body --header-timeout --idle-timeout --min-body-rate --request-timeout --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema completions' ;;
+        '') flags='--listen --upstream --direction --trusted-proxies --config --workers --hold-start --probe-pass --probe-addr --begin-trace --access-log --access-log-sample --access-log-slow --app-down --app-down-queue --app-down-wait --max-connections --max-requests --max-header-size --max-headers --max-body --header-timeout --idle-timeout --min-body-rate --request-timeout --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema completions' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;

@@ -114,6 +114,11 @@ impl Lifecycle {
         time::sleep_until((since + self.shutdown_timeout.saturating_sub(last_moment)).into()).await;
     }
 
+    /// Whether a stop was requested.
+    pub fn is_stopping(&self) -> bool {
+        self.control.phase.borrow().is_stopping()
+    }
+
     /// Whether something looks for the app's end: `--exit-with-file` or `--exit-with-process`.
     pub fn watches_app(&self) -> bool {
         *self.control.app_end.borrow() != AppEnd::NotWatched

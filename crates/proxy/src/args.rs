@@ -11,6 +11,7 @@ use crate::{
     forwarded::{trace_context::BeginTrace, trusted::Cidr},
     limits::Limits,
     route::probe_path::ProbePath,
+    upstream::app,
     upstream_url::UpstreamEntry,
 };
 
@@ -39,6 +40,9 @@ pub struct Args {
     /// Threads that serve, each with connections of its own
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) workers: u32,
+    /// Open no listener before the first upstream of an outbound listener accepts a connection: /startupz is 503 until then
+    #[arg(long)]
+    pub(crate) hold_start: bool,
     /// Pass the kubelet's probes of exactly this path on to the app, at --probe-addr; give it once for each path
     #[arg(long, value_name = "PATH", value_parser = PROBE_PATH)]
     pub(crate) probe_pass: Vec<Lines<ProbePath>>,
@@ -51,6 +55,9 @@ pub struct Args {
     /// The lines on stdout
     #[command(flatten)]
     pub(crate) access_log: access_log::Settings,
+    /// What happens while the app is down
+    #[command(flatten)]
+    pub(crate) app: app::AppSettings,
     /// The bounds of each listener
     #[command(flatten)]
     pub(crate) limits: Limits,

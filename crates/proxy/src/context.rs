@@ -2,8 +2,10 @@
 
 use std::{
     cell::{Cell, RefCell},
+    future,
     net::IpAddr,
     rc::Rc,
+    sync::Arc,
 };
 
 use lifecycle::Pending;
@@ -13,12 +15,16 @@ use crate::{
         AccessLog,
         line::{Entry, Outcome},
     },
+    direction::Direction,
     forwarded::trace_context::Traces,
-    limits::Limits,
+    limits::{Limits, memory::Memory},
     plan::ListenerPlan,
     refusal::{Refusal, fault::Fault},
     telemetry::Telemetry,
-    upstream::Upstream,
+    upstream::{
+        Upstream,
+        app::{Apps, State},
+    },
     upstream_url::UpstreamUrl,
 };
 
@@ -31,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) limits: Limits,
     /// By the index that routes have
     pub(crate) upstreams: Vec<(UpstreamUrl, Rc<Upstream>)>,
+    pub(crate) apps: Arc<Apps>,
+    pub(crate) memory: Memory,
     pub(crate) telemetry: Telemetry,
     pub(crate) access_log: Option<AccessLog>,
     pub(crate) traces: Traces,
@@ -54,6 +62,16 @@ impl Current {
         self.0.borrow().clone()
     }
 
+    /// Resolves when the state of this listener's apps is a wanted one.
+    pub(crate) async fn until_apps(&self, is_wanted: impl Fn(State) -> bool) {
+        let mut changes = self.get().apps.changes();
+        while !is_wanted(self.get().state_of_apps()) {
+            if changes.changed().await.is_err() {
+                future::pending::<()>().await;
+            }
+        }
+    }
+
     /// Requests whose heads come from now on meet this context; it takes over the counts.
     pub(crate) fn replace(&self, context: Context) {
         let Context { in_flight, connections, buffered, is_draining, .. } = &*self.get();
@@ -64,6 +82,28 @@ impl Current {
 }
 
 impl Context {
+    /// Why a request that has come now cannot be taken, if it cannot. Where memory is short, one at a time still goes on, because it
+    /// may be what shows that memory no longer is.
+    pub(crate) fn is_full(&self) -> Option<Refusal> {
+        let in_flight = self.in_flight.get();
+        if in_flight > self.limits.max_requests {
+            Some(Refusal::TooManyRequests)
+        } else if in_flight > 1 && self.memory.is_near() {
+            Some(Refusal::Memory)
+        } else {
+            None
+        }
+    }
+
+    /// What is known of the apps behind this listener, where they decide whether it is open: the worst of them counts.
+    fn state_of_apps(&self) -> State {
+        if !self.apps.close_listeners() || self.plan.direction == Direction::Outbound {
+            return State::Up;
+        }
+        let apps = self.plan.routes.all().iter().filter_map(|route| self.upstreams[route.upstream].1.app.as_ref());
+        apps.map(|app| app.state()).max().unwrap_or(State::Up)
+    }
+
     /// A request was refused whose head could not be read.
     pub(crate) fn refused_unread(&self, peer: IpAddr, refusal: Refusal) {
         self.telemetry.refused(refusal);

@@ -43,6 +43,7 @@ pub(crate) async fn send(
     let begin = |method: &Method| Attempt::begin(upstream.counts.durations.clone(), method.clone(), Instant::now());
     let mut counted = begin(&head.method);
     let mut request = Request::from_parts(head, body);
+    let mut was_sent = None;
     if let Some(connection) = upstream.take_idle(now) {
         // A request with a body cannot be made again once the body was read.
         let copy = if is_repeatable && request.body().is_empty() { Some(copy(&request)) } else { None };
@@ -66,11 +67,17 @@ pub(crate) async fn send(
             Some(again) if is_allowed && !fate.was_read.get() => request = again,
             _ => return Err(refusal),
         }
+        was_sent = (failed.progress != Progress::Unsent).then_some(refusal);
         counted = begin(request.method());
         upstream.counts.retries.inc();
         fate.retries.set(1);
     }
-    let answered = match upstream.connect().await {
+    let connected = match was_sent {
+        // What was sent once neither waits for the app nor is told that it never reached the app.
+        Some(first) => upstream.connect().await.map_err(|refusal| refusal.unless_app_down(first)),
+        None => upstream.connect_or_wait().await,
+    };
+    let answered = match connected {
         Ok(connection) => match attempt(connection, request).await {
             Ok(answered) => Ok(answered),
             Err(failure) => Err(refusal(&failure.error, failure.progress, fate)),

@@ -133,8 +133,8 @@ impl Handler {
         let index = plan.routes.find(&head.uri, &head.headers)?;
         let route = &plan.routes.all()[index];
         record.routed(index);
-        if context.in_flight.get() > limits.max_requests {
-            return Err(Refusal::TooManyRequests.into());
+        if let Some(refusal) = context.is_full() {
+            return Err(refusal.into());
         }
         if !rewrite::may_go_on(&head.method, &mut head.headers) {
             return Err(Instead::Options);
@@ -184,7 +184,15 @@ impl Handler {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, COME_AGAIN);
         }
-        if status.is_client_error() && status != StatusCode::NOT_FOUND {
+        let is_clients_fault = status.is_client_error() && status != StatusCode::NOT_FOUND;
+        let must_end = match refusal {
+            // A connection takes memory too.
+            Refusal::Memory => true,
+            // The listener may hear of the stop later than the request that waited.
+            Refusal::AppDown => context.apps.is_stopping(),
+            _ => is_clients_fault,
+        };
+        if must_end {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response

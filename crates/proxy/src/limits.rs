@@ -1,15 +1,17 @@
 //! The bounds of the data path. Each has a default, a flag and a reason.
 
+pub(crate) mod memory;
+
 use std::time::Duration;
 
 /// The bounds of a listener
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct Limits {
-    /// Clients' connections at once; more wait to be accepted
+    /// Clients' connections at once, for each listener and worker; more wait to be accepted
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_connections: u32,
-    /// Requests in flight at once; more are answered with 503
+    /// Requests in flight at once, for each listener and worker; more are answered with 503
     #[arg(long, value_name = "COUNT", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_requests: u32,
     /// Bytes of a request's head; more is 431

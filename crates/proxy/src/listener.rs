@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lifecycle::{Lifecycle, LogThrottle};
+use lifecycle::{Lifecycle, ListenAddress, LogThrottle};
 use prometheus::IntGauge;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -26,15 +26,35 @@ use crate::{
     context::{Context, Current},
     direction::Direction,
     telemetry::Limit,
+    upstream::app::State,
 };
 
 /// The pause after a failed accept, whose usual cause is a lack of descriptors: trying again at once would not free any
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The pause after an attempt to open a listener again that failed, because another process has its address
+const BIND_PAUSE: Duration = Duration::from_secs(1);
 /// How often the listener looks whether it may take connections again, or whether the last client has gone
 const LOOK: Duration = Duration::from_millis(20);
 /// An app that has had no connection for this time has gone, or needs its upstream no more. Where something looks for the app's end,
 /// that end counts instead.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// Why a listener closes
+enum Closing {
+    /// A stop, or a configuration without it
+    ForGood,
+    /// Until its app accepts connections again
+    AppDown,
+}
+
+/// The connections of a listener
+struct Clients {
+    current: Rc<Current>,
+    tasks: JoinSet<()>,
+    closing: watch::Receiver<bool>,
+    /// When a client went last
+    last_end: Rc<Cell<time::Instant>>,
+}
 
 /// Serves until the drain is over and the last request has been answered. A listener that is gone from the configuration, as the
 /// sender of `gone` says, drains at once.
@@ -45,7 +65,8 @@ pub(crate) async fn serve(
     life: Lifecycle,
 ) {
     let (close, closing) = watch::channel(false);
-    let mut clients = JoinSet::new();
+    let last_end = Rc::new(Cell::new(time::Instant::now()));
+    let mut clients = Clients { current: current.clone(), tasks: JoinSet::new(), closing, last_end: last_end.clone() };
     let draining = {
         let (current, life) = (current.clone(), life.clone());
         task::spawn_local(async move {
@@ -54,47 +75,116 @@ pub(crate) async fn serve(
             context.is_draining.set(context.plan.direction == Direction::Inbound);
         })
     };
-    // When a client went last
-    let last_end = Rc::new(Cell::new(time::Instant::now()));
-    let mut end = Box::pin(drained(current.clone(), last_end.clone(), life.clone()));
-    // These are the listener's, whatever its configuration is.
-    let (connections, is_draining, most) = {
-        let context = current.get();
-        (context.connections.clone(), context.is_draining.clone(), context.limits.max_connections)
-    };
-    let mut throttle = LogThrottle::default();
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = &mut end => break,
-            Ok(_) = gone.wait_for(|is_gone| *is_gone) => {
-                is_draining.set(true);
-                break;
+    let is_draining = current.get().is_draining.clone();
+    let mut end = Box::pin(drained(current.clone(), last_end, life.clone()));
+    let mut opened = Some(listener);
+    // Of port 0, the system chose one.
+    let port = opened.as_ref().and_then(|listener| listener.local_addr().ok()).map(|address| address.port());
+    while let Some(listener) = opened.take() {
+        let why = async {
+            tokio::select! {
+                biased;
+                () = &mut end => Closing::ForGood,
+                Ok(_) = gone.wait_for(|is_gone| *is_gone) => Closing::ForGood,
+                () = current.until_apps(|state| state == State::Down) => Closing::AppDown,
             }
-            Some(_) = clients.join_next() => {
-                last_end.set(time::Instant::now());
-                continue;
-            }
-            accepted = listener.accept(), if connections.get() < most => accepted,
-            () = time::sleep(LOOK), if connections.get() >= most => continue,
         };
-        match accepted {
-            Ok((stream, peer)) => admit(&current, &mut clients, stream, peer, &closing),
-            Err(error) if is_of_one_connection(&error) => (),
-            Err(error) => {
-                if throttle.is_due(&error.to_string(), Instant::now()) {
-                    tracing::warn!(%error, "cannot accept connections");
+        let why = clients.accept(&listener, why).await;
+        let was_draining = is_draining.replace(true);
+        empty(&current.get(), listener, |stream, peer| clients.admit(stream, peer)).await;
+        if let Closing::AppDown = why {
+            tokio::select! {
+                biased;
+                _ = life.stop_requested() => (),
+                Ok(_) = gone.wait_for(|is_gone| *is_gone) => (),
+                reopened = reopen(&current, port) => {
+                    is_draining.set(was_draining);
+                    opened = Some(reopened);
                 }
-                time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
     draining.abort();
-    empty(&current.get(), listener, |stream, peer| admit(&current, &mut clients, stream, peer, &closing)).await;
     close.send_replace(true);
     tokio::select! {
-        () = async { while clients.join_next().await.is_some() {} } => (),
+        () = clients.ended() => (),
         () = nothing_is_left_at_the_deadline(&current, &life) => (),
+    }
+}
+
+/// A new listener at the same address, once the app accepts connections again.
+async fn reopen(current: &Current, port: Option<u16>) -> TcpListener {
+    let address = current.get().plan.address;
+    let address = ListenAddress { port: port.unwrap_or(address.port), ..address };
+    current.until_apps(|state| state == State::Up).await;
+    let mut throttle = LogThrottle::default();
+    loop {
+        match lifecycle::bind_shared(address, "--listen").and_then(|listener| Ok(TcpListener::from_std(listener)?)) {
+            Ok(listener) => return listener,
+            Err(error) if throttle.is_due(&error.to_string(), Instant::now()) => {
+                tracing::warn!(%error, "cannot open a listener again");
+            }
+            Err(_) => (),
+        }
+        time::sleep(BIND_PAUSE).await;
+    }
+}
+
+impl Clients {
+    /// Accepts connections until there is a reason to close.
+    async fn accept(&mut self, listener: &TcpListener, why: impl Future<Output = Closing>) -> Closing {
+        let mut why = pin!(why);
+        let current = self.current.clone();
+        tokio::select! {
+            biased;
+            // Whether an app is down is not known yet: until then, connections wait in the queue.
+            () = current.until_apps(|state| state != State::Unknown) => (),
+            why = &mut why => return why,
+        }
+        // These are the listener's, whatever its configuration is.
+        let (connections, most, memory) = {
+            let context = current.get();
+            (context.connections.clone(), context.limits.max_connections, context.memory.clone())
+        };
+        // Where memory is short, one connection at a time may still show that it no longer is.
+        let has_room = || connections.get() < if memory.is_near() { 1 } else { most };
+        let mut throttle = LogThrottle::default();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                why = &mut why => return why,
+                Some(_) = self.tasks.join_next() => {
+                    self.last_end.set(time::Instant::now());
+                    continue;
+                }
+                accepted = listener.accept(), if has_room() => accepted,
+                () = time::sleep(LOOK), if !has_room() => continue,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.admit(stream, peer),
+                Err(error) if is_of_one_connection(&error) => (),
+                Err(error) => {
+                    if throttle.is_due(&error.to_string(), Instant::now()) {
+                        tracing::warn!(%error, "cannot accept connections");
+                    }
+                    time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let open = Open::new(&self.current.get());
+        let (current, closing) = (self.current.clone(), self.closing.clone());
+        self.tasks.spawn_local(async move {
+            let _open = open;
+            client::serve(current, stream, peer.ip(), closing).await;
+        });
+    }
+
+    /// Resolves when all have ended.
+    async fn ended(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
     }
 }
 
@@ -127,21 +217,6 @@ async fn empty(context: &Context, listener: TcpListener, mut admit: impl FnMut(T
             }
         }
     }
-}
-
-fn admit(
-    current: &Rc<Current>,
-    clients: &mut JoinSet<()>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    closing: &watch::Receiver<bool>,
-) {
-    let open = Open::new(&current.get());
-    let (current, closing) = (current.clone(), closing.clone());
-    clients.spawn_local(async move {
-        let _open = open;
-        client::serve(current, stream, peer.ip(), closing).await;
-    });
 }
 
 /// A connection that counts; also when its task panics

@@ -47,6 +47,20 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Whether an inbound listener leads to this upstream.
+    pub(crate) fn is_app(&self, upstream: &UpstreamUrl) -> bool {
+        let inbound = self.listeners.iter().filter(|listener| listener.direction == Direction::Inbound);
+        let mut routes = inbound.flat_map(|listener| listener.routes.all());
+        routes.any(|route| self.upstreams[route.upstream] == *upstream)
+    }
+
+    /// The upstream that the first outbound listener names first
+    pub(crate) fn first_outbound(&self) -> Option<&UpstreamUrl> {
+        let outbound = self.listeners.iter().find(|listener| listener.direction == Direction::Outbound)?;
+        let upstreams = outbound.routes.all().iter().map(|route| route.upstream);
+        upstreams.min().map(|upstream| &self.upstreams[upstream])
+    }
+
     /// Either the flags' one listener, or those of the file; or everything that does not fit together.
     pub(crate) fn of(args: &Args, entries: Option<&[ListenerEntry]>) -> Result<Self, Vec<Misfit>> {
         let mut plan = Self { listeners: Vec::new(), upstreams: Vec::new() };

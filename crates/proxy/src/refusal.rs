@@ -52,6 +52,8 @@ pub(crate) enum Refusal {
     BadBody,
     /// Too many requests are in flight
     TooManyRequests,
+    /// The container's memory limit is near
+    Memory,
     /// The app's port refuses connections, and nothing of the request was sent
     AppDown,
     /// A file of the login that the route's requests get is not there, or holds none
@@ -72,7 +74,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// All of them, for the metric and for the README's table
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::NoHost,
         Self::SeveralHosts,
         Self::BadHost,
@@ -93,6 +95,7 @@ impl Refusal {
         Self::SlowBody,
         Self::BadBody,
         Self::TooManyRequests,
+        Self::Memory,
         Self::AppDown,
         Self::NoLogin,
         Self::UpstreamRefuses,
@@ -126,6 +129,7 @@ impl Refusal {
             Self::SlowBody => "slow-body",
             Self::BadBody => "bad-body",
             Self::TooManyRequests => "too-many-requests",
+            Self::Memory => "memory",
             Self::AppDown => "app-down",
             Self::NoLogin => "no-login",
             Self::UpstreamRefuses => "upstream-refuses",
@@ -144,13 +148,18 @@ impl Refusal {
             Self::SlowHead | Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooManyRequests | Self::AppDown | Self::NoLogin => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyRequests | Self::Memory | Self::AppDown | Self::NoLogin => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamRefuses | Self::UpstreamUnknown | Self::UpstreamClosed | Self::UpstreamBroken => {
                 StatusCode::BAD_GATEWAY
             }
             Self::UpstreamUnreachable | Self::UpstreamSilent => StatusCode::GATEWAY_TIMEOUT,
             _ => StatusCode::BAD_REQUEST,
         }
+    }
+
+    /// The first failure of a request that was sent, if a closed port then stood in the way of the second attempt.
+    pub(crate) fn unless_app_down(self, first: Self) -> Self {
+        if self == Self::AppDown { first } else { self }
     }
 
     /// The value of `Proxy-Status` (RFC 9209)
@@ -178,7 +187,7 @@ impl Refusal {
     fn error_type(self) -> &'static str {
         match self {
             Self::NoRoute => "destination_not_found",
-            Self::TooManyRequests => "http_request_denied",
+            Self::TooManyRequests | Self::Memory => "http_request_denied",
             Self::NoLogin => "proxy_configuration_error",
             Self::AppDown | Self::UpstreamRefuses => "connection_refused",
             Self::UpstreamUnknown => "dns_error",

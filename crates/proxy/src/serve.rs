@@ -13,9 +13,11 @@ use crate::{
     access_log::AccessLog,
     args::Args,
     config::Config,
+    limits::memory::Memory,
     listener::probe_pass::{self, ProbePass},
     plan::Plan,
     telemetry::Metrics,
+    upstream::{app::Apps, hold_start},
     workers::{Workers, worker::Settings},
 };
 
@@ -32,12 +34,17 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let access_log = AccessLog::start(args.access_log.clone(), metrics.dropped_log_lines.clone(), &life)?;
     let settings = Settings {
         limits: args.limits.clone(),
+        apps: Apps::new(args.app.clone(), life.clone()),
+        memory: Memory::watch()?,
         metrics,
         access_log,
         begin_trace: args.begin_trace,
         pending: life.pending("requests"),
         life: life.clone(),
     };
+    if let Some(exit) = hold_start(&args, config.as_ref(), &life).await? {
+        return Ok(exit.into());
+    }
     let workers = Workers::start(args.workers, &settings)?;
     let logins = Logins::new(&life).context("cannot count")?;
     let mut service = Service { args, workers, logins, probe_pass: Arc::default() };
@@ -57,6 +64,26 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     Ok(life.stop_requested().await.into())
 }
 
+fn plan(args: &Args, config: Option<&Config>) -> anyhow::Result<Plan> {
+    Plan::of(args, config.map(|config| &config.listeners[..])).map_err(|misfits| {
+        let messages: Vec<_> = misfits.into_iter().map(|misfit| misfit.message).collect();
+        Exit::Usage.because(messages.join("; "))
+    })
+}
+
+/// Waits as --hold-start says; gives the exit that a stop asks for, if that comes first.
+async fn hold_start(args: &Args, config: Option<&Config>, life: &Lifecycle) -> anyhow::Result<Option<Exit>> {
+    if !args.hold_start {
+        return Ok(None);
+    }
+    let plan = plan(args, config)?;
+    let upstream = plan.first_outbound().ok_or_else(|| {
+        Exit::Usage
+            .because("--hold-start needs an outbound listener: the app behind an inbound one starts after the proxy")
+    })?;
+    Ok(hold_start::wait_for(upstream.address.clone(), life).await)
+}
+
 /// The proxy, whatever its configuration is
 struct Service {
     args: Args,
@@ -68,10 +95,7 @@ struct Service {
 impl Service {
     /// Serves as the arguments and this content of the file say. Where that fails, nothing has changed.
     async fn serve(&mut self, config: Option<&Config>) -> anyhow::Result<()> {
-        let mut plan = Plan::of(&self.args, config.map(|config| &config.listeners[..])).map_err(|misfits| {
-            let messages: Vec<_> = misfits.into_iter().map(|misfit| misfit.message).collect();
-            Exit::Usage.because(messages.join("; "))
-        })?;
+        let mut plan = plan(&self.args, config)?;
         // All sockets first: an address that cannot be bound is known before anything is served.
         let sockets = self.workers.bind(&plan)?;
         let probed: Vec<_> = self.args.probe_pass.iter().flat_map(|lines| lines.0.clone()).collect();

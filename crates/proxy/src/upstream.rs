@@ -1,9 +1,13 @@
 //! An upstream as one worker sees it: its addresses, its connections, its retries.
 
+pub(crate) mod app;
+pub(crate) mod hold_start;
+
 use std::{
     cell::RefCell,
     net::SocketAddr,
     rc::{Rc, Weak},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,6 +16,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task, time};
 
+use self::app::App;
 use crate::{
     pool::{Connection, Pool},
     refusal::Refusal,
@@ -39,14 +44,16 @@ pub(crate) struct Upstream {
     resolved: RefCell<(Vec<SocketAddr>, Instant)>,
     pub(crate) pool: Pool,
     pub(crate) budget: RefCell<Budget>,
+    /// The app behind an inbound listener
+    pub(crate) app: Option<Arc<App>>,
     pub(crate) counts: Counts,
 }
 
 impl Upstream {
-    pub(crate) fn new(address: Address, counts: Counts, now: Instant) -> Self {
+    pub(crate) fn new(address: Address, app: Option<Arc<App>>, counts: Counts, now: Instant) -> Self {
         let resolved = RefCell::new((Vec::new(), now));
         let budget = RefCell::new(Budget::new(now));
-        Self { address, names: Names::default(), resolved, pool: Pool::default(), budget, counts }
+        Self { address, names: Names::default(), resolved, pool: Pool::default(), budget, app, counts }
     }
 
     /// A kept connection that can carry a request.
@@ -57,6 +64,23 @@ impl Upstream {
         connection
     }
 
+    /// A connection that no request has used. Where an app is down, the request waits for it if it may.
+    pub(crate) async fn connect_or_wait(self: &Rc<Self>) -> Result<Connection, Refusal> {
+        let connected = self.connect().await;
+        let place = match (&connected, &self.app) {
+            (Err(Refusal::AppDown), Some(app)) => app.enqueue(),
+            _ => None,
+        };
+        let Some(place) = place else { return connected };
+        while place.wait().await {
+            match self.connect().await {
+                Err(Refusal::AppDown) => (),
+                connected => return connected,
+            }
+        }
+        connected
+    }
+
     /// A connection that no request has used.
     pub(crate) async fn connect(self: &Rc<Self>) -> Result<Connection, Refusal> {
         let stream = match time::timeout(CONNECT_TIMEOUT, self.dial()).await {
@@ -64,6 +88,10 @@ impl Upstream {
             Ok(Err(failure)) => {
                 // The addresses may be those of pods that have gone.
                 self.resolved.borrow_mut().0.clear();
+                if let (Failure::Refused, Some(app)) = (&failure, &self.app) {
+                    app.has_refused();
+                    return Err(Refusal::AppDown);
+                }
                 return Err(refusal(&failure));
             }
             Err(_) => {

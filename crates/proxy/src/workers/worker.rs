@@ -13,11 +13,11 @@ use crate::{
     access_log::AccessLog,
     context::{Context, Current},
     forwarded::trace_context::{BeginTrace, Traces},
-    limits::Limits,
+    limits::{Limits, memory::Memory},
     listener,
     plan::{ListenerPlan, Plan},
     telemetry::{Metrics, Telemetry},
-    upstream::Upstream,
+    upstream::{Upstream, app::Apps},
     upstream_url::UpstreamUrl,
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Change {
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) limits: Limits,
+    pub(crate) apps: Arc<Apps>,
+    pub(crate) memory: Memory,
     pub(crate) metrics: Metrics,
     pub(crate) access_log: Option<AccessLog>,
     pub(crate) begin_trace: BeginTrace,
@@ -94,7 +96,7 @@ impl Worker {
 
     /// Listeners that stay keep their sockets and their connections, and upstreams that stay keep theirs.
     fn apply(&mut self, Change { plan, sockets, _applied }: Change) -> anyhow::Result<()> {
-        self.upstreams = plan.upstreams.iter().map(|url| (url.clone(), self.upstream(url))).collect();
+        self.upstreams = plan.upstreams.iter().map(|url| (url.clone(), self.upstream(url, plan.is_app(url)))).collect();
         self.listeners.retain(|running| {
             let stays = plan.listeners.iter().any(|listener| listener.address == running.address);
             if !stays {
@@ -115,24 +117,29 @@ impl Worker {
             self.serving.spawn_local(listener::serve(current.clone(), socket, is_gone, self.settings.life.clone()));
             self.listeners.push(Running { address, current, gone });
         }
+        self.settings.apps.changed();
         Ok(())
     }
 
-    fn upstream(&self, url: &UpstreamUrl) -> Rc<Upstream> {
-        if let Some((_, upstream)) = self.upstreams.iter().find(|(known, _)| known == url) {
+    fn upstream(&self, url: &UpstreamUrl, is_app: bool) -> Rc<Upstream> {
+        let known = self.upstreams.iter().find(|(known, upstream)| known == url && upstream.app.is_some() == is_app);
+        if let Some((_, upstream)) = known {
             return upstream.clone();
         }
+        let app = is_app.then(|| self.settings.apps.at(&url.address));
         let counts = self.settings.metrics.of_upstream(&url.address.host, url.address.port, &url.address.authority());
-        Rc::new(Upstream::new(url.address.clone(), counts, Instant::now()))
+        Rc::new(Upstream::new(url.address.clone(), app, counts, Instant::now()))
     }
 
     fn context(&self, plan: &ListenerPlan) -> Context {
-        let Settings { limits, metrics, access_log, begin_trace, pending, .. } = &self.settings;
+        let Settings { limits, apps, memory, metrics, access_log, begin_trace, pending, .. } = &self.settings;
         let routes: Vec<_> = plan.routes.all().iter().map(|route| &*route.name).collect();
         Context {
             telemetry: Telemetry::new(metrics, &plan.name, &routes),
             plan: plan.clone(),
             limits: limits.clone(),
+            apps: apps.clone(),
+            memory: memory.clone(),
             upstreams: self.upstreams.clone(),
             access_log: access_log.clone(),
             traces: Traces::new(*begin_trace),

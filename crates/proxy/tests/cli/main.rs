@@ -5,6 +5,12 @@ mod access_log;
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod app;
+#[cfg(test)]
+mod app_down;
+#[cfg(test)]
+mod app_faults;
+#[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod client;
@@ -15,11 +21,15 @@ mod draining;
 #[cfg(test)]
 mod forwarding;
 #[cfg(test)]
+mod hold_start;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod logins;
+#[cfg(test)]
+mod memory;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]

@@ -121,7 +121,8 @@ fn start(behind: Behind, arguments: &[&str]) -> (Proxy, Box<dyn std::any::Any>) 
         Behind::Full => format!("http://{}", full.as_ref().unwrap().1),
         _ => upstream.url(),
     };
-    let front = ["--listen", "127.0.0.1:0", "--direction", "inbound", "--upstream", &url];
+    let direction = if let Behind::Nothing = behind { "outbound" } else { "inbound" };
+    let front = ["--listen", "127.0.0.1:0", "--direction", direction, "--upstream", &url];
     (Proxy::run(&[&front, &log[..], arguments].concat()), Box::new((upstream, full)))
 }
 
@@ -190,8 +191,10 @@ fn too_many_requests_at_once() {
 }
 
 /// Reasons that other tests of this binary are about, because they need more than bytes
-const ELSEWHERE: [&str; 2] = [
-    "app-down",          // probes.rs
+const ELSEWHERE: [&str; 4] = [
+    "app-down",          // app_down.rs
+    "memory",            // memory.rs
+    "no-login",          // logins.rs
     "too-many-requests", // above
 ];
 

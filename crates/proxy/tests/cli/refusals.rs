@@ -114,7 +114,8 @@ fn behind_other_requests_a_head_that_cannot_be_read_is_answered_too() {
 #[test]
 fn a_refusal_says_whether_it_closes_the_connection() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let proxy = Proxy::run(&["--listen", "127.0.0.1:0", "--upstream", &format!("http://{gone}")]);
+    let proxy =
+        Proxy::run(&["--listen", "127.0.0.1:0", "--upstream", &format!("http://{gone}"), "--direction", "outbound"]);
     let mut client = proxy.client();
     // Nothing of the body is left, so the connection stays.
     let whole = client.get("/");

@@ -107,7 +107,8 @@ fn an_upstream_that_announces_its_timeout_is_not_asked_after_it() {
 #[test]
 fn an_upstream_that_is_not_there_is_named() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let proxy = Proxy::run(&["--listen", "127.0.0.1:0", "--upstream", &format!("http://{gone}")]);
+    let proxy =
+        Proxy::run(&["--listen", "127.0.0.1:0", "--upstream", &format!("http://{gone}"), "--direction", "outbound"]);
     let mut client = proxy.client();
     let answer = client.get("/");
     assert_eq!((answer.status, proxy.refusals("upstream-refuses")), (502, 1), "{answer:?}");

@@ -35,6 +35,8 @@ impl Proxy {
         let health = program.address("health");
         let line = program.wait_for_message("listening");
         let address = line["address"].as_str().unwrap().parse().unwrap();
+        // By then all workers serve, and count.
+        harness::http::until_status(health, "/startupz", 200);
         Self { program, address, health }
     }
 
