@@ -19,6 +19,9 @@ const METHODS: [Method; 8] = [
     Method::TRACE,
 ];
 
+/// A status that is no number of HTTP's, and an error
+const OTHER: u16 = 1000;
+
 /// The histograms that share their first labels
 pub(crate) struct Durations {
     family: HistogramVec,
@@ -33,7 +36,7 @@ pub(crate) struct Durations {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key {
     method: usize,
-    /// 0 without an answer
+    /// 0 without an answer, and `OTHER` for one that no specification names, because upstreams may invent them
     status: u16,
     fault: Option<Fault>,
 }
@@ -57,7 +60,9 @@ impl Durations {
     /// A request has ended after this number of seconds.
     pub(crate) fn observe(&self, method: &Method, status: Option<StatusCode>, fault: Option<Fault>, seconds: f64) {
         let method = METHODS.iter().position(|known| known == method).unwrap_or(METHODS.len());
-        let key = Key { method, status: status.map_or(0, |status| status.as_u16()), fault };
+        let is_known = |status: &StatusCode| status.canonical_reason().is_some() || fault == Some(Fault::ClientGone);
+        let number = |status: StatusCode| if is_known(&status) { status.as_u16() } else { OTHER };
+        let key = Key { method, status: status.map_or(0, number), fault };
         let mut known = self.known.borrow_mut();
         if let Some((_, histogram)) = known.iter().find(|(known, _)| *known == key) {
             return histogram.observe(seconds);
@@ -69,7 +74,11 @@ impl Durations {
 
     fn histogram(&self, key: Key) -> Histogram {
         let method = METHODS.get(key.method).map_or("_OTHER", Method::as_str);
-        let status = if key.status == 0 { String::new() } else { key.status.to_string() };
+        let status = match key.status {
+            0 => String::new(),
+            OTHER => "_OTHER".into(),
+            status => status.to_string(),
+        };
         let error = match key.fault {
             Some(fault) => fault.name(),
             None if key.status >= self.error_status => &status,

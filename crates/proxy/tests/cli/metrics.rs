@@ -198,3 +198,23 @@ fn every_bound_that_is_met_is_counted_by_its_flag() {
     let accepted = proxy.metric("sidekit_proxy_accepted_connections_total{listener=\"127.0.0.1:0\"}");
     assert_eq!(accepted, 4);
 }
+
+#[test]
+fn an_upstream_cannot_make_series_by_inventing_statuses() {
+    let upstream = Upstream::start(|connection| {
+        for status in 600.. {
+            if connection.request().is_none() {
+                return;
+            }
+            connection.write(format!("HTTP/1.1 {status} New\r\nContent-Length: 0\r\n\r\n"));
+        }
+    });
+    let proxy = Proxy::start(&upstream, &[]);
+    let mut client = proxy.client();
+    for status in 600..700 {
+        assert_eq!(client.get("/").status, status);
+    }
+    assert_eq!(of_client(&proxy, &upstream), [kind("GET", "_OTHER", "_OTHER", 100)]);
+    let server = series(&proxy, "http_server_request_duration_seconds_count");
+    assert!(server.len() == 1 && server[0].contains("http_response_status_code=\"_OTHER\""), "{server:#?}");
+}
