@@ -14,6 +14,7 @@ mod log_forwarder_second_pod;
 mod manifests;
 mod names;
 mod native_sidecar;
+mod proxy_app;
 mod proxy_config;
 mod proxy_memory;
 mod proxy_outbound;
