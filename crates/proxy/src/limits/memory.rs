@@ -18,8 +18,9 @@ use anyhow::Context as _;
 
 /// The part of the limit that is kept free, as a divisor: what requests in flight may still take
 const KEPT_FREE: u64 = 10;
-/// Between two looks, while more than half of the limit is in use: a look costs some ten microseconds.
-const LOOK: Duration = Duration::from_millis(20);
+/// Between two looks, while more than half of the limit is in use: a look costs some ten microseconds. Requests that begin between
+/// two looks are the guard's blind spot.
+const LOOK: Duration = Duration::from_millis(5);
 /// The same, while less is in use
 const CALM_LOOK: Duration = Duration::from_millis(100);
 

@@ -99,7 +99,6 @@ mod as_root {
             }
         }
         // It lives on, and serves again once its clients have gone.
-        eprintln!("{} readers, {refused:?}", readers.len());
         assert!(program.is_running() && readers.len() > 20, "{} readers, {refused:?}", readers.len());
         assert_eq!(harness::http::get(health, "/livez").status, 200);
         drop(readers);
