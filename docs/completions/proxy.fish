@@ -8,7 +8,7 @@ function __proxy_in --argument-names wanted
         switch $word
             case --
                 break
-            case probe drain quit check schema completions
+            case probe drain quit check schema explain completions
                 set found $word
                 break
         end
@@ -77,6 +77,14 @@ complete -c proxy -n '__proxy_in "schema"' -l admin-addr -x -d 'Serve POST /drai
 complete -c proxy -n '__proxy_in "schema"' -s h -l help -d 'Print help'
 complete -c proxy -n '__proxy_in "schema"' -f
 complete -c proxy -n '__proxy_in ""' -a schema -d 'Print the JSON Schema of the configuration file'
+complete -c proxy -n '__proxy_in "explain"' -s H -l header -x -d 'A header of the request, as NAME:VALUE'
+complete -c proxy -n '__proxy_in "explain"' -l from -x -d 'The client\'s address'
+complete -c proxy -n '__proxy_in "explain"' -l listener -x -d 'The listener, by name; by default the only one, or the one with the URL\'s port'
+complete -c proxy -n '__proxy_in "explain"' -l config -r -F -d 'The configuration file; it may also stand before the command'
+complete -c proxy -n '__proxy_in "explain"' -l health-addr -x -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`'
+complete -c proxy -n '__proxy_in "explain"' -l admin-addr -x -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it'
+complete -c proxy -n '__proxy_in "explain"' -s h -l help -d 'Print help'
+complete -c proxy -n '__proxy_in ""' -a explain -d 'Say offline what a request would meet, and exit with 0, or with 65 if it would be refused'
 complete -c proxy -n '__proxy_in "completions"' -l health-addr -x -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`'
 complete -c proxy -n '__proxy_in "completions"' -l admin-addr -x -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it'
 complete -c proxy -n '__proxy_in "completions"' -s h -l help -d 'Print help (see more with \'--help\')'

@@ -17,7 +17,7 @@ pub(crate) const HELPER: places::Helper = places::Helper {
         "--upstream=http://127.0.0.1:1",
     ],
     takes_paths: false,
-    subcommands: &["check", "schema", "probe", "drain", "quit"],
+    subcommands: &["check", "schema", "probe", "drain", "quit", "explain"],
     keys: &["listeners"],
     entry_keys: &[("listeners", "address"), ("listeners", "direction"), ("listeners", "routes")],
 };
@@ -40,6 +40,16 @@ pub(crate) fn rows() -> Vec<Row> {
         rows.push(row(&format!("{place} in the file")).and(&["--config", "FILE"]).with_file(&text));
     }
     for secret in spellings() {
+        for (place, asked) in [
+            ("a URL that is explained", ["GET", &format!("http://a/?token={secret}"), "-HX: y"]),
+            ("a path that is explained", ["GET", &format!("/ {secret}"), "-HX: y"]),
+            ("a method that is explained", [&format!("G {secret}"), "/", "-HX: y"]),
+            ("a header that is explained", ["GET", "http://a/", &format!("-HAuthorization: Bearer {secret}")]),
+            ("a wrong header that is explained", ["GET", "http://a/", &format!("-H{secret}")]),
+        ] {
+            let flags = ["--listen=127.0.0.1:0", "--upstream=http://127.0.0.1:1", "explain"];
+            rows.push(Row::new(HELPER.name, place, &flags).and(&asked));
+        }
         for headers in [
             format!("set: {{Authorization: 'Bearer {secret}'}}"),
             format!("set: {{'{secret} x': 'y'}}"),

@@ -97,6 +97,11 @@ pub async fn read<C: Configuration>(path: &Path, args: &C::Args, life: &Lifecycl
     judged(path, &text, args)
 }
 
+/// Reads and judges a configuration file where there is no runtime, for a command that answers a question about it.
+pub fn load<C: Configuration>(path: &Path, args: &C::Args) -> anyhow::Result<C> {
+    judged(path, &text_in_time(path, None)?, args)
+}
+
 /// The JSON Schema (draft 2020-12) of a configuration file. `cargo xtask docs` writes it; a binary holds only the text, because
 /// the code that makes it weighs more than the file's parser.
 #[expect(clippy::missing_panics_doc, reason = "a schema is JSON")]

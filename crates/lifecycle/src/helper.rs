@@ -10,6 +10,7 @@ use crate::{
     completions::{Completions, CompletionsCommand},
     config::ConfigFile,
     exit::Exit,
+    own_command::OwnCommands,
     sidecar::Sidecar,
     sidecar_flags::{SidecarCommand, SidecarFlags},
     start_line::{Labels, StartLine},
@@ -23,6 +24,7 @@ pub struct Helper {
     pub(crate) config: Option<ConfigFile>,
     labels: Labels,
     completions: Option<Completions>,
+    own_commands: Option<OwnCommands>,
 }
 
 /// The two kinds of helper
@@ -42,6 +44,8 @@ pub(crate) enum Request<A> {
     Sidecar(Sidecar, SidecarCommand, SidecarFlags),
     /// Check or describe the configuration file, together with the other settings
     Config(ConfigCommand, Box<ArgMatches>),
+    /// Answer a question of the helper's own
+    Own(OwnCommands, Box<ArgMatches>),
     /// Print this script for a shell
     Completions(&'static str),
 }
@@ -49,13 +53,19 @@ pub(crate) enum Request<A> {
 impl Helper {
     /// A helper that runs to its end; with its configuration file, where it has one.
     pub const fn task(config: Option<ConfigFile>) -> Self {
-        Self { kind: Kind::Task, config, labels: &[], completions: None }
+        Self { kind: Kind::Task, config, labels: &[], completions: None, own_commands: None }
     }
 
     /// A helper that runs beside the app. `health_port` is the default of `--health-addr`; each
     /// helper has its own, because a pod's containers share one network namespace.
     pub const fn sidecar(health_port: u16, config: Option<ConfigFile>) -> Self {
-        Self { kind: Kind::Sidecar(Sidecar::new(health_port)), config, labels: &[], completions: None }
+        Self {
+            kind: Kind::Sidecar(Sidecar::new(health_port)),
+            config,
+            labels: &[],
+            completions: None,
+            own_commands: None,
+        }
     }
 
     /// A sidecar that goes on serving for this long after a stop signal, unless `--drain-delay`
@@ -82,6 +92,13 @@ impl Helper {
         self
     }
 
+    /// A helper that has commands of its own.
+    #[must_use]
+    pub const fn with_commands(mut self, commands: OwnCommands) -> Self {
+        self.own_commands = Some(commands);
+        self
+    }
+
     /// The whole command line: the helper's own flags and what lifecycle adds. Documentation is
     /// generated from it.
     pub fn command<A: CommandFactory>(&self) -> Command {
@@ -91,6 +108,9 @@ impl Helper {
         }
         if self.config.is_some() {
             command = ConfigCommand::augment_subcommands(command);
+        }
+        if let Some(own) = self.own_commands {
+            command = (own.add_to)(command);
         }
         if self.completions.is_some() {
             command = CompletionsCommand::augment_subcommands(command);
@@ -111,6 +131,11 @@ impl Helper {
             && let Ok(asked) = ConfigCommand::from_arg_matches(&matches)
         {
             return Ok(Request::Config(asked, matches.into()));
+        }
+        if let Some(own) = self.own_commands
+            && matches.subcommand_name().is_some_and(own.has)
+        {
+            return Ok(Request::Own(own, matches.into()));
         }
         if let Some(completions) = self.completions
             && let Ok(asked) = CompletionsCommand::from_arg_matches(&matches)

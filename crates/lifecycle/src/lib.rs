@@ -43,6 +43,7 @@ mod log;
 mod log_line;
 mod log_throttle;
 mod metrics;
+mod own_command;
 mod panics;
 mod phase;
 mod probe;
@@ -80,6 +81,7 @@ pub use lines::{Lines, LinesParser};
 pub use listen_address::ListenAddress;
 pub use log_line::timestamp;
 pub use log_throttle::LogThrottle;
+pub use own_command::{OwnCommand, OwnCommands};
 pub use run::main;
 pub use secret::Secret;
 

@@ -78,6 +78,11 @@ where
             log_before_settings();
             helper.config.map_or(Err(Exit::Bug.into()), |config| printed(asked.run(&config, &matches)))
         }
+        Ok(Request::Own(own, matches)) => {
+            handlers.end_at_once()?;
+            log_before_settings();
+            printed((own.answer)(&matches))
+        }
         Ok(Request::Completions(script)) => {
             handlers.end_at_once()?;
             log_before_settings();

@@ -66,13 +66,18 @@ pub struct Args {
 /// The URL may hold a secret by mistake.
 const UPSTREAM: LinesParser<UpstreamEntry> = LinesParser::new("upstream", str::parse, url_label);
 
-const PROBE_PATH: LinesParser<ProbePath> = LinesParser::new("path", str::parse, str::to_owned);
+const PROBE_PATH: LinesParser<ProbePath> = LinesParser::new("path", str::parse, path_label);
 
 /// A text that is no network may be a secret in the wrong place.
 const TRUSTED: LinesParser<Cidr> = LinesParser::new("network", str::parse, |text| match text.parse::<Cidr>() {
     Ok(_) => text.to_owned(),
     Err(_) => "…".to_owned(),
 });
+
+/// What is no path may be a secret.
+fn path_label(text: &str) -> String {
+    if text.starts_with('/') { text.to_owned() } else { "…".to_owned() }
+}
 
 const EXAMPLES: &str = "
 Examples:
@@ -81,5 +86,6 @@ Examples:
   proxy --listen 127.0.0.1:9000 --upstream 'http://api.example#token-file=/run/tokens/api'
   proxy --config /etc/proxy/proxy.yaml --workers 2
   proxy check /etc/proxy/proxy.yaml
+  proxy explain --config /etc/proxy/proxy.yaml GET http://shop.example/api
 
-Exit codes: 0 drained, 64 usage, 69 address in use, 75 stopped with requests in flight, 78 configuration";
+Exit codes: 0 drained, 64 usage, 65 `explain`: would be refused, 69 address in use, 75 stopped with requests in flight, 78 configuration";

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use endpoint::url_label;
-use lifecycle::{Completions, ConfigFile, Helper};
+use lifecycle::{Completions, ConfigFile, Helper, OwnCommands};
 
-use crate::config::Config;
+use crate::{config::Config, explain::Question};
 
 /// A sidecar with a configuration file
 pub const HELPER: Helper = Helper::sidecar(HEALTH_PORT, Some(ConfigFile::of::<Config>(SCHEMA)))
     .with_drain_delay(DRAIN_DELAY)
     .with_labels(&[("upstream", url_label)])
+    .with_commands(OwnCommands::of::<Question>())
     .with_completions(COMPLETIONS);
 
 /// Endpoints and load balancers need a moment to learn that the pod goes.

@@ -13,6 +13,7 @@ mod config;
 mod context;
 mod direction;
 mod exchange;
+mod explain;
 mod forwarded;
 mod handler;
 mod helper;

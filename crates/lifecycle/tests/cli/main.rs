@@ -17,6 +17,8 @@ mod health;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod own_command;
+#[cfg(test)]
 mod pid_one;
 #[cfg(test)]
 mod probe;

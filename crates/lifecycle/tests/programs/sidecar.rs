@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use lifecycle::{ConfigFile, Configuration, End, Exit, Heartbeat, Helper, Hold, Lifecycle, Misfit, reload};
+use lifecycle::{
+    ConfigFile, Configuration, End, Exit, Heartbeat, Helper, Hold, Lifecycle, Misfit, OwnCommand, OwnCommands, reload,
+};
 
 /// Soon enough for a test that waits, seldom enough for a machine with many of them
 const TICK: Duration = Duration::from_millis(50);
@@ -80,12 +82,37 @@ impl Configuration for Config {
     }
 }
 
+/// The commands of its own
+#[derive(Debug, clap::Subcommand)]
+enum Say {
+    /// Say the greeting of the configuration file a number of times
+    Say {
+        /// How often
+        times: usize,
+    },
+}
+
+impl OwnCommand for Say {
+    type Args = Args;
+
+    fn answer(self, args: Args) -> anyhow::Result<(String, End)> {
+        let Self::Say { times } = self;
+        let path = args.config.as_deref().ok_or_else(|| Exit::Usage.because("say needs --config"))?;
+        let greeting = lifecycle::config::load::<Config>(path, &args)?.greeting;
+        let end = match times {
+            0 => End { last: Some("nothing was said".into()), ..Exit::Data.into() },
+            _ => Exit::Done.into(),
+        };
+        Ok((vec![greeting; times].join(" "), end))
+    }
+}
+
 fn opened(path: &str) -> io::Result<PathBuf> {
     File::open(path).map(|_| path.into())
 }
 
 fn main() -> ExitCode {
-    let helper = Helper::sidecar(9470, Some(ConfigFile::of::<Config>(SCHEMA)));
+    let helper = Helper::sidecar(9470, Some(ConfigFile::of::<Config>(SCHEMA))).with_commands(OwnCommands::of::<Say>());
     lifecycle::main(helper, run)
 }
 

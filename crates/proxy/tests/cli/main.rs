@@ -19,6 +19,8 @@ mod connections;
 #[cfg(test)]
 mod draining;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod forwarding;
 #[cfg(test)]
 mod hold_start;

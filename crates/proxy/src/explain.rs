@@ -1,0 +1,225 @@
+//! `proxy explain METHOD URL`: what a request would meet, said by the functions of the data path, offline.
+
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
+
+use http::{HeaderName, HeaderValue, Method, Request, Uri, header::HOST, request::Parts};
+use lifecycle::{End, Exit, Lines, LinesParser, OwnCommand, config};
+
+use crate::{
+    args::Args,
+    config::Config,
+    forwarded::{
+        Forwarded,
+        trace_context::{BeginTrace, Traces},
+    },
+    hop_by_hop::seen::Seen,
+    plan::{ListenerPlan, Plan},
+    refusal::Refusal,
+    request_head, rewrite,
+    route::{HeaderRules, Route},
+};
+
+/// Headers whose values hold nothing of a user's; others are named only
+const SHOWN: [&str; 11] = [
+    "connection",
+    "content-length",
+    "forwarded",
+    "host",
+    "max-forwards",
+    "te",
+    "transfer-encoding",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+];
+
+/// Printed in place of a value that may be a secret
+const HIDDEN: &str = "…";
+
+/// The commands of the proxy's own
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Question {
+    /// Say offline what a request would meet, and exit with 0, or with 65 if it would be refused
+    Explain(Explain),
+}
+
+/// A request that nobody sends
+#[derive(Debug, clap::Args)]
+pub(crate) struct Explain {
+    /// The method, such as GET
+    #[arg(value_name = "METHOD", value_parser = METHOD)]
+    method: Lines<Method>,
+    /// The URL as its client writes it, such as `http://shop.example/api`, or a path
+    #[arg(value_name = "URL", value_parser = TARGET)]
+    url: Lines<Uri>,
+    /// A header of the request, as NAME:VALUE
+    #[arg(short = 'H', long = "header", value_name = "NAME:VALUE", value_parser = HEADER)]
+    headers: Vec<Lines<(HeaderName, HeaderValue)>>,
+    /// The client's address
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::from(Ipv4Addr::LOCALHOST))]
+    from: IpAddr,
+    /// The listener, by name; by default the only one, or the one with the URL's port
+    #[arg(long, value_name = "NAME")]
+    listener: Option<String>,
+    /// The configuration file; it may also stand before the command
+    #[arg(long = "config", id = "explained", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+// A value may be a secret, or stand in the place of another argument.
+const METHOD: LinesParser<Method> =
+    LinesParser::new("method", |text| text.parse().map_err(|_| "write a method such as GET".into()), hidden);
+const TARGET: LinesParser<Uri> =
+    LinesParser::new("URL", |text| text.parse().map_err(|_| "write http://HOST/PATH or a path".into()), hidden);
+const HEADER: LinesParser<(HeaderName, HeaderValue)> = LinesParser::new("header", header, hidden);
+
+fn hidden(_: &str) -> String {
+    HIDDEN.into()
+}
+
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let wrong = || "write it as NAME:VALUE".to_owned();
+    let (name, value) = text.split_once(':').ok_or_else(wrong)?;
+    let name = HeaderName::try_from(name).map_err(|_| wrong())?;
+    Ok((name, HeaderValue::from_str(value.trim()).map_err(|_| wrong())?))
+}
+
+impl OwnCommand for Question {
+    type Args = Args;
+
+    fn answer(self, args: Args) -> anyhow::Result<(String, End)> {
+        let Self::Explain(asked) = self;
+        let plan = asked.plan(&args)?;
+        let listener = asked.listener(&plan).map_err(|message| Exit::Usage.because(message))?;
+        let mut text = String::new();
+        let direction = format!("{:?}", listener.direction).to_lowercase();
+        line(&mut text, "listener", format_args!("{} ({direction}, {})", listener.name, listener.address));
+        let end = match asked.meets(&plan, listener, &mut text) {
+            Ok(()) => Exit::Done.into(),
+            Err(refusal) => {
+                let refused = format!("{} {}", refusal.status().as_u16(), refusal.name());
+                line(&mut text, "refused", &refused);
+                End { last: Some(format!("refused: {refused}")), ..Exit::Data.into() }
+            }
+        };
+        Ok((text, end))
+    }
+}
+
+impl Explain {
+    fn plan(&self, args: &Args) -> anyhow::Result<Plan> {
+        let config = match self.config.as_ref().or(args.config.as_ref()) {
+            Some(path) => Some(config::load::<Config>(path, args)?),
+            None => None,
+        };
+        Plan::of(args, config.as_ref().map(|config| &config.listeners[..])).map_err(|misfits| {
+            let messages: Vec<_> = misfits.into_iter().map(|misfit| misfit.message).collect();
+            Exit::Usage.because(messages.join("; "))
+        })
+    }
+
+    fn listener<'a>(&self, plan: &'a Plan) -> Result<&'a ListenerPlan, String> {
+        let port = self.url().port_u16().unwrap_or(80);
+        let is_it = |listener: &&ListenerPlan| match &self.listener {
+            Some(name) => listener.name == *name,
+            None => plan.listeners.len() == 1 || listener.address.port == port,
+        };
+        let mut fitting = plan.listeners.iter().filter(is_it);
+        if let (Some(listener), None) = (fitting.next(), fitting.next()) {
+            return Ok(listener);
+        }
+        let names: Vec<_> = plan.listeners.iter().map(|listener| &*listener.name).collect();
+        Err(format!("say which listener by --listener: {}", names.join(", ")))
+    }
+
+    /// Goes the way of a request as `handler.rs` does, and writes what it meets.
+    fn meets(&self, plan: &Plan, listener: &ListenerPlan, text: &mut String) -> Result<(), Refusal> {
+        let mut head = self.head();
+        request_head::complete(&mut head);
+        let seen = Seen::of(&head.headers);
+        request_head::judge(&head, seen)?;
+        let route = &listener.routes.all()[listener.routes.find(&head.uri, &head.headers)?];
+        write_route(text, route);
+        if !rewrite::may_go_on(&head.method, &mut head.headers) {
+            line(text, "answered", "204 by the proxy itself, because Max-Forwards is 0");
+            return Ok(());
+        }
+        let upstream = &plan.upstreams[route.upstream];
+        line(text, "upstream", format_args!("http://{}", upstream.address.authority()));
+        for (name, file) in route.login.iter().flat_map(|login| login.headers()) {
+            let source = file.map_or("a value of its own".into(), |file| file.display().to_string());
+            line(text, "login", format_args!("{name} from {source}"));
+        }
+        write_rules(text, "request-headers", &route.request_headers);
+        write_rules(text, "response-headers", &route.response_headers);
+        let (forwarded, traces) = (Forwarded::new(self.from), Traces::new(BeginTrace::Never));
+        rewrite::to_upstream(&mut head, listener, &forwarded, route, upstream, &traces, seen);
+        write_head(text, &head, route);
+        Ok(())
+    }
+
+    /// The head as a client would send it: a path, and `Host`.
+    fn head(&self) -> Parts {
+        let url = self.url();
+        let (mut head, ()) = Request::new(()).into_parts();
+        head.method = self.method.0.first().cloned().unwrap_or_default();
+        head.uri = match url.path_and_query() {
+            Some(path) if url.authority().is_some() => Uri::from(path.clone()),
+            _ => url.clone(),
+        };
+        for (name, value) in self.headers.iter().flat_map(|lines| &lines.0) {
+            head.headers.append(name, value.clone());
+        }
+        let authority = url.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+        if let (Some(authority), false) = (authority, head.headers.contains_key(HOST)) {
+            head.headers.insert(HOST, authority);
+        }
+        head
+    }
+
+    fn url(&self) -> &Uri {
+        &self.url.0[0]
+    }
+}
+
+fn write_route(text: &mut String, route: &Route) {
+    let host = route.host.as_deref().unwrap_or("every host");
+    line(text, "route", format_args!("{} ({host}, {})", route.name, route.path));
+}
+
+/// Names without values, which may be secrets
+fn write_rules(text: &mut String, key: &str, rules: &HeaderRules) {
+    let removed = rules.remove.iter().map(|name| format!("removes {name}"));
+    let set = rules.set.iter().map(|(name, _)| format!("sets {name}"));
+    let added = rules.add.iter().map(|(name, _)| format!("adds {name}"));
+    let all: Vec<_> = removed.chain(set).chain(added).collect();
+    if !all.is_empty() {
+        line(text, key, all.join(", "));
+    }
+}
+
+fn write_head(text: &mut String, head: &Parts, route: &Route) {
+    let query = head.uri.query().map_or("", |_| "?…");
+    line(text, "sends", format_args!("{} {}{query} HTTP/1.1", head.method, head.uri.path()));
+    let is_shown = |name: &HeaderName| {
+        let HeaderRules { set, add, .. } = &route.request_headers;
+        SHOWN.contains(&name.as_str()) && !set.iter().chain(add).any(|(ruled, _)| ruled == name)
+    };
+    let login: Vec<_> = route.login.iter().flat_map(|login| login.headers()).map(|(name, _)| name).collect();
+    for (name, value) in head.headers.iter().filter(|(name, _)| !login.contains(name)) {
+        let value = if is_shown(name) { String::from_utf8_lossy(value.as_bytes()) } else { HIDDEN.into() };
+        let _ = writeln!(text, "  {name}: {value}");
+    }
+    for name in login {
+        let _ = writeln!(text, "  {name}: {HIDDEN}");
+    }
+}
+
+fn line(text: &mut String, key: &str, value: impl std::fmt::Display) {
+    let _ = writeln!(text, "{key}: {value}");
+}

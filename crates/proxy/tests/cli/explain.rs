@@ -1,0 +1,130 @@
+//! `proxy explain`: the answer is what the proxy then does.
+
+use std::process::Command;
+
+use harness::{Ended, Program};
+
+use crate::{
+    support::{OK, Proxy},
+    upstream::Upstream,
+};
+
+fn explain(arguments: &[&str]) -> Ended {
+    Program::start(Command::new(env!("CARGO_BIN_EXE_proxy")).args(arguments).env_clear()).end()
+}
+
+fn config(upstream: &str) -> String {
+    format!(
+        "listeners:
+- name: front
+  address: 127.0.0.1:0
+  direction: inbound
+  trusted-proxies: [10.0.0.0/8]
+  routes:
+  - name: api
+    host: shop.example
+    path: /api
+    upstream: {{url: '{upstream}', header-file: 'X-Api-Key:/run/keys/api'}}
+    request-headers: {{remove: [X-Debug], set: {{X-Env: hunter2}}}}
+    response-headers: {{remove: [Server]}}
+  - name: web
+    upstream: '{upstream}'
+- name: out
+  address: 127.0.0.1:9000
+  direction: outbound
+  routes:
+  - upstream: http://api.example
+"
+    )
+}
+
+#[test]
+fn it_says_listener_route_login_rules_and_head() {
+    let (_directory, file) = harness::config_file(&config("http://127.0.0.1:8081"));
+    let url = "http://shop.example/api/x?token=hunter2";
+    let client = ["-H", "Authorization: Bearer hunter2", "-H", "X-Debug:1", "-H", "X-Forwarded-For: 1.1.1.1"];
+    let asked = [&["--config", &file, "explain", "--listener", "front", "--from", "10.0.0.7", "GET", url], &client[..]];
+    let ended = explain(&asked.concat());
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(!ended.everything().contains("hunter2"), "{ended:#?}");
+    let expected = "listener: front (inbound, 127.0.0.1:0)
+route: api (shop.example, /api)
+upstream: http://127.0.0.1:8081
+login: x-api-key from /run/keys/api
+request-headers: removes x-debug, sets x-env
+response-headers: removes server
+sends: GET /api/x?… HTTP/1.1
+";
+    assert!(ended.stdout.starts_with(expected), "{}", ended.stdout);
+    for header in [
+        "host: shop.example",
+        "x-forwarded-for: 1.1.1.1, 10.0.0.7",
+        "forwarded: for=1.1.1.1, for=10.0.0.7;host=shop.example;proto=http",
+        "via: 1.1 sidekit-proxy",
+        "authorization: …",
+        "x-env: …",
+        "x-api-key: …",
+    ] {
+        assert!(
+            ended.stdout.contains(&format!("\n  {header}\n")) || ended.stdout.ends_with(&format!("\n  {header}\n"))
+        );
+    }
+    assert!(!ended.stdout.contains("  x-debug"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_refusal_is_65_and_the_same_as_that_of_the_proxy() {
+    let upstream = Upstream::answering(OK);
+    let (_directory, file) = harness::config_file(&config(&upstream.url()));
+    let proxy = Proxy::run(&["--config", &file]);
+    let mut client = proxy.client();
+    for (method, target, header) in [
+        ("GET", "/api%2Fx", "Host: shop.example"),
+        ("TRACE", "/", "Host: a"),
+        ("GET", "/", "Host: a b"),
+        ("GET", "/", "X: no host"),
+        ("GET", "*", "Host: a"),
+        ("GET", "/", "Transfer-Encoding: gzip, chunked\r\nHost: a"),
+        ("GET", "/web", "Host: a"),
+        ("OPTIONS", "*", "Host: a\r\nMax-Forwards: 0"),
+    ] {
+        client.try_send(format!("{method} {target} HTTP/1.1\r\n{header}\r\n\r\n"));
+        let answer = client.answer();
+        if answer.status >= 400 {
+            client = proxy.client();
+        }
+        let headers: Vec<_> = header.split("\r\n").flat_map(|header| ["-H", header]).collect();
+        let asked = [&["explain", "--config", &file, "--listener", "front", method, target], &headers[..]].concat();
+        let ended = explain(&asked);
+        if answer.status >= 400 {
+            let name = answer.body.trim().rsplit(' ').next().unwrap();
+            let refused = format!("refused: {} {name}", answer.status);
+            ended.ended_with(65, &format!("reason=data last=\"{refused}\""));
+            assert!(ended.stdout.ends_with(&format!("{refused}\n")), "{ended:#?}");
+        } else {
+            assert_eq!(
+                (ended.code, ended.stdout.contains("answered: 204")),
+                (Some(0), answer.status == 204),
+                "{ended:#?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn flags_are_explained_too_and_the_listener_follows_from_the_port() {
+    let flags = ["--listen", ":8000", "--upstream", "http://127.0.0.1:1#token-env=NO_SUCH"];
+    assert_eq!(explain(&[&flags[..], &["explain", "GET", "/"]].concat()).code, Some(64));
+    let flags = ["--listen", ":8000", "--upstream", "http://api.example:81"];
+    let ended = explain(&[&flags[..], &["explain", "GET", "http://anything/x"]].concat());
+    assert!(ended.code == Some(0) && ended.stdout.contains("\n  host: api.example:81\n"), "{ended:#?}");
+    let (_directory, file) = harness::config_file(&config("http://127.0.0.1:8081"));
+    let ended = explain(&["explain", "--config", &file, "GET", "http://localhost:9000/x"]);
+    assert!(ended.stdout.starts_with("listener: out (outbound, 127.0.0.1:9000)\n"), "{ended:#?}");
+    let ended = explain(&["explain", "--config", &file, "GET", "http://localhost/x"]);
+    ended.ended_with(64, "reason=usage last=\"say which listener by --listener: front, out\"");
+    for wrong in [["GET", "http://a b/hunter2"], ["GET hunter2", "/"]] {
+        let ended = explain(&[&flags[..], &["explain"], &wrong[..]].concat());
+        assert!(ended.code == Some(64) && !ended.everything().contains("hunter2"), "{ended:#?}");
+    }
+}
