@@ -32,16 +32,17 @@ pub(crate) async fn send(
     head: Parts,
     body: RequestBody,
     fate: &Rc<BodyFate>,
+    mut now: Instant,
 ) -> Result<(Response<Incoming>, Lease, Seen), Refusal> {
-    let now = Instant::now();
     upstream.budget.borrow_mut().request(now);
     let is_repeatable = retry::is_repeatable(&head.method, &head.headers);
     if !is_repeatable {
         // It has one chance. On a yield the runtime looks at its sockets, and so learns which connections were closed.
         task::yield_now().await;
+        now = Instant::now();
     }
-    let begin = |method: &Method| Attempt::begin(upstream.counts.durations.clone(), method.clone(), Instant::now());
-    let mut counted = begin(&head.method);
+    let begin = |method: &Method, now| Attempt::begin(upstream.counts.durations.clone(), method.clone(), now);
+    let mut counted = begin(&head.method, now);
     let mut request = Request::from_parts(head, body);
     let mut was_sent = None;
     if let Some(connection) = upstream.take_idle(now) {
@@ -68,7 +69,7 @@ pub(crate) async fn send(
             _ => return Err(refusal),
         }
         was_sent = (failed.progress != Progress::Unsent).then_some(refusal);
-        counted = begin(request.method());
+        counted = begin(request.method(), Instant::now());
         upstream.counts.retries.inc();
         fate.retries.set(1);
     }

@@ -43,14 +43,15 @@ impl Forwarded {
             for name in claims {
                 headers.remove(name);
             }
+            headers.remove(FORWARDED);
         }
         let host = headers.get(HOST).cloned();
-        headers.insert(FOR, self.address.clone());
-        headers.insert(PROTO, HeaderValue::from_static("http"));
+        headers.append(FOR, self.address.clone());
+        headers.append(PROTO, HeaderValue::from_static("http"));
         if let Some(host) = host.clone() {
-            headers.insert(FORWARDED_HOST, host);
+            headers.append(FORWARDED_HOST, host);
         }
-        headers.insert(FORWARDED, self.forwarded(host));
+        headers.append(FORWARDED, self.forwarded(host));
     }
 
     /// Sets all of them after the word of the client, a proxy that is trusted. Both kinds of header say the same.

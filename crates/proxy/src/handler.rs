@@ -151,7 +151,7 @@ impl Handler {
         record.forwarded(&head.headers);
         let pace = Pace::at_least(limits.min_body_rate);
         let body = RequestBody::of(body, fate.clone(), longest, pace, self.requests.clone());
-        let mut sending = pin!(exchange::send(upstream, head, body, fate));
+        let mut sending = pin!(exchange::send(upstream, head, body, fate, begun));
         let sent = poll_fn(|task| match sending.as_mut().poll(task) {
             Poll::Pending if self.client.is_late.get() && fate.is_awaited.get() => {
                 context.telemetry.met(Limit::RequestTimeout);

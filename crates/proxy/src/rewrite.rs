@@ -158,20 +158,22 @@ fn origin_form(method: &Method, target: &Uri) -> Uri {
 /// Writes the length once, because not everybody reads `5, 5` and `005` in the same way. `false` if the values differ or one is no
 /// length (RFC 9110, section 8.6).
 fn settle_length(headers: &mut HeaderMap) -> bool {
+    let mut values = headers.get_all(CONTENT_LENGTH).iter();
+    // Nearly all are one number already, without zeros or spaces before it.
+    if let (Some(value), None) = (values.next(), values.next())
+        && let [b'1'..=b'9', rest @ ..] = value.as_bytes()
+        && rest.len() < 19
+        && rest.iter().all(u8::is_ascii_digit)
+    {
+        return true;
+    }
     let values = headers.get_all(CONTENT_LENGTH).iter();
     let mut lengths = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(number);
     let Some(first) = lengths.next() else { return true };
-    let (mut is_one, mut differs) = (true, first.is_none());
-    for length in lengths {
-        (is_one, differs) = (false, differs || length != first);
-    }
-    if differs {
+    if first.is_none() || lengths.any(|length| length != first) {
         return false;
     }
-    // A value that is one number without zeros or spaces before it stays: nearly all are.
-    let is_plain = is_one
-        && headers.get(CONTENT_LENGTH).is_some_and(|value| matches!(value.as_bytes(), [b'1'..=b'9', .., b'0'..=b'9']));
-    if let Some(length) = first.filter(|_| !is_plain) {
+    if let Some(length) = first {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     true

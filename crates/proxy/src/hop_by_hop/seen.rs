@@ -21,7 +21,7 @@ impl Seen {
     pub(crate) const UPGRADE: Self = Self(1 << 9);
     /// `traceparent` and `tracestate`
     pub(crate) const TRACE: Self = Self(1 << 10);
-    /// What apps read as a proxy's word about the client: `X-Forwarded-*` and `X-Real-IP`
+    /// What apps read as a proxy's word about the client: `X-Forwarded-*`, `X-Real-IP` and `Forwarded`
     pub(crate) const CLAIM: Self = Self(1 << 11);
     /// A name with an underscore, which may be read as one of the others
     pub(crate) const UNDERSCORE: Self = Self(1 << 12);
@@ -54,8 +54,9 @@ impl Seen {
             "transfer-encoding" => Self::TRANSFER_ENCODING,
             "upgrade" => Self::UPGRADE,
             "traceparent" | "tracestate" => Self::TRACE,
-            _ if memchr::memchr(b'_', name.as_bytes()).is_some() => Self::UNDERSCORE,
-            _ if name.starts_with("x-forwarded-") || name == "x-real-ip" => Self::CLAIM,
+            // Names are too short for the vectors of memchr.
+            _ if name.bytes().any(|byte| byte == b'_') => Self::UNDERSCORE,
+            _ if name.starts_with("x-forwarded-") || name == "x-real-ip" || name == "forwarded" => Self::CLAIM,
             _ => Self(0),
         }
     }
