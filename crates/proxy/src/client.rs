@@ -27,12 +27,7 @@ use tokio::{
 
 use self::deadlines::{Deadlines, Tick};
 use crate::{
-    client_io::ClientIo,
-    context::{Context, Current},
-    forwarded::Forwarded,
-    handler::Handler,
-    refusal::Refusal,
-    telemetry::Limit,
+    client_io::ClientIo, context::Current, forwarded::Forwarded, handler::Handler, refusal::Refusal, telemetry::Limit,
 };
 
 /// The time for the first request of a connection, also where the listener closes: clients connect when they have something to
@@ -141,7 +136,7 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
                     continue;
                 }
             }
-            let is_superfluous = !is_closing && handler.is_idle() && buffered.are_many(&handler.current.get());
+            let is_superfluous = !is_closing && buffered.are_many() && buffered.are_too_many(handler);
             let tick = deadlines.poll_tick(context, &handler.client);
             match if is_superfluous { Tick::InTime } else { ready!(tick) } {
                 Tick::SlowHead => return Poll::Ready(Ended::SlowHead),
@@ -189,8 +184,13 @@ impl Buffered {
         Self(count)
     }
 
-    fn are_many(&self, context: &Context) -> bool {
-        self.0.get() > context.in_flight.get() + MOST_WARM
+    /// Few look further than this.
+    fn are_many(&self) -> bool {
+        self.0.get() > MOST_WARM
+    }
+
+    fn are_too_many(&self, handler: &Handler) -> bool {
+        handler.is_idle() && self.0.get() > handler.current.get().in_flight.get() + MOST_WARM
     }
 }
 

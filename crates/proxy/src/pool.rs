@@ -13,6 +13,10 @@ use crate::{request_body::RequestBody, upstream_io::Traffic};
 
 /// Idle connections that are kept; more are closed, the oldest first
 const LIMIT: usize = 256;
+/// Those of them that are kept for long. The others are for the next burst of requests, because each holds buffers of 16 to 80 KiB.
+const KEPT: usize = 16;
+/// How long the others are kept
+const BURST: Duration = Duration::from_secs(3);
 /// How long a connection is kept where the upstream says and shows nothing: less than any usual server keeps it
 const UNKNOWN: Duration = Duration::from_secs(55);
 /// A close of the upstream teaches something only after this; before, it closes at random or restarts.
@@ -85,10 +89,16 @@ impl Pool {
         idle.push(Idle { connection, since: now });
     }
 
-    /// Closes what is too old, before the upstream does.
+    /// Closes what is too old, before the upstream does, and what is left of a burst.
     pub(crate) fn sweep(&self, now: Instant) {
-        for stale in self.idle.borrow_mut().extract_if(.., |idle| self.is_stale(idle, now)) {
+        let mut idle = self.idle.borrow_mut();
+        for stale in idle.extract_if(.., |idle| self.is_stale(idle, now)) {
             stale.close();
+        }
+        // The oldest come first.
+        let others = idle.len().saturating_sub(KEPT);
+        for other in idle.extract_if(..others, |idle| now.saturating_duration_since(idle.since) >= BURST) {
+            other.close();
         }
     }
 

@@ -1,5 +1,6 @@
 //! The workers as the main thread sees them: it binds sockets for them, and hands every new plan to all of them.
 
+mod memory;
 pub(crate) mod worker;
 
 use std::{

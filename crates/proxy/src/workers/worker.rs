@@ -9,6 +9,7 @@ use tokio::{
     time,
 };
 
+use super::memory::{self, TRIM_INTERVAL};
 use crate::{
     access_log::AccessLog,
     context::{Context, Current},
@@ -71,6 +72,7 @@ impl Worker {
         heartbeat: Heartbeat,
     ) -> anyhow::Result<()> {
         let mut beat = time::interval(heartbeat.interval());
+        let mut trim = time::interval(TRIM_INTERVAL);
         let life = self.settings.life.clone();
         let mut is_stopping = false;
         loop {
@@ -87,6 +89,7 @@ impl Worker {
                         upstream.pool.sweep(now);
                     }
                 }
+                _ = trim.tick() => memory::trim(),
             }
             if is_stopping && self.serving.is_empty() {
                 return Ok(());
