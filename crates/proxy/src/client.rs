@@ -36,6 +36,8 @@ const FIRST_REQUEST: Duration = Duration::from_secs(1);
 /// Idle connections that keep their buffers, about 20 KB each, because most of the next requests come soon. With more of them,
 /// a connection gives up its buffers as soon as it is idle, so that memory follows the requests in flight.
 const MOST_WARM: u32 = 128;
+/// The runtime looks at its sockets before a timer of this length ends.
+const ONE_LOOK: Duration = Duration::from_millis(1);
 /// How long a client whose connection ends may go on sending, so that it reads the answer before the reset that bytes nobody
 /// reads would cause (RFC 9112, section 9.6)
 const LINGER: Duration = Duration::from_secs(1);
@@ -51,12 +53,18 @@ enum Ended {
     SlowHead,
 }
 
-/// Serves a client until it goes, is idle for too long, or the listener closes.
-pub(crate) async fn serve(current: Rc<Current>, stream: TcpStream, peer: IpAddr, mut closing: watch::Receiver<bool>) {
+/// Serves a client until it goes, is idle for too long, or the listener closes; then drops the guard. The future is small, because
+/// idle clients are many: it holds each of its parts once, and those of a connection in use in a box.
+pub(crate) fn serve(
+    guard: impl Sized + 'static,
+    current: Rc<Current>,
+    stream: TcpStream,
+    peer: IpAddr,
+    mut closing: watch::Receiver<bool>,
+) -> impl Future<Output = ()> {
     // An event of a stream must not wait for the one before to be acknowledged.
     let _ = stream.set_nodelay(true);
-    let patience = current.get().limits.idle_timeout;
-    let mut io = ClientIo::new(stream, patience);
+    let mut io = ClientIo::new(stream, current.get().limits.idle_timeout);
     let handler = Rc::new(Handler {
         client: io.state.clone(),
         forwarded: Forwarded::new(peer),
@@ -65,37 +73,47 @@ pub(crate) async fn serve(current: Rc<Current>, stream: TcpStream, peer: IpAddr,
         current,
     });
     let mut fresh_until = Some(Instant::now() + FIRST_REQUEST);
-    loop {
-        let has_more = tokio::select! {
-            // Serve a request that has arrived, even when the listener closes at that moment.
-            biased;
-            has_more = io.has_more() => has_more,
-            () = dismissed(&mut closing, fresh_until) => false,
-            () = time::sleep(patience) => {
-                handler.current.get().telemetry.met(Limit::IdleTimeout);
-                false
+    async move {
+        let _ = &guard;
+        while has_more(&io, &handler, &mut closing, fresh_until).await {
+            fresh_until = None;
+            match Box::pin(active(io, &handler, &mut closing)).await {
+                Some(idle) => io = idle,
+                None => return,
             }
-        };
-        if !has_more {
-            return;
-        }
-        fresh_until = None;
-        // In a box, because an idle connection shall not hold the room for it.
-        match Box::pin(active(io, &handler, &mut closing)).await {
-            Some(idle) => io = idle,
-            None => return,
         }
     }
 }
 
-/// Resolves when the listener has closed and an idle connection must go. A connection without a request so far was made for one,
-/// which may be on its way; another may bring one that the runtime learns of when it looks at its sockets once more.
-async fn dismissed(closing: &mut watch::Receiver<bool>, fresh_until: Option<Instant>) {
-    let _ = closing.wait_for(|is_closing| *is_closing).await;
-    match fresh_until {
-        Some(until) => time::sleep_until(until).await,
-        None => task::yield_now().await,
-    }
+/// Waits for something to read; `false` if the connection has ended, was idle for too long, or the listener has closed.
+///
+/// After that, a connection without a request so far stays a moment longer, because it was made for one, which may be on its way.
+/// Another may bring one that the runtime learns of when it looks at its sockets once more.
+async fn has_more(
+    io: &ClientIo,
+    handler: &Handler,
+    closing: &mut watch::Receiver<bool>,
+    fresh_until: Option<Instant>,
+) -> bool {
+    let mut timer = pin!(time::sleep(handler.current.get().limits.idle_timeout));
+    let mut closed = pin!(closing.wait_for(|is_closing| *is_closing));
+    let mut is_closing = false;
+    poll_fn(|context| {
+        // Serve a request that has arrived, even when the listener closes at that moment.
+        if let Poll::Ready(has_more) = io.poll_more(context) {
+            return Poll::Ready(has_more);
+        }
+        if !is_closing && closed.as_mut().poll(context).is_ready() {
+            is_closing = true;
+            timer.as_mut().reset(fresh_until.unwrap_or_else(|| Instant::now() + ONE_LOOK));
+        }
+        ready!(timer.as_mut().poll(context));
+        if !is_closing {
+            handler.current.get().telemetry.met(Limit::IdleTimeout);
+        }
+        Poll::Ready(false)
+    })
+    .await
 }
 
 /// Lets hyper serve until the connection has been idle for a while, and gives it back; nothing if it has ended.

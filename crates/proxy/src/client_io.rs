@@ -56,9 +56,12 @@ impl ClientIo {
     }
 
     /// Waits until there is something to read, without a buffer for it; `false` if the connection ends instead.
-    pub(crate) async fn has_more(&self) -> bool {
+    pub(crate) fn poll_more(&self, context: &mut Context) -> Poll<bool> {
+        if !self.unread.is_empty() {
+            return Poll::Ready(true);
+        }
         // tokio's `readable` may resolve before there is anything.
-        !self.unread.is_empty() || self.stream.peek(&mut [0]).await.is_ok_and(|length| length > 0)
+        self.stream.poll_peek(context, &mut ReadBuf::new(&mut [0])).map(|peeked| peeked.is_ok_and(|length| length > 0))
     }
 
     /// Puts back what was read and not used; the next byte begins a head.

@@ -176,10 +176,7 @@ impl Clients {
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
         let open = Open::new(&self.current.get());
         let (current, closing) = (self.current.clone(), self.closing.clone());
-        self.tasks.spawn_local(async move {
-            let _open = open;
-            client::serve(current, stream, peer.ip(), closing).await;
-        });
+        self.tasks.spawn_local(client::serve(open, current, stream, peer.ip(), closing));
     }
 
     /// Resolves when all have ended.
