@@ -96,6 +96,8 @@ fn python(script: &str, port: &str) -> Command {
 fn gunicorn(port: &str) -> Command {
     let mut program = command(target_directory().join("peers-venv/bin/python"));
     program.args([
+        // -B: no compiled file beside the source
+        "-B",
         "-m",
         "gunicorn",
         "--bind",
