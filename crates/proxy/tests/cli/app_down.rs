@@ -201,3 +201,23 @@ fn a_stop_while_the_listener_is_closed_ends_at_once() {
     proxy.stop();
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
+
+#[test]
+fn a_reload_that_leads_to_another_app_opens_the_listener() {
+    let (down, up) = (answering(), App::running(Upstream::answering(OK)));
+    let config = |app: &App| {
+        let listener = "- {name: front, address: '127.0.0.1:0', direction: inbound, routes: [{upstream: 'URL'}]}";
+        format!("listeners:\n{}\n", listener.replace("URL", &app.url()))
+    };
+    let (directory, file) = harness::config_file(&config(&down));
+    let proxy = Proxy::run(&["--config", &file, "--app-down", "refuse"]);
+    harness::until("the listener is closed", || is_refused(&proxy));
+    let next = directory.path().join("next");
+    std::fs::write(&next, config(&up)).unwrap();
+    std::fs::rename(next, &file).unwrap();
+    proxy.program.signal(Signal::HUP);
+    harness::until("the listener is open", || TcpStream::connect(proxy.address).ok());
+    assert_eq!(proxy.client().get("/").status, 200);
+    harness::http::until_status(proxy.health, "/readyz", 200);
+    proxy.stop();
+}
