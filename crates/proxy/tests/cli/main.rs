@@ -23,6 +23,8 @@ mod explain;
 #[cfg(test)]
 mod forwarding;
 #[cfg(test)]
+mod handshake;
+#[cfg(test)]
 mod hold_start;
 #[cfg(test)]
 mod hostile;
