@@ -67,15 +67,18 @@ pub(crate) async fn serve(
     let (close, closing) = watch::channel(false);
     let last_end = Rc::new(Cell::new(time::Instant::now()));
     let mut clients = Clients { current: current.clone(), tasks: JoinSet::new(), closing, last_end: last_end.clone() };
+    let is_draining = current.get().is_draining.clone();
+    // Whether answers end their connections also while the listener is open
+    let must_drain = Rc::new(Cell::new(false));
     let draining = {
-        let (current, life) = (current.clone(), life.clone());
+        let (current, life, must_drain) = (current.clone(), life.clone(), must_drain.clone());
         task::spawn_local(async move {
             life.drain_requested().await;
             let context = current.get();
-            context.is_draining.set(context.plan.direction == Direction::Inbound);
+            must_drain.set(context.plan.direction == Direction::Inbound);
+            context.is_draining.set(must_drain.get());
         })
     };
-    let is_draining = current.get().is_draining.clone();
     let mut end = Box::pin(drained(current.clone(), last_end, life.clone()));
     let mut opened = Some(listener);
     // Of port 0, the system chose one.
@@ -90,7 +93,7 @@ pub(crate) async fn serve(
             }
         };
         let why = clients.accept(&listener, why).await;
-        let was_draining = is_draining.replace(true);
+        is_draining.set(true);
         empty(&current.get(), listener, |stream, peer| clients.admit(stream, peer)).await;
         if let Closing::AppDown = why {
             tokio::select! {
@@ -98,7 +101,7 @@ pub(crate) async fn serve(
                 _ = life.stop_requested() => (),
                 Ok(_) = gone.wait_for(|is_gone| *is_gone) => (),
                 reopened = reopen(&current, port) => {
-                    is_draining.set(was_draining);
+                    is_draining.set(must_drain.get());
                     opened = Some(reopened);
                 }
             }

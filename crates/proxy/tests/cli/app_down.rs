@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     thread,
     time::{Duration, Instant},
 };
@@ -10,7 +10,7 @@ use std::{
 use crate::{
     app::App,
     client::{Client, header},
-    support::{OK, Proxy, Signal},
+    support::{OK, Program, Proxy, Signal, proxy},
     upstream::Upstream,
 };
 
@@ -220,4 +220,22 @@ fn a_reload_that_leads_to_another_app_opens_the_listener() {
     assert_eq!(proxy.client().get("/").status, 200);
     harness::http::until_status(proxy.health, "/readyz", 200);
     proxy.stop();
+}
+
+#[test]
+fn a_drain_that_begins_while_the_listener_is_closed_lasts() {
+    let mut app = answering();
+    let mut command = proxy(&["--listen", "127.0.0.1:0", "--upstream", &app.url(), "--direction", "inbound"]);
+    let mut program = Program::start(command.args(["--app-down", "refuse", "--admin-addr", "127.0.0.1:0"]));
+    let admin = program.address("admin");
+    let address: SocketAddr = program.wait_for_message("listening")["address"].as_str().unwrap().parse().unwrap();
+    harness::until("the listener is closed", || TcpStream::connect(address).is_err().then_some(()));
+    assert_eq!(harness::http::ask(admin, "POST", "/drain").status, 200);
+    app.start();
+    program.wait_for_message("the app accepts connections");
+    harness::until("the listener is open", || TcpStream::connect(address).ok());
+    let answer = Client::new(address).get("/");
+    assert_eq!((answer.status, header(&answer.head, "connection")), (200, Some("close")));
+    program.signal(Signal::TERM);
+    assert_eq!(program.end().code, Some(0));
 }
