@@ -120,7 +120,7 @@ pub(crate) async fn text(path: &Path) -> anyhow::Result<String> {
 }
 
 /// Reads and judges a text; an error holds all faults.
-pub(crate) fn judged<C: Configuration>(path: &Path, text: &str, args: &C::Args) -> anyhow::Result<C> {
+pub fn judged<C: Configuration>(path: &Path, text: &str, args: &C::Args) -> anyhow::Result<C> {
     parsed::<C>(path, text, args).map_err(|faults| Exit::Config.because(faults.to_string()))
 }
 

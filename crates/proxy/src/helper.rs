@@ -1,11 +1,14 @@
 //! What lifecycle must know of this helper.
 
+mod explain;
+
 use std::time::Duration;
 
 use endpoint::url_label;
 use lifecycle::{Completions, ConfigFile, Helper, OwnCommands};
 
-use crate::{config::Config, explain::Question};
+use self::explain::Question;
+use crate::config::Config;
 
 /// A sidecar with a configuration file
 pub const HELPER: Helper = Helper::sidecar(HEALTH_PORT, Some(ConfigFile::of::<Config>(SCHEMA)))

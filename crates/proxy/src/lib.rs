@@ -13,8 +13,9 @@ mod config;
 mod context;
 mod direction;
 mod exchange;
-mod explain;
 mod forwarded;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod handler;
 mod helper;
 mod hop_by_hop;
