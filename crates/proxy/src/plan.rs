@@ -214,6 +214,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_rule_touches_no_header_of_ours_and_shows_no_value() {
+        let pairs = |name: &str, value: &str| [(name.to_owned(), value.to_owned())].into();
+        for name in RESERVED.iter().map(HeaderName::as_str) {
+            let own = format!("{name} is the proxy's own to set");
+            for changes in [
+                HeaderChanges { set: pairs(name, "x"), ..HeaderChanges::default() },
+                HeaderChanges { add: pairs(name, "x"), ..HeaderChanges::default() },
+                HeaderChanges { remove: vec![name.to_uppercase()], ..HeaderChanges::default() },
+            ] {
+                assert_eq!(rules(&changes), Err(own.clone()));
+            }
+        }
+        let secret = rules(&HeaderChanges { set: pairs("Authorization", "hunter2"), ..HeaderChanges::default() });
+        assert!(secret.is_ok() && !format!("{secret:?}").contains("hunter2"));
+        let wrong = rules(&HeaderChanges { add: pairs("X-Key", "hunter2\n"), ..HeaderChanges::default() });
+        assert!(!wrong.unwrap_err().contains("hunter2"));
+    }
+
+    #[test]
     fn whether_a_host_is_this_one() {
         assert!(is_local("127.0.0.7") && is_local("::1") && is_local("localhost"));
         assert!(!is_local("10.0.0.1") && !is_local("localhost.example"));

@@ -146,7 +146,8 @@ fn via(version: Version) -> HeaderValue {
     if version == Version::HTTP_10 { VIA_1_0 } else { VIA_1_1 }
 }
 
-/// Path and query, byte for byte; `*` where OPTIONS asks for a server as a whole (RFC 9112, section 3.2.4).
+/// Path and query, byte for byte; `*` where OPTIONS asks for a server as a whole (RFC 9112, section 3.2.4). A `Uri` does not tell
+/// `http://a`, which does that, from `http://a/`.
 fn origin_form(method: &Method, target: &Uri) -> Uri {
     match target.path_and_query() {
         Some(path) if *method == Method::OPTIONS && path.as_str() == "/" => Uri::from_static("*"),

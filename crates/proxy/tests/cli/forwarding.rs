@@ -164,6 +164,21 @@ fn max_forwards_ends_an_options_request_here() {
 }
 
 #[test]
+fn options_of_a_whole_server_becomes_an_asterisk_and_of_a_path_stays() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &[]);
+    let mut client = proxy.client();
+    let targets = ["http://a", "http://a/", "http://a/x", "http://a?x", "/"];
+    for target in targets {
+        client.send(format!("OPTIONS {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!(client.answer().status, 200, "{target}");
+    }
+    let requests = upstream.requests();
+    let sent: Vec<_> = requests.iter().map(|request| request.split(' ').nth(1).unwrap()).collect();
+    assert_eq!(sent, ["*", "*", "/x", "/?x", "/"]);
+}
+
+#[test]
 fn a_client_cannot_claim_to_be_another() {
     let upstream = Upstream::answering(OK);
     let proxy = Proxy::start(&upstream, &[]);
