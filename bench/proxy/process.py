@@ -25,6 +25,19 @@ def favour(pid):
         group.write(str(NICENESS))
 
 
+def accepts(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for(port):
+    deadline = time.monotonic() + START_SECONDS
+    while not accepts(port):
+        if time.monotonic() > deadline:
+            sys.exit(f"nothing listens on {port}")
+        time.sleep(0.02)
+
+
 class Running:
     """A server that listens; it is told to stop at the end of a `with`."""
 
@@ -39,15 +52,11 @@ class Running:
         with contextlib.suppress(OSError):
             favour(self.pid)
         deadline = time.monotonic() + START_SECONDS
-        while not self.accepts():
+        while not accepts(port):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 with open(self.log) as log:
                     sys.exit(f"{self.name} does not listen: {log.read()[-800:]}")
             time.sleep(0.02)
-
-    def accepts(self):
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def __enter__(self):
         return self
