@@ -57,6 +57,7 @@ const CONFIG: &str = "listeners:
 
 thread_local! {
     static RUNTIME: Runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    static ARGS: Args = Args::parse_from(["proxy", "--config", "c.yaml"]);
     static PLAN: Plan = plan(CONFIG).expect("a plan");
 }
 
@@ -90,10 +91,11 @@ pub fn configuration(text: &str) {
 }
 
 fn plan(text: &str) -> anyhow::Result<Plan> {
-    let args = Args::parse_from(["proxy", "--config", "c.yaml"]);
-    let config = lifecycle::config::judged::<Config>(Path::new("c.yaml"), text, &args)?;
-    // Judged by the same function a moment ago.
-    Ok(Plan::of(&args, Some(&config.listeners)).expect("a judged configuration is a plan"))
+    ARGS.with(|args| {
+        let config = lifecycle::config::judged::<Config>(Path::new("c.yaml"), text, args)?;
+        // Judged by the same function a moment ago.
+        Ok(Plan::of(args, Some(&config.listeners)).expect("a judged configuration is a plan"))
+    })
 }
 
 /// The way of a head in `handler.rs`
