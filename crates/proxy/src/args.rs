@@ -8,11 +8,10 @@ use lifecycle::{Lines, LinesParser, ListenAddress};
 use crate::{
     access_log,
     direction::Direction,
-    forwarded::{trace_context::BeginTrace, trusted::Cidr},
+    head::forwarded::{trace_context::BeginTrace, trusted::Cidr},
     limits::Limits,
-    route::probe_path::ProbePath,
+    route::{probe_path::ProbePath, upstream_url::UpstreamEntry},
     upstream::app,
-    upstream_url::UpstreamEntry,
 };
 
 /// Forward HTTP/1.1 to and from the app, strictly, through every rollout

@@ -1,7 +1,12 @@
 //! One client's connection, from its first byte to its end. While it is idle it has no buffer: hyper gets it only when there is
 //! something to read.
 
+pub(crate) mod answer_body;
+pub(crate) mod client_io;
 mod deadlines;
+pub(crate) mod exchange;
+pub(crate) mod handler;
+pub(crate) mod record;
 
 use std::{
     cell::Cell,
@@ -27,7 +32,11 @@ use tokio::{
 
 use self::deadlines::{Deadlines, Tick};
 use crate::{
-    client_io::ClientIo, context::Current, forwarded::Forwarded, handler::Handler, refusal::Refusal, telemetry::Limit,
+    client::{client_io::ClientIo, handler::Handler},
+    context::Current,
+    head::forwarded::Forwarded,
+    refusal::Refusal,
+    telemetry::Limit,
 };
 
 /// The time for the first request of a connection, also where the listener closes: clients connect when they have something to

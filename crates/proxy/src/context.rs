@@ -16,16 +16,16 @@ use crate::{
         line::{Entry, Outcome},
     },
     direction::Direction,
-    forwarded::trace_context::Traces,
+    head::forwarded::trace_context::Traces,
     limits::{Limits, memory::Memory},
     plan::ListenerPlan,
     refusal::{Refusal, fault::Fault},
+    route::upstream_url::UpstreamUrl,
     telemetry::Telemetry,
     upstream::{
         Upstream,
         app::{Apps, State},
     },
-    upstream_url::UpstreamUrl,
 };
 
 /// The context in force, which a reload replaces. A request keeps the one that it began with.

@@ -31,15 +31,18 @@ use tokio::{
 use crate::{
     args::Args,
     config::Config,
-    forwarded::{
-        Forwarded,
-        trace_context::{BeginTrace, Traces},
+    head::{
+        forwarded::{
+            Forwarded,
+            trace_context::{BeginTrace, Traces},
+        },
+        hop_by_hop::seen::Seen,
+        raw_head::RawHead,
+        request_head,
     },
-    hop_by_hop::seen::Seen,
     plan::Plan,
-    raw_head::RawHead,
     refusal::Refusal,
-    request_head, rewrite,
+    rewrite,
 };
 
 /// Never part of an error

@@ -5,38 +5,25 @@
 //! counters; every queue, body, header and wait has a bound.
 
 mod access_log;
-mod answer_body;
 mod args;
 mod client;
-mod client_io;
 mod config;
 mod context;
 mod direction;
-mod exchange;
-mod forwarded;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod handler;
+mod head;
 mod helper;
-mod hop_by_hop;
 mod limits;
 mod listener;
-mod pace;
 mod plan;
-mod pool;
-mod raw_head;
-mod record;
 mod refusal;
 mod request_body;
-mod request_head;
-mod retry;
 mod rewrite;
 mod route;
 mod serve;
 mod telemetry;
 mod upstream;
-mod upstream_io;
-mod upstream_url;
 mod workers;
 
 pub use args::Args;

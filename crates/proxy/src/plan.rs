@@ -11,9 +11,11 @@ use self::entry::{HeaderChanges, ListenerEntry, RouteEntry};
 use crate::{
     args::Args,
     direction::Direction,
-    forwarded::trusted::Cidr,
-    route::{HeaderRules, Route, Routes},
-    upstream_url::{UpstreamEntry, UpstreamUrl, login::RESERVED},
+    head::forwarded::trusted::Cidr,
+    route::{
+        HeaderRules, Route, Routes,
+        upstream_url::{UpstreamEntry, UpstreamUrl, login::RESERVED},
+    },
 };
 
 const NO_TRUST_OUTBOUND: &str =

@@ -1,5 +1,7 @@
 //! A request's body on its way to the upstream: counted, bounded and never slower than allowed.
 
+pub(crate) mod pace;
+
 use std::{
     cell::Cell,
     pin::Pin,
@@ -9,7 +11,7 @@ use std::{
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
-use crate::{hop_by_hop, pace::Pace, refusal::Refusal};
+use crate::{head::hop_by_hop, refusal::Refusal, request_body::pace::Pace};
 
 /// The fate of a body: shared with the request's task, because hyper's errors do not carry it
 #[derive(Debug, Default)]

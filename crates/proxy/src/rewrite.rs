@@ -10,12 +10,13 @@ use http::{
 
 use crate::{
     direction::Direction,
-    forwarded::{Forwarded, trace_context::Traces},
-    hop_by_hop::{self, seen::Seen},
+    head::{
+        forwarded::{Forwarded, trace_context::Traces},
+        hop_by_hop::{self, seen::Seen},
+    },
     plan::ListenerPlan,
     refusal::Refusal,
-    route::Route,
-    upstream_url::UpstreamUrl,
+    route::{Route, upstream_url::UpstreamUrl},
 };
 
 /// Whom `Via` names (RFC 9110, section 7.6.3); the host's own name is nobody's business

@@ -1,12 +1,13 @@
 //! Which upstream a request goes to: by host and path prefix, the most exact route first.
 
 pub(crate) mod probe_path;
+pub(crate) mod upstream_url;
 
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header::HOST};
 
-use crate::{refusal::Refusal, upstream_url::login::Login};
+use crate::{refusal::Refusal, route::upstream_url::login::Login};
 
 /// One route of a listener
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,9 @@
 
 pub(crate) mod app;
 pub(crate) mod hold_start;
+pub(crate) mod pool;
+pub(crate) mod retry;
+pub(crate) mod upstream_io;
 
 use std::{
     cell::RefCell,
@@ -18,11 +21,13 @@ use tokio::{net::TcpStream, task, time};
 
 use self::app::App;
 use crate::{
-    pool::{Connection, Pool},
     refusal::Refusal,
-    retry::Budget,
     telemetry::Counts,
-    upstream_io::{Traffic, UpstreamIo},
+    upstream::{
+        pool::{Connection, Pool},
+        retry::Budget,
+        upstream_io::{Traffic, UpstreamIo},
+    },
 };
 
 /// How long an answer of the resolver holds: getaddrinfo tells no TTL. A part of it is left to chance, so that workers and pods

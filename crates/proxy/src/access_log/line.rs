@@ -15,7 +15,7 @@ use http::{
 };
 use serde::Serialize;
 
-use crate::{direction::Direction, forwarded::trace_context, refusal::fault::Fault};
+use crate::{direction::Direction, head::forwarded::trace_context, refusal::fault::Fault};
 
 /// Characters of a header that are written
 const VALUE_LIMIT: usize = 256;

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::{client_io::ClientState, limits::Limits};
+use crate::{client::client_io::ClientState, limits::Limits};
 
 /// The tick; also how long a connection that was used keeps its buffers, because most of the next requests come sooner
 const TICK: Duration = Duration::from_secs(1);

@@ -12,14 +12,17 @@ use lifecycle::{End, Exit, Lines, LinesParser, OwnCommand, config};
 use crate::{
     args::Args,
     config::Config,
-    forwarded::{
-        Forwarded,
-        trace_context::{BeginTrace, Traces},
+    head::{
+        forwarded::{
+            Forwarded,
+            trace_context::{BeginTrace, Traces},
+        },
+        hop_by_hop::seen::Seen,
+        request_head,
     },
-    hop_by_hop::seen::Seen,
     plan::{ListenerPlan, Plan},
     refusal::Refusal,
-    request_head, rewrite,
+    rewrite,
     route::{HeaderRules, Route},
 };
 

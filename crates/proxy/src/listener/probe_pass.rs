@@ -33,11 +33,13 @@ use tokio::{
 
 use crate::{
     direction::Direction,
-    forwarded::Forwarded,
-    hop_by_hop::{self, seen::Seen},
+    head::{
+        forwarded::Forwarded,
+        hop_by_hop::{self, seen::Seen},
+        request_head,
+    },
     plan::Plan,
     refusal::{PROXY_STATUS, Refusal},
-    request_head,
     route::probe_path::ProbePath,
 };
 

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{
     direction::Direction,
-    forwarded::trusted::Cidr,
-    upstream_url::{UpstreamEntry, login::option_names},
+    head::forwarded::trusted::Cidr,
+    route::upstream_url::{UpstreamEntry, login::option_names},
 };
 
 /// Entries of a list; each listener has a socket, and each route is tried in turn.

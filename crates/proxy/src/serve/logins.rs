@@ -13,7 +13,7 @@ use tokio::{
     time,
 };
 
-use crate::{plan::Plan, upstream_url::login::Login};
+use crate::{plan::Plan, route::upstream_url::login::Login};
 
 /// How often the files are looked at
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -13,13 +13,13 @@ use super::memory::{self, TRIM_INTERVAL};
 use crate::{
     access_log::AccessLog,
     context::{Context, Current},
-    forwarded::trace_context::{BeginTrace, Traces},
+    head::forwarded::trace_context::{BeginTrace, Traces},
     limits::{Limits, memory::Memory},
     listener,
     plan::{ListenerPlan, Plan},
+    route::upstream_url::UpstreamUrl,
     telemetry::{Metrics, Telemetry},
     upstream::{Upstream, app::Apps},
-    upstream_url::UpstreamUrl,
 };
 
 /// A plan that comes into force, at the start or by a reload

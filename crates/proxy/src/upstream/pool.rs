@@ -9,7 +9,7 @@ use std::{
 use hyper::client::conn::http1::SendRequest;
 use tokio::task::AbortHandle;
 
-use crate::{request_body::RequestBody, upstream_io::Traffic};
+use crate::{request_body::RequestBody, upstream::upstream_io::Traffic};
 
 /// Idle connections that are kept; more are closed, the oldest first
 const LIMIT: usize = 256;

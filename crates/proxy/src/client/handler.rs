@@ -12,17 +12,17 @@ use tokio::time;
 
 use crate::{
     access_log::line::Entry,
-    answer_body::{AnswerBody, Lease},
-    client_io::ClientState,
+    client::{
+        answer_body::{AnswerBody, Lease},
+        client_io::ClientState,
+        exchange,
+        record::Record,
+    },
     context::{Context, Current},
-    exchange,
-    forwarded::Forwarded,
-    hop_by_hop::seen::Seen,
-    pace::Pace,
-    record::Record,
+    head::{forwarded::Forwarded, hop_by_hop::seen::Seen, request_head},
     refusal::{PROXY_STATUS, Refusal, fault::Fault},
-    request_body::{BodyFate, RequestBody},
-    request_head, rewrite,
+    request_body::{BodyFate, RequestBody, pace::Pace},
+    rewrite,
     telemetry::Limit,
 };
 

@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::{
     access_log::line::{Entry, Outcome},
-    client_io::ClientState,
+    client::client_io::ClientState,
     context::Context,
     refusal::fault::Fault,
     telemetry::Limit,

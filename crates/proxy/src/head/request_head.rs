@@ -9,7 +9,7 @@ use http::{
     request::Parts,
 };
 
-use crate::{hop_by_hop::seen::Seen, refusal::Refusal};
+use crate::{head::hop_by_hop::seen::Seen, refusal::Refusal};
 
 /// Headers that the proxy sets or trusts. An app that reads `_` as `-` (CGI, WSGI, Rack) would take a copy with underscores for
 /// them.

@@ -8,7 +8,7 @@ use std::{
 use clap::ValueEnum;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::hop_by_hop::seen::Seen;
+use crate::head::hop_by_hop::seen::Seen;
 
 /// The header that names the trace and the caller's span
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");

@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-use crate::{raw_head::RawHead, telemetry::Limit};
+use crate::{head::raw_head::RawHead, telemetry::Limit};
 
 /// The state of a connection, as its bytes show it
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use http::{
 };
 
 use self::believed::{Believed, FOR, FORWARDED_HOST, Node, PROTO};
-use crate::hop_by_hop::seen::Seen;
+use crate::head::hop_by_hop::seen::Seen;
 
 /// The values of these headers for one client, made once a connection
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use std::{
 
 use http::{HeaderMap, HeaderName, header::FORWARDED};
 
-use crate::request_head::is_host;
+use crate::head::request_head::is_host;
 
 pub(crate) const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

@@ -7,15 +7,17 @@ use hyper::body::Incoming;
 use tokio::task;
 
 use crate::{
-    answer_body::Lease,
-    hop_by_hop::seen::Seen,
-    pool::Connection,
+    client::answer_body::Lease,
+    head::hop_by_hop::seen::Seen,
     refusal::Refusal,
     request_body::{BodyFate, RequestBody},
-    retry::{self, Failed, Progress, Verdict},
     rewrite,
     telemetry::attempt::Attempt,
-    upstream::Upstream,
+    upstream::{
+        Upstream,
+        pool::Connection,
+        retry::{self, Failed, Progress, Verdict},
+    },
 };
 
 /// An attempt that brought no answer

@@ -12,8 +12,12 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::{task, time};
 
 use crate::{
-    hop_by_hop, pool::Connection, record::Record, refusal::fault::Fault, request_body::BodyFate,
-    telemetry::attempt::Attempt, upstream::Upstream,
+    client::record::Record,
+    head::hop_by_hop,
+    refusal::fault::Fault,
+    request_body::BodyFate,
+    telemetry::attempt::Attempt,
+    upstream::{Upstream, pool::Connection},
 };
 
 /// The time that an upstream has for the rest of a request's body after the end of its own answer.
