@@ -28,7 +28,21 @@ pub struct OwnCommands {
 impl OwnCommands {
     /// The commands of this type
     pub const fn of<C: OwnCommand>() -> Self {
-        Self { add_to: C::augment_subcommands, has: C::has_subcommand, answer: answer::<C> }
+        Self { add_to: add_to::<C>, has: C::has_subcommand, answer: answer::<C> }
+    }
+}
+
+/// A comment on the commands' type must not become the description of the helper.
+fn add_to<C: OwnCommand>(command: Command) -> Command {
+    let (about, long) = (command.get_about().cloned(), command.get_long_about().cloned());
+    let command = C::augment_subcommands(command);
+    let command = match about {
+        Some(about) => command.about(about),
+        None => command.about(None),
+    };
+    match long {
+        Some(long) => command.long_about(long),
+        None => command.long_about(None),
     }
 }
 
