@@ -78,7 +78,8 @@ impl Logins {
         let mut last = None;
         let mut throttle = LogThrottle::default();
         loop {
-            let Some(login) = login.upgrade() else { return };
+            // A reload may have taken away the only login that was not there.
+            let Some(login) = login.upgrade() else { return self.0.settle() };
             let was_there = login.is_there();
             let fault = login.look().await;
             if fault != last && fault.is_some() {

@@ -101,12 +101,13 @@ impl Apps {
         let state = watch::Sender::new(if is_asked_first { State::Unknown } else { State::Up });
         let app = Arc::new(App { address: address.clone(), state, waiting: AtomicU32::new(0), apps: self.clone() });
         known.push(Arc::downgrade(&app));
-        let (watched, life) = (Arc::downgrade(&app), self.life.clone());
+        let (watched, life, apps) = (Arc::downgrade(&app), self.life.clone(), self.clone());
         self.life.spawn(async move {
             tokio::select! {
                 // At a stop an app that is down has gone.
                 _ = life.stop_requested() => (),
-                () = watch(watched) => (),
+                // No listener leads there any more. It may have been the only one that was down.
+                () = watch(watched) => apps.changed(),
             }
         });
         app

@@ -239,3 +239,22 @@ fn a_drain_that_begins_while_the_listener_is_closed_lasts() {
     program.signal(Signal::TERM);
     assert_eq!(program.end().code, Some(0));
 }
+
+#[test]
+fn a_reload_without_the_app_that_is_down_makes_the_proxy_ready() {
+    let (down, up) = (answering(), App::running(Upstream::answering(OK)));
+    let entry = |ip: &str, app: &App| {
+        format!("- {{address: '{ip}:0', direction: inbound, routes: [{{upstream: '{}'}}]}}\n", app.url())
+    };
+    let (first, second) = (entry("127.0.0.1", &up), entry("127.0.0.2", &down));
+    let (directory, file) = harness::config_file(&format!("listeners:\n{first}{second}"));
+    let proxy = Proxy::run(&["--config", &file, "--app-down", "refuse"]);
+    harness::until("the second app is known to be down", || {
+        harness::http::get(proxy.health, "/readyz").body.contains("refuses connections").then_some(())
+    });
+    let next = directory.path().join("next");
+    std::fs::write(&next, format!("listeners:\n{first}")).unwrap();
+    std::fs::rename(next, &file).unwrap();
+    harness::http::until_status(proxy.health, "/readyz", 200);
+    proxy.stop();
+}

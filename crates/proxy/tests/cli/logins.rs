@@ -195,3 +195,26 @@ fn what_no_login_can_be_is_refused() {
     assert!(ended.code == Some(78) && ended.stdout.contains("/nowhere/key"), "{ended:#?}");
     assert_eq!(run(&["check", "--no-files", &file]).code, Some(0));
 }
+
+#[test]
+fn a_reload_without_the_login_that_was_not_there_makes_the_proxy_ready() {
+    let (upstream, tokens) = (Upstream::answering(OK), Tokens::new());
+    tokens.publish("..1", &[("api", "first")]);
+    let text = |login: &str| {
+        let url = upstream.url();
+        format!(
+            "listeners:\n- {{address: '127.0.0.1:0', direction: outbound, routes: [{{upstream: {{url: '{url}'{login}}}}}]}}\n"
+        )
+    };
+    let good = format!(", token-file: '{}'", tokens.path("api").display());
+    for login in ["", &good] {
+        let (directory, file) = harness::config_file(&text(", token-file: /nowhere/api"));
+        let proxy = Proxy::run(&["--config", &file]);
+        assert_eq!(harness::http::get(proxy.health, "/readyz").status, 503);
+        fs::write(directory.path().join("next"), text(login)).unwrap();
+        fs::rename(directory.path().join("next"), &file).unwrap();
+        harness::http::until_status(proxy.health, "/readyz", 200);
+        assert_eq!(proxy.client().get("/").status, 200);
+        proxy.stop();
+    }
+}
