@@ -16,6 +16,12 @@ pub struct ListenAddress {
 }
 
 impl ListenAddress {
+    /// Whether both are one address, however they are written. Sockets that share their address would share its connections.
+    pub fn is_same(self, other: Self) -> bool {
+        let ip = |address: Self| address.ip.map_or(Ipv6Addr::UNSPECIFIED.into(), |ip| ip.to_canonical());
+        self.port == other.port && ip(self) == ip(other)
+    }
+
     /// The addresses to dial, in this order, for a listener that may be on all addresses. A machine may have one family
     /// only, and a listener on `::` may be another program's that takes IPv6 alone.
     pub(crate) fn dial_addresses(self) -> Vec<SocketAddr> {
@@ -71,6 +77,13 @@ mod tests {
             // A port of another helper would be taken in the same pod.
             assert!(error.ends_with("[::1]:PORT for this machine alone; port 0 takes a free one"), "{error}");
         }
+    }
+
+    #[test]
+    fn one_address_may_be_written_in_several_ways() {
+        let is_same = |one: &str, other: &str| one.parse::<ListenAddress>().unwrap().is_same(other.parse().unwrap());
+        assert!(is_same(":80", "[::]:80") && is_same("127.0.0.1:80", "[::ffff:127.0.0.1]:80"));
+        assert!(!is_same(":80", "0.0.0.0:80") && !is_same(":80", "127.0.0.1:80") && !is_same(":80", ":81"));
     }
 
     #[test]

@@ -62,6 +62,13 @@ pub struct Args {
     pub(crate) limits: Limits,
 }
 
+impl Args {
+    /// Whether the listener of --probe-pass has this address too. Port 0 is another port each time.
+    pub(crate) fn listens_for_probes_at(&self, address: ListenAddress) -> bool {
+        !self.probe_pass.is_empty() && address.port != 0 && self.probe_addr.is_same(address)
+    }
+}
+
 /// The URL may hold a secret by mistake.
 const UPSTREAM: LinesParser<UpstreamEntry> = LinesParser::new("upstream", str::parse, url_label);
 

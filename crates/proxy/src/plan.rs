@@ -67,7 +67,7 @@ impl Plan {
     pub(crate) fn of(args: &Args, entries: Option<&[ListenerEntry]>) -> Result<Self, Vec<Misfit>> {
         let mut plan = Self { listeners: Vec::new(), upstreams: Vec::new() };
         match (entries, args.listen, &args.upstream) {
-            (Some(entries), _, _) => plan.add_all(entries)?,
+            (Some(entries), _, _) => plan.add_all(entries, args)?,
             (None, Some(address), Some(upstreams)) => {
                 let [upstream] = &upstreams.0[..] else {
                     return Err(vec![misfit("", "give one upstream, or a --config with several")]);
@@ -82,6 +82,9 @@ impl Plan {
                 if let (Direction::Outbound, false) = (direction, trusted.is_empty()) {
                     return Err(vec![misfit("", &format!("--trusted-proxies: {NO_TRUST_OUTBOUND}"))]);
                 }
+                if args.listens_for_probes_at(address) {
+                    return Err(vec![misfit("", "--listen and --probe-addr are one address")]);
+                }
                 let routes = Routes::new(vec![route]);
                 plan.listeners.push(ListenerPlan { name: address.to_string(), address, direction, trusted, routes });
             }
@@ -90,14 +93,18 @@ impl Plan {
         Ok(plan)
     }
 
-    fn add_all(&mut self, entries: &[ListenerEntry]) -> Result<(), Vec<Misfit>> {
+    fn add_all(&mut self, entries: &[ListenerEntry], args: &Args) -> Result<(), Vec<Misfit>> {
         let mut misfits = Vec::new();
         if entries.is_empty() {
             misfits.push(misfit("listeners", "give at least one listener"));
         }
         for (at, entry) in entries.iter().enumerate() {
-            if entries[..at].iter().any(|before| before.address.0 == entry.address.0) {
-                misfits.push(misfit(&format!("listeners.{at}.address"), "another listener has this address"));
+            let place = format!("listeners.{at}.address");
+            if entries[..at].iter().any(|before| before.address.0.is_same(entry.address.0)) {
+                misfits.push(misfit(&place, "another listener has this address"));
+            }
+            if args.listens_for_probes_at(entry.address.0) {
+                misfits.push(misfit(&place, "--probe-addr is this address"));
             }
             self.add(at, entry, &mut misfits);
         }

@@ -4,7 +4,7 @@ use std::{net::TcpListener, thread, time::Duration};
 
 use crate::{
     client::{Answer, Client, header},
-    support::{OK, Proxy, Signal, proxy},
+    support::{OK, Program, Proxy, Signal, proxy},
     upstream::Upstream,
 };
 
@@ -170,4 +170,25 @@ fn probes_go_to_an_app_behind_an_inbound_listener() {
     let ended = harness::Program::start(command.args(["--direction", "outbound"])).end();
     assert_eq!(ended.code, Some(64), "{ended:#?}");
     assert!(format!("{:?}", ended.log.last()).contains("needs an inbound listener"), "{ended:#?}");
+}
+
+#[test]
+fn no_listener_shares_its_address_with_the_probes() {
+    let pass = ["--probe-pass", "/healthz", "--probe-addr", "[::ffff:127.0.0.1]:8000"];
+    let front = ["--listen", "127.0.0.1:8000", "--upstream", "http://127.0.0.1:1"];
+    let ended = Program::start(&mut proxy(&[&front, &pass[..]].concat())).end();
+    let is_named = ended.last_line().contains("--listen and --probe-addr are one address");
+    assert!(ended.code == Some(64) && is_named, "{ended:#?}");
+    let entry = |address: &str| {
+        format!("- {{address: '{address}', direction: inbound, routes: [{{upstream: 'http://127.0.0.1:1'}}]}}\n")
+    };
+    let (_directory, file) = harness::config_file(&format!("listeners:\n{}", entry("127.0.0.1:8000")));
+    let ended = Program::start(&mut proxy(&[&["--config", &file], &pass[..]].concat())).end();
+    let is_named = ended.last_line().contains("2:13: --probe-addr is this address");
+    assert!(ended.code == Some(78) && is_named, "{ended:#?}");
+    // Two listeners neither, however their address is written.
+    let (_directory, file) = harness::config_file(&format!("listeners:\n{}{}", entry(":8000"), entry("[::]:8000")));
+    let ended = Program::start(&mut proxy(&["--config", &file])).end();
+    let is_named = ended.last_line().contains("3:13: another listener has this address");
+    assert!(ended.code == Some(78) && is_named, "{ended:#?}");
 }
