@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod hold_start;
 pub(crate) mod pool;
 pub(crate) mod retry;
+pub(crate) mod sent_head;
 pub(crate) mod upstream_io;
 
 use std::{

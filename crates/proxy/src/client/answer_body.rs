@@ -96,7 +96,8 @@ impl AnswerBody {
 impl Lease {
     /// The answer has ended: keeps the connection, if it can carry another request.
     fn end(mut self) {
-        self.counted.ended();
+        let now = Instant::now();
+        self.counted.ended(now);
         if !self.fate.has_ended.get() {
             let driver = self.connection.driver;
             task::spawn_local(async move {
@@ -104,7 +105,7 @@ impl Lease {
                 driver.abort();
             });
         } else if !self.is_last {
-            self.upstream.pool.give_back(self.connection, Instant::now());
+            self.upstream.pool.give_back(self.connection, now);
         }
     }
 }

@@ -23,8 +23,8 @@ use crate::{
 /// An attempt that brought no answer
 struct Failure {
     error: hyper::Error,
-    /// The request, if hyper had not begun to write it
-    unsent: Option<Request<RequestBody>>,
+    /// The request, if hyper had not begun to write it, or if its head was kept
+    request: Option<Request<RequestBody>>,
     progress: Progress,
 }
 
@@ -49,8 +49,8 @@ pub(crate) async fn send(
     let mut was_sent = None;
     if let Some(connection) = upstream.take_idle(now) {
         // A request with a body cannot be made again once the body was read.
-        let copy = if is_repeatable && request.body().is_empty() { Some(copy(&request)) } else { None };
-        let failure = match attempt(connection, request).await {
+        let is_head_wanted = is_repeatable && request.body().is_empty();
+        let failure = match attempt(connection, request, is_head_wanted).await {
             Ok((response, connection)) => return judged(response, connection, upstream, fate, counted),
             Err(failure) => failure,
         };
@@ -66,7 +66,7 @@ pub(crate) async fn send(
         };
         let refusal = refusal(&failure.error, failure.progress, fate);
         counted.failed(refusal);
-        match failure.unsent.or(copy) {
+        match failure.request {
             Some(again) if is_allowed && !fate.was_read.get() => request = again,
             _ => return Err(refusal),
         }
@@ -81,7 +81,7 @@ pub(crate) async fn send(
         None => upstream.connect_or_wait().await,
     };
     let answered = match connected {
-        Ok(connection) => match attempt(connection, request).await {
+        Ok(connection) => match attempt(connection, request, false).await {
             Ok(answered) => Ok(answered),
             Err(failure) => Err(refusal(&failure.error, failure.progress, fate)),
         },
@@ -96,28 +96,33 @@ pub(crate) async fn send(
     }
 }
 
-async fn attempt(
+/// Sends a request at once, and waits for the head of its answer. Keeps its own head for a second attempt, if that is wanted.
+fn attempt(
     mut connection: Connection,
     request: Request<RequestBody>,
-) -> Result<(Response<Incoming>, Connection), Failure> {
+    is_head_wanted: bool,
+) -> impl Future<Output = Result<(Response<Incoming>, Connection), Failure>> {
     let (sent, received) = (connection.traffic.sent.get(), connection.traffic.received.get());
-    connection.traffic.set_waiting(true);
-    match connection.sender.try_send_request(request).await {
-        Ok(response) => {
-            connection.traffic.set_waiting(false);
-            Ok((response, connection))
-        }
-        Err(mut error) => {
-            let unsent = error.take_message();
-            let progress = if connection.traffic.received.get() > received {
-                Progress::Answered
-            } else if unsent.is_some() || connection.traffic.sent.get() == sent {
-                Progress::Unsent
-            } else {
-                Progress::Sent
-            };
-            Err(Failure { progress, unsent, error: error.into_error() })
-        }
+    connection.traffic.begin_request(is_head_wanted);
+    let answer = connection.sender.try_send_request(request);
+    async move {
+        let mut error = match answer.await {
+            Ok(response) => {
+                connection.traffic.end_head();
+                return Ok((response, connection));
+            }
+            Err(error) => error,
+        };
+        let unsent = error.take_message();
+        let progress = if connection.traffic.received.get() > received {
+            Progress::Answered
+        } else if unsent.is_some() || connection.traffic.sent.get() == sent {
+            Progress::Unsent
+        } else {
+            Progress::Sent
+        };
+        let request = unsent.or_else(|| connection.traffic.sent_head.request(RequestBody::Empty));
+        Err(Failure { progress, request, error: error.into_error() })
     }
 }
 
@@ -143,15 +148,6 @@ fn judged(
     let is_last = rewrite::is_last(&head, seen);
     let lease = Lease { connection, upstream: upstream.clone(), fate: fate.clone(), is_last, counted };
     Ok((Response::from_parts(head, body), lease, seen))
-}
-
-/// The same request without a body, for a second attempt.
-fn copy(request: &Request<RequestBody>) -> Request<RequestBody> {
-    let mut copy = Request::new(RequestBody::Empty);
-    copy.method_mut().clone_from(request.method());
-    copy.uri_mut().clone_from(request.uri());
-    copy.headers_mut().clone_from(request.headers());
-    copy
 }
 
 /// The client's own fault comes first, because it breaks the upstream's connection too.

@@ -14,6 +14,8 @@ pub(crate) struct Attempt {
     durations: Rc<Durations>,
     method: Method,
     begun: Instant,
+    /// When it ended well
+    ended: Option<Instant>,
     status: Option<StatusCode>,
     fault: Option<Fault>,
 }
@@ -21,7 +23,7 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// One that begins now
     pub(crate) fn begin(durations: Rc<Durations>, method: Method, now: Instant) -> Self {
-        Self { durations, method, begun: now, status: None, fault: Some(Fault::GivenUp) }
+        Self { durations, method, begun: now, ended: None, status: None, fault: Some(Fault::GivenUp) }
     }
 
     /// The head of its answer has come.
@@ -39,14 +41,17 @@ impl Attempt {
         self.fault = Some(Fault::AnswerCut);
     }
 
-    /// The answer has ended well.
-    pub(crate) fn ended(&mut self) {
+    /// The answer has ended well, at this time.
+    pub(crate) fn ended(&mut self, now: Instant) {
+        self.ended = Some(now);
         self.fault = None;
     }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        self.durations.observe(&self.method, self.status, self.fault, self.begun.elapsed().as_secs_f64());
+        let ended = self.ended.unwrap_or_else(Instant::now);
+        let elapsed = ended.saturating_duration_since(self.begun);
+        self.durations.observe(&self.method, self.status, self.fault, elapsed.as_secs_f64());
     }
 }

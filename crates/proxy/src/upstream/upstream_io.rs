@@ -15,6 +15,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::upstream::sent_head::SentHead;
+
 /// Bytes of interim answers (1xx) and of the head behind them, with what hyper reads ahead. It would read without an end, and let
 /// no other connection of the worker have a turn.
 const HEADS_LIMIT: u64 = 256 * 1024;
@@ -26,6 +28,9 @@ pub(crate) struct Traffic {
     pub(crate) received: Cell<u64>,
     /// How many bytes may have been received before the head of the answer that is waited for
     head_end: Cell<u64>,
+    pub(crate) sent_head: SentHead,
+    /// Whether hyper has written all that it had
+    is_flushed: Cell<bool>,
     idle_since: Cell<Option<Instant>>,
     is_closed: Cell<bool>,
     /// Connections that a request uses
@@ -38,8 +43,17 @@ impl Traffic {
     /// Of a connection that a request uses
     pub(crate) fn new(active: IntGauge, idle: IntGauge) -> Self {
         active.inc();
-        let (sent, received, head_end) = (Cell::new(0), Cell::new(0), Cell::new(u64::MAX));
-        Self { sent, received, head_end, idle_since: Cell::default(), is_closed: Cell::default(), active, idle }
+        Self {
+            sent: Cell::default(),
+            received: Cell::default(),
+            head_end: Cell::new(u64::MAX),
+            sent_head: SentHead::default(),
+            is_flushed: Cell::new(true),
+            idle_since: Cell::default(),
+            is_closed: Cell::default(),
+            active,
+            idle,
+        }
     }
 
     /// Since when no request uses it
@@ -58,10 +72,21 @@ impl Traffic {
         self.active.sub(change);
     }
 
-    /// An answer is waited for, or its head has come.
-    pub(crate) fn set_waiting(&self, is_waiting: bool) {
-        let end = if is_waiting { self.received.get() + HEADS_LIMIT } else { u64::MAX };
-        self.head_end.set(end);
+    /// A request begins, whose head is kept for a second attempt if it is wanted.
+    pub(crate) fn begin_request(&self, is_head_wanted: bool) {
+        // The end of the request before would stand in front of the head.
+        self.sent_head.begin(is_head_wanted && self.is_flushed.get());
+        self.head_end.set(self.received.get() + HEADS_LIMIT);
+    }
+
+    /// The head of the answer has come.
+    pub(crate) fn end_head(&self) {
+        self.head_end.set(u64::MAX);
+    }
+
+    fn offered(&self, parts: &[IoSlice]) {
+        self.is_flushed.set(false);
+        self.sent_head.note(parts);
     }
 
     fn close(&self) {
@@ -106,6 +131,7 @@ impl AsyncRead for UpstreamIo {
 impl AsyncWrite for UpstreamIo {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.traffic.offered(&[IoSlice::new(bytes)]);
         let written = ready!(Pin::new(&mut this.stream).poll_write(context, bytes))?;
         this.traffic.sent.update(|sent| sent + written as u64);
         Poll::Ready(Ok(written))
@@ -113,6 +139,7 @@ impl AsyncWrite for UpstreamIo {
 
     fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context, parts: &[IoSlice]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.traffic.offered(parts);
         let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(context, parts))?;
         this.traffic.sent.update(|sent| sent + written as u64);
         Poll::Ready(Ok(written))
@@ -122,8 +149,11 @@ impl AsyncWrite for UpstreamIo {
         self.stream.is_write_vectored()
     }
 
+    /// hyper asks for it when it has written all that it has.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        let this = self.get_mut();
+        this.traffic.is_flushed.set(true);
+        Pin::new(&mut this.stream).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
