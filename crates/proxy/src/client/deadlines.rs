@@ -20,7 +20,7 @@ pub(crate) struct Deadlines {
     /// At most half of the time for a head, so that a tick before the end of that time sets the timer to it
     tick: Duration,
     header_timeout: Duration,
-    /// For a head that has begun
+    /// For a head that has begun, and is the next thing that hyper reads
     head: Option<Instant>,
     /// For what hyper still waits for on a connection that should be idle
     rest: Option<Instant>,
@@ -52,12 +52,14 @@ impl Deadlines {
         {
             self.timer.as_mut().reset(answer);
         }
-        if !client.raw_head.has_begun() {
+        let has_begun = client.raw_head.has_begun();
+        // hyper reads the next head only when the answer before has gone, so until then the time is not the client's.
+        if !has_begun || client.owes.get() {
             self.head = None;
         } else if self.head.is_none() {
             self.head = Some(Instant::now() + self.header_timeout);
         }
-        self.head.is_some()
+        has_begun
     }
 
     /// hyper waits for more on a connection that should be idle, and has the time of a head for it.

@@ -45,6 +45,23 @@ fn a_head_that_does_not_end_is_408_and_a_silent_client_is_closed() {
 }
 
 #[test]
+fn the_time_for_a_head_does_not_run_while_an_earlier_request_is_answered() {
+    let upstream = Upstream::start(|connection| {
+        while connection.request().is_some() {
+            std::thread::sleep(Duration::from_millis(1200));
+            connection.write(OK);
+        }
+    });
+    let proxy = Proxy::start(&upstream, &["--header-timeout", "500ms"]);
+    let mut client = proxy.client();
+    client.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3");
+    assert_eq!([client.answer().status, client.answer().status], [200, 200]);
+    // Then the third head has its time.
+    assert_eq!(client.answer().status, 408);
+    assert!(client.is_closed());
+}
+
+#[test]
 fn a_connection_is_kept_while_it_is_idle_and_used_again() {
     let upstream = Upstream::answering(OK);
     let proxy = Proxy::start(&upstream, &["--header-timeout", "2s"]);
