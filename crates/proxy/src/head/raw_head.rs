@@ -30,9 +30,9 @@ pub(crate) struct RawHead {
 }
 
 impl RawHead {
-    /// The next byte begins a head.
+    /// The next byte begins a head. Until it comes nothing is held, because the connection may stay idle.
     pub(crate) fn begin(&self) {
-        self.bytes.borrow_mut().clear();
+        self.bytes.take();
         self.skip.set(0);
         self.chunks.set(None);
         self.lost.set(false);

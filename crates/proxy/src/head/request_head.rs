@@ -29,6 +29,9 @@ const OURS: [&str; 13] = [
     "authorization",
 ];
 
+/// Bytes of a host's name (RFC 3986, section 3.2.2). A connection keeps the last name for as long as it lives.
+const NAME_LIMIT: usize = 255;
+
 /// Judges a head by itself, whatever the routes are.
 pub(crate) fn judge(head: &Parts, seen: Seen) -> Result<(), Refusal> {
     match head.method {
@@ -96,7 +99,7 @@ pub(crate) fn is_host(text: &[u8]) -> bool {
     } else {
         let (name, port) = text.split_at(memchr::memchr(b':', text).unwrap_or(text.len()));
         let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-        (!name.is_empty() && name.iter().all(is_name), port)
+        (!name.is_empty() && name.len() <= NAME_LIMIT && name.iter().all(is_name), port)
     };
     let is_port = match port {
         [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
@@ -158,6 +161,8 @@ mod tests {
         ] {
             assert_eq!(with(&[("host", host)]), Err(Refusal::BadHost), "{host}");
         }
+        let (longest, longer) = ("a".repeat(255), "a".repeat(256));
+        assert_eq!((with(&[("host", &longest)]), with(&[("host", &longer)])), (Ok(()), Err(Refusal::BadHost)));
         let absolute = |host| verdict("GET", "http://a:80/x", Version::HTTP_11, &[("host", host)]);
         assert_eq!((absolute("A:80"), absolute("a")), (Ok(()), Err(Refusal::HostDiffers)));
     }

@@ -32,6 +32,22 @@ fn connections_that_have_just_been_used_do_not_all_keep_their_buffers() {
 }
 
 #[test]
+fn an_idle_connection_keeps_nothing_of_a_long_head() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &[]);
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| proxy.client()).collect();
+    clients[0].get("/");
+    let before = proxy.metric("process_resident_memory_bytes");
+    let head = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(30_000));
+    for client in &mut clients {
+        client.send(&head);
+        assert_eq!(client.answer().status, 200);
+    }
+    until("memory is given back", || (proxy.metric("process_resident_memory_bytes") < before + ROOM).then_some(()));
+    proxy.stop();
+}
+
+#[test]
 fn a_burst_leaves_few_connections_and_little_memory_behind() {
     const BURST: usize = 300;
     // A little more than the proxy keeps of the 13 MB of buffers
