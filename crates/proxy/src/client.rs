@@ -114,7 +114,8 @@ async fn has_more(
         }
         if !is_closing && closed.as_mut().poll(context).is_ready() {
             is_closing = true;
-            timer.as_mut().reset(fresh_until.unwrap_or_else(|| Instant::now() + ONE_LOOK));
+            let one_look = Instant::now() + ONE_LOOK;
+            timer.as_mut().reset(fresh_until.map_or(one_look, |until| until.max(one_look)));
         }
         ready!(timer.as_mut().poll(context));
         if !is_closing {

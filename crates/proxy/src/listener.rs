@@ -206,7 +206,11 @@ async fn empty(context: &Context, listener: TcpListener, mut admit: impl FnMut(T
         match accepted {
             Ok((stream, peer)) => admit(stream, peer),
             Err(error) if is_of_one_connection(&error) => (),
-            Err(_) => time::sleep(ACCEPT_PAUSE).await,
+            // Descriptors may be lacking until the end of idle clients, which comes only after this.
+            Err(_) => tokio::select! {
+                () = &mut over => break,
+                () = time::sleep(ACCEPT_PAUSE) => (),
+            },
         }
     }
     // The runtime may not know yet of the last ones.

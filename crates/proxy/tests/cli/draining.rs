@@ -1,6 +1,7 @@
 //! The end: what is in flight finishes, what waits in the queue is served, and clients are told to go.
 
 use std::{
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -8,7 +9,7 @@ use std::{
 use crate::{
     client::header,
     open_loop::OpenLoop,
-    support::{OK, Proxy, Signal},
+    support::{OK, Proxy, Signal, proxy},
     upstream::Upstream,
 };
 
@@ -51,6 +52,20 @@ fn while_it_drains_it_serves_and_tells_clients_to_go_elsewhere() {
     let ended = proxy.program.end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert!(start.elapsed() >= Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_drain_ends_also_where_no_descriptor_is_left() {
+    let upstream = Upstream::answering(OK);
+    let command = proxy(&["--listen", "127.0.0.1:0", "--upstream", &upstream.url(), "--shutdown-timeout", "10s"]);
+    let mut limited = Command::new("prlimit");
+    limited.args(["--nofile=60:60", "--"]).arg(command.get_program()).args(command.get_args()).env_clear();
+    let mut proxy = Proxy::of(&mut limited);
+    // The last ones stay in the listener's queue.
+    let clients: Vec<_> = (0..100).map(|_| proxy.client()).collect();
+    proxy.program.wait_for_message("cannot accept connections");
+    proxy.stop();
+    drop(clients);
 }
 
 #[test]
