@@ -23,7 +23,8 @@ pub(crate) const HELPER: places::Helper = places::Helper {
 };
 
 /// Flags whose errors and start line may repeat the value: addresses, paths, names of processes
-const REPEATED: [&str; 6] = ["admin-addr", "config", "exit-with-file", "exit-with-process", "health-addr", "listen"];
+const REPEATED: [&str; 7] =
+    ["admin-addr", "config", "exit-with-file", "exit-with-process", "health-addr", "listen", "probe-addr"];
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = HELPER.rows();
@@ -45,7 +46,8 @@ pub(crate) fn rows() -> Vec<Row> {
             ("a path that is explained", ["GET", &format!("/ {secret}"), "-HX: y"]),
             ("a method that is explained", [&format!("G {secret}"), "/", "-HX: y"]),
             ("a header that is explained", ["GET", "http://a/", &format!("-HAuthorization: Bearer {secret}")]),
-            ("a wrong header that is explained", ["GET", "http://a/", &format!("-H{secret}")]),
+            // The name of a header is no secret and may be printed; with `@` this is no name.
+            ("a wrong header that is explained", ["GET", "http://a/", &format!("-H@{secret}")]),
         ] {
             let flags = ["--listen=127.0.0.1:0", "--upstream=http://127.0.0.1:1", "explain"];
             rows.push(Row::new(HELPER.name, place, &flags).and(&asked));
