@@ -149,7 +149,7 @@ async fn drive(
 ) {
     let _ = driver.await;
     if let (Some(since), Some(upstream)) = (traffic.idle_since(), upstream.upgrade()) {
-        upstream.pool.learn_closed(since.elapsed());
+        upstream.pool.learn_closed(since.elapsed(), Instant::now());
     }
 }
 

@@ -21,6 +21,8 @@ const BURST: Duration = Duration::from_secs(3);
 const UNKNOWN: Duration = Duration::from_secs(55);
 /// A close of the upstream teaches something only after this; before, it closes at random or restarts.
 const SHORTEST_LESSON: Duration = Duration::from_secs(1);
+/// How long a close counts, because an upstream that restarts closes its connections too
+const LESSON: Duration = Duration::from_secs(300);
 
 /// A connection to an upstream, in use or idle
 pub(crate) struct Connection {
@@ -40,8 +42,10 @@ struct Idle {
 /// Idle connections, the last used at the end
 pub(crate) struct Pool {
     idle: RefCell<Vec<Idle>>,
-    /// How long the upstream keeps an idle connection, less a margin
-    lifetime: Cell<Duration>,
+    /// How long the upstream keeps an idle connection by its own word, less a margin
+    announced: Cell<Duration>,
+    /// The same as a close has shown it, and when that was
+    observed: Cell<Option<(Duration, Instant)>>,
 }
 
 impl Idle {
@@ -53,7 +57,7 @@ impl Idle {
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { idle: RefCell::default(), lifetime: Cell::new(UNKNOWN) }
+        Self { idle: RefCell::default(), announced: Cell::new(UNKNOWN), observed: Cell::default() }
     }
 }
 
@@ -91,6 +95,7 @@ impl Pool {
 
     /// Closes what is too old, before the upstream does, and what is left of a burst.
     pub(crate) fn sweep(&self, now: Instant) {
+        self.observed.set(self.observed.get().filter(|(_, at)| now.saturating_duration_since(*at) < LESSON));
         let mut idle = self.idle.borrow_mut();
         for stale in idle.extract_if(.., |idle| self.is_stale(idle, now)) {
             stale.close();
@@ -104,18 +109,24 @@ impl Pool {
 
     /// The upstream says how long it keeps an idle connection (`Keep-Alive: timeout=`).
     pub(crate) fn learn_announced(&self, timeout: Duration) {
-        self.lifetime.set(less_a_margin(timeout).min(UNKNOWN));
+        self.announced.set(less_a_margin(timeout));
     }
 
     /// Learns from a connection that the upstream has closed after this idle time.
-    pub(crate) fn learn_closed(&self, idle: Duration) {
-        if idle >= SHORTEST_LESSON && idle < self.lifetime.get() {
-            self.lifetime.set(less_a_margin(idle));
+    pub(crate) fn learn_closed(&self, idle: Duration, now: Instant) {
+        if idle >= SHORTEST_LESSON && idle < self.lifetime() {
+            self.observed.set(Some((less_a_margin(idle), now)));
         }
     }
 
+    /// How long an idle connection is kept
+    fn lifetime(&self) -> Duration {
+        let observed = self.observed.get().map_or(UNKNOWN, |(lifetime, _)| lifetime);
+        observed.min(self.announced.get()).min(UNKNOWN)
+    }
+
     fn is_stale(&self, idle: &Idle, now: Instant) -> bool {
-        idle.connection.sender.is_closed() || now.saturating_duration_since(idle.since) >= self.lifetime.get()
+        idle.connection.sender.is_closed() || now.saturating_duration_since(idle.since) >= self.lifetime()
     }
 }
 
@@ -130,14 +141,19 @@ mod tests {
 
     #[test]
     fn the_upstreams_own_time_is_stayed_below() {
-        let pool = Pool::default();
+        let (pool, start) = (Pool::default(), Instant::now());
         pool.learn_announced(Duration::from_secs(5));
-        assert_eq!(pool.lifetime.get(), Duration::from_secs(4));
-        pool.learn_closed(Duration::from_millis(100));
-        assert_eq!(pool.lifetime.get(), Duration::from_secs(4));
-        pool.learn_closed(Duration::from_millis(1500));
-        assert_eq!(pool.lifetime.get(), Duration::from_millis(750));
+        assert_eq!(pool.lifetime(), Duration::from_secs(4));
+        pool.learn_closed(Duration::from_millis(100), start);
+        assert_eq!(pool.lifetime(), Duration::from_secs(4));
+        pool.learn_closed(Duration::from_millis(1500), start);
+        assert_eq!(pool.lifetime(), Duration::from_millis(750));
+        // Something in front of the upstream may close sooner than the upstream says, until the close is long ago.
         pool.learn_announced(Duration::from_secs(600));
-        assert_eq!(pool.lifetime.get(), UNKNOWN);
+        assert_eq!(pool.lifetime(), Duration::from_millis(750));
+        pool.sweep(start + LESSON / 2);
+        assert_eq!(pool.lifetime(), Duration::from_millis(750));
+        pool.sweep(start + LESSON);
+        assert_eq!(pool.lifetime(), UNKNOWN);
     }
 }
