@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use lifecycle::{Configuration, Misfit};
+use lifecycle::{Configuration, Exit, Misfit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -24,13 +24,20 @@ pub(crate) struct Config {
     pub(crate) listeners: Vec<ListenerEntry>,
 }
 
+impl Config {
+    /// What a file that was judged, or the flags without one, mean; an error is a misuse of the flags.
+    pub(crate) fn plan(args: &Args, config: Option<&Self>) -> anyhow::Result<Plan> {
+        let plan = Plan::of(args, config.map(|config| &config.listeners[..]));
+        plan.map_err(|misfits| Exit::Usage.because(in_one_line(misfits)))
+    }
+}
+
 impl Configuration for Config {
     type Args = Args;
 
     fn judge_args(args: &Args) -> Result<(), String> {
         let misfits = if args.config.is_none() { Plan::of(args, None).err() } else { None };
-        let messages: Vec<_> = misfits.into_iter().flatten().map(|misfit| misfit.message).collect();
-        if messages.is_empty() { Ok(()) } else { Err(messages.join("; ")) }
+        misfits.map_or(Ok(()), |misfits| Err(in_one_line(misfits)))
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -47,4 +54,9 @@ impl Configuration for Config {
 /// The JSON Schema of a configuration file
 pub fn schema() -> String {
     lifecycle::config::schema::<Config>()
+}
+
+fn in_one_line(misfits: Vec<Misfit>) -> String {
+    let messages: Vec<_> = misfits.into_iter().map(|misfit| misfit.message).collect();
+    messages.join("; ")
 }

@@ -59,10 +59,9 @@ impl std::fmt::Display for GivenUp {
 impl std::error::Error for GivenUp {}
 
 impl RequestBody {
-    /// Takes at most `limit` bytes, at this pace.
+    /// Takes at most `limit` bytes, at this pace. The fate of an empty body has ended before.
     pub(crate) fn of(incoming: Incoming, fate: Rc<BodyFate>, limit: u64, pace: Pace, turn: Rc<()>) -> Self {
-        if incoming.is_end_stream() {
-            fate.has_ended.set(true);
+        if fate.has_ended.get() {
             return Self::Empty;
         }
         Self::Client(Box::new(ClientBody { incoming, fate, limit, pace, _turn: turn }))

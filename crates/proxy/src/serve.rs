@@ -15,7 +15,6 @@ use crate::{
     config::Config,
     limits::memory::Memory,
     listener::probe_pass::{self, ProbePass},
-    plan::Plan,
     telemetry::Metrics,
     upstream::{app::Apps, hold_start},
     workers::{Workers, worker::Settings},
@@ -64,19 +63,12 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     Ok(life.stop_requested().await.into())
 }
 
-fn plan(args: &Args, config: Option<&Config>) -> anyhow::Result<Plan> {
-    Plan::of(args, config.map(|config| &config.listeners[..])).map_err(|misfits| {
-        let messages: Vec<_> = misfits.into_iter().map(|misfit| misfit.message).collect();
-        Exit::Usage.because(messages.join("; "))
-    })
-}
-
 /// Waits as --hold-start says; gives the exit that a stop asks for, if that comes first.
 async fn hold_start(args: &Args, config: Option<&Config>, life: &Lifecycle) -> anyhow::Result<Option<Exit>> {
     if !args.hold_start {
         return Ok(None);
     }
-    let plan = plan(args, config)?;
+    let plan = Config::plan(args, config)?;
     let upstream = plan.first_outbound().ok_or_else(|| {
         Exit::Usage
             .because("--hold-start needs an outbound listener: the app behind an inbound one starts after the proxy")
@@ -95,7 +87,7 @@ struct Service {
 impl Service {
     /// Serves as the arguments and this content of the file say. Where that fails, nothing has changed.
     async fn serve(&mut self, config: Option<&Config>) -> anyhow::Result<()> {
-        let mut plan = plan(&self.args, config)?;
+        let mut plan = Config::plan(&self.args, config)?;
         // All sockets first: an address that cannot be bound is known before anything is served.
         let sockets = self.workers.bind(&plan)?;
         let probed: Vec<_> = self.args.probe_pass.iter().flat_map(|lines| lines.0.clone()).collect();

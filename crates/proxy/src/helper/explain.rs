@@ -120,10 +120,7 @@ impl Explain {
             Some(path) => Some(config::load::<Config>(path, args)?),
             None => None,
         };
-        Plan::of(args, config.as_ref().map(|config| &config.listeners[..])).map_err(|misfits| {
-            let messages: Vec<_> = misfits.into_iter().map(|misfit| misfit.message).collect();
-            Exit::Usage.because(messages.join("; "))
-        })
+        Config::plan(args, config.as_ref())
     }
 
     fn listener<'a>(&self, plan: &'a Plan) -> Result<&'a ListenerPlan, String> {

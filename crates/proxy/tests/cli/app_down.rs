@@ -151,6 +151,10 @@ fn the_listener_is_open_only_while_the_app_is_up() {
             assert_eq!(client.get("/").status, 200);
         }
         app.kill();
+        // A request over a connection that ends as it is sent may have arrived, and is 502.
+        harness::until("the end of its connections is seen", || {
+            (proxy.counted("http_client_open_connections") == 0).then_some(())
+        });
         for client in &mut kept {
             let answer = client.get("/");
             assert_eq!(answer.status, 503);
