@@ -11,7 +11,7 @@ use self::entry::{HeaderChanges, ListenerEntry, RouteEntry};
 use crate::{
     args::Args,
     direction::Direction,
-    head::forwarded::trusted::Cidr,
+    head::{forwarded::trusted::Cidr, spelling::is_mimic},
     route::{
         HeaderRules, Route, Routes,
         upstream_url::{UpstreamEntry, UpstreamUrl, login::RESERVED},
@@ -194,7 +194,8 @@ impl Plan {
 fn rules(changes: &HeaderChanges) -> Result<HeaderRules, String> {
     let name = |text: &str| {
         let name = HeaderName::try_from(text).map_err(|_| "a name is no header name".to_owned())?;
-        if RESERVED.contains(&name) { Err(format!("{name} is the proxy's own to set")) } else { Ok(name) }
+        let is_ours = RESERVED.iter().any(|ours| name == ours || is_mimic(&name, ours.as_str()));
+        if is_ours { Err(format!("{name} is the proxy's own to set")) } else { Ok(name) }
     };
     let pair = |(key, value): (&String, &String)| {
         let name = name(key)?;
@@ -235,6 +236,8 @@ mod tests {
                 assert_eq!(rules(&changes), Err(own.clone()));
             }
         }
+        let other_spelling = HeaderChanges { remove: vec!["Content_Length".into()], ..HeaderChanges::default() };
+        assert_eq!(rules(&other_spelling), Err("content_length is the proxy's own to set".into()));
         let secret = rules(&HeaderChanges { set: pairs("Authorization", "hunter2"), ..HeaderChanges::default() });
         assert!(secret.is_ok() && !format!("{secret:?}").contains("hunter2"));
         let wrong = rules(&HeaderChanges { add: pairs("X-Key", "hunter2\n"), ..HeaderChanges::default() });

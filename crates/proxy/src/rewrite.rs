@@ -72,7 +72,7 @@ pub(crate) fn to_upstream(
     }
     headers.append(VIA, via(head.version));
     traces.settle(headers, seen);
-    route.request_headers.apply(headers);
+    route.request_headers.apply_to_request(headers);
     if head.uri.authority().is_some() {
         head.uri = origin_form(&head.method, &head.uri);
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header::HOST};
 
-use crate::{refusal::Refusal, route::upstream_url::login::Login};
+use crate::{head::spelling, refusal::Refusal, route::upstream_url::login::Login};
 
 /// One route of a listener
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,12 @@ pub(crate) struct HeaderRules {
 }
 
 impl HeaderRules {
+    /// The same as `apply`, without copies of the client's in another spelling of what is removed or set.
+    pub(crate) fn apply_to_request(&self, headers: &mut HeaderMap) {
+        spelling::remove_mimics(headers, || self.remove.iter().chain(self.set.iter().map(|(name, _)| name)));
+        self.apply(headers);
+    }
+
     /// Removes, then sets, then adds.
     pub(crate) fn apply(&self, headers: &mut HeaderMap) {
         for name in &self.remove {
@@ -104,8 +110,11 @@ fn without_port(host: &[u8]) -> &[u8] {
     }
 }
 
-/// Whether the path is the prefix or lies below it.
+/// Whether the path is the prefix or lies below it. Below `/` lies everything, `*` of OPTIONS too.
 fn is_below(path: &str, prefix: &str) -> bool {
+    if prefix == "/" {
+        return true;
+    }
     let Some(rest) = path.strip_prefix(prefix) else { return false };
     prefix.ends_with('/') || rest.is_empty() || rest.starts_with('/')
 }
@@ -157,6 +166,7 @@ mod tests {
         assert_eq!(found(&routes, "x", "/api/v22"), Ok("/api".into()));
         assert_eq!(found(&routes, "x", "/apis"), Ok("/".into()));
         assert_eq!(found(&routes, "A.B:8080", "/api"), Ok("/".into()));
+        assert_eq!(found(&routes, "x", "*"), Ok("/".into()));
         assert_eq!(found(&Routes::new(vec![route(Some("a"), "/")]), "b", "/"), Err(Refusal::NoRoute));
         assert_eq!(found(&Routes::new(vec![route(Some("[::1]"), "/")]), "[::1]:80", "/"), Ok("/".into()));
     }

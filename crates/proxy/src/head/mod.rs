@@ -4,3 +4,4 @@ pub(crate) mod forwarded;
 pub(crate) mod hop_by_hop;
 pub(crate) mod raw_head;
 pub(crate) mod request_head;
+pub(crate) mod spelling;

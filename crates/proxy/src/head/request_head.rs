@@ -9,10 +9,12 @@ use http::{
     request::Parts,
 };
 
-use crate::{head::hop_by_hop::seen::Seen, refusal::Refusal};
+use crate::{
+    head::{hop_by_hop::seen::Seen, spelling::is_mimic},
+    refusal::Refusal,
+};
 
-/// Headers that the proxy sets or trusts. An app that reads `_` as `-` (CGI, WSGI, Rack) would take a copy with underscores for
-/// them.
+/// Headers that the proxy sets or trusts, of which no copy in another spelling may reach an app
 const OURS: [&str; 13] = [
     "connection",
     "content-length",
@@ -44,7 +46,8 @@ pub(crate) fn judge(head: &Parts, seen: Seen) -> Result<(), Refusal> {
     if seen.has(Seen::TRANSFER_ENCODING) {
         judge_transfer_encoding(&head.headers)?;
     }
-    let has_mimicry = seen.has(Seen::UNDERSCORE) && head.headers.keys().any(is_mimicry);
+    let is_ours = |name: &HeaderName| OURS.iter().any(|ours| is_mimic(name, ours));
+    let has_mimicry = seen.has(Seen::UNDERSCORE) && head.headers.keys().any(is_ours);
     if has_mimicry { Err(Refusal::MimickedHeader) } else { Ok(()) }
 }
 
@@ -115,16 +118,6 @@ fn judge_transfer_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
         (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
         _ => Err(Refusal::BadTransferEncoding),
     }
-}
-
-fn is_mimicry(name: &HeaderName) -> bool {
-    let name = name.as_str().as_bytes();
-    let reads_as = |ours: &&str| {
-        ours.len() == name.len()
-            && ours.as_bytes() != name
-            && ours.bytes().zip(name).all(|(ours, name)| ours == *name || (ours == b'-' && *name == b'_'))
-    };
-    OURS.iter().any(reads_as)
 }
 
 #[cfg(test)]

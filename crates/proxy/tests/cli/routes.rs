@@ -29,12 +29,16 @@ fn requests_go_by_host_and_path_with_headers_changed() {
     let proxy = Proxy::run(&["--config", &file]);
     let mut client = proxy.client();
     assert_eq!(client.get("/apis").body, "ok");
-    client.send("GET /api/x HTTP/1.1\r\nHost: a\r\nX-Debug: 1\r\nX-Env: dev\r\nX-Tag: one\r\n\r\n");
+    client.send(
+        "GET /api/x HTTP/1.1\r\nHost: a\r\nX-Debug: 1\r\nX-Env: dev\r\nX-Tag: one\r\nX_Debug: 1\r\nX_Env: dev\r\n\r\n",
+    );
     let answer = client.answer();
     assert_eq!(answer.body, "api");
     assert!(answer.head.contains("x-frame-options: DENY") && !answer.head.contains("server:"), "{answer:?}");
     let request = api.only();
     assert!(request.contains("x-env: prod") && !request.contains("x-env: dev"), "{request}");
+    // Some apps read these as X-Debug and X-Env.
+    assert!(!request.contains("x_debug") && !request.contains("x_env"), "{request}");
     assert!(
         request.contains("x-tag: one") && request.contains("x-tag: two") && !request.contains("x-debug"),
         "{request}"

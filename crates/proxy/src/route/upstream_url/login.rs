@@ -16,7 +16,7 @@ use http::{
     },
 };
 
-use crate::refusal::Refusal;
+use crate::{head::spelling, refusal::Refusal};
 
 /// Headers that frame the message, or are the proxy's own to set
 pub(crate) const RESERVED: [HeaderName; 14] = [
@@ -91,11 +91,8 @@ impl Login {
     pub(crate) fn apply(&self, headers: &mut HeaderMap) -> Result<(), Refusal> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
         let login = current.ok_or(Refusal::NoLogin)?;
-        let is_ours = |name: &HeaderName| {
-            name.as_str().contains('_') && login.keys().any(|ours| *ours.as_str() == name.as_str().replace('_', "-"))
-        };
-        let mimics: Vec<_> = headers.keys().filter(|name| is_ours(name)).cloned().collect();
-        for name in mimics.iter().chain(login.keys()) {
+        spelling::remove_mimics(headers, || login.keys());
+        for name in login.keys() {
             headers.remove(name);
         }
         for (name, value) in &*login {
