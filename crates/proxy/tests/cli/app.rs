@@ -1,6 +1,7 @@
 //! An app as a process of its own, so that it can be stopped, killed and started again on the same port.
 
 use std::{
+    fs,
     net::{Ipv4Addr, SocketAddr, TcpStream},
     process,
     sync::atomic::{AtomicU8, Ordering::SeqCst},
@@ -48,6 +49,18 @@ impl App {
 
     pub(crate) fn signal(&self, signal: Signal) {
         self.process.as_ref().unwrap().signal(signal);
+    }
+
+    /// Stops all its threads (SIGSTOP), and returns when the kernel says that none of them runs.
+    pub(crate) fn halt(&self) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.process.as_ref().unwrap().id());
+        let is_stopped = |stat: String| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" T"));
+        harness::until("all threads of the app are stopped", || {
+            let mut stats =
+                fs::read_dir(&tasks).unwrap().map(|task| fs::read_to_string(task.unwrap().path().join("stat")));
+            stats.all(|stat| stat.is_ok_and(is_stopped)).then_some(())
+        });
     }
 
     /// All requests so far, as they came

@@ -121,7 +121,7 @@ fn an_app_that_hangs_is_waited_for_and_then_504() {
     let proxy = before(&app, &["--request-timeout", "2s"]);
     let mut client = proxy.client();
     assert_eq!(client.get("/").status, 200);
-    app.signal(Signal::STOP);
+    app.halt();
     // Over the kept connection, and over a new one, which the kernel accepts for the app
     for mut client in [client, proxy.client()] {
         let start = Instant::now();
@@ -173,7 +173,7 @@ fn a_request_that_may_be_repeated_survives_the_death_of_its_kept_connection() {
 fn liveness_and_readiness_of_the_proxy_do_not_hang_on_the_app() {
     let mut app = app();
     let proxy = before(&app, &[]);
-    for step in [|app: &mut App| app.signal(Signal::STOP), App::kill] {
+    for step in [|app: &mut App| app.halt(), App::kill] {
         step(&mut app);
         thread::sleep(Duration::from_millis(200));
         for path in ["/livez", "/readyz", "/startupz"] {
