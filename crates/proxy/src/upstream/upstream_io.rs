@@ -1,4 +1,5 @@
-//! A connection to an upstream as hyper reads and writes it: it counts, so that a retry knows what was sent.
+//! A connection to an upstream as hyper reads and writes it: it counts, so that a retry knows what was sent, and it reads the answer
+//! of an upstream that closed before it had read the whole request.
 
 use std::{
     cell::Cell,
@@ -97,14 +98,35 @@ impl Traffic {
 }
 
 /// A connection to an upstream
+///
+/// An upstream may answer early, for example with 413, and close while the rest of the request is on its way. Its system then
+/// sends a reset behind the answer. hyper gives a connection up at the first write that fails, and the answer with it. So bytes
+/// that cannot be sent any more are dropped, and only reading says how the connection ended.
 pub(crate) struct UpstreamIo {
     stream: TcpStream,
     traffic: Rc<Traffic>,
+    /// The upstream has reset the connection, as a write has found
+    is_reset: bool,
 }
 
 impl UpstreamIo {
     pub(crate) fn new(stream: TcpStream, traffic: Rc<Traffic>) -> Self {
-        Self { stream, traffic }
+        Self { stream, traffic, is_reset: false }
+    }
+
+    /// The length that hyper gets to know after a write: all of `length` once nothing can be sent any more.
+    fn written(&mut self, result: io::Result<usize>, length: usize) -> io::Result<usize> {
+        match result {
+            Ok(written) => {
+                self.traffic.sent.update(|sent| sent + written as u64);
+                Ok(written)
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
+                self.is_reset = true;
+                Ok(length)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -124,6 +146,10 @@ impl AsyncRead for UpstreamIo {
         if received > this.traffic.head_end.get() {
             return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
         }
+        // The system reports a reset once, and the write has had it. An answer that ends with the connection must not look whole.
+        if this.is_reset && buffer.filled().len() == before {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -132,17 +158,22 @@ impl AsyncWrite for UpstreamIo {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.traffic.offered(&[IoSlice::new(bytes)]);
-        let written = ready!(Pin::new(&mut this.stream).poll_write(context, bytes))?;
-        this.traffic.sent.update(|sent| sent + written as u64);
-        Poll::Ready(Ok(written))
+        if this.is_reset {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let result = ready!(Pin::new(&mut this.stream).poll_write(context, bytes));
+        Poll::Ready(this.written(result, bytes.len()))
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context, parts: &[IoSlice]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.traffic.offered(parts);
-        let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(context, parts))?;
-        this.traffic.sent.update(|sent| sent + written as u64);
-        Poll::Ready(Ok(written))
+        let length = parts.iter().map(|part| part.len()).sum();
+        if this.is_reset {
+            return Poll::Ready(Ok(length));
+        }
+        let result = ready!(Pin::new(&mut this.stream).poll_write_vectored(context, parts));
+        Poll::Ready(this.written(result, length))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Bodies: of any size, in chunks, with trailers, piece by piece, and broken ones.
 
-use std::{net::Shutdown, thread, time::Duration};
+use std::{io::Write, net::Shutdown, thread, time::Duration};
 
 use crate::{
     client::header,
@@ -208,6 +208,43 @@ fn an_answer_may_come_before_the_body_was_sent() {
     client.try_send(vec![b'x'; 100_000]);
     let answer = client.answer();
     assert_eq!((answer.status, answer.body.as_str()), (403, "no"));
+}
+
+#[test]
+fn an_answer_survives_the_reset_of_an_upstream_that_closes_without_reading_the_body() {
+    // What is unread when a socket closes makes the system send a reset behind the answer.
+    let upstream = Upstream::start(|connection| {
+        connection.head();
+        connection.write("HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig");
+    });
+    let proxy = Proxy::start(&upstream, &[]);
+    for _ in 0..20 {
+        let mut client = proxy.client();
+        client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 8000000\r\n\r\n");
+        let mut writer = client.writer();
+        let rest = thread::spawn(move || {
+            let _ = writer.write_all(&vec![b'x'; 8_000_000]);
+        });
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.body.as_str()), (413, "big"));
+        rest.join().unwrap();
+    }
+    proxy.stop();
+}
+
+#[test]
+fn an_answer_without_a_length_is_not_whole_after_a_reset() {
+    let upstream = Upstream::start(|connection| {
+        connection.head();
+        connection.write("HTTP/1.1 200 OK\r\n\r\nhalf");
+        thread::sleep(Duration::from_millis(100));
+    });
+    let proxy = Proxy::start(&upstream, &[]);
+    let mut client = proxy.client();
+    client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 8000000\r\n\r\n");
+    client.try_send(vec![b'x'; 8_000_000]);
+    let rest = client.rest();
+    assert!(!rest.contains("0\r\n\r\n"), "{rest:?}");
 }
 
 #[test]
