@@ -1,4 +1,5 @@
 //! Bodies: of any size, in chunks, with trailers, piece by piece, and broken ones.
+//! Long because each way in which a body goes or breaks is a test of its own.
 
 use std::{io::Write, net::Shutdown, thread, time::Duration};
 
