@@ -4,7 +4,8 @@ pub(crate) mod entry;
 
 use std::net::IpAddr;
 
-use http::{HeaderName, HeaderValue};
+use endpoint::Address;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use lifecycle::{ListenAddress, Misfit};
 
 use self::entry::{HeaderChanges, ListenerEntry, RouteEntry};
@@ -14,6 +15,7 @@ use crate::{
     head::{forwarded::trusted::Cidr, spelling::is_mimic},
     route::{
         HeaderRules, Route, Routes,
+        probe_path::ProbePath,
         upstream_url::{UpstreamEntry, UpstreamUrl, login::RESERVED},
     },
 };
@@ -63,6 +65,16 @@ impl Plan {
         upstreams.min().map(|upstream| &self.upstreams[upstream])
     }
 
+    /// The app that probes of this path are asked of: where the first inbound listener sends them
+    pub(crate) fn probed_app(&self, path: &ProbePath) -> Result<&Address, String> {
+        let inbound = self.listeners.iter().find(|listener| listener.direction == Direction::Inbound);
+        let inbound =
+            inbound.ok_or("--probe-pass needs an inbound listener, because it passes probes to the app behind it")?;
+        let route = inbound.routes.find(path.uri(), &HeaderMap::new());
+        let route = route.map_err(|_| format!("the first inbound listener has no route for --probe-pass {path}"))?;
+        Ok(&self.upstreams[inbound.routes.all()[route].upstream].address)
+    }
+
     /// Either the flags' one listener, or those of the file; or everything that does not fit together.
     pub(crate) fn of(args: &Args, entries: Option<&[ListenerEntry]>) -> Result<Self, Vec<Misfit>> {
         let mut plan = Self { listeners: Vec::new(), upstreams: Vec::new() };
@@ -90,7 +102,21 @@ impl Plan {
             }
             _ => return Err(vec![misfit("", "give --listen with --upstream, or --config")]),
         }
-        Ok(plan)
+        let misfits = plan.unfit_flags(args);
+        if misfits.is_empty() { Ok(plan) } else { Err(misfits) }
+    }
+
+    /// Flags that need a listener which is not there
+    fn unfit_flags(&self, args: &Args) -> Vec<Misfit> {
+        let probes = args.probe_pass.iter().flat_map(|lines| &lines.0);
+        let mut messages: Vec<_> = probes.filter_map(|path| self.probed_app(path).err()).collect();
+        messages.dedup();
+        if args.hold_start && self.first_outbound().is_none() {
+            messages.push(
+                "--hold-start needs an outbound listener: the app behind an inbound one starts after the proxy".into(),
+            );
+        }
+        messages.iter().map(|message| misfit("", message)).collect()
     }
 
     fn add_all(&mut self, entries: &[ListenerEntry], args: &Args) -> Result<(), Vec<Misfit>> {

@@ -13,7 +13,7 @@ use std::{
 
 use endpoint::{Address, Failure, Names};
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, VIA},
     request,
 };
@@ -32,7 +32,6 @@ use tokio::{
 };
 
 use crate::{
-    direction::Direction,
     head::{
         forwarded::Forwarded,
         hop_by_hop::{self, seen::Seen},
@@ -110,16 +109,8 @@ fn make_room(open: &mut VecDeque<AbortHandle>) {
 impl ProbePass {
     /// Asks for these paths where the first inbound listener sends them. An error changes nothing.
     pub(crate) fn aim(&self, paths: &[ProbePath], plan: &Plan) -> Result<(), String> {
-        let inbound = plan.listeners.iter().find(|listener| listener.direction == Direction::Inbound);
-        let inbound =
-            inbound.ok_or("--probe-pass needs an inbound listener, because it passes probes to the app behind it")?;
-        let target = |path: &ProbePath| {
-            let route = inbound.routes.find(path.uri(), &HeaderMap::new());
-            let route =
-                route.map_err(|_| format!("the first inbound listener has no route for --probe-pass {path}"))?;
-            let upstream = &plan.upstreams[inbound.routes.all()[route].upstream];
-            Ok::<_, String>(Target { path: path.clone(), app: upstream.address.clone() })
-        };
+        let target =
+            |path: &ProbePath| Ok::<_, String>(Target { path: path.clone(), app: plan.probed_app(path)?.clone() });
         let targets = paths.iter().map(target).collect::<Result<_, _>>()?;
         *self.lock() = targets;
         Ok(())

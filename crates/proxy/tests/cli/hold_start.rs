@@ -89,4 +89,11 @@ fn an_inbound_listener_alone_has_nothing_to_wait_for() {
     let ended = Program::start(&mut proxy(&arguments)).end();
     assert_eq!(ended.code, Some(64), "{ended:#?}");
     assert!(format!("{:?}", ended.log.last()).contains("--hold-start needs an outbound listener"), "{ended:#?}");
+    let entry = "- {address: '127.0.0.1:0', direction: inbound, routes: [{upstream: 'http://127.0.0.1:1'}]}";
+    let (_directory, file) = harness::config_file(&format!("listeners:\n{entry}\n"));
+    for question in [&["--config", &file][..], &["check", &file]] {
+        let ended = Program::start(&mut proxy(&[&["--hold-start", "--drain-delay", "0s"], question].concat())).end();
+        let is_named = ended.everything().contains("--hold-start needs an outbound listener");
+        assert!(ended.code == Some(78) && is_named, "{ended:#?}");
+    }
 }

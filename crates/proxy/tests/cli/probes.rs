@@ -170,6 +170,13 @@ fn probes_go_to_an_app_behind_an_inbound_listener() {
     let ended = harness::Program::start(command.args(["--direction", "outbound"])).end();
     assert_eq!(ended.code, Some(64), "{ended:#?}");
     assert!(format!("{:?}", ended.log.last()).contains("needs an inbound listener"), "{ended:#?}");
+    let entry = "- {address: '127.0.0.1:0', direction: outbound, routes: [{upstream: 'http://127.0.0.1:1'}]}";
+    let (_directory, file) = harness::config_file(&format!("listeners:\n{entry}\n"));
+    for question in [&["--config", &file][..], &["check", &file]] {
+        let ended = Program::start(&mut proxy(&[&PASS[..], &["--drain-delay", "0s"], question].concat())).end();
+        let is_named = ended.everything().contains("needs an inbound listener");
+        assert!(ended.code == Some(78) && is_named, "{ended:#?}");
+    }
 }
 
 #[test]
