@@ -159,6 +159,9 @@ impl Explain {
         write_rules(text, "response-headers", &route.response_headers);
         let (forwarded, traces) = (Forwarded::new(self.from), Traces::new(BeginTrace::Never));
         rewrite::to_upstream(&mut head, listener, &forwarded, route, upstream, &traces, seen);
+        if let Some(login) = &route.login {
+            login.clear(&mut head.headers);
+        }
         write_head(text, &head, route);
         Ok(())
     }
@@ -210,12 +213,11 @@ fn write_head(text: &mut String, head: &Parts, route: &Route) {
         let HeaderRules { set, add, .. } = &route.request_headers;
         SHOWN.contains(&name.as_str()) && !set.iter().chain(add).any(|(ruled, _)| ruled == name)
     };
-    let login: Vec<_> = route.login.iter().flat_map(|login| login.headers()).map(|(name, _)| name).collect();
-    for (name, value) in head.headers.iter().filter(|(name, _)| !login.contains(name)) {
+    for (name, value) in &head.headers {
         let value = if is_shown(name) { String::from_utf8_lossy(value.as_bytes()) } else { HIDDEN.into() };
         let _ = writeln!(text, "  {name}: {value}");
     }
-    for name in login {
+    for (name, _) in route.login.iter().flat_map(|login| login.headers()) {
         let _ = writeln!(text, "  {name}: {HIDDEN}");
     }
 }

@@ -42,11 +42,21 @@ fn config(upstream: &str) -> String {
 fn it_says_listener_route_login_rules_and_head() {
     let (_directory, file) = harness::config_file(&config("http://127.0.0.1:8081"));
     let url = "http://shop.example/api/x?token=hunter2";
-    let client = ["-H", "Authorization: Bearer hunter2", "-H", "X-Debug:1", "-H", "X-Forwarded-For: 1.1.1.1"];
+    let client = [
+        "-H",
+        "Authorization: Bearer hunter2",
+        "-H",
+        "X-Debug:1",
+        "-H",
+        "X-Forwarded-For: 1.1.1.1",
+        "-H",
+        "X_Api_Key: hunter2",
+    ];
     let asked = [&["--config", &file, "explain", "--listener", "front", "--from", "10.0.0.7", "GET", url], &client[..]];
     let ended = explain(&asked.concat());
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert!(!ended.everything().contains("hunter2"), "{ended:#?}");
+    assert!(!ended.stdout.contains("x_api_key"), "{}", ended.stdout);
     let expected = "listener: front (inbound, 127.0.0.1:0)
 route: api (shop.example, /api)
 upstream: http://127.0.0.1:8081

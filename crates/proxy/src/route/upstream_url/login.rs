@@ -91,14 +91,20 @@ impl Login {
     pub(crate) fn apply(&self, headers: &mut HeaderMap) -> Result<(), Refusal> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
         let login = current.ok_or(Refusal::NoLogin)?;
-        spelling::remove_mimics(headers, || login.keys());
-        for name in login.keys() {
-            headers.remove(name);
-        }
+        self.clear(headers);
         for (name, value) in &*login {
             headers.append(name, value.clone());
         }
         Ok(())
+    }
+
+    /// Removes the headers that it sets, in any spelling.
+    pub(crate) fn clear(&self, headers: &mut HeaderMap) {
+        let names = || self.headers().map(|(name, _)| name);
+        spelling::remove_mimics(headers, names);
+        for name in names() {
+            headers.remove(name);
+        }
     }
 }
 
