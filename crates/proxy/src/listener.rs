@@ -74,9 +74,11 @@ pub(crate) async fn serve(
         let (current, life, must_drain) = (current.clone(), life.clone(), must_drain.clone());
         task::spawn_local(async move {
             life.drain_requested().await;
-            let context = current.get();
-            must_drain.set(context.plan.direction == Direction::Inbound);
-            context.is_draining.set(must_drain.get());
+            // A reload may turn the listener round later.
+            let mut changes = current.get().apps.changes();
+            while current.get().plan.direction == Direction::Outbound && changes.changed().await.is_ok() {}
+            must_drain.set(true);
+            current.get().is_draining.set(true);
         })
     };
     let mut end = Box::pin(drained(current.clone(), last_end, life.clone()));

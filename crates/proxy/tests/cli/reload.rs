@@ -306,6 +306,23 @@ fn a_trusted_proxy_that_is_no_longer_trusted_is_not_believed_on_its_old_connecti
 }
 
 #[test]
+fn a_listener_that_turns_inbound_during_a_drain_tells_its_clients_to_go() {
+    let upstream = Upstream::answering(OK);
+    let text = |direction: &str| {
+        listeners(&[listener("front", "127.0.0.1:0", "app", &upstream)]).replace("inbound", direction)
+    };
+    let (file, admin) = (File::new(&text("outbound")), free_address());
+    let proxy = Proxy::run(&["--config", &file.path, "--admin-addr", &admin.to_string()]);
+    assert_eq!(harness::http::ask(admin, "POST", "/drain").status, 200);
+    let mut client = proxy.client();
+    let mut connection = || header(&client.get("/").head, "connection").map(str::to_owned);
+    assert_eq!(connection(), None);
+    proxy.reload(&file, &text("inbound"));
+    until("the answer ends the connection", || connection().map(|word| assert_eq!(word, "close")));
+    proxy.stop();
+}
+
+#[test]
 fn a_stop_ends_a_proxy_with_a_file() {
     let upstream = Upstream::answering(OK);
     let file = File::new(&listeners(&[listener("front", "127.0.0.1:0", "app", &upstream)]));
