@@ -94,11 +94,13 @@ impl Upstream {
             Ok(Err(failure)) => {
                 // The addresses may be those of pods that have gone.
                 self.resolved.borrow_mut().0.clear();
-                if let (Failure::Refused, Some(app)) = (&failure, &self.app) {
-                    app.has_refused();
-                    return Err(Refusal::AppDown);
-                }
-                return Err(refusal(&failure));
+                return Err(match (refusal(&failure), &self.app) {
+                    (Refusal::UpstreamRefuses, Some(app)) => {
+                        app.has_refused();
+                        Refusal::AppDown
+                    }
+                    (refusal, _) => refusal,
+                });
             }
             Err(_) => {
                 self.resolved.borrow_mut().0.clear();
@@ -155,7 +157,8 @@ async fn drive(
 
 fn refusal(failure: &Failure) -> Refusal {
     match failure {
-        Failure::Refused => Refusal::UpstreamRefuses,
+        // A listener that closes resets the connections that it has not accepted.
+        Failure::Refused | Failure::Reset => Refusal::UpstreamRefuses,
         Failure::UnknownName(_) | Failure::NoDnsAnswer(_) | Failure::NotAskedYet(_) | Failure::Lookup { .. } => {
             Refusal::UpstreamUnknown
         }
