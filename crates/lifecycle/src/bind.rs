@@ -39,6 +39,9 @@ fn bind_with(address: ListenAddress, flag: &str, is_shared: bool) -> anyhow::Res
     listener.map_err(|error| {
         let reason = match error.kind() {
             io::ErrorKind::AddrInUse => format!("address in use; is another helper on {flag}?"),
+            io::ErrorKind::PermissionDenied if address.port < 1024 => {
+                format!("{error}; give {flag} a port from 1024 on, or the container NET_BIND_SERVICE")
+            }
             _ => error.to_string(),
         };
         Exit::Unavailable.because(format!("cannot bind {address}: {reason}"))

@@ -30,11 +30,12 @@ pub struct Args {
     /// Which way --listen faces; by default inbound where the upstream is on this host, and else outbound
     #[arg(long, value_enum, requires = "listen")]
     pub(crate) direction: Option<Direction>,
-    /// Believe what proxies at these addresses say of their clients in `X-Forwarded-*` and `Forwarded`, such as `10.0.0.0/8`
+    /// Believe what proxies at these addresses say of their clients in `X-Forwarded-*` and `Forwarded`, such as `10.0.0.0/8`; give
+    /// it once for each
     #[arg(long, value_name = "CIDR", requires = "listen", value_parser = TRUSTED)]
     pub(crate) trusted_proxies: Vec<Lines<Cidr>>,
-    /// Read listeners and routes from this YAML file
-    #[arg(long, value_name = "FILE", conflicts_with = "listen")]
+    /// Read listeners and routes from this YAML file, in place of --listen and the flags that belong to it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "upstream", "direction", "trusted_proxies"])]
     pub(crate) config: Option<PathBuf>,
     /// Threads that serve, each with connections of its own
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]

@@ -36,6 +36,8 @@ pub(crate) enum Refusal {
     BadTarget,
     /// The path has several spellings, and routes match by path
     AmbiguousPath,
+    /// The request has passed through too many proxies of this name: a route leads back here (RFC 9110, section 7.6.3)
+    Loop,
     /// The head cannot be read at all
     BadHead,
     /// The head has too many bytes or lines
@@ -74,7 +76,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// All of them, for the metric and for the README's table
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::NoHost,
         Self::SeveralHosts,
         Self::BadHost,
@@ -87,6 +89,7 @@ impl Refusal {
         Self::Connect,
         Self::BadTarget,
         Self::AmbiguousPath,
+        Self::Loop,
         Self::BadHead,
         Self::HeadTooLarge,
         Self::SlowHead,
@@ -121,6 +124,7 @@ impl Refusal {
             Self::Connect => "connect",
             Self::BadTarget => "bad-target",
             Self::AmbiguousPath => "ambiguous-path",
+            Self::Loop => "loop",
             Self::BadHead => "bad-head",
             Self::HeadTooLarge => "head-too-large",
             Self::SlowHead => "slow-head",
@@ -149,9 +153,11 @@ impl Refusal {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyRequests | Self::Memory | Self::AppDown | Self::NoLogin => StatusCode::SERVICE_UNAVAILABLE,
-            Self::UpstreamRefuses | Self::UpstreamUnknown | Self::UpstreamClosed | Self::UpstreamBroken => {
-                StatusCode::BAD_GATEWAY
-            }
+            Self::Loop
+            | Self::UpstreamRefuses
+            | Self::UpstreamUnknown
+            | Self::UpstreamClosed
+            | Self::UpstreamBroken => StatusCode::BAD_GATEWAY,
             Self::UpstreamUnreachable | Self::UpstreamSilent => StatusCode::GATEWAY_TIMEOUT,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -188,6 +194,7 @@ impl Refusal {
         match self {
             Self::NoRoute => "destination_not_found",
             Self::TooManyRequests | Self::Memory => "http_request_denied",
+            Self::Loop => "proxy_loop_detected",
             Self::NoLogin => "proxy_configuration_error",
             Self::AppDown | Self::UpstreamRefuses => "connection_refused",
             Self::UpstreamUnknown => "dns_error",

@@ -5,7 +5,7 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Uri, Version,
-    header::{HOST, TRANSFER_ENCODING},
+    header::{HOST, TRANSFER_ENCODING, VIA},
     request::Parts,
 };
 
@@ -33,6 +33,10 @@ const OURS: [&str; 13] = [
 
 /// Bytes of a host's name (RFC 3986, section 3.2.2). A connection keeps the last name for as long as it lives.
 const NAME_LIMIT: usize = 255;
+/// The name of each proxy in `Via`. Proxies share it, so one in `Via` is no loop yet.
+const PSEUDONYM: &str = "sidekit-proxy";
+/// Proxies of this name that a request may have passed through, which is more than a chain of services has that forward `Via`
+const MAX_PASSED: usize = 16;
 
 /// Judges a head by itself, whatever the routes are.
 pub(crate) fn judge(head: &Parts, seen: Seen) -> Result<(), Refusal> {
@@ -48,6 +52,9 @@ pub(crate) fn judge(head: &Parts, seen: Seen) -> Result<(), Refusal> {
     }
     let is_ours = |name: &HeaderName| OURS.iter().any(|ours| is_mimic(name, ours));
     let has_mimicry = seen.has(Seen::UNDERSCORE) && head.headers.keys().any(is_ours);
+    if seen.has(Seen::VIA) && has_looped(&head.headers) {
+        return Err(Refusal::Loop);
+    }
     if has_mimicry { Err(Refusal::MimickedHeader) } else { Ok(()) }
 }
 
@@ -59,6 +66,13 @@ pub(crate) fn complete(head: &mut Parts) {
     {
         head.headers.insert(HOST, host);
     }
+}
+
+/// Whether more proxies of this name have forwarded the request than any chain has, as `Via` says (RFC 9110, section 7.6.3).
+fn has_looped(headers: &HeaderMap) -> bool {
+    let hops = headers.get_all(VIA).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let ours = hops.filter(|hop| hop.split(u8::is_ascii_whitespace).any(|word| word == PSEUDONYM.as_bytes()));
+    ours.count() >= MAX_PASSED
 }
 
 /// A path, an absolute `http` URL, or `*` for OPTIONS (RFC 9112, section 3.2).
@@ -138,6 +152,15 @@ mod tests {
 
     fn with(lines: &[(&str, &str)]) -> Result<(), Refusal> {
         verdict("GET", "/", Version::HTTP_11, lines)
+    }
+
+    #[test]
+    fn a_loop_is_more_of_our_names_than_a_chain_has() {
+        let passed = |count, hop: &'static str| with(&[&[("host", "a")], &vec![("via", hop); count][..]].concat());
+        assert_eq!(passed(15, "1.1 sidekit-proxy"), Ok(()));
+        assert_eq!(passed(16, "1.1 sidekit-proxy"), Err(Refusal::Loop));
+        assert_eq!(passed(8, "1.1 sidekit-proxy (a), HTTP/1.0 sidekit-proxy"), Err(Refusal::Loop));
+        assert_eq!(passed(90, "1.1 sidekit-proxy-of-others"), Ok(()));
     }
 
     #[test]

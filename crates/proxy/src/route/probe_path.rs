@@ -33,6 +33,9 @@ impl FromStr for ProbePath {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || "write the path as the probe has it, such as /healthz, without a fragment".to_owned();
+        if text.contains(",/") {
+            return Err("write one path: give --probe-pass once for each".into());
+        }
         let uri: Uri = text.parse().map_err(|_| wrong())?;
         let path = Self { text: text.to_owned(), uri };
         if text.starts_with('/') && text.is_ascii() && path.is(&path.uri) { Ok(path) } else { Err(wrong()) }
@@ -48,7 +51,7 @@ mod tests {
         for right in ["/", "/healthz", "/healthz?full=1", "//healthz", "/a%2Fb"] {
             assert!(right.parse::<ProbePath>().is_ok(), "{right}");
         }
-        for wrong in ["", "healthz", "http://a/healthz", "/healthz#a", "/a b", "*", "/caf\u{e9}"] {
+        for wrong in ["", "healthz", "http://a/healthz", "/healthz#a", "/a b", "*", "/caf\u{e9}", "/healthz,/ready"] {
             assert!(wrong.parse::<ProbePath>().is_err(), "{wrong}");
         }
     }

@@ -25,6 +25,8 @@ pub(crate) struct UpstreamUrl {
     pub(crate) authority: HeaderValue,
 }
 
+const WRITE: &str = "write it as http://HOST[:PORT]";
+
 impl UpstreamEntry {
     /// From a URL and options that stand beside it
     pub(crate) fn with_options(url: &str, options: Options) -> Result<Self, String> {
@@ -45,18 +47,22 @@ impl FromStr for UpstreamUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text).map_err(|error| error.to_string())?;
+        let url = Url::parse(text).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => WRITE.to_owned(),
+            url::ParseError::EmptyHost => format!("{error}: {WRITE}, an IPv6 address in brackets"),
+            _ => format!("{error}: {WRITE}"),
+        })?;
         match url.scheme() {
             "http" => (),
-            "https" => return Err("TLS to an upstream comes later: give http://".into()),
-            _ => return Err("write it as http://HOST[:PORT]".into()),
+            "https" => return Err("this version speaks no TLS to upstreams: write http://".into()),
+            _ => return Err(WRITE.into()),
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err("a URL holds no user and no password: write user=NAME and password-file=PATH as options".into());
         }
         endpoint::refuse_login_in_query(&url)?;
         if !["", "/"].contains(&url.path()) || url.query().is_some() || url.fragment().is_some() {
-            return Err("a path or a query has no meaning here: write http://HOST[:PORT]".into());
+            return Err("an upstream has no path and no query, because the path of each request goes on as it came: write http://HOST[:PORT]".into());
         }
         let address = Address::of(&url, None)?;
         let host = url.host_str().unwrap_or_default();
@@ -75,6 +81,11 @@ mod tests {
         let upstream = |text: &str| text.parse::<UpstreamUrl>();
         assert_eq!(upstream("http://api").unwrap().authority, "api");
         assert_eq!(upstream("http://[::1]:8080/").unwrap().authority, "[::1]:8080");
+        for bare in ["127.0.0.1:8080", "localhost:8080", "api", "unix:/run/app.sock"] {
+            assert_eq!(upstream(bare).unwrap_err(), WRITE, "{bare}");
+        }
+        assert!(upstream("http://::1:8080").unwrap_err().contains("in brackets"));
+        assert!(upstream("http://a:99999").unwrap_err().contains(WRITE));
         let entry = |text: &str| text.parse::<UpstreamEntry>();
         assert_eq!(entry("http://api").unwrap().login, None);
         let with_login = entry("http://api#user=me&password-file=/run/password").unwrap();

@@ -76,6 +76,7 @@ fn cases() -> Vec<Case> {
         app("bad-head", "GET / HTTP/1.1\r\nHost : a\r\n\r\n"),
         app("bad-body", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n"),
         case("ambiguous-path", 400, Behind::Routes, &[], "GET /api//x HTTP/1.1\r\nHost: a\r\n\r\n"),
+        case("loop", 502, Behind::App, &[], &looped()),
         case("no-route", 404, Behind::Routes, &[], "GET /other HTTP/1.1\r\nHost: a\r\n\r\n"),
         case("head-too-large", 431, Behind::App, &[], "GET / HTTP/1.1\r\nHost: a\r\nX: ~\r\n\r\n"),
         case("slow-head", 408, Behind::App, &["--header-timeout", "300ms"], "GET / HTTP/1.1\r\nHo"),
@@ -88,6 +89,12 @@ fn cases() -> Vec<Case> {
         case("upstream-unknown", 502, Behind::NoName, &[], GET),
         case("upstream-unreachable", 504, Behind::Full, &[], GET),
     ]
+}
+
+/// A request that has passed through sixteen proxies, as their `Via` says
+fn looped() -> String {
+    let passed = "Via: 1.1 other, 1.1 sidekit-proxy\r\n".repeat(16);
+    format!("GET / HTTP/1.1\r\nHost: a\r\n{passed}\r\n")
 }
 
 /// A proxy with an access log before what the case needs; whatever must live as long as the proxy comes with it.

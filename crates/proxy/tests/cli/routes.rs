@@ -98,4 +98,9 @@ fn what_does_not_fit_is_said_with_its_place() {
     let both = ["--config", &file, "--listen", ":1", "--upstream", "http://x"];
     assert_eq!(harness::Program::start(&mut proxy(&both)).end().code, Some(64));
     assert_eq!(harness::Program::start(&mut proxy(&["--listen", ":1"])).end().code, Some(64));
+    // Flags of --listen would be ignored beside a file.
+    for beside in [["--upstream", "http://x"], ["--direction", "inbound"], ["--trusted-proxies", "10.0.0.0/8"]] {
+        let ended = harness::Program::start(&mut proxy(&[&["--config", &file], &beside[..]].concat())).end();
+        assert_eq!(ended.code, Some(64), "{beside:?}: {ended:#?}");
+    }
 }

@@ -25,6 +25,7 @@ impl Seen {
     pub(crate) const CLAIM: Self = Self(1 << 11);
     /// A name with an underscore, which may be read as one of the others
     pub(crate) const UNDERSCORE: Self = Self(1 << 12);
+    pub(crate) const VIA: Self = Self(1 << 13);
 
     /// The headers of a head. A header that was removed since counts still.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
@@ -53,6 +54,7 @@ impl Seen {
             "te" => Self::TE,
             "transfer-encoding" => Self::TRANSFER_ENCODING,
             "upgrade" => Self::UPGRADE,
+            "via" => Self::VIA,
             "traceparent" | "tracestate" => Self::TRACE,
             // Names are too short for the vectors of memchr.
             _ if name.bytes().any(|byte| byte == b'_') => Self::UNDERSCORE,
