@@ -92,8 +92,7 @@ impl Upstream {
         let stream = match time::timeout(CONNECT_TIMEOUT, self.dial()).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(failure)) => {
-                // The addresses may be those of pods that have gone.
-                self.resolved.borrow_mut().0.clear();
+                self.resolve_before_next_dial();
                 return Err(match (refusal(&failure), &self.app) {
                     (Refusal::UpstreamRefuses, Some(app)) => {
                         app.has_refused();
@@ -103,7 +102,7 @@ impl Upstream {
                 });
             }
             Err(_) => {
-                self.resolved.borrow_mut().0.clear();
+                self.resolve_before_next_dial();
                 return Err(self.names.unanswered().map_or(Refusal::UpstreamUnreachable, |_| Refusal::UpstreamUnknown));
             }
         };
@@ -127,6 +126,11 @@ impl Upstream {
         }
         let addresses = self.resolved.borrow().0.clone();
         endpoint::dial_any(&addresses, SILENCE_LIMIT).await
+    }
+
+    /// The addresses may be those of pods that have gone. They stay known, because the resolver may have no answer.
+    fn resolve_before_next_dial(&self) {
+        self.resolved.borrow_mut().1 = Instant::now();
     }
 
     /// Looks the name up. While the resolver fails, the last addresses hold.

@@ -37,6 +37,8 @@ mod memory;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod names;
+#[cfg(test)]
 mod open_loop;
 #[cfg(test)]
 mod probes;
