@@ -63,8 +63,8 @@ impl Upstream {
     }
 
     /// A kept connection that can carry a request.
-    pub(crate) fn take_idle(&self, now: Instant) -> Option<Connection> {
-        let (connection, stale) = self.pool.take(now);
+    pub(crate) fn take_idle(&self, now: Instant, is_repeatable: bool) -> Option<Connection> {
+        let (connection, stale) = self.pool.take(now, is_repeatable);
         self.counts.stale.inc_by(stale);
         self.counts.reused.inc_by(u64::from(connection.is_some()));
         connection

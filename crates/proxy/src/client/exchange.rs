@@ -47,13 +47,19 @@ pub(crate) async fn send(
     let mut counted = begin(&head.method, now);
     let mut request = Request::from_parts(head, body);
     let mut was_sent = None;
-    if let Some(connection) = upstream.take_idle(now) {
+    if let Some(connection) = upstream.take_idle(now, is_repeatable) {
         // A request with a body cannot be made again once the body was read.
         let is_head_wanted = is_repeatable && request.body().is_empty();
         let failure = match attempt(connection, request, is_head_wanted).await {
-            Ok((response, connection)) => return judged(response, connection, upstream, fate, counted),
+            Ok((response, connection)) => {
+                upstream.pool.learn_kept();
+                return judged(response, connection, upstream, fate, counted);
+            }
             Err(failure) => failure,
         };
+        if failure.progress != Progress::Answered && fate.refusal.get().is_none() {
+            upstream.pool.learn_early_close();
+        }
         let failed = Failed { progress: failure.progress, is_repeatable, was_reused: true };
         let is_allowed = match retry::decide(failed) {
             Verdict::Again => true,

@@ -21,6 +21,8 @@ const BURST: Duration = Duration::from_secs(3);
 const UNKNOWN: Duration = Duration::from_secs(55);
 /// A close of the upstream teaches something only after this; before, it closes at random or restarts.
 const SHORTEST_LESSON: Duration = Duration::from_secs(1);
+/// Closes in a row before that time, after which the upstream counts as one that closes after each answer without a word
+const EARLY_CLOSES: u32 = 3;
 /// How long a close counts, because an upstream that restarts closes its connections too
 const LESSON: Duration = Duration::from_secs(300);
 
@@ -46,6 +48,8 @@ pub(crate) struct Pool {
     announced: Cell<Duration>,
     /// The same as a close has shown it, and when that was
     observed: Cell<Option<(Duration, Instant)>>,
+    /// Connections in a row that the upstream closed before they had carried a second request
+    early_closes: Cell<u32>,
 }
 
 impl Idle {
@@ -57,13 +61,22 @@ impl Idle {
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { idle: RefCell::default(), announced: Cell::new(UNKNOWN), observed: Cell::default() }
+        Self {
+            idle: RefCell::default(),
+            announced: Cell::new(UNKNOWN),
+            observed: Cell::default(),
+            early_closes: Cell::default(),
+        }
     }
 }
 
 impl Pool {
     /// The connection that was used last and can be used again; also how many were found stale.
-    pub(crate) fn take(&self, now: Instant) -> (Option<Connection>, u64) {
+    ///
+    /// An upstream may close each connection a moment after the answer, and a request that is sent in this moment is lost. While it
+    /// does so, only a connection that it has kept for longer is used; after the first such close that holds for requests that
+    /// must not be repeated.
+    pub(crate) fn take(&self, now: Instant, is_repeatable: bool) -> (Option<Connection>, u64) {
         let mut idle = self.idle.borrow_mut();
         let before = idle.len();
         // `sweep` finds the other stale ones. A connection becomes ready a moment after the end of its answer.
@@ -71,7 +84,10 @@ impl Pool {
             idle.pop().iter().for_each(Idle::close);
         }
         let stale = (before - idle.len()) as u64;
-        let ready = idle.iter().rposition(|idle| idle.connection.sender.is_ready() && !self.is_stale(idle, now));
+        let is_doubtful = self.early_closes.get() >= if is_repeatable { EARLY_CLOSES } else { 1 };
+        let is_kept = |idle: &Idle| !is_doubtful || now.saturating_duration_since(idle.since) >= SHORTEST_LESSON;
+        let is_usable = |idle: &Idle| idle.connection.sender.is_ready() && !self.is_stale(idle, now) && is_kept(idle);
+        let ready = idle.iter().rposition(is_usable);
         let connection = ready.map(|at| idle.remove(at).connection);
         if let Some(connection) = &connection {
             connection.traffic.set_idle_since(None);
@@ -114,9 +130,21 @@ impl Pool {
 
     /// Learns from a connection that the upstream has closed after this idle time.
     pub(crate) fn learn_closed(&self, idle: Duration, now: Instant) {
-        if idle >= SHORTEST_LESSON && idle < self.lifetime() {
+        if idle < SHORTEST_LESSON {
+            self.learn_early_close();
+        } else if idle < self.lifetime() {
             self.observed.set(Some((less_a_margin(idle), now)));
         }
+    }
+
+    /// A kept connection was closed while a request came, or soon after its answer.
+    pub(crate) fn learn_early_close(&self) {
+        self.early_closes.update(|closes| closes.saturating_add(1));
+    }
+
+    /// A kept connection has carried another request.
+    pub(crate) fn learn_kept(&self) {
+        self.early_closes.set(0);
     }
 
     /// How long an idle connection is kept

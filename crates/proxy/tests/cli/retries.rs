@@ -53,6 +53,26 @@ fn no_request_fails_while_connections_are_closed_at_any_moment() {
     assert!(requests > 100 && upstream.connections() > 10, "{requests} over {}", upstream.connections());
 }
 
+#[test]
+fn an_upstream_that_closes_after_each_answer_costs_one_request_at_most() {
+    let upstream = Upstream::start(|connection| {
+        connection.request();
+        connection.write(OK);
+        // Long enough for the next request to arrive over a connection that is about to close
+        thread::sleep(Duration::from_millis(5));
+    });
+    for (method, most) in [("GET", 0), ("POST", 1)] {
+        let proxy = Proxy::start(&upstream, &[]);
+        let mut client = proxy.client();
+        let mut status = || {
+            client.send(format!("{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"));
+            client.answer().status
+        };
+        let failed = (0..200).filter(|_| status() != 200).count();
+        assert!(failed <= most, "{method}: {failed}");
+    }
+}
+
 /// Answers the first request of a connection, and closes at the second one once it was read.
 fn closing_at_the_second() -> Upstream {
     Upstream::start(|connection| {
