@@ -4,6 +4,7 @@ pub(crate) mod pace;
 
 use std::{
     cell::Cell,
+    io,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -19,6 +20,8 @@ pub(crate) struct BodyFate {
     pub(crate) bytes: Cell<u64>,
     /// Why the client's body was given up
     pub(crate) refusal: Cell<Option<Refusal>>,
+    /// Whether the client went before the end of it
+    pub(crate) is_client_gone: Cell<bool>,
     /// Whether any of it was asked for
     pub(crate) was_read: Cell<bool>,
     /// Whether the upstream's connection waits for the client to send more
@@ -111,7 +114,10 @@ impl ClientBody {
                 self.fate.has_ended.set(true);
                 return Poll::Ready(None);
             }
-            Poll::Ready(Some(Err(_))) => return self.give_up(Refusal::BadBody),
+            Poll::Ready(Some(Err(error))) => {
+                self.fate.is_client_gone.set(!is_malformed(&error));
+                return self.give_up(Refusal::BadBody);
+            }
             Poll::Ready(Some(Ok(frame))) => frame,
         };
         if let Some(trailers) = frame.trailers_mut() {
@@ -134,4 +140,10 @@ impl ClientBody {
         self.fate.refusal.set(Some(refusal));
         Poll::Ready(Some(Err(GivenUp)))
     }
+}
+
+/// Whether the bytes of the body are wrong. Any other error is the end of the client's connection.
+fn is_malformed(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))
 }

@@ -98,6 +98,12 @@ impl Handler {
                 response.headers_mut().insert(PROXY_STATUS, LAST_HOP);
                 response
             }
+            // It reads no answer, and the record says by itself that the client has gone.
+            Err(Instead::Refusal(_)) if fate.is_client_gone.get() => {
+                let mut response = Response::new(AnswerBody::empty(record));
+                *response.status_mut() = StatusCode::BAD_REQUEST;
+                response
+            }
             Err(Instead::Refusal(refusal)) => Self::refuse(&context, refusal, record),
         };
         let is_own = response.body().is_own();

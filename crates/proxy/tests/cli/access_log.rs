@@ -155,6 +155,12 @@ fn a_request_that_could_not_be_read_or_answered_has_a_line_with_the_reason() {
         drop(client);
         harness::until("it has ended", || (proxy.active() == 0).then_some(()));
     }
+    let mut uploading = proxy.client();
+    uploading.send("POST /silent HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf");
+    harness::until("it is in flight", || (proxy.active() == 1).then_some(()));
+    drop(uploading);
+    harness::until("it has ended", || (proxy.active() == 0).then_some(()));
+    assert_eq!(proxy.refusals("bad-body"), 0);
     let fields = |line: &Value| {
         let number = |name: &str| line[name].as_u64().unwrap();
         let (status, bytes) = (number("http.response.status_code"), number("http.response.body.size"));
@@ -170,6 +176,7 @@ fn a_request_that_could_not_be_read_or_answered_has_a_line_with_the_reason() {
             ("upstream-closed", 502, 33),
             ("answer-cut", 200, 4),
             ("client-gone", 200, 4),
+            ("client-gone", 499, 0),
             ("client-gone", 499, 0),
         ]
     );
