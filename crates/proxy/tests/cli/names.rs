@@ -20,7 +20,7 @@ fn two_addresses() -> (TcpListener, TcpListener) {
 fn telling(listener: TcpListener, name: &'static str) -> Upstream {
     Upstream::on(listener, move |connection| {
         if connection.request().is_some() {
-            connection.write(&format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\n{name}"));
+            connection.write(format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\n{name}"));
         }
     })
 }
