@@ -23,7 +23,7 @@ use std::{
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncRead, ReadBuf},
     net::TcpStream,
     sync::watch,
     task,
@@ -33,8 +33,9 @@ use tokio::{
 use self::deadlines::{Deadlines, Tick};
 use crate::{
     client::{client_io::ClientIo, handler::Handler},
-    context::Current,
+    context::{Context, Current},
     head::forwarded::Forwarded,
+    limits::room::{BUFFERS, Taken},
     refusal::Refusal,
     telemetry::Limit,
 };
@@ -73,7 +74,7 @@ pub(crate) fn serve(
 ) -> impl Future<Output = ()> {
     // An event of a stream must not wait for the one before to be acknowledged.
     let _ = stream.set_nodelay(true);
-    let mut io = ClientIo::new(stream, current.get().limits.idle_timeout);
+    let mut io = ClientIo::new(stream, current.get().limits.idle_timeout, current.get().memory.room.clone());
     let handler = Rc::new(Handler {
         client: io.state.clone(),
         forwarded: Forwarded::new(peer),
@@ -86,7 +87,10 @@ pub(crate) fn serve(
         let _ = &guard;
         while has_more(&io, &handler, &mut closing, fresh_until).await {
             fresh_until = None;
-            match Box::pin(active(io, &handler, &mut closing)).await {
+            let Some(buffered) = Buffered::new(&handler.current.get()) else {
+                return Box::pin(turn_away(io, &handler)).await;
+            };
+            match Box::pin(active(io, buffered, &handler, &mut closing)).await {
                 Some(idle) => io = idle,
                 None => return,
             }
@@ -127,7 +131,12 @@ async fn has_more(
 }
 
 /// Lets hyper serve until the connection has been idle for a while, and gives it back; nothing if it has ended.
-async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiver<bool>) -> Option<ClientIo> {
+async fn active(
+    io: ClientIo,
+    buffered: Buffered,
+    handler: &Rc<Handler>,
+    closing: &mut watch::Receiver<bool>,
+) -> Option<ClientIo> {
     let service = {
         let handler = handler.clone();
         service_fn(move |request| {
@@ -135,7 +144,6 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
             async move { Ok::<_, Infallible>(handler.answer(request).await) }
         })
     };
-    let buffered = Buffered::new(handler.current.get().buffered.clone());
     let mut connection = builder(handler).serve_connection(TokioIo::new(io), service);
     let mut deadlines = Deadlines::new(&handler.current.get().limits);
     let (mut is_closing, mut closing_turn) = (false, None);
@@ -194,6 +202,7 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
             io.put_back(parts.read_buf);
             return Some(io);
         }
+        Ended::Hyper(_) if handler.client.lacks_memory.take() => tell(handler, &mut io, Refusal::Memory).await,
         Ended::Hyper(Err(error)) if error.is_parse_too_large() => tell(handler, &mut io, Refusal::HeadTooLarge).await,
         Ended::Hyper(Err(error)) if error.is_parse() => tell(handler, &mut io, Refusal::BadHead).await,
         Ended::SlowHead => tell(handler, &mut io, Refusal::SlowHead).await,
@@ -204,27 +213,35 @@ async fn active(io: ClientIo, handler: &Rc<Handler>, closing: &mut watch::Receiv
 }
 
 /// A connection with buffers
-struct Buffered(Rc<Cell<u32>>);
+struct Buffered {
+    count: Rc<Cell<u32>>,
+    memory: Taken,
+}
 
 impl Buffered {
-    fn new(count: Rc<Cell<u32>>) -> Self {
+    /// Nothing if there is no memory for it; the only one finds some.
+    fn new(context: &Context) -> Option<Self> {
+        let (count, room) = (context.buffered.clone(), &context.memory.room);
+        let memory = if count.get() == 0 { room.take_anyway(BUFFERS) } else { room.take(BUFFERS)? };
         count.update(|count| count + 1);
-        Self(count)
+        Some(Self { count, memory })
     }
 
     /// Few look further than this.
     fn are_many(&self) -> bool {
-        self.0.get() > MOST_WARM
+        self.count.get() > MOST_WARM || self.memory.is_of_crowded_room()
     }
 
     fn are_too_many(&self, handler: &Handler) -> bool {
-        handler.is_idle() && self.0.get() > handler.current.get().in_flight.get() + MOST_WARM
+        handler.is_idle()
+            && (self.memory.is_of_crowded_room()
+                || self.count.get() > handler.current.get().in_flight.get() + MOST_WARM)
     }
 }
 
 impl Drop for Buffered {
     fn drop(&mut self) {
-        self.0.update(|count| count - 1);
+        self.count.update(|count| count - 1);
     }
 }
 
@@ -246,18 +263,30 @@ async fn tell(handler: &Handler, io: &mut ClientIo, refusal: Refusal) {
     }
 }
 
+/// Refuses a request for which there is no memory, not even to read its head.
+async fn turn_away(mut io: ClientIo, handler: &Handler) {
+    tell(handler, &mut io, Refusal::Memory).await;
+    linger(io).await;
+}
+
 /// Ends a connection so that the client can read the last answer.
 async fn linger(mut io: ClientIo) {
     let reading = async {
         let _ = io.end().await;
-        let mut room = [0; 4096];
         let mut left = LINGER_LIMIT;
-        while let Ok(length) = io.read(&mut room).await
-            && length > 0
+        while let Some(length) = poll_fn(|context| poll_discard(&mut io, context)).await
             && left > length
         {
             left -= length;
         }
     };
     let _ = time::timeout(LINGER, reading).await;
+}
+
+/// Reads into a room on the stack, because a future with room would hold it while it waits; nothing at the end.
+fn poll_discard(io: &mut ClientIo, context: &mut std::task::Context) -> Poll<Option<usize>> {
+    let mut room = [0; 4096];
+    let mut room = ReadBuf::new(&mut room);
+    let read = ready!(Pin::new(io).poll_read(context, &mut room));
+    Poll::Ready(Some(room.filled().len()).filter(|length| read.is_ok() && *length > 0))
 }

@@ -17,7 +17,11 @@ use crate::{
     },
     direction::Direction,
     head::forwarded::trace_context::Traces,
-    limits::{Limits, memory::Memory},
+    limits::{
+        Limits,
+        memory::Memory,
+        room::{REQUEST, Taken},
+    },
     plan::ListenerPlan,
     refusal::{Refusal, fault::Fault},
     route::upstream_url::UpstreamUrl,
@@ -82,16 +86,19 @@ impl Current {
 }
 
 impl Context {
-    /// Why a request that has come now cannot be taken, if it cannot. Where memory is short, one at a time still goes on, because it
-    /// may be what shows that memory no longer is.
-    pub(crate) fn is_full(&self) -> Option<Refusal> {
+    /// The memory for a request that has come now, or why it cannot be taken. Where memory is short, one at a time still goes on,
+    /// because it may be what shows that memory no longer is.
+    pub(crate) fn admit(&self) -> Result<Taken, Refusal> {
         let in_flight = self.in_flight.get();
+        let room = &self.memory.room;
         if in_flight > self.limits.max_requests {
-            Some(Refusal::TooManyRequests)
-        } else if in_flight > 1 && self.memory.is_near() {
-            Some(Refusal::Memory)
+            Err(Refusal::TooManyRequests)
+        } else if in_flight <= 1 {
+            Ok(room.take_anyway(REQUEST))
+        } else if self.memory.is_near() {
+            Err(Refusal::Memory)
         } else {
-            None
+            room.take(REQUEST).ok_or(Refusal::Memory)
         }
     }
 

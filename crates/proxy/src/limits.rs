@@ -1,6 +1,7 @@
 //! The bounds of the data path. Each has a default, a flag and a reason.
 
 pub(crate) mod memory;
+pub(crate) mod room;
 
 use std::time::Duration;
 

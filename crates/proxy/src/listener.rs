@@ -1,4 +1,6 @@
 //! Accepts the connections of one listener in one worker, from the start to the end of its drain.
+//!
+//! Long because accepting, closing without a reset and counting connections share the life of one listener.
 
 mod accept_queue;
 pub(crate) mod probe_pass;
@@ -25,6 +27,7 @@ use crate::{
     client,
     context::{Context, Current},
     direction::Direction,
+    limits::room::{CONNECTION, Taken},
     telemetry::Limit,
     upstream::app::State,
 };
@@ -152,7 +155,8 @@ impl Clients {
             (context.connections.clone(), context.limits.max_connections, context.memory.clone())
         };
         // Where memory is short, one connection at a time may still show that it no longer is.
-        let has_room = || connections.get() < if memory.is_near() { 1 } else { most };
+        let is_short = || memory.is_near() || !memory.room.has_connection();
+        let has_room = || connections.get() < if is_short() { 1 } else { most };
         let mut throttle = LogThrottle::default();
         loop {
             let accepted = tokio::select! {
@@ -230,11 +234,16 @@ struct Open {
     count: Rc<Cell<u32>>,
     /// Of the name that the listener had then
     gauge: IntGauge,
+    _memory: Taken,
 }
 
 impl Open {
     fn new(context: &Context) -> Self {
-        let open = Self { count: context.connections.clone(), gauge: context.telemetry.connections.clone() };
+        let open = Self {
+            count: context.connections.clone(),
+            gauge: context.telemetry.connections.clone(),
+            _memory: context.memory.room.take_anyway(CONNECTION),
+        };
         open.count.update(|count| count + 1);
         open.gauge.inc();
         context.telemetry.accepted.inc();

@@ -181,8 +181,9 @@ impl Refusal {
     /// The whole answer as bytes, for a request that hyper could not read, and that ends its connection
     pub(crate) fn last_answer(self) -> String {
         let (status, text, proxy_status) = (self.status(), self.text(), self.proxy_status());
+        let retry_after = if status == StatusCode::SERVICE_UNAVAILABLE { "retry-after: 1\r\n" } else { "" };
         format!(
-            "HTTP/1.1 {status}\r\nproxy-status: {proxy_status}\r\ncontent-type: text/plain\r\nconnection: close\r\n\
+            "HTTP/1.1 {status}\r\nproxy-status: {proxy_status}\r\n{retry_after}content-type: text/plain\r\nconnection: close\r\n\
              content-length: {}\r\ndate: {}\r\n\r\n{text}",
             text.len(),
             httpdate::fmt_http_date(SystemTime::now()),

@@ -3,7 +3,7 @@
 pub(crate) mod pace;
 
 use std::{
-    cell::Cell,
+    cell::{Cell, OnceCell},
     io,
     pin::Pin,
     rc::Rc,
@@ -12,7 +12,7 @@ use std::{
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
-use crate::{head::hop_by_hop, refusal::Refusal, request_body::pace::Pace};
+use crate::{head::hop_by_hop, limits::room::Reads, refusal::Refusal, request_body::pace::Pace};
 
 /// The fate of a body: shared with the request's task, because hyper's errors do not carry it
 #[derive(Debug, Default)]
@@ -45,6 +45,8 @@ pub(crate) struct ClientBody {
     fate: Rc<BodyFate>,
     limit: u64,
     pace: Pace,
+    /// Of the connection that it goes to
+    reads: OnceCell<Rc<Reads>>,
     /// The client's connection is in use as long as this is held
     _turn: Rc<()>,
 }
@@ -67,7 +69,15 @@ impl RequestBody {
         if fate.has_ended.get() {
             return Self::Empty;
         }
-        Self::Client(Box::new(ClientBody { incoming, fate, limit, pace, _turn: turn }))
+        Self::Client(Box::new(ClientBody { incoming, fate, limit, pace, reads: OnceCell::new(), _turn: turn }))
+    }
+
+    /// It goes over the connection with these reads.
+    pub(crate) fn goes_to(&self, reads: &Rc<Reads>) {
+        if let Self::Client(body) = self {
+            // A body goes to a second connection only if the first has read nothing of it.
+            let _ = body.reads.set(reads.clone());
+        }
     }
 
     /// Whether there is none
@@ -105,6 +115,11 @@ impl Body for RequestBody {
 impl ClientBody {
     fn poll(&mut self, context: &mut Context) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
         self.fate.was_read.set(true);
+        // Where memory is short, nothing is read ahead for an upstream that does not read: its connection wakes this task.
+        if self.reads.get().is_some_and(|reads| reads.must_wait()) {
+            self.fate.is_awaited.set(false);
+            return Poll::Pending;
+        }
         let polled = Pin::new(&mut self.incoming).poll_frame(context);
         self.fate.is_awaited.set(polled.is_pending());
         let mut frame = match polled {

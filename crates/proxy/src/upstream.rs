@@ -22,6 +22,7 @@ use tokio::{net::TcpStream, task, time};
 
 use self::app::App;
 use crate::{
+    limits::room::Room,
     refusal::Refusal,
     telemetry::Counts,
     upstream::{
@@ -53,13 +54,14 @@ pub(crate) struct Upstream {
     /// The app behind an inbound listener
     pub(crate) app: Option<Arc<App>>,
     pub(crate) counts: Counts,
+    room: Room,
 }
 
 impl Upstream {
-    pub(crate) fn new(address: Address, app: Option<Arc<App>>, counts: Counts, now: Instant) -> Self {
+    pub(crate) fn new(address: Address, app: Option<Arc<App>>, counts: Counts, room: Room, now: Instant) -> Self {
         let resolved = RefCell::new((Vec::new(), now));
         let budget = RefCell::new(Budget::new(now));
-        Self { address, names: Names::default(), resolved, pool: Pool::default(), budget, app, counts }
+        Self { address, names: Names::default(), resolved, pool: Pool::new(room.clone()), budget, app, counts, room }
     }
 
     /// A kept connection that can carry a request.
@@ -107,7 +109,7 @@ impl Upstream {
             }
         };
         self.counts.fresh.inc();
-        let traffic = Rc::new(Traffic::new(self.counts.active.clone(), self.counts.idle.clone()));
+        let traffic = Rc::new(Traffic::new(self.counts.active.clone(), self.counts.idle.clone(), self.room.clone()));
         let io = TokioIo::new(UpstreamIo::new(stream, traffic.clone()));
         let mut builder = http1::Builder::new();
         builder.max_buf_size(HEAD_LIMIT);

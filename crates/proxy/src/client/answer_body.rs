@@ -117,11 +117,20 @@ impl FromUpstream {
         }
     }
 
-    fn poll(&mut self, context: &mut Context, is_late: bool) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll(
+        &mut self,
+        context: &mut Context,
+        is_late: bool,
+        is_blocked: bool,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         // Also while frames are always ready, because a slow client may be what takes the time.
         if is_late {
             self.lease = None;
             return Poll::Ready(Some(Err(Broken::Deadline)));
+        }
+        // Where memory is short, nothing is read ahead for a client that does not read: its connection wakes this task when it does.
+        if is_blocked && self.lease.as_ref().is_some_and(|lease| lease.connection.traffic.reads.is_narrow()) {
+            return Poll::Pending;
         }
         match Pin::new(&mut self.incoming).poll_frame(context) {
             Poll::Pending => Poll::Pending,
@@ -167,7 +176,7 @@ impl Body for AnswerBody {
         let this = self.get_mut();
         let frame = match &mut this.source {
             Source::Own(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            Source::Upstream(body) => body.poll(context, this.record.is_late()),
+            Source::Upstream(body) => body.poll(context, this.record.is_late(), this.record.is_blocked()),
         };
         match &frame {
             Poll::Ready(Some(Ok(frame))) => this.record.sent(frame.data_ref().map_or(0, Bytes::len)),

@@ -11,12 +11,16 @@ use std::{
 
 use hyper::body::Bytes;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
     time::{Instant, Sleep, sleep},
 };
 
-use crate::{head::raw_head::RawHead, telemetry::Limit};
+use crate::{
+    head::raw_head::RawHead,
+    limits::room::{Reads, Room},
+    telemetry::Limit,
+};
 
 /// The state of a connection, as its bytes show it
 #[derive(Debug, Default)]
@@ -30,6 +34,8 @@ pub(crate) struct ClientState {
     pub(crate) is_answering: Cell<bool>,
     /// Whether bytes of an answer may wait to be written. If none do, and hyper writes, it answers a head that it could not read.
     pub(crate) owes: Cell<bool>,
+    /// Whether there was no memory for a long head
+    pub(crate) lacks_memory: Cell<bool>,
     /// The bound at which the client had not read enough
     pub(crate) met: Cell<Option<Limit>>,
     /// When the answer under way must have been written
@@ -48,11 +54,13 @@ pub(crate) struct ClientIo {
     patience: Duration,
     /// Runs while the client reads nothing
     timer: Option<Pin<Box<Sleep>>>,
+    reads: Reads,
 }
 
 impl ClientIo {
-    pub(crate) fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { stream, unread: Bytes::new(), state: Rc::default(), patience, timer: None }
+    pub(crate) fn new(stream: TcpStream, patience: Duration, room: Room) -> Self {
+        let state: Rc<ClientState> = Rc::default();
+        Self { stream, unread: Bytes::new(), state, patience, timer: None, reads: Reads::new(room) }
     }
 
     /// Waits until there is something to read, without a buffer for it; `false` if the connection ends instead.
@@ -69,6 +77,7 @@ impl ClientIo {
         // Also without bytes it may hold hyper's whole buffer.
         self.unread = if unread.is_empty() { Bytes::new() } else { unread };
         self.state.raw_head.begin();
+        self.reads.end();
     }
 
     /// Writes an answer where hyper does not, behind all that it has written.
@@ -83,7 +92,11 @@ impl ClientIo {
 
     /// Keeps the time of a write that waits, and ends it when the patience with the client or the answer's time is over.
     fn watched<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context) -> Poll<io::Result<T>> {
-        self.state.is_blocked.set(written.is_pending());
+        let was_blocked = self.state.is_blocked.replace(written.is_pending());
+        if was_blocked && written.is_ready() {
+            // A body may have waited for this.
+            context.waker().wake_by_ref();
+        }
         if written.is_ready() {
             if let Some(timer) = &mut self.timer {
                 timer.as_mut().reset(Instant::now() + self.patience);
@@ -114,8 +127,12 @@ impl AsyncRead for ClientIo {
         let this = self.get_mut();
         let before = buffer.filled().len();
         if this.unread.is_empty() {
-            match Pin::new(&mut this.stream).poll_read(context, buffer) {
-                Poll::Ready(Ok(())) => (),
+            if !this.reads.have_room_behind(this.state.raw_head.length()) {
+                this.state.lacks_memory.set(true);
+                return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+            }
+            match Pin::new(&mut (&mut this.stream).take(this.reads.limit())).poll_read(context, buffer) {
+                Poll::Ready(Ok(())) => this.reads.note(buffer.filled().len() - before),
                 other => return other,
             }
         } else {

@@ -110,6 +110,7 @@ fn attempt(
 ) -> impl Future<Output = Result<(Response<Incoming>, Connection), Failure>> {
     let (sent, received) = (connection.traffic.sent.get(), connection.traffic.received.get());
     connection.traffic.begin_request(is_head_wanted);
+    request.body().goes_to(&connection.traffic.reads);
     let answer = connection.sender.try_send_request(request);
     async move {
         let mut error = match answer.await {

@@ -139,9 +139,7 @@ impl Handler {
         let index = plan.routes.find(&head.uri, &head.headers)?;
         let route = &plan.routes.all()[index];
         record.routed(index);
-        if let Some(refusal) = context.is_full() {
-            return Err(refusal.into());
-        }
+        record.admitted(context.admit()?);
         if !rewrite::may_go_on(&head.method, &mut head.headers) {
             return Err(Instead::Options);
         }

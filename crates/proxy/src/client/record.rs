@@ -8,6 +8,7 @@ use crate::{
     access_log::line::{Entry, Outcome},
     client::client_io::ClientState,
     context::Context,
+    limits::room::Taken,
     refusal::fault::Fault,
     telemetry::Limit,
 };
@@ -26,6 +27,8 @@ pub(crate) struct Record {
     bytes: u64,
     retries: u32,
     entry: Option<Box<Entry>>,
+    /// The memory that it may take
+    memory: Option<Taken>,
 }
 
 impl Record {
@@ -56,7 +59,13 @@ impl Record {
             bytes: 0,
             retries: 0,
             entry,
+            memory: None,
         }
+    }
+
+    /// It goes on, and takes this memory until its end.
+    pub(crate) fn admitted(&mut self, memory: Taken) {
+        self.memory = Some(memory);
     }
 
     /// The route that it takes
@@ -84,6 +93,11 @@ impl Record {
     /// Whether the time for the answer has passed
     pub(crate) fn is_late(&self) -> bool {
         self.client.is_late.get()
+    }
+
+    /// Whether bytes wait for the client to read
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.client.is_blocked.get()
     }
 
     /// Bytes of the answer's body that go to the client

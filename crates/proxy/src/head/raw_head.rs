@@ -43,6 +43,11 @@ impl RawHead {
         !self.bytes.borrow().is_empty()
     }
 
+    /// Bytes of heads that have come
+    pub(crate) fn length(&self) -> usize {
+        self.bytes.borrow().len()
+    }
+
     /// These bytes were read from the connection.
     pub(crate) fn note(&self, read: &[u8]) {
         if self.lost.get() {

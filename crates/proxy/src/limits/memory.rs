@@ -16,17 +16,24 @@ use std::{
 
 use anyhow::Context as _;
 
+use crate::limits::room::Room;
+
 /// The part of the limit that is kept free, as a divisor: what requests in flight may still take
 const KEPT_FREE: u64 = 10;
 /// Between two looks, while more than half of the limit is in use: a look costs some ten microseconds. Requests that begin between
-/// two looks are the guard's blind spot.
+/// two looks are the guard's blind spot, so each takes its part of the [`Room`].
 const LOOK: Duration = Duration::from_millis(5);
+/// What the process itself takes after its start: workers, listeners, metrics
+const GROWTH: u64 = 1024 * 1024;
 /// The same, while less is in use
 const CALM_LOOK: Duration = Duration::from_millis(100);
 
-/// Whether the memory limit is near; false where there is no limit
+/// What the memory limit means for new work; nothing where there is none
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Memory(Arc<AtomicBool>);
+pub(crate) struct Memory {
+    is_near: Arc<AtomicBool>,
+    pub(crate) room: Room,
+}
 
 /// A cgroup with a memory limit
 #[derive(Debug)]
@@ -60,28 +67,39 @@ impl Memory {
         let levels = levels(Path::new("/proc/self"));
         let limits = levels.iter().filter_map(|level| level.limit().ok().flatten());
         let Some(limit) = limits.min() else { return Ok(memory) };
-        tracing::debug!(limit, "new work is refused when nine tenths of the memory limit are in use");
-        let is_near = memory.0.clone();
+        let bases = levels.iter().map(Level::working_set).collect::<io::Result<Vec<_>>>();
+        let bases = bases.context("cannot read the use of memory")?;
+        tracing::debug!(
+            limit,
+            ?bases,
+            "new work is refused when nine tenths of the memory limit are in use or promised"
+        );
+        let seen = memory.clone();
         let look = move || {
+            // A look that fails, for want of a descriptor, changes nothing.
+            let looks: io::Result<Vec<_>> = levels.iter().map(Level::look).collect();
+            looks.map_or(LOOK, |looks| {
+                let rooms = looks.iter().zip(&bases).filter_map(|(look, base)| look.room(*base));
+                seen.room.set(rooms.min());
+                seen.is_near.store(looks.iter().any(|look| look.usage == Use::Near), Relaxed);
+                if looks.iter().all(|look| look.usage == Use::Calm) { CALM_LOOK } else { LOOK }
+            })
+        };
+        look();
+        let looks = move || {
             loop {
-                // A look that fails, for want of a descriptor, changes nothing.
-                let looks: io::Result<Vec<_>> = levels.iter().map(Level::look).collect();
-                let pause = looks.map_or(LOOK, |looks| {
-                    is_near.store(looks.contains(&Use::Near), Relaxed);
-                    if looks.iter().all(|look| *look == Use::Calm) { CALM_LOOK } else { LOOK }
-                });
-                thread::sleep(pause);
+                thread::sleep(look());
             }
         };
         thread::Builder::new()
             .name("memory".into())
-            .spawn(look)
+            .spawn(looks)
             .context("cannot start the thread that looks at memory")?;
         Ok(memory)
     }
 
     pub(crate) fn is_near(&self) -> bool {
-        self.0.load(Relaxed)
+        self.is_near.load(Relaxed)
     }
 }
 
@@ -93,17 +111,37 @@ enum Use {
     Near,
 }
 
+/// What a look at a cgroup found
+struct Look {
+    limit: Option<u64>,
+    usage: Use,
+}
+
+impl Look {
+    /// What the limit leaves beside the memory that was in use at the start
+    fn room(&self, base: u64) -> Option<u64> {
+        self.limit.map(|limit| (limit - limit / KEPT_FREE).saturating_sub(base + GROWTH))
+    }
+}
+
 impl Level {
-    fn look(&self) -> io::Result<Use> {
+    fn look(&self) -> io::Result<Look> {
         let (limit, usage) = (self.limit()?, number(&fs::read_to_string(&self.usage)?)?);
-        let Some(limit) = limit else { return Ok(Use::Calm) };
-        let most = limit - limit / KEPT_FREE;
-        Ok(match usage {
-            usage if usage < limit / 2 => Use::Calm,
+        let Some(bytes) = limit else { return Ok(Look { limit, usage: Use::Calm }) };
+        let most = bytes - bytes / KEPT_FREE;
+        let usage = match usage {
+            usage if usage < bytes / 2 => Use::Calm,
             // The larger file is read only where it may matter.
             usage if usage > most && usage - self.inactive()?.min(usage) > most => Use::Near,
             _ => Use::OverHalf,
-        })
+        };
+        Ok(Look { limit, usage })
+    }
+
+    /// Bytes that the kernel cannot take back
+    fn working_set(&self) -> io::Result<u64> {
+        let usage = number(&fs::read_to_string(&self.usage)?)?;
+        Ok(usage - self.inactive()?.min(usage))
     }
 
     /// The limit, which may change while the process runs (KEP-1287)
@@ -203,7 +241,7 @@ mod tests {
     }
 
     fn looks(container: &tempfile::TempDir) -> Vec<Use> {
-        levels(container.path()).iter().map(|level| level.look().unwrap()).collect()
+        levels(container.path()).iter().map(|level| level.look().unwrap().usage).collect()
     }
 
     #[test]

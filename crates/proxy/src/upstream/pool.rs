@@ -9,7 +9,11 @@ use std::{
 use hyper::client::conn::http1::SendRequest;
 use tokio::task::AbortHandle;
 
-use crate::{request_body::RequestBody, upstream::upstream_io::Traffic};
+use crate::{
+    limits::room::{IDLE_UPSTREAM, Room, Taken},
+    request_body::RequestBody,
+    upstream::upstream_io::Traffic,
+};
 
 /// Idle connections that are kept; more are closed, the oldest first
 const LIMIT: usize = 256;
@@ -39,6 +43,7 @@ pub(crate) struct Connection {
 struct Idle {
     connection: Connection,
     since: Instant,
+    _memory: Taken,
 }
 
 /// Idle connections, the last used at the end
@@ -50,6 +55,7 @@ pub(crate) struct Pool {
     observed: Cell<Option<(Duration, Instant)>>,
     /// Connections in a row that the upstream closed before they had carried a second request
     early_closes: Cell<u32>,
+    room: Room,
 }
 
 impl Idle {
@@ -59,18 +65,17 @@ impl Idle {
     }
 }
 
-impl Default for Pool {
-    fn default() -> Self {
+impl Pool {
+    pub(crate) fn new(room: Room) -> Self {
         Self {
             idle: RefCell::default(),
             announced: Cell::new(UNKNOWN),
             observed: Cell::default(),
             early_closes: Cell::default(),
+            room,
         }
     }
-}
 
-impl Pool {
     /// The connection that was used last and can be used again; also how many were found stale.
     ///
     /// An upstream may close each connection a moment after the answer, and a request that is sent in this moment is lost. While it
@@ -100,13 +105,15 @@ impl Pool {
         if connection.sender.is_closed() {
             return;
         }
+        // Dropped, it closes: memory is for requests first.
+        let Some(memory) = self.room.take(IDLE_UPSTREAM) else { return };
         connection.is_reused = true;
         connection.traffic.set_idle_since(Some(now));
         let mut idle = self.idle.borrow_mut();
         if idle.len() >= LIMIT {
             idle.remove(0).close();
         }
-        idle.push(Idle { connection, since: now });
+        idle.push(Idle { connection, since: now, _memory: memory });
     }
 
     /// Closes what is too old, before the upstream does, and what is left of a burst.
@@ -169,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_upstreams_own_time_is_stayed_below() {
-        let (pool, start) = (Pool::default(), Instant::now());
+        let (pool, start) = (Pool::new(Room::default()), Instant::now());
         pool.learn_announced(Duration::from_secs(5));
         assert_eq!(pool.lifetime(), Duration::from_secs(4));
         pool.learn_closed(Duration::from_millis(100), start);

@@ -12,11 +12,14 @@ use std::{
 
 use prometheus::IntGauge;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
-use crate::upstream::sent_head::SentHead;
+use crate::{
+    limits::room::{Reads, Room},
+    upstream::sent_head::SentHead,
+};
 
 /// Bytes of interim answers (1xx) and of the head behind them, with what hyper reads ahead. It would read without an end, and let
 /// no other connection of the worker have a turn.
@@ -34,6 +37,7 @@ pub(crate) struct Traffic {
     is_flushed: Cell<bool>,
     idle_since: Cell<Option<Instant>>,
     is_closed: Cell<bool>,
+    pub(crate) reads: Rc<Reads>,
     /// Connections that a request uses
     active: IntGauge,
     /// Connections that are kept
@@ -42,7 +46,7 @@ pub(crate) struct Traffic {
 
 impl Traffic {
     /// Of a connection that a request uses
-    pub(crate) fn new(active: IntGauge, idle: IntGauge) -> Self {
+    pub(crate) fn new(active: IntGauge, idle: IntGauge, room: Room) -> Self {
         active.inc();
         Self {
             sent: Cell::default(),
@@ -52,6 +56,7 @@ impl Traffic {
             is_flushed: Cell::new(true),
             idle_since: Cell::default(),
             is_closed: Cell::default(),
+            reads: Rc::new(Reads::new(room)),
             active,
             idle,
         }
@@ -88,6 +93,13 @@ impl Traffic {
     fn offered(&self, parts: &[IoSlice]) {
         self.is_flushed.set(false);
         self.sent_head.note(parts);
+    }
+
+    /// A write has been tried: whether its bytes wait for the upstream to read. A body may have waited for the end of that.
+    fn set_blocked(&self, is_blocked: bool, context: &Context) {
+        if self.reads.set_blocked(is_blocked) && !is_blocked {
+            context.waker().wake_by_ref();
+        }
     }
 
     fn close(&self) {
@@ -140,8 +152,11 @@ impl AsyncRead for UpstreamIo {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
-        let received = this.traffic.received.get() + (buffer.filled().len() - before) as u64;
+        let limit = this.traffic.reads.limit();
+        ready!(Pin::new(&mut (&mut this.stream).take(limit)).poll_read(context, buffer))?;
+        let length = buffer.filled().len() - before;
+        this.traffic.reads.note(length);
+        let received = this.traffic.received.get() + length as u64;
         this.traffic.received.set(received);
         if received > this.traffic.head_end.get() {
             return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
@@ -161,7 +176,9 @@ impl AsyncWrite for UpstreamIo {
         if this.is_reset {
             return Poll::Ready(Ok(bytes.len()));
         }
-        let result = ready!(Pin::new(&mut this.stream).poll_write(context, bytes));
+        let tried = Pin::new(&mut this.stream).poll_write(context, bytes);
+        this.traffic.set_blocked(tried.is_pending(), context);
+        let result = ready!(tried);
         Poll::Ready(this.written(result, bytes.len()))
     }
 
@@ -172,7 +189,9 @@ impl AsyncWrite for UpstreamIo {
         if this.is_reset {
             return Poll::Ready(Ok(length));
         }
-        let result = ready!(Pin::new(&mut this.stream).poll_write_vectored(context, parts));
+        let tried = Pin::new(&mut this.stream).poll_write_vectored(context, parts);
+        this.traffic.set_blocked(tried.is_pending(), context);
+        let result = ready!(tried);
         Poll::Ready(this.written(result, length))
     }
 

@@ -131,7 +131,7 @@ impl Worker {
         }
         let app = is_app.then(|| self.settings.apps.at(&url.address));
         let counts = self.settings.metrics.of_upstream(&url.address.host, url.address.port, &url.address.authority());
-        Rc::new(Upstream::new(url.address.clone(), app, counts, Instant::now()))
+        Rc::new(Upstream::new(url.address.clone(), app, counts, self.settings.memory.room.clone(), Instant::now()))
     }
 
     fn context(&self, plan: &ListenerPlan) -> Context {

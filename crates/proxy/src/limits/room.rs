@@ -1,0 +1,191 @@
+//! The memory that admitted work may take in a container with a memory limit. Work takes its part before it begins, as much as it
+//! can need at most, and gives it back at its end, so that a burst is refused before it takes anything.
+//!
+//! The sizes are what the kernel charged for one of many in a debug build, which takes more than a release, and a margin.
+
+use std::{
+    cell::{Cell, RefCell},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// A client's connection without buffers: 1.4 KiB here, the rest in the kernel
+pub(crate) const CONNECTION: u64 = 5 * 1024;
+/// The buffers of a client's connection with a head or an answer under way: 8 KiB to read, the task, what the client has not taken
+pub(crate) const BUFFERS: u64 = 26 * 1024;
+/// A request with its connection to the upstream, and two or three reads of its body
+pub(crate) const REQUEST: u64 = 34 * 1024;
+/// A connection to an upstream that no request uses
+pub(crate) const IDLE_UPSTREAM: u64 = 20 * 1024;
+/// Larger reads of a connection's bodies: hyper reads up to 64 KiB at once, and up to three such reads are on their way
+const WIDE: u64 = 192 * 1024;
+/// Bytes of one read where there is no room for larger ones. hyper enlarges its buffer of 8 KiB once a read has filled it.
+const NARROW: usize = 8 * 1024 - 1;
+/// No limit
+const NONE: u64 = u64::MAX;
+
+/// The room that all workers share; without a limit it never ends
+#[derive(Clone, Debug)]
+pub(crate) struct Room(Arc<Counts>);
+
+#[derive(Debug)]
+struct Counts {
+    /// Bytes, or [`NONE`]
+    size: AtomicU64,
+    taken: AtomicU64,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Counts { size: NONE.into(), taken: 0.into() }))
+    }
+}
+
+impl Room {
+    /// The container's limit leaves these bytes, or has no end.
+    pub(crate) fn set(&self, size: Option<u64>) {
+        self.0.size.store(size.unwrap_or(NONE), Relaxed);
+    }
+
+    /// These bytes, if they are free
+    pub(crate) fn take(&self, bytes: u64) -> Option<Taken> {
+        self.take_below(bytes, self.size())
+    }
+
+    /// These bytes, also where they are not free: for the one that may show that the room suffices.
+    pub(crate) fn take_anyway(&self, bytes: u64) -> Taken {
+        self.0.taken.fetch_add(bytes, Relaxed);
+        Taken { room: self.clone(), bytes }
+    }
+
+    /// Whether another client may connect: a part of the room is for requests.
+    pub(crate) fn has_connection(&self) -> bool {
+        let size = self.size();
+        self.taken() + CONNECTION + BUFFERS <= size - size / 8
+    }
+
+    /// Whether connections should keep no buffers for later
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.taken() > self.size() / 2
+    }
+
+    fn take_below(&self, bytes: u64, most: u64) -> Option<Taken> {
+        let take = |taken: u64| taken.checked_add(bytes).filter(|taken| *taken <= most);
+        self.0.taken.fetch_update(Relaxed, Relaxed, take).ok()?;
+        Some(Taken { room: self.clone(), bytes })
+    }
+
+    fn size(&self) -> u64 {
+        self.0.size.load(Relaxed)
+    }
+
+    fn taken(&self) -> u64 {
+        self.0.taken.load(Relaxed)
+    }
+}
+
+/// A part of the room, until it is dropped
+#[derive(Debug)]
+pub(crate) struct Taken {
+    room: Room,
+    bytes: u64,
+}
+
+impl Taken {
+    /// Whether more than half of the room is taken
+    pub(crate) fn is_of_crowded_room(&self) -> bool {
+        self.room.is_crowded()
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.room.0.taken.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+/// How much a connection may read at once, and for it: few bytes, until there is room for many
+#[derive(Debug)]
+pub(crate) struct Reads {
+    room: Room,
+    wide: RefCell<Option<Taken>>,
+    /// Whether bytes wait for the other side to read
+    is_blocked: Cell<bool>,
+}
+
+impl Reads {
+    pub(crate) fn new(room: Room) -> Self {
+        Self { room, wide: RefCell::default(), is_blocked: Cell::default() }
+    }
+
+    /// Bytes of the next read
+    pub(crate) fn limit(&self) -> u64 {
+        if self.is_narrow() { NARROW as u64 } else { u64::MAX }
+    }
+
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.room.size() != NONE && self.wide.borrow().is_none()
+    }
+
+    /// Whether bytes wait for the other side to read; gives what was so before.
+    pub(crate) fn set_blocked(&self, is_blocked: bool) -> bool {
+        self.is_blocked.replace(is_blocked)
+    }
+
+    /// Whether nothing more may be read for the other side, because it does not read, and there is no memory for it
+    pub(crate) fn must_wait(&self) -> bool {
+        self.is_narrow() && self.is_blocked.get()
+    }
+
+    /// A read brought this many bytes. If more are likely to wait, the next one may be larger while half of the room is free.
+    pub(crate) fn note(&self, bytes: usize) {
+        if bytes == NARROW && self.is_narrow() {
+            self.wide.replace(self.room.take_below(WIDE, self.room.size() / 2));
+        }
+    }
+
+    /// Whether more of a head may be read behind these bytes of it. A long one is held several times on its way.
+    pub(crate) fn have_room_behind(&self, bytes: usize) -> bool {
+        if bytes >= NARROW {
+            self.note(NARROW);
+        }
+        bytes < NARROW || !self.is_narrow()
+    }
+
+    /// The buffers of larger reads have gone.
+    pub(crate) fn end(&self) {
+        self.wide.replace(None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_fits_and_comes_back() {
+        let room = Room::default();
+        room.set(Some(2 * WIDE));
+        let reads = Reads::new(room.clone());
+        assert_eq!(reads.limit(), NARROW as u64);
+        let request = room.take(REQUEST).unwrap();
+        reads.note(NARROW);
+        assert!(reads.is_narrow(), "less than half is free");
+        drop(request);
+        reads.note(NARROW);
+        assert_eq!(reads.limit(), u64::MAX);
+        assert!(room.take(WIDE).is_some() && room.take(WIDE + 1).is_none());
+        reads.end();
+        assert!(room.take(2 * WIDE).is_some());
+    }
+
+    #[test]
+    fn without_a_limit_everything_has_room() {
+        let room = Room::default();
+        let _all = room.take_anyway(1 << 50);
+        assert!(room.take(REQUEST).is_some() && room.has_connection() && !room.is_crowded());
+        assert!(!Reads::new(room).is_narrow());
+    }
+}
