@@ -13,10 +13,7 @@ use std::{
 };
 
 use lifecycle::Exit;
-use rustix::{
-    io::Errno,
-    process::{Resource, getrlimit},
-};
+use rustix::io::Errno;
 
 use crate::{
     capabilities::Action,
@@ -79,9 +76,7 @@ impl Walk<'_> {
         if self.max_depth == 0 {
             return;
         }
-        let descriptors =
-            getrlimit(Resource::Nofile).current.map_or(usize::MAX, |all| usize::try_from(all).unwrap_or(usize::MAX));
-        let descriptors = descriptors.saturating_sub(OTHER_DESCRIPTORS);
+        let descriptors = lifecycle::descriptor_limit().saturating_sub(OTHER_DESCRIPTORS);
         let threads = self.threads.min(descriptors / DESCRIPTORS_OF_THREAD).max(1);
         // Half, since pieces that were given away keep their directories open too.
         let open_limit = (descriptors / threads / 2).clamp(*OPEN_LIMITS.start(), *OPEN_LIMITS.end());

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use lifecycle::LogThrottle;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use lifecycle::{LogThrottle, descriptor_limit};
 use tokio::sync::Notify;
 
 /// Descriptors that files of the inputs never get: the health listener and its connections (33 at most), those of the
@@ -34,8 +33,7 @@ impl Descriptors {
 
     /// The part of this process's limit that is for files: all but the reserve, which is half of a small limit.
     pub(crate) fn of_process() -> Self {
-        let limit = getrlimit(Resource::Nofile).current;
-        let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let limit = descriptor_limit();
         Self::new(limit - RESERVE.min(limit / 2))
     }
 
@@ -44,15 +42,5 @@ impl Descriptors {
         let is_left = self.left > 0;
         self.left = self.left.saturating_sub(1);
         is_left
-    }
-}
-
-/// Raises the limit of open files as far as allowed. Runtimes set a lower one for programs that cannot deal with more, and
-/// each file that is read stays open.
-pub(crate) fn raise_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, ..limit };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, "cannot raise the limit of open files");
     }
 }

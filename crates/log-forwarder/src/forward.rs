@@ -19,7 +19,7 @@ use crate::{
     config::Config,
     couriers::Couriers,
     dead_letters::DeadLetters,
-    descriptors::{self, Descriptors},
+    descriptors::Descriptors,
     events::Events,
     ledger::Ledger,
     plan::Plan,
@@ -42,7 +42,8 @@ const LAST_SAVE: Duration = Duration::from_millis(300);
 
 /// Forwards as the arguments say.
 pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
-    descriptors::raise_limit();
+    // Each file that is read stays open.
+    lifecycle::raise_descriptor_limit();
     let config = match &args.config {
         Some(path) => Some(reload::follow::<Config>(path, args.clone(), &life).await?),
         None => None,

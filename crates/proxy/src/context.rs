@@ -19,6 +19,7 @@ use crate::{
     head::forwarded::trace_context::Traces,
     limits::{
         Limits,
+        descriptors::Descriptors,
         memory::Memory,
         room::{REQUEST, Taken},
     },
@@ -43,6 +44,7 @@ pub(crate) struct Context {
     pub(crate) upstreams: Vec<(UpstreamUrl, Rc<Upstream>)>,
     pub(crate) apps: Arc<Apps>,
     pub(crate) memory: Memory,
+    pub(crate) descriptors: Descriptors,
     pub(crate) telemetry: Telemetry,
     pub(crate) access_log: Option<AccessLog>,
     pub(crate) traces: Traces,

@@ -1,5 +1,6 @@
 //! The bounds of the data path. Each has a default, a flag and a reason.
 
+pub(crate) mod descriptors;
 pub(crate) mod memory;
 pub(crate) mod room;
 

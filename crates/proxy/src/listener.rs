@@ -1,8 +1,7 @@
 //! Accepts the connections of one listener in one worker, from the start to the end of its drain.
-//!
-//! Long because accepting, closing without a reset and counting connections share the life of one listener.
 
 mod accept_queue;
+mod open;
 pub(crate) mod probe_pass;
 
 use std::{
@@ -15,7 +14,6 @@ use std::{
 };
 
 use lifecycle::{Lifecycle, ListenAddress, LogThrottle};
-use prometheus::IntGauge;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -23,12 +21,11 @@ use tokio::{
     time,
 };
 
+use self::open::Open;
 use crate::{
     client,
     context::{Context, Current},
     direction::Direction,
-    limits::room::{CONNECTION, Taken},
-    telemetry::Limit,
     upstream::app::State,
 };
 
@@ -150,13 +147,14 @@ impl Clients {
             why = &mut why => return why,
         }
         // These are the listener's, whatever its configuration is.
-        let (connections, most, memory) = {
+        let (connections, most, memory, descriptors) = {
             let context = current.get();
-            (context.connections.clone(), context.limits.max_connections, context.memory.clone())
+            let (memory, descriptors) = (context.memory.clone(), context.descriptors.clone());
+            (context.connections.clone(), context.limits.max_connections, memory, descriptors)
         };
         // Where memory is short, one connection at a time may still show that it no longer is.
         let is_short = || memory.is_near() || !memory.room.has_connection();
-        let has_room = || connections.get() < if is_short() { 1 } else { most };
+        let has_room = || connections.get() < if is_short() { 1 } else { most } && !descriptors.is_full();
         let mut throttle = LogThrottle::default();
         loop {
             let accepted = tokio::select! {
@@ -226,38 +224,6 @@ async fn empty(context: &Context, listener: TcpListener, mut admit: impl FnMut(T
                 admit(stream, peer);
             }
         }
-    }
-}
-
-/// A connection that counts; also when its task panics
-struct Open {
-    count: Rc<Cell<u32>>,
-    /// Of the name that the listener had then
-    gauge: IntGauge,
-    _memory: Taken,
-}
-
-impl Open {
-    fn new(context: &Context) -> Self {
-        let open = Self {
-            count: context.connections.clone(),
-            gauge: context.telemetry.connections.clone(),
-            _memory: context.memory.room.take_anyway(CONNECTION),
-        };
-        open.count.update(|count| count + 1);
-        open.gauge.inc();
-        context.telemetry.accepted.inc();
-        if open.count.get() == context.limits.max_connections {
-            context.telemetry.met(Limit::Connections);
-        }
-        open
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.count.update(|count| count - 1);
-        self.gauge.dec();
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     access_log::AccessLog,
     context::{Context, Current},
     head::forwarded::trace_context::{BeginTrace, Traces},
-    limits::{Limits, memory::Memory},
+    limits::{Limits, descriptors::Descriptors, memory::Memory},
     listener,
     plan::{ListenerPlan, Plan},
     route::upstream_url::UpstreamUrl,
@@ -37,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) apps: Arc<Apps>,
     pub(crate) memory: Memory,
+    pub(crate) descriptors: Descriptors,
     pub(crate) metrics: Metrics,
     pub(crate) access_log: Option<AccessLog>,
     pub(crate) begin_trace: BeginTrace,
@@ -135,7 +136,8 @@ impl Worker {
     }
 
     fn context(&self, plan: &ListenerPlan) -> Context {
-        let Settings { limits, apps, memory, metrics, access_log, begin_trace, pending, .. } = &self.settings;
+        let Settings { limits, apps, memory, descriptors, metrics, access_log, begin_trace, pending, .. } =
+            &self.settings;
         let routes: Vec<_> = plan.routes.all().iter().map(|route| &*route.name).collect();
         Context {
             telemetry: Telemetry::new(metrics, &plan.name, &routes),
@@ -143,6 +145,7 @@ impl Worker {
             limits: limits.clone(),
             apps: apps.clone(),
             memory: memory.clone(),
+            descriptors: descriptors.clone(),
             upstreams: self.upstreams.clone(),
             access_log: access_log.clone(),
             traces: Traces::new(*begin_trace),

@@ -1,6 +1,9 @@
 //! Bounds: of heads, times, requests and connections.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use crate::{
     client::header,
@@ -59,6 +62,35 @@ fn the_time_for_a_head_does_not_run_while_an_earlier_request_is_answered() {
     // Then the third head has its time.
     assert_eq!(client.answer().status, 408);
     assert!(client.is_closed());
+}
+
+#[test]
+fn a_small_limit_of_open_files_leaves_some_for_upstreams_and_health() {
+    let upstream = Upstream::answering(OK);
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "ulimit -n 64 && exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_proxy"),
+        "--health-addr",
+        "127.0.0.1:0",
+    ]);
+    command.args(["--listen", "127.0.0.1:0", "--upstream", &upstream.url(), "--drain-delay", "0s"]);
+    let proxy = Proxy::of(&mut command);
+    // The connections that find no room wait in the listener's queue.
+    let mut clients: Vec<_> = (0..60).map(|_| proxy.client()).collect();
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    harness::until("the limit is met", || {
+        (proxy.metric("sidekit_proxy_limits_met_total{limit=\"max-connections\"}") > 0).then_some(())
+    });
+    assert_eq!(harness::http::get(proxy.health, "/livez").status, 200);
+    for mut client in clients {
+        assert_eq!(client.answer().status, 200);
+    }
+    let text = format!("{:?}", proxy.stop().log);
+    assert!(text.contains("allows fewer connections"), "{text}");
 }
 
 #[test]
