@@ -141,10 +141,12 @@ fn connections_to_the_upstream_are_active_or_idle_until_they_are_closed() {
 
 #[test]
 fn a_retry_that_the_budget_denies_is_counted() {
-    // Each connection answers one request, and closes when it has read the second one.
+    // Each connection answers two requests, so that it is worth keeping, and closes when it has read the third one.
     let upstream = Upstream::start(|connection| {
-        connection.request();
-        connection.write(OK);
+        for _ in 0..2 {
+            connection.request();
+            connection.write(OK);
+        }
         connection.request();
     });
     let proxy = Proxy::start(&upstream, &[]);
