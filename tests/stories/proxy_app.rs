@@ -17,7 +17,8 @@ const WITH_A_SWITCH: &str = r#"      image: nginxinc/nginx-unprivileged:1.29
 #[test]
 fn an_app_that_dies_and_hangs_is_told_apart_and_served_again() {
     let namespace = Namespace::new("proxy-app", Profile::Restricted);
-    let app = App::start(&namespace, "--request-timeout=2s");
+    // Longer than it takes to look for a request that waits, also on a busy node
+    let app = App::start(&namespace, "--request-timeout=15s");
     assert_eq!(app.ask().status, 200);
 
     app.does("touch /tmp/down; killall nginx");
