@@ -115,7 +115,13 @@ pub(crate) const REQUESTS: [Request; 53] = [
         FRAMING,
         "two lengths of one body",
     ),
-    row("`Content-Length: 2, 2`", "POST /", "Content-Length: 2, 2\r\n\r\nhi", FRAMING, "nobody writes it by accident"),
+    row(
+        "`Content-Length: 2, 2`",
+        "POST /",
+        "Content-Length: 2, 2\r\n\r\nhi",
+        FRAMING,
+        "no client writes it by accident",
+    ),
     row("`Content-Length: +2`", "POST /", "Content-Length: +2\r\n\r\nhi", FRAMING, "only digits are a length"),
     row(
         "`Content-Length: 002`",

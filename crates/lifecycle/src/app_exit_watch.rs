@@ -28,7 +28,7 @@ const PROCESS_POLL: Duration = Duration::from_millis(100);
 /// A process that was not seen for this long may have another name.
 const NOT_SEEN: Duration = Duration::from_secs(30);
 
-/// What is known of the app's end
+/// The state of the watch for the app's end
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AppEnd {
     /// Nothing looks for it

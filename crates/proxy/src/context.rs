@@ -104,7 +104,7 @@ impl Context {
         }
     }
 
-    /// What is known of the apps behind this listener, where they decide whether it is open: the worst of them counts.
+    /// The state of the apps behind this listener, where they decide whether it is open: the worst of them counts.
     fn state_of_apps(&self) -> State {
         if !self.apps.close_listeners() || self.plan.direction == Direction::Outbound {
             return State::Up;

@@ -143,7 +143,8 @@ pub(crate) fn to_client(head: &mut response::Parts, route: &Route, closes: bool,
     head.version = Version::HTTP_11;
 }
 
-fn via(version: Version) -> HeaderValue {
+/// The proxy's element of `Via` for a message that was received in this version.
+pub(crate) fn via(version: Version) -> HeaderValue {
     if version == Version::HTTP_10 { VIA_1_0 } else { VIA_1_1 }
 }
 

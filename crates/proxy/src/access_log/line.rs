@@ -44,7 +44,7 @@ struct Head {
     user_agent: Option<HeaderValue>,
     referer: Option<HeaderValue>,
     traceparent: Option<HeaderValue>,
-    /// The addresses that the app is told, the client's first
+    /// The value of `X-Forwarded-For` that the app gets; the first address is the client's
     forwarded_for: Option<HeaderValue>,
 }
 

@@ -39,6 +39,7 @@ use crate::{
     },
     plan::Plan,
     refusal::{PROXY_STATUS, Refusal},
+    rewrite,
     route::probe_path::ProbePath,
 };
 
@@ -177,7 +178,7 @@ impl ProbePass {
         head.headers.remove(EXPECT);
         head.headers.remove(CONTENT_LENGTH);
         Forwarded::new(peer).apply(&mut head.headers, seen);
-        head.headers.append(VIA, HeaderValue::from_static("1.1 sidekit-proxy"));
+        head.headers.append(VIA, rewrite::via(head.version));
         head.headers.entry(HOST).or_insert_with(|| HeaderValue::from_static("localhost"));
         head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
         let dialled = endpoint::dial_with_limit(app, &self.names, ANSWER_TIMEOUT).await;

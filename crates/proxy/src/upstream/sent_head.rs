@@ -12,8 +12,8 @@ use http::{HeaderName, HeaderValue, Method, Request, Uri};
 /// A longer head is not kept with an idle connection.
 const KEPT_CAPACITY: usize = 4096;
 
-/// The bytes of the head of one request without a body
-#[derive(Debug, Default)]
+/// The bytes of the head of one request without a body. They may hold a login, so nothing prints them.
+#[derive(Default)]
 pub(crate) struct SentHead {
     bytes: RefCell<Vec<u8>>,
     /// Whether the next bytes that hyper writes are the head

@@ -26,7 +26,6 @@ use crate::{
 const HEADS_LIMIT: u64 = 256 * 1024;
 
 /// Bytes over a connection since it was made, and whether a request uses it
-#[derive(Debug)]
 pub(crate) struct Traffic {
     pub(crate) sent: Cell<u64>,
     pub(crate) received: Cell<u64>,
