@@ -24,7 +24,7 @@ use crate::{
     yaml::{self, Fault, Node, Reading},
 };
 
-pub use crate::yaml::AtKey;
+pub use crate::{bounded::bounded, yaml::AtKey};
 
 /// Bytes; a `ConfigMap` can't hold more than 1 MiB.
 const FILE_LIMIT: u64 = 1024 * 1024;

@@ -25,6 +25,7 @@ mod app_exit_watch;
 mod args;
 mod backoff;
 mod bind;
+mod bounded;
 mod command;
 mod completions;
 pub mod config;

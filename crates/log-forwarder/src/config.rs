@@ -4,23 +4,20 @@ use std::path::PathBuf;
 
 use lifecycle::{Configuration, Misfit};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::Deserialize;
 
 use crate::{args::Args, destination::Destination, entry::Entry, plan::Plan};
-
-/// Entries of a list; each input is looked for, and each output has a courier.
-const ENTRY_LIMIT: usize = 100;
 
 /// The content of a configuration file
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// Files to follow, in addition to those of --input
-    #[serde(default, deserialize_with = "bounded")]
+    #[serde(default, deserialize_with = "lifecycle::config::bounded")]
     #[schemars(length(max = 100))]
     pub(crate) inputs: Vec<Entry>,
     /// More outputs, in addition to those of --output
-    #[serde(default, deserialize_with = "bounded")]
+    #[serde(default, deserialize_with = "lifecycle::config::bounded")]
     #[schemars(length(max = 100))]
     pub(crate) outputs: Vec<Destination>,
 }
@@ -47,12 +44,4 @@ impl Configuration for Config {
 /// The JSON Schema of a configuration file
 pub fn schema() -> String {
     lifecycle::config::schema::<Config>()
-}
-
-fn bounded<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let entries = Vec::<T>::deserialize(deserializer)?;
-    if entries.len() > ENTRY_LIMIT {
-        return Err(D::Error::custom(format_args!("more than {ENTRY_LIMIT} entries: one can match many files")));
-    }
-    Ok(entries)
 }

@@ -8,10 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     args::Args,
-    plan::{
-        Plan,
-        entry::{ListenerEntry, bounded},
-    },
+    plan::{Plan, entry::ListenerEntry},
 };
 
 /// The content of a configuration file
@@ -19,7 +16,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// Where connections are accepted, and where their requests go
-    #[serde(deserialize_with = "bounded")]
+    #[serde(deserialize_with = "lifecycle::config::bounded")]
     #[schemars(length(min = 1, max = 100))]
     pub(crate) listeners: Vec<ListenerEntry>,
 }

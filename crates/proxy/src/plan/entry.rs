@@ -13,9 +13,6 @@ use crate::{
     route::upstream_url::{UpstreamEntry, login::option_names},
 };
 
-/// Entries of a list; each listener has a socket, and each route is tried in turn.
-const ENTRY_LIMIT: usize = 100;
-
 /// A listener
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -28,11 +25,11 @@ pub(crate) struct ListenerEntry {
     pub(crate) direction: Direction,
     /// Proxies whose word about their clients is believed, in `X-Forwarded-*` and `Forwarded`: addresses and networks, such as
     /// `10.0.0.0/8`
-    #[serde(default, deserialize_with = "bounded")]
+    #[serde(default, deserialize_with = "lifecycle::config::bounded")]
     #[schemars(length(max = 100))]
     pub(crate) trusted_proxies: Vec<CidrText>,
     /// Tried by host and then by the longest path
-    #[serde(deserialize_with = "bounded")]
+    #[serde(deserialize_with = "lifecycle::config::bounded")]
     #[schemars(length(min = 1, max = 100))]
     pub(crate) routes: Vec<RouteEntry>,
 }
@@ -86,15 +83,6 @@ pub(crate) struct CidrText(pub(crate) Cidr);
 /// An upstream
 #[derive(Debug)]
 pub(crate) struct UpstreamText(pub(crate) UpstreamEntry);
-
-/// A list of at most a hundred entries.
-pub(crate) fn bounded<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let entries = Vec::<T>::deserialize(deserializer)?;
-    if entries.len() > ENTRY_LIMIT {
-        return Err(D::Error::custom(format_args!("more than {ENTRY_LIMIT} entries")));
-    }
-    Ok(entries)
-}
 
 impl<'de> Deserialize<'de> for ListenText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
