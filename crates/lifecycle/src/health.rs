@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    finding::Finding,
+    finding::{Condition, Finding, Name},
     heartbeat::{Heartbeat, Pulse},
 };
 
@@ -36,14 +36,15 @@ pub(crate) struct Health {
     pending: Mutex<Vec<Arc<PendingState>>>,
 }
 
-/// One named reason why the helper is not ready yet; dropping it does not release it
+/// One named check of `/readyz`, which fails until it is released; dropping it does not release it
 #[derive(Debug)]
 pub struct Hold(Arc<HoldState>);
 
 #[derive(Debug)]
 struct HoldState {
-    name: &'static str,
-    reason: Mutex<Option<String>>,
+    name: Name,
+    condition: Mutex<Condition>,
+    is_retired: AtomicBool,
 }
 
 /// A count of things that a stop must still deliver, such as `batches`
@@ -60,7 +61,7 @@ impl Health {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             born: now,
-            start: Mutex::new(Some(Pulse::new("start", START_BOUND, now))),
+            start: Mutex::new(Some(Pulse::new("start".into(), START_BOUND, now))),
             started: AtomicBool::new(false),
             unready: AtomicBool::new(false),
             holds: Mutex::default(),
@@ -69,13 +70,14 @@ impl Health {
         }
     }
 
-    pub(crate) fn hold(&self, name: &'static str) -> Hold {
-        let state = Arc::new(HoldState { name, reason: Mutex::new(Some("not yet".into())) });
+    pub(crate) fn hold(&self, name: Name) -> Hold {
+        let condition = Mutex::new(Condition::Failed("not yet".into()));
+        let state = Arc::new(HoldState { name, condition, is_retired: AtomicBool::new(false) });
         lock(&self.holds).push(state.clone());
         Hold(state)
     }
 
-    pub(crate) fn heartbeat(&self, name: &'static str, bound: Duration) -> Heartbeat {
+    pub(crate) fn heartbeat(&self, name: Name, bound: Duration) -> Heartbeat {
         let heartbeat = Heartbeat::new(name, bound, self.born);
         heartbeat.beat();
         lock(&self.heartbeats).push(heartbeat.pulse());
@@ -121,28 +123,44 @@ impl Health {
 
     pub(crate) fn readyz(&self) -> Vec<Finding> {
         let stopping = self.unready.load(Relaxed).then(|| "draining or stopping".to_owned());
-        let shutdown = Finding { name: "shutdown", failure: stopping };
-        let holds = lock(&self.holds);
-        let held = holds.iter().map(|hold| Finding { name: hold.name, failure: lock(&hold.reason).clone() });
+        let shutdown = Finding { name: "shutdown".into(), condition: stopping.into() };
+        let mut holds = lock(&self.holds);
+        holds.retain(|hold| !hold.is_retired.load(Relaxed));
+        let held =
+            holds.iter().map(|hold| Finding { name: hold.name.clone(), condition: lock(&hold.condition).clone() });
         // Until it has started, a job may not have taken its holds yet.
         std::iter::once(shutdown).chain(self.startupz()).chain(held).collect()
     }
 
     pub(crate) fn startupz(&self) -> Vec<Finding> {
         let waiting = (!self.started.load(Relaxed)).then(|| "no good result yet".to_owned());
-        vec![Finding { name: "started", failure: waiting }]
+        vec![Finding { name: "started".into(), condition: waiting.into() }]
     }
 }
 
 impl Hold {
-    /// This reason no longer holds.
+    /// The check no longer fails.
     pub fn release(&self) {
-        *lock(&self.0.reason) = None;
+        self.set(Condition::Well);
     }
 
-    /// Holds again, or for another reason; the reason is public and must hold no secret.
+    /// The check no longer fails, and `/readyz?verbose` adds these words to its line. They are public and must hold no secret.
+    pub fn release_with(&self, words: impl Into<String>) {
+        self.set(Condition::WellWith(words.into()));
+    }
+
+    /// The check fails again, or for another reason; the reason is public and must hold no secret.
     pub fn because(&self, reason: impl Into<String>) {
-        *lock(&self.0.reason) = Some(reason.into());
+        self.set(Condition::Failed(reason.into()));
+    }
+
+    /// Removes the check from `/readyz`, because its subject is gone.
+    pub fn retire(self) {
+        self.0.is_retired.store(true, Relaxed);
+    }
+
+    fn set(&self, condition: Condition) {
+        *lock(&self.0.condition) = condition;
     }
 }
 
@@ -169,73 +187,101 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    fn failures(findings: Vec<Finding>) -> Vec<(&'static str, String)> {
-        findings.into_iter().filter_map(|finding| Some((finding.name, finding.failure?))).collect()
+    /// Whether exactly these checks fail, for these reasons
+    #[track_caller]
+    fn assert_failures(findings: Vec<Finding>, expected: &[(&str, &str)]) {
+        let failed = findings.into_iter().filter_map(|finding| match finding.condition {
+            Condition::Failed(reason) => Some((finding.name.into_owned(), reason)),
+            _ => None,
+        });
+        let expected = expected.iter().map(|(name, reason)| ((*name).to_owned(), (*reason).to_owned()));
+        assert_eq!(failed.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    }
+
+    fn well(name: &'static str) -> Finding {
+        Finding { name: name.into(), condition: Condition::Well }
     }
 
     #[test]
     fn a_silent_loop_is_dead_until_it_beats_again() {
         let born = Instant::now();
         let health = Health::new(born);
-        let heartbeat = health.heartbeat("tail", Duration::from_secs(3));
-        assert_eq!(failures(health.livez(born + Duration::from_secs(2))), []);
-        let dead = failures(health.livez(born + Duration::from_secs(5)));
-        assert_eq!(dead, [("tail", "no beat for 5.0s, the bound is 3s".to_owned())]);
+        let heartbeat = health.heartbeat("tail".into(), Duration::from_secs(3));
+        assert_failures(health.livez(born + Duration::from_secs(2)), &[]);
+        assert_failures(health.livez(born + Duration::from_secs(5)), &[("tail", "no beat for 5.0s, the bound is 3s")]);
         heartbeat.beat();
-        assert_eq!(failures(health.livez(Instant::now())), []);
+        assert_failures(health.livez(Instant::now()), &[]);
     }
 
     #[test]
     fn the_start_counts_as_a_loop_until_the_first_one_is_registered() {
         let born = Instant::now();
         let health = Health::new(born);
-        assert_eq!(health.livez(born + START_BOUND), [Finding { name: "start", failure: None }]);
-        let dead = failures(health.livez(born + Duration::from_secs(40)));
-        assert_eq!(dead, [("start", "no beat for 40s, the bound is 30s".to_owned())]);
-        let _heartbeat = health.heartbeat("tail", Duration::from_secs(60));
-        assert_eq!(health.livez(born + Duration::from_secs(40)), [Finding { name: "tail", failure: None }]);
+        assert_eq!(health.livez(born + START_BOUND), [well("start")]);
+        assert_failures(
+            health.livez(born + Duration::from_secs(40)),
+            &[("start", "no beat for 40s, the bound is 30s")],
+        );
+        let _heartbeat = health.heartbeat("tail".into(), Duration::from_secs(60));
+        assert_eq!(health.livez(born + Duration::from_secs(40)), [well("tail")]);
     }
 
     #[test]
     fn a_loop_that_ended_in_order_is_forgotten() {
         let born = Instant::now();
         let health = Health::new(born);
-        drop(health.heartbeat("tail", Duration::from_secs(1)));
+        drop(health.heartbeat("tail".into(), Duration::from_secs(1)));
         assert_eq!(health.livez(born + Duration::from_secs(9)), []);
     }
 
     #[test]
     fn ready_needs_every_hold_released_and_no_stop() {
         let health = Health::new(Instant::now());
-        assert_eq!(failures(health.readyz()), [("started", "no good result yet".to_owned())]);
+        assert_failures(health.readyz(), &[("started", "no good result yet")]);
         health.started();
-        let (first, second) = (health.hold("listener"), health.hold("token"));
+        let (first, second) = (health.hold("listener".into()), health.hold("token".into()));
         first.release();
-        assert_eq!(failures(health.readyz()), [("token", "not yet".to_owned())]);
+        assert_failures(health.readyz(), &[("token", "not yet")]);
         second.release();
-        assert_eq!(failures(health.readyz()), []);
+        assert_failures(health.readyz(), &[]);
         second.because("expired");
-        assert_eq!(failures(health.readyz()), [("token", "expired".to_owned())]);
+        assert_failures(health.readyz(), &[("token", "expired")]);
         second.release();
         health.become_unready();
-        assert_eq!(failures(health.readyz()), [("shutdown", "draining or stopping".to_owned())]);
+        assert_failures(health.readyz(), &[("shutdown", "draining or stopping")]);
     }
 
     #[test]
     fn a_dropped_hold_still_holds() {
         let health = Health::new(Instant::now());
-        drop(health.hold("token"));
+        drop(health.hold("token".into()));
         health.started();
-        assert_eq!(failures(health.readyz()).len(), 1);
+        assert_failures(health.readyz(), &[("token", "not yet")]);
+    }
+
+    #[test]
+    fn a_check_that_is_well_may_say_more_and_is_gone_once_it_has_retired() {
+        let health = Health::new(Instant::now());
+        health.started();
+        let name = format!("secret-{}", 1);
+        let hold = health.hold(name.into());
+        hold.release_with("stale, 12m left");
+        let lines = || health.readyz().iter().map(Finding::line).collect::<String>();
+        assert_eq!(lines(), "[+]shutdown ok\n[+]started ok\n[+]secret-1 ok: stale, 12m left\n");
+        assert!(health.readyz().iter().all(Finding::is_well));
+        hold.because("expired");
+        assert_failures(health.readyz(), &[("secret-1", "expired")]);
+        hold.retire();
+        assert_eq!(lines(), "[+]shutdown ok\n[+]started ok\n");
     }
 
     #[test]
     fn startup_is_never_taken_back() {
         let health = Health::new(Instant::now());
-        assert_eq!(failures(health.startupz()).len(), 1);
+        assert_failures(health.startupz(), &[("started", "no good result yet")]);
         health.started();
         health.become_unready();
-        assert_eq!(failures(health.startupz()), []);
+        assert_failures(health.startupz(), &[]);
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{finding::Finding, units};
+use crate::{
+    finding::{Finding, Name},
+    units,
+};
 
 /// The pulse of a vital loop; `/livez` no longer lists the loop when this is dropped
 #[derive(Debug)]
@@ -17,7 +20,7 @@ pub struct Heartbeat(Arc<Pulse>);
 /// The last sign of life of a vital loop
 #[derive(Debug)]
 pub(crate) struct Pulse {
-    name: &'static str,
+    name: Name,
     bound: Duration,
     born: Instant,
     last_beat_milliseconds: AtomicU64,
@@ -26,7 +29,7 @@ pub(crate) struct Pulse {
 }
 
 impl Heartbeat {
-    pub(crate) fn new(name: &'static str, bound: Duration, born: Instant) -> Self {
+    pub(crate) fn new(name: Name, bound: Duration, born: Instant) -> Self {
         Self(Arc::new(Pulse::new(name, bound, born)))
     }
 
@@ -59,7 +62,7 @@ impl Heartbeat {
 }
 
 impl Pulse {
-    pub(crate) fn new(name: &'static str, bound: Duration, born: Instant) -> Self {
+    pub(crate) fn new(name: Name, bound: Duration, born: Instant) -> Self {
         Self { name, bound, born, last_beat_milliseconds: AtomicU64::new(0), retired: Arc::default() }
     }
 
@@ -70,6 +73,6 @@ impl Pulse {
             let (silence, bound) = (units::elapsed(silence), units::format_duration(self.bound));
             format!("no beat for {silence}, the bound is {bound}")
         });
-        Finding { name: self.name, failure }
+        Finding { name: self.name.clone(), condition: failure.into() }
     }
 }

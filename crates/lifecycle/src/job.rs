@@ -3,6 +3,7 @@
 //! Long because its tests run whole lives.
 
 use std::{
+    borrow::Cow,
     panic::{self, AssertUnwindSafe},
     sync::{Arc, atomic::Ordering::Relaxed, mpsc::Sender},
     thread,
@@ -167,18 +168,19 @@ impl Lifecycle {
     /// else `/livez` turns 503. Its error ends the helper. Its panic, and its return before a stop
     /// was requested, end the helper with exit code 70, unless the loop has called
     /// [`Heartbeat::retire`].
-    pub fn vital<F>(&self, name: &'static str, bound: Duration, work: impl FnOnce(Heartbeat) -> F)
+    pub fn vital<F>(&self, name: impl Into<Cow<'static, str>>, bound: Duration, work: impl FnOnce(Heartbeat) -> F)
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let heartbeat = self.control.health.heartbeat(name, bound);
+        let name = name.into();
+        let heartbeat = self.control.health.heartbeat(name.clone(), bound);
         let retired = heartbeat.retired();
         let work = self.tasks.spawn(work(heartbeat));
         let (fatal, phase) = (self.fatal.clone(), self.control.phase.clone());
         self.tasks.spawn(async move {
             let end = match work.await {
                 Ok(Err(error)) => End { what: Some(name.into()), ..error.into() },
-                Err(failed) if failed.is_panic() => panicked(name, &*failed.into_panic()),
+                Err(failed) if failed.is_panic() => panicked(&name, &*failed.into_panic()),
                 Ok(Ok(())) if !retired.load(Relaxed) && !phase.borrow().is_stopping() => {
                     let last = Some("this loop returned before a stop was requested".into());
                     End { what: Some(name.into()), last, ..Exit::Bug.into() }
@@ -221,9 +223,9 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// A reason why `/readyz` is 503 until it is released; to be taken before `started`.
-    pub fn hold(&self, name: &'static str) -> Hold {
-        self.control.health.hold(name)
+    /// A check of `/readyz` that fails until it is released; to be taken before `started`. Its name is public.
+    pub fn hold(&self, name: impl Into<Cow<'static, str>>) -> Hold {
+        self.control.health.hold(name.into())
     }
 
     /// The first good result is there: `/startupz` is 200 from here on, and `/readyz` once no hold

@@ -174,14 +174,11 @@ fn health(control: &Control, request: &Request<Incoming>) -> Answer {
 
 /// `ok`, or one line per check as the Kubernetes API server prints it.
 fn report(name: &str, findings: &[Finding], verbose: bool) -> Answer {
-    let well = findings.iter().all(|finding| finding.failure.is_none());
+    let well = findings.iter().all(Finding::is_well);
     if well && !verbose {
         return text(StatusCode::OK, "ok".into());
     }
-    let lines = findings.iter().map(|finding| match &finding.failure {
-        None => format!("[+]{} ok\n", finding.name),
-        Some(reason) => format!("[-]{} failed: {reason}\n", finding.name),
-    });
+    let lines = findings.iter().map(Finding::line);
     let verdict = format!("{name} check {}\n", if well { "passed" } else { "failed" });
     let body = lines.chain([verdict]).collect();
     text(if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, body)
