@@ -102,6 +102,12 @@ pub(crate) fn log_format(mut arguments: impl Iterator<Item = OsString>) -> LogFo
     value.and_then(|value| LogFormat::from_str(&value, false).ok()).unwrap_or_default()
 }
 
+/// Whether this switch stands on a command line that may not have been parsed yet
+pub(crate) fn is_written(switch: &str, arguments: impl Iterator<Item = OsString>) -> bool {
+    let mut flags = arguments.take_while(|word| word != "--");
+    flags.any(|word| word.to_str().and_then(|word| word.strip_prefix("--")) == Some(switch))
+}
+
 fn log_level() -> impl TypedValueParser<Value = LevelFilter> {
     PossibleValuesParser::new(["error", "warn", "info", "debug", "trace"]).try_map(|level| level.parse::<LevelFilter>())
 }

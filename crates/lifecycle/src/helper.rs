@@ -1,20 +1,22 @@
 //! What lifecycle must know of a helper: a task or a sidecar, its configuration file, and its whole
 //! command line.
 
-use std::{ffi::OsString, time::Duration};
+use std::{env, ffi::OsString, time::Duration};
 
 use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches, Subcommand as _};
 
 use crate::{
-    args::{Common, ConfigCommand},
+    args::{Common, ConfigCommand, is_written},
     completions::{Completions, CompletionsCommand},
     config::ConfigFile,
     exit::Exit,
+    hardening::harden,
     own_command::OwnCommands,
     sidecar::Sidecar,
     sidecar_flags::{SidecarCommand, SidecarFlags},
     start_line::{Labels, StartLine},
-    usage, variables,
+    usage,
+    variables::{self, is_on},
 };
 
 /// A task or a sidecar
@@ -25,6 +27,10 @@ pub struct Helper {
     labels: Labels,
     completions: Option<Completions>,
     own_commands: Option<OwnCommands>,
+    /// The long name of the switch that makes a task of a sidecar
+    once: Option<&'static str>,
+    /// Runs before the settings are read
+    pub(crate) harden: Option<fn() -> anyhow::Result<()>>,
 }
 
 /// The two kinds of helper
@@ -39,6 +45,8 @@ pub(crate) enum Kind {
 /// The request of a command line
 pub(crate) enum Request<A> {
     /// Do the job
+    ///
+    /// With the flags of a sidecar, unless the helper is a task
     Job { args: A, common: Common, start_line: StartLine, sidecar: Option<(Sidecar, SidecarFlags)> },
     /// Ask the running helper
     Sidecar(Sidecar, SidecarCommand, SidecarFlags),
@@ -53,19 +61,32 @@ pub(crate) enum Request<A> {
 impl Helper {
     /// A helper that runs to its end; with its configuration file, where it has one.
     pub const fn task(config: Option<ConfigFile>) -> Self {
-        Self { kind: Kind::Task, config, labels: &[], completions: None, own_commands: None }
+        Self::new(Kind::Task, config)
     }
 
     /// A helper that runs beside the app. `health_port` is the default of `--health-addr`; each
     /// helper has its own, because a pod's containers share one network namespace.
     pub const fn sidecar(health_port: u16, config: Option<ConfigFile>) -> Self {
-        Self {
-            kind: Kind::Sidecar(Sidecar::new(health_port)),
-            config,
-            labels: &[],
-            completions: None,
-            own_commands: None,
-        }
+        Self::new(Kind::Sidecar(Sidecar::new(health_port)), config)
+    }
+
+    /// A sidecar that is a task when this switch of its arguments is given, such as `once`: it opens no listeners, and a stop
+    /// before its work is done is 143. It accepts the flags of sidecars then too, because an init container and a sidecar of one
+    /// pod often share their variables.
+    #[must_use]
+    pub const fn with_once(mut self, switch: &'static str) -> Self {
+        self.once = Some(switch);
+        self
+    }
+
+    /// A helper that handles secrets: it leaves no core dump, other processes of its user can't look into its memory, and only
+    /// its user can read the files that it creates. All of this holds before its settings are read.
+    ///
+    /// A command that the helper becomes inherits the umask and the limit of core dumps.
+    #[must_use]
+    pub const fn with_hardening(mut self) -> Self {
+        self.harden = Some(harden);
+        self
     }
 
     /// A sidecar that goes on serving for this long after a stop signal, unless `--drain-delay`
@@ -146,6 +167,7 @@ impl Helper {
             Kind::Task => None,
             Kind::Sidecar(sidecar) => match (sidecar.read)(&matches)? {
                 (flags, Some(asked)) => return Ok(Request::Sidecar(sidecar, asked, flags)),
+                _ if self.once.is_some_and(|switch| matches.get_flag(switch)) => None,
                 (flags, None) => Some((sidecar, flags)),
             },
         };
@@ -163,7 +185,19 @@ impl Helper {
     pub(crate) fn speaks_for_container<A: CommandFactory>(&self) -> bool {
         let command = self.command::<A>();
         let is_subcommand = |word: &OsString| command.get_subcommands().any(|sub| word == sub.get_name());
-        !std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| is_subcommand(&word))
+        !env::args_os().skip(1).take_while(|word| word != "--").any(|word| is_subcommand(&word))
+    }
+
+    /// The kind of helper, as far as it can be told before the command line is parsed.
+    pub(crate) fn kind_as_written<A: CommandFactory>(&self) -> Kind {
+        match self.once {
+            Some(switch) if is_written(switch, env::args_os()) || is_on(A::command().get_name(), switch) => Kind::Task,
+            _ => self.kind,
+        }
+    }
+
+    const fn new(kind: Kind, config: Option<ConfigFile>) -> Self {
+        Self { kind, config, labels: &[], completions: None, own_commands: None, once: None, harden: None }
     }
 
     fn matches<A: CommandFactory>(&self) -> anyhow::Result<ArgMatches> {

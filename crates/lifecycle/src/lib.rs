@@ -34,6 +34,7 @@ mod event;
 mod exit;
 mod files;
 mod finding;
+mod hardening;
 mod health;
 mod heartbeat;
 mod helper;

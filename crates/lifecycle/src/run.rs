@@ -66,6 +66,9 @@ where
 {
     let (sender, events) = mpsc::channel();
     let handlers = signals::listen(sender.clone()).context("cannot listen for signals")?;
+    if let Some(harden) = helper.harden {
+        harden()?;
+    }
     stderr::start().context("cannot start the log's thread")?;
     match settings::read::<A>(helper, &handlers, &sender, &events)? {
         Err(error) => {
@@ -97,7 +100,7 @@ where
             let own_crates = [command.get_name(), env!("CARGO_PKG_NAME")];
             let on_terminal = log::start(common.log_format, common.log_level, &own_crates);
             start_line.write(&common);
-            let supervisor = Supervisor::start(helper, args, on_terminal, sidecar, job, sender, events)?;
+            let supervisor = Supervisor::start(args, on_terminal, sidecar, job, sender, events)?;
             handlers.let_signals_in().context("cannot listen for signals")?;
             let end = supervisor.wait();
             if !end.become_command.is_empty() {
@@ -122,7 +125,6 @@ struct Supervisor {
 impl Supervisor {
     /// Starts listeners and job; a listener that can't be bound is an error before any work.
     fn start<A, F>(
-        helper: Helper,
         args: A,
         on_terminal: bool,
         sidecar: Option<(Sidecar, SidecarFlags)>,
@@ -136,6 +138,7 @@ impl Supervisor {
     {
         let command = A::command();
         let control = Control::new(sender, on_terminal);
+        let kind = sidecar.as_ref().map_or(Kind::Task, |(sidecar, _)| Kind::Sidecar(*sidecar));
         let (drain_delay, shutdown_timeout) = sidecar
             .as_ref()
             .map_or((Duration::ZERO, TASK_GRACE), |(_, flags)| (flags.drain_delay, flags.shutdown_timeout));
@@ -143,7 +146,7 @@ impl Supervisor {
             (sidecar.start_listeners)(flags, &control, &command)?;
         }
         Lifecycle::start(control.clone(), drain_delay, shutdown_timeout, args, job)?;
-        Ok(Self { kind: helper.kind, events, control, shutdown_timeout })
+        Ok(Self { kind, events, control, shutdown_timeout })
     }
 
     /// Waits for the job's end. The first stop asks; a second signal, or the deadline, insists.

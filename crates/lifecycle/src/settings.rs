@@ -44,7 +44,7 @@ pub(crate) fn read<A: Parser + Send + 'static>(
     };
     let reader = thread::Builder::new().name("settings".into()).spawn(parse).context("cannot start a thread")?;
     handlers.let_signals_in().context("cannot listen for signals")?;
-    let stop = wait(helper.kind, events)?;
+    let stop = wait(|| helper.kind_as_written::<A>(), events)?;
     handlers.hold_signals_back().context("cannot listen for signals")?;
     if let Some((signal, at)) = stop {
         let _ = sender.send(Event::Stop(signal, at));
@@ -53,7 +53,7 @@ pub(crate) fn read<A: Parser + Send + 'static>(
 }
 
 /// Waits until the settings are read. The first stop signal sets a deadline; returns it for the job to act on.
-fn wait(kind: Kind, events: &Receiver<Event>) -> Result<Option<(Signal, Instant)>, End> {
+fn wait(kind: impl FnOnce() -> Kind, events: &Receiver<Event>) -> Result<Option<(Signal, Instant)>, End> {
     let mut stop = Stop::new(GRACE);
     loop {
         match event::next(events, stop.deadline()) {
@@ -65,7 +65,7 @@ fn wait(kind: Kind, events: &Receiver<Event>) -> Result<Option<(Signal, Instant)
             }
             // There is nothing yet that could be reloaded or drained.
             Some(_) => {}
-            None => return Err(unread(kind, stop.first_signal().map_or(Signal::Term, |(signal, _)| signal))),
+            None => return Err(unread(kind(), stop.first_signal().map_or(Signal::Term, |(signal, _)| signal))),
         }
     }
 }

@@ -47,6 +47,11 @@ fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
+/// Whether the variable of a helper's switch turns it on; a wrong value does not.
+pub(crate) fn is_on(helper: &str, flag: &str) -> bool {
+    variable(&format!("{}{}", prefix(helper), words(flag))).is_ok_and(|text| switch(&text) == Ok(true))
+}
+
 /// Takes empty variables off their flags, because they count as not set: a template writes one for a value that is not
 /// given.
 pub(crate) fn without_empty(command: Command) -> Command {

@@ -1,4 +1,4 @@
-//! The crate as a pod meets it, by way of two small programs: `programs/sidecar.rs` and `programs/task.rs`.
+//! The crate as a pod meets it, by way of small programs: `programs/sidecar.rs`, `programs/task.rs` and `programs/once.rs`.
 
 #[cfg(test)]
 mod admin;
@@ -13,9 +13,13 @@ mod crowd;
 #[cfg(test)]
 mod exits;
 #[cfg(test)]
+mod hardening;
+#[cfg(test)]
 mod health;
 #[cfg(test)]
 mod logs;
+#[cfg(test)]
+mod once;
 #[cfg(test)]
 mod own_command;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The two test programs, and what their tests take from `harness`.
+//! The test programs, and what their tests take from `harness`.
 
 pub(crate) mod namespace;
 
@@ -24,6 +24,11 @@ pub(crate) fn sidecar(arguments: &[&str]) -> Command {
         command.args(["--health-addr", "127.0.0.1:0"]);
     }
     command
+}
+
+/// The test helper that is a task with `--once`, with nothing in its environment.
+pub(crate) fn once(arguments: &[&str]) -> Command {
+    program(env!("CARGO_BIN_EXE_test-once"), arguments)
 }
 
 /// The test sidecar's binary with these arguments and no other, for its subcommands.
