@@ -14,6 +14,7 @@ pub(crate) fn all() -> Vec<Described> {
         describe::<fix_perms::Args>(&fix_perms::HELPER, Some(fix_perms::schema())),
         describe::<log_forwarder::Args>(&log_forwarder::HELPER, Some(log_forwarder::schema())),
         describe::<proxy::Args>(&proxy::HELPER, Some(proxy::schema())),
+        describe::<token_refresher::Args>(&token_refresher::HELPER, Some(token_refresher::schema())),
         describe::<wait_for::Args>(&wait_for::HELPER, Some(wait_for::schema())),
     ]
 }

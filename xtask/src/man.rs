@@ -243,7 +243,7 @@ mod tests {
     fn a_page_has_only_exit_codes_that_the_helper_can_have() {
         for Described { command, .. } in helpers::all() {
             let page = String::from_utf8(page(&command).unwrap()).unwrap();
-            let is_sidecar = ["log-forwarder", "proxy"].contains(&command.get_name());
+            let is_sidecar = ["log-forwarder", "proxy", "token-refresher"].contains(&command.get_name());
             assert_eq!(page.contains(r"\fB75\fR"), is_sidecar, "{page}");
             assert_eq!(page.contains(r"\fB127\fR"), !is_sidecar, "{page}");
             assert_eq!(page.contains(r"\fB124\fR"), command.get_name() == "wait-for", "{page}");

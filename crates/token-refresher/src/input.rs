@@ -1,0 +1,74 @@
+//! A value that a request needs: from a file, a variable, or another secret. It is read anew at every use.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use lifecycle::Secret;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::sync::watch;
+
+use crate::{fetch_error::FetchError, fetched::Fetched};
+
+/// A volume that has not answered for this long does not answer at all.
+const READ_LIMIT: Duration = Duration::from_secs(10);
+
+/// Where a value that a request needs comes from
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Input {
+    /// The path of a file, without the line end of its content
+    File(PathBuf),
+    /// The name of a variable of the environment
+    Env(String),
+    /// The main field of another secret, by its name
+    Secret(String),
+}
+
+/// The newest values of all secrets, for those that build on others
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inputs(Arc<HashMap<String, watch::Receiver<Option<Fetched>>>>);
+
+impl Inputs {
+    /// The newest values of secrets, by their names.
+    pub(crate) fn new(secrets: HashMap<String, watch::Receiver<Option<Fetched>>>) -> Self {
+        Self(Arc::new(secrets))
+    }
+}
+
+impl Input {
+    /// The value as it is now. Nothing of it stands in an error.
+    pub(crate) async fn read(&self, inputs: &Inputs) -> Result<Secret, FetchError> {
+        match self {
+            Self::File(path) => {
+                let owned = path.clone();
+                let read = lifecycle::on_volume_in_turn(path, READ_LIMIT, move || Secret::from_file(&owned));
+                let cannot_read = |error| FetchError::Input(format!("cannot read {}: {error}", path.display()));
+                read.await.map_err(cannot_read)?.map_err(FetchError::Input)
+            }
+            Self::Env(name) => {
+                let value = lifecycle::variable(name).map_err(FetchError::Input)?;
+                Ok(Secret::from(value.as_str()))
+            }
+            Self::Secret(name) => {
+                let missing = || FetchError::Input(format!("the secret {name} has no value yet"));
+                let current = inputs.0.get(name).ok_or_else(missing)?.borrow();
+                current.as_ref().and_then(|fetched| fetched.fields.get(None)).cloned().ok_or_else(missing)
+            }
+        }
+    }
+
+    /// The secret that must be there first
+    pub(crate) fn depends_on(&self) -> Option<&str> {
+        if let Self::Secret(name) = self { Some(name) } else { None }
+    }
+
+    /// The file that is read
+    pub(crate) fn file(&self) -> Option<&Path> {
+        if let Self::File(path) = self { Some(path) } else { None }
+    }
+}

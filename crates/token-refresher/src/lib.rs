@@ -1,0 +1,23 @@
+//! Keeps tokens and secrets fresh in files, and tells the app.
+//!
+//! Invariants: a file appears whole or not at all; a secret is refreshed by its own expiry; no request is repeated in a loop; no
+//! secret is ever printed.
+
+mod args;
+mod config;
+#[expect(dead_code, reason = "for the sources that ask a server")]
+mod fetch_error;
+mod fetched;
+mod fields;
+mod helper;
+#[expect(dead_code, reason = "for the sources that ask a server")]
+mod input;
+mod output;
+mod plan;
+mod refresh;
+mod source;
+
+pub use args::Args;
+pub use config::schema;
+pub use helper::HELPER;
+pub use refresh::run;

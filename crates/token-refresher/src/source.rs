@@ -1,0 +1,39 @@
+//! Where a secret comes from: the table of sources. A source is one file and a row here.
+
+mod file;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{fetch_error::FetchError, fetched::Fetched, input::Inputs};
+
+/// A source as it is written: one key, which is its kind
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SourceEntry {
+    /// A file that something else writes
+    File(file::FileSource),
+}
+
+impl SourceEntry {
+    /// The values, asked for anew.
+    pub(crate) async fn fetch(&self, inputs: &Inputs) -> Result<Fetched, FetchError> {
+        match self {
+            Self::File(file) => file.fetch(inputs).await,
+        }
+    }
+
+    /// The same values with a longer life, where the source can do that.
+    pub(crate) async fn renew(&self, _: &Fetched, inputs: &Inputs) -> Result<Fetched, FetchError> {
+        match self {
+            Self::File(file) => file.fetch(inputs).await,
+        }
+    }
+
+    /// The secrets that must be there first
+    pub(crate) fn depends_on(&self) -> Vec<&str> {
+        match self {
+            Self::File(_) => Vec::new(),
+        }
+    }
+}
