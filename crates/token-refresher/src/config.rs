@@ -1,15 +1,12 @@
 //! `--config FILE`: secrets, each with its source and its outputs, as YAML.
 
-pub(crate) mod secret_entry;
-
 use std::path::PathBuf;
 
 use lifecycle::{Configuration, Misfit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use self::secret_entry::SecretEntry;
-use crate::{args::Args, plan::Plan};
+use crate::{args::Args, plan::Plan, secret_entry::SecretEntry};
 
 /// The content of a configuration file
 #[derive(Debug, Deserialize, JsonSchema)]

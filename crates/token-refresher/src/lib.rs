@@ -15,6 +15,7 @@ mod input;
 mod output;
 mod plan;
 mod refresh;
+mod secret_entry;
 mod source;
 
 pub use args::Args;

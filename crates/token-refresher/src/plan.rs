@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use lifecycle::Misfit;
 
-use crate::config::secret_entry::SecretEntry;
+use crate::secret_entry::SecretEntry;
 
 /// Secrets, each after those that it builds on
 #[derive(Clone, Debug)]

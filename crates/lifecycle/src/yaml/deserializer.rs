@@ -2,7 +2,10 @@
 
 use serde::{
     Deserializer,
-    de::{DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor, value::StrDeserializer},
+    de::{
+        DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
+        value::StrDeserializer,
+    },
     forward_to_deserialize_any,
 };
 
@@ -77,18 +80,27 @@ impl<'de> Deserializer<'de> for Reading<'_> {
         self.deserialize_map(visitor)
     }
 
-    /// One of several words
+    /// One of several words, or a map with one of several keys
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
         known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        let Content::Scalar { text, .. } = &self.0.content else {
-            return Err(Fault::new(format!("expected one of the words {}", known.join(", "))).at(self.0));
+        let value = match &self.0.content {
+            Content::Scalar { text, .. } => {
+                let word: StrDeserializer<Fault> = text.as_str().into_deserializer();
+                visitor.visit_enum(word)
+            }
+            Content::Map(entries) if entries.len() == 1 => {
+                visitor.visit_enum(Choice { known, key: &entries[0].0, value: &entries[0].1 })
+            }
+            Content::Map(entries) if !entries.is_empty() => {
+                Err(Fault::new(format!("expected one key, which is one of {}", known.join(", "))))
+            }
+            _ => Err(Fault::new(format!("expected one of the words {}", known.join(", ")))),
         };
-        let word: StrDeserializer<Fault> = text.as_str().into_deserializer();
-        visitor.visit_enum(word).map_err(|fault| fault.at(self.0))
+        value.map_err(|fault| fault.at(self.0))
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -127,5 +139,42 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let value = self.value.take().ok_or_else(|| Fault::new("a value without a key"))?;
         seed.deserialize(Reading(value)).map_err(|fault| fault.at(value))
+    }
+}
+
+/// The only entry of a map, where the key says what the value is
+struct Choice<'a> {
+    known: &'static [&'static str],
+    key: &'a Node,
+    value: &'a Node,
+}
+
+impl<'de> EnumAccess<'de> for Choice<'_> {
+    type Error = Fault;
+    type Variant = Self;
+
+    fn variant_seed<K: DeserializeSeed<'de>>(self, seed: K) -> Result<(K::Value, Self), Fault> {
+        let key = seed.deserialize(Reading(self.key)).map_err(|fault| fault.at(self.key))?;
+        Ok((key, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Choice<'_> {
+    type Error = Fault;
+
+    fn unit_variant(self) -> Result<(), Fault> {
+        Err(Fault::new(format!("expected one of the words {}", self.known.join(", "))))
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
+        seed.deserialize(Reading(self.value)).map_err(|fault| fault.at(self.value))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+        Reading(self.value).deserialize_any(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+        Reading(self.value).deserialize_map(visitor)
     }
 }

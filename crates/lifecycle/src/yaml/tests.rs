@@ -163,3 +163,30 @@ proptest::proptest! {
         let _ = value(&text);
     }
 }
+
+#[test]
+fn a_choice_is_a_map_with_one_key() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "kebab-case")]
+    enum Choice {
+        File(String),
+        Plain,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Whole {
+        choice: Choice,
+    }
+    let choice = |text: &str| {
+        let tree = super::read(text).map_err(|fault| fault.to_string())?;
+        Whole::deserialize(Reading(&tree)).map(|whole| whole.choice).map_err(|fault| fault.to_string())
+    };
+    assert_eq!(choice("choice: {file: /a}"), Ok(Choice::File("/a".into())));
+    assert_eq!(choice("choice: plain"), Ok(Choice::Plain));
+    assert_eq!(
+        choice("choice: {file: /a, plain: b}").unwrap_err(),
+        "1:9: expected one key, which is one of file, plain"
+    );
+    assert!(choice("choice: {secret-here: /a}").unwrap_err().contains("file"));
+    assert!(!choice("choice: {secret-here: /a}").unwrap_err().contains("secret-here"));
+    assert!(choice("choice: []").unwrap_err().contains("expected one of the words file, plain"));
+}
