@@ -1,18 +1,19 @@
 //! A directory on a volume that other users may write to as well. Everything in it is reached through one descriptor.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Metadata},
     io::{self, Read},
     path::Path,
 };
 
 use rustix::{
-    fs::{Mode, OFlags, open, openat},
+    fs::{AtFlags, Mode, OFlags, fchmod, mkdirat, open, openat, renameat, unlinkat},
     io::Errno,
 };
 
 use crate::{
-    leftovers,
+    comparison, in_place,
+    leftovers::{self, temporary_name},
     lock::Lock,
     permissions::Permissions,
     temporary::{Temporary, random},
@@ -37,6 +38,57 @@ impl Directory {
         Self::open(path)
     }
 
+    /// Opens a directory in this one. A symbolic link is refused, because who may write to this directory could make it lead
+    /// anywhere.
+    pub fn child(&self, name: &str) -> io::Result<Self> {
+        refuse_path(name)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match openat(&self.0, name, flags, Mode::empty()) {
+            Ok(child) => Ok(Self(child.into())),
+            // The kernel answers ENOTDIR for a link that is opened as a directory and not followed.
+            Err(Errno::LOOP | Errno::NOTDIR) => Err(io::Error::new(
+                io::ErrorKind::NotADirectory,
+                format!("{name} is not a directory (links do not count)"),
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens a directory in this one, and makes it when it is missing. It appears with its mode, whatever the umask is.
+    /// A directory that is there stays as it is.
+    pub fn create_child(&self, name: &str, mode: u32) -> io::Result<Self> {
+        match self.child(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => return other,
+        }
+        let temporary = temporary_name(name, random()?);
+        mkdirat(&self.0, &temporary, Mode::RWXU)?;
+        let finished = self.child(&temporary).and_then(|child| {
+            fchmod(&child.0, Mode::from_raw_mode(mode))?;
+            match renameat(&self.0, &temporary, &self.0, name) {
+                // Another process made it first.
+                Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => self.child(name),
+                renamed => renamed.map(|()| child).map_err(io::Error::from),
+            }
+        });
+        // Gone where the rename succeeded; an error leaves an empty directory, which `remove_leftovers` removes.
+        let _ = unlinkat(&self.0, &temporary, AtFlags::REMOVEDIR);
+        self.sync()?;
+        finished
+    }
+
+    /// The owner, the mode and the device of the open directory
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        self.0.metadata()
+    }
+
+    /// Keeps other processes that ask for the lock of this file out while the result lives, by a file `.NAME.lock` that only
+    /// this process's user can open. `WouldBlock` says that another process holds it.
+    pub fn lock_file(&self, name: &str) -> io::Result<Lock> {
+        refuse_path(name)?;
+        Lock::take_named(&self.0, &format!(".{name}.lock"))
+    }
+
     /// Keeps other processes that ask for this lock out while the result lives. Does not wait: `WouldBlock` says that
     /// another process holds it. Some network file systems have no locks, and say so with another error. On NFS and SMB the
     /// lock holds for all nodes by a file `.lock` in the directory, unless the mount says `nolock` or `local_lock=flock`
@@ -55,6 +107,39 @@ impl Directory {
         temporary.fill(content, permissions)?;
         temporary.publish(name)?;
         self.sync()
+    }
+
+    /// The same, unless a regular file of this name has this content, mode and owner already. The result is whether it was
+    /// written.
+    pub fn write_changed(&self, name: &str, content: &[u8], permissions: Permissions) -> io::Result<bool> {
+        refuse_path(name)?;
+        let is_changed = !comparison::holds(&self.0, name, content, permissions);
+        if is_changed {
+            self.write(name, content, permissions)?;
+        }
+        Ok(is_changed)
+    }
+
+    /// Writes into the regular file that is there, for a file that is a mount of its own and cannot be replaced. A reader may
+    /// see a part of it, and so may the next start after a kill. An equal file stays as it is; the result is whether it was
+    /// written.
+    pub fn write_in_place(&self, name: &str, content: &[u8], permissions: Permissions) -> io::Result<bool> {
+        refuse_path(name)?;
+        let is_changed = !comparison::holds(&self.0, name, content, permissions);
+        if is_changed {
+            in_place::write(&self.0, name, content, permissions)?;
+        }
+        Ok(is_changed)
+    }
+
+    /// Removes a file or a link, never what the link leads to. The result is whether there was one.
+    pub fn remove(&self, name: &str) -> io::Result<bool> {
+        refuse_path(name)?;
+        match unlinkat(&self.0, name, AtFlags::empty()) {
+            Ok(()) => self.sync().map(|()| true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Reads a regular file of at most `limit` bytes; `None` when there is none. A symbolic link is refused, because who
@@ -87,8 +172,13 @@ impl Directory {
         leftovers::remove(&self.0, name)
     }
 
+    /// The descriptor, for this crate's other ways of writing
+    pub(crate) fn descriptor(&self) -> &File {
+        &self.0
+    }
+
     /// Puts the names in the directory on the disk.
-    fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         match rustix::fs::fsync(&self.0) {
             // Some network and FUSE file systems have no fsync of directories (fsync(2): EINVAL); the rename is done there.
             Err(Errno::INVAL | Errno::OPNOTSUPP) | Ok(()) => Ok(()),
@@ -98,7 +188,7 @@ impl Directory {
 }
 
 /// A name is one component. Anything else could lead out of the directory.
-fn refuse_path(name: &str) -> io::Result<()> {
+pub(crate) fn refuse_path(name: &str) -> io::Result<()> {
     if matches!(name, "" | "." | "..") || name.contains(['/', '\0']) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "a file in a directory is named without a path"));
     }

@@ -26,8 +26,8 @@ fn is_temporary_name(name: &str, target: &str) -> bool {
     random.is_some_and(|random| random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// Removes the temporary files of `target` and returns their number. Only regular files of this process's own user go, and
-/// only their names: a link is neither followed nor removed.
+/// Removes the temporary files of `target` and returns their number. Only regular files and empty directories of this
+/// process's own user go, and only their names: a link is neither followed nor removed.
 pub(crate) fn remove(directory: &File, target: &str) -> io::Result<usize> {
     let mut names = Vec::new();
     for entry in Dir::read_from(directory)? {
@@ -42,11 +42,15 @@ pub(crate) fn remove(directory: &File, target: &str) -> io::Result<usize> {
             Err(Errno::NOENT) => continue,
             stat => stat?,
         };
-        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        if is_file && stat.st_uid == geteuid().as_raw() {
-            match unlinkat(directory, &name, AtFlags::empty()) {
+        let flags = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => AtFlags::empty(),
+            FileType::Directory => AtFlags::REMOVEDIR,
+            _ => continue,
+        };
+        if stat.st_uid == geteuid().as_raw() {
+            match unlinkat(directory, &name, flags) {
                 Ok(()) => removed += 1,
-                Err(Errno::NOENT) => {}
+                Err(Errno::NOENT | Errno::NOTEMPTY) => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -4,24 +4,29 @@ use std::{fs::File, io};
 
 use rustix::{
     fd::OwnedFd,
-    fs::{FlockOperation, Mode, OFlags, flock, fstatfs, openat},
+    fs::{FileType, FlockOperation, Mode, OFlags, flock, fstat, fstatfs, openat},
+    process::geteuid,
 };
 
 /// The file that is locked as well where a lock on the directory would hold on this machine alone
 const NAME: &str = ".lock";
 /// Other users' processes must be able to lock the file, too; it holds nothing.
 const MODE: Mode = Mode::from_raw_mode(0o666);
+/// The app may have put a link or a FIFO there.
+const FLAGS: OFlags =
+    OFlags::RDWR.union(OFlags::CREATE).union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 /// Magic numbers of network file systems on which the kernel sends flock of a file to the server and keeps that of a directory
 /// to itself (`linux/magic.h`): NFS, CIFS, SMB2
 const NETWORK: [u32; 3] = [0x0000_6969, 0xff53_4d42, 0xfe53_4d42];
 
-/// Keeps other processes out of a directory while it lives; made by [`Directory::lock`](crate::Directory::lock)
+/// Keeps other processes out of a directory or a file while it lives; made by [`Directory::lock`](crate::Directory::lock) and
+/// [`Directory::lock_file`](crate::Directory::lock_file)
 ///
 /// The kernel holds the lock for descriptors of its own, so that a kill leaves nothing behind that keeps others out.
 #[derive(Debug)]
 #[must_use = "the lock ends with this value"]
 pub struct Lock {
-    _directory: OwnedFd,
+    _directory: Option<OwnedFd>,
     _file: Option<OwnedFd>,
 }
 
@@ -32,7 +37,22 @@ impl Lock {
         let descriptor = openat(directory, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         flock(&descriptor, FlockOperation::NonBlockingLockExclusive)?;
         let file = if is_network(directory)? { Some(lock_file(directory)?) } else { None };
-        Ok(Self { _directory: descriptor, _file: file })
+        Ok(Self { _directory: Some(descriptor), _file: file })
+    }
+
+    /// Locks a file of this name that only this process's user can open, so that another user cannot keep the lock from it.
+    pub(crate) fn take_named(directory: &File, name: &str) -> io::Result<Self> {
+        let descriptor = openat(directory, name, FLAGS, Mode::RUSR | Mode::WUSR)?;
+        let stat = fstat(&descriptor)?;
+        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        if !is_file || stat.st_uid != geteuid().as_raw() {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("{name} belongs to another user: remove it"),
+            ));
+        }
+        flock(&descriptor, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Self { _directory: None, _file: Some(descriptor) })
     }
 }
 
@@ -45,9 +65,7 @@ fn is_network(directory: &File) -> io::Result<bool> {
 /// Locks a file in the directory. NFS wants it open for writing: there an exclusive flock is a byte-range lock of the whole
 /// file, which all clients see (flock(2), since Linux 2.6.12).
 fn lock_file(directory: &File) -> io::Result<OwnedFd> {
-    // The app may have put a link or a FIFO there.
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let descriptor = openat(directory, NAME, flags, MODE)?;
+    let descriptor = openat(directory, NAME, FLAGS, MODE)?;
     flock(&descriptor, FlockOperation::NonBlockingLockExclusive)?;
     Ok(descriptor)
 }

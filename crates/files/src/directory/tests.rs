@@ -136,6 +136,80 @@ fn one_at_a_time_holds_the_lock() {
     assert_eq!(directory.lock().unwrap_err().kind(), io::ErrorKind::WouldBlock);
 }
 
+#[test]
+fn an_equal_file_is_not_written_again() {
+    let (volume, directory) = volume();
+    assert!(directory.write_changed("token", b"one", PRIVATE).unwrap());
+    let inode = || volume.path().join("token").metadata().unwrap().ino();
+    let before = inode();
+    assert!(!directory.write_changed("token", b"one", PRIVATE).unwrap());
+    assert_eq!(inode(), before);
+    assert!(directory.write_changed("token", b"one", Permissions::mode(0o600)).unwrap());
+    assert!(directory.write_changed("token", b"on", PRIVATE).unwrap());
+    // A link to an equal file is no equal file.
+    fs::rename(volume.path().join("token"), volume.path().join("other")).unwrap();
+    symlink("other", volume.path().join("token")).unwrap();
+    assert!(directory.write_changed("token", b"on", PRIVATE).unwrap());
+    assert!(volume.path().join("token").symlink_metadata().unwrap().is_file());
+    assert!(directory.remove("token").unwrap());
+    assert!(!directory.remove("token").unwrap());
+    assert_eq!(names(volume.path()), ["other"]);
+}
+
+#[test]
+fn a_file_is_written_in_place_where_it_must_stay() {
+    let (volume, directory) = volume();
+    let path = volume.path().join("token");
+    assert_eq!(directory.write_in_place("token", b"x", PRIVATE).unwrap_err().kind(), io::ErrorKind::NotFound);
+    fs::write(&path, "a longer text").unwrap();
+    let inode = path.metadata().unwrap().ino();
+    for (content, is_changed) in [("short", true), ("short", false), ("", true), ("a text that is longer", true)] {
+        assert_eq!(directory.write_in_place("token", content.as_bytes(), PRIVATE).unwrap(), is_changed);
+        assert_eq!(fs::read_to_string(&path).unwrap(), content);
+    }
+    let metadata = path.metadata().unwrap();
+    assert_eq!((metadata.ino(), metadata.permissions().mode() & 0o7777), (inode, 0o640));
+    symlink("token", volume.path().join("link")).unwrap();
+    let refusal = directory.write_in_place("link", b"x", PRIVATE).unwrap_err();
+    assert_eq!(refusal.to_string(), "it is a symbolic link, not a regular file");
+    assert!(directory.write_in_place("..", b"x", PRIVATE).is_err());
+}
+
+#[test]
+fn a_directory_appears_with_its_mode_and_a_link_is_none() {
+    let (volume, directory) = volume();
+    let path = volume.path().join("app");
+    assert_eq!(directory.child("app").unwrap_err().kind(), io::ErrorKind::NotFound);
+    let child = directory.create_child("app", 0o2755).unwrap();
+    assert_eq!(child.metadata().unwrap().permissions().mode() & 0o7777, 0o2755);
+    assert_eq!(child.metadata().unwrap().ino(), path.metadata().unwrap().ino());
+    directory.create_child("app", 0o700).unwrap();
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o2755);
+    symlink("/etc", volume.path().join("link")).unwrap();
+    fs::write(volume.path().join("file"), "").unwrap();
+    for name in ["link", "file"] {
+        assert_eq!(directory.create_child(name, 0o755).unwrap_err().kind(), io::ErrorKind::NotADirectory);
+    }
+    assert!(directory.child("../etc").is_err());
+    assert_eq!(names(volume.path()), ["app", "file", "link"]);
+    // A killed process leaves an empty directory.
+    fs::create_dir(volume.path().join(".app.00000000000000aa.tmp")).unwrap();
+    assert_eq!(directory.remove_leftovers("app").unwrap(), 1);
+}
+
+#[test]
+fn one_at_a_time_holds_the_lock_of_a_file() {
+    let (volume, directory) = volume();
+    let lock = directory.lock_file("token").unwrap();
+    let other = Directory::open(volume.path()).unwrap();
+    assert_eq!(other.lock_file("token").unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    let _another = other.lock_file("other").unwrap();
+    drop(lock);
+    let _lock = other.lock_file("token").unwrap();
+    let mode = volume.path().join(".token.lock").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0);
+}
+
 mod as_root {
     use std::os::unix::fs::{chown, lchown};
 
