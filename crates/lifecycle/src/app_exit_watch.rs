@@ -15,7 +15,8 @@ use tokio::{sync::watch, time};
 use crate::{
     event::Event,
     log_throttle::LogThrottle,
-    process_search::{ProcessSearch, is_running, sees_only_itself},
+    process::sees_only_itself,
+    process_search::{ProcessSearch, is_running},
     volume::on_volume,
 };
 
@@ -124,7 +125,7 @@ async fn until_process_gone(proc: &Path, name: &str) {
     loop {
         time::sleep(PROCESS_POLL).await;
         // All of /proc is read only when the known process is gone.
-        if known(is_running(&process, name), &mut throttle) == Some(false) {
+        if known(is_running(proc, process, name), &mut throttle) == Some(false) {
             match known(ProcessSearch::default().find(proc, name, time::Instant::now()), &mut throttle) {
                 Some(Some(another)) => process = another,
                 Some(None) => return,
@@ -157,7 +158,7 @@ mod tests {
     use std::{fs, sync::mpsc};
 
     use super::*;
-    use crate::process_search::write_process;
+    use crate::process::write_process;
 
     fn watch_of(proc: &Path, events: Sender<Event>) -> AppExitWatch {
         let app_end = watch::Sender::new(AppEnd::Awaited);
@@ -168,7 +169,7 @@ mod tests {
     async fn a_look_that_fails_is_no_end_of_the_app() {
         let proc = tempfile::tempdir().unwrap();
         let (events, received) = mpsc::channel();
-        write_process(proc.path(), "7", "7 (app) S 1 7");
+        write_process(proc.path(), 7, "7 (app) S 1 7");
         let watch = watch_of(proc.path(), events);
         let app_end = watch.app_end.subscribe();
         let watch = tokio::spawn(watch.watch());
@@ -195,11 +196,11 @@ mod tests {
         let watch = tokio::spawn(watch.watch());
         time::sleep(PROCESS_POLL * 30).await;
         assert!(received.try_recv().is_err());
-        write_process(proc.path(), "7", "7 (app) S 1 7");
+        write_process(proc.path(), 7, "7 (app) S 1 7");
         time::sleep(Duration::from_millis(150)).await;
         assert!(received.try_recv().is_err());
         // Another one of that name goes on when the first is gone.
-        write_process(proc.path(), "8", "8 (app) S 1 8");
+        write_process(proc.path(), 8, "8 (app) S 1 8");
         fs::remove_dir_all(proc.path().join("7")).unwrap();
         time::sleep(PROCESS_POLL * 3).await;
         assert!(received.try_recv().is_err());

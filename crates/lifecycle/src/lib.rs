@@ -50,6 +50,7 @@ mod own_command;
 mod panics;
 mod phase;
 mod probe;
+mod process;
 mod process_metrics;
 mod process_search;
 pub mod reload;
@@ -86,6 +87,7 @@ pub use listen_address::ListenAddress;
 pub use log_line::timestamp;
 pub use log_throttle::LogThrottle;
 pub use own_command::{OwnCommand, OwnCommands};
+pub use process::{Process, process_ids, sees_only_itself};
 pub use run::main;
 pub use secret::Secret;
 
