@@ -17,6 +17,8 @@ mod plan;
 mod refresh;
 mod secret_entry;
 mod source;
+#[expect(dead_code, reason = "for the refresh of a secret")]
+mod tell;
 
 pub use args::Args;
 pub use config::schema;
