@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, Metadata},
     io::{self, Read},
+    os::unix::fs::MetadataExt,
     path::Path,
 };
 
@@ -18,6 +19,9 @@ use crate::{
     permissions::Permissions,
     temporary::{Temporary, random},
 };
+
+/// Files in the directory get its group.
+pub(crate) const SET_GROUP: u32 = 0o2000;
 
 /// An open directory
 ///
@@ -55,7 +59,7 @@ impl Directory {
     }
 
     /// Opens a directory in this one, and makes it when it is missing. It appears with its mode, whatever the umask is.
-    /// A directory that is there stays as it is.
+    /// A directory that is there stays as it is. The bit that gives files in it the group of the directory is inherited.
     pub fn create_child(&self, name: &str, mode: u32) -> io::Result<Self> {
         match self.child(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -64,7 +68,8 @@ impl Directory {
         let temporary = temporary_name(name, random()?);
         mkdirat(&self.0, &temporary, Mode::RWXU)?;
         let finished = self.child(&temporary).and_then(|child| {
-            fchmod(&child.0, Mode::from_raw_mode(mode))?;
+            let inherited = child.metadata()?.mode() & SET_GROUP;
+            fchmod(&child.0, Mode::from_raw_mode(mode | inherited))?;
             match renameat(&self.0, &temporary, &self.0, name) {
                 // Another process made it first.
                 Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => self.child(name),
@@ -87,6 +92,12 @@ impl Directory {
     pub fn lock_file(&self, name: &str) -> io::Result<Lock> {
         refuse_path(name)?;
         Lock::take_named(&self.0, &format!(".{name}.lock"))
+    }
+
+    /// The same for a file that is written in place, by a lock on the file itself.
+    pub fn lock_in_place(&self, name: &str) -> io::Result<Lock> {
+        refuse_path(name)?;
+        Lock::take_existing(&self.0, name)
     }
 
     /// Keeps other processes that ask for this lock out while the result lives. Does not wait: `WouldBlock` says that
@@ -184,6 +195,13 @@ impl Directory {
             Err(Errno::INVAL | Errno::OPNOTSUPP) | Ok(()) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl From<File> for Directory {
+    /// An open directory
+    fn from(directory: File) -> Self {
+        Self(directory)
     }
 }
 

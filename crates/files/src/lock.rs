@@ -40,6 +40,13 @@ impl Lock {
         Ok(Self { _directory: Some(descriptor), _file: file })
     }
 
+    /// Locks a file that is there.
+    pub(crate) fn take_existing(directory: &File, name: &str) -> io::Result<Self> {
+        let descriptor = openat(directory, name, FLAGS.difference(OFlags::CREATE), Mode::empty())?;
+        flock(&descriptor, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Self { _directory: None, _file: Some(descriptor) })
+    }
+
     /// Locks a file of this name that only this process's user can open, so that another user cannot keep the lock from it.
     pub(crate) fn take_named(directory: &File, name: &str) -> io::Result<Self> {
         let descriptor = openat(directory, name, FLAGS, Mode::RUSR | Mode::WUSR)?;

@@ -1,13 +1,8 @@
-//! Users and groups: numbers, or the names that this container's `/etc/passwd` and `/etc/group` have.
-//!
-//! The files are read here and not by getpwnam(3), which a static binary can't do without the libraries of the system.
+//! The wanted owner: numbers, or the names that this container's `/etc/passwd` and `/etc/group` have.
 
-use std::{fmt, path::Path, str::FromStr};
+use std::{fmt, str::FromStr};
 
-/// Bytes; an image's passwd and group have a few thousand
-const FILE_LIMIT: u64 = 4 * 1024 * 1024;
-const USERS: &str = "/etc/passwd";
-const GROUPS: &str = "/etc/group";
+use files::accounts::{group, login_group, user};
 
 /// `UID`, `UID:GID`, `:GID` or `UID:`, each a number or a name; a missing part leaves that owner as it is
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,41 +36,6 @@ impl fmt::Display for Owner {
     }
 }
 
-/// A user's number
-pub(crate) fn user(name: &str) -> Result<u32, String> {
-    id(name, "user", USERS, 2)
-}
-
-/// A group's number
-pub(crate) fn group(name: &str) -> Result<u32, String> {
-    id(name, "group", GROUPS, 2)
-}
-
-/// The group that a user's row in passwd names; without a row it is not known.
-fn login_group(name: &str) -> Result<u32, String> {
-    let by_number = name.parse::<u32>().is_ok();
-    let rows = lifecycle::read_text(Path::new(USERS), FILE_LIMIT).unwrap_or_default();
-    find(&rows, if by_number { 2 } else { 0 }, name, 3)
-        .ok_or_else(|| format!("{USERS} does not know the group of this user: name it, as in 1000:1000"))
-}
-
-fn id(name: &str, what: &str, file: &str, column: usize) -> Result<u32, String> {
-    if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
-        // The highest number means "leave it" to chown(2).
-        let number = name.parse().ok().filter(|number| *number != u32::MAX);
-        return number.ok_or_else(|| format!("{what} {name} is too high: the highest is {}", u32::MAX - 1));
-    }
-    let rows = lifecycle::read_text(Path::new(file), FILE_LIMIT)
-        .map_err(|error| format!("cannot look up the {what} in {file}: {error}; write its number"))?;
-    find(&rows, 0, name, column).ok_or_else(|| format!("{file} does not know this {what}: write its number"))
-}
-
-/// The number in `column` of the first row that has `key` in `key_column` (passwd(5), group(5))
-fn find(rows: &str, key_column: usize, key: &str, column: usize) -> Option<u32> {
-    let mut rows = rows.lines().map(|row| row.split(':').collect::<Vec<_>>());
-    rows.find(|row| row.get(key_column) == Some(&key))?.get(column)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,14 +62,5 @@ mod tests {
         for text in ["", "1000:1000:1000", "-1", "1000 "] {
             assert!(text.parse::<Owner>().is_err(), "{text:?}");
         }
-    }
-
-    #[test]
-    fn rows_that_are_odd_are_passed_over() {
-        let rows = "\nbad\napp:x:1000:2000::/:/bin/sh\nbig:x:99999999999:1\n";
-        assert_eq!(find(rows, 0, "app", 2), Some(1000));
-        assert_eq!(find(rows, 2, "1000", 3), Some(2000));
-        assert_eq!(find(rows, 0, "bad", 2), None);
-        assert_eq!(find(rows, 0, "big", 2), None);
     }
 }

@@ -2,8 +2,6 @@
 
 use std::str::FromStr;
 
-use crate::accounts;
-
 /// The extended attributes that hold a directory's ACLs
 pub(crate) const DEFAULT: &str = "system.posix_acl_default";
 pub(crate) const ACCESS: &str = "system.posix_acl_access";
@@ -100,9 +98,9 @@ fn entry(text: &str) -> Result<Entry, String> {
     };
     let (tag, id) = match (kind, name) {
         ("u" | "user", "") => (USER_OWNER, NO_ID),
-        ("u" | "user", name) => (USER, accounts::user(name)?),
+        ("u" | "user", name) => (USER, files::accounts::user(name)?),
         ("g" | "group", "") => (GROUP_OWNER, NO_ID),
-        ("g" | "group", name) => (GROUP, accounts::group(name)?),
+        ("g" | "group", name) => (GROUP, files::accounts::group(name)?),
         ("m" | "mask", "") => (MASK, NO_ID),
         ("o" | "other", "") => (OTHER, NO_ID),
         _ => return Err(wrong()),

@@ -15,7 +15,7 @@ use serde::{
 };
 
 use crate::{
-    accounts::{self, Owner},
+    accounts::Owner,
     acl::DefaultAcl,
     exclude::{Excludes, Glob},
     mode::Rule,
@@ -172,7 +172,7 @@ impl FromStr for Group {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        accounts::group(text).map(Self)
+        files::accounts::group(text).map(Self)
     }
 }
 

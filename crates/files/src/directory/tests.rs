@@ -192,6 +192,11 @@ fn a_directory_appears_with_its_mode_and_a_link_is_none() {
     }
     assert!(directory.child("../etc").is_err());
     assert_eq!(names(volume.path()), ["app", "file", "link"]);
+    // Volumes with an fsGroup have the bit.
+    fs::set_permissions(volume.path(), fs::Permissions::from_mode(0o2777)).unwrap();
+    let child = directory.create_child("group", 0o755).unwrap();
+    assert_eq!(child.metadata().unwrap().permissions().mode() & 0o7777, 0o2755);
+    fs::remove_dir(volume.path().join("group")).unwrap();
     // A killed process leaves an empty directory.
     fs::create_dir(volume.path().join(".app.00000000000000aa.tmp")).unwrap();
     assert_eq!(directory.remove_leftovers("app").unwrap(), 1);
@@ -208,6 +213,10 @@ fn one_at_a_time_holds_the_lock_of_a_file() {
     let _lock = other.lock_file("token").unwrap();
     let mode = volume.path().join(".token.lock").metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0);
+    assert_eq!(directory.lock_in_place("there").unwrap_err().kind(), io::ErrorKind::NotFound);
+    fs::write(volume.path().join("there"), "").unwrap();
+    let _there = directory.lock_in_place("there").unwrap();
+    assert_eq!(other.lock_in_place("there").unwrap_err().kind(), io::ErrorKind::WouldBlock);
 }
 
 mod as_root {

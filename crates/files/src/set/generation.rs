@@ -17,6 +17,7 @@ use rustix::{
 use super::Member;
 use crate::{
     comparison,
+    directory::SET_GROUP,
     temporary::{Temporary, random},
 };
 
@@ -47,7 +48,8 @@ impl<'a> Generation<'a> {
             file.fill(member.content, member.permissions)?;
             file.publish(member.name)?;
         }
-        fchmod(&inside, MODE)?;
+        let inherited = inside.metadata()?.mode() & SET_GROUP;
+        fchmod(&inside, MODE.union(Mode::from_raw_mode(inherited)))?;
         match rustix::fs::fsync(&inside) {
             // As in `Directory::sync`
             Err(Errno::INVAL | Errno::OPNOTSUPP) | Ok(()) => Ok(generation),
@@ -84,7 +86,7 @@ pub(super) fn is_name(name: &str) -> bool {
 pub(super) fn holds(directory: &File, name: &str, members: &[Member]) -> bool {
     let Ok(inside) = open(directory, name) else { return false };
     let is_ours =
-        inside.metadata().is_ok_and(|found| found.uid() == geteuid().as_raw() && found.mode() & 0o7777 == MODE.bits());
+        inside.metadata().is_ok_and(|found| found.uid() == geteuid().as_raw() && found.mode() & 0o777 == MODE.bits());
     is_ours
         && names(&inside).is_ok_and(|names| names.len() == members.len())
         && members.iter().all(|member| comparison::holds(&inside, member.name, member.content, member.permissions))
