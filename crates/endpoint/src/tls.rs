@@ -69,6 +69,16 @@ impl TlsClient {
         server_name(self.sni.as_deref().unwrap_or(host))
     }
 
+    /// The option `sni`
+    pub(crate) fn sni(&self) -> Option<&str> {
+        self.sni.as_deref()
+    }
+
+    /// The settings as the files are now; the same `Arc` as long as no file changes
+    pub(crate) async fn config(&self) -> Result<Arc<ClientConfig>, Failure> {
+        self.config.current().await
+    }
+
     /// The files that the options name
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.config.paths().iter().map(PathBuf::as_path)
