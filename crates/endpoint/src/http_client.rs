@@ -124,8 +124,7 @@ impl HttpClient {
         url.set_fragment(None);
         // Cannot fail: URLs of HTTP have a host.
         let _ = url.set_username("").and_then(|()| url.set_password(None));
-        let names = Arc::default();
-        Ok(Self(Arc::new(Inner { url, tls, login, env_proxy, names, built: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { url, tls, login, env_proxy, names: Arc::default(), built: Mutex::default() })))
     }
 
     /// All options that [`from_text`](Self::from_text) takes
@@ -182,6 +181,10 @@ impl HttpClient {
             self.ask_for_name(&mut url, &mut headers)?;
         }
         headers.extend(request.headers);
+        if request.body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(&request.method) {
+            // The library leaves the header out, and servers may answer 411 then (RFC 9110, section 8.6).
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let mut sent = client.request(request.method, url).headers(headers);
         if !request.body.is_empty() {
             sent = sent.body(request.body);

@@ -182,3 +182,15 @@ fn wrong_urls_are_refused_without_their_secrets() {
     let unknown = HttpClient::from_text("https://a/#insecure&hunter2").unwrap_err();
     assert!(unknown.starts_with("https does not know option number 2") && !unknown.contains("hunter2"), "{unknown}");
 }
+
+#[tokio::test]
+async fn a_post_without_a_body_says_so() {
+    let mut server = Server::start(OK, None).await;
+    let client = HttpClient::from_text(&format!("http://127.0.0.1:{}/", server.port)).unwrap();
+    for (method, is_said) in [(Method::POST, true), (Method::PUT, true), (Method::GET, false)] {
+        let request = HttpRequest { method, ..get(client.url().clone()) };
+        client.send(request, PATIENCE, LIMIT).await.unwrap();
+        let head = server.heads.recv().await.unwrap().to_lowercase();
+        assert_eq!(head.contains("\r\ncontent-length: 0\r\n"), is_said, "{head}");
+    }
+}
