@@ -1,10 +1,14 @@
 //! Tells the app of each new value, one loop a way: a way that fails delays neither the others nor a refresh.
 
 pub(crate) mod entry;
+mod method;
 pub(crate) mod metrics;
 mod process;
+mod request;
+mod request_url;
 mod signal;
 mod signal_name;
+mod statuses;
 mod touch;
 pub(crate) mod way;
 

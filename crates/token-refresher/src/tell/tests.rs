@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use lifecycle::{End, TestLife};
+use serde_json::json;
 
 use super::{entry::TellEntry, *};
 
@@ -94,12 +95,34 @@ async fn a_way_that_fails_delays_no_other_and_no_stop() {
     .await;
 }
 
+#[tokio::test]
+async fn a_webhook_that_never_answers_delays_no_other_way_and_no_stop() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("changed");
+    // Nobody accepts, and the system takes connections all the same.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let webhook = json!({ "request": format!("http://{}/", listener.local_addr().unwrap()) });
+    let webhook = serde_json::from_value::<TellEntry>(webhook).unwrap();
+    story(vec![Way::of(&webhook).unwrap(), touch(&path)], async |tell, metrics| {
+        for told in 1..=3 {
+            tell.announce();
+            until(|| counts(&metrics, "touch") == (told, 0, 0)).await;
+        }
+        assert_eq!(counts(&metrics, "request"), (0, 0, 1));
+    })
+    .await;
+}
+
 #[test]
 fn an_entry_is_one_whole_way() {
     let entry = TellEntry::default;
     let hup = Some(signal_name::SignalName::Hup);
     for (entry, fault) in [
-        (entry(), "an entry of tell is one way: write signal or touch"),
+        (entry(), "an entry of tell is one way: write signal, request or touch"),
+        (
+            TellEntry { touch: Some("/x".into()), expect: Some(statuses::Statuses::default()), ..entry() },
+            "method and expect belong to a request",
+        ),
         (TellEntry { signal: hup, ..entry() }, "a signal needs a process: add process or command-line"),
         (
             TellEntry { signal: hup, process: Some("a".into()), command_line: Some("b".into()), ..entry() },
@@ -114,7 +137,7 @@ fn an_entry_is_one_whole_way() {
         ),
         (
             TellEntry { touch: Some("/x".into()), signal: hup, ..entry() },
-            "an entry of tell is one way: write signal or touch",
+            "an entry of tell is one way: write signal, request or touch",
         ),
     ] {
         assert_eq!(Way::of(&entry).unwrap_err(), fault, "{entry:?}");

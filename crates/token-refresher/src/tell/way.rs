@@ -2,41 +2,51 @@
 
 use std::path::PathBuf;
 
-use super::{entry::TellEntry, process::Wanted, signal::SignalTell, touch::TouchTell};
+use super::{
+    entry::TellEntry, process::Wanted, request::RequestTell, request_url::RequestUrl, signal::SignalTell,
+    touch::TouchTell,
+};
 
 /// A way in which an app is told of a new value
 #[derive(Clone, Debug)]
 pub(crate) enum Way {
     Signal(SignalTell),
+    Request(RequestTell),
     Touch(TouchTell),
 }
 
 impl Way {
     /// The way that an entry means, or its fault.
     pub(crate) fn of(entry: &TellEntry) -> Result<Self, String> {
-        let TellEntry { signal, process, command_line, touch } = entry.clone();
-        match (signal, touch) {
-            (Some(signal), None) => {
-                let wanted = match (process, command_line) {
-                    (Some(name), None) => Wanted::Name(not_empty(name)?),
-                    (None, Some(text)) => Wanted::CommandLine(not_empty(text)?),
-                    (None, None) => return Err("a signal needs a process: add process or command-line".into()),
-                    (Some(_), Some(_)) => {
-                        return Err("a signal goes to one process: write process or command-line, not both".into());
-                    }
-                };
+        let TellEntry { signal, process, command_line, request, method, expect, touch } = entry.clone();
+        if signal.is_none() && (process.is_some() || command_line.is_some()) {
+            return Err("process and command-line belong to a signal".into());
+        }
+        if request.is_none() && (method.is_some() || expect.is_some()) {
+            return Err("method and expect belong to a request".into());
+        }
+        match (signal, request, touch) {
+            (Some(signal), None, None) => {
+                let wanted = wanted(process, command_line)?;
                 Ok(Self::Signal(SignalTell { signal, wanted, proc: PathBuf::from("/proc") }))
             }
-            (None, Some(path)) => {
-                if process.is_some() || command_line.is_some() {
-                    return Err("process and command-line belong to a signal".into());
-                }
-                if !path.is_absolute() || path.file_name().is_none() {
-                    return Err("touch needs the absolute path of a file".into());
-                }
+            (None, Some(RequestUrl(client)), None) => {
+                let (method, expected) = (method.unwrap_or_default(), expect.unwrap_or_default());
+                Ok(Self::Request(RequestTell { client, method, expected }))
+            }
+            (None, None, Some(path)) if path.is_absolute() && path.file_name().is_some() => {
                 Ok(Self::Touch(TouchTell { path }))
             }
-            _ => Err("an entry of tell is one way: write signal or touch".into()),
+            (None, None, Some(_)) => Err("touch needs the absolute path of a file".into()),
+            _ => Err("an entry of tell is one way: write signal, request or touch".into()),
+        }
+    }
+
+    /// The files that the helper reads to tell the app: those of the options of a URL
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Request(tell) => tell.client.files().map(PathBuf::from).collect(),
+            Self::Signal(_) | Self::Touch(_) => Vec::new(),
         }
     }
 
@@ -44,6 +54,7 @@ impl Way {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Signal(_) => "signal",
+            Self::Request(_) => "request",
             Self::Touch(_) => "touch",
         }
     }
@@ -52,6 +63,7 @@ impl Way {
     pub(crate) fn label(&self) -> String {
         match self {
             Self::Signal(tell) => format!("{} to the oldest process {}", tell.signal.text(), tell.wanted),
+            Self::Request(tell) => tell.label(),
             Self::Touch(tell) => format!("touch {}", tell.path.display()),
         }
     }
@@ -60,6 +72,7 @@ impl Way {
     pub(super) async fn tell(&self) -> Result<(), String> {
         match self {
             Self::Signal(tell) => tell.tell().await,
+            Self::Request(tell) => tell.tell().await,
             Self::Touch(tell) => tell.tell().await,
         }
     }
@@ -68,8 +81,17 @@ impl Way {
     pub(crate) fn explain(&self) -> Vec<String> {
         match self {
             Self::Signal(tell) => tell.explain(),
-            Self::Touch(_) => Vec::new(),
+            Self::Request(_) | Self::Touch(_) => Vec::new(),
         }
+    }
+}
+
+fn wanted(process: Option<String>, command_line: Option<String>) -> Result<Wanted, String> {
+    match (process, command_line) {
+        (Some(name), None) => Ok(Wanted::Name(not_empty(name)?)),
+        (None, Some(text)) => Ok(Wanted::CommandLine(not_empty(text)?)),
+        (None, None) => Err("a signal needs a process: add process or command-line".into()),
+        (Some(_), Some(_)) => Err("a signal goes to one process: write process or command-line, not both".into()),
     }
 }
 
