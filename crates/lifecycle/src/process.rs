@@ -87,6 +87,8 @@ pub(crate) fn write_process(proc: &Path, id: u32, stat: &str) {
 mod tests {
     use std::os::unix::fs::symlink;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -121,5 +123,19 @@ mod tests {
         assert!(sees_only_itself(proc.path()));
         write_process(proc.path(), 1, "1 (pause) S 0 1");
         assert!(!sees_only_itself(proc.path()));
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_may_hold_anything(comm in proptest::collection::vec(any::<u8>(), 0..=COMM_LIMIT), start in any::<u64>()) {
+            let stat = format!(") S 1 7 7 0 -1 4194560 99 0 0 0 25 5 0 0 20 0 3 0 {start} 8388608 512");
+            let stat = [b"7 (", &*comm, stat.as_bytes()].concat();
+            prop_assert_eq!(Process::parse(7, &stat), Some(Process { id: 7, start_ticks: start, comm }));
+        }
+
+        #[test]
+        fn no_text_is_too_odd(stat in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = Process::parse(7, &stat);
+        }
     }
 }
