@@ -10,7 +10,7 @@ use rustix::{
 
 use super::{
     process::{Reaction, Status, Wanted},
-    signal_name::SignalName,
+    signal_name::{DefaultAction, SignalName},
 };
 
 /// How often a process is looked for that ends just before it is signalled
@@ -78,8 +78,8 @@ impl SignalTell {
             return Ok(false);
         }
         let Some(status) = Status::read(&self.proc, process, self.signal.number()) else { return Ok(false) };
-        if self.would_end(status) {
-            return Err(format!("process {} ({}) {}", process.id, process.name(), self.no_handler()));
+        if let Some(obstacle) = self.obstacle(process, status) {
+            return Err(format!("process {} ({}) {obstacle}", process.id, process.name()));
         }
         match pidfd_send_signal(&descriptor, self.signal.number()) {
             Ok(()) => Ok(true),
@@ -94,22 +94,23 @@ impl SignalTell {
         if pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::PERM)) {
             return forbidden(status.user);
         }
-        match status.reaction {
-            _ if self.would_end(status) => self.no_handler(),
-            Reaction::Ignores => format!("gets {}, and ignores it", self.signal.text()),
-            Reaction::Handles | Reaction::Default => format!("gets {}", self.signal.text()),
-        }
+        self.obstacle(process, status).unwrap_or_else(|| format!("gets {}", self.signal.text()))
     }
 
-    fn would_end(&self, status: Status) -> bool {
-        self.signal.needs_handler() && status.reaction == Reaction::Default
-    }
-
-    fn no_handler(&self) -> String {
-        format!(
-            "has no handler for {0}, and {0} would end it: it may not have started fully, or is the wrong process",
-            self.signal.text()
-        )
+    /// Why the process would not learn of a new value by the signal, or would not survive it
+    fn obstacle(&self, process: &Process, status: Status) -> Option<String> {
+        let signal = self.signal.text();
+        let fault = match (status.reaction, self.signal.default_action()) {
+            (Reaction::Handles, _) | (_, DefaultAction::Continues) => return None,
+            (Reaction::Ignores, _) => format!("ignores {signal}"),
+            (Reaction::Default, DefaultAction::EndsUnasked) => {
+                format!("has no handler for {signal}, and {signal} would end it")
+            }
+            // The kernel keeps signals without a handler from PID 1: pid_namespaces(7).
+            (Reaction::Default, DefaultAction::Ends) if process.id != 1 => return None,
+            (Reaction::Default, _) => format!("has no handler for {signal}"),
+        };
+        Some(format!("{fault}: it may not have started fully, or is the wrong process"))
     }
 }
 

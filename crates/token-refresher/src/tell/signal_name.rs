@@ -56,9 +56,24 @@ impl SignalName {
         }
     }
 
-    /// Whether the signal asks for a reload and yet ends a process that has no handler for it (signal(7)). Such a process has
-    /// not started fully, or is the wrong one.
-    pub(super) fn needs_handler(self) -> bool {
-        matches!(self, Self::Hup | Self::Usr1 | Self::Usr2)
+    /// What the signal does to a process without a handler for it: signal(7)
+    pub(super) fn default_action(self) -> DefaultAction {
+        match self {
+            Self::Hup | Self::Usr1 | Self::Usr2 => DefaultAction::EndsUnasked,
+            Self::Winch => DefaultAction::Nothing,
+            Self::Int | Self::Quit | Self::Term => DefaultAction::Ends,
+            Self::Cont => DefaultAction::Continues,
+        }
     }
+}
+
+/// What a signal does to a process without a handler for it
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DefaultAction {
+    /// It ends the process, though it is sent to make it reload.
+    EndsUnasked,
+    /// It ends the process, as it is meant to.
+    Ends,
+    Continues,
+    Nothing,
 }

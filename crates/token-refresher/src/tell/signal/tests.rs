@@ -131,6 +131,19 @@ async fn a_process_that_the_signal_would_end_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_process_that_takes_no_notice_of_the_signal_is_not_told() {
+    let (pod, name) = (Pod::new(), unique("ign"));
+    let app = pod.start(&name, &format!("trap '' HUP\n{DEAF}"), "app");
+    let reason = "it may not have started fully, or is the wrong process";
+    let refusal = hup(&name).tell().await.unwrap_err();
+    assert_eq!(refusal, format!("process {} ({name}) ignores HUP: {reason}", app.child.id()));
+    let winch = tell(SignalName::Winch, Wanted::Name(name.clone()));
+    let refusal = winch.tell().await.unwrap_err();
+    assert_eq!(refusal, format!("process {} ({name}) has no handler for WINCH: {reason}", app.child.id()));
+    assert_eq!(tell(SignalName::Cont, Wanted::Name(name)).tell().await, Ok(()));
+}
+
+#[tokio::test]
 async fn a_process_that_restarts_is_told_once_it_is_there_again() {
     let (pod, name) = (Pod::new(), unique("later"));
     let tell = hup(&name);
@@ -174,7 +187,12 @@ fn neither_this_process_nor_the_pause_container_is_told() {
     assert_eq!(found.iter().map(|process| process.id).collect::<Vec<_>>(), [2_000_000_007]);
     // PID 1 of another name is the app itself, where a container joins the namespace of another one.
     write(1, "nginx");
-    assert_eq!(Wanted::Name("nginx".into()).find(proc.path()).unwrap()[0].id, 1);
+    let found = Wanted::Name("nginx".into()).find(proc.path()).unwrap();
+    assert_eq!(found[0].id, 1);
+    // The kernel would drop the signal.
+    let term = tell(SignalName::Term, Wanted::Name("nginx".into()));
+    let obstacle = term.obstacle(&found[0], Status { user: 101, reaction: Reaction::Default });
+    assert!(obstacle.is_some_and(|text| text.starts_with("has no handler for TERM: ")));
 }
 
 #[test]
