@@ -41,8 +41,8 @@ use crate::{
 /// The options that [`HttpClient`] takes beside [`TLS_OPTIONS`](crate::TLS_OPTIONS) and
 /// [`LOGIN_OPTIONS`](crate::LOGIN_OPTIONS)
 pub const HTTP_OPTIONS: [&str; 1] = ["env-proxy"];
-/// A server that accepts connections does so in a tenth of this; the rest of a request's deadline is left for another try.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// A server that accepts connections does so in a tenth of this.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// The headers that belong to the connection, not to the user
 const RESERVED: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
 
@@ -61,7 +61,7 @@ struct Inner {
     built: Mutex<Option<(Arc<ClientConfig>, reqwest::Client)>>,
 }
 
-/// One request. Its Debug shows neither headers nor body.
+/// One request
 pub struct HttpRequest {
     /// GET, POST …
     pub method: Method,
@@ -81,6 +81,8 @@ pub struct HttpAnswer {
     pub headers: HeaderMap,
     /// Within the limit of the request
     pub body: Vec<u8>,
+    /// The headers of the request, login included, for [`without_secrets`](crate::without_secrets)
+    pub sent: HeaderMap,
 }
 
 impl HttpClient {
@@ -185,11 +187,11 @@ impl HttpClient {
             // The library leaves the header out, and servers may answer 411 then (RFC 9110, section 8.6).
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let mut sent = client.request(request.method, url).headers(headers);
+        let mut built = client.request(request.method, url).headers(headers.clone());
         if !request.body.is_empty() {
-            sent = sent.body(request.body);
+            built = built.body(request.body);
         }
-        let mut answer = sent.send().await.map_err(|error| failure(&error))?;
+        let mut answer = built.send().await.map_err(|error| failure(&error))?;
         let status = answer.status();
         if is_own && [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
             self.0.login.forget();
@@ -202,7 +204,7 @@ impl HttpClient {
             }
             body.extend_from_slice(&part);
         }
-        Ok(HttpAnswer { status, headers: std::mem::take(answer.headers_mut()), body })
+        Ok(HttpAnswer { status, headers: std::mem::take(answer.headers_mut()), body, sent: headers })
     }
 
     /// Puts the option `sni` in the host's place, which stays in the header Host and in the lookup.
@@ -250,12 +252,7 @@ impl fmt::Debug for HttpClient {
     }
 }
 
-impl fmt::Debug for HttpRequest {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_tuple("HttpRequest").field(&self.method).field(&url_label(self.url.as_str())).finish()
-    }
-}
-
+/// Only the status: the rest may hold a secret.
 impl fmt::Debug for HttpAnswer {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.debug_tuple("HttpAnswer").field(&self.status).finish()
