@@ -3,7 +3,10 @@
 use std::{
     fs::{self, File, Metadata},
     io::{self, Read},
-    os::unix::fs::MetadataExt,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::MetadataExt,
+    },
     path::Path,
 };
 
@@ -195,6 +198,12 @@ impl Directory {
             Err(Errno::INVAL | Errno::OPNOTSUPP) | Ok(()) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -10,6 +10,7 @@ mod exchange;
 mod fetch_error;
 mod fetched;
 mod fields;
+mod format;
 mod helper;
 #[expect(dead_code, reason = "for the sources that ask a server")]
 mod input;

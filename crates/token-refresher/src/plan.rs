@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use lifecycle::Misfit;
 
-use crate::secret_entry::SecretEntry;
+use crate::{output::Output, secret_entry::SecretEntry};
 
 /// Secrets, each after those that it builds on
 #[derive(Clone, Debug)]
@@ -32,6 +32,24 @@ impl Plan {
                 message: "it builds on a secret that is not in this file".into(),
             }));
         }
+        misfits.extend(collisions(entries));
         if misfits.is_empty() { Ok(Self { secrets: entries.to_vec() }) } else { Err(misfits) }
     }
+}
+
+/// Outputs that would overwrite each other
+fn collisions(entries: &[SecretEntry]) -> Vec<Misfit> {
+    let mut earlier: Vec<&Output> = Vec::new();
+    let mut misfits = Vec::new();
+    for (secret, entry) in entries.iter().enumerate() {
+        for (number, output) in entry.outputs.iter().enumerate() {
+            if earlier.iter().any(|other| other.collides_with(output)) {
+                let message =
+                    "an earlier output writes to the same place: each file and each set has a path of its own";
+                misfits.push(Misfit { at: format!("secrets.{secret}.outputs.{number}"), message: message.into() });
+            }
+            earlier.push(output);
+        }
+    }
+    misfits
 }

@@ -31,7 +31,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
                 }
             };
             for output in &secret.outputs {
-                output.write(&fetched.fields).await.map_err(|error| Exit::Io.because(format!("{error:#}")))?;
+                output.write(&fetched.fields).await.map_err(|error| error.exit().because(error.to_string()))?;
             }
             tracing::info!(secret = secret.name, life = ?fetched.life, renewable = fetched.renewable, "refreshed");
             held.insert(secret.name.clone(), fetched);

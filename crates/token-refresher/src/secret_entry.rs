@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{output::entry::OutputEntry, source::SourceEntry};
+use crate::{output::Output, source::SourceEntry};
 
 /// A secret: where it comes from, and where it goes
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -16,5 +16,5 @@ pub(crate) struct SecretEntry {
     /// The files that it is written to
     #[serde(default)]
     #[schemars(length(max = 100))]
-    pub(crate) outputs: Vec<OutputEntry>,
+    pub(crate) outputs: Vec<Output>,
 }
