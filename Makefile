@@ -5,7 +5,7 @@ unexport CARGO_TARGET_DIR
 
 # Each has a binary, an image and a README.
 TASKS := wait-for fix-perms
-SIDECARS := log-forwarder proxy
+SIDECARS := log-forwarder proxy token-refresher
 HELPERS := $(TASKS) $(SIDECARS)
 
 # Static binaries, for a machine or an image with nothing else on it. What each flag saves of fix-perms: relative relocations packed
@@ -47,6 +47,7 @@ demo: ## Show the helpers at work on real input; the first build takes two to fi
 	demo/fix-perms
 	demo/log-forwarder
 	demo/proxy
+	demo/token-refresher
 
 check: ## Formats, lints, house rules
 	cargo fmt --all --check
@@ -108,4 +109,5 @@ bench: images ## Each helper beside its peers, the images beside busybox's (afte
 	bench/fix-perms/run $(RELEASE)/fix-perms
 	bench/log-forwarder/run $(RELEASE)/log-forwarder
 	bench/proxy/run $(RELEASE)/proxy
+	bench/token-refresher/run $(RELEASE)/token-refresher
 	tests/engine/engine run target/images/*.tar target/test-images/busybox.tar -- bench/images/run

@@ -2,7 +2,7 @@
 
 use crate::{
     container::{Container, HARDENED, run, run_alone},
-    image::{FIX_PERMS, LOG_FORWARDER, PROXY, SIDECAR, WAIT_FOR},
+    image::{FIX_PERMS, Image, LOG_FORWARDER, PROXY, SIDECAR, TOKEN_REFRESHER, WAIT_FOR},
 };
 
 /// Seconds: an end that does not come by itself is 137.
@@ -44,8 +44,23 @@ fn a_proxy_that_is_stopped_ends_with_0_after_its_drain_delay() {
 }
 
 #[test]
+fn a_refresher_that_is_stopped_ends_within_the_grace_with_0() {
+    let configured = Image::of(
+        &format!("FROM {TOKEN_REFRESHER}\nCOPY secrets.yaml token /etc/\n"),
+        &[
+            ("secrets.yaml", "secrets: [{name: t, source: {file: {path: /etc/token}}, outputs: [{file: /tmp/t/t}]}]\n"),
+            ("token", "a token\n"),
+        ],
+    );
+    let options = [&HARDENED[..], &["--network=none", "--tmpfs=/tmp/t:mode=1777"]].concat();
+    let container = Container::start(&options, configured.name(), &["--config=/etc/secrets.yaml"]);
+    container.says("refreshed");
+    assert_eq!(container.stop(GRACE), 0);
+}
+
+#[test]
 fn a_flag_that_is_not_there_is_64() {
-    for image in [WAIT_FOR, FIX_PERMS, LOG_FORWARDER, PROXY] {
+    for image in [WAIT_FOR, FIX_PERMS, LOG_FORWARDER, PROXY, TOKEN_REFRESHER] {
         let ended = run_alone(image, &["--no-such-flag"]);
         assert_eq!(ended.code, 64, "{image}: {}", ended.log);
     }

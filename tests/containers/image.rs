@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::engine::{docker, said};
 
 /// The helpers that have an image
-pub(crate) const OURS: [&str; 4] = ["wait-for", "fix-perms", "log-forwarder", "proxy"];
+pub(crate) const OURS: [&str; 5] = ["wait-for", "fix-perms", "log-forwarder", "proxy", "token-refresher"];
 /// As `make images` names them
 pub(crate) const WAIT_FOR: &str = concat!("localhost/sidekit/wait-for:", env!("CARGO_PKG_VERSION"));
 /// The same
@@ -21,6 +21,8 @@ pub(crate) const FIX_PERMS: &str = concat!("localhost/sidekit/fix-perms:", env!(
 pub(crate) const LOG_FORWARDER: &str = concat!("localhost/sidekit/log-forwarder:", env!("CARGO_PKG_VERSION"));
 /// The same
 pub(crate) const PROXY: &str = concat!("localhost/sidekit/proxy:", env!("CARGO_PKG_VERSION"));
+/// The same
+pub(crate) const TOKEN_REFRESHER: &str = concat!("localhost/sidekit/token-refresher:", env!("CARGO_PKG_VERSION"));
 /// The small sidecar among the tests of `lifecycle`
 pub(crate) const SIDECAR: &str = concat!("localhost/sidekit/test-sidecar:", env!("CARGO_PKG_VERSION"));
 /// A shell and its tools

@@ -5,12 +5,18 @@ use serde_json::Value;
 use crate::{
     container::run_alone,
     engine::ask,
-    image::{FIX_PERMS, LOG_FORWARDER, PROXY, WAIT_FOR},
+    image::{FIX_PERMS, LOG_FORWARDER, PROXY, TOKEN_REFRESHER, WAIT_FOR},
 };
 
 #[test]
 fn help_and_version_need_no_root_file_system_no_capability_and_no_network() {
-    let ours = [(WAIT_FOR, "wait-for"), (FIX_PERMS, "fix-perms"), (LOG_FORWARDER, "log-forwarder"), (PROXY, "proxy")];
+    let ours = [
+        (WAIT_FOR, "wait-for"),
+        (FIX_PERMS, "fix-perms"),
+        (LOG_FORWARDER, "log-forwarder"),
+        (PROXY, "proxy"),
+        (TOKEN_REFRESHER, "token-refresher"),
+    ];
     for (image, name) in ours {
         let help = run_alone(image, &["--help"]);
         assert_eq!(help.code, 0, "{}", help.log);
@@ -28,6 +34,7 @@ fn an_image_says_what_it_is_whom_it_runs_as_and_what_it_runs() {
         (FIX_PERMS, "fix-perms", "0:0"),
         (LOG_FORWARDER, "log-forwarder", nonroot),
         (PROXY, "proxy", nonroot),
+        (TOKEN_REFRESHER, "token-refresher", nonroot),
     ];
     for (image, name, user) in ours {
         let config = config(image);
