@@ -1,6 +1,10 @@
 //! The binary `token-refresher` as a pod meets it.
 
 #[cfg(test)]
+mod as_root;
+#[cfg(test)]
 mod files;
+#[cfg(test)]
+mod kills;
 #[cfg(test)]
 mod support;
