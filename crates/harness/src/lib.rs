@@ -10,6 +10,7 @@ mod ended;
 mod fifo;
 mod full_pipe;
 pub mod http;
+mod http_server;
 mod hung_mount;
 mod line;
 mod namespace;
@@ -27,6 +28,7 @@ pub use config::{config_file, config_refusal};
 pub use ended::Ended;
 pub use fifo::fifo;
 pub use full_pipe::{fill_pipe, full_pipe};
+pub use http_server::{Asked, HttpServer, Reply};
 pub use hung_mount::HungMount;
 pub use line::Line;
 pub use namespace::{

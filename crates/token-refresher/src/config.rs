@@ -1,6 +1,6 @@
 //! `--config FILE`: secrets, each with its source and its outputs, as YAML.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lifecycle::{Configuration, Misfit};
 use schemars::JsonSchema;
@@ -25,7 +25,7 @@ impl Configuration for Config {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        Vec::new()
+        self.secrets.iter().flat_map(|secret| secret.source.files()).map(Path::to_owned).collect()
     }
 }
 

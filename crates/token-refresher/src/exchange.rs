@@ -116,12 +116,6 @@ impl Answer {
         Some(wait.min(RETRY_AFTER_LIMIT))
     }
 
-    /// How long it is until a moment of the server's clock. An answer takes its time, so the life is a little longer than
-    /// that when it is counted from the start of the request.
-    pub(crate) fn life_until(&self, expiry: SystemTime) -> Duration {
-        expiry.duration_since(self.server_now).unwrap_or_default()
-    }
-
     /// What the server says in an error: `: text`, or nothing
     fn words(&self) -> String {
         /// Fields of errors in OAuth (RFC 6749), Kubernetes, Vault, problem details (RFC 9457), and elsewhere

@@ -5,21 +5,24 @@
 
 mod args;
 mod config;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the sources that ask a server"))]
+mod date;
 mod exchange;
 mod fetch_error;
 mod fetched;
 mod fields;
 mod format;
+mod given;
 mod helper;
-#[expect(dead_code, reason = "for the sources that ask a server")]
 mod input;
+mod json_pointer;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the sources of tokens"))]
+mod life;
 mod output;
 mod plan;
 mod refresh;
+mod request_headers;
 mod scrub;
 mod secret_entry;
-#[expect(dead_code, reason = "for the sources that ask a server")]
 mod server;
 mod source;
 #[expect(dead_code, reason = "for the refresh of a secret")]

@@ -1,6 +1,9 @@
 //! Where a secret comes from: the table of sources. A source is one file and a row here.
 
 mod file;
+mod http;
+
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,6 +16,8 @@ use crate::{fetch_error::FetchError, fetched::Fetched, input::Inputs};
 pub(crate) enum SourceEntry {
     /// A file that something else writes
     File(file::FileSource),
+    /// An endpoint that answers with JSON, or with the value itself
+    Http(Box<http::HttpSource>),
 }
 
 impl SourceEntry {
@@ -20,6 +25,7 @@ impl SourceEntry {
     pub(crate) async fn fetch(&self, inputs: &Inputs) -> Result<Fetched, FetchError> {
         match self {
             Self::File(file) => file.fetch(inputs).await,
+            Self::Http(http) => http.fetch(inputs).await,
         }
     }
 
@@ -27,6 +33,7 @@ impl SourceEntry {
     pub(crate) async fn renew(&self, _: &Fetched, inputs: &Inputs) -> Result<Fetched, FetchError> {
         match self {
             Self::File(file) => file.fetch(inputs).await,
+            Self::Http(http) => http.fetch(inputs).await,
         }
     }
 
@@ -34,6 +41,15 @@ impl SourceEntry {
     pub(crate) fn depends_on(&self) -> Vec<&str> {
         match self {
             Self::File(_) => Vec::new(),
+            Self::Http(http) => http.depends_on().collect(),
+        }
+    }
+
+    /// The files that a request reads
+    pub(crate) fn files(&self) -> Vec<&Path> {
+        match self {
+            Self::File(_) => Vec::new(),
+            Self::Http(http) => http.files().collect(),
         }
     }
 }

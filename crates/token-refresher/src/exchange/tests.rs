@@ -144,8 +144,6 @@ async fn the_servers_clock_counts() {
     let headers = "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\nAge: 10\r\n";
     let answer = answer(&response("200 OK", headers, "")).await.unwrap();
     assert_eq!(answer.server_now, at("Thu, 01 Jan 2026 00:00:10 GMT"));
-    assert_eq!(answer.life_until(at("Thu, 01 Jan 2026 00:01:00 GMT")), Duration::from_secs(50));
-    assert_eq!(answer.life_until(at("Wed, 01 Jan 2025 00:01:00 GMT")), Duration::ZERO);
 }
 
 #[tokio::test]
