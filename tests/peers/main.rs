@@ -26,3 +26,4 @@ mod proxy_slow;
 mod proxy_with_apps;
 mod redis;
 mod system_calls;
+mod token_refresher_formats;
