@@ -76,7 +76,7 @@ test-peers: ## Tests against real servers, which it installs and builds (Debian,
 test-cluster: images ## Pods on a real Kubernetes, compose files on a Docker engine, both of which it installs and builds (Debian, root, Go)
 	tests/install-cluster
 	tests/cluster/cluster build
-	$(STATIC) --release --package lifecycle --bin test-sidecar --package e2e --bin test-collector
+	$(STATIC) --release --package lifecycle --bin test-sidecar --package e2e --bin test-collector --bin test-issuer
 	RELEASE=$(RELEASE) tests/images/build
 	cargo test --no-run --package e2e --test stories --test containers
 	tests/cluster/cluster run target/images/*.tar target/test-images/*.tar -- \
