@@ -46,8 +46,8 @@ fn written(directory: &Path, values: &[&str], format: &str) {
     let mut refresher = helper("token-refresher");
     refresher.arg("--health-addr=127.0.0.1:0").arg("--config").arg(&path);
     let _refresher = Process::start(refresher);
-    let last = directory.join((values.len() - 1).to_string());
-    until("the last file is there", || last.exists().then_some(()));
+    let are_there = || (0..values.len()).all(|number| directory.join(number.to_string()).exists());
+    until("all files are there", || are_there().then_some(()));
 }
 
 /// What a program in Python prints about a file

@@ -11,6 +11,8 @@ use rustix::{
     process::geteuid,
 };
 
+use zeroize::Zeroizing;
+
 use crate::permissions::Permissions;
 
 /// Whether a regular file of this name has this content, mode and owner. Whatever cannot be looked at does not.
@@ -33,6 +35,7 @@ pub(crate) fn holds(directory: &File, name: &str, content: &[u8], permissions: P
     if !is_equal {
         return false;
     }
-    let mut found = Vec::with_capacity(content.len().saturating_add(1));
-    file.take(content.len() as u64 + 1).read_to_end(&mut found).is_ok() && found == content
+    // The content may be a secret that has been replaced; it is wiped here, and a vector that grows would leave copies.
+    let mut found = Zeroizing::new(vec![0; content.len()]);
+    (&file).read_exact(&mut found).is_ok() && *found == content && matches!((&file).read(&mut [0]), Ok(0))
 }

@@ -15,6 +15,7 @@ use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 use files::Set;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use self::{
     entry::OutputEntry,
@@ -29,6 +30,11 @@ use crate::{fields::Fields, format::Content};
 
 /// A volume that has not answered for this long does not answer at all.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// Volumes that are asked at the same time: fewer than lifecycle asks, which refuses more instead of letting them wait
+const AT_ONCE: usize = 16;
+/// Their turns; a volume that hangs keeps its turn for [`LIMIT`]
+static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
 
 /// A file or a set of files with values of one secret
 ///
@@ -124,6 +130,8 @@ impl Output {
         &self,
         work: impl FnOnce(&Self) -> Result<T, OutputError> + Send + 'static,
     ) -> Result<T, OutputError> {
+        // Nothing closes it; without a turn, lifecycle's own limit holds.
+        let _turn = TURNS.acquire().await;
         let output = self.clone();
         let result = lifecycle::on_volume(self.path(), LIMIT, move || work(&output)).await;
         result.unwrap_or_else(|error| Err(OutputError::volume(self.path(), &error)))

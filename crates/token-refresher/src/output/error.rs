@@ -53,6 +53,9 @@ impl OutputError {
     pub(super) fn volume(path: &Path, error: &io::Error) -> Self {
         let remedy = match error.kind() {
             io::ErrorKind::ReadOnlyFilesystem => "; mount the volume without readOnly in this container",
+            io::ErrorKind::ResourceBusy => {
+                "; a file that is mounted by itself cannot be replaced: mount its directory, or set write: in-place"
+            }
             io::ErrorKind::StorageFull => "; raise the sizeLimit of the emptyDir",
             io::ErrorKind::PermissionDenied => {
                 "; a directory needs the permission to write for this user, another owner the capability CHOWN, and a group \
