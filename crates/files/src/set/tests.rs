@@ -1,12 +1,17 @@
 //! Sets on a real volume: all files or none, and never through a planted link.
 
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::Path,
     process::Command,
 };
 
+use proptest::{
+    collection::{btree_map, vec},
+    prelude::*,
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -108,6 +113,36 @@ fn names_that_go_and_names_that_come() {
     assert!(set.write(&[member("password", "two"), member("key", "x")]).unwrap());
     assert_eq!(fs::read_to_string(volume.join("password")).unwrap(), "two");
     assert_eq!(fs::read_to_string(volume.join("key")).unwrap(), "x");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 50, ..ProptestConfig::default() })]
+
+    #[test]
+    fn after_each_write_there_is_this_set_and_nothing_else(sets in vec(btree_map("[a-c.]{1,2}", "[xy]{0,2}", 0..4), 1..8)) {
+        let (volume, directory) = volume();
+        let volume = volume.path();
+        let set = Set::new(&directory);
+        let mut last = None;
+        for wanted in sets {
+            let is_possible = !wanted.keys().any(|name| matches!(name.as_str(), "." | ".."));
+            let members: Vec<_> = wanted.iter().map(|(name, content)| member(name, content)).collect();
+            match set.write(&members) {
+                Ok(is_changed) => {
+                    prop_assert!(is_possible);
+                    prop_assert_eq!(is_changed, last.as_ref() != Some(&wanted));
+                    last = Some(wanted);
+                }
+                Err(_) => prop_assert!(!is_possible),
+            }
+            let mut found = BTreeMap::new();
+            for name in names(volume).into_iter().filter(|name| name != "..data" && !generation::is_name(name)) {
+                let content = fs::read_to_string(volume.join(&name)).unwrap();
+                found.insert(name, content);
+            }
+            prop_assert_eq!(found, last.clone().unwrap_or_default());
+        }
+    }
 }
 
 #[test]

@@ -102,6 +102,22 @@ fn the_app_reads_by_its_group_and_nobody_else_does() {
 }
 
 #[test]
+fn a_place_that_cannot_be_says_what_to_do() {
+    for (mode, output, remedy) in [
+        (0o777, "file: @/run/token", "@/run and replace the file: name a sub-directory, such as @/run/app/token"),
+        (0o1777, "directory: @/run, files: [{name: token}]", "name a sub-directory, such as @/run/db"),
+        (0o1777, "file: @/run/app/token, owner: 1000", "another owner the capability CHOWN"),
+        (0o755, "file: @/run/app/token", "a directory needs the permission to write for this user"),
+    ] {
+        let pod = Pod::new(&format!("  - {{{output}}}\n"));
+        set_mode(&pod.path("run"), mode);
+        let line = pod.start().wait_for_line(&remedy.replace('@', pod.directory.path().to_str().unwrap())).to_string();
+        assert!(!line.contains("s3cr3t"), "{line}");
+        assert!(!reads(HELPER, "--clear-groups", &pod.path("run/token")));
+    }
+}
+
+#[test]
 fn a_secret_that_goes_to_a_disk_is_said_once() {
     with_own_mounts(|| {
         let directory = tempfile::tempdir_in("/dev/shm").unwrap();

@@ -1,6 +1,12 @@
 //! Owners, mounts, and volumes that refuse or hang.
 
-use std::{os::unix::fs::chown, process::Command, time::Instant};
+use std::{
+    os::unix::fs::chown,
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    thread,
+    time::Instant,
+};
 
 use harness::{HungMount, with_own_mounts};
 
@@ -50,6 +56,50 @@ fn a_directory_of_another_user_gets_no_secret() {
     assert_eq!(refusal.exit(), Exit::Config);
     assert!(refusal.to_string().contains("belongs to user 1000"), "{refusal}");
     assert_eq!(fs::read_dir(volume.path().join("app")).unwrap().count(), 0);
+}
+
+#[test]
+fn an_app_that_swaps_the_directory_all_the_time_gets_no_secret() {
+    let (shared, victim) = (volume(0o777), volume(0o755));
+    let path = |name: &str| shared.path().join(name);
+    let file = output(shared.path(), "file: @/app/token");
+    let set = output(shared.path(), SET);
+    let swaps = AtomicU32::new(0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while swaps.load(Relaxed) < 2000 {
+                for name in ["app", "db"] {
+                    let number = swaps.fetch_add(1, Relaxed);
+                    // The app may rename what is in the volume, and put links and directories of its own there.
+                    let _ = fs::rename(path(name), path(&format!("moved-{number}")));
+                    if number % 4 < 2 {
+                        let _ = symlink(victim.path(), path(name));
+                    } else {
+                        let own = path(&format!("own-{number}"));
+                        fs::create_dir(&own).unwrap();
+                        chown(&own, Some(APP), Some(APP)).unwrap();
+                        let _ = fs::rename(&own, path(name));
+                    }
+                }
+                thread::yield_now();
+            }
+        });
+        block_on(async {
+            while swaps.load(Relaxed) < 2000 {
+                let value = token(&format!("HIDDEN{}", swaps.load(Relaxed)));
+                let _ = file.write(&value).await;
+                let _ = set.write(&value).await;
+            }
+        });
+    });
+    assert_eq!(fs::read_dir(victim.path()).unwrap().count(), 0);
+    for entry in fs::read_dir(shared.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let metadata = path.symlink_metadata().unwrap();
+        if metadata.is_dir() && metadata.uid() == APP {
+            assert_eq!(fs::read_dir(&path).unwrap().count(), 0, "{}", path.display());
+        }
+    }
 }
 
 #[test]
