@@ -11,8 +11,9 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, fchmod, mkdirat, open, openat, renameat, unlinkat},
+    fs::{AtFlags, Dir, Mode, OFlags, fchmod, mkdirat, open, openat, renameat, unlinkat},
     io::Errno,
+    process::geteuid,
 };
 
 use crate::{
@@ -70,19 +71,29 @@ impl Directory {
         }
         let temporary = temporary_name(name, random()?);
         mkdirat(&self.0, &temporary, Mode::RWXU)?;
-        let finished = self.child(&temporary).and_then(|child| {
-            let inherited = child.metadata()?.mode() & SET_GROUP;
-            fchmod(&child.0, Mode::from_raw_mode(mode | inherited))?;
-            match renameat(&self.0, &temporary, &self.0, name) {
-                // Another process made it first.
-                Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => self.child(name),
-                renamed => renamed.map(|()| child).map_err(io::Error::from),
-            }
-        });
+        let finished = self.finish_child(&temporary, name, mode);
         // Gone where the rename succeeded; an error leaves an empty directory, which `remove_leftovers` removes.
         let _ = unlinkat(&self.0, &temporary, AtFlags::REMOVEDIR);
         self.sync()?;
         finished
+    }
+
+    /// Gives a directory that was just made its mode and its name. Another process may have put another one in its place
+    /// meanwhile: only an empty one of this process's user gets a mode by which others may enter it.
+    fn finish_child(&self, temporary: &str, name: &str, mode: u32) -> io::Result<Self> {
+        let child = self.child(temporary)?;
+        let metadata = child.metadata()?;
+        let mut names = Dir::read_from(&child.0)?;
+        let is_empty = names.all(|entry| entry.is_ok_and(|entry| matches!(entry.file_name().to_bytes(), b"." | b"..")));
+        if metadata.uid() != geteuid().as_raw() || !is_empty {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "another process replaced the new directory"));
+        }
+        fchmod(&child.0, Mode::from_raw_mode(mode | metadata.mode() & SET_GROUP))?;
+        match renameat(&self.0, temporary, &self.0, name) {
+            // Another process made it first.
+            Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => self.child(name),
+            renamed => renamed.map(|()| child).map_err(io::Error::from),
+        }
     }
 
     /// The owner, the mode and the device of the open directory

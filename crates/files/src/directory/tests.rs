@@ -204,6 +204,18 @@ fn a_directory_appears_with_its_mode_and_a_link_is_none() {
 }
 
 #[test]
+fn a_directory_that_took_the_place_of_the_new_one_gets_no_mode() {
+    let (volume, directory) = volume();
+    let path = volume.path().join("other");
+    fs::create_dir(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(path.join("private"), "").unwrap();
+    assert_eq!(directory.finish_child("other", "app", 0o755).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(names(volume.path()), ["other"]);
+}
+
+#[test]
 fn one_at_a_time_holds_the_lock_of_a_file() {
     let (volume, directory) = volume();
     let lock = directory.lock_file("token").unwrap();

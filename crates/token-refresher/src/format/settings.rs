@@ -11,6 +11,7 @@ use super::{Keys, Login};
 /// A format by its name
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Format")]
 pub(crate) enum Kind {
     /// One value as it is
     #[default]
