@@ -14,26 +14,18 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use prometheus::{IntCounterVec, Opts};
-use tokio::{
-    sync::{mpsc, watch},
-    time,
-};
+use tokio::{sync::watch, time};
 
 use crate::{
     config::{self, Configuration},
+    file_watch::FileWatch,
     job::Lifecycle,
     log_throttle::LogThrottle,
-    volume::on_volume,
 };
 
 /// For events that got lost
 const POLL: Duration = Duration::from_secs(60);
-/// A writer that is in the middle of its work gets this long to finish.
-const SETTLE: Duration = Duration::from_millis(50);
-/// A directory that cannot be watched within this time is only read every minute.
-const WATCH_LIMIT: Duration = Duration::from_secs(10);
 
 /// The configuration in force; `changed()` resolves at a new one
 pub type Reloads<T> = watch::Receiver<Arc<T>>;
@@ -122,14 +114,13 @@ impl File {
         C: Configuration,
         F: Future<Output = anyhow::Result<()>>,
     {
-        let (wake, mut woken) = mpsc::channel(1);
-        let _watcher = self.directory_watcher(wake).await;
+        let mut events = self.events().await;
         let mut hangups = life.hangups();
         loop {
             // Also before the first event: the file may have changed since it was read and before it was watched.
             self.read_again(args, &mut apply).await;
             tokio::select! {
-                Some(()) = woken.recv() => time::sleep(SETTLE).await,
+                () = next(&mut events) => (),
                 Ok(()) = hangups.changed() => self.refused = None,
                 () = time::sleep(POLL) => (),
             }
@@ -137,14 +128,9 @@ impl File {
     }
 
     /// None where events can't be had; the poll goes on.
-    async fn directory_watcher(&self, wake: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
-        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let watched = directory.to_owned();
-        // About the file, because several files of one directory may be followed.
-        let watching = on_volume(&self.path, WATCH_LIMIT, move || watcher(&watched, wake)).await;
-        let result =
-            watching.map_err(|error| error.to_string()).and_then(|result| result.map_err(|error| error.to_string()));
-        result
+    async fn events(&self) -> Option<FileWatch> {
+        let watch = FileWatch::of(&self.path).await;
+        watch
             .inspect_err(
                 |error| tracing::warn!(%error, "cannot watch the configuration's directory; it is read every minute"),
             )
@@ -196,49 +182,15 @@ impl File {
     }
 }
 
+async fn next(events: &mut Option<FileWatch>) {
+    match events {
+        Some(events) => events.changed().await,
+        None => future::pending().await,
+    }
+}
+
 /// A panic in a parser or a judge refuses the new content, and the follower goes on.
 fn judged<C: Configuration>(path: &Path, text: &str, args: &C::Args) -> anyhow::Result<C> {
     let result = panic::catch_unwind(AssertUnwindSafe(|| config::judged::<C>(path, text, args)));
     result.unwrap_or_else(|_| Err(anyhow!("{}: a bug of the helper: the configuration made it panic", path.display())))
-}
-
-/// Asks for events of a directory; hangs for as long as the volume does not answer.
-fn watcher(directory: &Path, wake: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
-    let mut watcher = notify::recommended_watcher(move |event| {
-        if may_be_a_change(&event) {
-            // A full channel means that a wake-up is under way already.
-            let _ = wake.try_send(());
-        }
-    })?;
-    watcher.watch(directory, RecursiveMode::NonRecursive)?;
-    Ok(watcher)
-}
-
-/// Reading is an event too, and our own reading must not be a reason to read again.
-fn may_be_a_change(event: &notify::Result<notify::Event>) -> bool {
-    !event.as_ref().is_ok_and(|event| event.kind.is_access())
-}
-
-#[cfg(test)]
-mod tests {
-    use notify::{
-        Event, EventKind,
-        event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode},
-    };
-
-    use super::*;
-
-    #[test]
-    fn whatever_is_not_mere_reading_may_be_a_change() {
-        for (kind, change) in [
-            (EventKind::Access(AccessKind::Open(AccessMode::Any)), false),
-            (EventKind::Access(AccessKind::Close(AccessMode::Read)), false),
-            (EventKind::Create(CreateKind::File), true),
-            (EventKind::Modify(ModifyKind::Name(RenameMode::To)), true),
-            (EventKind::Other, true),
-        ] {
-            assert_eq!(may_be_a_change(&Ok(Event::new(kind))), change, "{kind:?}");
-        }
-        assert!(may_be_a_change(&Err(notify::Error::generic("events were lost"))));
-    }
 }

@@ -6,13 +6,14 @@ use lifecycle::{Configuration, Misfit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{args::Args, plan::Plan, secret_entry::SecretEntry};
+use crate::{args::Args, plan::Plan, secret_entry::SecretEntry, tell::way::Way};
 
 /// The content of a configuration file
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// What is kept fresh
+    #[serde(deserialize_with = "lifecycle::config::bounded")]
     #[schemars(length(min = 1, max = 100))]
     pub(crate) secrets: Vec<SecretEntry>,
 }
@@ -20,12 +21,21 @@ pub(crate) struct Config {
 impl Configuration for Config {
     type Args = Args;
 
+    fn judge_args(args: &Args) -> Result<(), String> {
+        match &args.status_file {
+            Some(path) if !path.is_absolute() => Err("--status-file needs an absolute path".into()),
+            _ => Ok(()),
+        }
+    }
+
     fn judge(&self, _: &Args) -> Vec<Misfit> {
         Plan::of(&self.secrets).err().unwrap_or_default()
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        self.secrets.iter().flat_map(|secret| secret.source.files()).map(Path::to_owned).collect()
+        let of_sources = self.secrets.iter().flat_map(|secret| secret.source.files()).map(Path::to_owned);
+        let ways = self.secrets.iter().flat_map(|secret| &secret.tell).filter_map(|tell| Way::of(tell).ok());
+        of_sources.chain(ways.flat_map(|way| way.files())).collect()
     }
 }
 

@@ -3,6 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 const SECONDS_PER_DAY: u64 = 86_400;
+/// From 1 March of the year 0
+const DAYS_BEFORE_1970: u64 = 719_468;
+/// Of 400 years
+const DAYS_PER_ERA: u64 = 146_097;
 
 /// The moment that a text names, from 1970 to 9999; `None` for any other text. A leap second is the second before it.
 pub(crate) fn rfc3339(text: &str) -> Option<SystemTime> {
@@ -40,6 +44,23 @@ pub(crate) fn rfc3339(text: &str) -> Option<SystemTime> {
     (utc >= SystemTime::UNIX_EPOCH).then_some(utc)
 }
 
+/// The text of a moment, in UTC and to the second: `2026-11-24T09:58:45Z`. Moments before 1970 are that of 1970.
+pub(crate) fn text(time: SystemTime) -> String {
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (days, second) = (seconds / SECONDS_PER_DAY, seconds % SECONDS_PER_DAY);
+    // Years of an era of 400 begin in March, as in `days`.
+    let shifted = days + DAYS_BEFORE_1970;
+    let (era, day_of_era) = (shifted / DAYS_PER_ERA, shifted % DAYS_PER_ERA);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// Numbers of so many digits each, with a separator between
 fn numbers<const N: usize>(text: &str, separator: char, digits: [usize; N]) -> Option<[u64; N]> {
     let mut parts = text.split(separator);
@@ -72,7 +93,6 @@ fn days_of_month(year: u64, month: u64) -> u64 {
 
 /// Days from 1970-01-01 to a date: years that begin in March have their leap day at the end.
 fn days(year: u64, month: u64, day: u64) -> u64 {
-    const DAYS_BEFORE_1970: u64 = 719_468;
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year / 4 - year / 100 + year / 400;
     year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - DAYS_BEFORE_1970
@@ -132,6 +152,7 @@ mod tests {
             let month = months.iter().position(|name| *name == &http[8..11]).unwrap() + 1;
             let written = format!("{}-{month:02}-{}T{}", &http[12..16], &http[5..7], &http[17..25]);
             prop_assert_eq!(rfc3339(&format!("{written}Z")), Some(time));
+            prop_assert_eq!(text(time), format!("{written}Z"));
             let west = format!("{written}-{:02}:{:02}", offset / 60, offset % 60);
             prop_assert_eq!(rfc3339(&west), Some(time + Duration::from_secs(offset * 60)));
         }

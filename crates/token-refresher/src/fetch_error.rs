@@ -42,6 +42,11 @@ impl FetchError {
         }
     }
 
+    /// Whether another try gives the same answer, so that a task ends.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::BadAnswer(_))
+    }
+
     /// When the server wants to be asked again
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {

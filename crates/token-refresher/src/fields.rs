@@ -27,6 +27,15 @@ impl Fields {
         self.values.get(name.unwrap_or(self.main))
     }
 
+    /// Whether all values are the same.
+    pub(crate) fn equals(&self, other: &Self) -> bool {
+        let pairs = self.values.iter().zip(&other.values);
+        self.values.len() == other.values.len()
+            && pairs
+                .into_iter()
+                .all(|((name, value), (other_name, other))| name == other_name && value.expose() == other.expose())
+    }
+
     /// The names of all values
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)

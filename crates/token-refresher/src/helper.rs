@@ -5,8 +5,10 @@ use lifecycle::{Completions, ConfigFile, Helper};
 use crate::config::Config;
 
 /// A sidecar with a configuration file
-pub const HELPER: Helper =
-    Helper::sidecar(HEALTH_PORT, Some(ConfigFile::of::<Config>(SCHEMA))).with_completions(COMPLETIONS);
+pub const HELPER: Helper = Helper::sidecar(HEALTH_PORT, Some(ConfigFile::of::<Config>(SCHEMA)))
+    .with_once("once")
+    .with_hardening()
+    .with_completions(COMPLETIONS);
 
 /// The default of `--health-addr`; no two helpers have the same
 const HEALTH_PORT: u16 = 9473;

@@ -38,6 +38,11 @@ impl Inputs {
     pub(crate) fn new(secrets: HashMap<String, watch::Receiver<Option<Fetched>>>) -> Self {
         Self(Arc::new(secrets))
     }
+
+    /// The newest value of one secret
+    pub(crate) fn of(&self, secret: &str) -> Option<watch::Receiver<Option<Fetched>>> {
+        self.0.get(secret).cloned()
+    }
 }
 
 impl Input {

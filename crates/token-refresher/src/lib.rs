@@ -4,8 +4,11 @@
 //! secret is ever printed.
 
 mod args;
+mod board;
+mod clock;
 mod config;
 mod date;
+mod decision;
 mod exchange;
 mod fetch_error;
 mod fetched;
@@ -15,18 +18,24 @@ mod given;
 mod helper;
 mod input;
 mod json_pointer;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the sources of tokens"))]
 mod life;
 mod output;
 mod plan;
 mod refresh;
+mod refresher;
+mod refreshers;
+mod report;
 mod request_headers;
+mod schedule;
 mod scrub;
 mod secret_entry;
+mod secret_state;
 mod server;
 mod source;
-#[expect(dead_code, reason = "for the refresh of a secret")]
+mod status;
+mod telemetry;
 mod tell;
+mod write_state;
 
 pub use args::Args;
 pub use config::schema;

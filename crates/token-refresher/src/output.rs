@@ -89,7 +89,6 @@ impl Output {
     }
 
     /// Looks at the place as a write does, makes its directory, and refuses one that is no place for a secret.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the start"))]
     pub(crate) async fn check_target(&self) -> Result<(), OutputError> {
         self.on_volume(|output| output.open(Missing::Make).map(drop)).await
     }
@@ -107,7 +106,6 @@ impl Output {
     }
 
     /// Removes the files, for values that have expired.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for values that have expired"))]
     pub(crate) async fn delete(&self) -> Result<(), OutputError> {
         self.on_volume(Self::delete_now).await
     }

@@ -45,6 +45,14 @@ impl SourceEntry {
         }
     }
 
+    /// The file that is the source; its changes are noticed
+    pub(crate) fn watched(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) => Some(&file.path),
+            Self::Http(_) => None,
+        }
+    }
+
     /// The files that a request reads
     pub(crate) fn files(&self) -> Vec<&Path> {
         match self {

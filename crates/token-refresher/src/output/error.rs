@@ -25,7 +25,6 @@ pub(crate) enum OutputError {
 
 impl OutputError {
     /// The label `reason` in metrics
-    #[cfg_attr(not(test), expect(dead_code, reason = "for metrics"))]
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Unfit(_) => "unfit",
@@ -44,6 +43,22 @@ impl OutputError {
             Self::Volume { kind: io::ErrorKind::PermissionDenied, .. } => Exit::Denied,
             Self::Volume { .. } => Exit::Io,
         }
+    }
+
+    /// Whether another try fails for the same reason, so that a task ends.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::Unfit(_) | Self::Place(_) => true,
+            Self::Busy(_) => false,
+            Self::Volume { kind, .. } => {
+                matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+            }
+        }
+    }
+
+    /// Whether the volume does not answer, so that the next file would take as long.
+    pub(crate) fn is_hung(&self) -> bool {
+        matches!(self, Self::Volume { kind: io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock, .. })
     }
 
     pub(super) fn unfit(path: &Path, error: &Unfit) -> Self {

@@ -1,6 +1,6 @@
 //! `file`: a file that something else writes, such as a projected token.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::SystemTime};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use crate::{
     fetched::Fetched,
     fields::Fields,
     input::{Input, Inputs},
+    life,
 };
 
 /// The settings of the source `file`
@@ -21,8 +22,16 @@ pub(crate) struct FileSource {
 }
 
 impl FileSource {
+    /// The content of the file. Where it is a JWT, it says itself when it expires.
     pub(crate) async fn fetch(&self, inputs: &Inputs) -> Result<Fetched, FetchError> {
         let value = Input::File(self.path.clone()).read(inputs).await?;
-        Ok(Fetched { fields: Fields::single("value", value), life: None, renewable: false })
+        if value.expose().is_empty() {
+            return Err(FetchError::Input(format!("{} is empty", self.path.display())));
+        }
+        let expiry = life::jwt_expiry(value.expose());
+        let life = expiry.map(|expiry| life::until(expiry, SystemTime::now())).transpose();
+        // Whoever writes the file is late, or one of the clocks is wrong; both pass.
+        let expired = |_| FetchError::Input(format!("the token in {} has expired", self.path.display()));
+        Ok(Fetched { fields: Fields::single("value", value), life: life.map_err(expired)?, renewable: false })
     }
 }

@@ -1,0 +1,291 @@
+//! The loop of one secret: look, decide, act, keep the books.
+
+use std::{
+    future,
+    time::{Duration, Instant},
+};
+
+use lifecycle::{Exit, FileWatch, LogThrottle, format_duration};
+use tokio::{sync::watch, time};
+
+use crate::{
+    board::Failure,
+    clock::{Clock, Now},
+    decision::{Decision, decide},
+    fetch_error::FetchError,
+    fetched::Fetched,
+    input::Inputs,
+    output::OutputError,
+    report::Report,
+    schedule::{Ask, Schedule, Setback, Term},
+    secret_entry::SecretEntry,
+    secret_state::SecretState,
+    tell::Tell,
+    write_state::WriteState,
+};
+
+/// One call of a source
+const CALL_LIMIT: Duration = Duration::from_secs(30);
+
+/// One secret, from its source to its files
+pub(crate) struct Refresher {
+    pub(crate) entry: SecretEntry,
+    pub(crate) schedule: Schedule,
+    pub(crate) writes: WriteState,
+    pub(crate) fetched: Option<Fetched>,
+    /// The newest value, for those that build on it; none once it has expired
+    pub(crate) value: watch::Sender<Option<Fetched>>,
+    pub(crate) inputs: Inputs,
+    /// The secrets that it builds on
+    pub(crate) bases: Vec<Base>,
+    /// Counts the new values of all secrets
+    pub(crate) published: watch::Sender<u64>,
+    pub(crate) tell: Option<Tell>,
+    pub(crate) report: Report,
+    pub(crate) clock: Clock,
+    pub(crate) wake: Wake,
+    pub(crate) throttle: LogThrottle,
+}
+
+/// A secret that another one builds on
+pub(crate) struct Base {
+    pub(crate) name: String,
+    pub(crate) value: watch::Receiver<Option<Fetched>>,
+}
+
+/// What ends a sleep early
+pub(crate) struct Wake {
+    pub(crate) published: watch::Receiver<u64>,
+    pub(crate) hangups: watch::Receiver<u64>,
+    /// Of the file that is the source
+    pub(crate) file: Option<FileWatch>,
+}
+
+/// A step that failed
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) error: anyhow::Error,
+    /// Whether another try gives the same result
+    pub(crate) is_final: bool,
+}
+
+impl Refresher {
+    /// One step: a call, a write, or a sleep.
+    pub(crate) async fn step(&mut self) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let missing = self.look_at_bases(&now);
+        self.show(&now);
+        let decision = decide(&self.schedule, &self.writes, self.entry.on_expired, missing.is_none(), &now);
+        match decision {
+            Decision::Call(ask) => self.call(ask).await,
+            Decision::Write => self.write().await,
+            Decision::Delete => self.delete().await,
+            Decision::Sleep(limit) => {
+                if let Some(base) = missing {
+                    self.report.waits_for(&base);
+                    self.show(&now);
+                }
+                self.sleep(limit).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Watches the file that is the source, where it is one.
+    pub(crate) async fn watch(&mut self) {
+        let Some(path) = self.entry.source.watched() else { return };
+        let watch = FileWatch::of(path).await;
+        let secret = &self.entry.name;
+        self.wake.file = watch
+            .inspect_err(|error| {
+                tracing::warn!(secret, error, "cannot watch the file's directory; it is read again and again");
+            })
+            .ok();
+    }
+
+    /// Whether a secret that this one builds on is missing: its name. A new value of one makes a call due.
+    fn look_at_bases(&mut self, now: &Now) -> Option<String> {
+        let mut missing = None;
+        for base in &mut self.bases {
+            let is_new = base.value.has_changed().unwrap_or(false);
+            if base.value.borrow_and_update().is_none() {
+                missing = missing.or_else(|| Some(base.name.clone()));
+            } else if is_new && self.schedule.has_value() {
+                self.schedule.hasten(now);
+            }
+        }
+        missing
+    }
+
+    /// Shows the state, and notes that a value has expired.
+    fn show(&mut self, now: &Now) {
+        let state = SecretState::of(&self.schedule, now);
+        let has_just_expired =
+            self.report.show(&self.schedule, &self.writes, state, now) && state == SecretState::Expired;
+        if has_just_expired {
+            self.writes.hasten(now);
+            self.publish(None);
+        }
+    }
+
+    async fn call(&mut self, ask: Ask) -> Result<(), Fault> {
+        let asked = self.clock.now();
+        self.schedule.begin(&asked);
+        let source = &self.entry.source;
+        let calling = async {
+            match (ask, &self.fetched) {
+                (Ask::Renew, Some(last)) => source.renew(last, &self.inputs).await,
+                _ => source.fetch(&self.inputs).await,
+            }
+        };
+        let late = || FetchError::Unavailable {
+            reason: format!("the source gave no answer within {}", format_duration(CALL_LIMIT)),
+            retry_after: None,
+        };
+        let answer = time::timeout(CALL_LIMIT, calling).await.unwrap_or_else(|_| Err(late()));
+        let now = self.clock.now();
+        let too_late = |life: Duration| asked.moment.plus(life) <= now.moment;
+        match answer {
+            Ok(fetched) if fetched.life.is_some_and(too_late) => {
+                let reason = "the value expired before it arrived".to_owned();
+                Err(self.fail(ask, &FetchError::Unavailable { reason, retry_after: None }, &now))
+            }
+            Ok(fetched) => {
+                self.succeed(ask, fetched, asked, &now);
+                Ok(())
+            }
+            Err(error) => Err(self.fail(ask, &error, &now)),
+        }
+    }
+
+    fn succeed(&mut self, ask: Ask, fetched: Fetched, asked: Now, now: &Now) {
+        let term = Term { asked, life: fetched.life, is_renewable: fetched.renewable };
+        let was_valid = self.schedule.is_valid(now);
+        self.schedule.succeed(ask, &term, fastrand::f64());
+        let is_changed = !was_valid || self.fetched.as_ref().is_none_or(|last| !last.fields.equals(&fetched.fields));
+        let failures = self.report.succeeded(now);
+        if is_changed || failures > 0 || !self.entry.rules().is_local {
+            let life = fetched.life.map_or_else(|| "unknown".into(), format_duration);
+            let renewed = ask == Ask::Renew;
+            tracing::info!(secret = self.entry.name, life, renewed, failures, "refreshed");
+        }
+        self.throttle.settle();
+        self.fetched = Some(fetched);
+        if is_changed {
+            self.writes.fall_behind(now);
+            self.publish(self.fetched.clone());
+            if self.entry.outputs.is_empty() {
+                self.announce();
+            }
+        }
+        self.show(now);
+    }
+
+    fn fail(&mut self, ask: Ask, error: &FetchError, now: &Now) -> Fault {
+        let setback = match error {
+            FetchError::Refused(_) | FetchError::BadAnswer(_) => Setback::Refused,
+            FetchError::Unavailable { .. } | FetchError::Input(_) => Setback::Unavailable(error.retry_after()),
+        };
+        self.schedule.fail(ask, setback, now, fastrand::f64());
+        self.note(error.label(), error.to_string(), now);
+        self.fault(error.exit(), &error.to_string(), error.is_final())
+    }
+
+    /// Writes each file. One that fails keeps none of the others from being written, unless its volume does not answer.
+    async fn write(&mut self) -> Result<(), Fault> {
+        let Some(fields) = self.fetched.as_ref().map(|fetched| fetched.fields.clone()) else {
+            self.writes.failed(&self.clock.now());
+            return Ok(());
+        };
+        let (mut is_changed, mut failure) = (false, None);
+        for output in &self.entry.outputs {
+            match output.write(&fields).await {
+                Ok(written) => is_changed |= written.is_changed,
+                Err(error) => {
+                    let is_hung = error.is_hung();
+                    failure.get_or_insert(error);
+                    if is_hung {
+                        break;
+                    }
+                }
+            }
+        }
+        if is_changed {
+            self.announce();
+        }
+        let now = self.clock.now();
+        match failure {
+            None => {
+                self.writes.written(&now);
+                self.report.wrote();
+                self.show(&now);
+                Ok(())
+            }
+            Some(error) => Err(self.cannot_write(&error, &now)),
+        }
+    }
+
+    async fn delete(&mut self) -> Result<(), Fault> {
+        let mut failure = None;
+        for output in &self.entry.outputs {
+            failure = failure.or(output.delete().await.err());
+        }
+        let now = self.clock.now();
+        match failure {
+            None => {
+                tracing::warn!(secret = self.entry.name, "removed the files of the value that has expired");
+                self.writes.deleted(&now);
+                self.announce();
+                Ok(())
+            }
+            Some(error) => Err(self.cannot_write(&error, &now)),
+        }
+    }
+
+    fn cannot_write(&mut self, error: &OutputError, now: &Now) -> Fault {
+        self.writes.failed(now);
+        self.note(error.label(), error.to_string(), now);
+        self.fault(error.exit(), &error.to_string(), error.is_final())
+    }
+
+    /// Counts a failure, logs it unless it repeats, and shows it.
+    fn note(&mut self, label: &'static str, reason: String, now: &Now) {
+        if self.throttle.is_due(&reason, Instant::now()) {
+            tracing::warn!(secret = self.entry.name, kind = label, reason, "cannot refresh");
+        }
+        self.report.failed(Failure { label, reason, at: now.wall });
+        self.show(now);
+    }
+
+    fn fault(&self, exit: Exit, reason: &str, is_final: bool) -> Fault {
+        Fault { error: exit.because(format!("secret {}: {reason}", self.entry.name)), is_final }
+    }
+
+    fn publish(&self, fetched: Option<Fetched>) {
+        self.value.send_replace(fetched);
+        self.published.send_modify(|count| *count += 1);
+    }
+
+    fn announce(&self) {
+        if let Some(tell) = &self.tell {
+            tell.announce();
+        }
+    }
+
+    async fn sleep(&mut self, limit: Duration) {
+        let is_local = self.wake.file.is_some();
+        tokio::select! {
+            () = time::sleep(limit) => {}
+            Ok(()) = self.wake.published.changed() => {}
+            Ok(()) = self.wake.hangups.changed() => self.schedule.hasten(&self.clock.now()),
+            () = next(&mut self.wake.file), if is_local => self.schedule.hasten(&self.clock.now()),
+        }
+    }
+}
+
+async fn next(file: &mut Option<FileWatch>) {
+    match file {
+        Some(file) => file.changed().await,
+        None => future::pending().await,
+    }
+}

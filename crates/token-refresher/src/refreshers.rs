@@ -1,0 +1,199 @@
+//! The loops of all secrets: those that a configuration names, and their replacements when it changes.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use lifecycle::{Lifecycle, LogThrottle};
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    board::Board,
+    clock::Clock,
+    config::Config,
+    fetched::Fetched,
+    input::Inputs,
+    output::OutputError,
+    refresher::{Base, Refresher, Wake},
+    report::Report,
+    schedule::Schedule,
+    secret_entry::SecretEntry,
+    telemetry::Metrics,
+    tell::{Tell, metrics::TellMetrics, way::Way},
+    write_state::WriteState,
+};
+
+/// A loop that has not moved on for this long hangs: a call, and writes to volumes that do not answer, take less.
+const BOUND: Duration = Duration::from_secs(150);
+
+/// All loops, and what they share
+pub(crate) struct Refreshers {
+    life: Lifecycle,
+    clock: Clock,
+    board: Board,
+    metrics: Metrics,
+    tell_metrics: TellMetrics,
+    published: watch::Sender<u64>,
+    /// The newest value of each secret, kept while its loop is replaced
+    values: HashMap<String, watch::Sender<Option<Fetched>>>,
+    running: BTreeMap<String, Running>,
+}
+
+/// The loop of one secret
+struct Running {
+    entry: String,
+    /// Ends the loop when it is dropped
+    stop: watch::Sender<()>,
+}
+
+impl Refreshers {
+    pub(crate) fn new(life: &Lifecycle, clock: Clock, board: Board) -> prometheus::Result<Self> {
+        Ok(Self {
+            life: life.clone(),
+            clock,
+            board,
+            metrics: Metrics::new(life)?,
+            tell_metrics: TellMetrics::new(life)?,
+            published: watch::Sender::new(0),
+            values: HashMap::new(),
+            running: BTreeMap::new(),
+        })
+    }
+
+    /// Writes each secret of the configuration once. The first result that no other try changes ends it.
+    pub(crate) async fn write_once(&mut self, config: &Config) -> anyhow::Result<()> {
+        let inputs = self.inputs(config);
+        let mut tasks = JoinSet::new();
+        for entry in &config.secrets {
+            // No app runs yet that could be told.
+            let entry = SecretEntry { tell: Vec::new(), ..entry.clone() };
+            let mut refresher = self.refresher(entry, &inputs)?;
+            tasks.spawn(async move {
+                refresher.watch().await;
+                while !refresher.writes.is_written() {
+                    match refresher.step().await {
+                        Err(fault) if fault.is_final => return Err(fault.error),
+                        _ => {}
+                    }
+                }
+                // Those that build on it may still have to be written.
+                Ok(refresher)
+            });
+        }
+        let mut finished = Vec::new();
+        while let Some(result) = tasks.join_next().await {
+            finished.push(result??);
+        }
+        Ok(())
+    }
+
+    /// Keeps the secrets of this configuration fresh from here on. A secret whose entry has not changed goes on as it is.
+    pub(crate) async fn keep(&mut self, config: &Config) -> anyhow::Result<()> {
+        check_targets(config).await?;
+        let inputs = self.inputs(config);
+        let is_kept = |name: &String, running: &Running| {
+            let entry = config.secrets.iter().find(|entry| entry.name == *name);
+            entry.is_some_and(|entry| running.entry == format!("{entry:?}"))
+        };
+        let ended: Vec<_> = self
+            .running
+            .iter()
+            .filter(|(name, running)| !is_kept(name, running))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in ended {
+            if let Some(running) = self.running.remove(&name) {
+                // The loop holds the receiver, and with it the locks of its files.
+                running.stop.send_replace(());
+                running.stop.closed().await;
+            }
+        }
+        self.values.retain(|name, _| config.secrets.iter().any(|entry| entry.name == *name));
+        for entry in &config.secrets {
+            if !self.running.contains_key(&entry.name) {
+                let refresher = self.refresher(entry.clone(), &inputs)?;
+                self.start(refresher);
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, mut refresher: Refresher) {
+        let (stop, mut stopped) = watch::channel(());
+        let running = Running { entry: format!("{:?}", refresher.entry), stop };
+        self.running.insert(refresher.entry.name.clone(), running);
+        let life = self.life.clone();
+        let name = format!("secret {}", refresher.entry.name);
+        self.life.vital(name, BOUND, |heartbeat| async move {
+            let keeping = async {
+                refresher.watch().await;
+                loop {
+                    heartbeat.beat();
+                    // The step has noted its failure, and the next one is a retry.
+                    let _ = refresher.step().await;
+                }
+            };
+            tokio::select! {
+                _ = life.stop_requested() => return Ok(()),
+                _ = stopped.changed() => {}
+                () = keeping => {}
+            }
+            heartbeat.retire();
+            let Refresher { report, .. } = refresher;
+            report.retire();
+            Ok(())
+        });
+    }
+
+    fn refresher(&self, entry: SecretEntry, inputs: &Inputs) -> anyhow::Result<Refresher> {
+        let now = self.clock.now();
+        let name = entry.name.clone();
+        let ways: Result<Vec<_>, _> = entry.tell.iter().map(Way::of).collect();
+        let ways = ways.map_err(anyhow::Error::msg)?;
+        let tell = (!ways.is_empty()).then(|| Tell::start(&name, ways, &self.tell_metrics, &self.life));
+        let telemetry = self.metrics.of(&name);
+        let hold = self.life.hold(name.clone());
+        let report = Report::new(&name, entry.on_expired, self.board.clone(), telemetry, hold);
+        let bases = entry.source.depends_on().into_iter();
+        let bases = bases.filter_map(|base| Some(Base { name: base.to_owned(), value: inputs.of(base)? })).collect();
+        let wake = Wake { published: self.published.subscribe(), hangups: self.life.hangups(), file: None };
+        Ok(Refresher {
+            schedule: Schedule::new(entry.rules(), &now),
+            writes: WriteState::new(&now),
+            fetched: None,
+            value: self.values.get(&name).cloned().unwrap_or_default(),
+            inputs: inputs.clone(),
+            bases,
+            published: self.published.clone(),
+            tell,
+            report,
+            clock: self.clock.clone(),
+            wake,
+            throttle: LogThrottle::default(),
+            entry,
+        })
+    }
+
+    /// The newest values by name. A secret keeps its channel, so that those that build on it need not be replaced with it.
+    fn inputs(&mut self, config: &Config) -> Inputs {
+        for entry in &config.secrets {
+            self.values.entry(entry.name.clone()).or_default();
+        }
+        Inputs::new(self.values.iter().map(|(name, value)| (name.clone(), value.subscribe())).collect())
+    }
+}
+
+/// Refuses places that are none for a secret. A volume that fails now may work later.
+async fn check_targets(config: &Config) -> anyhow::Result<()> {
+    for entry in &config.secrets {
+        for output in &entry.outputs {
+            // The write meets any other fault as well, and is retried.
+            if let Err(error @ OutputError::Place(_)) = output.check_target().await {
+                let reason = format!("secret {}: {error}", entry.name);
+                return Err(error.exit().because(reason));
+            }
+        }
+    }
+    Ok(())
+}
