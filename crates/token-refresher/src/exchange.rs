@@ -42,22 +42,39 @@ pub(crate) struct Answer {
     label: String,
 }
 
+/// A request that has no answer
+pub(crate) struct Unanswered {
+    pub(crate) error: FetchError,
+    /// The server may have got the request, and done as it asks
+    pub(crate) may_have_arrived: bool,
+}
+
 impl Answer {
     /// Sends the request, in which these secrets stand, and waits for the whole answer.
     pub(crate) async fn to(
         client: &HttpClient,
-        mut request: HttpRequest,
+        request: HttpRequest,
         secrets: Vec<Secret>,
     ) -> Result<Self, FetchError> {
+        Self::to_single(client, request, secrets).await.map_err(|unanswered| unanswered.error)
+    }
+
+    /// The same for a request that must not be repeated before its fate is known.
+    pub(crate) async fn to_single(
+        client: &HttpClient,
+        mut request: HttpRequest,
+        secrets: Vec<Secret>,
+    ) -> Result<Self, Unanswered> {
         let label = url_label(request.url.as_str());
         let headers = &mut request.headers;
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(NAME));
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         let url = request.url.clone();
-        let answer = client.send(request, DEADLINE, BODY_LIMIT).await.map_err(|failure| error(&label, failure))?;
+        let answer = client.send(request, DEADLINE, BODY_LIMIT).await.map_err(|failure| unanswered(&label, failure))?;
         let HttpAnswer { status, headers, body, sent } = answer;
         if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
-            return Err(FetchError::Refused(redirect(&label, &url, status, headers.get(LOCATION))));
+            let error = FetchError::Refused(redirect(&label, &url, status, headers.get(LOCATION)));
+            return Err(Unanswered { error, may_have_arrived: false });
         }
         let server_now = server_time(&headers).unwrap_or_else(SystemTime::now);
         Ok(Self { status, body, server_now, headers, sent, secrets, label })
@@ -168,11 +185,13 @@ fn redirect(label: &str, url: &Url, status: StatusCode, location: Option<&Header
     format!("{label} answers with a redirect ({code}) {target}, which is not followed: configure the final URL")
 }
 
-fn error(label: &str, failure: Failure) -> FetchError {
-    match failure {
+fn unanswered(label: &str, failure: Failure) -> Unanswered {
+    let may_have_arrived = matches!(failure, Failure::Reset | Failure::Silent | Failure::Io { .. });
+    let error = match failure {
         Failure::File { reason, .. } => FetchError::Input(reason),
         Failure::Io { kind: ErrorKind::FileTooLarge, text } => FetchError::BadAnswer(format!("{label}: {text}")),
         Failure::Io { kind: ErrorKind::InvalidInput, text } => FetchError::Input(format!("{label}: {text}")),
         failure => FetchError::Unavailable { reason: format!("{label}: {failure}"), retry_after: None },
-    }
+    };
+    Unanswered { error, may_have_arrived }
 }

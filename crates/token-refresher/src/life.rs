@@ -56,7 +56,6 @@ pub(crate) fn until(expiry: SystemTime, server_now: SystemTime) -> Result<Durati
 
 /// The life of a token: what the server says (`expires_in`), but no longer than the token itself says where it is a JWT whose
 /// `exp` is still to come.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the sources of tokens"))]
 pub(crate) fn of_token(
     expires_in: Option<&Value>,
     token: &str,

@@ -2,6 +2,7 @@
 
 mod file;
 mod http;
+mod oauth2;
 
 use std::path::Path;
 
@@ -18,6 +19,9 @@ pub(crate) enum SourceEntry {
     File(file::FileSource),
     /// An endpoint that answers with JSON, or with the value itself
     Http(Box<http::HttpSource>),
+    /// Tokens of OAuth 2.0
+    #[serde(rename = "oauth2")]
+    OAuth2(Box<oauth2::OAuth2Source>),
 }
 
 impl SourceEntry {
@@ -26,6 +30,7 @@ impl SourceEntry {
         match self {
             Self::File(file) => file.fetch(inputs).await,
             Self::Http(http) => http.fetch(inputs).await,
+            Self::OAuth2(oauth2) => oauth2.fetch(inputs).await,
         }
     }
 
@@ -34,6 +39,7 @@ impl SourceEntry {
         match self {
             Self::File(file) => file.fetch(inputs).await,
             Self::Http(http) => http.fetch(inputs).await,
+            Self::OAuth2(oauth2) => oauth2.fetch(inputs).await,
         }
     }
 
@@ -42,6 +48,7 @@ impl SourceEntry {
         match self {
             Self::File(_) => Vec::new(),
             Self::Http(http) => http.depends_on().collect(),
+            Self::OAuth2(oauth2) => oauth2.depends_on().collect(),
         }
     }
 
@@ -49,7 +56,7 @@ impl SourceEntry {
     pub(crate) fn watched(&self) -> Option<&Path> {
         match self {
             Self::File(file) => Some(&file.path),
-            Self::Http(_) => None,
+            Self::Http(_) | Self::OAuth2(_) => None,
         }
     }
 
@@ -58,6 +65,7 @@ impl SourceEntry {
         match self {
             Self::File(_) => Vec::new(),
             Self::Http(http) => http.files().collect(),
+            Self::OAuth2(oauth2) => oauth2.files().collect(),
         }
     }
 }

@@ -152,7 +152,10 @@ async fn a_server_that_is_not_there_is_unavailable() {
     let client = HttpClient::from_text(&format!("http://127.0.0.1:{free}/")).unwrap();
     let request =
         HttpRequest { method: Method::GET, url: client.url().clone(), headers: HeaderMap::new(), body: Vec::new() };
-    let error = Answer::to(&client, request, Vec::new()).await.unwrap_err();
+    let Err(Unanswered { error, may_have_arrived: false }) = Answer::to_single(&client, request, Vec::new()).await
+    else {
+        panic!("nothing listens there");
+    };
     assert_eq!(error.to_string(), format!("http://127.0.0.1:{free}/: connection refused"));
     assert_eq!(error.label(), "unavailable");
 }
