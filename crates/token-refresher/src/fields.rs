@@ -7,14 +7,14 @@ use lifecycle::Secret;
 /// What a source got at once: values that belong together, such as user and password
 #[derive(Clone, Debug)]
 pub(crate) struct Fields {
-    main: &'static str,
+    main: String,
     values: BTreeMap<String, Secret>,
 }
 
 impl Fields {
     /// Values of which `main` is the one that is meant where none is named.
-    pub(crate) fn new(main: &'static str, values: BTreeMap<String, Secret>) -> Self {
-        Self { main, values }
+    pub(crate) fn new(main: impl Into<String>, values: BTreeMap<String, Secret>) -> Self {
+        Self { main: main.into(), values }
     }
 
     /// A single value.
@@ -24,7 +24,7 @@ impl Fields {
 
     /// The value of this name, or the main one.
     pub(crate) fn get(&self, name: Option<&str>) -> Option<&Secret> {
-        self.values.get(name.unwrap_or(self.main))
+        self.values.get(name.unwrap_or(&self.main))
     }
 
     /// Whether all values are the same.

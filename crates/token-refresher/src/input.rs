@@ -10,7 +10,7 @@ use std::{
 use lifecycle::Secret;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::{fetch_error::FetchError, fetched::Fetched};
 
@@ -31,17 +31,36 @@ pub(crate) enum Input {
 
 /// The newest values of all secrets, for those that build on others
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Inputs(Arc<HashMap<String, watch::Receiver<Option<Fetched>>>>);
+pub(crate) struct Inputs(Arc<HashMap<String, Published>>);
+
+/// What a secret shows to those that build on it, and how they reach its loop
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Published {
+    pub(crate) newest: watch::Sender<Option<Fetched>>,
+    /// Notified when a server did not accept the newest value: it should be renewed, or fetched where that cannot be
+    pub(crate) doubt: Arc<Notify>,
+}
 
 impl Inputs {
-    /// The newest values of secrets, by their names.
-    pub(crate) fn new(secrets: HashMap<String, watch::Receiver<Option<Fetched>>>) -> Self {
+    /// What secrets show, by their names.
+    pub(crate) fn new(secrets: HashMap<String, Published>) -> Self {
         Self(Arc::new(secrets))
+    }
+
+    /// A server did not accept this value of an input, which may have been revoked. If it comes from another secret, and that
+    /// one has no newer value already, its loop looks after it before its time. Whoever doubts does so once for a value.
+    pub(crate) fn doubt(&self, input: &Input, value: &Secret) {
+        let Some(published) = input.depends_on().and_then(|name| self.0.get(name)) else { return };
+        let current = published.newest.borrow();
+        let current = current.as_ref().and_then(|fetched| fetched.fields.get(None));
+        if current.is_some_and(|current| current.expose() == value.expose()) {
+            published.doubt.notify_one();
+        }
     }
 
     /// The newest value of one secret
     pub(crate) fn of(&self, secret: &str) -> Option<watch::Receiver<Option<Fetched>>> {
-        self.0.get(secret).cloned()
+        self.0.get(secret).map(|published| published.newest.subscribe())
     }
 }
 
@@ -61,7 +80,7 @@ impl Input {
             }
             Self::Secret(name) => {
                 let missing = || FetchError::Input(format!("the secret {name} has no value yet"));
-                let current = inputs.0.get(name).ok_or_else(missing)?.borrow();
+                let current = inputs.0.get(name).ok_or_else(missing)?.newest.borrow();
                 current.as_ref().and_then(|fetched| fetched.fields.get(None)).cloned().ok_or_else(missing)
             }
         }

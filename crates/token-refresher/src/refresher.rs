@@ -2,11 +2,15 @@
 
 use std::{
     future,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use lifecycle::{Exit, FileWatch, LogThrottle, format_duration};
-use tokio::{sync::watch, time};
+use tokio::{
+    sync::{Notify, watch},
+    time,
+};
 
 use crate::{
     board::Failure,
@@ -57,6 +61,8 @@ pub(crate) struct Base {
 pub(crate) struct Wake {
     pub(crate) published: watch::Receiver<u64>,
     pub(crate) hangups: watch::Receiver<u64>,
+    /// Another secret met a server that does not accept the value any more.
+    pub(crate) doubt: Arc<Notify>,
     /// Of the file that is the source
     pub(crate) file: Option<FileWatch>,
 }
@@ -278,6 +284,7 @@ impl Refresher {
             () = time::sleep(limit) => {}
             Ok(()) = self.wake.published.changed() => {}
             Ok(()) = self.wake.hangups.changed() => self.schedule.hasten(&self.clock.now()),
+            () = self.wake.doubt.notified() => self.schedule.hasten(&self.clock.now()),
             () = next(&mut self.wake.file), if is_local => self.schedule.hasten(&self.clock.now()),
         }
     }

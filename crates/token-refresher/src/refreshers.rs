@@ -12,8 +12,7 @@ use crate::{
     board::Board,
     clock::Clock,
     config::Config,
-    fetched::Fetched,
-    input::Inputs,
+    input::{Inputs, Published},
     output::OutputError,
     refresher::{Base, Refresher, Wake},
     report::Report,
@@ -36,7 +35,7 @@ pub(crate) struct Refreshers {
     tell_metrics: TellMetrics,
     published: watch::Sender<u64>,
     /// The newest value of each secret, kept while its loop is replaced
-    values: HashMap<String, watch::Sender<Option<Fetched>>>,
+    values: HashMap<String, Published>,
     running: BTreeMap<String, Running>,
 }
 
@@ -157,12 +156,13 @@ impl Refreshers {
         let report = Report::new(&name, entry.on_expired, self.board.clone(), telemetry, hold);
         let bases = entry.source.depends_on().into_iter();
         let bases = bases.filter_map(|base| Some(Base { name: base.to_owned(), value: inputs.of(base)? })).collect();
-        let wake = Wake { published: self.published.subscribe(), hangups: self.life.hangups(), file: None };
+        let Published { newest, doubt } = self.values.get(&name).cloned().unwrap_or_default();
+        let wake = Wake { published: self.published.subscribe(), hangups: self.life.hangups(), doubt, file: None };
         Ok(Refresher {
             schedule: Schedule::new(entry.rules(), &now),
             writes: WriteState::new(&now),
             fetched: None,
-            value: self.values.get(&name).cloned().unwrap_or_default(),
+            value: newest,
             inputs: inputs.clone(),
             bases,
             published: self.published.clone(),
@@ -180,7 +180,7 @@ impl Refreshers {
         for entry in &config.secrets {
             self.values.entry(entry.name.clone()).or_default();
         }
-        Inputs::new(self.values.iter().map(|(name, value)| (name.clone(), value.subscribe())).collect())
+        Inputs::new(self.values.clone())
     }
 }
 

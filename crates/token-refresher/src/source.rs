@@ -2,7 +2,9 @@
 
 mod file;
 mod http;
+mod kubernetes_token;
 mod oauth2;
+mod vault;
 
 use std::path::Path;
 
@@ -22,6 +24,12 @@ pub(crate) enum SourceEntry {
     /// Tokens of OAuth 2.0
     #[serde(rename = "oauth2")]
     OAuth2(Box<oauth2::OAuth2Source>),
+    /// A token of a Kubernetes service account, with an audience and a life of its own
+    KubernetesToken(Box<kubernetes_token::KubernetesToken>),
+    /// A token of Vault or OpenBao, kept alive
+    VaultLogin(Box<vault::LoginSource>),
+    /// A secret of the KV engine of Vault or OpenBao
+    VaultKv(Box<vault::KvSource>),
 }
 
 impl SourceEntry {
@@ -31,15 +39,21 @@ impl SourceEntry {
             Self::File(file) => file.fetch(inputs).await,
             Self::Http(http) => http.fetch(inputs).await,
             Self::OAuth2(oauth2) => oauth2.fetch(inputs).await,
+            Self::KubernetesToken(token) => token.fetch(inputs).await,
+            Self::VaultLogin(login) => login.fetch(inputs).await,
+            Self::VaultKv(kv) => kv.fetch(inputs).await,
         }
     }
 
     /// The same values with a longer life, where the source can do that.
-    pub(crate) async fn renew(&self, _: &Fetched, inputs: &Inputs) -> Result<Fetched, FetchError> {
+    pub(crate) async fn renew(&self, last: &Fetched, inputs: &Inputs) -> Result<Fetched, FetchError> {
         match self {
             Self::File(file) => file.fetch(inputs).await,
             Self::Http(http) => http.fetch(inputs).await,
             Self::OAuth2(oauth2) => oauth2.fetch(inputs).await,
+            Self::KubernetesToken(token) => token.fetch(inputs).await,
+            Self::VaultLogin(login) => login.renew(last, inputs).await,
+            Self::VaultKv(kv) => kv.fetch(inputs).await,
         }
     }
 
@@ -49,6 +63,9 @@ impl SourceEntry {
             Self::File(_) => Vec::new(),
             Self::Http(http) => http.depends_on().collect(),
             Self::OAuth2(oauth2) => oauth2.depends_on().collect(),
+            Self::KubernetesToken(token) => token.depends_on().collect(),
+            Self::VaultLogin(login) => login.depends_on().collect(),
+            Self::VaultKv(kv) => kv.depends_on().collect(),
         }
     }
 
@@ -56,7 +73,7 @@ impl SourceEntry {
     pub(crate) fn watched(&self) -> Option<&Path> {
         match self {
             Self::File(file) => Some(&file.path),
-            Self::Http(_) | Self::OAuth2(_) => None,
+            _ => None,
         }
     }
 
@@ -66,6 +83,9 @@ impl SourceEntry {
             Self::File(_) => Vec::new(),
             Self::Http(http) => http.files().collect(),
             Self::OAuth2(oauth2) => oauth2.files().collect(),
+            Self::KubernetesToken(token) => token.files().collect(),
+            Self::VaultLogin(login) => login.files().collect(),
+            Self::VaultKv(kv) => kv.files().collect(),
         }
     }
 }
