@@ -8,3 +8,5 @@ mod files;
 mod kills;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tell;
