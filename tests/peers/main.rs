@@ -27,3 +27,4 @@ mod proxy_with_apps;
 mod redis;
 mod system_calls;
 mod token_refresher_formats;
+mod token_refresher_oauth;
