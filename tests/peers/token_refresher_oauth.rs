@@ -98,7 +98,10 @@ fn a_refusal_is_one() {
     for (settings, code) in [
         (format!("client-id: 'basic:client', client-secret: {{file: {}}}", issuer.path("wrong")), "invalid_client"),
         (
-            format!("client-id: 'basic:client', scope: offline_access, client-secret: {{file: {}}}", issuer.path("secret")),
+            format!(
+                "client-id: 'basic:client', scope: offline_access, client-secret: {{file: {}}}",
+                issuer.path("secret")
+            ),
             "invalid_scope",
         ),
         // The key of another client

@@ -7,6 +7,8 @@ mod files;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod oauth;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tell;
