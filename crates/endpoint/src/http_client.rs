@@ -3,12 +3,12 @@
 //! The library carries requests; this file decides what it may do by itself: no redirect, no retry, no kept connection, and a
 //! proxy from the environment only where the URL asks for one. A request is therefore sent once, or not at all.
 
+mod cause;
 mod lookup;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    error::Error,
     fmt,
     io::ErrorKind,
     path::Path,
@@ -25,15 +25,15 @@ use rustls::ClientConfig;
 use tokio::time;
 use url::{Host, Url};
 
-use self::lookup::Lookup;
+use self::{cause::failure, lookup::Lookup};
 use crate::{
     address::Address,
     failure::Failure,
     label::url_label,
     login::{LoginHeaders, UrlLogin},
     login_in_query::refuse_login_in_query,
+    mark::mark,
     names::Names,
-    one_line::one_line,
     options::Options,
     tls::TlsClient,
 };
@@ -56,6 +56,8 @@ struct Inner {
     tls: TlsClient,
     login: LoginHeaders,
     env_proxy: bool,
+    /// Of the URL and all its options
+    mark: u64,
     names: Arc<Names>,
     /// The library's client, and the TLS settings that it was made with
     built: Mutex<Option<(Arc<ClientConfig>, reqwest::Client)>>,
@@ -104,6 +106,7 @@ impl HttpClient {
 
     /// Takes the client's options and leaves the others. No file is read.
     pub fn from_url(url: &Url, options: &mut Options) -> Result<Self, String> {
+        let mark = mark(&(url.as_str(), &*options));
         let tls = match url.scheme() {
             "https" => TlsClient::from_options(options)?,
             "http" => TlsClient::without_options(false)?,
@@ -126,7 +129,7 @@ impl HttpClient {
         url.set_fragment(None);
         // Cannot fail: URLs of HTTP have a host.
         let _ = url.set_username("").and_then(|()| url.set_password(None));
-        Ok(Self(Arc::new(Inner { url, tls, login, env_proxy, names: Arc::default(), built: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { url, tls, login, env_proxy, mark, names: Arc::default(), built: Mutex::default() })))
     }
 
     /// All options that [`from_text`](Self::from_text) takes
@@ -246,9 +249,10 @@ impl HttpClient {
     }
 }
 
+/// No option and no login, but equal only where all of them are equal
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_tuple("HttpClient").field(&self.label()).finish()
+        f.debug_tuple("HttpClient").field(&self.label()).field(&self.0.mark).finish()
     }
 }
 
@@ -268,30 +272,4 @@ fn url_login(url: &Url) -> Result<UrlLogin, String> {
     let user = Some(decode(url.username())?).filter(|user| !user.is_empty());
     let password = url.password().map(decode).transpose()?.map(|text| text.as_str().into());
     Ok(UrlLogin { user, password })
-}
-
-/// The cause inside the library's error, whose own text would repeat the URL
-fn failure(error: &reqwest::Error) -> Failure {
-    let mut cause: Option<&(dyn Error + 'static)> = error.source();
-    let mut text = "the request cannot be made".to_owned();
-    while let Some(inner) = cause {
-        if let Some(failure) = inner.downcast_ref::<Failure>() {
-            return failure.clone();
-        }
-        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            match io.get_ref().and_then(|inner| inner.downcast_ref::<Failure>()) {
-                Some(failure) => return failure.clone(),
-                None => return Failure::from(io),
-            }
-        }
-        if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
-            return Failure::Tls(tls.clone());
-        }
-        text = inner.to_string();
-        cause = inner.source();
-    }
-    if error.is_timeout() {
-        return Failure::Silent;
-    }
-    Failure::Io { kind: ErrorKind::UnexpectedEof, text: one_line(&text) }
 }

@@ -12,7 +12,7 @@ const FREE_TEXT: [&str; 4] = ["header", "body", "body-regex", "json"];
 pub(crate) const ESCAPE_REMINDER: &str = " (write & in a value as %26)";
 
 /// The options of one server that no reader has taken yet
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Options {
     left: Vec<Pair>,
     /// How many options there were
@@ -21,7 +21,7 @@ pub struct Options {
     first_free_text: Option<usize>,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Pair {
     /// Counted from 1, for messages that must not print the name
     number: usize,

@@ -47,7 +47,6 @@ pub(crate) struct HttpSource {
     value: Option<JsonPointer>,
     /// Where in the answer further fields are
     #[serde(default)]
-    #[schemars(extend("maxProperties" = 100))]
     values: BTreeMap<String, JsonPointer>,
     /// Where in the answer the number of seconds is that the values are valid
     expires_in: Option<JsonPointer>,

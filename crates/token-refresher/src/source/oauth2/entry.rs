@@ -30,7 +30,7 @@ pub(crate) struct OAuth2Entry {
     pub(super) scope: Option<String>,
     pub(super) audience: Option<String>,
     /// Resource indicators (RFC 8707)
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lifecycle::config::bounded")]
     #[schemars(length(max = 100))]
     pub(super) resource: Vec<String>,
     /// Further parameters of the request, which may be printed
