@@ -45,6 +45,8 @@ async fn keep(args: Args, life: Lifecycle, board: Board, mut refreshers: Refresh
         exit = life.stop_requested() => return Ok(exit.into()),
         kept = refreshers.keep(&config) => kept?,
     }
+    // Its outputs share their locks with the loops, which must give them up when a new configuration replaces them.
+    drop(config);
     if let Some(path) = args.status_file {
         status::start(path, &board, &life);
     }

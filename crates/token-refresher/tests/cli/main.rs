@@ -5,6 +5,8 @@ mod as_root;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod oauth;
