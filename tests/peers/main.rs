@@ -28,3 +28,4 @@ mod redis;
 mod system_calls;
 mod token_refresher_formats;
 mod token_refresher_oauth;
+mod token_refresher_openbao;

@@ -8,6 +8,7 @@ pub mod grpc_health;
 pub mod loki;
 pub mod mariadb;
 pub mod nginx;
+pub mod openbao;
 pub mod opensearch;
 pub mod otel_collector;
 pub mod postgres;
