@@ -19,3 +19,4 @@ mod project;
 mod proxy;
 mod reproducible;
 mod starts;
+mod token_refresher;
