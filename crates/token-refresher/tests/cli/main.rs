@@ -9,6 +9,8 @@ mod http;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod kubernetes;
+#[cfg(test)]
 mod oauth;
 #[cfg(test)]
 mod support;
