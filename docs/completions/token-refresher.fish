@@ -18,6 +18,7 @@ end
 complete -c token-refresher -n '__token_refresher_in ""' -l config -r -F -d 'Read secrets, their sources and their files from this YAML file'
 complete -c token-refresher -n '__token_refresher_in ""' -l once -d 'Write all secrets once and exit, as an init container does'
 complete -c token-refresher -n '__token_refresher_in ""' -l timeout -x -d 'With --once, give up after this time; 0 waits for as long as it takes [default: 5m]'
+complete -c token-refresher -n '__token_refresher_in ""' -l state-dir -x -d 'Keep the times of the secrets in this directory, so that the next start uses values that are still valid'
 complete -c token-refresher -n '__token_refresher_in ""' -l status-file -r -F -d 'Write the state of all secrets to this JSON file; it holds no secret'
 complete -c token-refresher -n '__token_refresher_in ""' -l log-format -x -a 'auto text json' -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json'
 complete -c token-refresher -n '__token_refresher_in ""' -l log-level -x -a 'error warn info debug trace' -d 'The least important lines that are still written: error, warn, info, debug or trace'

@@ -74,6 +74,16 @@ impl<'a> Set<'a> {
         Ok(is_changed || is_relinked)
     }
 
+    /// Reads a file of the set, of at most `limit` bytes; `None` when there is no set or no such file in it. Links that lead
+    /// elsewhere are not followed.
+    pub fn read(&self, name: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
+        refuse_path(name)?;
+        match links::current(self.0.descriptor())? {
+            Some(generation) => self.0.child(&generation)?.read(name, limit),
+            None => Ok(None),
+        }
+    }
+
     /// Removes all files of the set with their links and generations, and leaves other files alone.
     pub fn remove(&self) -> io::Result<()> {
         let directory = self.0.descriptor();

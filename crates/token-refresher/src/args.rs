@@ -17,6 +17,9 @@ pub struct Args {
     /// With --once, give up after this time; 0 waits for as long as it takes [default: 5m]
     #[arg(long, value_name = "DURATION", value_parser = lifecycle::duration, requires = "once")]
     pub(crate) timeout: Option<Duration>,
+    /// Keep the times of the secrets in this directory, so that the next start uses values that are still valid
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
     /// Write the state of all secrets to this JSON file; it holds no secret
     #[arg(long, value_name = "FILE")]
     pub(crate) status_file: Option<PathBuf>,
@@ -33,7 +36,7 @@ impl Args {
 const EXAMPLES: &str = "
 Examples:
   token-refresher --config /etc/token-refresher/secrets.yaml
-  token-refresher --config secrets.yaml --once --timeout 2m
+  token-refresher --config secrets.yaml --once --timeout 2m --state-dir /run/tokens/.state
   token-refresher check /etc/token-refresher/secrets.yaml
 
 Exit codes: 0 done or stopped, 64 usage, 65 a value that cannot be right, 69 unavailable, 74 disk or volume, 77 refused, 78 configuration, 124 timed out";

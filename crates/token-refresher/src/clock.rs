@@ -27,9 +27,13 @@ pub(crate) struct Clock(Arc<dyn Fn() -> Now + Send + Sync>);
 
 impl Moment {
     /// This long after the boot
-    #[cfg(test)]
     pub(crate) const fn since_boot(duration: Duration) -> Self {
         Self(duration)
+    }
+
+    /// Since the boot
+    pub(crate) fn seconds(self) -> f64 {
+        self.0.as_secs_f64()
     }
 
     /// The moment that is this much later.

@@ -27,6 +27,11 @@ impl Fields {
         self.values.get(name.unwrap_or(&self.main))
     }
 
+    /// The name of the main value
+    pub(crate) fn main(&self) -> &str {
+        &self.main
+    }
+
     /// Whether all values are the same.
     pub(crate) fn equals(&self, other: &Self) -> bool {
         let pairs = self.values.iter().zip(&other.values);

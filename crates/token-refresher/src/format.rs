@@ -84,6 +84,11 @@ impl Format {
         Ok(format)
     }
 
+    /// The field that the content is, as it is; the inner `None` is the main field of the source.
+    pub(crate) fn whole_field(&self) -> Option<&Value> {
+        if let Self::Raw(value) = self { Some(value) } else { None }
+    }
+
     /// The content of a file with these values.
     pub(crate) fn write(&self, fields: &Fields) -> Result<Content, Unfit> {
         match self {

@@ -3,6 +3,7 @@
 //! Invariants: a file appears whole or not at all; a secret is refreshed by its own expiry; no request is repeated in a loop; no
 //! secret is ever printed.
 
+mod adopt;
 mod args;
 mod board;
 mod clock;
@@ -26,6 +27,7 @@ mod refresher;
 mod refreshers;
 mod report;
 mod request_headers;
+mod saved;
 mod schedule;
 mod scrub;
 mod secret_entry;

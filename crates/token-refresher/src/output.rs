@@ -10,12 +10,14 @@ mod state;
 mod target;
 mod trust;
 
-use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
+use std::{borrow::Cow, io, path::Path, sync::Arc, time::Duration};
 
 use files::Set;
+use lifecycle::Secret;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
 use self::{
     entry::OutputEntry,
@@ -26,7 +28,10 @@ use self::{
     trust::Use,
 };
 pub(crate) use self::{error::OutputError, place::Place};
-use crate::{fields::Fields, format::Content};
+use crate::{
+    fields::Fields,
+    format::{Content, Format},
+};
 
 /// A volume that has not answered for this long does not answer at all.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -105,6 +110,26 @@ impl Output {
         Ok(Written { is_changed: is_changed || was_unsure })
     }
 
+    /// The fields that stand in files as they are, by their names; `None` is the main one. Files that are missing are left out.
+    pub(crate) async fn read_back(&self) -> Result<Vec<(Option<String>, Secret)>, OutputError> {
+        self.on_volume(Self::read_back_now).await
+    }
+
+    /// The names of the fields that `read_back` gives while no file is missing
+    pub(crate) fn whole_fields(&self) -> Vec<Option<&str>> {
+        let fields = self.formats().into_iter().filter_map(Format::whole_field);
+        fields.map(Option::as_deref).collect()
+    }
+
+    /// Whether both give the same files.
+    pub(crate) fn writes_the_same(&self, fields: &Fields, others: &Fields) -> bool {
+        let content = |format: &Format, fields| format.write(fields).ok();
+        self.formats().into_iter().all(|format| {
+            let content = content(format, fields).zip(content(format, others));
+            content.is_some_and(|(one, other)| one == other)
+        })
+    }
+
     /// Removes the files, for values that have expired.
     pub(crate) async fn delete(&self) -> Result<(), OutputError> {
         self.on_volume(Self::delete_now).await
@@ -161,6 +186,40 @@ impl Output {
             Kind::Set(set) => set.write(&target, contents),
         };
         written.map_err(|error| OutputError::volume(self.path(), &error))
+    }
+
+    fn formats(&self) -> Vec<&Format> {
+        match &self.kind {
+            Kind::File(file) => vec![&file.format],
+            Kind::Set(set) => set.members.iter().map(|member| &member.format).collect(),
+        }
+    }
+
+    fn read_back_now(&self) -> Result<Vec<(Option<String>, Secret)>, OutputError> {
+        /// Bytes; a source gives no longer value
+        const FIELD_LIMIT: u64 = 1024 * 1024;
+        let refused = |error: io::Error| OutputError::volume(self.path(), &error);
+        let target = match self.open(Missing::Leave) {
+            Err(error) if error.is_missing() => return Ok(Vec::new()),
+            opened => opened?,
+        };
+        let read = |name: &str| match &self.kind {
+            Kind::File(_) => target.directory.read(name, FIELD_LIMIT),
+            Kind::Set(_) => Set::new(&target.directory).read(name, FIELD_LIMIT),
+        };
+        let files: Vec<(&str, &Format)> = match &self.kind {
+            Kind::File(file) => vec![(file.name(), &file.format)],
+            Kind::Set(set) => set.members.iter().map(|member| (member.name.as_str(), &member.format)).collect(),
+        };
+        let mut fields = Vec::new();
+        for (name, format) in files {
+            let Some(field) = format.whole_field() else { continue };
+            let Some(content) = read(name).map_err(refused)?.map(Zeroizing::new) else { continue };
+            if let Ok(text) = std::str::from_utf8(&content) {
+                fields.push((field.clone(), Secret::from(text)));
+            }
+        }
+        Ok(fields)
     }
 
     fn delete_now(&self) -> Result<(), OutputError> {

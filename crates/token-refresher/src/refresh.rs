@@ -6,15 +6,25 @@ use anyhow::Context as _;
 use lifecycle::{End, Exit, Lifecycle, config, reload};
 use tokio::{sync::Mutex, time};
 
-use crate::{args::Args, board::Board, clock::Clock, config::Config, refreshers::Refreshers, status};
+use crate::{
+    adopt::StateDirectory, args::Args, board::Board, clock::Clock, config::Config, refreshers::Refreshers, status,
+};
 
 /// Refreshes as the arguments say.
 pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     if let Some(path) = &args.status_file {
         status::judge(path)?;
     }
+    let state = match &args.state_dir {
+        Some(path) => tokio::select! {
+            biased;
+            exit = life.stop_requested() => return Ok(exit.into()),
+            state = StateDirectory::open(path) => Some(state?),
+        },
+        None => None,
+    };
     let board = Board::new();
-    let refreshers = Refreshers::new(&life, Clock::system(), board.clone()).context("cannot count")?;
+    let refreshers = Refreshers::new(&life, Clock::system(), board.clone(), state).context("cannot count")?;
     if args.once { write_once(args, life, board, refreshers).await } else { keep(args, life, board, refreshers).await }
 }
 

@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use crate::{
+    adopt::StateDirectory,
     board::Failure,
     clock::{Clock, Now},
     decision::{Decision, decide},
@@ -37,6 +38,11 @@ pub(crate) struct Refresher {
     pub(crate) schedule: Schedule,
     pub(crate) writes: WriteState,
     pub(crate) fetched: Option<Fetched>,
+    /// When the newest value was asked for, if that is not saved yet
+    pub(crate) unsaved: Option<Now>,
+    pub(crate) state: Option<StateDirectory>,
+    /// Whether others build on it
+    pub(crate) is_base: bool,
     /// The newest value, for those that build on it; none once it has expired
     pub(crate) value: watch::Sender<Option<Fetched>>,
     pub(crate) inputs: Inputs,
@@ -109,6 +115,26 @@ impl Refresher {
             .ok();
     }
 
+    /// Uses the value of an earlier process where it is still valid. Those that build on it have used it.
+    pub(crate) async fn adopt(&mut self) {
+        let Some(state) = &self.state else { return };
+        let now = self.clock.now();
+        let Some(fetched) = state.adopt(&self.entry, &now).await else { return };
+        let left = fetched.life.map_or_else(|| "unknown".into(), format_duration);
+        tracing::info!(secret = self.entry.name, left, "the value of an earlier start is used");
+        let term = Term { asked: now, life: fetched.life, is_renewable: false };
+        self.schedule.succeed(Ask::Fetch, &term, fastrand::f64());
+        self.fetched = Some(fetched);
+        self.value.send_replace(self.fetched.clone());
+    }
+
+    /// The bases are those that the adopted value was built on.
+    pub(crate) fn know_bases(&mut self) {
+        for base in &mut self.bases {
+            base.value.borrow_and_update();
+        }
+    }
+
     /// Whether a secret that this one builds on is missing: its name. A new value of one makes a call due.
     fn look_at_bases(&mut self, now: &Now) -> Option<String> {
         let mut missing = None;
@@ -177,6 +203,7 @@ impl Refresher {
         }
         self.throttle.settle();
         self.fetched = Some(fetched);
+        self.unsaved = Some(asked);
         if is_changed {
             self.writes.fall_behind(now);
             self.publish(self.fetched.clone());
@@ -224,10 +251,21 @@ impl Refresher {
             None => {
                 self.writes.written(&now);
                 self.report.wrote();
+                self.save().await;
                 self.show(&now);
                 Ok(())
             }
             Some(error) => Err(self.cannot_write(&error, &now)),
+        }
+    }
+
+    /// Saves the times of the value once. A failure costs the next start a call, and no more.
+    async fn save(&mut self) {
+        let (Some(state), Some(fetched), Some(asked)) = (&self.state, &self.fetched, self.unsaved.take()) else {
+            return;
+        };
+        if let Err(error) = state.save(&self.entry, self.is_base, fetched, &asked).await {
+            tracing::warn!(secret = self.entry.name, %error, "cannot save the times of the value");
         }
     }
 
@@ -284,7 +322,7 @@ impl Refresher {
             () = time::sleep(limit) => {}
             Ok(()) = self.wake.published.changed() => {}
             Ok(()) = self.wake.hangups.changed() => self.schedule.hasten(&self.clock.now()),
-            () = self.wake.doubt.notified() => self.schedule.hasten(&self.clock.now()),
+            () = self.wake.doubt.notified() => self.schedule.doubt(&self.clock.now()),
             () = next(&mut self.wake.file), if is_local => self.schedule.hasten(&self.clock.now()),
         }
     }

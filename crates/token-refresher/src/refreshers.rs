@@ -9,6 +9,7 @@ use lifecycle::{Lifecycle, LogThrottle};
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
+    adopt::StateDirectory,
     board::Board,
     clock::Clock,
     config::Config,
@@ -34,6 +35,7 @@ pub(crate) struct Refreshers {
     metrics: Metrics,
     tell_metrics: TellMetrics,
     published: watch::Sender<u64>,
+    state: Option<StateDirectory>,
     /// The newest value of each secret, kept while its loop is replaced
     values: HashMap<String, Published>,
     running: BTreeMap<String, Running>,
@@ -47,7 +49,12 @@ struct Running {
 }
 
 impl Refreshers {
-    pub(crate) fn new(life: &Lifecycle, clock: Clock, board: Board) -> prometheus::Result<Self> {
+    pub(crate) fn new(
+        life: &Lifecycle,
+        clock: Clock,
+        board: Board,
+        state: Option<StateDirectory>,
+    ) -> prometheus::Result<Self> {
         Ok(Self {
             life: life.clone(),
             clock,
@@ -55,6 +62,7 @@ impl Refreshers {
             metrics: Metrics::new(life)?,
             tell_metrics: TellMetrics::new(life)?,
             published: watch::Sender::new(0),
+            state,
             values: HashMap::new(),
             running: BTreeMap::new(),
         })
@@ -63,11 +71,14 @@ impl Refreshers {
     /// Writes each secret of the configuration once. The first result that no other try changes ends it.
     pub(crate) async fn write_once(&mut self, config: &Config) -> anyhow::Result<()> {
         let inputs = self.inputs(config);
-        let mut tasks = JoinSet::new();
+        let (mut refreshers, mut tasks) = (Vec::new(), JoinSet::new());
         for entry in &config.secrets {
             // No app runs yet that could be told.
             let entry = SecretEntry { tell: Vec::new(), ..entry.clone() };
-            let mut refresher = self.refresher(entry, &inputs)?;
+            refreshers.push(self.refresher(entry, config, &inputs)?);
+        }
+        adopt(&mut refreshers).await;
+        for mut refresher in refreshers {
             tasks.spawn(async move {
                 refresher.watch().await;
                 while !refresher.writes.is_written() {
@@ -109,11 +120,13 @@ impl Refreshers {
             }
         }
         self.values.retain(|name, _| config.secrets.iter().any(|entry| entry.name == *name));
-        for entry in &config.secrets {
-            if !self.running.contains_key(&entry.name) {
-                let refresher = self.refresher(entry.clone(), &inputs)?;
-                self.start(refresher);
-            }
+        let mut refreshers = Vec::new();
+        for entry in config.secrets.iter().filter(|entry| !self.running.contains_key(&entry.name)) {
+            refreshers.push(self.refresher(entry.clone(), config, &inputs)?);
+        }
+        adopt(&mut refreshers).await;
+        for refresher in refreshers {
+            self.start(refresher);
         }
         Ok(())
     }
@@ -145,7 +158,7 @@ impl Refreshers {
         });
     }
 
-    fn refresher(&self, entry: SecretEntry, inputs: &Inputs) -> anyhow::Result<Refresher> {
+    fn refresher(&self, entry: SecretEntry, config: &Config, inputs: &Inputs) -> anyhow::Result<Refresher> {
         let now = self.clock.now();
         let name = entry.name.clone();
         let ways: Result<Vec<_>, _> = entry.tell.iter().map(Way::of).collect();
@@ -162,6 +175,9 @@ impl Refreshers {
             schedule: Schedule::new(entry.rules(), &now),
             writes: WriteState::new(&now),
             fetched: None,
+            unsaved: None,
+            state: self.state.clone(),
+            is_base: config.secrets.iter().any(|other| other.source.depends_on().contains(&name.as_str())),
             value: newest,
             inputs: inputs.clone(),
             bases,
@@ -181,6 +197,16 @@ impl Refreshers {
             self.values.entry(entry.name.clone()).or_default();
         }
         Inputs::new(self.values.clone())
+    }
+}
+
+/// Uses values of an earlier process: all of them before any loop runs, so that none is asked for because of another one.
+async fn adopt(refreshers: &mut [Refresher]) {
+    for refresher in &mut *refreshers {
+        refresher.adopt().await;
+    }
+    for refresher in refreshers {
+        refresher.know_bases();
     }
 }
 

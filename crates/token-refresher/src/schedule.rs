@@ -11,6 +11,8 @@ use crate::clock::{Moment, Now};
 pub(crate) const SPACING: Duration = Duration::from_secs(5);
 /// Between the starts of two calls when the first one was a success
 const SUCCESS_SPACING: Duration = Duration::from_secs(1);
+/// Between two calls because other servers refuse the value
+const DOUBT_SPACING: Duration = Duration::from_secs(60);
 /// Added to [`SPACING`] at random
 const SPREAD: Duration = Duration::from_millis(300);
 /// A value is looked at this often at least, because ten years are longer than any source keeps its word.
@@ -23,6 +25,8 @@ const WISH_LIMIT: Duration = Duration::from_secs(5 * 60);
 const SHARES: (f64, f64) = (0.66, 0.8);
 /// Values without an expiry are fetched again after this time.
 const DEFAULT_EVERY: Duration = Duration::from_secs(5 * 60);
+/// Changes of a file are noticed; this is for events that got lost.
+const FILE_EVERY: Duration = Duration::from_secs(60);
 /// A part of the wait that is left off at random, so that many pods do not come at once
 const JITTER: f64 = 0.1;
 
@@ -35,6 +39,14 @@ pub(crate) struct Rules {
     pub(crate) every: Option<Duration>,
     /// The source is a file: its changes are noticed, and no store is spared
     pub(crate) is_local: bool,
+}
+
+impl Rules {
+    /// The time between two calls of a source whose values have no expiry
+    pub(crate) fn every(&self) -> Duration {
+        let default = if self.is_local { FILE_EVERY } else { DEFAULT_EVERY };
+        self.every.unwrap_or(default)
+    }
 }
 
 /// How a source is called
@@ -73,7 +85,9 @@ pub(crate) struct Schedule {
     failures: u32,
     /// A call is due from here on
     due: Moment,
-    /// The same on the wall clock; a machine that was restored from a snapshot knows of the lost time only there.
+    /// The last call that a doubt of others asked for
+    doubted: Option<Moment>,
+    /// The same as `due` on the wall clock; a machine that was restored from a snapshot knows of the lost time only there.
     due_wall: Option<SystemTime>,
 }
 
@@ -88,7 +102,7 @@ struct Value {
 impl Schedule {
     /// Without a value; the first call is due at once.
     pub(crate) fn new(rules: Rules, now: &Now) -> Self {
-        Self { rules, value: None, called: None, failures: 0, due: now.moment, due_wall: None }
+        Self { rules, value: None, called: None, failures: 0, due: now.moment, doubted: None, due_wall: None }
     }
 
     /// The call that is due, if there is one.
@@ -149,7 +163,7 @@ impl Schedule {
     /// Notes the failure of a call.
     pub(crate) fn fail(&mut self, ask: Ask, setback: Setback, now: &Now, random: f64) {
         self.failures = self.failures.saturating_add(1);
-        // A renewal that is refused will be refused again: the next call is a fetch, as late as any other retry.
+        // A renewal that is refused will be refused again: the next call is a fetch.
         if let (Ask::Renew, Setback::Refused, Some(value)) = (ask, setback, &mut self.value) {
             value.is_renewable = false;
         }
@@ -158,10 +172,12 @@ impl Schedule {
         let doubled = SPACING.saturating_mul(1 << self.failures.saturating_sub(1).min(10));
         let rest = self.expires().filter(|_| self.is_valid(now)).map(|expires| expires.since(now.moment));
         let wait = match (rest, setback) {
+            // It may have been revoked: the one fetch is worth a call, and its failure is a failure like others.
+            (Some(_), Setback::Refused) if ask == Ask::Renew => SPACING,
             // A quarter of what is left, more or less: the retries come closer to each other as the end comes near.
             (Some(rest), _) => rest.mul_f64(0.2 + 0.1 * random).max(SPACING),
             // A value without an expiry
-            (None, _) if self.is_valid(now) => doubled.min(self.every()).max(SPACING),
+            (None, _) if self.is_valid(now) => doubled.min(self.rules.every()).max(SPACING),
             (None, Setback::Refused) => doubled.min(REFUSED_WAIT),
             (None, Setback::Unavailable(_)) => SPACING,
         };
@@ -179,6 +195,16 @@ impl Schedule {
         self.due = now.moment;
     }
 
+    /// A server did not accept the value, which may have been revoked: the next call is due soon. One that refuses each new
+    /// value as well leads to a call a minute, because its refusal has another cause.
+    pub(crate) fn doubt(&mut self, now: &Now) {
+        let earliest = self.doubted.map_or(now.moment, |last| last.plus(DOUBT_SPACING).max(now.moment));
+        if earliest < self.due {
+            self.due = earliest;
+            self.doubted = Some(earliest);
+        }
+    }
+
     /// Before this moment no call is made, whatever is due.
     fn earliest(&self, now: &Now) -> Moment {
         let Some(called) = self.called else { return self.due.min(now.moment) };
@@ -190,16 +216,11 @@ impl Schedule {
     }
 
     fn wait(&self, life: Option<Duration>, is_renewable: bool) -> Duration {
-        let Some(life) = life else { return self.every() };
+        let Some(life) = life else { return self.rules.every() };
         let default = if is_renewable { SHARES.0 } else { SHARES.1 };
         let wait = life.mul_f64(self.rules.share.unwrap_or(default)).min(LONGEST_WAIT);
         // Whoever writes the file replaces it when that one likes.
-        if self.rules.is_local { wait.min(self.every()) } else { wait }
-    }
-
-    fn every(&self) -> Duration {
-        let default = if self.rules.is_local { Duration::from_secs(60) } else { DEFAULT_EVERY };
-        self.rules.every.unwrap_or(default)
+        if self.rules.is_local { wait.min(self.rules.every()) } else { wait }
     }
 }
 

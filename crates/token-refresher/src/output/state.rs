@@ -1,7 +1,7 @@
 //! What an output remembers between two writes: its lock, and whether the app may have missed a change.
 
 use std::{
-    io,
+    fmt, io,
     os::unix::fs::MetadataExt,
     path::Path,
     sync::{
@@ -17,7 +17,7 @@ use super::{error::OutputError, mount::Mount, target::Target, trust::Use};
 /// The lock of a set, in the directory that is the set's own
 const SET: &str = "set";
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct State {
     held: Mutex<Option<Held>>,
     is_unsure: AtomicBool,
@@ -85,6 +85,13 @@ impl State {
             let (path, kind) = (path.display(), mount.kind);
             tracing::warn!(%path, kind, "a secret goes to a disk; an emptyDir with medium: Memory keeps it off");
         }
+    }
+}
+
+/// Two entries of a configuration are compared by this text, and what an output remembers is no part of its entry.
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("State")
     }
 }
 

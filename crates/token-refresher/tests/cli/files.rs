@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use harness::{Program, Signal};
+use harness::Program;
 
 use crate::support::{Refresher, refresher};
 
@@ -10,14 +10,13 @@ use crate::support::{Refresher, refresher};
 fn a_file_goes_on_as_another_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().display();
-    fs::write(directory.path().join("in"), "a value\n").unwrap();
+    fs::write(directory.path().join("in"), "a s3cr3t value\n").unwrap();
     let config =
         format!("secrets:\n- name: token\n  source: {{file: {{path: {path}/in}}}}\n  outputs:\n  - file: {path}/out\n");
     let refresher = Refresher::start(directory.path(), &config);
     harness::http::until_status(refresher.health, "/readyz", 200);
-    assert_eq!(fs::read_to_string(directory.path().join("out")).unwrap(), "a value");
-    refresher.program.signal(Signal::TERM);
-    assert_eq!(refresher.program.end().code, Some(0));
+    assert_eq!(fs::read_to_string(directory.path().join("out")).unwrap(), "a s3cr3t value");
+    refresher.stop();
 }
 
 #[test]
