@@ -3,6 +3,8 @@
 //! A value itself is read back from its files. Therefore a secret can be adopted only when all its files can be written from
 //! fields that stand in raw files.
 
+mod saved;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -14,14 +16,8 @@ use files::{Directory, Lock, Permissions, resolve};
 use lifecycle::{Exit, Secret, on_volume_in_turn};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    clock::Now,
-    fetched::Fetched,
-    fields::Fields,
-    output::Output,
-    saved::{Saved, hex},
-    secret_entry::SecretEntry,
-};
+use self::saved::{Saved, hex};
+use crate::{clock::Now, fetched::Fetched, fields::Fields, output::Output, secret_entry::SecretEntry};
 
 /// In the directory that the user names, which others may write to as well
 const NAME: &str = "token-refresher";

@@ -5,7 +5,6 @@
 
 mod adopt;
 mod args;
-mod board;
 mod clock;
 mod config;
 mod date;
@@ -27,15 +26,12 @@ mod refresher;
 mod refreshers;
 mod report;
 mod request_headers;
-mod saved;
 mod schedule;
 mod scrub;
 mod secret_entry;
 mod secret_state;
 mod server;
 mod source;
-mod status;
-mod telemetry;
 mod tell;
 mod write_state;
 

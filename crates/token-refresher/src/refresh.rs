@@ -7,7 +7,12 @@ use lifecycle::{End, Exit, Lifecycle, config, reload};
 use tokio::{sync::Mutex, time};
 
 use crate::{
-    adopt::StateDirectory, args::Args, board::Board, clock::Clock, config::Config, refreshers::Refreshers, status,
+    adopt::StateDirectory,
+    args::Args,
+    clock::Clock,
+    config::Config,
+    refreshers::Refreshers,
+    report::{board::Board, status},
 };
 
 /// Refreshes as the arguments say.

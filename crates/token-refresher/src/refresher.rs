@@ -1,4 +1,6 @@
 //! The loop of one secret: look, decide, act, keep the books.
+//!
+//! Long because each step of the loop is a method of one value, whose books all of them keep.
 
 use std::{
     future,
@@ -14,7 +16,6 @@ use tokio::{
 
 use crate::{
     adopt::StateDirectory,
-    board::Failure,
     clock::{Clock, Now},
     decision::{Decision, decide},
     fetch_error::FetchError,
@@ -22,6 +23,7 @@ use crate::{
     input::Inputs,
     output::OutputError,
     report::Report,
+    report::board::Failure,
     schedule::{Ask, Schedule, Setback, Term},
     secret_entry::SecretEntry,
     secret_state::SecretState,

@@ -10,16 +10,16 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     adopt::StateDirectory,
-    board::Board,
     clock::Clock,
     config::Config,
     input::{Inputs, Published},
     output::OutputError,
     refresher::{Base, Refresher, Wake},
     report::Report,
+    report::board::Board,
+    report::telemetry::Metrics,
     schedule::Schedule,
     secret_entry::SecretEntry,
-    telemetry::Metrics,
     tell::{Tell, metrics::TellMetrics, way::Way},
     write_state::WriteState,
 };

@@ -1,17 +1,19 @@
 //! What others see of one secret: its log lines, metrics, check of `/readyz` and row on the board.
 
+pub(crate) mod board;
+pub(crate) mod status;
+pub(crate) mod telemetry;
+
 use std::time::{Duration, SystemTime};
 
 use lifecycle::Hold;
 
-use crate::{
+use self::{
     board::{Board, Failure, Row},
-    clock::Now,
-    schedule::Schedule,
-    secret_entry::OnExpired,
-    secret_state::SecretState,
     telemetry::Telemetry,
-    write_state::WriteState,
+};
+use crate::{
+    clock::Now, schedule::Schedule, secret_entry::OnExpired, secret_state::SecretState, write_state::WriteState,
 };
 
 /// Two readings of both clocks differ by less than this.

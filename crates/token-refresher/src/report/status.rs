@@ -11,10 +11,8 @@ use lifecycle::{Exit, Lifecycle, LogThrottle};
 use serde_json::{Value, json};
 use tokio::time;
 
-use crate::{
-    board::{Board, Row},
-    date,
-};
+use super::board::{Board, Row};
+use crate::date;
 
 /// Changes that come together are written together.
 const SETTLE: Duration = Duration::from_millis(200);
