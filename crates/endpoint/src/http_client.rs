@@ -252,7 +252,11 @@ impl HttpClient {
 /// No option and no login, but equal only where all of them are equal
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_tuple("HttpClient").field(&self.label()).field(&self.0.mark).finish()
+        let is_alternate = f.alternate();
+        let mut text = f.debug_tuple("HttpClient");
+        text.field(&self.label());
+        // The alternate text is the same in each process, and so it can hold nothing that differs with a secret.
+        if is_alternate { text.field(&self.files().collect::<Vec<_>>()) } else { text.field(&self.0.mark) }.finish()
     }
 }
 

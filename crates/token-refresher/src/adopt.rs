@@ -146,7 +146,7 @@ fn refused(path: &Path, error: &io::Error) -> anyhow::Error {
 
 /// A hash of the settings of a source, in which secrets are not printed
 fn fingerprint(entry: &SecretEntry) -> String {
-    hex(&Sha256::digest(format!("{:?}", entry.source)))
+    hex(&Sha256::digest(format!("{:#?}", entry.source)))
 }
 
 /// The fields that can be read back from files, if they are enough for all files, and for others that build on this secret.
