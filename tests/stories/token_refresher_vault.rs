@@ -37,19 +37,20 @@ fn the_secret_reaches_the_app_before_its_start_and_each_change_by_a_signal() {
 }
 
 #[test]
-fn only_the_app_reads_what_the_init_container_wrote() {
+fn the_sidecar_adopts_what_the_init_container_wrote_and_only_the_app_reads_it() {
     let namespace = Namespace::new("adopted", Profile::Restricted);
     // Longer than the story
-    let _issuer = Issuer::start(&namespace, 3600);
+    let issuer = Issuer::start(&namespace, 3600);
     let manifest = changed(&with_oauth(&example(EXAMPLE)), "  volumes:\n", &format!("{STRANGER}  volumes:\n"));
     namespace.create(&manifest);
     namespace.until_pod("main-app", "it is ready", |pod| pod.is_ready().then_some(()));
     let pod = namespace.pod("main-app");
     let first = pod.ended("first-secrets").unwrap();
     assert_eq!(first.code, 0, "{first:?}");
+    assert_eq!((issuer.count("/grants_asked"), issuer.count("/tokens")), (1, 1), "the sidecar has logged in again");
 
     let token = namespace.shell("main-app", "main-app", "cat /run/secrets/app/db/password").unwrap();
-    assert!(token.starts_with("test-token-"), "{token}");
+    assert!(token.starts_with("test-token-1-"), "{token}");
     let refused = namespace.shell("main-app", "stranger", "cat /run/secrets/app/db/password").unwrap_err();
     assert!(refused.contains("Permission denied"), "{refused}");
     let replaced = namespace.shell("main-app", "stranger", "echo >/run/secrets/app/db/x || rm -rf /run/secrets/app/db");

@@ -2,6 +2,7 @@
 //! `OpenID` Connect had before it).
 
 use std::{
+    fmt,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -27,10 +28,20 @@ pub(super) struct TokenEndpoint {
     insecure_http: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Origin {
     Named(Server),
     Issuer(Box<Issuer>, Arc<Mutex<Option<Kept>>>),
+}
+
+/// Without what was read: the text of a source is how another process knows it again.
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Named(server) => f.debug_tuple("Named").field(server).finish(),
+            Self::Issuer(issuer, _) => f.debug_tuple("Issuer").field(issuer).finish(),
+        }
+    }
 }
 
 /// Metadata that was read
