@@ -48,7 +48,7 @@ impl StateDirectory {
     }
 
     /// The value that an earlier process wrote, with what is left of its life. `is_base` says that others build on it.
-    pub(crate) async fn adopt(&self, entry: &SecretEntry, now: &Now) -> Option<Fetched> {
+    pub(crate) async fn adopt(&self, entry: &SecretEntry, is_base: bool, now: &Now) -> Option<Fetched> {
         let secret = &entry.name;
         let saved = match self.read(secret).await {
             Ok(Some(saved)) => saved,
@@ -59,6 +59,13 @@ impl StateDirectory {
             }
         };
         match self.adopted(entry, &saved, now).await {
+            Ok(fetched) if is_base && fetched.fields.get(None).is_none() => {
+                tracing::info!(
+                    secret,
+                    "the value of an earlier start is not used, because other secrets need more of it"
+                );
+                None
+            }
             Ok(fetched) => Some(fetched),
             Err(reason) => {
                 tracing::info!(secret, reason, "the value of an earlier start is not used");

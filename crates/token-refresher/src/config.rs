@@ -6,7 +6,7 @@ use lifecycle::{Configuration, Misfit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{args::Args, plan::Plan, secret_entry::SecretEntry, tell::way::Way};
+use crate::{args::Args, plan::Plan, report::status, secret_entry::SecretEntry, tell::way::Way};
 
 /// The content of a configuration file
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -22,10 +22,7 @@ impl Configuration for Config {
     type Args = Args;
 
     fn judge_args(args: &Args) -> Result<(), String> {
-        match &args.status_file {
-            Some(path) if !path.is_absolute() => Err("--status-file needs an absolute path".into()),
-            _ => Ok(()),
-        }
+        args.status_file.as_deref().map_or(Ok(()), status::judge).map_err(str::to_owned)
     }
 
     fn judge(&self, _: &Args) -> Vec<Misfit> {

@@ -17,9 +17,6 @@ use crate::{
 
 /// Refreshes as the arguments say.
 pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
-    if let Some(path) = &args.status_file {
-        status::judge(path)?;
-    }
     let state = match &args.state_dir {
         Some(path) => tokio::select! {
             biased;

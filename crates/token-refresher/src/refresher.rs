@@ -4,6 +4,7 @@
 
 use std::{
     future,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -88,6 +89,7 @@ impl Refresher {
     pub(crate) async fn step(&mut self) -> Result<(), Fault> {
         let now = self.clock.now();
         let missing = self.look_at_bases(&now);
+        self.report.waits_for(missing.as_deref());
         self.show(&now);
         let decision = decide(&self.schedule, &self.writes, self.entry.on_expired, missing.is_none(), &now);
         match decision {
@@ -95,10 +97,6 @@ impl Refresher {
             Decision::Write => self.write().await,
             Decision::Delete => self.delete().await,
             Decision::Sleep(limit) => {
-                if let Some(base) = missing {
-                    self.report.waits_for(&base);
-                    self.show(&now);
-                }
                 self.sleep(limit).await;
                 Ok(())
             }
@@ -121,7 +119,7 @@ impl Refresher {
     pub(crate) async fn adopt(&mut self) {
         let Some(state) = &self.state else { return };
         let now = self.clock.now();
-        let Some(fetched) = state.adopt(&self.entry, &now).await else { return };
+        let Some(fetched) = state.adopt(&self.entry, self.is_base, &now).await else { return };
         let left = fetched.life.map_or_else(|| "unknown".into(), format_duration);
         tracing::info!(secret = self.entry.name, left, "the value of an earlier start is used");
         let term = Term { asked: now, life: fetched.life, is_renewable: false };
@@ -165,18 +163,18 @@ impl Refresher {
     async fn call(&mut self, ask: Ask) -> Result<(), Fault> {
         let asked = self.clock.now();
         self.schedule.begin(&asked);
-        let source = &self.entry.source;
-        let calling = async {
-            match (ask, &self.fetched) {
-                (Ask::Renew, Some(last)) => source.renew(last, &self.inputs).await,
-                _ => source.fetch(&self.inputs).await,
+        let (source, inputs, last) = (self.entry.source.clone(), self.inputs.clone(), self.fetched.clone());
+        let calling = async move {
+            match (ask, last) {
+                (Ask::Renew, Some(last)) => source.renew(&last, &inputs).await,
+                _ => source.fetch(&inputs).await,
             }
         };
         let late = || FetchError::Unavailable {
             reason: format!("the source gave no answer within {}", format_duration(CALL_LIMIT)),
             retry_after: None,
         };
-        let answer = time::timeout(CALL_LIMIT, calling).await.unwrap_or_else(|_| Err(late()));
+        let answer = self.show_during(time::timeout(CALL_LIMIT, calling)).await.unwrap_or_else(|_| Err(late()));
         let now = self.clock.now();
         let too_late = |life: Duration| asked.moment.plus(life) <= now.moment;
         match answer {
@@ -189,6 +187,28 @@ impl Refresher {
                 Ok(())
             }
             Err(error) => Err(self.fail(ask, &error, &now)),
+        }
+    }
+
+    /// Does some work. A value that expires in the meantime is shown as expired at that moment.
+    async fn show_during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            let now = self.clock.now();
+            let expires = self.schedule.expires().filter(|_| self.schedule.is_valid(&now));
+            let expiry = async {
+                match expires {
+                    Some(expires) => time::sleep(expires.since(now.moment)).await,
+                    None => future::pending().await,
+                }
+            };
+            tokio::select! {
+                done = &mut work => return done,
+                () = expiry => {
+                    let now = self.clock.now();
+                    self.show(&now);
+                }
+            }
         }
     }
 
@@ -212,6 +232,8 @@ impl Refresher {
             if self.entry.outputs.is_empty() {
                 self.announce();
             }
+        } else {
+            self.writes.prolong(self.schedule.expires());
         }
         self.show(now);
     }
@@ -251,7 +273,7 @@ impl Refresher {
         let now = self.clock.now();
         match failure {
             None => {
-                self.writes.written(&now);
+                self.writes.written(self.schedule.expires(), &now);
                 self.report.wrote();
                 self.save().await;
                 self.show(&now);

@@ -70,6 +70,7 @@ impl Refreshers {
 
     /// Writes each secret of the configuration once. The first result that no other try changes ends it.
     pub(crate) async fn write_once(&mut self, config: &Config) -> anyhow::Result<()> {
+        check_targets(config).await?;
         let inputs = self.inputs(config);
         let (mut refreshers, mut tasks) = (Vec::new(), JoinSet::new());
         for entry in &config.secrets {

@@ -28,6 +28,8 @@ pub(crate) struct Report {
     hold: Hold,
     row: Row,
     was_ready: bool,
+    /// The secret that the next call waits for
+    waits_for: Option<String>,
 }
 
 impl Report {
@@ -35,7 +37,7 @@ impl Report {
         let row = Row::new();
         board.show(secret, &row);
         hold.because("no value yet");
-        Self { secret: secret.to_owned(), on_expired, board, telemetry, hold, row, was_ready: false }
+        Self { secret: secret.to_owned(), on_expired, board, telemetry, hold, row, was_ready: false, waits_for: None }
     }
 
     /// Shows the state; the result is whether it is a new one.
@@ -52,7 +54,8 @@ impl Report {
         self.telemetry.show(state, self.row.expires);
         self.board.show(&self.secret, &self.row);
         self.was_ready |= writes.is_written();
-        self.show_check(&state.words(schedule, now));
+        let is_usable = state != SecretState::Expired && (self.row.is_written || writes.is_valid(now));
+        self.show_check(&state.words(schedule, now), is_usable);
         is_new
     }
 
@@ -79,11 +82,9 @@ impl Report {
         self.row.failures += 1;
     }
 
-    /// The call must wait for another secret.
-    pub(crate) fn waits_for(&mut self, base: &str) {
-        if !self.was_ready && self.row.failure.is_none() {
-            self.hold.because(format!("waits for the secret {base}"));
-        }
+    /// The next call must wait for another secret, or for none.
+    pub(crate) fn waits_for(&mut self, base: Option<&str>) {
+        self.waits_for = base.map(str::to_owned);
     }
 
     fn log(&self, state: SecretState) {
@@ -96,18 +97,18 @@ impl Report {
         }
     }
 
-    /// Each secret has to be written once before the app is ready.
-    fn show_check(&self, words: &str) {
-        let reason = self.row.failure.as_ref().map(|failure| failure.reason.as_str());
-        let with_reason = |words: &str| match reason {
+    /// Each secret has to be written once before the app is ready. After that, its files are good for as long as the value in
+    /// them is, also while a newer one cannot be written.
+    fn show_check(&self, words: &str, is_usable: bool) {
+        let waiting = || self.waits_for.as_ref().map(|base| format!("waits for the secret {base}"));
+        let reason = self.row.failure.as_ref().map(|failure| failure.reason.clone()).or_else(waiting);
+        let with_reason = |words: &str| match &reason {
             Some(reason) => format!("{words}: {reason}"),
             None => words.to_owned(),
         };
-        let is_unusable = self.row.state == SecretState::Expired || !self.row.is_written;
         match self.on_expired {
-            _ if !self.was_ready && reason.is_none() => self.hold.because("no value yet"),
-            _ if !self.was_ready => self.hold.because(reason.unwrap_or_default()),
-            OnExpired::Unready if is_unusable => self.hold.because(with_reason(words)),
+            _ if !self.was_ready => self.hold.because(reason.unwrap_or_else(|| "no value yet".to_owned())),
+            OnExpired::Unready if !is_usable => self.hold.because(with_reason(words)),
             _ => self.hold.release_with(with_reason(words)),
         }
     }

@@ -17,6 +17,8 @@ const DOUBT_SPACING: Duration = Duration::from_secs(60);
 const SPREAD: Duration = Duration::from_millis(300);
 /// A value is looked at this often at least, because ten years are longer than any source keeps its word.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+/// A value that is valid for weeks still does not stay stale for days because of one failure.
+const LONGEST_RETRY: Duration = Duration::from_secs(60 * 60);
 /// A source that says no is asked less and less often, up to this.
 const REFUSED_WAIT: Duration = Duration::from_secs(60);
 /// The longest wish of a server (Retry-After) that counts, unless the value is valid for longer
@@ -175,7 +177,7 @@ impl Schedule {
             // It may have been revoked: the one fetch is worth a call, and its failure is a failure like others.
             (Some(_), Setback::Refused) if ask == Ask::Renew => SPACING,
             // A quarter of what is left, more or less: the retries come closer to each other as the end comes near.
-            (Some(rest), _) => rest.mul_f64(0.2 + 0.1 * random).max(SPACING),
+            (Some(rest), _) => rest.mul_f64(0.2 + 0.1 * random).clamp(SPACING, LONGEST_RETRY),
             // A value without an expiry
             (None, _) if self.is_valid(now) => doubled.min(self.rules.every()).max(SPACING),
             (None, Setback::Refused) => doubled.min(REFUSED_WAIT),

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use files::{Directory, Permissions};
-use lifecycle::{Exit, Lifecycle, LogThrottle};
+use lifecycle::{Lifecycle, LogThrottle};
 use serde_json::{Value, json};
 use tokio::time;
 
@@ -43,11 +43,11 @@ pub(crate) async fn write(path: &Path, board: &Board) -> anyhow::Result<()> {
 }
 
 /// The fault of a path, if it has one
-pub(crate) fn judge(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn judge(path: &Path) -> Result<(), &'static str> {
     if path.is_absolute() && path.file_name().is_some_and(|name| name.to_str().is_some()) {
         return Ok(());
     }
-    Err(Exit::Usage.because("--status-file needs the absolute path of a file"))
+    Err("--status-file needs the absolute path of a file")
 }
 
 async fn keep(path: &Path, board: &Board) {

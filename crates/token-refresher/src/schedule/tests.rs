@@ -172,3 +172,11 @@ fn a_nudge_keeps_the_spacing() {
     local.hasten(&at(0.1));
     assert_eq!(local.due_call(&at(0.1)), Some(Ask::Fetch), "no store is behind a file");
 }
+
+#[test]
+fn a_life_of_weeks_is_not_waited_for_after_a_failure() {
+    let mut schedule = with_value(Rules::default(), Some(30.0 * 86400.0), false);
+    schedule.begin(&at(86400.0));
+    schedule.fail(Ask::Fetch, Setback::Unavailable(None), &at(86400.0), 0.0);
+    assert_eq!(time(schedule.next_call(&at(86400.0))), 86400.0 + 3600.0);
+}

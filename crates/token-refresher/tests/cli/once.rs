@@ -1,6 +1,6 @@
 //! `--once`: a task, as an init container runs it.
 
-use std::{path::Path, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use harness::{Program, Reply, Signal};
 use serde_json::json;
@@ -94,4 +94,17 @@ fn a_secret_is_fetched_after_the_one_that_it_builds_on() {
     );
     assert_eq!(once(path, &config, &[]).code, Some(0));
     assert_eq!((read(&path.join("first")), read(&path.join("second"))), (Issuer::token(1), Issuer::token(2)));
+}
+
+#[test]
+fn a_place_that_others_can_change_is_refused_before_a_token_is_asked_for() {
+    let (directory, issuer) = (tempfile::tempdir().unwrap(), Issuer::start(600));
+    let (path, open) = (directory.path(), directory.path().join("open"));
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    let source = issuer.source();
+    let config =
+        format!("secrets:\n- {{name: token, source: {source}, outputs: [{{file: {}/out}}]}}\n", open.display());
+    let ended = once(path, &config, &[]);
+    assert_eq!((ended.code, issuer.calls().len()), (Some(78), 0), "{ended:#?}");
 }

@@ -172,3 +172,29 @@ fn a_refused_sidecar_is_unready_with_the_reason_and_comes_back() {
     http::until_status(refresher.health, "/readyz", 200);
     refresher.stop();
 }
+
+#[test]
+fn a_value_expires_also_while_its_store_is_silent() {
+    let (directory, issuer) = (tempfile::tempdir().unwrap(), Issuer::start(3));
+    let path = directory.path();
+    let refresher = Refresher::start(path, &config(path, &issuer, "  on-expired: unready\n"));
+    http::until_status(refresher.health, "/readyz", 200);
+    issuer.answer(Reply::Silence);
+    let silent = Instant::now();
+    http::until_status(refresher.health, "/readyz", 503);
+    // The call itself is given up after 14 s.
+    assert!(silent.elapsed() < Duration::from_secs(8), "{:?}", silent.elapsed());
+    assert!(refresher.check("token").contains("expired"), "{}", refresher.check("token"));
+    refresher.stop();
+}
+
+#[test]
+fn a_secret_says_which_other_one_it_waits_for() {
+    let (directory, mut issuer) = (tempfile::tempdir().unwrap(), Issuer::start(600));
+    let path = directory.path();
+    let second = "- name: second\n  source: {http: {url: \"http://127.0.0.1:1/\", body: {text: {secret: token}}}}\n";
+    issuer.go_down();
+    let refresher = Refresher::start(path, &config(path, &issuer, second));
+    refresher.until_check("second", "[-]second failed: waits for the secret token");
+    refresher.stop();
+}
