@@ -17,6 +17,8 @@ mod kills;
 #[cfg(test)]
 mod kubernetes;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod oauth;
 #[cfg(test)]
 mod once;
