@@ -7,13 +7,18 @@ use lifecycle::Secret;
 /// The text with `…` in place of every value of a sensitive header: as it was sent, without its scheme (`Bearer`), and for
 /// `Basic` also decoded. Values of less than four bytes stay, because they are parts of many words.
 pub fn without_secrets(text: &str, sent: &HeaderMap) -> String {
+    sent_secrets(sent).iter().fold(text.to_owned(), |text, secret| secret.blotted_out(&text))
+}
+
+/// Each value of a sensitive header in the forms that [`without_secrets`] looks for
+pub fn sent_secrets(sent: &HeaderMap) -> Vec<Secret> {
     let values = sent.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
-    values.fold(text.to_owned(), |text, value| {
+    let forms = values.flat_map(|value| {
         let (scheme, credentials) = value.split_once(' ').unwrap_or(("", value));
         let password = if scheme.eq_ignore_ascii_case("basic") { password(credentials) } else { Secret::from("") };
-        let secrets = [value.into(), credentials.into(), password];
-        secrets.iter().fold(text, |text, secret: &Secret| secret.blotted_out(&text))
-    })
+        [value.into(), credentials.into(), password]
+    });
+    forms.collect()
 }
 
 /// The password of `Basic` credentials (RFC 7617); empty if there is none.

@@ -26,7 +26,7 @@ mod written;
 
 pub use address::{Address, check_name};
 pub use connect::{SILENCE_LIMIT, addresses, dial, dial_any, dial_with_limit};
-pub use echo::without_secrets;
+pub use echo::{sent_secrets, without_secrets};
 pub use failure::Failure;
 pub use http_client::{HTTP_OPTIONS, HttpAnswer, HttpClient, HttpRequest};
 pub use label::url_label;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, Mode, OFlags, fchmod, mkdirat, open, openat, renameat, unlinkat},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, fchmod, mkdirat, open, openat, renameat, statat, unlinkat},
     io::Errno,
     process::geteuid,
 };
@@ -143,6 +143,17 @@ impl Directory {
             self.write(name, content, permissions)?;
         }
         Ok(is_changed)
+    }
+
+    /// Whether there is a regular file of this name that belongs to this process's user, or to the user of these permissions, and
+    /// has no other name.
+    pub fn is_own_file(&self, name: &str, permissions: Permissions) -> bool {
+        let users = [Some(geteuid().as_raw()), permissions.user];
+        refuse_path(name).is_ok()
+            && statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| {
+                let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+                is_file && stat.st_nlink == 1 && users.contains(&Some(stat.st_uid))
+            })
     }
 
     /// Writes into the regular file that is there, for a file that is a mount of its own and cannot be replaced. A reader may

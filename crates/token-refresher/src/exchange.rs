@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use endpoint::{Failure, HttpAnswer, HttpClient, HttpRequest, url_label, without_secrets};
+use endpoint::{Failure, HttpAnswer, HttpClient, HttpRequest, one_line, sent_secrets, url_label};
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{ACCEPT, AGE, DATE, LOCATION, RETRY_AFTER, USER_AGENT},
@@ -18,7 +18,10 @@ use lifecycle::Secret;
 use serde_json::Value;
 use url::Url;
 
-use crate::{fetch_error::FetchError, scrub::scrubbed};
+use crate::{
+    fetch_error::FetchError,
+    scrub::{scrubbed, without_sent},
+};
 
 /// From the lookup of the name to the last byte of the answer. Two requests fit into the 30 s that a source has.
 const DEADLINE: Duration = Duration::from_secs(14);
@@ -26,6 +29,8 @@ const DEADLINE: Duration = Duration::from_secs(14);
 const BODY_LIMIT: usize = 1024 * 1024;
 /// No server can make us wait longer than this.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(60 * 60);
+/// 2025 began
+const EARLIEST: Duration = Duration::from_secs(1_735_689_600);
 /// Some APIs answer nobody who does not say its name.
 const NAME: &str = concat!("token-refresher/", env!("CARGO_PKG_VERSION"));
 
@@ -36,8 +41,7 @@ pub(crate) struct Answer {
     /// The server's clock when it answered; ours where it does not tell
     pub(crate) server_now: SystemTime,
     headers: HeaderMap,
-    /// What was sent, for errors without secrets
-    sent: HeaderMap,
+    /// All that was sent and may be secret, for errors without it
     secrets: Vec<Secret>,
     label: String,
 }
@@ -63,7 +67,7 @@ impl Answer {
     pub(crate) async fn to_single(
         client: &HttpClient,
         mut request: HttpRequest,
-        secrets: Vec<Secret>,
+        mut secrets: Vec<Secret>,
     ) -> Result<Self, Unanswered> {
         let label = url_label(request.url.as_str());
         let headers = &mut request.headers;
@@ -72,12 +76,14 @@ impl Answer {
         let url = request.url.clone();
         let answer = client.send(request, DEADLINE, BODY_LIMIT).await.map_err(|failure| unanswered(&label, failure))?;
         let HttpAnswer { status, headers, body, sent } = answer;
+        secrets.extend(sent_secrets(&sent));
+        secrets.extend(values_of_query(&url));
         if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
-            let error = FetchError::Refused(redirect(&label, &url, status, headers.get(LOCATION)));
+            let error = FetchError::Refused(redirect(&label, &url, status, headers.get(LOCATION), &secrets));
             return Err(Unanswered { error, may_have_arrived: false });
         }
         let server_now = server_time(&headers).unwrap_or_else(SystemTime::now);
-        Ok(Self { status, body, server_now, headers, sent, secrets, label })
+        Ok(Self { status, body, server_now, headers, secrets, label })
     }
 
     /// The same answer if its status is one of success.
@@ -109,14 +115,15 @@ impl Answer {
         })
     }
 
-    /// This answer cannot be right, because it is this.
+    /// This answer cannot be right, because it is this. The fault may repeat names that the server chose.
     pub(crate) fn bad(&self, fault: impl fmt::Display) -> FetchError {
+        let fault = one_line(&without_sent(&fault.to_string(), &self.secrets));
         FetchError::BadAnswer(format!("the answer of {} is {fault}", self.label))
     }
 
     /// A text of the server without anything that may be a secret, short and on one line
     pub(crate) fn scrubbed(&self, text: &str) -> String {
-        scrubbed(&without_secrets(text, &self.sent), &self.secrets)
+        scrubbed(text, &self.secrets)
     }
 
     /// When the server wants to be asked again, within bounds (RFC 9110, section 10.2.3)
@@ -166,19 +173,28 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// The server's clock at its answer. A cache adds the age of what it kept.
+/// The server's clock at its answer. A cache adds the age of what it kept. A clock that is older than this program is wrong, and
+/// would give values a life of many years.
 fn server_time(headers: &HeaderMap) -> Option<SystemTime> {
     let text = |name: HeaderName| headers.get(name)?.to_str().ok();
     let date = httpdate::parse_http_date(text(DATE)?).ok()?;
     let age = text(AGE).and_then(|age| age.trim().parse().ok()).unwrap_or_default();
-    date.checked_add(Duration::from_secs(age))
+    let earliest = SystemTime::UNIX_EPOCH + EARLIEST;
+    date.checked_add(Duration::from_secs(age)).filter(|_| date >= earliest)
+}
+
+/// The values of a URL's query that are long enough for a key
+fn values_of_query(url: &Url) -> impl Iterator<Item = Secret> {
+    /// Bytes
+    const SHORTEST: usize = 8;
+    url.query_pairs().filter(|(_, value)| value.len() >= SHORTEST).map(|(_, value)| Secret::from(&*value))
 }
 
 /// Only the origin of the target: its path and its query may hold a code or a token.
-fn redirect(label: &str, url: &Url, status: StatusCode, location: Option<&HeaderValue>) -> String {
+fn redirect(label: &str, url: &Url, status: StatusCode, location: Option<&HeaderValue>, secrets: &[Secret]) -> String {
     let target = location.and_then(|location| location.to_str().ok()).and_then(|location| url.join(location).ok());
     let target = match target.map(|target| target.origin()).filter(url::Origin::is_tuple) {
-        Some(origin) => format!("to {}", origin.ascii_serialization()),
+        Some(origin) => format!("to {}", one_line(&without_sent(&origin.ascii_serialization(), secrets))),
         None => "without a target".to_owned(),
     };
     let code = status.as_u16();

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use self::settings::{Fault, Kind, Settings};
-use crate::fields::Fields;
+use crate::{fields::Fields, scrub::scrubbed};
 
 /// How the values of a secret become the content of a file
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,7 +137,9 @@ fn field<'a>(fields: &'a Fields, name: Option<&'a str>) -> Result<(&'a str, &'a 
     let Some(value) = fields.get(name) else {
         let names: Vec<_> = fields.names().collect();
         let wanted = name.unwrap_or("of its main name");
-        return Err(Unfit(format!("the source has no field {wanted}; it has {}", names.join(", "))));
+        // A server may have chosen the names.
+        let names = scrubbed(&names.join(", "), &[]);
+        return Err(Unfit(format!("the source has no field {wanted}; it has {names}")));
     };
     Ok((name.unwrap_or("of the source"), value.expose()))
 }

@@ -62,7 +62,7 @@ pub(crate) fn of_token(
     server_now: SystemTime,
 ) -> Result<Option<Duration>, Fault> {
     let said = expires_in.map_or(Ok(None), of_seconds)?;
-    let own = jwt_expiry(token).map(|expiry| until(expiry, server_now));
+    let own = of_jwt(token, server_now);
     match (said, own) {
         // Verifiers go by `exp`. One in the past proves little against the server's word, because its clock may be wrong.
         (Some(said), Some(Ok(own))) => Ok(Some(said.min(own))),
@@ -72,15 +72,27 @@ pub(crate) fn of_token(
     }
 }
 
-/// `exp` of a JWT (RFC 7519, section 4.1.4); `None` for any other token. Nothing is verified: the token is for others.
-pub(crate) fn jwt_expiry(token: &str) -> Option<SystemTime> {
-    let mut parts = token.split('.');
-    let (_, payload, _, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else { return None };
-    let claims: Value = serde_json::from_slice(&BASE64URL.decode(payload).ok()?).ok()?;
-    match claims.get("exp")? {
-        exp @ Value::Number(_) => moment(exp).ok()?,
+/// What is left of the life of a JWT by its `exp` (RFC 7519, section 4.1.4), but no more than it had when it was issued
+/// (`iat`), because a clock may be far behind; `None` for any other token. Nothing is verified: the token is for others.
+pub(crate) fn of_jwt(token: &str, now: SystemTime) -> Option<Result<Duration, Fault>> {
+    let claims = jwt_claims(token)?;
+    let expiry = claim(&claims, "exp")?;
+    let whole = claim(&claims, "iat").and_then(|issued| until(expiry, issued).ok()).unwrap_or(LONGEST);
+    Some(until(expiry, now).map(|life| life.min(whole)))
+}
+
+/// A moment that a JWT names
+fn claim(claims: &Value, name: &str) -> Option<SystemTime> {
+    match claims.get(name)? {
+        number @ Value::Number(_) => moment(number).ok()?,
         _ => None,
     }
+}
+
+fn jwt_claims(token: &str) -> Option<Value> {
+    let mut parts = token.split('.');
+    let (_, payload, _, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else { return None };
+    serde_json::from_slice(&BASE64URL.decode(payload).ok()?).ok()
 }
 
 fn number(value: &Value) -> Result<Option<f64>, Fault> {
@@ -157,11 +169,19 @@ mod tests {
 
     #[test]
     fn a_jwt_says_when_it_expires() {
-        assert_eq!(jwt_expiry(&jwt(&json!({"exp": 1000}))), Some(at(1000)));
-        assert_eq!(jwt_expiry(&jwt(&json!({"exp": "1000"}))), None);
-        assert_eq!(jwt_expiry(&jwt(&json!({"sub": "a"}))), None);
+        let life = |claims: Value| of_jwt(&jwt(&claims), at(400)).map(|life| life.map(|life| life.as_secs()));
+        assert_eq!(life(json!({"exp": 1000})), Some(Ok(600)));
+        assert_eq!(life(json!({"exp": "1000"})), None);
+        assert_eq!(life(json!({"sub": "a"})), None);
+        // A clock that is far behind, one that is ahead, and times of issue that mean nothing
+        assert_eq!(life(json!({"exp": 1_800_000_300, "iat": 1_800_000_000})), Some(Ok(300)));
+        assert_eq!(life(json!({"exp": 1000, "iat": 100})), Some(Ok(600)));
+        for odd in [json!(1000), json!(2000), json!("1"), json!(-1), json!(null), json!(1e300)] {
+            assert_eq!(life(json!({"exp": 1000, "iat": odd})), Some(Ok(600)), "{odd}");
+        }
+        assert!(life(json!({"exp": 400, "iat": 100})).is_some_and(|life| life.is_err()));
         for token in ["", "opaque", "a.b", "a.b.c", "..", "a.e30.c.d.e", "hvs.CAESI"] {
-            assert_eq!(jwt_expiry(token), None, "{token}");
+            assert_eq!(of_jwt(token, at(400)), None, "{token}");
         }
     }
 
@@ -207,7 +227,9 @@ mod tests {
         #[test]
         fn no_payload_of_a_jwt_is_too_strange(payload in "\\PC{0,60}", claims in any_value()) {
             let token = format!("e30.{}.c", BASE64_URL_SAFE_NO_PAD.encode(&payload));
-            let _ = (jwt_expiry(&token), jwt_expiry(&format!("e30.{payload}.c")), jwt_expiry(&jwt(&json!({"exp": claims}))));
+            for token in [token, format!("e30.{payload}.c"), jwt(&json!({"exp": claims, "iat": claims}))] {
+                let _ = of_jwt(&token, at(400));
+            }
         }
     }
 }

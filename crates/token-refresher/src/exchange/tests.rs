@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use http::{Method, header::AUTHORIZATION};
+use http::Method;
 
 use super::*;
 
@@ -33,7 +33,7 @@ async fn answer(bytes: &str) -> Result<Answer, FetchError> {
     let request = server.join().unwrap();
     assert!(request.contains(&format!("user-agent: {NAME}\r\naccept: application/json\r\n")), "{request}");
     answer.map(|mut answer| {
-        assert!(answer.sent.contains_key(AUTHORIZATION));
+        assert!(answer.secrets.iter().any(|secret| secret.expose() == "opensesame"), "the login is a secret, too");
         answer.label = answer.label.replace(&format!(":{port}"), "");
         answer
     })
@@ -64,6 +64,17 @@ async fn a_status_has_a_meaning() {
     ] {
         assert_eq!(error_of(&response(status, "", "")).await.label(), label, "{status}");
     }
+}
+
+#[tokio::test]
+async fn names_that_a_server_chooses_hold_nothing_that_was_sent() {
+    let moved = response("302 Found", "Location: https://opensesame.hunter2.example/\r\n", "");
+    let error = answer(&moved).await.unwrap_err().to_string();
+    assert!(error.contains("to https://….….example,"), "{error}");
+    let fine = answer(&response("200 OK", "", "{}")).await.unwrap();
+    let fault = fine.bad("the metadata of hunter2\nopensesame").to_string();
+    assert!(fault.ends_with("is the metadata of … …"), "{fault}");
+    assert!(fine.bad("x".repeat(1000)).to_string().len() < 300);
 }
 
 #[tokio::test]
@@ -144,6 +155,11 @@ async fn the_servers_clock_counts() {
     let headers = "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\nAge: 10\r\n";
     let answer = answer(&response("200 OK", headers, "")).await.unwrap();
     assert_eq!(answer.server_now, at("Thu, 01 Jan 2026 00:00:10 GMT"));
+    assert_eq!(server_time(&answer.headers), Some(answer.server_now));
+    for (date, age) in [("Thu, 01 Jan 1970 00:00:00 GMT", "0"), ("Thu, 01 Jan 1970 00:00:00 GMT", "9999999999")] {
+        let headers = [(DATE, date), (AGE, age)].map(|(name, text)| (name, HeaderValue::from_static(text)));
+        assert_eq!(server_time(&HeaderMap::from_iter(headers)), None, "a clock that was never set");
+    }
 }
 
 #[tokio::test]

@@ -52,7 +52,9 @@ impl FileOutput {
     }
 
     pub(super) fn write(&self, target: &Target, content: &[u8]) -> io::Result<bool> {
-        if self.writing == Writing::InPlace {
+        // Another user may have put a file there, open for reading.
+        let is_fit = || target.is_mount_point || target.directory.is_own_file(self.name(), self.permissions);
+        if self.writing == Writing::InPlace && is_fit() {
             match target.directory.write_in_place(self.name(), content, self.permissions) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 written => return written,

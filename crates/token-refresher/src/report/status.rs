@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use files::{Directory, Permissions};
+use files::Permissions;
 use lifecycle::{Lifecycle, LogThrottle};
 use serde_json::{Value, json};
 use tokio::time;
@@ -72,7 +72,8 @@ async fn keep(path: &Path, board: &Board) {
 }
 
 fn write_now(path: &Path, text: &str) -> std::io::Result<()> {
-    let directory = Directory::open(path.parent().unwrap_or(Path::new("/")))?;
+    // Past links that the app may have put there
+    let directory = files::resolve(path.parent().unwrap_or(Path::new("/")), None)?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     directory.write(name, text.as_bytes(), PERMISSIONS)
 }

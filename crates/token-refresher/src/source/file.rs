@@ -28,8 +28,7 @@ impl FileSource {
         if value.expose().is_empty() {
             return Err(FetchError::Input(format!("{} is empty", self.path.display())));
         }
-        let expiry = life::jwt_expiry(value.expose());
-        let life = expiry.map(|expiry| life::until(expiry, SystemTime::now())).transpose();
+        let life = life::of_jwt(value.expose(), SystemTime::now()).transpose();
         // Whoever writes the file is late, or one of the clocks is wrong; both pass.
         let expired = |_| FetchError::Input(format!("the token in {} has expired", self.path.display()));
         Ok(Fetched { fields: Fields::single("value", value), life: life.map_err(expired)?, renewable: false })

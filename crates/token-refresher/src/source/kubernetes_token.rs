@@ -90,7 +90,10 @@ impl KubernetesToken {
         if !answer.status.is_success() {
             return Err(refusal(&answer, account, &namespace));
         }
-        read(&answer)
+        let mut fetched = read(&answer)?;
+        // The server gives no more than it was asked for, but its clock may be wrong.
+        fetched.life = fetched.life.map(|life| life.min(self.expiration));
+        Ok(fetched)
     }
 
     pub(crate) fn depends_on(&self) -> impl Iterator<Item = &str> {

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use files::Directory;
 use rustix::{
     fs::{Mode, OFlags, fchmod, openat},
     io::Errno,
@@ -40,7 +41,8 @@ fn touch(path: &Path, now: SystemTime) -> io::Result<()> {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "a file needs a name"));
     };
-    let directory = File::open(directory)?;
+    // A link on the way, that another user may have put there, is refused as well.
+    let directory = files::resolve(directory, None)?;
     let (file, is_new) = open(&directory, name)?;
     let before = file.metadata()?;
     if !before.is_file() {
@@ -54,7 +56,7 @@ fn touch(path: &Path, now: SystemTime) -> io::Result<()> {
 }
 
 /// Opens the file, and says whether it is new.
-fn open(directory: &File, name: &std::ffi::OsStr) -> io::Result<(File, bool)> {
+fn open(directory: &Directory, name: &std::ffi::OsStr) -> io::Result<(File, bool)> {
     // A FIFO without a reader would keep the opening waiting.
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     match openat(directory, name, flags | OFlags::CREATE | OFlags::EXCL, MODE) {
@@ -133,6 +135,14 @@ mod tests {
         fs::write(&target, "").unwrap();
         let before = modified(&target);
         assert_eq!(refusal(&path).await, link);
+        assert_eq!(modified(&target), before);
+        // Whoever may write to the directory could lead the way to any other one.
+        let inner = directory.path().join("inner");
+        symlink(directory.path(), &inner).unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(
+            refusal(&inner.join("target")).await.ends_with("is a symbolic link that another user may have put there")
+        );
         assert_eq!(modified(&target), before);
         let (_fifo_directory, fifo) = harness::fifo();
         assert!(refusal(Path::new(&fifo)).await.starts_with("cannot touch "));

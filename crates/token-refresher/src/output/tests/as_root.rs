@@ -1,6 +1,7 @@
 //! Owners, mounts, and volumes that refuse or hang.
 
 use std::{
+    io::Read,
     os::unix::fs::chown,
     process::Command,
     sync::atomic::{AtomicU32, Ordering::Relaxed},
@@ -100,6 +101,26 @@ fn an_app_that_swaps_the_directory_all_the_time_gets_no_secret() {
             assert_eq!(fs::read_dir(&path).unwrap().count(), 0, "{}", path.display());
         }
     }
+}
+
+#[test]
+fn a_file_that_another_user_put_there_is_never_written_in_place() {
+    let volume = volume(0o1777);
+    let path = volume.path().join("token");
+    fs::write(&path, "").unwrap();
+    chown(&path, Some(APP), Some(APP)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    let mut planted = fs::File::open(&path).unwrap();
+    let output = output(volume.path(), "file: @/token, write: in-place");
+    block_on(output.write(&token("one"))).unwrap();
+    let mut seen = String::new();
+    planted.read_to_string(&mut seen).unwrap();
+    assert_eq!(seen, "", "the secret is in the other user's file");
+    assert_eq!((path.metadata().unwrap().uid(), fs::read_to_string(&path).unwrap().as_str()), (0, "one"));
+    // Ours is written in place from then on.
+    let inode = path.metadata().unwrap().ino();
+    block_on(output.write(&token("two"))).unwrap();
+    assert_eq!((path.metadata().unwrap().ino(), fs::read_to_string(&path).unwrap().as_str()), (inode, "two"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod refresh;
 
 use std::{path::PathBuf, time::Duration};
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use harness::{Authority, HttpServer, Reply};
 use serde_json::{Value, json};
 
@@ -131,6 +132,11 @@ fn form_urlencoded(body: &str, name: &str) -> Option<String> {
     url::form_urlencoded::parse(body.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
+fn issued(assertion: &str) -> u64 {
+    let payload = BASE64_URL_SAFE_NO_PAD.decode(assertion.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice::<Value>(&payload).unwrap()["iat"].as_u64().unwrap()
+}
+
 #[tokio::test]
 async fn assertions_go_by_the_servers_clock() {
     let files = Files::new();
@@ -142,9 +148,11 @@ async fn assertions_go_by_the_servers_clock() {
     for _ in 0..2 {
         source.fetch(&Inputs::default()).await.unwrap_err();
         let assertion = form_urlencoded(&server.asked().pop().unwrap().body, "client_assertion").unwrap();
-        times.push(crate::life::jwt_expiry(&assertion).unwrap());
+        let from_start = crate::life::of_jwt(&assertion, SystemTime::now() - Duration::from_secs(60));
+        times.push(issued(&assertion));
+        assert_eq!(from_start, Some(Ok(Duration::from_secs(60))), "no longer than it was issued for");
     }
-    let ahead = times[1].duration_since(times[0]).unwrap().as_secs();
+    let ahead = times[1] - times[0];
     assert!((3590..=3610).contains(&ahead), "{ahead}");
 }
 

@@ -141,13 +141,23 @@ impl TokenEndpoint {
             None => return Err(answer.bad("without an issuer")),
         }
         let url = self.token_endpoint(&metadata).ok_or_else(|| answer.bad("without a token_endpoint"))?;
-        if self.may_be_asked(&url) { Ok(url) } else { Err(answer.bad("wrong: its token_endpoint has no TLS")) }
+        if self.may_lead_to(issuer.client.url(), &url) {
+            Ok(url)
+        } else {
+            Err(answer.bad("wrong: its token_endpoint has no TLS"))
+        }
     }
 
     fn token_endpoint(&self, metadata: &Value) -> Option<Url> {
         let alias = metadata.pointer("/mtls_endpoint_aliases/token_endpoint").filter(|_| self.by_certificate);
         let url = Url::parse(alias.or_else(|| metadata.get("token_endpoint"))?.as_str()?).ok()?;
         url.has_host().then_some(url)
+    }
+
+    /// Metadata that came by TLS must not lead the secret past it, nor a request to another server on this host.
+    fn may_lead_to(&self, issuer: &Url, endpoint: &Url) -> bool {
+        let is_weaker = issuer.scheme() == "https" && endpoint.scheme() == "http" && !self.insecure_http;
+        self.may_be_asked(endpoint) && !is_weaker
     }
 
     /// TLS, or a server that is on this host
@@ -175,4 +185,31 @@ fn is_missing(status: StatusCode) -> bool {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_leads_to_no_weaker_place_than_its_own() {
+        let client = HttpClient::from_text("https://issuer.example").unwrap();
+        let leads = |insecure_http, issuer: &str, endpoint: &str| {
+            let endpoint_of = TokenEndpoint::new(None, Some(Server(client.clone())), false, insecure_http).unwrap();
+            endpoint_of.may_lead_to(&Url::parse(issuer).unwrap(), &Url::parse(endpoint).unwrap())
+        };
+        for (issuer, endpoint) in [
+            ("https://issuer.example", "https://tokens.example/token"),
+            ("http://localhost:8080", "http://localhost:8081/token"),
+            ("http://127.0.0.1:8080", "https://issuer.example/token"),
+        ] {
+            assert!(leads(false, issuer, endpoint), "{endpoint}");
+        }
+        // The admin listener of a helper in the same pod
+        let (issuer, quit) = ("https://issuer.example", "http://127.0.0.1:9483/quit");
+        assert!(!leads(false, issuer, quit) && leads(true, issuer, quit));
+        for endpoint in ["http://issuer.example/token", "file:///etc/passwd", "ftp://issuer.example/token"] {
+            assert!(!leads(false, issuer, endpoint), "{endpoint}");
+        }
+    }
 }

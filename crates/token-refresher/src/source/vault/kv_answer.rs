@@ -83,12 +83,13 @@ impl Values {
 /// Why there is no such secret: an answer with the status 404 tells of versions that were deleted.
 pub(super) fn absence(document: &Value) -> String {
     let metadata = &document["data"]["metadata"];
-    let version = &metadata["version"];
+    let version = metadata["version"].as_u64().unwrap_or_default();
     match metadata["deletion_time"].as_str() {
         _ if metadata["destroyed"] == true => format!("version {version} was destroyed: write a new one"),
         Some(time) if !time.is_empty() => {
             // Only a date: the text goes into a log.
-            let date: String = time.chars().take_while(|c| *c != '.').take("2026-01-01T00:00:00Z".len()).collect();
+            let is_of_a_date = |c: &char| c.is_ascii_digit() || "-:TZ".contains(*c);
+            let date: String = time.chars().take_while(is_of_a_date).take("2026-01-01T00:00:00Z".len()).collect();
             format!("version {version} was deleted at {date}: undelete it or write a new one")
         }
         _ => "there is none at this path, or no such version of it".into(),
