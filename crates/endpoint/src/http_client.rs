@@ -44,7 +44,7 @@ pub const HTTP_OPTIONS: [&str; 1] = ["env-proxy"];
 /// A server that accepts connections does so in a tenth of this.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// The headers that belong to the connection, not to the user
-const RESERVED: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
+pub const CONNECTION_HEADERS: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
 
 /// Sends requests to the server that a URL names, and to others that it leads to. Clones share everything.
 #[derive(Clone)]
@@ -114,7 +114,7 @@ impl HttpClient {
         };
         Address::of(url, None)?;
         refuse_login_in_query(url)?;
-        let login = LoginHeaders::from_options(options, url_login(url)?, &RESERVED)?;
+        let login = LoginHeaders::from_options(options, url_login(url)?, &CONNECTION_HEADERS)?;
         let env_proxy = options.switch("env-proxy")?;
         if let Some(sni) = tls.sni() {
             // The library takes the name from the URL; an address in its place is dialed without a lookup.

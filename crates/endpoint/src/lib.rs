@@ -28,7 +28,7 @@ pub use address::{Address, check_name};
 pub use connect::{SILENCE_LIMIT, addresses, dial, dial_any, dial_with_limit};
 pub use echo::{sent_secrets, without_secrets};
 pub use failure::Failure;
-pub use http_client::{HTTP_OPTIONS, HttpAnswer, HttpClient, HttpRequest};
+pub use http_client::{CONNECTION_HEADERS, HTTP_OPTIONS, HttpAnswer, HttpClient, HttpRequest};
 pub use label::url_label;
 pub use login::{LOGIN_OPTIONS, LoginHeaders, PASSWORD_OPTIONS, Password, UrlLogin};
 pub use login_in_query::refuse_login_in_query;

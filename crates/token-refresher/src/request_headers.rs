@@ -2,18 +2,14 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
-};
+use endpoint::CONNECTION_HEADERS;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use lifecycle::{Secret, config::AtKey};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{fetch_error::FetchError, given::Given, input::Inputs};
 
-/// The headers that belong to the connection, not to the user
-const RESERVED: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
 const LIMIT: usize = 100;
 
 /// Headers, whose values may be read at every use
@@ -51,7 +47,7 @@ impl<'de> Deserialize<'de> for RequestHeaders {
         for (key, given) in entries {
             let wrong = |message| D::Error::custom(AtKey { key: &key, message });
             let name = HeaderName::try_from(&key).map_err(|_| wrong("this is not the name of a header"))?;
-            if RESERVED.contains(&name) {
+            if CONNECTION_HEADERS.contains(&name) {
                 return Err(wrong("this header is not yours to set"));
             }
             if headers.iter().any(|(other, _)| *other == name) {

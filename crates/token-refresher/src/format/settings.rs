@@ -91,9 +91,9 @@ impl Kind {
 }
 
 impl Settings<'_> {
-    /// Refuses the settings of other formats.
-    pub(super) fn refuse_others(&self) -> Result<(), Fault> {
-        let given = [
+    /// The keys beside `format` that are written
+    pub(crate) fn written_keys(&self) -> impl Iterator<Item = &'static str> {
+        let keys = [
             ("value", self.value.is_some()),
             ("keys", self.keys.is_some()),
             ("machine", self.machine.is_some()),
@@ -102,10 +102,15 @@ impl Settings<'_> {
             ("login", self.login.is_some()),
             ("login-value", self.login_value.is_some()),
         ];
+        keys.into_iter().filter_map(|(key, is_written)| is_written.then_some(key))
+    }
+
+    /// Refuses the settings of other formats.
+    pub(super) fn refuse_others(&self) -> Result<(), Fault> {
         let own = self.format.own();
-        match given.iter().find(|(key, is_given)| *is_given && !own.contains(key)) {
+        match self.written_keys().find(|key| !own.contains(key)) {
             None => Ok(()),
-            Some((key, _)) => {
+            Some(key) => {
                 Err(Fault::new(key, format!("the format {} has {} instead", self.format.name(), own.join(", "))))
             }
         }

@@ -161,17 +161,8 @@ impl OutputEntry {
 
     /// A directory's content is that of its files.
     fn refuse_content(&self) -> Result<(), Fault> {
-        let settings = [
-            ("format", self.format.is_some()),
-            ("value", self.value.is_some()),
-            ("keys", self.keys.is_some()),
-            ("machine", self.machine.is_some()),
-            ("registry", self.registry.is_some()),
-            ("profile", self.profile.is_some()),
-            ("login", self.login.is_some()),
-            ("login-value", self.login_value.is_some()),
-        ];
-        if let Some((key, _)) = settings.iter().find(|(_, is_given)| *is_given) {
+        let format = self.format.map(|_| "format");
+        if let Some(key) = format.or_else(|| self.settings().written_keys().next()) {
             return Err(Fault::new(key, "this is for each of the files: write it there"));
         }
         match self.write {
