@@ -61,7 +61,11 @@ pub(crate) fn of_token(
     token: &str,
     server_now: SystemTime,
 ) -> Result<Option<Duration>, Fault> {
-    let said = expires_in.map_or(Ok(None), of_seconds)?;
+    or_own(expires_in.map_or(Ok(None), of_seconds)?, token, server_now)
+}
+
+/// The same where the server's word has been read already.
+pub(crate) fn or_own(said: Option<Duration>, token: &str, server_now: SystemTime) -> Result<Option<Duration>, Fault> {
     let own = of_jwt(token, server_now);
     match (said, own) {
         // Verifiers go by `exp`. One in the past proves little against the server's word, because its clock may be wrong.

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use endpoint::HttpRequest;
 use http::{HeaderValue, Method, header::CONTENT_TYPE};
@@ -112,7 +112,8 @@ impl HttpSource {
             if text.is_empty() {
                 return Err(answer.bad("empty"));
             }
-            return Ok(Fetched { fields: Fields::single(MAIN, text.into()), life: None, renewable: false });
+            let life = own_life(None, text, answer)?;
+            return Ok(Fetched { fields: Fields::single(MAIN, text.into()), life, renewable: false });
         }
         let document = answer.json()?;
         let whole = JsonPointer::default();
@@ -123,13 +124,14 @@ impl HttpSource {
             let value = pointer.text(&document).ok_or_else(|| answer.bad(format_args!("without {pointer}")))?;
             values.insert(name.to_owned(), value);
         }
-        let life = self.life(&document, answer)?;
+        let said = self.life(&document, answer)?;
+        let life = own_life(said, values.get(MAIN).map_or("", Secret::expose), answer)?;
         Ok(Fetched { fields: Fields::new(MAIN, values), life, renewable: false })
     }
 
     /// The shorter one of the lives that the answer names. A pointer that finds none is an error: a refresh that comes
     /// too late would show much later.
-    fn life(&self, document: &Value, answer: &Answer) -> Result<Option<std::time::Duration>, FetchError> {
+    fn life(&self, document: &Value, answer: &Answer) -> Result<Option<Duration>, FetchError> {
         let mut lives = Vec::new();
         for (pointer, is_moment) in [(&self.expires_in, false), (&self.expires_at, true)] {
             let Some(pointer) = pointer else { continue };
@@ -143,6 +145,11 @@ impl HttpSource {
         }
         Ok(lives.into_iter().min())
     }
+}
+
+/// The life that the answer names, but no longer than a value says that is a JWT.
+fn own_life(said: Option<Duration>, value: &str, answer: &Answer) -> Result<Option<Duration>, FetchError> {
+    life::or_own(said, value, answer.server_now).map_err(|fault| answer.bad(format_args!("wrong: exp is {fault}")))
 }
 
 impl Body {

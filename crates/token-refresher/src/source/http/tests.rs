@@ -1,7 +1,8 @@
 //! The source against servers on loopback.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use harness::{Asked, HttpServer, Reply};
 use serde_json::json;
 
@@ -40,6 +41,23 @@ async fn values_and_their_life_are_pointed_at() {
     assert_eq!(fetch(both).await.unwrap().life, Some(Duration::from_secs(60)));
     let whole = fetch(json!({"url": url})).await.unwrap();
     assert!(value(&whole, "value").starts_with(r#"{"data":"#));
+}
+
+#[tokio::test]
+async fn a_jwt_says_itself_when_it_expires() {
+    let expiry = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() + 100;
+    let token = format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(format!("{{\"exp\":{expiry}}}")));
+    let document = json!({"token": token, "ttl": 3600});
+    let plain = HttpServer::start(move |_| Reply::Answer(200, Vec::new(), token.clone()));
+    let server = HttpServer::start(reply(document));
+    for settings in [
+        json!({"url": server.url("/"), "value": "/token"}),
+        json!({"url": server.url("/"), "value": "/token", "expires-in": "/ttl"}),
+        json!({"url": plain.url("/")}),
+    ] {
+        let life = fetch(settings).await.unwrap().life.unwrap();
+        assert!((80..=100).contains(&life.as_secs()), "{life:?}");
+    }
 }
 
 #[tokio::test]

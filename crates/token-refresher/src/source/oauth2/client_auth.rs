@@ -56,7 +56,11 @@ impl ClientAuth {
             (Some(_), Some(_)) => return Err("client-secret and private-key exclude each other"),
             (None, None) => Method::None,
         };
-        match (method.unwrap_or(usual), secret, key) {
+        let method = method.unwrap_or(usual);
+        if audience.is_some() && method != Method::PrivateKeyJwt {
+            return Err("assertion-audience is for a client that logs in by private_key_jwt");
+        }
+        match (method, secret, key) {
             (Method::ClientSecretBasic, Some(secret), _) => Ok(Self::Basic(secret)),
             (Method::ClientSecretPost, Some(secret), _) => Ok(Self::Post(secret)),
             (Method::ClientSecretBasic | Method::ClientSecretPost, None, _) => Err("client-secret is missing"),
@@ -148,5 +152,7 @@ mod tests {
         assert_eq!(of(Some(Method::ClientSecretBasic), None).err(), Some("client-secret is missing"));
         assert_eq!(of(Some(Method::PrivateKeyJwt), None).err(), Some("private-key is missing"));
         assert!(of(Some(Method::TlsClientAuth), secret()).is_err());
+        let ignored = ClientAuth::new(None, secret(), None, Some("audience".into()));
+        assert_eq!(ignored.err(), Some("assertion-audience is for a client that logs in by private_key_jwt"));
     }
 }

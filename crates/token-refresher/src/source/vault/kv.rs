@@ -97,7 +97,11 @@ impl KvSource {
 
     async fn read(&self, token: &Secret) -> Result<Fetched, FetchError> {
         let place = self.place(token).await?;
-        let query = self.version.filter(|_| place.engine == Engine::V2).map(|version| format!("version={version}"));
+        if self.version.is_some() && place.engine == Engine::V1 {
+            let mount = &place.mount;
+            return Err(FetchError::Refused(format!("{mount} is KV version 1, which keeps one value: remove version")));
+        }
+        let query = self.version.map(|version| format!("version={version}"));
         let answer = self.api().read(&place.data_path(), query.as_deref(), token).await?;
         if answer.status.as_u16() == 404 {
             return Err(self.absent(&answer, &place));

@@ -238,6 +238,14 @@ async fn an_absent_secret_has_a_reason() {
 }
 
 #[tokio::test]
+async fn a_version_is_refused_where_there_are_none() {
+    let server = kv_server(|_| true, true);
+    let error = read(&kv(&server, &json!({"mount": "secret", "path": "db", "kv-version": 1, "version": 3}))).await;
+    let reason = "secret/ is KV version 1, which keeps one value: remove version";
+    assert_eq!(error.unwrap_err().to_string(), reason);
+}
+
+#[tokio::test]
 async fn a_revoked_login_is_made_once_more_and_not_in_a_loop() {
     // The first token is revoked, and the second one serves.
     let server = kv_server(|token| token == "s.1", false);
