@@ -33,6 +33,7 @@ mod secret_state;
 mod server;
 mod source;
 mod tell;
+mod token_text;
 mod write_state;
 
 pub use args::Args;

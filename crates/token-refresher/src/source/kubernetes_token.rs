@@ -27,6 +27,7 @@ use crate::{
     input::{Input, Inputs},
     life,
     server::Server,
+    token_text::is_token,
 };
 
 /// Where the kubelet puts what a pod needs to ask the API server
@@ -180,6 +181,9 @@ fn read(answer: &Answer) -> Result<Fetched, FetchError> {
     let status = &document["status"];
     let token = status["token"].as_str().filter(|token| !token.is_empty());
     let token = token.ok_or_else(|| answer.bad("without status.token"))?;
+    if !is_token(token) {
+        return Err(answer.bad("wrong: its status.token holds what no token can"));
+    }
     let expiry = life::moment(&status["expirationTimestamp"]);
     let life = expiry.and_then(|expiry| expiry.map(|expiry| life::until(expiry, answer.server_now)).transpose());
     let life = life.map_err(|fault| answer.bad(format_args!("wrong: status.expirationTimestamp is {fault}")))?;

@@ -86,6 +86,7 @@ async fn an_answer_that_lacks_something_is_none() {
     for (status, fault) in [
         (json!({}), "without status.token"),
         (json!({"token": "ey.new.token"}), "without status.expirationTimestamp"),
+        (json!({"token": "ey.new.token\r\nX: y"}), "its status.token holds what no token can"),
         (json!({"token": "ey.new.token", "expirationTimestamp": "2001-01-01T00:00:00Z"}), "in the past"),
     ] {
         let error = failure(201, json!({"status": status})).await;

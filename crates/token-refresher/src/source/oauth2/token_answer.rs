@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lifecycle::Secret;
 use serde_json::Value;
 
-use crate::{exchange::Answer, fetch_error::FetchError, fetched::Fetched, fields::Fields, life};
+use crate::{exchange::Answer, fetch_error::FetchError, fetched::Fetched, fields::Fields, life, token_text::is_token};
 
 /// The main field
 const MAIN: &str = "access_token";
@@ -90,6 +90,9 @@ impl TokenAnswer {
         }
         let life = life::of_token(document.get("expires_in"), token, answer.server_now)
             .map_err(|fault| answer.bad(format_args!("wrong: expires_in is {fault}")))?;
+        if let Some(name) = OTHERS.iter().find(|name| text(name).is_some_and(|text| !is_token(text))) {
+            return Err(answer.bad(format_args!("wrong: its {name} holds what no token can")));
+        }
         let others = OTHERS.iter().filter_map(|name| Some((*name, text(name)?)));
         let values: BTreeMap<_, Secret> =
             others.chain([(MAIN, token)]).map(|(name, text)| (name.to_owned(), text.into())).collect();
@@ -112,10 +115,4 @@ impl TokenAnswer {
             FetchError::BadAnswer(reason)
         }
     }
-}
-
-/// Whether a text has the characters of a token only (RFC 6749, appendix A.12 and A.17): a line end would reach into the next
-/// line of a file, or the next header.
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }

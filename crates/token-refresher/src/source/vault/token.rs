@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use lifecycle::Secret;
 use serde_json::Value;
 
-use crate::{fetched::Fetched, fields::Fields, life};
+use crate::{fetched::Fetched, fields::Fields, life, token_text::is_token};
 
 /// The main field
 pub(super) const TOKEN: &str = "token";
@@ -22,6 +22,9 @@ pub(super) fn of_login(document: &Value) -> Result<Fetched, &'static str> {
         }
         _ => return Err("without a token (client_token)"),
     };
+    if !is_token(token) {
+        return Err("wrong: its client_token holds what no token can");
+    }
     let life = lease(auth.get("lease_duration"))?;
     let accessor = auth.get(ACCESSOR).and_then(Value::as_str);
     Ok(fetched(token.into(), accessor, life, is_renewable(auth)))
@@ -89,6 +92,7 @@ mod tests {
         for (wrong, fault) in [
             (json!(null), "without a token (auth)"),
             (json!({"client_token": ""}), "without a token (client_token)"),
+            (json!({"client_token": "s.1\nX: y"}), "wrong: its client_token holds what no token can"),
             (
                 json!({"client_token": "", "mfa_requirement": {}}),
                 "a demand for a second factor, which a program cannot give",

@@ -80,6 +80,7 @@ async fn tokens_that_are_wrong_are_none() {
         json!({"access_token": null}),
         json!({"access_token": ""}),
         json!({"access_token": "sesame\nSet-Cookie: a"}),
+        json!({"id_token": "sesame\nSet-Cookie: a"}),
         json!({"access_token": 7}),
         json!({"token_type": null}),
         json!({"token_type": "DPoP"}),
