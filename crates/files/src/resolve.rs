@@ -30,6 +30,9 @@ const READ: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEX
 /// any other is refused. The result may still be a directory that another user made: look at its [`Directory::metadata`] before
 /// writing a secret.
 pub fn resolve(path: &Path, mode: Option<u32>) -> io::Result<Directory> {
+    if !path.is_absolute() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is not absolute"));
+    }
     let mut at = open("/", PASS, Mode::empty())?;
     let mut rest = components(path)?;
     let mut links = 0;
@@ -112,6 +115,7 @@ mod tests {
             assert_eq!(made.metadata().unwrap().permissions().mode() & 0o7777, 0o755);
         }
         assert!(path.join("x").exists());
+        assert_eq!(resolve(Path::new("tmp"), None).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub(crate) fn fault(command: &Command, error: &clap::Error) -> String {
 /// An argument that nothing takes: a misspelt flag or command, or a value in the wrong place.
 fn unexpected(command: &Command, typed: &str) -> String {
     if let Some(name) = typed.strip_prefix("--") {
+        if let Some(place) = place_of(command, name) {
+            return format!("unexpected argument '{typed}': {place}");
+        }
         let flags = command.get_subcommands().flat_map(Command::get_arguments).chain(command.get_arguments());
         return match nearest(name, flags.filter_map(Arg::get_long)) {
             Some(near) => format!("unexpected argument '{typed}'; did you mean '--{near}'?"),
@@ -45,6 +48,16 @@ fn unexpected(command: &Command, typed: &str) -> String {
             stray(command)
         ),
     }
+}
+
+/// Where a flag belongs that is known, and was written in another place.
+fn place_of(command: &Command, name: &str) -> Option<String> {
+    let has = |command: &Command| command.get_arguments().any(|argument| argument.get_long() == Some(name));
+    if has(command) {
+        return Some("write it before the command".into());
+    }
+    let owner = command.get_subcommands().find(|command| has(command))?;
+    Some(format!("it is a flag of the command '{}'", owner.get_name()))
 }
 
 /// The likely cause of an argument that belongs to no flag.
@@ -121,14 +134,16 @@ mod tests {
             .arg(Arg::new("color").long("color").value_parser(["red", "green", "blue"]))
             .arg(Arg::new("any").long("any").action(ArgAction::SetTrue))
             .arg(Arg::new("command").last(true).num_args(0..))
-            .subcommand(Command::new("check"));
+            .subcommand(Command::new("check").arg(Arg::new("deep").long("deep").action(ArgAction::SetTrue)));
         fault(&command, &command.clone().try_get_matches_from([&["x"], arguments].concat()).unwrap_err())
     }
 
     #[test]
     fn a_fault_names_the_argument_and_the_remedy() {
         for (arguments, expected) in [
-            (&["--tiemout", "1s"] as &[_], "unexpected argument '--tiemout'; did you mean '--timeout'?"),
+            (&["check", "--any"] as &[_], "unexpected argument '--any': write it before the command"),
+            (&["--deep"], "unexpected argument '--deep': it is a flag of the command 'check'"),
+            (&["--tiemout", "1s"], "unexpected argument '--tiemout'; did you mean '--timeout'?"),
             (&["--nope"], "unexpected argument '--nope'; --help lists all flags"),
             (&["chekc"], "unknown command 'chekc'; did you mean 'check'?"),
             (

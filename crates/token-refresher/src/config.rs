@@ -22,6 +22,9 @@ impl Configuration for Config {
     type Args = Args;
 
     fn judge_args(args: &Args) -> Result<(), String> {
+        if args.state_dir.as_ref().is_some_and(|path| !path.is_absolute()) {
+            return Err("--state-dir needs an absolute path".into());
+        }
         args.status_file.as_deref().map_or(Ok(()), status::judge).map_err(str::to_owned)
     }
 

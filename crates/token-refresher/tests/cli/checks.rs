@@ -49,3 +49,13 @@ fn names_places_shares_and_ways_are_judged() {
     let text = faults(&format!("secrets: [{{name: a, {file}, refresh-at: 0.5, refresh-every: 1m}}]\n"));
     assert!(text.contains("ok") || text.is_empty(), "{text}");
 }
+
+#[test]
+fn relative_paths_of_flags_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    for flag in ["--state-dir", "--status-file"] {
+        let config = "secrets: [{name: a, source: {file: {path: /tmp/in}}}]\n";
+        let ended = Program::start(configured(directory.path(), config).args([flag, "some/where"])).end();
+        ended.ended_with(64, &format!("reason=usage last=\"{flag} needs"));
+    }
+}
