@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    clock::Now,
+    clock::{Moment, Now},
     schedule::{Ask, Schedule},
     secret_entry::OnExpired,
     write_state::WriteState,
@@ -25,12 +25,14 @@ pub(crate) enum Decision {
     Sleep(Duration),
 }
 
-/// Decides by the times of a secret. Without `can_call` another secret, on which it builds, is missing.
+/// Decides by the times of a secret. Without `can_call` another secret, on which it builds, is missing. A server that does not
+/// answer has an earliest moment of the next call.
 pub(crate) fn decide(
     schedule: &Schedule,
     writes: &WriteState,
     on_expired: OnExpired,
     can_call: bool,
+    store: Option<Moment>,
     now: &Now,
 ) -> Decision {
     let is_valid = schedule.is_valid(now);
@@ -42,7 +44,11 @@ pub(crate) fn decide(
     if is_to_delete && !writes.is_deleted() && writes.is_due(now) {
         return Decision::Delete;
     }
-    if can_call && let Some(ask) = schedule.due_call(now) {
+    let has_turn = store.is_none_or(|earliest| now.moment >= earliest);
+    if can_call
+        && has_turn
+        && let Some(ask) = schedule.due_call(now)
+    {
         return Decision::Call(ask);
     }
     let mut next = now.moment.plus(LONGEST_SLEEP);
@@ -50,7 +56,7 @@ pub(crate) fn decide(
         next = next.min(writes.due());
     }
     if can_call {
-        next = next.min(schedule.next_call(now));
+        next = next.min(store.map_or(schedule.next_call(now), |earliest| schedule.next_call(now).max(earliest)));
     }
     if let Some(expires) = schedule.expires().filter(|_| is_valid) {
         next = next.min(expires);

@@ -32,6 +32,7 @@ mod secret_entry;
 mod secret_state;
 mod server;
 mod source;
+mod store;
 mod tell;
 mod token_text;
 mod write_state;

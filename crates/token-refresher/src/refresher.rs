@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     adopt::StateDirectory,
-    clock::{Clock, Now},
+    clock::{Clock, Moment, Now},
     decision::{Decision, decide},
     fetch_error::FetchError,
     fetched::Fetched,
@@ -28,9 +28,13 @@ use crate::{
     schedule::{Ask, Schedule, Setback, Term},
     secret_entry::SecretEntry,
     secret_state::SecretState,
+    store::{Returns, Store},
     tell::Tell,
     write_state::WriteState,
 };
+
+/// The secrets of a server that is down come to their turns in an order of chance, so that none of them waits for ever.
+const DRAW: Duration = Duration::from_millis(200);
 
 /// One call of a source
 const CALL_LIMIT: Duration = Duration::from_secs(30);
@@ -58,6 +62,10 @@ pub(crate) struct Refresher {
     pub(crate) clock: Clock,
     pub(crate) wake: Wake,
     pub(crate) throttle: LogThrottle,
+    /// The server that it comes from
+    pub(crate) store: Option<Store>,
+    /// Its place among the secrets that wait for a turn, from `0.0` to `1.0`
+    pub(crate) place: f64,
 }
 
 /// A secret that another one builds on
@@ -72,8 +80,18 @@ pub(crate) struct Wake {
     pub(crate) hangups: watch::Receiver<u64>,
     /// Another secret met a server that does not accept the value any more.
     pub(crate) doubt: Arc<Notify>,
+    /// The server that it comes from answers again.
+    pub(crate) returns: Option<Returns>,
     /// Of the file that is the source
     pub(crate) file: Option<FileWatch>,
+}
+
+/// What is left of a loop that another one replaces
+#[derive(Debug)]
+pub(crate) struct Left {
+    source: String,
+    schedule: Schedule,
+    fetched: Fetched,
 }
 
 /// A step that failed
@@ -91,7 +109,8 @@ impl Refresher {
         let missing = self.look_at_bases(&now);
         self.report.waits_for(missing.as_deref());
         self.show(&now);
-        let decision = decide(&self.schedule, &self.writes, self.entry.on_expired, missing.is_none(), &now);
+        let decision =
+            decide(&self.schedule, &self.writes, self.entry.on_expired, missing.is_none(), self.turn(), &now);
         match decision {
             Decision::Call(ask) => self.call(ask).await,
             Decision::Write => self.write().await,
@@ -117,7 +136,7 @@ impl Refresher {
 
     /// Uses the value of an earlier process where it is still valid. Those that build on it have used it.
     pub(crate) async fn adopt(&mut self) {
-        let Some(state) = &self.state else { return };
+        let Some(state) = self.state.as_ref().filter(|_| self.fetched.is_none()) else { return };
         let now = self.clock.now();
         let Some(fetched) = state.adopt(&self.entry, self.is_base, &now).await else { return };
         let left = fetched.life.map_or_else(|| "unknown".into(), format_duration);
@@ -126,6 +145,22 @@ impl Refresher {
         self.schedule.succeed(Ask::Fetch, &term, fastrand::f64());
         self.fetched = Some(fetched);
         self.value.send_replace(self.fetched.clone());
+    }
+
+    /// What a loop of the same secret can go on with
+    pub(crate) fn leave(self) -> (Report, Option<Left>) {
+        let (source, schedule) = (format!("{:?}", self.entry.source), self.schedule);
+        (self.report, self.fetched.map(|fetched| Left { source, schedule, fetched }))
+    }
+
+    /// Goes on with the value of a loop that had the same source, so that no other file and no other way to tell the app makes
+    /// a value that is valid a missing one.
+    pub(crate) fn take_over(&mut self, left: Left) {
+        if left.source == format!("{:?}", self.entry.source) {
+            self.schedule = left.schedule.under(self.entry.rules(), &self.clock.now());
+            self.unsaved = self.schedule.asked();
+            self.fetched = Some(left.fetched);
+        }
     }
 
     /// The bases are those that the adopted value was built on.
@@ -160,8 +195,21 @@ impl Refresher {
         }
     }
 
+    /// When its turn comes, where its server does not answer. A secret that has not failed itself comes first: the failures may
+    /// be those of another secret alone.
+    fn turn(&self) -> Option<Moment> {
+        let earliest = self.store.as_ref()?.earliest().filter(|_| !self.schedule.is_pressed())?;
+        let last = if self.schedule.failures() > 0 { DRAW } else { Duration::ZERO };
+        Some(earliest.plus(last / 2 + DRAW.mul_f64(self.place / 2.0)))
+    }
+
     async fn call(&mut self, ask: Ask) -> Result<(), Fault> {
         let asked = self.clock.now();
+        if self.store.as_ref().is_some_and(|store| !store.begin(self.schedule.is_pressed(), &asked)) {
+            // Another secret has the turn, which moves the earliest moment.
+            return Ok(());
+        }
+        self.place = fastrand::f64();
         self.schedule.begin(&asked);
         let (source, inputs, last) = (self.entry.source.clone(), self.inputs.clone(), self.fetched.clone());
         let calling = async move {
@@ -175,6 +223,7 @@ impl Refresher {
             retry_after: None,
         };
         let answer = self.show_during(time::timeout(CALL_LIMIT, calling)).await.unwrap_or_else(|_| Err(late()));
+        self.note_server(answer.as_ref().err());
         let now = self.clock.now();
         let too_late = |life: Duration| asked.moment.plus(life) <= now.moment;
         match answer {
@@ -212,6 +261,15 @@ impl Refresher {
         }
     }
 
+    /// Notes whether the server answered. Nothing is known of it where the request could not be made.
+    fn note_server(&self, error: Option<&FetchError>) {
+        match (&self.store, error) {
+            (Some(store), None | Some(FetchError::Refused(_))) => store.end(true),
+            (Some(store), Some(FetchError::Unavailable { .. } | FetchError::BadAnswer(_))) => store.end(false),
+            (None, _) | (_, Some(FetchError::Input(_))) => {}
+        }
+    }
+
     fn succeed(&mut self, ask: Ask, fetched: Fetched, asked: Now, now: &Now) {
         let term = Term { asked, life: fetched.life, is_renewable: fetched.renewable };
         let was_valid = self.schedule.is_valid(now);
@@ -240,7 +298,8 @@ impl Refresher {
 
     fn fail(&mut self, ask: Ask, error: &FetchError, now: &Now) -> Fault {
         let setback = match error {
-            FetchError::Refused(_) | FetchError::BadAnswer(_) => Setback::Refused,
+            FetchError::Refused(_) => Setback::Refused,
+            FetchError::BadAnswer(_) => Setback::BadAnswer,
             FetchError::Unavailable { .. } | FetchError::Input(_) => Setback::Unavailable(error.retry_after()),
         };
         self.schedule.fail(ask, setback, now, fastrand::f64());
@@ -347,8 +406,16 @@ impl Refresher {
             Ok(()) = self.wake.published.changed() => {}
             Ok(()) = self.wake.hangups.changed() => self.schedule.hasten(&self.clock.now()),
             () = self.wake.doubt.notified() => self.schedule.doubt(&self.clock.now()),
+            () = returns(&mut self.wake.returns) => {}
             () = next(&mut self.wake.file), if is_local => self.schedule.hasten(&self.clock.now()),
         }
+    }
+}
+
+async fn returns(store: &mut Option<Returns>) {
+    match store {
+        Some(store) => store.next().await,
+        None => future::pending().await,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -14,12 +15,13 @@ use crate::{
     config::Config,
     input::{Inputs, Published},
     output::OutputError,
-    refresher::{Base, Refresher, Wake},
+    refresher::{Base, Left, Refresher, Wake},
     report::Report,
     report::board::Board,
     report::telemetry::Metrics,
     schedule::Schedule,
     secret_entry::SecretEntry,
+    store::{Store, Stores},
     tell::{Tell, metrics::TellMetrics, way::Way},
     write_state::WriteState,
 };
@@ -36,6 +38,7 @@ pub(crate) struct Refreshers {
     tell_metrics: TellMetrics,
     published: watch::Sender<u64>,
     state: Option<StateDirectory>,
+    stores: Stores,
     /// The newest value of each secret, kept while its loop is replaced
     values: HashMap<String, Published>,
     running: BTreeMap<String, Running>,
@@ -46,6 +49,7 @@ struct Running {
     entry: String,
     /// Ends the loop when it is dropped
     stop: watch::Sender<()>,
+    left: Arc<Mutex<Option<Left>>>,
 }
 
 impl Refreshers {
@@ -63,6 +67,7 @@ impl Refreshers {
             tell_metrics: TellMetrics::new(life)?,
             published: watch::Sender::new(0),
             state,
+            stores: Stores::default(),
             values: HashMap::new(),
             running: BTreeMap::new(),
         })
@@ -113,17 +118,25 @@ impl Refreshers {
             .filter(|(name, running)| !is_kept(name, running))
             .map(|(name, _)| name.clone())
             .collect();
+        let mut left = HashMap::new();
         for name in ended {
             if let Some(running) = self.running.remove(&name) {
                 // The loop holds the receiver, and with it the locks of its files.
                 running.stop.send_replace(());
                 running.stop.closed().await;
+                if let Some(value) = running.left.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    left.insert(name, value);
+                }
             }
         }
         self.values.retain(|name, _| config.secrets.iter().any(|entry| entry.name == *name));
         let mut refreshers = Vec::new();
         for entry in config.secrets.iter().filter(|entry| !self.running.contains_key(&entry.name)) {
-            refreshers.push(self.refresher(entry.clone(), config, &inputs)?);
+            let mut refresher = self.refresher(entry.clone(), config, &inputs)?;
+            if let Some(left) = left.remove(&entry.name) {
+                refresher.take_over(left);
+            }
+            refreshers.push(refresher);
         }
         adopt(&mut refreshers).await;
         for refresher in refreshers {
@@ -134,7 +147,8 @@ impl Refreshers {
 
     fn start(&mut self, mut refresher: Refresher) {
         let (stop, mut stopped) = watch::channel(());
-        let running = Running { entry: format!("{:?}", refresher.entry), stop };
+        let left = Arc::new(Mutex::new(None));
+        let running = Running { entry: format!("{:?}", refresher.entry), stop, left: left.clone() };
         self.running.insert(refresher.entry.name.clone(), running);
         let life = self.life.clone();
         let name = format!("secret {}", refresher.entry.name);
@@ -153,8 +167,9 @@ impl Refreshers {
                 () = keeping => {}
             }
             heartbeat.retire();
-            let Refresher { report, .. } = refresher;
+            let (report, value) = refresher.leave();
             report.retire();
+            *left.lock().unwrap_or_else(PoisonError::into_inner) = value;
             Ok(())
         });
     }
@@ -171,7 +186,14 @@ impl Refreshers {
         let bases = entry.source.depends_on().into_iter();
         let bases = bases.filter_map(|base| Some(Base { name: base.to_owned(), value: inputs.of(base)? })).collect();
         let Published { newest, doubt } = self.values.get(&name).cloned().unwrap_or_default();
-        let wake = Wake { published: self.published.subscribe(), hangups: self.life.hangups(), doubt, file: None };
+        let store = entry.source.origin().map(|origin| self.stores.of(&origin));
+        let wake = Wake {
+            published: self.published.subscribe(),
+            hangups: self.life.hangups(),
+            doubt,
+            returns: store.as_ref().map(Store::returns),
+            file: None,
+        };
         Ok(Refresher {
             schedule: Schedule::new(entry.rules(), &now),
             writes: WriteState::new(&now),
@@ -188,6 +210,8 @@ impl Refreshers {
             clock: self.clock.clone(),
             wake,
             throttle: LogThrottle::default(),
+            store,
+            place: fastrand::f64(),
             entry,
         })
     }

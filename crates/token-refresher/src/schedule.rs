@@ -13,6 +13,8 @@ pub(crate) const SPACING: Duration = Duration::from_secs(5);
 const SUCCESS_SPACING: Duration = Duration::from_secs(1);
 /// Between two calls because other servers refuse the value
 const DOUBT_SPACING: Duration = Duration::from_secs(60);
+/// A value with a shorter life expires while it waits for [`SPACING`].
+const SHORT_LIFE: Duration = Duration::from_secs(30);
 /// Added to [`SPACING`] at random
 const SPREAD: Duration = Duration::from_millis(300);
 /// A value is looked at this often at least, because ten years are longer than any source keeps its word.
@@ -70,8 +72,10 @@ pub(crate) struct Term {
 /// The kinds of failure that differ in their times
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Setback {
-    /// The source knows who asks and says no, or its answer cannot be right.
+    /// The source knows who asks and says no.
     Refused,
+    /// The answer cannot be right: it may come from something in front of a server that is down.
+    BadAnswer,
     /// Everything else, with the wish of the server (Retry-After)
     Unavailable(Option<Duration>),
 }
@@ -87,6 +91,8 @@ pub(crate) struct Schedule {
     failures: u32,
     /// A call is due from here on
     due: Moment,
+    /// The server wants no call before this moment (Retry-After).
+    wished: Option<Moment>,
     /// The last call that a doubt of others asked for
     doubted: Option<Moment>,
     /// The same as `due` on the wall clock; a machine that was restored from a snapshot knows of the lost time only there.
@@ -95,6 +101,7 @@ pub(crate) struct Schedule {
 
 #[derive(Clone, Copy, Debug)]
 struct Value {
+    asked: Now,
     expires: Option<Moment>,
     is_renewable: bool,
     /// The life that the last fetch gave
@@ -104,7 +111,16 @@ struct Value {
 impl Schedule {
     /// Without a value; the first call is due at once.
     pub(crate) fn new(rules: Rules, now: &Now) -> Self {
-        Self { rules, value: None, called: None, failures: 0, due: now.moment, doubted: None, due_wall: None }
+        Self {
+            rules,
+            value: None,
+            called: None,
+            failures: 0,
+            due: now.moment,
+            wished: None,
+            doubted: None,
+            due_wall: None,
+        }
     }
 
     /// The call that is due, if there is one.
@@ -142,6 +158,21 @@ impl Schedule {
         self.failures
     }
 
+    /// Whether its life is too short to wait for the calls of others; none of its own has failed.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.failures == 0 && self.value.and_then(|value| value.full).is_some_and(|life| life < SHORT_LIFE)
+    }
+
+    /// When the value was asked for
+    pub(crate) fn asked(&self) -> Option<Now> {
+        self.value.map(|value| value.asked)
+    }
+
+    /// The same value by other rules, from now on. They may want a call earlier.
+    pub(crate) fn under(self, rules: Rules, now: &Now) -> Self {
+        Self { rules, due: now.moment, ..self }
+    }
+
     /// Notes that a call begins.
     pub(crate) fn begin(&mut self, now: &Now) {
         self.called = Some(now.moment);
@@ -155,8 +186,9 @@ impl Schedule {
         let is_exhausted = matches!((term.life, full), (Some(life), Some(full)) if life < full / 2);
         let is_renewable = term.is_renewable && !(ask == Ask::Renew && is_exhausted);
         let expires = term.life.map(|life| term.asked.moment.plus(life));
-        self.value = Some(Value { expires, is_renewable, full });
+        self.value = Some(Value { asked: term.asked, expires, is_renewable, full });
         self.failures = 0;
+        self.wished = None;
         let wait = self.wait(term.life, is_renewable).mul_f64(1.0 - JITTER * random.clamp(0.0, 1.0));
         self.due = term.asked.moment.plus(wait);
         self.due_wall = term.asked.wall.checked_add(wait);
@@ -166,7 +198,7 @@ impl Schedule {
     pub(crate) fn fail(&mut self, ask: Ask, setback: Setback, now: &Now, random: f64) {
         self.failures = self.failures.saturating_add(1);
         // A renewal that is refused will be refused again: the next call is a fetch.
-        if let (Ask::Renew, Setback::Refused, Some(value)) = (ask, setback, &mut self.value) {
+        if let (Ask::Renew, Setback::Refused | Setback::BadAnswer, Some(value)) = (ask, setback, &mut self.value) {
             value.is_renewable = false;
         }
         let called = self.called.unwrap_or(now.moment);
@@ -175,20 +207,21 @@ impl Schedule {
         let rest = self.expires().filter(|_| self.is_valid(now)).map(|expires| expires.since(now.moment));
         let wait = match (rest, setback) {
             // It may have been revoked: the one fetch is worth a call, and its failure is a failure like others.
-            (Some(_), Setback::Refused) if ask == Ask::Renew => SPACING,
+            (Some(_), Setback::Refused | Setback::BadAnswer) if ask == Ask::Renew => SPACING,
             // A quarter of what is left, more or less: the retries come closer to each other as the end comes near.
             (Some(rest), _) => rest.mul_f64(0.2 + 0.1 * random).clamp(SPACING, LONGEST_RETRY),
             // A value without an expiry
             (None, _) if self.is_valid(now) => doubled.min(self.rules.every()).max(SPACING),
             (None, Setback::Refused) => doubled.min(REFUSED_WAIT),
-            (None, Setback::Unavailable(_)) => SPACING,
+            (None, Setback::BadAnswer | Setback::Unavailable(_)) => SPACING,
         };
         let wish = match setback {
             Setback::Unavailable(Some(wish)) => wish.min(rest.unwrap_or_default().max(WISH_LIMIT)),
             _ => Duration::ZERO,
         };
         let due = called.plus(wait + SPREAD.mul_f64(random));
-        self.due = due.max(now.moment.plus(wish));
+        self.wished = (!wish.is_zero()).then(|| now.moment.plus(wish));
+        self.due = due;
         self.due_wall = None;
     }
 
@@ -210,11 +243,18 @@ impl Schedule {
     /// Before this moment no call is made, whatever is due.
     fn earliest(&self, now: &Now) -> Moment {
         let Some(called) = self.called else { return self.due.min(now.moment) };
-        match self.rules.is_local {
+        let spaced = match self.rules.is_local {
             true => called,
             false if self.failures > 0 || !self.is_valid(now) => called.plus(SPACING),
-            false => called.plus(SUCCESS_SPACING),
-        }
+            false => called.plus(self.success_spacing()),
+        };
+        self.wished.map_or(spaced, |wished| wished.max(spaced))
+    }
+
+    /// A value of one second must be replaced within this second.
+    fn success_spacing(&self) -> Duration {
+        let life = self.value.and_then(|value| value.full);
+        life.map_or(SUCCESS_SPACING, |life| SUCCESS_SPACING.min(life / 2))
     }
 
     fn wait(&self, life: Option<Duration>, is_renewable: bool) -> Duration {

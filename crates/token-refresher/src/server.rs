@@ -11,6 +11,13 @@ use sha2::{Digest, Sha256};
 #[derive(Clone)]
 pub(crate) struct Server(pub(crate) HttpClient);
 
+impl Server {
+    /// The scheme, host and port of its URL
+    pub(crate) fn origin(&self) -> String {
+        self.0.url().origin().ascii_serialization()
+    }
+}
+
 /// Tells two servers apart without a text that may be a secret, so that entries can be compared. The alternate text is the same in
 /// each process, for which it leaves out options that may hold a secret.
 impl fmt::Debug for Server {

@@ -11,7 +11,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{fetch_error::FetchError, fetched::Fetched, input::Inputs};
+use crate::{fetch_error::FetchError, fetched::Fetched, input::Inputs, server::Server};
 
 /// A source as it is written: one key, which is its kind
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -66,6 +66,18 @@ impl SourceEntry {
             Self::KubernetesToken(token) => token.depends_on().collect(),
             Self::VaultLogin(login) => login.depends_on().collect(),
             Self::VaultKv(kv) => kv.depends_on().collect(),
+        }
+    }
+
+    /// The origin of the server that is called
+    pub(crate) fn origin(&self) -> Option<String> {
+        match self {
+            Self::File(_) => None,
+            Self::Http(http) => Some(http.server().origin()),
+            Self::OAuth2(oauth2) => Some(oauth2.origin()),
+            Self::KubernetesToken(token) => token.server().map(Server::origin),
+            Self::VaultLogin(login) => Some(login.server().origin()),
+            Self::VaultKv(kv) => Some(kv.server().origin()),
         }
     }
 

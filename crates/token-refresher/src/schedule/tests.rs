@@ -180,3 +180,36 @@ fn a_life_of_weeks_is_not_waited_for_after_a_failure() {
     schedule.fail(Ask::Fetch, Setback::Unavailable(None), &at(86400.0), 0.0);
     assert_eq!(time(schedule.next_call(&at(86400.0))), 86400.0 + 3600.0);
 }
+
+#[test]
+fn a_wish_of_the_server_holds_whatever_else_makes_a_call_due() {
+    let mut schedule = with_value(Rules::default(), Some(1000.0), false);
+    schedule.begin(&at(800.0));
+    schedule.fail(Ask::Fetch, Setback::Unavailable(Some(MINUTE)), &at(800.0), 0.0);
+    schedule.hasten(&at(810.0));
+    schedule.doubt(&at(811.0));
+    assert_eq!(schedule.due_call(&at(859.9)), None);
+    assert_eq!(schedule.due_call(&at(860.0)), Some(Ask::Fetch));
+    schedule.begin(&at(860.0));
+    schedule.succeed(Ask::Fetch, &term(860.0, Some(1000.0), false), 0.0);
+    schedule.hasten(&at(861.0));
+    assert_eq!(schedule.due_call(&at(861.0)), Some(Ask::Fetch), "the wish is past");
+}
+
+#[test]
+fn a_life_of_one_second_is_replaced_within_it() {
+    let schedule = with_value(Rules::default(), Some(1.0), false);
+    assert_eq!(schedule.due_call(&at(0.8)), Some(Ask::Fetch));
+    assert!(schedule.is_valid(&at(0.8)));
+}
+
+#[test]
+fn an_answer_that_cannot_be_right_is_asked_for_again_soon() {
+    let mut schedule = Schedule::new(Rules::default(), &at(0.0));
+    for call in 0..9 {
+        let now = at(f64::from(call) * 5.0);
+        assert_eq!(schedule.due_call(&now), Some(Ask::Fetch));
+        schedule.begin(&now);
+        schedule.fail(Ask::Fetch, Setback::BadAnswer, &now, 0.0);
+    }
+}

@@ -90,6 +90,10 @@ impl HttpSource {
         self.inputs().filter_map(Input::depends_on)
     }
 
+    pub(crate) fn server(&self) -> &Server {
+        &self.url
+    }
+
     /// The files that each request reads
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         self.url.0.files().chain(self.inputs().filter_map(Input::file))

@@ -101,6 +101,11 @@ impl KubernetesToken {
         self.inputs().filter_map(Input::depends_on)
     }
 
+    /// The API server; none where it is that of the pod's cluster
+    pub(crate) fn server(&self) -> Option<&Server> {
+        self.url.as_ref()
+    }
+
     /// The files that each request reads
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         let of_url = self.url.iter().flat_map(|Server(client)| client.files());

@@ -113,6 +113,11 @@ impl OAuth2Source {
         }
     }
 
+    /// The origin of the issuer, or of the token endpoint
+    pub(crate) fn origin(&self) -> String {
+        self.endpoint.client().url().origin().ascii_serialization()
+    }
+
     pub(crate) fn depends_on(&self) -> impl Iterator<Item = &str> {
         self.inputs().filter_map(Input::depends_on)
     }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::{Reply, Signal, http, until};
+use harness::{HttpServer, Reply, Signal, http, until};
 use serde_json::json;
 
 use crate::{
@@ -61,6 +61,47 @@ fn a_store_that_is_down_at_the_start_is_waited_for() {
     http::until_status(refresher.health, "/readyz", 200);
     assert!(refresher.check("token").starts_with("[+]token ok: fresh, 9m left"), "{}", refresher.check("token"));
     refresher.stop();
+}
+
+#[test]
+fn secrets_of_one_store_share_its_calls_while_it_is_down() {
+    let (directory, issuer) = (tempfile::tempdir().unwrap(), Issuer::start(600));
+    let (path, source) = (directory.path(), issuer.source());
+    issuer.answer(Reply::status(503));
+    let entry =
+        |number| format!("- {{name: s{number}, source: {source}, outputs: [{{file: {}/{number}}}]}}\n", path.display());
+    let entries: String = (0..20).map(entry).collect();
+    let refresher = Refresher::start(path, &format!("secrets:\n{entries}"));
+    until("three calls", || (issuer.calls().len() >= 3).then_some(()));
+    let calls = issuer.calls();
+    for pair in calls.windows(2) {
+        assert!(pair[1] - pair[0] >= Duration::from_millis(4900), "{calls:?}");
+    }
+    issuer.answer(None);
+    let back = Instant::now();
+    http::until_status(refresher.health, "/readyz", 200);
+    assert!(back.elapsed() < Duration::from_secs(6), "{:?}", back.elapsed());
+    refresher.stop();
+}
+
+#[test]
+fn a_short_life_does_not_wait_for_the_failures_of_other_secrets() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    // One server, at which one path fails for good
+    let server = HttpServer::start(|request| match request.path.as_str() {
+        "/short" => Reply::json(200, &json!({"value": "a", "expires_in": 2})),
+        _ => Reply::status(503),
+    });
+    let entry = |name: &str| {
+        let url = format!("http://{}/{name}", server.address());
+        let source = format!("{{http: {{url: \"{url}\", value: /value, expires-in: /expires_in}}}}");
+        format!("- {{name: {name}, source: {source}, outputs: [{{file: {}/{name}}}]}}\n", path.display())
+    };
+    let refresher = Refresher::start(path, &format!("secrets:\n{}{}", entry("short"), entry("broken")));
+    until("five values", || (refresher.metric("refreshes_total{secret=\"short\"}") >= Some(5.0)).then_some(()));
+    let ended = refresher.stop();
+    assert!(ended.messages("the value has expired").is_empty(), "{ended:#?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use harness::{Signal, http, until};
+use harness::{Reply, Signal, http, until};
 
 use crate::{
     issuer::Issuer,
@@ -47,6 +47,26 @@ fn a_secret_that_changes_goes_on_with_the_same_file() {
     replace(path, &format!("secrets:\n{}", entry(path, "token", &second)));
     until("the second issuer is asked", || (second.calls().len() == 1).then_some(()));
     refresher.until_check("token", "[+]token ok: fresh");
+    refresher.stop();
+}
+
+#[test]
+fn another_file_gets_the_value_that_is_valid_while_the_store_is_down() {
+    let (directory, issuer) = (tempfile::tempdir().unwrap(), Issuer::start(600));
+    let path = directory.path();
+    let config = format!("secrets:\n{}", entry(path, "token", &issuer));
+    let refresher = Refresher::start(path, &config);
+    http::until_status(refresher.health, "/readyz", 200);
+    issuer.answer(Reply::Answer(503, vec![("Retry-After", "300".into())], String::new()));
+    replace(path, &config.replace("/token}", "/moved}"));
+    until_content(&path.join("moved"), &Issuer::token(1));
+    refresher.until_check("token", "[+]token ok: stale, 9m left");
+    assert_eq!(issuer.calls().len(), 2);
+    // The server has asked for a pause, which no reload ends.
+    fs::remove_file(path.join("token")).unwrap();
+    replace(path, &config);
+    until_content(&path.join("token"), &Issuer::token(1));
+    assert_eq!(issuer.calls().len(), 2);
     refresher.stop();
 }
 

@@ -48,6 +48,10 @@ impl LoginSource {
         self.login.depends_on()
     }
 
+    pub(crate) fn server(&self) -> &Server {
+        &self.url
+    }
+
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         self.url.0.files().chain(self.login.files())
     }
