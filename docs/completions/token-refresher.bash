@@ -11,7 +11,7 @@ _token_refresher() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
             --) return ;;
-            probe|drain|quit|check|schema|completions) command=$word; break ;;
+            probe|drain|quit|check|schema|explain|completions) command=$word; break ;;
         esac
     done
     # An empty answer makes bash complete names of files.
@@ -39,16 +39,20 @@ _token_refresher() {
         check:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
         schema:--health-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
         schema:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        explain:--config) return ;;
+        explain:--health-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        explain:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
         completions:--health-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--config --once --timeout --state-dir --status-file --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema completions' ;;
+        '') flags='--config --once --timeout --state-dir --status-file --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema explain completions' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;
         check) flags='--config --no-files --health-addr --admin-addr -h --help' words='' ;;
         schema) flags='--health-addr --admin-addr -h --help' words='' ;;
+        explain) flags='--config --health-addr --admin-addr -h --help' words='' ;;
         completions) flags='--health-addr --admin-addr -h --help' words='bash zsh fish' ;;
     esac
     if [[ $cur == -* ]]; then

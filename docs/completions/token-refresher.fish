@@ -8,7 +8,7 @@ function __token_refresher_in --argument-names wanted
         switch $word
             case --
                 break
-            case probe drain quit check schema completions
+            case probe drain quit check schema explain completions
                 set found $word
                 break
         end
@@ -57,6 +57,12 @@ complete -c token-refresher -n '__token_refresher_in "schema"' -l admin-addr -x 
 complete -c token-refresher -n '__token_refresher_in "schema"' -s h -l help -d 'Print help'
 complete -c token-refresher -n '__token_refresher_in "schema"' -f
 complete -c token-refresher -n '__token_refresher_in ""' -a schema -d 'Print the JSON Schema of the configuration file'
+complete -c token-refresher -n '__token_refresher_in "explain"' -l config -r -F -d 'The configuration file; it may also stand before the command'
+complete -c token-refresher -n '__token_refresher_in "explain"' -l health-addr -x -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`'
+complete -c token-refresher -n '__token_refresher_in "explain"' -l admin-addr -x -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it'
+complete -c token-refresher -n '__token_refresher_in "explain"' -s h -l help -d 'Print help'
+complete -c token-refresher -n '__token_refresher_in "explain"' -f
+complete -c token-refresher -n '__token_refresher_in ""' -a explain -d 'Say offline what would be done, and exit with 0, or with 65 if a place is refused or a file cannot be read'
 complete -c token-refresher -n '__token_refresher_in "completions"' -l health-addr -x -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`'
 complete -c token-refresher -n '__token_refresher_in "completions"' -l admin-addr -x -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it'
 complete -c token-refresher -n '__token_refresher_in "completions"' -s h -l help -d 'Print help (see more with \'--help\')'

@@ -1,13 +1,17 @@
 //! What lifecycle must know of this helper.
 
-use lifecycle::{Completions, ConfigFile, Helper};
+mod explain;
 
+use lifecycle::{Completions, ConfigFile, Helper, OwnCommands};
+
+use self::explain::Question;
 use crate::config::Config;
 
 /// A sidecar with a configuration file
 pub const HELPER: Helper = Helper::sidecar(HEALTH_PORT, Some(ConfigFile::of::<Config>(SCHEMA)))
     .with_once("once")
     .with_hardening()
+    .with_commands(OwnCommands::of::<Question>())
     .with_completions(COMPLETIONS);
 
 /// The default of `--health-addr`; no two helpers have the same

@@ -136,7 +136,6 @@ impl Output {
     }
 
     /// What is to be known of the place, for `explain`. Nothing is made there.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for explain"))]
     pub(crate) async fn look(&self) -> Result<Place, OutputError> {
         self.on_volume(Self::look_now).await
     }

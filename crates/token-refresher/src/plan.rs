@@ -9,7 +9,6 @@ use crate::{output::Output, secret_entry::SecretEntry, tell::way::Way};
 /// Secrets, each after those that it builds on
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    #[expect(dead_code, reason = "for explain")]
     pub(crate) secrets: Vec<SecretEntry>,
 }
 

@@ -46,6 +46,11 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
+    /// The share of its life after which a value is refreshed
+    pub(crate) fn share(&self, is_renewable: bool) -> f64 {
+        self.share.unwrap_or(if is_renewable { SHARES.0 } else { SHARES.1 })
+    }
+
     /// The time between two calls of a source whose values have no expiry
     pub(crate) fn every(&self) -> Duration {
         let default = if self.is_local { FILE_EVERY } else { DEFAULT_EVERY };
@@ -259,8 +264,7 @@ impl Schedule {
 
     fn wait(&self, life: Option<Duration>, is_renewable: bool) -> Duration {
         let Some(life) = life else { return self.rules.every() };
-        let default = if is_renewable { SHARES.0 } else { SHARES.1 };
-        let wait = life.mul_f64(self.rules.share.unwrap_or(default)).min(LONGEST_WAIT);
+        let wait = life.mul_f64(self.rules.share(is_renewable)).min(LONGEST_WAIT);
         // Whoever writes the file replaces it when that one likes.
         if self.rules.is_local { wait.min(self.rules.every()) } else { wait }
     }

@@ -57,6 +57,23 @@ impl SourceEntry {
         }
     }
 
+    /// Its kind as it is written, and where it asks, without a login and a query: for `explain`
+    pub(crate) fn label(&self) -> String {
+        match self {
+            Self::File(file) => format!("file {}", file.label()),
+            Self::Http(http) => format!("http {}", http.label()),
+            Self::OAuth2(oauth2) => format!("oauth2 {}", oauth2.label()),
+            Self::KubernetesToken(token) => format!("kubernetes-token {}", token.label()),
+            Self::VaultLogin(login) => format!("vault-login {}", login.label()),
+            Self::VaultKv(kv) => format!("vault-kv {}", kv.label()),
+        }
+    }
+
+    /// Whether an answer of this source may say that its values can be prolonged
+    pub(crate) fn may_renew(&self) -> bool {
+        matches!(self, Self::VaultLogin(_))
+    }
+
     /// The secrets that must be there first
     pub(crate) fn depends_on(&self) -> Vec<&str> {
         match self {

@@ -8,7 +8,6 @@ use super::mount::Mount;
 
 /// The place of an output, before anything is written there
 #[derive(Clone, Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "for explain"))]
 pub(crate) struct Place {
     /// The paths that the app reads
     pub(crate) files: Vec<(PathBuf, Permissions)>,

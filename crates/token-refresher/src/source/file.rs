@@ -22,6 +22,11 @@ pub(crate) struct FileSource {
 }
 
 impl FileSource {
+    /// The path, as it may be printed: a relative one may be a secret that was written in place of its file.
+    pub(crate) fn label(&self) -> String {
+        if self.path.is_absolute() { self.path.display().to_string() } else { "with a relative path".into() }
+    }
+
     /// The content of the file. Where it is a JWT, it says itself when it expires.
     pub(crate) async fn fetch(&self, inputs: &Inputs) -> Result<Fetched, FetchError> {
         let value = Input::File(self.path.clone()).read(inputs).await?;

@@ -86,6 +86,11 @@ impl HttpSource {
         self.read(&Answer::to(client, request, secrets).await?.success()?)
     }
 
+    /// Where it asks, as it may be printed
+    pub(crate) fn label(&self) -> String {
+        self.url.0.label()
+    }
+
     pub(crate) fn depends_on(&self) -> impl Iterator<Item = &str> {
         self.inputs().filter_map(Input::depends_on)
     }

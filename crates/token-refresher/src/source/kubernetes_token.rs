@@ -97,6 +97,12 @@ impl KubernetesToken {
         Ok(fetched)
     }
 
+    /// Where it asks, as it may be printed
+    pub(crate) fn label(&self) -> String {
+        let in_cluster = || "the API server of the pod's cluster".to_owned();
+        self.url.as_ref().map_or_else(in_cluster, |Server(client)| client.label())
+    }
+
     pub(crate) fn depends_on(&self) -> impl Iterator<Item = &str> {
         self.inputs().filter_map(Input::depends_on)
     }

@@ -118,6 +118,11 @@ impl OAuth2Source {
         self.endpoint.client().url().origin().ascii_serialization()
     }
 
+    /// Where it asks, as it may be printed
+    pub(crate) fn label(&self) -> String {
+        self.endpoint.client().label()
+    }
+
     pub(crate) fn depends_on(&self) -> impl Iterator<Item = &str> {
         self.inputs().filter_map(Input::depends_on)
     }

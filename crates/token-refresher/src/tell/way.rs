@@ -78,7 +78,6 @@ impl Way {
     }
 
     /// Who would be told now, or why nobody: lines for `explain`. Tells nobody.
-    #[expect(dead_code, reason = "for explain")]
     pub(crate) fn explain(&self) -> Vec<String> {
         match self {
             Self::Signal(tell) => tell.explain(),

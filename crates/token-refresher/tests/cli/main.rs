@@ -7,6 +7,8 @@ mod as_root;
 #[cfg(test)]
 mod checks;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod http;

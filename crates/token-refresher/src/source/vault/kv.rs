@@ -76,6 +76,11 @@ impl KvSource {
         read
     }
 
+    /// Where it asks, as it may be printed
+    pub(crate) fn label(&self) -> String {
+        self.url.0.label()
+    }
+
     pub(crate) fn depends_on(&self) -> impl Iterator<Item = &str> {
         self.login.depends_on()
     }

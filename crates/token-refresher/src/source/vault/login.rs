@@ -44,6 +44,11 @@ impl LoginSource {
         self.login().renew(last, inputs).await
     }
 
+    /// Where it asks, as it may be printed
+    pub(crate) fn label(&self) -> String {
+        self.url.0.label()
+    }
+
     pub(crate) fn depends_on(&self) -> impl Iterator<Item = &str> {
         self.login.depends_on()
     }
