@@ -148,13 +148,23 @@ fn is_empty(name: &OsStr) -> bool {
     env::var_os(name).is_some_and(|value| value.is_empty())
 }
 
-/// The value of a variable that the user has named in a setting, such as `password-env=PGPASSWORD`.
+/// The value of a variable that the user has named in a setting, such as `password-env=PGPASSWORD`. The user may have written the
+/// secret itself in place of the name: only a name of the usual characters is repeated.
 #[expect(clippy::disallowed_methods, reason = "the one place for variables whose name is itself a setting")]
 pub fn variable(name: &str) -> Result<String, String> {
     env::var(name).map_err(|error| match error {
-        env::VarError::NotPresent => format!("variable {name} is not set"),
-        env::VarError::NotUnicode(_) => format!("variable {name} is not UTF-8"),
+        env::VarError::NotPresent => format!("{} is not set", printable(name)),
+        env::VarError::NotUnicode(_) => format!("{} is not UTF-8", printable(name)),
     })
+}
+
+fn printable(name: &str) -> String {
+    if name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_') {
+        format!("variable {name}")
+    } else {
+        "the variable, whose name has other characters than capitals, digits and _ and is therefore not repeated,"
+            .to_owned()
+    }
 }
 
 fn prefix(helper: &str) -> String {
@@ -183,6 +193,15 @@ mod tests {
 
     fn complaint(name: &str) -> Option<String> {
         complaint_about(name, "x")
+    }
+
+    #[test]
+    fn a_name_that_may_be_a_secret_is_not_repeated() {
+        assert_eq!(variable("NO_SUCH_1").unwrap_err(), "variable NO_SUCH_1 is not set");
+        for secret in ["hunter2", "Hunter2", "HUNTER-2", "hunter 2"] {
+            let error = variable(secret).unwrap_err();
+            assert!(!error.contains(secret) && error.ends_with("is not set"), "{error}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
+    bounded_json,
     fetch_error::FetchError,
     scrub::{scrubbed, without_sent},
 };
@@ -109,10 +110,7 @@ impl Answer {
 
     /// The body as JSON. An error tells the place of the fault, and nothing of the content.
     pub(crate) fn json(&self) -> Result<Value, FetchError> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            let (line, column) = (error.line(), error.column());
-            self.bad(format_args!("no JSON (line {line}, column {column})"))
-        })
+        bounded_json::read(&self.body).map_err(|fault| self.bad(fault))
     }
 
     /// This answer cannot be right, because it is this. The fault may repeat names that the server chose.
@@ -145,7 +143,7 @@ impl Answer {
         /// Fields of errors in OAuth (RFC 6749), Kubernetes, Vault, problem details (RFC 9457), and elsewhere
         const FIELDS: [&str; 7] = ["error", "error_description", "message", "errors", "title", "detail", "reason"];
         let body = String::from_utf8_lossy(&self.body);
-        let said = match serde_json::from_str::<Value>(&body) {
+        let said = match bounded_json::read(body.as_bytes()) {
             Ok(Value::Object(object)) => {
                 let texts = FIELDS.iter().filter_map(|name| object.get(*name)).flat_map(texts);
                 texts.collect::<Vec<_>>().join(": ")

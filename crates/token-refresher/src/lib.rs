@@ -5,6 +5,7 @@
 
 mod adopt;
 mod args;
+mod bounded_json;
 mod clock;
 mod config;
 mod date;
