@@ -35,7 +35,6 @@ mod server;
 mod source;
 mod store;
 mod tell;
-mod token_text;
 mod write_state;
 
 pub use args::Args;

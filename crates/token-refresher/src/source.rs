@@ -4,6 +4,7 @@ mod file;
 mod http;
 mod kubernetes_token;
 mod oauth2;
+mod token_text;
 mod vault;
 
 use std::path::Path;

@@ -27,7 +27,7 @@ use crate::{
     input::{Input, Inputs},
     life,
     server::Server,
-    token_text::is_token,
+    source::token_text::is_token,
 };
 
 /// Where the kubelet puts what a pod needs to ask the API server

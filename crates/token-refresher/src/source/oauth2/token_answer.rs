@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use lifecycle::Secret;
 use serde_json::Value;
 
-use crate::{exchange::Answer, fetch_error::FetchError, fetched::Fetched, fields::Fields, life, token_text::is_token};
+use crate::{
+    exchange::Answer, fetch_error::FetchError, fetched::Fetched, fields::Fields, life, source::token_text::is_token,
+};
 
 /// The main field
 const MAIN: &str = "access_token";
