@@ -96,7 +96,10 @@ impl HttpClient {
 
     /// The same of a URL and its options apart, as [`Written`](crate::Written) has them.
     pub fn from_parts(url: &str, mut options: Options) -> Result<Self, String> {
-        let url = Url::parse(url).map_err(|error| format!("this is not a URL: {error}"))?;
+        let url = Url::parse(url).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => "this is not a URL of http:// or https://".to_owned(),
+            _ => format!("this is not a URL: {error}"),
+        })?;
         let client = Self::from_url(&url, &mut options)?;
         let tls = (url.scheme() != "https").then_some("write https://");
         let known: Vec<_> = Self::options().map(|option| option.split('=').next().unwrap_or(option)).collect();

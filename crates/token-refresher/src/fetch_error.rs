@@ -19,6 +19,9 @@ pub(crate) enum FetchError {
     /// A file, variable or other secret that the request needs cannot be read now.
     #[error("{0}")]
     Input(String),
+    /// A variable that the request needs is not set, and never will be in this process.
+    #[error("{0}")]
+    Unset(String),
 }
 
 impl FetchError {
@@ -28,7 +31,7 @@ impl FetchError {
             Self::Refused(_) => "refused",
             Self::Unavailable { .. } => "unavailable",
             Self::BadAnswer(_) => "bad_answer",
-            Self::Input(_) => "input",
+            Self::Input(_) | Self::Unset(_) => "input",
         }
     }
 
@@ -39,12 +42,13 @@ impl FetchError {
             Self::Unavailable { .. } => Exit::Unavailable,
             Self::BadAnswer(_) => Exit::Data,
             Self::Input(_) => Exit::Io,
+            Self::Unset(_) => Exit::Config,
         }
     }
 
     /// Whether another try gives the same answer, so that a task ends.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::BadAnswer(_))
+        matches!(self, Self::Refused(_) | Self::BadAnswer(_) | Self::Unset(_))
     }
 
     /// When the server wants to be asked again

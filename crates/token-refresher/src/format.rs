@@ -136,10 +136,10 @@ impl Login {
 fn field<'a>(fields: &'a Fields, name: Option<&'a str>) -> Result<(&'a str, &'a str), Unfit> {
     let Some(value) = fields.get(name) else {
         let names: Vec<_> = fields.names().collect();
-        let wanted = name.unwrap_or("of its main name");
+        let wanted = name.map_or("main field: name one".to_owned(), |name| format!("field {name}"));
         // A server may have chosen the names.
         let names = scrubbed(&names.join(", "), &[]);
-        return Err(Unfit(format!("the source has no field {wanted}; it has {names}")));
+        return Err(Unfit(format!("the source has no {wanted}; it has {names}")));
     };
     Ok((name.unwrap_or("of the source"), value.expose()))
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -9,7 +10,10 @@ use std::{
 
 use lifecycle::Secret;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use tokio::sync::{Notify, watch};
 
 use crate::{fetch_error::FetchError, fetched::Fetched};
@@ -18,8 +22,8 @@ use crate::{fetch_error::FetchError, fetched::Fetched};
 const READ_LIMIT: Duration = Duration::from_secs(10);
 
 /// Where a value that a request needs comes from
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
 pub(crate) enum Input {
     /// The path of a file, without the line end of its content
     File(PathBuf),
@@ -75,7 +79,7 @@ impl Input {
                 read.await.map_err(cannot_read)?.map_err(FetchError::Input)
             }
             Self::Env(name) => {
-                let value = lifecycle::variable(name).map_err(FetchError::Input)?;
+                let value = lifecycle::variable(name).map_err(FetchError::Unset)?;
                 Ok(Secret::from(value.as_str()))
             }
             Self::Secret(name) => {
@@ -94,5 +98,70 @@ impl Input {
     /// The file that is read
     pub(crate) fn file(&self) -> Option<&Path> {
         if let Self::File(path) = self { Some(path) } else { None }
+    }
+}
+
+/// An input as it is written
+#[derive(Deserialize)]
+#[serde(rename = "Input", rename_all = "kebab-case")]
+enum WrittenInput {
+    File(PathBuf),
+    Env(String),
+    Secret(String),
+}
+
+impl From<WrittenInput> for Input {
+    fn from(written: WrittenInput) -> Self {
+        match written {
+            WrittenInput::File(path) => Self::File(path),
+            WrittenInput::Env(name) => Self::Env(name),
+            WrittenInput::Secret(name) => Self::Secret(name),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Input {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(InputVisitor)
+    }
+}
+
+struct InputVisitor;
+
+impl<'de> Visitor<'de> for InputVisitor {
+    type Value = Input;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("{file: PATH}, {env: NAME} or {secret: NAME}: the place of the secret, not the secret itself")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Input, A::Error> {
+        WrittenInput::deserialize(MapAccessDeserializer::new(map)).map(Input::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_place_and_never_the_secret_itself() {
+        let input = Input::deserialize(json!({"file": "/run/a"})).unwrap();
+        assert_eq!(input.file(), Some(Path::new("/run/a")));
+        let error = Input::deserialize(json!("hunter2")).unwrap_err().to_string();
+        assert!(error.contains("expected {file: PATH}, {env: NAME} or {secret: NAME}"), "{error}");
+        for wrong in [json!({"value": "a"}), json!({"file": "/a", "env": "B"}), json!(["/a"]), json!({})] {
+            assert!(Input::deserialize(&wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_variable_that_is_not_set_never_will_be() {
+        let error = Input::Env("NOT_SET_ANYWHERE".into()).read(&Inputs::default()).await.unwrap_err();
+        assert_eq!(error.to_string(), "variable NOT_SET_ANYWHERE is not set");
+        assert!(error.is_final());
+        assert_eq!(error.exit(), lifecycle::Exit::Config);
     }
 }

@@ -27,9 +27,13 @@ impl Plan {
         }
         for (index, entry) in entries.iter().enumerate() {
             let unknown = entry.source.depends_on().into_iter().filter(|name| !places.contains_key(name));
-            misfits.extend(unknown.map(|_| Misfit {
-                at: format!("secrets.{index}.source"),
-                message: "it builds on a secret that is not in this file".into(),
+            misfits.extend(unknown.map(|_| {
+                Misfit {
+                    at: format!("secrets.{index}.source"),
+                    message:
+                        "it builds on a secret that is not in this file: {secret: NAME} takes the name of another entry"
+                            .into(),
+                }
             }));
         }
         for (index, entry) in entries.iter().enumerate() {

@@ -266,7 +266,7 @@ impl Refresher {
         match (&self.store, error) {
             (Some(store), None | Some(FetchError::Refused(_))) => store.end(true),
             (Some(store), Some(FetchError::Unavailable { .. } | FetchError::BadAnswer(_))) => store.end(false),
-            (None, _) | (_, Some(FetchError::Input(_))) => {}
+            (None, _) | (_, Some(FetchError::Input(_) | FetchError::Unset(_))) => {}
         }
     }
 
@@ -298,7 +298,7 @@ impl Refresher {
 
     fn fail(&mut self, ask: Ask, error: &FetchError, now: &Now) -> Fault {
         let setback = match error {
-            FetchError::Refused(_) => Setback::Refused,
+            FetchError::Refused(_) | FetchError::Unset(_) => Setback::Refused,
             FetchError::BadAnswer(_) => Setback::BadAnswer,
             FetchError::Unavailable { .. } | FetchError::Input(_) => Setback::Unavailable(error.retry_after()),
         };

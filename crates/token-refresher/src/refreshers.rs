@@ -76,6 +76,7 @@ impl Refreshers {
     /// Writes each secret of the configuration once. The first result that no other try changes ends it.
     pub(crate) async fn write_once(&mut self, config: &Config) -> anyhow::Result<()> {
         check_targets(config).await?;
+        warn_of_unused(config);
         let inputs = self.inputs(config);
         let (mut refreshers, mut tasks) = (Vec::new(), JoinSet::new());
         for entry in &config.secrets {
@@ -101,12 +102,14 @@ impl Refreshers {
         while let Some(result) = tasks.join_next().await {
             finished.push(result??);
         }
+        tracing::info!(secrets = finished.len(), "all secrets are written");
         Ok(())
     }
 
     /// Keeps the secrets of this configuration fresh from here on. A secret whose entry has not changed goes on as it is.
     pub(crate) async fn keep(&mut self, config: &Config) -> anyhow::Result<()> {
         check_targets(config).await?;
+        warn_of_unused(config);
         let inputs = self.inputs(config);
         let is_kept = |name: &String, running: &Running| {
             let entry = config.secrets.iter().find(|entry| entry.name == *name);
@@ -247,4 +250,14 @@ async fn check_targets(config: &Config) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A secret that leads nowhere is fetched all the same: a login is kept alive so. More often, its outputs were forgotten.
+fn warn_of_unused(config: &Config) {
+    for entry in &config.secrets {
+        let is_base = config.secrets.iter().any(|other| other.source.depends_on().contains(&entry.name.as_str()));
+        if entry.outputs.is_empty() && entry.tell.is_empty() && !is_base {
+            tracing::warn!(secret = entry.name, "the secret has no outputs, so it is written to no file");
+        }
+    }
 }

@@ -69,8 +69,8 @@ impl SecretEntry {
 
 impl<'de> Deserialize<'de> for Share {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let share = f64::deserialize(deserializer)?;
-        if (0.1..=0.95).contains(&share) { Ok(Self(share)) } else { Err(D::Error::custom("a share from 0.1 to 0.95")) }
+        let share = f64::deserialize(deserializer).ok().filter(|share| (0.1..=0.95).contains(share));
+        share.map(Self).ok_or_else(|| D::Error::custom("write a share of the life from 0.1 to 0.95, such as 0.8"))
     }
 }
 

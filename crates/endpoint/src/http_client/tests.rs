@@ -169,7 +169,7 @@ async fn a_certificate_of_ours_is_shown() {
 fn wrong_urls_are_refused_without_their_secrets() {
     for (text, expected) in [
         ("ftp://a/", "this is not a URL of http:// or https://"),
-        ("hunter2", "this is not a URL: relative URL without a base"),
+        ("hunter2", "this is not a URL of http:// or https://"),
         ("http://a/#ca=/x", "option ca is for TLS only: write https://"),
         ("http://a/#user=x", "option user goes together with password-file or password-env"),
         ("https://a/#insecure&sni=10.0.0.1", "option sni: an address can't stand here"),

@@ -124,6 +124,8 @@ fn in_words(expected: &dyn Expected) -> String {
         "a boolean" => "true or false",
         "a string" => "a text",
         "path string" => "a path",
+        "newtype variant" | "struct variant" => "a map, as in key: value",
+        "f32" | "f64" => "a number",
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
         name if name.starts_with("struct ") => "a map, as in key: value",
         _ => return text,

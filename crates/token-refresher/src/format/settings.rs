@@ -111,7 +111,10 @@ impl Settings<'_> {
         match self.written_keys().find(|key| !own.contains(key)) {
             None => Ok(()),
             Some(key) => {
-                Err(Fault::new(key, format!("the format {} has {} instead", self.format.name(), own.join(", "))))
+                let formats = (key == "keys").then_some(": set format to json, dotenv, env-file or aws-credentials");
+                let formats = formats.filter(|_| self.format == Kind::Raw).unwrap_or_default();
+                let (format, own) = (self.format.name(), own.join(", "));
+                Err(Fault::new(key, format!("the format {format} has {own} instead of {key}{formats}")))
             }
         }
     }

@@ -98,7 +98,7 @@ fn a_field_that_the_source_does_not_have_is_named() {
     let missing = Format::Raw(Some("tokn".into())).write(&fields(&[("id", "me"), ("token", "HIDDEN")])).unwrap_err();
     assert_eq!(missing.to_string(), "the source has no field tokn; it has id, token");
     let main = Format::Raw(None).write(&fields(&[("id", "me")])).unwrap_err();
-    assert_eq!(main.to_string(), "the source has no field of its main name; it has id");
+    assert_eq!(main.to_string(), "the source has no main field: name one; it has id");
 }
 
 #[test]
@@ -109,7 +109,10 @@ fn settings_that_do_not_fit_are_named() {
     };
     let of = |format| Settings { format, ..NONE };
     let wrong = Some("HIDDEN x");
-    assert_eq!(fault(Settings { machine: wrong, ..NONE }), ("machine", "the format raw has value instead".into()));
+    assert_eq!(
+        fault(Settings { machine: wrong, ..NONE }),
+        ("machine", "the format raw has value instead of machine".into())
+    );
     assert_eq!(
         fault(of(Kind::Dotenv)),
         (

@@ -72,10 +72,10 @@ impl OutputError {
                 "; a file that is mounted by itself cannot be replaced: mount its directory, or set write: in-place"
             }
             io::ErrorKind::StorageFull => "; raise the sizeLimit of the emptyDir",
-            io::ErrorKind::PermissionDenied => {
-                "; a directory needs the permission to write for this user, another owner the capability CHOWN, and a group \
-                 membership in it"
+            io::ErrorKind::PermissionDenied if error.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error()) => {
+                "; a file for another `owner` needs the capability CHOWN, and a `group` needs membership in it"
             }
+            io::ErrorKind::PermissionDenied => "; let this container's user write to the directory",
             _ => "",
         };
         let message = format!("cannot write {}: {error}{remedy}", path.display());

@@ -106,8 +106,8 @@ fn a_place_that_cannot_be_says_what_to_do() {
     for (mode, output, remedy) in [
         (0o777, "file: @/run/token", "@/run and replace the file: name a sub-directory, such as @/run/app/token"),
         (0o1777, "directory: @/run, files: [{name: token}]", "name a sub-directory, such as @/run/db"),
-        (0o1777, "file: @/run/app/token, owner: 1000", "another owner the capability CHOWN"),
-        (0o755, "file: @/run/app/token", "a directory needs the permission to write for this user"),
+        (0o1777, "file: @/run/app/token, owner: 1000", "another `owner` needs the capability CHOWN"),
+        (0o755, "file: @/run/app/token", "let this container's user write to the directory"),
     ] {
         let pod = Pod::new(&format!("  - {{{output}}}\n"));
         set_mode(&pod.path("run"), mode);

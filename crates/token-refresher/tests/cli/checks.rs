@@ -38,7 +38,20 @@ fn names_places_shares_and_ways_are_judged() {
             format!("[{{name: a, {file}, outputs: [{{file: /run/x}}, {{file: /run/x}}]}}]"),
             "an earlier output writes to the same place",
         ),
-        (format!("[{{name: a, {file}, refresh-at: 1.5}}]"), "a share from 0.1 to 0.95"),
+        (format!("[{{name: a, {file}, refresh-at: 1.5}}]"), "write a share of the life from 0.1 to 0.95, such as 0.8"),
+        (format!("[{{name: a, {file}, refresh-at: 80%}}]"), "write a share of the life from 0.1 to 0.95, such as 0.8"),
+        (
+            format!("[{{name: a, {}, login: kubernetes, path: a/b}}}}}}]", "source: {vault-kv: {url: http://v"),
+            "expected a map",
+        ),
+        (
+            format!("[{{name: a, {}, login: {{token: hunter2}}, path: a/b}}}}}}]", "source: {vault-kv: {url: http://v"),
+            "the place of the secret, not the secret itself",
+        ),
+        (
+            format!("[{{name: a, {}, login: {{cert: {{}}}}}}}}}}]", "source: {vault-login: {url: http://v/v1"),
+            "without /v1",
+        ),
         (format!("[{{name: a, {file}, refresh-every: 1ms}}]"), "at least 1s"),
         (format!("[{{name: a, {file}, tell: [{{signal: HUP}}]}}]"), "a signal needs a process"),
         (format!("[{{name: a, {file}, on-expired: never}}]"), "there are keep, delete, unready"),

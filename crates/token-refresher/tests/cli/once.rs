@@ -25,9 +25,19 @@ fn a_task_writes_everything_and_tells_nobody() {
     let ended = once(path, &config(path, &issuer), &["--status-file", status.to_str().unwrap()]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert_eq!(read(&path.join("out")), Issuer::token(1));
+    assert!(ended.last_line().contains("all secrets are written"), "{ended:#?}");
     assert!(!path.join("told").exists());
     let status: serde_json::Value = serde_json::from_str(&read(&status)).unwrap();
     assert_eq!((&status["secrets"]["token"]["state"], issuer.calls().len()), (&json!("fresh"), 1));
+}
+
+#[test]
+fn a_secret_that_leads_nowhere_is_said_and_a_variable_that_is_not_set_ends_the_task() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = "vault-kv: {url: 'http://127.0.0.1:1', login: {token: {env: NOT_SET_ANYWHERE}}, path: a/b}";
+    let ended = once(directory.path(), &format!("secrets:\n- name: token\n  source: {{{source}}}\n"), &[]);
+    ended.ended_with(78, "reason=config last=\"secret token: variable NOT_SET_ANYWHERE is not set\"");
+    ended.message("the secret has no outputs, so it is written to no file");
 }
 
 #[test]

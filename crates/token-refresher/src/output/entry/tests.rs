@@ -69,7 +69,10 @@ fn faults_have_their_place_and_no_value() {
         ("file: /a/b\nmode: u=r", "x.yaml:3:3: write three octal digits, such as \"0440\""),
         ("file: /a/b\nowner: no-such-user", "x.yaml:3:3: /etc/passwd does not know this user: write its number"),
         ("file: /a/b\nformat: dotnv", "x.yaml:3:11: unknown value \"dotnv\"; did you mean dotenv?"),
-        ("file: /a/b\nkeys: {A: b}", "x.yaml:3:3: the format raw has value instead"),
+        (
+            "file: /a/b\nkeys: {A: b}",
+            "x.yaml:3:3: the format raw has value instead of keys: set format to json, dotenv, env-file or aws-credentials",
+        ),
         ("file: /a/b\nfiles: [{name: a}]", "x.yaml:3:3: files go with directory, which holds them"),
         ("directory: /a/b", "x.yaml:2:3: its files are missing: name them as files"),
         ("directory: /a/b\nfiles: [{name: a}]\nvalue: x", "x.yaml:4:3: this is for each of the files: write it there"),

@@ -104,6 +104,13 @@ impl<'de> Deserialize<'de> for ApiPath {
     }
 }
 
+/// Reads the URL of a server, to which this client adds the prefix of the API.
+pub(super) fn server<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Server, D::Error> {
+    let server = Server::deserialize(deserializer)?;
+    let has_prefix = server.0.url().path().trim_end_matches('/').ends_with("/v1");
+    if has_prefix { Err(D::Error::custom("write the address of the server without /v1")) } else { Ok(server) }
+}
+
 impl<'de> Deserialize<'de> for Namespace {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let path = path(&String::deserialize(deserializer)?).map_err(D::Error::custom)?;

@@ -26,6 +26,7 @@ use crate::{exchange::Answer, fetch_error::FetchError, fetched::Fetched, input::
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct KvSource {
     /// The server; options of the URL say how it is reached (authorities, certificates)
+    #[serde(deserialize_with = "super::api::server")]
     url: Server,
     /// The namespace of the secret, and of the login
     namespace: Option<Namespace>,
@@ -67,7 +68,9 @@ impl KvSource {
         }
         if let Some(input) = self.login.token() {
             inputs.doubt(input, &token);
-            return Err(FetchError::Refused("the server does not know the token of the login any more".into()));
+            return Err(FetchError::Refused(
+                "the server does not know the token of the login: it is wrong, revoked or expired".into(),
+            ));
         }
         self.session.forget().await;
         tracing::warn!(reason = refusal.label(), "the token of the login is not valid any more: {refusal}");
@@ -142,6 +145,8 @@ impl KvSource {
     fn absent(&self, answer: &Answer, place: &Place) -> FetchError {
         let reason = answer.json().map_or_else(|_| answer.error().to_string(), |document| absence(&document));
         let version = self.version.map(|version| format!(", version {version}")).unwrap_or_default();
-        FetchError::Refused(format!("the secret {}{}{version}: {reason}", place.mount, place.path))
+        let is_path_of_api = place.engine == Engine::V2 && place.path.starts_with("data/");
+        let remedy = if is_path_of_api { "; write the path as `bao kv get` takes it, without data/" } else { "" };
+        FetchError::Refused(format!("the secret {}{}{version}: {reason}{remedy}", place.mount, place.path))
     }
 }

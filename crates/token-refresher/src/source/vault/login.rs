@@ -21,6 +21,7 @@ use crate::{exchange::Answer, fetch_error::FetchError, fetched::Fetched, input::
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct LoginSource {
     /// The server; options of the URL say how it is reached (authorities, certificates)
+    #[serde(deserialize_with = "super::api::server")]
     url: Server,
     /// The namespace of the login
     namespace: Option<Namespace>,
