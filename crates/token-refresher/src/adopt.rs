@@ -17,7 +17,9 @@ use lifecycle::{Exit, Secret, on_volume_in_turn};
 use sha2::{Digest, Sha256};
 
 use self::saved::{Saved, hex};
-use crate::{clock::Now, fetched::Fetched, fields::Fields, output::Output, secret_entry::SecretEntry};
+use crate::{
+    output::Output, schedule::clock::Now, secret_entry::SecretEntry, value::fetched::Fetched, value::fields::Fields,
+};
 
 /// In the directory that the user names, which others may write to as well
 const NAME: &str = "token-refresher";

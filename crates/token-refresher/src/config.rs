@@ -1,12 +1,14 @@
 //! `--config FILE`: secrets, each with its source and its outputs, as YAML.
 
+pub(crate) mod plan;
+
 use std::path::{Path, PathBuf};
 
 use lifecycle::{Configuration, Misfit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{args::Args, plan::Plan, report::status, secret_entry::SecretEntry, tell::way::Way};
+use crate::{args::Args, config::plan::Plan, report::status, secret_entry::SecretEntry, tell::way::Way};
 
 /// The content of a configuration file
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -1,5 +1,10 @@
 //! One request of a source, and the meaning of its answer. It is sent once: repeating is the scheduler's work.
 
+pub(crate) mod json_pointer;
+pub(crate) mod request_headers;
+pub(crate) mod scrub;
+pub(crate) mod server;
+
 #[cfg(test)]
 mod tests;
 
@@ -19,9 +24,9 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
-    bounded_json,
-    fetch_error::FetchError,
-    scrub::{scrubbed, without_sent},
+    exchange::scrub::{scrubbed, without_sent},
+    value::bounded_json,
+    value::fetch_error::FetchError,
 };
 
 /// From the lookup of the name to the last byte of the answer. Two requests fit into the 30 s that a source has.

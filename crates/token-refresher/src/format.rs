@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use self::settings::{Fault, Kind, Settings};
-use crate::{fields::Fields, scrub::scrubbed};
+use crate::{exchange::scrub::scrubbed, value::fields::Fields};
 
 /// How the values of a secret become the content of a file
 #[derive(Clone, Debug, PartialEq, Eq)]

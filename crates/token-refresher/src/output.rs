@@ -29,8 +29,8 @@ use self::{
 };
 pub(crate) use self::{error::OutputError, place::Place};
 use crate::{
-    fields::Fields,
     format::{Content, Format},
+    value::fields::Fields,
 };
 
 /// A volume that has not answered for this long does not answer at all.

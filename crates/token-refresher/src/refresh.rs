@@ -9,10 +9,10 @@ use tokio::{sync::Mutex, time};
 use crate::{
     adopt::StateDirectory,
     args::Args,
-    clock::Clock,
     config::Config,
     refreshers::Refreshers,
     report::{board::Board, status},
+    schedule::clock::Clock,
 };
 
 /// Refreshes as the arguments say.

@@ -2,6 +2,9 @@
 //!
 //! Long because each step of the loop is a method of one value, whose books all of them keep.
 
+pub(crate) mod decision;
+pub(crate) mod store;
+
 use std::{
     future,
     pin::pin,
@@ -17,20 +20,20 @@ use tokio::{
 
 use crate::{
     adopt::StateDirectory,
-    clock::{Clock, Moment, Now},
-    decision::{Decision, decide},
-    fetch_error::FetchError,
-    fetched::Fetched,
-    input::Inputs,
     output::OutputError,
+    refresher::decision::{Decision, decide},
+    refresher::store::{Returns, Store},
     report::Report,
     report::board::Failure,
+    schedule::clock::{Clock, Moment, Now},
+    schedule::secret_state::SecretState,
+    schedule::write_state::WriteState,
     schedule::{Ask, Schedule, Setback, Term},
     secret_entry::SecretEntry,
-    secret_state::SecretState,
-    store::{Returns, Store},
     tell::Tell,
-    write_state::WriteState,
+    value::fetch_error::FetchError,
+    value::fetched::Fetched,
+    value::input::Inputs,
 };
 
 /// The secrets of a server that is down come to their turns in an order of chance, so that none of them waits for ever.

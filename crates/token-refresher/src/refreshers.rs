@@ -11,19 +11,19 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     adopt::StateDirectory,
-    clock::Clock,
     config::Config,
-    input::{Inputs, Published},
     output::OutputError,
+    refresher::store::{Store, Stores},
     refresher::{Base, Left, Refresher, Wake},
     report::Report,
     report::board::Board,
     report::telemetry::Metrics,
     schedule::Schedule,
+    schedule::clock::Clock,
+    schedule::write_state::WriteState,
     secret_entry::SecretEntry,
-    store::{Store, Stores},
     tell::{Tell, metrics::TellMetrics, way::Way},
-    write_state::WriteState,
+    value::input::{Inputs, Published},
 };
 
 /// A loop that has not moved on for this long hangs: a call, and writes to volumes that do not answer, take less.

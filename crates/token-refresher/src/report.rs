@@ -13,7 +13,8 @@ use self::{
     telemetry::Telemetry,
 };
 use crate::{
-    clock::Now, schedule::Schedule, secret_entry::OnExpired, secret_state::SecretState, write_state::WriteState,
+    schedule::Schedule, schedule::clock::Now, schedule::secret_state::SecretState, schedule::write_state::WriteState,
+    secret_entry::OnExpired,
 };
 
 /// Two readings of both clocks differ by less than this.

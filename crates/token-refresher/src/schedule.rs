@@ -3,9 +3,13 @@
 //! While a value is valid, the rest of its life is the budget for retries. Once it has expired, the source is called every
 //! five seconds, so that a store that is down sees at most twelve calls a minute and the value is back soon after the store.
 
+pub(crate) mod clock;
+pub(crate) mod secret_state;
+pub(crate) mod write_state;
+
 use std::time::{Duration, SystemTime};
 
-use crate::clock::{Moment, Now};
+use crate::schedule::clock::{Moment, Now};
 
 /// Between the starts of two calls when the first one failed, or when the value has expired
 pub(crate) const SPACING: Duration = Duration::from_secs(5);

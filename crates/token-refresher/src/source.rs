@@ -12,7 +12,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{fetch_error::FetchError, fetched::Fetched, input::Inputs, server::Server};
+use crate::{exchange::server::Server, value::fetch_error::FetchError, value::fetched::Fetched, value::input::Inputs};
 
 /// A source as it is written: one key, which is its kind
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    clock::{Moment, Now},
-    fields::Fields,
+    schedule::clock::{Moment, Now},
+    value::fields::Fields,
 };
 
 /// The layout of the file; another one is ignored

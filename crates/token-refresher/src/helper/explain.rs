@@ -18,8 +18,8 @@ use tokio::runtime;
 use crate::{
     args::Args,
     config::Config,
+    config::plan::Plan,
     output::{Output, Place},
-    plan::Plan,
     secret_entry::{OnExpired, SecretEntry},
     tell::way::Way,
 };

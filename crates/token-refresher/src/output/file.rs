@@ -9,8 +9,8 @@ use files::Permissions;
 
 use super::{Writing, error::OutputError, target::Target, trust::Use};
 use crate::{
-    fields::Fields,
     format::{Content, Format},
+    value::fields::Fields,
 };
 
 /// A file with values of a secret

@@ -6,8 +6,8 @@ use files::{Permissions, Set};
 
 use super::{error::OutputError, target::Target};
 use crate::{
-    fields::Fields,
     format::{Content, Format},
+    value::fields::Fields,
 };
 
 /// A directory with values of a secret in files

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::secret_state::SecretState;
+use crate::schedule::secret_state::SecretState;
 
 /// The newest row of each secret
 #[derive(Clone, Debug)]

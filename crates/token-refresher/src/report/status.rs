@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time;
 
 use super::board::{Board, Row};
-use crate::date;
+use crate::value::date;
 
 /// Changes that come together are written together.
 const SETTLE: Duration = Duration::from_millis(200);

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use lifecycle::Lifecycle;
 use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, core::Collector};
 
-use crate::secret_state::SecretState;
+use crate::schedule::secret_state::SecretState;
 
 /// The metrics of all secrets
 #[derive(Clone)]

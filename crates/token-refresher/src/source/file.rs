@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    fetch_error::FetchError,
-    fetched::Fetched,
-    fields::Fields,
-    input::{Input, Inputs},
-    life,
+    value::fetch_error::FetchError,
+    value::fetched::Fetched,
+    value::fields::Fields,
+    value::input::{Input, Inputs},
+    value::life,
 };
 
 /// The settings of the source `file`

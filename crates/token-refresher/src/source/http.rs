@@ -15,15 +15,15 @@ use url::form_urlencoded;
 
 use crate::{
     exchange::Answer,
-    fetch_error::FetchError,
-    fetched::Fetched,
-    fields::Fields,
-    given::Given,
-    input::{Input, Inputs},
-    json_pointer::JsonPointer,
-    life,
-    request_headers::RequestHeaders,
-    server::Server,
+    exchange::json_pointer::JsonPointer,
+    exchange::request_headers::RequestHeaders,
+    exchange::server::Server,
+    value::fetch_error::FetchError,
+    value::fetched::Fetched,
+    value::fields::Fields,
+    value::given::Given,
+    value::input::{Input, Inputs},
+    value::life,
 };
 
 /// The main field

@@ -20,14 +20,14 @@ use serde_json::{Value, json};
 
 use crate::{
     exchange::Answer,
-    fetch_error::FetchError,
-    fetched::Fetched,
-    fields::Fields,
-    given::Given,
-    input::{Input, Inputs},
-    life,
-    server::Server,
+    exchange::server::Server,
     source::token_text::is_token,
+    value::fetch_error::FetchError,
+    value::fetched::Fetched,
+    value::fields::Fields,
+    value::given::Given,
+    value::input::{Input, Inputs},
+    value::life,
 };
 
 /// Where the kubelet puts what a pod needs to ask the API server

@@ -42,9 +42,9 @@ use self::{
 };
 use crate::{
     exchange::{Answer, Unanswered},
-    fetch_error::FetchError,
-    fetched::Fetched,
-    input::{Input, Inputs},
+    value::fetch_error::FetchError,
+    value::fetched::Fetched,
+    value::input::{Input, Inputs},
 };
 
 /// Parameters that other settings set

@@ -51,7 +51,7 @@ async fn a_token_has_an_audience_and_a_life_by_the_servers_clock() {
 #[tokio::test]
 async fn a_clock_of_the_server_that_is_wrong_makes_no_life_longer() {
     for date in ["Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 26 Nov 2025 23:00:00 GMT"] {
-        let expires = crate::date::text(std::time::SystemTime::now() + Duration::from_secs(3600));
+        let expires = crate::value::date::text(std::time::SystemTime::now() + Duration::from_secs(3600));
         let status = json!({"token": "ey.new.token", "expirationTimestamp": expires});
         let answer = json!({"status": status}).to_string();
         let server = HttpServer::start(move |_| Reply::Answer(201, vec![("Date", date.into())], answer.clone()));

@@ -12,8 +12,8 @@ use url::form_urlencoded;
 
 use super::{form::Form, signer::Signer};
 use crate::{
-    fetch_error::FetchError,
-    input::{Input, Inputs},
+    value::fetch_error::FetchError,
+    value::input::{Input, Inputs},
 };
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

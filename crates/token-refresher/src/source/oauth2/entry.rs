@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{client_auth::Method, issuer::Issuer, signer::Signer};
-use crate::{input::Input, server::Server};
+use crate::{exchange::server::Server, value::input::Input};
 
 /// Tokens of OAuth 2.0
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

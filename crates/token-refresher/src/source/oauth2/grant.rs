@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{entry::SignedAssertion, form::Form, refresh_token::RefreshToken, signer::Signer};
 use crate::{
-    fetch_error::FetchError,
-    input::{Input, Inputs},
+    value::fetch_error::FetchError,
+    value::input::{Input, Inputs},
 };
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";

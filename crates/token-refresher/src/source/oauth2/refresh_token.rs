@@ -18,8 +18,8 @@ use tokio::sync::Mutex;
 
 use super::rotated_file::{RotatedFile, Seed};
 use crate::{
-    fetch_error::FetchError,
-    input::{Input, Inputs},
+    value::fetch_error::FetchError,
+    value::input::{Input, Inputs},
 };
 
 /// Servers with a grace take a used token for the repeated request of the same client, within 10 s to some minutes.

@@ -14,7 +14,7 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::fetch_error::FetchError;
+use crate::value::fetch_error::FetchError;
 
 /// A volume that has not answered for this long does not answer at all.
 const LIMIT: Duration = Duration::from_secs(5);

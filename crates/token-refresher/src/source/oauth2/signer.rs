@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::signing_key::{Algorithm, SigningKey, unique_id};
 use crate::{
-    fetch_error::FetchError,
-    input::{Input, Inputs},
+    value::fetch_error::FetchError,
+    value::input::{Input, Inputs},
 };
 
 /// Enough for a request and for clocks that differ; servers refuse assertions that live long.

@@ -148,7 +148,7 @@ async fn assertions_go_by_the_servers_clock() {
     for _ in 0..2 {
         source.fetch(&Inputs::default()).await.unwrap_err();
         let assertion = form_urlencoded(&server.asked().pop().unwrap().body, "client_assertion").unwrap();
-        let from_start = crate::life::of_jwt(&assertion, SystemTime::now() - Duration::from_secs(60));
+        let from_start = crate::value::life::of_jwt(&assertion, SystemTime::now() - Duration::from_secs(60));
         times.push(issued(&assertion));
         assert_eq!(from_start, Some(Ok(Duration::from_secs(60))), "no longer than it was issued for");
     }

@@ -6,7 +6,8 @@ use lifecycle::Secret;
 use serde_json::Value;
 
 use crate::{
-    exchange::Answer, fetch_error::FetchError, fetched::Fetched, fields::Fields, life, source::token_text::is_token,
+    exchange::Answer, source::token_text::is_token, value::fetch_error::FetchError, value::fetched::Fetched,
+    value::fields::Fields, value::life,
 };
 
 /// The main field

@@ -14,7 +14,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use super::issuer::Issuer;
-use crate::{exchange::Answer, fetch_error::FetchError, server::Server};
+use crate::{exchange::Answer, exchange::server::Server, value::fetch_error::FetchError};
 
 /// How long metadata is kept. An issuer that moves its endpoint keeps the old one for longer than this.
 const KEPT: Duration = Duration::from_secs(60 * 60);

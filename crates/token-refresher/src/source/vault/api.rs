@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
 
-use crate::{exchange::Answer, fetch_error::FetchError, server::Server};
+use crate::{exchange::Answer, exchange::server::Server, value::fetch_error::FetchError};
 
 const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 const NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");

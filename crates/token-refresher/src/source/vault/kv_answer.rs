@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value};
 
-use crate::{fields::Fields, life};
+use crate::{value::fields::Fields, value::life};
 
 /// The main field of a secret with several fields
 const VALUE: &str = "value";

@@ -14,7 +14,10 @@ use super::{
     method::Method,
     token,
 };
-use crate::{exchange::Answer, fetch_error::FetchError, fetched::Fetched, input::Inputs, server::Server};
+use crate::{
+    exchange::Answer, exchange::server::Server, value::fetch_error::FetchError, value::fetched::Fetched,
+    value::input::Inputs,
+};
 
 /// The settings of the source `vault-login`
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use super::api::ApiPath;
 use crate::{
-    fetch_error::FetchError,
-    given::Given,
-    input::{Input, Inputs},
+    value::fetch_error::FetchError,
+    value::given::Given,
+    value::input::{Input, Inputs},
 };
 
 /// The token of the pod's own service account

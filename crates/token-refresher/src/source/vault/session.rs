@@ -10,7 +10,7 @@ use lifecycle::Secret;
 use tokio::sync::Mutex;
 
 use super::login::Login;
-use crate::{fetch_error::FetchError, fetched::Fetched, input::Inputs};
+use crate::{value::fetch_error::FetchError, value::fetched::Fetched, value::input::Inputs};
 
 /// The shares of a token's life after which it is renewed, or replaced by that of a new login
 const RENEW_AT: f64 = 0.66;
@@ -94,7 +94,7 @@ fn value(token: &Fetched) -> Result<Secret, FetchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fields::Fields;
+    use crate::value::fields::Fields;
 
     #[test]
     fn what_is_due_follows_the_life() {

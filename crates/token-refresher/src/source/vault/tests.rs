@@ -20,10 +20,10 @@ use tokio::sync::watch;
 
 use super::{KvSource, LoginSource};
 use crate::{
-    fetch_error::FetchError,
-    fetched::Fetched,
-    fields::Fields,
-    input::{Inputs, Published},
+    value::fetch_error::FetchError,
+    value::fetched::Fetched,
+    value::fields::Fields,
+    value::input::{Inputs, Published},
 };
 
 fn login(server: &HttpServer, method: &Value) -> LoginSource {

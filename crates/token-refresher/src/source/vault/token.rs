@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use lifecycle::Secret;
 use serde_json::Value;
 
-use crate::{fetched::Fetched, fields::Fields, life, source::token_text::is_token};
+use crate::{source::token_text::is_token, value::fetched::Fetched, value::fields::Fields, value::life};
 
 /// The main field
 pub(super) const TOKEN: &str = "token";

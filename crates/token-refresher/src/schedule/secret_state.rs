@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{clock::Now, schedule::Schedule};
+use crate::{schedule::Schedule, schedule::clock::Now};
 
 /// How good the value of a secret is
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::{Moment, Now};
+use crate::schedule::clock::{Moment, Now};
 
 /// Between two writes that fail
 const RETRY: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use base64::{Engine, alphabet, engine::DecodePaddingMode, engine::GeneralPurpose, engine::GeneralPurposeConfig};
 use serde_json::Value;
 
-use crate::{bounded_json, date::rfc3339};
+use crate::{value::bounded_json, value::date::rfc3339};
 
 /// A value is fetched again at least once a year, whatever its server says.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);

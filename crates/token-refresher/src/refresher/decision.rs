@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    clock::{Moment, Now},
+    schedule::clock::{Moment, Now},
+    schedule::write_state::WriteState,
     schedule::{Ask, Schedule},
     secret_entry::OnExpired,
-    write_state::WriteState,
 };
 
 /// Both clocks are compared this often at least, because timers stop while the machine is suspended.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::fields::Fields;
+use crate::value::fields::Fields;
 
 /// What a source got
 #[derive(Clone, Debug)]

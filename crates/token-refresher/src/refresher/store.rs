@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::clock::{Moment, Now};
+use crate::schedule::clock::{Moment, Now};
 
 /// Between the starts of two calls of a server that does not answer, whichever secrets they are for
 const SPACING: Duration = Duration::from_secs(5);

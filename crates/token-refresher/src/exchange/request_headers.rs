@@ -8,7 +8,7 @@ use lifecycle::{Secret, config::AtKey};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de::Error};
 
-use crate::{fetch_error::FetchError, given::Given, input::Inputs};
+use crate::{value::fetch_error::FetchError, value::given::Given, value::input::Inputs};
 
 const LIMIT: usize = 100;
 

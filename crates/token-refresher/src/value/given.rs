@@ -10,8 +10,8 @@ use serde::{
 };
 
 use crate::{
-    fetch_error::FetchError,
-    input::{Input, Inputs},
+    value::fetch_error::FetchError,
+    value::input::{Input, Inputs},
 };
 
 /// A part of a request

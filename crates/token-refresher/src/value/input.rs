@@ -16,7 +16,7 @@ use serde::{
 };
 use tokio::sync::{Notify, watch};
 
-use crate::{fetch_error::FetchError, fetched::Fetched};
+use crate::{value::fetch_error::FetchError, value::fetched::Fetched};
 
 /// A volume that has not answered for this long does not answer at all.
 const READ_LIMIT: Duration = Duration::from_secs(10);
