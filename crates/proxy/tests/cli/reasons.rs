@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeSet,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     thread,
     time::Duration,
 };
@@ -121,16 +121,18 @@ fn start(behind: Behind, arguments: &[&str]) -> (Proxy, Box<dyn std::any::Any>) 
         ));
         return (Proxy::run(&[&["--config", &file], &log[..]].concat()), Box::new((directory, upstream)));
     }
+    // Bound and not listening, and kept, so that no other test gets the port
+    let deaf = tokio::net::TcpSocket::new_v4().unwrap();
+    deaf.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let url = match behind {
-        // Bound and not listening, so that nobody else gets the port
-        Behind::Nothing => format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()),
+        Behind::Nothing => format!("http://{}", deaf.local_addr().unwrap()),
         Behind::NoName => "http://no-such-name.invalid".into(),
         Behind::Full => format!("http://{}", full.as_ref().unwrap().1),
         _ => upstream.url(),
     };
     let direction = if let Behind::Nothing = behind { "outbound" } else { "inbound" };
     let front = ["--listen", "127.0.0.1:0", "--direction", direction, "--upstream", &url];
-    (Proxy::run(&[&front, &log[..], arguments].concat()), Box::new((upstream, full)))
+    (Proxy::run(&[&front, &log[..], arguments].concat()), Box::new((upstream, full, deaf)))
 }
 
 /// A listener that never accepts, with clients that fill its queue, and its address

@@ -6,7 +6,7 @@ use harness::{Program, Signal, http};
 
 use crate::{
     issuer::Issuer,
-    support::{Refresher, configured, once, read, until_content},
+    support::{Refresher, assert_silence, configured, once, read, until_content},
 };
 
 fn config(directory: &Path, issuer: &Issuer) -> String {
@@ -43,7 +43,7 @@ fn a_killed_sidecar_is_followed_by_one_that_goes_on() {
     let first = Refresher::start_with(path, &config, &[&state]);
     http::until_status(first.health, "/readyz", 200);
     first.program.signal(Signal::KILL);
-    first.program.end();
+    assert_silence(&first.program.end(), path);
     let second = Refresher::start_with(path, &config, &[&state]);
     http::until_status(second.health, "/readyz", 200);
     second.stop();
@@ -107,6 +107,7 @@ fn two_refreshers_do_not_share_a_state() {
     let first = Refresher::start_with(path, &config, &[&state]);
     http::until_status(first.health, "/readyz", 200);
     let second = Program::start(configured(path, &config).args(["--once", &state])).end();
+    assert_silence(&second, path);
     second.ended_with(69, "reason=unavailable last=\"cannot use --state-dir");
     first.stop();
     assert_eq!(issuer.calls().len(), 1);

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use harness::{Ended, HttpServer, Program, Reply};
 use serde_json::json;
 
-use crate::support::refresher;
+use crate::support::{assert_silence, refresher};
 
 /// A task that gets a token of the service account `billing` with the own token `hunter2`.
 fn ask(directory: &Path, server: &HttpServer) -> Ended {
@@ -18,18 +18,20 @@ fn ask(directory: &Path, server: &HttpServer) -> Ended {
     let secret = json!({"name": "token", "source": source, "outputs": [{"file": directory.join("token")}]});
     let config = directory.join("secrets.yaml");
     fs::write(&config, json!({"secrets": [secret]}).to_string()).unwrap();
-    Program::start(refresher().arg("--once").arg("--config").arg(config)).end()
+    let ended = Program::start(refresher().arg("--once").arg("--config").arg(config)).end();
+    assert_silence(&ended, directory);
+    ended
 }
 
 #[test]
 fn a_task_writes_the_token_of_a_service_account() {
     let server = HttpServer::start(|_| {
-        let status = json!({"token": "ey.a.b", "expirationTimestamp": "2100-01-01T00:00:00Z"});
+        let status = json!({"token": "eyJ.a.b", "expirationTimestamp": "2100-01-01T00:00:00Z"});
         Reply::json(201, &json!({"kind": "TokenRequest", "status": status}))
     });
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(ask(directory.path(), &server).code, Some(0));
-    assert_eq!(fs::read_to_string(directory.path().join("token")).unwrap(), "ey.a.b");
+    assert_eq!(fs::read_to_string(directory.path().join("token")).unwrap(), "eyJ.a.b");
     assert_eq!(server.asked()[0].header("authorization"), Some("Bearer hunter2"));
 }
 
@@ -41,6 +43,5 @@ fn a_missing_right_ends_the_task_with_its_remedy() {
     assert_eq!(end.code, Some(77));
     let log = format!("{:?}", end.log);
     assert!(log.contains("the verb create on serviceaccounts/token"), "{log}");
-    assert!(!log.contains("hunter2"), "{log}");
     assert_eq!(server.asked().len(), 1);
 }

@@ -68,16 +68,16 @@ fn config(directory: &Path, tell: &str) -> String {
 fn an_app_that_restarts_is_told_of_the_newest_value_once_it_is_there() {
     let directory = tempfile::tempdir().unwrap();
     let (path, name) = (directory.path(), format!("told-{}", std::process::id()));
-    write_value(path, "first");
+    write_value(path, "first s3cr3t");
     let app = App::start(&path.join(&name), "one");
     let tell = format!("  - {{signal: HUP, process: {name}}}\n  - touch: {}/changed\n", path.display());
     let mut refresher = Refresher::start(path, &config(path, &tell));
     app.until_told(1);
-    write_value(path, "second");
+    write_value(path, "second s3cr3t");
     app.until_told(2);
-    assert_eq!(fs::read_to_string(path.join("out")).unwrap(), "second");
+    assert_eq!(fs::read_to_string(path.join("out")).unwrap(), "second s3cr3t");
     drop(app);
-    write_value(path, "third");
+    write_value(path, "third s3cr3t");
     let line = refresher.program.wait_for_message("cannot tell the app yet");
     assert!(line["reason"].as_str().unwrap().contains("shareProcessNamespace: true"), "{line:?}");
     let untold = "sidekit_token_refresher_untold{secret=\"token\",way=\"signal\"}";
@@ -91,4 +91,5 @@ fn an_app_that_restarts_is_told_of_the_newest_value_once_it_is_there() {
     until("the way is told", || {
         http::get(refresher.health, "/metrics").body.contains(&format!("{untold} 0\n")).then_some(())
     });
+    refresher.stop();
 }
