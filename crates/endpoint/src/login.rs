@@ -1,6 +1,7 @@
 //! Logins: tokens, passwords and headers, from files, variables and options.
 //!
-//! Files are read at the first use, and again when they change. No error holds any of a secret.
+//! Files are read at the first use, and again when they change. A secret whose file is gone for some
+//! seconds was withdrawn, and its uses fail until the file is back. No error holds any of a secret.
 //!
 //! Long because a login has many spellings, which must exclude each other.
 
@@ -194,7 +195,7 @@ impl LoginHeaders {
                 _ => form.value(&secret).map_err(|error| format!("{} {error}", file.display())),
             }
         };
-        self.files.push(FromFile { option, name, value: Source::files(vec![path], read) });
+        self.files.push(FromFile { option, name, value: Source::secret_file(path, read) });
     }
 
     /// All headers, as they are now.
@@ -282,7 +283,7 @@ fn secret_file(path: PathBuf) -> Source<Secret> {
         }
         Ok(secret)
     };
-    Source::files(vec![path], read)
+    Source::secret_file(path, read)
 }
 
 /// The value of a variable. A text that is hardly the name of one may be the secret itself, and is not printed.

@@ -3,12 +3,17 @@
 //! Files are looked at once a second at most, when the value is used, and on a blocking thread, because the server of a
 //! mount may be gone. While a look hangs, the last value stays in use. A new content that cannot be used is logged, and the
 //! last value stays in use too.
+//!
+//! A secret whose file is gone was withdrawn, for example because it expires: after a grace for writers that remove a file
+//! before they write it again, its value ends. A certificate or a key is not withdrawn by that: its last value stays in use.
+//!
+//! Long because one state holds the value, the look under way and the grace, and each look changes all of them.
 
 #[cfg(test)]
 mod tests;
 
 use std::{
-    fmt, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -34,6 +39,8 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(2);
 const LATER_PATIENCE: Duration = Duration::from_millis(200);
 /// A look that takes longer is given up; a slow volume answers earlier.
 const LOOK_LIMIT: Duration = Duration::from_secs(60);
+/// A writer that removes a file before it writes it again does so within this time.
+const GRACE: Duration = Duration::from_secs(2);
 /// How often all files were to be read again
 static READINGS: AtomicU64 = AtomicU64::new(0);
 
@@ -55,6 +62,8 @@ pub(crate) struct Files<T: Clone + Send + 'static>(Arc<Inner<T>>);
 struct Inner<T: Clone> {
     paths: Vec<PathBuf>,
     read: Box<dyn Fn() -> Result<T, String> + Send + Sync>,
+    /// Whether the value ends with its files
+    ends_with_files: bool,
     state: Mutex<State<T>>,
 }
 
@@ -67,6 +76,8 @@ struct State<T> {
     /// Why the last look gave no value
     error: Option<Failure>,
     looked: Option<Instant>,
+    /// The first of the looks in a row that found no file
+    gone_since: Option<Instant>,
     look: Option<Shared<BoxFuture<'static, ()>>>,
     readings: u64,
     throttle: LogThrottle,
@@ -76,22 +87,38 @@ struct State<T> {
 enum Found<T> {
     Unchanged,
     Changed(Vec<Option<Version>>, Result<T, String>),
+    /// A file of a value that ends with its files is gone, with the words of the failed reading
+    Gone(String),
 }
 
 impl<T: Clone + Send + 'static> Source<T> {
     /// Made from these files by `read`, at the first use.
     pub(crate) fn files(paths: Vec<PathBuf>, read: impl Fn() -> Result<T, String> + Send + Sync + 'static) -> Self {
+        Self::new(paths, read, false)
+    }
+
+    /// Made from this file by `read`, at the first use. The value ends when the file is gone for longer than a grace.
+    pub(crate) fn secret_file(path: PathBuf, read: impl Fn() -> Result<T, String> + Send + Sync + 'static) -> Self {
+        Self::new(vec![path], read, true)
+    }
+
+    fn new(
+        paths: Vec<PathBuf>,
+        read: impl Fn() -> Result<T, String> + Send + Sync + 'static,
+        ends_with_files: bool,
+    ) -> Self {
         let state = State {
             current: None,
             was_usable: false,
             versions: None,
             error: None,
             looked: None,
+            gone_since: None,
             look: None,
             readings: READINGS.load(Relaxed),
             throttle: LogThrottle::default(),
         };
-        Self::Files(Files(Arc::new(Inner { paths, read: Box::new(read), state: state.into() })))
+        Self::Files(Files(Arc::new(Inner { paths, read: Box::new(read), ends_with_files, state: state.into() })))
     }
 
     /// The value as the files are now, or as they were a second ago.
@@ -204,7 +231,11 @@ impl<T: Clone + Send + 'static> Inner<T> {
         if self.state().versions.as_ref() == Some(&versions) {
             return Found::Unchanged;
         }
-        Found::Changed(versions, (self.read)())
+        match (self.read)() {
+            // After the read: a file that is back by now is looked at again.
+            Err(reason) if self.ends_with_files && self.paths.iter().any(|path| is_gone(path)) => Found::Gone(reason),
+            result => Found::Changed(versions, result),
+        }
     }
 }
 
@@ -213,6 +244,10 @@ impl<T: Clone> State<T> {
     fn take(&mut self, found: Result<Found<T>, Failure>, began: Instant) {
         self.look = None;
         self.looked = Some(began);
+        // A look that fails says nothing about the file: the grace goes on.
+        if matches!(found, Ok(Found::Unchanged | Found::Changed(..))) {
+            self.gone_since = None;
+        }
         let error = match found {
             // The value was refused during the look: the next use must read the files.
             Ok(Found::Unchanged) if self.current.is_none() => return self.looked = None,
@@ -224,6 +259,15 @@ impl<T: Clone> State<T> {
                 return;
             }
             Ok(Found::Changed(_, Err(reason))) => Failure::File { reason, may_pass: self.was_usable },
+            Ok(Found::Gone(reason)) => {
+                let since = *self.gone_since.get_or_insert(began);
+                if self.current.is_some() && began.duration_since(since) < GRACE {
+                    return;
+                }
+                // The file may come back with the version that it had.
+                (self.current, self.versions) = (None, None);
+                Failure::File { reason, may_pass: self.was_usable }
+            }
             Err(failure) => failure,
         };
         let reason = error.to_string();
@@ -240,6 +284,11 @@ impl<T: Clone> State<T> {
             self.error.clone().unwrap_or_else(unread)
         })
     }
+}
+
+/// Whether nothing has this name, or its link leads nowhere. An error of the volume or of permissions is no answer.
+fn is_gone(path: &Path) -> bool {
+    matches!(fs::metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound)
 }
 
 impl<T: Clone + Send + 'static> Clone for Files<T> {

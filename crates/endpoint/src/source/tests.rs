@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::symlink,
     sync::{atomic::AtomicUsize, mpsc},
 };
 
@@ -152,4 +153,80 @@ async fn many_users_of_one_file_take_turns() {
     let sources: Vec<_> = (0..50).map(|_| text(&path).0).collect();
     let texts = futures_util::future::join_all(sources.iter().map(Source::current)).await;
     assert!(texts.iter().all(|text| text.as_deref() == Ok("x")), "{texts:?}");
+}
+
+/// Looks at the files at this moment, as a use does.
+fn look_at<T: Clone + Send>(source: &Source<T>, moment: Instant) {
+    if let Source::Files(files) = source {
+        let found = files.0.look();
+        files.0.state().take(Ok(found), moment);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_ends_when_its_file_is_gone_for_longer_than_a_writer_takes() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, aside) = (directory.path().join("token"), directory.path().join("aside"));
+    fs::write(&aside, "token").unwrap();
+    let read = {
+        let path = path.clone();
+        move || fs::read_to_string(&path).map_err(|error| error.to_string())
+    };
+    let start = Instant::now();
+    let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
+    for (ends, source) in
+        [(true, Source::secret_file(path.clone(), read.clone())), (false, Source::files(vec![path.clone()], read))]
+    {
+        // A link that is removed and made again has the version that it had.
+        symlink(&aside, &path).unwrap();
+        look_at(&source, at(0.0));
+        fs::remove_file(&path).unwrap();
+        look_at(&source, at(1.0));
+        look_at(&source, at(2.9));
+        assert_eq!(source.current().await.unwrap(), "token", "it may be replaced");
+        symlink(&aside, &path).unwrap();
+        look_at(&source, at(3.0));
+        fs::remove_file(&path).unwrap();
+        look_at(&source, at(3.5));
+        look_at(&source, at(5.4));
+        assert!(source.current().await.is_ok(), "the grace begins again");
+        if ends {
+            assert_eq!(source.fault(), None, "a file that is replaced is no fault");
+        }
+        look_at(&source, at(5.5));
+        let now = source.current().await;
+        assert_eq!(now.is_err(), ends, "{now:?}");
+        assert!(matches!(source.fault(), Some(Failure::File { may_pass: true, .. })), "{:?}", source.fault());
+        symlink(&aside, &path).unwrap();
+        look_at(&source, at(6.0));
+        assert_eq!((source.current().await.unwrap().as_str(), source.fault()), ("token", None));
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_secret_stays_while_its_file_is_there_and_cannot_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("token");
+    fs::write(&path, "token").unwrap();
+    let file = path.clone();
+    let read = move || fs::read_to_string(&file).map_err(|error| error.to_string());
+    let source = Source::secret_file(path.clone(), read);
+    let start = Instant::now();
+    look_at(&source, start);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    look_at(&source, start + GRACE);
+    look_at(&source, start + GRACE * 3);
+    assert_eq!(source.current().await.unwrap(), "token");
+    // A look that ends without an answer neither ends the value nor the grace.
+    fs::remove_dir(&path).unwrap();
+    look_at(&source, start + GRACE * 4);
+    if let Source::Files(files) = &source {
+        let silent = Failure::File { reason: "the volume does not answer".into(), may_pass: true };
+        files.0.state().take(Err(silent), start + GRACE * 6);
+    }
+    assert_eq!(source.current().await.unwrap(), "token");
+    look_at(&source, start + GRACE * 7);
+    assert!(source.current().await.is_err());
 }

@@ -35,7 +35,7 @@ impl Logins {
     pub(crate) fn new(life: &Lifecycle) -> prometheus::Result<Self> {
         let faults = IntCounter::new(
             "sidekit_proxy_login_faults_total",
-            "Times that the file of a login became unusable; its former content stays in use",
+            "Times that the file of a login became unusable; a former content stays in use unless the file is gone",
         )?;
         life.metrics().register(Box::new(faults.clone()))?;
         let followed = Mutex::default();
@@ -95,13 +95,13 @@ impl Logins {
         }
     }
 
-    /// Logs what endpoint does not, because it knows no requests: that a login is not there yet, and that it has come.
+    /// Logs what endpoint does not, because it knows no requests: that a login is not there yet or no longer, and that it has come.
     fn tell(&self, login: &Login, was_well: bool, fault: Option<&Failure>, throttle: &mut LogThrottle) {
         match fault {
             Some(fault) if !login.is_there() => {
                 let reason = fault.to_string();
                 if throttle.is_due(&reason, Instant::now()) {
-                    tracing::warn!(reason, "a login is not there yet: its requests are answered with 503");
+                    tracing::warn!(reason, "a login is not there: its requests are answered with 503");
                 }
                 if let Some(hold) = &*self.0.hold() {
                     hold.because(reason);

@@ -74,11 +74,6 @@ fn a_token_is_injected_and_read_again_when_it_changes() {
     until("the fault is counted", || (proxy.metric("sidekit_proxy_login_faults_total") == 1).then_some(()));
     ask(&mut client);
     assert_eq!(sent(&upstream, "authorization").as_deref(), Some("Bearer second"));
-    fs::remove_file(tokens.path("api")).unwrap();
-    until("a new reason is counted", || (proxy.metric("sidekit_proxy_login_faults_total") == 2).then_some(()));
-    ask(&mut client);
-    assert_eq!(sent(&upstream, "authorization").as_deref(), Some("Bearer second"));
-    symlink("..data/api", tokens.path("api")).unwrap();
     tokens.publish("..4", &[("api", "fourth")]);
     proxy.program.wait_for_message("a login is there");
     ask(&mut client);
@@ -112,7 +107,38 @@ fn a_login_that_is_not_there_yet_holds_back_readiness_and_requests() {
     drop(client);
     proxy.program.signal(Signal::TERM);
     let ended = proxy.program.end();
-    assert_eq!(ended.messages("a login is not there yet: its requests are answered with 503").len(), 1, "{ended:#?}");
+    assert_eq!(ended.messages("a login is not there: its requests are answered with 503").len(), 1, "{ended:#?}");
+}
+
+#[test]
+fn a_login_whose_file_is_gone_is_withdrawn_until_the_file_is_back() {
+    let (upstream, tokens) = (Upstream::answering(OK), Tokens::new());
+    tokens.publish("..1", &[("api", "first")]);
+    let url = format!("{}#token-file={}", upstream.url(), tokens.path("api").display());
+    let proxy = Proxy::run(&["--listen", "127.0.0.1:0", "--upstream", &url, "--direction", "outbound"]);
+    harness::http::until_status(proxy.health, "/readyz", 200);
+    let mut client = proxy.client();
+    assert_eq!(ask(&mut client).status, 200);
+    fs::remove_file(tokens.path("api")).unwrap();
+    let answer = until("requests are refused", || {
+        let answer = ask(&mut client);
+        (answer.status != 200).then_some(answer)
+    });
+    assert_eq!((answer.status, header(&answer.head, "retry-after")), (503, Some("1")), "{answer:?}");
+    assert!(header(&answer.head, "proxy-status").unwrap().contains("no-login"), "{answer:?}");
+    let sent_before = upstream.requests().len();
+    assert_eq!((ask(&mut client).status, upstream.requests().len()), (503, sent_before));
+    until("it is counted", || (proxy.metric("sidekit_proxy_login_faults_total") == 1).then_some(()));
+    assert_eq!(harness::http::get(proxy.health, "/readyz").status, 200, "other routes go on");
+    // It may be back as it was.
+    symlink("..data/api", tokens.path("api")).unwrap();
+    until("requests go on", || (ask(&mut client).status == 200).then_some(()));
+    assert_eq!(sent(&upstream, "authorization").as_deref(), Some("Bearer first"));
+    assert_eq!(proxy.metric("sidekit_proxy_login_faults_total"), 1);
+    drop(client);
+    proxy.program.signal(Signal::TERM);
+    let ended = proxy.program.end();
+    assert_eq!(ended.messages("a login is not there: its requests are answered with 503").len(), 1, "{ended:#?}");
 }
 
 #[test]
@@ -148,8 +174,8 @@ fn a_route_of_a_file_has_its_own_login_which_a_reload_keeps_or_changes() {
     };
     assert_eq!(key_for("/api/x"), (200, Some("key-1".into()), false));
     assert_eq!(key_for("/web"), (200, Some("theirs".into()), true));
-    // The file is gone, but a login that stays keeps its value through a reload.
-    fs::remove_file(&key).unwrap();
+    // The file cannot be used, but a login that stays keeps its value through a reload.
+    fs::write(&key, "two\nlines\n").unwrap();
     write(&text(&key, "/v2"));
     proxy.program.wait_for_message("new configuration in force");
     assert_eq!(key_for("/v2/x"), (200, Some("key-1".into()), false));
@@ -157,12 +183,12 @@ fn a_route_of_a_file_has_its_own_login_which_a_reload_keeps_or_changes() {
     write(&text(&other, "/v2"));
     proxy.program.wait_for_message("new configuration in force");
     assert_eq!(key_for("/v2/x"), (200, Some("other-1".into()), false));
-    // One without its file is waited for, and makes nobody unready.
+    // One without a good file is waited for, and makes nobody unready.
     write(&text(&key, "/v2"));
     proxy.program.wait_for_message("new configuration in force");
     assert_eq!(key_for("/v2/x").0, 503);
     assert_eq!(harness::http::get(proxy.health, "/readyz").status, 200);
-    symlink("..data/key", tokens.path("key")).unwrap();
+    tokens.publish("..2", &[("key", "key-1")]);
     proxy.program.signal(Signal::HUP);
     until("the login is there", || (key_for("/v2/x") == (200, Some("key-1".into()), false)).then_some(()));
 }

@@ -72,7 +72,7 @@ impl Login {
     }
 
     /// Looks at the files, which endpoint does once a second at most. Returns why one of them cannot be used, also where its
-    /// former content stays in use.
+    /// former content stays in use. The login ends when a file is gone for longer than endpoint's grace.
     pub(crate) async fn look(&self) -> Option<Failure> {
         match self.headers.current().await {
             Ok(headers) => {
@@ -83,7 +83,10 @@ impl Login {
                 drop(current);
                 self.headers.fault()
             }
-            Err(failure) => Some(failure),
+            Err(failure) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
+                Some(failure)
+            }
         }
     }
 
