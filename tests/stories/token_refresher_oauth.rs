@@ -15,7 +15,8 @@ fn proxy_sends_no_request_with_an_expired_token_although_the_issuer_is_away_in_b
     let namespace = Namespace::new("token-proxy", Profile::Restricted);
     let issuer = Issuer::start(&namespace, 20);
     // Half of the life is left for the outage, also on a busy node.
-    let manifest = changed(&example("token-refresher.yaml"), "on-expired: unready", "refresh-at: 0.5");
+    let manifest =
+        changed(&example("token-refresher.yaml"), "on-expired: delete", "on-expired: delete\n        refresh-at: 0.5");
     namespace.create(&changed(&manifest, "sleep 5 & wait $!", "sleep 0.1"));
     issuer.until_count("/requests/valid", 1);
 
@@ -25,6 +26,20 @@ fn proxy_sends_no_request_with_an_expired_token_although_the_issuer_is_away_in_b
     issuer.tell("grant");
     issuer.until_count("/tokens", tokens + 2);
     issuer.until_count("/requests/valid", issuer.count("/requests/valid") + 10);
+    assert_eq!((issuer.count("/requests/expired"), issuer.count("/requests/without")), (0, 0));
+
+    // An outage that is longer than the life
+    issuer.tell("away");
+    let pod = namespace.pod("main-app");
+    let health = SocketAddr::new(pod.ip().unwrap(), 9473);
+    namespace.until("the token has expired", || {
+        http::get(health, "/readyz?verbose").body.contains("ok: expired").then_some(())
+    });
+    // It takes up to five seconds, in which the app goes on asking.
+    issuer.until_count("/grants_asked", issuer.count("/grants_asked") + 1);
+    let valid = issuer.count("/requests/valid");
+    issuer.tell("grant");
+    issuer.until_count("/requests/valid", valid + 10);
     assert_eq!((issuer.count("/requests/expired"), issuer.count("/requests/without")), (0, 0));
     let pod = namespace.pod("main-app");
     for container in ["token-refresher", "proxy", "main-app"] {
@@ -36,7 +51,7 @@ fn proxy_sends_no_request_with_an_expired_token_although_the_issuer_is_away_in_b
 fn a_pod_whose_issuer_is_gone_for_longer_than_a_token_lives_says_so_and_comes_back() {
     let namespace = Namespace::new("token-outage", Profile::Restricted);
     let issuer = Issuer::start(&namespace, 5);
-    namespace.create(&example("token-refresher.yaml"));
+    namespace.create(&changed(&example("token-refresher.yaml"), "on-expired: delete", "on-expired: unready"));
     namespace.until_pod("main-app", "it is ready", |pod| pod.is_ready().then_some(()));
 
     namespace.delete("pod/issuer");

@@ -21,7 +21,7 @@ use tokio::{
 use crate::{
     adopt::StateDirectory,
     output::OutputError,
-    refresher::decision::{Decision, decide},
+    refresher::decision::{Decision, decide, removal},
     refresher::store::{Returns, Store},
     report::Report,
     report::board::Failure,
@@ -242,15 +242,17 @@ impl Refresher {
         }
     }
 
-    /// Does some work. A value that expires in the meantime is shown as expired at that moment.
+    /// Does some work. A value that expires in the meantime is shown as expired at that moment, and its files are removed.
     async fn show_during<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {
             let now = self.clock.now();
             let expires = self.schedule.expires().filter(|_| self.schedule.is_valid(&now));
+            let removal = removal(&self.schedule, &self.writes, self.entry.on_expired);
+            let next = expires.into_iter().chain(removal).min();
             let expiry = async {
-                match expires {
-                    Some(expires) => time::sleep(expires.since(now.moment)).await,
+                match next {
+                    Some(next) => time::sleep(next.since(now.moment)).await,
                     None => future::pending().await,
                 }
             };
@@ -259,6 +261,10 @@ impl Refresher {
                 () = expiry => {
                     let now = self.clock.now();
                     self.show(&now);
+                    if removal.is_some_and(|removal| now.moment >= removal) {
+                        // A failure is noted, and the removal is due again some seconds later.
+                        let _ = self.delete().await;
+                    }
                 }
             }
         }
@@ -277,7 +283,9 @@ impl Refresher {
         let term = Term { asked, life: fetched.life, is_renewable: fetched.renewable };
         let was_valid = self.schedule.is_valid(now);
         self.schedule.succeed(ask, &term, fastrand::f64());
-        let is_changed = !was_valid || self.fetched.as_ref().is_none_or(|last| !last.fields.equals(&fetched.fields));
+        let is_changed = !was_valid
+            || self.writes.is_deleted()
+            || self.fetched.as_ref().is_none_or(|last| !last.fields.equals(&fetched.fields));
         let failures = self.report.succeeded(now);
         if is_changed || failures > 0 || !self.entry.rules().is_local {
             let life = fetched.life.map_or_else(|| "unknown".into(), format_duration);
@@ -363,7 +371,7 @@ impl Refresher {
         let now = self.clock.now();
         match failure {
             None => {
-                tracing::warn!(secret = self.entry.name, "removed the files of the value that has expired");
+                tracing::warn!(secret = self.entry.name, "removed the files of the value, because it expires");
                 self.writes.deleted(&now);
                 self.announce();
                 Ok(())

@@ -35,6 +35,9 @@ const SHARES: (f64, f64) = (0.66, 0.8);
 const DEFAULT_EVERY: Duration = Duration::from_secs(5 * 60);
 /// Changes of a file are noticed; this is for events that got lost.
 const FILE_EVERY: Duration = Duration::from_secs(60);
+/// Where files are removed because their value expires, they are removed this long before, because a reader such as proxy
+/// notices it some seconds later. But half of the time between the first refresh and the expiry is left for retries.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// A part of the wait that is left off at random, so that many pods do not come at once
 const JITTER: f64 = 0.1;
 
@@ -113,6 +116,8 @@ struct Value {
     asked: Now,
     expires: Option<Moment>,
     is_renewable: bool,
+    /// When its files are removed, if they are to be
+    removal: Option<Moment>,
     /// The life that the last fetch gave
     full: Option<Duration>,
 }
@@ -162,6 +167,11 @@ impl Schedule {
         self.value.and_then(|value| value.expires)
     }
 
+    /// When the files of the value are removed where that is asked for; `None` without a known expiry.
+    pub(crate) fn removal(&self) -> Option<Moment> {
+        self.value.and_then(|value| value.removal)
+    }
+
     /// Calls that failed since the last success
     pub(crate) fn failures(&self) -> u32 {
         self.failures
@@ -195,10 +205,15 @@ impl Schedule {
         let is_exhausted = matches!((term.life, full), (Some(life), Some(full)) if life < full / 2);
         let is_renewable = term.is_renewable && !(ask == Ask::Renew && is_exhausted);
         let expires = term.life.map(|life| term.asked.moment.plus(life));
-        self.value = Some(Value { asked: term.asked, expires, is_renewable, full });
+        let wait = self.wait(term.life, is_renewable);
+        let removal = term.life.map(|life| {
+            let margin = FAREWELL.min(life.saturating_sub(wait) / 2);
+            term.asked.moment.plus(life.saturating_sub(margin))
+        });
+        self.value = Some(Value { asked: term.asked, expires, removal, is_renewable, full });
         self.failures = 0;
         self.wished = None;
-        let wait = self.wait(term.life, is_renewable).mul_f64(1.0 - JITTER * random.clamp(0.0, 1.0));
+        let wait = wait.mul_f64(1.0 - JITTER * random.clamp(0.0, 1.0));
         self.due = term.asked.moment.plus(wait);
         self.due_wall = term.asked.wall.checked_add(wait);
     }

@@ -40,7 +40,7 @@ pub(crate) enum OnExpired {
     /// Its files stay.
     #[default]
     Keep,
-    /// Its files are removed.
+    /// Its files are removed, some seconds before.
     Delete,
     /// Its files stay, and `/readyz` fails.
     Unready,

@@ -213,3 +213,14 @@ fn an_answer_that_cannot_be_right_is_asked_for_again_soon() {
         schedule.fail(Ask::Fetch, Setback::BadAnswer, &now, 0.0);
     }
 }
+
+#[test]
+fn files_are_removed_before_their_value_expires_and_after_its_first_refresh() {
+    let removal = |rules, life| with_value(rules, Some(life), false).removal().map(time);
+    let rules = Rules::default();
+    assert_eq!(removal(rules, 3600.0), Some(3595.0));
+    assert_eq!(removal(rules, 50.0), Some(45.0));
+    assert_eq!(removal(rules, 20.0), Some(18.0), "the refresh at 16 has its time");
+    assert_eq!(removal(Rules { share: Some(0.5), ..rules }, 20.0), Some(15.0));
+    assert_eq!(with_value(rules, None, false).removal(), None);
+}

@@ -169,6 +169,19 @@ fn a_value_that_has_expired_is_deleted_where_that_is_asked_for() {
 }
 
 #[test]
+fn a_value_is_deleted_before_it_expires_also_while_its_store_does_not_answer() {
+    let (directory, issuer) = (tempfile::tempdir().unwrap(), Issuer::start(6));
+    let path = directory.path();
+    let refresher = Refresher::start(path, &config(path, &issuer, "  on-expired: delete\n  refresh-at: 0.2\n"));
+    until("the file is there", || path.join("out").exists().then_some(()));
+    issuer.answer(Reply::Silence);
+    until("the file is gone", || (!path.join("out").exists()).then_some(()));
+    let check = refresher.check("token");
+    assert!(check.contains("left"), "not expired yet: {check}");
+    refresher.stop();
+}
+
+#[test]
 fn a_process_that_was_suspended_looks_at_the_clock() {
     let (directory, issuer) = (tempfile::tempdir().unwrap(), Issuer::start(3));
     let path = directory.path();
