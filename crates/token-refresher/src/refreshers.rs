@@ -261,3 +261,6 @@ fn warn_of_unused(config: &Config) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

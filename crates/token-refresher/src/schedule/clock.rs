@@ -70,6 +70,12 @@ impl Clock {
         }))
     }
 
+    /// A clock of a test
+    #[cfg(test)]
+    pub(crate) fn of(read: impl Fn() -> Now + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
     pub(crate) fn now(&self) -> Now {
         (self.0)()
     }
