@@ -13,6 +13,7 @@ mod places;
 mod proxy;
 mod row;
 mod secret;
+mod token_refresher;
 mod urls;
 mod wait_for;
 
@@ -25,12 +26,12 @@ const THREADS: usize = 12;
 
 /// The rows of all helpers
 fn rows() -> Vec<Row> {
-    [fix_perms::rows(), log_forwarder::rows(), proxy::rows(), wait_for::rows()].concat()
+    [fix_perms::rows(), log_forwarder::rows(), proxy::rows(), token_refresher::rows(), wait_for::rows()].concat()
 }
 
 #[test]
 fn every_helper_starts_without_a_fault() {
-    for helper in [fix_perms::HELPER, log_forwarder::HELPER, proxy::HELPER, wait_for::HELPER] {
+    for helper in [fix_perms::HELPER, log_forwarder::HELPER, proxy::HELPER, token_refresher::HELPER, wait_for::HELPER] {
         helper.right().assert_starts();
     }
 }

@@ -37,7 +37,10 @@ impl Helper {
             rows.extend(self.stray(&secret));
         }
         rows.extend(self.files(&plain(), &["check", "--config", "FILE"]));
-        rows.extend(self.files(&format!("x?token={}", plain()), &[&["--config", "FILE"], self.right].concat()));
+        // The file takes the place of the one that is right.
+        let others = self.right.iter().filter(|argument| !argument.starts_with("--config="));
+        let arguments: Vec<&str> = ["--config", "FILE"].into_iter().chain(others.copied()).collect();
+        rows.extend(self.files(&format!("x?token={}", plain()), &arguments));
         rows
     }
 

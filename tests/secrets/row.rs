@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -90,7 +91,8 @@ impl Row {
             // It may still end by itself, for example because an output cannot be opened.
             until("the sidecar has started or ended", || {
                 let answer = http::try_get(address, "/startupz");
-                (!program.is_running() || answer.is_ok_and(|answer| answer.status == 200)).then_some(())
+                let has_started = answer.is_ok_and(|answer| answer.status == 200);
+                (!program.is_running() || has_started || has_failed(address)).then_some(())
             });
             for path in ["/metrics", "/readyz?verbose", "/livez?verbose"] {
                 written.extend(http::try_get(address, path).map(|answer| (path, answer.body)));
@@ -104,4 +106,10 @@ impl Row {
         written.push(("termination message", message.read()));
         (ended, written)
     }
+}
+
+/// Whether a secret could not be refreshed: without it, `token-refresher` never starts.
+fn has_failed(address: SocketAddr) -> bool {
+    let is_failure = |line: &str| line.starts_with("sidekit_token_refresher_failures_total{") && !line.ends_with(" 0");
+    http::try_get(address, "/metrics").is_ok_and(|answer| answer.body.lines().any(is_failure))
 }
