@@ -246,7 +246,8 @@ mod tests {
             let is_sidecar = ["log-forwarder", "proxy", "token-refresher"].contains(&command.get_name());
             assert_eq!(page.contains(r"\fB75\fR"), is_sidecar, "{page}");
             assert_eq!(page.contains(r"\fB127\fR"), !is_sidecar, "{page}");
-            assert_eq!(page.contains(r"\fB124\fR"), command.get_name() == "wait-for", "{page}");
+            let has_timeout = ["token-refresher", "wait-for"].contains(&command.get_name());
+            assert_eq!(page.contains(r"\fB124\fR"), has_timeout, "{page}");
         }
     }
 }

@@ -4,6 +4,8 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     path::Path,
+    thread,
+    time::Duration,
 };
 
 use lifecycle::{Process, process_ids, sees_only_itself};
@@ -11,6 +13,11 @@ use rustix::process::Signal;
 
 /// Bytes of a command line that are looked at
 const COMMAND_LINE_LIMIT: u64 = 64 * 1024;
+
+/// Looks at a process that blocks the signal. A shell blocks all signals for a moment whenever it starts a command, and would die of
+/// one that it has no handler for; a process that takes the signal by sigwait(3) or signalfd(2) blocks it all the time.
+const LOOKS: u32 = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// Which process
 #[derive(Clone, Debug)]
@@ -32,8 +39,10 @@ pub(super) struct Status {
 /// What a process does with a signal
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reaction {
-    /// It has a handler, or takes the signal by sigwait(3) or signalfd(2), for which it blocks the signal.
+    /// It has a handler.
     Handles,
+    /// It blocks the signal, and may take it by sigwait(3) or signalfd(2).
+    Blocks,
     Ignores,
     /// The kernel's default
     Default,
@@ -89,9 +98,19 @@ impl std::fmt::Display for Wanted {
 }
 
 impl Status {
-    /// `None` once the process has ended.
+    /// `None` once the process has ended. Takes up to [`LOOKS`] looks where the process blocks the signal.
     pub(super) fn read(proc: &Path, process: &Process, signal: Signal) -> Option<Self> {
-        Self::parse(&fs::read_to_string(proc.join(process.id.to_string()).join("status")).ok()?, signal)
+        let path = proc.join(process.id.to_string()).join("status");
+        let look = || Self::parse(&fs::read_to_string(&path).ok()?, signal);
+        let mut status = look()?;
+        for _ in 1..LOOKS {
+            if status.reaction != Reaction::Blocks {
+                break;
+            }
+            thread::sleep(BETWEEN_LOOKS);
+            status = look()?;
+        }
+        Some(status)
     }
 
     /// From lines such as `Uid: 101 101 101 101` and `SigCgt: 0000000000000001`: `proc_pid_status(5)`. Bit 0 of a mask is signal 1.
@@ -100,8 +119,10 @@ impl Status {
         let bit = 1_u64.checked_shl(signal.as_raw().cast_unsigned().checked_sub(1)?)?;
         let has = |mask: &str| Some(u64::from_str_radix(field(mask)?, 16).ok()? & bit != 0);
         let user = field("Uid:")?.parse().ok()?;
-        let reaction = if has("SigCgt:")? || has("SigBlk:")? {
+        let reaction = if has("SigCgt:")? {
             Reaction::Handles
+        } else if has("SigBlk:")? {
+            Reaction::Blocks
         } else if has("SigIgn:")? {
             Reaction::Ignores
         } else {
@@ -177,12 +198,33 @@ mod tests {
         };
         for (text, reaction) in [
             (status(0, 0, 1), Reaction::Handles),
-            (status(1, 0, 0), Reaction::Handles),
+            (status(1, 0, 0), Reaction::Blocks),
             (status(0, 1, 2), Reaction::Ignores),
             (status(2, 2, 2), Reaction::Default),
         ] {
             assert_eq!(Status::parse(&text, Signal::HUP), Some(Status { user: 101, reaction }), "{text}");
         }
         assert_eq!(Status::parse("Uid:\t101\n", Signal::HUP), None);
+    }
+
+    #[test]
+    fn a_signal_that_is_blocked_for_a_moment_is_not_taken() {
+        let proc = tempfile::tempdir().unwrap();
+        let directory = proc.path().join("7");
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("stat"), "7 (app) S 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0").unwrap();
+        let process = Process::look(proc.path(), 7).unwrap().unwrap();
+        let status = |blocked| format!("Uid:\t101\t0\t0\t0\nSigBlk:\t{blocked:016x}\nSigIgn:\t0\nSigCgt:\t0\n");
+        fs::write(directory.join("status"), status(1)).unwrap();
+        let read = || Status::read(proc.path(), &process, Signal::HUP).unwrap().reaction;
+        assert_eq!(read(), Reaction::Blocks);
+        let unblocks = thread::scope(|scope| {
+            let reading = scope.spawn(read);
+            thread::sleep(BETWEEN_LOOKS);
+            fs::write(directory.join("next"), status(0)).unwrap();
+            fs::rename(directory.join("next"), directory.join("status")).unwrap();
+            reading.join().unwrap()
+        });
+        assert_eq!(unblocks, Reaction::Default);
     }
 }

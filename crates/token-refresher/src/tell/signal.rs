@@ -101,7 +101,7 @@ impl SignalTell {
     fn obstacle(&self, process: &Process, status: Status) -> Option<String> {
         let signal = self.signal.text();
         let fault = match (status.reaction, self.signal.default_action()) {
-            (Reaction::Handles, _) | (_, DefaultAction::Continues) => return None,
+            (Reaction::Handles | Reaction::Blocks, _) | (_, DefaultAction::Continues) => return None,
             (Reaction::Ignores, _) => format!("ignores {signal}"),
             (Reaction::Default, DefaultAction::EndsUnasked) => {
                 format!("has no handler for {signal}, and {signal} would end it")
