@@ -11,7 +11,10 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, fchmod, mkdirat, open, openat, renameat, statat, unlinkat},
+    fs::{
+        AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, fchmod, mkdirat, open, openat, renameat, renameat_with,
+        statat, unlinkat,
+    },
     io::Errno,
     process::geteuid,
 };
@@ -89,8 +92,14 @@ impl Directory {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "another process replaced the new directory"));
         }
         fchmod(&child.0, Mode::from_raw_mode(mode | metadata.mode() & SET_GROUP))?;
-        match renameat(&self.0, temporary, &self.0, name) {
-            // Another process made it first.
+        // A plain rename would replace an empty directory that another writer has just made and opened: rename(2).
+        let renamed = match renameat_with(&self.0, temporary, &self.0, name, RenameFlags::NOREPLACE) {
+            // A file system without that flag
+            Err(Errno::INVAL) => renameat(&self.0, temporary, &self.0, name),
+            renamed => renamed,
+        };
+        match renamed {
+            // Another writer made it first.
             Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => self.child(name),
             renamed => renamed.map(|()| child).map_err(io::Error::from),
         }
