@@ -2,6 +2,8 @@
 //!
 //! The library carries requests; this file decides what it may do by itself: no redirect, no retry, no kept connection, and a
 //! proxy from the environment only where the URL asks for one. A request is therefore sent once, or not at all.
+//!
+//! Long because one client holds the URL, login, TLS and connections of its server.
 
 mod cause;
 mod lookup;
@@ -9,9 +11,9 @@ mod lookup;
 mod tests;
 
 use std::{
-    fmt,
+    fmt, fs,
     io::ErrorKind,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -35,6 +37,7 @@ use crate::{
     mark::mark,
     names::Names,
     options::Options,
+    socket_url::split_http_unix,
     tls::TlsClient,
 };
 
@@ -43,6 +46,8 @@ use crate::{
 pub const HTTP_OPTIONS: [&str; 1] = ["env-proxy"];
 /// A server that accepts connections does so in a tenth of this.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// The limit for the check of a socket's path; the request's own deadline comes earlier.
+const SOCKET_LIMIT: Duration = Duration::from_secs(600);
 /// The headers that belong to the connection, not to the user
 pub const CONNECTION_HEADERS: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
 
@@ -51,8 +56,11 @@ pub const CONNECTION_HEADERS: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOS
 pub struct HttpClient(Arc<Inner>);
 
 struct Inner {
-    /// Without login, query and fragment where the URL had them; the query stays
+    /// The URL without login and fragment; the query stays. For a socket, `http://localhost/…`
     url: Url,
+    label: String,
+    /// The Unix socket that gets all requests instead of the URL's host
+    socket: Option<PathBuf>,
     tls: TlsClient,
     login: LoginHeaders,
     env_proxy: bool,
@@ -88,7 +96,8 @@ pub struct HttpAnswer {
 }
 
 impl HttpClient {
-    /// Reads a URL with its options in the fragment, and refuses options that are not the client's.
+    /// Reads a URL with its options in the fragment, and refuses options that are not the client's. The URL is `http://`,
+    /// `https://`, or `http+unix:///run/app.sock:/path` for a UNIX socket.
     pub fn from_text(text: &str) -> Result<Self, String> {
         let (url, fragment) = text.split_once('#').unwrap_or((text, ""));
         Self::from_parts(url, Options::from_fragment(fragment)?)
@@ -112,12 +121,17 @@ impl HttpClient {
         let mark = mark(&(url.as_str(), &*options));
         let tls = match url.scheme() {
             "https" => TlsClient::from_options(options)?,
-            "http" => TlsClient::without_options(false)?,
+            "http" | "http+unix" => TlsClient::without_options(false)?,
             _ => return Err("this is not a URL of http:// or https://".into()),
         };
-        Address::of(url, None)?;
-        refuse_login_in_query(url)?;
-        let login = LoginHeaders::from_options(options, url_login(url)?, &CONNECTION_HEADERS)?;
+        let label = url_label(url.as_str());
+        let (socket, url) = match url.scheme() {
+            "http+unix" => split_http_unix(url).map(|(socket, url)| (Some(socket), url))?,
+            _ => (None, url.clone()),
+        };
+        Address::of(&url, None)?;
+        refuse_login_in_query(&url)?;
+        let login = LoginHeaders::from_options(options, url_login(&url)?, &CONNECTION_HEADERS)?;
         let env_proxy = options.switch("env-proxy")?;
         if let Some(sni) = tls.sni() {
             // The library takes the name from the URL; an address in its place is dialed without a lookup.
@@ -128,11 +142,15 @@ impl HttpClient {
                 return Err("options sni and env-proxy exclude each other".into());
             }
         }
-        let mut url = url.clone();
+        if env_proxy && socket.is_some() {
+            return Err("option env-proxy: no proxy leads to a socket".into());
+        }
+        let mut url = url;
         url.set_fragment(None);
         // Cannot fail: URLs of HTTP have a host.
         let _ = url.set_username("").and_then(|()| url.set_password(None));
-        Ok(Self(Arc::new(Inner { url, tls, login, env_proxy, mark, names: Arc::default(), built: Mutex::default() })))
+        let (names, built) = (Arc::default(), Mutex::default());
+        Ok(Self(Arc::new(Inner { url, label, socket, tls, login, env_proxy, mark, names, built })))
     }
 
     /// All options that [`from_text`](Self::from_text) takes
@@ -140,14 +158,22 @@ impl HttpClient {
         crate::TLS_OPTIONS.into_iter().chain(crate::LOGIN_OPTIONS).chain(HTTP_OPTIONS)
     }
 
-    /// The server's URL, without login and options
+    /// The server's URL, without login and options; on a socket, `http://localhost/…`
     pub fn url(&self) -> &Url {
         &self.0.url
     }
 
     /// The server's URL, as it may be printed
     pub fn label(&self) -> String {
-        url_label(self.0.url.as_str())
+        self.0.label.clone()
+    }
+
+    /// The common part of all URLs of one server: scheme, host and port, or `http+unix://` and the socket's path
+    pub fn origin(&self) -> String {
+        match &self.0.socket {
+            Some(socket) => format!("http+unix://{}", socket.display()),
+            None => self.0.url.origin().ascii_serialization(),
+        }
     }
 
     /// The URL of a path below the server's own one
@@ -174,15 +200,33 @@ impl HttpClient {
         deadline: Duration,
         body_limit: usize,
     ) -> Result<HttpAnswer, Failure> {
-        match time::timeout(deadline, self.exchange(request, body_limit)).await {
+        self.send_within(request, deadline, |length| within(body_limit, length)).await
+    }
+
+    /// The same with a limit that may change: `judge` gets each length that the body is about to have, and ends the exchange by an
+    /// error.
+    pub async fn send_within(
+        &self,
+        request: HttpRequest,
+        deadline: Duration,
+        judge: impl FnMut(usize) -> Result<(), Failure> + Send,
+    ) -> Result<HttpAnswer, Failure> {
+        match time::timeout(deadline, self.exchange(request, judge)).await {
             Ok(answer) => answer,
             Err(_) => Err(self.0.names.unanswered().unwrap_or(Failure::Silent)),
         }
     }
 
-    async fn exchange(&self, request: HttpRequest, body_limit: usize) -> Result<HttpAnswer, Failure> {
+    async fn exchange(
+        &self,
+        request: HttpRequest,
+        mut judge: impl FnMut(usize) -> Result<(), Failure>,
+    ) -> Result<HttpAnswer, Failure> {
         let client = self.client().await?;
         let is_own = request.url.origin() == self.0.url.origin();
+        if let Some(socket) = &self.0.socket {
+            self.check_socket(socket, is_own).await?;
+        }
         let (mut url, mut headers) = (request.url, HeaderMap::new());
         if is_own {
             headers = self.0.login.current().await?;
@@ -204,13 +248,22 @@ impl HttpClient {
         }
         let mut body = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(|error| failure(&error))? {
-            if body.len() + part.len() > body_limit {
-                let text = format!("the answer is longer than {body_limit} bytes");
-                return Err(Failure::Io { kind: ErrorKind::FileTooLarge, text });
-            }
+            judge(body.len() + part.len())?;
             body.extend_from_slice(&part);
         }
         Ok(HttpAnswer { status, headers: std::mem::take(answer.headers_mut()), body, sent: headers })
+    }
+
+    /// Walks the path of the socket on a thread of its own, because connect(2) would hang where the server of a mount is gone.
+    /// Refuses URLs of other servers.
+    async fn check_socket(&self, socket: &Path, is_own: bool) -> Result<(), Failure> {
+        if !is_own {
+            let text = "a socket leads to one server only".to_owned();
+            return Err(Failure::Io { kind: ErrorKind::InvalidInput, text });
+        }
+        let path = socket.to_owned();
+        lifecycle::on_volume_in_turn(socket, SOCKET_LIMIT, move || fs::metadata(path)).await??;
+        Ok(())
     }
 
     /// Puts the option `sni` in the host's place, which stays in the header Host and in the lookup.
@@ -239,7 +292,7 @@ impl HttpClient {
 
     fn build(&self, config: &Arc<ClientConfig>) -> reqwest::Result<reqwest::Client> {
         let real_host = self.0.tls.sni().and(self.0.url.host_str()).map(str::to_owned);
-        let builder = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(ClientConfig::clone(config))
             .dns_resolver(Lookup::new(self.0.names.clone(), self.0.tls.sni(), real_host))
             .redirect(reqwest::redirect::Policy::none())
@@ -248,6 +301,9 @@ impl HttpClient {
             .pool_max_idle_per_host(0)
             .referer(false)
             .connect_timeout(CONNECT_LIMIT);
+        if let Some(socket) = &self.0.socket {
+            builder = builder.unix_socket(socket.as_path());
+        }
         if self.0.env_proxy { builder.build() } else { builder.no_proxy().build() }
     }
 }
@@ -268,6 +324,15 @@ impl fmt::Debug for HttpAnswer {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.debug_tuple("HttpAnswer").field(&self.status).finish()
     }
+}
+
+/// Refuses a body that is longer than its limit.
+fn within(body_limit: usize, length: usize) -> Result<(), Failure> {
+    if length <= body_limit {
+        return Ok(());
+    }
+    let text = format!("the answer is longer than {body_limit} bytes");
+    Err(Failure::Io { kind: ErrorKind::FileTooLarge, text })
 }
 
 /// The login that stands in the URL itself

@@ -3,9 +3,13 @@
 //! It knows no protocol, and no helper's judgement of an answer: every failure is a [`Failure`] that the helper interprets.
 
 mod address;
+mod certificate;
 mod connect;
+mod der;
 mod echo;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod http_client;
 mod label;
 mod login;
@@ -16,6 +20,8 @@ mod names;
 mod one_line;
 mod options;
 mod pem;
+mod server_tls;
+mod socket_url;
 mod source;
 mod stream;
 mod tls;
@@ -25,6 +31,7 @@ mod tunnel;
 mod written;
 
 pub use address::{Address, check_name};
+pub use certificate::{Certificate, SubjectName};
 pub use connect::{SILENCE_LIMIT, addresses, dial, dial_any, dial_with_limit};
 pub use echo::{sent_secrets, without_secrets};
 pub use failure::Failure;
@@ -36,6 +43,8 @@ pub use mark::mark;
 pub use names::Names;
 pub use one_line::one_line;
 pub use options::Options;
+pub use server_tls::{CertificatePair, ClientTrust, ServerTls, ServerTlsSettings, peer_certificate};
+pub use socket_url::{path_without_host, socket_path, split_http_unix};
 pub use source::read_files_again;
 pub use stream::Stream;
 pub use tls::{TLS_OPTIONS, TlsClient, server_name};

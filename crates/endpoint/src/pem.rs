@@ -34,7 +34,22 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 
 /// The first private key of a file
 pub(crate) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| pem_error(path, &error))
+    let bytes = read(path)?;
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
+        if is_encrypted(&bytes) {
+            return format!(
+                "the key in {} is encrypted: take its passphrase away, as `openssl pkey` does",
+                path.display()
+            );
+        }
+        pem_error(path, &error)
+    })
+}
+
+/// Whether a key needs a passphrase: in PKCS #8 (RFC 5958), or in the older form of OpenSSL with a header of RFC 1421
+fn is_encrypted(bytes: &[u8]) -> bool {
+    const MARKS: [&[u8]; 2] = [b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED"];
+    bytes.split(|byte| *byte == b'\n').any(|line| MARKS.contains(&line.trim_ascii()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -93,6 +108,15 @@ mod tests {
             for error in errors(&text) {
                 assert!(!error.contains(&KEY[..6]) && !error.contains(&bytes.join(", ")), "{error}");
             }
+        }
+    }
+
+    #[test]
+    fn a_key_with_a_passphrase_is_named() {
+        let old = "RSA PRIVATE KEY-----\r\nProc-Type: 4,ENCRYPTED\r\nDEK-Info: AES-256-CBC,00\r\n\r\n";
+        for (begin, end) in [("ENCRYPTED PRIVATE KEY-----\n", "ENCRYPTED PRIVATE KEY"), (old, "RSA PRIVATE KEY")] {
+            let [key, _] = errors(&format!("-----BEGIN {begin}{KEY}\n-----END {end}-----\n"));
+            assert!(key.contains("is encrypted: take its passphrase away") && !key.contains(&KEY[..6]), "{key}");
         }
     }
 

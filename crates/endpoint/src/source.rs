@@ -10,7 +10,7 @@
 //! Long because one state holds the value, the look under way and the grace, and each look changes all of them.
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     fmt, fs, io,

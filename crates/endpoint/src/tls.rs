@@ -2,7 +2,8 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
 };
 
 use rustls::{ClientConfig, RootCertStore, client::danger::ServerCertVerifier, crypto::ring};
@@ -10,6 +11,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
+    certificate::Certificate,
     failure::Failure,
     named_certificate::TrustNamed,
     options::Options,
@@ -22,11 +24,23 @@ use crate::{
 /// The options that [`TlsClient`] takes
 pub const TLS_OPTIONS: [&str; 5] = ["ca=PATH", "cert=PATH", "key=PATH", "sni=NAME", "insecure"];
 
-/// TLS with one server. Its files are read at the first connection, and again when they change.
+/// TLS with one server. Its files are read at the first connection, and again when they change. Clones share what was read, and
+/// the sessions that connections resume.
 #[derive(Clone, Debug)]
 pub struct TlsClient {
     config: Source<Arc<ClientConfig>>,
+    settings: Settings,
     sni: Option<String>,
+    /// The settings of the last connection that offered protocols
+    offering: Arc<Mutex<Option<Offering>>>,
+}
+
+/// Settings with the application protocols that a connection offers
+#[derive(Debug)]
+struct Offering {
+    /// Those without protocols
+    base: Arc<ClientConfig>,
+    config: Arc<ClientConfig>,
 }
 
 impl TlsClient {
@@ -49,19 +63,17 @@ impl TlsClient {
             );
         }
         let settings = Settings { ca, identity, insecure };
-        let files = settings.files();
-        let config = if files.is_empty() {
-            Source::Fixed(settings.read()?)
-        } else {
-            Source::files(files, move || settings.read())
-        };
-        Ok(Self { config, sni })
+        let (files, read) = (settings.files(), settings.clone());
+        let config =
+            if files.is_empty() { Source::Fixed(settings.read()?) } else { Source::files(files, move || read.read()) };
+        Ok(Self { config, settings, sni, offering: Arc::default() })
     }
 
     /// For a plain server that may lead to a TLS one by a redirect.
     pub fn without_options(may_be_redirected: bool) -> Result<Self, String> {
         let roots = if may_be_redirected { system_roots() } else { RootCertStore::empty().into() };
-        Ok(Self { config: Source::Fixed(config(Trust::Authorities(roots), None)?), sni: None })
+        let config = Source::Fixed(config(Trust::Authorities(roots), None)?);
+        Ok(Self { config, settings: Settings::default(), sni: None, offering: Arc::default() })
     }
 
     /// The name to ask a server at `host` for, and to verify: that of the option `sni`, or the host
@@ -72,6 +84,21 @@ impl TlsClient {
     /// The option `sni`
     pub(crate) fn sni(&self) -> Option<&str> {
         self.sni.as_deref()
+    }
+
+    /// The option `ca`: the only authorities that are trusted
+    pub fn ca(&self) -> Option<&Path> {
+        self.settings.ca.as_deref()
+    }
+
+    /// The option `cert`: the certificate that is shown to the server
+    pub fn cert(&self) -> Option<&Path> {
+        self.settings.identity.as_ref().map(|(cert, _)| cert.as_path())
+    }
+
+    /// The option `insecure`: any certificate is trusted
+    pub fn is_insecure(&self) -> bool {
+        self.settings.insecure
     }
 
     /// The settings as the files are now; the same `Arc` as long as no file changes
@@ -89,18 +116,49 @@ impl TlsClient {
         self.config.current().await.map(drop)
     }
 
-    /// Speaks TLS with the server that proves to be `name`, offering one application protocol (ALPN).
+    /// Reads all files once, and says what is wrong with them. It blocks on their volumes.
+    pub fn check(&self) -> Result<(), String> {
+        if self.config.paths().is_empty() {
+            return Ok(());
+        }
+        self.settings.read()?;
+        let Some((cert, _)) = &self.settings.identity else { return Ok(()) };
+        let about_it = |reason: &str| format!("option cert: {}: {reason}", cert.display());
+        let chain = pem::certificates(cert).map_err(|error| format!("option cert: {error}"))?;
+        let Some(first) = chain.first() else { return Ok(()) };
+        let certificate = Certificate::from_der(first).map_err(|reason| about_it(&reason))?;
+        certificate.invalid_at(SystemTime::now()).map_or(Ok(()), |reason| Err(about_it(reason)))
+    }
+
+    /// Speaks TLS with the server that proves to be `name`, offering these application protocols (ALPN).
     pub async fn connect<S: Stream>(
         &self,
         name: ServerName<'static>,
         stream: S,
-        protocol: Option<&[u8]>,
+        protocols: &[&[u8]],
     ) -> Result<TlsStream<S>, Failure> {
-        let mut config = self.config.current().await?;
-        if let Some(protocol) = protocol {
-            Arc::make_mut(&mut config).alpn_protocols = vec![protocol.to_vec()];
-        }
+        let config = self.offering(self.config.current().await?, protocols);
         Ok(TlsConnector::from(config).connect(name, stream).await?)
+    }
+
+    /// The settings with these protocols. Connections that offer the same ones share them, so that none makes a copy.
+    fn offering(&self, base: Arc<ClientConfig>, protocols: &[&[u8]]) -> Arc<ClientConfig> {
+        if protocols.is_empty() {
+            return base;
+        }
+        let mut last = self.offering.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some(same) if Arc::ptr_eq(&same.base, &base) && same.config.alpn_protocols == protocols => {
+                same.config.clone()
+            }
+            _ => {
+                let mut config = ClientConfig::clone(&base);
+                config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+                let config = Arc::new(config);
+                *last = Some(Offering { base, config: config.clone() });
+                config
+            }
+        }
     }
 }
 
@@ -111,7 +169,17 @@ pub fn server_name(name: &str) -> Result<ServerName<'static>, String> {
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
+/// Two are equal that have equal options.
+impl PartialEq for TlsClient {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.settings, &self.sni) == (&other.settings, &other.sni)
+    }
+}
+
+impl Eq for TlsClient {}
+
 /// The files of the options, and how far to trust
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Settings {
     ca: Option<PathBuf>,
     /// Certificate and key
@@ -171,4 +239,56 @@ fn config(trust: Trust, identity: Option<Identity>) -> Result<Arc<ClientConfig>,
         None => builder.with_no_client_auth(),
     };
     Ok(config.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rustls::HandshakeKind;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+    use crate::server_tls::{CertificatePair, ServerTls, ServerTlsSettings};
+
+    #[tokio::test]
+    async fn connections_share_their_settings_and_sessions() {
+        let directory = tempfile::tempdir().unwrap();
+        let (cert, key) = (directory.path().join("cert"), directory.path().join("key"));
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(&cert, made.cert.pem()).unwrap();
+        fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let mut options = Options::from_fragment(&format!("ca={}", cert.display())).unwrap();
+        let client = TlsClient::from_options(&mut options).unwrap();
+        let settings = ServerTlsSettings { pairs: vec![CertificatePair { cert, key }], ..ServerTlsSettings::default() };
+        let server = ServerTls::new(settings, &[b"h2", b"http/1.1"]);
+        assert_eq!(server.look().await, []);
+        for (protocols, chosen, kind) in [
+            (&[b"h2" as &[u8], b"http/1.1"] as &[&[u8]], Some(b"h2" as &[u8]), HandshakeKind::Full),
+            (&[b"http/1.1"], Some(b"http/1.1"), HandshakeKind::Resumed),
+            (&[], None, HandshakeKind::Resumed),
+        ] {
+            let (near, far) = duplex(1 << 14);
+            let acceptor = TlsAcceptor::from(server.config().unwrap());
+            let accept = async {
+                let mut stream = acceptor.accept(far).await.unwrap();
+                stream.write_all(b"x").await.unwrap();
+                stream
+            };
+            let name = client.name_for("localhost").unwrap();
+            let connect = async {
+                let mut stream = client.connect(name, near, protocols).await.unwrap();
+                // The tickets come in front of this byte.
+                stream.read_u8().await.unwrap();
+                stream
+            };
+            let (_accepted, connected) = tokio::join!(accept, connect);
+            let connection = connected.get_ref().1;
+            assert_eq!((connection.alpn_protocol(), connection.handshake_kind()), (chosen, Some(kind)));
+        }
+        let base = client.config().await.unwrap();
+        let (one, other) = (client.offering(base.clone(), &[b"h2"]), client.clone().offering(base.clone(), &[b"h2"]));
+        assert!(Arc::ptr_eq(&one, &other) && !Arc::ptr_eq(&one, &client.offering(base, &[b"http/1.1"])));
+    }
 }

@@ -13,6 +13,7 @@ pub mod http;
 mod http_server;
 mod hung_mount;
 mod line;
+mod memory_cgroup;
 mod namespace;
 mod program;
 mod signal;
@@ -31,6 +32,7 @@ pub use full_pipe::{fill_pipe, full_pipe};
 pub use http_server::{Asked, HttpServer, Reply};
 pub use hung_mount::HungMount;
 pub use line::Line;
+pub use memory_cgroup::MemoryCgroup;
 pub use namespace::{
     as_pid_one, id_of_pid_one, is_root, set_loopback, start_as_pid_one, unshare, with_own_mounts, with_own_namespaces,
 };

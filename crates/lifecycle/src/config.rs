@@ -1,4 +1,5 @@
 //! The configuration file of a helper: YAML, judged by one function at the start, by `check` and at each change.
+//! Long because the start, `check` and each reload share the judgement of a file and the report of its faults.
 
 use std::{
     convert::identity,
@@ -48,6 +49,11 @@ pub trait Configuration: DeserializeOwned + Send + Sync + 'static {
 
     /// The files that the configuration names and the helper reads. `check` looks whether they can be read.
     fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    /// The faults of the content of these files. `check` asks this when all of them can be read. It may block on their volumes.
+    fn judge_files(&self, _: &Self::Args) -> Vec<Misfit> {
         Vec::new()
     }
 }
@@ -165,7 +171,10 @@ fn check<C: Configuration>(path: &Path, matches: &ArgMatches, asks_files: bool) 
         C::Args::from_arg_matches(matches).map_err(|error| Exit::Usage.because(usage::first_paragraph(&error)))?;
     match parsed::<C>(path, &text, &args) {
         Err(faults) => Ok(faults.lines().collect()),
-        Ok(config) if asks_files => Ok(unreadable(path, &config.files())),
+        Ok(config) if asks_files => {
+            let unreadable = unreadable(path, &config.files());
+            Ok(if unreadable.is_empty() { unusable(path, &text, config.judge_files(&args)) } else { unreadable })
+        }
         Ok(_) => Ok(Vec::new()),
     }
 }
@@ -197,8 +206,20 @@ fn unreadable(config: &Path, paths: &[PathBuf]) -> Vec<String> {
     faults
 }
 
+/// The faults of the content of those files, each with the place that names the file
+fn unusable(path: &Path, text: &str, misfits: Vec<Misfit>) -> Vec<String> {
+    // The text was read a moment ago.
+    let Ok(tree) = yaml::read(text) else { return Vec::new() };
+    let list = misfits.into_iter().map(|misfit| Fault::new(misfit.message).at(tree.at(&misfit.at))).collect();
+    Faults { path: path.to_owned(), list }.lines().map(|line| line + "; --no-files does not look").collect()
+}
+
 fn parsed<C: Configuration>(path: &Path, text: &str, args: &C::Args) -> Result<C, Faults> {
     let of_the_file = |list| Faults { path: path.to_owned(), list };
+    if text.trim_ascii().is_empty() {
+        // A writer that has truncated the file has not written it yet.
+        return Err(of_the_file(vec![Fault::new("the file is empty: write {} for no settings".to_owned())]));
+    }
     let tree = yaml::read(text).map_err(|fault| of_the_file(vec![fault]))?;
     let value: C = all_of(tree.clone()).map_err(|mut faults| {
         for fault in &mut faults {

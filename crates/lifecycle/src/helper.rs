@@ -99,6 +99,16 @@ impl Helper {
         self
     }
 
+    /// A sidecar that has nothing to deliver: at the deadline of a stop it gives up what is under way, and ends with 0 instead
+    /// of 75.
+    #[must_use]
+    pub const fn with_nothing_to_deliver(mut self) -> Self {
+        if let Kind::Sidecar(sidecar) = &mut self.kind {
+            sidecar.delivers = false;
+        }
+        self
+    }
+
     /// Prints a value of these arguments, by their identifiers, as a label in the start line, because it may hold a secret.
     #[must_use]
     pub const fn with_labels(mut self, labels: Labels) -> Self {
@@ -228,10 +238,16 @@ mod tests {
     #[derive(clap::Parser)]
     struct Args {}
 
+    fn flag(helper: Helper, name: &str) -> clap::Arg {
+        helper.command::<Args>().get_arguments().find(|flag| flag.get_long() == Some(name)).unwrap().clone()
+    }
+
     fn drain_delay(helper: Helper) -> String {
-        let command = helper.command::<Args>();
-        let flag = command.get_arguments().find(|flag| flag.get_long() == Some("drain-delay")).unwrap();
-        flag.get_default_values()[0].to_str().unwrap().to_owned()
+        flag(helper, "drain-delay").get_default_values()[0].to_str().unwrap().to_owned()
+    }
+
+    fn help(helper: Helper, name: &str) -> String {
+        flag(helper, name).get_help().unwrap().to_string()
     }
 
     #[test]
@@ -239,5 +255,17 @@ mod tests {
         let sidecar = Helper::sidecar(9470, None);
         assert_eq!(drain_delay(sidecar), "0s");
         assert_eq!(drain_delay(sidecar.with_drain_delay(Duration::from_secs(5))), "5s");
+    }
+
+    #[test]
+    fn only_a_sidecar_that_delivers_promises_75() {
+        let sidecar = Helper::sidecar(9470, None);
+        assert!(help(sidecar, "shutdown-timeout").contains("exit with 75"));
+        assert!(!help(sidecar.with_nothing_to_deliver(), "shutdown-timeout").contains("75"));
+    }
+
+    #[test]
+    fn the_admin_port_of_the_help_is_ten_above_the_health_port() {
+        assert!(help(Helper::sidecar(9470, None), "admin-addr").contains("`127.0.0.1:9480`"));
     }
 }

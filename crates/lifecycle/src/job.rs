@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::Context;
+use hyper::{Request, Response};
 use prometheus::Registry;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -24,6 +25,7 @@ use crate::{
     exit::{End, Exit},
     health::{Health, Hold, Pending},
     heartbeat::Heartbeat,
+    pages::Pages,
     panics::panicked,
     phase::{Phase, Stopping},
 };
@@ -42,6 +44,7 @@ pub(crate) struct Control {
     /// Counts SIGHUPs
     pub(crate) reloads: watch::Sender<u64>,
     pub(crate) app_end: watch::Sender<AppEnd>,
+    pub(crate) pages: Pages,
     pub(crate) on_terminal: bool,
 }
 
@@ -50,7 +53,7 @@ impl Control {
         let (health, registry) = (Health::new(Instant::now()).into(), Registry::new());
         let (phase, reloads) = (watch::Sender::new(Phase::Running), watch::Sender::new(0));
         let app_end = watch::Sender::new(AppEnd::NotWatched);
-        Self { health, registry, events, phase, reloads, app_end, on_terminal }
+        Self { health, registry, events, phase, reloads, app_end, pages: Pages::default(), on_terminal }
     }
 
     /// Asks the job to stop, once; returns whether this was the first time.
@@ -105,6 +108,11 @@ impl Lifecycle {
         // Counted from that time, because a loop calls this again at each turn.
         time::sleep_until((unready_since + self.drain_delay).into()).await;
         exit
+    }
+
+    /// How long a sidecar goes on serving after `/readyz` has turned 503.
+    pub fn drain_delay(&self) -> Duration {
+        self.drain_delay
     }
 
     /// Resolves half a second before a stop's deadline, so that the job can save its progress and
@@ -237,6 +245,25 @@ impl Lifecycle {
     /// A counter of things that a stop must still deliver.
     pub fn pending(&self, unit: &'static str) -> Pending {
         self.control.health.pending(unit)
+    }
+
+    /// Answers `GET` and `HEAD` of `/metrics` and `/debug/…` on the health listener from now on, on the job's runtime, until
+    /// the end of a drain. Without this call `/metrics` is the registry in text format. `answer` gets the request's head; its
+    /// future is dropped when the scraper hangs up, and shortly before a stop's deadline. The status is 503 for the seventeenth
+    /// request in flight, for a job that does not take the request within 5 s, and for an answer that takes more than 65 s.
+    ///
+    /// # Panics
+    /// When it is called a second time.
+    pub fn serve_pages<F>(&self, answer: impl Fn(Request<()>) -> F + Send + 'static)
+    where
+        F: Future<Output = Response<Vec<u8>>> + Send + 'static,
+    {
+        let life = self.clone();
+        let deadline_near = move || {
+            let life = life.clone();
+            async move { life.deadline_near().await }
+        };
+        self.control.pages.serve(self.tasks.clone(), deadline_near, answer);
     }
 
     /// The registry for the job's metrics.

@@ -8,7 +8,11 @@ use std::{
     convert::Infallible,
     io,
     net::TcpListener,
-    sync::{OnceLock, mpsc::Sender},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc::Sender,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -27,14 +31,15 @@ use crate::{
     job::Control,
     log_throttle::LogThrottle,
     metrics,
+    visit::Visit,
 };
 
-/// Open connections; the kubelet and Prometheus need three. One more closes the oldest, because any
-/// pod can reach the listener and idle connections must not lock the kubelet out.
+/// The most open connections, without those that wait for a page of the job; the kubelet and Prometheus need three. One more
+/// closes the oldest, because any pod can reach the listener and idle connections must not lock the kubelet out.
 const CONNECTION_LIMIT: usize = 32;
 /// The time for a request's head; the kubelet sends it in one piece.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(1);
-/// The time for a request and its answer; the kubelet's own default is one second.
+/// The time for a request and its answer, unless it is a page of the job; the kubelet's own default is one second.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a request's head
 const HEAD_LIMIT: usize = 16 * 1024;
@@ -83,21 +88,29 @@ async fn accept(listener: TcpListener, service: Service) {
             }
         };
         make_room(&mut open);
-        let service = service.clone();
-        open.push_back(tokio::spawn(async move { service.serve(stream).await }).abort_handle());
+        let (service, is_page) = (service.clone(), Arc::new(AtomicBool::new(false)));
+        let visit = Visit::new(CONNECTION_TIMEOUT, is_page.clone());
+        let task = tokio::spawn(async move { service.serve(stream, visit).await }).abort_handle();
+        open.push_back(Connection { task, is_page });
         // Let the new connection answer a request that it already has, before the next one can
         // close it.
         task::yield_now().await;
     }
 }
 
-/// Closes the oldest connection when there are as many as there may be.
-fn make_room(open: &mut VecDeque<task::AbortHandle>) {
-    open.retain(|connection| !connection.is_finished());
+/// A connection that may be closed for a newer one, unless it waits for a page
+struct Connection {
+    task: task::AbortHandle,
+    is_page: Arc<AtomicBool>,
+}
+
+/// Closes the oldest connection at the limit. Pages have a limit of their own.
+fn make_room(open: &mut VecDeque<Connection>) {
+    open.retain(|connection| !connection.task.is_finished() && !connection.is_page.load(Relaxed));
     if open.len() >= CONNECTION_LIMIT
         && let Some(oldest) = open.pop_front()
     {
-        oldest.abort();
+        oldest.task.abort();
     }
 }
 
@@ -128,15 +141,15 @@ impl Service {
         control
     }
 
-    async fn serve(&self, stream: TcpStream) {
+    async fn serve(&self, stream: TcpStream, visit: Visit) {
         // Sent only after the connection, because the end of the process would cut the answer off.
         let asked = Asked { event: OnceLock::new(), events: self.control().events.clone() };
-        let answer = service_fn(|request| {
-            let (answer, event) = self.answer(&request);
+        let answer = service_fn(async |request| {
+            let (answer, event) = self.answer(request, &visit).await;
             if let Some(event) = event {
                 let _ = asked.event.set(event);
             }
-            std::future::ready(Ok::<_, Infallible>(answer))
+            Ok::<_, Infallible>(answer)
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -144,19 +157,22 @@ impl Service {
             .keep_alive(false)
             .max_buf_size(HEAD_LIMIT)
             .serve_connection(TokioIo::new(stream), answer);
-        // A client that closes early loses only its own answer.
-        let _ = time::timeout(CONNECTION_TIMEOUT, connection).await;
+        tokio::select! {
+            // A client that closes early loses only its own answer.
+            _ = connection => (),
+            () = visit.time_passed() => (),
+        }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> (Answer, Option<Event>) {
+    async fn answer(&self, request: Request<Incoming>, visit: &Visit) -> (Answer, Option<Event>) {
         match self {
-            Self::Health(control) => (health(control, request), None),
+            Self::Health(control) => (health(control, request, visit).await, None),
             Self::Admin(_) => admin::answer(request.method(), request.uri().path()),
         }
     }
 }
 
-fn health(control: &Control, request: &Request<Incoming>) -> Answer {
+async fn health(control: &Control, request: Request<Incoming>, visit: &Visit) -> Answer {
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         return refuse_method("GET, HEAD");
     }
@@ -165,8 +181,13 @@ fn health(control: &Control, request: &Request<Incoming>) -> Answer {
         "/livez" | "/healthz" => ("livez", health.livez(Instant::now())),
         "/readyz" => ("readyz", health.readyz()),
         "/startupz" => ("startupz", health.startupz()),
+        path if control.pages.has(path) => return control.pages.answer(request.map(drop), visit).await,
         "/metrics" => return metrics(control),
-        _ => return text(StatusCode::NOT_FOUND, "try /livez, /readyz, /startupz or /metrics\n".into()),
+        _ => {
+            let paths =
+                if control.pages.are_served() { "/startupz, /metrics or /debug" } else { "/startupz or /metrics" };
+            return text(StatusCode::NOT_FOUND, format!("try /livez, /readyz, {paths}\n"));
+        }
     };
     let verbose = request.uri().query().is_some_and(|query| query.split('&').any(|part| part.starts_with("verbose")));
     report(name, &findings, verbose)

@@ -2,7 +2,10 @@
 //!
 //! Read from `/proc/self` at each scrape. The prometheus crate's own collector brings the crate procfs, which parses far more.
 
-use std::{fs, io};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+};
 
 use prometheus::{
     Counter, Gauge, IntGauge, Registry,
@@ -23,6 +26,8 @@ struct ProcessMetrics {
     resident_memory_bytes: IntGauge,
     start_time_seconds: Gauge,
     threads: IntGauge,
+    /// Seconds since the epoch. Read once, because a large machine's `/proc/stat` is long.
+    boot_time: Option<u64>,
 }
 
 /// The numbers of `/proc/self/stat` that are metrics: `proc_pid_stat(5)`
@@ -55,6 +60,7 @@ impl ProcessMetrics {
                 "Start time of the process since unix epoch in seconds",
             )?,
             threads: IntGauge::new("process_threads", "Number of OS threads in the process")?,
+            boot_time: boot_time().ok(),
         })
     }
 
@@ -74,19 +80,18 @@ impl ProcessMetrics {
     #[expect(clippy::cast_precision_loss, reason = "seconds of a process are far below 2^52")]
     fn update(&self) {
         let ticks = clock_ticks_per_second() as f64;
-        if let Some(stat) = fs::read_to_string("/proc/self/stat").ok().as_deref().and_then(Stat::parse) {
+        if let Some(stat) = own_stat().ok().as_deref().and_then(Stat::parse) {
             self.cpu_seconds.reset();
             self.cpu_seconds.inc_by(stat.cpu_ticks as f64 / ticks);
             self.threads.set(stat.threads);
             self.virtual_memory_bytes.set(stat.virtual_bytes);
             self.resident_memory_bytes.set(stat.resident_pages.saturating_mul(to_gauge(page_size() as u64)));
-            if let Ok(boot) = boot_time() {
+            if let Some(boot) = self.boot_time {
                 self.start_time_seconds.set(boot as f64 + stat.start_ticks as f64 / ticks);
             }
         }
-        if let Ok(entries) = fs::read_dir("/proc/self/fd") {
-            // The listing has a descriptor of its own.
-            self.open_fds.set(to_gauge(entries.count() as u64) - 1);
+        if let Ok(count) = open_descriptors() {
+            self.open_fds.set(to_gauge(count));
         }
         self.max_fds.set(getrlimit(Resource::Nofile).current.map_or(i64::MAX, to_gauge));
     }
@@ -122,6 +127,24 @@ impl Stat {
     }
 }
 
+/// The line with the numbers. It has some 300 bytes, and the kernel returns all of it to one read.
+fn own_stat() -> io::Result<String> {
+    let mut line = vec![0; 1024];
+    let length = File::open("/proc/self/stat")?.read(&mut line)?;
+    line.truncate(length);
+    String::from_utf8(line).map_err(io::Error::other)
+}
+
+/// Since Linux 6.2 the size of the directory is the number of descriptors; before that it is 0.
+fn open_descriptors() -> io::Result<u64> {
+    let size = fs::metadata("/proc/self/fd")?.len();
+    if size > 0 {
+        return Ok(size);
+    }
+    // The listing has a descriptor of its own.
+    Ok((fs::read_dir("/proc/self/fd")?.count() as u64).saturating_sub(1))
+}
+
 /// Seconds since the epoch
 fn boot_time() -> io::Result<u64> {
     let stat = fs::read_to_string("/proc/stat")?;
@@ -145,5 +168,18 @@ mod tests {
             Stat { cpu_ticks: 300, threads: 3, start_ticks: 1234, virtual_bytes: 8_388_608, resident_pages: 512 };
         assert_eq!(Stat::parse(line), Some(stat));
         assert_eq!(Stat::parse("7 (short) S 1"), None);
+    }
+
+    #[test]
+    fn the_own_numbers_are_those_of_the_kernel() {
+        let whole = Stat::parse(&fs::read_to_string("/proc/self/stat").unwrap()).unwrap();
+        assert_eq!(Stat::parse(&own_stat().unwrap()).unwrap().start_ticks, whole.start_ticks);
+        // Other tests open files at the same time.
+        let listed = || fs::read_dir("/proc/self/fd").unwrap().count() as u64 - 1;
+        harness::until("both counts agree while no test opens a file", || {
+            let before = listed();
+            let counted = open_descriptors().unwrap();
+            (before == counted && counted == listed()).then_some(())
+        });
     }
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use prometheus::{IntCounterVec, Opts};
+use prometheus::IntCounterVec;
 use tokio::{sync::watch, time};
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     file_watch::FileWatch,
     job::Lifecycle,
     log_throttle::LogThrottle,
+    metrics,
 };
 
 /// For events that got lost
@@ -60,7 +61,8 @@ pub async fn open<C: Configuration>(path: &Path, args: C::Args, life: &Lifecycle
         text = config::text(path) => text?,
     };
     let content = config::judged::<C>(path, &text, &args)?;
-    let results = counters(path, life)?;
+    let file = path.display().to_string();
+    let results = metrics::register_reloads(&file, life.metrics()).context("cannot count reloads")?;
     let file = File { path: path.into(), text, refused: None, throttle: LogThrottle::default(), results };
     Ok((content, Opened { file, args }))
 }
@@ -85,18 +87,6 @@ where
             }
         });
     }
-}
-
-/// The counters of one file; their label tells several files apart.
-fn counters(path: &Path, life: &Lifecycle) -> anyhow::Result<IntCounterVec> {
-    let about = Opts::new("sidekit_config_reloads_total", "Changes of a configuration file, by result");
-    let about = about.const_label("file", path.display().to_string());
-    let results = IntCounterVec::new(about, &["result"]).context("cannot count reloads")?;
-    for result in ["accepted", "refused"] {
-        results.with_label_values(&[result]);
-    }
-    life.metrics().register(Box::new(results.clone())).context("cannot count reloads")?;
-    Ok(results)
 }
 
 struct File {

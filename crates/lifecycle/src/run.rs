@@ -262,7 +262,12 @@ fn log_before_settings() -> bool {
 /// Prints an answer to stdout, and gives its end.
 fn printed(answer: anyhow::Result<(String, End)>) -> Result<Exit, End> {
     let (text, end) = answer?;
-    match writeln!(io::stdout(), "{}", text.trim_end()).and_then(|()| io::stdout().flush()) {
+    // An empty answer is no line, so that `wc -l` counts none.
+    let line = match text.trim_end() {
+        "" => String::new(),
+        text => format!("{text}\n"),
+    };
+    match io::stdout().write_all(line.as_bytes()).and_then(|()| io::stdout().flush()) {
         // A reader that stops early, as `head` does, has read enough.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(End { last: Some(format!("cannot write to stdout: {error}")), ..Exit::Io.into() })

@@ -29,6 +29,8 @@ pub(crate) struct Sidecar {
     pub(crate) health_port: u16,
     /// The default of `--drain-delay`
     pub(crate) drain_delay: Duration,
+    /// Whether a stop can leave work undelivered, which is 75
+    pub(crate) delivers: bool,
     /// Adds flags and subcommands to a command line.
     pub(crate) add_to: fn(Command, &Self) -> Command,
     /// Reads the added flags and subcommands from the command line.
@@ -39,19 +41,31 @@ pub(crate) struct Sidecar {
     pub(crate) start_listeners: fn(SidecarFlags, &Control, &Command) -> anyhow::Result<()>,
 }
 
+/// From a helper's default health port to the port that its help suggests for `--admin-addr`; each helper has another one,
+/// because a pod's containers share one network namespace.
+const ADMIN_PORT_OFFSET: u16 = 10;
+/// The help of `--shutdown-timeout` for a sidecar that has nothing to deliver
+const GIVES_UP: &str = "After a stop signal, give up what is still under way after this long";
+
 impl Sidecar {
     pub(crate) const fn new(health_port: u16) -> Self {
         let ask = probe::run;
-        Self { health_port, drain_delay: Duration::ZERO, add_to, read, ask, start_listeners }
+        Self { health_port, drain_delay: Duration::ZERO, delivers: true, add_to, read, ask, start_listeners }
     }
 }
 
 fn add_to(command: Command, sidecar: &Sidecar) -> Command {
-    let Sidecar { health_port, drain_delay, .. } = *sidecar;
+    let Sidecar { health_port, drain_delay, delivers, .. } = *sidecar;
+    let admin_port = health_port + ADMIN_PORT_OFFSET;
     let command = SidecarFlags::augment_args(command)
         .mut_arg("health_addr", |arg| arg.required(false).default_value(format!(":{health_port}")).global(true))
-        .mut_arg("admin_addr", |arg| arg.global(true))
+        .mut_arg("admin_addr", |arg| {
+            let help =
+                format!("Serve POST /drain and POST /quit here, such as `127.0.0.1:{admin_port}`; off without it");
+            arg.help(help).global(true)
+        })
         .mut_arg("drain_delay", |arg| arg.required(false).default_value(units::format_duration(drain_delay)));
+    let command = if delivers { command } else { command.mut_arg("shutdown_timeout", |arg| arg.help(GIVES_UP)) };
     SidecarCommand::augment_subcommands(command)
 }
 

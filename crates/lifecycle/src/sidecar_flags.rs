@@ -11,7 +11,7 @@ pub(crate) struct SidecarFlags {
     /// Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) health_addr: ListenAddress,
-    /// Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it
+    /// Serve POST /drain and POST /quit here; off without it. `Sidecar` adds a port of the helper's own as an example.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) admin_addr: Option<ListenAddress>,
     /// Let --admin-addr be an address that other pods can reach

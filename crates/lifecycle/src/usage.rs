@@ -117,7 +117,7 @@ fn text(error: &clap::Error, kind: ContextKind) -> &str {
 
 /// Whether an unknown flag may be repeated: a flag's name has only small letters, and a secret hardly ever does.
 fn is_name_of_a_flag(typed: &str) -> bool {
-    let is_usual = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+    let is_usual = |byte: u8| byte.is_ascii_lowercase() || byte == b'-' || byte == b'.';
     typed.len() <= NAME_LIMIT && typed.starts_with('-') && typed.bytes().all(is_usual)
 }
 
@@ -145,6 +145,7 @@ mod tests {
             (&["--deep"], "unexpected argument '--deep': it is a flag of the command 'check'"),
             (&["--tiemout", "1s"], "unexpected argument '--tiemout'; did you mean '--timeout'?"),
             (&["--nope"], "unexpected argument '--nope'; --help lists all flags"),
+            (&["--web.address"], "unexpected argument '--web.address'; --help lists all flags"),
             (&["chekc"], "unknown command 'chekc'; did you mean 'check'?"),
             (
                 &["--color", "gren"],

@@ -207,3 +207,26 @@ fn clients_that_differ_look_different_and_show_no_secret() {
         assert_ne!(one, shown(other));
     }
 }
+
+#[tokio::test]
+async fn a_socket_is_asked_and_no_other_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.sock");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let (heads, mut received) = mpsc::unbounded_channel();
+    task::spawn(async move { serve(listener.accept().await.unwrap().0, OK, &heads).await });
+    let text = format!("http+unix://{}:/metrics?a=b#header=X-Tenant: a", path.display());
+    let client = HttpClient::from_text(&text).unwrap();
+    assert_eq!(client.label(), format!("http+unix://{}:/metrics", path.display()));
+    assert_eq!(client.origin(), format!("http+unix://{}", path.display()));
+    let answer = client.send(get(client.url().clone()), PATIENCE, LIMIT).await.unwrap();
+    assert_eq!(answer.body, b"{}");
+    let head = received.recv().await.unwrap();
+    assert!(head.starts_with("GET /metrics?a=b HTTP/1.1\r\n") && head.contains("x-tenant: a\r\n"), "{head}");
+    let other = client.send(get("http://other/".parse().unwrap()), PATIENCE, LIMIT).await.unwrap_err();
+    assert_eq!(other.to_string(), "a socket leads to one server only");
+    assert!(HttpClient::from_text(&format!("{text}&env-proxy")).is_err());
+    std::fs::remove_file(&path).unwrap();
+    let gone = client.send(get(client.url().clone()), PATIENCE, LIMIT).await.unwrap_err();
+    assert!(matches!(gone, Failure::Io { kind: ErrorKind::NotFound, .. }), "{gone:?}");
+}

@@ -21,7 +21,7 @@ fn text(path: &Path) -> (Source<String>, Arc<AtomicUsize>) {
 }
 
 /// As if the files had other versions than those that were read
-fn change<T: Clone + Send>(source: &Source<T>) {
+pub(crate) fn change<T: Clone + Send>(source: &Source<T>) {
     if let Source::Files(files) = source {
         files.0.state().versions = None;
     }

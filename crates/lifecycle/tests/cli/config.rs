@@ -27,7 +27,7 @@ fn a_wrong_file_is_78_and_says_where() {
         ("greeting: \"hello\n", ":1:11: this is not YAML: "),
         ("{}\n", ":1:1: the key greeting is missing"),
         ("greeting: a\ngreeting: b\n", ":2:1: this key is given twice"),
-        ("", ":1:1: the key greeting is missing"),
+        ("", ": the file is empty: write {} for no settings"),
     ] {
         let ended = check(text);
         ended.ended_with(78, "reason=config");
@@ -147,6 +147,17 @@ fn a_file_that_goes_and_comes_is_followed() {
     program.wait_for_line(r#""greeting":"two""#);
 }
 
+/// An editor truncates a file before it writes it.
+#[test]
+fn an_empty_file_is_no_configuration() {
+    let (mut program, put, _directory) = with_file("greeting: one");
+    program.wait_for_line(r#""greeting":"one""#);
+    put("\n");
+    program.wait_for_line("the file is empty: write {} for no settings");
+    put("greeting: two");
+    program.wait_for_line(r#""greeting":"two""#);
+}
+
 #[test]
 fn hup_asks_for_a_new_look() {
     let (mut program, put, _directory) = with_file("greeting: one");
@@ -217,6 +228,25 @@ fn several_files_are_followed_and_told_apart() {
     for name in ["one.yaml:1:1: unknown key", "two.yaml:1:1: unknown key"] {
         assert!(lines.iter().any(|line| line.contains(name)), "{lines:?}");
     }
+}
+
+#[test]
+fn check_judges_the_files_that_are_named_unless_told_not_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let greeting = directory.path().join("greeting");
+    let file = directory.path().join("config.yaml");
+    fs::write(&file, format!("greeting: {}\n", greeting.display())).unwrap();
+    let path = file.to_str().unwrap();
+    let check = |more: &[&str]| end(sidecar_command(&[&["--longest-greeting", "100", "check", path], more].concat()));
+    let unreadable = check(&[]);
+    assert!(unreadable.code == Some(78) && unreadable.stdout.contains("which cannot be read"), "{unreadable:#?}");
+    fs::write(&greeting, "x".repeat(101)).unwrap();
+    let ended = check(&[]);
+    let fault = "the file's greeting is longer than --longest-greeting; --no-files does not look";
+    assert_eq!((ended.code, ended.stdout), (Some(78), format!("{path}:1:11: {fault}\n")));
+    assert_eq!(check(&["--no-files"]).code, Some(0));
+    fs::write(&greeting, "hello").unwrap();
+    assert_eq!(check(&[]).code, Some(0));
 }
 
 /// Ends `check` of a file when it writes to more than 32 MiB of memory, as a container of that size would.

@@ -23,6 +23,8 @@ mod once;
 #[cfg(test)]
 mod own_command;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod pid_one;
 #[cfg(test)]
 mod probe;

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use hyper::{Request, Response};
 use lifecycle::{
     ConfigFile, Configuration, End, Exit, Heartbeat, Helper, Hold, Lifecycle, Misfit, OwnCommand, OwnCommands, reload,
 };
@@ -53,6 +54,9 @@ struct Args {
     /// Has a parser that opens a file, however long that takes
     #[arg(long, value_name = "PATH", value_parser = opened)]
     opened: Option<PathBuf>,
+    /// Answer /metrics and /debug/… itself, and /debug/slow only once this file exists
+    #[arg(long, value_name = "PATH")]
+    page_file: Option<PathBuf>,
     /// Have this many batches that can never be delivered
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     stuck_batches: u64,
@@ -79,6 +83,17 @@ impl Configuration for Config {
             return vec![Misfit { at: "greeting".into(), message }];
         }
         Vec::new()
+    }
+
+    /// A greeting may be in a file.
+    fn files(&self) -> Vec<PathBuf> {
+        if self.greeting.starts_with('/') { vec![self.greeting.clone().into()] } else { Vec::new() }
+    }
+
+    fn judge_files(&self, args: &Args) -> Vec<Misfit> {
+        let is_long = |path: PathBuf| std::fs::read(path).is_ok_and(|text| text.len() > args.longest_greeting);
+        let message = "the file's greeting is longer than --longest-greeting".to_owned();
+        if self.files().into_iter().any(is_long) { vec![Misfit { at: "greeting".into(), message }] } else { Vec::new() }
     }
 }
 
@@ -128,11 +143,42 @@ async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     while args.begin_file.as_deref().is_some_and(|path| !path.exists()) {
         thread::sleep(TICK);
     }
+    if let Some(path) = args.page_file.clone() {
+        life.serve_pages(move |request| page(request, path.clone()));
+    }
     let end_file = args.end_file.clone();
     life.vital("work", args.bound, |heartbeat| work(args, life.clone(), ready, heartbeat));
     tokio::select! {
         exit = life.stop_requested() => Ok(exit.into()),
         () = until_there(end_file) => Ok(Exit::Done.into()),
+    }
+}
+
+/// Logs its begin and its end.
+async fn page(request: Request<()>, slow_until: PathBuf) -> Response<Vec<u8>> {
+    let path = request.uri().path();
+    let limit = request.headers().get("x-prometheus-scrape-timeout-seconds").and_then(|limit| limit.to_str().ok());
+    tracing::info!(path, limit, "page begun");
+    let mut ending = Ending { path: path.to_owned(), is_made: false };
+    match path {
+        "/debug/panic" => panic!("told to panic"),
+        "/debug/slow" => until_there(Some(slow_until)).await,
+        _ => {}
+    }
+    ending.is_made = true;
+    let body = format!("{} {path}\n", request.method());
+    Response::builder().status(203).header("content-type", "text/x-page").body(body.into()).expect("a constant head")
+}
+
+/// Logs the end of a page
+struct Ending {
+    path: String,
+    is_made: bool,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        tracing::info!(path = self.path, "page {}", if self.is_made { "made" } else { "given up" });
     }
 }
 
