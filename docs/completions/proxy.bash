@@ -19,6 +19,10 @@ _proxy() {
         :--listen) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--upstream) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--direction) COMPREPLY=($(compgen -W 'inbound outbound' -- "$cur")); return ;;
+        :--tls-cert) return ;;
+        :--tls-key) return ;;
+        :--client-ca) return ;;
+        :--client-auth) COMPREPLY=($(compgen -W 'required optional' -- "$cur")); return ;;
         :--trusted-proxies) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--config) return ;;
         :--workers) compopt +o default +o bashdefault 2>/dev/null; return ;;
@@ -36,10 +40,14 @@ _proxy() {
         :--max-header-size) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--max-headers) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--max-body) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--handshake-timeout) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--max-handshakes) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--header-timeout) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--idle-timeout) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--min-body-rate) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--request-timeout) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--max-upstream-age) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--tunnel-timeout) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--log-format) COMPREPLY=($(compgen -W 'auto text json' -- "$cur")); return ;;
         :--log-level) COMPREPLY=($(compgen -W 'error warn info debug trace' -- "$cur")); return ;;
         :--shutdown-timeout) compopt +o default +o bashdefault 2>/dev/null; return ;;
@@ -69,7 +77,7 @@ _proxy() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--listen --upstream --direction --trusted-proxies --config --workers --hold-start --probe-pass --probe-addr --begin-trace --access-log --access-log-sample --access-log-slow --app-down --app-down-queue --app-down-wait --max-connections --max-requests --max-header-size --max-headers --max-body --header-timeout --idle-timeout --min-body-rate --request-timeout --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema explain completions' ;;
+        '') flags='--listen --upstream --direction --tls-cert --tls-key --client-ca --client-auth --identity-header --trusted-proxies --config --workers --hold-start --probe-pass --probe-addr --begin-trace --access-log --access-log-sample --access-log-slow --app-down --app-down-queue --app-down-wait --max-connections --max-requests --max-header-size --max-headers --max-body --handshake-timeout --max-handshakes --header-timeout --idle-timeout --min-body-rate --request-timeout --max-upstream-age --tunnel-timeout --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema explain completions' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;

@@ -255,6 +255,6 @@ pub(crate) const REQUESTS: [Request; 53] = [
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "",
         Look::Line,
-        "only HTTP/1 is spoken so far",
+        "HTTP/2 by prior knowledge (RFC 9113)",
     ),
 ];

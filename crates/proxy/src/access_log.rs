@@ -1,6 +1,7 @@
 //! The access log: lines on stdout, by a thread of its own behind a bounded queue. The settings decide which requests get a line.
 
 pub(crate) mod line;
+mod tls_fields;
 
 use std::{
     convert::Infallible,

@@ -7,35 +7,52 @@ use lifecycle::{Lines, LinesParser, ListenAddress};
 
 use crate::{
     access_log,
+    client_auth::ClientAuth,
     direction::Direction,
     head::forwarded::{trace_context::BeginTrace, trusted::Cidr},
     limits::Limits,
+    listener_address::ListenerAddress,
     route::{probe_path::ProbePath, upstream_url::UpstreamEntry},
     upstream::app,
 };
 
-/// Forward HTTP/1.1 to and from the app, strictly, through every rollout
+/// Forward HTTP/1.1, HTTP/2 and gRPC to and from the app, strictly, through every rollout
 ///
 /// In front of the app, requests are validated, bounded and counted before the app sees them, and a rollout loses none of them.
 /// On the app's way out, connections are kept and stale ones are noticed.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "proxy", version, after_help = EXAMPLES)]
 pub struct Args {
-    /// Accept connections here: `:PORT` on all addresses, or `IP:PORT`
+    /// Accept connections here: `:PORT` on all addresses, `IP:PORT`, or a socket, `unix:///run/proxy.sock#mode=0660`
     #[arg(long, value_name = "ADDRESS", requires = "upstream", required_unless_present = "config")]
-    pub(crate) listen: Option<ListenAddress>,
+    pub(crate) listen: Option<ListenerAddress>,
     /// Send requests there, such as `http://127.0.0.1:8080`, with a login of files: `http://api.example#token-file=/run/token`
     #[arg(long, value_name = "URL", requires = "listen", value_parser = UPSTREAM)]
     pub(crate) upstream: Option<Lines<UpstreamEntry>>,
     /// Which way --listen faces; by default inbound where the upstream is on this host, and else outbound
     #[arg(long, value_enum, requires = "listen")]
     pub(crate) direction: Option<Direction>,
-    /// Believe what proxies at these addresses say of their clients in `X-Forwarded-*` and `Forwarded`, such as `10.0.0.0/8`; give
-    /// it once for each
+    /// Speak TLS with the clients of --listen: the PEM file of the certificate and its chain
+    #[arg(long, value_name = "FILE", requires_all = ["listen", "tls_key"])]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The PEM file of the private key of --tls-cert
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Require a certificate of each client, from an authority of this PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) client_ca: Option<PathBuf>,
+    /// Whether clients need a certificate of --client-ca; by default they do
+    #[arg(long, value_enum, requires = "client_ca")]
+    pub(crate) client_auth: Option<ClientAuth>,
+    /// Tell the app whom the verified certificate of a client names, in `X-Forwarded-Client-Cert`
+    #[arg(long, requires = "client_ca")]
+    pub(crate) identity_header: bool,
+    /// Believe what proxies at these addresses say of their clients in `X-Forwarded-*` and `Forwarded`, such as `10.0.0.0/8`, or
+    /// `unix:` for all that come through a socket; give it once for each
     #[arg(long, value_name = "CIDR", requires = "listen", value_parser = TRUSTED)]
     pub(crate) trusted_proxies: Vec<Lines<Cidr>>,
     /// Read listeners and routes from this YAML file, in place of --listen and the flags that belong to it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "upstream", "direction", "trusted_proxies"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "upstream", "direction", "trusted_proxies", "tls_cert", "tls_key", "client_ca", "client_auth", "identity_header"])]
     pub(crate) config: Option<PathBuf>,
     /// Threads that serve, each with connections of its own
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
@@ -65,8 +82,9 @@ pub struct Args {
 
 impl Args {
     /// Whether the listener of --probe-pass has this address too. Port 0 is another port each time.
-    pub(crate) fn listens_for_probes_at(&self, address: ListenAddress) -> bool {
-        !self.probe_pass.is_empty() && address.port != 0 && self.probe_addr.is_same(address)
+    pub(crate) fn listens_for_probes_at(&self, address: &ListenerAddress) -> bool {
+        let is_same = ListenerAddress::Tcp(self.probe_addr).is_same(address);
+        !self.probe_pass.is_empty() && address.port() != Some(0) && is_same
     }
 }
 

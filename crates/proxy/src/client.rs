@@ -1,58 +1,73 @@
 //! One client's connection, from its first byte to its end. While it is idle it has no buffer: hyper gets it only when there is
 //! something to read.
+//!
+//! Long because idleness, deadlines and the drain decide in one loop what becomes of a connection.
 
 pub(crate) mod answer_body;
+mod buffered;
 pub(crate) mod client_io;
 mod deadlines;
+pub(crate) mod drain;
 pub(crate) mod exchange;
 pub(crate) mod handler;
+mod http2;
+mod leaving;
+mod linger;
 pub(crate) mod record;
+mod repeat;
+pub(crate) mod upgrade;
 
 use std::{
-    cell::Cell,
+    cell::RefCell,
     convert::Infallible,
     future::poll_fn,
     mem,
-    net::IpAddr,
     pin::{Pin, pin},
     rc::Rc,
     task::{Poll, ready},
     time::Duration,
 };
 
-use hyper::{server::conn::http1, service::service_fn};
+use futures_util::future::Either;
+use hyper::{body::Bytes, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, ReadBuf},
-    net::TcpStream,
-    sync::watch,
     task,
     time::{self, Instant},
 };
 
 use self::deadlines::{Deadlines, Tick};
 use crate::{
-    client::{client_io::ClientIo, handler::Handler},
-    context::{Context, Current},
+    client::{
+        buffered::Buffered,
+        client_io::ClientIo,
+        drain::Drain,
+        handler::Handler,
+        linger::{LINGER, linger},
+        upgrade::Opened,
+    },
+    context::Current,
     head::forwarded::Forwarded,
-    limits::room::{BUFFERS, Taken},
+    peer::Peer,
     refusal::Refusal,
     telemetry::Limit,
+    tls::{self, Beginning, Session},
+    transport::{Transport, socket::Socket},
+    tunnel,
 };
 
 /// The time for the first request of a connection, also where the listener closes: clients connect when they have something to
 /// ask, and never expect a close before they have asked.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
-/// Idle connections that keep their buffers, about 20 KB each, because most of the next requests come soon. With more of them,
-/// a connection gives up its buffers as soon as it is idle, so that memory follows the requests in flight.
-const MOST_WARM: u32 = 128;
 /// The runtime looks at its sockets before a timer of this length ends.
 const ONE_LOOK: Duration = Duration::from_millis(1);
-/// How long a client whose connection ends may go on sending, so that it reads the answer before the reset that bytes nobody
-/// reads would cause (RFC 9112, section 9.6)
-const LINGER: Duration = Duration::from_secs(1);
-/// Bytes that are thrown away in that time
-const LINGER_LIMIT: usize = 256 * 1024;
+/// The way on behind hyper's part of a connection
+enum Next {
+    Idle(ClientIo),
+    /// The upgrade that the client has been told of
+    Tunnel(Box<Opened>, ClientIo),
+    End,
+}
 
 /// How hyper's part of a connection ends
 enum Ended {
@@ -68,32 +83,87 @@ enum Ended {
 pub(crate) fn serve(
     guard: impl Sized + 'static,
     current: Rc<Current>,
-    stream: TcpStream,
-    peer: IpAddr,
-    mut closing: watch::Receiver<bool>,
+    socket: Socket,
+    peer: Peer,
+    drain: Drain,
 ) -> impl Future<Output = ()> {
-    // An event of a stream must not wait for the one before to be acknowledged.
-    let _ = stream.set_nodelay(true);
-    let mut io = ClientIo::new(stream, current.get().limits.idle_timeout, current.get().memory.room.clone());
-    let handler = Rc::new(Handler {
-        client: io.state.clone(),
-        forwarded: Forwarded::new(peer),
-        peer,
-        requests: Rc::default(),
-        current,
-    });
+    socket.set_nodelay();
+    if current.get().plan.tls.is_none() {
+        return Either::Left(serve_http(guard, current, socket.into(), None, peer, drain));
+    }
+    // In a box, so that connections without TLS have no room for what a handshake needs.
+    Either::Right(Box::pin(async move {
+        match Box::pin(begin(socket, &current, drain.clone())).await {
+            Beginning::Ready(transport, session) => serve_http(guard, current, transport, session, peer, drain).await,
+            Beginning::PlainHttp(socket) => Box::pin(refuse_plain_http(current, socket, peer, drain)).await,
+            Beginning::Over => (),
+        }
+    }))
+}
+
+/// The connection as HTTP uses it: after the handshake, where the listener speaks TLS.
+async fn begin(socket: Socket, current: &Current, mut drain: Drain) -> Beginning {
+    let context = current.get();
+    let Some(tls) = &context.plan.tls else { return Beginning::Ready(socket.into(), None) };
+    let (beginning, outcome) = tls::begin(tls, socket, &context.handshakes, drain.closing()).await;
+    let version = match &beginning {
+        Beginning::Ready(_, Some(session)) => Some(session.version),
+        _ => None,
+    };
+    context.telemetry.shook_hands(outcome, version);
+    beginning
+}
+
+/// The bytes of a connection, and the answers to its requests
+fn connection(
+    current: Rc<Current>,
+    transport: Transport,
+    session: Option<Session>,
+    peer: Peer,
+    drain: Drain,
+) -> (ClientIo, Rc<Handler>) {
+    let context = current.get();
+    let io = ClientIo::new(transport, context.limits.idle_timeout, context.memory.room.clone());
+    let client = io.state.clone();
+    let plain = Forwarded::new(peer);
+    let forwarded = match &session {
+        Some(session) => plain.over_tls(session.certificate.as_deref()),
+        None => plain,
+    };
+    let session = session.map(Rc::new);
+    let (requests, opened) = (Rc::default(), RefCell::default());
+    let handler = Handler { current, client, forwarded, peer, session, requests, drain, opened };
+    (io, handler.into())
+}
+
+fn serve_http(
+    guard: impl Sized + 'static,
+    current: Rc<Current>,
+    transport: Transport,
+    session: Option<Session>,
+    peer: Peer,
+    mut drain: Drain,
+) -> impl Future<Output = ()> {
+    let (mut io, handler) = connection(current, transport, session, peer, drain.clone());
     let mut fresh_until = Some(Instant::now() + FIRST_REQUEST);
     async move {
         let _ = &guard;
-        while has_more(&io, &handler, &mut closing, fresh_until).await {
-            fresh_until = None;
-            let Some(buffered) = Buffered::new(&handler.current.get()) else {
-                return Box::pin(turn_away(io, &handler)).await;
-            };
-            match Box::pin(active(io, buffered, &handler, &mut closing)).await {
-                Some(idle) => io = idle,
-                None => return,
+        while has_more(&mut io, &handler, &mut drain, fresh_until).await {
+            if fresh_until.take().is_some() && io.speaks_http2(handler.current.get().limits.header_timeout).await {
+                return Box::pin(http2::serve(io, handler, drain)).await;
             }
+            let Some(buffered) = Buffered::new(&handler.current.get()) else {
+                return Box::pin(turn_away(io, &handler, Refusal::Memory)).await;
+            };
+            match Box::pin(active(io, buffered, &handler, &mut drain)).await {
+                Next::Idle(idle) => io = idle,
+                Next::Tunnel(opened, ended) => return Box::pin(tunnel(ended, *opened)).await,
+                Next::End => return,
+            }
+        }
+        // The end of TLS is a message of its own, which tells it from a connection that was cut (RFC 8446, section 6.1).
+        if handler.session.is_some() {
+            let _ = Box::pin(time::timeout(LINGER, io.end())).await;
         }
     }
 }
@@ -102,14 +172,9 @@ pub(crate) fn serve(
 ///
 /// After that, a connection without a request so far stays a moment longer, because it was made for one, which may be on its way.
 /// Another may bring one that the runtime learns of when it looks at its sockets once more.
-async fn has_more(
-    io: &ClientIo,
-    handler: &Handler,
-    closing: &mut watch::Receiver<bool>,
-    fresh_until: Option<Instant>,
-) -> bool {
+async fn has_more(io: &mut ClientIo, handler: &Handler, drain: &mut Drain, fresh_until: Option<Instant>) -> bool {
     let mut timer = pin!(time::sleep(handler.current.get().limits.idle_timeout));
-    let mut closed = pin!(closing.wait_for(|is_closing| *is_closing));
+    let mut closed = pin!(drain.closing());
     let mut is_closing = false;
     poll_fn(|context| {
         // Serve a request that has arrived, even when the listener closes at that moment.
@@ -130,34 +195,29 @@ async fn has_more(
     .await
 }
 
-/// Lets hyper serve until the connection has been idle for a while, and gives it back; nothing if it has ended.
-async fn active(
-    io: ClientIo,
-    buffered: Buffered,
-    handler: &Rc<Handler>,
-    closing: &mut watch::Receiver<bool>,
-) -> Option<ClientIo> {
+/// Lets hyper serve until the connection has been idle for a while, has become a tunnel, or has ended.
+async fn active(io: ClientIo, buffered: Buffered, handler: &Rc<Handler>, drain: &mut Drain) -> Next {
     let service = {
         let handler = handler.clone();
         service_fn(move |request| {
             let handler = handler.clone();
-            async move { Ok::<_, Infallible>(handler.answer(request).await) }
+            async move { Ok::<_, Infallible>(handler.answer(&handler.client, request).await) }
         })
     };
     let mut connection = builder(handler).serve_connection(TokioIo::new(io), service);
     let mut deadlines = Deadlines::new(&handler.current.get().limits);
     let (mut is_closing, mut closing_turn) = (false, None);
     // Looked at before each look at the future below, which costs ten times as much.
-    let news = closing.clone();
+    let news = drain.clone();
     let mut has_looked = false;
-    let mut closed = pin!(closing.wait_for(|is_closing| *is_closing));
+    let mut closed = pin!(drain.closing());
     let ended = poll_fn(|context| {
         loop {
             if let Poll::Ready(ended) = Pin::new(&mut connection).poll(context) {
                 return Poll::Ready(Ended::Hyper(ended));
             }
             let has_begun = deadlines.note(&handler.client);
-            let is_news = !mem::replace(&mut has_looked, true) || news.has_changed().unwrap_or(true);
+            let is_news = !mem::replace(&mut has_looked, true) || news.has_news();
             if !is_closing && (closing_turn.is_some() || is_news && closed.as_mut().poll(context).is_ready()) {
                 // Before that, a request that has arrived must be read: the runtime looks at its sockets once more.
                 let turn = closing_turn.get_or_insert_with(|| Some(Box::pin(task::yield_now())));
@@ -193,14 +253,23 @@ async fn active(
     })
     .await;
     let parts = connection.into_parts();
-    let mut io = parts.io.into_inner();
+    after(handler, ended, parts.io.into_inner(), parts.read_buf).await
+}
+
+/// The way on behind hyper's part of a connection, of which these bytes were read and not used
+async fn after(handler: &Handler, ended: Ended, mut io: ClientIo, unread: Bytes) -> Next {
+    // Dropped where hyper has not told the client, it ends the upstream's connection.
+    if let (Some(opened), Ended::Hyper(Ok(()))) = (handler.opened.take(), &ended) {
+        io.become_tunnel(unread);
+        return Next::Tunnel(opened, io);
+    }
     if let Some(limit) = handler.client.met.take() {
         handler.current.get().telemetry.met(limit);
     }
     match ended {
         Ended::Parked if !handler.client.has_ended.get() => {
-            io.put_back(parts.read_buf);
-            return Some(io);
+            io.put_back(unread);
+            return Next::Idle(io);
         }
         Ended::Hyper(_) if handler.client.lacks_memory.take() => tell(handler, &mut io, Refusal::Memory).await,
         Ended::Hyper(Err(error)) if error.is_parse_too_large() => tell(handler, &mut io, Refusal::HeadTooLarge).await,
@@ -209,39 +278,16 @@ async fn active(
         Ended::Parked | Ended::Hyper(_) => (),
     }
     linger(io).await;
-    None
+    Next::End
 }
 
-/// A connection with buffers
-struct Buffered {
-    count: Rc<Cell<u32>>,
-    memory: Taken,
-}
-
-impl Buffered {
-    /// Nothing if there is no memory for it; the only one finds some.
-    fn new(context: &Context) -> Option<Self> {
-        let (count, room) = (context.buffered.clone(), &context.memory.room);
-        let memory = if count.get() == 0 { room.take_anyway(BUFFERS) } else { room.take(BUFFERS)? };
-        count.update(|count| count + 1);
-        Some(Self { count, memory })
-    }
-
-    /// Few look further than this.
-    fn are_many(&self) -> bool {
-        self.count.get() > MOST_WARM || self.memory.is_of_crowded_room()
-    }
-
-    fn are_too_many(&self, handler: &Handler) -> bool {
-        handler.is_idle()
-            && (self.memory.is_of_crowded_room()
-                || self.count.get() > handler.current.get().in_flight.get() + MOST_WARM)
-    }
-}
-
-impl Drop for Buffered {
-    fn drop(&mut self) {
-        self.count.update(|count| count - 1);
+/// Runs a tunnel to its end.
+async fn tunnel(mut io: ClientIo, opened: Opened) {
+    let early = io.take_unread();
+    match opened.run(io.transport_mut(), early).await {
+        // Without a reset, the kernel would keep the bytes that the client does not read.
+        tunnel::Ended::Idle => io.reset(),
+        _ => linger(io).await,
     }
 }
 
@@ -259,34 +305,18 @@ async fn tell(handler: &Handler, io: &mut ClientIo, refusal: Refusal) {
     handler.current.get().refused_unread(handler.peer, refusal);
     if !handler.client.owes.get() {
         // A client that does not read ends like one that is idle.
-        let _ = time::timeout(LINGER, io.answer(&refusal.last_answer())).await;
+        let _ = time::timeout(LINGER, io.answer(refusal.last_answer().as_bytes())).await;
     }
 }
 
-/// Refuses a request for which there is no memory, not even to read its head.
-async fn turn_away(mut io: ClientIo, handler: &Handler) {
-    tell(handler, &mut io, Refusal::Memory).await;
+/// Tells a client without TLS which URL it needs.
+async fn refuse_plain_http(current: Rc<Current>, socket: Socket, peer: Peer, drain: Drain) {
+    let (io, handler) = connection(current, socket.into(), None, peer, drain);
+    turn_away(io, &handler, Refusal::PlainHttp).await;
+}
+
+/// Refuses a request before its head is read.
+async fn turn_away(mut io: ClientIo, handler: &Handler, refusal: Refusal) {
+    tell(handler, &mut io, refusal).await;
     linger(io).await;
-}
-
-/// Ends a connection so that the client can read the last answer.
-async fn linger(mut io: ClientIo) {
-    let reading = async {
-        let _ = io.end().await;
-        let mut left = LINGER_LIMIT;
-        while let Some(length) = poll_fn(|context| poll_discard(&mut io, context)).await
-            && left > length
-        {
-            left -= length;
-        }
-    };
-    let _ = time::timeout(LINGER, reading).await;
-}
-
-/// Reads into a room on the stack, because a future with room would hold it while it waits; nothing at the end.
-fn poll_discard(io: &mut ClientIo, context: &mut std::task::Context) -> Poll<Option<usize>> {
-    let mut room = [0; 4096];
-    let mut room = ReadBuf::new(&mut room);
-    let read = ready!(Pin::new(io).poll_read(context, &mut room));
-    Poll::Ready(Some(room.filled().len()).filter(|length| read.is_ok() && *length > 0))
 }

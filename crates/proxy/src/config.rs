@@ -1,6 +1,6 @@
 //! `--config FILE`: listeners and their routes as YAML.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lifecycle::{Configuration, Exit, Misfit};
 use schemars::JsonSchema;
@@ -38,9 +38,32 @@ impl Configuration for Config {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        let routes = self.listeners.iter().flat_map(|listener| &listener.routes);
-        let logins = routes.filter_map(|route| route.upstream.0.login.as_ref());
-        logins.flat_map(|login| login.files()).collect()
+        let routes = || self.listeners.iter().flat_map(|listener| &listener.routes);
+        let logins = routes().filter_map(|route| route.upstream.0.login.as_ref());
+        let upstreams = routes().filter_map(|route| route.upstream.0.url.tls.as_ref());
+        let of_upstreams = upstreams.flat_map(|tls| tls.files().map(Path::to_owned));
+        let listeners = self.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+        let of_listeners = listeners.flat_map(|tls| {
+            let pairs = tls.certificates.iter().flat_map(|pair| [&pair.cert, &pair.key]);
+            pairs.chain(&tls.client_ca).cloned()
+        });
+        logins.flat_map(|login| login.files()).chain(of_upstreams).chain(of_listeners).collect()
+    }
+
+    fn judge_files(&self, args: &Args) -> Vec<Misfit> {
+        // It was judged, so it has the listeners of the file in their order.
+        let Ok(plan) = Plan::of(args, Some(&self.listeners)) else { return Vec::new() };
+        let mut misfits = Vec::new();
+        for (at, (entry, listener)) in self.listeners.iter().zip(&plan.listeners).enumerate() {
+            let faults = listener.tls.iter().flat_map(|tls| tls.check());
+            misfits.extend(faults.map(|message| Misfit { at: format!("listeners.{at}.tls"), message }));
+            for (nth, route) in entry.routes.iter().enumerate() {
+                let fault = route.upstream.0.url.tls.as_ref().and_then(|tls| tls.check().err());
+                let at = || format!("listeners.{at}.routes.{nth}.upstream");
+                misfits.extend(fault.map(|message| Misfit { at: at(), message }));
+            }
+        }
+        misfits
     }
 
     fn judge(&self, args: &Args) -> Vec<Misfit> {

@@ -3,12 +3,11 @@
 use std::{
     cell::{Cell, RefCell},
     future,
-    net::IpAddr,
     rc::Rc,
     sync::Arc,
 };
 
-use lifecycle::Pending;
+use lifecycle::{Lifecycle, Pending};
 
 use crate::{
     access_log::{
@@ -23,10 +22,12 @@ use crate::{
         memory::Memory,
         room::{REQUEST, Taken},
     },
+    peer::Peer,
     plan::ListenerPlan,
     refusal::{Refusal, fault::Fault},
     route::upstream_url::UpstreamUrl,
     telemetry::Telemetry,
+    tls::handshakes::Handshakes,
     upstream::{
         Upstream,
         app::{Apps, State},
@@ -42,12 +43,14 @@ pub(crate) struct Context {
     pub(crate) limits: Limits,
     /// By the index that routes have
     pub(crate) upstreams: Vec<(UpstreamUrl, Rc<Upstream>)>,
+    pub(crate) handshakes: Rc<Handshakes>,
     pub(crate) apps: Arc<Apps>,
     pub(crate) memory: Memory,
     pub(crate) descriptors: Descriptors,
     pub(crate) telemetry: Telemetry,
     pub(crate) access_log: Option<AccessLog>,
     pub(crate) traces: Traces,
+    pub(crate) life: Lifecycle,
     /// The requests that a stop waits for
     pub(crate) pending: Pending,
     /// The counts are the listener's, whatever its configuration is.
@@ -88,19 +91,19 @@ impl Current {
 }
 
 impl Context {
-    /// The memory for a request that has come now, or why it cannot be taken. Where memory is short, one at a time still goes on,
-    /// because it may be what shows that memory no longer is.
-    pub(crate) fn admit(&self) -> Result<Taken, Refusal> {
+    /// The memory for a request that has come now, with the bytes that its stream takes beside it, or why it cannot be taken. Where
+    /// memory is short, one at a time still goes on, because it may be what shows that memory no longer is.
+    pub(crate) fn admit(&self, of_stream: u64) -> Result<Taken, Refusal> {
         let in_flight = self.in_flight.get();
         let room = &self.memory.room;
         if in_flight > self.limits.max_requests {
             Err(Refusal::TooManyRequests)
         } else if in_flight <= 1 {
-            Ok(room.take_anyway(REQUEST))
+            Ok(room.take_anyway(REQUEST + of_stream))
         } else if self.memory.is_near() {
             Err(Refusal::Memory)
         } else {
-            room.take(REQUEST).ok_or(Refusal::Memory)
+            room.take(REQUEST + of_stream).ok_or(Refusal::Memory)
         }
     }
 
@@ -114,7 +117,7 @@ impl Context {
     }
 
     /// A request was refused whose head could not be read.
-    pub(crate) fn refused_unread(&self, peer: IpAddr, refusal: Refusal) {
+    pub(crate) fn refused_unread(&self, peer: Peer, refusal: Refusal) {
         self.telemetry.refused(refusal);
         if let Some(log) = &self.access_log {
             let fault = Some(Fault::Refused(refusal));

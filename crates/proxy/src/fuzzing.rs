@@ -1,4 +1,6 @@
-//! The door for fuzz targets, which are a crate of their own: heads of requests and configurations, as others wrote them.
+//! The door for fuzz targets, which are a crate of their own: heads of requests, frames, events and configurations, as others wrote
+//! them.
+#![expect(clippy::missing_panics_doc, reason = "a panic is how a fuzz target fails")]
 
 use std::{
     convert::Infallible,
@@ -8,6 +10,7 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use clap::Parser;
@@ -31,18 +34,22 @@ use tokio::{
 use crate::{
     args::Args,
     config::Config,
+    event_stream::Events,
     head::{
         forwarded::{
             Forwarded,
             trace_context::{BeginTrace, Traces},
         },
+        frames::{Frame, Frames, allowance::Allowance},
         hop_by_hop::seen::Seen,
         raw_head::RawHead,
         request_head,
     },
+    peer::Peer,
     plan::Plan,
     refusal::Refusal,
     rewrite,
+    websocket::frames::{self as websocket, Place, Sender},
 };
 
 /// Never part of an error
@@ -71,7 +78,7 @@ pub fn head(bytes: &[u8], piece: u8, is_trusted: bool) {
     let client = if is_trusted { Ipv4Addr::LOCALHOST } else { Ipv4Addr::new(192, 0, 2, 1) };
     let service = service_fn(|request: Request<Incoming>| {
         let mut head = request.into_parts().0;
-        let forwarded = raw.judge(&head.headers).and_then(|()| forward(&mut head, client.into()));
+        let forwarded = raw.judge(&head.headers).and_then(|()| forward(&mut head, IpAddr::from(client).into()));
         if forwarded.is_ok() {
             assert_unambiguous(&head);
         }
@@ -79,6 +86,21 @@ pub fn head(bytes: &[u8], piece: u8, is_trusted: bool) {
     });
     let connection = http1::Builder::new().serve_connection(TokioIo::new(io), service);
     RUNTIME.with(|runtime| drop(runtime.block_on(connection)));
+}
+
+/// Reads any bytes as the frames of an HTTP/2 client, in pieces of this length: the same frames as in one piece, and never more than
+/// the allowance has.
+pub fn frames(bytes: &[u8], piece: u8) {
+    let found = |piece| {
+        let (mut frames, mut allowance, mut found) =
+            (Frames::of_client(), Allowance::new(), Vec::<(Frame, bool)>::new());
+        for bytes in bytes.chunks(piece) {
+            frames.pass(bytes, |frame| found.push((frame, allowance.received(frame, || Duration::ZERO))));
+        }
+        assert!(!frames.is_between() || bytes.len() > 23, "a preface is no frame");
+        found
+    };
+    assert_eq!(found(usize::from(piece).max(1)), found(bytes.len().max(1)));
 }
 
 /// Reads any text as a configuration. Whatever is wrong with it is said without a value.
@@ -93,6 +115,49 @@ pub fn configuration(text: &str) {
     }
 }
 
+/// Reads any bytes as a stream that a drain can end, in pieces of this length: as frames of a WebSocket and as events. The places where it can
+/// end do not depend on the pieces.
+pub fn stream(bytes: &[u8], piece: u8) {
+    let piece = usize::from(piece).max(1);
+    for sender in [Sender::Client, Sender::Server] {
+        assert_eq!(websocket_frames(sender, bytes, piece), websocket_frames(sender, bytes, bytes.len().max(1)));
+    }
+    assert_eq!(events(bytes, piece), events(bytes, bytes.len().max(1)));
+}
+
+/// Where the frames end, and the place behind all bytes
+fn websocket_frames(sender: Sender, bytes: &[u8], piece: usize) -> (Vec<usize>, Place) {
+    let (mut frames, mut ends) = (websocket::Frames::of(sender), Vec::new());
+    for (begin, piece) in bytes.chunks(piece).enumerate().map(|(at, bytes)| (at * piece, bytes)) {
+        let mut at = 0;
+        while at < piece.len() {
+            let passed = frames.pass(&piece[at..]);
+            assert!((1..=piece.len() - at).contains(&passed));
+            at += passed;
+            match frames.place() {
+                Place::WithinFrame => assert_eq!(at, piece.len()),
+                Place::BetweenMessages | Place::BetweenFrames => ends.push(begin + at),
+                Place::BehindClose | Place::Lost => assert_eq!(frames.pass(&piece[at..]), piece.len() - at),
+            }
+        }
+    }
+    (ends, frames.place())
+}
+
+/// Where the events end
+fn events(bytes: &[u8], piece: usize) -> Vec<usize> {
+    let (mut events, mut ends) = (Events::default(), Vec::new());
+    for (begin, piece) in bytes.chunks(piece).enumerate().map(|(at, bytes)| (at * piece, bytes)) {
+        let mut at = 0;
+        while let Some(passed) = events.pass_to_end_of_event(&piece[at..]) {
+            assert!(passed > 0 && events.is_between());
+            at += passed;
+            ends.push(begin + at);
+        }
+    }
+    ends
+}
+
 fn plan(text: &str) -> anyhow::Result<Plan> {
     ARGS.with(|args| {
         let config = lifecycle::config::judged::<Config>(Path::new("c.yaml"), text, args)?;
@@ -102,7 +167,7 @@ fn plan(text: &str) -> anyhow::Result<Plan> {
 }
 
 /// The way of a head in `handler.rs`
-fn forward(head: &mut Parts, client: IpAddr) -> Result<(), Refusal> {
+fn forward(head: &mut Parts, client: Peer) -> Result<(), Refusal> {
     request_head::complete(head);
     let seen = Seen::of(&head.headers);
     request_head::judge(head, seen)?;
@@ -167,5 +232,34 @@ impl AsyncWrite for Client {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_takes_what_it_is_for_and_what_it_is_not() {
+        let good = "GET /c/d?e HTTP/1.1\r\nHost: a\r\nForwarded: for=192.0.2.7\r\n\r\n";
+        for bytes in
+            [good, "GET /c HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "\0", ""]
+        {
+            for piece in [0, 1, 200] {
+                head(bytes.as_bytes(), piece, true);
+                head(bytes.as_bytes(), piece, false);
+            }
+        }
+        for bytes in
+            [&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &[0; 60]].concat(), &b"\0".to_vec(), &Vec::new()]
+        {
+            frames(bytes, 7);
+        }
+        for bytes in [&b"\x81\x01a\x88\0"[..], b"\x81\x81\0\0\0\0a\x89\x80\0\0\0\0", b"data: a\r\n\r\n: b\n", b""] {
+            (0..9).for_each(|piece| stream(bytes, piece));
+        }
+        configuration(CONFIG);
+        configuration("listeners: [{address: ':1', direction: sideways, secret: hunter2}]");
+        configuration("{");
     }
 }

@@ -13,7 +13,7 @@ use crate::config::Config;
 /// A sidecar with a configuration file
 pub const HELPER: Helper = Helper::sidecar(HEALTH_PORT, Some(ConfigFile::of::<Config>(SCHEMA)))
     .with_drain_delay(DRAIN_DELAY)
-    .with_labels(&[("upstream", url_label)])
+    .with_labels(&[("listen", str::to_owned), ("upstream", url_label)])
     .with_commands(OwnCommands::of::<Question>())
     .with_completions(COMPLETIONS);
 

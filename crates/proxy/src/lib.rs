@@ -1,4 +1,5 @@
-//! A reverse proxy beside the app, for HTTP/1.1: strict about requests, and without an error through every rollout.
+//! A reverse proxy beside the app, for HTTP/1.1, HTTP/2 and gRPC, with TLS: strict about requests, and without an error
+//! through every rollout.
 //!
 //! Invariants: the proxy forwards a request only after it has judged the head, and writes a new head; it is sent a second time only where
 //! it provably was not sent, or may be repeated and nothing of its answer has come; a worker shares nothing with another but
@@ -7,15 +8,20 @@
 mod access_log;
 mod args;
 mod client;
+mod client_auth;
 mod config;
 mod context;
 mod direction;
-#[cfg(fuzzing)]
+mod event_stream;
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod grpc;
 mod head;
 mod helper;
 mod limits;
 mod listener;
+mod listener_address;
+mod peer;
 mod plan;
 mod refusal;
 mod request_body;
@@ -23,7 +29,11 @@ mod rewrite;
 mod route;
 mod serve;
 mod telemetry;
+mod tls;
+mod transport;
+mod tunnel;
 mod upstream;
+mod websocket;
 mod workers;
 
 pub use args::Args;

@@ -25,6 +25,12 @@ pub(crate) struct Limits {
     /// Bytes of a request's body; more is 413; 0 is no limit
     #[arg(long, value_name = "SIZE", default_value = "0", value_parser = lifecycle::size)]
     pub(crate) max_body: u64,
+    /// The time for a TLS handshake, from the client's connection
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = positive)]
+    pub(crate) handshake_timeout: Duration,
+    /// TLS handshakes at once, for each worker; more wait for their turn
+    #[arg(long, value_name = "COUNT", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) max_handshakes: u32,
     /// The time for a request's head, from its first byte
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = positive)]
     pub(crate) header_timeout: Duration,
@@ -34,9 +40,15 @@ pub(crate) struct Limits {
     /// Bytes a second that a request's body must have over 10 s; 0 is no bound
     #[arg(long, value_name = "SIZE", default_value = "240", value_parser = lifecycle::size)]
     pub(crate) min_body_rate: u64,
-    /// The time from a request's head to the end of its answer, but for event streams; 0s is no limit
+    /// The time from a request's head to the end of its answer, but for event streams and tunnels; 0s is no limit
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = lifecycle::duration)]
     pub(crate) request_timeout: Duration,
+    /// Use a connection to an upstream for no longer, so that requests come to new servers behind its name; 0s is no limit
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = lifecycle::duration)]
+    pub(crate) max_upstream_age: Duration,
+    /// Close a tunnel (a WebSocket or another upgraded connection) through which no byte passes for longer
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = positive)]
+    pub(crate) tunnel_timeout: Duration,
 }
 
 /// hyper needs 8 KiB, and more than 64 KiB is no head that an app would read.

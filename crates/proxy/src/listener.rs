@@ -1,31 +1,39 @@
 //! Accepts the connections of one listener in one worker, from the start to the end of its drain.
 
 mod accept_queue;
+pub(crate) mod listening;
 mod open;
 pub(crate) mod probe_pass;
+pub(crate) mod unix_socket;
 
 use std::{
     cell::Cell,
     io,
-    net::SocketAddr,
     pin::pin,
     rc::Rc,
     time::{Duration, Instant},
 };
 
-use lifecycle::{Lifecycle, ListenAddress, LogThrottle};
+use lifecycle::{Lifecycle, LogThrottle};
 use tokio::{
-    net::{TcpListener, TcpStream},
     sync::watch,
     task::{self, JoinSet},
     time,
 };
 
-use self::open::Open;
+use self::{
+    listening::{Listening, Place},
+    open::Open,
+};
 use crate::{
-    client,
+    client::{
+        self,
+        drain::{Drain, Phase},
+    },
     context::{Context, Current},
     direction::Direction,
+    peer::Peer,
+    transport::socket::Socket,
     upstream::app::State,
 };
 
@@ -51,27 +59,29 @@ enum Closing {
 struct Clients {
     current: Rc<Current>,
     tasks: JoinSet<()>,
-    closing: watch::Receiver<bool>,
+    drain: Drain,
     /// When a client went last
     last_end: Rc<Cell<time::Instant>>,
 }
 
 /// Serves until the drain is over and the last request has been answered. A listener that is gone from the configuration, as the
-/// sender of `gone` says, drains at once.
+/// sender of `gone` says, drains at once. Its place is where it opens again.
 pub(crate) async fn serve(
     current: Rc<Current>,
-    listener: TcpListener,
+    listening: Listening,
+    place: Place,
     mut gone: watch::Receiver<bool>,
     life: Lifecycle,
 ) {
-    let (close, closing) = watch::channel(false);
+    let (phase, follows) = watch::channel(Phase::Open);
+    let drain = Drain::new(follows, life.drain_delay());
     let last_end = Rc::new(Cell::new(time::Instant::now()));
-    let mut clients = Clients { current: current.clone(), tasks: JoinSet::new(), closing, last_end: last_end.clone() };
+    let mut clients = Clients { current: current.clone(), tasks: JoinSet::new(), drain, last_end: last_end.clone() };
     let is_draining = current.get().is_draining.clone();
     // Whether answers end their connections also while the listener is open
     let must_drain = Rc::new(Cell::new(false));
     let draining = {
-        let (current, life, must_drain) = (current.clone(), life.clone(), must_drain.clone());
+        let (current, life, must_drain, phase) = (current.clone(), life.clone(), must_drain.clone(), phase.clone());
         task::spawn_local(async move {
             life.drain_requested().await;
             // A reload may turn the listener round later.
@@ -79,13 +89,12 @@ pub(crate) async fn serve(
             while current.get().plan.direction == Direction::Outbound && changes.changed().await.is_ok() {}
             must_drain.set(true);
             current.get().is_draining.set(true);
+            phase.send_replace(Phase::Draining);
         })
     };
     let mut end = Box::pin(drained(current.clone(), last_end, life.clone()));
-    let mut opened = Some(listener);
-    // Of port 0, the system chose one.
-    let port = opened.as_ref().and_then(|listener| listener.local_addr().ok()).map(|address| address.port());
-    while let Some(listener) = opened.take() {
+    let mut opened = Some(listening);
+    while let Some(listening) = opened.take() {
         let why = async {
             tokio::select! {
                 biased;
@@ -94,15 +103,15 @@ pub(crate) async fn serve(
                 () = current.until_apps(|state| state == State::Down) => Closing::AppDown,
             }
         };
-        let why = clients.accept(&listener, why).await;
+        let why = clients.accept(&listening, why).await;
         is_draining.set(true);
-        empty(&current.get(), listener, |stream, peer| clients.admit(stream, peer)).await;
+        empty(&current.get(), listening, |socket, peer| clients.admit(socket, peer)).await;
         if let Closing::AppDown = why {
             tokio::select! {
                 biased;
                 _ = life.stop_requested() => (),
                 Ok(_) = gone.wait_for(|is_gone| *is_gone) => (),
-                reopened = reopen(&current, port) => {
+                reopened = reopen(&current, &place) => {
                     is_draining.set(must_drain.get());
                     opened = Some(reopened);
                 }
@@ -110,22 +119,25 @@ pub(crate) async fn serve(
         }
     }
     draining.abort();
-    close.send_replace(true);
+    phase.send_replace(Phase::Closing);
+    let at_the_deadline = async {
+        life.deadline_near().await;
+        phase.send_replace(Phase::Deadline);
+        nothing_is_left(&current).await;
+    };
     tokio::select! {
         () = clients.ended() => (),
-        () = nothing_is_left_at_the_deadline(&current, &life) => (),
+        () = at_the_deadline => (),
     }
 }
 
 /// A new listener at the same address, once the app accepts connections again.
-async fn reopen(current: &Current, port: Option<u16>) -> TcpListener {
-    let address = current.get().plan.address;
-    let address = ListenAddress { port: port.unwrap_or(address.port), ..address };
+async fn reopen(current: &Current, place: &Place) -> Listening {
     current.until_apps(|state| state == State::Up).await;
     let mut throttle = LogThrottle::default();
     loop {
-        match lifecycle::bind_shared(address, "--listen").and_then(|listener| Ok(TcpListener::from_std(listener)?)) {
-            Ok(listener) => return listener,
+        match place.listen().await {
+            Ok(listening) => return listening,
             Err(error) if throttle.is_due(&error.to_string(), Instant::now()) => {
                 tracing::warn!(%error, "cannot open a listener again");
             }
@@ -137,7 +149,7 @@ async fn reopen(current: &Current, port: Option<u16>) -> TcpListener {
 
 impl Clients {
     /// Accepts connections until there is a reason to close.
-    async fn accept(&mut self, listener: &TcpListener, why: impl Future<Output = Closing>) -> Closing {
+    async fn accept(&mut self, listening: &Listening, why: impl Future<Output = Closing>) -> Closing {
         let mut why = pin!(why);
         let current = self.current.clone();
         tokio::select! {
@@ -164,11 +176,11 @@ impl Clients {
                     self.last_end.set(time::Instant::now());
                     continue;
                 }
-                accepted = listener.accept(), if has_room() => accepted,
+                accepted = listening.accept(), if has_room() => accepted,
                 () = time::sleep(LOOK), if !has_room() => continue,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer),
+                Ok((socket, peer)) => self.admit(socket, peer),
                 Err(error) if is_of_one_connection(&error) => (),
                 Err(error) => {
                     if throttle.is_due(&error.to_string(), Instant::now()) {
@@ -180,10 +192,10 @@ impl Clients {
         }
     }
 
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
+    fn admit(&mut self, socket: Socket, peer: Peer) {
         let open = Open::new(&self.current.get());
-        let (current, closing) = (self.current.clone(), self.closing.clone());
-        self.tasks.spawn_local(client::serve(open, current, stream, peer.ip(), closing));
+        let (current, drain) = (self.current.clone(), self.drain.clone());
+        self.tasks.spawn_local(client::serve(open, current, socket, peer, drain));
     }
 
     /// Resolves when all have ended.
@@ -194,21 +206,21 @@ impl Clients {
 
 /// Closes a listener without a reset: it begins no more handshakes, and those that it has begun are accepted. The connections may
 /// be more than --max-connections, by the length of the queue.
-async fn empty(context: &Context, listener: TcpListener, mut admit: impl FnMut(TcpStream, SocketAddr)) {
-    if let Err(error) = accept_queue::begin_no_more(&listener) {
+async fn empty(context: &Context, listening: Listening, mut admit: impl FnMut(Socket, Peer)) {
+    if let Err(error) = listening.begin_no_more().await {
         tracing::debug!(%error, listener = context.plan.name, "cannot end handshakes before the listener closes");
     }
     // The handshakes of an app in the same pod take no time, and its listener closes shortly before the deadline.
     let is_near = context.plan.direction == Direction::Outbound;
-    let mut over = pin!(time::sleep(if is_near { Duration::ZERO } else { accept_queue::HANDSHAKES }));
+    let mut over = pin!(time::sleep(if is_near { Duration::ZERO } else { listening.handshakes() }));
     loop {
         let accepted = tokio::select! {
             biased;
-            accepted = listener.accept() => accepted,
+            accepted = listening.accept() => accepted,
             () = &mut over => break,
         };
         match accepted {
-            Ok((stream, peer)) => admit(stream, peer),
+            Ok((socket, peer)) => admit(socket, peer),
             Err(error) if is_of_one_connection(&error) => (),
             // Descriptors may be lacking until the end of idle clients, which comes only after this.
             Err(_) => tokio::select! {
@@ -217,14 +229,7 @@ async fn empty(context: &Context, listener: TcpListener, mut admit: impl FnMut(T
             },
         }
     }
-    // The runtime may not know yet of the last ones.
-    if let Ok(listener) = listener.into_std() {
-        while let Ok((stream, peer)) = listener.accept() {
-            if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
-                admit(stream, peer);
-            }
-        }
-    }
+    listening.close(admit);
 }
 
 /// Resolves when no new connection is to be accepted. Inbound that is --drain-delay after the stop; outbound, when the app has gone,
@@ -257,9 +262,10 @@ async fn quiet(context: &Context, last_end: &Cell<time::Instant>) {
     }
 }
 
-/// Resolves when the deadline is near and no request is in flight: what is left are connections that nothing was asked over.
-async fn nothing_is_left_at_the_deadline(current: &Current, life: &Lifecycle) {
-    life.deadline_near().await;
+/// Resolves when no request is in flight: what is left are connections that nothing was asked over.
+async fn nothing_is_left(current: &Current) {
+    // Calls of gRPC end at this moment, and their last words are still to be written.
+    time::sleep(LOOK).await;
     while current.get().in_flight.get() > 0 {
         time::sleep(LOOK).await;
     }

@@ -1,18 +1,23 @@
 //! What the command line and the configuration file mean together: listeners, routes, upstreams.
+//!
+//! Long because flags and file mean the same things, and everything that does not fit together is found here.
 
 pub(crate) mod entry;
 
-use std::net::IpAddr;
+use std::{path::PathBuf, sync::Arc};
 
-use endpoint::Address;
+use endpoint::{CertificatePair, ServerTls, ServerTlsSettings};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use lifecycle::{ListenAddress, Misfit};
+use lifecycle::Misfit;
 
-use self::entry::{HeaderChanges, ListenerEntry, RouteEntry};
+use self::entry::{CertificateEntry, HeaderChanges, ListenerEntry, RouteEntry};
 use crate::{
     args::Args,
+    client_auth::ClientAuth,
     direction::Direction,
     head::{forwarded::trusted::Cidr, spelling::is_mimic},
+    listener_address::ListenerAddress,
+    peer::Peer,
     route::{
         HeaderRules, Route, Routes,
         probe_path::ProbePath,
@@ -22,14 +27,19 @@ use crate::{
 
 const NO_TRUST_OUTBOUND: &str =
     "an outbound listener tells its upstream nothing of a client, so it has no proxy to trust";
+const NO_IDENTITY_OUTBOUND: &str =
+    "an outbound listener tells its upstream nothing of a client, so it has no identity to tell";
 
 /// One listener with its routes
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ListenerPlan {
     /// As metrics and logs name it
     pub(crate) name: String,
-    pub(crate) address: ListenAddress,
+    pub(crate) address: ListenerAddress,
     pub(crate) direction: Direction,
+    pub(crate) tls: Option<Arc<ServerTls>>,
+    /// Whether the app is told whom the certificate of a client names
+    pub(crate) tells_identity: bool,
     /// Clients whose word about their own clients is believed
     pub(crate) trusted: Vec<Cidr>,
     pub(crate) routes: Routes,
@@ -37,8 +47,8 @@ pub(crate) struct ListenerPlan {
 
 impl ListenerPlan {
     /// Whether to believe this client's word about its own client.
-    pub(crate) fn trusts(&self, ip: IpAddr) -> bool {
-        self.trusted.iter().any(|network| network.contains(ip))
+    pub(crate) fn trusts(&self, peer: Peer) -> bool {
+        self.trusted.iter().any(|network| network.contains(peer))
     }
 }
 
@@ -66,25 +76,25 @@ impl Plan {
     }
 
     /// The app that probes of this path are asked of: where the first inbound listener sends them
-    pub(crate) fn probed_app(&self, path: &ProbePath) -> Result<&Address, String> {
+    pub(crate) fn probed_app(&self, path: &ProbePath) -> Result<&UpstreamUrl, String> {
         let inbound = self.listeners.iter().find(|listener| listener.direction == Direction::Inbound);
         let inbound =
             inbound.ok_or("--probe-pass needs an inbound listener, because it passes probes to the app behind it")?;
         let route = inbound.routes.find(path.uri(), &HeaderMap::new());
         let route = route.map_err(|_| format!("the first inbound listener has no route for --probe-pass {path}"))?;
-        Ok(&self.upstreams[inbound.routes.all()[route].upstream].address)
+        Ok(&self.upstreams[inbound.routes.all()[route].upstream])
     }
 
     /// Either the flags' one listener, or those of the file; or everything that does not fit together.
     pub(crate) fn of(args: &Args, entries: Option<&[ListenerEntry]>) -> Result<Self, Vec<Misfit>> {
         let mut plan = Self { listeners: Vec::new(), upstreams: Vec::new() };
-        match (entries, args.listen, &args.upstream) {
+        match (entries, &args.listen, &args.upstream) {
             (Some(entries), _, _) => plan.add_all(entries, args)?,
             (None, Some(address), Some(upstreams)) => {
                 let [upstream] = &upstreams.0[..] else {
                     return Err(vec![misfit("", "give one upstream, or a --config with several")]);
                 };
-                let direction = args.direction.unwrap_or(if is_local(&upstream.url.address.host) {
+                let direction = args.direction.unwrap_or(if upstream.url.address.is_local() {
                     Direction::Inbound
                 } else {
                     Direction::Outbound
@@ -94,11 +104,19 @@ impl Plan {
                 if let (Direction::Outbound, false) = (direction, trusted.is_empty()) {
                     return Err(vec![misfit("", &format!("--trusted-proxies: {NO_TRUST_OUTBOUND}"))]);
                 }
+                if args.identity_header && direction == Direction::Outbound {
+                    return Err(vec![misfit("", &format!("--identity-header: {NO_IDENTITY_OUTBOUND}"))]);
+                }
                 if args.listens_for_probes_at(address) {
                     return Err(vec![misfit("", "--listen and --probe-addr are one address")]);
                 }
                 let routes = Routes::new(vec![route]);
-                plan.listeners.push(ListenerPlan { name: address.to_string(), address, direction, trusted, routes });
+                let pairs = args.tls_cert.iter().zip(&args.tls_key);
+                let tls = pairs.map(|(cert, key)| CertificatePair { cert: cert.clone(), key: key.clone() }).collect();
+                let tls = tls_of(tls, args.client_ca.as_ref(), args.client_auth.unwrap_or_default());
+                let tells_identity = args.identity_header;
+                let (name, address) = (address.to_string(), address.clone());
+                plan.listeners.push(ListenerPlan { name, address, direction, tls, tells_identity, trusted, routes });
             }
             _ => return Err(vec![misfit("", "give --listen with --upstream, or --config")]),
         }
@@ -126,10 +144,10 @@ impl Plan {
         }
         for (at, entry) in entries.iter().enumerate() {
             let place = format!("listeners.{at}.address");
-            if entries[..at].iter().any(|before| before.address.0.is_same(entry.address.0)) {
+            if entries[..at].iter().any(|before| before.address.0.is_same(&entry.address.0)) {
                 misfits.push(misfit(&place, "another listener has this address"));
             }
-            if args.listens_for_probes_at(entry.address.0) {
+            if args.listens_for_probes_at(&entry.address.0) {
                 misfits.push(misfit(&place, "--probe-addr is this address"));
             }
             self.add(at, entry, &mut misfits);
@@ -157,12 +175,32 @@ impl Plan {
         if let (Direction::Outbound, false) = (entry.direction, trusted.is_empty()) {
             misfits.push(misfit(&format!("listeners.{at}.trusted-proxies"), NO_TRUST_OUTBOUND));
         }
-        let address = entry.address.0;
+        let address = entry.address.0.clone();
         let name = entry.name.clone().unwrap_or_else(|| address.to_string());
+        let tls = entry.tls.as_ref().and_then(|tls| {
+            let pair = |pair: &CertificateEntry| CertificatePair { cert: pair.cert.clone(), key: pair.key.clone() };
+            if tls.client_ca.is_none() && (tls.client_auth.is_some() || tls.identity_header) {
+                let place = format!("listeners.{at}.tls");
+                misfits.push(misfit(&place, "client-auth and identity-header need client-ca, which verifies clients"));
+            }
+            if tls.identity_header && entry.direction == Direction::Outbound {
+                misfits.push(misfit(&format!("listeners.{at}.tls.identity-header"), NO_IDENTITY_OUTBOUND));
+            }
+            if tls.certificates.is_empty() {
+                misfits.push(misfit(&format!("listeners.{at}.tls.certificates"), "give at least one certificate"));
+            }
+            tls_of(
+                tls.certificates.iter().map(pair).collect(),
+                tls.client_ca.as_ref(),
+                tls.client_auth.unwrap_or_default(),
+            )
+        });
         self.listeners.push(ListenerPlan {
             name,
             address,
             direction: entry.direction,
+            tls,
+            tells_identity: entry.tls.as_ref().is_some_and(|tls| tls.identity_header),
             trusted,
             routes: Routes::new(routes),
         });
@@ -217,6 +255,13 @@ impl Plan {
     }
 }
 
+fn tls_of(pairs: Vec<CertificatePair>, client_ca: Option<&PathBuf>, client_auth: ClientAuth) -> Option<Arc<ServerTls>> {
+    const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+    let client_may_be_anonymous = client_auth == ClientAuth::Optional;
+    let settings = ServerTlsSettings { pairs, client_ca: client_ca.cloned(), client_may_be_anonymous };
+    (!settings.pairs.is_empty()).then(|| ServerTls::new(settings, &PROTOCOLS).into())
+}
+
 fn rules(changes: &HeaderChanges) -> Result<HeaderRules, String> {
     let name = |text: &str| {
         let name = HeaderName::try_from(text).map_err(|_| "a name is no header name".to_owned())?;
@@ -235,10 +280,6 @@ fn rules(changes: &HeaderChanges) -> Result<HeaderRules, String> {
         set: changes.set.iter().map(pair).collect::<Result<_, _>>()?,
         add: changes.add.iter().map(pair).collect::<Result<_, _>>()?,
     })
-}
-
-fn is_local(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn misfit(at: &str, message: &str) -> Misfit {
@@ -268,11 +309,5 @@ mod tests {
         assert!(secret.is_ok() && !format!("{secret:?}").contains("hunter2"));
         let wrong = rules(&HeaderChanges { add: pairs("X-Key", "hunter2\n"), ..HeaderChanges::default() });
         assert!(!wrong.unwrap_err().contains("hunter2"));
-    }
-
-    #[test]
-    fn whether_a_host_is_this_one() {
-        assert!(is_local("127.0.0.7") && is_local("::1") && is_local("localhost"));
-        assert!(!is_local("10.0.0.1") && !is_local("localhost.example"));
     }
 }

@@ -1,4 +1,6 @@
 //! Why the proxy answers a request itself, and with what.
+//!
+//! Long because each reason stands in five places.
 
 pub(crate) mod fault;
 
@@ -32,14 +34,26 @@ pub(crate) enum Refusal {
     Trace,
     /// CONNECT: this is no forward proxy
     Connect,
+    /// The head asks for another protocol in a way that no server understands (RFC 9110, section 7.8; RFC 6455, section 4.2.1)
+    BadUpgrade,
+    /// A body stands before the change to another protocol
+    UpgradeWithBody,
+    /// An extended CONNECT for another protocol than WebSocket (RFC 8441)
+    UnknownProtocol,
     /// The target has a byte that is not ASCII, or is neither a path nor an absolute URL
     BadTarget,
     /// The path has several spellings, and routes match by path
     AmbiguousPath,
     /// The request has passed through too many proxies of this name: a route leads back here (RFC 9110, section 7.6.3)
     Loop,
+    /// HTTP without TLS, where the listener speaks TLS
+    PlainHttp,
     /// The head cannot be read at all
     BadHead,
+    /// The frames of HTTP/2 break its rules, so that the connection ends
+    BadFrames,
+    /// Too many frames of HTTP/2 served no request, so that the connection ends
+    Flood,
     /// The head has too many bytes or lines
     HeadTooLarge,
     /// The head did not arrive in time
@@ -68,15 +82,33 @@ pub(crate) enum Refusal {
     UpstreamUnreachable,
     /// The upstream closed or reset before its answer began
     UpstreamClosed,
-    /// The upstream's answer is not HTTP/1.1, or is framed in two ways
+    /// The upstream's answer is not HTTP, is framed in two ways, or changes to a protocol that was not asked for
     UpstreamBroken,
     /// No answer of the upstream within the time for it
     UpstreamSilent,
+    /// `grpc-timeout` is no time, or stands there more than once
+    BadGrpcTimeout,
+    /// The time is over that `grpc-timeout` gives a call
+    GrpcDeadline,
+    /// The time of a drain is over, and a call of gRPC is not
+    Stopping,
+    /// A call of gRPC to an upstream that speaks HTTP/1.1 only
+    GrpcNeedsHttp2,
+    /// All connections to the upstream carry as many requests as it allows
+    UpstreamFull,
+    /// The upstream's certificate is not trusted, not for its name, or not valid now
+    UpstreamCertificate,
+    /// The upstream ended the TLS handshake with an alert
+    UpstreamAlert,
+    /// The TLS handshake failed in another way: the upstream may not speak TLS
+    UpstreamTls,
+    /// A file of the upstream's TLS options cannot be used
+    NoTlsFiles,
 }
 
 impl Refusal {
     /// All of them, for the metric and for the README's table
-    pub(crate) const ALL: [Self; 30] = [
+    pub(crate) const ALL: [Self; 45] = [
         Self::NoHost,
         Self::SeveralHosts,
         Self::BadHost,
@@ -87,10 +119,16 @@ impl Refusal {
         Self::MimickedHeader,
         Self::Trace,
         Self::Connect,
+        Self::BadUpgrade,
+        Self::UpgradeWithBody,
+        Self::UnknownProtocol,
         Self::BadTarget,
         Self::AmbiguousPath,
         Self::Loop,
+        Self::PlainHttp,
         Self::BadHead,
+        Self::BadFrames,
+        Self::Flood,
         Self::HeadTooLarge,
         Self::SlowHead,
         Self::NoRoute,
@@ -107,6 +145,15 @@ impl Refusal {
         Self::UpstreamClosed,
         Self::UpstreamBroken,
         Self::UpstreamSilent,
+        Self::BadGrpcTimeout,
+        Self::GrpcDeadline,
+        Self::Stopping,
+        Self::GrpcNeedsHttp2,
+        Self::UpstreamFull,
+        Self::UpstreamCertificate,
+        Self::UpstreamAlert,
+        Self::UpstreamTls,
+        Self::NoTlsFiles,
     ];
 
     /// Its name
@@ -122,10 +169,16 @@ impl Refusal {
             Self::MimickedHeader => "mimicked-header",
             Self::Trace => "trace",
             Self::Connect => "connect",
+            Self::BadUpgrade => "bad-upgrade",
+            Self::UpgradeWithBody => "upgrade-with-body",
+            Self::UnknownProtocol => "unknown-protocol",
             Self::BadTarget => "bad-target",
             Self::AmbiguousPath => "ambiguous-path",
             Self::Loop => "loop",
+            Self::PlainHttp => "plain-http",
             Self::BadHead => "bad-head",
+            Self::BadFrames => "bad-frames",
+            Self::Flood => "flood",
             Self::HeadTooLarge => "head-too-large",
             Self::SlowHead => "slow-head",
             Self::NoRoute => "no-route",
@@ -142,6 +195,15 @@ impl Refusal {
             Self::UpstreamClosed => "upstream-closed",
             Self::UpstreamBroken => "upstream-broken",
             Self::UpstreamSilent => "upstream-silent",
+            Self::BadGrpcTimeout => "bad-grpc-timeout",
+            Self::GrpcDeadline => "grpc-deadline",
+            Self::Stopping => "stopping",
+            Self::GrpcNeedsHttp2 => "grpc-needs-http2",
+            Self::UpstreamFull => "upstream-full",
+            Self::UpstreamCertificate => "upstream-certificate",
+            Self::UpstreamAlert => "upstream-alert",
+            Self::UpstreamTls => "upstream-tls",
+            Self::NoTlsFiles => "no-tls-files",
         }
     }
 
@@ -151,14 +213,25 @@ impl Refusal {
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::SlowHead | Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::UnknownProtocol => StatusCode::NOT_IMPLEMENTED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooManyRequests | Self::Memory | Self::AppDown | Self::NoLogin => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyRequests
+            | Self::Memory
+            | Self::AppDown
+            | Self::NoLogin
+            | Self::NoTlsFiles
+            | Self::Stopping
+            | Self::UpstreamFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::Loop
             | Self::UpstreamRefuses
             | Self::UpstreamUnknown
             | Self::UpstreamClosed
-            | Self::UpstreamBroken => StatusCode::BAD_GATEWAY,
-            Self::UpstreamUnreachable | Self::UpstreamSilent => StatusCode::GATEWAY_TIMEOUT,
+            | Self::UpstreamBroken
+            | Self::GrpcNeedsHttp2
+            | Self::UpstreamCertificate
+            | Self::UpstreamAlert
+            | Self::UpstreamTls => StatusCode::BAD_GATEWAY,
+            Self::UpstreamUnreachable | Self::UpstreamSilent | Self::GrpcDeadline => StatusCode::GATEWAY_TIMEOUT,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -175,7 +248,8 @@ impl Refusal {
 
     /// The body of the answer
     pub(crate) fn text(self) -> String {
-        format!("{}: {}\n", self.status(), self.name())
+        let remedy = if self == Self::PlainHttp { ": this port speaks TLS, so write https://" } else { "" };
+        format!("{}: {}{remedy}\n", self.status(), self.name())
     }
 
     /// The whole answer as bytes, for a request that hyper could not read, and that ends its connection
@@ -194,15 +268,19 @@ impl Refusal {
     fn error_type(self) -> &'static str {
         match self {
             Self::NoRoute => "destination_not_found",
-            Self::TooManyRequests | Self::Memory => "http_request_denied",
+            Self::TooManyRequests | Self::Memory | Self::Stopping => "http_request_denied",
             Self::Loop => "proxy_loop_detected",
-            Self::NoLogin => "proxy_configuration_error",
+            Self::NoLogin | Self::NoTlsFiles | Self::GrpcNeedsHttp2 => "proxy_configuration_error",
             Self::AppDown | Self::UpstreamRefuses => "connection_refused",
             Self::UpstreamUnknown => "dns_error",
             Self::UpstreamUnreachable => "connection_timeout",
             Self::UpstreamClosed => "connection_terminated",
             Self::UpstreamBroken => "http_protocol_error",
-            Self::UpstreamSilent => "http_response_timeout",
+            Self::UpstreamSilent | Self::GrpcDeadline => "http_response_timeout",
+            Self::UpstreamFull => "connection_limit_reached",
+            Self::UpstreamCertificate => "tls_certificate_error",
+            Self::UpstreamAlert => "tls_alert_received",
+            Self::UpstreamTls => "tls_protocol_error",
             _ => "http_request_error",
         }
     }

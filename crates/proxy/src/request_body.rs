@@ -11,8 +11,15 @@ use std::{
 };
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use tokio::time::Instant;
 
-use crate::{head::hop_by_hop, limits::room::Reads, refusal::Refusal, request_body::pace::Pace};
+use crate::{
+    grpc::{kept::Kept, messages::Messages},
+    head::hop_by_hop,
+    limits::room::Reads,
+    refusal::Refusal,
+    request_body::pace::Pace,
+};
 
 /// The fate of a body: shared with the request's task, because hyper's errors do not carry it
 #[derive(Debug, Default)]
@@ -28,6 +35,10 @@ pub(crate) struct BodyFate {
     pub(crate) is_awaited: Cell<bool>,
     /// Whether all of it has been read
     pub(crate) has_ended: Cell<bool>,
+    /// When that was, of a call of gRPC
+    pub(crate) ended: Cell<Option<Instant>>,
+    /// Of a request that may be made a second time
+    pub(crate) kept: Kept,
     /// How often its request was sent again
     pub(crate) retries: Cell<u32>,
 }
@@ -35,6 +46,11 @@ pub(crate) struct BodyFate {
 /// The body of a request to an upstream
 pub(crate) enum RequestBody {
     Empty,
+    /// Of a request that is made a second time
+    Kept {
+        all: Bytes,
+        has_gone: bool,
+    },
     /// In a box, because a request moves a dozen times on its way, and most have no body
     Client(Box<ClientBody>),
 }
@@ -45,8 +61,12 @@ pub(crate) struct ClientBody {
     fate: Rc<BodyFate>,
     limit: u64,
     pace: Pace,
+    /// Of a call, each of which is bounded by itself
+    messages: Option<Messages>,
     /// Of the connection that it goes to
     reads: OnceCell<Rc<Reads>>,
+    /// Whether it comes in the frames of a stream
+    is_of_stream: bool,
     /// The client's connection is in use as long as this is held
     _turn: Rc<()>,
 }
@@ -65,11 +85,39 @@ impl std::error::Error for GivenUp {}
 
 impl RequestBody {
     /// Takes at most `limit` bytes, at this pace. The fate of an empty body has ended before.
-    pub(crate) fn of(incoming: Incoming, fate: Rc<BodyFate>, limit: u64, pace: Pace, turn: Rc<()>) -> Self {
+    pub(crate) fn of(
+        incoming: Incoming,
+        fate: Rc<BodyFate>,
+        limit: u64,
+        pace: Pace,
+        turn: Rc<()>,
+        is_of_stream: bool,
+    ) -> Self {
         if fate.has_ended.get() {
             return Self::Empty;
         }
-        Self::Client(Box::new(ClientBody { incoming, fate, limit, pace, reads: OnceCell::new(), _turn: turn }))
+        let (messages, reads) = (None, OnceCell::new());
+        Self::Client(Box::new(ClientBody { incoming, fate, limit, pace, messages, reads, is_of_stream, _turn: turn }))
+    }
+
+    /// The body of a call of gRPC: at most `limit` bytes in each message, at any pace, because a stream may be quiet for long.
+    pub(crate) fn of_call(
+        incoming: Incoming,
+        fate: Rc<BodyFate>,
+        limit: u64,
+        turn: Rc<()>,
+        is_of_stream: bool,
+    ) -> Self {
+        let mut body = Self::of(incoming, fate, limit, Pace::at_least(0), turn, is_of_stream);
+        if let Self::Client(body) = &mut body {
+            body.messages = Some(Messages::default());
+        }
+        body
+    }
+
+    /// The whole body of a request that is made a second time
+    pub(crate) fn kept(bytes: Bytes) -> Self {
+        if bytes.is_empty() { Self::Empty } else { Self::Kept { all: bytes, has_gone: false } }
     }
 
     /// It goes over the connection with these reads.
@@ -77,6 +125,32 @@ impl RequestBody {
         if let Self::Client(body) = self {
             // A body goes to a second connection only if the first has read nothing of it.
             let _ = body.reads.set(reads.clone());
+        }
+    }
+
+    /// Keeps the body for another attempt, as long as it has few bytes.
+    pub(crate) fn keep(&self) {
+        if let Self::Client(body) = self {
+            body.fate.kept.begin();
+        }
+    }
+
+    /// The same for another attempt, if none of it has come yet, although the first attempt may have asked for it. A body that was
+    /// kept goes again also after it was sent, where nothing was processed.
+    pub(crate) fn again(self, is_unprocessed: bool) -> Option<Self> {
+        match self {
+            Self::Client(body) if body.fate.bytes.get() == 0 && !body.fate.has_ended.get() => {
+                body.fate.was_read.set(false);
+                Some(Self::Client(body))
+            }
+            Self::Client(body) if is_unprocessed && body.fate.has_ended.get() => {
+                let kept = body.fate.kept.take()?;
+                body.fate.was_read.set(false);
+                Some(Self::kept(kept))
+            }
+            Self::Kept { all, has_gone } if is_unprocessed || !has_gone => Some(Self::kept(all)),
+            Self::Client(_) | Self::Kept { .. } => None,
+            Self::Empty => Some(Self::Empty),
         }
     }
 
@@ -92,7 +166,11 @@ impl Body for RequestBody {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
         match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
+            Self::Empty | Self::Kept { has_gone: true, .. } => Poll::Ready(None),
+            Self::Kept { all, has_gone } => {
+                *has_gone = true;
+                Poll::Ready(Some(Ok(Frame::data(all.clone()))))
+            }
             Self::Client(body) => body.poll(context),
         }
     }
@@ -100,13 +178,15 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
+            Self::Kept { has_gone, .. } => *has_gone,
             Self::Client(body) => body.incoming.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Empty => SizeHint::with_exact(0),
+            Self::Empty | Self::Kept { has_gone: true, .. } => SizeHint::with_exact(0),
+            Self::Kept { all, .. } => SizeHint::with_exact(all.len() as u64),
             Self::Client(body) => body.incoming.size_hint(),
         }
     }
@@ -114,6 +194,14 @@ impl Body for RequestBody {
 
 impl ClientBody {
     fn poll(&mut self, context: &mut Context) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
+        let frame = self.poll_bounded(context);
+        if self.messages.is_some() && self.fate.has_ended.get() && self.fate.ended.get().is_none() {
+            self.fate.ended.set(Some(Instant::now()));
+        }
+        frame
+    }
+
+    fn poll_bounded(&mut self, context: &mut Context) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
         self.fate.was_read.set(true);
         // Where memory is short, nothing is read ahead for an upstream that does not read: its connection wakes this task.
         if self.reads.get().is_some_and(|reads| reads.must_wait()) {
@@ -125,6 +213,12 @@ impl ClientBody {
         let mut frame = match polled {
             Poll::Pending if self.pace.is_too_slow(context) => return self.give_up(Refusal::SlowBody),
             Poll::Pending => return Poll::Pending,
+            // hyper also ends a body whose stream the client has reset with NO_ERROR, as node's clients do. A part of a body must not
+            // reach the upstream as all of it.
+            Poll::Ready(None) if self.is_of_stream && !self.incoming.is_end_stream() => {
+                self.fate.is_client_gone.set(true);
+                return self.give_up(Refusal::BadBody);
+            }
             Poll::Ready(None) => {
                 self.fate.has_ended.set(true);
                 return Poll::Ready(None);
@@ -142,7 +236,16 @@ impl ClientBody {
         self.fate.has_ended.set(frame.is_trailers() || self.incoming.is_end_stream());
         let length = frame.data_ref().map_or(0, Bytes::len) as u64;
         self.fate.bytes.update(|bytes| bytes + length);
-        if self.fate.bytes.get() > self.limit {
+        match frame.data_ref() {
+            Some(data) => self.fate.kept.note(data),
+            None => self.fate.kept.give_up(),
+        }
+        let measured = match (&mut self.messages, frame.data_ref()) {
+            (Some(messages), Some(data)) => messages.longest(data).into(),
+            (Some(_), None) => 0,
+            (None, _) => self.fate.bytes.get(),
+        };
+        if measured > self.limit {
             return self.give_up(Refusal::BodyTooLarge);
         }
         if self.pace.was_too_slow(length) {
@@ -157,8 +260,12 @@ impl ClientBody {
     }
 }
 
-/// Whether the bytes of the body are wrong. Any other error is the end of the client's connection.
+/// Whether the bytes of the body are wrong. Any other error is the end of the client's connection, or of its stream.
 fn is_malformed(error: &hyper::Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
-    source.is_some_and(|error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))
+    let Some(source) = std::error::Error::source(error) else { return false };
+    if let Some(error) = source.downcast_ref::<h2::Error>() {
+        return error.is_library();
+    }
+    let error = source.downcast_ref::<io::Error>();
+    error.is_some_and(|error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))
 }

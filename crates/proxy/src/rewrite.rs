@@ -1,10 +1,15 @@
 //! The heads that go on: hop-by-hop headers gone, ours set, the target in origin form.
 
+pub(crate) mod http2;
+
 use std::time::Duration;
 
 use http::{
     HeaderMap, HeaderValue, Method, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, MAX_FORWARDS, TE, TRANSFER_ENCODING, VIA},
+    header::{
+        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, MAX_FORWARDS, TE,
+        TRANSFER_ENCODING, VIA,
+    },
     request, response,
 };
 
@@ -21,6 +26,7 @@ use crate::{
 
 /// Whom `Via` names (RFC 9110, section 7.6.3); the host's own name is nobody's business
 const VIA_1_1: HeaderValue = HeaderValue::from_static("1.1 sidekit-proxy");
+const VIA_2: HeaderValue = HeaderValue::from_static("2 sidekit-proxy");
 const VIA_1_0: HeaderValue = HeaderValue::from_static("1.0 sidekit-proxy");
 
 /// Makes a judged head the one that the upstream gets.
@@ -45,6 +51,9 @@ pub(crate) fn to_upstream(
     if seen.has(Seen::CONTENT_LENGTH) {
         settle_length(headers);
     }
+    if seen.has(Seen::COOKIE) && head.version == Version::HTTP_2 {
+        join_cookies(headers);
+    }
     if takes_trailers {
         // Trailers pass through here, so the upstream may send them (RFC 9110, section 10.1.4).
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -56,10 +65,13 @@ pub(crate) fn to_upstream(
     }
     match plan.direction {
         Direction::Inbound => {
-            if plan.trusts(forwarded.ip()) {
+            if plan.trusts(forwarded.peer()) {
                 forwarded.apply_believing(headers);
             } else {
                 forwarded.apply(headers, seen);
+            }
+            if plan.tells_identity {
+                forwarded.apply_identity(headers);
             }
             if !seen.has(Seen::HOST) {
                 headers.insert(HOST, upstream.authority.clone());
@@ -74,7 +86,7 @@ pub(crate) fn to_upstream(
     traces.settle(headers, seen);
     route.request_headers.apply_to_request(headers);
     if head.uri.authority().is_some() {
-        head.uri = origin_form(&head.method, &head.uri);
+        head.uri = origin_form(head);
     }
     head.version = Version::HTTP_11;
 }
@@ -124,6 +136,11 @@ pub(crate) fn is_endless(head: &response::Parts) -> bool {
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case(EVENTS))
 }
 
+/// Whether an answer is a stream of events that is framed in a way, and coded in a way, that lets the proxy end it between two events
+pub(crate) fn ends_between_events(head: &response::Parts) -> bool {
+    is_endless(head) && !head.headers.contains_key(CONTENT_LENGTH) && !head.headers.contains_key(CONTENT_ENCODING)
+}
+
 /// How long the upstream says that it keeps an idle connection
 pub(crate) fn announced_timeout(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get("keep-alive")?.to_str().ok()?;
@@ -145,16 +162,31 @@ pub(crate) fn to_client(head: &mut response::Parts, route: &Route, closes: bool,
 
 /// The proxy's element of `Via` for a message that was received in this version.
 pub(crate) fn via(version: Version) -> HeaderValue {
-    if version == Version::HTTP_10 { VIA_1_0 } else { VIA_1_1 }
+    match version {
+        Version::HTTP_10 => VIA_1_0,
+        Version::HTTP_2 => VIA_2,
+        _ => VIA_1_1,
+    }
 }
 
 /// Path and query, byte for byte; `*` where OPTIONS asks for a server as a whole (RFC 9112, section 3.2.4). A `Uri` does not tell
-/// `http://a`, which does that, from `http://a/`.
-fn origin_form(method: &Method, target: &Uri) -> Uri {
-    match target.path_and_query() {
-        Some(path) if *method == Method::OPTIONS && path.as_str() == "/" => Uri::from_static("*"),
+/// `http://a`, which does that in HTTP/1, from `http://a/`.
+fn origin_form(head: &request::Parts) -> Uri {
+    let is_whole = head.method == Method::OPTIONS && head.version != Version::HTTP_2;
+    match head.uri.path_and_query() {
+        Some(path) if is_whole && path.as_str() == "/" => Uri::from_static("*"),
         Some(path) => Uri::from(path.clone()),
         None => Uri::from_static("/"),
+    }
+}
+
+/// HTTP/2 may send a cookie in crumbs, which are one field in HTTP/1 (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1
+        && let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(b"; ".as_slice()))
+    {
+        headers.insert(COOKIE, cookie);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which upstream a request goes to: by host and path prefix, the most exact route first.
 
 pub(crate) mod probe_path;
+pub(crate) mod upstream_address;
 pub(crate) mod upstream_url;
 
 use std::sync::Arc;

@@ -1,20 +1,24 @@
 //! `run()`: starts the workers, gives them the plan and each new one, and ends when all of them have drained.
 
+mod certificates;
 mod logins;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use endpoint::ServerTls;
 use lifecycle::{End, Exit, Lifecycle, reload};
 use tokio::sync::Mutex;
 
-use self::logins::Logins;
+use self::{certificates::Certificates, logins::Logins};
 use crate::{
     access_log::AccessLog,
     args::Args,
     config::Config,
     limits::{descriptors::Descriptors, memory::Memory},
     listener::probe_pass::{self, ProbePass},
+    listener_address::ListenerAddress,
+    plan::ListenerPlan,
     telemetry::Metrics,
     upstream::{app::Apps, hold_start},
     workers::{Workers, worker::Settings},
@@ -47,7 +51,8 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     }
     let workers = Workers::start(args.workers, &settings)?;
     let logins = Logins::new(&life).context("cannot count")?;
-    let mut service = Service { args, workers, logins, probe_pass: Arc::default() };
+    let certificates = Certificates::new(&life).context("cannot count")?;
+    let mut service = Service { args, workers, logins, certificates, served: Vec::new(), probe_pass: Arc::default() };
     service.serve(config.as_ref()).await?;
     // Its logins are followed for as long as somebody holds them.
     drop(config);
@@ -72,7 +77,7 @@ async fn hold_start(args: &Args, config: Option<&Config>, life: &Lifecycle) -> a
     let plan = Config::plan(args, config)?;
     // The plan was judged to have one.
     let Some(upstream) = plan.first_outbound() else { return Ok(None) };
-    Ok(hold_start::wait_for(upstream.address.clone(), life).await)
+    Ok(hold_start::wait_for(upstream.clone(), life).await)
 }
 
 /// The proxy, whatever its configuration is
@@ -80,6 +85,9 @@ struct Service {
     args: Args,
     workers: Workers,
     logins: Logins,
+    certificates: Certificates,
+    /// The TLS of each listener that is served
+    served: Vec<(ListenerAddress, Option<Arc<ServerTls>>)>,
     probe_pass: Arc<ProbePass>,
 }
 
@@ -87,13 +95,17 @@ impl Service {
     /// Serves as the arguments and this content of the file say. Where that fails, nothing has changed.
     async fn serve(&mut self, config: Option<&Config>) -> anyhow::Result<()> {
         let mut plan = Config::plan(&self.args, config)?;
+        certificates::judge(&plan, &self.served).await?;
         // All sockets first: an address that cannot be bound is known before anything is served.
-        let sockets = self.workers.bind(&plan)?;
+        let sockets = self.workers.bind(&plan).await?;
         let probed: Vec<_> = self.args.probe_pass.iter().flat_map(|lines| lines.0.clone()).collect();
         if !probed.is_empty() {
             self.probe_pass.aim(&probed, &plan).map_err(|reason| Exit::Usage.because(reason))?;
         }
         self.logins.adopt(&mut plan).await;
+        self.certificates.adopt(&mut plan).await;
+        let of = |listener: &ListenerPlan| (listener.address.clone(), listener.tls.clone());
+        self.served = plan.listeners.iter().map(of).collect();
         self.workers.serve(plan, sockets).await
     }
 

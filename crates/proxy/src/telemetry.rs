@@ -1,13 +1,18 @@
 //! What is counted, under OpenTelemetry's names where it has one.
+//!
+//! Long because each metric has its name and its help here.
 
 pub(crate) mod attempt;
+mod calls;
 mod durations;
 mod limit;
+mod protocols;
 mod series;
+mod tunnels;
 
 use std::rc::Rc;
 
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Version};
 use lifecycle::Lifecycle;
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, core::Collector,
@@ -15,10 +20,17 @@ use prometheus::{
 
 pub(crate) use self::limit::Limit;
 use self::{
+    calls::Calls,
     durations::Durations,
+    protocols::{OfListener, Protocols},
     series::{Holders, Kept, Labels},
+    tunnels::{Tunnels, TunnelsOfListener},
 };
-use crate::refusal::{Refusal, fault::Fault};
+use crate::{
+    grpc::status::Status,
+    refusal::{Refusal, fault::Fault},
+    tls::outcome::Outcome,
+};
 
 /// Seconds; the bounds that OpenTelemetry recommends for HTTP
 const BUCKETS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -30,9 +42,12 @@ const LAST_LABELS: [&str; 3] = ["http_request_method", "http_response_status_cod
 pub(crate) struct Metrics {
     server: HistogramVec,
     client: HistogramVec,
+    calls: IntCounterVec,
     active: IntGaugeVec,
     connections: IntGaugeVec,
     accepted: IntCounterVec,
+    protocols: Protocols,
+    tunnels: Tunnels,
     open_upstream_connections: IntGaugeVec,
     upstream_connections: IntCounterVec,
     retries: IntCounterVec,
@@ -54,9 +69,14 @@ pub(crate) struct Telemetry {
     /// By the index that routes have
     routes: Vec<Durations>,
     without_route: Durations,
+    /// The same for calls of gRPC
+    calls: Vec<Calls>,
+    calls_without_route: Calls,
     pub(crate) active: IntGauge,
     pub(crate) connections: IntGauge,
     pub(crate) accepted: IntCounter,
+    protocols: OfListener,
+    pub(crate) tunnels: TunnelsOfListener,
     _kept: Vec<KeptSeries>,
 }
 
@@ -94,6 +114,11 @@ impl Metrics {
                 "Requests to upstreams, with the time to connect, to the end of their answer",
                 &["server_address", "server_port"],
             )?,
+            calls: counters(
+                "sidekit_proxy_grpc_calls_total",
+                "Calls of gRPC, by the status that the client got",
+                &["listener", "http_route", "rpc_response_status_code"],
+            )?,
             active: gauges("http_server_active_requests", "Requests in flight", &["listener"])?,
             connections: gauges("sidekit_proxy_connections", "Clients' connections that are open", &["listener"])?,
             accepted: counters(
@@ -101,6 +126,8 @@ impl Metrics {
                 "Clients' connections that were accepted",
                 &["listener"],
             )?,
+            protocols: Protocols::new()?,
+            tunnels: Tunnels::new(life)?,
             open_upstream_connections: gauges(
                 "http_client_open_connections",
                 "Connections to upstreams that are open, active or idle",
@@ -128,29 +155,12 @@ impl Metrics {
         for refusal in Refusal::ALL {
             metrics.refusals.with_label_values(&[refusal.name()]);
         }
-        let collectors: [Box<dyn Collector>; 12] = [
-            Box::new(metrics.server.clone()),
-            Box::new(metrics.client.clone()),
-            Box::new(metrics.active.clone()),
-            Box::new(metrics.connections.clone()),
-            Box::new(metrics.accepted.clone()),
-            Box::new(metrics.open_upstream_connections.clone()),
-            Box::new(metrics.upstream_connections.clone()),
-            Box::new(metrics.retries.clone()),
-            Box::new(metrics.denied_retries.clone()),
-            Box::new(metrics.refusals.clone()),
-            Box::new(limits),
-            Box::new(metrics.dropped_log_lines.clone()),
-        ];
-        for collector in collectors {
-            life.metrics().register(collector)?;
-        }
+        metrics.register(limits, life)?;
         Ok(metrics)
     }
 
     /// The metrics of an upstream
-    pub(crate) fn of_upstream(&self, host: &str, port: u16, upstream: &str) -> Counts {
-        let port = &*port.to_string();
+    pub(crate) fn of_upstream(&self, host: &str, port: &str, upstream: &str) -> Counts {
         // Before the series themselves are made
         let of_address = vec![("server_address", host.to_owned()), ("server_port", port.to_owned())];
         let kept = [self.keep(of_address), self.keep(vec![("upstream", upstream.to_owned())])];
@@ -169,6 +179,30 @@ impl Metrics {
         }
     }
 
+    fn register(&self, limits: IntCounterVec, life: &Lifecycle) -> prometheus::Result<()> {
+        let collectors: [Box<dyn Collector>; 15] = [
+            Box::new(self.server.clone()),
+            Box::new(self.client.clone()),
+            Box::new(self.calls.clone()),
+            Box::new(self.active.clone()),
+            Box::new(self.connections.clone()),
+            Box::new(self.accepted.clone()),
+            Box::new(self.protocols.handshakes.clone()),
+            Box::new(self.protocols.requests.clone()),
+            Box::new(self.open_upstream_connections.clone()),
+            Box::new(self.upstream_connections.clone()),
+            Box::new(self.retries.clone()),
+            Box::new(self.denied_retries.clone()),
+            Box::new(self.refusals.clone()),
+            Box::new(limits),
+            Box::new(self.dropped_log_lines.clone()),
+        ];
+        for collector in collectors {
+            life.metrics().register(collector)?;
+        }
+        Ok(())
+    }
+
     /// Keeps the series with these labels until the last one who keeps them has gone.
     fn keep(&self, labels: Labels) -> KeptSeries {
         let metrics = self.clone();
@@ -179,18 +213,21 @@ impl Metrics {
             for family in [&metrics.active, &metrics.connections, &metrics.open_upstream_connections] {
                 series::remove(family, labels);
             }
-            let Self { accepted, upstream_connections, retries, denied_retries, .. } = &metrics;
-            for family in [accepted, upstream_connections, retries, denied_retries] {
+            let Self { calls, accepted, upstream_connections, retries, denied_retries, .. } = &metrics;
+            let Protocols { handshakes, requests } = &metrics.protocols;
+            for family in [calls, accepted, handshakes, requests, upstream_connections, retries, denied_retries] {
                 series::remove(family, labels);
             }
+            metrics.tunnels.remove(labels);
         };
         Kept::new(&self.holders, labels, Box::new(remove))
     }
 }
 
 impl Telemetry {
-    pub(crate) fn new(metrics: &Metrics, listener: &str, routes: &[&str]) -> Self {
-        let of_route = |route| Durations::of_server(&metrics.server, &[listener, route, "http"]);
+    pub(crate) fn new(metrics: &Metrics, listener: &str, has_tls: bool, routes: &[&str]) -> Self {
+        let of_route =
+            |route| Durations::of_server(&metrics.server, &[listener, route, if has_tls { "https" } else { "http" }]);
         let of_listener = || ("listener", listener.to_owned());
         // Before the series themselves are made
         let keep = |route: &&str| metrics.keep(vec![of_listener(), ("http_route", (*route).to_owned())]);
@@ -201,9 +238,13 @@ impl Telemetry {
             _kept: kept,
             routes: routes.iter().map(|route| of_route(route)).collect(),
             without_route: of_route(""),
+            calls: routes.iter().map(|route| Calls::new(&metrics.calls, listener, route)).collect(),
+            calls_without_route: Calls::new(&metrics.calls, listener, ""),
             active: metrics.active.with_label_values(&[listener]),
             connections: metrics.connections.with_label_values(&[listener]),
             accepted: metrics.accepted.with_label_values(&[listener]),
+            protocols: metrics.protocols.of_listener(listener, has_tls),
+            tunnels: metrics.tunnels.of_listener(listener),
         }
     }
 
@@ -211,6 +252,19 @@ impl Telemetry {
     pub(crate) fn refused(&self, refusal: Refusal) {
         self.metrics.refusals.with_label_values(&[refusal.name()]).inc();
         if let Some(limit) = Limit::of(refusal) {
+            self.met(limit);
+        }
+    }
+
+    /// A client has sent the head of a request.
+    pub(crate) fn asked(&self, version: Version) {
+        self.protocols.asked(version);
+    }
+
+    /// A handshake has ended, with this version of TLS where it succeeded.
+    pub(crate) fn shook_hands(&self, outcome: Outcome, version: Option<&str>) {
+        self.protocols.shook_hands(outcome, version);
+        if let Some(limit) = Limit::of_handshake(outcome) {
             self.met(limit);
         }
     }
@@ -231,6 +285,11 @@ impl Telemetry {
     ) {
         let durations = route.map_or(&self.without_route, |route| &self.routes[route]);
         durations.observe(method, Some(status), fault, seconds);
+    }
+
+    /// A call of gRPC has ended.
+    pub(crate) fn call_ended(&self, route: Option<usize>, status: Status) {
+        route.map_or(&self.calls_without_route, |route| &self.calls[route]).ended(status);
     }
 }
 

@@ -1,87 +1,161 @@
-//! An upstream as one worker sees it: its addresses, its connections, its retries.
+//! An upstream as one worker sees it: its connections, over HTTP/1.1 or HTTP/2, and its retries.
 
 pub(crate) mod app;
+pub(crate) mod dedicated;
+mod dial;
+pub(crate) mod handshake;
 pub(crate) mod hold_start;
+mod http2;
+pub(crate) mod incoming;
 pub(crate) mod pool;
+pub(crate) mod pump;
+pub(crate) mod reach;
 pub(crate) mod retry;
 pub(crate) mod sent_head;
+pub(crate) mod shared;
 pub(crate) mod upstream_io;
 
 use std::{
-    cell::RefCell,
-    net::SocketAddr,
+    cell::{Cell, RefCell},
     rc::{Rc, Weak},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use endpoint::{Address, Failure, Names};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, task, time};
+use tokio::{task, time};
 
-use self::app::App;
+use self::{
+    app::App,
+    dial::{CONNECT_TIMEOUT, Dial},
+    handshake::Handshakes,
+    http2::{Http2, NoHttp2},
+};
 use crate::{
     limits::room::Room,
     refusal::Refusal,
+    request_body::RequestBody,
+    route::upstream_url::{UpstreamUrl, Versions},
     telemetry::Counts,
+    transport::Transport,
     upstream::{
         pool::{Connection, Pool},
         retry::Budget,
+        shared::{Place, Shared},
         upstream_io::{Traffic, UpstreamIo},
     },
 };
 
-/// How long an answer of the resolver holds: getaddrinfo tells no TTL. A part of it is left to chance, so that workers and pods
-/// do not ask all at once.
-const RESOLVED_FOR: Duration = Duration::from_secs(5);
-/// A connection must stand within this.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// An upstream that takes no bytes for this time counts as gone. An app that is busy with the beginning of a body may read none of
-/// the rest for much longer than a network is silent.
-const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// Bytes of an answer's head; more is no answer that a client could use
 const HEAD_LIMIT: usize = 64 * 1024;
+/// The age of a connection without a maximum, which no connection reaches
+const AGELESS: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// An upstream
 pub(crate) struct Upstream {
-    address: Address,
-    names: Names,
-    /// The addresses of the last lookup, and until when they hold
-    resolved: RefCell<(Vec<SocketAddr>, Instant)>,
+    pub(crate) url: UpstreamUrl,
+    dial: Dial,
+    handshakes: Handshakes,
     pub(crate) pool: Pool,
+    shared: Rc<Shared>,
+    /// Whether the last connection agreed on HTTP/2; nothing before the first one
+    speaks_http2: Cell<Option<bool>>,
+    /// After which age a connection takes no more requests; zero is never
+    max_age: Duration,
     pub(crate) budget: RefCell<Budget>,
+    /// Requests that it has answered
+    pub(crate) answers: Cell<u64>,
     /// The app behind an inbound listener
     pub(crate) app: Option<Arc<App>>,
     pub(crate) counts: Counts,
     room: Room,
 }
 
-impl Upstream {
-    pub(crate) fn new(address: Address, app: Option<Arc<App>>, counts: Counts, room: Room, now: Instant) -> Self {
-        let resolved = RefCell::new((Vec::new(), now));
-        let budget = RefCell::new(Budget::new(now));
-        Self { address, names: Names::default(), resolved, pool: Pool::new(room.clone()), budget, app, counts, room }
+/// The way of one request to an upstream
+pub(crate) enum Way {
+    /// A connection of its own
+    Http1(Connection),
+    /// A place on a connection that others share
+    Http2(Place),
+}
+
+impl Way {
+    /// Whether its connection has carried a request before
+    pub(crate) fn is_reused(&self) -> bool {
+        match self {
+            Self::Http1(connection) => connection.is_reused,
+            Self::Http2(place) => place.is_reused,
+        }
     }
 
-    /// A kept connection that can carry a request.
-    pub(crate) fn take_idle(&self, now: Instant, is_repeatable: bool) -> Option<Connection> {
+    /// Whether its connection reads little at once, because memory is short
+    pub(crate) fn is_narrow(&self) -> bool {
+        match self {
+            Self::Http1(connection) => connection.traffic.reads.is_narrow(),
+            Self::Http2(place) => place.traffic().reads.is_narrow(),
+        }
+    }
+}
+
+impl Upstream {
+    pub(crate) fn new(
+        url: UpstreamUrl,
+        app: Option<Arc<App>>,
+        counts: Counts,
+        room: Room,
+        max_age: Duration,
+        now: Instant,
+    ) -> Self {
+        let speaks_http2 = match (&url.tls, url.versions) {
+            (_, Versions::Http2) => Some(true),
+            (_, Versions::Http1) | (None, Versions::Any) => Some(false),
+            (Some(_), Versions::Any) => None,
+        };
+        Self {
+            url,
+            dial: Dial::new(now),
+            handshakes: Handshakes::default(),
+            pool: Pool::new(room.clone()),
+            shared: Rc::default(),
+            speaks_http2: Cell::new(speaks_http2),
+            max_age,
+            budget: RefCell::new(Budget::new(now)),
+            answers: Cell::default(),
+            app,
+            counts,
+            room,
+        }
+    }
+
+    /// A way over a connection that stands.
+    pub(crate) fn take_kept(&self, now: Instant, is_repeatable: bool) -> Option<Way> {
+        if let Some(place) = self.shared.take(now) {
+            self.counts.reused.inc();
+            return Some(Way::Http2(place));
+        }
         let (connection, stale) = self.pool.take(now, is_repeatable);
         self.counts.stale.inc_by(stale);
         self.counts.reused.inc_by(u64::from(connection.is_some()));
-        connection
+        connection.map(Way::Http1)
     }
 
-    /// A connection that no request has used. Where an app is down, the request waits for it if it may.
-    pub(crate) async fn connect_or_wait(self: &Rc<Self>) -> Result<Connection, Refusal> {
-        let connected = self.connect().await;
+    /// A way over a connection that no request has used, or that takes many. Where an app is down, the request waits for it if it
+    /// may.
+    pub(crate) async fn connect_or_wait(self: &Rc<Self>) -> Result<Way, Refusal> {
+        self.or_wait(async || self.connect().await).await
+    }
+
+    /// The connection that this makes. Where an app is down, the request waits for it if it may.
+    async fn or_wait<T>(&self, connect: impl AsyncFn() -> Result<T, Refusal>) -> Result<T, Refusal> {
+        let connected = connect().await;
         let place = match (&connected, &self.app) {
             (Err(Refusal::AppDown), Some(app)) => app.enqueue(),
             _ => None,
         };
         let Some(place) = place else { return connected };
         while place.wait().await {
-            match self.connect().await {
+            match connect().await {
                 Err(Refusal::AppDown) => (),
                 connected => return connected,
             }
@@ -89,85 +163,122 @@ impl Upstream {
         connected
     }
 
-    /// A connection that no request has used.
-    pub(crate) async fn connect(self: &Rc<Self>) -> Result<Connection, Refusal> {
-        let stream = match time::timeout(CONNECT_TIMEOUT, self.dial()).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(failure)) => {
-                self.resolve_before_next_dial();
-                return Err(match (refusal(&failure), &self.app) {
-                    (Refusal::UpstreamRefuses, Some(app)) => {
-                        app.has_refused();
-                        Refusal::AppDown
-                    }
-                    (refusal, _) => refusal,
-                });
+    /// A way over a connection that no request has used, or that takes many. Requests of an upstream that may speak HTTP/2 wait for
+    /// one connection, instead of making one each.
+    pub(crate) async fn connect(self: &Rc<Self>) -> Result<Way, Refusal> {
+        let begun = Instant::now();
+        while self.speaks_http2.get() != Some(false) {
+            if let Some(place) = self.shared.take(Instant::now()) {
+                self.counts.reused.inc();
+                return Ok(Way::Http2(place));
             }
-            Err(_) => {
-                self.resolve_before_next_dial();
-                return Err(self.names.unanswered().map_or(Refusal::UpstreamUnreachable, |_| Refusal::UpstreamUnknown));
+            match self.shared.begin_dial() {
+                Some(mut dialing) => {
+                    let way = self.connect_while_it_reloads(self.url.versions).await;
+                    dialing.ended(way.as_ref().err().copied());
+                    return way;
+                }
+                None => self.shared.wait(begun).await?,
             }
-        };
+        }
+        self.connect_while_it_reloads(self.url.versions).await
+    }
+
+    /// A request was answered.
+    pub(crate) fn has_answered(&self) {
+        self.answers.update(|answers| answers + 1);
+        self.handshakes.settle(&self.url);
+    }
+
+    /// Why a connection ended that brought no answer, if TLS says more about it.
+    pub(crate) fn refusal_of(&self, traffic: &Traffic, refusal: Refusal) -> Refusal {
+        let Some(alert) = traffic.alert() else { return refusal };
+        self.handshakes.tell(&self.url, &alert);
+        Refusal::UpstreamAlert
+    }
+
+    /// Closes what is too old.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.pool.sweep(now);
+        self.shared.sweep(now);
+    }
+
+    /// Once more where the connection is closed during its handshakes: at a reload of the upstream, the process that has accepted it
+    /// may be about to end, and another one accepts the next. Nothing of a request was sent.
+    async fn connect_while_it_reloads(self: &Rc<Self>, versions: Versions) -> Result<Way, Refusal> {
+        match self.connect_once(versions).await {
+            Err(Refusal::UpstreamClosed) => self.connect_once(versions).await,
+            connected => connected,
+        }
+    }
+
+    async fn connect_once(self: &Rc<Self>, versions: Versions) -> Result<Way, Refusal> {
+        let transport = self.fresh_transport(versions).await?;
         self.counts.fresh.inc();
+        let is_http2 = transport.speaks_http2() || self.url.tls.is_none() && versions == Versions::Http2;
         let traffic = Rc::new(Traffic::new(self.counts.active.clone(), self.counts.idle.clone(), self.room.clone()));
-        let io = TokioIo::new(UpstreamIo::new(stream, traffic.clone()));
+        let io = UpstreamIo::new(transport, traffic.clone());
+        let retires = self.retirement(Instant::now());
+        if self.url.versions == Versions::Any {
+            self.speaks_http2.set(Some(is_http2));
+        }
+        if is_http2 {
+            let begun = Http2::begin(io, traffic.clone(), retires, self.room.clone(), self.shared.changed.clone());
+            return match time::timeout(CONNECT_TIMEOUT, begun).await {
+                Ok(Ok(connection)) => Ok(Way::Http2(self.shared.add(connection, Instant::now()))),
+                Ok(Err(NoHttp2::Closed)) => Err(self.refusal_of(&traffic, Refusal::UpstreamClosed)),
+                Ok(Err(NoHttp2::Otherwise)) => {
+                    self.handshakes.not_http2(&self.url);
+                    Err(Refusal::UpstreamBroken)
+                }
+                Err(_) => Err(Refusal::UpstreamUnreachable),
+            };
+        }
         let mut builder = http1::Builder::new();
         builder.max_buf_size(HEAD_LIMIT);
-        let (sender, driver) = builder.handshake(io).await.map_err(|_| Refusal::UpstreamClosed)?;
+        let begun = builder.handshake(TokioIo::new(io)).await;
+        let (sender, driver) = begun.map_err(|_| Refusal::UpstreamClosed)?;
         let driver = task::spawn_local(drive(driver, traffic.clone(), Rc::downgrade(self))).abort_handle();
-        Ok(Connection { sender, traffic, driver, is_reused: false })
+        Ok(Way::Http1(Connection { sender, traffic, driver, retires, is_reused: false }))
     }
 
-    async fn dial(&self) -> Result<TcpStream, Failure> {
-        let is_known = {
-            let resolved = self.resolved.borrow();
-            !resolved.0.is_empty() && Instant::now() < resolved.1
-        };
-        if !is_known {
-            self.resolve().await?;
+    /// The same, tried again where the upstream closes it at once
+    async fn fresh_transport(&self, versions: Versions) -> Result<Transport, Refusal> {
+        match self.transport(versions).await {
+            // A listener that closes resets what it has not accepted, and nothing was asked yet.
+            Err(Refusal::UpstreamClosed) => self.transport(versions).await,
+            transport => transport,
         }
-        let addresses = self.resolved.borrow().0.clone();
-        endpoint::dial_any(&addresses, SILENCE_LIMIT).await
     }
 
-    /// The addresses may be those of pods that have gone. They stay known, because the resolver may have no answer.
-    fn resolve_before_next_dial(&self) {
-        self.resolved.borrow_mut().1 = Instant::now();
-    }
-
-    /// Looks the name up. While the resolver fails, the last addresses hold.
-    async fn resolve(&self) -> Result<(), Failure> {
-        let found = endpoint::addresses(&self.address, &self.names).await;
-        let mut resolved = self.resolved.borrow_mut();
-        match found {
-            Ok(addresses) => resolved.0 = addresses,
-            Err(failure) if resolved.0.is_empty() => return Err(failure),
-            Err(_) => (),
+    /// A connection with TLS, where the upstream speaks it
+    async fn transport(&self, versions: Versions) -> Result<Transport, Refusal> {
+        match self.dial.connect(&self.url.address).await {
+            Ok(socket) => self.handshakes.shake(&self.url, socket, versions).await,
+            Err(Refusal::UpstreamRefuses) => Err(self.app.as_ref().map_or(Refusal::UpstreamRefuses, |app| {
+                app.has_refused();
+                Refusal::AppDown
+            })),
+            Err(refusal) => Err(refusal),
         }
-        resolved.1 = Instant::now() + RESOLVED_FOR.mul_f64(0.8 + 0.4 * fastrand::f64());
-        Ok(())
+    }
+
+    /// When a connection that is made now takes no more requests. A part of its age is left to chance, so that connections of a
+    /// burst do not end in one.
+    fn retirement(&self, now: Instant) -> Instant {
+        let age = if self.max_age.is_zero() { AGELESS } else { self.max_age };
+        now + age.min(AGELESS).mul_f64(0.8 + 0.2 * fastrand::f64())
     }
 }
 
 /// Runs a connection to its end. An end while nothing was asked teaches how long the upstream keeps one.
 async fn drive(
-    driver: http1::Connection<TokioIo<UpstreamIo>, crate::request_body::RequestBody>,
+    driver: http1::Connection<TokioIo<UpstreamIo>, RequestBody>,
     traffic: Rc<Traffic>,
     upstream: Weak<Upstream>,
 ) {
     let _ = driver.await;
     if let (Some(since), Some(upstream)) = (traffic.idle_since(), upstream.upgrade()) {
         upstream.pool.learn_closed(since.elapsed(), Instant::now());
-    }
-}
-
-fn refusal(failure: &Failure) -> Refusal {
-    match failure {
-        // A listener that closes resets the connections that it has not accepted.
-        Failure::Refused | Failure::Reset => Refusal::UpstreamRefuses,
-        Failure::UnknownName(_) | Failure::NoDnsAnswer(_) | Failure::NotAskedYet(_) | Failure::Lookup { .. } => {
-            Refusal::UpstreamUnknown
-        }
-        _ => Refusal::UpstreamUnreachable,
     }
 }

@@ -2,10 +2,13 @@
 //!
 //! No line holds a value of a query, a user and password of a URL, `Authorization` or a cookie. Names are OpenTelemetry's where it
 //! has one for the attribute.
+//!
+//! Long because both formats of a line hide the same things.
 
 use std::{
     borrow::Cow,
     net::IpAddr,
+    rc::Rc,
     time::{Duration, SystemTime},
 };
 
@@ -15,7 +18,11 @@ use http::{
 };
 use serde::Serialize;
 
-use crate::{direction::Direction, head::forwarded::trace_context, refusal::fault::Fault};
+use super::tls_fields::TlsFields;
+use crate::{
+    direction::Direction, grpc::status::Status, head::forwarded::trace_context, peer::Peer, refusal::fault::Fault,
+    tls::Session,
+};
 
 /// Characters of a header that are written
 const VALUE_LIMIT: usize = 256;
@@ -30,7 +37,9 @@ const HIDDEN: &str = "…";
 /// The parts of a request's head that its line needs; they share the head's memory
 #[derive(Debug)]
 pub(crate) struct Entry {
-    peer: IpAddr,
+    peer: Peer,
+    /// Nothing without TLS
+    session: Option<Rc<Session>>,
     /// Nothing if the head could not be read
     head: Option<Head>,
 }
@@ -57,6 +66,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) retries: u32,
     pub(crate) status: StatusCode,
     pub(crate) fault: Option<Fault>,
+    /// Of a call of gRPC
+    pub(crate) call: Option<Status>,
     /// Of the answer's body
     pub(crate) bytes: u64,
     pub(crate) elapsed: Duration,
@@ -70,8 +81,12 @@ struct Line<'a> {
     listener: &'a str,
     #[serde(rename = "client.address")]
     client_address: String,
-    #[serde(rename = "network.peer.address")]
-    peer_address: IpAddr,
+    #[serde(rename = "network.peer.address", skip_serializing_if = "Option::is_none")]
+    peer_address: Option<IpAddr>,
+    #[serde(rename = "network.transport", skip_serializing_if = "Option::is_none")]
+    transport: Option<&'a str>,
+    #[serde(flatten)]
+    tls: Option<TlsFields<'a>>,
     #[serde(flatten)]
     request: Option<RequestFields<'a>>,
     #[serde(rename = "http.route", skip_serializing_if = "Option::is_none")]
@@ -80,6 +95,8 @@ struct Line<'a> {
     status: u16,
     #[serde(rename = "http.response.body.size")]
     bytes: u64,
+    #[serde(rename = "rpc.response.status_code", skip_serializing_if = "Option::is_none")]
+    call: Option<&'a str>,
     #[serde(rename = "error.type", skip_serializing_if = "Option::is_none")]
     error_type: Option<&'a str>,
     duration_seconds: f64,
@@ -109,24 +126,25 @@ struct RequestFields<'a> {
 
 impl Entry {
     /// Of a head that was read
-    pub(crate) fn new<B>(peer: IpAddr, request: &Request<B>) -> Self {
+    pub(crate) fn new<B>(peer: Peer, session: Option<Rc<Session>>, request: &Request<B>) -> Self {
         let value = |name: HeaderName| request.headers().get(name).cloned();
         let head = Head {
             method: request.method().clone(),
             target: request.uri().clone(),
             version: request.version(),
-            host: value(HOST),
+            // Over HTTP/2 it is a part of the target.
+            host: value(HOST).or_else(|| HeaderValue::try_from(request.uri().authority()?.as_str()).ok()),
             user_agent: value(USER_AGENT),
             referer: value(REFERER),
             traceparent: value(trace_context::TRACEPARENT),
             forwarded_for: None,
         };
-        Self { peer, head: Some(head) }
+        Self { peer, session, head: Some(head) }
     }
 
     /// Of a head that could not be read
-    pub(crate) fn unreadable(peer: IpAddr) -> Self {
-        Self { peer, head: None }
+    pub(crate) fn unreadable(peer: Peer) -> Self {
+        Self { peer, session: None, head: None }
     }
 
     /// The trace that the request goes on with, and the client that the app is told of
@@ -146,16 +164,23 @@ impl Entry {
 
     /// One object; JSON escapes what could forge a line.
     pub(crate) fn json(&self, outcome: &Outcome) -> String {
+        let (peer_address, transport) = match self.peer {
+            Peer::Ip(ip) => (Some(ip), None),
+            Peer::Unix => (None, Some("unix")),
+        };
         let line = Line {
             time: lifecycle::timestamp(),
             trace_id: self.head.as_ref().and_then(|head| trace_context::trace_id(head.traceparent.as_ref()?)),
             listener: outcome.listener,
             client_address: self.client(),
-            peer_address: self.peer,
+            peer_address,
+            transport,
+            tls: self.session.as_deref().map(TlsFields::of),
             request: self.head.as_ref().map(Head::fields),
             route: outcome.route,
             status: outcome.status.as_u16(),
             bytes: outcome.bytes,
+            call: outcome.call.map(Status::name),
             error_type: outcome.fault.map(Fault::name),
             duration_seconds: outcome.elapsed.as_secs_f64(),
             upstream: outcome.upstream,
@@ -194,7 +219,11 @@ impl Head {
             method: shortened(self.method.as_str(), METHOD_LIMIT),
             path: shortened(self.target.path(), TARGET_LIMIT),
             query: self.target.query().map(|query| shortened(&without_values(query), TARGET_LIMIT)),
-            version: if self.version == Version::HTTP_10 { "1.0" } else { "1.1" },
+            version: match self.version {
+                Version::HTTP_10 => "1.0",
+                Version::HTTP_2 => "2",
+                _ => "1.1",
+            },
             host: self.host.as_ref().map(|host| shortened(without_port(&without_login(&text(host))), VALUE_LIMIT)),
             user_agent: value(&self.user_agent),
             referer: self.referer.as_ref().map(|referer| shortened(&public_url(&text(referer)), VALUE_LIMIT)),
@@ -206,12 +235,14 @@ impl Outcome<'_> {
     /// An end with this status, at once
     pub(crate) fn new(status: StatusCode) -> Self {
         let (listener, route, upstream) = ("", None, None);
-        Self { listener, route, upstream, retries: 0, status, fault: None, bytes: 0, elapsed: Duration::ZERO }
+        let elapsed = Duration::ZERO;
+        Self { listener, route, upstream, retries: 0, status, fault: None, call: None, bytes: 0, elapsed }
     }
 
     /// Whether it ended otherwise than by a good answer, or one that blames the client
     pub(crate) fn has_failed(&self) -> bool {
-        self.fault.is_some() || self.status.is_server_error()
+        let is_failed_call = self.call.is_some_and(Status::is_servers_fault);
+        self.fault.is_some() || self.status.is_server_error() || is_failed_call
     }
 }
 

@@ -2,27 +2,29 @@
 
 use std::{
     cell::Cell,
+    future::poll_fn,
     io::{self, IoSlice},
+    mem,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use hyper::body::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
-    net::TcpStream,
-    time::{Instant, Sleep, sleep},
+    time::{Instant, Sleep, sleep, timeout},
 };
 
 use crate::{
-    head::raw_head::RawHead,
+    head::{frames::PREFACE, raw_head::RawHead},
     limits::room::{Reads, Room},
     telemetry::Limit,
+    transport::Transport,
 };
 
-/// The state of a connection, as its bytes show it
+/// The state of a connection, as its bytes show it, or of one stream of HTTP/2
 #[derive(Debug, Default)]
 pub(crate) struct ClientState {
     pub(crate) raw_head: RawHead,
@@ -34,6 +36,8 @@ pub(crate) struct ClientState {
     pub(crate) is_answering: Cell<bool>,
     /// Whether bytes of an answer may wait to be written. If none do, and hyper writes, it answers a head that it could not read.
     pub(crate) owes: Cell<bool>,
+    /// Whether the connection ends with the answer under way, because the bytes behind the request may be none of a request
+    pub(crate) must_end: Cell<bool>,
     /// Whether there was no memory for a long head
     pub(crate) lacks_memory: Cell<bool>,
     /// The bound at which the client had not read enough
@@ -46,7 +50,7 @@ pub(crate) struct ClientState {
 
 /// A client's connection
 pub(crate) struct ClientIo {
-    stream: TcpStream,
+    transport: Transport,
     /// Bytes that were read before and not used
     unread: Bytes,
     pub(crate) state: Rc<ClientState>,
@@ -58,18 +62,40 @@ pub(crate) struct ClientIo {
 }
 
 impl ClientIo {
-    pub(crate) fn new(stream: TcpStream, patience: Duration, room: Room) -> Self {
+    pub(crate) fn new(transport: Transport, patience: Duration, room: Room) -> Self {
         let state: Rc<ClientState> = Rc::default();
-        Self { stream, unread: Bytes::new(), state, patience, timer: None, reads: Reads::new(room) }
+        Self { transport, unread: Bytes::new(), state, patience, timer: None, reads: Reads::new(room) }
     }
 
     /// Waits until there is something to read, without a buffer for it; `false` if the connection ends instead.
-    pub(crate) fn poll_more(&self, context: &mut Context) -> Poll<bool> {
-        if !self.unread.is_empty() {
-            return Poll::Ready(true);
+    pub(crate) fn poll_more(&mut self, context: &mut Context) -> Poll<bool> {
+        if self.unread.is_empty() { self.transport.poll_more(context) } else { Poll::Ready(true) }
+    }
+
+    /// Whether the client speaks HTTP/2: by ALPN, or without TLS by the preface, if it comes in time. The bytes that tell it stay
+    /// unread.
+    pub(crate) async fn speaks_http2(&mut self, limit: Duration) -> bool {
+        timeout(limit, poll_fn(|context| self.poll_http2(context))).await == Ok(true)
+    }
+
+    fn poll_http2(&mut self, context: &mut Context) -> Poll<bool> {
+        if !self.transport.is_plain() {
+            return Poll::Ready(self.transport.speaks_http2());
         }
-        // tokio's `readable` may resolve before there is anything.
-        self.stream.poll_peek(context, &mut ReadBuf::new(&mut [0])).map(|peeked| peeked.is_ok_and(|length| length > 0))
+        while PREFACE.starts_with(&self.unread) && self.unread.len() < PREFACE.len() {
+            let mut room = [0; PREFACE.len()];
+            let known = self.unread.len();
+            room[..known].copy_from_slice(&self.unread);
+            let mut buffer = ReadBuf::new(&mut room[known..]);
+            let read = ready!(Pin::new(&mut self.transport).poll_read(context, &mut buffer));
+            let length = buffer.filled().len();
+            if read.is_err() || length == 0 {
+                // hyper finds the same.
+                return Poll::Ready(false);
+            }
+            self.unread = Bytes::copy_from_slice(&room[..known + length]);
+        }
+        Poll::Ready(self.unread == PREFACE)
     }
 
     /// Puts back what was read and not used; the next byte begins a head.
@@ -80,14 +106,36 @@ impl ClientIo {
         self.reads.end();
     }
 
+    /// What follows is no HTTP; these bytes of it have been read already.
+    pub(crate) fn become_tunnel(&mut self, read: Bytes) {
+        self.state.raw_head.stop();
+        self.reads.end();
+        self.unread = if self.unread.is_empty() { read } else { [read, self.unread.split_off(0)].concat().into() };
+    }
+
+    /// The bytes that were read and not used
+    pub(crate) fn take_unread(&mut self) -> Bytes {
+        mem::take(&mut self.unread)
+    }
+
+    /// The bytes below HTTP
+    pub(crate) fn transport_mut(&mut self) -> &mut Transport {
+        &mut self.transport
+    }
+
+    /// Ends the connection with a reset.
+    pub(crate) fn reset(self) {
+        let _ = self.transport.set_zero_linger();
+    }
+
     /// Writes an answer where hyper does not, behind all that it has written.
-    pub(crate) async fn answer(&mut self, answer: &str) -> io::Result<()> {
-        self.stream.write_all(answer.as_bytes()).await
+    pub(crate) async fn answer(&mut self, answer: &[u8]) -> io::Result<()> {
+        self.transport.write_all(answer).await
     }
 
     /// Tells the client that nothing more comes.
     pub(crate) async fn end(&mut self) -> io::Result<()> {
-        self.stream.shutdown().await
+        self.transport.shutdown().await
     }
 
     /// Keeps the time of a write that waits, and ends it when the patience with the client or the answer's time is over.
@@ -116,8 +164,8 @@ impl ClientIo {
         }
         let is_late = self.state.deadline.get().is_some_and(|deadline| deadline <= Instant::now());
         self.state.met.set(Some(if is_late { Limit::RequestTimeout } else { Limit::IdleTimeout }));
-        // Without a reset, the kernel would keep what nobody reads.
-        let _ = self.stream.set_zero_linger();
+        // Without a reset, the kernel would keep the bytes that the client does not read.
+        let _ = self.transport.set_zero_linger();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -126,18 +174,21 @@ impl AsyncRead for ClientIo {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
-        if this.unread.is_empty() {
+        if !this.unread.is_empty() {
+            let length = this.unread.len().min(buffer.remaining());
+            buffer.put_slice(&this.unread.split_to(length));
+        }
+        // Bytes that were read before may be the beginning of a head only: its rest comes with them.
+        if this.unread.is_empty() && buffer.remaining() > 0 {
             if !this.reads.have_room_behind(this.state.raw_head.length()) {
                 this.state.lacks_memory.set(true);
                 return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
             }
-            match Pin::new(&mut (&mut this.stream).take(this.reads.limit())).poll_read(context, buffer) {
+            match Pin::new(&mut (&mut this.transport).take(this.reads.limit())).poll_read(context, buffer) {
                 Poll::Ready(Ok(())) => this.reads.note(buffer.filled().len() - before),
+                _ if buffer.filled().len() > before => (),
                 other => return other,
             }
-        } else {
-            let length = this.unread.len().min(buffer.remaining());
-            buffer.put_slice(&this.unread.split_to(length));
         }
         let read = &buffer.filled()[before..];
         this.state.has_ended.set(read.is_empty());
@@ -153,7 +204,7 @@ impl AsyncWrite for ClientIo {
             // The proxy says more about it than hyper does.
             return Poll::Ready(Ok(bytes.len()));
         }
-        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        let written = Pin::new(&mut this.transport).poll_write(context, bytes);
         this.watched(written, context)
     }
 
@@ -162,12 +213,12 @@ impl AsyncWrite for ClientIo {
         if !this.state.owes.get() {
             return Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()));
         }
-        let written = Pin::new(&mut this.stream).poll_write_vectored(context, parts);
+        let written = Pin::new(&mut this.transport).poll_write_vectored(context, parts);
         this.watched(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.transport.is_write_vectored()
     }
 
     /// hyper asks for it when it has written all that it has.
@@ -176,7 +227,7 @@ impl AsyncWrite for ClientIo {
         if !this.state.is_answering.get() {
             this.state.owes.set(false);
         }
-        Pin::new(&mut this.stream).poll_flush(context)
+        Pin::new(&mut this.transport).poll_flush(context)
     }
 
     /// Does nothing: hyper ends its part also where the connection goes on. [`ClientIo::end`] ends the connection.

@@ -1,40 +1,46 @@
 //! One request to the upstream and the head of its answer, over a kept connection or a new one, once more where that is safe.
 
+mod attempt;
+mod over_http1;
+mod over_http2;
+
 use std::{rc::Rc, time::Instant};
 
-use http::{Method, Request, Response, request::Parts};
-use hyper::body::Incoming;
-use tokio::task;
+use http::{Request, Response, request::Parts};
+use hyper::body;
+use tokio::{task, time};
 
+use self::attempt::{Answered, Failure};
 use crate::{
     client::answer_body::Lease,
+    grpc::call::Deadline,
     head::hop_by_hop::seen::Seen,
     refusal::Refusal,
     request_body::{BodyFate, RequestBody},
     rewrite,
     telemetry::attempt::Attempt,
     upstream::{
-        Upstream,
+        Upstream, Way,
+        incoming::Incoming,
         pool::Connection,
         retry::{self, Failed, Progress, Verdict},
     },
 };
 
-/// An attempt that brought no answer
-struct Failure {
-    error: hyper::Error,
-    /// The request, if hyper had not begun to write it, or if its head was kept
-    request: Option<Request<RequestBody>>,
-    progress: Progress,
-}
+/// How often a request is sent again while the upstream says that it has not processed it. nginx ends a connection after a number of
+/// requests, and all at a reload. Where many requests share a connection that takes few, one may meet many such ends in a row.
+const MOST_RETRIES: u32 = 64;
+/// How often of these the upstream may have answered no request at all since the last time
+const MOST_FRUITLESS: u32 = 5;
 
-/// Sends a request, whose head is the upstream's by now, and waits for the head of the answer.
+/// Sends a request, whose head is the upstream's by now, and waits for the head of the answer. A call of gRPC has a deadline.
 pub(crate) async fn send(
     upstream: &Rc<Upstream>,
     head: Parts,
     body: RequestBody,
     fate: &Rc<BodyFate>,
     mut now: Instant,
+    call: Option<Deadline>,
 ) -> Result<(Response<Incoming>, Lease, Seen), Refusal> {
     upstream.budget.borrow_mut().request(now);
     let is_repeatable = retry::is_repeatable(&head.method, &head.headers);
@@ -43,103 +49,167 @@ pub(crate) async fn send(
         task::yield_now().await;
         now = Instant::now();
     }
-    let begin = |method: &Method, now| Attempt::begin(upstream.counts.durations.clone(), method.clone(), now);
-    let mut counted = begin(&head.method, now);
-    let mut request = Request::from_parts(head, body);
-    let mut was_sent = None;
-    if let Some(connection) = upstream.take_idle(now, is_repeatable) {
-        // A request with a body cannot be made again once the body was read.
-        let is_head_wanted = is_repeatable && request.body().is_empty();
-        let failure = match attempt(connection, request, is_head_wanted).await {
-            Ok((response, connection)) => {
+    let mut counted = Attempt::begin(upstream.counts.durations.clone(), head.method.clone(), now);
+    let request = Request::from_parts(head, body);
+    let way = match upstream.take_kept(now, is_repeatable) {
+        Some(way) => way,
+        // In boxes, because few requests need a new connection, and all of them would have room for it.
+        None => match Box::pin(upstream.connect_or_wait()).await {
+            Ok(way) => way,
+            Err(refusal) => {
+                counted.failed(refusal);
+                return Err(refusal);
+            }
+        },
+    };
+    let was_reused = way.is_reused();
+    let failure = match attempt(upstream, way, request, was_reused && is_repeatable, call).await {
+        Ok(answered) => {
+            if was_reused {
                 upstream.pool.learn_kept();
-                return judged(response, connection, upstream, fate, counted);
+            }
+            release(fate, call);
+            return judged(answered, upstream, fate, counted);
+        }
+        Err(failure) => failure,
+    };
+    let first = First { failure, is_repeatable, was_reused, call };
+    // In a box too: few requests fail.
+    Box::pin(send_again(upstream, first, fate, counted)).await
+}
+
+/// A request whose first attempt has failed
+struct First {
+    failure: Failure,
+    is_repeatable: bool,
+    was_reused: bool,
+    call: Option<Deadline>,
+}
+
+/// Sends a request once more where that is safe, and again while connections end that have not processed it: each of those that it
+/// shares with others may end, as at a reload of the upstream.
+async fn send_again(
+    upstream: &Rc<Upstream>,
+    First { mut failure, is_repeatable, mut was_reused, call }: First,
+    fate: &Rc<BodyFate>,
+    mut counted: Attempt,
+) -> Result<(Response<Incoming>, Lease, Seen), Refusal> {
+    let (mut retries, mut fruitless, mut answers) = (0, 0, upstream.answers.get());
+    loop {
+        let refusal = refusal(&failure, fate);
+        counted.failed(refusal);
+        let is_final = retries > 0 && failure.progress != Progress::Unprocessed;
+        if is_final || retries >= MOST_RETRIES || fruitless >= MOST_FRUITLESS {
+            return Err(refusal);
+        }
+        retries += 1;
+        let before = std::mem::replace(&mut answers, upstream.answers.get());
+        fruitless = if answers > before { 0 } else { fruitless + 1 };
+        let is_sent = ![Progress::Unsent, Progress::Unprocessed, Progress::Refused].contains(&failure.progress);
+        let again = again(upstream, failure, fate, is_repeatable, was_reused).ok_or(refusal)?;
+        counted = Attempt::begin(upstream.counts.durations.clone(), again.method().clone(), Instant::now());
+        upstream.counts.retries.inc();
+        fate.retries.set(retries);
+        let connected = if is_sent {
+            // What was sent once neither waits for the app nor is told that it never reached the app.
+            upstream.connect().await.map_err(|second| second.unless_app_down(refusal))
+        } else {
+            upstream.connect_or_wait().await
+        };
+        let way = match connected {
+            Ok(way) => way,
+            Err(refusal) => {
+                counted.failed(refusal);
+                return Err(refusal);
+            }
+        };
+        was_reused = way.is_reused();
+        failure = match attempt(upstream, way, again, false, call).await {
+            Ok(answered) => {
+                release(fate, call);
+                return judged(answered, upstream, fate, counted);
             }
             Err(failure) => failure,
         };
-        if failure.progress != Progress::Answered && fate.refusal.get().is_none() {
-            upstream.pool.learn_early_close();
-        }
-        let failed = Failed { progress: failure.progress, is_repeatable, was_reused: true };
-        let is_allowed = match retry::decide(failed) {
-            Verdict::Again => true,
-            Verdict::AgainWithinBudget => {
-                let is_within = upstream.budget.borrow_mut().retry();
-                upstream.counts.denied_retries.inc_by(u64::from(!is_within));
-                is_within
-            }
-            Verdict::GiveUp => false,
-        };
-        let refusal = refusal(&failure.error, failure.progress, fate);
-        counted.failed(refusal);
-        match failure.request {
-            Some(again) if is_allowed && !fate.was_read.get() => request = again,
-            _ => return Err(refusal),
-        }
-        was_sent = (failed.progress != Progress::Unsent).then_some(refusal);
-        counted = begin(request.method(), Instant::now());
-        upstream.counts.retries.inc();
-        fate.retries.set(1);
-    }
-    let connected = match was_sent {
-        // What was sent once neither waits for the app nor is told that it never reached the app.
-        Some(first) => upstream.connect().await.map_err(|refusal| refusal.unless_app_down(first)),
-        None => upstream.connect_or_wait().await,
-    };
-    let answered = match connected {
-        Ok(connection) => match attempt(connection, request, false).await {
-            Ok(answered) => Ok(answered),
-            Err(failure) => Err(refusal(&failure.error, failure.progress, fate)),
-        },
-        Err(refusal) => Err(refusal),
-    };
-    match answered {
-        Ok((response, connection)) => judged(response, connection, upstream, fate, counted),
-        Err(refusal) => {
-            counted.failed(refusal);
-            Err(refusal)
-        }
     }
 }
 
-/// Sends a request at once, and waits for the head of its answer. Keeps its own head for a second attempt, if that is wanted.
-fn attempt(
-    mut connection: Connection,
-    request: Request<RequestBody>,
-    is_head_wanted: bool,
-) -> impl Future<Output = Result<(Response<Incoming>, Connection), Failure>> {
-    let (sent, received) = (connection.traffic.sent.get(), connection.traffic.received.get());
-    connection.traffic.begin_request(is_head_wanted);
-    request.body().goes_to(&connection.traffic.reads);
-    let answer = connection.sender.try_send_request(request);
-    async move {
-        let mut error = match answer.await {
-            Ok(response) => {
-                connection.traffic.end_head();
-                return Ok((response, connection));
-            }
-            Err(error) => error,
-        };
-        let unsent = error.take_message();
-        let progress = if connection.traffic.received.get() > received {
-            Progress::Answered
-        } else if unsent.is_some() || connection.traffic.sent.get() == sent {
-            Progress::Unsent
-        } else {
-            Progress::Sent
-        };
-        let request = unsent.or_else(|| connection.traffic.sent_head.request(RequestBody::Empty));
-        Err(Failure { progress, request, error: error.into_error() })
+/// The request, if it may be sent once more.
+fn again(
+    upstream: &Upstream,
+    failure: Failure,
+    fate: &BodyFate,
+    is_repeatable: bool,
+    was_reused: bool,
+) -> Option<Request<RequestBody>> {
+    let progress = failure.progress;
+    let is_early_close = matches!(progress, Progress::Unsent | Progress::Sent);
+    if was_reused && is_early_close && fate.refusal.get().is_none() {
+        upstream.pool.learn_early_close();
     }
+    let is_allowed = match retry::decide(Failed { progress, is_repeatable, was_reused }) {
+        Verdict::Again => true,
+        Verdict::AgainWithinBudget => {
+            let is_within = upstream.budget.borrow_mut().retry();
+            upstream.counts.denied_retries.inc_by(u64::from(!is_within));
+            is_within
+        }
+        Verdict::GiveUp => false,
+    };
+    // A request with a body cannot be made again once the body was read, unless all of it was kept.
+    failure.request.filter(|_| is_allowed && !fate.was_read.get())
+}
+
+/// Sends a request at once, and waits for the head of its answer. HTTP/1.1 keeps the head for a second attempt, if that is wanted.
+async fn attempt(
+    upstream: &Upstream,
+    way: Way,
+    mut request: Request<RequestBody>,
+    is_head_wanted: bool,
+    call: Option<Deadline>,
+) -> Result<Answered, Failure> {
+    if let Some(deadline) = call {
+        deadline.tell(request.headers_mut(), time::Instant::now());
+    }
+    match way {
+        Way::Http1(connection) if call.is_some() => {
+            upstream.pool.give_back(connection, Instant::now());
+            Err(Failure { refusal: Refusal::GrpcNeedsHttp2, progress: Progress::Answered, request: None })
+        }
+        Way::Http1(connection) => {
+            let is_head_wanted = is_head_wanted && request.body().is_empty();
+            over_http1::attempt(upstream, connection, request, is_head_wanted).await
+        }
+        Way::Http2(place) => over_http2::attempt(upstream, place, request).await,
+    }
+}
+
+/// An answer has come: lets go of the body, which only a call of gRPC may still need, for a retry by its status.
+fn release(fate: &BodyFate, call: Option<Deadline>) {
+    if call.is_none() {
+        fate.kept.give_up();
+    }
+}
+
+/// The answer over a connection of its own to a request that asked for another protocol, if it may go on
+pub(super) fn judged_unchanged(
+    response: Response<body::Incoming>,
+    connection: Connection,
+    upstream: &Rc<Upstream>,
+    fate: &Rc<BodyFate>,
+    counted: Attempt,
+) -> Result<(Response<Incoming>, Lease, Seen), Refusal> {
+    let answered = Answered { response: response.map(Incoming::Http1), way: Way::Http1(connection), pump: None };
+    judged(answered, upstream, fate, counted)
 }
 
 fn judged(
-    response: Response<Incoming>,
-    connection: Connection,
+    Answered { response, way, pump }: Answered,
     upstream: &Rc<Upstream>,
     fate: &Rc<BodyFate>,
     mut counted: Attempt,
 ) -> Result<(Response<Incoming>, Lease, Seen), Refusal> {
+    upstream.has_answered();
     let (mut head, body) = response.into_parts();
     counted.answered(head.status);
     let seen = Seen::of(&head.headers);
@@ -153,15 +223,11 @@ fn judged(
         upstream.pool.learn_announced(timeout);
     }
     let is_last = rewrite::is_last(&head, seen);
-    let lease = Lease { connection, upstream: upstream.clone(), fate: fate.clone(), is_last, counted };
+    let lease = Lease { way, pump, upstream: upstream.clone(), fate: fate.clone(), is_last, counted };
     Ok((Response::from_parts(head, body), lease, seen))
 }
 
 /// The client's own fault comes first, because it breaks the upstream's connection too.
-fn refusal(error: &hyper::Error, progress: Progress, fate: &BodyFate) -> Refusal {
-    match fate.refusal.get() {
-        Some(refusal) => refusal,
-        None if error.is_parse() || progress == Progress::Answered => Refusal::UpstreamBroken,
-        None => Refusal::UpstreamClosed,
-    }
+fn refusal(failure: &Failure, fate: &BodyFate) -> Refusal {
+    fate.refusal.get().unwrap_or(failure.refusal)
 }

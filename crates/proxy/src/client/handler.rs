@@ -1,13 +1,25 @@
 //! A request from its head to its answer.
+//!
+//! Long because all kinds of requests part here: plain ones, calls of gRPC, wishes for another protocol.
 
-use std::{future::poll_fn, net::IpAddr, pin::pin, rc::Rc, task::Poll, time::Instant};
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::Poll,
+    time::Instant,
+};
 
 use http::{
     HeaderValue, Request, Response, StatusCode, Version,
-    header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
-    response,
+    header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING},
+    request, response,
 };
-use hyper::body::{Bytes, Incoming};
+use hyper::{
+    body::{Bytes, Incoming},
+    upgrade::OnUpgrade,
+};
 use tokio::time;
 
 use crate::{
@@ -15,15 +27,27 @@ use crate::{
     client::{
         answer_body::{AnswerBody, Lease},
         client_io::ClientState,
+        drain::Drain,
         exchange,
         record::Record,
+        repeat,
+        upgrade::{self, Opened, Opening, Told},
     },
     context::{Context, Current},
-    head::{forwarded::Forwarded, hop_by_hop::seen::Seen, request_head},
+    grpc::{self, answer, call::Call, status::Status},
+    head::{forwarded::Forwarded, hop_by_hop::seen::Seen, request_head, upgrade::Upgrade},
+    limits::{
+        Limits,
+        room::{STREAM, STREAM_WINDOW},
+    },
+    peer::Peer,
     refusal::{PROXY_STATUS, Refusal, fault::Fault},
     request_body::{BodyFate, RequestBody, pace::Pace},
     rewrite,
+    route::Route,
     telemetry::Limit,
+    tls::Session,
+    upstream::{Upstream, incoming},
 };
 
 /// `Proxy-Status` of an OPTIONS request that ends here
@@ -38,21 +62,38 @@ pub(crate) struct Handler {
     pub(crate) current: Rc<Current>,
     pub(crate) client: Rc<ClientState>,
     pub(crate) forwarded: Forwarded,
-    pub(crate) peer: IpAddr,
+    pub(crate) peer: Peer,
+    /// The TLS of the connection, if it has any
+    pub(crate) session: Option<Rc<Session>>,
     /// Each request in flight holds a clone
     pub(crate) requests: Rc<()>,
+    pub(crate) drain: Drain,
+    /// The tunnel that the connection becomes with the answer under way
+    pub(crate) opened: RefCell<Option<Box<Opened>>>,
 }
 
 /// An upstream's answer
 struct Answered {
     head: response::Parts,
-    body: Incoming,
+    body: incoming::Incoming,
     lease: Lease,
+    /// Of gRPC
+    call: Option<Call>,
 }
 
-/// Why a request has no answer of an upstream
+/// A request that goes on to its upstream, with a head that is made for it
+struct Sent<'a> {
+    upstream: &'a Rc<Upstream>,
+    route: &'a Route,
+    head: request::Parts,
+    begun: Instant,
+}
+
+/// What a request has in place of an upstream's answer and its body
 enum Instead {
     Refusal(Refusal),
+    /// A tunnel, over the client's connection or over this stream of it
+    Tunnel(Box<(response::Parts, Opening, Option<OnUpgrade>)>),
     /// An OPTIONS request that ends here
     Options,
 }
@@ -66,29 +107,65 @@ impl From<Refusal> for Instead {
 impl Handler {
     /// Whether nothing of a request or an answer is under way.
     pub(crate) fn is_idle(&self) -> bool {
-        Rc::strong_count(&self.requests) == 1 && !self.client.is_blocked.get() && !self.client.raw_head.has_begun()
+        !self.has_requests() && !self.client.is_blocked.get() && !self.client.raw_head.has_begun()
+    }
+
+    /// Whether a request, or its body on its way to the upstream, is under way
+    pub(crate) fn has_requests(&self) -> bool {
+        Rc::strong_count(&self.requests) > 1
+    }
+
+    /// Whether the connection ends with its next answer: in a drain, or because a new one has to prove something else by now, for
+    /// example a certificate of another authority.
+    pub(crate) fn sends_away(&self, context: &Context) -> bool {
+        let proved = self.session.as_ref().map(|session| &session.trust);
+        let to_prove = context.plan.tls.as_ref().map(|tls| tls.client_trust());
+        context.is_draining.get() || proved != to_prove.as_ref()
     }
 
     /// Answers a request, whatever happens.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
+    pub(crate) async fn answer(&self, client: &Rc<ClientState>, request: Request<Incoming>) -> Response<AnswerBody> {
         let begun = Instant::now();
         let context = self.current.get();
-        let entry = context.access_log.as_ref().map(|_| Box::new(Entry::new(self.peer, &request)));
+        context.telemetry.asked(request.version());
+        let entry =
+            context.access_log.as_ref().map(|_| Box::new(Entry::new(self.peer, self.session.clone(), &request)));
         let method = request.method().clone();
-        let mut record =
-            Record::begin(context.clone(), self.client.clone(), self.requests.clone(), begun, method, entry);
+        let mut record = Record::begin(context.clone(), client.clone(), self.requests.clone(), begun, method, entry);
         let is_1_0 = request.version() == Version::HTTP_10;
+        if grpc::is_call(&request) {
+            record.called(Status::None);
+        }
         let fate = Rc::new(BodyFate::default());
-        fate.has_ended.set(hyper::body::Body::is_end_stream(request.body()));
-        let forwarded = self.forward(&context, request, &mut record, begun, &fate).await;
+        if hyper::body::Body::is_end_stream(request.body()) {
+            fate.has_ended.set(true);
+            fate.ended.set(Some(begun.into()));
+        }
+        let forwarded = self.forward(&context, client, request, &mut record, begun, &fate).await;
         record.retried(fate.retries.get());
         if fate.refusal.get() == Some(Refusal::SlowBody) {
             context.telemetry.met(Limit::BodyRate);
         }
         let mut response = match forwarded {
-            Ok(Answered { head, body, lease }) => {
+            Ok(Answered { head, body, lease, call }) => {
                 record.answered(head.status, None);
-                Response::from_parts(head, AnswerBody::upstream(body, lease, record))
+                if call.is_some() && hyper::body::Body::is_end_stream(&body) {
+                    record.called(Status::of(&head.headers));
+                }
+                let is_leaving = rewrite::ends_between_events(&head);
+                let body = AnswerBody::upstream(body, lease, record, call);
+                let body = if is_leaving { body.leaving(self.drain.clone()) } else { body };
+                Response::from_parts(head, body)
+            }
+            Err(Instead::Tunnel(tunnel)) => {
+                let (head, opening, stream) = *tunnel;
+                record.changed(head.status);
+                let opened = Opened::new(opening, context, self.drain.clone(), record);
+                match stream {
+                    Some(stream) => opened.run_on(stream),
+                    None => *self.opened.borrow_mut() = Some(Box::new(opened)),
+                }
+                return Response::from_parts(head, AnswerBody::before_tunnel());
             }
             Err(Instead::Options) => {
                 record.answered(StatusCode::NO_CONTENT, None);
@@ -104,11 +181,12 @@ impl Handler {
                 *response.status_mut() = StatusCode::BAD_REQUEST;
                 response
             }
+            Err(Instead::Refusal(refusal)) if record.is_call() => Self::refuse_call(&context, refusal, record),
             Err(Instead::Refusal(refusal)) => Self::refuse(&context, refusal, record),
         };
         let is_own = response.body().is_own();
-        if is_own && (!fate.has_ended.get() || context.is_draining.get()) {
-            // hyper closes a connection over which a body is still to come.
+        if is_own && (!fate.has_ended.get() || self.sends_away(&context)) || client.must_end.get() {
+            // hyper closes a connection over which a body is still to come. Behind a wish for another protocol, bytes of that one may come.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if is_1_0 && response.headers().contains_key(CONNECTION) {
@@ -121,58 +199,111 @@ impl Handler {
     async fn forward(
         &self,
         context: &Context,
+        client: &ClientState,
         request: Request<Incoming>,
         record: &mut Record,
         begun: Instant,
         fate: &Rc<BodyFate>,
     ) -> Result<Answered, Instead> {
         let Context { plan, limits, .. } = context;
-        let deadline = (!limits.request_timeout.is_zero()).then(|| time::Instant::from(begun + limits.request_timeout));
-        self.client.deadline.set(deadline);
-        self.client.is_late.set(false);
+        let timeout = (!limits.request_timeout.is_zero()).then_some(limits.request_timeout);
+        let deadline = timeout.filter(|_| !record.is_call()).map(|time| time::Instant::from(begun + time));
+        client.deadline.set(deadline);
+        client.is_late.set(false);
         let (mut head, body) = request.into_parts();
         let is_1_0 = head.version == Version::HTTP_10;
-        self.client.raw_head.judge(&head.headers)?;
+        let is_2 = head.version == Version::HTTP_2;
+        judge_form(client, &head, limits)?;
         request_head::complete(&mut head);
+        let stream = head.extensions.remove::<OnUpgrade>();
+        let connect = Upgrade::of_connect(&mut head, upgrade::random)?;
         let seen = Seen::of(&head.headers);
         request_head::judge(&head, seen)?;
+        let call = record.is_call().then(|| {
+            let life = context.life.clone();
+            let ending = async move { life.deadline_near().await };
+            Call::begin(&head.headers, begun.into(), timeout, ending)
+        });
+        let call = call.transpose()?;
         let index = plan.routes.find(&head.uri, &head.headers)?;
         let route = &plan.routes.all()[index];
         record.routed(index);
-        record.admitted(context.admit()?);
+        // Of a body over HTTP/2, a window may have come that is not read yet.
+        let of_body = if is_2 && !fate.has_ended.get() { STREAM_WINDOW } else { 0 };
+        let of_stream = if is_2 { STREAM } else { 0 };
+        record.admitted(context.admit((of_stream + of_body).into())?);
         if !rewrite::may_go_on(&head.method, &mut head.headers) {
             return Err(Instead::Options);
         }
         let longest = if limits.max_body == 0 { u64::MAX } else { limits.max_body };
-        if hyper::body::Body::size_hint(&body).lower() > longest {
+        if call.is_none() && hyper::body::Body::size_hint(&body).lower() > longest {
             return Err(Refusal::BodyTooLarge.into());
         }
         let (url, upstream) = &context.upstreams[route.upstream];
+        if call.is_some() && !url.may_speak_http2() {
+            return Err(Refusal::GrpcNeedsHttp2.into());
+        }
+        let wish = if call.is_some() { None } else { upgrade::wish(connect, &head, seen, fate, url)? };
         rewrite::to_upstream(&mut head, plan, &self.forwarded, route, url, &context.traces, seen);
+        if is_2 && !fate.has_ended.get() && !seen.has(Seen::CONTENT_LENGTH) {
+            // As with HTTP/1, hyper sends no body of unknown length with GET and HEAD otherwise.
+            head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         if let Some(login) = &route.login {
             login.apply(&mut head.headers)?;
         }
         record.forwarded(&head.headers);
-        let pace = Pace::at_least(limits.min_body_rate);
-        let body = RequestBody::of(body, fate.clone(), longest, pace, self.requests.clone());
-        let mut sending = pin!(exchange::send(upstream, head, body, fate, begun));
-        let sent = poll_fn(|task| match sending.as_mut().poll(task) {
-            Poll::Pending if self.client.is_late.get() && fate.is_awaited.get() => {
-                context.telemetry.met(Limit::RequestTimeout);
-                Poll::Ready(Err(Refusal::SlowBody))
-            }
-            Poll::Pending if self.client.is_late.get() => Poll::Ready(Err(Refusal::UpstreamSilent)),
-            polled => polled,
-        });
-        let (response, lease, seen) = sent.await?;
+        if let Some(wish) = wish {
+            let sent = Sent { upstream, route, head, begun };
+            return Self::change(context, client, sent, fate, &wish, stream).await;
+        }
+        let (sent, call) = if let Some(call) = call {
+            let body = RequestBody::of_call(body, fate.clone(), longest, self.requests.clone(), is_2);
+            let sending = pin!(repeat::send(upstream, head, body, fate, begun, call.deadline));
+            call_in_time(sending, fate, call).await
+        } else {
+            let pace = Pace::at_least(limits.min_body_rate);
+            let body = RequestBody::of(body, fate.clone(), longest, pace, self.requests.clone(), is_2);
+            let sending = pin!(exchange::send(upstream, head, body, fate, begun, None));
+            (in_time(context, client, sending, fate).await, None)
+        };
+        let (response, lease, seen) = sent?;
         let (mut head, body) = response.into_parts();
         // To HTTP/1.0, the end of the connection is the end of a body without a length.
         let ends_connection = is_1_0 && hyper::body::Body::size_hint(&body).exact().is_none();
-        rewrite::to_client(&mut head, route, ends_connection || context.is_draining.get(), seen);
+        rewrite::to_client(&mut head, route, ends_connection || self.sends_away(context), seen);
         if seen.has(Seen::CONTENT_TYPE) && rewrite::is_endless(&head) {
-            self.client.deadline.set(None);
+            client.deadline.set(None);
         }
-        Ok(Answered { head, body, lease })
+        Ok(Answered { head, body, lease, call })
+    }
+
+    /// Asks the upstream for another protocol.
+    async fn change(
+        context: &Context,
+        client: &ClientState,
+        Sent { upstream, route, mut head, begun }: Sent<'_>,
+        fate: &Rc<BodyFate>,
+        wish: &Upgrade,
+        stream: Option<OnUpgrade>,
+    ) -> Result<Answered, Instead> {
+        client.must_end.set(!wish.is_connect());
+        wish.ask(&mut head.headers);
+        let asking = pin!(upgrade::ask(upstream, head, wish, fate, begun));
+        let asked = in_time(context, client, asking, fate).await?;
+        match asked.told(wish, route, context.is_draining.get()) {
+            Told::Tunnel(head, opening) => {
+                client.deadline.set(None);
+                let stream = stream.filter(|_| wish.is_connect());
+                Err(Instead::Tunnel(Box::new((head, opening, stream))))
+            }
+            Told::Answer(head, body, lease) => {
+                if rewrite::is_endless(&head) {
+                    client.deadline.set(None);
+                }
+                Ok(Answered { head, body, lease: *lease, call: None })
+            }
+        }
     }
 
     /// An answer of the proxy's own. What a client did wrong ends its connection, because more of its bytes may be wrong.
@@ -201,4 +332,56 @@ impl Handler {
         }
         response
     }
+
+    /// The same for a call of gRPC. Its connection goes on, because other calls use it.
+    fn refuse_call(context: &Context, refusal: Refusal, mut record: Record) -> Response<AnswerBody> {
+        record.answered(StatusCode::OK, Some(Fault::Refused(refusal)));
+        record.called(Status::of_refusal(refusal));
+        context.telemetry.refused(refusal);
+        let mut response = Response::new(AnswerBody::empty(record));
+        *response.headers_mut() = answer::refusal(refusal);
+        response
+    }
+}
+
+/// Judges what only one version of HTTP has: the bytes of a head, or the fields of one that came in frames.
+fn judge_form(client: &ClientState, head: &request::Parts, limits: &Limits) -> Result<(), Refusal> {
+    if head.version == Version::HTTP_2 {
+        request_head::judge_http2(head, limits.max_headers, limits.max_header_size)
+    } else {
+        client.raw_head.judge(&head.headers)
+    }
+}
+
+/// Waits for the head of an answer within the time for it.
+async fn in_time<T>(
+    context: &Context,
+    client: &ClientState,
+    mut sending: Pin<&mut impl Future<Output = Result<T, Refusal>>>,
+    fate: &BodyFate,
+) -> Result<T, Refusal> {
+    poll_fn(|task| match sending.as_mut().poll(task) {
+        Poll::Pending if client.is_late.get() && fate.is_awaited.get() => {
+            context.telemetry.met(Limit::RequestTimeout);
+            Poll::Ready(Err(Refusal::SlowBody))
+        }
+        Poll::Pending if client.is_late.get() => Poll::Ready(Err(Refusal::UpstreamSilent)),
+        polled => polled,
+    })
+    .await
+}
+
+/// The same for a call of gRPC
+async fn call_in_time<T>(
+    mut sending: Pin<&mut impl Future<Output = Result<T, Refusal>>>,
+    fate: &BodyFate,
+    mut call: Call,
+) -> (Result<T, Refusal>, Option<Call>) {
+    let sent = poll_fn(|task| match sending.as_mut().poll(task) {
+        Poll::Pending => call.poll_late(task, fate.ended.get()).map(Err),
+        ready @ Poll::Ready(_) => ready,
+    });
+    let sent = sent.await;
+    call.has_head();
+    (sent, Some(call))
 }

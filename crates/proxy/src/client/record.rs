@@ -1,6 +1,9 @@
 //! The books of one request, closed when the last byte of its answer has gone or its client has.
 
-use std::{rc::Rc, time::Instant};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use http::{HeaderMap, Method, StatusCode};
 
@@ -8,6 +11,7 @@ use crate::{
     access_log::line::{Entry, Outcome},
     client::client_io::ClientState,
     context::Context,
+    grpc::status::Status,
     limits::room::Taken,
     refusal::fault::Fault,
     telemetry::Limit,
@@ -24,8 +28,12 @@ pub(crate) struct Record {
     route: Option<usize>,
     status: StatusCode,
     fault: Option<Fault>,
+    /// The status of a call of gRPC
+    call: Option<Status>,
     bytes: u64,
     retries: u32,
+    /// Whether the metric has it
+    is_observed: bool,
     entry: Option<Box<Entry>>,
     /// The memory that it may take
     memory: Option<Taken>,
@@ -56,8 +64,10 @@ impl Record {
             // Of a client that goes before the answer (nginx's own code)
             status: StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
             fault: Some(Fault::ClientGone),
+            call: None,
             bytes: 0,
             retries: 0,
+            is_observed: false,
             entry,
             memory: None,
         }
@@ -90,6 +100,23 @@ impl Record {
         (self.status, self.fault) = (status, fault);
     }
 
+    /// It is a call of gRPC, or the status of one has come.
+    pub(crate) fn called(&mut self, status: Status) {
+        self.call = Some(status);
+    }
+
+    /// Whether it is a call of gRPC
+    pub(crate) fn is_call(&self) -> bool {
+        self.call.is_some()
+    }
+
+    /// The answer's head, which changes the protocol: the metric has the time to this, and the access log the time to the tunnel's end.
+    pub(crate) fn changed(&mut self, status: StatusCode) {
+        self.answered(status, None);
+        self.observe(self.begun.elapsed());
+        self.is_observed = true;
+    }
+
     /// Whether the time for the answer has passed
     pub(crate) fn is_late(&self) -> bool {
         self.client.is_late.get()
@@ -112,6 +139,10 @@ impl Record {
         }
         self.fault = Some(fault);
     }
+
+    fn observe(&self, elapsed: Duration) {
+        self.context.telemetry.ended(self.route, &self.method, self.status, self.fault, elapsed.as_secs_f64());
+    }
 }
 
 impl Drop for Record {
@@ -121,7 +152,15 @@ impl Drop for Record {
         let telemetry = &self.context.telemetry;
         telemetry.active.dec();
         let elapsed = self.begun.elapsed();
-        telemetry.ended(self.route, &self.method, self.status, self.fault, elapsed.as_secs_f64());
+        if !self.is_observed {
+            self.observe(elapsed);
+        }
+        // A client that goes has cancelled its call.
+        let is_cancelled = self.call == Some(Status::None) && self.fault == Some(Fault::ClientGone);
+        let call = if is_cancelled { Some(Status::Cancelled) } else { self.call };
+        if let Some(status) = call {
+            telemetry.call_ended(self.route, status);
+        }
         if let (Some(log), Some(entry)) = (&self.context.access_log, &self.entry) {
             let Self { status, fault, bytes, retries, .. } = *self;
             let plan = &self.context.plan;
@@ -129,7 +168,7 @@ impl Drop for Record {
             let upstream = route.map(|route| self.context.upstreams[route.upstream].0.address.authority());
             let (listener, upstream) = (&*plan.name, upstream.as_deref());
             let route = route.map(|route| &*route.name);
-            log.write(entry, &Outcome { listener, route, upstream, retries, status, fault, bytes, elapsed });
+            log.write(entry, &Outcome { listener, route, upstream, retries, status, fault, call, bytes, elapsed });
         }
         self.context.pending.done(1);
     }

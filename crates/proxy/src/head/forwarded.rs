@@ -1,39 +1,63 @@
-//! The headers that tell the app about the client: `X-Forwarded-For`, `-Proto`, `-Host`, and `Forwarded` (RFC 7239).
+//! The headers that tell the app about the client: `X-Forwarded-For`, `-Proto`, `-Host`, `-Client-Cert`, and `Forwarded` (RFC 7239).
 
 mod believed;
+mod client_certificate;
 pub(crate) mod trace_context;
 pub(crate) mod trusted;
 
-use std::{cell::RefCell, net::IpAddr};
+use std::{cell::RefCell, iter, net::IpAddr};
 
+use endpoint::Certificate;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{FORWARDED, HOST},
 };
 
 use self::believed::{Believed, FOR, FORWARDED_HOST, Node, PROTO};
-use crate::head::hop_by_hop::seen::Seen;
+use crate::{
+    head::{hop_by_hop::seen::Seen, spelling},
+    peer::Peer,
+};
 
 /// The values of these headers for one client, made once a connection
 #[derive(Debug)]
 pub(crate) struct Forwarded {
-    /// The address, as `X-Forwarded-For` has it
+    /// The address, as `X-Forwarded-For` has it; `unknown` of a client without one
     address: HeaderValue,
     /// The last `Host`, and the `Forwarded` that was made with it
     last: RefCell<Option<(HeaderValue, HeaderValue)>>,
-    ip: IpAddr,
+    peer: Peer,
+    /// The scheme of the client's connection
+    proto: &'static str,
+    /// The identity in the client's verified certificate
+    identity: Option<HeaderValue>,
 }
 
 impl Forwarded {
-    pub(crate) fn new(ip: IpAddr) -> Self {
-        let ip = ip.to_canonical();
-        let address = HeaderValue::try_from(ip.to_string()).expect("an address is ASCII");
-        Self { address, last: RefCell::default(), ip }
+    pub(crate) fn new(peer: Peer) -> Self {
+        let peer = peer.to_canonical();
+        let address = HeaderValue::try_from(peer.to_string()).expect("an address is ASCII");
+        Self { address, last: RefCell::default(), peer, proto: "http", identity: None }
     }
 
-    /// The client's address; an IPv4 address is one, whichever socket it came by.
-    pub(crate) fn ip(&self) -> IpAddr {
-        self.ip
+    /// The client itself; an IPv4 address is one, whichever socket it came by.
+    pub(crate) fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// The same of a client that speaks TLS, perhaps with a certificate that was verified
+    pub(crate) fn over_tls(self, certificate: Option<&Certificate>) -> Self {
+        Self { proto: "https", identity: certificate.map(client_certificate::value), ..self }
+    }
+
+    /// Sets the identity of the client's own certificate, or none, also where a trusted proxy has named another one.
+    pub(crate) fn apply_identity(&self, headers: &mut HeaderMap) {
+        let header = client_certificate::HEADER;
+        spelling::remove_mimics(headers, || iter::once(&header));
+        match &self.identity {
+            Some(identity) => headers.insert(header, identity.clone()),
+            None => headers.remove(header),
+        };
     }
 
     /// Sets all of them in place of those that the client sent.
@@ -47,7 +71,7 @@ impl Forwarded {
         }
         let host = headers.get(HOST).cloned();
         headers.append(FOR, self.address.clone());
-        headers.append(PROTO, HeaderValue::from_static("http"));
+        headers.append(PROTO, HeaderValue::from_static(self.proto));
         if let Some(host) = host.clone() {
             headers.append(FORWARDED_HOST, host);
         }
@@ -58,19 +82,19 @@ impl Forwarded {
     pub(crate) fn apply_believing(&self, headers: &mut HeaderMap) {
         let Believed { mut nodes, proto, host } = Believed::read(headers);
         let own_host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
-        nodes.push(Node::Ip(self.ip));
+        nodes.push(self.peer.into());
         let mut elements = Vec::new();
         for (nth, node) in nodes.iter().enumerate() {
             // The first element is about the client, and the last one about the connection to this proxy.
             let (is_first, is_last) = (nth == 0, nth + 1 == nodes.len());
             let host = host.as_deref().filter(|_| is_first).or(own_host.as_deref().filter(|_| is_last));
-            let proto = proto.as_deref().filter(|_| is_first).or(is_last.then_some("http"));
+            let proto = proto.as_deref().filter(|_| is_first).or(is_last.then_some(self.proto));
             elements.push(element(node, host, proto));
         }
         let chain: Vec<_> = nodes.iter().map(Node::to_string).collect();
         let value = |text: &str| HeaderValue::from_str(text).expect("the parts were judged to be ASCII");
         headers.insert(FOR, value(&chain.join(", ")));
-        headers.insert(PROTO, value(proto.as_deref().unwrap_or("http")));
+        headers.insert(PROTO, value(proto.as_deref().unwrap_or(self.proto)));
         match host.or(own_host) {
             Some(host) => headers.insert(FORWARDED_HOST, value(&host)),
             None => headers.remove(FORWARDED_HOST),
@@ -94,7 +118,7 @@ impl Forwarded {
 
     fn made(&self, host: &str) -> HeaderValue {
         let host = Some(host).filter(|host| !host.is_empty());
-        let element = element(&Node::Ip(self.ip), host, Some("http"));
+        let element = element(&self.peer.into(), host, Some(self.proto));
         HeaderValue::try_from(element).expect("hosts were judged to be ASCII")
     }
 }
@@ -139,7 +163,7 @@ mod tests {
         for (name, value) in lines {
             headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
-        let forwarded = Forwarded::new("::ffff:10.0.0.7".parse().unwrap());
+        let forwarded = Forwarded::new(Peer::Ip("::ffff:10.0.0.7".parse().unwrap()));
         if is_trusted {
             forwarded.apply_believing(&mut headers);
         } else {
@@ -203,9 +227,23 @@ mod tests {
     #[test]
     fn an_ipv6_address_is_quoted_where_the_grammar_asks_for_it() {
         let mut headers = HeaderMap::new();
-        Forwarded::new("2001:db8::1".parse().unwrap()).apply(&mut headers, Seen::of(&HeaderMap::new()));
+        Forwarded::new(Peer::Ip("2001:db8::1".parse().unwrap())).apply(&mut headers, Seen::of(&HeaderMap::new()));
         assert_eq!(headers["x-forwarded-for"], "2001:db8::1");
         assert_eq!(headers["forwarded"], "for=\"[2001:db8::1]\";proto=http");
+    }
+
+    #[test]
+    fn a_client_without_an_address_is_unknown() {
+        let mut headers = HeaderMap::from_iter([(FOR, HeaderValue::from_static("1.1.1.1"))]);
+        let unix = Forwarded::new(Peer::Unix);
+        unix.apply(&mut headers, Seen::CLAIM);
+        assert_eq!([&headers[FOR], &headers[FORWARDED]], ["unknown", "for=unknown;proto=http"]);
+        headers.insert(FOR, HeaderValue::from_static("1.1.1.1"));
+        unix.apply_believing(&mut headers);
+        assert_eq!(
+            [&headers[FOR], &headers[FORWARDED]],
+            ["1.1.1.1, unknown", "for=1.1.1.1;proto=http, for=unknown;proto=http"]
+        );
     }
 
     proptest! {

@@ -1,7 +1,9 @@
 //! What the head of a message holds: its bytes, its judgement, and the headers that do not go on or that say who the client is.
 
 pub(crate) mod forwarded;
+pub(crate) mod frames;
 pub(crate) mod hop_by_hop;
 pub(crate) mod raw_head;
 pub(crate) mod request_head;
 pub(crate) mod spelling;
+pub(crate) mod upgrade;

@@ -38,6 +38,12 @@ impl RawHead {
         self.lost.set(false);
     }
 
+    /// No heads of HTTP/1 follow: nothing is kept.
+    pub(crate) fn stop(&self) {
+        self.bytes.take();
+        self.lost.set(true);
+    }
+
     /// Whether some of a head has come, as far as that is known
     pub(crate) fn has_begun(&self) -> bool {
         !self.bytes.borrow().is_empty()

@@ -1,11 +1,12 @@
-//! What must hold of a request's head before it is forwarded: RFC 9110 and 9112, where they leave a choice, strictly.
+//! What must hold of a request's head before it is forwarded: RFC 9110, 9112 and 9113, where they leave a choice, strictly.
 //!
 //! hyper has read the head by then. What hyper accepts and hides (LF without CR, `Content-Length` beside
-//! `Transfer-Encoding`) is looked for in the bytes: see `raw_head`.
+//! `Transfer-Encoding`) is looked for in the bytes: see `raw_head`. Over HTTP/2, h2 has refused fields that belong to a connection,
+//! names in capitals, and pseudo-header fields that are missing, unknown, repeated or behind others.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Uri, Version,
-    header::{HOST, TRANSFER_ENCODING, VIA},
+    header::{COOKIE, HOST, TRANSFER_ENCODING, VIA},
     request::Parts,
 };
 
@@ -45,7 +46,7 @@ pub(crate) fn judge(head: &Parts, seen: Seen) -> Result<(), Refusal> {
         Method::TRACE => return Err(Refusal::Trace),
         _ => (),
     }
-    judge_target(&head.method, &head.uri)?;
+    judge_target(head)?;
     judge_host(head)?;
     if seen.has(Seen::TRANSFER_ENCODING) {
         judge_transfer_encoding(&head.headers)?;
@@ -58,9 +59,26 @@ pub(crate) fn judge(head: &Parts, seen: Seen) -> Result<(), Refusal> {
     if has_mimicry { Err(Refusal::MimickedHeader) } else { Ok(()) }
 }
 
-/// Names the host where only an absolute target does, as HTTP/1.0 allows it.
+/// Judges what a head of HTTP/1 shows in its bytes: the number of its fields, its size, and what stands around a value. Crumbs of a
+/// cookie count as one field (RFC 9113, section 8.2.3).
+pub(crate) fn judge_http2(head: &Parts, most_fields: u32, most_bytes: u64) -> Result<(), Refusal> {
+    let (mut fields, mut crumbs) = (0, 0);
+    let mut bytes = head.uri.path().len() + head.uri.query().map_or(0, str::len);
+    for (name, value) in &head.headers {
+        if value.as_bytes() != value.as_bytes().trim_ascii() {
+            return Err(Refusal::BadHead);
+        }
+        fields += 1;
+        crumbs += u32::from(name == COOKIE);
+        bytes += name.as_str().len() + value.len() + ": \r\n".len();
+    }
+    let is_short = fields - crumbs.saturating_sub(1) <= most_fields && bytes as u64 <= most_bytes;
+    if is_short { Ok(()) } else { Err(Refusal::HeadTooLarge) }
+}
+
+/// Names the host where only an absolute target does, as HTTP/1.0 allows it, and HTTP/2 asks for it (RFC 9113, section 8.3.1).
 pub(crate) fn complete(head: &mut Parts) {
-    if head.version == Version::HTTP_10
+    if [Version::HTTP_10, Version::HTTP_2].contains(&head.version)
         && !head.headers.contains_key(HOST)
         && let Some(Ok(host)) = head.uri.authority().map(|authority| HeaderValue::try_from(authority.as_str()))
     {
@@ -76,16 +94,24 @@ fn has_looped(headers: &HeaderMap) -> bool {
 }
 
 /// A path, an absolute `http` URL, or `*` for OPTIONS (RFC 9112, section 3.2).
-fn judge_target(method: &Method, target: &Uri) -> Result<(), Refusal> {
+fn judge_target(head: &Parts) -> Result<(), Refusal> {
+    let target = &head.uri;
     let path = target.path_and_query().map_or("", |path| path.as_str());
-    let is_possible = match (target.scheme_str(), path) {
-        (None, "*") => method == Method::OPTIONS,
-        (None, path) => path.starts_with('/'),
-        // hyper's URL has a path even where the target has none.
-        (Some("http" | "https"), _) => true,
+    let is_path = path.starts_with('/') || path == "*" && head.method == Method::OPTIONS;
+    let is_possible = match target.scheme_str() {
+        None => is_path,
+        // hyper's URL has a path even where the target has none; HTTP/2 sends the path by itself (RFC 9113, section 8.3.1).
+        Some("http" | "https") => is_path || head.version != Version::HTTP_2,
         _ => false,
     };
-    if is_possible && path.is_ascii() { Ok(()) } else { Err(Refusal::BadTarget) }
+    if is_possible && path.is_ascii() && !is_fragment(head) { Ok(()) } else { Err(Refusal::BadTarget) }
+}
+
+/// Whether `:path` was a fragment alone, for example `#a`: h2 cuts fragments off, so that nothing is left for a request line.
+fn is_fragment(head: &Parts) -> bool {
+    head.version == Version::HTTP_2
+        && head.uri.path() == "/"
+        && head.uri.path_and_query().is_some_and(|path| Uri::from(path.clone()).path().is_empty())
 }
 
 fn judge_host(head: &Parts) -> Result<(), Refusal> {
@@ -196,6 +222,33 @@ mod tests {
         assert_eq!(target("GET", "HTTP://a?x=1"), Ok(()));
         assert_eq!(target("CONNECT", "a:80"), Err(Refusal::Connect));
         assert_eq!(target("TRACE", "/"), Err(Refusal::Trace));
+    }
+
+    #[test]
+    fn paths_of_http2() {
+        let target = |method: &str, target: &str| verdict(method, target, Version::HTTP_2, &[("host", "a")]);
+        assert_eq!((target("GET", "http://a/x?y"), target("GET", "/x")), (Ok(()), Ok(())));
+        assert_eq!((target("OPTIONS", "*"), target("GET", "*")), (Ok(()), Err(Refusal::BadTarget)));
+        assert_eq!(target("GET", "ftp://a/"), Err(Refusal::BadTarget));
+        assert_eq!(verdict("GET", "http://b/", Version::HTTP_2, &[("host", "a")]), Err(Refusal::HostDiffers));
+    }
+
+    #[test]
+    fn fields_of_http2() {
+        let judged = |lines: &[(&str, &str)]| {
+            let mut request = Request::builder().uri("/path");
+            for (name, value) in lines {
+                request = request.header(*name, *value);
+            }
+            judge_http2(&request.body(()).unwrap().into_parts().0, 3, 50)
+        };
+        assert_eq!(judged(&[("a", "1"), ("b", "2"), ("c", "3")]), Ok(()));
+        assert_eq!(judged(&[("a", "1"), ("b", "2"), ("c", "3"), ("c", "4")]), Err(Refusal::HeadTooLarge));
+        assert_eq!(judged(&[("a", "1"), ("b", "2"), ("cookie", "c"), ("cookie", "d")]), Ok(()));
+        let longest = "1".repeat(50 - 5 - 1 - 4);
+        assert_eq!((judged(&[("a", &longest)]), judged(&[("ab", &longest)])), (Ok(()), Err(Refusal::HeadTooLarge)));
+        assert_eq!((judged(&[("a", " 1")]), judged(&[("a", "1\t")])), (Err(Refusal::BadHead), Err(Refusal::BadHead)));
+        assert_eq!(judged(&[("a", "")]), Ok(()));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! `proxy explain METHOD URL`: what a request would meet, said by the functions of the data path, offline.
 
+mod tls;
+
 use std::{
     fmt::Write as _,
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
 };
 
-use http::{HeaderName, HeaderValue, Method, Request, Uri, header::HOST, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header::HOST, request::Parts};
 use lifecycle::{End, Exit, Lines, LinesParser, OwnCommand, config};
 
 use crate::{
@@ -20,10 +22,12 @@ use crate::{
         hop_by_hop::seen::Seen,
         request_head,
     },
+    listener_address::ListenerAddress,
+    peer::Peer,
     plan::{ListenerPlan, Plan},
     refusal::Refusal,
     rewrite,
-    route::{HeaderRules, Route},
+    route::{HeaderRules, Route, upstream_url::Versions},
 };
 
 /// Headers whose values hold nothing of a user's; others are named only
@@ -63,9 +67,9 @@ pub(crate) struct Explain {
     /// A header of the request, as NAME:VALUE
     #[arg(short = 'H', long = "header", value_name = "NAME:VALUE", value_parser = HEADER)]
     headers: Vec<Lines<(HeaderName, HeaderValue)>>,
-    /// The client's address
-    #[arg(long, value_name = "IP", default_value_t = IpAddr::from(Ipv4Addr::LOCALHOST))]
-    from: IpAddr,
+    /// The client's address; by default 127.0.0.1, and none where the listener is a Unix socket
+    #[arg(long, value_name = "IP")]
+    from: Option<IpAddr>,
     /// The listener, by name; by default the only one, or the one with the URL's port
     #[arg(long, value_name = "NAME")]
     listener: Option<String>,
@@ -99,9 +103,15 @@ impl OwnCommand for Question {
         let Self::Explain(asked) = self;
         let plan = asked.plan(&args)?;
         let listener = asked.listener(&plan).map_err(|message| Exit::Usage.because(message))?;
+        if let (ListenerAddress::Unix(_), Some(_)) = (&listener.address, asked.from) {
+            return Err(Exit::Usage.because("--from: a client of a Unix socket has no address"));
+        }
         let mut text = String::new();
         let direction = format!("{:?}", listener.direction).to_lowercase();
         line(&mut text, "listener", format_args!("{} ({direction}, {})", listener.name, listener.address));
+        for (key, value) in tls::of_listener(listener.tls.as_deref(), asked.server_name().as_deref()) {
+            line(&mut text, key, value);
+        }
         let end = match asked.meets(&plan, listener, &mut text) {
             Ok(()) => Exit::Done.into(),
             Err(refusal) => {
@@ -124,10 +134,10 @@ impl Explain {
     }
 
     fn listener<'a>(&self, plan: &'a Plan) -> Result<&'a ListenerPlan, String> {
-        let port = self.url().port_u16().unwrap_or(80);
+        let port = self.url().port_u16().unwrap_or(if self.url().scheme_str() == Some("https") { 443 } else { 80 });
         let is_it = |listener: &&ListenerPlan| match &self.listener {
             Some(name) => listener.name == *name,
-            None => plan.listeners.len() == 1 || listener.address.port == port,
+            None => plan.listeners.len() == 1 || listener.address.port() == Some(port),
         };
         let mut fitting = plan.listeners.iter().filter(is_it);
         if let (Some(listener), None) = (fitting.next(), fitting.next()) {
@@ -150,20 +160,38 @@ impl Explain {
             return Ok(());
         }
         let upstream = &plan.upstreams[route.upstream];
-        line(text, "upstream", format_args!("http://{}", upstream.address.authority()));
+        line(text, "upstream", upstream);
+        for (key, value) in tls::of_upstream(upstream) {
+            line(text, key, value);
+        }
         for (name, file) in route.login.iter().flat_map(|login| login.headers()) {
             let source = file.map_or("a value of its own".into(), |file| file.display().to_string());
             line(text, "login", format_args!("{name} from {source}"));
         }
         write_rules(text, "request-headers", &route.request_headers);
         write_rules(text, "response-headers", &route.response_headers);
-        let (forwarded, traces) = (Forwarded::new(self.from), Traces::new(BeginTrace::Never));
+        let (forwarded, traces) = (Forwarded::new(self.peer(listener)), Traces::new(BeginTrace::Never));
+        let forwarded = if listener.tls.is_some() { forwarded.over_tls(None) } else { forwarded };
         rewrite::to_upstream(&mut head, listener, &forwarded, route, upstream, &traces, seen);
         if let Some(login) = &route.login {
             login.clear(&mut head.headers);
         }
-        write_head(text, &head, route);
+        if upstream.versions != Versions::Http2 {
+            write_head(text, "HTTP/1.1", &head.method, &head.uri, &head.headers, route);
+        }
+        let may_be_http2 = upstream.versions == Versions::Http2 || upstream.tls.is_some();
+        if may_be_http2 && upstream.versions != Versions::Http1 {
+            let head = rewrite::http2::head(&head, upstream.tls.is_some(), &upstream.authority);
+            write_head(text, "HTTP/2", head.method(), head.uri(), head.headers(), route);
+        }
         Ok(())
+    }
+
+    fn peer(&self, listener: &ListenerPlan) -> Peer {
+        match (&listener.address, self.from) {
+            (ListenerAddress::Unix(_), _) => Peer::Unix,
+            (ListenerAddress::Tcp(_), from) => Peer::Ip(from.unwrap_or(Ipv4Addr::LOCALHOST.into())),
+        }
     }
 
     /// The head as a client would send it: a path, and `Host`.
@@ -183,6 +211,15 @@ impl Explain {
             head.headers.insert(HOST, authority);
         }
         head
+    }
+
+    /// The name that a client of this URL asks for in its TLS handshake: the host, unless it is an address
+    fn server_name(&self) -> Option<String> {
+        let headers = self.headers.iter().flat_map(|lines| &lines.0);
+        let named = headers.filter(|(name, _)| name == HOST).find_map(|(_, value)| value.to_str().ok()?.parse().ok());
+        let authority = self.url().authority().cloned().or(named)?;
+        let is_address = authority.host().starts_with('[') || authority.host().parse::<IpAddr>().is_ok();
+        (!is_address).then(|| authority.host().to_owned())
     }
 
     fn url(&self) -> &Uri {
@@ -206,14 +243,18 @@ fn write_rules(text: &mut String, key: &str, rules: &HeaderRules) {
     }
 }
 
-fn write_head(text: &mut String, head: &Parts, route: &Route) {
-    let query = head.uri.query().map_or("", |_| "?…");
-    line(text, "sends", format_args!("{} {}{query} HTTP/1.1", head.method, head.uri.path()));
+/// The head of a request as the upstream gets it in this version of HTTP
+fn write_head(text: &mut String, version: &str, method: &Method, target: &Uri, headers: &HeaderMap, route: &Route) {
+    let query = target.query().map_or("", |_| "?…");
+    line(text, "sends", format_args!("{method} {}{query} {version}", target.path()));
+    if let (Some(scheme), Some(authority)) = (target.scheme_str(), target.authority()) {
+        let _ = writeln!(text, "  :scheme: {scheme}\n  :authority: {authority}");
+    }
     let is_shown = |name: &HeaderName| {
         let HeaderRules { set, add, .. } = &route.request_headers;
         SHOWN.contains(&name.as_str()) && !set.iter().chain(add).any(|(ruled, _)| ruled == name)
     };
-    for (name, value) in &head.headers {
+    for (name, value) in headers {
         let value = if is_shown(name) { String::from_utf8_lossy(value.as_bytes()) } else { HIDDEN.into() };
         let _ = writeln!(text, "  {name}: {value}");
     }

@@ -13,10 +13,22 @@ use std::{
 
 /// A client's connection without buffers: 1.4 KiB here, the rest in the kernel
 pub(crate) const CONNECTION: u64 = 5 * 1024;
+/// A handshake under way: the session's state, and the messages of both sides
+pub(crate) const HANDSHAKE: u64 = 32 * 1024;
 /// The buffers of a client's connection with a head or an answer under way: 8 KiB to read, the task, what the client has not taken
 pub(crate) const BUFFERS: u64 = 26 * 1024;
 /// A request with its connection to the upstream, and two or three reads of its body
 pub(crate) const REQUEST: u64 = 34 * 1024;
+/// A client's connection over HTTP/2: the buffers of 8 and 16 KiB, two tables of 4 KiB, the task
+pub(crate) const HTTP2_CONNECTION: u64 = 64 * 1024;
+/// Bytes of a body that a client may send on a stream of HTTP/2 before the upstream has read them
+pub(crate) const STREAM_WINDOW: u32 = 64 * 1024;
+/// Bytes of an answer on a stream of HTTP/2 that are taken before the client has read them, where memory has a limit
+pub(crate) const NARROW_SEND_BUFFER: usize = 8 * 1024;
+/// A stream of HTTP/2 beside its request: the send buffer, a read that has begun when the buffer was not full, and the state of h2
+pub(crate) const STREAM: u32 = 24 * 1024;
+/// A stream whose head has been read, and not judged: its task, and the fields of a long head
+pub(crate) const STREAM_TASK: u64 = 16 * 1024;
 /// A connection to an upstream that no request uses
 pub(crate) const IDLE_UPSTREAM: u64 = 20 * 1024;
 /// Larger reads of a connection's bodies: hyper reads up to 64 KiB at once, and up to three such reads are on their way
@@ -47,6 +59,11 @@ impl Room {
     /// The container's limit leaves these bytes, or has no end.
     pub(crate) fn set(&self, size: Option<u64>) {
         self.0.size.store(size.unwrap_or(NONE), Relaxed);
+    }
+
+    /// Whether the container has a memory limit
+    pub(crate) fn is_limited(&self) -> bool {
+        self.size() != NONE
     }
 
     /// These bytes, if they are free
@@ -94,6 +111,11 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
+    /// Whether the room has an end
+    pub(crate) fn is_of_limited_room(&self) -> bool {
+        self.room.size() != NONE
+    }
+
     /// Whether more than half of the room is taken
     pub(crate) fn is_of_crowded_room(&self) -> bool {
         self.room.is_crowded()

@@ -3,6 +3,8 @@
 //! A probe says how the app is, so it goes over a connection of its own, is never sent twice, and meets no limit of the other
 //! listeners. The listener serves until the process ends, because the app is probed for as long as it runs.
 
+mod question;
+
 use std::{
     collections::VecDeque,
     convert::Infallible,
@@ -11,16 +13,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use endpoint::{Address, Failure, Names};
+use endpoint::Names;
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Uri,
+    HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, VIA},
     request,
 };
-use http_body_util::{BodyExt, Empty, Full, Limited};
+use http_body_util::Full;
 use hyper::{
     body::{Body, Bytes, Incoming},
-    client, server,
+    server,
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -40,7 +42,7 @@ use crate::{
     plan::Plan,
     refusal::{PROXY_STATUS, Refusal},
     rewrite,
-    route::probe_path::ProbePath,
+    route::{probe_path::ProbePath, upstream_url::UpstreamUrl},
 };
 
 /// Open connections; a kubelet needs one for each probe. One more closes the oldest, because any pod can reach the listener and idle
@@ -67,7 +69,7 @@ pub(crate) struct ProbePass {
 /// A path, and the app that it is asked of
 struct Target {
     path: ProbePath,
-    app: Address,
+    app: UpstreamUrl,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -119,7 +121,7 @@ impl ProbePass {
 
     /// The app that this target is asked of, if it may pass. It is compared as it was written: neither an absolute form nor another
     /// query is the named path.
-    fn app(&self, target: &Uri) -> Option<Address> {
+    fn app(&self, target: &Uri) -> Option<UpstreamUrl> {
         let targets = self.lock();
         let named = targets.iter().find(|named| target.authority().is_none() && named.path.is(target));
         named.map(|named| named.app.clone())
@@ -171,47 +173,24 @@ impl ProbePass {
     }
 
     /// Asks the app over a connection of its own.
-    async fn ask(&self, app: &Address, mut head: request::Parts, peer: IpAddr) -> Result<Answer, Refusal> {
+    async fn ask(&self, app: &UpstreamUrl, mut head: request::Parts, peer: IpAddr) -> Result<Answer, Refusal> {
         let is_head = head.method == Method::HEAD;
         let seen = Seen::of(&head.headers);
         hop_by_hop::strip(&mut head.headers, seen);
         head.headers.remove(EXPECT);
         head.headers.remove(CONTENT_LENGTH);
-        Forwarded::new(peer).apply(&mut head.headers, seen);
+        Forwarded::new(peer.into()).apply(&mut head.headers, seen);
         head.headers.append(VIA, rewrite::via(head.version));
         head.headers.entry(HOST).or_insert_with(|| HeaderValue::from_static("localhost"));
         head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        let dialled = endpoint::dial_with_limit(app, &self.names, ANSWER_TIMEOUT).await;
-        let stream = dialled.map_err(|failure| match failure {
-            Failure::Refused => Refusal::AppDown,
-            _ => Refusal::UpstreamUnreachable,
-        })?;
-        let mut builder = client::conn::http1::Builder::new();
-        builder.max_buf_size(ANSWER_LIMIT);
-        let shaken = builder.handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = shaken.map_err(|_| Refusal::UpstreamClosed)?;
-        let asking = async {
-            let request = Request::from_parts(head, Empty::<Bytes>::new());
-            let (mut head, body) =
-                sender.send_request(request).await.map_err(|_| Refusal::UpstreamClosed)?.into_parts();
-            let seen = Seen::of(&head.headers);
-            hop_by_hop::strip(&mut head.headers, seen);
-            let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(|_| Refusal::UpstreamBroken)?;
-            if !is_head {
-                head.headers.remove(CONTENT_LENGTH);
-            }
-            Ok(Response::from_parts(head, Full::new(body.to_bytes())))
-        };
-        let mut connection = std::pin::pin!(connection);
-        let mut asking = std::pin::pin!(asking);
-        let mut has_ended = false;
-        loop {
-            tokio::select! {
-                biased;
-                answer = &mut asking => return answer,
-                _ = &mut connection, if !has_ended => has_ended = true,
-            }
+        let (mut head, body) = question::ask(app, &self.names, head).await?.into_parts();
+        let seen = Seen::of(&head.headers);
+        hop_by_hop::strip(&mut head.headers, seen);
+        if !is_head {
+            head.headers.remove(CONTENT_LENGTH);
         }
+        head.version = Version::HTTP_11;
+        Ok(Response::from_parts(head, Full::new(body)))
     }
 }
 

@@ -1,16 +1,17 @@
 //! The entries of a configuration file, as they are written.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
 
 use endpoint::{Written, written_schema};
-use lifecycle::ListenAddress;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{
+    client_auth::ClientAuth,
     direction::Direction,
     head::forwarded::trusted::Cidr,
-    route::upstream_url::{UpstreamEntry, login::option_names},
+    listener_address::ListenerAddress,
+    route::upstream_url::{self, UpstreamEntry, login::option_names},
 };
 
 /// A listener
@@ -19,12 +20,14 @@ use crate::{
 pub(crate) struct ListenerEntry {
     /// Its name in metrics and logs; by default its address
     pub(crate) name: Option<String>,
-    /// `:PORT` on all addresses, or `IP:PORT`
+    /// `:PORT` on all addresses, `IP:PORT`, or a socket, `unix:///run/proxy.sock#mode=0660`
     pub(crate) address: ListenText,
     /// Which way it faces
     pub(crate) direction: Direction,
+    /// The TLS that clients speak; by default none
+    pub(crate) tls: Option<TlsEntry>,
     /// Proxies whose word about their clients is believed, in `X-Forwarded-*` and `Forwarded`: addresses and networks, such as
-    /// `10.0.0.0/8`
+    /// `10.0.0.0/8`, or `unix:` for all that come through a socket
     #[serde(default, deserialize_with = "lifecycle::config::bounded")]
     #[schemars(length(max = 100))]
     pub(crate) trusted_proxies: Vec<CidrText>,
@@ -32,6 +35,33 @@ pub(crate) struct ListenerEntry {
     #[serde(deserialize_with = "lifecycle::config::bounded")]
     #[schemars(length(min = 1, max = 100))]
     pub(crate) routes: Vec<RouteEntry>,
+}
+
+/// The TLS of a listener
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct TlsEntry {
+    /// Certificates with their keys; the name that a client asks for chooses, and the first one is for all others
+    #[serde(deserialize_with = "lifecycle::config::bounded")]
+    #[schemars(length(min = 1, max = 100))]
+    pub(crate) certificates: Vec<CertificateEntry>,
+    /// Require a certificate of each client, from an authority of this PEM file
+    pub(crate) client_ca: Option<PathBuf>,
+    /// Whether clients need one of these certificates; by default they do
+    pub(crate) client_auth: Option<ClientAuth>,
+    /// Tell the app whom the verified certificate of a client names, in `X-Forwarded-Client-Cert`
+    #[serde(default)]
+    pub(crate) identity_header: bool,
+}
+
+/// A certificate and its key
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CertificateEntry {
+    /// The PEM file of the certificate and its chain
+    pub(crate) cert: PathBuf,
+    /// The PEM file of its private key
+    pub(crate) key: PathBuf,
 }
 
 /// A route
@@ -74,7 +104,7 @@ pub(crate) struct HeaderChanges {
 
 /// An address to listen on
 #[derive(Debug)]
-pub(crate) struct ListenText(pub(crate) ListenAddress);
+pub(crate) struct ListenText(pub(crate) ListenerAddress);
 
 /// A network
 #[derive(Debug)]
@@ -86,9 +116,14 @@ pub(crate) struct UpstreamText(pub(crate) UpstreamEntry);
 
 impl<'de> Deserialize<'de> for ListenText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The parser's own error repeats the value, which may stand in the wrong place.
-        let wrong = |_| D::Error::custom("this is not an address to listen on: write :PORT or IP:PORT");
-        String::deserialize(deserializer)?.parse().map(Self).map_err(wrong)
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(|error| {
+            if text.starts_with("unix:") {
+                return D::Error::custom(error);
+            }
+            // The parser's own error repeats the value, which may stand in the wrong place.
+            D::Error::custom("this is not an address to listen on: write :PORT, IP:PORT or unix:///PATH")
+        })
     }
 }
 
@@ -130,6 +165,6 @@ impl JsonSchema for UpstreamText {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        written_schema(option_names())
+        written_schema(option_names().chain(upstream_url::option_names()))
     }
 }

@@ -15,6 +15,10 @@ pub(crate) enum Fault {
     ClientGone,
     /// The proxy gave up a request to the upstream, because the client had gone or its time was over
     GivenUp,
+    /// No byte passed through a tunnel for `--tunnel-timeout`
+    TunnelIdle,
+    /// A tunnel was open at the deadline of a stop
+    DrainDeadline,
 }
 
 impl Fault {
@@ -26,6 +30,8 @@ impl Fault {
             Self::AnswerTooSlow => "answer-too-slow",
             Self::ClientGone => "client-gone",
             Self::GivenUp => "given-up",
+            Self::TunnelIdle => "tunnel-idle",
+            Self::DrainDeadline => "drain-deadline",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The bounds that are counted when they are met.
 
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, tls::outcome::Outcome};
 
 /// A bound; its name is that of the flag that sets it
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,23 +10,29 @@ pub(crate) enum Limit {
     /// In bytes or lines
     HeaderSize,
     Body,
+    Handshakes,
+    HandshakeTimeout,
     HeaderTimeout,
     IdleTimeout,
     BodyRate,
     RequestTimeout,
+    TunnelTimeout,
 }
 
 impl Limit {
     /// All of them, in the order of their declaration
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Connections,
         Self::Requests,
         Self::HeaderSize,
         Self::Body,
+        Self::Handshakes,
+        Self::HandshakeTimeout,
         Self::HeaderTimeout,
         Self::IdleTimeout,
         Self::BodyRate,
         Self::RequestTimeout,
+        Self::TunnelTimeout,
     ];
 
     /// Its name
@@ -36,10 +42,13 @@ impl Limit {
             Self::Requests => "max-requests",
             Self::HeaderSize => "max-header-size",
             Self::Body => "max-body",
+            Self::Handshakes => "max-handshakes",
+            Self::HandshakeTimeout => "handshake-timeout",
             Self::HeaderTimeout => "header-timeout",
             Self::IdleTimeout => "idle-timeout",
             Self::BodyRate => "min-body-rate",
             Self::RequestTimeout => "request-timeout",
+            Self::TunnelTimeout => "tunnel-timeout",
         }
     }
 
@@ -51,6 +60,15 @@ impl Limit {
             Refusal::SlowHead => Some(Self::HeaderTimeout),
             Refusal::BodyTooLarge => Some(Self::Body),
             Refusal::UpstreamSilent => Some(Self::RequestTimeout),
+            _ => None,
+        }
+    }
+
+    /// The bound that ended a handshake, or made it wait
+    pub(crate) fn of_handshake(outcome: Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::TimedOut => Some(Self::HandshakeTimeout),
+            Outcome::Crowded => Some(Self::Handshakes),
             _ => None,
         }
     }

@@ -12,9 +12,11 @@ use std::{
 };
 
 use clap::ValueEnum;
-use endpoint::{Address, Names};
+use endpoint::Names;
 use lifecycle::{Hold, Lifecycle, LogThrottle, elapsed};
 use tokio::{sync::watch, time};
+
+use crate::{route::upstream_address::UpstreamAddress, upstream::reach::dial};
 
 /// Between two attempts to connect to an app that is down: short, because each adds to the time for which the app seems to be down
 const DIAL_INTERVAL: Duration = Duration::from_millis(100);
@@ -62,7 +64,7 @@ pub(crate) struct Apps {
 
 /// An app
 pub(crate) struct App {
-    address: Address,
+    address: UpstreamAddress,
     state: watch::Sender<State>,
     /// Requests that wait
     waiting: AtomicU32,
@@ -91,7 +93,7 @@ impl Apps {
     }
 
     /// The app at this address, which is watched from now on.
-    pub(crate) fn at(self: &Arc<Self>, address: &Address) -> Arc<App> {
+    pub(crate) fn at(self: &Arc<Self>, address: &UpstreamAddress) -> Arc<App> {
         let mut known = self.lock();
         known.retain(|app| app.strong_count() > 0);
         if let Some(app) = known.iter().filter_map(Weak::upgrade).find(|app| app.address == *address) {
@@ -204,7 +206,7 @@ async fn watch(watched: Weak<App>) {
     while state.wait_for(|state| *state != State::Up).await.is_ok() {
         let (since, mut throttle) = (Instant::now(), LogThrottle::default());
         loop {
-            let dialled = time::timeout(DIAL_TIMEOUT, endpoint::dial(&address, &names)).await;
+            let dialled = time::timeout(DIAL_TIMEOUT, dial(&address, &names)).await;
             let Some(app) = watched.upgrade() else { return };
             let failure = match dialled {
                 Ok(Ok(_)) => {

@@ -2,20 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-use endpoint::{Address, Names};
+use endpoint::{Failure, Names};
 use lifecycle::{Backoff, Exit, Heartbeat, Lifecycle, LogThrottle, elapsed};
 use tokio::{sync::oneshot, time};
+
+use crate::{
+    route::{upstream_address::UpstreamAddress, upstream_url::UpstreamUrl},
+    upstream::reach::dial,
+};
 
 /// Delays between two attempts to connect
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(2);
-/// The time that an attempt has
+/// The time that an attempt has, with its TLS handshake
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the wait may be silent before `/livez` tells: it beats before each attempt.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// Waits until the upstream accepts a connection; gives the exit that a stop asks for, if that comes first.
-pub(crate) async fn wait_for(upstream: Address, life: &Lifecycle) -> Option<Exit> {
+/// Waits until the upstream accepts a connection, and speaks TLS over it where its URL says so; gives the exit that a stop asks for, if that comes first.
+pub(crate) async fn wait_for(upstream: UpstreamUrl, life: &Lifecycle) -> Option<Exit> {
     let (done, waiting) = oneshot::channel();
     let stopping = life.clone();
     // A vital loop, because the start itself has less time than an upstream may need.
@@ -32,15 +37,15 @@ pub(crate) async fn wait_for(upstream: Address, life: &Lifecycle) -> Option<Exit
     waiting.await.unwrap_or(None)
 }
 
-async fn until_accepted(upstream: &Address, heartbeat: &Heartbeat) {
+async fn until_accepted(upstream: &UpstreamUrl, heartbeat: &Heartbeat) {
     let (names, started) = (Names::default(), Instant::now());
     let mut backoff = Backoff::new(FIRST_DELAY, LONGEST_DELAY);
     let mut throttle = LogThrottle::default();
-    let what = upstream.authority();
+    let what = upstream.address.authority();
     loop {
         heartbeat.beat();
-        let failure = match time::timeout(DIAL_TIMEOUT, endpoint::dial(upstream, &names)).await {
-            Ok(Ok(_)) => {
+        let failure = match time::timeout(DIAL_TIMEOUT, attempt(upstream, &names)).await {
+            Ok(Ok(())) => {
                 let after = elapsed(started.elapsed());
                 return tracing::info!(upstream = what, after, "the first upstream accepts connections");
             }
@@ -52,4 +57,15 @@ async fn until_accepted(upstream: &Address, heartbeat: &Heartbeat) {
         }
         time::sleep(backoff.next(fastrand::f64())).await;
     }
+}
+
+async fn attempt(upstream: &UpstreamUrl, names: &Names) -> Result<(), Failure> {
+    let stream = dial(&upstream.address, names).await?;
+    if let (Some(tls), UpstreamAddress::Tcp(address)) = (&upstream.tls, &upstream.address)
+        // The name was judged with the URL.
+        && let Ok(name) = tls.name_for(&address.host)
+    {
+        tls.connect(name, stream, upstream.versions.protocols()).await?;
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The idle connections of one worker to one upstream, and what is learned of how long the upstream keeps them.
+//! The idle HTTP/1.1 connections of one worker to one upstream, and what is learned of how long the upstream keeps them.
 
 use std::{
     cell::{Cell, RefCell},
@@ -36,6 +36,8 @@ pub(crate) struct Connection {
     pub(crate) traffic: Rc<Traffic>,
     /// Ends the connection, whatever it is doing
     pub(crate) driver: AbortHandle,
+    /// When it takes no more requests
+    pub(crate) retires: Instant,
     /// Whether it has carried a request before
     pub(crate) is_reused: bool,
 }
@@ -102,7 +104,7 @@ impl Pool {
 
     /// Keeps a connection whose answer has ended.
     pub(crate) fn give_back(&self, mut connection: Connection, now: Instant) {
-        if connection.sender.is_closed() {
+        if connection.sender.is_closed() || now >= connection.retires {
             return;
         }
         // Dropped, it closes: memory is for requests first.
@@ -161,7 +163,8 @@ impl Pool {
     }
 
     fn is_stale(&self, idle: &Idle, now: Instant) -> bool {
-        idle.connection.sender.is_closed() || now.saturating_duration_since(idle.since) >= self.lifetime()
+        let is_old = now.saturating_duration_since(idle.since) >= self.lifetime() || now >= idle.connection.retires;
+        is_old || idle.connection.sender.is_closed()
     }
 }
 

@@ -26,6 +26,10 @@ pub(crate) struct Failed {
 pub(crate) enum Progress {
     /// No byte of it was sent
     Unsent,
+    /// The upstream says that it has not processed it, because it goes away (RFC 9113, section 6.8)
+    Unprocessed,
+    /// The upstream says that it has not processed it, and takes no more now (`REFUSED_STREAM`: RFC 9113, section 8.7)
+    Refused,
     /// Some of it was sent, and nothing has come back
     Sent,
     /// A byte of an answer has come
@@ -43,11 +47,14 @@ pub(crate) enum Verdict {
     GiveUp,
 }
 
-/// Decides on a first failure. A second one is final, because it came over a fresh connection.
+/// Decides on a first failure. A second one is final.
 pub(crate) fn decide(failed: Failed) -> Verdict {
     match failed {
-        Failed { progress: Progress::Unsent, was_reused: true, .. } => Verdict::Again,
-        Failed { progress: Progress::Sent, was_reused: true, is_repeatable: true } => Verdict::AgainWithinBudget,
+        Failed { progress: Progress::Unprocessed, .. }
+        | Failed { progress: Progress::Unsent, was_reused: true, .. } => Verdict::Again,
+        // A refused one has arrived, so it adds load where there may be too much.
+        Failed { progress: Progress::Refused, .. }
+        | Failed { progress: Progress::Sent, was_reused: true, is_repeatable: true } => Verdict::AgainWithinBudget,
         _ => Verdict::GiveUp,
     }
 }
@@ -99,6 +106,10 @@ mod tests {
         assert_eq!(decide(Failed { progress: Progress::Unsent, ..sent }), Verdict::Again);
         assert_eq!(decide(Failed { progress: Progress::Unsent, was_reused: false, ..repeatable }), Verdict::GiveUp);
         assert_eq!(decide(Failed { progress: Progress::Answered, ..repeatable }), Verdict::GiveUp);
+        // By the upstream's own word, also over a fresh connection
+        let fresh = Failed { was_reused: false, ..sent };
+        assert_eq!(decide(Failed { progress: Progress::Unprocessed, ..fresh }), Verdict::Again);
+        assert_eq!(decide(Failed { progress: Progress::Refused, ..fresh }), Verdict::AgainWithinBudget);
     }
 
     #[test]

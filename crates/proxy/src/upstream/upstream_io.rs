@@ -2,7 +2,7 @@
 //! of an upstream that closed before it had read the whole request.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     io::{self, IoSlice},
     pin::Pin,
     rc::Rc,
@@ -11,13 +11,11 @@ use std::{
 };
 
 use prometheus::IntGauge;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use crate::{
     limits::room::{Reads, Room},
+    transport::Transport,
     upstream::sent_head::SentHead,
 };
 
@@ -36,6 +34,10 @@ pub(crate) struct Traffic {
     is_flushed: Cell<bool>,
     idle_since: Cell<Option<Instant>>,
     is_closed: Cell<bool>,
+    /// The alert with which the upstream has ended TLS. With TLS 1.3 it may refuse a client certificate after the handshake.
+    alert: RefCell<Option<String>>,
+    /// Whether the bytes are those of a tunnel, whose writer must learn of a reset
+    is_tunnel: Cell<bool>,
     pub(crate) reads: Rc<Reads>,
     /// Connections that a request uses
     active: IntGauge,
@@ -55,6 +57,8 @@ impl Traffic {
             is_flushed: Cell::new(true),
             idle_since: Cell::default(),
             is_closed: Cell::default(),
+            alert: RefCell::default(),
+            is_tunnel: Cell::default(),
             reads: Rc::new(Reads::new(room)),
             active,
             idle,
@@ -89,6 +93,16 @@ impl Traffic {
         self.head_end.set(u64::MAX);
     }
 
+    /// The alert with which the upstream has ended TLS, as text with a remedy
+    pub(crate) fn alert(&self) -> Option<String> {
+        self.alert.borrow().clone()
+    }
+
+    /// The connection is no HTTP any more.
+    pub(crate) fn begin_tunnel(&self) {
+        self.is_tunnel.set(true);
+    }
+
     fn offered(&self, parts: &[IoSlice]) {
         self.is_flushed.set(false);
         self.sent_head.note(parts);
@@ -98,6 +112,12 @@ impl Traffic {
     fn set_blocked(&self, is_blocked: bool, context: &Context) {
         if self.reads.set_blocked(is_blocked) && !is_blocked {
             context.waker().wake_by_ref();
+        }
+    }
+
+    fn failed(&self, error: &io::Error) {
+        if let Some(alert @ rustls::Error::AlertReceived(_)) = endpoint::tls_error(error) {
+            self.alert.replace(Some(endpoint::tls_error_text(alert)));
         }
     }
 
@@ -114,15 +134,15 @@ impl Traffic {
 /// sends a reset behind the answer. hyper gives a connection up at the first write that fails, and the answer with it. So bytes
 /// that cannot be sent any more are dropped, and only reading says how the connection ended.
 pub(crate) struct UpstreamIo {
-    stream: TcpStream,
+    transport: Transport,
     traffic: Rc<Traffic>,
     /// The upstream has reset the connection, as a write has found
     is_reset: bool,
 }
 
 impl UpstreamIo {
-    pub(crate) fn new(stream: TcpStream, traffic: Rc<Traffic>) -> Self {
-        Self { stream, traffic, is_reset: false }
+    pub(crate) fn new(transport: Transport, traffic: Rc<Traffic>) -> Self {
+        Self { transport, traffic, is_reset: false }
     }
 
     /// The length that hyper gets to know after a write: all of `length` once nothing can be sent any more.
@@ -132,7 +152,10 @@ impl UpstreamIo {
                 self.traffic.sent.update(|sent| sent + written as u64);
                 Ok(written)
             }
-            Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+                    && !self.traffic.is_tunnel.get() =>
+            {
                 self.is_reset = true;
                 Ok(length)
             }
@@ -152,7 +175,8 @@ impl AsyncRead for UpstreamIo {
         let this = self.get_mut();
         let before = buffer.filled().len();
         let limit = this.traffic.reads.limit();
-        ready!(Pin::new(&mut (&mut this.stream).take(limit)).poll_read(context, buffer))?;
+        let read = ready!(Pin::new(&mut (&mut this.transport).take(limit)).poll_read(context, buffer));
+        read.inspect_err(|error| this.traffic.failed(error))?;
         let length = buffer.filled().len() - before;
         this.traffic.reads.note(length);
         let received = this.traffic.received.get() + length as u64;
@@ -175,7 +199,7 @@ impl AsyncWrite for UpstreamIo {
         if this.is_reset {
             return Poll::Ready(Ok(bytes.len()));
         }
-        let tried = Pin::new(&mut this.stream).poll_write(context, bytes);
+        let tried = Pin::new(&mut this.transport).poll_write(context, bytes);
         this.traffic.set_blocked(tried.is_pending(), context);
         let result = ready!(tried);
         Poll::Ready(this.written(result, bytes.len()))
@@ -188,24 +212,24 @@ impl AsyncWrite for UpstreamIo {
         if this.is_reset {
             return Poll::Ready(Ok(length));
         }
-        let tried = Pin::new(&mut this.stream).poll_write_vectored(context, parts);
+        let tried = Pin::new(&mut this.transport).poll_write_vectored(context, parts);
         this.traffic.set_blocked(tried.is_pending(), context);
         let result = ready!(tried);
         Poll::Ready(this.written(result, length))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.transport.is_write_vectored()
     }
 
     /// hyper asks for it when it has written all that it has.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.traffic.is_flushed.set(true);
-        Pin::new(&mut this.stream).poll_flush(context)
+        Pin::new(&mut this.transport).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+        Pin::new(&mut self.get_mut().transport).poll_shutdown(context)
     }
 }

@@ -1,8 +1,8 @@
 //! A worker: a thread with all listeners, connections and upstreams of its own.
 
-use std::{cell::Cell, net::TcpListener, rc::Rc, sync::Arc, time::Instant};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Instant};
 
-use lifecycle::{Heartbeat, Lifecycle, ListenAddress, Pending};
+use lifecycle::{Heartbeat, Lifecycle, Pending};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -15,10 +15,12 @@ use crate::{
     context::{Context, Current},
     head::forwarded::trace_context::{BeginTrace, Traces},
     limits::{Limits, descriptors::Descriptors, memory::Memory},
-    listener,
+    listener::{self, listening::Unserved},
+    listener_address::ListenerAddress,
     plan::{ListenerPlan, Plan},
     route::upstream_url::UpstreamUrl,
     telemetry::{Metrics, Telemetry},
+    tls::handshakes::Handshakes,
     upstream::{Upstream, app::Apps},
 };
 
@@ -26,7 +28,7 @@ use crate::{
 pub(crate) struct Change {
     pub(crate) plan: Arc<Plan>,
     /// The sockets of the addresses that are new
-    pub(crate) sockets: Vec<(ListenAddress, TcpListener)>,
+    pub(crate) sockets: Vec<(ListenerAddress, Unserved)>,
     /// Dropped by each worker that serves the plan
     pub(crate) _applied: mpsc::Sender<()>,
 }
@@ -50,12 +52,14 @@ pub(crate) struct Worker {
     settings: Settings,
     listeners: Vec<Running>,
     upstreams: Vec<(UpstreamUrl, Rc<Upstream>)>,
+    /// The bounds of the handshakes of all listeners
+    handshakes: Rc<Handshakes>,
     serving: JoinSet<()>,
 }
 
 /// A listener that accepts connections
 struct Running {
-    address: ListenAddress,
+    address: ListenerAddress,
     current: Rc<Current>,
     /// Tells it that it is gone from the configuration
     gone: watch::Sender<bool>,
@@ -63,7 +67,8 @@ struct Running {
 
 impl Worker {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, listeners: Vec::new(), upstreams: Vec::new(), serving: JoinSet::new() }
+        let handshakes = Handshakes::new(&settings.limits, settings.memory.room.clone()).into();
+        Self { settings, listeners: Vec::new(), upstreams: Vec::new(), handshakes, serving: JoinSet::new() }
     }
 
     /// Serves as the changes say, until a stop and until all listeners have drained.
@@ -87,7 +92,7 @@ impl Worker {
                     heartbeat.beat();
                     let now = Instant::now();
                     for (_, upstream) in &self.upstreams {
-                        upstream.pool.sweep(now);
+                        upstream.sweep(now);
                     }
                 }
                 _ = trim.tick() => memory::trim(),
@@ -102,23 +107,25 @@ impl Worker {
     fn apply(&mut self, Change { plan, sockets, _applied }: Change) -> anyhow::Result<()> {
         self.upstreams = plan.upstreams.iter().map(|url| (url.clone(), self.upstream(url, plan.is_app(url)))).collect();
         self.listeners.retain(|running| {
-            let stays = plan.listeners.iter().any(|listener| listener.address == running.address);
+            let stays = plan.listeners.iter().any(|listener| listener.address.is_same(&running.address));
             if !stays {
                 running.gone.send_replace(true);
             }
             stays
         });
         for listener in &plan.listeners {
-            if let Some(running) = self.listeners.iter().find(|running| running.address == listener.address) {
+            if let Some(running) = self.listeners.iter().find(|running| running.address.is_same(&listener.address)) {
                 running.current.replace(self.context(listener));
             }
         }
         for (address, socket) in sockets {
-            let Some(listener) = plan.listeners.iter().find(|listener| listener.address == address) else { continue };
+            let is_it = |listener: &&ListenerPlan| listener.address.is_same(&address);
+            let Some(listener) = plan.listeners.iter().find(is_it) else { continue };
             let current = Rc::new(Current::new(self.context(listener)));
             let (gone, is_gone) = watch::channel(false);
-            let socket = tokio::net::TcpListener::from_std(socket)?;
-            self.serving.spawn_local(listener::serve(current.clone(), socket, is_gone, self.settings.life.clone()));
+            let (place, listening) = (socket.place()?, socket.serve()?);
+            let life = self.settings.life.clone();
+            self.serving.spawn_local(listener::serve(current.clone(), listening, place, is_gone, life));
             self.listeners.push(Running { address, current, gone });
         }
         self.settings.apps.changed();
@@ -131,24 +138,28 @@ impl Worker {
             return upstream.clone();
         }
         let app = is_app.then(|| self.settings.apps.at(&url.address));
-        let counts = self.settings.metrics.of_upstream(&url.address.host, url.address.port, &url.address.authority());
-        Rc::new(Upstream::new(url.address.clone(), app, counts, self.settings.memory.room.clone(), Instant::now()))
+        let (host, port) = url.address.server();
+        let counts = self.settings.metrics.of_upstream(&host, &port, &url.address.authority());
+        let (room, max_age) = (self.settings.memory.room.clone(), self.settings.limits.max_upstream_age);
+        Rc::new(Upstream::new(url.clone(), app, counts, room, max_age, Instant::now()))
     }
 
     fn context(&self, plan: &ListenerPlan) -> Context {
-        let Settings { limits, apps, memory, descriptors, metrics, access_log, begin_trace, pending, .. } =
+        let Settings { limits, apps, memory, descriptors, metrics, access_log, begin_trace, life, pending, .. } =
             &self.settings;
         let routes: Vec<_> = plan.routes.all().iter().map(|route| &*route.name).collect();
         Context {
-            telemetry: Telemetry::new(metrics, &plan.name, &routes),
+            telemetry: Telemetry::new(metrics, &plan.name, plan.tls.is_some(), &routes),
             plan: plan.clone(),
             limits: limits.clone(),
             apps: apps.clone(),
             memory: memory.clone(),
             descriptors: descriptors.clone(),
             upstreams: self.upstreams.clone(),
+            handshakes: self.handshakes.clone(),
             access_log: access_log.clone(),
             traces: Traces::new(*begin_trace),
+            life: life.clone(),
             pending: pending.clone(),
             in_flight: Rc::new(Cell::new(0)),
             connections: Rc::new(Cell::new(0)),

@@ -3,6 +3,8 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    path::Path,
 };
 
 use harness::DEADLINE;
@@ -26,9 +28,15 @@ impl Client {
         Self::of(TcpStream::connect(address).unwrap())
     }
 
+    /// Through a Unix socket
+    pub(crate) fn of_unix(path: &Path) -> Self {
+        Self::of(OwnedFd::from(UnixStream::connect(path).unwrap()).into())
+    }
+
     pub(crate) fn of(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream.set_nodelay(true).unwrap();
+        // A Unix socket has no such setting.
+        let _ = stream.set_nodelay(true);
         Self { reader: BufReader::new(stream) }
     }
 
@@ -105,9 +113,14 @@ impl Client {
 
     /// So many bytes of a body
     pub(crate) fn bytes(&mut self, length: usize) -> String {
-        let mut body = vec![0; length];
-        self.reader.read_exact(&mut body).unwrap();
-        String::from_utf8(body).unwrap()
+        String::from_utf8(self.raw(length)).unwrap()
+    }
+
+    /// The same, of any bytes
+    pub(crate) fn raw(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.reader.read_exact(&mut bytes).unwrap();
+        bytes
     }
 
     /// One chunk; the last is empty, and is followed by trailers in `trailers`

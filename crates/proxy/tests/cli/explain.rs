@@ -5,6 +5,7 @@ use std::process::Command;
 use harness::{Ended, Program};
 
 use crate::{
+    certificates::Secret,
     support::{OK, Proxy},
     upstream::Upstream,
 };
@@ -58,8 +59,10 @@ fn it_says_listener_route_login_rules_and_head() {
     assert!(!ended.everything().contains("hunter2"), "{ended:#?}");
     assert!(!ended.stdout.contains("x_api_key"), "{}", ended.stdout);
     let expected = "listener: front (inbound, 127.0.0.1:0)
+clients: HTTP/1.1, or HTTP/2 by prior knowledge, without TLS
 route: api (shop.example, /api)
 upstream: http://127.0.0.1:8081
+speaks: HTTP/1.1, without TLS
 login: x-api-key from /run/keys/api
 request-headers: removes x-debug, sets x-env
 response-headers: removes server
@@ -137,4 +140,68 @@ fn flags_are_explained_too_and_the_listener_follows_from_the_port() {
         let ended = explain(&[&flags[..], &["explain"], &wrong[..]].concat());
         assert!(ended.code == Some(64) && !ended.everything().contains("hunter2"), "{ended:#?}");
     }
+}
+
+#[test]
+fn tls_and_the_versions_of_http_are_said_for_both_sides() {
+    let (first, second) = (Secret::with(&["app.example", "*.shop.example"]), Secret::new());
+    let other = second.sign(&["other.example"], |_| ());
+    second.publish("..1", &other);
+    let pair = |secret: &Secret| format!("{{cert: '{}', key: '{}'}}", secret.text("tls.crt"), secret.text("tls.key"));
+    let (ca, cert, key) = (first.text("ca.crt"), first.text("tls.crt"), first.text("tls.key"));
+    let text = format!(
+        "listeners:
+- name: front
+  address: 127.0.0.1:443
+  direction: inbound
+  tls: {{certificates: [{}, {}], client-ca: '{ca}'}}
+  routes:
+  - upstream: {{url: 'https://api.example:8443', sni: inner.example, ca: '{ca}', cert: '{cert}', key: '{key}'}}
+  - {{path: /calls, upstream: {{url: 'http://127.0.0.1:1', http: 2}}}}
+- {{address: '127.0.0.1:80', direction: inbound, routes: [{{upstream: 'http://127.0.0.1:1'}}]}}
+",
+        pair(&first),
+        pair(&second)
+    );
+    let (_directory, file) = harness::config_file(&text);
+    let asked = |url: &str| {
+        let ended = explain(&["explain", "--config", &file, "GET", url]);
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        ended.stdout
+    };
+    let answer = asked("https://other.example/x?q");
+    for line in [
+        "clients: TLS 1.2 or 1.3; HTTP/2 or HTTP/1.1 by ALPN",
+        &format!("client-certificate: required, from an authority of {ca}"),
+        "upstream: https://api.example:8443",
+        "speaks: TLS; HTTP/2 where the upstream agrees by ALPN, otherwise HTTP/1.1",
+        &format!("trusts: a certificate for inner.example from an authority of {ca}"),
+        &format!("shows: the certificate in {cert}"),
+        "sends: GET /x?… HTTP/1.1",
+        "  host: other.example",
+        "  x-forwarded-proto: https",
+        "sends: GET /x?… HTTP/2",
+        "  :scheme: https",
+        "  :authority: other.example",
+    ] {
+        assert!(answer.lines().any(|said| said == line), "{line}: {answer}");
+    }
+    let shown = format!("\ncertificate: other.example in {}, expires in ", second.text("tls.crt"));
+    let fingerprint = format!(" days, SHA-256 {}\n", other.fingerprint());
+    assert!(answer.contains(&shown) && answer.contains(&fingerprint), "{answer}");
+
+    // A wildcard, and the first certificate for every other name.
+    for url in ["https://a.shop.example/calls/x", "https://nobody.example/calls/x", "https://127.0.0.1/calls/x"] {
+        let answer = asked(url);
+        assert!(answer.contains(&format!("\ncertificate: app.example, *.shop.example in {cert}, ")), "{answer}");
+        assert!(answer.contains("\nspeaks: HTTP/2 by prior knowledge, without TLS\n"), "{answer}");
+        assert!(!answer.contains(" HTTP/1.1\n  "), "{answer}");
+        assert!(answer.contains("\nsends: GET /calls/x HTTP/2\n  :scheme: http\n"), "{answer}");
+    }
+
+    std::fs::write(&key, other.key).unwrap();
+    let answer = asked("https://app.example/");
+    let fault = format!("\nfault: {key} is not the key of the first certificate in {cert}: ");
+    assert!(answer.contains("\ncertificate: none\n") && answer.contains(&fault), "{answer}");
+    assert!(asked("http://app.example/").contains("\nclients: HTTP/1.1, or HTTP/2 by prior knowledge, without TLS\n"));
 }

@@ -126,7 +126,7 @@ fn an_answer_byte_by_byte_is_an_answer() {
 }
 
 /// Bytes of memory that the proxy uses
-fn resident(proxy: &Proxy) -> u64 {
+pub(crate) fn resident(proxy: &Proxy) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", proxy.program.id())).unwrap();
     let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")).unwrap();
     kilobytes.trim().parse::<u64>().unwrap() * 1024

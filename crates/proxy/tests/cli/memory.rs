@@ -3,19 +3,19 @@
 #[cfg(test)]
 mod as_root {
     use std::{
-        fs,
+        future::poll_fn,
         io::{ErrorKind, Read, Write},
         net::{SocketAddr, TcpStream},
-        path::{Path, PathBuf},
-        process::Command,
-        sync::atomic::{AtomicUsize, Ordering::SeqCst},
         thread,
         time::Duration,
     };
 
+    use harness::MemoryCgroup;
     use socket2::{Domain, Socket, Type};
 
     use crate::{
+        http2_upstream::{Asked, Http2Upstream},
+        raw_http2::{PREFACE, SETTINGS, WINDOW_UPDATE, frame, get},
         support::{OK, Program, Signal, proxy},
         upstream::Upstream,
     };
@@ -24,52 +24,8 @@ mod as_root {
     const SMALL: u64 = 16 * 1024 * 1024;
     const LARGER: u64 = 24 * 1024 * 1024;
     const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-    /// Cgroups so far
-    static NUMBER: AtomicUsize = AtomicUsize::new(0);
     /// How long the proxy must live under a load after the last answer: a kill comes within milliseconds.
     const UNDER_LOAD: Duration = Duration::from_secs(1);
-
-    /// A cgroup with a memory limit, of whichever version this system has
-    struct Cgroup(PathBuf);
-
-    impl Cgroup {
-        fn new(limit: u64) -> Self {
-            let v2 = Path::new("/sys/fs/cgroup/cgroup.controllers");
-            let is_v2 = fs::read_to_string(v2).is_ok_and(|names| names.contains("memory"));
-            let (root, files) = if is_v2 {
-                ("/sys/fs/cgroup", &["memory.max"][..])
-            } else {
-                ("/sys/fs/cgroup/memory", &["memory.limit_in_bytes"][..])
-            };
-            let number = NUMBER.fetch_add(1, SeqCst);
-            let cgroup = Path::new(root).join(format!("sidekit-test-{}-{number}", std::process::id()));
-            fs::create_dir(&cgroup).unwrap();
-            for file in files {
-                fs::write(cgroup.join(file), limit.to_string()).unwrap();
-            }
-            Self(cgroup)
-        }
-
-        /// The same program in this cgroup from its first instruction on
-        fn enter(&self, program: &Command) -> Command {
-            let mut shell = Command::new("sh");
-            shell.args(["-c", "echo $$ >\"$0\"; exec \"$@\""]).arg(self.0.join("cgroup.procs"));
-            shell.arg(program.get_program()).args(program.get_args()).env_clear();
-            shell
-        }
-    }
-
-    impl Drop for Cgroup {
-        fn drop(&mut self) {
-            // It is busy for a moment after its last process has gone.
-            for _ in 0..100 {
-                if fs::remove_dir(&self.0).is_ok() {
-                    return;
-                }
-                thread::sleep(Duration::from_millis(20));
-            }
-        }
-    }
 
     /// A proxy in a cgroup
     struct Contained {
@@ -77,7 +33,7 @@ mod as_root {
         program: Program,
         health: SocketAddr,
         address: SocketAddr,
-        _cgroup: Cgroup,
+        _cgroup: MemoryCgroup,
     }
 
     /// Answers that have come, and what took their place
@@ -93,8 +49,12 @@ mod as_root {
 
     impl Contained {
         fn start(limit: u64, upstream: &Upstream) -> Self {
-            let cgroup = Cgroup::new(limit);
-            let command = proxy(&["--listen", "127.0.0.1:0", "--upstream", &upstream.url(), "--max-requests", "10000"]);
+            Self::before(limit, &upstream.url())
+        }
+
+        fn before(limit: u64, url: &str) -> Self {
+            let cgroup = MemoryCgroup::new(limit);
+            let command = proxy(&["--listen", "127.0.0.1:0", "--upstream", url, "--max-requests", "10000"]);
             let mut program = Program::start(&mut cgroup.enter(&command));
             let health = program.address("health");
             let address = program.wait_for_message("listening")["address"].as_str().unwrap().parse().unwrap();
@@ -120,14 +80,14 @@ mod as_root {
             streams
         }
 
-        /// What has come when nothing more does.
-        fn answers(&mut self, streams: &mut [TcpStream]) -> Answers {
+        /// What has come when nothing more does, and at least this many answers have begun.
+        fn answers(&mut self, streams: &mut [TcpStream], least: usize) -> Answers {
             let mut begun = usize::MAX;
             harness::until("no more answers begin", || {
                 let before = begun;
                 thread::sleep(UNDER_LOAD);
                 begun = streams.iter().filter(|stream| stream.peek(&mut [0]).is_ok()).count();
-                (begun == before).then_some(())
+                (begun == before && begun >= least).then_some(())
             });
             let mut answers = Answers::default();
             for stream in streams {
@@ -180,7 +140,7 @@ mod as_root {
         let upstream = upstream();
         let mut proxy = Contained::start(SMALL, &upstream);
         let mut clients = proxy.burst(1000, b"GET /silent HTTP/1.1\r\nHost: a\r\n\r\n");
-        let answers = proxy.answers(&mut clients);
+        let answers = proxy.answers(&mut clients, 0);
         assert!(answers.none >= 80 && answers.refused >= 100, "{answers:?}");
         drop(clients);
         proxy.recovers();
@@ -192,11 +152,81 @@ mod as_root {
             let upstream = upstream();
             let mut proxy = Contained::start(LARGER, &upstream);
             let mut clients = proxy.burst(count, GET.as_bytes());
-            let answers = proxy.answers(&mut clients);
+            let answers = proxy.answers(&mut clients, 50);
             assert!(answers.good >= 50, "{answers:?}");
             drop(clients);
             proxy.recovers();
         }
+    }
+
+    #[test]
+    fn slow_readers_of_streams_do_not_end_in_a_kill() {
+        let upstream = Http2Upstream::start(|mut asked: Asked| async move {
+            if asked.path() == "/short" {
+                return asked.ok("ok");
+            }
+            let mut stream = asked.begin(200, &[]);
+            loop {
+                stream.reserve_capacity(16 * 1024);
+                let room = poll_fn(|context| stream.poll_capacity(context)).await;
+                let Some(Ok(room)) = room else { return };
+                if stream.send_data(vec![b'x'; room].into(), false).is_err() {
+                    return;
+                }
+            }
+        });
+        for count in [300, 900] {
+            let mut proxy = Contained::before(LARGER, &upstream.url());
+            let mut clients = proxy.burst(count, GET.as_bytes());
+            let answers = proxy.answers(&mut clients, 50);
+            assert!(answers.good >= 50, "{answers:?}");
+            drop(clients);
+            proxy.recovers();
+        }
+    }
+
+    /// Without windows, each stream holds a part of its answer; with large ones, what h2 takes of it.
+    #[test]
+    fn streams_of_clients_that_do_not_read_do_not_end_in_a_kill() {
+        for window in [0, u32::MAX >> 1] {
+            let upstream = upstream();
+            let mut proxy = Contained::start(LARGER, &upstream);
+            let settings = [&[0, 4][..], &window.to_be_bytes()].concat();
+            let more = (u32::MAX >> 1) - 65_535;
+            let mut bytes = [PREFACE, &frame(SETTINGS, 0, 0, &settings)].concat();
+            bytes.extend(frame(WINDOW_UPDATE, 0, 0, &more.to_be_bytes()));
+            bytes.extend((1..200).step_by(2).flat_map(|stream| get(stream, "/")));
+            let clients = proxy.burst(60, &bytes);
+            thread::sleep(2 * UNDER_LOAD);
+            assert!(proxy.program.is_running(), "the proxy was killed with windows of {window}");
+            assert_eq!(harness::http::get(proxy.health, "/livez").status, 200);
+            drop(clients);
+            proxy.recovers();
+        }
+    }
+
+    #[test]
+    fn large_uploads_over_streams_that_nobody_reads_do_not_end_in_a_kill() {
+        let upstream = Http2Upstream::start(|asked: Asked| async move {
+            if asked.path() == "/short" {
+                return asked.ok("ok");
+            }
+            // It gives no window for the rest, and ends before a stop of the proxy must.
+            tokio::time::sleep(Duration::from_secs(15)).await;
+            drop(asked);
+        });
+        let mut proxy = Contained::before(LARGER, &upstream.url());
+        let mut clients = proxy.burst(300, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n");
+        let piece = vec![b'x'; 256 * 1024];
+        for _ in 0..8 {
+            for client in &mut clients {
+                let _ = client.write(&piece);
+            }
+        }
+        let answers = proxy.answers(&mut clients, 0);
+        assert!(answers.none >= 100, "{answers:?}");
+        drop(clients);
+        proxy.recovers();
     }
 
     #[test]
@@ -211,7 +241,7 @@ mod as_root {
                 let _ = client.write(&piece);
             }
         }
-        let answers = proxy.answers(&mut clients);
+        let answers = proxy.answers(&mut clients, 0);
         assert!(answers.none >= 100, "{answers:?}");
         drop(clients);
         proxy.recovers();
@@ -224,7 +254,7 @@ mod as_root {
             let upstream = upstream();
             let mut proxy = Contained::start(SMALL, &upstream);
             let mut clients = proxy.burst(count, head.as_bytes());
-            let answers = proxy.answers(&mut clients);
+            let answers = proxy.answers(&mut clients, 0);
             assert!(answers.refused + answers.closed > 0 && answers.good == 0, "{answers:?}");
             drop(clients);
             proxy.recovers();

@@ -1,10 +1,24 @@
 //! `--probe-pass`: the kubelet's probes reach the app, and nothing else does.
+//!
+//! Long because each kind of app needs a server of its own.
 
-use std::{net::TcpListener, thread, time::Duration};
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    os::unix::net::UnixListener,
+    thread,
+    time::Duration,
+};
+
+use harness::Authority;
 
 use crate::{
+    certificates::Secret,
     client::{Answer, Client, header},
+    http2_upstream::{Asked, Http2Upstream},
     support::{OK, Program, Proxy, Signal, proxy},
+    tls_client::TlsSettings,
+    tls_front::TlsFront,
     upstream::Upstream,
 };
 
@@ -198,4 +212,93 @@ fn no_listener_shares_its_address_with_the_probes() {
     let ended = Program::start(&mut proxy(&["--config", &file])).end();
     let is_named = ended.last_line().contains("3:13: another listener has this address");
     assert!(ended.code == Some(78) && is_named, "{ended:#?}");
+}
+
+#[test]
+fn probes_pass_in_front_of_a_listener_that_requires_client_certificates() {
+    let (upstream, secret) = (Upstream::answering(OK), Secret::with(&["app.example"]));
+    let (shown, ca) = (secret.arguments(), secret.text("ca.crt"));
+    let arguments: Vec<_> = shown.iter().map(String::as_str).chain(["--client-ca", &ca]).collect();
+    let probed = Probed::start(&upstream.url(), &arguments);
+    harness::http::until_status(probed.proxy.health, "/readyz", 200);
+    assert_eq!(probed.get("/healthz").status, 200);
+    assert_eq!(probed.get("/admin").status, 404);
+    // Whoever has no certificate gets nowhere else.
+    let without = TlsSettings::new(&secret.root).try_connect(probed.proxy.address, "app.example");
+    let refused = without.and_then(|mut client| {
+        client.stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: app.example\r\n\r\n")?;
+        client.stream.read(&mut [0])
+    });
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(upstream.requests().len(), 1);
+    probed.proxy.stop();
+}
+
+#[test]
+fn an_app_behind_tls_is_probed_in_the_version_that_it_agrees_on() {
+    let authority = Authority::new();
+    let http1 = Upstream::answering("HTTP/1.1 503 Busy\r\nContent-Length: 2\r\nConnection: close\r\n\r\nh1");
+    let http2 = Http2Upstream::start(|asked: Asked| async move { asked.ok("h2") });
+    let config = authority.server(&["localhost"]);
+    for (protocols, options, expected) in [
+        (&["http/1.1"][..], "", (503, "h1")),
+        (&["h2", "http/1.1"], "&http=1", (503, "h1")),
+        (&["h2", "http/1.1"], "", (200, "h2")),
+        (&["h2"], "&http=2", (200, "h2")),
+    ] {
+        let app = if expected.1 == "h1" { http1.address } else { http2.address };
+        let front = TlsFront::before(app, &config, protocols);
+        let probed = Probed::start(&format!("{}#ca={}{options}", front.url(), authority.ca()), &[]);
+        let answer = probed.get("/healthz");
+        assert_eq!((answer.status, answer.body.as_str()), expected, "{protocols:?} {options}");
+        probed.proxy.stop();
+    }
+    let request = &http2.requests()[0];
+    assert!(request.starts_with("GET https://10.1.2.3:9491/healthz\n"), "{request}");
+    assert!(request.contains("x-forwarded-for: 127.0.0.1\n") && !request.contains("connection"), "{request}");
+
+    // One that proves to be another is not asked.
+    let front = TlsFront::before(http1.address, &Authority::new().server(&["localhost"]), &["http/1.1"]);
+    let asked = http1.requests().len();
+    let probed = Probed::start(&format!("{}#ca={}", front.url(), authority.ca()), &[]);
+    assert_eq!(probed.get("/healthz").body, "502 Bad Gateway: upstream-certificate\n");
+    assert_eq!(http1.requests().len(), asked);
+    probed.proxy.stop();
+}
+
+#[test]
+fn an_app_that_speaks_only_http2_is_probed() {
+    let upstream = Http2Upstream::start(|asked: Asked| async move { asked.ok("h2") });
+    let probed = Probed::start(&upstream.url(), &[]);
+    let answer = probed.get("/ready?full=1");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "h2"));
+    assert!(upstream.requests()[0].starts_with("GET http://10.1.2.3:9491/ready?full=1\n"));
+    let babble: &str = "x".repeat(70_000).leak();
+    let endless = Http2Upstream::start(move |asked: Asked| async move { asked.ok(babble) });
+    probed.proxy.stop();
+    let probed = Probed::start(&endless.url(), &[]);
+    assert_eq!(probed.get("/healthz").body, "502 Bad Gateway: upstream-broken\n");
+    probed.proxy.stop();
+    let other = Upstream::answering(OK);
+    let probed = Probed::start(&format!("{}#http=2", other.url()), &[]);
+    assert_eq!(probed.get("/healthz").status, 502);
+    probed.proxy.stop();
+}
+
+#[test]
+fn an_app_behind_a_unix_socket_is_probed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.sock");
+    let probed = Probed::start(&format!("http+unix://{}", path.display()), &[]);
+    assert_eq!(probed.get("/healthz").body, "503 Service Unavailable: app-down\n");
+    let listener = UnixListener::bind(&path).unwrap();
+    let app = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let length = stream.read(&mut [0; 4096]).unwrap();
+        stream.write_all(OK.as_bytes()).unwrap();
+        length
+    });
+    assert_eq!(probed.get("/healthz").status, 200);
+    assert!(app.join().unwrap() > 0);
+    probed.proxy.stop();
 }

@@ -72,6 +72,11 @@ fn cases() -> Vec<Case> {
         app("mimicked-header", "GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded_For: 6.6.6.6\r\n\r\n"),
         app("trace", "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n"),
         app("connect", "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n"),
+        app("bad-upgrade", "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"),
+        app(
+            "upgrade-with-body",
+            "POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 2\r\n\r\nhi",
+        ),
         app("bad-target", "GET /#a HTTP/1.1\r\nHost: a\r\n\r\n"),
         app("bad-head", "GET / HTTP/1.1\r\nHost : a\r\n\r\n"),
         app("bad-body", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n"),
@@ -200,11 +205,24 @@ fn too_many_requests_at_once() {
 }
 
 /// Reasons that other tests of this binary are about, because they need more than bytes
-const ELSEWHERE: [&str; 4] = [
-    "app-down",          // app_down.rs
-    "memory",            // memory.rs
-    "no-login",          // logins.rs
-    "too-many-requests", // above
+const ELSEWHERE: [&str; 17] = [
+    "app-down",             // app_down.rs
+    "bad-frames",           // http2.rs
+    "bad-grpc-timeout",     // grpc/deadlines.rs
+    "flood",                // http2_floods.rs
+    "grpc-deadline",        // grpc/deadlines.rs
+    "grpc-needs-http2",     // grpc/refusals.rs
+    "memory",               // memory.rs
+    "no-login",             // logins.rs
+    "no-tls-files",         // upstream_tls.rs
+    "plain-http",           // tls_handshakes.rs
+    "stopping",             // grpc/drains.rs
+    "too-many-requests",    // above
+    "unknown-protocol",     // websockets_http2.rs
+    "upstream-alert",       // upstream_tls.rs
+    "upstream-certificate", // upstream_tls.rs
+    "upstream-full",        // upstream_http2.rs
+    "upstream-tls",         // upstream_tls.rs
 ];
 
 #[test]

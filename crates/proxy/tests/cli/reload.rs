@@ -25,18 +25,18 @@ use crate::{
 const NEW: &str = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nnew";
 
 /// A configuration file that changes whole
-struct File {
+pub(crate) struct File {
     directory: TempDir,
-    path: String,
+    pub(crate) path: String,
 }
 
 impl File {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let (directory, path) = harness::config_file(text);
         Self { directory, path }
     }
 
-    fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         let temporary = self.directory.path().join("next");
         fs::write(&temporary, text).unwrap();
         fs::rename(temporary, &self.path).unwrap();
@@ -44,12 +44,12 @@ impl File {
 }
 
 impl Proxy {
-    fn reloads(&self, file: &str, result: &str) -> u64 {
+    pub(crate) fn reloads(&self, file: &str, result: &str) -> u64 {
         self.metric(&format!("sidekit_config_reloads_total{{file=\"{file}\",result=\"{result}\"}}"))
     }
 
     /// Writes a new configuration, and waits until it is in force in the only worker.
-    fn reload(&self, file: &File, text: &str) {
+    pub(crate) fn reload(&self, file: &File, text: &str) {
         let before = self.reloads(&file.path, "accepted");
         file.write(text);
         until("the configuration is in force", || (self.reloads(&file.path, "accepted") > before).then_some(()));

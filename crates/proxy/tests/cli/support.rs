@@ -34,7 +34,8 @@ impl Proxy {
         let mut program = Program::start(command);
         let health = program.address("health");
         let line = program.wait_for_message("listening");
-        let address = line["address"].as_str().unwrap().parse().unwrap();
+        // A Unix socket has none.
+        let address = line["address"].as_str().unwrap().parse().unwrap_or(([0, 0, 0, 0], 0).into());
         // By then all workers serve, and count.
         harness::http::until_status(health, "/startupz", 200);
         Self { program, address, health }

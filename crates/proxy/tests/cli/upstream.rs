@@ -3,6 +3,8 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    os::{fd::OwnedFd, unix::net::UnixListener},
+    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -37,6 +39,22 @@ impl Upstream {
 
     pub(crate) fn on(listener: TcpListener, script: impl Fn(&mut Connection) + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().unwrap();
+        Self::serve(address, move || listener.accept().map(|(stream, _)| stream).ok(), script)
+    }
+
+    /// On a Unix socket at this path; it has no address.
+    pub(crate) fn on_unix(path: &Path, script: impl Fn(&mut Connection) + Send + Sync + 'static) -> Self {
+        let listener = UnixListener::bind(path).unwrap();
+        let accept = move || listener.accept().map(|(stream, _)| OwnedFd::from(stream).into()).ok();
+        Self::serve(SocketAddr::from(([0, 0, 0, 0], 0)), accept, script)
+    }
+
+    /// Serves the connections that `accept` gives.
+    fn serve(
+        address: SocketAddr,
+        accept: impl Fn() -> Option<TcpStream> + Send + 'static,
+        script: impl Fn(&mut Connection) + Send + Sync + 'static,
+    ) -> Self {
         let (heard, connections, script) =
             (Arc::new(Mutex::default()), Arc::new(AtomicUsize::new(0)), Arc::new(script));
         let closed = Arc::new(AtomicUsize::new(0));
@@ -47,11 +65,13 @@ impl Upstream {
             connections: Arc::clone(&connections),
         };
         thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
+            loop {
+                let Some(stream) = accept() else { continue };
                 let (heard, script) = (Arc::clone(&heard), Arc::clone(&script));
                 let number = connections.fetch_add(1, SeqCst);
                 stream.set_read_timeout(Some(DEADLINE)).unwrap();
-                stream.set_nodelay(true).unwrap();
+                // A Unix socket has no such setting.
+                let _ = stream.set_nodelay(true);
                 let closed = Arc::clone(&closed);
                 thread::spawn(move || {
                     script(&mut Connection { stream, number, heard, unread: Vec::new() });
@@ -130,6 +150,11 @@ impl Connection {
     /// Bytes that were read behind the last head
     pub(crate) fn unread(&self) -> usize {
         self.unread.len()
+    }
+
+    /// The bytes that were read behind the last head
+    pub(crate) fn rest_of_read(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.unread)
     }
 
     pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) {

@@ -11,7 +11,7 @@ use std::{
 
 use http::{HeaderMap, HeaderName, header::FORWARDED};
 
-use crate::head::request_head::is_host;
+use crate::{head::request_head::is_host, peer::Peer};
 
 pub(crate) const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -185,6 +185,15 @@ impl FromStr for Node {
         let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
         let ip = text.parse::<IpAddr>().ok().or_else(bracketed).or_else(with_port);
         ip.map(|ip| Self::Ip(ip.to_canonical())).ok_or(())
+    }
+}
+
+impl From<Peer> for Node {
+    fn from(peer: Peer) -> Self {
+        match peer {
+            Peer::Ip(ip) => Self::Ip(ip),
+            Peer::Unix => Self::Hidden("unknown".into()),
+        }
     }
 }
 

@@ -26,6 +26,7 @@ impl Seen {
     /// A name with an underscore, which may be read as one of the others
     pub(crate) const UNDERSCORE: Self = Self(1 << 12);
     pub(crate) const VIA: Self = Self(1 << 13);
+    pub(crate) const COOKIE: Self = Self(1 << 14);
 
     /// The headers of a head. A header that was removed since counts still.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
@@ -47,6 +48,7 @@ impl Seen {
             "connection" => Self::CONNECTION,
             "content-length" => Self::CONTENT_LENGTH,
             "content-type" => Self::CONTENT_TYPE,
+            "cookie" => Self::COOKIE,
             "expect" => Self::EXPECT,
             "host" => Self::HOST,
             "keep-alive" => Self::KEEP_ALIVE,

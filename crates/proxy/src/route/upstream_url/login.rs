@@ -44,16 +44,14 @@ pub(crate) struct Login {
 }
 
 impl Login {
-    /// Of an upstream's options; none of them is no login.
+    /// Of an upstream's options; there is no login where none of them sets a header.
     pub(crate) fn of(options: Options) -> Result<Option<Self>, String> {
-        if options == Options::default() {
-            return Ok(None);
-        }
         let (written, mut options) = (options.clone(), options);
         let headers = LoginHeaders::from_options(&mut options, UrlLogin::default(), &RESERVED)?;
-        let names: Vec<_> = option_names().collect();
-        options.finish("http", &names, None)?;
-        Ok(Some(Self { written, headers, current: RwLock::default() }))
+        let names: Vec<_> = option_names().chain(super::option_names()).collect();
+        options.finish("an upstream", &names, Some("write https://"))?;
+        let sets_headers = headers.sources().next().is_some();
+        Ok(sets_headers.then(|| Self { written, headers, current: RwLock::default() }))
     }
 
     /// The headers that it sets, and the file that each comes from
@@ -176,8 +174,11 @@ mod tests {
         assert!(login("token-file=/a").unwrap() == login("token-file=/a").unwrap());
         assert!(login("token-file=/a").unwrap() != login("token-file=/b").unwrap());
         assert!(login("header=Host:x").unwrap_err().contains("host is not yours to set"));
-        assert_eq!(login("token-fil=/a").unwrap_err(), "http has no option \"token-fil\"; did you mean token-file?");
-        assert!(login("ca=/a").unwrap_err().contains("does not know option number 1"));
+        assert_eq!(
+            login("token-fil=/a").unwrap_err(),
+            "an upstream has no option \"token-fil\"; did you mean token-file?"
+        );
+        assert_eq!(login("ca=/a").unwrap_err(), "option ca is for TLS only: write https://");
         let both = login("token-file=/a&user=me&password-file=/b").unwrap_err();
         assert_eq!(both, "a token and a user or a password exclude each other");
         let debug = format!("{:?}", login("header=X:secret&user=me&password-file=/b"));

@@ -1,0 +1,37 @@
+//! The fields of a line that say how the client speaks TLS, and who it is.
+
+use serde::Serialize;
+
+use crate::tls::Session;
+
+/// Characters of all names that are written
+const NAMES_LIMIT: usize = 1024;
+
+/// The client's TLS, and the names in its verified certificate
+#[derive(Serialize)]
+pub(super) struct TlsFields<'a> {
+    #[serde(rename = "tls.protocol.version")]
+    version: &'a str,
+    #[serde(rename = "tls.client.hash.sha256", skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<&'a str>,
+    #[serde(rename = "tls.client.names", skip_serializing_if = "Option::is_none")]
+    names: Option<String>,
+    #[serde(rename = "tls.client.spiffe_id", skip_serializing_if = "Option::is_none")]
+    spiffe_id: Option<&'a str>,
+}
+
+impl<'a> TlsFields<'a> {
+    pub(super) fn of(session: &'a Session) -> Self {
+        let certificate = session.certificate.as_deref();
+        let names: Option<String> = certificate.map(|certificate| {
+            let names: Vec<_> = certificate.names.iter().map(ToString::to_string).collect();
+            names.join(",").chars().take(NAMES_LIMIT).collect()
+        });
+        Self {
+            version: session.version,
+            fingerprint: certificate.map(|certificate| &*certificate.fingerprint),
+            names: names.filter(|names| !names.is_empty()),
+            spiffe_id: certificate.and_then(|certificate| certificate.spiffe_id()),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The end of a listener as its clients see it, and the time at which a tunnel or an event stream leaves.
+
+use std::{future, time::Duration};
+
+use tokio::{sync::watch, time};
+
+/// A part of a listener's life; each is followed by a later one only, but where the listener stays open
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Open,
+    /// Clients are to go elsewhere, and are still served
+    Draining,
+    /// Idle connections close
+    Closing,
+    /// The process is about to end
+    Deadline,
+}
+
+/// The phase of a listener, as one of its connections follows it
+#[derive(Clone, Debug)]
+pub(crate) struct Drain {
+    phase: watch::Receiver<Phase>,
+    /// The time that what lasts leaves within
+    spread: Duration,
+}
+
+impl Drain {
+    pub(crate) fn new(phase: watch::Receiver<Phase>, spread: Duration) -> Self {
+        Self { phase, spread }
+    }
+
+    /// Resolves when idle connections are to close.
+    pub(crate) async fn closing(&mut self) {
+        // A listener that is gone has closed.
+        let _ = self.phase.wait_for(|phase| *phase >= Phase::Closing).await;
+    }
+
+    /// Whether the phase may have changed since this was made or has waited
+    pub(crate) fn has_news(&self) -> bool {
+        self.phase.has_changed().unwrap_or(true)
+    }
+
+    /// Resolves when what lasts for long is to leave: at a time by chance, so that not all clients come to the other pods at once.
+    pub(crate) async fn turn(self) {
+        let spread = self.spread;
+        self.until(Phase::Draining).await;
+        time::sleep(spread.mul_f64(fastrand::f64())).await;
+    }
+
+    /// Resolves when what has not left is given up.
+    pub(crate) async fn deadline(self) {
+        self.until(Phase::Deadline).await;
+    }
+
+    async fn until(mut self, wanted: Phase) {
+        if self.phase.wait_for(|phase| *phase >= wanted).await.is_err() {
+            future::pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn turns_are_spread_over_the_time_and_begin_with_the_drain() {
+        let (phase, follows) = watch::channel(Phase::Open);
+        let spread = Duration::from_secs(10);
+        let drain = Drain::new(follows, spread);
+        assert!(time::timeout(spread * 10, drain.clone().turn()).await.is_err());
+        phase.send_replace(Phase::Closing);
+        let start = Instant::now();
+        let mut turns = Vec::new();
+        for turn in (0..100).map(|_| tokio::spawn(drain.clone().turn())).collect::<Vec<_>>() {
+            turn.await.unwrap();
+            turns.push(start.elapsed().as_millis());
+        }
+        assert!(start.elapsed() <= spread + Duration::from_millis(1));
+        // The last of those that have been waited for in order; a half of all may be late by no chance worth the name.
+        assert!(start.elapsed() > spread / 2 && turns[0] < 10_000, "{turns:?}");
+        assert!(time::timeout(spread, drain.deadline()).await.is_err());
+    }
+}

@@ -1,0 +1,184 @@
+//! The times of a connection while hyper serves it. One timer meets them all: it ticks while something is under way, and rests while
+//! nothing is.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::streams::Streams;
+use crate::limits::Limits;
+
+/// The tick; a shorter limit makes it shorter
+const TICK: Duration = Duration::from_secs(1);
+/// How often an idle connection looks whether memory is short, where there is a limit
+const MEMORY_TICK: Duration = Duration::from_secs(5);
+
+/// The times that are running
+pub(super) struct Times {
+    timer: Pin<Box<Sleep>>,
+    tick: Duration,
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    /// The longest rest
+    rest: Duration,
+    is_resting: bool,
+    /// For a head that has begun
+    head: Option<Instant>,
+    /// Since when nothing has been under way, and the number of streams so far
+    quiet: Option<(Instant, u64)>,
+    /// For a client that must say that it knows of the end
+    end: Option<Instant>,
+}
+
+/// What a tick finds
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The connection goes on; `stalled` streams ended because the client gave no window
+    InTime { stalled: u64 },
+    /// A head did not come in time
+    SlowHead,
+    /// Nothing was under way for too long
+    Idle,
+    /// The client has not said in time that it knows of the end
+    Over,
+}
+
+impl Times {
+    /// Where memory has a limit, an idle connection looks for it now and then.
+    pub(super) fn new(limits: &Limits, has_memory_limit: bool) -> Self {
+        let Limits { header_timeout, idle_timeout, .. } = *limits;
+        let tick = TICK.min(header_timeout / 2).min(idle_timeout);
+        let rest = if has_memory_limit { MEMORY_TICK } else { Duration::MAX };
+        let timer = Box::pin(sleep(tick));
+        Self { timer, tick, header_timeout, idle_timeout, rest, is_resting: false, head: None, quiet: None, end: None }
+    }
+
+    /// The client is told of the end, and has the time of a head to say that it knows.
+    pub(super) fn limit_rest(&mut self) {
+        let now = Instant::now();
+        self.end = Some(now + self.header_timeout);
+        self.wake_at(now + self.tick);
+    }
+
+    /// hyper has done what it could: waits for the next tick.
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context,
+        streams: &Streams,
+        is_in_head: bool,
+        is_busy: bool,
+    ) -> Poll<Verdict> {
+        if !is_in_head {
+            self.head = None;
+        } else if self.head.is_none() {
+            let now = Instant::now();
+            self.head = Some(now + self.header_timeout);
+            self.wake_at(now + self.tick);
+        }
+        if is_busy && self.is_resting {
+            self.wake_at(Instant::now() + self.tick);
+        }
+        if let Some(sooner) = streams.take_sooner(self.timer.deadline()) {
+            self.timer.as_mut().reset(sooner);
+        }
+        if self.timer.as_mut().poll(context).is_pending() {
+            streams.set_next_look(self.timer.deadline(), context);
+            return Poll::Pending;
+        }
+        let now = Instant::now();
+        let look = streams.look(now, self.idle_timeout);
+        if is_busy || is_in_head || self.quiet.is_some_and(|(_, begun)| begun != streams.begun()) {
+            self.quiet = None;
+        }
+        let is_quiet = !is_busy && !is_in_head && self.end.is_none();
+        let (since, _) = *self.quiet.get_or_insert((now, streams.begun()));
+        self.is_resting = is_quiet;
+        let idle = is_quiet.then(|| since + self.idle_timeout);
+        let next = if is_quiet { self.rest.min(self.idle_timeout) } else { self.tick };
+        let later = [self.head, self.end, look.soonest, idle].into_iter().flatten().filter(|at| *at > now);
+        self.timer.as_mut().reset(later.fold(now + next, Instant::min));
+        let has_passed = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        Poll::Ready(match () {
+            () if has_passed(self.head) => Verdict::SlowHead,
+            () if has_passed(self.end) => Verdict::Over,
+            () if has_passed(idle) => Verdict::Idle,
+            () => Verdict::InTime { stalled: look.stalled },
+        })
+    }
+
+    /// Lets the next tick be at this time, or earlier.
+    fn wake_at(&mut self, at: Instant) {
+        self.is_resting = false;
+        if at < self.timer.deadline() {
+            self.timer.as_mut().reset(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, rc::Rc};
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        limits: Limits,
+    }
+
+    fn times(flags: &[&str]) -> Times {
+        Times::new(&Flags::parse_from([&["test"], flags].concat()).limits, false)
+    }
+
+    /// Ticks until something else than this is found, and says what and how many seconds that took.
+    async fn found(times: &mut Times, streams: &Streams, is_in_head: bool, is_busy: bool) -> (Verdict, f64) {
+        let start = Instant::now();
+        loop {
+            let verdict = poll_fn(|context| times.poll(context, streams, is_in_head, is_busy)).await;
+            if verdict != (Verdict::InTime { stalled: 0 }) {
+                return (verdict, start.elapsed().as_secs_f64());
+            }
+        }
+    }
+
+    fn is_about(found: (Verdict, f64), verdict: Verdict, seconds: f64) {
+        assert!(found.0 == verdict && (found.1 - seconds).abs() < 1.1, "{found:?} instead of {verdict:?} {seconds}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_time_is_met() {
+        let streams = Streams::default();
+        is_about(found(&mut times(&[]), &streams, true, true).await, Verdict::SlowHead, 10.0);
+        is_about(found(&mut times(&[]), &streams, false, false).await, Verdict::Idle, 75.0);
+        let mut times = times(&["--header-timeout", "3s"]);
+        times.limit_rest();
+        is_about(found(&mut times, &streams, false, false).await, Verdict::Over, 3.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_rests_ticks_again_for_a_stream_and_its_deadline() {
+        let (streams, mut times) = (Rc::<Streams>::default(), times(&[]));
+        for _ in 0..3 {
+            let idle = tokio::time::timeout(Duration::from_secs(70), found(&mut times, &streams, false, false)).await;
+            assert!(idle.is_err() && times.is_resting);
+            let stream = Streams::open_one(&streams);
+            let start = Instant::now();
+            let tick = poll_fn(|context| times.poll(context, &streams, false, true)).await;
+            assert!(tick == (Verdict::InTime { stalled: 0 }) && start.elapsed() == TICK);
+            let deadline = Instant::now() + Duration::from_millis(300);
+            stream.client().deadline.set(Some(deadline));
+            let waiting = poll_fn(|context| Poll::Ready(times.poll(context, &streams, false, true).is_pending()));
+            assert!(waiting.await);
+            stream.note_deadline();
+            poll_fn(|context| times.poll(context, &streams, false, true)).await;
+            assert!(Instant::now() - deadline < Duration::from_millis(5) && stream.client().is_late.get());
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! TLS of a listener: the handshake with a client within bounds, and what it has shown of the client.
+
+pub(crate) mod handshakes;
+pub(crate) mod outcome;
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    task::{Poll, ready},
+    time::Duration,
+};
+
+use endpoint::{Certificate, ClientTrust, ServerTls};
+use rustls::{HandshakeKind, ProtocolVersion};
+use tokio::{
+    io::{AsyncRead, AsyncWriteExt, ReadBuf},
+    time::{self, Instant},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use self::{handshakes::Handshakes, outcome::Outcome};
+use crate::transport::{Transport, socket::Socket};
+
+/// A record with the fatal alert `internal_error` (RFC 8446, section 6.2), for clients that come before the certificate
+const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
+/// The time for the first byte of a connection once the listener closes
+const FIRST_BYTE: Duration = Duration::from_secs(1);
+/// How long a client whose handshake failed may go on sending, so that it reads the alert, and how many bytes
+const LINGER: Duration = Duration::from_secs(1);
+const LAST_BYTES: usize = 16 * 1024;
+
+/// What a handshake has shown of a client
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// The client's own certificate, if it has one that was verified
+    pub(crate) certificate: Option<Box<Certificate>>,
+    /// As OpenTelemetry has it in `tls.protocol.version`
+    pub(crate) version: &'static str,
+    /// What it had to prove
+    pub(crate) trust: ClientTrust,
+}
+
+/// How a connection to a listener with TLS begins
+pub(crate) enum Beginning {
+    /// HTTP comes next, perhaps inside of TLS
+    Ready(Transport, Option<Session>),
+    /// The client speaks HTTP without TLS
+    PlainHttp(Socket),
+    /// The connection is over
+    Over,
+}
+
+/// Shakes hands with a client. A client that sends nothing has less time once the listener closes.
+pub(crate) async fn begin(
+    tls: &ServerTls,
+    socket: Socket,
+    handshakes: &Handshakes,
+    closing: impl Future<Output = ()>,
+) -> (Beginning, Outcome) {
+    let deadline = Instant::now() + handshakes.timeout;
+    if let Err(outcome) = until_first_byte(&socket, deadline, closing).await {
+        return (Beginning::Over, outcome);
+    }
+    // A method of HTTP, or its second version's preface. TLS begins with 22 (RFC 8446, section 5.1).
+    if socket.peek().await.is_some_and(|byte| byte.is_ascii_uppercase()) {
+        return (Beginning::PlainHttp(socket), Outcome::PlainHttp);
+    }
+    let _slot = match handshakes.slot(deadline).await {
+        Ok(slot) => slot,
+        Err(outcome) => return (Beginning::Over, outcome),
+    };
+    // Before the settings, so that authorities that change in between count as changed.
+    let trust = tls.client_trust();
+    let Some(config) = tls.config() else {
+        end(socket, &INTERNAL_ERROR).await;
+        return (Beginning::Over, Outcome::NoCertificate);
+    };
+    let accepting = TlsAcceptor::from(config).accept(socket).into_fallible();
+    // In a box, because it has the room of a whole session.
+    match time::timeout_at(deadline, Box::pin(accepting)).await {
+        Ok(Ok(stream)) => secured(stream, trust).await,
+        Ok(Err((error, socket))) => {
+            let outcome = Outcome::of_error(&error);
+            tracing::debug!(%error, outcome = outcome.name(), "a handshake failed");
+            // rustls has sent the alert.
+            end(socket, &[]).await;
+            (Beginning::Over, outcome)
+        }
+        Err(_) => (Beginning::Over, Outcome::TimedOut),
+    }
+}
+
+async fn until_first_byte(
+    socket: &Socket,
+    deadline: Instant,
+    closing: impl Future<Output = ()>,
+) -> Result<(), Outcome> {
+    let more = poll_fn(|context| socket.poll_more(context));
+    let is_closing = async {
+        closing.await;
+        time::sleep(FIRST_BYTE).await;
+    };
+    tokio::select! {
+        biased;
+        has_more = more => if has_more { Ok(()) } else { Err(Outcome::Abandoned) },
+        () = time::sleep_until(deadline) => Err(Outcome::TimedOut),
+        () = is_closing => Err(Outcome::Abandoned),
+    }
+}
+
+async fn secured(mut stream: TlsStream<Socket>, trust: ClientTrust) -> (Beginning, Outcome) {
+    let connection = stream.get_ref().1;
+    let outcome = match connection.handshake_kind() {
+        Some(HandshakeKind::Resumed) => Outcome::Resumed,
+        _ => Outcome::Full,
+    };
+    let version = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_2) => "1.2",
+        _ => "1.3",
+    };
+    match endpoint::peer_certificate(connection) {
+        Ok(certificate) => {
+            let session = Session { certificate: certificate.map(Box::new), version, trust };
+            (Beginning::Ready(stream.into(), Some(session)), outcome)
+        }
+        Err(reason) => {
+            tracing::debug!(reason, "the certificate of a client is refused after its handshake");
+            let _ = time::timeout(LINGER, stream.shutdown()).await;
+            (Beginning::Over, Outcome::ClientCertificate)
+        }
+    }
+}
+
+/// Ends a connection so that the client can read the alert before the reset that unread bytes would cause.
+async fn end(mut socket: Socket, alert: &[u8]) {
+    let ending = async {
+        socket.write_all(alert).await?;
+        socket.shutdown().await?;
+        let mut left = LAST_BYTES;
+        while let length @ 1.. = poll_fn(|context| poll_discard(&mut socket, context)).await?
+            && left > length
+        {
+            left -= length;
+        }
+        io::Result::Ok(())
+    };
+    // The client may have gone already.
+    let _ = time::timeout(LINGER, ending).await;
+}
+
+/// Reads into a room on the stack, because a future with room would hold it while it waits.
+fn poll_discard(socket: &mut Socket, context: &mut std::task::Context) -> Poll<io::Result<usize>> {
+    let mut room = [0; 1024];
+    let mut room = ReadBuf::new(&mut room);
+    ready!(Pin::new(socket).poll_read(context, &mut room))?;
+    Poll::Ready(Ok(room.filled().len()))
+}

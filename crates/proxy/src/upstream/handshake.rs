@@ -1,0 +1,100 @@
+//! The handshake with an upstream that speaks TLS, and what the log says where it fails.
+
+use std::{cell::RefCell, time::Instant};
+
+use endpoint::Failure;
+use lifecycle::LogThrottle;
+use tokio::time;
+
+use crate::{
+    refusal::Refusal,
+    route::{
+        upstream_address::UpstreamAddress,
+        upstream_url::{UpstreamUrl, Versions},
+    },
+    transport::{Transport, socket::Socket},
+    upstream::dial::CONNECT_TIMEOUT,
+};
+
+/// The handshakes of one worker with one upstream
+#[derive(Default)]
+pub(crate) struct Handshakes {
+    throttle: RefCell<LogThrottle>,
+}
+
+impl Handshakes {
+    /// The connection as HTTP uses it, with one of these versions agreed on.
+    pub(crate) async fn shake(
+        &self,
+        upstream: &UpstreamUrl,
+        socket: Socket,
+        versions: Versions,
+    ) -> Result<Transport, Refusal> {
+        let (Some(tls), UpstreamAddress::Tcp(address)) = (&upstream.tls, &upstream.address) else {
+            return Ok(socket.into());
+        };
+        // The name was judged with the URL.
+        let name = tls.name_for(&address.host).map_err(|_| Refusal::UpstreamTls)?;
+        let Ok(shaken) = time::timeout(CONNECT_TIMEOUT, tls.connect(name, socket, versions.protocols())).await else {
+            self.tell(upstream, "the upstream does not answer in time");
+            return Err(Refusal::UpstreamUnreachable);
+        };
+        let (refusal, reason) = match shaken {
+            Ok(stream) => {
+                let transport = Transport::from(stream);
+                if versions != Versions::Http2 || transport.speaks_http2() {
+                    return Ok(transport);
+                }
+                self.not_http2(upstream);
+                return Err(Refusal::UpstreamBroken);
+            }
+            Err(failure) => (refusal(&failure), reason(&failure)),
+        };
+        self.tell(upstream, &reason);
+        Err(refusal)
+    }
+
+    /// The upstream speaks no HTTP/2, although it must.
+    pub(crate) fn not_http2(&self, upstream: &UpstreamUrl) {
+        self.tell(upstream, "the upstream does not speak HTTP/2: write the option http=1");
+    }
+
+    /// The upstream has answered a request.
+    pub(crate) fn settle(&self, upstream: &UpstreamUrl) {
+        if self.throttle.borrow_mut().settle() {
+            tracing::info!(upstream = upstream.address.authority(), "connections to an upstream stand again");
+        }
+    }
+
+    /// Logs why there is no connection: the same reason once, and then every 30 s.
+    pub(crate) fn tell(&self, upstream: &UpstreamUrl, reason: &str) {
+        if self.throttle.borrow_mut().is_due(reason, Instant::now()) {
+            let upstream = upstream.address.authority();
+            tracing::warn!(upstream, reason, "no connection to an upstream");
+        }
+    }
+}
+
+/// The refusal of a request where the handshake fails
+pub(crate) fn refusal(failure: &Failure) -> Refusal {
+    match failure {
+        Failure::Tls(rustls::Error::AlertReceived(_)) => Refusal::UpstreamAlert,
+        Failure::Tls(
+            rustls::Error::InvalidCertificate(_)
+            | rustls::Error::NoCertificatesPresented
+            | rustls::Error::UnsupportedNameType,
+        ) => Refusal::UpstreamCertificate,
+        Failure::File { .. } => Refusal::NoTlsFiles,
+        Failure::Reset => Refusal::UpstreamClosed,
+        Failure::Silent => Refusal::UpstreamUnreachable,
+        _ => Refusal::UpstreamTls,
+    }
+}
+
+/// The words of the log, with the remedy
+fn reason(failure: &Failure) -> String {
+    match failure {
+        Failure::Tls(rustls::Error::InvalidMessage(_)) => "the upstream does not speak TLS: write http://".to_owned(),
+        failure => failure.to_string(),
+    }
+}

@@ -1,0 +1,43 @@
+//! A connection to wherever an upstream listens.
+
+use std::{io, path::Path, time::Duration};
+
+use endpoint::{Failure, Names, SILENCE_LIMIT};
+use tokio::{net::UnixStream, time};
+
+use crate::{route::upstream_address::UpstreamAddress, transport::socket::Socket};
+
+/// The pause after an attempt to connect to a Unix socket whose queue is full. TCP would repeat its first packet, but the system
+/// refuses such a connection at once (`EAGAIN` in connect(2)).
+const QUEUE_PAUSE: Duration = Duration::from_millis(5);
+
+/// Connects to this address, without a limit of its own.
+pub(crate) async fn dial(address: &UpstreamAddress, names: &Names) -> Result<Socket, Failure> {
+    dial_with_limit(address, names, SILENCE_LIMIT).await
+}
+
+/// The same, with another limit of silence: see [`endpoint::dial_with_limit`]. The system knows none for Unix sockets, whose other
+/// side ends with its process.
+pub(crate) async fn dial_with_limit(
+    address: &UpstreamAddress,
+    names: &Names,
+    silence: Duration,
+) -> Result<Socket, Failure> {
+    match address {
+        UpstreamAddress::Tcp(address) => endpoint::dial_with_limit(address, names, silence).await.map(Socket::Tcp),
+        UpstreamAddress::Unix(path) => dial_unix(path).await,
+    }
+}
+
+/// Connects to a Unix socket, also where its queue is full for a while. One that is not there refuses: its server has not bound it
+/// yet, or has removed it.
+pub(crate) async fn dial_unix(path: &Path) -> Result<Socket, Failure> {
+    loop {
+        match UnixStream::connect(path).await {
+            Ok(stream) => return Ok(Socket::Unix(stream)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => time::sleep(QUEUE_PAUSE).await,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Failure::Refused),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What holds of connections to plain upstreams holds behind TLS too.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use harness::{Authority, until};
+
+use super::{HTTP1, before, localhost};
+use crate::{support::OK, tls_front::TlsFront, upstream::Upstream};
+
+#[test]
+fn a_connection_that_was_closed_while_idle_is_noticed() {
+    let authority = Authority::new();
+    let upstream = Upstream::start(|connection| {
+        connection.request();
+        connection.write(OK);
+    });
+    let front = TlsFront::before(upstream.address, &localhost(&authority), HTTP1);
+    let proxy = before(&front, &authority, "", &[]);
+    let mut client = proxy.client();
+    for number in 1..=10 {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+        assert_eq!(client.answer().status, 200);
+        upstream.wait_for_closed(number);
+        until("the proxy has seen it", || (proxy.counted("http_client_open_connections") == 0).then_some(()));
+    }
+}
+
+#[test]
+fn no_request_fails_while_connections_are_closed_at_any_moment() {
+    let authority = Authority::new();
+    let upstream = Upstream::start(|connection| {
+        let stream = connection.stream.try_clone().unwrap();
+        let pause = Duration::from_micros(200 + connection.number as u64 * 137 % 5000);
+        let mut is_first = true;
+        while connection.request().is_some() {
+            connection.write(OK);
+            if std::mem::take(&mut is_first) {
+                let stream = stream.try_clone().unwrap();
+                thread::spawn(move || {
+                    thread::sleep(pause);
+                    let _ = stream.shutdown(std::net::Shutdown::Both);
+                });
+            }
+        }
+    });
+    let front = TlsFront::before(upstream.address, &localhost(&authority), HTTP1);
+    let proxy = before(&front, &authority, "", &[]);
+    let mut client = proxy.client();
+    let deadline = Instant::now() + Duration::from_secs(3);
+    let mut requests = 0;
+    while Instant::now() < deadline {
+        let answer = client.get("/");
+        assert_eq!(answer.status, 200, "request {requests}: {answer:?}");
+        requests += 1;
+    }
+    assert!(requests > 50 && upstream.connections() > 5, "{requests} over {}", upstream.connections());
+}
+
+#[test]
+fn a_post_that_the_upstream_closes_on_is_sent_once() {
+    let authority = Authority::new();
+    let upstream = Upstream::start(|connection| {
+        connection.request();
+        connection.write(OK);
+        connection.request();
+    });
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (request, status, requests) in [(post, 502, 2), (get, 200, 3)] {
+        let front = TlsFront::before(upstream.address, &localhost(&authority), HTTP1);
+        let proxy = before(&front, &authority, "", &[]);
+        let before = upstream.requests().len();
+        let mut client = proxy.client();
+        assert_eq!(client.get("/").status, 200);
+        client.send(request);
+        assert_eq!((client.answer().status, upstream.requests().len() - before), (status, requests), "{request}");
+    }
+}
+
+#[test]
+fn an_early_answer_passes_while_the_body_is_sent() {
+    let authority = Authority::new();
+    let upstream = Upstream::start(|connection| {
+        connection.head();
+        connection.write("HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig");
+        // The front closes TLS once the answer has gone, and the rest of the body meets a closed socket.
+        thread::sleep(Duration::from_millis(300));
+    });
+    let front = TlsFront::before(upstream.address, &localhost(&authority), HTTP1);
+    let proxy = before(&front, &authority, "", &[]);
+    let mut client = proxy.client();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\nhello");
+    let mut writer = client.writer();
+    thread::spawn(move || {
+        use std::io::Write;
+        let _ = writer.write_all(&vec![b'x'; 9_999_995]);
+    });
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.body.as_str()), (413, "big"));
+}
+
+#[test]
+fn an_answer_that_ends_without_a_farewell_is_cut() {
+    // Without a length, the end of the connection is the end of the body, and only `close_notify` tells it from a cut.
+    let authority = Authority::new();
+    for is_cut in [true, false] {
+        let upstream = Upstream::start(move |connection| {
+            connection.request();
+            connection.write("HTTP/1.1 200 OK\r\n\r\nhalf");
+            thread::sleep(Duration::from_millis(300));
+            if is_cut {
+                // A reset, which the front does not pass on as an end
+                socket2::SockRef::from(&connection.stream).set_linger(Some(Duration::ZERO)).unwrap();
+            }
+        });
+        let front = TlsFront::before(upstream.address, &localhost(&authority), HTTP1);
+        let proxy = before(&front, &authority, "", &[]);
+        let mut client = proxy.client();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.head().unwrap();
+        assert_eq!(client.chunk(), "half");
+        if is_cut {
+            assert_eq!(client.rest(), "");
+        } else {
+            assert_eq!(client.chunk(), "");
+        }
+    }
+}
