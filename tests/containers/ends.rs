@@ -2,7 +2,7 @@
 
 use crate::{
     container::{Container, HARDENED, run, run_alone},
-    image::{FIX_PERMS, Image, LOG_FORWARDER, PROXY, SIDECAR, TOKEN_REFRESHER, WAIT_FOR},
+    image::{FIX_PERMS, Image, LOG_FORWARDER, METRICS_EXPORTER, PROXY, SIDECAR, TOKEN_REFRESHER, WAIT_FOR},
 };
 
 /// Seconds: an end that does not come by itself is 137.
@@ -59,8 +59,16 @@ fn a_refresher_that_is_stopped_ends_within_the_grace_with_0() {
 }
 
 #[test]
+fn an_exporter_that_is_stopped_ends_within_the_grace_with_0() {
+    let options = [&HARDENED[..], &["--network=none"]].concat();
+    let container = Container::start(&options, METRICS_EXPORTER, &[]);
+    container.says("metrics-exporter starts");
+    assert_eq!(container.stop(GRACE), 0);
+}
+
+#[test]
 fn a_flag_that_is_not_there_is_64() {
-    for image in [WAIT_FOR, FIX_PERMS, LOG_FORWARDER, PROXY, TOKEN_REFRESHER] {
+    for image in [WAIT_FOR, FIX_PERMS, LOG_FORWARDER, PROXY, TOKEN_REFRESHER, METRICS_EXPORTER] {
         let ended = run_alone(image, &["--no-such-flag"]);
         assert_eq!(ended.code, 64, "{image}: {}", ended.log);
     }

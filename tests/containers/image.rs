@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use crate::engine::{docker, said};
 
 /// The helpers that have an image
-pub(crate) const OURS: [&str; 5] = ["wait-for", "fix-perms", "log-forwarder", "proxy", "token-refresher"];
+pub(crate) const OURS: [&str; 6] =
+    ["wait-for", "fix-perms", "log-forwarder", "proxy", "token-refresher", "metrics-exporter"];
 /// As `make images` names them
 pub(crate) const WAIT_FOR: &str = concat!("localhost/sidekit/wait-for:", env!("CARGO_PKG_VERSION"));
 /// The same
@@ -23,6 +24,8 @@ pub(crate) const LOG_FORWARDER: &str = concat!("localhost/sidekit/log-forwarder:
 pub(crate) const PROXY: &str = concat!("localhost/sidekit/proxy:", env!("CARGO_PKG_VERSION"));
 /// The same
 pub(crate) const TOKEN_REFRESHER: &str = concat!("localhost/sidekit/token-refresher:", env!("CARGO_PKG_VERSION"));
+/// The same
+pub(crate) const METRICS_EXPORTER: &str = concat!("localhost/sidekit/metrics-exporter:", env!("CARGO_PKG_VERSION"));
 /// The small sidecar among the tests of `lifecycle`
 pub(crate) const SIDECAR: &str = concat!("localhost/sidekit/test-sidecar:", env!("CARGO_PKG_VERSION"));
 /// A shell and its tools

@@ -13,6 +13,7 @@ mod health;
 mod image;
 mod log_forwarder;
 mod main_app;
+mod metrics_exporter;
 mod names;
 mod network;
 mod project;

@@ -16,6 +16,8 @@ use crate::{
 pub(crate) struct Project {
     name: String,
     files: Vec<PathBuf>,
+    /// What compose puts for a name in its files
+    variable: Option<(&'static str, PathBuf)>,
 }
 
 impl Project {
@@ -23,7 +25,17 @@ impl Project {
     pub(crate) fn of(files: &[&str]) -> Self {
         // This reports a missing engine before docker-compose fails on it.
         docker([]);
-        Self { name: unique("project"), files: files.iter().map(|file| workspace().join(file)).collect() }
+        Self {
+            name: unique("project"),
+            files: files.iter().map(|file| workspace().join(file)).collect(),
+            variable: None,
+        }
+    }
+
+    /// The same with a path for a name in the files
+    pub(crate) fn with(mut self, name: &'static str, path: &Path) -> Self {
+        self.variable = Some((name, path.to_owned()));
+        self
     }
 
     /// What `docker-compose` says: `Ok` its stdout, `Err` its stderr
@@ -43,7 +55,7 @@ impl Project {
         command.arg("--project-directory").arg(self.files[0].parent().unwrap_or(Path::new("/")));
         command.args(["--project-name", &self.name]);
         command.args(self.files.iter().flat_map(|file| [Path::new("--file"), file]));
-        command.args(arguments);
+        command.args(arguments).envs(self.variable.clone());
         command
     }
 

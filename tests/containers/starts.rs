@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     container::run_alone,
     engine::ask,
-    image::{FIX_PERMS, LOG_FORWARDER, PROXY, TOKEN_REFRESHER, WAIT_FOR},
+    image::{FIX_PERMS, LOG_FORWARDER, METRICS_EXPORTER, PROXY, TOKEN_REFRESHER, WAIT_FOR},
 };
 
 #[test]
@@ -16,6 +16,7 @@ fn help_and_version_need_no_root_file_system_no_capability_and_no_network() {
         (LOG_FORWARDER, "log-forwarder"),
         (PROXY, "proxy"),
         (TOKEN_REFRESHER, "token-refresher"),
+        (METRICS_EXPORTER, "metrics-exporter"),
     ];
     for (image, name) in ours {
         let help = run_alone(image, &["--help"]);
@@ -35,6 +36,7 @@ fn an_image_says_what_it_is_whom_it_runs_as_and_what_it_runs() {
         (LOG_FORWARDER, "log-forwarder", nonroot),
         (PROXY, "proxy", nonroot),
         (TOKEN_REFRESHER, "token-refresher", nonroot),
+        (METRICS_EXPORTER, "metrics-exporter", nonroot),
     ];
     for (image, name, user) in ours {
         let config = config(image);

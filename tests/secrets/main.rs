@@ -9,6 +9,7 @@ mod echo;
 mod fix_perms;
 mod flags;
 mod log_forwarder;
+mod metrics_exporter;
 mod places;
 mod proxy;
 mod row;
@@ -26,12 +27,27 @@ const THREADS: usize = 12;
 
 /// The rows of all helpers
 fn rows() -> Vec<Row> {
-    [fix_perms::rows(), log_forwarder::rows(), proxy::rows(), token_refresher::rows(), wait_for::rows()].concat()
+    [
+        fix_perms::rows(),
+        log_forwarder::rows(),
+        metrics_exporter::rows(),
+        proxy::rows(),
+        token_refresher::rows(),
+        wait_for::rows(),
+    ]
+    .concat()
 }
 
 #[test]
 fn every_helper_starts_without_a_fault() {
-    for helper in [fix_perms::HELPER, log_forwarder::HELPER, proxy::HELPER, token_refresher::HELPER, wait_for::HELPER] {
+    for helper in [
+        fix_perms::HELPER,
+        log_forwarder::HELPER,
+        metrics_exporter::HELPER,
+        proxy::HELPER,
+        token_refresher::HELPER,
+        wait_for::HELPER,
+    ] {
         helper.right().assert_starts();
     }
 }

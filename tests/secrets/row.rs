@@ -94,7 +94,7 @@ impl Row {
                 let has_started = answer.is_ok_and(|answer| answer.status == 200);
                 (!program.is_running() || has_started || has_failed(address)).then_some(())
             });
-            for path in ["/metrics", "/readyz?verbose", "/livez?verbose"] {
+            for path in ["/metrics", "/readyz?verbose", "/livez?verbose", "/debug/merge", "/debug/cardinality"] {
                 written.extend(http::try_get(address, path).map(|answer| (path, answer.body)));
             }
             if program.is_running() {

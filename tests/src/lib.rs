@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod contained;
 pub mod directory;
 pub mod forwarder;
+pub mod handshake;
 pub mod load;
 pub mod peers;
 pub mod port;

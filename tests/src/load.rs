@@ -1,7 +1,12 @@
 //! Clients whose requests start by a clock, as those of many users do: a server that is slow or away delays none of them.
 //!
 //! They keep connections as HTTP clients do: a kept connection is looked at before it is used again, none is kept idle for longer than
-//! [`LONGEST_IDLE`], and nothing is sent twice.
+//! [`LONGEST_IDLE`], and nothing is sent twice. Those of HTTP/2 send again what the server surely has not begun (RFC 9113, section 8.7).
+//!
+//! Long because clients of HTTP/1.1, the clock and the outcome stand together; those of HTTP/2 have a file of their own.
+
+mod http2;
+mod tls;
 
 use std::{
     cell::{Cell, RefCell},
@@ -12,6 +17,8 @@ use std::{
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
+
+use self::http2::StreamClients;
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -56,13 +63,48 @@ pub struct Outcome {
     pub slowest: Duration,
 }
 
+/// The protocol of the clients
+#[derive(Clone, Debug)]
+pub enum Protocol {
+    /// HTTP/1.1 without TLS
+    Http1,
+    /// HTTP/2 by TLS, with a server that this authority (PEM) vouches for under this name
+    Http2 {
+        /// The certificate of the authority
+        authority: String,
+        /// The name of the server
+        name: String,
+    },
+    /// gRPC without TLS: each call is a stream both ways, which lasts some seconds
+    Grpc,
+}
+
 impl Load {
-    /// Starts so many requests a second.
+    /// Starts so many requests a second over HTTP/1.1.
     pub fn start(address: SocketAddr, a_second: u32) -> Self {
+        Self::start_with(&Protocol::Http1, address, a_second)
+    }
+
+    /// Starts so many requests a second with this protocol.
+    pub fn start_with(protocol: &Protocol, address: SocketAddr, a_second: u32) -> Self {
         let (end, ended) = oneshot::channel();
+        let protocol = protocol.clone();
         let run = move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            LocalSet::new().block_on(&runtime, Clients::new(address).keep_asking(a_second, ended))
+            LocalSet::new().block_on(&runtime, async {
+                match protocol {
+                    Protocol::Http1 => {
+                        let clients = Clients::new(address);
+                        let outcome = keep_asking(a_second, ended, |number| clients.clone().ask(number)).await;
+                        Outcome { connections: clients.opened.get(), ..outcome }
+                    }
+                    Protocol::Http2 { authority, name } => {
+                        let tls = tls::client(&authority, &name);
+                        StreamClients::new(address, Some(tls)).keep_asking(a_second, ended).await
+                    }
+                    Protocol::Grpc => StreamClients::new(address, None).keep_asking(a_second, ended).await,
+                }
+            })
         };
         Self { end, thread: thread::spawn(run) }
     }
@@ -100,31 +142,38 @@ struct Kept {
     since: Instant,
 }
 
+/// Starts a request now and at each tick until the end is asked for, and waits for the answers.
+async fn keep_asking<A: Future<Output = Answered> + 'static>(
+    a_second: u32,
+    mut ended: oneshot::Receiver<()>,
+    ask: impl Fn(u64) -> A,
+) -> Outcome {
+    // Ticks that were missed come at once: the clock waits for nobody.
+    let mut clock = time::interval(Duration::from_secs(1) / a_second);
+    let (mut outcome, mut requests) = (Outcome { sent: 1, ..Outcome::default() }, JoinSet::new());
+    clock.tick().await;
+    requests.spawn_local(ask(0));
+    loop {
+        select! {
+            biased;
+            _ = &mut ended => break,
+            Some(answered) = requests.join_next() => outcome.note(answered.expect("a request that ends")),
+            _ = clock.tick() => {
+                requests.spawn_local(ask(outcome.sent));
+                outcome.sent += 1;
+            }
+        }
+    }
+    while let Some(answered) = requests.join_next().await {
+        outcome.note(answered.expect("a request that ends"));
+    }
+    outcome
+}
+
 impl Clients {
     fn new(address: SocketAddr) -> Rc<Self> {
         let (kept, open, opened) = Default::default();
         Rc::new(Self { address, start: Instant::now(), kept, open, opened })
-    }
-
-    async fn keep_asking(self: Rc<Self>, a_second: u32, mut ended: oneshot::Receiver<()>) -> Outcome {
-        // Ticks that were missed come at once: the clock waits for nobody.
-        let mut clock = time::interval(Duration::from_secs(1) / a_second);
-        let (mut outcome, mut requests) = (Outcome::default(), JoinSet::new());
-        loop {
-            select! {
-                biased;
-                _ = &mut ended => break,
-                Some(answered) = requests.join_next() => outcome.note(answered.expect("a request that ends")),
-                _ = clock.tick() => {
-                    requests.spawn_local(self.clone().ask(outcome.sent));
-                    outcome.sent += 1;
-                }
-            }
-        }
-        while let Some(answered) = requests.join_next().await {
-            outcome.note(answered.expect("a request that ends"));
-        }
-        Outcome { connections: self.opened.get(), ..outcome }
     }
 
     async fn ask(self: Rc<Self>, number: u64) -> Answered {

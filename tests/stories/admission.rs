@@ -14,7 +14,7 @@ fn restricted_admits_every_example_without_a_capability_and_baseline_admits_the_
     let (restricted, baseline) =
         (Namespace::new("restricted", Profile::Restricted), Namespace::new("baseline", Profile::Baseline));
     // A manifest that is only tried creates none, and a pod needs its own.
-    for account in ["main-app", "openbao"] {
+    for account in ["main-app", "openbao", "prometheus"] {
         restricted.create(&format!("{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: {account}}}}}"));
     }
     let mut seen = Vec::new();

@@ -5,8 +5,10 @@ use std::{
     time::Duration,
 };
 
-use e2e::{cluster::Namespace, load::Load};
-use harness::http;
+use e2e::{
+    cluster::Namespace,
+    load::{Load, Protocol},
+};
 
 use crate::examples::changed;
 
@@ -18,28 +20,33 @@ pub(crate) struct WebService<'a> {
     namespace: &'a Namespace,
     /// Of the Service
     pub(crate) address: SocketAddr,
+    protocol: Protocol,
 }
 
 impl<'a> WebService<'a> {
     /// Creates what the manifest says, and waits until it answers. The pods are those of the manifest, and the strategy too, but for one
     /// thing: a restart replaces all pods at once, because it takes seconds so.
     pub(crate) fn start(namespace: &'a Namespace, manifest: &str) -> Self {
+        Self::start_with(namespace, manifest, &Protocol::Http1)
+    }
+
+    /// The same with another protocol than HTTP/1.1
+    pub(crate) fn start_with(namespace: &'a Namespace, manifest: &str, protocol: &Protocol) -> Self {
         namespace.create(&changed(manifest, ONE_BY_ONE, "maxSurge: 100%"));
-        let ip: IpAddr = namespace.until("the Service has an address", || {
-            namespace.find("service/web")?["spec"]["clusterIP"].as_str()?.parse().ok()
+        let address = namespace.until("the Service has an address", || {
+            let spec = namespace.find("service/web")?["spec"].take();
+            let ip: IpAddr = spec["clusterIP"].as_str()?.parse().ok()?;
+            Some(SocketAddr::new(ip, spec["ports"][0]["port"].as_u64()?.try_into().ok()?))
         });
-        let service = Self { namespace, address: SocketAddr::new(ip, 80) };
+        let service = Self { namespace, address, protocol: protocol.clone() };
         service.until_rolled_out();
-        namespace.until("the Service answers", || {
-            let answer = http::try_raw(service.address, ONCE).ok()?;
-            (answer.status == 200).then_some(())
-        });
+        namespace.until("the Service answers", || (service.load(1).end().failed == 0).then_some(()));
         service
     }
 
     /// Clients of the Service
     pub(crate) fn load(&self, a_second: u32) -> Load {
-        Load::start(self.address, a_second)
+        Load::start_with(&self.protocol, self.address, a_second)
     }
 
     /// Replaces all pods.
@@ -69,7 +76,5 @@ impl<'a> WebService<'a> {
     }
 }
 
-/// HTTP/1.0, so that the answer ends with its connection
-const ONCE: &str = "GET / HTTP/1.0\r\nHost: web\r\n\r\n";
 /// Long on an idle machine, so that a busy one fits too
 const ROLLOUT: Duration = Duration::from_secs(180);

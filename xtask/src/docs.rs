@@ -43,10 +43,11 @@ fn generate(root: &Path) -> anyhow::Result<Vec<Generated>> {
     Ok(files)
 }
 
-fn describe(root: &Path, Described { command, schema }: &Described) -> anyhow::Result<Vec<Generated>> {
+fn describe(root: &Path, Described { command, schema, metrics }: &Described) -> anyhow::Result<Vec<Generated>> {
     let name = command.get_name();
     let (readme, text) = readme(root, &Path::new("crates").join(name).join("README.md"))?;
     let text = markdown::replace_part(&String::from_utf8(text)?, "usage", &markdown::usage(command));
+    let text = markdown::replace_part(&text, "metrics", metrics);
     let mut files = vec![
         (readme, text.into_bytes()),
         (format!("docs/flags/{name}.md").into(), markdown::flags(command).into_bytes()),
@@ -61,7 +62,7 @@ fn describe(root: &Path, Described { command, schema }: &Described) -> anyhow::R
     Ok(files)
 }
 
-/// A README, with everything but its usage block fresh
+/// A README, with everything fresh but the parts `usage` and `metrics`
 fn readme(root: &Path, path: &Path) -> anyhow::Result<Generated> {
     let mut text = read(root, path)?;
     text = markdown::replace_part(&text, "exit-codes", &markdown::exit_codes());
@@ -74,4 +75,22 @@ fn readme(root: &Path, path: &Path) -> anyhow::Result<Generated> {
 
 fn read(root: &Path, path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(root.join(path)).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_readme_of_a_helper_has_its_usage_and_all_exit_codes() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for Described { command, .. } in helpers::all() {
+            let path = Path::new("crates").join(command.get_name()).join("README.md");
+            let text = read(&root, &path).unwrap();
+            for part in ["<!-- usage -->\n```text\n", "<!-- exit-codes -->\n| code | reason | meaning | try again? |\n"]
+            {
+                assert!(text.contains(part), "{} has no {part}", path.display());
+            }
+        }
+    }
 }

@@ -17,7 +17,7 @@ use clap::Parser;
 enum Chore {
     /// Check the house rules that no other tool checks
     Tidy,
-    /// Write usage blocks, exit codes, flag reference, man pages, completions and schemas
+    /// Write usage blocks, lists of metrics, exit codes, flag reference, man pages, completions and schemas
     Docs {
         /// Write nothing; fail if anything is not fresh
         #[arg(long)]

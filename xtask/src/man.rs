@@ -126,7 +126,10 @@ fn exit_status(roff: &mut Roff, command: &Command) {
     roff.control("SH", ["EXIT STATUS"]);
     for row in &lifecycle::TABLE {
         let is_possible = match row.code {
-            "75" => has_flag("shutdown-timeout"),
+            // The help of a sidecar that has nothing to deliver does not promise it.
+            "75" => command
+                .get_arguments()
+                .any(|arg| arg.get_long() == Some("shutdown-timeout") && help(arg).contains("75")),
             "124" => has_flag("timeout"),
             "126" | "127" => becomes_command,
             _ => true,
@@ -243,9 +246,10 @@ mod tests {
     fn a_page_has_only_exit_codes_that_the_helper_can_have() {
         for Described { command, .. } in helpers::all() {
             let page = String::from_utf8(page(&command).unwrap()).unwrap();
-            let is_sidecar = ["log-forwarder", "proxy", "token-refresher"].contains(&command.get_name());
-            assert_eq!(page.contains(r"\fB75\fR"), is_sidecar, "{page}");
-            assert_eq!(page.contains(r"\fB127\fR"), !is_sidecar, "{page}");
+            let delivers = ["log-forwarder", "proxy", "token-refresher"].contains(&command.get_name());
+            assert_eq!(page.contains(r"\fB75\fR"), delivers, "{page}");
+            let becomes_command = ["fix-perms", "wait-for"].contains(&command.get_name());
+            assert_eq!(page.contains(r"\fB127\fR"), becomes_command, "{page}");
             let has_timeout = ["token-refresher", "wait-for"].contains(&command.get_name());
             assert_eq!(page.contains(r"\fB124\fR"), has_timeout, "{page}");
         }

@@ -4,6 +4,7 @@ mod circles;
 mod code;
 mod exceptions;
 mod files;
+mod fuzz;
 mod impls;
 mod levels;
 mod links;
@@ -29,6 +30,7 @@ fn judge(root: &Path, exceptions: &Exceptions) -> anyhow::Result<Vec<String>> {
     found.extend(map::complaints(root)?);
     for directory in files::crates(root)? {
         let Some(name) = files::name_of(&directory) else { continue };
+        found.extend(fuzz::complaints(&name, &directory)?);
         let sources = modules::sources(&directory)?;
         found.extend(circles::complaints(&name, &sources, exceptions));
         found.extend(impls::complaints(&name, &sources, exceptions));
@@ -82,6 +84,9 @@ mod tests {
         write("crates/one/src/b.rs", "//! B.\nuse crate::a::A;\npub struct B(A);\n");
         write("crates/one/src/main.rs", "//! Main.\nfn main() {}\n");
         write("crates/two/src/main.rs", "//! Main.\nfn main() {}\n");
+        write("crates/two/src/fuzzing.rs", "//! Door.\npub fn page() {}\n");
+        write("crates/two/fuzz/Cargo.toml", "[[bin]]\nname = \"page\"\npath = \"targets/page.rs\"\n");
+        write("crates/two/fuzz/targets/page.rs", "//! Page.\nfuzz_target!(|_| two::fuzzing::page());\n");
         write("ARCHITECTURE.md", "crates/harness, crates/lifecycle, [crates/one](crates/one), crates/two\n");
         root
     }
@@ -116,6 +121,13 @@ mod tests {
             ("crates/one/Cargo.toml", "[dependencies]\n".to_owned(), "lints.workspace"),
             ("crates/one/src/a.rs", "//! A.\nuse crate::b::B;\npub struct A;\n".to_owned(), "circle a → b → a"),
             ("crates/one/src/a.rs", "//! A.\nimpl crate::b::B {}\n".to_owned(), "impl B belongs into src/b.rs"),
+            ("crates/two/src/fuzzing.rs", "//! Door.\npub fn pages() {}\n".to_owned(), "src/fuzzing.rs has no page"),
+            (
+                "crates/two/src/fuzzing.rs",
+                "//! Door.\npub fn page() {}\npub fn text() {}\n".to_owned(),
+                "no fuzz target calls text",
+            ),
+            ("crates/two/fuzz/Cargo.toml", "[[bin]]\n".to_owned(), "does not name targets/page.rs"),
             ("README.md", "[gone](docs/gone.md)\n".to_owned(), "leads nowhere"),
             ("ARCHITECTURE.md", "crates/harness crates/lifecycle crates/one\n".to_owned(), "does not name crates/two"),
             (

@@ -97,7 +97,7 @@ impl Checkpoint {
     }
 
     /// What can be read is written so that it is read the same.
-    #[cfg(fuzzing)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn assert_stable(text: &str) {
         if let Ok(checkpoint) = Self::parse(text) {
             let written = serde_json::to_string(&checkpoint).expect("JSON");

@@ -1,4 +1,5 @@
 //! The door for fuzz targets, which are a crate of their own: one function for each reader of bytes that others wrote.
+#![expect(clippy::missing_panics_doc, reason = "a panic is how a fuzz target fails")]
 
 use clap::Parser;
 
@@ -64,4 +65,31 @@ pub fn reply_otlp(bytes: &[u8]) {
     otlp::reply::judge(bytes, false);
     otlp::reply::judge(bytes, true);
     otlp::reply::reason(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_takes_what_it_is_for_and_what_it_is_not() {
+        for text in [&b"{\"a\": 1}\nb=2\n2026-01-01T00:00:00Z stdout F c\n"[..], b"{\xff\n", b""] {
+            for flags in [["--format", "json"], ["--format", "cri"], ["--multiline", "java"], ["--encoding", "gb18030"]]
+            {
+                format(&flags, text);
+            }
+            for longest in [0, 4, 200] {
+                framing(text, longest, false, true);
+                framing(text, longest, true, false);
+            }
+            checkpoint(&String::from_utf8_lossy(text));
+            reply_elasticsearch(text, 2);
+            reply_forward(text);
+            reply_otlp(text);
+        }
+        checkpoint(r#"{"version": 1, "files": []}"#);
+        reply_elasticsearch(br#"{"errors": false, "items": [{"create": {"status": 201}}]}"#, 1);
+        // {"ack": "a"} of MessagePack
+        reply_forward(b"\x81\xa3ack\xa1a");
+    }
 }

@@ -30,7 +30,7 @@ mod events;
 mod format;
 mod forward;
 mod framing;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod generation;
 mod helper;

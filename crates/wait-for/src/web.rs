@@ -143,7 +143,7 @@ impl Client {
         }
         let name = if ours { self.tls.name_for(&address.host) } else { endpoint::server_name(&address.host) };
         let name = name.map_err(NotReady::never)?;
-        let stream = self.tls.connect(name, stream, self.http2.then_some(b"h2")).await?;
+        let stream = self.tls.connect(name, stream, if self.http2 { &[b"h2"] } else { &[] }).await?;
         Ok((Box::new(stream), false))
     }
 }

@@ -97,7 +97,7 @@ impl Login<'_> {
         Ok(match self.tls {
             Some(tls) => {
                 let name = tls.name_for(&self.address.host).map_err(NotReady::never)?;
-                Box::new(tls.connect(name, stream, None).await?)
+                Box::new(tls.connect(name, stream, &[]).await?)
             }
             None => Box::new(stream),
         })

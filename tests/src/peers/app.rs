@@ -88,8 +88,8 @@ fn nginx(server: &Server) -> Command {
 }
 
 fn python(script: &str, port: &str) -> Command {
-    let mut program = command(target_directory().join("peers-venv/bin/python"));
-    program.arg(apps().join(script)).arg(port);
+    let mut program = super::python::script(&format!("apps/{script}"));
+    program.arg(port);
     program
 }
 

@@ -3,15 +3,21 @@
 //! Each starts on a port that stays its own from `new` on, so that a story can name it before it listens.
 
 pub mod app;
+pub mod certificates;
+pub mod client;
 pub mod front;
 pub mod grpc_health;
+pub mod h2load;
 pub mod loki;
 pub mod mariadb;
+pub mod metrics_app;
 pub mod nginx;
 pub mod openbao;
 pub mod opensearch;
 pub mod otel_collector;
 pub mod postgres;
+pub mod prometheus;
+pub mod python;
 pub mod redis;
 pub mod rsyslog;
 pub mod syslog_ng;

@@ -1,4 +1,4 @@
-//! nginx with TLS.
+//! nginx, with TLS or without.
 
 use crate::{
     contained::{Network, as_nobody},
@@ -42,10 +42,7 @@ impl Nginx {
 
     /// Starts it, and waits until it answers.
     pub fn start(&mut self) {
-        let directory = self.server.directory.path();
-        let mut program = as_nobody("nginx");
-        program.arg("-p").arg(directory).arg("-c").arg(directory.join("nginx.conf")).args(["-e", "stderr"]);
-        self.server.start(&program, Network::Shared, "start worker process ");
+        start(&mut self.server);
     }
 
     /// `https://localhost:port` and `path`, with the authority to trust as the first option
@@ -58,4 +55,29 @@ impl Nginx {
     pub fn access_log(&self) -> String {
         read(&self.server.directory.join("access.log"))
     }
+}
+
+/// A running nginx without TLS; `directives` are of its `server` block. It logs requests to `access.log`.
+pub fn plain(directives: &str) -> Server {
+    let mut server = Server::new();
+    let (port, directory) = (server.port(), server.directory.path().display().to_string());
+    let settings = format!(
+        "daemon off; worker_processes 1; pid {directory}/pid; error_log stderr notice; events {{}}
+         http {{
+           access_log {directory}/access.log;
+           client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
+           fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
+           server {{ listen 127.0.0.1:{port}; {directives} }}
+         }}"
+    );
+    server.directory.write("nginx.conf", &settings);
+    start(&mut server);
+    server
+}
+
+fn start(server: &mut Server) {
+    let directory = server.directory.path();
+    let mut program = as_nobody("nginx");
+    program.arg("-p").arg(directory).arg("-c").arg(directory.join("nginx.conf")).args(["-e", "stderr"]);
+    server.start(&program, Network::Shared, "start worker process ");
 }

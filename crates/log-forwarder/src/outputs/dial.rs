@@ -61,7 +61,7 @@ impl Dialer {
         // A fault in the files shows also while the server is away.
         tls.ready().await?;
         let stream = endpoint::dial_with_limit(&self.address, &self.names, self.silence).await?;
-        Ok(Box::new(tls.connect(name.clone(), stream, None).await?))
+        Ok(Box::new(tls.connect(name.clone(), stream, &[]).await?))
     }
 }
 

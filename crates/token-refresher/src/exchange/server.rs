@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 pub(crate) struct Server(pub(crate) HttpClient);
 
 impl Server {
-    /// The scheme, host and port of its URL
+    /// The scheme, host and port of its URL, or its socket
     pub(crate) fn origin(&self) -> String {
-        self.0.url().origin().ascii_serialization()
+        self.0.origin()
     }
 }
 

@@ -115,7 +115,7 @@ impl OAuth2Source {
 
     /// The origin of the issuer, or of the token endpoint
     pub(crate) fn origin(&self) -> String {
-        self.endpoint.client().url().origin().ascii_serialization()
+        self.endpoint.client().origin()
     }
 
     /// Where it asks, as it may be printed

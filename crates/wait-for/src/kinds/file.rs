@@ -12,7 +12,7 @@ use endpoint::Options;
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use url::Url;
 
-use super::{shape, unix::path_of};
+use super::shape;
 use crate::{
     check::Check,
     network::Network,
@@ -42,7 +42,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
         _ => Err("this is not an octal mode such as 0640".to_owned()),
     };
     Ok(Arc::new(File {
-        path: path_of(url)?,
+        path: endpoint::path_without_host(url)?,
         min_size: options.parsed("min-size", lifecycle::size)?.unwrap_or(0),
         mode: options.parsed("mode", octal)?,
         settled: options.parsed("settled", lifecycle::duration)?.unwrap_or_default(),

@@ -2,9 +2,9 @@
 //!
 //! 200 to 399 is ready, as the kubelet has it. Redirects are not followed unless asked: a login page is no readiness.
 
-use std::{ops::RangeInclusive, path::PathBuf, sync::Arc};
+use std::{ops::RangeInclusive, sync::Arc};
 
-use endpoint::{Address, LoginHeaders, Options, TlsClient, UrlLogin, refuse_login_in_query};
+use endpoint::{Address, LoginHeaders, Options, TlsClient, UrlLogin, refuse_login_in_query, split_http_unix};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use http_body_util::Full;
 use hyper::{Method, Request, StatusCode, Uri};
@@ -12,7 +12,6 @@ use lifecycle::Secret;
 use regex_lite::{Regex, RegexBuilder};
 use url::{Position, Url};
 
-use super::unix::{path_of, socket_path};
 use crate::{
     check::Check,
     network::Network,
@@ -62,7 +61,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     // Cannot fail: http and https URLs have a host, and the others take no login.
     let _ = url.set_username("").and_then(|()| url.set_password(None));
     let unix_socket = if url.scheme() == "http+unix" {
-        let (socket, request_url) = split_unix(&url)?;
+        let (socket, request_url) = split_http_unix(&url)?;
         url = request_url;
         Some(socket)
     } else {
@@ -87,16 +86,6 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
         status: options.parsed("status", status_ranges)?.unwrap_or_else(|| vec![200..=399]),
         wanted,
     }))
-}
-
-/// `http+unix:///run/app.sock:/healthz` is `/healthz` asked on `/run/app.sock`.
-fn split_unix(url: &Url) -> Result<(PathBuf, Url), String> {
-    let path = path_of(url)?;
-    let path = path.to_str().ok_or("the URL is not UTF-8")?;
-    let (socket, path) = path.split_once(":/").unwrap_or((path, ""));
-    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let request_url = Url::parse(&format!("http://localhost/{path}{query}")).map_err(|error| error.to_string())?;
-    Ok((socket_path(socket.into())?, request_url))
 }
 
 fn url_login(url: &Url) -> Result<UrlLogin, String> {
@@ -215,14 +204,5 @@ mod tests {
         for wrong in ["", "2xx", "299-200", "200-", "99", "200-600", "200,,201"] {
             assert!(status_ranges(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_socket_and_a_path_are_parted() {
-        let split = |text: &str| split_unix(&Url::parse(text).unwrap()).map(|(socket, url)| (socket, url.to_string()));
-        let (socket, url) = split("http+unix:///run/app.sock:/v1/info?a=b").unwrap();
-        assert_eq!((socket, url.as_str()), ("/run/app.sock".into(), "http://localhost/v1/info?a=b"));
-        assert_eq!(split("http+unix:///run/app.sock").unwrap().1, "http://localhost/");
-        assert!(split("http+unix://run/app.sock").is_err());
     }
 }
