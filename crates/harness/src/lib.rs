@@ -37,7 +37,7 @@ pub use namespace::{
     as_pid_one, id_of_pid_one, is_root, set_loopback, start_as_pid_one, unshare, with_own_mounts, with_own_namespaces,
 };
 pub use program::Program;
-pub use signal::{Signal, send, try_send};
+pub use signal::{Signal, send, try_send, wait_until_caught};
 pub use snapshot::{assert_snapshot, assert_usage_error};
 pub use terminal::Terminal;
 pub use termination_log::{TerminationLog, UNTOUCHED, end_with_message, with_termination_log};

@@ -2,12 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
-use harness::{http, until};
+use harness::{http, send, until, wait_until_caught};
 
 use crate::{
     contained::{Network, as_nobody},
     peers::certificates::Certificates,
-    process::{Process, helper, kill},
+    process::{Process, helper},
     server::Server,
 };
 
@@ -134,11 +134,11 @@ impl Front {
     /// Lets `HAProxy` read its sections again, and waits until its former worker has ended.
     pub fn reload_haproxy(&mut self) {
         let haproxy = self.server.as_mut().expect("HAProxy");
-        // The worker listens before the master is ready for a signal.
-        haproxy.says(0, "Loading success");
-        let mark = haproxy.log().len();
         let master = haproxy.process().number();
-        kill(master, "USR2").status().expect("kill");
+        // From its start and from each reload until it has said "Loading success" and a little longer, it ignores this signal.
+        wait_until_caught(master, "USR2");
+        let mark = haproxy.log().len();
+        send(master, "USR2");
         // The former worker may take as long as its connections.
         haproxy.says(mark, "Loading success");
     }

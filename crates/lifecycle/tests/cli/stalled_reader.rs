@@ -9,15 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::fill_pipe;
+use harness::{fill_pipe, wait_until_caught};
 use serde_json::Value;
 
 use crate::support::{NEVER, http, program, send, sidecar, task, until};
 
 const FORMATS: [&[&str]; 2] = [&["--log-format", "text"], &["--log-format", "json"]];
-/// SIGTERM's bit in a mask of signals
-const TERM: u64 = 1 << 14;
-
 /// A program whose stderr is a pipe that is read only when the test says so
 struct Stalled {
     child: Child,
@@ -49,12 +46,7 @@ impl Stalled {
     }
 
     fn with_handlers(self) -> Self {
-        let status = format!("/proc/{}/status", self.child.id());
-        until("the handlers stand", || {
-            let status = fs::read_to_string(&status).ok()?;
-            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t"))?;
-            (u64::from_str_radix(caught, 16).unwrap() & TERM != 0).then_some(())
-        });
+        wait_until_caught(self.child.id(), "TERM");
         self
     }
 

@@ -1,16 +1,14 @@
 //! A stop signal that comes while a program starts, or while it turns into its command: heard in every case.
 
 use std::{
-    fs,
     process::Command,
     thread,
     time::{Duration, Instant},
 };
 
-use crate::support::{Ended, NEVER, Program, fifo, sidecar, task, until};
+use harness::wait_until_caught;
 
-/// SIGTERM's bit in a mask of signals
-const TERM: u64 = 1 << 14;
+use crate::support::{Ended, NEVER, Program, fifo, sidecar, task};
 
 /// Sends TERM at ever later moments of a program's first milliseconds, and looks at each end.
 fn stopped_while_it_starts(command: impl Fn() -> Command, allowed: &[Option<i32>]) {
@@ -45,12 +43,7 @@ fn a_task_is_stopped_while_it_turns_into_its_command() {
 /// Sends TERM while a parser waits for a file to open.
 fn stopped_while_it_reads_its_settings(command: Command) -> Ended {
     let program = Program::start(&mut { command });
-    let status = format!("/proc/{}/status", program.id());
-    until("the handlers stand", || {
-        let status = fs::read_to_string(&status).ok()?;
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t"))?;
-        (u64::from_str_radix(caught, 16).unwrap() & TERM != 0).then_some(())
-    });
+    wait_until_caught(program.id(), "TERM");
     program.signal("TERM");
     let since = Instant::now();
     let ended = program.end();
