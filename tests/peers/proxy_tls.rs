@@ -1,6 +1,10 @@
 //! TLS of the proxy's listener before curl, sslyze, nginx and `HAProxy`; and of its upstreams, nginx and `HAProxy`.
 
-use std::{net::SocketAddr, process::Command};
+use std::{
+    io::{Read, Write},
+    net::SocketAddr,
+    process::{Command, Stdio},
+};
 
 use e2e::{
     directory::Directory,
@@ -109,6 +113,24 @@ fn openssl_resumes_its_session() {
     ]);
     let said = output(openssl);
     assert_eq!((said.matches("\nNew, TLSv1.2").count(), said.matches("\nReused, TLSv1.2").count()), (1, 5), "{said}");
+}
+
+/// A client of TLS 1.2 that asks for a second handshake reads the refusal at once, and other clients are served.
+#[test]
+fn openssl_is_told_that_there_is_no_renegotiation() {
+    let (app, certificates) = (App::start(Kind::Go), Certificates::new());
+    let front = with_tls(app.address, &certificates, &[]);
+    let mut openssl = command("openssl");
+    openssl.args(["s_client", "-connect", &front.address.to_string(), "-servername", "localhost", "-tls1_2"]);
+    let mut openssl = openssl.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // The letter alone on a line asks for it. The pipe stays open, so that only the refusal ends the client.
+    let mut input = openssl.stdin.take().unwrap();
+    input.write_all(b"R\n").unwrap();
+    let mut said = String::new();
+    openssl.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(!openssl.wait().unwrap().success() && said.contains(":no renegotiation:"), "{said}");
+    drop(input);
+    assert_eq!(curl(["--cacert", &certificates.path("ca.pem"), &url(&front)]), "hello\n");
 }
 
 /// nginx and `HAProxy` in front of our TLS, which they check

@@ -6,7 +6,7 @@ mod logins;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use endpoint::ServerTls;
+use endpoint::{ServerTls, TlsClient};
 use lifecycle::{End, Exit, Lifecycle, reload};
 use tokio::sync::Mutex;
 
@@ -18,7 +18,8 @@ use crate::{
     limits::{descriptors::Descriptors, memory::Memory},
     listener::probe_pass::{self, ProbePass},
     listener_address::ListenerAddress,
-    plan::ListenerPlan,
+    plan::{ListenerPlan, Plan},
+    route::upstream_url::UpstreamUrl,
     telemetry::Metrics,
     upstream::{app::Apps, hold_start},
     workers::{Workers, worker::Settings},
@@ -69,6 +70,18 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     Ok(life.stop_requested().await.into())
 }
 
+/// Warns of each upstream that any server on the way to it can pose as.
+fn warn_of_unverified(plan: &Plan) {
+    let is_insecure = |upstream: &&UpstreamUrl| upstream.tls.as_ref().is_some_and(TlsClient::is_insecure);
+    for upstream in plan.upstreams.iter().filter(is_insecure) {
+        tracing::warn!(
+            %upstream,
+            "the certificate of an upstream is not verified, because of the option insecure: \
+             name its authority with ca=PATH instead"
+        );
+    }
+}
+
 /// Waits as --hold-start says; gives the exit that a stop asks for, if that comes first.
 async fn hold_start(args: &Args, config: Option<&Config>, life: &Lifecycle) -> anyhow::Result<Option<Exit>> {
     if !args.hold_start {
@@ -106,6 +119,7 @@ impl Service {
         self.certificates.adopt(&mut plan).await;
         let of = |listener: &ListenerPlan| (listener.address.clone(), listener.tls.clone());
         self.served = plan.listeners.iter().map(of).collect();
+        warn_of_unverified(&plan);
         self.workers.serve(plan, sockets).await
     }
 

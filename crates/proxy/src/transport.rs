@@ -26,9 +26,9 @@ impl Transport {
         match self {
             Self::Plain(socket) => socket.poll_more(context),
             // Only this tells application data from tickets, key updates and alerts.
-            Self::Tls(stream) => {
-                Pin::new(stream).poll_fill_buf(context).map(|read| read.is_ok_and(|bytes| !bytes.is_empty()))
-            }
+            Self::Tls(stream) => read_tls(stream, context, |stream, context| {
+                stream.poll_fill_buf(context).map(|read| read.is_ok_and(|bytes| !bytes.is_empty()))
+            }),
         }
     }
 
@@ -54,6 +54,22 @@ impl Transport {
     }
 }
 
+/// Reads, and sends at once what TLS itself answers, for example to a request to renegotiate. It would otherwise wait for the next
+/// answer of HTTP, and the other side waits for it.
+fn read_tls<T>(
+    stream: &mut TlsStream<Socket>,
+    context: &mut Context,
+    read: impl FnOnce(Pin<&mut TlsStream<Socket>>, &mut Context) -> Poll<T>,
+) -> Poll<T> {
+    let was_writing = stream.get_ref().1.wants_write();
+    let read = read(Pin::new(stream), context);
+    if !was_writing && stream.get_ref().1.wants_write() {
+        // Bytes that the socket does not take now go with the next write.
+        let _ = Pin::new(stream).poll_flush(context);
+    }
+    read
+}
+
 impl From<Socket> for Transport {
     fn from(socket: Socket) -> Self {
         Self::Plain(socket)
@@ -77,7 +93,7 @@ impl AsyncRead for Transport {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => read_tls(stream, context, |stream, context| stream.poll_read(context, buffer)),
         }
     }
 }

@@ -112,6 +112,26 @@ fn the_access_log_names_the_client() {
 }
 
 #[test]
+fn a_certificate_that_a_client_renews_is_named_from_its_next_handshake_on() {
+    let front = Front::start(&["--access-log", "json"]);
+    let (first, second) = (client(&front.secret), client(&front.secret));
+    let connect = |signed: &Signed| {
+        let settings = TlsSettings::of(&front.secret.root, rustls::ALL_VERSIONS, Some(signed));
+        settings.connect(front.proxy.address, "app.example")
+    };
+    let (mut before, mut after) = (connect(&first), connect(&second));
+    // The connection from before the renewal goes on, under the certificate that it has shown.
+    let statuses = [before.get("/"), after.get("/"), before.get("/")];
+    assert_eq!(statuses, [200; 3]);
+    drop((before, after));
+    let ended = front.proxy.stop();
+    let lines: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let shown: Vec<_> = lines.iter().map(|line| line["tls.client.hash.sha256"].as_str().unwrap()).collect();
+    assert_eq!(shown, [first.fingerprint(), second.fingerprint(), first.fingerprint()]);
+    assert!(lines.iter().all(|line| line["tls.client.spiffe_id"] == "spiffe://trust.example/client"), "{lines:#?}");
+}
+
+#[test]
 fn the_options_of_client_certificates_need_an_authority() {
     for flag in [&["--identity-header"][..], &["--client-auth", "optional"]] {
         let listen =

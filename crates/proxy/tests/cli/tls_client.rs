@@ -81,19 +81,32 @@ impl TlsClient {
     /// Sends this request; the status of its answer, or how the connection failed
     pub(crate) fn ask(&mut self, request: &str) -> io::Result<u16> {
         self.stream.write_all(request.as_bytes())?;
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            self.stream.read_exact(&mut byte)?;
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+        let head = self.head()?;
         let length = head
             .lines()
             .find_map(|line| line.strip_prefix("content-length: "))
             .map_or(0, |length| length.parse().unwrap());
         self.stream.read_exact(&mut vec![0; length])?;
         Ok(head[9..12].parse().unwrap())
+    }
+
+    /// The head of the next answer in lower case, or how the connection failed
+    pub(crate) fn head(&mut self) -> io::Result<String> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte)?;
+            head.push(byte[0]);
+        }
+        Ok(String::from_utf8(head).unwrap().to_ascii_lowercase())
+    }
+
+    /// This number of bytes
+    #[track_caller]
+    pub(crate) fn raw(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.stream.read_exact(&mut bytes).unwrap();
+        bytes
     }
 
     /// Of the certificate that the server has shown

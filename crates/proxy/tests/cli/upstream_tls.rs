@@ -19,6 +19,7 @@ use crate::{
     support::{OK, Program, Proxy, proxy},
     tls_front::TlsFront,
     upstream::Upstream,
+    websocket::{GOING_AWAY, chatting, masked, open, plain},
 };
 
 const HTTP1: &[&str] = &["http/1.1"];
@@ -117,6 +118,44 @@ fn each_fault_of_a_handshake_has_a_name_and_a_remedy() {
         assert_eq!(lines, 1, "{reason}");
     }
     assert_eq!(upstream.connections(), 0);
+}
+
+#[test]
+fn with_insecure_any_certificate_does_and_the_log_warns() {
+    const WARNING: &str = "the certificate of an upstream is not verified, because of the option insecure: \
+                           name its authority with ca=PATH instead";
+    let (authority, other) = (Authority::new(), Authority::new());
+    let upstream = Upstream::answering(OK);
+    for config in [localhost(&other), authority.expired_server(), authority.server(&["other"])] {
+        let front = TlsFront::before(upstream.address, &config, HTTP1);
+        let proxy = before(&front, &authority, "&insecure", &[]);
+        assert_eq!(proxy.client().get("/").status, 200);
+        let ended = proxy.stop();
+        let line = ended.message(WARNING);
+        assert_eq!((&line["level"], &line["upstream"]), (&"WARN".into(), &front.url().into()), "{line:?}");
+    }
+    let front = TlsFront::before(upstream.address, &localhost(&authority), HTTP1);
+    let ended = before(&front, &authority, "", &[]).stop();
+    assert!(ended.messages(WARNING).is_empty(), "{ended:#?}");
+}
+
+#[test]
+fn an_upgrade_goes_over_http1_to_an_upstream_that_offers_http2() {
+    let authority = Authority::new();
+    let upstream = chatting();
+    let front = TlsFront::before(upstream.address, &localhost(&authority), BOTH);
+    let proxy = before(&front, &authority, "", &[]);
+    let mut client = open(proxy.client());
+    let request = upstream.only().to_lowercase();
+    assert!(request.contains("\r\nupgrade: websocket\r\n"), "{request}");
+    client.send(masked(1, b"hi"));
+    assert_eq!(client.raw(4), plain(1, b"hi"));
+    client.send(masked(8, &GOING_AWAY[2..]));
+    assert_eq!(client.raw(4), GOING_AWAY);
+    assert!(client.is_closed());
+    upstream.wait_for_closed(1);
+    drop(client);
+    until("the tunnel has ended", || (proxy.counted("sidekit_proxy_tunnels") == 0).then_some(()));
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! A WebSocket from its handshake to its end in a drain.
 
 use std::{
+    io::{Read, Write},
     thread,
     time::{Duration, Instant},
 };
 
+use rustls::version;
+
 use crate::{
+    certificates::Secret,
     client::{Client, header},
     support::{Proxy, Signal},
+    tls_client::TlsSettings,
     upstream::Upstream,
     websocket::{CHANGED, GOING_AWAY, WISH, chat, chatting, masked, open, plain, read_masked},
 };
@@ -47,6 +52,35 @@ fn the_handshake_and_frames_pass() {
     assert_eq!(client.raw(4), GOING_AWAY);
     assert!(client.is_closed());
     upstream.wait_for_closed(1);
+}
+
+#[test]
+fn over_tls_frames_pass_and_a_drain_closes_both_protocols() {
+    let (upstream, secret) = (chatting(), Secret::with(&["app.example"]));
+    let arguments = secret.arguments();
+    let proxy = Proxy::start(&upstream, &arguments.each_ref().map(String::as_str));
+    harness::http::until_status(proxy.health, "/readyz", 200);
+    let clients = [&version::TLS12, &version::TLS13].map(|version| {
+        let settings = TlsSettings::of(&secret.root, &[version], None);
+        let mut client = settings.connect(proxy.address, "app.example");
+        client.stream.write_all(&[WISH.as_bytes(), &masked(1, b"early")].concat()).unwrap();
+        let head = client.head().unwrap();
+        assert!(head.starts_with("http/1.1 101 "), "{head}");
+        assert_eq!(client.raw(7), plain(1, b"early"));
+        client.stream.write_all(&masked(1, b"hi")).unwrap();
+        assert_eq!(client.raw(4), plain(1, b"hi"));
+        client
+    });
+    assert!(upstream.requests().concat().to_lowercase().contains("\r\nx-forwarded-proto: https\r\n"));
+    proxy.program.signal(Signal::TERM);
+    for mut client in clients {
+        assert_eq!(client.raw(4), GOING_AWAY);
+        client.stream.write_all(&masked(8, &GOING_AWAY[2..])).unwrap();
+        // rustls calls an end without `close_notify` an error.
+        assert_eq!(client.stream.read(&mut [0]).map_err(|error| error.kind()), Ok(0));
+    }
+    upstream.wait_for_closed(2);
+    assert_eq!(proxy.program.end().code, Some(0));
 }
 
 #[test]
