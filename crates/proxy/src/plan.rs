@@ -15,7 +15,10 @@ use crate::{
     args::Args,
     client_auth::ClientAuth,
     direction::Direction,
-    head::{forwarded::trusted::Cidr, spelling::is_mimic},
+    head::{
+        forwarded::{client_certificate, trusted::Cidr},
+        spelling::is_mimic,
+    },
     listener_address::ListenerAddress,
     peer::Peer,
     route::{
@@ -29,6 +32,8 @@ const NO_TRUST_OUTBOUND: &str =
     "an outbound listener tells its upstream nothing of a client, so it has no proxy to trust";
 const NO_IDENTITY_OUTBOUND: &str =
     "an outbound listener tells its upstream nothing of a client, so it has no identity to tell";
+const ONE_IDENTITY: &str = "identity-header sets x-forwarded-client-cert from the verified certificate of a client: \
+                            leave it out of header rules and logins";
 
 /// One listener with its routes
 #[derive(Clone, Debug, PartialEq)]
@@ -107,6 +112,9 @@ impl Plan {
                 if args.identity_header && direction == Direction::Outbound {
                     return Err(vec![misfit("", &format!("--identity-header: {NO_IDENTITY_OUTBOUND}"))]);
                 }
+                if args.identity_header && route.changes(&client_certificate::HEADER) {
+                    return Err(vec![misfit("", &format!("--{ONE_IDENTITY}"))]);
+                }
                 if args.listens_for_probes_at(address) {
                     return Err(vec![misfit("", "--listen and --probe-addr are one address")]);
                 }
@@ -167,6 +175,9 @@ impl Plan {
                 misfits.push(misfit(&place, "another route has this host and path"));
             }
             match self.route_of(nth, route) {
+                Ok(route) if entry.tells_identity() && route.changes(&client_certificate::HEADER) => {
+                    misfits.push(misfit(&place, ONE_IDENTITY));
+                }
                 Ok(route) => routes.push(route),
                 Err((key, message)) => misfits.push(misfit(&format!("{place}.{key}"), &message)),
             }
@@ -200,7 +211,7 @@ impl Plan {
             address,
             direction: entry.direction,
             tls,
-            tells_identity: entry.tls.as_ref().is_some_and(|tls| tls.identity_header),
+            tells_identity: entry.tells_identity(),
             trusted,
             routes: Routes::new(routes),
         });

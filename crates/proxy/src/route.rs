@@ -29,6 +29,16 @@ pub(crate) struct Route {
     pub(crate) response_headers: HeaderRules,
 }
 
+impl Route {
+    /// Whether a rule or the login of this route changes the header of requests that has this name in any spelling
+    pub(crate) fn changes(&self, name: &HeaderName) -> bool {
+        let HeaderRules { remove, set, add } = &self.request_headers;
+        let ruled = remove.iter().chain(set.iter().chain(add).map(|(name, _)| name));
+        let logins = self.login.iter().flat_map(|login| login.headers()).map(|(name, _)| name);
+        ruled.chain(logins).any(|known| known == name || spelling::is_mimic(known, name.as_str()))
+    }
+}
+
 /// Headers that are set, added and removed
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HeaderRules {

@@ -1,7 +1,7 @@
 //! The headers that tell the app about the client: `X-Forwarded-For`, `-Proto`, `-Host`, `-Client-Cert`, and `Forwarded` (RFC 7239).
 
 mod believed;
-mod client_certificate;
+pub(crate) mod client_certificate;
 pub(crate) mod trace_context;
 pub(crate) mod trusted;
 

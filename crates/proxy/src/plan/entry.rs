@@ -37,6 +37,13 @@ pub(crate) struct ListenerEntry {
     pub(crate) routes: Vec<RouteEntry>,
 }
 
+impl ListenerEntry {
+    /// Whether the app is told whom the certificate of a client names
+    pub(crate) fn tells_identity(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.identity_header)
+    }
+}
+
 /// The TLS of a listener
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

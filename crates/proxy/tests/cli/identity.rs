@@ -149,6 +149,38 @@ fn the_options_of_client_certificates_need_an_authority() {
 }
 
 #[test]
+fn no_rule_and_no_login_can_name_a_client() {
+    let check = |identity: bool, route: &str| {
+        let tls = format!("certificates: [{{ cert: /c, key: /k }}], client-ca: /ca, identity-header: {identity}");
+        let listener = format!("address: '127.0.0.1:0', direction: inbound, tls: {{ {tls} }}");
+        let (_directory, file) =
+            harness::config_file(&format!("listeners:\n- {{ {listener}, routes: [{{ {route} }}] }}\n"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_proxy"));
+        Program::start(command.args(["check", "--no-files", &file]).env_clear()).end()
+    };
+    let reason = "identity-header sets x-forwarded-client-cert from the verified certificate of a client: \
+                  leave it out of header rules and logins";
+    let upstream = "upstream: 'http://127.0.0.1:1'";
+    for route in [
+        format!("{upstream}, request-headers: {{ set: {{ X-Forwarded-Client-Cert: Hash=0 }} }}"),
+        format!("{upstream}, request-headers: {{ add: {{ X_Forwarded-Client_Cert: Hash=0 }} }}"),
+        format!("{upstream}, request-headers: {{ remove: [x-forwarded-client-cert] }}"),
+        "upstream: { url: 'http://127.0.0.1:1', header: 'X-Forwarded-Client-Cert:Hash=0' }".to_owned(),
+    ] {
+        let ended = check(true, &route);
+        assert!(ended.code == Some(78) && ended.everything().contains(reason), "{ended:#?}");
+        assert!(ended.stdout.contains("config.yaml:2:"), "{ended:#?}");
+        assert_eq!(check(false, &route).code, Some(0), "{route}");
+    }
+    let answers = format!("{upstream}, response-headers: {{ remove: [X-Forwarded-Client-Cert] }}");
+    assert_eq!(check(true, &answers).code, Some(0));
+    let upstream = "http://127.0.0.1:1#header=X-Forwarded-Client-Cert:Hash=0";
+    let flags = ["--listen", "127.0.0.1:0", "--upstream", upstream, "--tls-cert", "/c", "--tls-key", "/k"];
+    let ended = Program::start(&mut proxy(&[&flags[..], &["--client-ca", "/ca", "--identity-header"]].concat())).end();
+    assert!(ended.code == Some(64) && ended.everything().contains(reason), "{ended:#?}");
+}
+
+#[test]
 fn options_that_would_protect_nothing_are_refused() {
     let check = |direction: &str, tls: &str| {
         let listener = format!("address: '127.0.0.1:0', direction: {direction}, tls: {{ {tls} }}");

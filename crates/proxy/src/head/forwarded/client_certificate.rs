@@ -7,7 +7,7 @@ use endpoint::{Certificate, SubjectName};
 use http::{HeaderName, HeaderValue};
 
 /// No client can send it: like all headers of its family it is believed of trusted proxies only, and it is no trailer.
-pub(super) const HEADER: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
+pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 
 /// Bytes of a value: a certificate may have a thousand names, and an app has a bound for its heads. A name that does not fit is left
 /// out whole.
