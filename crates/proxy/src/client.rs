@@ -15,6 +15,7 @@ mod leaving;
 mod linger;
 pub(crate) mod record;
 mod repeat;
+mod standing;
 pub(crate) mod upgrade;
 
 use std::{

@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
+use endpoint::ClientTrust;
 use lifecycle::{Lifecycle, Pending};
+use tokio::sync::watch;
 
 use crate::{
     access_log::{
@@ -35,7 +37,11 @@ use crate::{
 };
 
 /// The context in force, which a reload replaces. A request keeps the one that it began with.
-pub(crate) struct Current(RefCell<Rc<Context>>);
+pub(crate) struct Current {
+    context: RefCell<Rc<Context>>,
+    /// What a new client has to prove, for connections that last
+    to_prove: watch::Sender<Option<ClientTrust>>,
+}
 
 /// A listener in a worker, under one configuration
 pub(crate) struct Context {
@@ -64,11 +70,27 @@ pub(crate) struct Context {
 
 impl Current {
     pub(crate) fn new(context: Context) -> Self {
-        Self(RefCell::new(context.into()))
+        let (to_prove, _) = watch::channel(context.to_prove());
+        Self { context: RefCell::new(context.into()), to_prove }
     }
 
     pub(crate) fn get(&self) -> Rc<Context> {
-        self.0.borrow().clone()
+        self.context.borrow().clone()
+    }
+
+    /// Follows what a new client has to prove.
+    pub(crate) fn to_prove(&self) -> watch::Receiver<Option<ClientTrust>> {
+        self.to_prove.subscribe()
+    }
+
+    /// Tells connections that last what a new client has to prove by now: files of authorities change between two configurations.
+    pub(crate) fn look_at_authorities(&self) {
+        let to_prove = self.get().to_prove();
+        self.to_prove.send_if_modified(|known| {
+            let has_changed = *known != to_prove;
+            *known = to_prove;
+            has_changed
+        });
     }
 
     /// Resolves when the state of this listener's apps is a wanted one.
@@ -86,11 +108,17 @@ impl Current {
         let Context { in_flight, connections, buffered, is_draining, .. } = &*self.get();
         let (in_flight, connections) = (in_flight.clone(), connections.clone());
         let (buffered, is_draining) = (buffered.clone(), is_draining.clone());
-        self.0.replace(Context { in_flight, connections, buffered, is_draining, ..context }.into());
+        self.context.replace(Context { in_flight, connections, buffered, is_draining, ..context }.into());
+        self.look_at_authorities();
     }
 }
 
 impl Context {
+    /// What a client that connects now has to prove; nothing without TLS.
+    pub(crate) fn to_prove(&self) -> Option<ClientTrust> {
+        self.plan.tls.as_ref().map(|tls| tls.client_trust())
+    }
+
     /// The memory for a request that has come now, with the bytes that its stream takes beside it, or why it cannot be taken. Where
     /// memory is short, one at a time still goes on, because it may be what shows that memory no longer is.
     pub(crate) fn admit(&self, of_stream: u64) -> Result<Taken, Refusal> {

@@ -1,8 +1,8 @@
-//! An open tunnel: bytes both ways, until both sides have ended, a side has gone, nothing has passed for too long, or a drain ends it.
+//! An open tunnel: bytes both ways, until both sides have ended, a side has gone, nothing has passed for too long, or the proxy ends it.
 //!
-//! In a drain a WebSocket gets Close with 1001 behind a whole message, or behind a frame of one that lasts (RFC 6455, sections 5.4, 7.1
+//! In its turn a WebSocket gets Close with 1001 behind a whole message, or behind a frame of one that lasts (RFC 6455, sections 5.4, 7.1
 //! and 7.4.1). The client answers with its own Close, which goes on to the upstream like all that the client has sent before, and the
-//! upstream ends the connection. Any other protocol is unknown, so only the deadline ends its tunnel.
+//! upstream ends the connection. Any other protocol is unknown, so its tunnel is cut.
 
 mod flow;
 
@@ -33,7 +33,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(5);
 /// How long a side has to take the last bytes
 const LAST_TIME: Duration = Duration::from_secs(1);
 
-/// The same at the deadline of a stop, which leaves half a second for all
+/// The same where a tunnel is cut: the deadline of a stop leaves half a second for all
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// A side of a tunnel, and the bytes of it that were read before the tunnel opened
@@ -62,9 +62,11 @@ pub(crate) enum Ended {
     Idle,
     /// The drain's deadline has come
     Deadline,
+    /// A new client would have to prove something else
+    SentAway,
 }
 
-/// The end of a WebSocket in a drain
+/// The end of a WebSocket whose turn has come
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Farewell {
     NotDue,
@@ -87,14 +89,14 @@ struct Tunnel<C, U> {
     timer: Pin<Box<Sleep>>,
 }
 
-/// Runs a tunnel to its end; also the number of bytes that went to the client. A WebSocket is closed when `drain` is over, and every tunnel
-/// when `deadline` has come.
+/// Runs a tunnel to its end; also the number of bytes that went to the client. A WebSocket is closed when `turn` has come, and every tunnel
+/// when `cut` gives the reason.
 pub(crate) async fn run<C, U>(
     client: Side<C>,
     upstream: Side<U>,
     terms: Terms,
-    drain: impl Future<Output = ()>,
-    deadline: impl Future<Output = ()>,
+    turn: impl Future<Output = ()>,
+    cut: impl Future<Output = Ended>,
 ) -> (Ended, u64)
 where
     C: AsyncRead + AsyncWrite + Unpin,
@@ -111,22 +113,24 @@ where
         timer: Box::pin(sleep(terms.idle_timeout)),
         terms,
     };
-    let (mut drain, mut deadline) = (pin!(drain), pin!(deadline));
-    let mut is_drained = tunnel.terms.websocket_mask.is_none();
-    let mut is_over = false;
+    let (mut turn, mut cut) = (pin!(turn), pin!(cut));
+    let mut is_due = tunnel.terms.websocket_mask.is_none();
+    let mut cut_for = None;
     let ended = poll_fn(|context| {
-        if !is_drained && drain.as_mut().poll(context).is_ready() {
-            is_drained = true;
+        if !is_due && turn.as_mut().poll(context).is_ready() {
+            is_due = true;
             tunnel.farewell = Farewell::Due(Instant::now() + MESSAGE_TIME);
         }
-        if !is_over && deadline.as_mut().poll(context).is_ready() {
-            is_over = true;
+        if cut_for.is_none()
+            && let Poll::Ready(reason) = cut.as_mut().poll(context)
+        {
+            cut_for = Some(reason);
             tunnel.finish(LAST_WORDS);
         }
         tunnel.poll(context)
     })
     .await;
-    let ended = if is_over { Ended::Deadline } else { ended };
+    let ended = cut_for.unwrap_or(ended);
     (ended, tunnel.to_client.passed)
 }
 

@@ -12,7 +12,7 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::{task, time};
 
 use crate::{
-    client::{drain::Drain, leaving::Leaving, record::Record},
+    client::{leaving::Leaving, record::Record},
     grpc::{answer, call::Call, status::Status},
     head::hop_by_hop,
     refusal::{Refusal, fault::Fault},
@@ -121,10 +121,10 @@ impl AnswerBody {
         Self { source: Source::Upstream(Box::new(body)), record: Some(record) }
     }
 
-    /// The same, of an event stream, which a drain ends between two events
-    pub(crate) fn leaving(mut self, drain: Drain) -> Self {
+    /// The same, of an event stream, which ends between two events when its turn has come
+    pub(crate) fn leaving(mut self, turn: impl Future<Output = ()> + 'static) -> Self {
         if let Source::Upstream(body) = &mut self.source {
-            body.leaving = Some(Leaving::new(drain));
+            body.leaving = Some(Leaving::new(turn));
         }
         self
     }

@@ -40,11 +40,22 @@ impl Drain {
         self.phase.has_changed().unwrap_or(true)
     }
 
-    /// Resolves when what lasts for long is to leave: at a time by chance, so that not all clients come to the other pods at once.
-    pub(crate) async fn turn(self) {
-        let spread = self.spread;
-        self.until(Phase::Draining).await;
-        time::sleep(spread.mul_f64(fastrand::f64())).await;
+    /// Resolves when what lasts for long is to leave: in a drain, or when its client has lost its standing.
+    pub(crate) async fn turn(self, lost: impl Future<Output = ()>) {
+        let draining = self.clone().until(Phase::Draining);
+        let begun = async {
+            tokio::select! {
+                () = draining => (),
+                () = lost => (),
+            }
+        };
+        self.soon_after(begun).await;
+    }
+
+    /// Resolves at a time by chance after this event, so that not all clients connect again at once.
+    pub(crate) async fn soon_after(self, event: impl Future<Output = ()>) {
+        event.await;
+        time::sleep(self.spread.mul_f64(fastrand::f64())).await;
     }
 
     /// Resolves when what has not left is given up.
@@ -70,11 +81,11 @@ mod tests {
         let (phase, follows) = watch::channel(Phase::Open);
         let spread = Duration::from_secs(10);
         let drain = Drain::new(follows, spread);
-        assert!(time::timeout(spread * 10, drain.clone().turn()).await.is_err());
+        assert!(time::timeout(spread * 10, drain.clone().turn(future::pending())).await.is_err());
         phase.send_replace(Phase::Closing);
         let start = Instant::now();
         let mut turns = Vec::new();
-        for turn in (0..100).map(|_| tokio::spawn(drain.clone().turn())).collect::<Vec<_>>() {
+        for turn in (0..100).map(|_| tokio::spawn(drain.clone().turn(future::pending()))).collect::<Vec<_>>() {
             turn.await.unwrap();
             turns.push(start.elapsed().as_millis());
         }
@@ -82,5 +93,14 @@ mod tests {
         // The last of those that have been waited for in order; a half of all may be late by no chance worth the name.
         assert!(start.elapsed() > spread / 2 && turns[0] < 10_000, "{turns:?}");
         assert!(time::timeout(spread, drain.deadline()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_has_lost_its_standing_has_its_turn_without_a_drain() {
+        let (_phase, follows) = watch::channel(Phase::Open);
+        let spread = Duration::from_secs(10);
+        let start = Instant::now();
+        Drain::new(follows, spread).turn(time::sleep(spread)).await;
+        assert!((spread..=spread * 2).contains(&start.elapsed()), "{:?}", start.elapsed());
     }
 }

@@ -31,6 +31,7 @@ use crate::{
         exchange,
         record::Record,
         repeat,
+        standing::Standing,
         upgrade::{self, Opened, Opening, Told},
     },
     context::{Context, Current},
@@ -118,9 +119,12 @@ impl Handler {
     /// Whether the connection ends with its next answer: in a drain, or because a new one has to prove something else by now, for
     /// example a certificate of another authority.
     pub(crate) fn sends_away(&self, context: &Context) -> bool {
-        let proved = self.session.as_ref().map(|session| &session.trust);
-        let to_prove = context.plan.tls.as_ref().map(|tls| tls.client_trust());
-        context.is_draining.get() || proved != to_prove.as_ref()
+        context.is_draining.get() || Standing::is_lost(self.session.as_deref(), context)
+    }
+
+    /// The standing of the client, for what lasts
+    fn standing(&self) -> Standing {
+        Standing::new(self.session.clone(), &self.current)
     }
 
     /// Answers a request, whatever happens.
@@ -154,13 +158,14 @@ impl Handler {
                 }
                 let is_leaving = rewrite::ends_between_events(&head);
                 let body = AnswerBody::upstream(body, lease, record, call);
-                let body = if is_leaving { body.leaving(self.drain.clone()) } else { body };
+                let body =
+                    if is_leaving { body.leaving(self.drain.clone().turn(self.standing().lost())) } else { body };
                 Response::from_parts(head, body)
             }
             Err(Instead::Tunnel(tunnel)) => {
                 let (head, opening, stream) = *tunnel;
                 record.changed(head.status);
-                let opened = Opened::new(opening, context, self.drain.clone(), record);
+                let opened = Opened::new(opening, context, self.drain.clone(), self.standing(), record);
                 match stream {
                     Some(stream) => opened.run_on(stream),
                     None => *self.opened.borrow_mut() = Some(Box::new(opened)),

@@ -1,4 +1,4 @@
-//! The end of an event stream in a drain: between two events, when its turn has come.
+//! The end of an event stream whose turn has come, for example in a drain: between two events.
 
 use std::{
     pin::Pin,
@@ -7,7 +7,7 @@ use std::{
 
 use hyper::body::Bytes;
 
-use crate::{client::drain::Drain, event_stream::Events};
+use crate::event_stream::Events;
 
 /// Follows an event stream
 pub(super) struct Leaving {
@@ -17,8 +17,8 @@ pub(super) struct Leaving {
 }
 
 impl Leaving {
-    pub(super) fn new(drain: Drain) -> Self {
-        Self { events: Events::default(), turn: Some(Box::pin(drain.turn())) }
+    pub(super) fn new(turn: impl Future<Output = ()> + 'static) -> Self {
+        Self { events: Events::default(), turn: Some(Box::pin(turn)) }
     }
 
     /// Whether the stream ends here. While it does not, the turn wakes the task.

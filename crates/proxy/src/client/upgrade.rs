@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    client::{answer_body::Lease, drain::Drain, exchange, record::Record},
+    client::{answer_body::Lease, drain::Drain, exchange, record::Record, standing::Standing},
     context::Context,
     head::{
         hop_by_hop::seen::Seen,
@@ -55,6 +55,7 @@ pub(crate) struct Opened {
     opening: Opening,
     context: Rc<Context>,
     drain: Drain,
+    standing: Standing,
     record: Record,
 }
 
@@ -144,8 +145,14 @@ impl Asked {
 }
 
 impl Opened {
-    pub(super) fn new(opening: Opening, context: Rc<Context>, drain: Drain, record: Record) -> Self {
-        Self { opening, context, drain, record }
+    pub(super) fn new(
+        opening: Opening,
+        context: Rc<Context>,
+        drain: Drain,
+        standing: Standing,
+        record: Record,
+    ) -> Self {
+        Self { opening, context, drain, standing, record }
     }
 
     /// Runs the tunnel on a stream of HTTP/2, as soon as the client has been told.
@@ -169,8 +176,16 @@ impl Opened {
         let upstream = Side { stream: upstream, early: upstream_early, counter: telemetry.tunnels.received.clone() };
         let terms = Terms { idle_timeout: limits.tunnel_timeout, websocket_mask: is_websocket.then(random) };
         telemetry.tunnels.open.inc();
-        let (turn, deadline) = (self.drain.clone().turn(), self.drain.deadline());
-        let (ended, sent) = tunnel::run(client, upstream, terms, turn, deadline).await;
+        let (drain, standing) = (self.drain, self.standing);
+        let turn = drain.clone().turn(standing.clone().lost());
+        let cut = async {
+            tokio::select! {
+                () = drain.clone().deadline() => Ended::Deadline,
+                // A WebSocket has its turn instead.
+                () = drain.clone().soon_after(standing.lost()), if !is_websocket => Ended::SentAway,
+            }
+        };
+        let (ended, sent) = tunnel::run(client, upstream, terms, turn, cut).await;
         telemetry.tunnels.open.dec();
         self.record.sent(usize::try_from(sent).unwrap_or(usize::MAX));
         match ended {
@@ -178,6 +193,7 @@ impl Opened {
             Ended::ClientGone => self.record.cut(Fault::ClientGone),
             Ended::UpstreamGone => self.record.cut(Fault::AnswerCut),
             Ended::Deadline => self.record.cut(Fault::DrainDeadline),
+            Ended::SentAway => self.record.cut(Fault::SentAway),
             Ended::Idle => {
                 telemetry.met(Limit::TunnelTimeout);
                 self.record.cut(Fault::TunnelIdle);

@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     TunnelIdle,
     /// A tunnel was open at the deadline of a stop
     DrainDeadline,
+    /// A tunnel was open when a new client had to prove something else than its client had
+    SentAway,
 }
 
 impl Fault {
@@ -32,6 +34,7 @@ impl Fault {
             Self::GivenUp => "given-up",
             Self::TunnelIdle => "tunnel-idle",
             Self::DrainDeadline => "drain-deadline",
+            Self::SentAway => "sent-away",
         }
     }
 }

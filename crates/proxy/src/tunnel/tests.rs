@@ -24,7 +24,11 @@ fn opened(
     let terms = Terms { idle_timeout: IDLE, websocket_mask: is_websocket.then_some(MASK) };
     let sides = (side(near_client, if is_websocket { b"" } else { b"early" }), side(near_upstream, b""));
     let drain = sleep(Duration::from_secs(1));
-    let tunnel = async move { run(sides.0, sides.1, terms, drain, sleep(deadline)).await };
+    let cut = async move {
+        sleep(deadline).await;
+        Ended::Deadline
+    };
+    let tunnel = run(sides.0, sides.1, terms, drain, cut);
     (client, upstream, tunnel)
 }
 

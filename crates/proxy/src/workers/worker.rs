@@ -94,6 +94,7 @@ impl Worker {
                     for (_, upstream) in &self.upstreams {
                         upstream.sweep(now);
                     }
+                    self.listeners.iter().for_each(|running| running.current.look_at_authorities());
                 }
                 _ = trim.tick() => memory::trim(),
             }

@@ -1,8 +1,13 @@
 //! TLS that a new configuration changes, and clients that came before.
 
-use std::{fs, net::SocketAddr};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::SocketAddr,
+};
 
 use harness::until;
+use serde_json::Value;
 
 use crate::{
     certificates::Secret,
@@ -11,6 +16,7 @@ use crate::{
     support::{OK, Proxy, Signal},
     tls_client::TlsSettings,
     upstream::Upstream,
+    websocket::{CHANGED, GOING_AWAY, WISH, chat, masked, open, plain},
 };
 
 /// The configuration of one listener, with these lines as its TLS
@@ -84,6 +90,80 @@ fn a_client_without_tls_is_sent_away_when_its_listener_begins_to_speak_tls() {
     assert_eq!(header(&plain.get("/").head, "connection"), Some("close"));
     assert_eq!(TlsSettings::new(&secret.root).connect(proxy.address, "app.example").get("/"), 200);
     proxy.stop();
+}
+
+/// Answers `/chat` with a WebSocket, `/other` with a protocol that the proxy does not know, and all else with a stream of events.
+fn lasting() -> Upstream {
+    Upstream::start(|connection| match connection.request() {
+        Some(request) if request.starts_with("GET /chat ") => {
+            connection.write(CHANGED);
+            assert_eq!(chat(connection).as_deref(), Some(&GOING_AWAY[2..]));
+        }
+        Some(request) if request.starts_with("GET /other ") => {
+            connection.write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n");
+            assert_eq!(connection.request(), None, "the proxy ends the tunnel");
+        }
+        _ => {
+            connection
+                .write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+            connection.write("9\r\ndata: 1\n\n\r\n");
+            assert_eq!(connection.request(), None, "the proxy ends the stream");
+        }
+    })
+}
+
+#[test]
+fn what_lasts_ends_for_clients_of_former_authorities() {
+    let (upstream, secret) = (lasting(), Secret::with(&["app.example"]));
+    let (shown, ca) = (secret.arguments(), secret.text("ca.crt"));
+    let shown = shown.each_ref().map(String::as_str);
+    let proxy = Proxy::start(&upstream, &[&shown[..], &["--client-ca", &ca, "--access-log", "json"]].concat());
+    let identity = secret.sign(&["client.example"], |_| ());
+    let known = TlsSettings::of(&secret.root, rustls::ALL_VERSIONS, Some(&identity));
+    harness::http::until_status(proxy.health, "/readyz", 200);
+    let other = "GET /other HTTP/1.1\r\nHost: app\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n";
+    let asks = [(WISH, 101), (other, 101), ("GET /events HTTP/1.1\r\nHost: app\r\n\r\n", 200)];
+    let [mut websocket, mut other, mut events] = asks.map(|(request, status)| {
+        let mut client = known.connect(proxy.address, "app.example");
+        assert_eq!(client.ask(request).unwrap(), status);
+        client
+    });
+    assert_eq!(events.raw(14), b"9\r\ndata: 1\n\n\r\n");
+    // A certificate of the listener's own is no reason to leave.
+    secret.publish("..2", &secret.sign(&["app.example"], |_| ()));
+    proxy.program.signal(Signal::HUP);
+    websocket.stream.write_all(&masked(1, b"hi")).unwrap();
+    assert_eq!(websocket.raw(4), plain(1, b"hi"));
+    fs::copy(Secret::with(&[]).path("ca.crt"), secret.path("..2/ca.crt")).unwrap();
+    proxy.program.signal(Signal::HUP);
+    assert_eq!(websocket.raw(4), GOING_AWAY);
+    websocket.stream.write_all(&masked(8, &GOING_AWAY[2..])).unwrap();
+    websocket.stream.conn.send_close_notify();
+    websocket.stream.flush().unwrap();
+    assert_eq!(other.stream.read(&mut [0]).unwrap(), 0);
+    assert_eq!(events.raw(5), b"0\r\n\r\n");
+    upstream.wait_for_closed(3);
+    drop((websocket, other, events));
+    let ended = proxy.stop();
+    let lines: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (path, fault) in [("/chat", Value::Null), ("/other", "sent-away".into()), ("/events", Value::Null)] {
+        let line = lines.iter().find(|line| line["url.path"] == path).unwrap();
+        assert_eq!(line["error.type"], fault, "{line}");
+    }
+}
+
+#[test]
+fn a_websocket_without_tls_ends_when_its_listener_begins_to_speak_tls() {
+    let (upstream, secret) = (lasting(), Secret::with(&["app.example"]));
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    let file = File::new(&text(address, "", &upstream));
+    let proxy = Proxy::run(&["--config", &file.path]);
+    let mut client = open(proxy.client());
+    proxy.reload(&file, &text(address, &tls(&secret, ""), &upstream));
+    assert_eq!(client.raw(4), GOING_AWAY);
+    client.send(masked(8, &GOING_AWAY[2..]));
+    assert!(client.is_closed());
+    upstream.wait_for_closed(1);
 }
 
 #[test]
