@@ -12,7 +12,6 @@ pub(crate) mod exchange;
 pub(crate) mod handler;
 mod http2;
 mod leaving;
-mod linger;
 pub(crate) mod record;
 mod repeat;
 mod standing;
@@ -39,21 +38,18 @@ use tokio::{
 
 use self::deadlines::{Deadlines, Tick};
 use crate::{
-    client::{
-        buffered::Buffered,
-        client_io::ClientIo,
-        drain::Drain,
-        handler::Handler,
-        linger::{LINGER, linger},
-        upgrade::Opened,
-    },
+    client::{buffered::Buffered, client_io::ClientIo, drain::Drain, handler::Handler, upgrade::Opened},
     context::Current,
     head::forwarded::Forwarded,
     peer::Peer,
     refusal::Refusal,
     telemetry::Limit,
     tls::{self, Beginning, Session},
-    transport::{Transport, socket::Socket},
+    transport::{
+        Transport,
+        linger::{LINGER, linger},
+        socket::Socket,
+    },
     tunnel,
 };
 
@@ -278,7 +274,7 @@ async fn after(handler: &Handler, ended: Ended, mut io: ClientIo, unread: Bytes)
         Ended::SlowHead => tell(handler, &mut io, Refusal::SlowHead).await,
         Ended::Parked | Ended::Hyper(_) => (),
     }
-    linger(io).await;
+    linger(io.transport_mut()).await;
     Next::End
 }
 
@@ -288,7 +284,7 @@ async fn tunnel(mut io: ClientIo, opened: Opened) {
     match opened.run(io.transport_mut(), early).await {
         // Without a reset, the kernel would keep the bytes that the client does not read.
         tunnel::Ended::Idle => io.reset(),
-        _ => linger(io).await,
+        _ => linger(io.transport_mut()).await,
     }
 }
 
@@ -319,5 +315,5 @@ async fn refuse_plain_http(current: Rc<Current>, socket: Socket, peer: Peer, dra
 /// Refuses a request before its head is read.
 async fn turn_away(mut io: ClientIo, handler: &Handler, refusal: Refusal) {
     tell(handler, &mut io, refusal).await;
-    linger(io).await;
+    linger(io.transport_mut()).await;
 }

@@ -3,32 +3,27 @@
 pub(crate) mod handshakes;
 pub(crate) mod outcome;
 
-use std::{
-    future::poll_fn,
-    io,
-    pin::Pin,
-    task::{Poll, ready},
-    time::Duration,
-};
+use std::{future::poll_fn, time::Duration};
 
 use endpoint::{Certificate, ClientTrust, ServerTls};
 use rustls::{HandshakeKind, ProtocolVersion};
 use tokio::{
-    io::{AsyncRead, AsyncWriteExt, ReadBuf},
+    io::AsyncWriteExt,
     time::{self, Instant},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use self::{handshakes::Handshakes, outcome::Outcome};
-use crate::transport::{Transport, socket::Socket};
+use crate::transport::{
+    Transport,
+    linger::{LINGER, linger},
+    socket::Socket,
+};
 
 /// A record with the fatal alert `internal_error` (RFC 8446, section 6.2), for clients that come before the certificate
 const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 /// The time for the first byte of a connection once the listener closes
 const FIRST_BYTE: Duration = Duration::from_secs(1);
-/// How long a client whose handshake failed may go on sending, so that it reads the alert, and how many bytes
-const LINGER: Duration = Duration::from_secs(1);
-const LAST_BYTES: usize = 16 * 1024;
 
 /// What a handshake has shown of a client
 #[derive(Debug)]
@@ -54,7 +49,7 @@ pub(crate) enum Beginning {
 /// Shakes hands with a client. A client that sends nothing has less time once the listener closes.
 pub(crate) async fn begin(
     tls: &ServerTls,
-    socket: Socket,
+    mut socket: Socket,
     handshakes: &Handshakes,
     closing: impl Future<Output = ()>,
 ) -> (Beginning, Outcome) {
@@ -73,18 +68,20 @@ pub(crate) async fn begin(
     // Before the settings, so that authorities that change in between count as changed.
     let trust = tls.client_trust();
     let Some(config) = tls.config() else {
-        end(socket, &INTERNAL_ERROR).await;
+        // The client may have gone already.
+        let _ = time::timeout(LINGER, socket.write_all(&INTERNAL_ERROR)).await;
+        linger(&mut socket).await;
         return (Beginning::Over, Outcome::NoCertificate);
     };
     let accepting = TlsAcceptor::from(config).accept(socket).into_fallible();
     // In a box, because it has the room of a whole session.
     match time::timeout_at(deadline, Box::pin(accepting)).await {
         Ok(Ok(stream)) => secured(stream, trust).await,
-        Ok(Err((error, socket))) => {
+        Ok(Err((error, mut socket))) => {
             let outcome = Outcome::of_error(&error);
             tracing::debug!(%error, outcome = outcome.name(), "a handshake failed");
             // rustls has sent the alert.
-            end(socket, &[]).await;
+            linger(&mut socket).await;
             (Beginning::Over, outcome)
         }
         Err(_) => (Beginning::Over, Outcome::TimedOut),
@@ -130,29 +127,4 @@ async fn secured(mut stream: TlsStream<Socket>, trust: ClientTrust) -> (Beginnin
             (Beginning::Over, Outcome::ClientCertificate)
         }
     }
-}
-
-/// Ends a connection so that the client can read the alert before the reset that unread bytes would cause.
-async fn end(mut socket: Socket, alert: &[u8]) {
-    let ending = async {
-        socket.write_all(alert).await?;
-        socket.shutdown().await?;
-        let mut left = LAST_BYTES;
-        while let length @ 1.. = poll_fn(|context| poll_discard(&mut socket, context)).await?
-            && left > length
-        {
-            left -= length;
-        }
-        io::Result::Ok(())
-    };
-    // The client may have gone already.
-    let _ = time::timeout(LINGER, ending).await;
-}
-
-/// Reads into a room on the stack, because a future with room would hold it while it waits.
-fn poll_discard(socket: &mut Socket, context: &mut std::task::Context) -> Poll<io::Result<usize>> {
-    let mut room = [0; 1024];
-    let mut room = ReadBuf::new(&mut room);
-    ready!(Pin::new(socket).poll_read(context, &mut room))?;
-    Poll::Ready(Ok(room.filled().len()))
 }

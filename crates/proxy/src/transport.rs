@@ -1,5 +1,6 @@
 //! The bytes below HTTP, to a client or to an upstream: plain or TLS.
 
+pub(crate) mod linger;
 pub(crate) mod socket;
 
 use std::{

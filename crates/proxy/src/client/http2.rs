@@ -30,18 +30,14 @@ use self::{
     wire::Shared,
 };
 use crate::{
-    client::{
-        client_io::ClientIo,
-        drain::Drain,
-        handler::Handler,
-        linger::{LINGER, linger},
-    },
+    client::{client_io::ClientIo, drain::Drain, handler::Handler},
     limits::{
         Limits,
         room::{HTTP2_CONNECTION, NARROW_SEND_BUFFER, STREAM_TASK, STREAM_WINDOW, Taken},
     },
     refusal::Refusal,
     telemetry::Limit,
+    transport::linger::{LINGER, linger},
 };
 
 /// Streams that a client may have open at once
@@ -220,5 +216,5 @@ async fn end(shared: Shared, handler: &Handler, said: Option<Reason>, refusal: O
         }
     })
     .await;
-    linger(wire.io).await;
+    linger(wire.io.transport_mut()).await;
 }
