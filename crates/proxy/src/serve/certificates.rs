@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::bail;
@@ -171,8 +171,8 @@ impl Told {
         let now = SystemTime::now();
         let is_in = |list: &[String], certificate: &Certificate| list.contains(&certificate.fingerprint);
         for certificate in certificates {
-            let Certificate { fingerprint, not_after, .. } = &**certificate;
-            let name = certificate.display_name();
+            let fingerprint = &certificate.fingerprint;
+            let (name, not_after) = (certificate.display_name(), date(certificate.not_after));
             if !is_in(&self.in_force, certificate) {
                 tracing::info!(name, fingerprint, not_after, "a certificate is in force");
             }
@@ -224,5 +224,31 @@ impl Shared {
             self.not_after.with_label_values(&[name, fingerprint]).set(*not_after);
         }
         *shown = now;
+    }
+}
+
+/// `2026-11-24T09:58:45Z` of seconds since 1970, from the fixed columns of an HTTP date (RFC 9110, section 5.6.7); earlier is 1970.
+fn date(seconds: i64) -> String {
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default()));
+    let month = MONTHS.find(&date[8..11]).map_or(0, |at| at / 3 + 1);
+    format!("{}-{month:02}-{}T{}Z", &date[12..16], &date[5..7], &date[17..25])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates() {
+        // As `date -u -d @SECONDS` says; a certificate has none later than the last.
+        for (seconds, text) in [
+            (-1, "1970-01-01T00:00:00Z"),
+            (951_825_600, "2000-02-29T12:00:00Z"),
+            (1_795_514_325, "2026-11-24T09:58:45Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(date(seconds), text);
+        }
     }
 }

@@ -84,12 +84,13 @@ fn a_certificate_that_is_not_there_yet_holds_back_readiness_and_connections() {
     assert!(ready.status == 503 && ready.body.contains("certificate failed: cannot read"), "{ready:?}");
     let settings = TlsSettings::new(&secret.root);
     assert!(settings.try_connect(proxy.address, "app.example").is_err());
-    let signed = secret.sign(&["app.example"], |_| ());
+    let signed = secret.sign(&["app.example"], |params| params.not_after = date_time_ymd(2051, 1, 1));
     secret.publish("..1", &signed);
     harness::http::until_status(proxy.health, "/readyz", 200);
     assert_eq!(settings.connect(proxy.address, "app.example").get("/"), 200);
     let ended = proxy.stop();
     let message = "the certificates of a listener are not there: its connections are refused";
     assert_eq!(ended.messages(message).len(), 1, "{ended:#?}");
-    assert_eq!(ended.messages("a certificate is in force").len(), 1, "{ended:#?}");
+    let told = ended.messages("a certificate is in force");
+    assert_eq!((told.len(), &told[0]["not_after"]), (1, &"2051-01-01T00:00:00Z".into()), "{ended:#?}");
 }

@@ -31,7 +31,7 @@ pub(super) fn of_listener(tls: Option<&ServerTls>, host: Option<&str>) -> Vec<(&
 fn described(tls: &ServerTls, certificate: &Certificate) -> String {
     let names: Vec<_> = certificate.names.iter().map(ToString::to_string).collect();
     let names = if names.is_empty() { certificate.display_name() } else { names.join(", ") };
-    let end = UNIX_EPOCH + Duration::from_secs(certificate.not_after.unsigned_abs());
+    let end = UNIX_EPOCH + Duration::from_secs(u64::try_from(certificate.not_after).unwrap_or_default());
     let left = end.duration_since(SystemTime::now()).unwrap_or_default();
     let left = match left.as_secs() / DAY.as_secs() {
         0 | 1 => format_duration(Duration::from_secs(left.as_secs())),
