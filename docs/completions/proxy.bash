@@ -68,6 +68,7 @@ _proxy() {
         schema:--health-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
         schema:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
         explain:-H|explain:--header) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        explain:--protocol) compopt +o default +o bashdefault 2>/dev/null; return ;;
         explain:--from) compopt +o default +o bashdefault 2>/dev/null; return ;;
         explain:--listener) compopt +o default +o bashdefault 2>/dev/null; return ;;
         explain:--config) return ;;
@@ -83,7 +84,7 @@ _proxy() {
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;
         check) flags='--config --no-files --health-addr --admin-addr -h --help' words='' ;;
         schema) flags='--health-addr --admin-addr -h --help' words='' ;;
-        explain) flags='-H --header --from --listener --config --health-addr --admin-addr -h --help' words='' ;;
+        explain) flags='-H --header --http2 --protocol --from --listener --config --health-addr --admin-addr -h --help' words='' ;;
         completions) flags='--health-addr --admin-addr -h --help' words='bash zsh fish' ;;
     esac
     if [[ $cur == -* ]]; then

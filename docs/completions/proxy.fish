@@ -87,6 +87,8 @@ complete -c proxy -n '__proxy_in "schema"' -s h -l help -d 'Print help'
 complete -c proxy -n '__proxy_in "schema"' -f
 complete -c proxy -n '__proxy_in ""' -a schema -d 'Print the JSON Schema of the configuration file'
 complete -c proxy -n '__proxy_in "explain"' -s H -l header -x -d 'A header of the request, as NAME:VALUE'
+complete -c proxy -n '__proxy_in "explain"' -l http2 -d 'Send the request over HTTP/2, the URL\'s host as its `:authority`'
+complete -c proxy -n '__proxy_in "explain"' -l protocol -x -d 'The `:protocol` of CONNECT over HTTP/2, such as `websocket` (RFC 8441)'
 complete -c proxy -n '__proxy_in "explain"' -l from -x -d 'The client\'s address; by default 127.0.0.1, and none where the listener is a Unix socket'
 complete -c proxy -n '__proxy_in "explain"' -l listener -x -d 'The listener, by name; by default the only one, or the one with the URL\'s port'
 complete -c proxy -n '__proxy_in "explain"' -l config -r -F -d 'The configuration file; it may also stand before the command'

@@ -248,7 +248,7 @@ impl Handler {
         if call.is_some() && !url.may_speak_http2() {
             return Err(Refusal::GrpcNeedsHttp2.into());
         }
-        let wish = if call.is_some() { None } else { upgrade::wish(connect, &head, seen, fate, url)? };
+        let wish = if call.is_some() { None } else { upgrade::wish(connect, &head, seen, !fate.has_ended.get(), url)? };
         rewrite::to_upstream(&mut head, plan, &self.forwarded, route, url, &context.traces, seen);
         if is_2 && !fate.has_ended.get() && !seen.has(Seen::CONTENT_LENGTH) {
             // As with HTTP/1, hyper sends no body of unknown length with GET and HEAD otherwise.

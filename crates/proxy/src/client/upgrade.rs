@@ -61,15 +61,15 @@ pub(crate) struct Opened {
 
 /// The wish for another protocol: this one of a CONNECT, or that of a request over HTTP/1.1. Nothing if the request is a plain one to this
 /// upstream.
-pub(super) fn wish(
+pub(crate) fn wish(
     connect: Option<Upgrade>,
     head: &request::Parts,
     seen: Seen,
-    fate: &BodyFate,
+    has_body: bool,
     upstream: &UpstreamUrl,
 ) -> Result<Option<Upgrade>, Refusal> {
     let wish = match connect {
-        None => Upgrade::of(head, seen, !fate.has_ended.get())?,
+        None => Upgrade::of(head, seen, has_body)?,
         connect => connect,
     };
     // An upstream that speaks only HTTP/2 has no way to change the protocol. A server may ignore a wish, but to a CONNECT there is no

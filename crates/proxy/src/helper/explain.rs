@@ -1,19 +1,26 @@
 //! `proxy explain METHOD URL`: what a request would meet, said by the functions of the data path, offline.
 
+mod http2;
+mod lines;
 mod tls;
 
 use std::{
-    fmt::Write as _,
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header::HOST, request::Parts};
+use http::{HeaderName, HeaderValue, Method, Request, Uri, Version, header::HOST, request::Parts};
 use lifecycle::{End, Exit, Lines, LinesParser, OwnCommand, config};
 
+use self::{
+    http2::Http2,
+    lines::{HIDDEN, line, write_head, write_route, write_rules},
+};
 use crate::{
     args::Args,
+    client::upgrade,
     config::Config,
+    grpc::{self, status::Status},
     head::{
         forwarded::{
             Forwarded,
@@ -21,32 +28,15 @@ use crate::{
         },
         hop_by_hop::seen::Seen,
         request_head,
+        upgrade::Upgrade,
     },
     listener_address::ListenerAddress,
     peer::Peer,
     plan::{ListenerPlan, Plan},
     refusal::Refusal,
     rewrite,
-    route::{HeaderRules, Route, upstream_url::Versions},
+    route::upstream_url::Versions,
 };
-
-/// Headers whose values hold nothing of a user's; others are named only
-const SHOWN: [&str; 11] = [
-    "connection",
-    "content-length",
-    "forwarded",
-    "host",
-    "max-forwards",
-    "te",
-    "transfer-encoding",
-    "via",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-];
-
-/// Printed in place of a value that may be a secret
-const HIDDEN: &str = "…";
 
 /// The commands of the proxy's own
 #[derive(Debug, clap::Subcommand)]
@@ -55,7 +45,7 @@ pub(crate) enum Question {
     Explain(Explain),
 }
 
-/// A request that nobody sends
+/// A request that is not sent
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
     /// The method, such as GET
@@ -67,6 +57,8 @@ pub(crate) struct Explain {
     /// A header of the request, as NAME:VALUE
     #[arg(short = 'H', long = "header", value_name = "NAME:VALUE", value_parser = HEADER)]
     headers: Vec<Lines<(HeaderName, HeaderValue)>>,
+    #[command(flatten)]
+    http2: Http2,
     /// The client's address; by default 127.0.0.1, and none where the listener is a Unix socket
     #[arg(long, value_name = "IP")]
     from: Option<IpAddr>,
@@ -76,6 +68,33 @@ pub(crate) struct Explain {
     /// The configuration file; it may also stand before the command
     #[arg(long = "config", id = "explained", value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+/// Why a request would not go on
+enum Refused {
+    /// By an answer of the proxy
+    Answered(Refusal),
+    /// By a reset of its stream
+    Reset(String),
+}
+
+impl Refused {
+    /// Without a value of the request
+    fn reason(&self, is_call: bool) -> String {
+        match self {
+            Self::Answered(refusal) if is_call => {
+                format!("200 {}, grpc-status {}", refusal.name(), Status::of_refusal(*refusal).name())
+            }
+            Self::Answered(refusal) => format!("{} {}", refusal.status().as_u16(), refusal.name()),
+            Self::Reset(reason) => format!("bad-head, by a reset of the stream (PROTOCOL_ERROR): {reason}"),
+        }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::Answered(refusal)
+    }
 }
 
 // A value may be a secret, or stand in the place of another argument.
@@ -114,8 +133,8 @@ impl OwnCommand for Question {
         }
         let end = match asked.meets(&plan, listener, &mut text) {
             Ok(()) => Exit::Done.into(),
-            Err(refusal) => {
-                let refused = format!("{} {}", refusal.status().as_u16(), refusal.name());
+            Err(refused) => {
+                let refused = refused.reason(asked.is_call());
                 line(&mut text, "refused", &refused);
                 End { last: Some(format!("refused: {refused}")), ..Exit::Data.into() }
             }
@@ -148,9 +167,12 @@ impl Explain {
     }
 
     /// Goes the way of a request as `handler.rs` does, and writes what it meets.
-    fn meets(&self, plan: &Plan, listener: &ListenerPlan, text: &mut String) -> Result<(), Refusal> {
+    fn meets(&self, plan: &Plan, listener: &ListenerPlan, text: &mut String) -> Result<(), Refused> {
         let mut head = self.head();
+        self.http2.judge(&head.headers)?;
         request_head::complete(&mut head);
+        // On the data path its key is random; here it is hidden.
+        let connect = Upgrade::of_connect(&mut head, Default::default)?;
         let seen = Seen::of(&head.headers);
         request_head::judge(&head, seen)?;
         let route = &listener.routes.all()[listener.routes.find(&head.uri, &head.headers)?];
@@ -168,6 +190,11 @@ impl Explain {
             let source = file.map_or("a value of its own".into(), |file| file.display().to_string());
             line(text, "login", format_args!("{name} from {source}"));
         }
+        let is_call = self.is_call();
+        if is_call && !upstream.may_speak_http2() {
+            return Err(Refusal::GrpcNeedsHttp2.into());
+        }
+        let wish = upgrade::wish(connect, &head, seen, false, upstream)?;
         write_rules(text, "request-headers", &route.request_headers);
         write_rules(text, "response-headers", &route.response_headers);
         let (forwarded, traces) = (Forwarded::new(self.peer(listener)), Traces::new(BeginTrace::Never));
@@ -176,11 +203,16 @@ impl Explain {
         if let Some(login) = &route.login {
             login.clear(&mut head.headers);
         }
-        if upstream.versions != Versions::Http2 {
+        if let Some(wish) = wish {
+            wish.ask(&mut head.headers);
+            line(text, "opens", "a tunnel, once the upstream answers with 101 for a protocol that was asked for");
+            write_head(text, "HTTP/1.1", &head.method, &head.uri, &head.headers, route);
+            return Ok(());
+        }
+        if upstream.versions != Versions::Http2 && !is_call {
             write_head(text, "HTTP/1.1", &head.method, &head.uri, &head.headers, route);
         }
-        let may_be_http2 = upstream.versions == Versions::Http2 || upstream.tls.is_some();
-        if may_be_http2 && upstream.versions != Versions::Http1 {
+        if upstream.may_speak_http2() {
             let head = rewrite::http2::head(&head, upstream.tls.is_some(), &upstream.authority);
             write_head(text, "HTTP/2", head.method(), head.uri(), head.headers(), route);
         }
@@ -194,17 +226,25 @@ impl Explain {
         }
     }
 
-    /// The head as a client would send it: a path, and `Host`.
+    /// Whether it is a call of gRPC
+    fn is_call(&self) -> bool {
+        grpc::is_call(&Request::from_parts(self.head(), ()))
+    }
+
+    /// The head as a client would send it: over HTTP/1.1 with a path and `Host`.
     fn head(&self) -> Parts {
         let url = self.url();
-        let (mut head, ()) = Request::new(()).into_parts();
+        let mut head = self.http2.head(url);
         head.method = self.method.0.first().cloned().unwrap_or_default();
-        head.uri = match url.path_and_query() {
-            Some(path) if url.authority().is_some() => Uri::from(path.clone()),
-            _ => url.clone(),
-        };
         for (name, value) in self.headers.iter().flat_map(|lines| &lines.0) {
             head.headers.append(name, value.clone());
+        }
+        if self.http2.is_spoken {
+            return head;
+        }
+        head.version = Version::HTTP_11;
+        if let (Some(path), Some(_)) = (url.path_and_query(), url.authority()) {
+            head.uri = path.clone().into();
         }
         let authority = url.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
         if let (Some(authority), false) = (authority, head.headers.contains_key(HOST)) {
@@ -225,44 +265,4 @@ impl Explain {
     fn url(&self) -> &Uri {
         &self.url.0[0]
     }
-}
-
-fn write_route(text: &mut String, route: &Route) {
-    let host = route.host.as_deref().unwrap_or("every host");
-    line(text, "route", format_args!("{} ({host}, {})", route.name, route.path));
-}
-
-/// Names without values, which may be secrets
-fn write_rules(text: &mut String, key: &str, rules: &HeaderRules) {
-    let removed = rules.remove.iter().map(|name| format!("removes {name}"));
-    let set = rules.set.iter().map(|(name, _)| format!("sets {name}"));
-    let added = rules.add.iter().map(|(name, _)| format!("adds {name}"));
-    let all: Vec<_> = removed.chain(set).chain(added).collect();
-    if !all.is_empty() {
-        line(text, key, all.join(", "));
-    }
-}
-
-/// The head of a request as the upstream gets it in this version of HTTP
-fn write_head(text: &mut String, version: &str, method: &Method, target: &Uri, headers: &HeaderMap, route: &Route) {
-    let query = target.query().map_or("", |_| "?…");
-    line(text, "sends", format_args!("{method} {}{query} {version}", target.path()));
-    if let (Some(scheme), Some(authority)) = (target.scheme_str(), target.authority()) {
-        let _ = writeln!(text, "  :scheme: {scheme}\n  :authority: {authority}");
-    }
-    let is_shown = |name: &HeaderName| {
-        let HeaderRules { set, add, .. } = &route.request_headers;
-        SHOWN.contains(&name.as_str()) && !set.iter().chain(add).any(|(ruled, _)| ruled == name)
-    };
-    for (name, value) in headers {
-        let value = if is_shown(name) { String::from_utf8_lossy(value.as_bytes()) } else { HIDDEN.into() };
-        let _ = writeln!(text, "  {name}: {value}");
-    }
-    for (name, _) in route.login.iter().flat_map(|login| login.headers()) {
-        let _ = writeln!(text, "  {name}: {HIDDEN}");
-    }
-}
-
-fn line(text: &mut String, key: &str, value: impl std::fmt::Display) {
-    let _ = writeln!(text, "{key}: {value}");
 }

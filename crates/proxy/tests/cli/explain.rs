@@ -3,9 +3,11 @@
 use std::process::Command;
 
 use harness::{Ended, Program};
+use http::Request;
 
 use crate::{
     certificates::Secret,
+    http2_client::Http2,
     support::{OK, Proxy},
     upstream::Upstream,
 };
@@ -122,6 +124,85 @@ fn a_refusal_is_65_and_the_same_as_that_of_the_proxy() {
             );
         }
     }
+}
+
+#[test]
+fn over_http2_it_says_the_same_as_the_proxy() {
+    let upstream = Upstream::answering(OK);
+    let route = |path: &str, more: &str| format!("{{path: {path}, upstream: {{url: '{}'{more}}}}}", upstream.url());
+    let (_directory, file) = harness::config_file(&format!(
+        "listeners:\n- {{address: '127.0.0.1:0', direction: inbound, routes: [{}, {}]}}\n",
+        route("/a", ""),
+        route("/two", ", http: 2")
+    ));
+    let proxy = Proxy::run(&["--config", &file]);
+    let mut client = Http2::new(proxy.address);
+    for (method, path, name, value) in [
+        ("GET", "/a", "x", "1"),
+        ("GET", "/a", "te", "trailers"),
+        ("GET", "/a", "host", "other"),
+        ("GET", "/a//b", "x", "1"),
+        ("GET", "/none", "x", "1"),
+        ("TRACE", "/a", "x", "1"),
+        ("OPTIONS", "/a", "max-forwards", "0"),
+        ("POST", "/a", "content-type", "application/grpc"),
+    ] {
+        let request = Request::builder().method(method).uri(format!("http://app{path}")).header(name, value);
+        let answer = client.request(request.body(()).unwrap(), "");
+        let (url, field) = (format!("http://app{path}"), format!("{name}: {value}"));
+        let ended = explain(&["explain", "--config", &file, "--http2", method, &url, "-H", &field]);
+        let is_refused = answer.status >= 400 || answer.headers.contains_key("grpc-status");
+        if is_refused {
+            let refused = format!("\nrefused: {} {}", answer.status, answer.reason());
+            assert!(ended.code == Some(65) && ended.stdout.contains(&refused), "{ended:#?} {answer:#?}");
+        } else {
+            let said = if answer.status == 204 { "answered: 204" } else { "\nsends: GET /a HTTP/1.1\n  " };
+            assert!(ended.code == Some(0) && ended.stdout.contains(said), "{ended:#?} {answer:#?}");
+        }
+    }
+    let stdout = |arguments: &[&str]| explain(&[&["explain", "--config", &file, "--http2"], arguments].concat()).stdout;
+    // h2 refuses these by itself; `http2` has the same cases with raw frames.
+    for (field, why) in [
+        ("Connection: close", "HTTP/2 has no connection"),
+        ("Upgrade: websocket", "HTTP/2 has no upgrade"),
+        ("TE: gzip", "te may only be trailers"),
+    ] {
+        let refused = format!("\nrefused: bad-head, by a reset of the stream (PROTOCOL_ERROR): {why}\n");
+        let said = stdout(&["GET", "http://app/a", "-H", field]);
+        assert!(said.ends_with(&refused), "{said}");
+    }
+    let said = stdout(&["POST", "http://app/two", "-H", "Content-Type: application/grpc"]);
+    assert!(said.contains("\nsends: POST /two HTTP/2\n  :scheme: http\n  :authority: app\n"), "{said}");
+    let connect = |path, protocol| stdout(&["--protocol", protocol, "CONNECT", path]);
+    let said = connect("http://app/a", "websocket");
+    let expected = "\nopens: a tunnel, once the upstream answers with 101 for a protocol that was asked for\n\
+                    sends: GET /a HTTP/1.1\n";
+    assert!(said.contains(expected) && said.contains("\n  sec-websocket-key: …\n"), "{said}");
+    assert!(said.contains("\n  connection: upgrade\n") && said.contains("\n  upgrade: websocket\n"), "{said}");
+    for (path, protocol, reason) in [
+        ("http://app/a", "connect-udp", "501 unknown-protocol"),
+        ("http://app/two", "websocket", "501 unknown-protocol"),
+    ] {
+        assert!(connect(path, protocol).ends_with(&format!("\nrefused: {reason}\n")), "{path} {protocol}");
+    }
+    let usage = explain(&["explain", "--config", &file, "--protocol", "websocket", "CONNECT", "http://app/a"]);
+    assert_eq!(usage.code, Some(64), "{usage:#?}");
+}
+
+#[test]
+fn an_upgrade_is_explained_as_the_tunnel_that_it_opens() {
+    let (_directory, file) = harness::config_file(&config("http://127.0.0.1:8081"));
+    let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+    let asked = |fields: &[&str]| {
+        let fields: Vec<_> = fields.iter().flat_map(|field| ["-H", field]).collect();
+        let arguments = ["explain", "--config", &file, "--listener", "front", "GET", "http://other/"];
+        explain(&[&arguments[..], &fields].concat())
+    };
+    let ended = asked(&["Connection: Upgrade", "Upgrade: websocket", key]);
+    let said = &ended.stdout;
+    assert!(said.contains("\nopens: a tunnel") && said.contains("\n  upgrade: websocket\n"), "{ended:#?}");
+    let ended = asked(&["Connection: Upgrade", "Upgrade: websocket"]);
+    assert!(ended.code == Some(65) && ended.stdout.ends_with("\nrefused: 400 bad-upgrade\n"), "{ended:#?}");
 }
 
 #[test]
