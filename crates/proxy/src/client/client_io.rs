@@ -118,6 +118,13 @@ impl ClientIo {
         mem::take(&mut self.unread)
     }
 
+    /// Whether there is memory for more of a head behind these bytes of it
+    pub(crate) fn has_room_behind(&self, bytes: usize) -> bool {
+        let has_room = self.reads.have_room_behind(bytes);
+        self.state.lacks_memory.set(!has_room);
+        has_room
+    }
+
     /// The bytes below HTTP
     pub(crate) fn transport_mut(&mut self) -> &mut Transport {
         &mut self.transport
@@ -180,8 +187,7 @@ impl AsyncRead for ClientIo {
         }
         // Bytes that were read before may be the beginning of a head only: its rest comes with them.
         if this.unread.is_empty() && buffer.remaining() > 0 {
-            if !this.reads.have_room_behind(this.state.raw_head.length()) {
-                this.state.lacks_memory.set(true);
+            if !this.has_room_behind(this.state.raw_head.length()) {
                 return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
             }
             match Pin::new(&mut (&mut this.transport).take(this.reads.limit())).poll_read(context, buffer) {

@@ -18,7 +18,7 @@ use std::{
 };
 
 use h2::Reason;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::time;
@@ -50,6 +50,10 @@ const CONNECTION_WINDOW: u32 = 16 * STREAM_WINDOW;
 const SEND_BUFFER: usize = 64 * 1024;
 /// h2 counts each field as 32 bytes more than it has (RFC 9113, section 6.5.2).
 const FIELD: u32 = 32;
+/// Bytes of a field's place in a `HeaderMap`, of which a part is empty
+const PLACE: usize = 128;
+/// Bytes of a head that each stream may have: a few kilobytes of cookies and a token
+const USUAL_HEAD: u64 = 8 * 1024;
 
 /// How a connection ends
 enum Ended {
@@ -76,6 +80,9 @@ pub(super) async fn serve(io: ClientIo, handler: Rc<Handler>, drain: Drain) {
     }
     let (said, refusal) = match ended {
         Ended::Hyper(Err(_)) if shared.is_flooded() => (Some(Reason::ENHANCE_YOUR_CALM), Some(Refusal::Flood)),
+        Ended::Hyper(Err(_)) if handler.client.lacks_memory.take() => {
+            (Some(Reason::ENHANCE_YOUR_CALM), Some(Refusal::Memory))
+        }
         Ended::Hyper(Err(error)) => (None, refusal(&error)),
         Ended::SlowHead => (Some(Reason::NO_ERROR), Some(Refusal::SlowHead)),
         Ended::Hyper(Ok(())) | Ended::Over => (None, None),
@@ -100,6 +107,7 @@ async fn active(shared: Shared, memory: &Taken, handler: &Rc<Handler>, mut drain
     let mut has_looked = false;
     let mut closed = pin!(drain.closing());
     poll_fn(|context| {
+        shared.begin_turn();
         loop {
             if ended.is_none()
                 && let Poll::Ready(result) = connection.as_mut().poll(context)
@@ -162,17 +170,25 @@ fn answer(
     let context = handler.current.get();
     // Taken before any of the tasks runs that one read of many heads begins. The first stream may show that the room suffices.
     let room = &context.memory.room;
-    let memory = if streams.is_empty() { Some(room.take_anyway(STREAM_TASK)) } else { room.take(STREAM_TASK) };
+    let bytes = STREAM_TASK + if room.is_limited() { long_head(request.headers()) } else { 0 };
+    let memory = if streams.is_empty() { Some(room.take_anyway(bytes)) } else { room.take(bytes) };
     if memory.is_none() && !is_closed {
         context.refused_unread(handler.peer, Refusal::Memory);
     }
-    let memory = memory.filter(|_| !is_closed);
+    // The head of a refused request goes now, and not when its task runs, because one read may bring the heads of many.
+    let admitted = memory.filter(|_| !is_closed).map(|memory| (memory, request));
     // In boxes, because a task moves its future several times, and the one of an answer takes kilobytes.
     Box::pin(async move {
-        let Some(_memory) = memory else { return Err(Reason::REFUSED_STREAM.into()) };
+        let Some((_memory, request)) = admitted else { return Err(Reason::REFUSED_STREAM.into()) };
         let response = Box::pin(handler.answer(&stream.client, request)).await;
         Ok(response.map(|body| StreamBody::new(body, stream)))
     })
+}
+
+/// Bytes of a head beyond those that [`STREAM_TASK`] has for it. The table of HPACK makes a long head of few bytes.
+fn long_head(fields: &HeaderMap) -> u64 {
+    let bytes: usize = fields.iter().map(|(name, value)| name.as_str().len() + value.len() + PLACE).sum();
+    (bytes as u64).saturating_sub(USUAL_HEAD)
 }
 
 fn builder(limits: &Limits, streams: &Rc<Streams>, memory: &Taken) -> http2::Builder<StreamTasks> {

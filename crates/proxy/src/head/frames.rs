@@ -90,7 +90,7 @@ impl Frame {
     }
 
     /// Whether it carries fields
-    fn is_of_head(self) -> bool {
+    pub(crate) fn is_of_head(self) -> bool {
         matches!(self.kind, Kind::Headers | Kind::Continuation)
     }
 }
@@ -109,6 +109,8 @@ pub(crate) struct Frames {
     is_head: bool,
     /// Whether a block of fields has begun, and not ended
     is_block_open: bool,
+    /// Bytes of the last block, with those of its last frame that are still to come
+    block: usize,
 }
 
 impl Frames {
@@ -126,6 +128,7 @@ impl Frames {
             is_preface: false,
             is_head: false,
             is_block_open: false,
+            block: 0,
         }
     }
 
@@ -160,6 +163,11 @@ impl Frames {
         self.filled > 0 || has_begun_preface || self.is_block_open || self.is_head && self.left > 0
     }
 
+    /// Bytes of the head that has begun, and not ended
+    pub(crate) fn head_length(&self) -> usize {
+        if self.is_block_open || self.is_head && self.left > 0 { self.block } else { 0 }
+    }
+
     /// The frame whose header has just ended
     fn complete(&mut self) -> Option<Frame> {
         if self.filled < HEADER {
@@ -176,6 +184,8 @@ impl Frames {
         self.header = [0; HEADER_AND_CODE as usize];
         self.is_head = frame.is_of_head();
         if self.is_head {
+            let before = if self.is_block_open { self.block } else { 0 };
+            self.block = before + frame.length as usize;
             self.is_block_open = !frame.has(Frame::END_HEADERS);
         }
         Some(frame)
@@ -229,6 +239,21 @@ mod tests {
         assert_eq!(pass(b"d"), (false, true));
         // A body has a time of its own.
         assert_eq!(pass(&[0, 0, 2, 0, 0, 0, 0, 0, 1, b'e']), (false, false));
+    }
+
+    #[test]
+    fn a_head_is_as_long_as_its_frames() {
+        let mut frames = Frames::of_server();
+        let mut pass = |bytes: &[u8]| {
+            frames.pass(bytes, |_| ());
+            frames.head_length()
+        };
+        assert_eq!(pass(&[0, 0, 3, 1, 0, 0, 0, 0, 1, b'a']), 3);
+        assert_eq!(pass(b"bc"), 3);
+        assert_eq!(pass(&[0, 0, 1, 9, 4, 0, 0, 0, 1]), 4);
+        assert_eq!(pass(b"d"), 0);
+        assert_eq!(pass(&[0, 0, 2, 1, 4, 0, 0, 0, 3, b'a']), 2);
+        assert_eq!(pass(b"b"), 0);
     }
 
     #[test]

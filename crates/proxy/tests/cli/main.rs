@@ -21,6 +21,8 @@ mod client;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod contained;
+#[cfg(test)]
 mod draining;
 #[cfg(test)]
 mod event_streams;
@@ -58,6 +60,8 @@ mod limits;
 mod logins;
 #[cfg(test)]
 mod memory;
+#[cfg(test)]
+mod memory_heads;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]

@@ -27,6 +27,13 @@ use crate::{
 /// Bytes of a block that has a status alone: an index, or the index of the name and three digits
 const STATUS: u32 = 8;
 
+/// Bytes of heads after which their streams get their turn, because h2 holds all heads that it has read until then. A read may bring
+/// as many again, and a byte of a head may stand for a whole field.
+const HEADS_AT_ONCE: u32 = 8 * 1024;
+
+/// The largest frame that h2 allows a client: more than that of a head is held until all of it has come.
+const FRAME: usize = 16 * 1024;
+
 /// The connection, as hyper has it and as the proxy has it
 #[derive(Clone)]
 pub(super) struct Shared(Rc<RefCell<Wire>>);
@@ -40,6 +47,8 @@ pub(super) struct Wire {
     sent: Frames,
     allowance: Allowance,
     is_flooded: bool,
+    /// Bytes of heads in this turn
+    heads: u32,
     /// Whether anything has been sent
     has_begun: bool,
     /// The highest stream that the client has opened
@@ -62,12 +71,18 @@ impl Shared {
             sent: Frames::of_server(),
             allowance: Allowance::new(),
             is_flooded: false,
+            heads: 0,
             has_begun: false,
             last_stream: 0,
             opened: 0,
             last_short_head: 0,
             refused: Vec::new(),
         })))
+    }
+
+    /// The streams that have come so far have run: more heads may be read.
+    pub(super) fn begin_turn(&self) {
+        self.0.borrow_mut().heads = 0;
     }
 
     /// Whether the client has sent too many frames
@@ -129,11 +144,14 @@ impl Wire {
     }
 
     fn note_received(&mut self, read: &[u8]) {
-        let Self { received, allowance, begun, is_flooded, last_stream, opened, .. } = self;
+        let Self { received, allowance, begun, is_flooded, heads, last_stream, opened, .. } = self;
         received.pass(read, |frame| {
             if frame.kind == Kind::Headers && frame.stream > *last_stream {
                 *last_stream = frame.stream;
                 *opened += 1;
+            }
+            if frame.is_of_head() {
+                *heads = heads.saturating_add(frame.length);
             }
             *is_flooded |= !allowance.received(frame, || begun.elapsed());
         });
@@ -164,6 +182,15 @@ impl Wire {
 impl AsyncRead for Shared {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
         let wire = &mut *self.0.borrow_mut();
+        if wire.heads >= HEADS_AT_ONCE {
+            // The next turn comes behind the tasks that hyper has begun in this one.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let head = wire.received.head_length();
+        if head > FRAME && !wire.io.has_room_behind(head) {
+            return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut wire.io).poll_read(context, buffer))?;
         wire.note_received(&buffer.filled()[before..]);
