@@ -33,7 +33,7 @@ complete -c proxy -n '__proxy_in ""' -l begin-trace -x -a 'sampled unsampled nev
 complete -c proxy -n '__proxy_in ""' -l access-log -x -a 'off json combined' -d 'Write a line for each request to stdout'
 complete -c proxy -n '__proxy_in ""' -l access-log-sample -x -d 'Write the line of one request in COUNT, chosen at random, and of each request that failed'
 complete -c proxy -n '__proxy_in ""' -l access-log-slow -x -d 'Write the line of each request that took this long or failed; with --access-log-sample also one in COUNT of the others'
-complete -c proxy -n '__proxy_in ""' -l app-down -x -a 'refuse 503 queue' -d 'What an inbound listener does while the app\'s port refuses connections'
+complete -c proxy -n '__proxy_in ""' -l app-down -x -a 'refuse 503 queue' -d 'The answer of an inbound listener while the app\'s port refuses connections'
 complete -c proxy -n '__proxy_in ""' -l app-down-queue -x -d 'With `--app-down queue`: requests that wait at once; more are answered with 503'
 complete -c proxy -n '__proxy_in ""' -l app-down-wait -x -d 'With `--app-down queue`: the time that a request waits before it is answered with 503'
 complete -c proxy -n '__proxy_in ""' -l max-connections -x -d 'Clients\' connections at once, for each listener and worker; more wait to be accepted'

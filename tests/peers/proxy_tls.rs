@@ -115,7 +115,8 @@ fn openssl_resumes_its_session() {
     assert_eq!((said.matches("\nNew, TLSv1.2").count(), said.matches("\nReused, TLSv1.2").count()), (1, 5), "{said}");
 }
 
-/// A client of TLS 1.2 that asks for a second handshake reads the refusal at once, and other clients are served.
+/// A client of TLS 1.2 that asks for a second handshake reads the refusal at once, and other
+/// clients are served.
 #[test]
 fn openssl_is_told_that_there_is_no_renegotiation() {
     let (app, certificates) = (App::start(Kind::Go), Certificates::new());
@@ -123,7 +124,8 @@ fn openssl_is_told_that_there_is_no_renegotiation() {
     let mut openssl = command("openssl");
     openssl.args(["s_client", "-connect", &front.address.to_string(), "-servername", "localhost", "-tls1_2"]);
     let mut openssl = openssl.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    // The letter alone on a line asks for it. The pipe stays open, so that only the refusal ends the client.
+    // The letter alone on a line asks for it. The pipe stays open, so that only the refusal ends
+    // the client.
     let mut input = openssl.stdin.take().unwrap();
     input.write_all(b"R\n").unwrap();
     let mut said = String::new();

@@ -1,4 +1,5 @@
-//! What a certificate says (X.509, RFC 5280): its dates, its names and its fingerprint. Nothing here verifies it.
+//! The content of a certificate (X.509, RFC 5280): its dates, its names and its fingerprint.
+//! Nothing here verifies it.
 
 mod date;
 mod name;

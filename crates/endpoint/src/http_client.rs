@@ -276,7 +276,7 @@ impl HttpClient {
         url.set_host(Some(sni)).map_err(|_| fault("option sni: this is not a host name"))
     }
 
-    /// The library's client, made anew when a file of the TLS options has changed
+    /// The library's client, made again when a file of the TLS options has changed
     async fn client(&self) -> Result<reqwest::Client, Failure> {
         let config = self.0.tls.config().await?;
         let mut built = self.0.built.lock().unwrap_or_else(PoisonError::into_inner);

@@ -108,7 +108,7 @@ mod tests {
         params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
     }
 
-    /// What becomes of a server that shows `shown`, where `ca=` names `named`
+    /// The verdict on a server that shows `shown`, where `ca=` names `named`
     fn verify(named: &CertificateDer<'static>, shown: &CertificateDer<'_>, name: &str) -> Result<(), Error> {
         let mut roots = RootCertStore::empty();
         roots.add(named.clone()).unwrap();

@@ -61,7 +61,7 @@ pub struct ServerTls {
     in_force: Mutex<InForce>,
 }
 
-/// What clients meet now
+/// The TLS that clients meet now
 #[derive(Debug, Default)]
 struct InForce {
     /// Those that were usable once, in the order of the settings
@@ -144,7 +144,8 @@ impl ServerTls {
         faults
     }
 
-    /// What a new connection begins with. There is none until a certificate is usable, and the authorities where there must be some.
+    /// The settings that a new connection begins with. There are none until a certificate is
+    /// usable, and the authorities where there must be some.
     pub fn config(&self) -> Option<Arc<ServerConfig>> {
         self.in_force().config.clone()
     }
@@ -160,7 +161,7 @@ impl ServerTls {
         self.in_force().pairs.iter().flatten().map(|pair| pair.certificate.clone()).collect()
     }
 
-    /// The certificate that clients get who ask for this name, or for none
+    /// The certificate for clients that ask for this name, or for none
     pub fn certificate_for(&self, server_name: Option<&str>) -> Option<Arc<Certificate>> {
         let resolver = self.in_force().resolver.clone()?;
         let name = server_name.map(str::to_ascii_lowercase);
@@ -175,7 +176,7 @@ impl ServerTls {
         pairs.find(|(pair, _)| is_it(pair)).map(|(_, files)| files)
     }
 
-    /// What clients have to prove that begin a handshake now
+    /// The proof that clients have to give which begin a handshake now
     pub fn client_trust(&self) -> ClientTrust {
         let needs_authorities = self.authorities.is_some();
         ClientTrust {

@@ -73,7 +73,7 @@ mod tests {
 
     use super::*;
 
-    /// What becomes of a tunnel whose proxy answers this, and what the proxy was asked
+    /// The outcome of a tunnel whose proxy answers this, and the request that the proxy got
     async fn answered(answer: &str, login: Option<&[u8]>) -> (Result<(), String>, String) {
         let (ours, proxy) = duplex(1024);
         let address = Address { host: "::1".into(), port: 443 };

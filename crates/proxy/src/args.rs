@@ -72,7 +72,7 @@ pub struct Args {
     /// The lines on stdout
     #[command(flatten)]
     pub(crate) access_log: access_log::Settings,
-    /// What happens while the app is down
+    /// The settings for an app that is down
     #[command(flatten)]
     pub(crate) app: app::AppSettings,
     /// The bounds of each listener
@@ -99,7 +99,7 @@ const TRUSTED: LinesParser<Cidr> = LinesParser::new("network", str::parse, |text
     Err(_) => "…".to_owned(),
 });
 
-/// What is no path may be a secret.
+/// A value that is no path may be a secret.
 fn path_label(text: &str) -> String {
     if text.starts_with('/') { text.to_owned() } else { "…".to_owned() }
 }

@@ -22,7 +22,8 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// What a file that was judged, or the flags without one, mean; an error is a misuse of the flags.
+    /// The meaning of a file that was judged, or of the flags without one; an error is a misuse of
+    /// the flags.
     pub(crate) fn plan(args: &Args, config: Option<&Self>) -> anyhow::Result<Plan> {
         let plan = Plan::of(args, config.map(|config| &config.listeners[..]));
         plan.map_err(|misfits| Exit::Usage.because(in_one_line(misfits)))

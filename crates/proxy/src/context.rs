@@ -1,4 +1,4 @@
-//! What the requests of one listener share within a worker, under one configuration.
+//! The state that the requests of one listener share within a worker, under one configuration.
 
 use std::{
     cell::{Cell, RefCell},
@@ -39,7 +39,7 @@ use crate::{
 /// The context in force, which a reload replaces. A request keeps the one that it began with.
 pub(crate) struct Current {
     context: RefCell<Rc<Context>>,
-    /// What a new client has to prove, for connections that last
+    /// The proof that a new client has to give, for connections that last
     to_prove: watch::Sender<Option<ClientTrust>>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Context {
     pub(crate) life: Lifecycle,
     /// The requests that a stop waits for
     pub(crate) pending: Pending,
-    /// The counts are the listener's, whatever its configuration is.
+    /// The counts are the listener's: a reload keeps them.
     pub(crate) in_flight: Rc<Cell<u32>>,
     pub(crate) connections: Rc<Cell<u32>>,
     /// Those of them that have buffers
@@ -78,12 +78,13 @@ impl Current {
         self.context.borrow().clone()
     }
 
-    /// Follows what a new client has to prove.
+    /// Follows the proof that a new client has to give.
     pub(crate) fn to_prove(&self) -> watch::Receiver<Option<ClientTrust>> {
         self.to_prove.subscribe()
     }
 
-    /// Tells connections that last what a new client has to prove by now: files of authorities change between two configurations.
+    /// Tells connections that last the proof that a new client has to give by now: files of
+    /// authorities change between two configurations.
     pub(crate) fn look_at_authorities(&self) {
         let to_prove = self.get().to_prove();
         self.to_prove.send_if_modified(|known| {
@@ -114,7 +115,7 @@ impl Current {
 }
 
 impl Context {
-    /// What a client that connects now has to prove; nothing without TLS.
+    /// The proof that a client has to give which connects now; nothing without TLS.
     pub(crate) fn to_prove(&self) -> Option<ClientTrust> {
         self.plan.tls.as_ref().map(|tls| tls.client_trust())
     }

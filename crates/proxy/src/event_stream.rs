@@ -115,7 +115,8 @@ mod tests {
         assert!(events.is_between());
     }
 
-    /// What a browser gets: the blocks of lines that an empty line ends, without comments
+    /// The events that a browser gets: the blocks of lines that an empty line ends, without
+    /// comments
     fn dispatched(stream: &str) -> Vec<String> {
         let lines = stream.replace("\r\n", "\n").replace('\r', "\n");
         let (mut events, mut block) = (Vec::new(), String::new());

@@ -103,7 +103,7 @@ pub fn frames(bytes: &[u8], piece: u8) {
     assert_eq!(found(usize::from(piece).max(1)), found(bytes.len().max(1)));
 }
 
-/// Reads any text as a configuration. Whatever is wrong with it is said without a value.
+/// Reads any text as a configuration. No message about its faults holds a value.
 pub fn configuration(text: &str) {
     match plan(text) {
         Ok(plan) => {

@@ -1,4 +1,4 @@
-//! gRPC over HTTP/2: which requests are calls, and what the proxy itself says in a call.
+//! gRPC over HTTP/2: which requests are calls, and the proxy's own words in a call.
 //!
 //! The protocol is gRPC's "gRPC over HTTP2" (doc/PROTOCOL-HTTP2.md); retries and pushback are its proposal A6.
 

@@ -1,4 +1,4 @@
-//! What lifecycle must know of this helper.
+//! The description of this helper for lifecycle.
 
 mod explain;
 

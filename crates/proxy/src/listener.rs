@@ -158,7 +158,7 @@ impl Clients {
             () = current.until_apps(|state| state != State::Unknown) => (),
             why = &mut why => return why,
         }
-        // These are the listener's, whatever its configuration is.
+        // These are the listener's, and no reload changes them.
         let (connections, most, memory, descriptors) = {
             let context = current.get();
             let (memory, descriptors) = (context.memory.clone(), context.descriptors.clone());

@@ -1,4 +1,5 @@
-//! What the command line and the configuration file mean together: listeners, routes, upstreams.
+//! The meaning of the command line and the configuration file together: listeners, routes,
+//! upstreams.
 //!
 //! Long because flags and file mean the same things, and everything that does not fit together is found here.
 
@@ -43,7 +44,7 @@ pub(crate) struct ListenerPlan {
     pub(crate) address: ListenerAddress,
     pub(crate) direction: Direction,
     pub(crate) tls: Option<Arc<ServerTls>>,
-    /// Whether the app is told whom the certificate of a client names
+    /// Whether the app gets the names in the certificate of a client
     pub(crate) tells_identity: bool,
     /// Clients whose word about their own clients is believed
     pub(crate) trusted: Vec<Cidr>,

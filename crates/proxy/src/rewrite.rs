@@ -24,7 +24,7 @@ use crate::{
     route::{Route, upstream_url::UpstreamUrl},
 };
 
-/// Whom `Via` names (RFC 9110, section 7.6.3); the host's own name is nobody's business
+/// The name in `Via` (RFC 9110, section 7.6.3), which hides the host's own name
 const VIA_1_1: HeaderValue = HeaderValue::from_static("1.1 sidekit-proxy");
 const VIA_2: HeaderValue = HeaderValue::from_static("2 sidekit-proxy");
 const VIA_1_0: HeaderValue = HeaderValue::from_static("1.0 sidekit-proxy");
@@ -190,8 +190,8 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Writes the length once, because not everybody reads `5, 5` and `005` in the same way. `false` if the values differ or one is no
-/// length (RFC 9110, section 8.6).
+/// Writes the length once, because apps read `5, 5` and `005` in several ways. `false` if the
+/// values differ or one is no length (RFC 9110, section 8.6).
 fn settle_length(headers: &mut HeaderMap) -> bool {
     let mut values = headers.get_all(CONTENT_LENGTH).iter();
     // Nearly all are one number already, without zeros or spaces before it.

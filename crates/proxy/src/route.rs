@@ -30,7 +30,8 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Whether a rule or the login of this route changes the header of requests that has this name in any spelling
+    /// Whether a rule or the login of this route changes the header of requests that has this name
+    /// in any spelling
     pub(crate) fn changes(&self, name: &HeaderName) -> bool {
         let HeaderRules { remove, set, add } = &self.request_headers;
         let ruled = remove.iter().chain(set.iter().chain(add).map(|(name, _)| name));

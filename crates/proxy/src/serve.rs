@@ -55,7 +55,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let certificates = Certificates::new(&life).context("cannot count")?;
     let mut service = Service { args, workers, logins, certificates, served: Vec::new(), probe_pass: Arc::default() };
     service.serve(config.as_ref()).await?;
-    // Its logins are followed for as long as somebody holds them.
+    // Its logins are followed for as long as a plan holds them.
     drop(config);
     service.pass_probes()?;
     life.started();
@@ -93,7 +93,7 @@ async fn hold_start(args: &Args, config: Option<&Config>, life: &Lifecycle) -> a
     Ok(hold_start::wait_for(upstream.clone(), life).await)
 }
 
-/// The proxy, whatever its configuration is
+/// The proxy through all of its configurations
 struct Service {
     args: Args,
     workers: Workers,

@@ -1,4 +1,4 @@
-//! What is counted, under OpenTelemetry's names where it has one.
+//! The metrics, under OpenTelemetry's names where it has one.
 //!
 //! Long because each metric has its name and its help here.
 
@@ -203,7 +203,7 @@ impl Metrics {
         Ok(())
     }
 
-    /// Keeps the series with these labels until the last one who keeps them has gone.
+    /// Keeps the series with these labels until the last keeper has gone.
     fn keep(&self, labels: Labels) -> KeptSeries {
         let metrics = self.clone();
         let remove = move |labels: &Labels| {

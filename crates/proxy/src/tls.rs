@@ -1,4 +1,5 @@
-//! TLS of a listener: the handshake with a client within bounds, and what it has shown of the client.
+//! TLS of a listener: the handshake with a client within bounds, and the facts that it has shown of
+//! the client.
 
 pub(crate) mod handshakes;
 pub(crate) mod outcome;
@@ -25,14 +26,14 @@ const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 /// The time for the first byte of a connection once the listener closes
 const FIRST_BYTE: Duration = Duration::from_secs(1);
 
-/// What a handshake has shown of a client
+/// The facts that a handshake has shown of a client
 #[derive(Debug)]
 pub(crate) struct Session {
     /// The client's own certificate, if it has one that was verified
     pub(crate) certificate: Option<Box<Certificate>>,
     /// As OpenTelemetry has it in `tls.protocol.version`
     pub(crate) version: &'static str,
-    /// What it had to prove
+    /// The proof that it had to give
     pub(crate) trust: ClientTrust,
 }
 

@@ -55,8 +55,8 @@ impl Transport {
     }
 }
 
-/// Reads, and sends at once what TLS itself answers, for example to a request to renegotiate. It would otherwise wait for the next
-/// answer of HTTP, and the other side waits for it.
+/// Reads, and sends at once what TLS itself answers, for example to a request to renegotiate. It
+/// would otherwise wait for the next answer of HTTP, and the other side waits for it.
 fn read_tls<T>(
     stream: &mut TlsStream<Socket>,
     context: &mut Context,

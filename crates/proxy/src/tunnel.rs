@@ -1,8 +1,10 @@
-//! An open tunnel: bytes both ways, until both sides have ended, a side has gone, nothing has passed for too long, or the proxy ends it.
+//! An open tunnel: bytes both ways, until both sides have ended, a side has gone, nothing has
+//! passed for too long, or the proxy ends it.
 //!
-//! In its turn a WebSocket gets Close with 1001 behind a whole message, or behind a frame of one that lasts (RFC 6455, sections 5.4, 7.1
-//! and 7.4.1). The client answers with its own Close, which goes on to the upstream like all that the client has sent before, and the
-//! upstream ends the connection. Any other protocol is unknown, so its tunnel is cut.
+//! In its turn a WebSocket gets Close with 1001 behind a whole message, or behind a frame of one
+//! that lasts (RFC 6455, sections 5.4, 7.1 and 7.4.1). The client answers with its own Close, which
+//! goes on to the upstream like all that the client has sent before, and the upstream ends the
+//! connection. Any other protocol is unknown, so its tunnel is cut.
 
 mod flow;
 
@@ -70,9 +72,10 @@ pub(crate) enum Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Farewell {
     NotDue,
-    /// The client is told at the end of a message until this time, and at the end of a frame after it
+    /// The client gets the Close at the end of a message until this time, and at the end of a frame
+    /// after it
     Due(Instant),
-    /// The client has been told, or a side has said so itself; both have this time
+    /// The client has the Close, or a side has sent one itself; both have this time
     Told(Instant),
     /// The upstream too; both have this time to take it
     Last(Instant),
@@ -89,8 +92,8 @@ struct Tunnel<C, U> {
     timer: Pin<Box<Sleep>>,
 }
 
-/// Runs a tunnel to its end; also the number of bytes that went to the client. A WebSocket is closed when `turn` has come, and every tunnel
-/// when `cut` gives the reason.
+/// Runs a tunnel to its end; also the number of bytes that went to the client. A WebSocket is
+/// closed when `turn` has come, and every tunnel when `cut` gives the reason.
 pub(crate) async fn run<C, U>(
     client: Side<C>,
     upstream: Side<U>,

@@ -1,4 +1,4 @@
-//! Who vouches for clients, and what clients have to prove.
+//! The authorities that vouch for clients, and the proof that clients have to give.
 
 use std::{path::Path, sync::Arc};
 
@@ -10,7 +10,8 @@ use rustls_pki_types::CertificateDer;
 
 use crate::pem;
 
-/// What clients have to prove. Connections that began under another one may be over, because these authorities would refuse them now.
+/// The proof that clients have to give. Connections that began under another one may be over,
+/// because these authorities would refuse them now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientTrust {
     pub(super) needs_authorities: bool,

@@ -1,4 +1,4 @@
-//! One line of the access log: what it keeps of a request, and what it hides.
+//! One line of the access log: the parts of a request that it keeps, and those that it hides.
 //!
 //! No line holds a value of a query, a user and password of a URL, `Authorization` or a cookie. Names are OpenTelemetry's where it
 //! has one for the attribute.
@@ -31,7 +31,7 @@ const METHOD_LIMIT: usize = 32;
 /// Characters of a path and of a query that are written
 const TARGET_LIMIT: usize = 1024;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// What stands for a value that is hidden, and for the rest of a text that is too long
+/// The mark in place of a hidden value, and of the rest of a text that is too long
 const HIDDEN: &str = "…";
 
 /// The parts of a request's head that its line needs; they share the head's memory
@@ -147,7 +147,7 @@ impl Entry {
         Self { peer, session: None, head: None }
     }
 
-    /// The trace that the request goes on with, and the client that the app is told of
+    /// The trace that the request goes on with, and the client that the app reads of
     pub(crate) fn forwarded(&mut self, headers: &HeaderMap, direction: Direction) {
         if let Some(head) = &mut self.head {
             head.traceparent = headers.get(trace_context::TRACEPARENT).cloned();

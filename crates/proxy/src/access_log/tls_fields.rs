@@ -1,10 +1,11 @@
-//! The fields of a line that say how the client speaks TLS, and who it is.
+//! The fields of a line about the client's TLS and its identity.
 
 use serde::Serialize;
 
 use crate::tls::Session;
 
-/// Bytes of all names that are written; the first one that does not fit is left out whole, with those behind it
+/// Bytes of all names that are written; the first one that does not fit is left out whole, with
+/// those behind it
 const NAMES_LIMIT: usize = 1024;
 
 /// The client's TLS, and the names in its verified certificate

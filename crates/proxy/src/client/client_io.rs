@@ -106,7 +106,7 @@ impl ClientIo {
         self.reads.end();
     }
 
-    /// What follows is no HTTP; these bytes of it have been read already.
+    /// The bytes that follow are no HTTP; these have been read already.
     pub(crate) fn become_tunnel(&mut self, read: Bytes) {
         self.state.raw_head.stop();
         self.reads.end();

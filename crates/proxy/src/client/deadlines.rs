@@ -26,14 +26,14 @@ pub(crate) struct Deadlines {
     rest: Option<Instant>,
 }
 
-/// What a tick finds
+/// The finding of a tick
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tick {
     /// No deadline of the connection's own has passed
     InTime,
     /// A head did not come in time
     SlowHead,
-    /// What hyper waited for did not come in time
+    /// The bytes that hyper waited for did not come in time
     Over,
 }
 

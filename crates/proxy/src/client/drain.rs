@@ -40,7 +40,8 @@ impl Drain {
         self.phase.has_changed().unwrap_or(true)
     }
 
-    /// Resolves when what lasts for long is to leave: in a drain, or when its client has lost its standing.
+    /// Resolves when what lasts for long is to leave: in a drain, or when its client has lost its
+    /// standing.
     pub(crate) async fn turn(self, lost: impl Future<Output = ()>) {
         let draining = self.clone().until(Phase::Draining);
         let begun = async {
@@ -52,7 +53,8 @@ impl Drain {
         self.soon_after(begun).await;
     }
 
-    /// Resolves at a time by chance after this event, so that not all clients connect again at once.
+    /// Resolves at a time by chance after this event, so that not all clients connect again at
+    /// once.
     pub(crate) async fn soon_after(self, event: impl Future<Output = ()>) {
         event.await;
         time::sleep(self.spread.mul_f64(fastrand::f64())).await;

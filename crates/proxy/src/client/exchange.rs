@@ -111,7 +111,8 @@ async fn send_again(
         upstream.counts.retries.inc();
         fate.retries.set(retries);
         let connected = if is_sent {
-            // What was sent once neither waits for the app nor is told that it never reached the app.
+            // A request that was sent once neither waits for the app nor gets the answer that it
+            // never reached the app.
             upstream.connect().await.map_err(|second| second.unless_app_down(refusal))
         } else {
             upstream.connect_or_wait().await

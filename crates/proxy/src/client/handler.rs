@@ -90,7 +90,7 @@ struct Sent<'a> {
     begun: Instant,
 }
 
-/// What a request has in place of an upstream's answer and its body
+/// The outcome of a request in place of an upstream's answer and its body
 enum Instead {
     Refusal(Refusal),
     /// A tunnel, over the client's connection or over this stream of it
@@ -127,7 +127,7 @@ impl Handler {
         Standing::new(self.session.clone(), &self.current)
     }
 
-    /// Answers a request, whatever happens.
+    /// Answers a request, also where no upstream does.
     pub(crate) async fn answer(&self, client: &Rc<ClientState>, request: Request<Incoming>) -> Response<AnswerBody> {
         let begun = Instant::now();
         let context = self.current.get();

@@ -1,4 +1,4 @@
-//! A client's connection over HTTP/2 (RFC 9113), from its preface to its end. What bounds it beside the limits of requests stands in
+//! A client's connection over HTTP/2 (RFC 9113), from its preface to its end. Its bounds beside the limits of requests stand in
 //! `head::frames::allowance`.
 
 mod outgoing;
@@ -207,7 +207,7 @@ fn builder(limits: &Limits, streams: &Rc<Streams>, memory: &Taken) -> http2::Bui
     builder
 }
 
-/// What the client did wrong, where h2 ended the connection for it
+/// The client's fault, where h2 ended the connection for it
 fn refusal(error: &hyper::Error) -> Option<Refusal> {
     let error = error.source()?.downcast_ref::<h2::Error>()?;
     match error.reason() {

@@ -1,5 +1,6 @@
-//! A call of gRPC to the upstream, and once more where the upstream has ended it with UNAVAILABLE and somebody has said that it may
-//! be made twice: the client, the operator or the upstream itself.
+//! A call of gRPC to the upstream, and once more where the upstream has ended it with UNAVAILABLE
+//! and one side has said that it may be made twice: the client, the operator or the upstream
+//! itself.
 
 use std::{rc::Rc, time::Instant};
 
@@ -23,7 +24,7 @@ use crate::{
 /// The head of an answer, as `exchange::send` gives it
 type Answered = (Response<Incoming>, Lease, Seen);
 
-/// What the head of a call says of a second attempt
+/// The word of a call's head about a second attempt
 #[derive(Clone, Copy)]
 struct Terms {
     is_repeatable: bool,

@@ -1,4 +1,5 @@
-//! Whether a client could still connect: what it has proved in its handshake, beside what a new client has to prove.
+//! Whether a client could still connect: the proof that it gave in its handshake, beside the proof
+//! that a new client has to give.
 
 use std::{future, rc::Rc};
 
@@ -22,7 +23,8 @@ impl Standing {
         Self { session, to_prove: current.to_prove() }
     }
 
-    /// Resolves when a new client has to prove something else than this one has, for example a certificate of another authority.
+    /// Resolves when a new client has to prove something else than this one has, for example a
+    /// certificate of another authority.
     pub(crate) async fn lost(mut self) {
         let session = self.session;
         if self.to_prove.wait_for(|to_prove| has_lost(session.as_deref(), to_prove.as_ref())).await.is_err() {

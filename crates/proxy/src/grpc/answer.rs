@@ -1,4 +1,5 @@
-//! What the proxy says in a call: an answer that is nothing but trailers, or trailers behind what the upstream has said.
+//! The proxy's own words in a call: an answer of trailers alone, or trailers behind the upstream's
+//! messages.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 

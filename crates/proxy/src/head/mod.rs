@@ -1,4 +1,5 @@
-//! What the head of a message holds: its bytes, its judgement, and the headers that do not go on or that say who the client is.
+//! The head of a message: its bytes, its judgement, and the headers that do not go on or that name
+//! the client.
 
 pub(crate) mod forwarded;
 pub(crate) mod frames;

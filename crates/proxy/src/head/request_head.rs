@@ -1,4 +1,5 @@
-//! What must hold of a request's head before it is forwarded: RFC 9110, 9112 and 9113, where they leave a choice, strictly.
+//! The rules for a request's head before it is forwarded: RFC 9110, 9112 and 9113, where they leave
+//! a choice, strictly.
 //!
 //! hyper has read the head by then. What hyper accepts and hides (LF without CR, `Content-Length` beside
 //! `Transfer-Encoding`) is looked for in the bytes: see `raw_head`. Over HTTP/2, h2 has refused fields that belong to a connection,
@@ -39,7 +40,7 @@ const PSEUDONYM: &str = "sidekit-proxy";
 /// Proxies of this name that a request may have passed through, which is more than a chain of services has that forward `Via`
 const MAX_PASSED: usize = 16;
 
-/// Judges a head by itself, whatever the routes are.
+/// Judges a head by itself, without the routes.
 pub(crate) fn judge(head: &Parts, seen: Seen) -> Result<(), Refusal> {
     match head.method {
         Method::CONNECT => return Err(Refusal::Connect),

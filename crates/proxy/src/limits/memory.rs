@@ -23,12 +23,12 @@ const KEPT_FREE: u64 = 10;
 /// Between two looks, while more than half of the limit is in use: a look costs some ten microseconds. Requests that begin between
 /// two looks are the guard's blind spot, so each takes its part of the [`Room`].
 const LOOK: Duration = Duration::from_millis(5);
-/// What the process itself takes after its start: workers, listeners, metrics
+/// Bytes that the process itself takes after its start: workers, listeners, metrics
 const GROWTH: u64 = 1024 * 1024;
 /// The same, while less is in use
 const CALM_LOOK: Duration = Duration::from_millis(100);
 
-/// What the memory limit means for new work; nothing where there is none
+/// The meaning of the memory limit for new work; nothing where there is no limit
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     is_near: Arc<AtomicBool>,
@@ -111,14 +111,14 @@ enum Use {
     Near,
 }
 
-/// What a look at a cgroup found
+/// The findings of a look at a cgroup
 struct Look {
     limit: Option<u64>,
     usage: Use,
 }
 
 impl Look {
-    /// What the limit leaves beside the memory that was in use at the start
+    /// The part of the limit that was not in use at the start
     fn room(&self, base: u64) -> Option<u64> {
         self.limit.map(|limit| (limit - limit / KEPT_FREE).saturating_sub(base + GROWTH))
     }
@@ -196,7 +196,8 @@ fn memory_mount(mounts: &str, kind: &str) -> Option<(String, PathBuf)> {
     })
 }
 
-/// The path below the mount. In a container the mount's root often is the own cgroup, whatever the path says.
+/// The path below the mount. In a container the mount's root often is the own cgroup, and the path
+/// leads nowhere.
 fn path_below<'a>(root: &str, path: &'a str) -> &'a str {
     let below = if root == "/" { Some(path) } else { path.strip_prefix(root) };
     below.unwrap_or_default().trim_start_matches('/')

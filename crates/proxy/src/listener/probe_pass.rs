@@ -59,7 +59,7 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 /// The pause after a failed accept, whose usual cause is a lack of descriptors
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What passes, and to which app
+/// The paths that pass, each with its app
 #[derive(Default)]
 pub(crate) struct ProbePass {
     targets: Mutex<Vec<Target>>,

@@ -38,7 +38,7 @@ pub(crate) struct ListenerEntry {
 }
 
 impl ListenerEntry {
-    /// Whether the app is told whom the certificate of a client names
+    /// Whether the app gets the names in the certificate of a client
     pub(crate) fn tells_identity(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.identity_header)
     }

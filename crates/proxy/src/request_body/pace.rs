@@ -51,7 +51,8 @@ impl Pace {
         false
     }
 
-    /// So many bytes have come: whether they came too slowly. Bytes that never had to be waited for are free of a clock.
+    /// This number of bytes has come: whether they came too slowly. Bytes that never had to be
+    /// waited for are free of a clock.
     pub(crate) fn was_too_slow(&mut self, bytes: u64) -> bool {
         self.bytes = self.bytes.saturating_add(bytes);
         let Some(since) = self.waiting_since.take() else { return false };

@@ -12,13 +12,14 @@ use tokio::{
     time,
 };
 
-/// How long a client whose connection ends may go on sending, so that it reads the last words before the reset that unread bytes
-/// would cause (RFC 9112, section 9.6)
+/// How long a client whose connection ends may go on sending, so that it reads the last words
+/// before the reset that unread bytes would cause (RFC 9112, section 9.6)
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 /// Bytes that are thrown away in that time
 const LINGER_LIMIT: usize = 256 * 1024;
 
-/// Ends a connection so that the client can read what was written last: an answer, or an alert of TLS.
+/// Ends a connection so that the client can read what was written last: an answer, or an alert of
+/// TLS.
 pub(crate) async fn linger(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let ending = async {
         // The client may have gone already.
@@ -33,7 +34,8 @@ pub(crate) async fn linger(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let _ = time::timeout(LINGER, ending).await;
 }
 
-/// Reads into a room on the stack, because a future with room would hold it while it waits; nothing at the end.
+/// Reads into a room on the stack, because a future with room would hold it while it waits; nothing
+/// at the end.
 fn poll_discard(stream: &mut (impl AsyncRead + Unpin), context: &mut Context) -> Poll<Option<usize>> {
     let mut room = [0; 4096];
     let mut room = ReadBuf::new(&mut room);

@@ -131,7 +131,8 @@ impl Flow {
         self.end == End::Written
     }
 
-    /// Reads no more. Bytes that wait are written, with this frame behind them if it may stand there; then the writer is told the end.
+    /// Reads no more. Bytes that wait are written, with this frame behind them if it may stand
+    /// there; then the writer gets the end.
     pub(super) fn finish(&mut self, frame: &[u8]) {
         if self.state != State::Open {
             return;

@@ -23,12 +23,12 @@ const DIAL_INTERVAL: Duration = Duration::from_millis(100);
 /// The time that such an attempt has
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What to do while the app's port refuses connections
+/// The settings for the time while the app's port refuses connections
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "App")]
 #[expect(clippy::struct_field_names, reason = "the flags have these names")]
 pub(crate) struct AppSettings {
-    /// What an inbound listener does while the app's port refuses connections
+    /// The answer of an inbound listener while the app's port refuses connections
     #[arg(long, value_enum, default_value_t = AppDown::Answer)]
     pub(crate) app_down: AppDown,
     /// With `--app-down queue`: requests that wait at once; more are answered with 503
@@ -39,7 +39,7 @@ pub(crate) struct AppSettings {
     pub(crate) app_down_wait: Duration,
 }
 
-/// What an inbound listener does while the app's port refuses connections
+/// The answer of an inbound listener while the app's port refuses connections
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AppDown {
     /// Close the listener and be unready, so that clients and load balancers go to another pod
@@ -71,7 +71,7 @@ pub(crate) struct App {
     apps: Arc<Apps>,
 }
 
-/// What is known of an app's port, from good to bad
+/// The known state of an app's port, from good to bad
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     Up,

@@ -1,4 +1,5 @@
-//! A connection to an upstream that speaks HTTP/2: who uses it, and when it takes no more requests.
+//! A connection to an upstream that speaks HTTP/2: the requests that use it, and the time when it
+//! takes no more.
 
 use std::{
     cell::{Cell, RefCell},

@@ -34,7 +34,7 @@ const LESSON: Duration = Duration::from_secs(300);
 pub(crate) struct Connection {
     pub(crate) sender: SendRequest<RequestBody>,
     pub(crate) traffic: Rc<Traffic>,
-    /// Ends the connection, whatever it is doing
+    /// Ends the connection, also in the middle of an answer
     pub(crate) driver: AbortHandle,
     /// When it takes no more requests
     pub(crate) retires: Instant,

@@ -123,7 +123,7 @@ impl Drop for Place {
 }
 
 impl Dialing {
-    /// Those who wait for the connection hear why it does not stand.
+    /// Requests that wait for the connection hear why it does not stand.
     pub(crate) fn ended(&mut self, refusal: Option<Refusal>) {
         self.refusal = refusal;
     }

@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 
-/// What the server appends to the key (RFC 6455, section 1.3)
+/// The text that the server appends to the key (RFC 6455, section 1.3)
 const SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// Bytes of a nonce
 pub(crate) const NONCE: usize = 16;

@@ -1,4 +1,5 @@
-//! What a client sees when the app dies, hangs or starts again: the README's table, row by row.
+//! The answers to a client when the app dies, hangs or starts again: the README's table, row by
+//! row.
 
 use std::{
     thread,

@@ -111,7 +111,7 @@ impl Client {
         }
     }
 
-    /// So many bytes of a body
+    /// This number of bytes of a body
     pub(crate) fn bytes(&mut self, length: usize) -> String {
         String::from_utf8(self.raw(length)).unwrap()
     }

@@ -98,7 +98,7 @@ impl Contained {
         assert_eq!(harness::http::get(self.health, "/livez").status, 200);
     }
 
-    /// What has come when nothing more does, and at least this many answers have begun.
+    /// The bytes that have come when no more do, and at least this many answers have begun.
     pub(crate) fn answers(&mut self, streams: &mut [TcpStream], least: usize) -> Answers {
         let mut begun = usize::MAX;
         harness::until("no more answers begin", || {

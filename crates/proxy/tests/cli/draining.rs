@@ -191,7 +191,7 @@ fn a_head_that_has_begun_may_end_after_the_drain() {
     idle.get("/");
     begun.get("/");
     begun.send("GET / HTTP/1.1\r\nHo");
-    // Whatever was sent before is read before this is answered.
+    // Bytes that were sent before are read before this is answered.
     idle.get("/");
     proxy.program.signal(Signal::TERM);
     assert!(idle.is_closed());

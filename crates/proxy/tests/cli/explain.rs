@@ -272,7 +272,7 @@ fn tls_and_the_versions_of_http_are_said_for_both_sides() {
     assert!(answer.contains(&shown) && answer.contains(&fingerprint), "{answer}");
 
     // A wildcard, and the first certificate for every other name.
-    for url in ["https://a.shop.example/calls/x", "https://nobody.example/calls/x", "https://127.0.0.1/calls/x"] {
+    for url in ["https://a.shop.example/calls/x", "https://unknown.example/calls/x", "https://127.0.0.1/calls/x"] {
         let answer = asked(url);
         assert!(answer.contains(&format!("\ncertificate: app.example, *.shop.example in {cert}, ")), "{answer}");
         assert!(answer.contains("\nspeaks: HTTP/2 by prior knowledge, without TLS\n"), "{answer}");

@@ -1,4 +1,4 @@
-//! What the upstream and the client get of each other.
+//! The requests and answers that the upstream and the client get of each other.
 
 use crate::{
     client::header,

@@ -16,7 +16,8 @@ use crate::{
 };
 
 const PROXY: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
-/// Nobody's: packets to this address vanish in the loopback interface, where the test reads them.
+/// No host has it: packets to this address vanish in the loopback interface, where the test reads
+/// them.
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
 const CLIENT_PORT: u16 = 40_000;
 
@@ -96,7 +97,7 @@ fn checksum(bytes: &[u8]) -> u16 {
     !u16::try_from(sum).unwrap()
 }
 
-/// An address of the proxy's own, and a way to another one that nobody has
+/// An address of the proxy's own, and a way to another one that no host has
 fn lay_network() {
     for words in ["link set lo up", "address add 10.9.0.1/32 dev lo", "route add 10.9.0.2/32 dev lo"] {
         assert!(Command::new("ip").args(words.split(' ')).status().unwrap().success(), "ip {words}");

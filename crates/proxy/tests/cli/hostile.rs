@@ -1,4 +1,5 @@
-//! Upstreams that break the rules on purpose, and clients that come in thousands: nobody else suffers, and memory is bounded.
+//! Upstreams that break the rules on purpose, and clients that come in thousands: no other client
+//! suffers, and memory is bounded.
 
 use std::{
     io::{BufRead, BufReader},

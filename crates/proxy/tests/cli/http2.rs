@@ -168,7 +168,7 @@ fn options_asks_for_what_it_names() {
     assert!(upstream.requests()[2].to_lowercase().contains("\r\nmax-forwards: 1\r\n"));
 }
 
-/// What is refused with an answer leaves the connection to the other streams.
+/// A request that is refused with an answer leaves the connection to the other streams.
 #[test]
 fn a_refused_request_has_its_reason_and_costs_no_connection() {
     let (upstream, proxy) = start(&["--max-headers", "10", "--max-header-size", "8KiB", "--max-body", "5"]);
@@ -204,7 +204,8 @@ fn a_refused_request_has_its_reason_and_costs_no_connection() {
     assert_eq!(proxy.metric("sidekit_proxy_accepted_connections_total{listener=\"127.0.0.1:0\"}"), 1);
 }
 
-/// What h2 refuses by itself: malformed requests (RFC 9113, section 8.1.1), each with a reset of its stream.
+/// Requests that h2 refuses by itself: malformed ones (RFC 9113, section 8.1.1), each with a reset
+/// of its stream.
 #[test]
 fn malformed_heads_reset_their_stream_and_are_counted() {
     let (upstream, proxy) = start(&[]);

@@ -93,7 +93,7 @@ fn frames_that_serve_no_request() {
     assert!(!line.contains("recv PING ack"), "{line}");
 }
 
-/// The end is told in a frame. Under load the connection is older, so that it may send more.
+/// The end is said in a frame. Under load the connection is older, so that it may send more.
 #[test]
 fn a_flood_ends_with_enhance_your_calm_and_the_highest_stream() {
     let upstream = app(Duration::ZERO);
@@ -286,7 +286,7 @@ fn frames_on_closed_and_idle_streams() {
     assert!(matches!(end, End::GoAway(_) | End::Closed), "{end:?}");
 }
 
-/// What a client sends that is not HTTP/2 at all, behind a preface that is
+/// Bytes of a client that are not HTTP/2 at all, behind a preface that is
 #[test]
 fn nonsense_behind_the_preface() {
     let upstream = app(Duration::ZERO);

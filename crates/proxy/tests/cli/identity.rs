@@ -1,4 +1,5 @@
-//! The identity in a client's certificate: what the app and the access log learn of it, and what no client can claim.
+//! The identity in a client's certificate: as the app and the access log learn it, and as no client
+//! can claim it.
 
 use std::process::Command;
 
@@ -192,7 +193,7 @@ fn options_that_would_protect_nothing_are_refused() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_proxy"));
         Program::start(command.args(["check", "--no-files", &file]).env_clear()).end()
     };
-    // Without a certificate there is no TLS, and nobody asks clients for theirs.
+    // Without a certificate there is no TLS, and the listener asks no client for one.
     let ended = check("inbound", "certificates: [], client-ca: /ca");
     assert!(ended.code == Some(78) && ended.everything().contains("give at least one certificate"), "{ended:#?}");
     let tls = "certificates: [{ cert: /c, key: /k }], client-ca: /ca, identity-header: true";

@@ -183,7 +183,7 @@ fn a_route_of_a_file_has_its_own_login_which_a_reload_keeps_or_changes() {
     write(&text(&other, "/v2"));
     proxy.program.wait_for_message("new configuration in force");
     assert_eq!(key_for("/v2/x"), (200, Some("other-1".into()), false));
-    // One without a good file is waited for, and makes nobody unready.
+    // One without a good file is waited for, and the proxy stays ready.
     write(&text(&key, "/v2"));
     proxy.program.wait_for_message("new configuration in force");
     assert_eq!(key_for("/v2/x").0, 503);

@@ -1,5 +1,6 @@
-//! A client whose requests start by the clock, whatever becomes of those before. It keeps connections and reconnects as HTTP clients
-//! do: it uses no connection that was idle for too long, that was to close, or whose end it has seen; it sends no request twice.
+//! A client whose requests start by the clock, also while earlier ones have no answer. It keeps
+//! connections and reconnects as HTTP clients do: it uses no connection that was idle for too long,
+//! that was to close, or whose end it has seen; it sends no request twice.
 
 use std::{
     cell::RefCell,

@@ -223,7 +223,7 @@ fn probes_pass_in_front_of_a_listener_that_requires_client_certificates() {
     harness::http::until_status(probed.proxy.health, "/readyz", 200);
     assert_eq!(probed.get("/healthz").status, 200);
     assert_eq!(probed.get("/admin").status, 404);
-    // Whoever has no certificate gets nowhere else.
+    // A client without a certificate gets nowhere else.
     let without = TlsSettings::new(&secret.root).try_connect(probed.proxy.address, "app.example");
     let refused = without.and_then(|mut client| {
         client.stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: app.example\r\n\r\n")?;

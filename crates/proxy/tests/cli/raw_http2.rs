@@ -145,7 +145,7 @@ impl Raw {
         }
     }
 
-    /// How the connection ends, whatever comes before that
+    /// How the connection ends; frames before that are skipped
     pub(crate) fn end(&mut self) -> End {
         self.end_of(u32::MAX)
     }

@@ -16,13 +16,13 @@ use crate::{
     upstream::Upstream,
 };
 
-/// What stands behind the proxy
+/// The upstream behind the proxy
 #[derive(Clone, Copy)]
 enum Behind {
     App,
     /// A port that refuses
     Nothing,
-    /// A name that is nobody's
+    /// A name without an address
     NoName,
     /// A listener whose queue is full, so that it answers no handshake
     Full,
@@ -102,7 +102,8 @@ fn looped() -> String {
     format!("GET / HTTP/1.1\r\nHost: a\r\n{passed}\r\n")
 }
 
-/// A proxy with an access log before what the case needs; whatever must live as long as the proxy comes with it.
+/// A proxy with an access log before what the case needs; the values that must live as long as the
+/// proxy come with it.
 fn start(behind: Behind, arguments: &[&str]) -> (Proxy, Box<dyn std::any::Any>) {
     let upstream = match behind {
         Behind::App | Behind::Routes => Upstream::answering(OK),

@@ -1,4 +1,5 @@
-//! What the proxy does not forward, with raw bytes: each has a status, a reason in three places, and no trace at the upstream.
+//! Requests that the proxy does not forward, with raw bytes: each has a status, a reason in three
+//! places, and no trace at the upstream.
 
 use crate::{
     client::header,

@@ -25,7 +25,8 @@ fn a_connection_that_was_closed_while_idle_is_noticed() {
 #[test]
 fn no_request_fails_while_connections_are_closed_at_any_moment() {
     let upstream = Upstream::start(|connection| {
-        // Closes in the middle of whatever comes next, after a time that differs from connection to connection.
+        // Closes in the middle of the next request or answer, after a time that differs from
+        // connection to connection.
         let stream = connection.stream.try_clone().unwrap();
         let pause = Duration::from_micros(200 + connection.number as u64 * 137 % 5000);
         let mut is_first = true;

@@ -6,7 +6,7 @@ pub(crate) use harness::{Ended, Program, Signal};
 
 use crate::{client::Client, upstream::Upstream};
 
-/// What an upstream says in most tests
+/// The answer of an upstream in most tests
 pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A running proxy

@@ -16,7 +16,8 @@ use rustls::{
 
 use crate::certificates::Signed;
 
-/// What a client trusts and shows; connections of one share their sessions
+/// The authorities that a client trusts and the certificate that it shows; connections of one share
+/// their sessions
 #[derive(Clone)]
 pub(crate) struct TlsSettings(pub(crate) Arc<ClientConfig>);
 

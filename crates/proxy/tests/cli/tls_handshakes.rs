@@ -156,7 +156,7 @@ fn handshakes_beyond_the_bound_wait_for_their_turn() {
 }
 
 #[test]
-fn a_flood_of_handshakes_takes_little_memory_and_keeps_nobody_out() {
+fn a_flood_of_handshakes_takes_little_memory_and_keeps_no_client_out() {
     let front = Front::start(&["--max-handshakes", "64", "--handshake-timeout", "3s"]);
     let hello = front.hello();
     front.is_served();

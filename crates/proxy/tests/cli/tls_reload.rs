@@ -92,7 +92,8 @@ fn a_client_without_tls_is_sent_away_when_its_listener_begins_to_speak_tls() {
     proxy.stop();
 }
 
-/// Answers `/chat` with a WebSocket, `/other` with a protocol that the proxy does not know, and all else with a stream of events.
+/// Answers `/chat` with a WebSocket, `/other` with a protocol that the proxy does not know, and all
+/// else with a stream of events.
 fn lasting() -> Upstream {
     Upstream::start(|connection| match connection.request() {
         Some(request) if request.starts_with("GET /chat ") => {

@@ -157,7 +157,8 @@ fn a_stale_socket_is_replaced_and_one_that_is_served_is_not() {
     assert_eq!(fs::read(&place.path).unwrap(), b"precious");
 }
 
-/// Clients that connect again and again, one request each, until no socket is there; none may be cut. `stop` is called meanwhile.
+/// Clients that connect again and again, one request each, until no socket is there; none may be
+/// cut. `stop` is called at the same time.
 fn requests_until_the_end(place: &Place, stop: impl FnOnce()) {
     let done = Arc::new(AtomicUsize::new(0));
     let client = || {
@@ -239,7 +240,8 @@ fn while_the_app_is_down_the_socket_is_closed_and_comes_back() {
 #[test]
 fn a_queue_of_connections_that_is_full_is_waited_for() {
     let place = Place::new();
-    // The queue takes one connection more than its length, and this app accepts none before it is told to.
+    // The queue takes one connection more than its length, and this app accepts none before the
+    // test says so.
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
     socket.bind(&socket2::SockAddr::unix(&place.path).unwrap()).unwrap();
     socket.listen(0).unwrap();

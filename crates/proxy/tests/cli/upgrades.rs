@@ -155,7 +155,7 @@ fn bytes_behind_a_refused_wish_are_no_request() {
 }
 
 #[test]
-fn a_change_that_nobody_asked_for_ends_both_connections() {
+fn a_change_that_was_not_asked_for_ends_both_connections() {
     let changes = [
         "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\nevil",
         "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo, other\r\n\r\nevil",
@@ -315,7 +315,7 @@ fn a_side_that_does_not_read_holds_the_other_and_no_memory() {
             }
         }
         connection.stream.shutdown(Shutdown::Write).unwrap();
-        // The other direction, which nobody reads until the client waits
+        // The other direction, which the client does not read until it waits
         thread::sleep(Duration::from_millis(500));
         let mut left = MUCH;
         let mut room = vec![0; 64 * 1024];

@@ -1,4 +1,5 @@
-//! Upstreams behind TLS: whom the proxy trusts, what it shows, what it agrees on.
+//! Upstreams behind TLS: the authorities that the proxy trusts, the certificate that it shows, the
+//! version that it agrees on.
 
 mod connections;
 

@@ -162,7 +162,7 @@ fn a_close_comes_behind_the_frame_under_way_and_nothing_behind_the_close() {
         connection.write(CHANGED);
         let text = plain(1, b"hello");
         connection.write(&text[..3]);
-        // The proxy is told to stop here.
+        // The stop signal comes here.
         assert_eq!(read_masked(&mut connection.stream).unwrap(), (1, b"go on".to_vec()));
         connection.write(&text[3..]);
         connection.write(plain(1, b"too late"));

@@ -1,4 +1,4 @@
-//! What comes of sending a request once.
+//! The outcome of sending a request once.
 
 use http::{Request, Response};
 

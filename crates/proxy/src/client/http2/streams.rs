@@ -29,7 +29,7 @@ pub(super) struct Streams {
     pub(super) are_closed: Cell<bool>,
 }
 
-/// What a look at the streams finds
+/// The finding of a look at the streams
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Look {
     /// The next deadline

@@ -34,7 +34,7 @@ pub(super) struct Times {
     end: Option<Instant>,
 }
 
-/// What a tick finds
+/// The finding of a tick
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The connection goes on; `stalled` streams ended because the client gave no window
@@ -57,7 +57,7 @@ impl Times {
         Self { timer, tick, header_timeout, idle_timeout, rest, is_resting: false, head: None, quiet: None, end: None }
     }
 
-    /// The client is told of the end, and has the time of a head to say that it knows.
+    /// The client has the GOAWAY, and the time of a head to say that it knows.
     pub(super) fn limit_rest(&mut self) {
         let now = Instant::now();
         self.end = Some(now + self.header_timeout);

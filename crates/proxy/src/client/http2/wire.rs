@@ -57,7 +57,8 @@ pub(super) struct Wire {
     opened: u64,
     /// The stream of the last answer that was a short head alone
     last_short_head: u32,
-    /// What h2 may have refused since the last look; nothing stands for a stream too many
+    /// The streams that h2 may have refused since the last look; nothing stands for a stream too
+    /// many
     refused: Vec<Option<Refusal>>,
 }
 

@@ -12,12 +12,12 @@ use crate::head::hop_by_hop::seen::Seen;
 
 /// The header that names the trace and the caller's span
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// What tracing systems add; it means nothing without the header above
+/// The header that tracing systems add; it means nothing without the header above
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// Bytes of `00-TRACE-SPAN-FLAGS`
 const LENGTH: usize = 55;
 
-/// What happens to a request that has no valid `traceparent`
+/// The fate of a request that has no valid `traceparent`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BeginTrace {
     /// It begins a trace that apps record, as they do without a proxy

@@ -21,7 +21,8 @@ impl Seen {
     pub(crate) const UPGRADE: Self = Self(1 << 9);
     /// `traceparent` and `tracestate`
     pub(crate) const TRACE: Self = Self(1 << 10);
-    /// What apps read as a proxy's word about the client: `X-Forwarded-*`, `X-Real-IP` and `Forwarded`
+    /// Headers that apps read as a proxy's word about the client: `X-Forwarded-*`, `X-Real-IP` and
+    /// `Forwarded`
     pub(crate) const CLAIM: Self = Self(1 << 11);
     /// A name with an underscore, which may be read as one of the others
     pub(crate) const UNDERSCORE: Self = Self(1 << 12);

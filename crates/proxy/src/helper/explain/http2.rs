@@ -1,4 +1,5 @@
-//! A request over HTTP/2 as `explain` plays it: the head that h2 makes of its frames, and the fields for which h2 refuses it.
+//! A request over HTTP/2 as `explain` plays it: the head that h2 makes of its frames, and the
+//! fields for which h2 refuses it.
 
 use http::{
     HeaderMap, HeaderName, Request, Uri, Version,

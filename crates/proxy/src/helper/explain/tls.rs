@@ -1,4 +1,4 @@
-//! What `explain` says of TLS and of the versions of HTTP, on both sides.
+//! The lines of `explain` about TLS and the versions of HTTP, on both sides.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,5 @@
-//! What a client and a server of gRPC by hand share: messages with their prefix, heads and trailers as a test gives them.
+//! The parts that a client and a server of gRPC by hand share: messages with their prefix, heads
+//! and trailers as a test gives them.
 
 use std::{
     future::{Future, pending},
@@ -42,7 +43,7 @@ pub(crate) fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
     lines.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
 }
 
-/// What one side hears of the other's messages
+/// The messages that one side hears of the other
 pub(crate) struct Incoming {
     stream: RecvStream,
     unread: Vec<u8>,

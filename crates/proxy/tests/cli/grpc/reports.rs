@@ -1,4 +1,4 @@
-//! What the metrics and the access log say of calls.
+//! Calls in the metrics and in the access log.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
-//! Calls that are made a second time: only where somebody has said that they may be, and the upstream has said nothing but UNAVAILABLE.
+//! Calls that are made a second time: only where one side has said that they may be, and the
+//! upstream has said nothing but UNAVAILABLE.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What of HTTP/2 may be sent again: only what the upstream has not processed.
+//! Requests over HTTP/2 that may be sent again: only those that the upstream has not processed.
 
 use std::{
     sync::{

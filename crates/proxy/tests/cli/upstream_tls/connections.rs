@@ -1,4 +1,4 @@
-//! What holds of connections to plain upstreams holds behind TLS too.
+//! Connections to upstreams keep the same rules behind TLS as without it.
 
 use std::{
     thread,
