@@ -206,7 +206,7 @@ impl Clients {
 
 /// Closes a listener without a reset: it begins no more handshakes, and those that it has begun are accepted. The connections may
 /// be more than --max-connections, by the length of the queue.
-async fn empty(context: &Context, listening: Listening, mut admit: impl FnMut(Socket, Peer)) {
+async fn empty(context: &Context, mut listening: Listening, mut admit: impl FnMut(Socket, Peer)) {
     if let Err(error) = listening.begin_no_more().await {
         tracing::debug!(%error, listener = context.plan.name, "cannot end handshakes before the listener closes");
     }

@@ -22,7 +22,7 @@ use crate::{
     route::upstream_url::UpstreamUrl,
     telemetry::Metrics,
     upstream::{app::Apps, hold_start},
-    workers::{Workers, worker::Settings},
+    workers::{self, Workers, worker::Settings},
 };
 
 /// Serves as the arguments say.
@@ -112,8 +112,11 @@ impl Service {
         // All sockets first: an address that cannot be bound is known before anything is served.
         let sockets = self.workers.bind(&plan).await?;
         let probed: Vec<_> = self.args.probe_pass.iter().flat_map(|lines| lines.0.clone()).collect();
-        if !probed.is_empty() {
-            self.probe_pass.aim(&probed, &plan).map_err(|reason| Exit::Usage.because(reason))?;
+        if !probed.is_empty()
+            && let Err(reason) = self.probe_pass.aim(&probed, &plan)
+        {
+            workers::close(sockets).await;
+            return Err(Exit::Usage.because(reason));
         }
         self.logins.adopt(&mut plan).await;
         self.certificates.adopt(&mut plan).await;

@@ -53,7 +53,13 @@ impl Workers {
             if self.addresses.iter().any(|known| known.is_same(address)) {
                 continue;
             }
-            let bound = Unserved::bind(address, sockets.len()).await?;
+            let bound = match Unserved::bind(address, sockets.len()).await {
+                Ok(bound) => bound,
+                Err(error) => {
+                    close(sockets).await;
+                    return Err(error);
+                }
+            };
             for (sockets, socket) in sockets.iter_mut().zip(bound) {
                 sockets.push((address.clone(), socket));
             }
@@ -116,5 +122,12 @@ impl Workers {
         for address in self.addresses.iter().filter(|address| !is_served(address)) {
             tracing::info!(%address, "no longer listening");
         }
+    }
+}
+
+/// Closes sockets that were bound for a plan that does not come into force.
+pub(crate) async fn close(sockets: Sockets) {
+    for (_, socket) in sockets.into_iter().flatten() {
+        socket.close().await;
     }
 }

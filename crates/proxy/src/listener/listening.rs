@@ -20,14 +20,15 @@ use crate::{
 pub(crate) enum Unserved {
     /// Each worker has its own (`SO_REUSEPORT`).
     Tcp(net::TcpListener),
-    /// All workers share one, because the system has no other way to share its file.
+    /// All workers share one, because the system has no other way to share its file. This is a share.
     Unix(UnixSocket, Arc<Bound>),
 }
 
 /// A socket that a worker accepts from
 pub(crate) enum Listening {
     Tcp(TcpListener),
-    Unix(UnixListener, UnixSocket, Arc<Bound>),
+    /// The share is there until this worker lets no more clients come.
+    Unix(UnixListener, UnixSocket, Option<Arc<Bound>>),
 }
 
 /// Where a socket was bound, and is bound again after it was closed
@@ -77,11 +78,18 @@ impl Unserved {
         }
     }
 
+    /// Closes a socket that no worker serves.
+    pub(crate) async fn close(self) {
+        if let Self::Unix(socket, share) = self {
+            socket.give_back(share).await;
+        }
+    }
+
     /// Begins to accept in this worker.
     pub(crate) fn serve(self) -> io::Result<Listening> {
         match self {
             Self::Tcp(socket) => TcpListener::from_std(socket).map(Listening::Tcp),
-            Self::Unix(socket, bound) => Listening::of(socket, bound),
+            Self::Unix(socket, share) => Listening::of(socket, share),
         }
     }
 }
@@ -107,8 +115,8 @@ impl fmt::Display for Place {
 }
 
 impl Listening {
-    fn of(socket: UnixSocket, bound: Arc<Bound>) -> io::Result<Self> {
-        Ok(Self::Unix(UnixListener::from_std(bound.listener()?)?, socket, bound))
+    fn of(socket: UnixSocket, share: Arc<Bound>) -> io::Result<Self> {
+        Ok(Self::Unix(UnixListener::from_std(share.listener()?)?, socket, Some(share)))
     }
 
     /// The next connection, with its client
@@ -125,15 +133,18 @@ impl Listening {
         }
     }
 
-    /// Lets no more clients come, but for those whose connections have begun.
-    pub(crate) async fn begin_no_more(&self) -> io::Result<()> {
+    /// Lets no more clients come to this worker, but for those whose connections have begun. A Unix socket takes clients for as long as
+    /// another worker serves it.
+    pub(crate) async fn begin_no_more(&mut self) -> io::Result<()> {
         match self {
-            Self::Tcp(listener) => accept_queue::begin_no_more(listener),
-            Self::Unix(_, socket, bound) => {
-                socket.retire(bound).await;
-                Ok(())
+            Self::Tcp(listener) => accept_queue::begin_no_more(listener)?,
+            Self::Unix(_, socket, share) => {
+                if let Some(share) = share.take() {
+                    socket.give_back(share).await;
+                }
             }
         }
+        Ok(())
     }
 
     /// The time for connections that have begun

@@ -1,5 +1,5 @@
 //! A Unix socket that all workers accept from, and its file: made with its mode, in place of one that no process serves any more, and
-//! removed before the socket closes, so that no client is reset.
+//! removed before the last worker closes the socket, so that no client is reset.
 
 use std::{
     fs::{self, File, Permissions},
@@ -9,10 +9,7 @@ use std::{
         net::UnixListener,
     },
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread,
     time::Duration,
 };
@@ -48,39 +45,39 @@ struct Shared {
 
 struct State {
     mode: u32,
-    bound: Option<Arc<Bound>>,
+    bound: Weak<Bound>,
 }
 
-/// A socket that is bound. Its file goes with the first worker that closes it, or with this.
+/// A socket that is bound. Each worker that accepts from it has a share of it, and its file goes with the last share.
 pub(crate) struct Bound {
     listener: UnixListener,
     path: PathBuf,
     /// Device and inode of the file, because another process may have put its own there
     file: (u64, u64),
-    is_retired: AtomicBool,
 }
 
 impl UnixSocket {
     /// Takes the address. One that a process serves, or a file that is no socket, is an error (69) that names it.
     pub(crate) async fn bind(address: &UnixAddress) -> anyhow::Result<(Self, Arc<Bound>)> {
         let UnixAddress { path, mode } = address.clone();
-        let state = Mutex::new(State { mode, bound: None });
+        let state = Mutex::new(State { mode, bound: Weak::new() });
         let socket = Self(Arc::new(Shared { path, state }));
         let bound = socket.open().await?;
         Ok((socket, bound))
     }
 
-    /// The bound socket, which is bound again if a worker has closed it.
+    /// A share of the bound socket, which is bound again if all workers have closed it.
     pub(crate) async fn open(&self) -> anyhow::Result<Arc<Bound>> {
         let shared = self.0.clone();
         // The workers ask for it at the same time, and each waits for the one that makes it.
         let opened = lifecycle::on_volume_in_turn(&self.0.path, VOLUME_LIMIT, move || {
             let mut state = shared.lock();
-            if let Some(bound) = &state.bound {
-                return Ok(bound.clone());
+            if let Some(bound) = state.bound.upgrade() {
+                return Ok(bound);
             }
             let bound = Arc::new(bind(&shared.path, state.mode)?);
-            Ok(state.bound.insert(bound).clone())
+            state.bound = Arc::downgrade(&bound);
+            Ok(bound)
         });
         opened.await.and_then(|opened: io::Result<_>| opened).map_err(|error| {
             let reason = match error.kind() {
@@ -102,7 +99,8 @@ impl UnixSocket {
                 return Ok(());
             }
             state.mode = mode;
-            if state.bound.is_some() { fs::set_permissions(&shared.path, Permissions::from_mode(mode)) } else { Ok(()) }
+            let Some(_bound) = state.bound.upgrade() else { return Ok(()) };
+            fs::set_permissions(&shared.path, Permissions::from_mode(mode))
         };
         let set = lifecycle::on_volume_in_turn(&self.0.path, VOLUME_LIMIT, set).await.and_then(|set| set);
         set.with_context(|| format!("cannot change the mode of {}", self.0.path.display()))
@@ -112,17 +110,10 @@ impl UnixSocket {
         &self.0.path
     }
 
-    /// Takes no more connections in any worker; those that wait can still be accepted. The first worker that closes does it.
-    pub(crate) async fn retire(&self, bound: &Arc<Bound>) {
-        let (shared, retired) = (self.0.clone(), bound.clone());
-        let retire = move || {
-            let mut state = shared.lock();
-            if state.bound.as_ref().is_some_and(|current| Arc::ptr_eq(current, &retired)) {
-                state.bound = None;
-            }
-            retired.retire();
-        };
-        if let Err(error) = lifecycle::on_volume_in_turn(&self.0.path, VOLUME_LIMIT, retire).await {
+    /// Gives a worker's share back. With the last one, the file is removed and no more connections come; those that wait can still be
+    /// accepted.
+    pub(crate) async fn give_back(&self, share: Arc<Bound>) {
+        if let Err(error) = lifecycle::on_volume_in_turn(&self.0.path, VOLUME_LIMIT, move || drop(share)).await {
             tracing::warn!(%error, path = %self.0.path.display(), "cannot remove the socket");
         }
     }
@@ -139,23 +130,16 @@ impl Bound {
     pub(crate) fn listener(&self) -> io::Result<UnixListener> {
         self.listener.try_clone()
     }
+}
 
+impl Drop for Bound {
     /// Removes the file, so that clients find no socket, or a successor's.
-    fn retire(&self) {
-        if self.is_retired.swap(true, Relaxed) {
-            return;
-        }
+    fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|file| (file.dev(), file.ino()) == self.file)
             && let Err(error) = fs::remove_file(&self.path)
         {
             tracing::warn!(%error, path = %self.path.display(), "cannot remove the socket");
         }
-    }
-}
-
-impl Drop for Bound {
-    fn drop(&mut self) {
-        self.retire();
     }
 }
 
@@ -172,7 +156,7 @@ fn bind(path: &Path, mode: u32) -> io::Result<Bound> {
     };
     let listener = bound?;
     let file = fs::symlink_metadata(path)?;
-    Ok(Bound { listener, path: path.into(), file: (file.dev(), file.ino()), is_retired: AtomicBool::new(false) })
+    Ok(Bound { listener, path: path.into(), file: (file.dev(), file.ino()) })
 }
 
 fn bind_at(path: &Path, mode: u32) -> io::Result<UnixListener> {
@@ -239,14 +223,28 @@ mod tests {
         assert_eq!(mode_of(&address.path), 0o600);
         let listener = bound.listener().unwrap();
         let mut client = UnixStream::connect(&address.path).unwrap();
-        socket.retire(&bound).await;
+        socket.give_back(bound).await;
         assert!(!address.path.exists() && UnixStream::connect(&address.path).is_err());
         // The client that waits is accepted, and then no other.
         assert!(listener.accept().is_ok() && listener.accept().is_err());
         assert_eq!(client.read(&mut [0]).unwrap(), 0);
         let again = socket.open().await.unwrap();
-        assert!(!Arc::ptr_eq(&bound, &again) && mode_of(&address.path) == 0o600);
-        drop((socket, bound, again));
+        assert_eq!(mode_of(&address.path), 0o600);
+        drop((socket, again));
+        assert!(!address.path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_opens_it_again_gets_the_socket_of_the_others() {
+        let (_directory, address) = address(0o660);
+        let (socket, first) = UnixSocket::bind(&address).await.unwrap();
+        let second = socket.open().await.unwrap();
+        socket.give_back(first).await;
+        let first = socket.open().await.unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+        socket.give_back(second).await;
+        assert!(UnixStream::connect(&address.path).is_ok());
+        socket.give_back(first).await;
         assert!(!address.path.exists());
     }
 

@@ -84,8 +84,7 @@ impl Worker {
         loop {
             tokio::select! {
                 biased;
-                // After a stop the new sockets close at once.
-                Some(change) = changes.recv() => if !is_stopping { self.apply(change)? },
+                Some(change) = changes.recv() => if is_stopping { self.close(change) } else { self.apply(change)? },
                 _ = life.stop_requested(), if !is_stopping => is_stopping = true,
                 Some(ended) = self.serving.join_next() => ended?,
                 _ = beat.tick() => {
@@ -131,6 +130,13 @@ impl Worker {
         }
         self.settings.apps.changed();
         Ok(())
+    }
+
+    /// Closes the new sockets of a change that comes after a stop.
+    fn close(&mut self, Change { sockets, .. }: Change) {
+        for (_, socket) in sockets {
+            self.serving.spawn_local(socket.close());
+        }
     }
 
     fn upstream(&self, url: &UpstreamUrl, is_app: bool) -> Rc<Upstream> {

@@ -9,7 +9,7 @@ use std::{
             net::{UnixListener, UnixStream},
         },
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -190,6 +190,37 @@ fn workers_share_a_socket_and_a_stop_cuts_no_client() {
         assert_eq!(ended.code, Some(0), "{ended:#?}");
         assert!(!place.path.exists());
     }
+}
+
+/// How many descriptors of the program lead to the socket that listens at this path
+fn holders(program: &Program, path: &Path) -> usize {
+    let table = fs::read_to_string("/proc/net/unix").unwrap();
+    // Columns as in proc(5): the sixth is the state (1 listens), the seventh the inode.
+    let inode = table.lines().find_map(|line| {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        (columns[5..].first() == Some(&"01") && columns.last() == path.to_str().as_ref()).then(|| columns[6].to_owned())
+    });
+    let socket = format!("socket:[{}]", inode.expect("a socket that listens"));
+    let files = fs::read_dir(format!("/proc/{}/fd", program.id())).unwrap();
+    files.filter(|file| fs::read_link(file.as_ref().unwrap().path()).is_ok_and(|to| to == Path::new(&socket))).count()
+}
+
+#[test]
+fn a_socket_stays_until_the_last_worker_leaves_it() {
+    let (place, upstream) = (Place::new(), Upstream::answering(OK));
+    let outbound = ["--direction", "outbound", "--workers", "2"];
+    let proxy = Proxy::run(&[&["--listen", &place.url, "--upstream", &upstream.url()], &outbound[..]].concat());
+    let mut kept = place.client();
+    assert_eq!(kept.get("/").status, 200);
+    let before = holders(&proxy.program, &place.path);
+    proxy.program.signal(Signal::TERM);
+    // The worker without a connection finds that the app has gone.
+    until("a worker has left", || (holders(&proxy.program, &place.path) < before).then_some(()));
+    assert_eq!(place.client().get("/").status, 200);
+    assert_eq!(kept.get("/").status, 200);
+    drop(kept);
+    assert_eq!(proxy.program.end().code, Some(0));
+    assert!(!place.path.exists());
 }
 
 #[test]
