@@ -11,7 +11,7 @@ mod lookup;
 mod tests;
 
 use std::{
-    fmt, fs,
+    fmt,
     io::ErrorKind,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -39,6 +39,7 @@ use crate::{
     options::Options,
     socket_url::split_http_unix,
     tls::TlsClient,
+    unix,
 };
 
 /// The options that [`HttpClient`] takes beside [`TLS_OPTIONS`](crate::TLS_OPTIONS) and
@@ -46,8 +47,6 @@ use crate::{
 pub const HTTP_OPTIONS: [&str; 1] = ["env-proxy"];
 /// A server that accepts connections does so in a tenth of this.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// The limit for the check of a socket's path; the request's own deadline comes earlier.
-const SOCKET_LIMIT: Duration = Duration::from_secs(600);
 /// The headers that belong to the connection, not to the user
 pub const CONNECTION_HEADERS: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
 
@@ -225,7 +224,11 @@ impl HttpClient {
         let client = self.client().await?;
         let is_own = request.url.origin() == self.0.url.origin();
         if let Some(socket) = &self.0.socket {
-            self.check_socket(socket, is_own).await?;
+            if !is_own {
+                let text = "a socket leads to one server only".to_owned();
+                return Err(Failure::Io { kind: ErrorKind::InvalidInput, text });
+            }
+            unix::walk(socket).await?;
         }
         let (mut url, mut headers) = (request.url, HeaderMap::new());
         if is_own {
@@ -252,18 +255,6 @@ impl HttpClient {
             body.extend_from_slice(&part);
         }
         Ok(HttpAnswer { status, headers: std::mem::take(answer.headers_mut()), body, sent: headers })
-    }
-
-    /// Walks the path of the socket on a thread of its own, because connect(2) would hang where the server of a mount is gone.
-    /// Refuses URLs of other servers.
-    async fn check_socket(&self, socket: &Path, is_own: bool) -> Result<(), Failure> {
-        if !is_own {
-            let text = "a socket leads to one server only".to_owned();
-            return Err(Failure::Io { kind: ErrorKind::InvalidInput, text });
-        }
-        let path = socket.to_owned();
-        lifecycle::on_volume_in_turn(socket, SOCKET_LIMIT, move || fs::metadata(path)).await??;
-        Ok(())
     }
 
     /// Puts the option `sni` in the host's place, which stays in the header Host and in the lookup.

@@ -28,6 +28,7 @@ mod tls;
 mod tls_error;
 mod trust;
 mod tunnel;
+mod unix;
 mod written;
 
 pub use address::{Address, check_name};
@@ -50,6 +51,7 @@ pub use stream::Stream;
 pub use tls::{TLS_OPTIONS, TlsClient, server_name};
 pub use tls_error::{tls_error, tls_error_text};
 pub use tunnel::tunnel;
+pub use unix::connect_unix;
 pub use written::{Written, written_schema};
 
 /// The README's examples are tests

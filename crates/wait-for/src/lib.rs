@@ -17,7 +17,6 @@ mod proxy;
 mod row;
 mod schemes;
 mod scram;
-mod socket;
 mod srv;
 mod table;
 mod target;

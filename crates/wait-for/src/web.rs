@@ -5,7 +5,7 @@ mod redirect;
 
 use std::{net::IpAddr, path::PathBuf};
 
-use endpoint::{Address, Failure, Stream, TlsClient};
+use endpoint::{Address, Failure, Stream, TlsClient, connect_unix};
 use http_body_util::Full;
 use hyper::{
     Request, Response, Uri,
@@ -22,7 +22,7 @@ use crate::{
     http_error::{self, HEAD_LIMIT},
     network::Network,
     not_ready::{Cause, NotReady},
-    proxy, socket,
+    proxy,
 };
 
 const OURSELVES: HeaderValue = HeaderValue::from_static(concat!("wait-for/", env!("CARGO_PKG_VERSION")));
@@ -122,7 +122,7 @@ impl Client {
         let secure = uri.scheme_str() == Some("https");
         let via = network.proxies.as_ref().and_then(|proxies| proxies.intercept(&uri));
         let stream: Box<dyn Stream> = match (&self.unix_socket, via) {
-            (Some(path), _) if ours => Box::new(socket::connect(path).await?),
+            (Some(path), _) if ours => Box::new(connect_unix(path).await?),
             (_, Some(via)) if secure => proxy::tunnel(network, &via, &address).await?,
             (_, Some(via)) => {
                 proxy::authorize(request, &via);

@@ -3,7 +3,7 @@
 use std::{io, path::Path, time::Duration};
 
 use endpoint::{Failure, Names, SILENCE_LIMIT};
-use tokio::{net::UnixStream, time};
+use tokio::time;
 
 use crate::{route::upstream_address::UpstreamAddress, transport::socket::Socket};
 
@@ -33,7 +33,7 @@ pub(crate) async fn dial_with_limit(
 /// yet, or has removed it.
 pub(crate) async fn dial_unix(path: &Path) -> Result<Socket, Failure> {
     loop {
-        match UnixStream::connect(path).await {
+        match endpoint::connect_unix(path).await {
             Ok(stream) => return Ok(Socket::Unix(stream)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => time::sleep(QUEUE_PAUSE).await,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Failure::Refused),

@@ -2,12 +2,12 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use endpoint::{Options, path_without_host, socket_path};
+use endpoint::{Options, connect_unix, path_without_host, socket_path};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use url::Url;
 
 use super::shape;
-use crate::{check::Check, network::Network, not_ready::Verdict, socket};
+use crate::{check::Check, network::Network, not_ready::Verdict};
 
 #[derive(Debug)]
 struct Unix(PathBuf);
@@ -21,7 +21,7 @@ pub(crate) fn parse(url: &Url, _: &mut Options) -> Result<Arc<dyn Check>, String
 impl Check for Unix {
     fn check<'a>(&'a self, _: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            socket::connect(&self.0).await?;
+            connect_unix(&self.0).await?;
             Ok("connected".into())
         }
         .boxed_local()
