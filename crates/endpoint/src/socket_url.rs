@@ -17,25 +17,35 @@ pub fn socket_path(path: PathBuf) -> Result<PathBuf, String> {
 
 /// The decoded path of a URL without a host. Errors: a host, no path, a NUL, text that is not UTF-8.
 pub fn path_without_host(url: &Url) -> Result<PathBuf, String> {
-    if !matches!(url.host_str(), None | Some("")) || url.path().len() <= 1 {
-        return Err(format!("the path must be absolute: write {}:///PATH", url.scheme()));
+    decoded(absolute_path(url)?)
+}
+
+/// Splits the URL into the socket's path and the URL to request there: `http+unix:///run/app.sock:/healthz?a=b` is
+/// `/run/app.sock` and `http://localhost/healthz?a=b`. Only the socket's path is decoded, because `%3F` and `%2F` in the other one are
+/// no `?` and no `/` for the server.
+pub fn split_http_unix(url: &Url) -> Result<(PathBuf, Url), String> {
+    let path = absolute_path(url)?;
+    let (socket, path) = path.split_once(":/").unwrap_or((path, ""));
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let request_url = Url::parse(&format!("http://localhost/{path}{query}")).map_err(|error| error.to_string())?;
+    Ok((socket_path(decoded(socket)?)?, request_url))
+}
+
+/// The path as the URL has it, percent-encoded
+fn absolute_path(url: &Url) -> Result<&str, String> {
+    if matches!(url.host_str(), None | Some("")) && url.path().len() > 1 {
+        Ok(url.path())
+    } else {
+        Err(format!("the path must be absolute: write {}:///PATH", url.scheme()))
     }
-    let path = percent_decode_str(url.path()).decode_utf8().map_err(|_| "the URL is not UTF-8")?;
+}
+
+fn decoded(path: &str) -> Result<PathBuf, String> {
+    let path = percent_decode_str(path).decode_utf8().map_err(|_| "the URL is not UTF-8")?;
     if path.contains('\0') {
         return Err("the URL has a NUL (%00), which nothing here can hold".into());
     }
     Ok(path.into_owned().into())
-}
-
-/// Splits the URL into the socket's path and the URL to request there: `http+unix:///run/app.sock:/healthz?a=b` is
-/// `/run/app.sock` and `http://localhost/healthz?a=b`.
-pub fn split_http_unix(url: &Url) -> Result<(PathBuf, Url), String> {
-    let path = path_without_host(url)?;
-    let path = path.to_str().ok_or("the URL is not UTF-8")?;
-    let (socket, path) = path.split_once(":/").unwrap_or((path, ""));
-    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let request_url = Url::parse(&format!("http://localhost/{path}{query}")).map_err(|error| error.to_string())?;
-    Ok((socket_path(socket.into())?, request_url))
 }
 
 #[cfg(test)]
@@ -50,6 +60,7 @@ mod tests {
             ("http+unix:///run/app.sock:/metrics?a=b", "/run/app.sock", "http://localhost/metrics?a=b"),
             ("http+unix:///run/app.sock", "/run/app.sock", "http://localhost/"),
             ("http+unix:///run/a%20b.sock:/x/y", "/run/a b.sock", "http://localhost/x/y"),
+            ("http+unix:///run/app.sock:/a%3Fb%2Fc%00", "/run/app.sock", "http://localhost/a%3Fb%2Fc%00"),
         ] {
             let (path, url) = split_http_unix(&text.parse().unwrap()).unwrap();
             assert_eq!((&*path, url.as_str()), (Path::new(socket), asked), "{text}");
