@@ -109,7 +109,7 @@ impl ClientIo {
     /// The bytes that follow are no HTTP; these have been read already.
     pub(crate) fn become_tunnel(&mut self, read: Bytes) {
         self.state.raw_head.stop();
-        self.reads.end();
+        self.reads.begin_tunnel();
         self.unread = if self.unread.is_empty() { read } else { [read, self.unread.split_off(0)].concat().into() };
     }
 

@@ -33,6 +33,8 @@ pub(crate) const STREAM_TASK: u64 = 16 * 1024;
 pub(crate) const IDLE_UPSTREAM: u64 = 20 * 1024;
 /// Larger reads of a connection's bodies: hyper reads up to 64 KiB at once, and up to three such reads are on their way
 const WIDE: u64 = 192 * 1024;
+/// The part of it that stays between two requests, because hyper keeps a buffer that it has enlarged
+const KEPT: u64 = 64 * 1024;
 /// Bytes of one read where there is no room for larger ones. hyper enlarges its buffer of 8 KiB once a read has filled it.
 const NARROW: usize = 8 * 1024 - 1;
 /// No limit
@@ -122,6 +124,14 @@ impl Taken {
     }
 }
 
+impl Taken {
+    /// Gives back all but these bytes.
+    fn shrink(&mut self, bytes: u64) {
+        self.room.0.taken.fetch_sub(self.bytes - bytes, Relaxed);
+        self.bytes = bytes;
+    }
+}
+
 impl Drop for Taken {
     fn drop(&mut self) {
         self.room.0.taken.fetch_sub(self.bytes, Relaxed);
@@ -132,14 +142,17 @@ impl Drop for Taken {
 #[derive(Debug)]
 pub(crate) struct Reads {
     room: Room,
-    wide: RefCell<Option<Taken>>,
+    /// [`WIDE`], or what is kept of it
+    larger: RefCell<Option<Taken>>,
+    /// Whether the bytes are those of a tunnel, whose reads have one size
+    is_tunnel: Cell<bool>,
     /// Whether bytes wait for the other side to read
     is_blocked: Cell<bool>,
 }
 
 impl Reads {
     pub(crate) fn new(room: Room) -> Self {
-        Self { room, wide: RefCell::default(), is_blocked: Cell::default() }
+        Self { room, larger: RefCell::default(), is_tunnel: Cell::default(), is_blocked: Cell::default() }
     }
 
     /// Bytes of the next read
@@ -148,7 +161,7 @@ impl Reads {
     }
 
     pub(crate) fn is_narrow(&self) -> bool {
-        self.room.size() != NONE && self.wide.borrow().is_none()
+        self.room.size() != NONE && self.larger.borrow().as_ref().is_none_or(|larger| larger.bytes < WIDE)
     }
 
     /// Whether bytes wait for the other side to read; gives what was so before.
@@ -163,8 +176,12 @@ impl Reads {
 
     /// A read brought this many bytes. If more are likely to wait, the next one may be larger while half of the room is free.
     pub(crate) fn note(&self, bytes: usize) {
-        if bytes == NARROW && self.is_narrow() {
-            self.wide.replace(self.room.take_below(WIDE, self.room.size() / 2));
+        if bytes == NARROW
+            && self.is_narrow()
+            && !self.is_tunnel.get()
+            && let Some(wide) = self.room.take_below(WIDE, self.room.size() / 2)
+        {
+            self.larger.replace(Some(wide));
         }
     }
 
@@ -176,9 +193,22 @@ impl Reads {
         bytes < NARROW || !self.is_narrow()
     }
 
+    /// The buffers of larger reads have gone, but for one that is kept for the next request.
+    pub(crate) fn rest(&self) {
+        if let Some(larger) = &mut *self.larger.borrow_mut() {
+            larger.shrink(KEPT);
+        }
+    }
+
     /// The buffers of larger reads have gone.
     pub(crate) fn end(&self) {
-        self.wide.replace(None);
+        self.larger.replace(None);
+    }
+
+    /// The buffers have gone, and what follows is no HTTP.
+    pub(crate) fn begin_tunnel(&self) {
+        self.end();
+        self.is_tunnel.set(true);
     }
 }
 
@@ -201,6 +231,25 @@ mod tests {
         assert!(room.take(WIDE).is_some() && room.take(WIDE + 1).is_none());
         reads.end();
         assert!(room.take(2 * WIDE).is_some());
+    }
+
+    #[test]
+    fn a_kept_connection_and_a_tunnel_give_back_what_larger_reads_took() {
+        let room = Room::default();
+        room.set(Some(2 * WIDE));
+        let reads = Reads::new(room.clone());
+        reads.note(NARROW);
+        assert_eq!((reads.is_narrow(), room.taken()), (false, WIDE));
+        reads.rest();
+        assert_eq!((reads.is_narrow(), room.taken()), (true, KEPT));
+        reads.rest();
+        let others = room.take(WIDE - KEPT).unwrap();
+        reads.note(NARROW);
+        assert_eq!((reads.is_narrow(), room.taken()), (true, WIDE), "there is no room for larger ones");
+        drop(others);
+        reads.begin_tunnel();
+        reads.note(NARROW);
+        assert_eq!((reads.is_narrow(), room.taken()), (true, 0));
     }
 
     #[test]

@@ -110,6 +110,7 @@ impl Pool {
         // Dropped, it closes: memory is for requests first.
         let Some(memory) = self.room.take(IDLE_UPSTREAM) else { return };
         connection.is_reused = true;
+        connection.traffic.reads.rest();
         connection.traffic.set_idle_since(Some(now));
         let mut idle = self.idle.borrow_mut();
         if idle.len() >= LIMIT {

@@ -101,6 +101,7 @@ impl Traffic {
     /// The connection is no HTTP any more.
     pub(crate) fn begin_tunnel(&self) {
         self.is_tunnel.set(true);
+        self.reads.begin_tunnel();
     }
 
     fn offered(&self, parts: &[IoSlice]) {
