@@ -7,9 +7,6 @@ use rustls::{Error, InconsistentKeys, crypto::CryptoProvider, sign::CertifiedKey
 use super::CertificatePair;
 use crate::{certificate::Certificate, pem};
 
-/// Reads of a pair whose files do not fit together: one of them may have been replaced between the reads.
-const READS: usize = 2;
-
 /// A pair that can be shown to clients
 #[derive(Debug)]
 pub(super) struct Pair {
@@ -22,11 +19,10 @@ impl Pair {
     /// Refuses a key of another certificate, and a certificate that is not valid at this time. No error holds any of a key.
     pub(super) fn read(files: &CertificatePair, provider: &CryptoProvider, now: SystemTime) -> Result<Self, String> {
         let CertificatePair { cert, key } = files;
-        for _ in 1..READS {
-            if let Some(pair) = Self::read_once(cert, key, provider, now)? {
-                return Ok(pair);
-            }
+        if let Some(pair) = Self::read_once(cert, key, provider, now)? {
+            return Ok(pair);
         }
+        // One of the files may have been replaced between the two reads.
         Self::read_once(cert, key, provider, now)?.ok_or_else(|| {
             let (key, cert) = (key.display(), cert.display());
             format!("{key} is not the key of the first certificate in {cert}: replace both files together")
