@@ -49,6 +49,8 @@ use crate::{
 
 /// Bytes of an answer's head; more is no answer that a client could use
 const HEAD_LIMIT: usize = 64 * 1024;
+/// Connections that are tried in a row, where the upstream closes them during their handshakes
+const ATTEMPTS: usize = 3;
 /// The age of a connection without a maximum, which no connection reaches
 const AGELESS: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -174,14 +176,14 @@ impl Upstream {
             }
             match self.shared.begin_dial() {
                 Some(mut dialing) => {
-                    let way = self.connect_while_it_reloads(self.url.versions).await;
+                    let way = self.while_it_reloads(async || self.connect_once().await).await;
                     dialing.ended(way.as_ref().err().copied());
                     return way;
                 }
                 None => self.shared.wait(begun).await?,
             }
         }
-        self.connect_while_it_reloads(self.url.versions).await
+        self.while_it_reloads(async || self.connect_once().await).await
     }
 
     /// A request was answered.
@@ -203,23 +205,27 @@ impl Upstream {
         self.shared.sweep(now);
     }
 
-    /// Once more where the connection is closed during its handshakes: at a reload of the upstream, the process that has accepted it
-    /// may be about to end, and another one accepts the next. Nothing of a request was sent.
-    async fn connect_while_it_reloads(self: &Rc<Self>, versions: Versions) -> Result<Way, Refusal> {
-        match self.connect_once(versions).await {
-            Err(Refusal::UpstreamClosed) => self.connect_once(versions).await,
-            connected => connected,
+    /// The connection that this makes; another one where it is closed during its handshakes. At a reload of the upstream, the process
+    /// that has accepted it may be about to end, and under load also the next one. Nothing of a request was sent.
+    async fn while_it_reloads<T>(&self, connect: impl AsyncFn() -> Result<T, Refusal>) -> Result<T, Refusal> {
+        for _ in 1..ATTEMPTS {
+            match connect().await {
+                Err(Refusal::UpstreamClosed) => (),
+                connected => return connected,
+            }
         }
+        connect().await
     }
 
-    async fn connect_once(self: &Rc<Self>, versions: Versions) -> Result<Way, Refusal> {
-        let transport = self.fresh_transport(versions).await?;
+    async fn connect_once(self: &Rc<Self>) -> Result<Way, Refusal> {
+        let versions = self.url.versions;
+        let transport = self.transport(versions).await?;
         self.counts.fresh.inc();
         let is_http2 = transport.speaks_http2() || self.url.tls.is_none() && versions == Versions::Http2;
         let traffic = Rc::new(Traffic::new(self.counts.active.clone(), self.counts.idle.clone(), self.room.clone()));
         let io = UpstreamIo::new(transport, traffic.clone());
         let retires = self.retirement(Instant::now());
-        if self.url.versions == Versions::Any {
+        if versions == Versions::Any {
             self.speaks_http2.set(Some(is_http2));
         }
         if is_http2 {
@@ -240,15 +246,6 @@ impl Upstream {
         let (sender, driver) = begun.map_err(|_| Refusal::UpstreamClosed)?;
         let driver = task::spawn_local(drive(driver, traffic.clone(), Rc::downgrade(self))).abort_handle();
         Ok(Way::Http1(Connection { sender, traffic, driver, retires, is_reused: false }))
-    }
-
-    /// The same, tried again where the upstream closes it at once
-    async fn fresh_transport(&self, versions: Versions) -> Result<Transport, Refusal> {
-        match self.transport(versions).await {
-            // A listener that closes resets what it has not accepted, and nothing was asked yet.
-            Err(Refusal::UpstreamClosed) => self.transport(versions).await,
-            transport => transport,
-        }
     }
 
     /// A connection with TLS, where the upstream speaks it

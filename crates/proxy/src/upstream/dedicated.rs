@@ -39,12 +39,13 @@ struct Dedicated {
 impl Upstream {
     /// Sends a request for another protocol over a connection of its own. Where an app is down, the request waits for it if it may.
     pub(crate) async fn ask(self: &Rc<Self>, request: Request<RequestBody>) -> Result<Answer, Refusal> {
-        let dedicated = self.or_wait(async || self.connect_dedicated().await).await?;
+        let connect = async || self.while_it_reloads(async || self.connect_dedicated().await).await;
+        let dedicated = self.or_wait(connect).await?;
         dedicated.ask(request, self).await
     }
 
     async fn connect_dedicated(&self) -> Result<Dedicated, Refusal> {
-        let transport = self.fresh_transport(Versions::Http1).await?;
+        let transport = self.transport(Versions::Http1).await?;
         self.counts.fresh.inc();
         let traffic = Rc::new(Traffic::new(self.counts.active.clone(), self.counts.idle.clone(), self.room.clone()));
         let io = TokioIo::new(UpstreamIo::new(transport, traffic.clone()));
