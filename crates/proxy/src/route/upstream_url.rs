@@ -2,14 +2,17 @@
 
 pub(crate) mod login;
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, io::ErrorKind, str::FromStr, sync::Arc};
 
-use endpoint::{Address, Options, TLS_OPTIONS, TlsClient};
+use endpoint::{Address, Failure, Options, TLS_OPTIONS, TlsClient};
 use http::HeaderValue;
 use url::Url;
 
 use self::login::Login;
-use crate::route::upstream_address::UpstreamAddress;
+use crate::{
+    route::upstream_address::UpstreamAddress,
+    transport::{Transport, socket::Socket},
+};
 
 /// An upstream with the login of a route, as `https://HOST[:PORT]#token-file=PATH`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +72,7 @@ pub(crate) fn option_names() -> impl Iterator<Item = &'static str> {
 
 impl Versions {
     /// The application protocols to offer (ALPN)
-    pub(crate) fn protocols(self) -> &'static [&'static [u8]] {
+    fn protocols(self) -> &'static [&'static [u8]] {
         match self {
             Self::Any => &[b"h2", b"http/1.1"],
             Self::Http1 => &[b"http/1.1"],
@@ -96,6 +99,14 @@ impl UpstreamUrl {
             Versions::Http1 => false,
             Versions::Http2 => true,
         }
+    }
+
+    /// The connection as HTTP uses it: with TLS where the URL says so, which offers these versions
+    pub(crate) async fn secure(&self, socket: Socket, versions: Versions) -> Result<Transport, Failure> {
+        let (Some(tls), UpstreamAddress::Tcp(address)) = (&self.tls, &self.address) else { return Ok(socket.into()) };
+        // The name was judged with the URL.
+        let name = tls.name_for(&address.host).map_err(|text| Failure::Io { kind: ErrorKind::InvalidInput, text })?;
+        Ok(tls.connect(name, socket, versions.protocols()).await?.into())
     }
 
     fn with_options(text: &str, options: &mut Options) -> Result<Self, String> {

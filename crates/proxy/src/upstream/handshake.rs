@@ -8,10 +8,7 @@ use tokio::time;
 
 use crate::{
     refusal::Refusal,
-    route::{
-        upstream_address::UpstreamAddress,
-        upstream_url::{UpstreamUrl, Versions},
-    },
+    route::upstream_url::{UpstreamUrl, Versions},
     transport::{Transport, socket::Socket},
     upstream::dial::CONNECT_TIMEOUT,
 };
@@ -30,24 +27,16 @@ impl Handshakes {
         socket: Socket,
         versions: Versions,
     ) -> Result<Transport, Refusal> {
-        let (Some(tls), UpstreamAddress::Tcp(address)) = (&upstream.tls, &upstream.address) else {
-            return Ok(socket.into());
-        };
-        // The name was judged with the URL.
-        let name = tls.name_for(&address.host).map_err(|_| Refusal::UpstreamTls)?;
-        let Ok(shaken) = time::timeout(CONNECT_TIMEOUT, tls.connect(name, socket, versions.protocols())).await else {
+        let Ok(shaken) = time::timeout(CONNECT_TIMEOUT, upstream.secure(socket, versions)).await else {
             self.tell(upstream, "the upstream does not answer in time");
             return Err(Refusal::UpstreamUnreachable);
         };
         let (refusal, reason) = match shaken {
-            Ok(stream) => {
-                let transport = Transport::from(stream);
-                if versions != Versions::Http2 || transport.speaks_http2() {
-                    return Ok(transport);
-                }
+            Ok(transport) if upstream.tls.is_some() && versions == Versions::Http2 && !transport.speaks_http2() => {
                 self.not_http2(upstream);
                 return Err(Refusal::UpstreamBroken);
             }
+            Ok(transport) => return Ok(transport),
             Err(failure) => (refusal(&failure), reason(&failure)),
         };
         self.tell(upstream, &reason);

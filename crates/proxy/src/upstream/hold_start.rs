@@ -6,10 +6,7 @@ use endpoint::{Failure, Names};
 use lifecycle::{Backoff, Exit, Heartbeat, Lifecycle, LogThrottle, elapsed};
 use tokio::{sync::oneshot, time};
 
-use crate::{
-    route::{upstream_address::UpstreamAddress, upstream_url::UpstreamUrl},
-    upstream::reach::dial,
-};
+use crate::{route::upstream_url::UpstreamUrl, upstream::reach::dial};
 
 /// Delays between two attempts to connect
 const FIRST_DELAY: Duration = Duration::from_millis(100);
@@ -19,7 +16,8 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the wait may be silent before `/livez` tells: it beats before each attempt.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// Waits until the upstream accepts a connection, and speaks TLS over it where its URL says so; gives the exit that a stop asks for, if that comes first.
+/// Waits until the upstream accepts a connection, and speaks TLS over it where its URL says so. Gives the exit that a stop asks for,
+/// if that comes first.
 pub(crate) async fn wait_for(upstream: UpstreamUrl, life: &Lifecycle) -> Option<Exit> {
     let (done, waiting) = oneshot::channel();
     let stopping = life.clone();
@@ -60,12 +58,7 @@ async fn until_accepted(upstream: &UpstreamUrl, heartbeat: &Heartbeat) {
 }
 
 async fn attempt(upstream: &UpstreamUrl, names: &Names) -> Result<(), Failure> {
-    let stream = dial(&upstream.address, names).await?;
-    if let (Some(tls), UpstreamAddress::Tcp(address)) = (&upstream.tls, &upstream.address)
-        // The name was judged with the URL.
-        && let Ok(name) = tls.name_for(&address.host)
-    {
-        tls.connect(name, stream, upstream.versions.protocols()).await?;
-    }
+    let socket = dial(&upstream.address, names).await?;
+    upstream.secure(socket, upstream.versions).await?;
     Ok(())
 }

@@ -13,10 +13,7 @@ use super::{ANSWER_LIMIT, ANSWER_TIMEOUT};
 use crate::{
     refusal::Refusal,
     rewrite,
-    route::{
-        upstream_address::UpstreamAddress,
-        upstream_url::{UpstreamUrl, Versions},
-    },
+    route::upstream_url::{UpstreamUrl, Versions},
     transport::Transport,
     upstream::{handshake::refusal, reach::dial_with_limit},
 };
@@ -42,11 +39,7 @@ async fn connect(app: &UpstreamUrl, names: &Names) -> Result<Transport, Refusal>
         Failure::Refused => Refusal::AppDown,
         _ => Refusal::UpstreamUnreachable,
     })?;
-    let (Some(tls), UpstreamAddress::Tcp(address)) = (&app.tls, &app.address) else { return Ok(socket.into()) };
-    // The name was judged with the URL.
-    let name = tls.name_for(&address.host).map_err(|_| Refusal::UpstreamTls)?;
-    let shaken = tls.connect(name, socket, app.versions.protocols()).await;
-    shaken.map(Transport::from).map_err(|failure| refusal(&failure))
+    app.secure(socket, app.versions).await.map_err(|failure| refusal(&failure))
 }
 
 async fn over_http1(transport: Transport, head: Parts) -> Result<Response<Bytes>, Refusal> {
