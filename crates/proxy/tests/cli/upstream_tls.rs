@@ -5,6 +5,7 @@ mod connections;
 
 use std::{
     fs,
+    io::Read,
     net::TcpListener,
     sync::Arc,
     thread,
@@ -125,6 +126,7 @@ fn each_fault_of_a_handshake_has_a_name_and_a_remedy() {
 fn a_connection_that_is_closed_in_its_handshake_is_tried_three_times() {
     // A listener that closes resets the connections that it has not accepted.
     let upstream = Upstream::start(|connection| {
+        (&connection.stream).read_exact(&mut [0]).unwrap();
         socket2::SockRef::from(&connection.stream).set_linger(Some(Duration::ZERO)).unwrap();
     });
     let proxy = Proxy::run(&["--listen", "127.0.0.1:0", "--upstream", &upstream.url().replace("http:", "https:")]);
