@@ -17,8 +17,6 @@ use crate::{
 
 const A_SECOND: u32 = 100;
 const NAME: &str = "web";
-/// The readiness of the app, as the example has it
-const PROBE: &str = "            httpGet: { path: /, port: 8080 }\n";
 
 #[test]
 fn restarts_and_scalings_fail_no_request_over_tls_and_http2() {
@@ -86,11 +84,8 @@ fn probes_pass_in_front_of_clients_that_need_certificates() {
     let namespace = Namespace::new("proxy-mtls-probes", Profile::Restricted);
     let authority = Authority::new();
     namespace.create(&secret(&authority));
-    let manifest = changed(&example("proxy-tls.yaml"), "replicas: 3", "replicas: 1");
-    let key = "            - --tls-key=/etc/tls/tls.key\n";
-    let strict = format!("{key}            - --client-ca=/etc/tls/ca.crt\n            - --probe-pass=/\n");
-    let probed = PROBE.replace("8080", "9491");
-    namespace.create(&changed(&changed(&manifest, key, &strict), PROBE, &probed));
+    namespace.create(&authority_of_clients());
+    namespace.create(&changed(&example("proxy-mtls.yaml"), "replicas: 3", "replicas: 1"));
     let (pod, ip) = namespace.until("the pod is ready by the app's own probe", || {
         let pods = namespace.pods("app=web");
         let pod = pods.first().filter(|pod| pod.is_ready())?;
@@ -104,6 +99,12 @@ fn probes_pass_in_front_of_clients_that_need_certificates() {
     namespace.until_pod(&pod, "the app's probe fails", |pod| (!pod.container("nginx")?.is_ready()).then_some(()));
     namespace.shell(&pod, "nginx", "killall -CONT nginx").unwrap();
     namespace.until_pod(&pod, "it is ready again", |pod| pod.is_ready().then_some(()));
+}
+
+/// The ConfigMap of the example, with an authority that vouches for no client of the story
+fn authority_of_clients() -> String {
+    let data = json!({ "ca.crt": Authority::new().certificate() });
+    json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "web-clients" }, "data": data }).to_string()
 }
 
 /// The Secret of the example, with a new certificate of this authority
