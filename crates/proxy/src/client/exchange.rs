@@ -6,6 +6,7 @@ mod over_http2;
 
 use std::{rc::Rc, time::Instant};
 
+use futures_util::future::Either;
 use http::{Request, Response, request::Parts};
 use hyper::body;
 use tokio::{task, time};
@@ -34,48 +35,48 @@ const MOST_RETRIES: u32 = 64;
 const MOST_FRUITLESS: u32 = 5;
 
 /// Sends a request, whose head is the upstream's by now, and waits for the head of the answer. A call of gRPC has a deadline.
-pub(crate) async fn send(
+///
+/// The future is a block, because an `async fn` would hold the head twice: as an argument and as a variable.
+pub(crate) fn send(
     upstream: &Rc<Upstream>,
     head: Parts,
     body: RequestBody,
     fate: &Rc<BodyFate>,
-    mut now: Instant,
+    begun: Instant,
     call: Option<Deadline>,
-) -> Result<(Response<Incoming>, Lease, Seen), Refusal> {
-    upstream.budget.borrow_mut().request(now);
+) -> impl Future<Output = Result<(Response<Incoming>, Lease, Seen), Refusal>> {
+    upstream.budget.borrow_mut().request(begun);
     let is_repeatable = retry::is_repeatable(&head.method, &head.headers);
-    if !is_repeatable {
-        // It has one chance. On a yield the runtime looks at its sockets, and so learns which connections were closed.
-        task::yield_now().await;
-        now = Instant::now();
-    }
-    let mut counted = Attempt::begin(upstream.counts.durations.clone(), head.method.clone(), now);
-    let request = Request::from_parts(head, body);
-    let way = match upstream.take_kept(now, is_repeatable) {
-        Some(way) => way,
-        // In boxes, because few requests need a new connection, and all of them would have room for it.
-        None => match Box::pin(upstream.connect_or_wait()).await {
-            Ok(way) => way,
-            Err(refusal) => {
-                counted.failed(refusal);
-                return Err(refusal);
-            }
-        },
-    };
-    let was_reused = way.is_reused();
-    let failure = match attempt(upstream, way, request, was_reused && is_repeatable, call).await {
-        Ok(answered) => {
-            if was_reused {
-                upstream.pool.learn_kept();
-            }
-            release(fate, call);
-            return judged(answered, upstream, fate, counted);
+    async move {
+        let mut now = begun;
+        if !is_repeatable {
+            // It has one chance. On a yield the runtime looks at its sockets, and so learns which connections were closed.
+            task::yield_now().await;
+            now = Instant::now();
         }
-        Err(failure) => failure,
-    };
-    let first = First { failure, is_repeatable, was_reused, call };
-    // In a box too: few requests fail.
-    Box::pin(send_again(upstream, first, fate, counted)).await
+        let mut counted = Attempt::begin(upstream.counts.durations.clone(), head.method.clone(), now);
+        let way = match upstream.take_kept(now, is_repeatable) {
+            Some(way) => Ok(way),
+            // In boxes, because few requests need a new connection, and all of them would have room for it.
+            None => Box::pin(upstream.connect_or_wait()).await,
+        };
+        let way = fit(way, upstream, call).inspect_err(|refusal| counted.failed(*refusal))?;
+        let was_reused = way.is_reused();
+        let request = Request::from_parts(head, body);
+        let failure = match attempt(upstream, way, request, was_reused && is_repeatable, call).await {
+            Ok(answered) => {
+                if was_reused {
+                    upstream.pool.learn_kept();
+                }
+                release(fate, call);
+                return judged(answered, upstream, fate, counted);
+            }
+            Err(failure) => failure,
+        };
+        let first = First { failure, is_repeatable, was_reused, call };
+        // In a box too: few requests fail.
+        Box::pin(send_again(upstream, first, fate, counted)).await
+    }
 }
 
 /// A request whose first attempt has failed
@@ -117,13 +118,7 @@ async fn send_again(
         } else {
             upstream.connect_or_wait().await
         };
-        let way = match connected {
-            Ok(way) => way,
-            Err(refusal) => {
-                counted.failed(refusal);
-                return Err(refusal);
-            }
-        };
+        let way = fit(connected, upstream, call).inspect_err(|refusal| counted.failed(*refusal))?;
         was_reused = way.is_reused();
         failure = match attempt(upstream, way, again, false, call).await {
             Ok(answered) => {
@@ -158,30 +153,38 @@ fn again(
         Verdict::GiveUp => false,
     };
     // A request with a body cannot be made again once the body was read, unless all of it was kept.
-    failure.request.filter(|_| is_allowed && !fate.was_read.get())
+    failure.request.map(|request| *request).filter(|_| is_allowed && !fate.was_read.get())
+}
+
+/// The way, if the request can take it: a call of gRPC needs HTTP/2.
+fn fit(way: Result<Way, Refusal>, upstream: &Upstream, call: Option<Deadline>) -> Result<Way, Refusal> {
+    match way? {
+        Way::Http1(connection) if call.is_some() => {
+            upstream.pool.give_back(connection, Instant::now());
+            Err(Refusal::GrpcNeedsHttp2)
+        }
+        way => Ok(way),
+    }
 }
 
 /// Sends a request at once, and waits for the head of its answer. HTTP/1.1 keeps the head for a second attempt, if that is wanted.
-async fn attempt(
+fn attempt(
     upstream: &Upstream,
     way: Way,
     mut request: Request<RequestBody>,
     is_head_wanted: bool,
     call: Option<Deadline>,
-) -> Result<Answered, Failure> {
+) -> impl Future<Output = Result<Answered, Failure>> {
     if let Some(deadline) = call {
         deadline.tell(request.headers_mut(), time::Instant::now());
     }
     match way {
-        Way::Http1(connection) if call.is_some() => {
-            upstream.pool.give_back(connection, Instant::now());
-            Err(Failure { refusal: Refusal::GrpcNeedsHttp2, progress: Progress::Answered, request: None })
-        }
         Way::Http1(connection) => {
             let is_head_wanted = is_head_wanted && request.body().is_empty();
-            over_http1::attempt(upstream, connection, request, is_head_wanted).await
+            Either::Left(over_http1::attempt(upstream, connection, request, is_head_wanted))
         }
-        Way::Http2(place) => over_http2::attempt(upstream, place, request).await,
+        // In a box, so that requests over HTTP/1.1 have no room for it.
+        Way::Http2(place) => Either::Right(Box::pin(over_http2::attempt(upstream, place, request))),
     }
 }
 

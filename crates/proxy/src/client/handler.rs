@@ -260,12 +260,13 @@ impl Handler {
         record.forwarded(&head.headers);
         if let Some(wish) = wish {
             let sent = Sent { upstream, route, head, begun };
-            return Self::change(context, client, sent, fate, &wish, stream).await;
+            // In a box, as calls below: most requests are neither, and would have room for both.
+            return Box::pin(Self::change(context, client, sent, fate, &wish, stream)).await;
         }
         let (sent, call) = if let Some(call) = call {
             let body = RequestBody::of_call(body, fate.clone(), longest, self.requests.clone(), is_2);
-            let sending = pin!(repeat::send(upstream, head, body, fate, begun, call.deadline));
-            call_in_time(sending, fate, call).await
+            let mut sending = Box::pin(repeat::send(upstream, head, body, fate, begun, call.deadline));
+            call_in_time(sending.as_mut(), fate, call).await
         } else {
             let pace = Pace::at_least(limits.min_body_rate);
             let body = RequestBody::of(body, fate.clone(), longest, pace, self.requests.clone(), is_2);

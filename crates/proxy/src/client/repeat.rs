@@ -56,7 +56,9 @@ pub(crate) async fn send(
     let retries = fate.retries.replace(0) + 1;
     upstream.counts.retries.inc();
     retry::count_attempt(&mut again.headers, terms.previous);
-    let answered = exchange::send(upstream, again, RequestBody::kept(body), fate, Instant::now(), Some(deadline)).await;
+    let body = RequestBody::kept(body);
+    // In a box, because few calls are made twice.
+    let answered = Box::pin(exchange::send(upstream, again, body, fate, Instant::now(), Some(deadline))).await;
     fate.retries.update(|again| again + retries);
     answered
 }

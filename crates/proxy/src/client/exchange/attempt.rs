@@ -20,6 +20,6 @@ pub(super) struct Answered {
 pub(super) struct Failure {
     pub(super) refusal: Refusal,
     pub(super) progress: Progress,
-    /// The request, if it can be sent once more
-    pub(super) request: Option<Request<RequestBody>>,
+    /// The request, if it can be sent once more; in a box, because it is rarely there, and every answer would have room for it
+    pub(super) request: Option<Box<Request<RequestBody>>>,
 }

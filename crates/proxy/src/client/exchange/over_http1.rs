@@ -1,5 +1,6 @@
 //! A request over a connection of its own.
 
+use futures_util::FutureExt;
 use http::Request;
 
 use super::attempt::{Answered, Failure};
@@ -19,9 +20,8 @@ pub(super) fn attempt(
     let (sent, received) = (connection.traffic.sent.get(), connection.traffic.received.get());
     connection.traffic.begin_request(is_head_wanted);
     request.body().goes_to(&connection.traffic.reads);
-    let answer = connection.sender.try_send_request(request);
-    async move {
-        let mut error = match answer.await {
+    connection.sender.try_send_request(request).map(move |answer| {
+        let mut error = match answer {
             Ok(response) => {
                 connection.traffic.end_head();
                 let response = response.map(Incoming::Http1);
@@ -42,6 +42,6 @@ pub(super) fn attempt(
         let is_broken = error.into_error().is_parse() || progress == Progress::Answered;
         let refusal = if is_broken { Refusal::UpstreamBroken } else { Refusal::UpstreamClosed };
         let refusal = upstream.refusal_of(&connection.traffic, refusal);
-        Err(Failure { refusal, progress, request })
-    }
+        Err(Failure { refusal, progress, request: request.map(Box::new) })
+    })
 }

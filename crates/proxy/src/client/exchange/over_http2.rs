@@ -42,7 +42,7 @@ pub(super) async fn attempt(
         Ok(begun) => begun,
         // The connection is about to end, and has taken nothing.
         Err(error) if error.is_go_away() || error.is_io() => {
-            let request = Some(Request::from_parts(head, body));
+            let request = Some(Box::new(Request::from_parts(head, body)));
             return Err(Failure { refusal: Refusal::UpstreamClosed, progress: Progress::Unprocessed, request });
         }
         Err(_) => {
@@ -75,7 +75,7 @@ pub(super) async fn attempt(
             let refusal = upstream.refusal_of(place.traffic(), refusal);
             let is_unprocessed = matches!(progress, Progress::Unprocessed | Progress::Refused);
             let body = pump.map_or(Some(RequestBody::Empty), |pump| pump.again(is_unprocessed));
-            Err(Failure { refusal, progress, request: body.map(|body| Request::from_parts(head, body)) })
+            Err(Failure { refusal, progress, request: body.map(|body| Box::new(Request::from_parts(head, body))) })
         }
     }
 }
