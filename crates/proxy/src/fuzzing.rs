@@ -78,7 +78,9 @@ pub fn head(bytes: &[u8], piece: u8, is_trusted: bool) {
     let client = if is_trusted { Ipv4Addr::LOCALHOST } else { Ipv4Addr::new(192, 0, 2, 1) };
     let service = service_fn(|request: Request<Incoming>| {
         let mut head = request.into_parts().0;
-        let forwarded = raw.judge(&head.headers).and_then(|()| forward(&mut head, IpAddr::from(client).into()));
+        let forwarded = raw
+            .judge(&head.headers, Seen::of(&head.headers))
+            .and_then(|()| forward(&mut head, IpAddr::from(client).into()));
         if forwarded.is_ok() {
             assert_unambiguous(&head);
         }
@@ -168,8 +170,8 @@ fn plan(text: &str) -> anyhow::Result<Plan> {
 
 /// The way of a head in `handler.rs`
 fn forward(head: &mut Parts, client: Peer) -> Result<(), Refusal> {
-    request_head::complete(head);
     let seen = Seen::of(&head.headers);
+    let seen = request_head::complete(head, seen);
     request_head::judge(head, seen)?;
     PLAN.with(|plan| {
         let listener = &plan.listeners[0];

@@ -136,9 +136,9 @@ pub(crate) fn is_endless(head: &response::Parts) -> bool {
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case(EVENTS))
 }
 
-/// Whether an answer is a stream of events that is framed in a way, and coded in a way, that lets the proxy end it between two events
+/// Whether a stream of events is framed in a way, and coded in a way, that lets the proxy end it between two events
 pub(crate) fn ends_between_events(head: &response::Parts) -> bool {
-    is_endless(head) && !head.headers.contains_key(CONTENT_LENGTH) && !head.headers.contains_key(CONTENT_ENCODING)
+    !head.headers.contains_key(CONTENT_LENGTH) && !head.headers.contains_key(CONTENT_ENCODING)
 }
 
 /// How long the upstream says that it keeps an idle connection

@@ -80,6 +80,8 @@ struct Answered {
     lease: Lease,
     /// Of gRPC
     call: Option<Call>,
+    /// Whether it may last for ever
+    is_endless: bool,
 }
 
 /// A request that goes on to its upstream, with a head that is made for it
@@ -151,12 +153,12 @@ impl Handler {
             context.telemetry.met(Limit::BodyRate);
         }
         let mut response = match forwarded {
-            Ok(Answered { head, body, lease, call }) => {
+            Ok(Answered { head, body, lease, call, is_endless }) => {
                 record.answered(head.status, None);
                 if call.is_some() && hyper::body::Body::is_end_stream(&body) {
                     record.called(Status::of(&head.headers));
                 }
-                let is_leaving = rewrite::ends_between_events(&head);
+                let is_leaving = is_endless && rewrite::ends_between_events(&head);
                 let body = AnswerBody::upstream(body, lease, record, call);
                 let body =
                     if is_leaving { body.leaving(self.drain.clone().turn(self.standing().lost())) } else { body };
@@ -218,11 +220,9 @@ impl Handler {
         let (mut head, body) = request.into_parts();
         let is_1_0 = head.version == Version::HTTP_10;
         let is_2 = head.version == Version::HTTP_2;
-        judge_form(client, &head, limits)?;
-        request_head::complete(&mut head);
+        let seen = judge_form(client, &mut head, limits)?;
         let stream = head.extensions.remove::<OnUpgrade>();
         let connect = Upgrade::of_connect(&mut head, upgrade::random)?;
-        let seen = Seen::of(&head.headers);
         request_head::judge(&head, seen)?;
         let call = record.is_call().then(|| {
             let life = context.life.clone();
@@ -278,10 +278,11 @@ impl Handler {
         // To HTTP/1.0, the end of the connection is the end of a body without a length.
         let ends_connection = is_1_0 && hyper::body::Body::size_hint(&body).exact().is_none();
         rewrite::to_client(&mut head, route, ends_connection || self.sends_away(context), seen);
-        if seen.has(Seen::CONTENT_TYPE) && rewrite::is_endless(&head) {
+        let is_endless = seen.has(Seen::CONTENT_TYPE) && rewrite::is_endless(&head);
+        if is_endless {
             client.deadline.set(None);
         }
-        Ok(Answered { head, body, lease, call })
+        Ok(Answered { head, body, lease, call, is_endless })
     }
 
     /// Asks the upstream for another protocol.
@@ -304,10 +305,11 @@ impl Handler {
                 Err(Instead::Tunnel(Box::new((head, opening, stream))))
             }
             Told::Answer(head, body, lease) => {
-                if rewrite::is_endless(&head) {
+                let is_endless = rewrite::is_endless(&head);
+                if is_endless {
                     client.deadline.set(None);
                 }
-                Ok(Answered { head, body, lease: *lease, call: None })
+                Ok(Answered { head, body, lease: *lease, call: None, is_endless })
             }
         }
     }
@@ -350,13 +352,16 @@ impl Handler {
     }
 }
 
-/// Judges what only one version of HTTP has: the bytes of a head, or the fields of one that came in frames.
-fn judge_form(client: &ClientState, head: &request::Parts, limits: &Limits) -> Result<(), Refusal> {
+/// Judges what only one version of HTTP has: the bytes of a head, or the fields of one that came in frames. Completes the head, and
+/// returns the headers that it has.
+fn judge_form(client: &ClientState, head: &mut request::Parts, limits: &Limits) -> Result<Seen, Refusal> {
+    let seen = Seen::of(&head.headers);
     if head.version == Version::HTTP_2 {
-        request_head::judge_http2(head, limits.max_headers, limits.max_header_size)
+        request_head::judge_http2(head, limits.max_headers, limits.max_header_size)?;
     } else {
-        client.raw_head.judge(&head.headers)
+        client.raw_head.judge(&head.headers, seen)?;
     }
+    Ok(request_head::complete(head, seen))
 }
 
 /// Waits for the head of an answer within the time for it.

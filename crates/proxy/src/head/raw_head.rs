@@ -6,13 +6,10 @@ mod chunks;
 
 use std::cell::{Cell, RefCell};
 
-use http::{
-    HeaderMap,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-};
+use http::{HeaderMap, header::CONTENT_LENGTH};
 
 use self::chunks::Chunks;
-use crate::refusal::Refusal;
+use crate::{head::hop_by_hop::seen::Seen, refusal::Refusal};
 
 /// Bytes that are kept. A head that is longer is refused for its length, and pipelined requests behind one are not looked at.
 const LIMIT: usize = 64 * 1024;
@@ -75,18 +72,18 @@ impl RawHead {
     }
 
     /// hyper has read a head with these headers: judges its bytes, and goes on to the next one.
-    pub(crate) fn judge(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(crate) fn judge(&self, headers: &HeaderMap, seen: Seen) -> Result<(), Refusal> {
         if self.lost.get() {
             return Ok(());
         }
         let mut bytes = self.bytes.borrow_mut();
-        let is_chunked = headers.contains_key(TRANSFER_ENCODING);
+        let is_chunked = seen.has(Seen::TRANSFER_ENCODING);
         let Some((end, verdict)) = read(&bytes, is_chunked) else {
             self.lost.set(true);
             return Ok(());
         };
-        let length =
-            headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok()).unwrap_or(0);
+        let announced = if seen.has(Seen::CONTENT_LENGTH) { headers.get(CONTENT_LENGTH) } else { None };
+        let length = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok()).unwrap_or(0);
         let behind = (bytes.len() - end) as u64;
         if is_chunked {
             let passed = self.pass(Chunks::BEGIN, &bytes[end..]);
@@ -145,7 +142,7 @@ fn is_length(line: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::{HeaderName, HeaderValue, header::TRANSFER_ENCODING};
     use proptest::prelude::*;
 
     use super::*;
@@ -154,12 +151,16 @@ mod tests {
         lines.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
     }
 
+    fn judge(raw: &RawHead, headers: &HeaderMap) -> Result<(), Refusal> {
+        raw.judge(headers, Seen::of(headers))
+    }
+
     #[test]
     fn what_the_parser_hides_is_refused() {
         let judged = |text: &[u8], headers: &HeaderMap| {
             let raw = RawHead::default();
             text.chunks(7).for_each(|piece| raw.note(piece));
-            raw.judge(headers)
+            judge(&raw, headers)
         };
         let chunked = headers(&[(TRANSFER_ENCODING, "chunked")]);
         let both = b"POST / HTTP/1.1\r\ncontent-LENGTH: 5\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -177,25 +178,25 @@ mod tests {
         let with_body = headers(&[(CONTENT_LENGTH, "6")]);
         // A body may hold what would be refused in a head, in pieces of any size.
         raw.note(b"POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\na\n");
-        assert_eq!(raw.judge(&with_body), Ok(()));
+        assert_eq!(judge(&raw, &with_body), Ok(()));
         raw.note(b"b\n\n\nGET / HTTP/1.1\n\n");
-        assert_eq!(raw.judge(&HeaderMap::new()), Err(Refusal::BareLineFeed));
+        assert_eq!(judge(&raw, &HeaderMap::new()), Err(Refusal::BareLineFeed));
         raw.begin();
         raw.note(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\n\n");
-        assert_eq!(raw.judge(&HeaderMap::new()), Ok(()));
-        assert_eq!(raw.judge(&HeaderMap::new()), Err(Refusal::BareLineFeed));
+        assert_eq!(judge(&raw, &HeaderMap::new()), Ok(()));
+        assert_eq!(judge(&raw, &HeaderMap::new()), Err(Refusal::BareLineFeed));
     }
 
     #[test]
     fn behind_a_body_that_is_not_chunked_nothing_is_judged_until_a_new_beginning() {
         let raw = RawHead::default();
         raw.note(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\r");
-        assert_eq!(raw.judge(&headers(&[(TRANSFER_ENCODING, "chunked")])), Ok(()));
+        assert_eq!(judge(&raw, &headers(&[(TRANSFER_ENCODING, "chunked")])), Ok(()));
         raw.note(b"GET / HTTP/1.1\n\n");
-        assert_eq!(raw.judge(&HeaderMap::new()), Ok(()));
+        assert_eq!(judge(&raw, &HeaderMap::new()), Ok(()));
         raw.begin();
         raw.note(b"GET / HTTP/1.1\n\n");
-        assert_eq!(raw.judge(&HeaderMap::new()), Err(Refusal::BareLineFeed));
+        assert_eq!(judge(&raw, &HeaderMap::new()), Err(Refusal::BareLineFeed));
     }
 
     /// One request as a client writes it, with what is to be said of it
@@ -264,7 +265,7 @@ mod tests {
                     noted = end;
                 }
                 let expected = if request.has_bare_line_feed { Err(Refusal::BareLineFeed) } else { Ok(()) };
-                prop_assert_eq!(raw.judge(&request.headers), expected, "the request at {}", begin);
+                prop_assert_eq!(judge(&raw, &request.headers), expected, "the request at {}", begin);
             }
             prop_assert!(!raw.lost.get());
         }

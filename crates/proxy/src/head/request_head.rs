@@ -77,14 +77,17 @@ pub(crate) fn judge_http2(head: &Parts, most_fields: u32, most_bytes: u64) -> Re
     if is_short { Ok(()) } else { Err(Refusal::HeadTooLarge) }
 }
 
-/// Names the host where only an absolute target does, as HTTP/1.0 allows it, and HTTP/2 asks for it (RFC 9113, section 8.3.1).
-pub(crate) fn complete(head: &mut Parts) {
+/// Names the host where only an absolute target does, as HTTP/1.0 allows it, and HTTP/2 asks for it (RFC 9113, section 8.3.1). Returns
+/// the headers that the head has by then.
+pub(crate) fn complete(head: &mut Parts, seen: Seen) -> Seen {
     if [Version::HTTP_10, Version::HTTP_2].contains(&head.version)
-        && !head.headers.contains_key(HOST)
+        && !seen.has(Seen::HOST)
         && let Some(Ok(host)) = head.uri.authority().map(|authority| HeaderValue::try_from(authority.as_str()))
     {
         head.headers.insert(HOST, host);
+        return seen.or(Seen::HOST);
     }
+    seen
 }
 
 /// Whether more proxies of this name have forwarded the request than any chain has, as `Via` says (RFC 9110, section 7.6.3).

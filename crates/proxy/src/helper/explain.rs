@@ -170,10 +170,10 @@ impl Explain {
     fn meets(&self, plan: &Plan, listener: &ListenerPlan, text: &mut String) -> Result<(), Refused> {
         let mut head = self.head();
         self.http2.judge(&head.headers)?;
-        request_head::complete(&mut head);
+        let seen = Seen::of(&head.headers);
+        let seen = request_head::complete(&mut head, seen);
         // On the data path its key is random; here it is hidden.
         let connect = Upgrade::of_connect(&mut head, Default::default)?;
-        let seen = Seen::of(&head.headers);
         request_head::judge(&head, seen)?;
         let route = &listener.routes.all()[listener.routes.find(&head.uri, &head.headers)?];
         write_route(text, route);
