@@ -1,106 +1,52 @@
 //! gRPC by grpcio, client and server, through the proxy: without TLS and with it, and with nginx or `HAProxy` in front.
 
-use e2e::{
-    peers::{
-        certificates::Certificates,
-        client::{play, scenario},
-        front::Front,
-        python::PythonApp,
-    },
-    process::Process,
+use e2e::peers::{
+    client::play,
+    front::Front,
+    way::{Programs, Way, play_on_both},
 };
 
-const CLIENT: &str = "grpc_client.py";
-
-/// From a client to an app
-struct Way {
-    app: PythonApp,
-    front: Front,
-    certificates: Certificates,
-    is_tls: bool,
-}
-
-impl Way {
-    /// HTTP/2 without TLS on both sides
-    fn plain() -> Self {
-        let app = PythonApp::start("grpc_app.py");
-        let front = Front::ours_to(&format!("http://{}#http=2", app.address()), &[]);
-        Self { app, front, certificates: Certificates::new(), is_tls: false }
-    }
-
-    /// TLS on both sides
-    fn tls(arguments: &[&str]) -> Self {
-        let certificates = Certificates::new();
-        let app = PythonApp::start_with_tls("grpc_app.py", &certificates);
-        let upstream = format!("https://localhost:{}#ca={}", app.server.port(), certificates.path("ca.pem"));
-        let front = Front::ours_with_tls(&upstream, &certificates, arguments);
-        Self { app, front, certificates, is_tls: true }
-    }
-
-    fn target(&self) -> String {
-        format!("localhost:{}", self.front.address.port())
-    }
-
-    fn authority(&self) -> Option<String> {
-        self.is_tls.then(|| self.certificates.path("ca.pem"))
-    }
-
-    /// Runs a scenario, which must succeed.
-    fn play(&self, name: &str) -> String {
-        play(CLIENT, name, &self.target(), self.authority().as_deref())
-    }
-
-    /// Starts a scenario.
-    fn start(&self, name: &str) -> Process {
-        Process::start(scenario(CLIENT, name, &self.target(), self.authority().as_deref()))
-    }
-}
-
-/// Plays a scenario on both ways.
-fn play_on_both(name: &str) {
-    Way::plain().play(name);
-    Way::tls(&[]).play(name);
-}
+static GRPC: Programs =
+    Programs { app: "grpc_app.py", client: "grpc_client.py", schemes: ["", ""], options: "#http=2" };
 
 #[test]
 fn calls_of_all_kinds_pass() {
-    play_on_both("kinds");
+    play_on_both(&GRPC, &["kinds"]);
 }
 
 #[test]
 fn each_message_of_a_conversation_goes_on_at_once() {
-    play_on_both("chats");
+    play_on_both(&GRPC, &["chats"]);
 }
 
 #[test]
 fn hundreds_of_calls_share_connections() {
-    play_on_both("many");
+    play_on_both(&GRPC, &["many"]);
 }
 
 #[test]
 fn metadata_passes_in_all_places() {
-    play_on_both("metadata");
-    play_on_both("large_metadata");
+    play_on_both(&GRPC, &["metadata", "large_metadata"]);
 }
 
 #[test]
 fn every_status_passes_with_text_and_details() {
-    play_on_both("errors");
+    play_on_both(&GRPC, &["errors"]);
 }
 
 #[test]
 fn deadlines_reach_the_app_and_end_calls() {
-    play_on_both("deadlines");
+    play_on_both(&GRPC, &["deadlines"]);
 }
 
 #[test]
 fn large_messages_pass() {
-    play_on_both("large");
+    play_on_both(&GRPC, &["large"]);
 }
 
 #[test]
 fn an_app_learns_that_a_client_gave_up() {
-    for mut way in [Way::plain(), Way::tls(&[])] {
+    for mut way in [Way::plain(&GRPC, &[]), Way::tls(&GRPC, &[])] {
         let mut client = way.start("cancels");
         client.says("called");
         way.app.server.says(0, "unary begins");
@@ -113,22 +59,22 @@ fn an_app_learns_that_a_client_gave_up() {
 /// Servers by grpcio answer such pings with `ENHANCE_YOUR_CALM` and "`too_many_pings`" after a few of them.
 #[test]
 fn a_client_that_pings_each_second_is_not_sent_away() {
-    play_on_both("keepalive");
+    play_on_both(&GRPC, &["keepalive"]);
 }
 
 #[test]
 fn an_app_that_is_gone_is_unavailable() {
-    let mut way = Way::plain();
+    let mut way = Way::plain(&GRPC, &[]);
     way.app.server.stop();
     let said = way.play("unavailable");
     assert!(said.starts_with("UNAVAILABLE: "), "{said}");
     assert_eq!(way.front.counted("sidekit_proxy_refusals_total{reason=\"app-down\""), 1, "{said}");
 }
 
-/// The app ends with a grace, as in a rollout, and starts again; meanwhile calls wait for its port.
+/// The app ends with a grace, as in a rollout, and starts again; until then calls wait for its port.
 #[test]
 fn no_call_fails_while_the_app_restarts() {
-    let mut way = Way::tls(&["--app-down", "queue"]);
+    let mut way = Way::tls(&GRPC, &["--app-down", "queue"]);
     let mut client = way.start("until_told");
     for _ in 0..4 {
         client.says("works");
@@ -146,7 +92,7 @@ fn no_call_fails_while_the_app_restarts() {
 
 #[test]
 fn an_endless_stream_ends_as_unavailable_at_a_drain() {
-    let way = Way::plain();
+    let way = Way::plain(&GRPC, &[]);
     let mut client = way.start("stream_until_end");
     client.says("streams");
     way.front.signal("TERM");
@@ -157,7 +103,7 @@ fn an_endless_stream_ends_as_unavailable_at_a_drain() {
 /// nginx and `HAProxy` as clients of the proxy
 #[test]
 fn calls_pass_behind_nginx_and_haproxy() {
-    let way = Way::tls(&[]);
+    let way = Way::tls(&GRPC, &[]);
     let (port, authority) = (way.front.address.port(), way.certificates.path("ca.pem"));
     let nginx = Front::by_nginx(&format!(
         "server {{
@@ -175,7 +121,7 @@ fn calls_pass_behind_nginx_and_haproxy() {
     ));
     for front in [nginx, haproxy] {
         for name in ["kinds", "chats", "many", "metadata", "errors", "deadlines", "large"] {
-            play(CLIENT, name, &format!("localhost:{}", front.address.port()), None);
+            play(GRPC.client, name, &format!("localhost:{}", front.address.port()), None);
         }
     }
 }

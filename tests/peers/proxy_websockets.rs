@@ -1,83 +1,38 @@
 //! The `WebSocket` protocol by Python's websockets, client and server, through the proxy: plain and by TLS, and with nginx or `HAProxy` in
 //! front, which also speaks it over HTTP/2 (RFC 8441).
 
-use e2e::{
-    peers::{
-        certificates::Certificates,
-        client::{play, scenario},
-        front::Front,
-        python::PythonApp,
-    },
-    process::Process,
+use e2e::peers::{
+    client::play,
+    front::Front,
+    way::{Programs, Way, play_on_both},
 };
 
-const CLIENT: &str = "websocket_client.py";
-
-/// From a client to an app
-struct Way {
-    app: PythonApp,
-    front: Front,
-    certificates: Certificates,
-    is_tls: bool,
-}
-
-impl Way {
-    fn plain(arguments: &[&str]) -> Self {
-        let app = PythonApp::start("websocket_app.py");
-        let front = Front::ours(app.address(), arguments);
-        Self { app, front, certificates: Certificates::new(), is_tls: false }
-    }
-
-    /// TLS on both sides
-    fn tls() -> Self {
-        let certificates = Certificates::new();
-        let app = PythonApp::start_with_tls("websocket_app.py", &certificates);
-        let upstream = format!("https://localhost:{}#ca={}", app.server.port(), certificates.path("ca.pem"));
-        let front = Front::ours_with_tls(&upstream, &certificates, &[]);
-        Self { app, front, certificates, is_tls: true }
-    }
-
-    fn url(&self) -> String {
-        format!("{}://localhost:{}", if self.is_tls { "wss" } else { "ws" }, self.front.address.port())
-    }
-
-    fn play(&self, name: &str) -> String {
-        let authority = self.is_tls.then(|| self.certificates.path("ca.pem"));
-        play(CLIENT, name, &self.url(), authority.as_deref())
-    }
-}
-
-fn play_on_both(names: &[&str]) {
-    for way in [Way::plain(&[]), Way::tls()] {
-        for name in names {
-            way.play(name);
-        }
-    }
-}
+static WEBSOCKETS: Programs =
+    Programs { app: "websocket_app.py", client: "websocket_client.py", schemes: ["ws://", "wss://"], options: "" };
 
 #[test]
 fn messages_pass_compressed_or_not() {
-    play_on_both(&["echoes", "without_compression"]);
+    play_on_both(&WEBSOCKETS, &["echoes", "without_compression"]);
 }
 
 #[test]
 fn large_and_fragmented_messages_pass() {
-    play_on_both(&["large", "fragments", "pushes"]);
+    play_on_both(&WEBSOCKETS, &["large", "fragments", "pushes"]);
 }
 
 #[test]
 fn pings_and_pongs_pass() {
-    play_on_both(&["pings"]);
+    play_on_both(&WEBSOCKETS, &["pings"]);
 }
 
 #[test]
 fn hundreds_of_conversations_go_on_at_once() {
-    play_on_both(&["many"]);
+    play_on_both(&WEBSOCKETS, &["many"]);
 }
 
 #[test]
 fn codes_and_reasons_of_closes_pass() {
-    for mut way in [Way::plain(&[]), Way::tls()] {
+    for mut way in [Way::plain(&WEBSOCKETS, &[]), Way::tls(&WEBSOCKETS, &[])] {
         way.play("closes");
         way.app.server.says(0, "closed with 3456 that is all");
     }
@@ -85,12 +40,12 @@ fn codes_and_reasons_of_closes_pass() {
 
 #[test]
 fn a_refusal_of_the_app_arrives_as_it_is() {
-    play_on_both(&["refusals"]);
+    play_on_both(&WEBSOCKETS, &["refusals"]);
 }
 
 #[test]
 fn the_app_gets_the_handshake_and_headers_of_the_proxy() {
-    let way = Way::tls();
+    let way = Way::tls(&WEBSOCKETS, &[]);
     let seen = way.play("subprotocol");
     let port = way.front.address.port();
     for line in [
@@ -107,8 +62,8 @@ fn the_app_gets_the_handshake_and_headers_of_the_proxy() {
 /// Every client gets Close 1001 between two of its messages, and the app is told too.
 #[test]
 fn a_drain_says_1001() {
-    let mut way = Way::plain(&["--shutdown-timeout", "10s"]);
-    let mut client = Process::start(scenario(CLIENT, "until_end", &way.url(), None));
+    let mut way = Way::plain(&WEBSOCKETS, &["--shutdown-timeout", "10s"]);
+    let mut client = way.start("until_end");
     for _ in 0..10 {
         client.says("talks");
     }
@@ -121,7 +76,7 @@ fn a_drain_says_1001() {
 
 #[test]
 fn conversations_pass_behind_nginx_and_haproxy() {
-    let way = Way::tls();
+    let way = Way::tls(&WEBSOCKETS, &[]);
     let (port, authority) = (way.front.address.port(), way.certificates.path("ca.pem"));
     let nginx = Front::by_nginx(&format!(
         "map $http_upgrade $hop {{ default upgrade; '' close; }}
@@ -146,7 +101,7 @@ fn conversations_pass_behind_nginx_and_haproxy() {
     for front in [nginx, haproxy("alpn http/1.1"), haproxy("alpn h2 ws h2")] {
         let url = format!("ws://localhost:{}", front.address.port());
         for name in ["echoes", "large", "fragments", "pings", "closes", "subprotocol", "refusals", "many"] {
-            play(CLIENT, name, &url, None);
+            play(WEBSOCKETS.client, name, &url, None);
         }
     }
 }

@@ -51,6 +51,19 @@ pub(crate) struct Limits {
     pub(crate) tunnel_timeout: Duration,
 }
 
+#[cfg(test)]
+impl Limits {
+    /// Those of these flags, and the defaults of the others
+    pub(crate) fn of_flags(flags: &[&str]) -> Self {
+        #[derive(clap::Parser)]
+        struct Flags {
+            #[command(flatten)]
+            limits: Limits,
+        }
+        <Flags as clap::Parser>::parse_from([&["test"], flags].concat()).limits
+    }
+}
+
 /// hyper needs 8 KiB, and more than 64 KiB is no head that an app would read.
 fn header_size(text: &str) -> Result<u64, String> {
     match lifecycle::size(text)? {

@@ -21,3 +21,4 @@ pub mod python;
 pub mod redis;
 pub mod rsyslog;
 pub mod syslog_ng;
+pub mod way;

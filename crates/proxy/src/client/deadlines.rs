@@ -88,18 +88,10 @@ impl Deadlines {
 mod tests {
     use std::future::poll_fn;
 
-    use clap::Parser;
-
     use super::*;
 
-    #[derive(Parser)]
-    struct Flags {
-        #[command(flatten)]
-        limits: Limits,
-    }
-
     fn deadlines(flags: &[&str]) -> Deadlines {
-        Deadlines::new(&Flags::parse_from([&["test"], flags].concat()).limits)
+        Deadlines::new(&Limits::of_flags(flags))
     }
 
     /// Ticks until it finds this, and says how long that took.

@@ -5,6 +5,8 @@ use std::{
     net::{SocketAddr, TcpStream},
     os::{fd::OwnedFd, unix::net::UnixStream},
     path::Path,
+    thread,
+    time::{Duration, Instant},
 };
 
 use harness::DEADLINE;
@@ -57,6 +59,28 @@ impl Client {
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: app\r\n\r\n"));
         self.answer()
+    }
+
+    /// Asks again and again for this time; the number of answers, which are all good.
+    #[track_caller]
+    pub(crate) fn get_for(&mut self, time: Duration) -> usize {
+        let deadline = Instant::now() + time;
+        let mut answers = 0;
+        while Instant::now() < deadline {
+            let answer = self.get("/");
+            assert_eq!(answer.status, 200, "request {answers}: {answer:?}");
+            answers += 1;
+        }
+        answers
+    }
+
+    /// Begins a request with a body of 10 MB, which a thread sends.
+    pub(crate) fn post_much(&mut self) {
+        self.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\nhello");
+        let mut writer = self.writer();
+        thread::spawn(move || {
+            let _ = writer.write_all(&vec![b'x'; 9_999_995]);
+        });
     }
 
     /// Nothing if the connection ends before an answer begins.

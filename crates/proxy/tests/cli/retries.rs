@@ -24,33 +24,10 @@ fn a_connection_that_was_closed_while_idle_is_noticed() {
 
 #[test]
 fn no_request_fails_while_connections_are_closed_at_any_moment() {
-    let upstream = Upstream::start(|connection| {
-        // Closes in the middle of the next request or answer, after a time that differs from
-        // connection to connection.
-        let stream = connection.stream.try_clone().unwrap();
-        let pause = Duration::from_micros(200 + connection.number as u64 * 137 % 5000);
-        let mut is_first = true;
-        while connection.request().is_some() {
-            connection.write(OK);
-            if is_first {
-                is_first = false;
-                let stream = stream.try_clone().unwrap();
-                thread::spawn(move || {
-                    thread::sleep(pause);
-                    let _ = stream.shutdown(std::net::Shutdown::Both);
-                });
-            }
-        }
-    });
+    let upstream = Upstream::closing_at_any_moment(OK);
     let proxy = Proxy::start(&upstream, &[]);
     let mut client = proxy.client();
-    let deadline = std::time::Instant::now() + Duration::from_secs(3);
-    let mut requests = 0;
-    while std::time::Instant::now() < deadline {
-        let answer = client.get("/");
-        assert_eq!(answer.status, 200, "request {requests}: {answer:?}");
-        requests += 1;
-    }
+    let requests = client.get_for(Duration::from_secs(3));
     assert!(requests > 100 && upstream.connections() > 10, "{requests} over {}", upstream.connections());
 }
 

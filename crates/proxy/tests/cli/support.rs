@@ -1,6 +1,11 @@
 //! The proxy under test.
 
-use std::{net::SocketAddr, process::Command};
+use std::{
+    net::SocketAddr,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 pub(crate) use harness::{Ended, Program, Signal};
 
@@ -88,4 +93,22 @@ pub(crate) fn proxy(arguments: &[&str]) -> Command {
         command.args(["--drain-delay", "0s"]);
     }
     command
+}
+
+/// Waits side by side for the end of each client of a dozen: within `--drain-delay 3s` from the start, and not all at once.
+#[track_caller]
+pub(crate) fn leave_over_3_s(start: Instant, clients: Vec<Client>, wait_for_end: fn(&mut Client)) {
+    let watch = |mut client| {
+        thread::spawn(move || {
+            wait_for_end(&mut client);
+            start.elapsed()
+        })
+    };
+    let watches: Vec<_> = clients.into_iter().map(watch).collect();
+    let mut times: Vec<_> = watches.into_iter().map(|watch| watch.join().unwrap()).collect();
+    times.sort_unstable();
+    let (first, last) = (times[0], times[times.len() - 1]);
+    assert!(last < Duration::from_millis(3500), "{times:?}");
+    // All at once by chance is as likely as a dozen dice with one face.
+    assert!(last > first + Duration::from_millis(500), "{times:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     os::{fd::OwnedFd, unix::net::UnixListener},
     path::Path,
     sync::{
@@ -10,6 +10,7 @@ use std::{
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     thread,
+    time::Duration,
 };
 
 use harness::{DEADLINE, until};
@@ -87,6 +88,23 @@ impl Upstream {
         Self::start(move |connection| {
             while connection.request().is_some() {
                 connection.write(answer);
+            }
+        })
+    }
+
+    /// Answers as `answering` does. It closes in the middle of the next request or answer, after a time that differs
+    /// from connection to connection.
+    pub(crate) fn closing_at_any_moment(answer: &'static str) -> Self {
+        Self::start(move |connection| {
+            let stream = connection.stream.try_clone().unwrap();
+            let pause = Duration::from_micros(200 + connection.number as u64 * 137 % 5000);
+            let mut close = Some(move || {
+                thread::sleep(pause);
+                let _ = stream.shutdown(Shutdown::Both);
+            });
+            while connection.request().is_some() {
+                connection.write(answer);
+                close.take().map(thread::spawn);
             }
         })
     }

@@ -123,18 +123,10 @@ impl Times {
 mod tests {
     use std::{future::poll_fn, rc::Rc};
 
-    use clap::Parser;
-
     use super::*;
 
-    #[derive(Parser)]
-    struct Flags {
-        #[command(flatten)]
-        limits: Limits,
-    }
-
     fn times(flags: &[&str]) -> Times {
-        Times::new(&Flags::parse_from([&["test"], flags].concat()).limits, false)
+        Times::new(&Limits::of_flags(flags), false)
     }
 
     /// Ticks until something else than this is found, and says what and how many seconds that took.

@@ -5,25 +5,13 @@ use std::time::{Duration, Instant};
 use h2::Reason;
 
 use crate::{
-    grpc::{
-        proxy,
-        server::{Asked, Server},
-    },
+    grpc::{proxy, server::Server},
     support::Signal,
 };
 
-/// Echoes each message as it comes, and ends with the client.
-async fn echo(mut asked: Asked) {
-    let mut answering = asked.begin();
-    while let Ok(Some(message)) = asked.incoming.message().await {
-        answering.send(&message);
-    }
-    answering.end(&[("grpc-status", "0")]);
-}
-
 #[test]
 fn a_call_that_is_open_ends_as_it_wants_to() {
-    let server = Server::start(echo);
+    let server = Server::echoing();
     let proxy = proxy(&server, &[]);
     let mut client = proxy.grpc();
     let mut call = client.call("/a.B/C", &[]);

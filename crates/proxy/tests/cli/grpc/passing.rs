@@ -10,7 +10,7 @@ use crate::grpc::{
     client::Client,
     peers::wait,
     proxy, proxy_to, run,
-    server::{Asked, Server},
+    server::{Server, echo},
 };
 
 #[test]
@@ -98,22 +98,9 @@ fn each_message_of_a_server_goes_on_at_once() {
     assert_eq!((call.message(), &call.trailers()["grpc-status"]), (None, &"0".parse().unwrap()));
 }
 
-/// Echoes each message as it comes, behind a head that comes before any of them.
-fn echoing_server() -> Server {
-    Server::start(echo)
-}
-
-async fn echo(mut asked: Asked) {
-    let mut answering = asked.begin();
-    while let Ok(Some(message)) = asked.incoming.message().await {
-        answering.send(&message);
-    }
-    answering.end(&[("grpc-status", "0")]);
-}
-
 #[test]
 fn both_sides_talk_at_once() {
-    let server = echoing_server();
+    let server = Server::echoing();
     let proxy = proxy(&server, &[]);
     let mut client = proxy.grpc();
     let mut calls: Vec<_> = (0..20).map(|_| client.call("/a.B/C", &[])).collect();
@@ -155,7 +142,7 @@ fn tls_on_both_sides_passes_the_same() {
 
 #[test]
 fn a_quiet_stream_goes_on() {
-    let server = echoing_server();
+    let server = Server::echoing();
     let proxy = proxy(&server, &["--min-body-rate", "1KiB", "--request-timeout", "1s", "--idle-timeout", "1s"]);
     let mut call = proxy.grpc().call("/a.B/C", &[]);
     call.head();
@@ -173,7 +160,7 @@ fn a_quiet_stream_goes_on() {
 
 #[test]
 fn long_messages_pass_both_ways() {
-    let server = echoing_server();
+    let server = Server::echoing();
     let proxy = proxy(&server, &[]);
     let mut client = proxy.grpc();
     let message: Vec<u8> = (0..3 << 20).map(|at: u32| at.to_be_bytes()[3] ^ at.to_be_bytes()[1]).collect();
@@ -253,7 +240,7 @@ fn a_call_that_breaks_off_upstream_ends_with_a_status() {
 
 #[test]
 fn a_call_ends_as_unavailable_when_its_connection_breaks() {
-    let server = echoing_server();
+    let server = Server::echoing();
     let behind = proxy(&server, &[]);
     let front = proxy_to(behind.address, &["--direction", "outbound"]);
     let mut call = front.grpc().call("/a.B/C", &[("grpc-timeout", "1M")]);
@@ -270,7 +257,7 @@ fn a_call_ends_as_unavailable_when_its_connection_breaks() {
 
 #[test]
 fn the_peers_of_these_tests_understand_each_other() {
-    let server = echoing_server();
+    let server = Server::echoing();
     let end = Client::new(server.address).unary("/a.B/C", &[], b"hello");
     assert_eq!((end.status(), &end.messages[..]), ("0", &[b"hello".to_vec()][..]));
 }

@@ -54,6 +54,10 @@ impl Server {
         Self::with_tls(None, script)
     }
 
+    pub(crate) fn echoing() -> Self {
+        Self::start(echo)
+    }
+
     /// Over TLS, if there is a configuration for it
     pub(crate) fn with_tls<F>(
         tls: Option<Arc<ServerConfig>>,
@@ -135,6 +139,15 @@ async fn serve<F>(
         let incoming = Incoming::new(body);
         tokio::spawn(script(Asked { number, head, incoming, respond, resets: resets.clone() }));
     }
+}
+
+/// Echoes each message as it comes, behind a head that comes before any of them, and ends with the client.
+pub(crate) async fn echo(mut asked: Asked) {
+    let mut answering = asked.begin();
+    while let Ok(Some(message)) = asked.incoming.message().await {
+        answering.send(&message);
+    }
+    answering.end(&[("grpc-status", "0")]);
 }
 
 impl Asked {

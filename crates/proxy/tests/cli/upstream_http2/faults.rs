@@ -208,12 +208,7 @@ fn an_early_answer_passes_while_the_body_is_sent() {
         });
         let proxy = before_frames(&upstream, &[]);
         let mut client = proxy.client();
-        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\nhello");
-        let mut writer = client.writer();
-        thread::spawn(move || {
-            use std::io::Write;
-            let _ = writer.write_all(&vec![b'x'; 9_999_995]);
-        });
+        client.post_much();
         let answer = client.answer();
         assert_eq!((answer.status, answer.body.as_str()), (413, "big"), "{is_reset}");
         // The upstream's connection is not the client's, and goes on.

@@ -1,9 +1,6 @@
 //! Connections to upstreams keep the same rules behind TLS as without it.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
 use harness::{Authority, until};
 
@@ -31,31 +28,11 @@ fn a_connection_that_was_closed_while_idle_is_noticed() {
 #[test]
 fn no_request_fails_while_connections_are_closed_at_any_moment() {
     let authority = Authority::new();
-    let upstream = Upstream::start(|connection| {
-        let stream = connection.stream.try_clone().unwrap();
-        let pause = Duration::from_micros(200 + connection.number as u64 * 137 % 5000);
-        let mut is_first = true;
-        while connection.request().is_some() {
-            connection.write(OK);
-            if std::mem::take(&mut is_first) {
-                let stream = stream.try_clone().unwrap();
-                thread::spawn(move || {
-                    thread::sleep(pause);
-                    let _ = stream.shutdown(std::net::Shutdown::Both);
-                });
-            }
-        }
-    });
+    let upstream = Upstream::closing_at_any_moment(OK);
     let front = TlsFront::before(upstream.address, &localhost(&authority), HTTP1);
     let proxy = before(&front, &authority, "", &[]);
     let mut client = proxy.client();
-    let deadline = Instant::now() + Duration::from_secs(3);
-    let mut requests = 0;
-    while Instant::now() < deadline {
-        let answer = client.get("/");
-        assert_eq!(answer.status, 200, "request {requests}: {answer:?}");
-        requests += 1;
-    }
+    let requests = client.get_for(Duration::from_secs(3));
     assert!(requests > 50 && upstream.connections() > 5, "{requests} over {}", upstream.connections());
 }
 
@@ -92,12 +69,7 @@ fn an_early_answer_passes_while_the_body_is_sent() {
     let front = TlsFront::before(upstream.address, &localhost(&authority), HTTP1);
     let proxy = before(&front, &authority, "", &[]);
     let mut client = proxy.client();
-    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\nhello");
-    let mut writer = client.writer();
-    thread::spawn(move || {
-        use std::io::Write;
-        let _ = writer.write_all(&vec![b'x'; 9_999_995]);
-    });
+    client.post_much();
     let answer = client.answer();
     assert_eq!((answer.status, answer.body.as_str()), (413, "big"));
 }
