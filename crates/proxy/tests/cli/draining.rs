@@ -2,6 +2,10 @@
 
 use std::{
     process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -265,23 +269,23 @@ fn clients_that_go_on_connecting_do_not_delay_the_end() {
     let upstream = Upstream::answering(OK);
     let proxy = Proxy::start(&upstream, &["--drain-delay", "500ms"]);
     let address = proxy.address;
+    let served = Arc::new(AtomicUsize::new(0));
+    let counter = served.clone();
     let clients = thread::spawn(move || {
-        let mut served = 0;
         while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_secs(5)) {
             // A connection may be reset only when the listener is gone, and then the next attempt fails.
             match crate::client::Client::of(stream).try_get("/") {
                 Some(answer) => assert_eq!(answer.status, 200),
                 None => break,
             }
-            served += 1;
+            counter.fetch_add(1, SeqCst);
         }
-        served
     });
-    thread::sleep(Duration::from_millis(100));
+    harness::until("clients come and go", || (served.load(SeqCst) > 50).then_some(()));
     let start = Instant::now();
     proxy.program.signal(Signal::TERM);
     let ended = proxy.program.end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    assert!(clients.join().unwrap() > 50);
+    clients.join().unwrap();
 }
