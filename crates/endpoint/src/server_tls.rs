@@ -2,13 +2,14 @@
 //!
 //! Memory for resumption is a few hundred bytes for any number of sessions, because their state is in tickets that the
 //! clients keep. Two random keys seal the tickets: a new one every six hours, and the one before it. New authorities for clients
-//! end all sessions, because a resumed client is not verified again.
+//! end all sessions, because a resumed client is not verified again. A client's session ends with its certificate.
 
 mod authorities;
 mod pair;
 mod resolver;
 #[cfg(test)]
 mod tests;
+mod tickets;
 
 use std::{
     path::{Path, PathBuf},
@@ -213,7 +214,7 @@ impl ServerTls {
         }
         let tickets = match in_force.tickets.take().filter(|_| is_trust_same) {
             Some(tickets) => tickets,
-            None => ring::Ticketer::new().map_err(|error| format!("no key for tickets: {error}"))?,
+            None => tickets::new(authorities.is_some())?,
         };
         let resolver = Arc::new(Resolver::new(pairs.clone()));
         let is_ready = pairs.iter().any(Option::is_some) && authorities.is_some() == self.authorities.is_some();
@@ -257,8 +258,8 @@ impl PartialEq for ServerTls {
 
 impl Eq for ServerTls {}
 
-/// The verified certificate of the other side of a connection, if it has shown one. One of a client that has expired since it was
-/// verified is an error, because a resumed session verifies nothing.
+/// The verified certificate of the other side of a connection, if it has shown one. One that has
+/// expired since it was verified is an error.
 pub fn peer_certificate(connection: &CommonState) -> Result<Option<Certificate>, String> {
     let Some(der) = connection.peer_certificates().and_then(|chain| chain.first()) else { return Ok(None) };
     let certificate = Certificate::from_der(der)?;

@@ -9,8 +9,8 @@ use rcgen::{
     PKCS_ED25519, SignatureAlgorithm, date_time_ymd,
 };
 use rustls::{
-    ClientConfig, ClientConnection, Connection, Error, HandshakeKind, RootCertStore, ServerConnection,
-    SupportedProtocolVersion, time_provider::TimeProvider, version,
+    ClientConfig, ClientConnection, Connection, Error, HandshakeKind, RootCertStore, ServerConnection, SignatureScheme,
+    SupportedProtocolVersion, client::ResolvesClientCert, sign::CertifiedKey, time_provider::TimeProvider, version,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tempfile::TempDir;
@@ -77,6 +77,12 @@ impl Files {
         let CertificatePair { cert, key } = self.pair(name);
         let identity = (pem::certificates(&cert).unwrap(), pem::key(&key).unwrap());
         builder.with_client_auth_cert(identity.0, identity.1).unwrap().into()
+    }
+
+    fn identity(&self, name: &str) -> Arc<CertifiedKey> {
+        let CertificatePair { cert, key } = self.pair(name);
+        let (chain, key) = (pem::certificates(&cert).unwrap(), pem::key(&key).unwrap());
+        CertifiedKey::from_der(chain, key, &ring::default_provider()).unwrap().into()
     }
 }
 
@@ -334,23 +340,55 @@ async fn clients_need_a_certificate_of_the_authority() {
     }
 }
 
+/// The certificate of a client, which may be renewed
+#[derive(Debug)]
+struct Renewable(Mutex<Arc<CertifiedKey>>);
+
+impl ResolvesClientCert for Renewable {
+    fn resolve(&self, _issuers: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.lock().unwrap().clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+/// The clock in the year 2020
+#[derive(Debug)]
+struct Earlier;
+
+impl TimeProvider for Earlier {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(1_600_000_000)))
+    }
+}
+
 #[tokio::test]
-async fn a_client_whose_certificate_expired_since_it_was_verified_is_no_peer() {
-    #[derive(Debug)]
-    struct Earlier;
-    impl TimeProvider for Earlier {
-        fn current_time(&self) -> Option<UnixTime> {
-            Some(UnixTime::since_unix_epoch(Duration::from_secs(1_600_000_000)))
+async fn a_client_shows_its_renewed_certificate_once_that_of_its_session_has_expired() {
+    for version in [&version::TLS13, &version::TLS12] {
+        let files = Files::new();
+        let pair = files.write("tls", &["first.example"], |_| ());
+        files.write("old", &["old.example"], |params| params.not_after = date_time_ymd(2021, 1, 1));
+        files.write("new", &["new.example"], |_| ());
+        let tls = server(&[pair], Some(files.write_authority(&files.root)), false);
+        assert_eq!(tls.look().await, []);
+        let mut earlier = ServerConfig::clone(&tls.config().unwrap());
+        earlier.time_provider = Arc::new(Earlier);
+        let mut client = ClientConfig::clone(&files.client(&[version], None));
+        let identity = Arc::new(Renewable(Mutex::new(files.identity("old"))));
+        client.client_auth_cert_resolver = identity.clone();
+        let client = Arc::new(client);
+        let (server, _) = handshake_with(earlier.into(), &client, "first.example").unwrap();
+        assert_eq!(peer_certificate(&server), Err("the certificate has expired".to_owned()));
+        // The client offers the ticket of its session, but its old certificate does not count any more.
+        let refused = handshake(&tls, &client, "first.example").unwrap_err();
+        assert!(matches!(refused, Error::InvalidCertificate(_)), "{refused:?}");
+        *identity.0.lock().unwrap() = files.identity("new");
+        for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let (server, _) = handshake(&tls, &client, "first.example").unwrap();
+            assert_eq!(server.handshake_kind(), Some(kind), "{version:?}");
+            assert_eq!(peer_certificate(&server).unwrap().unwrap().display_name(), "new.example");
         }
     }
-    let files = Files::new();
-    let pair = files.write("tls", &["first.example"], |_| ());
-    files.write("client", &["client.example"], |params| params.not_after = date_time_ymd(2021, 1, 1));
-    let tls = server(&[pair], Some(files.write_authority(&files.root)), false);
-    assert_eq!(tls.look().await, []);
-    let mut config = ServerConfig::clone(&tls.config().unwrap());
-    config.time_provider = Arc::new(Earlier);
-    let client = files.client(rustls::ALL_VERSIONS, Some("client"));
-    let (server, _) = handshake_with(config.into(), &client, "first.example").unwrap();
-    assert_eq!(peer_certificate(&server), Err("the certificate has expired".to_owned()));
 }
