@@ -42,7 +42,7 @@ complete -c proxy -n '__proxy_in ""' -l max-header-size -x -d 'Bytes of a reques
 complete -c proxy -n '__proxy_in ""' -l max-headers -x -d 'Lines of a request\'s head; more is 431'
 complete -c proxy -n '__proxy_in ""' -l max-body -x -d 'Bytes of a request\'s body; more is 413; 0 is no limit'
 complete -c proxy -n '__proxy_in ""' -l handshake-timeout -x -d 'The time for a TLS handshake, from the client\'s connection'
-complete -c proxy -n '__proxy_in ""' -l max-handshakes -x -d 'TLS handshakes at once, for each worker; more wait for their turn'
+complete -c proxy -n '__proxy_in ""' -l max-handshakes -x -d 'TLS handshakes at once, for each worker; while more wait for their turn, each has 1 s'
 complete -c proxy -n '__proxy_in ""' -l header-timeout -x -d 'The time for a request\'s head, from its first byte'
 complete -c proxy -n '__proxy_in ""' -l idle-timeout -x -d 'Close a client\'s connection that is idle for longer, or that reads nothing for longer'
 complete -c proxy -n '__proxy_in ""' -l min-body-rate -x -d 'Bytes a second that a request\'s body must have over 10 s; 0 is no bound'

@@ -28,7 +28,7 @@ pub(crate) struct Limits {
     /// The time for a TLS handshake, from the client's connection
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = positive)]
     pub(crate) handshake_timeout: Duration,
-    /// TLS handshakes at once, for each worker; more wait for their turn
+    /// TLS handshakes at once, for each worker; while more wait for their turn, each has 1 s
     #[arg(long, value_name = "COUNT", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) max_handshakes: u32,
     /// The time for a request's head, from its first byte

@@ -62,7 +62,7 @@ pub(crate) async fn begin(
     if socket.peek().await.is_some_and(|byte| byte.is_ascii_uppercase()) {
         return (Beginning::PlainHttp(socket), Outcome::PlainHttp);
     }
-    let _slot = match handshakes.slot(deadline).await {
+    let mut slot = match handshakes.slot(deadline).await {
         Ok(slot) => slot,
         Err(outcome) => return (Beginning::Over, outcome),
     };
@@ -75,17 +75,23 @@ pub(crate) async fn begin(
         return (Beginning::Over, Outcome::NoCertificate);
     };
     let accepting = TlsAcceptor::from(config).accept(socket).into_fallible();
-    // In a box, because it has the room of a whole session.
-    match time::timeout_at(deadline, Box::pin(accepting)).await {
-        Ok(Ok(stream)) => secured(stream, trust).await,
-        Ok(Err((error, mut socket))) => {
+    let ended = tokio::select! {
+        biased;
+        // In a box, because it has the room of a whole session.
+        ended = Box::pin(accepting) => ended,
+        () = time::sleep_until(deadline) => return (Beginning::Over, Outcome::TimedOut),
+        () = slot.crowded_out() => return (Beginning::Over, Outcome::Crowded),
+    };
+    drop(slot);
+    match ended {
+        Ok(stream) => secured(stream, trust).await,
+        Err((error, mut socket)) => {
             let outcome = Outcome::of_error(&error);
             tracing::debug!(%error, outcome = outcome.name(), "a handshake failed");
             // rustls has sent the alert.
             linger(&mut socket).await;
             (Beginning::Over, outcome)
         }
-        Err(_) => (Beginning::Over, Outcome::TimedOut),
     }
 }
 

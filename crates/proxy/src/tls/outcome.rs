@@ -27,7 +27,7 @@ pub(crate) enum Outcome {
     Broken,
     /// The certificate is not there yet
     NoCertificate,
-    /// Too many others were under way, until the time was over
+    /// Too many others were under way until the time was over, or one of them needed the turn of this one
     Crowded,
     /// The container's memory limit is near
     Memory,

@@ -156,6 +156,22 @@ fn handshakes_beyond_the_bound_wait_for_their_turn() {
 }
 
 #[test]
+fn a_new_client_does_not_wait_behind_slow_handshakes() {
+    // Longer than the patience of the test
+    let front = Front::start(&["--max-handshakes", "2", "--handshake-timeout", "5m"]);
+    let hello = front.hello();
+    let stalled: Vec<_> = (0..20).map(|_| front.raw(&hello[..hello.len() - 1])).collect();
+    until("all have connected", || (front.proxy.counted("sidekit_proxy_connections") == 20).then_some(()));
+    for _ in 0..3 {
+        front.is_served();
+    }
+    assert!(front.outcomes("crowded") >= 1 && front.met("max-handshakes") >= 1);
+    assert_eq!((front.outcomes("timed-out"), front.outcomes("full") + front.outcomes("resumed")), (0, 3));
+    drop(stalled);
+    until("nothing is left", || (front.proxy.counted("sidekit_proxy_connections") == 0).then_some(()));
+}
+
+#[test]
 fn a_flood_of_handshakes_takes_little_memory_and_keeps_no_client_out() {
     let front = Front::start(&["--max-handshakes", "64", "--handshake-timeout", "3s"]);
     let hello = front.hello();
