@@ -105,21 +105,24 @@ impl Options {
     /// Refuses an option that no reader took. The error names the nearest option of `known`, or says how to ask for TLS when
     /// the option needs TLS.
     ///
-    /// An unknown name may be the second half of a value, which may be a secret. So the error repeats an unknown name only
-    /// when the name is a near miss of a known one and no option before it is free text.
+    /// An unknown name may be the second half of a value, which may be a secret. So the error repeats an unknown name only when it
+    /// has the form of a name, no option before it is free text, and it is a near miss of a known one or has a value.
     pub fn finish(self, scheme: &str, known: &[&str], tls: Option<&str>) -> Result<(), String> {
-        let Some(Pair { number, name, .. }) = self.left.first() else { return Ok(()) };
+        let Some(Pair { number, name, value }) = self.left.first() else { return Ok(()) };
         if let Some(tls) = tls.filter(|_| known.contains(&name.as_str())) {
             return Err(format!("option {name} is for TLS only: {tls}"));
         }
         let follows_free_text = self.first_free_text.is_some_and(|first| first < *number);
         let reminder = if follows_free_text { ESCAPE_REMINDER } else { "" };
-        Err(match lifecycle::nearest(name, known.iter().copied()) {
-            Some(near) if !follows_free_text && could_be_an_option(name) => {
-                format!("{scheme} has no option {name:?}; did you mean {near}?")
-            }
-            Some(near) => format!("{scheme} does not know option number {number}{reminder}; did you mean {near}?"),
-            None => format!("{scheme} does not know option number {number}{reminder}; it takes {}", known.join(", ")),
+        let near = lifecycle::nearest(name, known.iter().copied());
+        let hint =
+            near.map_or_else(|| format!("it takes {}", known.join(", ")), |near| format!("did you mean {near}?"));
+        // A `#` in a password ends the URL, so that a name without a value may be the rest of the password.
+        let may_be_shown = lifecycle::is_name(name) && !follows_free_text && (near.is_some() || !value.is_empty());
+        Err(if may_be_shown {
+            format!("{scheme} has no option {name:?}; {hint}")
+        } else {
+            format!("{scheme} does not know option number {number}{reminder}; {hint}")
         })
     }
 }
@@ -133,13 +136,6 @@ impl Pair {
             _ => None,
         }
     }
-}
-
-/// Whether a name has only the characters that names of options have.
-fn could_be_an_option(name: &str) -> bool {
-    const LONGEST: usize = 32;
-    let is_usual = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
-    name.len() <= LONGEST && name.bytes().all(is_usual)
 }
 
 #[cfg(test)]
@@ -187,6 +183,7 @@ mod tests {
             ("sesame", "http does not know option number 1; it takes header, status, gzip"),
             ("Statsu", "http does not know option number 1; did you mean status?"),
             ("status=200&gzpi", r#"http has no option "gzpi"; did you mean gzip?"#),
+            ("cafile=sesame", r#"http has no option "cafile"; it takes header, status, gzip"#),
         ] {
             let mut options = Options::from_fragment(fragment).unwrap();
             options.all("header");

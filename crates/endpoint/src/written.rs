@@ -129,7 +129,9 @@ impl<'de> Deserialize<'de> for Name {
         let name = String::deserialize(deserializer)?;
         let is_usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if !(1..=NAME_LIMIT).contains(&name.len()) || !name.bytes().all(is_usual) {
-            return Err(D::Error::custom("this is not the name of an option: expected url or an option"));
+            return Err(D::Error::custom(
+                "this is not the name of an option, which has lower-case letters and hyphens: write url, or an option such as ca",
+            ));
         }
         Ok(Self(name))
     }

@@ -172,7 +172,7 @@ fn check<C: Configuration>(path: &Path, matches: &ArgMatches, asks_files: bool) 
     match parsed::<C>(path, &text, &args) {
         Err(faults) => Ok(faults.lines().collect()),
         Ok(config) if asks_files => {
-            let unreadable = unreadable(path, &config.files());
+            let unreadable = unreadable(path, &text, &config.files());
             Ok(if unreadable.is_empty() { unusable(path, &text, config.judge_files(&args)) } else { unreadable })
         }
         Ok(_) => Ok(Vec::new()),
@@ -191,26 +191,41 @@ fn judge_start<C: Configuration>(matches: &ArgMatches) -> anyhow::Result<()> {
 
 /// The faults of the files that a configuration names. A volume that does not answer ends the look, because each other
 /// file on it would take the whole limit again.
-fn unreadable(config: &Path, paths: &[PathBuf]) -> Vec<String> {
-    let mut faults = Vec::new();
+fn unreadable(config: &Path, text: &str, paths: &[PathBuf]) -> Vec<String> {
+    // The text was read a moment ago.
+    let Ok(tree) = yaml::read(text) else { return Vec::new() };
+    let mut list = Vec::new();
     for path in paths {
         let Err(error) = in_time(path, READ_LIMIT, files::try_read).and_then(identity) else { continue };
         // A relative path may be a secret that was written in place of its file.
-        let name = if path.is_absolute() { path.display().to_string() } else { "a file with a relative path".into() };
-        let config = config.display();
-        faults.push(format!("{config}: it names {name}, which cannot be read: {error}; --no-files does not look"));
+        let fault = Fault::new(if path.is_absolute() {
+            format!("this names {}, which cannot be read: {error}", path.display())
+        } else {
+            format!("this names a file by a relative path, which cannot be read: {error}; write an absolute path")
+        });
+        list.push(match path.to_str().and_then(|path| tree.naming(path)) {
+            Some(node) => fault.at(node),
+            None => fault,
+        });
         if error.kind() == io::ErrorKind::TimedOut {
             break;
         }
     }
-    faults
+    beside_no_files(config, list)
 }
 
 /// The faults of the content of those files, each with the place that names the file
 fn unusable(path: &Path, text: &str, misfits: Vec<Misfit>) -> Vec<String> {
     // The text was read a moment ago.
     let Ok(tree) = yaml::read(text) else { return Vec::new() };
-    let list = misfits.into_iter().map(|misfit| Fault::new(misfit.message).at(tree.at(&misfit.at))).collect();
+    beside_no_files(
+        path,
+        misfits.into_iter().map(|misfit| Fault::new(misfit.message).at(tree.at(&misfit.at))).collect(),
+    )
+}
+
+/// The lines of faults for which `check` has looked at other files
+fn beside_no_files(path: &Path, list: Vec<Fault>) -> Vec<String> {
     Faults { path: path.to_owned(), list }.lines().map(|line| line + "; --no-files does not look").collect()
 }
 
@@ -238,9 +253,9 @@ fn parsed<C: Configuration>(path: &Path, text: &str, args: &C::Args) -> Result<C
 /// Says of an unknown key at the top of a file that it is the name of a flag. It is no secret then.
 fn explain_flag<A: CommandFactory>(tree: &Node, fault: &mut Fault) {
     let Some(key) = fault.node.and_then(|number| tree.key_text(number)) else { return };
-    let Some(known) = fault.message.strip_prefix("unknown key; ") else { return };
+    let Some(known) = fault.message.strip_prefix(&format!("unknown key {key:?}; there are ")) else { return };
     if A::command().get_arguments().filter_map(Arg::get_long).any(|flag| flag == key) {
-        fault.message = format!("unknown key {key}, which is a flag: write --{key}; {known}");
+        fault.message = format!("unknown key {key}, which is a flag: write --{key}; there are {known}");
     }
 }
 

@@ -101,7 +101,7 @@ pub use start_line::Labels;
 pub use stderr::draw;
 pub use test_life::TestLife;
 pub use units::{duration, elapsed, format_duration, size};
-pub use variables::{nearest, variable};
+pub use variables::{is_name, nearest, variable};
 pub use volume::{on_volume, on_volume_in_turn};
 
 /// The README's examples are tests

@@ -22,6 +22,12 @@ impl ListenAddress {
         self.port == other.port && ip(self) == ip(other)
     }
 
+    /// Whether two sockets cannot have these addresses at once. Port 0 is another port each time.
+    pub(crate) fn takes_from(self, other: Self) -> bool {
+        let is_on_all = |address: Self| address.ip.is_none_or(|ip| ip.is_unspecified());
+        self.port == other.port && self.port != 0 && (is_on_all(self) || is_on_all(other) || self.is_same(other))
+    }
+
     /// The addresses to dial, in this order, for a listener that may be on all addresses. A machine may have one family
     /// only, and a listener on `::` may be another program's that takes IPv6 alone.
     pub(crate) fn dial_addresses(self) -> Vec<SocketAddr> {

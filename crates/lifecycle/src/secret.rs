@@ -42,7 +42,7 @@ fn printable(path: &Path) -> String {
     if path.is_absolute() {
         path.display().to_string()
     } else {
-        "the file, whose path is not absolute and therefore not repeated".to_owned()
+        "a file by a relative path, which is not repeated: write an absolute path".to_owned()
     }
 }
 

@@ -79,6 +79,14 @@ fn read(matches: &ArgMatches) -> anyhow::Result<Settings> {
             "--admin-addr is reachable from other pods: make it 127.0.0.1:PORT, or give --admin-allow-remote",
         ));
     }
+    if let Some(address) = flags.admin_addr
+        && address.takes_from(flags.health_addr)
+    {
+        return Err(Exit::Usage.because(format!(
+            "--admin-addr {address} is taken by --health-addr {}: give each a port of its own",
+            flags.health_addr
+        )));
+    }
     if flags.shutdown_timeout.is_zero() {
         return Err(Exit::Usage.because(
             "--shutdown-timeout 0s leaves no time to deliver anything: make it 1s or longer, or leave the default of 25s",

@@ -137,6 +137,13 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .map(|(_, known)| known)
 }
 
+/// Whether a word has the form of a key or of an option: a word in this form is no secret. A secret that is one too is no good one.
+pub fn is_name(word: &str) -> bool {
+    const LONGEST: usize = 32;
+    let is_usual = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+    (1..=LONGEST).contains(&word.len()) && word.bytes().all(is_usual)
+}
+
 /// All variables and their values.
 #[expect(clippy::disallowed_methods, reason = "the check for misspelt variables must see all of them")]
 pub(crate) fn all() -> impl Iterator<Item = (OsString, OsString)> {

@@ -91,7 +91,7 @@ impl Args {
 /// The URL may hold a secret by mistake.
 const UPSTREAM: LinesParser<UpstreamEntry> = LinesParser::new("upstream", str::parse, url_label);
 
-const PROBE_PATH: LinesParser<ProbePath> = LinesParser::new("path", str::parse, path_label);
+const PROBE_PATH: LinesParser<ProbePath> = LinesParser::new("path of --probe-pass", str::parse, path_label);
 
 /// A text that is no network may be a secret in the wrong place.
 const TRUSTED: LinesParser<Cidr> = LinesParser::new("network", str::parse, |text| match text.parse::<Cidr>() {

@@ -171,8 +171,8 @@ fn settings_that_do_not_go_together_are_told_with_their_path() {
 
 #[test]
 fn a_file_without_volumes_or_with_too_many_is_told() {
-    assert_eq!(refusal("{}\n"), "1:1: the key volumes is missing");
-    assert_eq!(refusal("volumes: [{mode: 700}]\n"), "1:11: the key path is missing");
+    assert_eq!(refusal("{}\n"), "1:1: the key \"volumes\" is missing");
+    assert_eq!(refusal("volumes: [{mode: 700}]\n"), "1:11: the key \"path\" is missing");
     for none in ["volumes: []\n", "volumes:\n"] {
         assert!(refusal(none).contains("volumes has 0 entries: give from 1 to 100"), "{none}");
     }

@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use serde::de::{self, Expected, Unexpected};
 
 use super::node::{Node, Place};
-use crate::variables::nearest;
+use crate::variables::{is_name, nearest};
 
 /// One fault of a file
 #[derive(Debug)]
@@ -92,15 +92,19 @@ impl de::Error for Fault {
     }
 
     fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {
-        Self::new(format!("unknown value{}", hint(variant, known)))
+        let hint = near(variant, known).unwrap_or_else(|| format!("; there are {}", known.join(", ")));
+        Self::new(format!("unknown value{hint}"))
     }
 
     fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
-        Self::new(format!("unknown key{}", hint(field, known)))
+        // A key is named where it can be no secret; its value may be one.
+        let name = if is_name(field) { format!(" {field:?}") } else { String::new() };
+        let hint = near(field, known).unwrap_or_else(|| format!("{name}; there are {}", known.join(", ")));
+        Self::new(format!("unknown key{hint}"))
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new(format!("the key {field} is missing"))
+        Self::new(format!("the key {field:?} is missing"))
     }
 
     fn duplicate_field(field: &'static str) -> Self {
@@ -108,12 +112,9 @@ impl de::Error for Fault {
     }
 }
 
-/// Repeats a word only if it is nearly a known one: any other may be a part of a secret.
-fn hint(word: &str, known: &'static [&'static str]) -> String {
-    match nearest(word, known.iter().copied()) {
-        Some(near) => format!(" {word:?}; did you mean {near}?"),
-        None => format!("; there are {}", known.join(", ")),
-    }
+/// Repeats a word that is nearly a known one: any other may be a part of a secret.
+fn near(word: &str, known: &'static [&'static str]) -> Option<String> {
+    nearest(word, known.iter().copied()).map(|near| format!(" {word:?}; did you mean {near}?"))
 }
 
 /// What serde expects, in YAML's words and not in Rust's.

@@ -68,6 +68,17 @@ impl Node {
         })
     }
 
+    /// The first text that is this path, or that holds it as an option or behind a header's name
+    pub(crate) fn naming(&self, path: &str) -> Option<&Self> {
+        match &self.content {
+            Content::Scalar { text, .. } => {
+                let mut parts = text.split(['#', '&', '=', ':']).map(str::trim);
+                (text == path || parts.any(|part| part == path)).then_some(self)
+            }
+            _ => self.children().find_map(|child| child.naming(path)),
+        }
+    }
+
     /// Whether nothing stands here.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.content, Content::Scalar { text, is_plain: true } if is_nothing(text))

@@ -53,6 +53,15 @@ fn an_address_that_others_can_reach_is_refused() {
 }
 
 #[test]
+fn an_address_of_the_health_listener_is_refused() {
+    for health in [":9471", "127.0.0.1:9471"] {
+        let ended = end(sidecar(&["--admin-addr", "127.0.0.1:9471", "--health-addr", health]));
+        ended.ended_with(64, "reason=usage");
+        assert!(ended.last_line().contains(&format!("is taken by --health-addr {health}: give each")), "{ended:#?}");
+    }
+}
+
+#[test]
 fn a_drained_sidecar_is_unready_and_serves_until_the_stop_signal() {
     let (mut program, health, admin) = started();
     for _ in 0..2 {

@@ -25,7 +25,7 @@ fn a_wrong_file_is_78_and_says_where() {
         ("greeting: hello\ngretting: hi\n", r#":2:1: unknown key \"gretting\"; did you mean greeting?"#),
         ("greeting: [1]\n", ":1:11: expected a text"),
         ("greeting: \"hello\n", ":1:11: this is not YAML: "),
-        ("{}\n", ":1:1: the key greeting is missing"),
+        ("{}\n", r#":1:1: the key \"greeting\" is missing"#),
         ("greeting: a\ngreeting: b\n", ":2:1: this key is given twice"),
         ("", ": the file is empty: write {} for no settings"),
     ] {
@@ -114,7 +114,7 @@ fn a_bad_change_is_refused_and_counted_and_the_old_one_stays() {
     let address = program.address("health");
     program.wait_for_line(r#""greeting":"one""#);
     put("greeting: two\nwrong: key\n");
-    assert!(program.wait_for_line("refused").contains(":2:1: unknown key; there are greeting"));
+    assert!(program.wait_for_line("refused").contains(":2:1: unknown key "wrong"; there are greeting"));
     let page = http::get(address, "/metrics").body;
     assert!(page.contains("result=\"refused\"} 1\n"), "{page}");
     put("greeting: three");

@@ -230,7 +230,7 @@ fn check_asks_for_the_files_that_outputs_name_unless_told_not_to() {
         "inputs: [/logs/*.log]\noutputs:\n- url: https://collector\n  token-file: /none/token\n  ca: /none/ca.pem\n";
     let (code, said) = check(&pod, text);
     assert_eq!(code, Some(78), "{said}");
-    assert!(said.contains("it names /none/token") && said.contains("it names /none/ca.pem"), "{said}");
+    assert!(said.contains("this names /none/token") && said.contains("this names /none/ca.pem"), "{said}");
     let output = log_forwarder(&["check", "--no-files"]).arg(pod.beside("config.yaml")).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }

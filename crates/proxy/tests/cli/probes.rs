@@ -200,6 +200,9 @@ fn no_listener_shares_its_address_with_the_probes() {
     let ended = Program::start(&mut proxy(&[&front, &pass[..]].concat())).end();
     let is_named = ended.last_line().contains("--listen and --probe-addr are one address");
     assert!(ended.code == Some(64) && is_named, "{ended:#?}");
+    let ended = Program::start(&mut proxy(&[&front[..], &["--probe-pass", "healthz"]].concat())).end();
+    let is_named = ended.last_line().contains("invalid path of --probe-pass ");
+    assert!(ended.code == Some(64) && is_named, "{ended:#?}");
     let entry = |address: &str| {
         format!("- {{address: '{address}', direction: inbound, routes: [{{upstream: 'http://127.0.0.1:1'}}]}}\n")
     };

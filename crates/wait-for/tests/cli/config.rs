@@ -47,7 +47,7 @@ fn targets_are_strings_and_maps() {
 #[test]
 fn an_unknown_key_is_told_with_line_and_column() {
     let said = refusal("targets: ['tcp://db:5432']\ntimeuot: 5m\n");
-    assert_eq!(said, "2:1: unknown key; there are targets");
+    assert_eq!(said, "2:1: unknown key \"timeuot\"; there are targets");
     let said = refusal("targets: ['tcp://db:5432']\ntimeout: 5m\n");
     assert_eq!(said, "2:1: unknown key timeout, which is a flag: write --timeout; there are targets");
 }
@@ -84,7 +84,7 @@ fn a_target_that_is_wrong_is_told_with_line_and_column() {
     let said = refusal("targets: [{url: 'tcp://db:1#hold=0s'}]\n");
     assert_eq!(said, "1:17: options stand beside url here, not in its fragment");
     let said = refusal("targets: [{hold: 0s}]\n");
-    assert_eq!(said, "1:11: the key url is missing");
+    assert_eq!(said, "1:11: the key \"url\" is missing");
     let said = refusal("targets: [{url: 'tcp://db:1', hold: 1.5}]\n");
     let words = "expected a text, a whole number, true, false, or a list of those";
     assert_eq!(said, format!("1:37: {words}"));
@@ -171,7 +171,7 @@ fn a_small_file_does_not_become_large_by_its_aliases() {
 
 #[test]
 fn a_file_without_targets_or_that_is_no_yaml_is_told() {
-    assert_eq!(refusal("{}\n"), "1:1: the key targets is missing");
+    assert_eq!(refusal("{}\n"), "1:1: the key \"targets\" is missing");
     assert!(refusal("targets: [").contains("this is not YAML"));
     for none in ["targets: []\n", "targets:\n"] {
         assert!(refusal(none).contains(": no targets: name one, such as tcp://db:5432"));
@@ -210,14 +210,16 @@ fn check_asks_for_the_files_that_are_named_unless_told_not_to() {
     let (_directory, path) = config_file(text);
     let ended = run(&["check", &path]);
     assert_eq!(ended.code, Some(78), "{ended:#?}");
-    for file in ["/none/ca.pem", "/none/key", "/none/password"] {
-        let line = format!("{path}: it names {file}, which cannot be read: ");
+    for (place, file) in [("3:7", "/none/ca.pem"), ("4:16", "/none/key"), ("5:3", "/none/password")] {
+        let line = format!("{path}:{place}: this names {file}, which cannot be read: ");
         assert!(ended.stdout.lines().any(|fault| fault.starts_with(&line)), "{file}: {ended:#?}");
     }
     assert_eq!(ended.stdout.lines().count(), 3, "{ended:#?}");
     let (_other, secret) = config_file("targets: ['redis://cache#password-file=hunter2']\n");
     let refused = run(&["check", &secret]);
     assert_eq!((refused.code, refused.everything().contains("hunter2")), (Some(78), false), "{refused:#?}");
+    let (place, remedy) = (format!("{secret}:1:11: this names a file by a relative path"), "write an absolute path");
+    assert!(refused.stdout.starts_with(&place) && refused.stdout.contains(remedy), "{refused:#?}");
     let ended = run(&["check", "--no-files", &path]);
     assert_eq!((ended.code, ended.stdout), (Some(0), format!("{path}: ok\n")));
 }
