@@ -53,6 +53,8 @@ pub struct Certificate {
     pub names: Vec<SubjectName>,
     /// Whether it may sign certificates or revocation lists, so that it is none of a server or a client by SPIFFE's rules
     is_authority: bool,
+    /// Whether the subject is the issuer too, as of the certificates that nothing else vouches for
+    is_self_issued: bool,
 }
 
 /// A name in a certificate. The text has printable ASCII characters only, without spaces.
@@ -89,12 +91,13 @@ impl Certificate {
         fields.take_optional(VERSION)?;
         let _serial_number = fields.next()?.ok_or(Malformed)?;
         let _signature_algorithm = fields.take(SEQUENCE)?;
-        let _issuer = fields.take(SEQUENCE)?;
+        let issuer = fields.take(SEQUENCE)?;
         let mut validity = fields.enter(SEQUENCE)?;
         let not_before = time(&mut validity)?;
         let not_after = time(&mut validity)?;
         validity.end()?;
-        let common_name = name::common_name(fields.enter(SEQUENCE)?)?;
+        let subject = fields.take(SEQUENCE)?;
+        let common_name = name::common_name(Reader::new(subject))?;
         let _public_key = fields.take(SEQUENCE)?;
         fields.take_optional(ISSUER_ID)?;
         fields.take_optional(SUBJECT_ID)?;
@@ -107,6 +110,7 @@ impl Certificate {
             common_name: common_name.map(|name| one_line(&name)),
             names: Vec::new(),
             is_authority: false,
+            is_self_issued: issuer == subject,
         };
         if let Some(extensions) = extensions {
             read.read_extensions(extensions)?;
@@ -150,6 +154,12 @@ impl Certificate {
         });
         let only = uris.next().filter(|_| uris.next().is_none())?;
         Some(only).filter(|uri| !self.is_authority && spiffe::is_workload(uri))
+    }
+
+    /// Whether it can vouch for another certificate, or at least for itself. A certificate without extensions (X.509 version 1) that
+    /// vouches for itself may be an authority's.
+    pub(crate) fn can_vouch(&self) -> bool {
+        self.is_authority || self.is_self_issued
     }
 
     /// The host names, without those of other kinds

@@ -44,7 +44,7 @@ pub use mark::mark;
 pub use names::Names;
 pub use one_line::one_line;
 pub use options::Options;
-pub use server_tls::{CertificatePair, ClientTrust, ServerTls, ServerTlsSettings, peer_certificate};
+pub use server_tls::{CertificatePair, ClientTrust, ServerTls, ServerTlsPart, ServerTlsSettings, peer_certificate};
 pub use socket_url::{path_without_host, socket_path, split_http_unix};
 pub use source::read_files_again;
 pub use stream::Stream;

@@ -49,6 +49,15 @@ pub struct CertificatePair {
     pub key: PathBuf,
 }
 
+/// A part of the settings
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerTlsPart {
+    /// The pair at this place of the list
+    Pair(usize),
+    /// The authorities for clients
+    ClientCa,
+}
+
 /// TLS 1.2 and 1.3 with clients. Nothing is in force before the first [`look`](Self::look).
 #[derive(Debug)]
 pub struct ServerTls {
@@ -85,7 +94,8 @@ impl ServerTls {
         let authorities = |path: &PathBuf| {
             let (paths, path, provider) = (vec![path.clone()], path.clone(), provider.clone());
             let may_be_anonymous = settings.client_may_be_anonymous;
-            Source::files(paths, move || Authorities::read(&path, may_be_anonymous, &provider).map(Arc::new))
+            let read = move || Authorities::read(&path, may_be_anonymous, &provider, SystemTime::now()).map(Arc::new);
+            Source::files(paths, read)
         };
         Self {
             pairs: settings.pairs.iter().map(pair).collect(),
@@ -121,22 +131,23 @@ impl ServerTls {
         faults
     }
 
-    /// Reads all files once, and says what is wrong with them. It blocks on their volumes.
-    pub fn check(&self) -> Vec<String> {
-        let ServerTlsSettings { pairs, client_ca, client_may_be_anonymous } = &self.settings;
-        let pairs = pairs.iter().filter_map(|files| Pair::read(files, &self.provider, SystemTime::now()).err());
-        let authorities =
-            client_ca.iter().filter_map(|path| Authorities::read(path, *client_may_be_anonymous, &self.provider).err());
-        pairs.chain(authorities).collect()
+    /// Reads all files once, and says what is wrong with each part of the settings. It blocks on their volumes.
+    pub fn check(&self) -> Vec<(ServerTlsPart, String)> {
+        let now = SystemTime::now();
+        let pairs = self.settings.pairs.iter().enumerate().filter_map(|(nth, files)| {
+            let fault = Pair::read(files, &self.provider, now).err()?;
+            Some((ServerTlsPart::Pair(nth), fault))
+        });
+        let authorities = self.read_authorities(now).and_then(Result::err);
+        pairs.chain(authorities.map(|fault| (ServerTlsPart::ClientCa, fault))).collect()
     }
 
     /// Puts into force what can be used of the files as they are now, where there is no runtime to look at them. Returns what is
     /// wrong with the others. It blocks on their volumes.
     pub fn load(&self) -> Vec<String> {
-        let ServerTlsSettings { pairs, client_ca, client_may_be_anonymous } = &self.settings;
-        let pairs = pairs.iter().map(|files| Pair::read(files, &self.provider, SystemTime::now()));
-        let authorities =
-            client_ca.as_ref().map(|path| Authorities::read(path, *client_may_be_anonymous, &self.provider));
+        let now = SystemTime::now();
+        let pairs = self.settings.pairs.iter().map(|files| Pair::read(files, &self.provider, now));
+        let authorities = self.read_authorities(now);
         let mut faults = Vec::new();
         let mut usable = |fault| faults.push(fault);
         let pairs = pairs.map(|pair| pair.map_err(&mut usable).ok().map(Arc::new)).collect();
@@ -198,6 +209,11 @@ impl ServerTls {
         let ServerTlsSettings { pairs, client_ca, .. } = &self.settings;
         let pairs = pairs.iter().flat_map(|pair| [&pair.cert, &pair.key]);
         pairs.chain(client_ca).map(PathBuf::as_path)
+    }
+
+    fn read_authorities(&self, now: SystemTime) -> Option<Result<Authorities, String>> {
+        let ServerTlsSettings { client_ca, client_may_be_anonymous, .. } = &self.settings;
+        client_ca.as_ref().map(|path| Authorities::read(path, *client_may_be_anonymous, &self.provider, now))
     }
 
     fn in_force(&self) -> MutexGuard<'_, InForce> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use endpoint::ServerTlsPart;
 use lifecycle::{Configuration, Exit, Misfit};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -57,7 +58,13 @@ impl Configuration for Config {
         let mut misfits = Vec::new();
         for (at, (entry, listener)) in self.listeners.iter().zip(&plan.listeners).enumerate() {
             let faults = listener.tls.iter().flat_map(|tls| tls.check());
-            misfits.extend(faults.map(|message| Misfit { at: format!("listeners.{at}.tls"), message }));
+            misfits.extend(faults.map(|(part, message)| {
+                let part = match part {
+                    ServerTlsPart::Pair(nth) => format!("certificates.{nth}"),
+                    ServerTlsPart::ClientCa => "client-ca".into(),
+                };
+                Misfit { at: format!("listeners.{at}.tls.{part}"), message }
+            }));
             for (nth, route) in entry.routes.iter().enumerate() {
                 let fault = route.upstream.0.url.tls.as_ref().and_then(|tls| tls.check().err());
                 let at = || format!("listeners.{at}.routes.{nth}.upstream");

@@ -10,19 +10,10 @@ pub(crate) enum Peer {
     Unix,
 }
 
-impl Peer {
-    /// The same; an IPv4 address is one, whichever socket it came by.
-    pub(crate) fn to_canonical(self) -> Self {
-        match self {
-            Self::Ip(ip) => Self::Ip(ip.to_canonical()),
-            Self::Unix => Self::Unix,
-        }
-    }
-}
-
+/// An IPv4 address is one, also where a socket for both families shows it as `::ffff:10.0.0.7`.
 impl From<IpAddr> for Peer {
     fn from(ip: IpAddr) -> Self {
-        Self::Ip(ip)
+        Self::Ip(ip.to_canonical())
     }
 }
 

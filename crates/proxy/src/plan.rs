@@ -156,6 +156,9 @@ impl Plan {
             if entries[..at].iter().any(|before| before.address.0.is_same(&entry.address.0)) {
                 misfits.push(misfit(&place, "another listener has this address"));
             }
+            if entry.name.is_some() && entries[..at].iter().any(|before| before.name() == entry.name()) {
+                misfits.push(misfit(&format!("listeners.{at}.name"), "another listener has this name"));
+            }
             if args.listens_for_probes_at(&entry.address.0) {
                 misfits.push(misfit(&place, "--probe-addr is this address"));
             }
@@ -175,6 +178,9 @@ impl Plan {
             if entry.routes[..nth].iter().any(is_same) {
                 misfits.push(misfit(&place, "another route has this host and path"));
             }
+            if entry.routes[..nth].iter().enumerate().any(|(before, other)| other.name(before) == route.name(nth)) {
+                misfits.push(misfit(&format!("{place}.name"), "another route of this listener has this name"));
+            }
             match self.route_of(nth, route) {
                 Ok(route) if entry.tells_identity() && route.changes(&client_certificate::HEADER) => {
                     misfits.push(misfit(&place, ONE_IDENTITY));
@@ -188,7 +194,7 @@ impl Plan {
             misfits.push(misfit(&format!("listeners.{at}.trusted-proxies"), NO_TRUST_OUTBOUND));
         }
         let address = entry.address.0.clone();
-        let name = entry.name.clone().unwrap_or_else(|| address.to_string());
+        let name = entry.name();
         let tls = entry.tls.as_ref().and_then(|tls| {
             let pair = |pair: &CertificateEntry| CertificatePair { cert: pair.cert.clone(), key: pair.key.clone() };
             if tls.client_ca.is_none() && (tls.client_auth.is_some() || tls.identity_header) {
@@ -225,6 +231,9 @@ impl Plan {
         }
         let host = entry.host.as_ref().map(|host| host.to_ascii_lowercase());
         if let Some(host) = &host {
+            if host.contains('*') {
+                return Err(("host", "a host is one name and no pattern: write a route for each name".into()));
+            }
             let is_bracketed = host.starts_with('[') && host.ends_with(']');
             if !is_bracketed {
                 endpoint::check_name(host).map_err(|_| ("host", "write a host name without a port".to_owned()))?;
@@ -233,7 +242,7 @@ impl Plan {
                 }
             }
         }
-        let name = entry.name.clone().unwrap_or_else(|| format!("route-{nth}"));
+        let name = entry.name(nth);
         let request_headers = rules(&entry.request_headers).map_err(|message| ("request-headers", message))?;
         let response_headers = rules(&entry.response_headers).map_err(|message| ("response-headers", message))?;
         let route = self.route(name, host, path, &entry.upstream.0);

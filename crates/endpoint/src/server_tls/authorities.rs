@@ -1,6 +1,6 @@
 //! The authorities that vouch for clients, and the proof that clients have to give.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::SystemTime};
 
 use rustls::{
     crypto::CryptoProvider,
@@ -8,7 +8,7 @@ use rustls::{
 };
 use rustls_pki_types::CertificateDer;
 
-use crate::pem;
+use crate::{certificate::Certificate, pem};
 
 /// The proof that clients have to give. Connections that began under another one may be over,
 /// because these authorities would refuse them now.
@@ -27,12 +27,36 @@ pub(super) struct Authorities {
 }
 
 impl Authorities {
-    pub(super) fn read(path: &Path, may_be_anonymous: bool, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+    /// Refuses a certificate that vouches for none, because such a file locks every client out, and a file without a certificate that
+    /// is valid at this time.
+    pub(super) fn read(
+        path: &Path,
+        may_be_anonymous: bool,
+        provider: &Arc<CryptoProvider>,
+        now: SystemTime,
+    ) -> Result<Self, String> {
         let (roots, certificates) = pem::roots(path)?;
+        judge(&certificates, now).map_err(|reason| format!("{}: {reason}", path.display()))?;
         let builder = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
         let builder = if may_be_anonymous { builder.allow_unauthenticated() } else { builder };
         let verifier = builder.build().map_err(|_| format!("{} holds no authority", path.display()))?;
         Ok(Self { certificates, verifier })
+    }
+}
+
+fn judge(certificates: &[CertificateDer], now: SystemTime) -> Result<(), String> {
+    // webpki has read all of them, so it can use one that this reader does not understand.
+    let read: Vec<_> = certificates.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
+    if let Some(other) = read.iter().find(|certificate| !certificate.can_vouch()) {
+        return Err(format!(
+            "the certificate of {:?} is no authority's (CA:TRUE is missing): name the authority that signs the certificates of clients",
+            other.display_name()
+        ));
+    }
+    let faults: Vec<_> = read.iter().filter_map(|certificate| certificate.invalid_at(now)).collect();
+    match faults.first() {
+        Some(fault) if faults.len() == certificates.len() => Err((*fault).to_owned()),
+        _ => Ok(()),
     }
 }
 

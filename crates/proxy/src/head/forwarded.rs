@@ -35,7 +35,6 @@ pub(crate) struct Forwarded {
 
 impl Forwarded {
     pub(crate) fn new(peer: Peer) -> Self {
-        let peer = peer.to_canonical();
         let address = HeaderValue::try_from(peer.to_string()).expect("an address is ASCII");
         Self { address, last: RefCell::default(), peer, proto: "http", identity: None }
     }
@@ -163,7 +162,7 @@ mod tests {
         for (name, value) in lines {
             headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
-        let forwarded = Forwarded::new(Peer::Ip("::ffff:10.0.0.7".parse().unwrap()));
+        let forwarded = Forwarded::new("::ffff:10.0.0.7".parse::<IpAddr>().unwrap().into());
         if is_trusted {
             forwarded.apply_believing(&mut headers);
         } else {

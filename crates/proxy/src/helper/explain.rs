@@ -222,7 +222,7 @@ impl Explain {
     fn peer(&self, listener: &ListenerPlan) -> Peer {
         match (&listener.address, self.from) {
             (ListenerAddress::Unix(_), _) => Peer::Unix,
-            (ListenerAddress::Tcp(_), from) => Peer::Ip(from.unwrap_or(Ipv4Addr::LOCALHOST.into())),
+            (ListenerAddress::Tcp(_), from) => from.unwrap_or(Ipv4Addr::LOCALHOST.into()).into(),
         }
     }
 

@@ -38,6 +38,10 @@ pub(crate) struct ListenerEntry {
 }
 
 impl ListenerEntry {
+    pub(crate) fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.address.0.to_string())
+    }
+
     /// Whether the app gets the names in the certificate of a client
     pub(crate) fn tells_identity(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.identity_header)
@@ -92,6 +96,13 @@ pub(crate) struct RouteEntry {
     /// Changes of the headers of answers
     #[serde(default)]
     pub(crate) response_headers: HeaderChanges,
+}
+
+impl RouteEntry {
+    /// Its name as the route at this place of the list
+    pub(crate) fn name(&self, nth: usize) -> String {
+        self.name.clone().unwrap_or_else(|| format!("route-{nth}"))
+    }
 }
 
 /// Headers to remove, then to set, then to add

@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    client::Client,
     support::{OK, Proxy, proxy},
     upstream::Upstream,
 };
@@ -268,4 +269,19 @@ fn the_client_is_the_one_that_a_trusted_proxy_names() {
     client.send("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n");
     client.answer();
     assert_eq!(objects(proxy)[0]["client.address"], "127.0.0.1");
+}
+
+#[test]
+fn an_address_of_ipv4_is_one_also_before_a_socket_for_both_families() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::run(&["--listen", ":0", "--upstream", &upstream.url(), "--access-log", "json"]);
+    for (request, status) in [("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200), ("GET /\r\n\r\n", 400)] {
+        let mut client = Client::new(([127, 0, 0, 1], proxy.address.port()).into());
+        client.send(request);
+        assert_eq!(client.answer().status, status);
+    }
+    for line in objects(proxy) {
+        let addresses = (&line["client.address"], &line["network.peer.address"]);
+        assert_eq!(addresses, (&"127.0.0.1".into(), &"127.0.0.1".into()), "{line}");
+    }
 }

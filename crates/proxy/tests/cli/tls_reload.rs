@@ -79,6 +79,24 @@ fn clients_that_proved_less_than_a_new_one_must_are_sent_away() {
 }
 
 #[test]
+fn a_file_without_an_authority_locks_no_client_out() {
+    let (upstream, secret) = (Upstream::answering(OK), Secret::with(&["app.example"]));
+    let (shown, ca) = (secret.arguments(), secret.text("ca.crt"));
+    let shown = shown.each_ref().map(String::as_str);
+    let mut proxy = Proxy::start(&upstream, &[&shown[..], &["--client-ca", &ca]].concat());
+    let identity = secret.sign(&["client.example"], |_| ());
+    let known = || TlsSettings::of(&secret.root, rustls::ALL_VERSIONS, Some(&identity));
+    harness::http::until_status(proxy.health, "/readyz", 200);
+    fs::write(&ca, &identity.cert).unwrap();
+    proxy.program.signal(Signal::HUP);
+    let line = proxy.program.wait_for_message("a file cannot be used; its former content stays in use");
+    assert!(line["reason"].as_str().unwrap().contains("is no authority's"), "{line:?}");
+    assert_eq!(known().connect(proxy.address, "app.example").get("/"), 200);
+    until("the fault is counted", || (proxy.metric("sidekit_proxy_certificate_faults_total") == 1).then_some(()));
+    proxy.stop();
+}
+
+#[test]
 fn a_client_without_tls_is_sent_away_when_its_listener_begins_to_speak_tls() {
     let (upstream, secret) = (Upstream::answering(OK), Secret::with(&["app.example"]));
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
