@@ -114,7 +114,7 @@ fn a_bad_change_is_refused_and_counted_and_the_old_one_stays() {
     let address = program.address("health");
     program.wait_for_line(r#""greeting":"one""#);
     put("greeting: two\nwrong: key\n");
-    assert!(program.wait_for_line("refused").contains(":2:1: unknown key "wrong"; there are greeting"));
+    assert!(program.wait_for_line("refused").contains(r#":2:1: unknown key \"wrong\"; there are greeting"#));
     let page = http::get(address, "/metrics").body;
     assert!(page.contains("result=\"refused\"} 1\n"), "{page}");
     put("greeting: three");

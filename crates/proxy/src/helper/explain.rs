@@ -131,7 +131,13 @@ impl OwnCommand for Question {
         for (key, value) in tls::of_listener(listener.tls.as_deref(), asked.server_name().as_deref()) {
             line(&mut text, key, value);
         }
-        let end = match asked.meets(&plan, listener, &mut text) {
+        if listener.tells_identity {
+            line(&mut text, "identity", "the app reads the names of a verified certificate in x-forwarded-client-cert");
+        }
+        let met = asked.meets(&plan, listener, &mut text);
+        let fault = text.lines().find(|line| line.starts_with("fault: ")).map(str::to_owned);
+        let end = match met {
+            Ok(()) if fault.is_some() => End { last: fault, ..Exit::Config.into() },
             Ok(()) => Exit::Done.into(),
             Err(refused) => {
                 let refused = refused.reason(asked.is_call());
@@ -168,6 +174,7 @@ impl Explain {
 
     /// Goes the way of a request as `handler.rs` does, and writes what it meets.
     fn meets(&self, plan: &Plan, listener: &ListenerPlan, text: &mut String) -> Result<(), Refused> {
+        self.judge_scheme(listener, text)?;
         let mut head = self.head();
         self.http2.judge(&head.headers)?;
         let seen = Seen::of(&head.headers);
@@ -217,6 +224,17 @@ impl Explain {
             write_head(text, "HTTP/2", head.method(), head.uri(), head.headers(), route);
         }
         Ok(())
+    }
+
+    /// A client that speaks TLS only to one side of the connection gets no further.
+    fn judge_scheme(&self, listener: &ListenerPlan, text: &mut String) -> Result<(), Refusal> {
+        let (refusal, remedy) = match (self.url().scheme_str(), &listener.tls) {
+            (Some("http"), Some(_)) => (Refusal::PlainHttp, "this listener speaks TLS: write https://"),
+            (Some("https"), None) => (Refusal::BadHead, "this listener speaks no TLS: write http://"),
+            _ => return Ok(()),
+        };
+        line(text, "scheme", remedy);
+        Err(refusal)
     }
 
     fn peer(&self, listener: &ListenerPlan) -> Peer {

@@ -280,9 +280,20 @@ fn tls_and_the_versions_of_http_are_said_for_both_sides() {
         assert!(answer.contains("\nsends: GET /calls/x HTTP/2\n  :scheme: http\n"), "{answer}");
     }
 
+    for (url, listener, reason, remedy) in [
+        ("http://app.example/", "front", "plain-http", "this listener speaks TLS: write https://"),
+        ("https://app.example/", "127.0.0.1:80", "bad-head", "this listener speaks no TLS: write http://"),
+    ] {
+        let ended = explain(&["explain", "--config", &file, "--listener", listener, "GET", url]);
+        ended.ended_with(65, &format!("reason=data last=\"refused: 400 {reason}\""));
+        assert!(ended.stdout.contains(&format!("\nscheme: {remedy}\n")), "{ended:#?}");
+    }
+
     std::fs::write(&key, other.key).unwrap();
-    let answer = asked("https://app.example/");
-    let fault = format!("\nfault: {key} is not the key of the first certificate in {cert}: ");
-    assert!(answer.contains("\ncertificate: none\n") && answer.contains(&fault), "{answer}");
+    let ended = explain(&["explain", "--config", &file, "GET", "https://app.example/"]);
+    let fault = format!("fault: {key} is not the key of the first certificate in {cert}: ");
+    ended.ended_with(78, &format!("reason=config last=\"{fault}"));
+    assert!(ended.stdout.contains("\ncertificate: none\n"), "{ended:#?}");
+    assert!(ended.stdout.contains("\nfault: options cert and key: "), "{ended:#?}");
     assert!(asked("http://app.example/").contains("\nclients: HTTP/1.1, or HTTP/2 by prior knowledge, without TLS\n"));
 }

@@ -67,5 +67,6 @@ fn trust(tls: &TlsClient, host: &str) -> Vec<(&'static str, String)> {
     };
     let mut lines = vec![("trusts", trusted)];
     lines.extend(tls.cert().map(|path| ("shows", format!("the certificate in {}", path.display()))));
+    lines.extend(tls.check().err().map(|fault| ("fault", fault)));
     lines
 }
