@@ -30,6 +30,7 @@ mod trust;
 mod tunnel;
 mod unix;
 mod written;
+mod written_schema;
 
 pub use address::{Address, check_name};
 pub use certificate::{Certificate, SubjectName};
@@ -52,7 +53,8 @@ pub use tls::{TLS_OPTIONS, TlsClient, server_name};
 pub use tls_error::{tls_error, tls_error_text};
 pub use tunnel::tunnel;
 pub use unix::connect_unix;
-pub use written::{Written, written_schema};
+pub use written::Written;
+pub use written_schema::{option_schema, written_schema, written_schema_of};
 
 /// The README's examples are tests
 #[cfg(doctest)]

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use lifecycle::config::AtKey;
-use schemars::{Schema, json_schema};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
@@ -67,22 +66,6 @@ impl<'de> Deserialize<'de> for Written {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(WrittenVisitor)
     }
-}
-
-/// The JSON Schema of a server in YAML that takes these options.
-pub fn written_schema<'a>(options: impl Iterator<Item = &'a str>) -> Schema {
-    let scalar = json_schema!({ "type": ["string", "integer", "boolean"] });
-    let value = json_schema!({ "anyOf": [scalar, { "type": "array", "items": scalar }] });
-    let mut properties: serde_json::Map<_, _> =
-        options.map(|name| (name.to_owned(), value.clone().to_value())).collect();
-    properties.insert("url".into(), serde_json::json!({ "type": "string" }));
-    json_schema!({
-        "description": "A URL with its options in the fragment, or a map of url and options",
-        "anyOf": [
-            { "type": "string" },
-            { "type": "object", "properties": properties, "required": ["url"], "additionalProperties": false },
-        ],
-    })
 }
 
 struct WrittenVisitor;

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
 
-use endpoint::{Written, written_schema};
+use endpoint::{Written, option_schema, written_schema_of};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de::Error};
 
@@ -85,7 +85,7 @@ pub(crate) struct RouteEntry {
     pub(crate) host: Option<String>,
     /// The beginning of the path, up to a slash; by default every path
     pub(crate) path: Option<String>,
-    /// Where requests go: `http://HOST[:PORT]`, with the options of a login
+    /// Where requests go: `http://HOST[:PORT]`, `https://HOST[:PORT]` or `http+unix:///PATH`, with options of TLS, of HTTP and of a login
     pub(crate) upstream: UpstreamText,
     /// Let paths with several spellings (`//`, `..`, `%2F`) pass although routes match by path
     #[serde(default)]
@@ -183,6 +183,7 @@ impl JsonSchema for UpstreamText {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        written_schema(option_names().chain(upstream_url::option_names()))
+        let shared = option_names().chain(upstream_url::tls_option_names()).map(|name| (name, option_schema(name)));
+        written_schema_of(shared.chain(upstream_url::own_options()))
     }
 }

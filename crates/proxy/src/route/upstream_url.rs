@@ -6,6 +6,7 @@ use std::{fmt, io::ErrorKind, str::FromStr, sync::Arc};
 
 use endpoint::{Address, Failure, Options, TLS_OPTIONS, TlsClient};
 use http::HeaderValue;
+use schemars::{Schema, json_schema};
 use url::Url;
 
 use self::login::Login;
@@ -64,10 +65,27 @@ impl FromStr for UpstreamEntry {
 
 /// The options that an upstream takes, without those of its login
 pub(crate) fn option_names() -> impl Iterator<Item = &'static str> {
-    TLS_OPTIONS
-        .iter()
-        .map(|option| option.split_once('=').map_or(*option, |(name, _)| name))
-        .chain(["http", "grpc-retry"])
+    tls_option_names().chain(own_options().map(|(name, _)| name))
+}
+
+pub(crate) fn tls_option_names() -> impl Iterator<Item = &'static str> {
+    TLS_OPTIONS.iter().map(|option| option.split_once('=').map_or(*option, |(name, _)| name))
+}
+
+/// The options that only the proxy has, with their schemas
+pub(crate) fn own_options() -> impl Iterator<Item = (&'static str, Schema)> {
+    let http = json_schema!({
+        "description": "The version of HTTP: auto is HTTP/2 where TLS agrees on it, and otherwise HTTP/1.1; 2 without TLS is HTTP/2 by \
+                        prior knowledge, as servers of gRPC need it",
+        "enum": ["auto", "1", "2", 1, 2],
+        "default": "auto",
+    });
+    let grpc_retry = json_schema!({
+        "description": "When to make a call of gRPC twice that ends with UNAVAILABLE: where the upstream or the client asks for it, or always",
+        "enum": ["asked", "unavailable"],
+        "default": "asked",
+    });
+    [("http", http), ("grpc-retry", grpc_retry)].into_iter()
 }
 
 impl Versions {

@@ -83,6 +83,8 @@ mod retries;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tls;
