@@ -144,7 +144,7 @@ impl RequestBody {
                 Some(Self::Client(body))
             }
             Self::Client(body) if is_unprocessed && body.fate.has_ended.get() => {
-                let kept = body.fate.kept.take()?;
+                let kept = body.fate.kept.all()?;
                 body.fate.was_read.set(false);
                 Some(Self::kept(kept))
             }

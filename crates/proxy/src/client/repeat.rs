@@ -54,6 +54,9 @@ pub(crate) async fn send(
     let (_, lease, _) = answered;
     lease.end();
     let retries = fate.retries.replace(0) + 1;
+    fate.kept.give_up();
+    // The body that is sent now is whole, so it may go again itself.
+    fate.was_read.set(false);
     upstream.counts.retries.inc();
     retry::count_attempt(&mut again.headers, terms.previous);
     let body = RequestBody::kept(body);
@@ -80,7 +83,7 @@ async fn wait_for_repeat(
     if deadline.is_over(time::Instant::now() + wait) {
         return None;
     }
-    let body = fate.kept.take()?;
+    let body = fate.kept.all()?;
     if !upstream.budget.borrow_mut().retry() {
         upstream.counts.denied_retries.inc();
         return None;

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use h2::{Reason, RecvStream};
+use h2::RecvStream;
 use http::{HeaderMap, header::CONTENT_LENGTH};
 use hyper::body::{self, Body, Bytes, Frame, SizeHint};
 
@@ -114,13 +114,9 @@ impl Http2Body {
         })
     }
 
-    /// A reset ends the body well only behind all of it. Without an announced length, `NO_ERROR` says that: a server sends it when
-    /// it has answered and does not want the rest of the request (RFC 9113, section 8.1).
+    /// An error ends the body well only behind all bytes that its head has announced. `NO_ERROR` is no exception: behind END_STREAM,
+    /// where a server may send it (RFC 9113, section 8.1), h2 reports the end and no error.
     fn ended_by(&mut self, error: h2::Error) -> Option<Result<Frame<Bytes>, Cut>> {
-        let is_all = match self.left {
-            Some(left) => left == 0,
-            None => error.is_reset() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR),
-        };
-        if is_all { None } else { Some(Err(Cut::Http2(error))) }
+        if self.left == Some(0) { None } else { Some(Err(Cut::Http2(error))) }
     }
 }

@@ -220,7 +220,12 @@ fn a_client_that_cancels_resets_the_call_upstream() {
 
 #[test]
 fn a_call_that_breaks_off_upstream_ends_with_a_status() {
-    for (reason, status) in [(Reason::INTERNAL_ERROR, "13"), (Reason::CANCEL, "1"), (Reason::ENHANCE_YOUR_CALM, "8")] {
+    for (reason, status) in [
+        (Reason::NO_ERROR, "13"),
+        (Reason::INTERNAL_ERROR, "13"),
+        (Reason::CANCEL, "1"),
+        (Reason::ENHANCE_YOUR_CALM, "8"),
+    ] {
         let server = Server::start(move |mut asked| async move {
             let mut answering = asked.begin();
             answering.send(b"one");

@@ -1,9 +1,19 @@
 //! Calls that are made a second time: only where one side has said that they may be, and the
 //! upstream has said nothing but UNAVAILABLE.
 
+use std::{
+    io::Write,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
 use serde_json::{Value, json};
 
-use crate::grpc::{client::End, proxy, run, server::Server};
+use crate::{
+    grpc::{client::End, proxy, proxy_to, run, server::Server},
+    http2_upstream::Frames,
+    raw_http2,
+    upstream::Upstream,
+};
 
 /// Ends the first call with these trailers alone, and echoes the message of each later one.
 fn server(trailers: &'static [(&'static str, &'static str)]) -> Server {
@@ -63,6 +73,44 @@ fn without_a_word_for_it_a_call_is_made_once() {
     let server = server(UNAVAILABLE);
     let proxy = run(&format!("http://{}#http=2&grpc-retry=unavailable", server.address), &[]);
     assert_eq!((proxy.grpc().unary("/a.B/C", &[], b"hello").status(), server.heads().len()), ("0", 2));
+}
+
+/// Answers the calls by this script, in the order in which they come: nothing is a GOAWAY that says that the call was not processed,
+/// and the end of the connection.
+fn scripted(script: &'static [Option<&'static [(&'static str, &'static str)]>]) -> Upstream {
+    let calls = AtomicUsize::new(0);
+    Upstream::start(move |connection| {
+        let Some(mut frames) = Frames::begin(connection, &[]) else { return };
+        let mut last = 0;
+        while let Some(stream) = frames.request() {
+            assert_eq!(frames.body(stream), 10);
+            let Some(trailers) = script[calls.fetch_add(1, SeqCst)] else { return frames.go_away(last, 0) };
+            let answer = [&[(":status", "200"), ("content-type", "application/grpc")], trailers].concat();
+            let _ = frames.0.stream.write_all(&raw_http2::head(stream, &answer, raw_http2::END_STREAM));
+            last = stream;
+        }
+    })
+}
+
+/// A server that shuts down says UNAVAILABLE, then GOAWAY; or one goes away, and another one says UNAVAILABLE.
+#[test]
+fn a_call_goes_again_for_both_reasons_in_any_order() {
+    const OK: &[(&str, &str)] = &[("grpc-status", "0")];
+    for script in [
+        &[Some(ASKED), None, Some(OK)][..],
+        &[Some(ASKED), None, None, Some(OK)],
+        &[None, Some(ASKED), Some(OK)],
+        &[None, None, Some(ASKED), None, Some(OK)],
+    ] {
+        let upstream = scripted(script);
+        let proxy = proxy_to(upstream.address, &["--direction", "inbound"]);
+        assert_eq!(proxy.grpc().unary("/a.B/C", &[], b"hello").status(), "0", "{script:?}");
+        assert_eq!(proxy.counted("sidekit_proxy_retries_total"), script.len() as u64 - 1);
+    }
+    // A status asks for one more attempt, and not for another one.
+    let upstream = scripted(&[Some(ASKED), Some(ASKED)]);
+    let proxy = proxy_to(upstream.address, &["--direction", "inbound"]);
+    assert_eq!(proxy.grpc().unary("/a.B/C", &[], b"hello").status(), "14");
 }
 
 #[test]
