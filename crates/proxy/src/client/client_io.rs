@@ -227,13 +227,14 @@ impl AsyncWrite for ClientIo {
         self.transport.is_write_vectored()
     }
 
-    /// hyper asks for it when it has written all that it has.
+    /// hyper asks for it when it has written all that it has. TLS may have taken bytes that the kernel does not take yet.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !this.state.is_answering.get() {
             this.state.owes.set(false);
         }
-        Pin::new(&mut this.transport).poll_flush(context)
+        let flushed = Pin::new(&mut this.transport).poll_flush(context);
+        if this.transport.is_plain() { flushed } else { this.watched(flushed, context) }
     }
 
     /// Does nothing: hyper ends its part also where the connection goes on. [`ClientIo::end`] ends the connection.

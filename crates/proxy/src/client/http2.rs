@@ -2,6 +2,7 @@
 //! `head::frames::allowance`.
 
 mod outgoing;
+mod refused;
 mod stream;
 mod stream_body;
 mod streams;
@@ -26,7 +27,7 @@ use tokio::time;
 use self::{
     stream_body::StreamBody,
     streams::{StreamTasks, Streams},
-    times::{Times, Verdict},
+    times::{Activity, Times, Verdict},
     wire::Shared,
 };
 use crate::{
@@ -37,7 +38,7 @@ use crate::{
     },
     refusal::Refusal,
     telemetry::Limit,
-    transport::linger::{LINGER, linger},
+    transport::linger::LINGER,
 };
 
 /// Streams that a client may have open at once
@@ -60,6 +61,8 @@ enum Ended {
     Hyper(hyper::Result<()>),
     /// A head did not come in time
     SlowHead,
+    /// hyper has given the connection up: it does so at a CONNECT that announces a body, and reports nothing
+    GivenUp,
     /// The client has not said that it knows of the end
     Over,
 }
@@ -85,6 +88,7 @@ pub(super) async fn serve(io: ClientIo, handler: Rc<Handler>, drain: Drain) {
         }
         Ended::Hyper(Err(error)) => (None, refusal(&error)),
         Ended::SlowHead => (Some(Reason::NO_ERROR), Some(Refusal::SlowHead)),
+        Ended::GivenUp => (Some(Reason::PROTOCOL_ERROR), Some(Refusal::BadHead)),
         Ended::Hyper(Ok(())) | Ended::Over => (None, None),
     };
     end(shared, &handler, said, refusal).await;
@@ -115,8 +119,13 @@ async fn active(shared: Shared, memory: &Taken, handler: &Rc<Handler>, mut drain
                 ended = Some(result);
             }
             let sent = shared.poll_send(context);
+            let has_begun = mem::replace(&mut begun, streams.begun()) != begun;
+            for refusal in shared.take_refused(begun) {
+                handler.current.get().refused_unread(handler.peer, refusal);
+            }
             if let Some(result) = ended.take_if(|_| sent.is_ready()) {
-                return Poll::Ready(Ended::Hyper(result));
+                let must_go_on = !is_closing && !handler.client.has_ended.get() && shared.has_unseen(begun);
+                return Poll::Ready(if result.is_ok() && must_go_on { Ended::GivenUp } else { Ended::Hyper(result) });
             }
             match sent {
                 // The client has gone, or reads nothing.
@@ -124,16 +133,14 @@ async fn active(shared: Shared, memory: &Taken, handler: &Rc<Handler>, mut drain
                 Poll::Pending if ended.is_some() => return Poll::Pending,
                 _ => (),
             }
-            let has_begun = mem::replace(&mut begun, streams.begun()) != begun;
-            for refusal in shared.take_refused(begun) {
-                handler.current.get().refused_unread(handler.peer, refusal);
-            }
             let is_news = !mem::replace(&mut has_looked, true) || news.has_news();
             let must_close = has_begun && handler.sends_away(&handler.current.get());
             let mut close = !is_closing && (must_close || is_news && closed.as_mut().poll(context).is_ready());
-            let is_busy = !streams.is_empty() || handler.has_requests();
+            let is_blocked = handler.client.is_blocked.get();
+            let is_busy = !streams.is_empty() || handler.has_requests() || is_blocked;
             if !close {
-                match ready!(times.poll(context, &streams, shared.is_in_head(), is_busy)) {
+                let head = shared.head_under_way();
+                match ready!(times.poll(context, &streams, Activity { head, is_busy, is_blocked })) {
                     Verdict::InTime { stalled } => {
                         let telemetry = &handler.current.get().telemetry;
                         (0..stalled).for_each(|_| telemetry.met(Limit::IdleTimeout));
@@ -144,7 +151,6 @@ async fn active(shared: Shared, memory: &Taken, handler: &Rc<Handler>, mut drain
                         handler.current.get().telemetry.met(Limit::IdleTimeout);
                         close = true;
                     }
-                    Verdict::Over if is_busy => streams.are_closed.set(true),
                     Verdict::Over => return Poll::Ready(Ended::Over),
                 }
             }
@@ -232,5 +238,5 @@ async fn end(shared: Shared, handler: &Handler, said: Option<Reason>, refusal: O
         }
     })
     .await;
-    linger(wire.io.transport_mut()).await;
+    wire.linger().await;
 }

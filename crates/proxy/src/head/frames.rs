@@ -111,6 +111,8 @@ pub(crate) struct Frames {
     is_block_open: bool,
     /// Bytes of the last block, with those of its last frame that are still to come
     block: usize,
+    /// Frames so far, of which all of a block count as one
+    count: u64,
 }
 
 impl Frames {
@@ -129,6 +131,7 @@ impl Frames {
             is_head: false,
             is_block_open: false,
             block: 0,
+            count: 0,
         }
     }
 
@@ -156,11 +159,12 @@ impl Frames {
         self.left == 0 && self.filled == 0
     }
 
-    /// Whether a head, a preface or the header of a frame has begun, and not ended: its rest must come soon. The payload of DATA has the
-    /// time of a body.
-    pub(crate) fn is_in_head(&self) -> bool {
+    /// The number of a head, a preface or the header of a frame that has begun, and not ended: its rest must come soon. The payload of
+    /// DATA has the time of a body.
+    pub(crate) fn head_under_way(&self) -> Option<u64> {
         let has_begun_preface = self.is_preface && self.left < PREFACE.len();
-        self.filled > 0 || has_begun_preface || self.is_block_open || self.is_head && self.left > 0
+        let is_in_head = self.filled > 0 || has_begun_preface || self.is_block_open || self.is_head && self.left > 0;
+        is_in_head.then_some(self.count)
     }
 
     /// Bytes of the head that has begun, and not ended
@@ -182,6 +186,7 @@ impl Frames {
         self.left = frame.length as usize - read;
         self.filled = 0;
         self.header = [0; HEADER_AND_CODE as usize];
+        self.count += u64::from(!self.is_block_open);
         self.is_head = frame.is_of_head();
         if self.is_head {
             let before = if self.is_block_open { self.block } else { 0 };
@@ -224,21 +229,22 @@ mod tests {
     #[test]
     fn a_head_is_open_until_its_last_frame_has_come() {
         let mut frames = Frames::of_client();
-        assert!(!frames.is_in_head() && !frames.is_between());
+        assert!(frames.head_under_way().is_none() && !frames.is_between());
         let mut pass = |bytes: &[u8]| {
             frames.pass(bytes, |_| ());
-            (frames.is_in_head(), frames.is_between())
+            (frames.head_under_way(), frames.is_between())
         };
-        assert_eq!(pass(&PREFACE[..5]), (true, false));
-        assert_eq!(pass(&PREFACE[5..]), (false, true));
-        assert_eq!(pass(&[0, 0]), (true, false));
-        assert_eq!(pass(&[3, 1, 0, 0, 0, 0, 1, b'a', b'b']), (true, false));
+        assert_eq!(pass(&PREFACE[..5]), (Some(0), false));
+        assert_eq!(pass(&PREFACE[5..]), (None, true));
+        assert_eq!(pass(&[0, 0]), (Some(0), false));
+        assert_eq!(pass(&[3, 1, 0, 0, 0, 0, 1, b'a', b'b']), (Some(1), false));
         // The frame has ended, but its block has not.
-        assert_eq!(pass(b"c"), (true, true));
-        assert_eq!(pass(&[0, 0, 1, 9, 4, 0, 0, 0, 1]), (true, false));
-        assert_eq!(pass(b"d"), (false, true));
+        assert_eq!(pass(b"c"), (Some(1), true));
+        assert_eq!(pass(&[0, 0, 1, 9, 4, 0, 0, 0, 1]), (Some(1), false));
+        assert_eq!(pass(b"d"), (None, true));
         // A body has a time of its own.
-        assert_eq!(pass(&[0, 0, 2, 0, 0, 0, 0, 0, 1, b'e']), (false, false));
+        assert_eq!(pass(&[0, 0, 2, 0, 0, 0, 0, 0, 1, b'e']), (None, false));
+        assert_eq!(pass(&[b'f', 0]), (Some(2), false));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use rustix::event::{self, PollFd, PollFlags, Timespec};
 use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
@@ -54,6 +55,16 @@ impl Socket {
         let Self::Tcp(stream) = self else { return None };
         let mut byte = [0];
         stream.peek(&mut byte).await.ok().filter(|length| *length > 0).map(|_| byte[0])
+    }
+
+    /// Whether bytes that were written wait in the kernel, because the other side has no room for them. Those that are on the way to a
+    /// socket of the file system are there already.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let Self::Tcp(stream) = self else { return false };
+        // From now on the socket can be written only once all is sent.
+        let is_set = SockRef::from(stream).set_tcp_notsent_lowat(1).is_ok();
+        let mut sockets = [PollFd::new(stream, PollFlags::OUT)];
+        is_set && event::poll(&mut sockets, Some(&Timespec::default())) == Ok(0)
     }
 
     /// Lets the end of the connection be a reset, where the network knows one.

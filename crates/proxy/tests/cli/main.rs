@@ -49,6 +49,8 @@ mod http2_limits;
 #[cfg(test)]
 mod http2_parts;
 #[cfg(test)]
+mod http2_slow;
+#[cfg(test)]
 mod http2_tls;
 #[cfg(test)]
 mod http2_upstream;

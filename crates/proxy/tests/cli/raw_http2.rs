@@ -70,7 +70,12 @@ impl Raw {
 
     /// With more settings
     pub(crate) fn with_settings(address: SocketAddr, settings: &[(u16, u32)]) -> Self {
-        let mut raw = Self::silent(address);
+        Self::over(TcpStream::connect(address).unwrap(), settings)
+    }
+
+    /// The same over this connection
+    pub(crate) fn over(stream: TcpStream, settings: &[(u16, u32)]) -> Self {
+        let mut raw = Self::of(stream);
         raw.send(PREFACE);
         let all = [&[(HEADER_TABLE_SIZE, 0)], settings].concat();
         let payload: Vec<u8> =
@@ -81,7 +86,10 @@ impl Raw {
 
     /// A connection on which nothing has been sent
     pub(crate) fn silent(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::of(TcpStream::connect(address).unwrap())
+    }
+
+    fn of(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, unread: Vec::new() }

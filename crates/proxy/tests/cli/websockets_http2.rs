@@ -1,5 +1,7 @@
 //! A WebSocket on a stream of HTTP/2 (RFC 8441) towards an upstream of HTTP/1.1.
 
+use std::sync::{Mutex, mpsc};
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hyper::body::Bytes;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
@@ -7,6 +9,7 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use crate::{
     certificates::Secret,
     http2_client::{Http2, Http2Tunnel},
+    raw_http2::{self, End, GOAWAY, RST_STREAM, Raw, frame, request},
     support::{OK, Proxy, Signal},
     upstream::{Connection, Upstream},
     websocket::{CHANGED, GOING_AWAY, chat, masked, plain},
@@ -25,17 +28,19 @@ fn value<'a>(request: &'a str, name: &str) -> Option<&'a str> {
     request.lines().find_map(line).map(|(_, value)| value)
 }
 
-/// Answers a request with the right key, as a server of HTTP/1.1 does; `false` if it is a plain one.
+/// The answer with the right key, as a server of HTTP/1.1 gives it; nothing to a plain request
+fn changed(request: &str) -> Option<String> {
+    let key = value(request, "sec-websocket-key")?;
+    let answer = digest(&SHA1_FOR_LEGACY_USE_ONLY, format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11").as_bytes());
+    Some(CHANGED.replace("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", &BASE64_STANDARD.encode(answer)))
+}
+
+/// Answers a request; `false` if it is a plain one.
 fn change(connection: &mut Connection) -> bool {
     let request = connection.request().unwrap();
-    let Some(key) = value(&request, "sec-websocket-key") else {
-        connection.write(OK);
-        return false;
-    };
-    let answer = digest(&SHA1_FOR_LEGACY_USE_ONLY, format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11").as_bytes());
-    let answer = BASE64_STANDARD.encode(answer);
-    connection.write(CHANGED.replace("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", &answer));
-    true
+    let answer = changed(&request);
+    connection.write(answer.as_deref().unwrap_or(OK));
+    answer.is_some()
 }
 
 fn chatting() -> Upstream {
@@ -156,6 +161,58 @@ fn a_client_or_an_upstream_that_goes_ends_the_stream() {
     assert!(client.get("/").is_ok());
     upstream.wait_for_closed(3);
     harness::until("the tunnels have ended", || (tunnels(&proxy) == 0 && proxy.active() == 0).then_some(()));
+}
+
+/// The reset and the upstream's answer come at once, so the client never hears of the tunnel.
+#[test]
+fn a_client_that_goes_before_the_tunnel_is_open_is_named() {
+    let (answer, go_on) = mpsc::channel();
+    let go_on = Mutex::new(go_on);
+    let upstream = Upstream::start(move |connection| {
+        let request = connection.request().unwrap();
+        go_on.lock().unwrap().recv().unwrap();
+        connection.write(changed(&request).unwrap());
+        connection.request();
+    });
+    let proxy = Proxy::start(&upstream, &["--access-log", "json"]);
+    let mut raw = Raw::new(proxy.address);
+    let connect = [(":method", "CONNECT"), (":protocol", "websocket")];
+    raw.send(raw_http2::head(1, &[&connect, &request("", "/")[1..], &LINES[..1]].concat(), 0));
+    upstream.wait_for_requests(1);
+    proxy.program.signal(Signal::STOP);
+    raw.send(frame(RST_STREAM, 0, 1, &[0, 0, 0, 8]));
+    answer.send(()).unwrap();
+    proxy.program.signal(Signal::CONT);
+    harness::until("the tunnel has ended", || (tunnels(&proxy) == 0 && proxy.active() == 0).then_some(()));
+    let log = proxy.stop().stdout;
+    let line: serde_json::Value = serde_json::from_str(&log).unwrap();
+    assert_eq!(line["error.type"], "client-gone", "{log}");
+}
+
+/// hyper gives up the whole connection, and the other requests on it with it.
+#[test]
+fn a_connect_that_announces_a_body_is_named_as_the_connections_end() {
+    let upstream = Upstream::start(|connection| {
+        connection.request();
+        connection.request();
+    });
+    let proxy = Proxy::start(&upstream, &[]);
+    for has_other in [false, true] {
+        let mut raw = Raw::new(proxy.address);
+        if has_other {
+            raw.send(raw_http2::get(1, "/"));
+            upstream.wait_for_requests(1);
+        }
+        raw.send(raw_http2::head(3, &[(":method", "CONNECT"), (":authority", "app:80"), ("content-length", "5")], 0));
+        assert_eq!(raw.end(), End::GoAway(raw_http2::PROTOCOL_ERROR));
+        let expected = 1 + u64::from(has_other);
+        harness::until("it is counted", || (proxy.refusals("bad-head") == expected).then_some(()));
+    }
+    // A client that ends its connection has done nothing wrong.
+    let mut raw = Raw::new(proxy.address);
+    raw.send(raw_http2::frame(GOAWAY, 0, 0, &[0; 8]));
+    raw.end();
+    assert_eq!(proxy.refusals("bad-head"), 2);
 }
 
 #[test]

@@ -56,8 +56,9 @@ impl Stream {
         self.wake();
     }
 
-    pub(super) fn has_stalled(&self, now: Instant, patience: Duration) -> bool {
-        if !self.is_waiting.get() || self.end.get().is_some() {
+    /// Whether the client gives no window for the answer. While its connection is blocked, the stream waits for the others.
+    pub(super) fn has_stalled(&self, now: Instant, patience: Duration, is_blocked: bool) -> bool {
+        if !self.is_waiting.get() || self.end.get().is_some() || is_blocked {
             self.waiting_since.set(None);
             return false;
         }

@@ -77,15 +77,15 @@ impl Streams {
         self.next_look.take().filter(|at| *at < next_look)
     }
 
-    /// Finds the streams whose time is over, and ends those that the client keeps open.
-    pub(super) fn look(&self, now: Instant, patience: Duration) -> Look {
+    /// Finds the streams whose time is over, and ends those that the client keeps open, although its connection is not blocked.
+    pub(super) fn look(&self, now: Instant, patience: Duration, is_blocked: bool) -> Look {
         let mut look = Look { soonest: None, stalled: 0 };
         for stream in &*self.open.borrow() {
             match stream.client.deadline.get() {
                 Some(deadline) if deadline <= now => stream.is_late(),
                 deadline => look.soonest = look.soonest.into_iter().chain(deadline).min(),
             }
-            look.stalled += u64::from(stream.has_stalled(now, patience));
+            look.stalled += u64::from(stream.has_stalled(now, patience, is_blocked));
         }
         look
     }
@@ -197,14 +197,17 @@ mod tests {
         let (streams, start) = (Rc::<Streams>::default(), Instant::now());
         let open = Streams::open_one(&streams);
         let stream = &open.stream;
-        let stalled = |seconds| streams.look(start + Duration::from_secs(seconds), PATIENCE).stalled;
+        let look =
+            |seconds, is_blocked| streams.look(start + Duration::from_secs(seconds), PATIENCE, is_blocked).stalled;
+        let stalled = |seconds| look(seconds, false);
         assert_eq!([stalled(0), stalled(60)], [0, 0], "the upstream is slow");
         stream.took();
         assert_eq!([stalled(61), stalled(70)], [0, 0]);
         stream.asked();
         stream.took();
         assert_eq!([stalled(72), stalled(81)], [0, 0], "the client took a part");
-        assert_eq!([stalled(82), stalled(99)], [1, 0], "it stalls once");
+        assert_eq!([look(82, true), stalled(83), stalled(92)], [0, 0, 0], "the client read other parts");
+        assert_eq!([stalled(93), stalled(110)], [1, 0], "it stalls once");
         assert_eq!(stream.fault(), Some(Fault::ClientGone));
     }
 
@@ -215,11 +218,11 @@ mod tests {
         let stream = &open.stream;
         let deadline = start + Duration::from_secs(5);
         stream.client.deadline.set(Some(deadline));
-        assert_eq!(streams.look(start, PATIENCE).soonest, Some(deadline));
-        assert_eq!(streams.look(deadline, PATIENCE).soonest, None);
+        assert_eq!(streams.look(start, PATIENCE, false).soonest, Some(deadline));
+        assert_eq!(streams.look(deadline, PATIENCE, false).soonest, None);
         assert!(stream.client.is_late.get() && stream.fault().is_none());
         stream.took();
-        streams.look(deadline, PATIENCE);
+        streams.look(deadline, PATIENCE, false);
         assert_eq!(stream.fault(), Some(Fault::AnswerTooSlow));
     }
 }

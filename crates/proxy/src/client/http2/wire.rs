@@ -5,7 +5,6 @@ use std::{
     cell::RefCell,
     future::poll_fn,
     io::{self, IoSlice},
-    mem,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
@@ -17,15 +16,13 @@ use tokio::{
     time::Instant,
 };
 
-use super::outgoing::Outgoing;
+use super::{outgoing::Outgoing, refused::Refused};
 use crate::{
     client::client_io::ClientIo,
-    head::frames::{Frame, Frames, Kind, allowance::Allowance},
+    head::frames::{Frames, Kind, allowance::Allowance},
     refusal::Refusal,
+    transport::linger::linger_with_reader,
 };
-
-/// Bytes of a block that has a status alone: an index, or the index of the name and three digits
-const STATUS: u32 = 8;
 
 /// Bytes of heads after which their streams get their turn, because h2 holds all heads that it has read until then. A read may bring
 /// as many again, and a byte of a head may stand for a whole field.
@@ -40,7 +37,7 @@ pub(super) struct Shared(Rc<RefCell<Wire>>);
 
 /// A connection and its frames
 pub(super) struct Wire {
-    pub(super) io: ClientIo,
+    io: ClientIo,
     outgoing: Outgoing,
     begun: Instant,
     received: Frames,
@@ -53,13 +50,7 @@ pub(super) struct Wire {
     has_begun: bool,
     /// The highest stream that the client has opened
     last_stream: u32,
-    /// Streams that the client has opened, and of which no refusal has been told
-    opened: u64,
-    /// The stream of the last answer that was a short head alone
-    last_short_head: u32,
-    /// The streams that h2 may have refused since the last look; nothing stands for a stream too
-    /// many
-    refused: Vec<Option<Refusal>>,
+    refused: Refused,
 }
 
 impl Shared {
@@ -75,9 +66,7 @@ impl Shared {
             heads: 0,
             has_begun: false,
             last_stream: 0,
-            opened: 0,
-            last_short_head: 0,
-            refused: Vec::new(),
+            refused: Refused::default(),
         })))
     }
 
@@ -91,23 +80,19 @@ impl Shared {
         self.0.borrow().is_flooded
     }
 
-    /// Whether a head or the header of a frame has begun, and not ended
-    pub(super) fn is_in_head(&self) -> bool {
-        self.0.borrow().received.is_in_head()
+    /// The number of a head or of the header of a frame that has begun, and not ended
+    pub(super) fn head_under_way(&self) -> Option<u64> {
+        self.0.borrow().received.head_under_way()
     }
 
-    /// The heads that h2 has refused since the last time, where the proxy has seen this number of requests. Of requests that the proxy
-    /// has seen, h2 may refuse the body, and an answer may be a short head or end in one.
+    /// Whether h2 has neither given the proxy, which has seen this number of requests, nor refused a stream
+    pub(super) fn has_unseen(&self, requests: u64) -> bool {
+        self.0.borrow().refused.has_unseen(requests)
+    }
+
+    /// The heads that h2 has refused since the last time, where the proxy has seen this number of requests
     pub(super) fn take_refused(&self, requests: u64) -> Vec<Refusal> {
-        let mut wire = self.0.borrow_mut();
-        if wire.refused.is_empty() {
-            return Vec::new();
-        }
-        let unseen = usize::try_from(wire.opened.saturating_sub(requests)).unwrap_or(usize::MAX);
-        let mut refused = mem::take(&mut wire.refused);
-        refused.truncate(unseen);
-        wire.opened -= refused.len() as u64;
-        refused.into_iter().flatten().collect()
+        self.0.borrow_mut().refused.take(requests)
     }
 
     /// Sends what hyper has written: it is asked for when hyper has written all that it has.
@@ -144,12 +129,22 @@ impl Wire {
         self.io.answer(&frames).await
     }
 
+    /// Ends the connection, once the client has read all or no longer gives windows.
+    pub(super) async fn linger(mut self) {
+        let says_it_reads = |bytes: &[u8]| {
+            let mut has_window = false;
+            self.received.pass(bytes, |frame| has_window |= frame.kind == Kind::WindowUpdate);
+            has_window
+        };
+        linger_with_reader(self.io.transport_mut(), says_it_reads).await;
+    }
+
     fn note_received(&mut self, read: &[u8]) {
-        let Self { received, allowance, begun, is_flooded, heads, last_stream, opened, .. } = self;
+        let Self { received, allowance, begun, is_flooded, heads, last_stream, refused, .. } = self;
         received.pass(read, |frame| {
             if frame.kind == Kind::Headers && frame.stream > *last_stream {
                 *last_stream = frame.stream;
-                *opened += 1;
+                refused.opened();
             }
             if frame.is_of_head() {
                 *heads = heads.saturating_add(frame.length);
@@ -160,22 +155,10 @@ impl Wire {
 
     fn note_sent(&mut self, written: &[u8]) {
         self.has_begun = true;
-        let Self { sent, allowance, last_short_head, refused, .. } = self;
+        let Self { sent, allowance, refused, .. } = self;
         sent.pass(written, |frame| {
             allowance.wrote(frame);
-            let code = Reason::from(frame.code);
-            match frame.kind {
-                // h2's own 431 has nothing but the status.
-                Kind::Headers if frame.has(Frame::END_STREAM) && frame.length <= STATUS => {
-                    *last_short_head = frame.stream;
-                    refused.push(Some(Refusal::HeadTooLarge));
-                }
-                Kind::Reset if code == Reason::PROTOCOL_ERROR && *last_short_head != frame.stream => {
-                    refused.push(Some(Refusal::BadHead));
-                }
-                Kind::Reset if code == Reason::REFUSED_STREAM => refused.push(None),
-                _ => (),
-            }
+            refused.sent(frame);
         });
     }
 }
