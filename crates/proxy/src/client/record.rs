@@ -115,6 +115,13 @@ impl Record {
         self.answered(status, None);
         self.observe(self.begun.elapsed());
         self.is_observed = true;
+        // Until the tunnel has run
+        self.fault = Some(Fault::ClientGone);
+    }
+
+    /// The tunnel was closed by both sides.
+    pub(crate) fn closed(&mut self) {
+        self.fault = None;
     }
 
     /// Whether the time for the answer has passed

@@ -189,7 +189,7 @@ impl Opened {
         telemetry.tunnels.open.dec();
         self.record.sent(usize::try_from(sent).unwrap_or(usize::MAX));
         match ended {
-            Ended::Both => (),
+            Ended::Both => self.record.closed(),
             Ended::ClientGone => self.record.cut(Fault::ClientGone),
             Ended::UpstreamGone => self.record.cut(Fault::AnswerCut),
             Ended::Deadline => self.record.cut(Fault::DrainDeadline),
