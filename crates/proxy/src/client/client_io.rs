@@ -227,7 +227,8 @@ impl AsyncWrite for ClientIo {
         self.transport.is_write_vectored()
     }
 
-    /// hyper asks for it when it has written all that it has. TLS may have taken bytes that the kernel does not take yet.
+    /// hyper asks for it when it has written all that it has. TLS may have taken bytes that the
+    /// kernel does not take yet.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !this.state.is_answering.get() {

@@ -61,7 +61,8 @@ enum Ended {
     Hyper(hyper::Result<()>),
     /// A head did not come in time
     SlowHead,
-    /// hyper has given the connection up: it does so at a CONNECT that announces a body, and reports nothing
+    /// hyper has given the connection up: it does so at a CONNECT that announces a body, and
+    /// reports nothing
     GivenUp,
     /// The client has not said that it knows of the end
     Over,

@@ -159,8 +159,8 @@ impl Frames {
         self.left == 0 && self.filled == 0
     }
 
-    /// The number of a head, a preface or the header of a frame that has begun, and not ended: its rest must come soon. The payload of
-    /// DATA has the time of a body.
+    /// The number of a head, a preface or the header of a frame that has begun, and not ended: its
+    /// rest must come soon. The payload of DATA has the time of a body.
     pub(crate) fn head_under_way(&self) -> Option<u64> {
         let has_begun_preface = self.is_preface && self.left < PREFACE.len();
         let is_in_head = self.filled > 0 || has_begun_preface || self.is_block_open || self.is_head && self.left > 0;

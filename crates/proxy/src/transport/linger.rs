@@ -14,8 +14,8 @@ use tokio::{
 
 use crate::transport::Transport;
 
-/// How long a client whose connection ends may go on sending, so that it reads the last words before the reset that unread bytes
-/// would cause (RFC 9112, section 9.6)
+/// How long a client whose connection ends may go on sending, so that it reads the last words
+/// before the reset that unread bytes would cause (RFC 9112, section 9.6)
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 /// Bytes that are thrown away in that time
 const LINGER_LIMIT: usize = 256 * 1024;
@@ -36,9 +36,10 @@ pub(crate) async fn linger(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let _ = time::timeout(LINGER, ending).await;
 }
 
-/// The same where a client also sends while it reads, as one of HTTP/2 does: the kernel may have megabytes for it, and would throw
-/// them away at the first bytes that come behind the close. The end waits until the kernel has sent all, and then for as long as the
-/// client sends bytes that say that it reads.
+/// The same where a client also sends while it reads, as one of HTTP/2 does: the kernel may have
+/// megabytes for it, and would throw them away at the first bytes that come behind the close. The
+/// end waits until the kernel has sent all, and then for as long as the client sends bytes that say
+/// that it reads.
 pub(crate) async fn linger_with_reader(transport: &mut Transport, mut says_it_reads: impl FnMut(&[u8]) -> bool) {
     let ending = async {
         let mut left = LINGER_LIMIT;
@@ -64,14 +65,16 @@ pub(crate) async fn linger_with_reader(transport: &mut Transport, mut says_it_re
     let _ = time::timeout(LINGER_OF_READER, ending).await;
 }
 
-/// Throws away the bytes that have come, once they were seen; `false` at the end, or when they were too many.
+/// Throws away the bytes that have come, once they were seen; `false` at the end, or when they were
+/// too many.
 async fn discard(stream: &mut (impl AsyncRead + Unpin), left: &mut usize, mut seen: impl FnMut(&[u8])) -> bool {
     let length = poll_fn(|context| poll_discard(stream, context, &mut seen)).await;
     *left = left.saturating_sub(length.unwrap_or(*left));
     *left > 0
 }
 
-/// Reads into a room on the stack, because a future with room would hold it while it waits; nothing at the end.
+/// Reads into a room on the stack, because a future with room would hold it while it waits; nothing
+/// at the end.
 fn poll_discard(
     stream: &mut (impl AsyncRead + Unpin),
     context: &mut Context,

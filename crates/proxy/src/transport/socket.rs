@@ -57,8 +57,8 @@ impl Socket {
         stream.peek(&mut byte).await.ok().filter(|length| *length > 0).map(|_| byte[0])
     }
 
-    /// Whether bytes that were written wait in the kernel, because the other side has no room for them. Those that are on the way to a
-    /// socket of the file system are there already.
+    /// Whether bytes that were written wait in the kernel, because the other side has no room for
+    /// them. Those that are on the way to a socket of the file system are there already.
     pub(crate) fn has_unsent(&self) -> bool {
         let Self::Tcp(stream) = self else { return false };
         // From now on the socket can be written only once all is sent.

@@ -77,7 +77,10 @@ impl Http2 {
             .initial_connection_window_size(window * u32::from(MOST_STREAMS))
             .max_header_list_size(HEAD_LIMIT)
             .max_send_buffer_size(window as usize)
-            .max_concurrent_reset_streams(RESET_STREAMS);
+            .max_concurrent_reset_streams(RESET_STREAMS)
+            // Late frames of more streams than that are faults to h2. They take no memory, and must
+            // not end the requests of others.
+            .max_local_error_reset_streams(None);
         let begun = builder.handshake(io).await;
         let (sender, mut connection) = begun.map_err(|_| NoHttp2::Closed)?;
         poll_fn(|context| match Pin::new(&mut connection).poll(context) {

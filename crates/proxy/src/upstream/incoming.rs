@@ -114,8 +114,9 @@ impl Http2Body {
         })
     }
 
-    /// An error ends the body well only behind all bytes that its head has announced. `NO_ERROR` is no exception: behind END_STREAM,
-    /// where a server may send it (RFC 9113, section 8.1), h2 reports the end and no error.
+    /// An error ends the body well only behind all bytes that its head has announced. `NO_ERROR` is
+    /// no exception: behind `END_STREAM`, where a server may send it (RFC 9113, section 8.1), h2
+    /// reports the end and no error.
     fn ended_by(&mut self, error: h2::Error) -> Option<Result<Frame<Bytes>, Cut>> {
         if self.left == Some(0) { None } else { Some(Err(Cut::Http2(error))) }
     }

@@ -1,4 +1,5 @@
-//! Clients of HTTP/2 that read slowly, or send in small pieces, and are none of those that do nothing.
+//! Clients of HTTP/2 that read slowly, or send in small pieces, and are none of those that do
+//! nothing.
 
 use std::{thread, time::Duration};
 
@@ -40,13 +41,15 @@ fn narrow(proxy: &Proxy, room: usize, segment: Option<u32>) -> Raw {
     raw
 }
 
-/// A client sends windows while it reads, and the kernel must not throw away what it has for it when they come behind the close.
+/// A client sends windows while it reads, and the kernel must not throw away what it has for it
+/// when they come behind the close.
 #[test]
 fn a_slow_download_ends_whole_in_a_drain() {
     /// Between two frames of 16 KiB
     const PAUSE: Duration = Duration::from_millis(15);
     let upstream = upstream();
-    // Shorter than the download, so that the client must have said by then that it knows of the end.
+    // Shorter than the download, so that the client must have said by then that it knows of the
+    // end.
     let proxy = Proxy::start(&upstream, &["--header-timeout", "200ms"]);
     let mut raw = narrow(&proxy, 64 * 1024, None);
     raw.send(raw_http2::get(1, "/"));
@@ -77,7 +80,8 @@ fn a_slow_download_ends_whole_in_a_drain() {
 #[test]
 fn many_downloads_share_a_slow_connection() {
     const STREAMS: u32 = 100;
-    /// Between two frames of 16 KiB: a round of all streams takes twice the time of `--idle-timeout`
+    /// Between two frames of 16 KiB: a round of all streams takes twice the time of
+    /// `--idle-timeout`
     const PAUSE: Duration = Duration::from_millis(40);
     let upstream = upstream();
     let proxy = Proxy::start(&upstream, &["--idle-timeout", "2s", "--request-timeout", "5m"]);

@@ -1,4 +1,5 @@
-//! The heads that h2 has refused. It reports none of them, so the frames that it sends have to show them.
+//! The heads that h2 has refused. It reports none of them, so the frames that it sends have to show
+//! them.
 
 use std::mem;
 
@@ -48,13 +49,15 @@ impl Refused {
         }
     }
 
-    /// Whether h2 has neither given the proxy, which has seen this number of requests, nor refused a stream
+    /// Whether h2 has neither given the proxy, which has seen this number of requests, nor refused
+    /// a stream
     pub(super) fn has_unseen(&self, requests: u64) -> bool {
         self.opened > requests
     }
 
-    /// The heads that h2 has refused since the last time, where the proxy has seen this number of requests. Those that it has seen may
-    /// have short heads as answers too, and resets for their bodies, but these are rare.
+    /// The heads that h2 has refused since the last time, where the proxy has seen this number of
+    /// requests. Those that it has seen may have short heads as answers too, and resets for their
+    /// bodies, but these are rare.
     pub(super) fn take(&mut self, requests: u64) -> Vec<Refusal> {
         let short_heads = mem::take(&mut self.short_heads);
         if short_heads == 0 && self.resets.is_empty() {

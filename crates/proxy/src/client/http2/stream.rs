@@ -56,7 +56,8 @@ impl Stream {
         self.wake();
     }
 
-    /// Whether the client gives no window for the answer. While its connection is blocked, the stream waits for the others.
+    /// Whether the client gives no window for the answer. While its connection is blocked, the
+    /// stream waits for the others.
     pub(super) fn has_stalled(&self, now: Instant, patience: Duration, is_blocked: bool) -> bool {
         if !self.is_waiting.get() || self.end.get().is_some() || is_blocked {
             self.waiting_since.set(None);

@@ -77,7 +77,8 @@ impl Streams {
         self.next_look.take().filter(|at| *at < next_look)
     }
 
-    /// Finds the streams whose time is over, and ends those that the client keeps open, although its connection is not blocked.
+    /// Finds the streams whose time is over, and ends those that the client keeps open, although
+    /// its connection is not blocked.
     pub(super) fn look(&self, now: Instant, patience: Duration, is_blocked: bool) -> Look {
         let mut look = Look { soonest: None, stalled: 0 };
         for stream in &*self.open.borrow() {

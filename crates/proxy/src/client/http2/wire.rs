@@ -85,12 +85,14 @@ impl Shared {
         self.0.borrow().received.head_under_way()
     }
 
-    /// Whether h2 has neither given the proxy, which has seen this number of requests, nor refused a stream
+    /// Whether h2 has neither given the proxy, which has seen this number of requests, nor refused
+    /// a stream
     pub(super) fn has_unseen(&self, requests: u64) -> bool {
         self.0.borrow().refused.has_unseen(requests)
     }
 
-    /// The heads that h2 has refused since the last time, where the proxy has seen this number of requests
+    /// The heads that h2 has refused since the last time, where the proxy has seen this number of
+    /// requests
     pub(super) fn take_refused(&self, requests: u64) -> Vec<Refusal> {
         self.0.borrow_mut().refused.take(requests)
     }

@@ -75,8 +75,8 @@ fn without_a_word_for_it_a_call_is_made_once() {
     assert_eq!((proxy.grpc().unary("/a.B/C", &[], b"hello").status(), server.heads().len()), ("0", 2));
 }
 
-/// Answers the calls by this script, in the order in which they come: nothing is a GOAWAY that says that the call was not processed,
-/// and the end of the connection.
+/// Answers the calls by this script, in the order in which they come: nothing is a GOAWAY that says
+/// that the call was not processed, and the end of the connection.
 fn scripted(script: &'static [Option<&'static [(&'static str, &'static str)]>]) -> Upstream {
     let calls = AtomicUsize::new(0);
     Upstream::start(move |connection| {
@@ -92,7 +92,8 @@ fn scripted(script: &'static [Option<&'static [(&'static str, &'static str)]>]) 
     })
 }
 
-/// A server that shuts down says UNAVAILABLE, then GOAWAY; or one goes away, and another one says UNAVAILABLE.
+/// A server that shuts down says UNAVAILABLE, then GOAWAY; or one goes away, and another one says
+/// UNAVAILABLE.
 #[test]
 fn a_call_goes_again_for_both_reasons_in_any_order() {
     const OK: &[(&str, &str)] = &[("grpc-status", "0")];

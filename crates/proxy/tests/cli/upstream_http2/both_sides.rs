@@ -6,11 +6,11 @@ use h2::Reason;
 use harness::until;
 use hyper::body::Bytes;
 
-use super::{before, before_frames};
+use super::{GET, before, before_frames};
 use crate::{
     http2_client::{Http2, get, post},
     http2_upstream::{Asked, Frames, Http2Upstream, STATUS_200},
-    raw_http2::{DATA, END_HEADERS, HEADERS},
+    raw_http2::{self, DATA, END_HEADERS, HEADERS, RST_STREAM, Raw},
     upstream::Upstream,
 };
 
@@ -32,6 +32,49 @@ fn trailers_pass_without_an_announcement() {
     let answer = client.answer(stream).unwrap();
     assert_eq!((answer.status, answer.body.as_str()), (200, "hello [\"x-in: yes\"]"));
     assert_eq!(answer.trailers.unwrap()["x-sum"], "7");
+}
+
+/// Frames of streams that the proxy has reset and forgotten come late, and end no other request.
+#[test]
+fn many_cancelled_requests_leave_the_others_alone() {
+    const ROUND: u32 = 90;
+    const ROUNDS: u32 = 14;
+    let (began, last) = mpsc::channel();
+    let upstream = Upstream::start(move |connection| {
+        let Some(mut frames) = Frames::begin(connection, &[]) else { return };
+        let (mut streams, mut resets) = (Vec::new(), 0);
+        while let Some(frame) = frames.next() {
+            match frame.kind {
+                HEADERS => {
+                    streams.push(frame.stream);
+                    began.send(()).unwrap();
+                }
+                RST_STREAM => resets += 1,
+                _ => (),
+            }
+            if resets == ROUND * ROUNDS {
+                break;
+            }
+        }
+        for stream in streams.iter().rev() {
+            frames.ok(*stream, "ok");
+        }
+        while frames.next().is_some() {}
+    });
+    let proxy = before_frames(&upstream, &[]);
+    let mut held = proxy.client();
+    held.send(GET);
+    last.recv_timeout(harness::DEADLINE).unwrap();
+    for _ in 0..ROUNDS {
+        let mut raw = Raw::new(proxy.address);
+        raw.send((0..ROUND).flat_map(|number| raw_http2::get(2 * number + 1, "/")).collect::<Vec<_>>());
+        for _ in 0..ROUND {
+            last.recv_timeout(harness::DEADLINE).unwrap();
+        }
+        drop(raw);
+        until("all are cancelled", || (proxy.active() == 1).then_some(()));
+    }
+    assert_eq!((held.answer().body.as_str(), upstream.connections()), ("ok", 1));
 }
 
 #[test]
