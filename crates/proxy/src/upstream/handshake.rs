@@ -51,7 +51,7 @@ impl Handshakes {
     /// The upstream has answered a request.
     pub(crate) fn settle(&self, upstream: &UpstreamUrl) {
         if self.throttle.borrow_mut().settle() {
-            tracing::info!(upstream = upstream.address.authority(), "connections to an upstream stand again");
+            tracing::info!(upstream = upstream.address.authority(), "connections to an upstream succeed again");
         }
     }
 
