@@ -1,6 +1,7 @@
 //! `run()`: starts the workers, gives them the plan and each new one, and ends when all of them have drained.
 
 mod certificates;
+mod followed;
 mod logins;
 
 use std::sync::Arc;
@@ -51,8 +52,9 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
         return Ok(exit.into());
     }
     let workers = Workers::start(args.workers, &settings)?;
-    let logins = Logins::new(&life).context("cannot count")?;
-    let certificates = Certificates::new(&life).context("cannot count")?;
+    let hangups = followed::hear_hangups(&life);
+    let logins = Logins::new(&life, hangups.clone()).context("cannot count")?;
+    let certificates = Certificates::new(&life, hangups).context("cannot count")?;
     let mut service = Service { args, workers, logins, certificates, served: Vec::new(), probe_pass: Arc::default() };
     service.serve(config.as_ref()).await?;
     // Its logins are followed for as long as a plan holds them.

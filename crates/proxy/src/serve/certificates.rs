@@ -2,45 +2,38 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::bail;
 use endpoint::{Certificate, Failure, ServerTls};
-use lifecycle::{Hold, Lifecycle, LogThrottle};
+use lifecycle::{Lifecycle, LogThrottle};
 use prometheus::{IntCounter, IntGaugeVec, Opts};
-use tokio::{
-    sync::{Notify, mpsc},
-    time,
-};
+use tokio::sync::watch;
 
+use super::followed::{Followed, Looks};
 use crate::{listener_address::ListenerAddress, plan::Plan};
-
-/// How often the files are looked at
-const INTERVAL: Duration = Duration::from_secs(1);
 
 /// All certificates that are followed
 #[derive(Clone)]
 pub(super) struct Certificates(Arc<Shared>);
 
 struct Shared {
-    followed: Mutex<Vec<Weak<ServerTls>>>,
-    /// Until the certificates of the first plan are there; a reload takes no proxy out of service
-    hold: Mutex<Option<Hold>>,
+    followed: Followed<ServerTls>,
     faults: IntCounter,
     not_after: IntGaugeVec,
     /// Those that have a series of `not_after`, by name and fingerprint
     shown: Mutex<BTreeMap<(String, String), i64>>,
-    read_again: Notify,
 }
 
-/// The state of one listener that the log has told
+/// The state of one listener that the log has
 #[derive(Default)]
-struct Told {
+struct Logged {
     faults: Vec<Failure>,
-    /// Fingerprints of the certificates in force, and of those of them that have expired
+    /// Fingerprints of the certificates in force
     in_force: Vec<String>,
+    /// Fingerprints of certificates in force that have expired
     expired: Vec<String>,
     throttle: LogThrottle,
 }
@@ -66,8 +59,7 @@ pub(super) async fn judge(plan: &Plan, served: &[(ListenerAddress, Option<Arc<Se
 }
 
 impl Certificates {
-    /// To be made before the start is over, because `/readyz` waits for the certificates of the first plan.
-    pub(super) fn new(life: &Lifecycle) -> prometheus::Result<Self> {
+    pub(super) fn new(life: &Lifecycle, hangups: watch::Receiver<()>) -> prometheus::Result<Self> {
         let faults = IntCounter::new(
             "sidekit_proxy_certificate_faults_total",
             "Times that a file of a listener's TLS became unusable; a former content stays in use",
@@ -79,95 +71,54 @@ impl Certificates {
         let not_after = IntGaugeVec::new(not_after, &["name", "fingerprint"])?;
         life.metrics().register(Box::new(faults.clone()))?;
         life.metrics().register(Box::new(not_after.clone()))?;
-        let certificates = Self(Arc::new(Shared {
-            followed: Mutex::default(),
-            hold: Mutex::new(Some(life.hold("certificate"))),
-            faults,
-            not_after,
-            shown: Mutex::default(),
-            read_again: Notify::new(),
-        }));
-        // Beside the job's tasks, so that a certificate that is renewed during a drain is used.
-        tokio::spawn(certificates.clone().hear_hangups(life.clone()));
-        Ok(certificates)
+        let followed = Followed::new(ServerTls::is_whole, life.hold("certificate"), hangups);
+        Ok(Self(Arc::new(Shared { followed, faults, not_after, shown: Mutex::default() })))
     }
 
-    /// Lets the plan share what is followed already, and follows the rest from now on. Returns after the first look at each.
+    /// Follows the certificates of the plan from now on. Returns after the first look at each.
     pub(super) async fn adopt(&self, plan: &mut Plan) {
-        let (looked, mut all_looked) = mpsc::channel(1);
-        {
-            let mut followed = self.0.followed();
-            followed.retain(|tls| tls.strong_count() > 0);
-            for tls in plan.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut()) {
-                if let Some(known) = followed.iter().filter_map(Weak::upgrade).find(|known| known == tls) {
-                    *tls = known;
-                } else {
-                    followed.push(Arc::downgrade(tls));
-                    tokio::spawn(self.clone().follow(Arc::downgrade(tls), looked.clone()));
-                }
-            }
-        }
-        drop(looked);
-        while all_looked.recv().await.is_some() {}
-        self.0.settle();
+        let certificates = plan.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut());
+        let follow = |looks| drop(tokio::spawn(self.clone().follow(looks)));
+        self.0.followed.adopt(certificates, follow).await;
     }
 
-    /// Looks at the files of a listener, until no plan has it any more.
-    async fn follow(self, tls: Weak<ServerTls>, looked: mpsc::Sender<()>) {
-        let mut looked = Some(looked);
-        let mut told = Told::default();
-        while let Some(tls) = tls.upgrade() {
+    async fn follow(self, mut looks: Looks<ServerTls>) {
+        let mut logged = Logged::default();
+        while let Some(tls) = looks.next().await {
             let faults = tls.look().await;
-            let fresh = faults.iter().filter(|fault| !told.faults.contains(fault)).count();
+            let fresh = faults.iter().filter(|fault| !logged.faults.contains(fault)).count();
             self.0.faults.inc_by(fresh as u64);
-            told.faults = faults;
-            self.tell_faults(&tls, &mut told);
-            told.tell_certificates(&tls.certificates());
+            logged.faults = faults;
+            self.log_faults(&tls, &mut logged);
+            logged.log_certificates(&tls.certificates());
             self.0.show();
-            drop((tls, looked.take()));
-            tokio::select! {
-                () = time::sleep(INTERVAL) => (),
-                () = self.0.read_again.notified() => (),
-            }
         }
-        // A reload may have taken away the only certificate that was not there.
-        self.0.settle();
+        self.0.followed.settle();
         self.0.show();
     }
 
     /// Logs what endpoint does not, because it has no former content to keep in use: that a file is not there yet.
-    fn tell_faults(&self, tls: &ServerTls, told: &mut Told) {
+    fn log_faults(&self, tls: &ServerTls, logged: &mut Logged) {
         if tls.is_whole() {
-            told.throttle.settle();
-            return self.0.settle();
+            logged.throttle.settle();
+            return self.0.followed.settle();
         }
-        let reasons: Vec<_> = told.faults.iter().map(ToString::to_string).collect();
+        let reasons: Vec<_> = logged.faults.iter().map(ToString::to_string).collect();
         let reason = reasons.join("; ");
-        if told.throttle.is_due(&reason, Instant::now()) {
+        if logged.throttle.is_due(&reason, Instant::now()) {
             let message = match tls.config() {
                 None => "the certificates of a listener are not there: its connections are refused",
                 Some(_) => "a certificate of a listener is not there: its clients get another one",
             };
             tracing::warn!(reason, message);
         }
-        if let Some(hold) = &*self.0.hold() {
-            hold.because(reason);
-        }
-    }
-
-    /// SIGHUP asks for a new reading.
-    async fn hear_hangups(self, life: Lifecycle) {
-        let mut hangups = life.hangups();
-        while hangups.changed().await.is_ok() {
-            endpoint::read_files_again();
-            self.0.read_again.notify_waiters();
-        }
+        self.0.followed.wait_because(reason);
     }
 }
 
-impl Told {
+impl Logged {
     /// Logs certificates that came into force, and those that have expired there.
-    fn tell_certificates(&mut self, certificates: &[Arc<Certificate>]) {
+    fn log_certificates(&mut self, certificates: &[Arc<Certificate>]) {
         let now = SystemTime::now();
         let is_in = |list: &[String], certificate: &Certificate| list.contains(&certificate.fingerprint);
         for certificate in certificates {
@@ -192,24 +143,9 @@ impl Told {
 }
 
 impl Shared {
-    fn followed(&self) -> MutexGuard<'_, Vec<Weak<ServerTls>>> {
-        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn hold(&self) -> MutexGuard<'_, Option<Hold>> {
-        self.hold.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Releases the hold once all files are there.
-    fn settle(&self) {
-        if self.followed().iter().filter_map(Weak::upgrade).all(|tls| tls.is_whole()) {
-            self.hold().take().iter().for_each(Hold::release);
-        }
-    }
-
     /// Brings the metric up to date: a series for each certificate that some listener shows.
     fn show(&self) {
-        let followed: Vec<_> = self.followed().iter().filter_map(Weak::upgrade).collect();
+        let followed = self.followed.current();
         let certificates = followed.iter().flat_map(|tls| tls.certificates());
         let of = |certificate: Arc<Certificate>| {
             ((certificate.display_name(), certificate.fingerprint.clone()), certificate.not_after)
