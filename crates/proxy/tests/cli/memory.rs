@@ -5,9 +5,12 @@ mod as_root {
     use std::{future::poll_fn, io::Write, time::Duration};
 
     use crate::{
+        client::Client,
         contained::{Contained, LARGER, SMALL, upstream},
         http2_upstream::{Asked, Http2Upstream},
         raw_http2::{PREFACE, SETTINGS, WINDOW_UPDATE, frame, get},
+        support::OK,
+        upstream::Upstream,
     };
 
     const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -119,6 +122,37 @@ mod as_root {
         let answers = proxy.answers(&mut clients, 0);
         assert!(answers.none >= 100, "{answers:?}");
         drop(clients);
+        proxy.recovers();
+    }
+
+    /// Larger reads take room, but not in a tunnel, whose reads have one size.
+    #[test]
+    fn tunnels_with_long_messages_leave_room_for_a_long_head() {
+        const MESSAGE: usize = 64 * 1024;
+        let upstream = Upstream::start(|connection| {
+            while let Some(head) = connection.head() {
+                if head.to_lowercase().contains("\r\nupgrade:") {
+                    connection.write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: any\r\n\r\n");
+                    connection.write([b'x'; MESSAGE]);
+                } else {
+                    connection.write(OK);
+                }
+            }
+        });
+        let proxy = Contained::start(LARGER, &upstream);
+        let tunnels: Vec<_> = (0..60)
+            .map(|_| {
+                let mut client = Client::new(proxy.address);
+                client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: any\r\n\r\n");
+                client.head().unwrap();
+                client.raw(MESSAGE);
+                client
+            })
+            .collect();
+        let mut client = Client::new(proxy.address);
+        client.send(format!("GET / HTTP/1.1\r\nHost: a\r\nX-Large: {}\r\n\r\n", "x".repeat(20_000)));
+        assert_eq!(client.answer().status, 200);
+        drop(tunnels);
         proxy.recovers();
     }
 }
