@@ -40,7 +40,7 @@ complete -c proxy -n '__proxy_in ""' -l max-connections -x -d 'Clients\' connect
 complete -c proxy -n '__proxy_in ""' -l max-requests -x -d 'Requests in flight at once, for each listener and worker; more are answered with 503'
 complete -c proxy -n '__proxy_in ""' -l max-header-size -x -d 'Bytes of a request\'s head; more is 431'
 complete -c proxy -n '__proxy_in ""' -l max-headers -x -d 'Lines of a request\'s head; more is 431'
-complete -c proxy -n '__proxy_in ""' -l max-body -x -d 'Bytes of a request\'s body; more is 413; 0 is no limit'
+complete -c proxy -n '__proxy_in ""' -l max-body -x -d 'Bytes of a request\'s body, and of each message of a gRPC call; more is 413; 0 is no limit'
 complete -c proxy -n '__proxy_in ""' -l handshake-timeout -x -d 'The time for a TLS handshake, from the client\'s connection'
 complete -c proxy -n '__proxy_in ""' -l max-handshakes -x -d 'TLS handshakes at once, for each worker; while more wait for their turn, each has 1 s'
 complete -c proxy -n '__proxy_in ""' -l header-timeout -x -d 'The time for a request\'s head, from its first byte'

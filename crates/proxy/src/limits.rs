@@ -22,7 +22,7 @@ pub(crate) struct Limits {
     /// Lines of a request's head; more is 431
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) max_headers: u32,
-    /// Bytes of a request's body; more is 413; 0 is no limit
+    /// Bytes of a request's body, and of each message of a gRPC call; more is 413; 0 is no limit
     #[arg(long, value_name = "SIZE", default_value = "0", value_parser = lifecycle::size)]
     pub(crate) max_body: u64,
     /// The time for a TLS handshake, from the client's connection
