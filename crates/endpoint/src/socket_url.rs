@@ -20,9 +20,10 @@ pub fn path_without_host(url: &Url) -> Result<PathBuf, String> {
     decoded(absolute_path(url)?)
 }
 
-/// Splits the URL into the socket's path and the URL to request there: `http+unix:///run/app.sock:/healthz?a=b` is
-/// `/run/app.sock` and `http://localhost/healthz?a=b`. Only the socket's path is decoded, because `%3F` and `%2F` in the other one are
-/// no `?` and no `/` for the server.
+/// Splits the URL into the socket's path and the URL to request there:
+/// `http+unix:///run/app.sock:/healthz?a=b` is `/run/app.sock` and `http://localhost/healthz?a=b`.
+/// Only the socket's path is decoded, because `%3F` and `%2F` in the other one are no `?` and no
+/// `/` for the server.
 pub fn split_http_unix(url: &Url) -> Result<(PathBuf, Url), String> {
     let path = absolute_path(url)?;
     let (socket, path) = path.split_once(":/").unwrap_or((path, ""));

@@ -268,10 +268,10 @@ async fn after(handler: &Handler, ended: Ended, mut io: ClientIo, unread: Bytes)
             io.put_back(unread);
             return Next::Idle(io);
         }
-        Ended::Hyper(_) if handler.client.lacks_memory.take() => tell(handler, &mut io, Refusal::Memory).await,
-        Ended::Hyper(Err(error)) if error.is_parse_too_large() => tell(handler, &mut io, Refusal::HeadTooLarge).await,
-        Ended::Hyper(Err(error)) if error.is_parse() => tell(handler, &mut io, Refusal::BadHead).await,
-        Ended::SlowHead => tell(handler, &mut io, Refusal::SlowHead).await,
+        Ended::Hyper(_) if handler.client.lacks_memory.take() => refuse(handler, &mut io, Refusal::Memory).await,
+        Ended::Hyper(Err(error)) if error.is_parse_too_large() => refuse(handler, &mut io, Refusal::HeadTooLarge).await,
+        Ended::Hyper(Err(error)) if error.is_parse() => refuse(handler, &mut io, Refusal::BadHead).await,
+        Ended::SlowHead => refuse(handler, &mut io, Refusal::SlowHead).await,
         Ended::Parked | Ended::Hyper(_) => (),
     }
     linger(io.transport_mut()).await;
@@ -298,7 +298,7 @@ fn builder(handler: &Handler) -> http1::Builder {
 }
 
 /// Refuses a head that hyper could not read. Behind an earlier answer that the client has not read yet, hyper has answered.
-async fn tell(handler: &Handler, io: &mut ClientIo, refusal: Refusal) {
+async fn refuse(handler: &Handler, io: &mut ClientIo, refusal: Refusal) {
     handler.current.get().refused_unread(handler.peer, refusal);
     if !handler.client.owes.get() {
         // A client that does not read ends like one that is idle.
@@ -314,6 +314,6 @@ async fn refuse_plain_http(current: Rc<Current>, socket: Socket, peer: Peer, dra
 
 /// Refuses a request before its head is read.
 async fn turn_away(mut io: ClientIo, handler: &Handler, refusal: Refusal) {
-    tell(handler, &mut io, refusal).await;
+    refuse(handler, &mut io, refusal).await;
     linger(io.transport_mut()).await;
 }

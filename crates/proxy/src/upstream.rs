@@ -195,7 +195,7 @@ impl Upstream {
     /// Why a connection ended that brought no answer, if TLS says more about it.
     pub(crate) fn refusal_of(&self, traffic: &Traffic, refusal: Refusal) -> Refusal {
         let Some(alert) = traffic.alert() else { return refusal };
-        self.handshakes.tell(&self.url, &alert);
+        self.handshakes.log(&self.url, &alert);
         Refusal::UpstreamAlert
     }
 
@@ -205,8 +205,9 @@ impl Upstream {
         self.shared.sweep(now);
     }
 
-    /// The connection that this makes; another one where it is closed during its handshakes. At a reload of the upstream, the process
-    /// that has accepted it may be about to end, and under load also the next one. Nothing of a request was sent.
+    /// The connection that this makes; another one where it is closed during its handshakes. At a
+    /// reload of the upstream, the process that has accepted it may be about to end, and under load
+    /// also the next one. Nothing of a request was sent.
     async fn while_it_reloads<T>(&self, connect: impl AsyncFn() -> Result<T, Refusal>) -> Result<T, Refusal> {
         for _ in 1..ATTEMPTS {
             match connect().await {

@@ -83,7 +83,7 @@ impl Workers {
         drop(applied);
         while all_applied.recv().await.is_some() {}
         // Said once it is true, because a stop may come right after it.
-        self.tell(&plan, &new);
+        self.log(&plan, &new);
         self.addresses = plan.listeners.iter().map(|listener| listener.address.clone()).collect();
         self.settle_modes().await;
         Ok(())
@@ -109,7 +109,7 @@ impl Workers {
     }
 
     /// Logs which listeners have come, with the addresses that they are bound to, and which have gone.
-    fn tell(&self, plan: &Plan, new: &[(ListenerAddress, String)]) {
+    fn log(&self, plan: &Plan, new: &[(ListenerAddress, String)]) {
         for listener in &plan.listeners {
             let is_it = |(address, _): &&(ListenerAddress, String)| address.is_same(&listener.address);
             if let Some((_, address)) = new.iter().find(is_it) {

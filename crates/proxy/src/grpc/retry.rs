@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_made_again_where_somebody_has_said_that_it_may_be() {
+    fn a_call_is_made_again_where_the_client_or_the_server_allows_it() {
         let ended = Ended { status: Status::Unavailable, pushback: Pushback::None, is_repeatable: false, previous: 0 };
         assert_eq!(decide(ended, 0.5), None);
         let repeatable = Ended { is_repeatable: true, ..ended };

@@ -33,7 +33,8 @@ pub(crate) const STREAM_TASK: u64 = 16 * 1024;
 pub(crate) const IDLE_UPSTREAM: u64 = 20 * 1024;
 /// Larger reads of a connection's bodies: hyper reads up to 64 KiB at once, and up to three such reads are on their way
 const WIDE: u64 = 192 * 1024;
-/// The part of it that stays between two requests, because hyper keeps a buffer that it has enlarged
+/// The part of it that stays between two requests, because hyper keeps a buffer that it has
+/// enlarged
 const KEPT: u64 = 64 * 1024;
 /// Bytes of one read where there is no room for larger ones. hyper enlarges its buffer of 8 KiB once a read has filled it.
 const NARROW: usize = 8 * 1024 - 1;

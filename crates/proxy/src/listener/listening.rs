@@ -20,7 +20,8 @@ use crate::{
 pub(crate) enum Unserved {
     /// Each worker has its own (`SO_REUSEPORT`).
     Tcp(net::TcpListener),
-    /// All workers share one, because the system has no other way to share its file. This is a share.
+    /// All workers share one, because the system has no other way to share its file. This is a
+    /// share.
     Unix(UnixSocket, Arc<Bound>),
 }
 
@@ -133,8 +134,8 @@ impl Listening {
         }
     }
 
-    /// Lets no more clients come to this worker, but for those whose connections have begun. A Unix socket takes clients for as long as
-    /// another worker serves it.
+    /// Lets no more clients come to this worker, but for those whose connections have begun. A Unix
+    /// socket takes clients for as long as another worker serves it.
     pub(crate) async fn begin_no_more(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(listener) => accept_queue::begin_no_more(listener)?,

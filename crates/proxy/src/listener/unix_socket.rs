@@ -48,7 +48,8 @@ struct State {
     bound: Weak<Bound>,
 }
 
-/// A socket that is bound. Each worker that accepts from it has a share of it, and its file goes with the last share.
+/// A socket that is bound. Each worker that accepts from it has a share of it, and its file goes
+/// with the last share.
 pub(crate) struct Bound {
     listener: UnixListener,
     path: PathBuf,
@@ -110,8 +111,8 @@ impl UnixSocket {
         &self.0.path
     }
 
-    /// Gives a worker's share back. With the last one, the file is removed and no more connections come; those that wait can still be
-    /// accepted.
+    /// Gives a worker's share back. With the last one, the file is removed and no more connections
+    /// come; those that wait can still be accepted.
     pub(crate) async fn give_back(&self, share: Arc<Bound>) {
         if let Err(error) = lifecycle::on_volume_in_turn(&self.0.path, VOLUME_LIMIT, move || drop(share)).await {
             tracing::warn!(%error, path = %self.0.path.display(), "cannot remove the socket");

@@ -28,7 +28,7 @@ impl Handshakes {
         versions: Versions,
     ) -> Result<Transport, Refusal> {
         let Ok(shaken) = time::timeout(CONNECT_TIMEOUT, upstream.secure(socket, versions)).await else {
-            self.tell(upstream, "the upstream does not answer in time");
+            self.log(upstream, "the upstream does not answer in time");
             return Err(Refusal::UpstreamUnreachable);
         };
         let (refusal, reason) = match shaken {
@@ -39,13 +39,13 @@ impl Handshakes {
             Ok(transport) => return Ok(transport),
             Err(failure) => (refusal(&failure), reason(&failure)),
         };
-        self.tell(upstream, &reason);
+        self.log(upstream, &reason);
         Err(refusal)
     }
 
     /// The upstream speaks no HTTP/2, although it must.
     pub(crate) fn not_http2(&self, upstream: &UpstreamUrl) {
-        self.tell(upstream, "the upstream does not speak HTTP/2: write the option http=1");
+        self.log(upstream, "the upstream does not speak HTTP/2: write the option http=1");
     }
 
     /// The upstream has answered a request.
@@ -56,7 +56,7 @@ impl Handshakes {
     }
 
     /// Logs why there is no connection: the same reason once, and then every 30 s.
-    pub(crate) fn tell(&self, upstream: &UpstreamUrl, reason: &str) {
+    pub(crate) fn log(&self, upstream: &UpstreamUrl, reason: &str) {
         if self.throttle.borrow_mut().is_due(reason, Instant::now()) {
             let upstream = upstream.address.authority();
             tracing::warn!(upstream, reason, "no connection to an upstream");

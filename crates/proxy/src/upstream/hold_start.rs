@@ -16,8 +16,8 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the wait may be silent before `/livez` tells: it beats before each attempt.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// Waits until the upstream accepts a connection, and speaks TLS over it where its URL says so. Gives the exit that a stop asks for,
-/// if that comes first.
+/// Waits until the upstream accepts a connection, and speaks TLS over it where its URL says so.
+/// Gives the exit that a stop asks for, if that comes first.
 pub(crate) async fn wait_for(upstream: UpstreamUrl, life: &Lifecycle) -> Option<Exit> {
     let (done, waiting) = oneshot::channel();
     let stopping = life.clone();

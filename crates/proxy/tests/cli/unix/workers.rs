@@ -1,4 +1,5 @@
-//! Several workers that accept from one socket: no client is cut, and the socket goes with the last of them.
+//! Several workers that accept from one socket: no client is cut, and the socket goes with the last
+//! of them.
 
 use std::{
     fs,
