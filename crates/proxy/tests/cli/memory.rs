@@ -133,7 +133,7 @@ mod as_root {
             while let Some(head) = connection.head() {
                 if head.to_lowercase().contains("\r\nupgrade:") {
                     connection.write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: any\r\n\r\n");
-                    connection.write([b'x'; MESSAGE]);
+                    connection.write(vec![b'x'; MESSAGE]);
                 } else {
                     connection.write(OK);
                 }
