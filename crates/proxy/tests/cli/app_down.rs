@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpStream},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
 };
@@ -174,25 +175,25 @@ fn no_connection_is_reset_while_the_listener_closes() {
     let proxy = before(&app, &["--app-down", "refuse"]);
     let address = proxy.address;
     harness::until("the listener is open", || TcpStream::connect(address).ok());
-    let clients: Vec<_> = (0..4)
-        .map(|_| {
-            thread::spawn(move || {
-                let mut statuses = Vec::new();
-                while let Ok(stream) = TcpStream::connect(address) {
-                    let answer = Client::of(stream).try_get("/");
-                    statuses.push(answer.expect("no connection is reset").status);
-                }
-                statuses
-            })
-        })
-        .collect();
-    thread::sleep(Duration::from_millis(200));
-    app.kill();
-    for client in clients {
-        let statuses = client.join().unwrap();
-        assert!(statuses.len() > 10, "{statuses:?}");
-        assert!(statuses.iter().all(|status| [200, 502, 503].contains(status)), "{statuses:?}");
-    }
+    let answered = AtomicU32::new(0);
+    thread::scope(|scope| {
+        let ask = || {
+            let mut statuses = Vec::new();
+            while let Ok(stream) = TcpStream::connect(address) {
+                let answer = Client::of(stream).try_get("/");
+                statuses.push(answer.expect("no connection is reset").status);
+                answered.fetch_add(1, Relaxed);
+            }
+            statuses
+        };
+        let clients = [(); 4].map(|()| scope.spawn(ask));
+        harness::until("the clients get answers", || (answered.load(Relaxed) > 40).then_some(()));
+        app.kill();
+        for client in clients {
+            let statuses = client.join().unwrap();
+            assert!(statuses.iter().all(|status| [200, 502, 503].contains(status)), "{statuses:?}");
+        }
+    });
     proxy.stop();
 }
 
