@@ -191,3 +191,17 @@ fn each_mistake_is_named_with_its_place() {
         assert!(said.contains(words) && is_placed && !said.contains("nope"), "{words}: {said}");
     }
 }
+
+#[test]
+fn the_configurations_of_the_readme_are_good() {
+    let blocks = include_str!("../../README.md").split("```yaml\n").skip(1);
+    let configurations: Vec<_> =
+        blocks.filter(|block| block.starts_with("listeners:")).filter_map(|block| block.split("```").next()).collect();
+    assert!(configurations.len() > 1, "{configurations:?}");
+    let files = Files::new();
+    for text in configurations {
+        fs::write(files.file(), text).unwrap();
+        let ended = files.check(&["--no-files"]);
+        assert_eq!(ended.code, Some(0), "{text}\n{ended:#?}");
+    }
+}
