@@ -51,6 +51,15 @@ pub(crate) struct Limits {
     pub(crate) tunnel_timeout: Duration,
 }
 
+impl Limits {
+    /// Bytes of a request's trailers. h2 holds twice the size of a head, drops a field that comes
+    /// behind that, and says nothing. This is so much less that the other fields, or the block on
+    /// the wire, show that there were too many bytes.
+    pub(crate) fn longest_trailers(&self) -> usize {
+        usize::try_from(self.max_header_size / 2).unwrap_or(usize::MAX)
+    }
+}
+
 #[cfg(test)]
 impl Limits {
     /// Those of these flags, and the defaults of the others

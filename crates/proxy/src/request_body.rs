@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::{
     grpc::{kept::Kept, messages::Messages},
-    head::hop_by_hop,
-    limits::room::Reads,
+    head::{field_section, hop_by_hop},
+    limits::{Limits, room::Reads},
     refusal::Refusal,
     request_body::pace::Pace,
 };
@@ -59,7 +59,7 @@ pub(crate) enum RequestBody {
 pub(crate) struct ClientBody {
     incoming: Incoming,
     fate: Rc<BodyFate>,
-    limit: u64,
+    longest: Longest,
     pace: Pace,
     /// Of a call, each of which is bounded by itself
     messages: Option<Messages>,
@@ -69,6 +69,20 @@ pub(crate) struct ClientBody {
     is_of_stream: bool,
     /// The client's connection is in use as long as this is held
     _turn: Rc<()>,
+}
+
+/// Bytes of a body, or of each message of a call, and of trailers
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Longest {
+    pub(crate) body: u64,
+    pub(crate) trailers: usize,
+}
+
+impl Longest {
+    pub(crate) fn of(limits: &Limits) -> Self {
+        let body = if limits.max_body == 0 { u64::MAX } else { limits.max_body };
+        Self { body, trailers: limits.longest_trailers() }
+    }
 }
 
 /// The body was given up; `BodyFate` says why
@@ -84,11 +98,11 @@ impl std::fmt::Display for GivenUp {
 impl std::error::Error for GivenUp {}
 
 impl RequestBody {
-    /// Takes at most `limit` bytes, at this pace. The fate of an empty body has ended before.
+    /// Takes no more than `longest`, at this pace. The fate of an empty body has ended before.
     pub(crate) fn of(
         incoming: Incoming,
         fate: Rc<BodyFate>,
-        limit: u64,
+        longest: Longest,
         pace: Pace,
         turn: Rc<()>,
         is_of_stream: bool,
@@ -97,18 +111,18 @@ impl RequestBody {
             return Self::Empty;
         }
         let (messages, reads) = (None, OnceCell::new());
-        Self::Client(Box::new(ClientBody { incoming, fate, limit, pace, messages, reads, is_of_stream, _turn: turn }))
+        Self::Client(Box::new(ClientBody { incoming, fate, longest, pace, messages, reads, is_of_stream, _turn: turn }))
     }
 
-    /// The body of a call of gRPC: at most `limit` bytes in each message, at any pace, because a stream may be quiet for long.
+    /// The body of a call of gRPC: no more than `longest` in each message, at any pace, because a stream may be quiet for long.
     pub(crate) fn of_call(
         incoming: Incoming,
         fate: Rc<BodyFate>,
-        limit: u64,
+        longest: Longest,
         turn: Rc<()>,
         is_of_stream: bool,
     ) -> Self {
-        let mut body = Self::of(incoming, fate, limit, Pace::at_least(0), turn, is_of_stream);
+        let mut body = Self::of(incoming, fate, longest, Pace::at_least(0), turn, is_of_stream);
         if let Self::Client(body) = &mut body {
             body.messages = Some(Messages::default());
         }
@@ -230,6 +244,9 @@ impl ClientBody {
             Poll::Ready(Some(Ok(frame))) => frame,
         };
         if let Some(trailers) = frame.trailers_mut() {
+            if field_section::size(trailers) > self.longest.trailers {
+                return self.give_up(Refusal::HeadTooLarge);
+            }
             hop_by_hop::strip_trailers(trailers);
         }
         // hyper asks for nothing behind trailers, or behind the last byte of a known length.
@@ -245,7 +262,7 @@ impl ClientBody {
             (Some(_), None) => 0,
             (None, _) => self.fate.bytes.get(),
         };
-        if measured > self.limit {
+        if measured > self.longest.body {
             return self.give_up(Refusal::BodyTooLarge);
         }
         if self.pace.was_too_slow(length) {

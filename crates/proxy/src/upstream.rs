@@ -1,6 +1,7 @@
 //! An upstream as one worker sees it: its connections, over HTTP/1.1 or HTTP/2, and its retries.
 
 pub(crate) mod app;
+mod blocks;
 pub(crate) mod dedicated;
 mod dial;
 pub(crate) mod handshake;
@@ -47,8 +48,8 @@ use crate::{
     },
 };
 
-/// Bytes of an answer's head; more is no answer that a client could use
-const HEAD_LIMIT: usize = 64 * 1024;
+/// Bytes of an answer's head, and over HTTP/2 of its trailers; more is no answer that a client could use
+pub(crate) const HEAD_LIMIT: usize = 64 * 1024;
 /// Connections that are tried in a row, where the upstream closes them during their handshakes
 const ATTEMPTS: usize = 3;
 /// The age of a connection without a maximum, which no connection reaches

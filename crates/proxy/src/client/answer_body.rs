@@ -141,6 +141,7 @@ impl AnswerBody {
                 return frame;
             }
             Err(Broken::Call(refusal)) => (Status::of_refusal(refusal), Fault::Refused(refusal)),
+            Err(Broken::Upstream(Cut::Trailers)) => (Status::Internal, Fault::AnswerCut),
             Err(Broken::Upstream(error)) => (Status::of_error(&error), Fault::AnswerCut),
             Err(Broken::Deadline) => (Status::DeadlineExceeded, Fault::AnswerTooSlow),
         };

@@ -43,7 +43,7 @@ use crate::{
     },
     peer::Peer,
     refusal::{PROXY_STATUS, Refusal, fault::Fault},
-    request_body::{BodyFate, RequestBody, pace::Pace},
+    request_body::{BodyFate, Longest, RequestBody, pace::Pace},
     rewrite,
     route::Route,
     telemetry::Limit,
@@ -240,8 +240,8 @@ impl Handler {
         if !rewrite::may_go_on(&head.method, &mut head.headers) {
             return Err(Instead::Options);
         }
-        let longest = if limits.max_body == 0 { u64::MAX } else { limits.max_body };
-        if call.is_none() && hyper::body::Body::size_hint(&body).lower() > longest {
+        let longest = Longest::of(limits);
+        if call.is_none() && hyper::body::Body::size_hint(&body).lower() > longest.body {
             return Err(Refusal::BodyTooLarge.into());
         }
         let (url, upstream) = &context.upstreams[route.upstream];

@@ -73,7 +73,7 @@ pub(super) async fn serve(io: ClientIo, handler: Rc<Handler>, drain: Drain) {
     io.state.is_answering.set(true);
     io.state.owes.set(true);
     io.state.raw_head.stop();
-    let shared = Shared::new(io);
+    let shared = Shared::new(io, handler.current.get().limits.longest_trailers());
     let Some(memory) = handler.current.get().memory.room.take(HTTP2_CONNECTION) else {
         return end(shared, &handler, Some(Reason::ENHANCE_YOUR_CALM), Some(Refusal::Memory)).await;
     };

@@ -1,6 +1,7 @@
 //! The head of a message: its bytes, its judgement, and the headers that do not go on or that name
 //! the client.
 
+pub(crate) mod field_section;
 pub(crate) mod forwarded;
 pub(crate) mod frames;
 pub(crate) mod hop_by_hop;

@@ -25,8 +25,8 @@ const MOST_STREAMS: u16 = 100;
 const NO_SETTINGS: usize = usize::MAX - 1;
 /// A connection that has brought nothing for this long, although a request waits, may have lost its upstream without a reset.
 const SILENCE: Duration = Duration::from_secs(5);
-/// Bytes of the head of an answer, and of its trailers
-const HEAD_LIMIT: u32 = 64 * 1024;
+/// Four times the limit of a head, because h2 cuts longer trailers and does not say so
+const H2_HEAD_LIMIT: u32 = 4 * 64 * 1024;
 /// Bytes of an answer that may be on their way to one client: without a memory limit, and with one, where they are a part of what
 /// each request takes of the room
 const WIDE_WINDOW: u32 = 256 * 1024;
@@ -61,12 +61,13 @@ impl Http2 {
     /// Begins to speak, and waits for the upstream's SETTINGS, so that no request is sent to a server that speaks something else.
     /// `changed` hears of each change of the number of requests that the upstream allows, and of the end.
     pub(crate) async fn begin(
-        io: UpstreamIo,
+        mut io: UpstreamIo,
         traffic: Rc<Traffic>,
         retires: Instant,
         room: Room,
         changed: Rc<Notify>,
     ) -> Result<Rc<Self>, NoHttp2> {
+        io.bound_blocks();
         let window = if room.is_limited() { NARROW_WINDOW } else { WIDE_WINDOW };
         let mut builder = Builder::new();
         builder
@@ -75,7 +76,7 @@ impl Http2 {
             .initial_window_size(window)
             // Clients that do not read take no window away from others.
             .initial_connection_window_size(window * u32::from(MOST_STREAMS))
-            .max_header_list_size(HEAD_LIMIT)
+            .max_header_list_size(H2_HEAD_LIMIT)
             .max_send_buffer_size(window as usize)
             .max_concurrent_reset_streams(RESET_STREAMS)
             // Late frames of more streams than that are faults to h2. They take no memory, and must

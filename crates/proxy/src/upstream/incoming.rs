@@ -10,6 +10,8 @@ use h2::RecvStream;
 use http::{HeaderMap, header::CONTENT_LENGTH};
 use hyper::body::{self, Body, Bytes, Frame, SizeHint};
 
+use crate::{head::field_section, upstream::HEAD_LIMIT};
+
 /// The body of an answer
 pub(crate) enum Incoming {
     Http1(body::Incoming),
@@ -30,6 +32,8 @@ pub(crate) struct Http2Body {
 pub(crate) enum Cut {
     Http1(hyper::Error),
     Http2(h2::Error),
+    /// The trailers are too long
+    Trailers,
 }
 
 impl fmt::Display for Cut {
@@ -37,6 +41,7 @@ impl fmt::Display for Cut {
         match self {
             Self::Http1(error) => error.fmt(f),
             Self::Http2(error) => error.fmt(f),
+            Self::Trailers => f.write_str("the trailers have more than 64 KiB"),
         }
     }
 }
@@ -46,6 +51,7 @@ impl error::Error for Cut {
         match self {
             Self::Http1(error) => Some(error),
             Self::Http2(error) => Some(error),
+            Self::Trailers => None,
         }
     }
 }
@@ -109,7 +115,10 @@ impl Http2Body {
             }
         }
         Poll::Ready(match ready!(self.stream.poll_trailers(context)) {
-            Ok(trailers) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
+            Ok(trailers) => trailers.map(|trailers| {
+                let are_too_long = field_section::size(&trailers) > HEAD_LIMIT;
+                if are_too_long { Err(Cut::Trailers) } else { Ok(Frame::trailers(trailers)) }
+            }),
             Err(error) => self.ended_by(error),
         })
     }

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use crate::{
     limits::room::{Reads, Room},
     transport::Transport,
-    upstream::sent_head::SentHead,
+    upstream::{blocks::Blocks, sent_head::SentHead},
 };
 
 /// Bytes of interim answers (1xx) and of the head behind them, with what hyper reads ahead. It would read without an end, and let
@@ -139,11 +139,18 @@ pub(crate) struct UpstreamIo {
     traffic: Rc<Traffic>,
     /// The upstream has reset the connection, as a write has found
     is_reset: bool,
+    /// Of HTTP/2
+    blocks: Option<Blocks>,
 }
 
 impl UpstreamIo {
     pub(crate) fn new(transport: Transport, traffic: Rc<Traffic>) -> Self {
-        Self { transport, traffic, is_reset: false }
+        Self { transport, traffic, is_reset: false, blocks: None }
+    }
+
+    /// The connection speaks HTTP/2: blocks of fields that are too long end it.
+    pub(crate) fn bound_blocks(&mut self) {
+        self.blocks = Some(Blocks::new());
     }
 
     /// The length that hyper gets to know after a write: all of `length` once nothing can be sent any more.
@@ -182,7 +189,9 @@ impl AsyncRead for UpstreamIo {
         this.traffic.reads.note(length);
         let received = this.traffic.received.get() + length as u64;
         this.traffic.received.set(received);
-        if received > this.traffic.head_end.get() {
+        let read = &buffer.filled()[before..];
+        let is_block_too_long = this.blocks.as_mut().is_some_and(|blocks| blocks.are_too_long(read));
+        if is_block_too_long || received > this.traffic.head_end.get() {
             return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
         }
         // The system reports a reset once, and the write has had it. An answer that ends with the connection must not look whole.

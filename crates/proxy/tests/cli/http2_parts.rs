@@ -1,7 +1,10 @@
 //! Requests over HTTP/2 that must not become other requests on their way to an app: parts of bodies, and targets that vanish.
 
 use crate::{
-    raw_http2::{DATA, END_STREAM, End, NO_ERROR, RST_STREAM, Raw, frame, get, head, request},
+    raw_http2::{
+        CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, End, HEADERS, NO_ERROR, RST_STREAM, Raw, block,
+        frame, get, head, request,
+    },
     support::{OK, Proxy},
     upstream::Upstream,
 };
@@ -41,4 +44,38 @@ fn a_path_of_a_fragment_alone_is_refused() {
     raw.send(get(7, "/"));
     assert_eq!(raw.end_of(7), End::Answer(200, b"ok".to_vec()));
     assert_eq!(upstream.requests().len(), 1);
+}
+
+/// h2 holds twice the size of a head, and drops what is behind that without a word.
+#[test]
+fn trailers_that_are_too_long_are_no_end_of_a_request() {
+    let upstream = Upstream::answering(OK);
+    let proxy = Proxy::start(&upstream, &[]);
+    let upload = |raw: &mut Raw, stream, trailers: &[(&str, &str)]| {
+        raw.send(head(stream, &[&request("POST", "/"), &[("trailer", "x-a")][..]].concat(), 0));
+        raw.send(frame(DATA, 0, stream, b"part"));
+        let block = block(trailers);
+        let mut parts = block.chunks(16_384).peekable();
+        let (mut kind, mut flags) = (HEADERS, END_STREAM);
+        while let Some(part) = parts.next() {
+            flags |= if parts.peek().is_none() { END_HEADERS } else { 0 };
+            raw.send(frame(kind, flags, stream, part));
+            (kind, flags) = (CONTINUATION, 0);
+        }
+    };
+    let mut raw = Raw::new(proxy.address);
+    upload(&mut raw, 1, &[("x-a", &"a".repeat(16_000))]);
+    assert_eq!(raw.end_of(1), End::Answer(200, b"ok".to_vec()));
+    // Few bytes on the wire
+    upload(&mut raw, 3, &vec![("x-a", "a"); 600]);
+    assert!(matches!(raw.end_of(3), End::Answer(431, _)));
+    assert_eq!((upstream.requests().len(), proxy.refusals("head-too-large")), (1, 1));
+    for long in [20_000, 60_000, 70_000] {
+        let mut raw = Raw::new(proxy.address);
+        upload(&mut raw, 1, &[("x-a", "b"), ("x-a", &"a".repeat(long))]);
+        assert_eq!(raw.end_of(1), End::GoAway(ENHANCE_YOUR_CALM), "{long}");
+    }
+    harness::until("the uploads have ended", || (proxy.active() == 0).then_some(()));
+    let whole = upstream.requests().iter().filter(|request| request.ends_with("0\r\n\r\n")).count();
+    assert_eq!(whole, 0, "{:#?}", upstream.requests());
 }

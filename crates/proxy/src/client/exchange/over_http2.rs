@@ -2,8 +2,9 @@
 
 use std::{
     future::poll_fn,
+    io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use h2::{Reason, RecvStream, client::ResponseFuture};
@@ -11,10 +12,11 @@ use http::{Request, Response};
 
 use super::attempt::{Answered, Failure};
 use crate::{
+    head::field_section,
     refusal::Refusal,
     request_body::RequestBody,
     rewrite,
-    upstream::{Upstream, Way, incoming::Incoming, pump::Pump, retry::Progress, shared::Place},
+    upstream::{HEAD_LIMIT, Upstream, Way, incoming::Incoming, pump::Pump, retry::Progress, shared::Place},
 };
 
 /// Interim answers (1xx) to one request; more are no way to an answer.
@@ -24,6 +26,7 @@ const MOST_INTERIM: u32 = 100;
 enum NoAnswer {
     Error(h2::Error),
     TooManyInterim,
+    HeadTooLarge,
 }
 
 /// Sends a request at once, and waits for the head of its answer, while the body is sent.
@@ -91,7 +94,9 @@ fn poll_answer(
             return Poll::Ready(Err(NoAnswer::TooManyInterim));
         }
     }
-    Pin::new(answer).poll(context).map_err(NoAnswer::Error)
+    let answered = ready!(Pin::new(answer).poll(context)).map_err(NoAnswer::Error)?;
+    let is_head_too_large = field_section::size(answered.headers()) > HEAD_LIMIT;
+    Poll::Ready(if is_head_too_large { Err(NoAnswer::HeadTooLarge) } else { Ok(answered) })
 }
 
 /// How far a request came, by the error that it has met.
@@ -101,6 +106,10 @@ fn judge(error: &NoAnswer, is_unsent: bool) -> (Progress, Refusal) {
         // h2 ends only streams behind the last one that the upstream names (RFC 9113, section 6.8).
         Some(_) if error.is_remote() && error.is_go_away() => Progress::Unprocessed,
         Some(Reason::REFUSED_STREAM) if error.is_remote() => Progress::Refused,
+        // The connection's bytes are wrong.
+        None if error.get_io().is_some_and(|error| error.kind() == io::ErrorKind::InvalidData) => {
+            return (Progress::Answered, Refusal::UpstreamBroken);
+        }
         None if error.is_io() => {
             if is_unsent {
                 Progress::Unsent

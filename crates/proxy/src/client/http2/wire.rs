@@ -44,6 +44,9 @@ pub(super) struct Wire {
     sent: Frames,
     allowance: Allowance,
     is_flooded: bool,
+    /// Bytes of the block of trailers that comes; nothing while a head does
+    trailers: Option<usize>,
+    longest_trailers: usize,
     /// Bytes of heads in this turn
     heads: u32,
     /// Whether anything has been sent
@@ -54,7 +57,8 @@ pub(super) struct Wire {
 }
 
 impl Shared {
-    pub(super) fn new(io: ClientIo) -> Self {
+    /// Longer blocks of trailers end the connection.
+    pub(super) fn new(io: ClientIo, longest_trailers: usize) -> Self {
         Self(Rc::new(RefCell::new(Wire {
             io,
             outgoing: Outgoing::default(),
@@ -63,6 +67,8 @@ impl Shared {
             sent: Frames::of_server(),
             allowance: Allowance::new(),
             is_flooded: false,
+            trailers: None,
+            longest_trailers,
             heads: 0,
             has_begun: false,
             last_stream: 0,
@@ -142,14 +148,22 @@ impl Wire {
     }
 
     fn note_received(&mut self, read: &[u8]) {
-        let Self { received, allowance, begun, is_flooded, heads, last_stream, refused, .. } = self;
+        let Self { received, allowance, begun, is_flooded, trailers, heads, last_stream, refused, .. } = self;
+        let longest_trailers = self.longest_trailers;
         received.pass(read, |frame| {
+            if frame.kind == Kind::Headers {
+                *trailers = (frame.stream <= *last_stream).then_some(0);
+            }
             if frame.kind == Kind::Headers && frame.stream > *last_stream {
                 *last_stream = frame.stream;
                 refused.opened();
             }
             if frame.is_of_head() {
                 *heads = heads.saturating_add(frame.length);
+                if let Some(length) = trailers {
+                    *length += frame.length as usize;
+                    *is_flooded |= *length > longest_trailers;
+                }
             }
             *is_flooded |= !allowance.received(frame, || begun.elapsed());
         });

@@ -244,6 +244,39 @@ fn a_call_that_breaks_off_upstream_ends_with_a_status() {
 }
 
 #[test]
+fn trailers_that_are_too_long_are_no_good_end() {
+    // h2 drops fields that it has no room for, and says nothing.
+    let long = |length: usize| "d".repeat(length);
+    for (lines, status) in [
+        (vec![("grpc-status", "0".to_owned()), ("a-details", long(60_000))], "0"),
+        (vec![("a-details", long(66_000)), ("grpc-status", "0".to_owned())], "13"),
+        (vec![("grpc-status", "0".to_owned()), ("a-details", long(100_000))], "13"),
+        // Over a connection of its own, which ends
+        (vec![("grpc-status", "0".to_owned()), ("a-details", long(300_000))], "14"),
+    ] {
+        let server = Server::start(move |mut asked| {
+            let lines = lines.clone();
+            async move {
+                let mut answering = asked.begin();
+                answering.send(b"one");
+                asked.incoming.message().await.unwrap();
+                let lines: Vec<_> = lines.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                answering.end(&lines);
+            }
+        });
+        let proxy = proxy(&server, &[]);
+        let mut call = proxy.grpc().call("/a.B/C", &[]);
+        call.send(b"now");
+        call.head();
+        assert_eq!(call.message(), Some(b"one".to_vec()));
+        let (message, trailers) = (call.message(), call.trailers());
+        assert_eq!((message, &trailers["grpc-status"]), (None, &status.parse().unwrap()));
+        let message = trailers.get("grpc-message").map(|message| message.to_str().unwrap());
+        assert_eq!(message, (status != "0").then_some("sidekit-proxy: answer-cut"));
+    }
+}
+
+#[test]
 fn a_call_ends_as_unavailable_when_its_connection_breaks() {
     let server = Server::echoing();
     let behind = proxy(&server, &[]);
