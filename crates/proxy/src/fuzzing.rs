@@ -35,12 +35,12 @@ use crate::{
     args::Args,
     config::Config,
     event_stream::Events,
+    frames::{Frame, Frames, allowance::Allowance},
     head::{
         forwarded::{
             Forwarded,
             trace_context::{BeginTrace, Traces},
         },
-        frames::{Frame, Frames, allowance::Allowance},
         hop_by_hop::seen::Seen,
         raw_head::RawHead,
         request_head,

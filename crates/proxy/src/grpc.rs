@@ -4,7 +4,6 @@
 
 pub(crate) mod answer;
 pub(crate) mod call;
-pub(crate) mod kept;
 pub(crate) mod messages;
 pub(crate) mod retry;
 pub(crate) mod status;

@@ -13,6 +13,7 @@ mod config;
 mod context;
 mod direction;
 mod event_stream;
+mod frames;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod grpc;

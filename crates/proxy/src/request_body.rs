@@ -1,5 +1,6 @@
 //! A request's body on its way to the upstream: counted, bounded and never slower than allowed.
 
+mod kept;
 pub(crate) mod pace;
 
 use std::{
@@ -14,11 +15,11 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::Instant;
 
 use crate::{
-    grpc::{kept::Kept, messages::Messages},
+    grpc::messages::Messages,
     head::{field_section, hop_by_hop},
     limits::{Limits, room::Reads},
     refusal::Refusal,
-    request_body::pace::Pace,
+    request_body::{kept::Kept, pace::Pace},
 };
 
 /// The fate of a body: shared with the request's task, because hyper's errors do not carry it

@@ -18,7 +18,8 @@ use tokio::{
 };
 
 use crate::{
-    head::{frames::PREFACE, raw_head::RawHead},
+    frames::PREFACE,
+    head::raw_head::RawHead,
     limits::room::{Reads, Room},
     telemetry::Limit,
     transport::Transport,

@@ -1,5 +1,5 @@
 //! A client's connection over HTTP/2 (RFC 9113), from its preface to its end. Its bounds beside the limits of requests stand in
-//! `head::frames::allowance`.
+//! `frames::allowance`.
 
 mod outgoing;
 mod refused;

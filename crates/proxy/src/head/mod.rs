@@ -3,7 +3,6 @@
 
 pub(crate) mod field_section;
 pub(crate) mod forwarded;
-pub(crate) mod frames;
 pub(crate) mod hop_by_hop;
 pub(crate) mod raw_head;
 pub(crate) mod request_head;

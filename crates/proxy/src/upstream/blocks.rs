@@ -1,6 +1,6 @@
 //! The blocks of fields that an HTTP/2 upstream sends, as they are on the wire.
 
-use crate::head::frames::{Frames, Kind};
+use crate::frames::{Frames, Kind};
 
 /// Bytes of a block. h2 drops a field that its limit has no room for and says nothing where the
 /// block is one of trailers. A field that takes three quarters of that limit has more bytes than

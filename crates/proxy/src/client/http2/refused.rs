@@ -6,7 +6,7 @@ use std::mem;
 use h2::Reason;
 
 use crate::{
-    head::frames::{Frame, Kind},
+    frames::{Frame, Kind},
     refusal::Refusal,
 };
 

@@ -19,7 +19,7 @@ use tokio::{
 use super::{outgoing::Outgoing, refused::Refused};
 use crate::{
     client::client_io::ClientIo,
-    head::frames::{Frames, Kind, allowance::Allowance},
+    frames::{Frames, Kind, allowance::Allowance},
     refusal::Refusal,
     transport::linger::linger_with_reader,
 };
