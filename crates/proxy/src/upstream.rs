@@ -131,11 +131,15 @@ impl Upstream {
         }
     }
 
-    /// A way over a connection that stands.
-    pub(crate) fn take_kept(&self, now: Instant, is_repeatable: bool) -> Option<Way> {
+    /// A way over a connection that stands. A call of gRPC takes none of HTTP/1.1: a new connection
+    /// may reach another server behind the same name, which agrees on HTTP/2.
+    pub(crate) fn take_kept(&self, now: Instant, is_repeatable: bool, is_call: bool) -> Option<Way> {
         if let Some(place) = self.shared.take(now) {
             self.counts.reused.inc();
             return Some(Way::Http2(place));
+        }
+        if is_call {
+            return None;
         }
         let (connection, stale) = self.pool.take(now, is_repeatable);
         self.counts.stale.inc_by(stale);

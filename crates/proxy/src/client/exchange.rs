@@ -55,7 +55,7 @@ pub(crate) fn send(
             now = Instant::now();
         }
         let mut counted = Attempt::begin(upstream.counts.durations.clone(), head.method.clone(), now);
-        let way = match upstream.take_kept(now, is_repeatable) {
+        let way = match upstream.take_kept(now, is_repeatable, call.is_some()) {
             Some(way) => Ok(way),
             // In boxes, because few requests need a new connection, and all of them would have room for it.
             None => Box::pin(upstream.connect_or_wait()).await,

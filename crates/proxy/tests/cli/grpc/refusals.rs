@@ -1,6 +1,9 @@
 //! Answers of the proxy's own to calls: heads that are trailers, with a status of gRPC and the reason.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
 use rustls::ServerConfig;
 use socket2::{Domain, Socket, Type};
@@ -68,6 +71,18 @@ fn a_call_needs_http_2_upstream() {
         assert_refused(&proxy.grpc().unary("/a.B/C", &[], b"hello"), "12", "grpc-needs-http2", None);
     }
     assert!(server.heads().is_empty());
+    // Behind one name there may be servers of both kinds.
+    let configs = ["http/1.1", "h2"].map(|protocol| {
+        let mut tls = ServerConfig::clone(&AUTHORITY.server(&["localhost"]));
+        tls.alpn_protocols = vec![protocol.into()];
+        Arc::new(tls)
+    });
+    let server =
+        Server::with_each_tls(configs.into(), |mut asked| async move { asked.refuse(&[("grpc-status", "0")]) });
+    let both = format!("https://localhost:{}#ca={}", server.address.port(), AUTHORITY.ca());
+    let proxy = run(&both, &["--direction", "outbound"]);
+    assert_refused(&proxy.grpc().unary("/a.B/C", &[], b"hello"), "12", "grpc-needs-http2", None);
+    assert_eq!((proxy.grpc().unary("/a.B/C", &[], b"hello").status(), server.connections()), ("0", 2));
     // Over HTTP/1.1 it is a request like any other.
     let proxy = Proxy::start(&upstream, &[]);
     let mut client = RawClient::new(proxy.address);

@@ -1,7 +1,7 @@
 //! A server of gRPC whose answers a script gives, frame by frame.
 
 use std::{
-    future::{Future, poll_fn},
+    future::{Future, pending, poll_fn},
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -66,6 +66,18 @@ impl Server {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        Self::with_each_tls(tls.into_iter().collect(), script)
+    }
+
+    /// Over TLS with the first configuration for the first connection, and so on; the last one is for
+    /// all others. A connection without HTTP/2 says nothing.
+    pub(crate) fn with_each_tls<F>(
+        tls: Vec<Arc<ServerConfig>>,
+        script: impl Fn(Asked) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let listener = RUNTIME.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let server = Self { address, heads: Arc::default(), connections: Arc::default(), resets: Arc::default() };
@@ -74,12 +86,16 @@ impl Server {
         RUNTIME.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 stream.set_nodelay(true).unwrap();
-                connections.fetch_add(1, SeqCst);
+                let number = connections.fetch_add(1, SeqCst);
+                let tls = tls.get(number).or(tls.last()).cloned();
                 let (script, heads, resets) = (script.clone(), heads.clone(), resets.clone());
-                match tls.clone().map(TlsAcceptor::from) {
+                match tls.map(TlsAcceptor::from) {
                     None => tokio::spawn(serve(stream, script, heads, resets)),
                     Some(tls) => tokio::spawn(async move {
                         if let Ok(stream) = tls.accept(stream).await {
+                            if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+                                return pending().await;
+                            }
                             serve(stream, script, heads, resets).await;
                         }
                     }),
