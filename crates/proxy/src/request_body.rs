@@ -36,7 +36,7 @@ pub(crate) struct BodyFate {
     pub(crate) is_awaited: Cell<bool>,
     /// Whether all of it has been read
     pub(crate) has_ended: Cell<bool>,
-    /// When that was, of a call of gRPC
+    /// When that was, of a call of gRPC and of an empty body
     pub(crate) ended: Cell<Option<Instant>>,
     /// Of a request that may be made a second time
     pub(crate) kept: Kept,

@@ -138,7 +138,11 @@ impl Metrics {
                 "Connections that requests were sent over: fresh or reused; stale ones were found closed",
                 &["upstream", "kind"],
             )?,
-            retries: counters("sidekit_proxy_retries_total", "Requests that were sent a second time", &["upstream"])?,
+            retries: counters(
+                "sidekit_proxy_retries_total",
+                "Requests that were sent again, each time",
+                &["upstream"],
+            )?,
             denied_retries: counters(
                 "sidekit_proxy_denied_retries_total",
                 "Requests that were not sent a second time, because too many others were",

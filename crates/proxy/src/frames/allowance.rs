@@ -10,7 +10,7 @@
 //! | streams that are reset before they are read (rapid reset in one packet) | h2, `max_pending_accept_reset_streams` | 20 in one read | GOAWAY ENHANCE_YOUR_CALM |
 //! | streams that are reset later | the allowance | 1000, and 100 a second | GOAWAY ENHANCE_YOUR_CALM |
 //! | malformed and refused streams, frames on closed streams | h2, `max_local_error_reset_streams` | 1024 in a connection's life | GOAWAY ENHANCE_YOUR_CALM |
-//! | CONTINUATION | h2 | 5 in one head | GOAWAY ENHANCE_YOUR_CALM |
+//! | CONTINUATION | h2 | 5 in one head; 10 with `--max-header-size 64KiB` | GOAWAY ENHANCE_YOUR_CALM |
 //! | fields by size, also those of an HPACK bomb | h2, `max_header_list_size` | its limit; four times that | 431; GOAWAY ENHANCE_YOUR_CALM |
 //! | heads that h2 has read, and no task has judged | `HEADS_AT_ONCE` of a connection, and its room in memory | 8 KiB, and one read | they wait; REFUSED_STREAM |
 //! | a head in several frames that does not end | the room in memory, as for HTTP/1 | 16 KiB, while half of it is taken | GOAWAY ENHANCE_YOUR_CALM |

@@ -47,7 +47,7 @@ pub(crate) enum Verdict {
     GiveUp,
 }
 
-/// Decides on a first failure. A second one is final.
+/// Decides on a failure. After a second one the caller goes on only where nothing was processed.
 pub(crate) fn decide(failed: Failed) -> Verdict {
     match failed {
         Failed { progress: Progress::Unprocessed, .. }

@@ -11,8 +11,8 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use super::stream::Stream;
 use crate::client::answer_body::{AnswerBody, Broken};
 
-/// Bytes that h2 buffers at most of a stream for which the client has no window: the payload of the largest frame that clients take
-/// by default
+/// Bytes that hyper holds at most of a stream for which the client has no window: the payload of the
+/// largest frame that clients take by default
 const PART: usize = 16 * 1024;
 
 /// The body of an answer on a stream
