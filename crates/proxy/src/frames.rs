@@ -96,7 +96,7 @@ impl Frame {
 }
 
 /// A place in a stream of frames
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Frames {
     /// The header of the next frame, as far as it has come
     header: [u8; HEADER_AND_CODE as usize],
@@ -123,16 +123,7 @@ impl Frames {
 
     /// The frames of a server
     pub(crate) fn of_server() -> Self {
-        Self {
-            header: [0; HEADER_AND_CODE as usize],
-            filled: 0,
-            left: 0,
-            is_preface: false,
-            is_head: false,
-            is_block_open: false,
-            block: 0,
-            count: 0,
-        }
+        Self::default()
     }
 
     /// Goes on through these bytes, and gives each frame whose header ends in them.
