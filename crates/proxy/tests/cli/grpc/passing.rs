@@ -30,8 +30,7 @@ fn a_call_of_one_message_keeps_its_metadata_and_its_trailers() {
         assert_eq!((&end.trailers["x-sum-bin"], end.head.status.as_u16()), (&"AAEC".parse().unwrap(), 200));
         assert_eq!(end.head.headers["content-type"], "application/grpc");
     }
-    let heads = server.heads();
-    let (health, call) = (&heads[0], &heads[1]);
+    let [health, call] = server.heads().try_into().unwrap();
     assert_eq!((health.uri.path(), call.uri.path()), ("/grpc.health.v1.Health/Check", "/a.B/C"));
     for (name, value) in
         [("te", "trailers"), ("content-type", "application/grpc"), ("x-user", "me"), ("x-key-bin", "AAE=")]
