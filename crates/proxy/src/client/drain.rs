@@ -35,6 +35,14 @@ impl Drain {
         let _ = self.phase.wait_for(|phase| *phase >= Phase::Closing).await;
     }
 
+    /// Resolves when a connection over HTTP/2 is to take no more streams, idle or not: when the
+    /// drain begins. One that was made later is to take some until the listener closes.
+    pub(crate) async fn going_away(&mut self) {
+        let is_draining = *self.phase.borrow() >= Phase::Draining;
+        let end = if is_draining { Phase::Closing } else { Phase::Draining };
+        let _ = self.phase.wait_for(|phase| *phase >= end).await;
+    }
+
     /// Whether the phase may have changed since this was made or has waited
     pub(crate) fn has_news(&self) -> bool {
         self.phase.has_changed().unwrap_or(true)

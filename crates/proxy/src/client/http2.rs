@@ -110,7 +110,7 @@ async fn active(shared: Shared, memory: &Taken, handler: &Rc<Handler>, mut drain
     // Looked at before each look at the future below, which costs ten times as much.
     let news = drain.clone();
     let mut has_looked = false;
-    let mut closed = pin!(drain.closing());
+    let mut closed = pin!(drain.going_away());
     poll_fn(|context| {
         shared.begin_turn();
         loop {

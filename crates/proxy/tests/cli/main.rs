@@ -43,6 +43,7 @@ mod http2;
 #[cfg(test)]
 mod http2_client;
 #[cfg(test)]
+mod http2_drains;
 mod http2_floods;
 #[cfg(test)]
 mod http2_limits;

@@ -69,7 +69,7 @@ fn listeners(entries: &[String]) -> String {
 }
 
 /// An address that no program listens on
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
