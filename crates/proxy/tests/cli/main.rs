@@ -44,6 +44,7 @@ mod http2;
 mod http2_client;
 #[cfg(test)]
 mod http2_drains;
+#[cfg(test)]
 mod http2_floods;
 #[cfg(test)]
 mod http2_limits;

@@ -250,7 +250,6 @@ fn trailers_that_are_too_long_are_no_good_end() {
         (vec![("grpc-status", "0".to_owned()), ("a-details", long(60_000))], "0"),
         (vec![("a-details", long(66_000)), ("grpc-status", "0".to_owned())], "13"),
         (vec![("grpc-status", "0".to_owned()), ("a-details", long(100_000))], "13"),
-        // Over a connection of its own, which ends
         (vec![("grpc-status", "0".to_owned()), ("a-details", long(300_000))], "14"),
     ] {
         let server = Server::start(move |mut asked| {
@@ -270,8 +269,7 @@ fn trailers_that_are_too_long_are_no_good_end() {
         assert_eq!(call.message(), Some(b"one".to_vec()));
         let (message, trailers) = (call.message(), call.trailers());
         assert_eq!((message, &trailers["grpc-status"]), (None, &status.parse().unwrap()));
-        let message = trailers.get("grpc-message").map(|message| message.to_str().unwrap());
-        assert_eq!(message, (status != "0").then_some("sidekit-proxy: answer-cut"));
+        assert_eq!(trailers.contains_key("grpc-message"), status != "0");
     }
 }
 
