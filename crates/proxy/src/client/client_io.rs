@@ -244,3 +244,56 @@ impl AsyncWrite for ClientIo {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use harness::Authority;
+    use rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, ServerName, pem::PemObject},
+    };
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+    use crate::transport::socket::Socket;
+
+    /// A connection with TLS to a client that reads nothing
+    async fn unread(patience: Duration) -> (ClientIo, impl Sized) {
+        let authority = Authority::new();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(authority.certificate().as_bytes()).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(ring::default_provider().into());
+        let config = config.with_safe_default_protocol_versions().unwrap();
+        let connector = TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        let acceptor = TlsAcceptor::from(authority.server(&["localhost"]));
+        let (client, server) = tokio::join!(
+            connector.connect(ServerName::try_from("localhost").unwrap(), client),
+            acceptor.accept(Socket::Tcp(server)),
+        );
+        let io = ClientIo::new(server.unwrap().into(), patience, Room::default());
+        io.state.owes.set(true);
+        io.state.is_answering.set(true);
+        (io, client.unwrap())
+    }
+
+    #[tokio::test]
+    async fn bytes_that_tls_holds_wait_no_longer_than_others() {
+        let (mut io, _client) = unread(Duration::from_millis(300)).await;
+        let writing = async {
+            loop {
+                io.write_all(&[0; 1024]).await?;
+                io.flush().await?;
+            }
+        };
+        let ended: io::Result<()> = timeout(harness::DEADLINE, writing).await.expect("an end in time");
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(io.state.is_blocked.get());
+    }
+}
