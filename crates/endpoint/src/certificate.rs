@@ -15,6 +15,7 @@ use std::{
 
 use ring::digest;
 
+pub use self::date::date_text;
 use crate::{
     der::{
         BIT_STRING, BOOLEAN, GENERALIZED_TIME, Malformed, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, UTC_TIME,

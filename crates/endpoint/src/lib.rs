@@ -33,7 +33,7 @@ mod written;
 mod written_schema;
 
 pub use address::{Address, check_name};
-pub use certificate::{Certificate, SubjectName};
+pub use certificate::{Certificate, SubjectName, date_text};
 pub use connect::{SILENCE_LIMIT, addresses, dial, dial_any, dial_with_limit};
 pub use echo::{sent_secrets, without_secrets};
 pub use failure::Failure;

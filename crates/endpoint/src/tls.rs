@@ -1,5 +1,8 @@
 //! TLS for one server: which authorities to trust, which certificate to show, which name to ask for.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -64,8 +67,11 @@ impl TlsClient {
         }
         let settings = Settings { ca, identity, insecure };
         let (files, read) = (settings.files(), settings.clone());
-        let config =
-            if files.is_empty() { Source::Fixed(settings.read()?) } else { Source::files(files, move || read.read()) };
+        let config = if files.is_empty() {
+            Source::Fixed(settings.read()?)
+        } else {
+            Source::files(files, move || read.read_and_warn())
+        };
         Ok(Self { config, settings, sni, offering: Arc::default() })
     }
 
@@ -122,12 +128,7 @@ impl TlsClient {
             return Ok(());
         }
         self.settings.read()?;
-        let Some((cert, _)) = &self.settings.identity else { return Ok(()) };
-        let about_it = |reason: &str| format!("option cert: {}: {reason}", cert.display());
-        let chain = pem::certificates(cert).map_err(|error| format!("option cert: {error}"))?;
-        let Some(first) = chain.first() else { return Ok(()) };
-        let certificate = Certificate::from_der(first).map_err(|reason| about_it(&reason))?;
-        certificate.invalid_at(SystemTime::now()).map_or(Ok(()), |reason| Err(about_it(reason)))
+        self.settings.judge_identity(SystemTime::now())
     }
 
     /// Speaks TLS with the server that proves to be `name`, offering these application protocols (ALPN).
@@ -167,7 +168,13 @@ pub fn server_name(name: &str) -> Result<ServerName<'static>, String> {
     ServerName::try_from(name.to_owned()).map_err(|_| format!("{name} can't be a certificate's name"))
 }
 
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+/// A certificate that is shown to the server
+struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    /// The fault of a key that does not fit
+    misfit: String,
+}
 
 /// Two are equal that have equal options.
 impl PartialEq for TlsClient {
@@ -201,6 +208,25 @@ impl Settings {
         self.ca.iter().chain(identity).cloned().collect()
     }
 
+    /// A client certificate that is not valid is shown all the same: whether it will do is the server's decision.
+    fn read_and_warn(&self) -> Result<Arc<ClientConfig>, String> {
+        let config = self.read()?;
+        if let Err(reason) = self.judge_identity(SystemTime::now()) {
+            tracing::warn!(reason, "a client certificate is shown although it is not valid");
+        }
+        Ok(config)
+    }
+
+    /// Reads the certificate that is shown to the server, and says whether it is valid at this time.
+    fn judge_identity(&self, now: SystemTime) -> Result<(), String> {
+        let Some((cert, _)) = &self.identity else { return Ok(()) };
+        let about_it = |reason: &str| format!("option cert: {}: {reason}", cert.display());
+        let chain = pem::certificates(cert).map_err(|error| format!("option cert: {error}"))?;
+        let Some(first) = chain.first() else { return Ok(()) };
+        let certificate = Certificate::from_der(first).map_err(|reason| about_it(&reason))?;
+        certificate.invalid_at(now).map_or(Ok(()), |reason| Err(about_it(reason)))
+    }
+
     fn read(&self) -> Result<Arc<ClientConfig>, String> {
         let trust = match &self.ca {
             _ if self.insecure => Trust::Any,
@@ -211,10 +237,15 @@ impl Settings {
             None => Trust::Authorities(system_roots()),
         };
         let identity = match &self.identity {
-            Some((cert, key)) => Some((
-                pem::certificates(cert).map_err(|error| format!("option cert: {error}"))?,
-                pem::key(key).map_err(|error| format!("option key: {error}"))?,
-            )),
+            Some((cert, key)) => Some(Identity {
+                chain: pem::certificates(cert).map_err(|error| format!("option cert: {error}"))?,
+                key: pem::key(key).map_err(|error| format!("option key: {error}"))?,
+                misfit: format!(
+                    "options cert and key: {} cannot be used, or it is not the key of the first certificate in {}",
+                    key.display(),
+                    cert.display()
+                ),
+            }),
             None => None,
         };
         config(trust, identity)
@@ -233,62 +264,8 @@ fn config(trust: Trust, identity: Option<Identity>) -> Result<Arc<ClientConfig>,
         Trust::Authorities(roots) => builder.with_root_certificates(roots),
     };
     let config = match identity {
-        Some((certificates, key)) => builder
-            .with_client_auth_cert(certificates, key)
-            .map_err(|_| "options cert and key: the key cannot be used, or it is not the certificate's".to_owned())?,
+        Some(Identity { chain, key, misfit }) => builder.with_client_auth_cert(chain, key).map_err(|_| misfit)?,
         None => builder.with_no_client_auth(),
     };
     Ok(config.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use rustls::HandshakeKind;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-    use tokio_rustls::TlsAcceptor;
-
-    use super::*;
-    use crate::server_tls::{CertificatePair, ServerTls, ServerTlsSettings};
-
-    #[tokio::test]
-    async fn connections_share_their_settings_and_sessions() {
-        let directory = tempfile::tempdir().unwrap();
-        let (cert, key) = (directory.path().join("cert"), directory.path().join("key"));
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        fs::write(&cert, made.cert.pem()).unwrap();
-        fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-        let mut options = Options::from_fragment(&format!("ca={}", cert.display())).unwrap();
-        let client = TlsClient::from_options(&mut options).unwrap();
-        let settings = ServerTlsSettings { pairs: vec![CertificatePair { cert, key }], ..ServerTlsSettings::default() };
-        let server = ServerTls::new(settings, &[b"h2", b"http/1.1"]);
-        assert_eq!(server.look().await, []);
-        for (protocols, chosen, kind) in [
-            (&[b"h2" as &[u8], b"http/1.1"] as &[&[u8]], Some(b"h2" as &[u8]), HandshakeKind::Full),
-            (&[b"http/1.1"], Some(b"http/1.1"), HandshakeKind::Resumed),
-            (&[], None, HandshakeKind::Resumed),
-        ] {
-            let (near, far) = duplex(1 << 14);
-            let acceptor = TlsAcceptor::from(server.config().unwrap());
-            let accept = async {
-                let mut stream = acceptor.accept(far).await.unwrap();
-                stream.write_all(b"x").await.unwrap();
-                stream
-            };
-            let name = client.name_for("localhost").unwrap();
-            let connect = async {
-                let mut stream = client.connect(name, near, protocols).await.unwrap();
-                // The tickets come in front of this byte.
-                stream.read_u8().await.unwrap();
-                stream
-            };
-            let (_accepted, connected) = tokio::join!(accept, connect);
-            let connection = connected.get_ref().1;
-            assert_eq!((connection.alpn_protocol(), connection.handshake_kind()), (chosen, Some(kind)));
-        }
-        let base = client.config().await.unwrap();
-        let (one, other) = (client.offering(base.clone(), &[b"h2"]), client.clone().offering(base.clone(), &[b"h2"]));
-        assert!(Arc::ptr_eq(&one, &other) && !Arc::ptr_eq(&one, &client.offering(base, &[b"http/1.1"])));
-    }
 }

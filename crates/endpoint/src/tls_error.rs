@@ -2,9 +2,12 @@
 
 use std::{error::Error, io};
 
-use rustls::{AlertDescription, CertificateError};
+use rustls::{AlertDescription, CertificateError, pki_types::ServerName};
 
-use crate::{named_certificate::is_marked_as_authority, one_line::one_line};
+use crate::{certificate::date_text, named_certificate::is_marked_as_authority, one_line::one_line};
+
+/// Names of a certificate that a message repeats
+const NAMES_LIMIT: usize = 5;
 
 /// The TLS error inside an I/O error
 pub fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
@@ -24,17 +27,22 @@ pub fn tls_error_text(error: &rustls::Error) -> String {
     use rustls::Error as Tls;
     let text = match error {
         Tls::InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
-            "the certificate is not valid yet"
+            "the server's certificate is not valid yet: is the clock right?"
         }
         // rustls' own text counts the seconds since, so it would differ at each attempt.
-        Tls::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
-            "the certificate has expired"
+        Tls::InvalidCertificate(CertificateError::Expired) => "the server's certificate has expired",
+        Tls::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
+            let end = date_text(i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX));
+            return format!("the server's certificate has expired: it ended at {end}");
         }
         error if is_marked_as_authority(error) => {
             "the certificate is an authority's own (CA:TRUE): name this very certificate with ca=PATH"
         }
         Tls::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "the certificate is signed by an unknown authority; name it with ca=PATH"
+        }
+        Tls::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }) => {
+            return other_name(expected, presented);
         }
         Tls::InvalidCertificate(reason) => {
             return format!("the certificate is refused: {}", one_line(&reason.to_string()));
@@ -45,8 +53,27 @@ pub fn tls_error_text(error: &rustls::Error) -> String {
         Tls::AlertReceived(
             AlertDescription::BadCertificate | AlertDescription::UnknownCA | AlertDescription::CertificateUnknown,
         ) => "the server refuses our client certificate",
+        Tls::AlertReceived(AlertDescription::CertificateExpired) => {
+            "the server says that our client certificate has expired: renew the files of cert=PATH and key=PATH"
+        }
+        Tls::AlertReceived(AlertDescription::ProtocolVersion) => "the server speaks neither TLS 1.2 nor TLS 1.3",
         Tls::InvalidMessage(_) => "the answer is not TLS",
         error => return format!("TLS fails: {}", one_line(&error.to_string())),
     };
     text.to_owned()
+}
+
+/// The certificate has other names, which rustls gives as `DnsName("a.example")` and `IpAddress(10.0.0.1)`.
+fn other_name(expected: &ServerName, presented: &[String]) -> String {
+    let bare = |name: &String| {
+        let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
+        one_line(inner.trim_matches('"'))
+    };
+    let names: Vec<_> = presented.iter().take(NAMES_LIMIT).map(bare).collect();
+    let more = if presented.len() > NAMES_LIMIT { " and others" } else { "" };
+    let names = if names.is_empty() { "no name".to_owned() } else { names.join(", ") + more };
+    format!(
+        "the server's certificate is for {names}, and not for {}: ask for one of its names with sni=NAME",
+        expected.to_str()
+    )
 }

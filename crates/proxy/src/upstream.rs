@@ -256,13 +256,20 @@ impl Upstream {
 
     /// A connection with TLS, where the upstream speaks it
     async fn transport(&self, versions: Versions) -> Result<Transport, Refusal> {
-        match self.dial.connect(&self.url.address).await {
-            Ok(socket) => self.handshakes.shake(&self.url, socket, versions).await,
-            Err(Refusal::UpstreamRefuses) => Err(self.app.as_ref().map_or(Refusal::UpstreamRefuses, |app| {
+        let failure = match self.dial.connect(&self.url.address).await {
+            Ok(socket) => return self.handshakes.shake(&self.url, socket, versions).await,
+            Err(failure) => failure,
+        };
+        match (dial::refusal(&failure), &self.app) {
+            // The log says it too, because the app is watched from now on.
+            (Refusal::UpstreamRefuses, Some(app)) => {
                 app.has_refused();
-                Refusal::AppDown
-            })),
-            Err(refusal) => Err(refusal),
+                Err(Refusal::AppDown)
+            }
+            (refusal, _) => {
+                self.handshakes.log(&self.url, &failure.to_string());
+                Err(refusal)
+            }
         }
     }
 

@@ -30,6 +30,22 @@ fn seconds(year: i64, rest: &[u8]) -> Result<i64, Malformed> {
     Ok(((days_since_1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second)
 }
 
+/// `2026-11-24T09:58:45Z` of seconds since 1970; earlier ones are 1970.
+pub fn date_text(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let mut year = 1970 + days / 366;
+    while days_since_1970(year + 1, 1, 1) <= days {
+        year += 1;
+    }
+    let mut month = 1;
+    while month < 12 && days_since_1970(year, month + 1, 1) <= days {
+        month += 1;
+    }
+    let day = days - days_since_1970(year, month, 1) + 1;
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+}
+
 fn number(digits: &[u8]) -> Result<i64, Malformed> {
     if !digits.iter().all(u8::is_ascii_digit) {
         return Err(Malformed);
@@ -77,6 +93,15 @@ mod tests {
             ("99991231235959Z", 253_402_300_799),
         ] {
             assert_eq!(generalized_time(text.as_bytes()), Ok(seconds), "{text}");
+        }
+        for (seconds, text) in [
+            (-1, "1970-01-01T00:00:00Z"),
+            (951_868_799, "2000-02-29T23:59:59Z"),
+            (1_798_761_599, "2026-12-31T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(date_text(seconds), text);
         }
         for (text, same) in [("491231235959Z", "20491231235959Z"), ("500101000000Z", "19500101000000Z")] {
             assert_eq!(utc_time(text.as_bytes()), generalized_time(same.as_bytes()), "{text}");

@@ -10,7 +10,10 @@ use endpoint::{Address, Failure, Names};
 use tokio::time;
 
 use crate::{
-    refusal::Refusal, route::upstream_address::UpstreamAddress, transport::socket::Socket, upstream::reach::dial_unix,
+    refusal::Refusal,
+    route::upstream_address::UpstreamAddress,
+    transport::socket::Socket,
+    upstream::reach::{dial_unix, refuses},
 };
 
 /// How long an answer of the resolver holds: getaddrinfo tells no TTL. A part of it is left to chance, so that workers and pods
@@ -35,15 +38,15 @@ impl Dial {
     }
 
     /// A connection without a byte over it
-    pub(crate) async fn connect(&self, address: &UpstreamAddress) -> Result<Socket, Refusal> {
-        let refusal = match time::timeout(CONNECT_TIMEOUT, self.dial(address)).await {
+    pub(crate) async fn connect(&self, address: &UpstreamAddress) -> Result<Socket, Failure> {
+        let failure = match time::timeout(CONNECT_TIMEOUT, self.dial(address)).await {
             Ok(Ok(socket)) => return Ok(socket),
-            Ok(Err(failure)) => refusal(&failure),
-            Err(_) => self.names.unanswered().map_or(Refusal::UpstreamUnreachable, |_| Refusal::UpstreamUnknown),
+            Ok(Err(failure)) => failure,
+            Err(_) => self.names.unanswered().unwrap_or(Failure::Silent),
         };
         // The addresses may be those of pods that have gone. They stay known, because the resolver may have no answer.
         self.resolved.borrow_mut().1 = Instant::now();
-        Err(refusal)
+        Err(failure)
     }
 
     async fn dial(&self, address: &UpstreamAddress) -> Result<Socket, Failure> {
@@ -76,10 +79,12 @@ impl Dial {
     }
 }
 
-fn refusal(failure: &Failure) -> Refusal {
+/// The refusal of a request where no connection stands
+pub(crate) fn refusal(failure: &Failure) -> Refusal {
     match failure {
         // A listener that closes resets the connections that it has not accepted.
-        Failure::Refused | Failure::Reset => Refusal::UpstreamRefuses,
+        Failure::Reset => Refusal::UpstreamRefuses,
+        failure if refuses(failure) => Refusal::UpstreamRefuses,
         Failure::UnknownName(_) | Failure::NoDnsAnswer(_) | Failure::NotAskedYet(_) | Failure::Lookup { .. } => {
             Refusal::UpstreamUnknown
         }

@@ -1,9 +1,10 @@
-//! The handshake with an upstream that speaks TLS, and what the log says where it fails.
+//! The handshake with an upstream that speaks TLS, and what the log says where no connection stands.
 
 use std::{cell::RefCell, time::Instant};
 
-use endpoint::Failure;
+use endpoint::{Failure, TlsClient};
 use lifecycle::LogThrottle;
+use rustls::{AlertDescription, CertificateError, Error};
 use tokio::time;
 
 use crate::{
@@ -37,7 +38,7 @@ impl Handshakes {
                 return Err(Refusal::UpstreamBroken);
             }
             Ok(transport) => return Ok(transport),
-            Err(failure) => (refusal(&failure), reason(&failure)),
+            Err(failure) => (refusal(&failure), reason(&failure, upstream)),
         };
         self.log(upstream, &reason);
         Err(refusal)
@@ -67,12 +68,10 @@ impl Handshakes {
 /// The refusal of a request where the handshake fails
 pub(crate) fn refusal(failure: &Failure) -> Refusal {
     match failure {
-        Failure::Tls(rustls::Error::AlertReceived(_)) => Refusal::UpstreamAlert,
-        Failure::Tls(
-            rustls::Error::InvalidCertificate(_)
-            | rustls::Error::NoCertificatesPresented
-            | rustls::Error::UnsupportedNameType,
-        ) => Refusal::UpstreamCertificate,
+        Failure::Tls(Error::AlertReceived(_)) => Refusal::UpstreamAlert,
+        Failure::Tls(Error::InvalidCertificate(_) | Error::NoCertificatesPresented | Error::UnsupportedNameType) => {
+            Refusal::UpstreamCertificate
+        }
         Failure::File { .. } => Refusal::NoTlsFiles,
         Failure::Reset => Refusal::UpstreamClosed,
         Failure::Silent => Refusal::UpstreamUnreachable,
@@ -81,9 +80,23 @@ pub(crate) fn refusal(failure: &Failure) -> Refusal {
 }
 
 /// The words of the log, with the remedy
-fn reason(failure: &Failure) -> String {
-    match failure {
-        Failure::Tls(rustls::Error::InvalidMessage(_)) => "the upstream does not speak TLS: write http://".to_owned(),
-        failure => failure.to_string(),
+fn reason(failure: &Failure, upstream: &UpstreamUrl) -> String {
+    let Failure::Tls(error) = failure else { return failure.to_string() };
+    let ca = upstream.tls.as_ref().and_then(TlsClient::ca);
+    match (error, ca, upstream.versions) {
+        (Error::InvalidMessage(_), ..) => "the upstream does not speak TLS: write http://".to_owned(),
+        (Error::InvalidCertificate(CertificateError::UnknownIssuer), Some(ca), _) => {
+            format!(
+                "no authority in {} has signed the upstream's certificate: name the right one with ca=PATH",
+                ca.display()
+            )
+        }
+        (Error::AlertReceived(AlertDescription::NoApplicationProtocol), _, Versions::Any) => {
+            "the upstream speaks neither HTTP/2 nor HTTP/1.1 by ALPN".to_owned()
+        }
+        (Error::AlertReceived(AlertDescription::NoApplicationProtocol), ..) => {
+            "the upstream does not speak the version that the option http asks for: write http=auto".to_owned()
+        }
+        _ => failure.to_string(),
     }
 }

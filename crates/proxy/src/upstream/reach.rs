@@ -29,15 +29,34 @@ pub(crate) async fn dial_with_limit(
     }
 }
 
-/// Connects to a Unix socket, also where its queue is full for a while. One that is not there refuses: its server has not bound it
-/// yet, or has removed it.
+/// Whether nothing takes connections there, so that nothing was sent and a later attempt may succeed: the port is closed, the socket's
+/// server has not bound it yet or has removed it, or has not opened it for this process.
+pub(crate) fn refuses(failure: &Failure) -> bool {
+    use io::ErrorKind::{NotFound, PermissionDenied};
+    matches!(failure, Failure::Refused | Failure::Io { kind: NotFound | PermissionDenied, .. })
+}
+
+/// Connects to a Unix socket, also where its queue is full for a while.
 pub(crate) async fn dial_unix(path: &Path) -> Result<Socket, Failure> {
     loop {
         match endpoint::connect_unix(path).await {
             Ok(stream) => return Ok(Socket::Unix(stream)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => time::sleep(QUEUE_PAUSE).await,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Failure::Refused),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(failure(path, &error)),
         }
     }
+}
+
+fn failure(path: &Path, error: &io::Error) -> Failure {
+    let (kind, path) = (error.kind(), path.display());
+    let text = match kind {
+        io::ErrorKind::NotFound => format!("{path} is not there: does the app listen at this path?"),
+        io::ErrorKind::PermissionDenied => {
+            format!(
+                "permission denied on {path}: let the proxy's user or group write the socket and enter its directory"
+            )
+        }
+        _ => return error.into(),
+    };
+    Failure::Io { kind, text }
 }

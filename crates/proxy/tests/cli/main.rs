@@ -107,6 +107,8 @@ mod trust;
 #[cfg(test)]
 mod unix;
 #[cfg(test)]
+mod unreachable;
+#[cfg(test)]
 mod upgrades;
 #[cfg(test)]
 mod upstream;

@@ -93,11 +93,23 @@ fn each_fault_of_a_handshake_has_a_name_and_a_remedy() {
     let (cert, key) = other.identity_files(&["client"]);
     let gone = format!("&cert={cert}.gone&key={key}");
     for (config, options, reason, kind, remedy) in [
-        (localhost(&other), "", "upstream-certificate", "tls_certificate_error", "ca=PATH"),
-        (authority.expired_server(), "", "upstream-certificate", "tls_certificate_error", "expired"),
-        (authority.server(&["other"]), "", "upstream-certificate", "tls_certificate_error", "localhost"),
+        (localhost(&other), "", "upstream-certificate", "tls_certificate_error", "no authority in /"),
+        (
+            authority.expired_server(),
+            "",
+            "upstream-certificate",
+            "tls_certificate_error",
+            "has expired: it ended at 20",
+        ),
+        (
+            authority.server(&["other"]),
+            "",
+            "upstream-certificate",
+            "tls_certificate_error",
+            "is for other, and not for localhost: ",
+        ),
         (authority.server_for_known_clients(&["localhost"]), "", "upstream-alert", "tls_alert_received", "cert=PATH"),
-        (localhost(&authority), "&http=2", "upstream-alert", "tls_alert_received", ""),
+        (localhost(&authority), "&http=2", "upstream-alert", "tls_alert_received", "write http=auto"),
         (localhost(&authority), &gone, "no-tls-files", "proxy_configuration_error", "option cert"),
     ] {
         let front = TlsFront::before(upstream.address, &config, HTTP1);

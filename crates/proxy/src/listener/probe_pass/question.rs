@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use endpoint::{Failure, Names};
+use endpoint::Names;
 use h2::RecvStream;
 use http::{Request, Response, request::Parts};
 use http_body_util::{BodyExt, Empty, Limited};
@@ -15,7 +15,10 @@ use crate::{
     rewrite,
     route::upstream_url::{UpstreamUrl, Versions},
     transport::Transport,
-    upstream::{handshake::refusal, reach::dial_with_limit},
+    upstream::{
+        handshake::refusal,
+        reach::{dial_with_limit, refuses},
+    },
 };
 
 /// The window of an answer's stream, and the bound of its head
@@ -35,10 +38,8 @@ pub(super) async fn ask(app: &UpstreamUrl, names: &Names, head: Parts) -> Result
 
 async fn connect(app: &UpstreamUrl, names: &Names) -> Result<Transport, Refusal> {
     let dialled = dial_with_limit(&app.address, names, ANSWER_TIMEOUT).await;
-    let socket = dialled.map_err(|failure| match failure {
-        Failure::Refused => Refusal::AppDown,
-        _ => Refusal::UpstreamUnreachable,
-    })?;
+    let refusal_of = |failure| if refuses(&failure) { Refusal::AppDown } else { Refusal::UpstreamUnreachable };
+    let socket = dialled.map_err(refusal_of)?;
     app.secure(socket, app.versions).await.map_err(|failure| refusal(&failure))
 }
 
