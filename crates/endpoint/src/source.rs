@@ -251,12 +251,11 @@ impl<T: Clone> State<T> {
         let error = match found {
             // The value was refused during the look: the next use must read the files.
             Ok(Found::Unchanged) if self.current.is_none() => return self.looked = None,
-            Ok(Found::Unchanged) => return self.error = None,
+            Ok(Found::Unchanged) => return self.settle(),
             Ok(Found::Changed(versions, Ok(value))) => {
-                (self.current, self.versions, self.error) = (Some(value), Some(versions), None);
+                (self.current, self.versions) = (Some(value), Some(versions));
                 self.was_usable = true;
-                self.throttle.settle();
-                return;
+                return self.settle();
             }
             Ok(Found::Changed(_, Err(reason))) => Failure::File { reason, may_pass: self.was_usable },
             Ok(Found::Gone(reason)) => {
@@ -275,6 +274,14 @@ impl<T: Clone> State<T> {
             tracing::warn!(reason, "a file cannot be used; its former content stays in use");
         }
         self.error = Some(error);
+    }
+
+    /// The fault is over, which is news if the log has told of it.
+    fn settle(&mut self) {
+        let former = self.error.take();
+        if let (true, Some(former)) = (self.throttle.settle(), former) {
+            tracing::info!(%former, "the files of a fault can be used again");
+        }
     }
 
     fn result(&self) -> Result<T, Failure> {

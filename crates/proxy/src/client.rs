@@ -90,16 +90,16 @@ pub(crate) fn serve(
     }
     // In a box, so that connections without TLS have no room for what a handshake needs.
     Either::Right(Box::pin(async move {
-        match Box::pin(begin(socket, &current, drain.clone())).await {
+        match Box::pin(begin(socket, peer, &current, drain.clone())).await {
             Beginning::Ready(transport, session) => serve_http(guard, current, transport, session, peer, drain).await,
             Beginning::PlainHttp(socket) => Box::pin(refuse_plain_http(current, socket, peer, drain)).await,
-            Beginning::Over => (),
+            Beginning::Over(_) => (),
         }
     }))
 }
 
 /// The connection as HTTP uses it: after the handshake, where the listener speaks TLS.
-async fn begin(socket: Socket, current: &Current, mut drain: Drain) -> Beginning {
+async fn begin(socket: Socket, peer: Peer, current: &Current, mut drain: Drain) -> Beginning {
     let context = current.get();
     let Some(tls) = &context.plan.tls else { return Beginning::Ready(socket.into(), None) };
     let (beginning, outcome) = tls::begin(tls, socket, &context.handshakes, drain.closing()).await;
@@ -108,6 +108,9 @@ async fn begin(socket: Socket, current: &Current, mut drain: Drain) -> Beginning
         _ => None,
     };
     context.telemetry.shook_hands(outcome, version);
+    if let Beginning::Over(Some(reason)) = &beginning {
+        context.handshakes.refused.log(&context.plan.name, peer, reason);
+    }
     beginning
 }
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod handshakes;
 pub(crate) mod outcome;
+mod refused_clients;
 
 use std::{future::poll_fn, time::Duration};
 
@@ -43,8 +44,8 @@ pub(crate) enum Beginning {
     Ready(Transport, Option<Session>),
     /// The client speaks HTTP without TLS
     PlainHttp(Socket),
-    /// The connection is over
-    Over,
+    /// The connection is over; with the reason where the client's certificate is refused
+    Over(Option<String>),
 }
 
 /// Shakes hands with a client. A client that sends nothing has less time once the listener closes.
@@ -56,7 +57,7 @@ pub(crate) async fn begin(
 ) -> (Beginning, Outcome) {
     let deadline = Instant::now() + handshakes.timeout;
     if let Err(outcome) = until_first_byte(&socket, deadline, closing).await {
-        return (Beginning::Over, outcome);
+        return (Beginning::Over(None), outcome);
     }
     // A method of HTTP, or its second version's preface. TLS begins with 22 (RFC 8446, section 5.1).
     if socket.peek().await.is_some_and(|byte| byte.is_ascii_uppercase()) {
@@ -64,7 +65,7 @@ pub(crate) async fn begin(
     }
     let mut slot = match handshakes.slot(deadline).await {
         Ok(slot) => slot,
-        Err(outcome) => return (Beginning::Over, outcome),
+        Err(outcome) => return (Beginning::Over(None), outcome),
     };
     // Before the settings, so that authorities that change in between count as changed.
     let trust = tls.client_trust();
@@ -72,15 +73,15 @@ pub(crate) async fn begin(
         // The client may have gone already.
         let _ = time::timeout(LINGER, socket.write_all(&INTERNAL_ERROR)).await;
         linger(&mut socket).await;
-        return (Beginning::Over, Outcome::NoCertificate);
+        return (Beginning::Over(None), Outcome::NoCertificate);
     };
     let accepting = TlsAcceptor::from(config).accept(socket).into_fallible();
     let ended = tokio::select! {
         biased;
         // In a box, because it has the room of a whole session.
         ended = Box::pin(accepting) => ended,
-        () = time::sleep_until(deadline) => return (Beginning::Over, Outcome::TimedOut),
-        () = slot.crowded_out() => return (Beginning::Over, Outcome::Crowded),
+        () = time::sleep_until(deadline) => return (Beginning::Over(None), Outcome::TimedOut),
+        () = slot.crowded_out() => return (Beginning::Over(None), Outcome::Crowded),
     };
     drop(slot);
     match ended {
@@ -90,7 +91,7 @@ pub(crate) async fn begin(
             tracing::debug!(%error, outcome = outcome.name(), "a handshake failed");
             // rustls has sent the alert.
             linger(&mut socket).await;
-            (Beginning::Over, outcome)
+            (Beginning::Over(outcome::fault_of_certificate(&error)), outcome)
         }
     }
 }
@@ -129,9 +130,8 @@ async fn secured(mut stream: TlsStream<Socket>, trust: ClientTrust) -> (Beginnin
             (Beginning::Ready(stream.into(), Some(session)), outcome)
         }
         Err(reason) => {
-            tracing::debug!(reason, "the certificate of a client is refused after its handshake");
             let _ = time::timeout(LINGER, stream.shutdown()).await;
-            (Beginning::Over, Outcome::ClientCertificate)
+            (Beginning::Over(Some(reason)), Outcome::ClientCertificate)
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use super::outcome::Outcome;
+use super::{outcome::Outcome, refused_clients::RefusedClients};
 use crate::limits::{
     Limits,
     room::{HANDSHAKE, Room, Taken},
@@ -27,6 +27,8 @@ const CROWDED_TIME: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Handshakes {
     pub(crate) timeout: Duration,
+    /// Clients whose certificates were refused
+    pub(crate) refused: RefusedClients,
     most: usize,
     /// Those that run, by their number: the first one is the oldest.
     running: RefCell<BTreeMap<u64, Running>>,
@@ -61,6 +63,7 @@ impl Handshakes {
     pub(crate) fn new(limits: &Limits, room: Room) -> Self {
         Self {
             timeout: limits.handshake_timeout,
+            refused: RefusedClients::default(),
             most: limits.max_handshakes as usize,
             running: RefCell::default(),
             next: Cell::default(),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rustls::Error;
+use rustls::{CertificateError, Error};
 
 /// The end of a handshake
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +88,25 @@ impl Outcome {
             Some(_) => Self::Broken,
         }
     }
+}
+
+/// Why the certificate of a client is refused, if that is the error
+pub(super) fn fault_of_certificate(error: &io::Error) -> Option<String> {
+    use CertificateError as Fault;
+    let text = match endpoint::tls_error(error)? {
+        Error::NoCertificatesPresented => "the client shows no certificate",
+        Error::InvalidCertificate(fault) => match fault {
+            Fault::Expired | Fault::ExpiredContext { .. } => "the client's certificate has expired",
+            Fault::NotValidYet | Fault::NotValidYetContext { .. } => "the client's certificate is not valid yet",
+            Fault::UnknownIssuer => "no authority of client-ca has signed the client's certificate",
+            Fault::InvalidPurpose | Fault::InvalidPurposeContext { .. } => {
+                "the client's certificate is not for clients: it lacks the usage clientAuth"
+            }
+            fault => return Some(format!("the client's certificate is refused: {fault}")),
+        },
+        _ => return None,
+    };
+    Some(text.to_owned())
 }
 
 #[cfg(test)]

@@ -50,6 +50,8 @@ fn a_certificate_is_replaced_without_an_end_of_a_connection() {
     until("the fault is counted", || (proxy.metric("sidekit_proxy_certificate_faults_total") == 1).then_some(()));
     assert_eq!(TlsSettings::new(&secret.root).connect(proxy.address, "app.example").fingerprint(), first.fingerprint());
     fs::write(secret.path("..1/tls.key"), &second.key).unwrap();
+    let line = proxy.program.wait_for_message("the files of a fault can be used again");
+    assert!(line["former"].as_str().unwrap().contains("is not the key of the first certificate"), "{line:?}");
     until("the new certificate is shown", || {
         let client = TlsSettings::new(&secret.root).connect(proxy.address, "app.example");
         (client.fingerprint() == second.fingerprint()).then_some(())

@@ -205,6 +205,14 @@ fn clients_without_a_good_certificate_read_why() {
     }
     front.until_outcomes("client-certificate", 8);
     assert_eq!(front.outcomes("full"), 2);
+    // The log names each client with each fault once.
+    let ended = front.proxy.stop();
+    let lines = ended.messages("a client is refused for its certificate");
+    for reason in ["shows no certificate", "has expired", "is not valid yet", "no authority of client-ca has signed"] {
+        let told: Vec<_> = lines.iter().filter(|line| line["reason"].as_str().unwrap().contains(reason)).collect();
+        assert_eq!(told.len(), 1, "{reason}: {lines:?}");
+        assert_eq!((&told[0]["client"], &told[0]["listener"]), (&"127.0.0.1".into(), &"127.0.0.1:0".into()));
+    }
 }
 
 #[test]
