@@ -5,10 +5,10 @@ pub(crate) mod http2;
 use std::time::Duration;
 
 use http::{
-    HeaderMap, HeaderValue, Method, Uri, Version,
+    HeaderMap, HeaderValue, Method, StatusCode, Uri, Version,
     header::{
         CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, MAX_FORWARDS, TE,
-        TRANSFER_ENCODING, VIA,
+        TRANSFER_ENCODING, UPGRADE, VIA,
     },
     request, response,
 };
@@ -151,13 +151,27 @@ pub(crate) fn announced_timeout(headers: &HeaderMap) -> Option<Duration> {
 /// Makes a judged head the one that the client gets.
 pub(crate) fn to_client(head: &mut response::Parts, route: &Route, closes: bool, seen: Seen) {
     let version = head.version;
+    // The answer 426 says with it which protocol the client needs (RFC 9110, section 15.5.22).
+    let needed = if head.status == StatusCode::UPGRADE_REQUIRED { head.headers.remove(UPGRADE) } else { None };
     hop_by_hop::strip(&mut head.headers, seen);
     head.headers.append(VIA, via(version));
     route.response_headers.apply(&mut head.headers);
+    if let Some(protocol) = needed {
+        head.headers.insert(UPGRADE, protocol);
+        head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
     if closes {
-        head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        close(&mut head.headers);
     }
     head.version = Version::HTTP_11;
+}
+
+/// Says that the connection ends behind this answer.
+pub(crate) fn close(headers: &mut HeaderMap) {
+    let close = HeaderValue::from_static("close");
+    if !headers.get_all(CONNECTION).iter().any(|line| line == close) {
+        headers.append(CONNECTION, close);
+    }
 }
 
 /// The proxy's element of `Via` for a message that was received in this version.

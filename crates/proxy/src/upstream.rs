@@ -174,21 +174,29 @@ impl Upstream {
     /// one connection, instead of making one each.
     pub(crate) async fn connect(self: &Rc<Self>) -> Result<Way, Refusal> {
         let begun = Instant::now();
-        while self.speaks_http2.get() != Some(false) {
-            if let Some(place) = self.shared.take(Instant::now()) {
-                self.counts.reused.inc();
-                return Ok(Way::Http2(place));
-            }
-            match self.shared.begin_dial() {
-                Some(mut dialing) => {
-                    let way = self.while_it_reloads(async || self.connect_once().await).await;
-                    dialing.ended(way.as_ref().err().copied());
-                    return way;
+        loop {
+            let mut dialing = None;
+            if self.speaks_http2.get() != Some(false) {
+                let now = Instant::now();
+                if let Some(place) = self.shared.take(now) {
+                    self.counts.reused.inc();
+                    return Ok(Way::Http2(place));
                 }
-                None => self.shared.wait(begun).await?,
+                dialing = self.shared.begin_dial(now);
+                if dialing.is_none() {
+                    self.shared.wait(begun).await?;
+                    continue;
+                }
+            }
+            let way = self.while_it_reloads(async || self.connect_once().await).await;
+            if let Some(mut dialing) = dialing {
+                dialing.ended(way.as_ref().err().copied());
+            }
+            // Without a way, the upstream allows no request for now.
+            if let Some(way) = way? {
+                return Ok(way);
             }
         }
-        self.while_it_reloads(async || self.connect_once().await).await
     }
 
     /// A request was answered.
@@ -223,7 +231,8 @@ impl Upstream {
         connect().await
     }
 
-    async fn connect_once(self: &Rc<Self>) -> Result<Way, Refusal> {
+    /// Nothing if the upstream allows no request over the new connection yet
+    async fn connect_once(self: &Rc<Self>) -> Result<Option<Way>, Refusal> {
         let versions = self.url.versions;
         let transport = self.transport(versions).await?;
         self.counts.fresh.inc();
@@ -237,7 +246,7 @@ impl Upstream {
         if is_http2 {
             let begun = Http2::begin(io, traffic.clone(), retires, self.room.clone(), self.shared.changed.clone());
             return match time::timeout(CONNECT_TIMEOUT, begun).await {
-                Ok(Ok(connection)) => Ok(Way::Http2(self.shared.add(connection, Instant::now()))),
+                Ok(Ok(connection)) => Ok(self.shared.add(connection, Instant::now()).map(Way::Http2)),
                 Ok(Err(NoHttp2::Closed)) => Err(self.refusal_of(&traffic, Refusal::UpstreamClosed)),
                 Ok(Err(NoHttp2::Otherwise)) => {
                     self.handshakes.not_http2(&self.url);
@@ -251,7 +260,7 @@ impl Upstream {
         let begun = builder.handshake(TokioIo::new(io)).await;
         let (sender, driver) = begun.map_err(|_| Refusal::UpstreamClosed)?;
         let driver = task::spawn_local(drive(driver, traffic.clone(), Rc::downgrade(self))).abort_handle();
-        Ok(Way::Http1(Connection { sender, traffic, driver, retires, is_reused: false }))
+        Ok(Some(Way::Http1(Connection { sender, traffic, driver, retires, is_reused: false })))
     }
 
     /// A connection with TLS, where the upstream speaks it

@@ -194,7 +194,7 @@ impl Handler {
         let is_own = response.body().is_own();
         if is_own && (!fate.has_ended.get() || self.sends_away(&context)) || client.must_end.get() {
             // hyper closes a connection over which a body is still to come. Behind a wish for another protocol, bytes of that one may come.
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            rewrite::close(response.headers_mut());
         }
         if is_1_0 && response.headers().contains_key(CONNECTION) {
             // hyper would write `close, keep-alive` into an answer of a newer version.
@@ -336,7 +336,7 @@ impl Handler {
             _ => is_clients_fault,
         };
         if must_end {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            rewrite::close(headers);
         }
         response
     }

@@ -40,6 +40,8 @@ pub(crate) struct Http2 {
     pub(crate) traffic: Rc<Traffic>,
     /// Requests that use it
     streams: Cell<usize>,
+    /// When it was made, if no request has used it
+    unused_since: Cell<Option<Instant>>,
     /// When it takes no more requests
     retires: Cell<Instant>,
     /// The bytes that had been received when the oldest request since then was sent, and when that was
@@ -96,6 +98,7 @@ impl Http2 {
             sender: RefCell::new(sender),
             traffic,
             streams: Cell::default(),
+            unused_since: Cell::new(Some(Instant::now())),
             retires: Cell::new(retires),
             asked: Cell::default(),
             room,
@@ -119,6 +122,11 @@ impl Http2 {
         self.streams.get() < self.sender.borrow().current_max_send_streams().min(MOST_STREAMS.into())
     }
 
+    /// Whether it was made within this time, and no request has used it
+    pub(crate) fn is_unused_within(&self, time: Duration, now: Instant) -> bool {
+        self.unused_since.get().is_some_and(|since| now.saturating_duration_since(since) < time)
+    }
+
     /// Whether nothing has come for so long after a request that the upstream may be gone
     pub(crate) fn is_silent(&self, now: Instant) -> bool {
         let asked = self.asked.get();
@@ -129,6 +137,7 @@ impl Http2 {
 
     /// A request begins to use it.
     pub(crate) fn enter(&self, now: Instant) {
+        self.unused_since.set(None);
         if self.streams.replace(self.streams.get() + 1) == 0 {
             self.traffic.set_idle_since(None);
             self.memory.take();

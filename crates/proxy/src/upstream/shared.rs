@@ -63,16 +63,23 @@ impl Shared {
         Some(Place { connection: connection.clone(), shared: self.clone(), is_reused: true })
     }
 
-    /// Keeps a connection that was made now, and gives the first place on it.
-    pub(crate) fn add(self: &Rc<Self>, connection: Rc<Http2>, now: Instant) -> Place {
+    /// Keeps a connection that was made now, and gives the first place on it, if it has one.
+    pub(crate) fn add(self: &Rc<Self>, connection: Rc<Http2>, now: Instant) -> Option<Place> {
         self.connections.borrow_mut().push(connection.clone());
+        if !connection.has_room() {
+            connection.traffic.set_idle_since(Some(now));
+            return None;
+        }
         connection.enter(now);
-        Place { connection, shared: self.clone(), is_reused: false }
+        Some(Place { connection, shared: self.clone(), is_reused: false })
     }
 
-    /// Leave to make a connection; nothing while another request makes one, or if there are enough.
-    pub(crate) fn begin_dial(self: &Rc<Self>) -> Option<Dialing> {
-        if self.is_dialing.get() || self.connections.borrow().len() >= MOST_CONNECTIONS {
+    /// Leave to make a connection; nothing while another request makes one, if there are enough, or
+    /// where the upstream has just made one over which it allows no request yet.
+    pub(crate) fn begin_dial(self: &Rc<Self>, now: Instant) -> Option<Dialing> {
+        let connections = self.connections.borrow();
+        let is_useless = |connection: &Rc<Http2>| !connection.has_room() && connection.is_unused_within(PATIENCE, now);
+        if self.is_dialing.get() || connections.len() >= MOST_CONNECTIONS || connections.iter().any(is_useless) {
             return None;
         }
         self.is_dialing.set(true);

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
         mpsc,
     },
     thread,
@@ -13,7 +13,7 @@ use std::{
 use harness::until;
 
 use super::{GET, before_frames};
-use crate::{client::Client, http2_upstream::Frames, upstream::Upstream};
+use crate::{client::Client, http2_upstream::Frames, raw_http2::SETTINGS, upstream::Upstream};
 
 /// `SETTINGS_MAX_CONCURRENT_STREAMS`
 const MAX_CONCURRENT_STREAMS: u16 = 3;
@@ -273,4 +273,27 @@ fn an_upstream_that_restarts_costs_no_request() {
         thread.join().unwrap();
     }
     assert!(upstream.connections() >= 80, "{}", upstream.connections());
+}
+
+#[test]
+fn requests_wait_for_an_upstream_that_allows_none_and_not_for_ever() {
+    let is_raised = Arc::new(AtomicBool::new(false));
+    let raised = is_raised.clone();
+    let upstream = Upstream::start(move |connection| {
+        let Some(mut frames) = Frames::begin(connection, &[(MAX_CONCURRENT_STREAMS, 0)]) else { return };
+        until("requests are allowed", || raised.load(SeqCst).then_some(()));
+        frames.send(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 1]);
+        while let Some(stream) = frames.request() {
+            frames.ok(stream, "ok");
+        }
+    });
+    let proxy = before_frames(&upstream, &[]);
+    let answer = proxy.client().get("/");
+    assert_eq!((answer.status, proxy.refusals("upstream-full")), (503, 1), "{answer:?}");
+    let mut waiting = proxy.client();
+    waiting.send(GET);
+    until("it waits", || (proxy.active() == 1).then_some(()));
+    is_raised.store(true, SeqCst);
+    assert_eq!(waiting.answer().body, "ok");
+    assert!(upstream.connections() <= 2);
 }
