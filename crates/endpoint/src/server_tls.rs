@@ -173,6 +173,11 @@ impl ServerTls {
         self.in_force().pairs.iter().flatten().map(|pair| pair.certificate.clone()).collect()
     }
 
+    /// The authorities for clients in force
+    pub fn authorities(&self) -> Option<Arc<[Certificate]>> {
+        self.in_force().authorities.as_ref().map(|authorities| authorities.read.clone())
+    }
+
     /// The certificate for clients that ask for this name, or for none
     pub fn certificate_for(&self, server_name: Option<&str>) -> Option<Arc<Certificate>> {
         let resolver = self.in_force().resolver.clone()?;

@@ -23,6 +23,8 @@ pub struct ClientTrust {
 #[derive(Debug)]
 pub(super) struct Authorities {
     pub(super) certificates: Vec<CertificateDer<'static>>,
+    /// Those of them that this crate can read
+    pub(super) read: Arc<[Certificate]>,
     pub(super) verifier: Arc<dyn ClientCertVerifier>,
 }
 
@@ -36,17 +38,18 @@ impl Authorities {
         now: SystemTime,
     ) -> Result<Self, String> {
         let (roots, certificates) = pem::roots(path)?;
-        judge(&certificates, now).map_err(|reason| format!("{}: {reason}", path.display()))?;
+        // webpki has read all of them, so it can use one that this reader does not understand.
+        let read: Arc<[_]> = certificates.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
+        judge(&read, certificates.len(), now).map_err(|reason| format!("{}: {reason}", path.display()))?;
         let builder = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
         let builder = if may_be_anonymous { builder.allow_unauthenticated() } else { builder };
         let verifier = builder.build().map_err(|_| format!("{} holds no authority", path.display()))?;
-        Ok(Self { certificates, verifier })
+        Ok(Self { certificates, read, verifier })
     }
 }
 
-fn judge(certificates: &[CertificateDer], now: SystemTime) -> Result<(), String> {
-    // webpki has read all of them, so it can use one that this reader does not understand.
-    let read: Vec<_> = certificates.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
+/// Judges the certificates of a file, of which it has this many.
+fn judge(read: &[Certificate], count: usize, now: SystemTime) -> Result<(), String> {
     if let Some(other) = read.iter().find(|certificate| !certificate.can_vouch()) {
         return Err(format!(
             "the certificate of {:?} is no authority's (CA:TRUE is missing): name the authority that signs the certificates of clients",
@@ -55,7 +58,7 @@ fn judge(certificates: &[CertificateDer], now: SystemTime) -> Result<(), String>
     }
     let faults: Vec<_> = read.iter().filter_map(|certificate| certificate.invalid_at(now)).collect();
     match faults.first() {
-        Some(fault) if faults.len() == certificates.len() => Err((*fault).to_owned()),
+        Some(fault) if faults.len() == count => Err((*fault).to_owned()),
         _ => Ok(()),
     }
 }

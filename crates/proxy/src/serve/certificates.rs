@@ -2,18 +2,22 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime},
 };
 
 use anyhow::bail;
-use endpoint::{Certificate, Failure, ServerTls};
+use endpoint::{Certificate, Failure, ServerTls, date_text};
 use lifecycle::{Lifecycle, LogThrottle};
 use prometheus::{IntCounter, IntGaugeVec, Opts};
 use tokio::sync::watch;
 
 use super::followed::{Followed, Looks};
 use crate::{listener_address::ListenerAddress, plan::Plan};
+
+/// Authorities of one file that the log names
+const AUTHORITIES_NAMED: usize = 5;
 
 /// All certificates that are followed
 #[derive(Clone)]
@@ -25,6 +29,8 @@ struct Shared {
     not_after: IntGaugeVec,
     /// Those that have a series of `not_after`, by name and fingerprint
     shown: Mutex<BTreeMap<(String, String), i64>>,
+    /// The authorities that the log has, by their file
+    authorities: Mutex<BTreeMap<PathBuf, Arc<[Certificate]>>>,
 }
 
 /// The state of one listener that the log has
@@ -72,7 +78,13 @@ impl Certificates {
         life.metrics().register(Box::new(faults.clone()))?;
         life.metrics().register(Box::new(not_after.clone()))?;
         let followed = Followed::new(ServerTls::is_whole, life.hold("certificate"), hangups);
-        Ok(Self(Arc::new(Shared { followed, faults, not_after, shown: Mutex::default() })))
+        Ok(Self(Arc::new(Shared {
+            followed,
+            faults,
+            not_after,
+            shown: Mutex::default(),
+            authorities: Mutex::default(),
+        })))
     }
 
     /// Follows the certificates of the plan from now on. Returns after the first look at each.
@@ -90,7 +102,8 @@ impl Certificates {
             self.0.faults.inc_by(fresh as u64);
             logged.faults = faults;
             self.log_faults(&tls, &mut logged);
-            logged.log_certificates(&tls.certificates());
+            logged.log_certificates(&tls.certificates(), |certificate| self.0.shows(certificate));
+            self.0.log_authorities(&tls);
             self.0.show();
         }
         self.0.followed.settle();
@@ -117,21 +130,21 @@ impl Certificates {
 }
 
 impl Logged {
-    /// Logs certificates that came into force, and those that have expired there.
-    fn log_certificates(&mut self, certificates: &[Arc<Certificate>]) {
+    /// Logs certificates that came into force, unless a listener shows them already, and those that have expired there.
+    fn log_certificates(&mut self, certificates: &[Arc<Certificate>], is_shown: impl Fn(&Certificate) -> bool) {
         let now = SystemTime::now();
         let is_in = |list: &[String], certificate: &Certificate| list.contains(&certificate.fingerprint);
         for certificate in certificates {
             let fingerprint = &certificate.fingerprint;
-            let (name, not_after) = (certificate.display_name(), date(certificate.not_after));
-            if !is_in(&self.in_force, certificate) {
-                tracing::info!(name, fingerprint, not_after, "a certificate is in force");
+            let (name, not_after) = (certificate.display_name(), date_text(certificate.not_after));
+            if !is_in(&self.in_force, certificate) && !is_shown(certificate) {
+                tracing::info!(name, fingerprint, "not-after" = not_after, "a certificate is in force");
             }
             if certificate.invalid_at(now).is_some() && !is_in(&self.expired, certificate) {
                 tracing::warn!(
                     name,
                     fingerprint,
-                    not_after,
+                    "not-after" = not_after,
                     "a certificate in force has expired: its files hold no newer one"
                 );
                 self.expired.push(fingerprint.clone());
@@ -143,6 +156,25 @@ impl Logged {
 }
 
 impl Shared {
+    /// Whether some listener shows this certificate already.
+    fn shows(&self, certificate: &Certificate) -> bool {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.contains_key(&(certificate.display_name(), certificate.fingerprint.clone()))
+    }
+
+    /// Logs the authorities for clients when those of a file change.
+    fn log_authorities(&self, tls: &ServerTls) {
+        let (Some(file), Some(authorities)) = (&tls.settings().client_ca, tls.authorities()) else { return };
+        let mut logged = self.authorities.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.get(file) == Some(&authorities) {
+            return;
+        }
+        let names: Vec<_> = authorities.iter().take(AUTHORITIES_NAMED).map(Certificate::display_name).collect();
+        let (names, count) = (names.join(", "), authorities.len());
+        tracing::info!(file = %file.display(), count, names, "authorities for clients are in force");
+        logged.insert(file.clone(), authorities);
+    }
+
     /// Brings the metric up to date: a series for each certificate that some listener shows.
     fn show(&self) {
         let followed = self.followed.current();
@@ -160,31 +192,5 @@ impl Shared {
             self.not_after.with_label_values(&[name, fingerprint]).set(*not_after);
         }
         *shown = now;
-    }
-}
-
-/// `2026-11-24T09:58:45Z` of seconds since 1970, from the fixed columns of an HTTP date (RFC 9110, section 5.6.7); earlier is 1970.
-fn date(seconds: i64) -> String {
-    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default()));
-    let month = MONTHS.find(&date[8..11]).map_or(0, |at| at / 3 + 1);
-    format!("{}-{month:02}-{}T{}Z", &date[12..16], &date[5..7], &date[17..25])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates() {
-        // As `date -u -d @SECONDS` says; a certificate has none later than the last.
-        for (seconds, text) in [
-            (-1, "1970-01-01T00:00:00Z"),
-            (951_825_600, "2000-02-29T12:00:00Z"),
-            (1_795_514_325, "2026-11-24T09:58:45Z"),
-            (253_402_300_799, "9999-12-31T23:59:59Z"),
-        ] {
-            assert_eq!(date(seconds), text);
-        }
     }
 }

@@ -94,5 +94,5 @@ fn a_certificate_that_is_not_there_yet_holds_back_readiness_and_connections() {
     let message = "the certificates of a listener are not there: its connections are refused";
     assert_eq!(ended.messages(message).len(), 1, "{ended:#?}");
     let told = ended.messages("a certificate is in force");
-    assert_eq!((told.len(), &told[0]["not_after"]), (1, &"2051-01-01T00:00:00Z".into()), "{ended:#?}");
+    assert_eq!((told.len(), &told[0]["not-after"]), (1, &"2051-01-01T00:00:00Z".into()), "{ended:#?}");
 }

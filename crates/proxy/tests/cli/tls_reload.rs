@@ -93,7 +93,28 @@ fn a_file_without_an_authority_locks_no_client_out() {
     assert!(line["reason"].as_str().unwrap().contains("is no authority's"), "{line:?}");
     assert_eq!(known().connect(proxy.address, "app.example").get("/"), 200);
     until("the fault is counted", || (proxy.metric("sidekit_proxy_certificate_faults_total") == 1).then_some(()));
-    proxy.stop();
+    let other = fs::read_to_string(Secret::with(&[]).path("ca.crt")).unwrap();
+    fs::write(&ca, other.clone() + &other).unwrap();
+    proxy.program.signal(Signal::HUP);
+    let message = "authorities for clients are in force";
+    assert_eq!(proxy.program.wait_for_message(message)["count"], 2);
+    let ended = proxy.stop();
+    let [first, second] = ended.messages(message).try_into().unwrap();
+    assert!(first["file"] == ca && second["file"] == ca && first["count"] == 1, "{first:?} {second:?}");
+}
+
+#[test]
+fn a_reload_logs_only_certificates_that_change() {
+    let (upstream, secret) = (Upstream::answering(OK), Secret::with(&["app.example"]));
+    let (proxy, file, address) = start(&upstream, &secret, "");
+    let client_ca = format!("    client-ca: {}\n", secret.text("ca.crt"));
+    for more in [client_ca.clone(), client_ca + "    client-auth: optional\n"] {
+        proxy.reload(&file, &text(address, &tls(&secret, &more), &upstream));
+    }
+    let ended = proxy.stop();
+    let lines = ended.messages("a certificate is in force");
+    assert!(lines.len() == 1 && lines[0]["not-after"].is_string(), "{lines:?}");
+    assert_eq!(ended.messages("authorities for clients are in force").len(), 1);
 }
 
 #[test]
