@@ -269,17 +269,14 @@ impl Upstream {
             Ok(socket) => return self.handshakes.shake(&self.url, socket, versions).await,
             Err(failure) => failure,
         };
-        match (dial::refusal(&failure), &self.app) {
-            // The log says it too, because the app is watched from now on.
-            (Refusal::UpstreamRefuses, Some(app)) => {
-                app.has_refused();
-                Err(Refusal::AppDown)
-            }
-            (refusal, _) => {
-                self.handshakes.log(&self.url, &failure.to_string());
-                Err(refusal)
-            }
+        let refusal = dial::refusal(&failure);
+        if let (Refusal::UpstreamRefuses, Some(app)) = (refusal, &self.app) {
+            // The watch of the app logs why.
+            app.has_refused();
+            return Err(Refusal::AppDown);
         }
+        self.handshakes.log(&self.url, &failure.to_string());
+        Err(refusal)
     }
 
     /// When a connection that is made now takes no more requests. A part of its age is left to chance, so that connections of a
