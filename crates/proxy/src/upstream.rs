@@ -1,4 +1,6 @@
 //! An upstream as one worker sees it: its connections, over HTTP/1.1 or HTTP/2, and its retries.
+//!
+//! Long because the ways to it over both versions of HTTP share what is known of it.
 
 pub(crate) mod app;
 mod blocks;
@@ -177,12 +179,11 @@ impl Upstream {
         loop {
             let mut dialing = None;
             if self.speaks_http2.get() != Some(false) {
-                let now = Instant::now();
-                if let Some(place) = self.shared.take(now) {
+                if let Some(place) = self.shared.take(Instant::now()) {
                     self.counts.reused.inc();
                     return Ok(Way::Http2(place));
                 }
-                dialing = self.shared.begin_dial(now);
+                dialing = self.shared.begin_dial(Instant::now());
                 if dialing.is_none() {
                     self.shared.wait(begun).await?;
                     continue;

@@ -39,6 +39,8 @@ pub(crate) struct ClientState {
     pub(crate) owes: Cell<bool>,
     /// Whether the connection ends with the answer under way, because the bytes behind the request may be none of a request
     pub(crate) must_end: Cell<bool>,
+    /// Whether the upstream has cut the tunnel on a stream, so that the stream must not end well
+    pub(crate) is_cut: Cell<bool>,
     /// Whether there was no memory for a long head
     pub(crate) lacks_memory: Cell<bool>,
     /// The bound at which the client had not read enough
@@ -64,8 +66,7 @@ pub(crate) struct ClientIo {
 
 impl ClientIo {
     pub(crate) fn new(transport: Transport, patience: Duration, room: Room) -> Self {
-        let state: Rc<ClientState> = Rc::default();
-        Self { transport, unread: Bytes::new(), state, patience, timer: None, reads: Reads::new(room) }
+        Self { transport, unread: Bytes::new(), state: Rc::default(), patience, timer: None, reads: Reads::new(room) }
     }
 
     /// Waits until there is something to read, without a buffer for it; `false` if the connection ends instead.

@@ -1,6 +1,9 @@
 //! A WebSocket on a stream of HTTP/2 (RFC 8441) towards an upstream of HTTP/1.1.
 
-use std::sync::{Mutex, mpsc};
+use std::{
+    sync::{Mutex, mpsc},
+    time::Duration,
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hyper::body::Bytes;
@@ -161,6 +164,27 @@ fn a_client_or_an_upstream_that_goes_ends_the_stream() {
     assert!(client.get("/").is_ok());
     upstream.wait_for_closed(3);
     harness::until("the tunnels have ended", || (tunnels(&proxy) == 0 && proxy.active() == 0).then_some(()));
+}
+
+#[test]
+fn an_upstream_that_resets_its_connection_resets_the_stream() {
+    let (reset, waits) = mpsc::channel::<()>();
+    let waits = Mutex::new(waits);
+    let upstream = Upstream::start(move |connection| {
+        if change(connection) && connection.number == 0 {
+            waits.lock().unwrap().recv().unwrap();
+            socket2::SockRef::from(&connection.stream).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+    });
+    let (proxy, mut client) = start(&upstream, &["--access-log", "json"]);
+    let mut first = client.connect("/", "websocket", &LINES);
+    let mut second = client.connect("/", "websocket", &LINES);
+    reset.send(()).unwrap();
+    assert_eq!(client.reset_of(&mut first), Some(h2::Reason::CANCEL));
+    assert_eq!(client.reset_of(&mut second), None);
+    assert!(client.get("/").is_ok());
+    drop(client);
+    assert_eq!(proxy.stop().stdout.matches("\"error.type\":\"answer-cut\"").count(), 1);
 }
 
 /// The reset and the upstream's answer come at once, so the client never hears of the tunnel.
