@@ -62,6 +62,8 @@ impl Contained {
             .map(|_| {
                 let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
                 socket.set_nonblocking(true).unwrap();
+                // Of what hundreds of clients write, the kernel would otherwise hold more than it has for all sockets.
+                socket.set_send_buffer_size(64 * 1024).unwrap();
                 // Where the queue of the listener is full, the connection comes later.
                 let _ = socket.connect(&self.address.into());
                 socket.into()

@@ -12,7 +12,7 @@ use crate::{
     app::App,
     client::Client,
     support::{OK, Program, Signal, proxy},
-    upstream::Upstream,
+    upstream::{Upstream, closed_port},
 };
 
 /// A proxy that may wait
@@ -57,7 +57,7 @@ fn the_start_waits_for_the_upstream() {
 #[test]
 fn a_stop_ends_the_wait_at_once() {
     // A port that refuses, and one that takes connections no more
-    let refuses = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (refuses, _socket) = closed_port();
     let full = full_listener();
     for address in [refuses, full.0.local_addr().unwrap()] {
         let held = start(&format!("http://{address}"), &["--drain-delay", "10s"]);

@@ -4,7 +4,6 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpListener,
     os::unix::net::UnixListener,
     thread,
     time::Duration,
@@ -19,7 +18,7 @@ use crate::{
     support::{OK, Program, Proxy, Signal, proxy},
     tls_client::TlsSettings,
     tls_front::TlsFront,
-    upstream::Upstream,
+    upstream::{Upstream, closed_port},
 };
 
 const PASS: [&str; 6] = ["--probe-addr", "127.0.0.1:0", "--probe-pass", "/healthz", "--probe-pass", "/ready?full=1"];
@@ -119,7 +118,7 @@ fn nothing_but_the_named_paths_passes() {
 
 #[test]
 fn an_app_that_is_down_or_closes_or_babbles_is_not_well() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (closed, _socket) = closed_port();
     let probed = Probed::start(&format!("http://{closed}"), &[]);
     let answer = probed.get("/healthz");
     assert_eq!((answer.status, answer.body.as_str()), (503, "503 Service Unavailable: app-down\n"));

@@ -4,7 +4,7 @@
 use crate::{
     client::header,
     support::{OK, Proxy},
-    upstream::Upstream,
+    upstream::{Upstream, closed_port},
 };
 
 /// Sends bytes, and expects this refusal.
@@ -114,7 +114,7 @@ fn behind_other_requests_a_head_that_cannot_be_read_is_answered_too() {
 
 #[test]
 fn a_refusal_says_whether_it_closes_the_connection() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (gone, _socket) = closed_port();
     let proxy =
         Proxy::run(&["--listen", "127.0.0.1:0", "--upstream", &format!("http://{gone}"), "--direction", "outbound"]);
     let mut client = proxy.client();

@@ -4,7 +4,7 @@ use std::{sync::Barrier, thread, time::Duration};
 
 use crate::{
     support::{OK, Proxy},
-    upstream::Upstream,
+    upstream::{Upstream, closed_port},
 };
 
 #[test]
@@ -104,7 +104,7 @@ fn an_upstream_that_announces_its_timeout_is_not_asked_after_it() {
 
 #[test]
 fn an_upstream_that_is_not_there_is_named() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (gone, _socket) = closed_port();
     let proxy =
         Proxy::run(&["--listen", "127.0.0.1:0", "--upstream", &format!("http://{gone}"), "--direction", "outbound"]);
     let mut client = proxy.client();

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     os::{fd::OwnedFd, unix::net::UnixListener},
     path::Path,
     sync::{
@@ -14,6 +14,14 @@ use std::{
 };
 
 use harness::{DEADLINE, until};
+use socket2::{Domain, Socket, Type};
+
+/// A port that refuses connections for as long as the socket is there, because it is taken and does not listen
+pub(crate) fn closed_port() -> (SocketAddr, Socket) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    (socket.local_addr().unwrap().as_socket().unwrap(), socket)
+}
 
 /// An upstream; its threads end with the test's process
 pub(crate) struct Upstream {

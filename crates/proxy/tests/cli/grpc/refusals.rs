@@ -1,12 +1,8 @@
 //! Answers of the proxy's own to calls: heads that are trailers, with a status of gRPC and the reason.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use rustls::ServerConfig;
-use socket2::{Domain, Socket, Type};
 
 use crate::{
     client::Client as RawClient,
@@ -17,7 +13,7 @@ use crate::{
         server::{Asked, Server},
     },
     support::{OK, Proxy},
-    upstream::Upstream,
+    upstream::{Upstream, closed_port},
 };
 
 #[track_caller]
@@ -33,13 +29,6 @@ fn assert_refused(end: &End, status: &str, reason: &str, pushback: Option<&str>)
     assert!(headers["proxy-status"].to_str().unwrap().contains(reason), "{headers:?}");
     let value = headers.get("grpc-retry-pushback-ms").map(|value| value.to_str().unwrap());
     assert_eq!((value, headers.get("retry-after")), (pushback, None));
-}
-
-/// A port that refuses connections for as long as the socket is there, because it is taken and does not listen
-fn closed_port() -> (SocketAddr, Socket) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
-    (socket.local_addr().unwrap().as_socket().unwrap(), socket)
 }
 
 #[test]
