@@ -39,8 +39,6 @@ pub(crate) struct ClientState {
     pub(crate) owes: Cell<bool>,
     /// Whether the connection ends with the answer under way, because the bytes behind the request may be none of a request
     pub(crate) must_end: Cell<bool>,
-    /// Whether the upstream has cut the tunnel on a stream, so that the stream must not end well
-    pub(crate) is_cut: Cell<bool>,
     /// Whether there was no memory for a long head
     pub(crate) lacks_memory: Cell<bool>,
     /// The bound at which the client had not read enough

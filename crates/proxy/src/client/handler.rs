@@ -169,7 +169,7 @@ impl Handler {
                 record.changed(head.status);
                 let opened = Opened::new(opening, context, self.drain.clone(), self.standing(), record);
                 match stream {
-                    Some(stream) => opened.run_on(stream, client.clone()),
+                    Some(stream) => opened.run_on(stream),
                     None => *self.opened.borrow_mut() = Some(Box::new(opened)),
                 }
                 return Response::from_parts(head, AnswerBody::before_tunnel());

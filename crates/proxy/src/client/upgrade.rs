@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    client::{answer_body::Lease, client_io::ClientState, drain::Drain, exchange, record::Record, standing::Standing},
+    client::{answer_body::Lease, drain::Drain, exchange, record::Record, standing::Standing},
     context::Context,
     head::{
         hop_by_hop::seen::Seen,
@@ -156,12 +156,11 @@ impl Opened {
     }
 
     /// Runs the tunnel on a stream of HTTP/2, as soon as the client has been told.
-    pub(super) fn run_on(self, stream: OnUpgrade, client: Rc<ClientState>) {
+    pub(super) fn run_on(self, stream: OnUpgrade) {
         task::spawn_local(async move {
             // The client may be gone.
             if let Ok(upgraded) = stream.await {
-                let ended = self.run(TokioIo::new(upgraded), Bytes::new()).await;
-                client.is_cut.set(ended == Ended::UpstreamGone);
+                self.run(TokioIo::new(upgraded), Bytes::new()).await;
             }
         });
     }

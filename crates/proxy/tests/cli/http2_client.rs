@@ -158,21 +158,6 @@ impl Http2 {
         tunnel.unread.drain(..length).collect()
     }
 
-    /// Waits for the end of a tunnel: the reason of its reset, or nothing.
-    #[track_caller]
-    pub(crate) fn reset_of(&mut self, tunnel: &mut Http2Tunnel) -> Option<h2::Reason> {
-        let reading = async {
-            loop {
-                match tunnel.body.data().await {
-                    Some(Ok(_)) => (),
-                    Some(Err(error)) => return error.reason(),
-                    None => return None,
-                }
-            }
-        };
-        self.runtime.block_on(async { timeout(DEADLINE, reading).await }).expect("an end in time")
-    }
-
     /// Waits until the server allows an extended CONNECT.
     #[track_caller]
     pub(crate) fn until_it_may_connect(&mut self) {

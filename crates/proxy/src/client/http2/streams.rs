@@ -20,8 +20,6 @@ pub(super) struct Streams {
     open: RefCell<Vec<Rc<Stream>>>,
     /// The one whose task hyper makes next
     next: Cell<Option<Rc<Stream>>>,
-    /// The one whose task runs
-    running: Cell<Option<Rc<Stream>>>,
     /// The number of streams so far
     begun: Cell<u64>,
     /// When the connection looks at them next
@@ -135,16 +133,9 @@ impl Drop for Open {
 impl<F: Future + 'static> Executor<F> for StreamTasks {
     fn execute(&self, future: F) {
         let Some(stream) = self.0.next.take() else {
-            // The task of a tunnel, which that of its stream makes
-            let stream = self.0.running.take();
+            // The task of a tunnel, whose stream has had its own before
             task::spawn_local(async move {
-                let mut future = pin!(future);
-                poll_fn(|context| {
-                    // Dropped, it resets the stream with CANCEL (RFC 8441, section 5).
-                    let is_cut = stream.as_ref().is_some_and(|stream| stream.client.is_cut.get());
-                    if is_cut { Poll::Ready(()) } else { future.as_mut().poll(context).map(drop) }
-                })
-                .await;
+                future.await;
             });
             return;
         };
@@ -154,13 +145,7 @@ impl<F: Future + 'static> Executor<F> for StreamTasks {
             let Open { streams, stream } = &open;
             let mut future = pin!(future);
             poll_fn(|context| {
-                if stream.fault().is_some() {
-                    return Poll::Ready(());
-                }
-                streams.running.set(Some(stream.clone()));
-                let has_ended = future.as_mut().poll(context).is_ready();
-                streams.running.set(None);
-                if has_ended {
+                if stream.fault().is_some() || future.as_mut().poll(context).is_ready() {
                     return Poll::Ready(());
                 }
                 stream.set_task(context);
