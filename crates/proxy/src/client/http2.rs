@@ -64,7 +64,7 @@ enum Ended {
     /// hyper has given the connection up: it does so at a CONNECT that announces a body, and
     /// reports nothing
     GivenUp,
-    /// The client has not said that it knows of the end
+    /// The client has gone, reads nothing, or has not said that it knows of the end
     Over,
 }
 
@@ -80,7 +80,10 @@ pub(super) async fn serve(io: ClientIo, handler: Rc<Handler>, drain: Drain) {
     let ended = Box::pin(active(shared.clone(), &memory, &handler, drain)).await;
     drop(memory);
     if let Some(limit) = handler.client.met.take() {
+        // The client reads nothing. Dropped here, the connection ends with the reset that
+        // `ClientIo` has prepared.
         handler.current.get().telemetry.met(limit);
+        return;
     }
     let (said, refusal) = match ended {
         Ended::Hyper(Err(_)) if shared.is_flooded() => (Some(Reason::ENHANCE_YOUR_CALM), Some(Refusal::Flood)),

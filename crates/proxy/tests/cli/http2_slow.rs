@@ -1,8 +1,12 @@
 //! Clients of HTTP/2 that read slowly, or send in small pieces, and are none of those that do
 //! nothing.
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
+use harness::until;
 use socket2::{Domain, Socket, Type};
 
 use crate::{
@@ -96,6 +100,22 @@ fn many_downloads_share_a_slow_connection() {
         }
     }
     assert_eq!(proxy.metric("sidekit_proxy_limits_met_total{limit=\"idle-timeout\"}"), 0);
+}
+
+/// The kernel has bytes for the client, which the end of the connection must not wait for.
+#[test]
+fn a_client_that_reads_nothing_keeps_its_connection_no_longer_than_the_idle_timeout() {
+    /// Far less than the 30 s that a client has which reads slowly
+    const SOON: Duration = Duration::from_secs(15);
+    let upstream = upstream();
+    let proxy = Proxy::start(&upstream, &["--idle-timeout", "500ms"]);
+    let mut raw = narrow(&proxy, 4096, None);
+    raw.send(raw_http2::get(1, "/"));
+    let is_met = || proxy.metric("sidekit_proxy_limits_met_total{limit=\"idle-timeout\"}") == 1;
+    until("the proxy gives the client up", || is_met().then_some(()));
+    let start = Instant::now();
+    until("the connection is closed", || (proxy.counted("sidekit_proxy_connections") == 0).then_some(()));
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
 }
 
 /// Each read ends inside of the header of a frame, and of another one each time.
