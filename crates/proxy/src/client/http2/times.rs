@@ -104,10 +104,11 @@ impl Times {
         if is_busy {
             self.end = self.end.map(|_| now + self.header_timeout);
         }
-        if is_busy || head.is_some() || self.quiet.is_some_and(|(_, begun)| begun != streams.begun()) {
+        if is_busy || self.quiet.is_some_and(|(_, begun)| begun != streams.begun()) {
             self.quiet = None;
         }
-        let is_quiet = !is_busy && head.is_none() && self.end.is_none();
+        // A head that has begun has its own time, and any frame begins with one.
+        let is_quiet = !is_busy && self.end.is_none();
         let (since, _) = *self.quiet.get_or_insert((now, streams.begun()));
         self.is_resting = is_quiet;
         let idle = is_quiet.then(|| since + self.idle_timeout);
@@ -184,6 +185,21 @@ mod tests {
             let slow = tokio::time::timeout(Duration::from_secs(8), found(&mut times, &streams, in_head)).await;
             assert!(slow.is_err(), "{number}: {slow:?}");
         }
+    }
+
+    /// For example the first byte of a PING, and later its rest with the first byte of the next one
+    #[tokio::test(start_paused = true)]
+    async fn frames_that_begin_do_not_keep_a_connection_without_requests() {
+        let (streams, mut times, start) = (Streams::default(), times(&[]), Instant::now());
+        let mut frames = (0..20).map(|number| Activity { head: Some(number), ..QUIET });
+        let verdict = loop {
+            let activity = frames.next().expect("the connection ends");
+            let piece = tokio::time::timeout(Duration::from_secs(9), found(&mut times, &streams, activity)).await;
+            if let Ok((verdict, _)) = piece {
+                break verdict;
+            }
+        };
+        is_about((verdict, start.elapsed().as_secs_f64()), Verdict::Idle, 75.0);
     }
 
     #[tokio::test(start_paused = true)]
