@@ -70,6 +70,7 @@ pub(crate) async fn begin(
     // Before the settings, so that authorities that change in between count as changed.
     let trust = tls.client_trust();
     let Some(config) = tls.config() else {
+        drop(slot);
         // The client may have gone already.
         let _ = time::timeout(LINGER, socket.write_all(&INTERNAL_ERROR)).await;
         linger(&mut socket).await;

@@ -259,11 +259,23 @@ fn a_client_before_the_certificate_reads_an_alert() {
     // The key of another certificate
     fs::write(secret.path("..1/tls.key"), secret.sign(&["app.example"], |_| ()).key).unwrap();
     let shown = secret.arguments();
-    let proxy = Proxy::start(&upstream, &shown.iter().map(String::as_str).collect::<Vec<_>>());
+    let one_turn = ["--workers", "1", "--max-handshakes", "1", "--handshake-timeout", "3s"];
+    let arguments: Vec<_> = shown.iter().map(String::as_str).chain(one_turn).collect();
+    let proxy = Proxy::start(&upstream, &arguments);
     let ready = harness::http::get(proxy.health, "/readyz");
     assert!(ready.status == 503 && ready.body.contains("is not the key of the first certificate in"), "{ready:?}");
     let settings = TlsSettings::new(&secret.root);
     assert_eq!(alert(&settings, proxy.address, "app.example"), AlertDescription::InternalError);
+    // A client that stays after its alert keeps no turn.
+    let mut staying: Vec<_> = (0..8).map(|_| TcpStream::connect(proxy.address).unwrap()).collect();
+    for client in &mut staying {
+        client.write_all(&[22]).unwrap();
+    }
+    for (number, client) in staying.iter_mut().enumerate() {
+        let mut answer = [0; 7];
+        client.read_exact(&mut answer).unwrap_or_else(|error| panic!("client {number}: {error}"));
+        assert_eq!(answer, [21, 3, 3, 0, 2, 2, 80], "client {number}");
+    }
     fs::write(secret.path("..1/tls.key"), &signed.key).unwrap();
     harness::http::until_status(proxy.health, "/readyz", 200);
     assert_eq!(settings.connect(proxy.address, "app.example").get("/"), 200);
