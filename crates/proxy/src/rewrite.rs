@@ -151,13 +151,17 @@ pub(crate) fn announced_timeout(headers: &HeaderMap) -> Option<Duration> {
 /// Makes a judged head the one that the client gets.
 pub(crate) fn to_client(head: &mut response::Parts, route: &Route, closes: bool, seen: Seen) {
     let version = head.version;
-    // The answer 426 says with it which protocol the client needs (RFC 9110, section 15.5.22).
-    let needed = if head.status == StatusCode::UPGRADE_REQUIRED { head.headers.remove(UPGRADE) } else { None };
+    // The answer 426 says with it which protocols the client can choose from (RFC 9110, section 15.5.22).
+    let mut needed = Vec::new();
+    if head.status == StatusCode::UPGRADE_REQUIRED {
+        needed.extend(head.headers.get_all(UPGRADE).iter().cloned());
+        head.headers.remove(UPGRADE);
+    }
     hop_by_hop::strip(&mut head.headers, seen);
     head.headers.append(VIA, via(version));
     route.response_headers.apply(&mut head.headers);
-    if let Some(protocol) = needed {
-        head.headers.insert(UPGRADE, protocol);
+    if !needed.is_empty() {
+        head.headers.extend(needed.into_iter().map(|protocol| (UPGRADE, protocol)));
         head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     }
     if closes {

@@ -122,7 +122,11 @@ fn bytes_behind_a_refused_wish_are_no_request() {
     let long = format!("HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{}\r\n0\r\n\r\n", "bad");
     for (answer, status) in [
         (OK, 200),
-        ("HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\nUpgrade: other/2\r\nContent-Length: 0\r\n\r\n", 426),
+        (
+            "HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\nUpgrade: other/2\r\nUpgrade: other/1\r\n\
+             Content-Length: 0\r\n\r\n",
+            426,
+        ),
         ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n", 404),
         ("HTTP/1.1 204 No Content\r\n\r\n", 204),
         ("HTTP/1.1 304 Not Modified\r\n\r\n", 304),
@@ -142,7 +146,8 @@ fn bytes_behind_a_refused_wish_are_no_request() {
         for client in [&mut early, &mut late] {
             let head = client.head().unwrap();
             assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
-            // An answer 426 says which protocol it needs.
+            // An answer 426 says which protocols it needs.
+            assert_eq!(head.to_lowercase().matches("\r\nupgrade: other/").count(), if status == 426 { 2 } else { 0 });
             let (connection, needed) =
                 if status == 426 { ("upgrade, close", Some("other/2")) } else { ("close", None) };
             assert_eq!((header(&head, "connection"), header(&head, "upgrade")), (Some(connection), needed), "{head}");
