@@ -42,6 +42,8 @@ struct Logged {
     /// Fingerprints of certificates in force that have expired
     expired: Vec<String>,
     throttle: LogThrottle,
+    /// The authorities for clients in force
+    authorities: Option<Arc<[Certificate]>>,
 }
 
 /// Refuses a plan whose files would make a listener refuse clients that it serves now, for example because the Secret comes later
@@ -103,7 +105,7 @@ impl Certificates {
             logged.faults = faults;
             self.log_faults(&tls, &mut logged);
             logged.log_certificates(&tls.certificates(), |certificate| self.0.shows(certificate));
-            self.0.log_authorities(&tls);
+            self.0.log_authorities(&tls, &mut logged);
             self.0.show();
         }
         self.0.followed.settle();
@@ -162,9 +164,13 @@ impl Shared {
         shown.contains_key(&(certificate.display_name(), certificate.fingerprint.clone()))
     }
 
-    /// Logs the authorities for clients when those of a file change.
-    fn log_authorities(&self, tls: &ServerTls) {
+    /// Logs the authorities for clients when those of a file change: once for all listeners that
+    /// have the file, also where one of them still has the former content.
+    fn log_authorities(&self, tls: &ServerTls, last: &mut Logged) {
         let (Some(file), Some(authorities)) = (&tls.settings().client_ca, tls.authorities()) else { return };
+        if last.authorities.replace(authorities.clone()).as_ref() == Some(&authorities) {
+            return;
+        }
         let mut logged = self.authorities.lock().unwrap_or_else(PoisonError::into_inner);
         if logged.get(file) == Some(&authorities) {
             return;

@@ -47,7 +47,7 @@ impl Logins {
             if fault != last && fault.is_some() {
                 self.0.faults.inc();
             }
-            self.log(&login, was_there && last.is_none(), fault.as_ref(), &mut throttle);
+            self.log(&login, was_there, fault.as_ref(), &mut throttle);
             last = fault;
         }
         self.0.followed.settle();
@@ -55,7 +55,7 @@ impl Logins {
 
     /// Logs what endpoint does not, because it knows no requests: that a login is not there yet or
     /// no longer, and that it has come.
-    fn log(&self, login: &Login, was_well: bool, fault: Option<&Failure>, throttle: &mut LogThrottle) {
+    fn log(&self, login: &Login, was_there: bool, fault: Option<&Failure>, throttle: &mut LogThrottle) {
         match fault {
             Some(fault) if !login.is_there() => {
                 let reason = fault.to_string();
@@ -64,13 +64,15 @@ impl Logins {
                 }
                 self.0.followed.wait_because(reason);
             }
-            None if !was_well => {
-                let file = login.files().next().map(|path| path.display().to_string());
-                tracing::info!(file, "a login is there");
+            None => {
+                if !was_there {
+                    let file = login.files().next().map(|path| path.display().to_string());
+                    tracing::info!(file, "a login is there");
+                }
                 throttle.settle();
                 self.0.followed.settle();
             }
-            _ => (),
+            Some(_) => (),
         }
     }
 }
