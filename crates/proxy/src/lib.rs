@@ -24,6 +24,7 @@ mod listener;
 mod listener_address;
 mod peer;
 mod plan;
+mod recent_lines;
 mod refusal;
 mod request_body;
 mod rewrite;

@@ -3,7 +3,7 @@
 //! Long because the ways to it over both versions of HTTP share what is known of it.
 
 pub(crate) mod app;
-mod blocks;
+pub(crate) mod blocks;
 pub(crate) mod dedicated;
 mod dial;
 pub(crate) mod handshake;
@@ -54,6 +54,8 @@ use crate::{
 pub(crate) const HEAD_LIMIT: usize = 64 * 1024;
 /// Connections that are tried in a row, where the upstream closes them during their handshakes
 const ATTEMPTS: usize = 3;
+/// The time between connections that are made to see whether an upstream speaks HTTP/2 by now
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// The age of a connection without a maximum, which no connection reaches
 const AGELESS: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -66,6 +68,8 @@ pub(crate) struct Upstream {
     shared: Rc<Shared>,
     /// Whether the last connection agreed on HTTP/2; nothing before the first one
     speaks_http2: Cell<Option<bool>>,
+    /// When a call has last made a connection although the one before agreed on HTTP/1.1
+    asked_again: Cell<Option<Instant>>,
     /// After which age a connection takes no more requests; zero is never
     max_age: Duration,
     pub(crate) budget: RefCell<Budget>,
@@ -96,9 +100,13 @@ impl Way {
 
     /// Whether its connection reads little at once, because memory is short
     pub(crate) fn is_narrow(&self) -> bool {
+        self.traffic().reads.is_narrow()
+    }
+
+    pub(crate) fn traffic(&self) -> &Traffic {
         match self {
-            Self::Http1(connection) => connection.traffic.reads.is_narrow(),
-            Self::Http2(place) => place.traffic().reads.is_narrow(),
+            Self::Http1(connection) => &connection.traffic,
+            Self::Http2(place) => place.traffic(),
         }
     }
 }
@@ -124,6 +132,7 @@ impl Upstream {
             pool: Pool::new(room.clone()),
             shared: Rc::default(),
             speaks_http2: Cell::new(speaks_http2),
+            asked_again: Cell::default(),
             max_age,
             budget: RefCell::new(Budget::new(now)),
             answers: Cell::default(),
@@ -133,8 +142,7 @@ impl Upstream {
         }
     }
 
-    /// A way over a connection that stands. A call of gRPC takes none of HTTP/1.1: a new connection
-    /// may reach another server behind the same name, which agrees on HTTP/2.
+    /// A way over a connection that stands. A call of gRPC takes none of HTTP/1.1.
     pub(crate) fn take_kept(&self, now: Instant, is_repeatable: bool, is_call: bool) -> Option<Way> {
         if let Some(place) = self.shared.take(now) {
             self.counts.reused.inc();
@@ -147,6 +155,21 @@ impl Upstream {
         self.counts.stale.inc_by(stale);
         self.counts.reused.inc_by(u64::from(connection.is_some()));
         connection.map(Way::Http1)
+    }
+
+    /// Whether a call of gRPC may make a connection. Where the last one agreed on HTTP/1.1, one call
+    /// may in each [`ASK_AGAIN`]: it may reach another server behind the same name.
+    pub(crate) fn may_agree_on_http2(&self, now: Instant) -> bool {
+        if self.speaks_http2.get() != Some(false) {
+            return true;
+        }
+        let is_due = |at| now.saturating_duration_since(at) >= ASK_AGAIN;
+        let has_choice = self.url.tls.is_some() && self.url.versions == Versions::Any;
+        let may_ask = has_choice && self.asked_again.get().is_none_or(is_due);
+        if may_ask {
+            self.asked_again.set(Some(now));
+        }
+        may_ask
     }
 
     /// A way over a connection that no request has used, or that takes many. Where an app is down, the request waits for it if it
@@ -200,10 +223,12 @@ impl Upstream {
         }
     }
 
-    /// A request was answered.
-    pub(crate) fn has_answered(&self) {
+    /// A request was answered; whether it is the first answer over its connection.
+    pub(crate) fn has_answered(&self, is_first: bool) {
         self.answers.update(|answers| answers + 1);
-        self.handshakes.settle(&self.url);
+        if is_first {
+            self.handshakes.settle(&self.url);
+        }
     }
 
     /// Why a connection ended that brought no answer, if TLS says more about it.
@@ -270,7 +295,7 @@ impl Upstream {
             Ok(socket) => return self.handshakes.shake(&self.url, socket, versions).await,
             Err(failure) => failure,
         };
-        let refusal = dial::refusal(&failure);
+        let refusal = dial::refusal(&self.url.address, &failure);
         if let (Refusal::UpstreamRefuses, Some(app)) = (refusal, &self.app) {
             // The watch of the app logs why.
             app.has_refused();

@@ -57,10 +57,11 @@ pub(crate) fn send(
         let mut counted = Attempt::begin(upstream.counts.durations.clone(), head.method.clone(), now);
         let way = match upstream.take_kept(now, is_repeatable, call.is_some()) {
             Some(way) => Ok(way),
+            None if call.is_some() && !upstream.may_agree_on_http2(now) => Err(Refusal::GrpcNeedsHttp2),
             // In boxes, because few requests need a new connection, and all of them would have room for it.
             None => Box::pin(upstream.connect_or_wait()).await,
         };
-        let way = fit(way, upstream, call).inspect_err(|refusal| counted.failed(*refusal))?;
+        let way = fit(way, call).inspect_err(|refusal| counted.failed(*refusal))?;
         let was_reused = way.is_reused();
         let request = Request::from_parts(head, body);
         let failure = match attempt(upstream, way, request, was_reused && is_repeatable, call).await {
@@ -118,7 +119,7 @@ async fn send_again(
         } else {
             upstream.connect_or_wait().await
         };
-        let way = fit(connected, upstream, call).inspect_err(|refusal| counted.failed(*refusal))?;
+        let way = fit(connected, call).inspect_err(|refusal| counted.failed(*refusal))?;
         was_reused = way.is_reused();
         failure = match attempt(upstream, way, again, false, call).await {
             Ok(answered) => {
@@ -156,13 +157,11 @@ fn again(
     failure.request.map(|request| *request).filter(|_| is_allowed && !fate.was_read.get())
 }
 
-/// The way, if the request can take it: a call of gRPC needs HTTP/2.
-fn fit(way: Result<Way, Refusal>, upstream: &Upstream, call: Option<Deadline>) -> Result<Way, Refusal> {
+/// The way, if the request can take it: a call of gRPC needs HTTP/2. A new connection of HTTP/1.1
+/// closes, because in the pool it would take the place of one that requests use.
+fn fit(way: Result<Way, Refusal>, call: Option<Deadline>) -> Result<Way, Refusal> {
     match way? {
-        Way::Http1(connection) if call.is_some() => {
-            upstream.pool.give_back(connection, Instant::now());
-            Err(Refusal::GrpcNeedsHttp2)
-        }
+        Way::Http1(_) if call.is_some() => Err(Refusal::GrpcNeedsHttp2),
         way => Ok(way),
     }
 }
@@ -213,7 +212,7 @@ fn judged(
     fate: &Rc<BodyFate>,
     mut counted: Attempt,
 ) -> Result<(Response<Incoming>, Lease, Seen), Refusal> {
-    upstream.has_answered();
+    upstream.has_answered(way.traffic().is_first_answer());
     let (mut head, body) = response.into_parts();
     counted.answered(head.status);
     let seen = Seen::of(&head.headers);

@@ -95,7 +95,7 @@ pub(super) async fn ask(
     let answer = asked.inspect_err(|refusal| counted.failed(*refusal))?;
     match answer {
         Answer::Changed(head, io, early) => {
-            upstream.has_answered();
+            upstream.has_answered(true);
             counted.answered(head.status);
             let changed = upgrade.judge(&head).inspect_err(|refusal| counted.failed(*refusal))?;
             // The rest lasts for as long as both sides like.

@@ -80,11 +80,11 @@ impl Dial {
 }
 
 /// The refusal of a request where no connection stands
-pub(crate) fn refusal(failure: &Failure) -> Refusal {
+pub(crate) fn refusal(address: &UpstreamAddress, failure: &Failure) -> Refusal {
     match failure {
         // A listener that closes resets the connections that it has not accepted.
         Failure::Reset => Refusal::UpstreamRefuses,
-        failure if refuses(failure) => Refusal::UpstreamRefuses,
+        failure if refuses(address, failure) => Refusal::UpstreamRefuses,
         Failure::UnknownName(_) | Failure::NoDnsAnswer(_) | Failure::NotAskedYet(_) | Failure::Lookup { .. } => {
             Refusal::UpstreamUnknown
         }

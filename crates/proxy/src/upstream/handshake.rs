@@ -1,13 +1,13 @@
 //! The handshake with an upstream that speaks TLS, and what the log says where no connection stands.
 
-use std::{cell::RefCell, time::Instant};
+use std::{cell::Cell, time::Instant};
 
 use endpoint::{Failure, TlsClient};
-use lifecycle::LogThrottle;
 use rustls::{AlertDescription, CertificateError, Error};
 use tokio::time;
 
 use crate::{
+    recent_lines::RecentLines,
     refusal::Refusal,
     route::upstream_url::{UpstreamUrl, Versions},
     transport::{Transport, socket::Socket},
@@ -17,7 +17,10 @@ use crate::{
 /// The handshakes of one worker with one upstream
 #[derive(Default)]
 pub(crate) struct Handshakes {
-    throttle: RefCell<LogThrottle>,
+    /// The reasons that the log has
+    recent: RecentLines,
+    /// Whether the last line of the log is that there is no connection
+    is_failure_logged: Cell<bool>,
 }
 
 impl Handshakes {
@@ -46,19 +49,21 @@ impl Handshakes {
 
     /// The upstream speaks no HTTP/2, although it must.
     pub(crate) fn not_http2(&self, upstream: &UpstreamUrl) {
-        self.log(upstream, "the upstream does not speak HTTP/2: write the option http=1");
+        self.log(upstream, "the upstream does not speak HTTP/2: write http=auto");
     }
 
-    /// The upstream has answered a request.
+    /// The upstream has answered over a new connection. TLS 1.3 may refuse one after its handshake.
+    /// A line follows only a logged failure, so that the log is short where some connections fail.
     pub(crate) fn settle(&self, upstream: &UpstreamUrl) {
-        if self.throttle.borrow_mut().settle() {
+        if self.is_failure_logged.take() {
             tracing::info!(upstream = upstream.address.authority(), "connections to an upstream succeed again");
         }
     }
 
-    /// Logs why there is no connection: the same reason once, and then every 30 s.
+    /// Logs why there is no connection: the same reason once in 30 s, also where others succeed in between.
     pub(crate) fn log(&self, upstream: &UpstreamUrl, reason: &str) {
-        if self.throttle.borrow_mut().is_due(reason, Instant::now()) {
+        if self.recent.is_due(reason, Instant::now()) {
+            self.is_failure_logged.set(true);
             let upstream = upstream.address.authority();
             tracing::warn!(upstream, reason, "no connection to an upstream");
         }

@@ -30,10 +30,15 @@ pub(crate) async fn dial_with_limit(
 }
 
 /// Whether nothing takes connections there, so that nothing was sent and a later attempt may succeed: the port is closed, the socket's
-/// server has not bound it yet or has removed it, or has not opened it for this process.
-pub(crate) fn refuses(failure: &Failure) -> bool {
+/// server has not bound it yet or has removed it, or has not opened it for this process. Where a
+/// policy of the system denies a connection over TCP, the port may be open for others.
+pub(crate) fn refuses(address: &UpstreamAddress, failure: &Failure) -> bool {
     use io::ErrorKind::{NotFound, PermissionDenied};
-    matches!(failure, Failure::Refused | Failure::Io { kind: NotFound | PermissionDenied, .. })
+    match (address, failure) {
+        (_, Failure::Refused) => true,
+        (UpstreamAddress::Unix(_), Failure::Io { kind, .. }) => matches!(kind, NotFound | PermissionDenied),
+        _ => false,
+    }
 }
 
 /// Connects to a Unix socket, also where its queue is full for a while.
@@ -59,4 +64,20 @@ fn failure(path: &Path, error: &io::Error) -> Failure {
         _ => return error.into(),
     };
     Failure::Io { kind, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use endpoint::Address;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_that_the_system_denies_is_no_closed_port() {
+        let denied: Failure = io::Error::from(io::ErrorKind::PermissionDenied).into();
+        let tcp = UpstreamAddress::Tcp(Address::of(&"http://127.0.0.1".parse().unwrap(), Some(80)).unwrap());
+        assert!(refuses(&tcp, &Failure::Refused) && !refuses(&tcp, &denied));
+        let unix = UpstreamAddress::Unix("/app.sock".into());
+        assert!(refuses(&unix, &Failure::Refused) && refuses(&unix, &denied));
+    }
 }

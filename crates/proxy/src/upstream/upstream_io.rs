@@ -16,7 +16,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use crate::{
     limits::room::{Reads, Room},
     transport::Transport,
-    upstream::{blocks::Blocks, sent_head::SentHead},
+    upstream::{
+        blocks::{Blocks, TOO_LONG},
+        sent_head::SentHead,
+    },
 };
 
 /// Bytes of interim answers (1xx) and of the head behind them, with what hyper reads ahead. It would read without an end, and let
@@ -32,6 +35,7 @@ pub(crate) struct Traffic {
     pub(crate) sent_head: SentHead,
     /// Whether hyper has written all that it had
     is_flushed: Cell<bool>,
+    has_answered: Cell<bool>,
     idle_since: Cell<Option<Instant>>,
     is_closed: Cell<bool>,
     /// The alert with which the upstream has ended TLS. With TLS 1.3 it may refuse a client certificate after the handshake.
@@ -55,6 +59,7 @@ impl Traffic {
             head_end: Cell::new(u64::MAX),
             sent_head: SentHead::default(),
             is_flushed: Cell::new(true),
+            has_answered: Cell::default(),
             idle_since: Cell::default(),
             is_closed: Cell::default(),
             alert: RefCell::default(),
@@ -91,6 +96,11 @@ impl Traffic {
     /// The head of the answer has come.
     pub(crate) fn end_head(&self) {
         self.head_end.set(u64::MAX);
+    }
+
+    /// An answer has come; whether it is the first one.
+    pub(crate) fn is_first_answer(&self) -> bool {
+        !self.has_answered.replace(true)
     }
 
     /// The alert with which the upstream has ended TLS, as text with a remedy
@@ -192,7 +202,7 @@ impl AsyncRead for UpstreamIo {
         let read = &buffer.filled()[before..];
         let is_block_too_long = this.blocks.as_mut().is_some_and(|blocks| blocks.are_too_long(read));
         if is_block_too_long || received > this.traffic.head_end.get() {
-            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            return Poll::Ready(Err(TOO_LONG.into()));
         }
         // The system reports a reset once, and the write has had it. An answer that ends with the connection must not look whole.
         if this.is_reset && buffer.filled().len() == before {

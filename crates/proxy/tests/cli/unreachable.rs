@@ -1,8 +1,10 @@
 //! Upstreams without a connection: the log says why, once for each reason, and when they answer again.
 
 use std::{
+    fs,
     net::{Ipv4Addr, TcpListener},
     os::unix::{fs::PermissionsExt, net::UnixListener, process::CommandExt},
+    sync::{Mutex, mpsc},
 };
 
 use crate::{
@@ -11,6 +13,7 @@ use crate::{
 };
 
 const MESSAGE: &str = "no connection to an upstream";
+const RETURN: &str = "connections to an upstream succeed again";
 
 #[test]
 fn an_upstream_that_refuses_is_named_once_and_so_is_its_return() {
@@ -36,9 +39,42 @@ fn an_upstream_that_refuses_is_named_once_and_so_is_its_return() {
         }
     });
     assert_eq!(proxy.client().get("/").status, 200);
-    proxy.program.wait_for_message("connections to an upstream succeed again");
+    proxy.program.wait_for_message(RETURN);
     assert_eq!(proxy.stop().messages(MESSAGE).len(), 1);
     drop(upstream);
+}
+
+#[test]
+fn answers_over_a_kept_connection_are_no_return() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.sock");
+    let (go_on, held) = mpsc::channel();
+    let held = Mutex::new(held);
+    let upstream = Upstream::on_unix(&path, move |connection| {
+        while let Some(request) = connection.request() {
+            if request.starts_with("GET /held ") {
+                held.lock().unwrap().recv().unwrap();
+            }
+            connection.write(OK);
+        }
+    });
+    let url = format!("http+unix://{}", path.display());
+    let front = ["--listen", "127.0.0.1:0", "--direction", "outbound", "--workers", "1", "--upstream", &url];
+    let proxy = Proxy::run(&front);
+    let mut kept = proxy.client();
+    assert_eq!(kept.get("/").status, 200);
+    // No new connection succeeds from now on.
+    fs::remove_file(&path).unwrap();
+    for number in 2..5 {
+        kept.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n");
+        upstream.wait_for_requests(number);
+        assert_eq!(proxy.client().get("/").status, 502);
+        go_on.send(()).unwrap();
+        assert_eq!(kept.answer().status, 200);
+    }
+    drop(kept);
+    let ended = proxy.stop();
+    assert_eq!((ended.messages(MESSAGE).len(), ended.messages(RETURN).len()), (1, 0), "{ended:#?}");
 }
 
 #[test]

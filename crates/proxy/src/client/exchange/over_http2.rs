@@ -2,7 +2,6 @@
 
 use std::{
     future::poll_fn,
-    io,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -16,7 +15,9 @@ use crate::{
     refusal::Refusal,
     request_body::RequestBody,
     rewrite,
-    upstream::{HEAD_LIMIT, Upstream, Way, incoming::Incoming, pump::Pump, retry::Progress, shared::Place},
+    upstream::{
+        HEAD_LIMIT, Upstream, Way, blocks::TOO_LONG, incoming::Incoming, pump::Pump, retry::Progress, shared::Place,
+    },
 };
 
 /// Interim answers (1xx) to one request; more are no way to an answer.
@@ -106,8 +107,7 @@ fn judge(error: &NoAnswer, is_unsent: bool) -> (Progress, Refusal) {
         // h2 ends only streams behind the last one that the upstream names (RFC 9113, section 6.8).
         Some(_) if error.is_remote() && error.is_go_away() => Progress::Unprocessed,
         Some(Reason::REFUSED_STREAM) if error.is_remote() => Progress::Refused,
-        // The connection's bytes are wrong.
-        None if error.get_io().is_some_and(|error| error.kind() == io::ErrorKind::InvalidData) => {
+        None if error.get_io().is_some_and(|error| error.kind() == TOO_LONG) => {
             return (Progress::Answered, Refusal::UpstreamBroken);
         }
         None if error.is_io() => {

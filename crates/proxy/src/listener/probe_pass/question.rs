@@ -38,7 +38,8 @@ pub(super) async fn ask(app: &UpstreamUrl, names: &Names, head: Parts) -> Result
 
 async fn connect(app: &UpstreamUrl, names: &Names) -> Result<Transport, Refusal> {
     let dialled = dial_with_limit(&app.address, names, ANSWER_TIMEOUT).await;
-    let refusal_of = |failure| if refuses(&failure) { Refusal::AppDown } else { Refusal::UpstreamUnreachable };
+    let refusal_of =
+        |failure| if refuses(&app.address, &failure) { Refusal::AppDown } else { Refusal::UpstreamUnreachable };
     let socket = dialled.map_err(refusal_of)?;
     app.secure(socket, app.versions).await.map_err(|failure| refusal(&failure))
 }

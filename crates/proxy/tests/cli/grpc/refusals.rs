@@ -1,7 +1,8 @@
 //! Answers of the proxy's own to calls: heads that are trailers, with a status of gRPC and the reason.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
+use harness::until;
 use rustls::ServerConfig;
 
 use crate::{
@@ -59,7 +60,14 @@ fn a_call_needs_http_2_upstream() {
     for _ in 0..2 {
         assert_refused(&proxy.grpc().unary("/a.B/C", &[], b"hello"), "12", "grpc-needs-http2", None);
     }
-    assert!(server.heads().is_empty());
+    // A burst of calls makes at most one connection a second.
+    let begun = Instant::now();
+    for _ in 0..20 {
+        assert_refused(&proxy.grpc().unary("/a.B/C", &[], b"hello"), "12", "grpc-needs-http2", None);
+    }
+    let (made, seconds) = (server.connections(), usize::try_from(begun.elapsed().as_secs()).unwrap());
+    assert!(made <= 3 + seconds && server.heads().is_empty(), "{made} in {seconds} s");
+    until("they are closed", || (proxy.counted("http_client_open_connections") == 0).then_some(()));
     // Behind one name there may be servers of both kinds.
     let configs = ["http/1.1", "h2"].map(|protocol| {
         let mut tls = ServerConfig::clone(&AUTHORITY.server(&["localhost"]));

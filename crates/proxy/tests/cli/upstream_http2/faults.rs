@@ -247,7 +247,7 @@ fn a_server_without_http2_is_told_from_one_that_is_gone() {
     assert_eq!((answer.status, proxy.refusals("upstream-broken")), (502, 1), "{answer:?}");
     let line = proxy.program.wait_for_message("no connection to an upstream");
     assert_eq!(line["upstream"], upstream.address.to_string());
-    assert!(line["reason"].as_str().unwrap().contains("http=1"), "{line:?}");
+    assert!(line["reason"].as_str().unwrap().contains("http=auto"), "{line:?}");
 }
 
 #[test]

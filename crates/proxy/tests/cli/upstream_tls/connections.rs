@@ -1,11 +1,23 @@
 //! Connections to upstreams keep the same rules behind TLS as without it.
 
-use std::{thread, time::Duration};
+use std::{
+    io::{Read, Write},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use harness::{Authority, until};
+use rustls::{ServerConfig, ServerConnection, Stream};
 
 use super::{HTTP1, before, localhost};
-use crate::{support::OK, tls_front::TlsFront, upstream::Upstream};
+use crate::{
+    http2_upstream::STATUS_200,
+    raw_http2::{END_HEADERS, END_STREAM, HEADERS, SETTINGS, frame},
+    support::{OK, Proxy},
+    tls_front::TlsFront,
+    upstream::Upstream,
+};
 
 #[test]
 fn a_connection_that_was_closed_while_idle_is_noticed() {
@@ -100,4 +112,50 @@ fn an_answer_that_ends_without_a_farewell_is_cut() {
             assert_eq!(client.chunk(), "");
         }
     }
+}
+
+#[test]
+fn a_request_that_meets_an_alert_over_http2_goes_again() {
+    let authority = Authority::new();
+    let mut config = ServerConfig::clone(&localhost(&authority));
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let config = Arc::new(config);
+    let upstream = Upstream::start(move |connection| {
+        let mut tls = ServerConnection::new(config.clone()).unwrap();
+        let mut stream = Stream::new(&mut tls, &mut connection.stream);
+        let mut preface = [0; 24];
+        let begun = stream.read_exact(&mut preface).and_then(|()| stream.write_all(&frame(SETTINGS, 0, 0, &[])));
+        let mut answers = 0;
+        while let (Ok(()), Some((kind, id))) = (&begun, next_frame(&mut stream)) {
+            if kind != HEADERS {
+                continue;
+            }
+            if connection.number == 0 && answers == 1 {
+                break;
+            }
+            answers += 1;
+            stream.write_all(&frame(HEADERS, END_HEADERS | END_STREAM, id, STATUS_200)).unwrap();
+        }
+        // A record that cannot be decrypted makes rustls send an alert.
+        let _ = tls.read_tls(&mut &[&[0x17, 3, 3, 0, 32][..], &[7; 32]].concat()[..]);
+        assert!(tls.process_new_packets().is_err());
+        let _ = tls.write_tls(&mut connection.stream);
+        // Bytes that are unread at the end would be a reset, which overtakes the alert.
+        let _ = connection.stream.read_to_end(&mut Vec::new());
+    });
+    let url = format!("https://localhost:{}#ca={}", upstream.address.port(), authority.ca());
+    let proxy =
+        Proxy::run(&["--listen", "127.0.0.1:0", "--direction", "outbound", "--workers", "1", "--upstream", &url]);
+    let mut client = proxy.client();
+    assert_eq!((client.get("/").status, client.get("/").status, upstream.connections()), (200, 200, 2));
+}
+
+/// The kind and the stream of the next frame
+fn next_frame(stream: &mut impl Read) -> Option<(u8, u32)> {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).ok()?;
+    let [high, middle, low, kind, _, id @ ..] = head;
+    let mut payload = vec![0; u32::from_be_bytes([0, high, middle, low]) as usize];
+    stream.read_exact(&mut payload).ok()?;
+    Some((kind, u32::from_be_bytes(id)))
 }
