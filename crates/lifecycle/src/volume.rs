@@ -5,23 +5,25 @@
 //! deadline, and a path that hangs already gets no second thread.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     io,
     path::{Path, PathBuf},
-    pin::pin,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
-use tokio::{sync::Notify, task, time};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
+    task, time,
+};
 
 /// Paths whose work may hang at once; each costs a thread. A pod mounts fewer volumes than this.
 const HANGING_LIMIT: usize = 64;
 
-/// The paths whose work is under way
-static UNDER_WAY: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
-/// Tells those who wait for their turn that a path is free again
-static FREED: Notify = Notify::const_new();
+/// The places for paths whose work is under way
+static PLACES: Semaphore = Semaphore::const_new(HANGING_LIMIT);
+/// The turn of each path that work is under way or waits for. The end of one turn wakes only the next one in line.
+static TURNS: Mutex<Option<HashMap<PathBuf, Weak<Semaphore>>>> = Mutex::new(None);
 
 /// Runs blocking `work` about `path` on a blocking thread and waits for its result at most `limit`.
 ///
@@ -33,7 +35,7 @@ pub async fn on_volume<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
-    run(Place::take(path)?, limit, work).await
+    run(Place::take(path, &PLACES)?, limit, work).await
 }
 
 /// The same, but waits for its turn while other work about the same path is under way, for as long as that takes. The
@@ -43,15 +45,7 @@ pub async fn on_volume_in_turn<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
-    loop {
-        let mut freed = pin!(FREED.notified());
-        // Before the look, so that a path that is freed after it is noticed.
-        freed.as_mut().enable();
-        match Place::take(path) {
-            Ok(place) => return run(place, limit, work).await,
-            Err(_) => freed.await,
-        }
-    }
+    run(Place::wait(path).await?, limit, work).await
 }
 
 async fn run<T: Send + 'static>(
@@ -73,41 +67,56 @@ async fn run<T: Send + 'static>(
 }
 
 /// A path whose work is under way; free again when this is dropped, also by a panic
-struct Place(PathBuf);
+struct Place {
+    _turn: OwnedSemaphorePermit,
+    _place: SemaphorePermit<'static>,
+}
 
 impl Place {
-    fn take(path: &Path) -> io::Result<Self> {
-        let mut under_way = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
-        let paths = under_way.get_or_insert_default();
-        if let Some(reason) = refusal(paths, path) {
-            return Err(io::Error::new(io::ErrorKind::WouldBlock, reason));
-        }
-        paths.insert(path.into());
-        Ok(Self(path.into()))
+    fn take(path: &Path, places: &'static Semaphore) -> io::Result<Self> {
+        let turn = turn_of(path)
+            .try_acquire_owned()
+            .map_err(|_| busy("the volume has not answered an earlier question".into()))?;
+        let place = places.try_acquire().map_err(|_| {
+            busy(format!("the volume was not asked, because {HANGING_LIMIT} other paths wait for answers of theirs"))
+        })?;
+        Ok(Self { _turn: turn, _place: place })
+    }
+
+    async fn wait(path: &Path) -> io::Result<Self> {
+        let turn = turn_of(path).acquire_owned().await.map_err(io::Error::other)?;
+        let place = PLACES.acquire().await.map_err(io::Error::other)?;
+        Ok(Self { _turn: turn, _place: place })
     }
 }
 
-/// Why no work about this path may begin beside the work about these.
-fn refusal(under_way: &HashSet<PathBuf>, path: &Path) -> Option<String> {
-    if under_way.contains(path) {
-        return Some("the volume has not answered an earlier question".into());
+/// The turn that all work about this path shares
+fn turn_of(path: &Path) -> Arc<Semaphore> {
+    let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
+    let turns = turns.get_or_insert_default();
+    if let Some(turn) = turns.get(path).and_then(Weak::upgrade) {
+        return turn;
     }
-    (under_way.len() >= HANGING_LIMIT)
-        .then(|| format!("the volume was not asked, because {HANGING_LIMIT} other paths wait for answers of theirs"))
+    // Forget the paths that no work is about, so that the map holds no more than the paths of now.
+    turns.retain(|_, turn| turn.strong_count() > 0);
+    let turn = Arc::new(Semaphore::new(1));
+    turns.insert(path.into(), Arc::downgrade(&turn));
+    turn
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(paths) = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            paths.remove(&self.0);
-        }
-        FREED.notify_waiters();
-    }
+fn busy(reason: String) -> io::Error {
+    io::Error::new(io::ErrorKind::WouldBlock, reason)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::{
+        sync::{
+            atomic::{AtomicUsize, Ordering::SeqCst},
+            mpsc,
+        },
+        task::{Context, Wake},
+    };
 
     use super::*;
 
@@ -130,13 +139,13 @@ mod tests {
 
     #[test]
     fn a_refusal_names_its_true_reason() {
-        let path = Path::new("/mnt/0");
-        let paths = |range: std::ops::Range<usize>| range.map(|number| format!("/mnt/{number}").into()).collect();
-        assert_eq!(refusal(&paths(1..HANGING_LIMIT), path), None);
-        let reason = refusal(&paths(1..HANGING_LIMIT + 1), path).unwrap();
-        assert_eq!(reason, "the volume was not asked, because 64 other paths wait for answers of theirs");
-        let reason = refusal(&paths(0..HANGING_LIMIT), path).unwrap();
-        assert_eq!(reason, "the volume has not answered an earlier question");
+        static FULL: Semaphore = Semaphore::const_new(0);
+        let path = Path::new("/mnt/refused");
+        let reason = |places| Place::take(path, places).err().map(|error| error.to_string());
+        let full = "the volume was not asked, because 64 other paths wait for answers of theirs";
+        assert_eq!(reason(&FULL).as_deref(), Some(full));
+        let _first = Place::take(path, &PLACES).unwrap();
+        assert_eq!(reason(&FULL).as_deref(), Some("the volume has not answered an earlier question"));
     }
 
     #[tokio::test]
@@ -152,6 +161,40 @@ mod tests {
             assert_eq!(result.await.unwrap().unwrap(), number);
         }
         assert!(first.await.unwrap().unwrap().is_err());
+    }
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_turn_wakes_only_the_next_in_line() {
+        let path = Path::new("/mnt/line");
+        let (release, hang) = mpsc::channel::<()>();
+        let first = tokio::spawn(on_volume(path, LATE, move || hang.recv()));
+        task::yield_now().await;
+        let count = Arc::new(Wakes::default());
+        let waker = count.clone().into();
+        let mut line: Vec<_> = (0..50).map(|_| Box::pin(on_volume_in_turn(path, LATE, || ()))).collect();
+        for waiting in &mut line {
+            assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        drop(release);
+        assert!(first.await.unwrap().unwrap().is_err());
+        assert_eq!(count.0.load(SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_forgotten_behind_its_last_work() {
+        on_volume(Path::new("/mnt/once"), LATE, || ()).await.unwrap();
+        on_volume(Path::new("/mnt/next"), LATE, || ()).await.unwrap();
+        let turns = TURNS.lock().unwrap();
+        assert!(!turns.as_ref().unwrap().contains_key(Path::new("/mnt/once")));
     }
 
     #[tokio::test]

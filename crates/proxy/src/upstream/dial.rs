@@ -7,7 +7,7 @@ use std::{
 };
 
 use endpoint::{Address, Failure, Names};
-use tokio::time;
+use tokio::{sync::Mutex, time};
 
 use crate::{
     refusal::Refusal,
@@ -30,11 +30,13 @@ pub(crate) struct Dial {
     names: Names,
     /// The addresses of the last lookup, and until when they hold
     resolved: RefCell<(Vec<SocketAddr>, Instant)>,
+    /// The line of those that found the queue of a Unix socket full
+    line: Mutex<()>,
 }
 
 impl Dial {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { names: Names::default(), resolved: RefCell::new((Vec::new(), now)) }
+        Self { names: Names::default(), resolved: RefCell::new((Vec::new(), now)), line: Mutex::default() }
     }
 
     /// A connection without a byte over it
@@ -52,7 +54,7 @@ impl Dial {
     async fn dial(&self, address: &UpstreamAddress) -> Result<Socket, Failure> {
         let address = match address {
             UpstreamAddress::Tcp(address) => address,
-            UpstreamAddress::Unix(path) => return dial_unix(path).await,
+            UpstreamAddress::Unix(path) => return dial_unix(path, &self.line).await,
         };
         let is_known = {
             let resolved = self.resolved.borrow();

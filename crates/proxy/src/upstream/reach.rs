@@ -3,7 +3,7 @@
 use std::{io, path::Path, time::Duration};
 
 use endpoint::{Failure, Names, SILENCE_LIMIT};
-use tokio::time;
+use tokio::{sync::Mutex, time};
 
 use crate::{route::upstream_address::UpstreamAddress, transport::socket::Socket};
 
@@ -25,7 +25,7 @@ pub(crate) async fn dial_with_limit(
 ) -> Result<Socket, Failure> {
     match address {
         UpstreamAddress::Tcp(address) => endpoint::dial_with_limit(address, names, silence).await.map(Socket::Tcp),
-        UpstreamAddress::Unix(path) => dial_unix(path).await,
+        UpstreamAddress::Unix(path) => dial_unix(path, &Mutex::new(())).await,
     }
 }
 
@@ -41,13 +41,16 @@ pub(crate) fn refuses(address: &UpstreamAddress, failure: &Failure) -> bool {
     }
 }
 
-/// Connects to a Unix socket, also where its queue is full for a while.
-pub(crate) async fn dial_unix(path: &Path) -> Result<Socket, Failure> {
+/// Connects to a Unix socket, also where its queue is full for a while. Callers that share `line` then try one after the other,
+/// because each attempt costs a change of threads.
+pub(crate) async fn dial_unix(path: &Path, line: &Mutex<()>) -> Result<Socket, Failure> {
+    let mut turn = None;
     loop {
         match endpoint::connect_unix(path).await {
             Ok(stream) => return Ok(Socket::Unix(stream)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => time::sleep(QUEUE_PAUSE).await,
-            Err(error) => return Err(failure(path, &error)),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(failure(path, &error)),
+            Err(_) if turn.is_none() => turn = Some(line.lock().await),
+            Err(_) => time::sleep(QUEUE_PAUSE).await,
         }
     }
 }
