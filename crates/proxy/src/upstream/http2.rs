@@ -163,6 +163,13 @@ impl Http2 {
         self.memory.replace(memory);
     }
 
+    /// It stands, and the upstream allows no request yet. It counts also where the room is full, because another connection in its
+    /// place would need as much.
+    pub(crate) fn stand_idle(&self, now: Instant) {
+        self.traffic.set_idle_since(Some(now));
+        self.memory.replace(Some(self.room.take_anyway(IDLE_UPSTREAM)));
+    }
+
     /// Whether no request has used it for this long
     pub(crate) fn is_idle_for(&self, time: Duration, now: Instant) -> bool {
         let since = self.traffic.idle_since();

@@ -67,7 +67,7 @@ impl Shared {
     pub(crate) fn add(self: &Rc<Self>, connection: Rc<Http2>, now: Instant) -> Option<Place> {
         self.connections.borrow_mut().push(connection.clone());
         if !connection.has_room() {
-            connection.traffic.set_idle_since(Some(now));
+            connection.stand_idle(now);
             return None;
         }
         connection.enter(now);
