@@ -59,7 +59,7 @@ fn the_app_gets_the_handshake_and_headers_of_the_proxy() {
     }
 }
 
-/// Every client gets Close 1001 between two of its messages, and the app is told too.
+/// Every client gets Close 1001 between two of its messages, and the app gets one too.
 #[test]
 fn a_drain_says_1001() {
     let mut way = Way::plain(&WEBSOCKETS, &["--shutdown-timeout", "10s"]);

@@ -80,12 +80,12 @@ pub enum Protocol {
 }
 
 impl Load {
-    /// Starts so many requests a second over HTTP/1.1.
+    /// Starts this number of requests a second over HTTP/1.1.
     pub fn start(address: SocketAddr, a_second: u32) -> Self {
         Self::start_with(&Protocol::Http1, address, a_second)
     }
 
-    /// Starts so many requests a second with this protocol.
+    /// Starts this number of requests a second with this protocol.
     pub fn start_with(protocol: &Protocol, address: SocketAddr, a_second: u32) -> Self {
         let (end, ended) = oneshot::channel();
         let protocol = protocol.clone();
@@ -148,7 +148,7 @@ async fn keep_asking<A: Future<Output = Answered> + 'static>(
     mut ended: oneshot::Receiver<()>,
     ask: impl Fn(u64) -> A,
 ) -> Outcome {
-    // Ticks that were missed come at once: the clock waits for nobody.
+    // Ticks that were missed come at once: the clock does not wait.
     let mut clock = time::interval(Duration::from_secs(1) / a_second);
     let (mut outcome, mut requests) = (Outcome { sent: 1, ..Outcome::default() }, JoinSet::new());
     clock.tick().await;

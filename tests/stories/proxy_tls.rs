@@ -68,7 +68,7 @@ fn a_renewed_certificate_is_shown_to_new_clients_and_drops_no_connection() {
     let before = shown();
     let load = web.load(A_SECOND);
     namespace.replace(&secret(&authority));
-    // The kubelet writes volumes anew about once a minute, and at once when the pod itself changes.
+    // The kubelet writes volumes again about once a minute, and at once when the pod itself changes.
     let pod = namespace.pods("app=web")[0].name().to_owned();
     let annotated = namespace.kubectl(["annotate", "pod", &pod, "sidekit.test/certificate=2"]).output().unwrap();
     assert!(annotated.status.success(), "{}", String::from_utf8_lossy(&annotated.stderr));

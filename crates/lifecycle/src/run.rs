@@ -97,7 +97,7 @@ where
         }
         Ok(Request::Job { args, common, start_line, sidecar }) => {
             let command = A::command();
-            // `endpoint` follows files for helpers, and tells of their changes.
+            // `endpoint` follows files for helpers, and logs their changes.
             let own_crates = [command.get_name(), env!("CARGO_PKG_NAME"), "endpoint"];
             let on_terminal = log::start(common.log_format, common.log_level, &own_crates);
             start_line.write(&common);

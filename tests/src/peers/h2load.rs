@@ -7,7 +7,7 @@ use std::{
 
 use crate::process::{command, output};
 
-/// Load for so many seconds, over four connections of 50 streams each; its report
+/// Load for this number of seconds, over four connections of 50 streams each; its report
 pub fn load(url: &str, seconds: u32) -> JoinHandle<String> {
     let mut h2load = h2load();
     h2load.args(["-c", "4", "-m", "50", "-D", &seconds.to_string(), url]);

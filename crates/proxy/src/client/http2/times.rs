@@ -36,7 +36,7 @@ pub(super) struct Times {
     closing: Option<Instant>,
 }
 
-/// What is under way on a connection
+/// The work under way on a connection
 #[derive(Clone, Copy, Default)]
 pub(super) struct Activity {
     /// The number of a head that has begun, and not ended

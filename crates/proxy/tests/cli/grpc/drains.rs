@@ -1,4 +1,4 @@
-//! Calls while the proxy stops: those that end are whole, and those that do not are told so.
+//! Calls while the proxy stops: those that end are whole, and those that do not end get a status.
 
 use std::time::{Duration, Instant};
 
