@@ -145,7 +145,7 @@ fn no_request_fails_while_a_proxy_behind_haproxy_drains() {
             format!(" server {name} {} {how} check check-proto h1 port {}\n", front.address, front.health.port())
         };
         let haproxy = Front::by_haproxy(&format!(
-            "defaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n\
+            "defaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n timeout check 5s\n\
              frontend front\n bind 127.0.0.1:PORT proto h2\n default_backend app\n\
              backend app\n balance roundrobin\n option httpchk GET /readyz\n default-server inter 100ms fall 1 rise 1\n{}{}",
             server("a", first),
