@@ -52,9 +52,9 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Bytes of a request's trailers. h2 holds twice the size of a head, drops a field that comes
-    /// behind that, and says nothing. This is so much less that the other fields, or the block on
-    /// the wire, show that there were too many bytes.
+    /// Bytes of a request's trailers. h2 holds twice the size of a head, and drops a field beyond
+    /// that without an error. This bound is a quarter of that, so that the fields which h2 keeps, or
+    /// the length of the block on the wire, already exceed it.
     pub(crate) fn longest_trailers(&self) -> usize {
         usize::try_from(self.max_header_size / 2).unwrap_or(usize::MAX)
     }

@@ -127,7 +127,7 @@ impl Http2 {
         self.unused_since.get().is_some_and(|since| now.saturating_duration_since(since) < time)
     }
 
-    /// Whether the silence after a request is so long that the upstream may be gone
+    /// Whether the upstream may be gone, because nothing has come for a while after a request
     pub(crate) fn is_silent(&self, now: Instant) -> bool {
         let asked = self.asked.get();
         asked.is_some_and(|(received, at)| {
