@@ -21,7 +21,7 @@ fn an_app_that_dies_and_hangs_is_told_apart_and_served_again() {
     let app = App::start(&namespace, "--request-timeout=15s");
     assert_eq!(app.ask().status, 200);
 
-    app.does("touch /tmp/down; killall nginx");
+    app.stops();
     let down = app.until(503);
     assert!(down.head.contains("app-down") && down.head.contains("retry-after: "), "{}", down.head);
     app.does("rm /tmp/down");
@@ -54,7 +54,7 @@ fn an_app_that_dies_and_hangs_is_told_apart_and_served_again() {
 fn requests_wait_for_an_app_that_restarts_where_the_manifest_says_queue() {
     let namespace = Namespace::new("proxy-queue", Profile::Restricted);
     let app = App::start(&namespace, "--app-down=queue");
-    app.does("touch /tmp/down; killall nginx");
+    app.stops();
     let address = app.address;
     let waiting: Vec<_> = (0..20).map(|_| thread::spawn(move || ask(address).unwrap().status)).collect();
     // Longer than all of them take to arrive; an answer before the app is back would be another than 200.
@@ -68,7 +68,7 @@ fn requests_wait_for_an_app_that_restarts_where_the_manifest_says_queue() {
 fn a_pod_whose_app_is_down_takes_no_connection_where_the_manifest_says_refuse() {
     let namespace = Namespace::new("proxy-refuse", Profile::Restricted);
     let app = App::start(&namespace, "--app-down=refuse");
-    app.does("touch /tmp/down; killall nginx");
+    app.stops();
     namespace.until("the pod refuses connections", || ask(app.address).is_err().then_some(()));
     namespace.until_pod(&app.pod, "the kubelet calls its proxy unready", |pod| {
         (!pod.container("proxy")?.is_ready()).then_some(())
@@ -102,6 +102,12 @@ impl<'a> App<'a> {
     /// Runs a command beside nginx.
     fn does(&self, command: &str) {
         self.namespace.shell(&self.pod, "nginx", command).unwrap_or_else(|error| panic!("{command}: {error}"));
+    }
+
+    /// Ends nginx and keeps it down. Its master alone gets the signal, because its workers may have gone before a signal of
+    /// their own would come.
+    fn stops(&self) {
+        self.does("touch /tmp/down; kill $(cat /tmp/nginx.pid)");
     }
 
     fn ask(&self) -> Answer {
