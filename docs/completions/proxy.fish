@@ -95,7 +95,7 @@ complete -c proxy -n '__proxy_in "explain"' -l config -r -F -d 'The configuratio
 complete -c proxy -n '__proxy_in "explain"' -l health-addr -x -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`'
 complete -c proxy -n '__proxy_in "explain"' -l admin-addr -x -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it'
 complete -c proxy -n '__proxy_in "explain"' -s h -l help -d 'Print help'
-complete -c proxy -n '__proxy_in ""' -a explain -d 'Say offline what a request would meet, and exit with 0, or with 65 if it would be refused'
+complete -c proxy -n '__proxy_in ""' -a explain -d 'Say offline what a request would meet, and exit with 0, with 65 if it would be refused, or 78 if a file cannot be used'
 complete -c proxy -n '__proxy_in "completions"' -l health-addr -x -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`'
 complete -c proxy -n '__proxy_in "completions"' -l admin-addr -x -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9481`; off without it'
 complete -c proxy -n '__proxy_in "completions"' -s h -l help -d 'Print help (see more with \'--help\')'

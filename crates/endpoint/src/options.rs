@@ -27,6 +27,8 @@ struct Pair {
     number: usize,
     name: String,
     value: String,
+    /// It is a key of a file, and not what stands behind an ampersand or a `#`, which may be the rest of a secret.
+    is_key: bool,
 }
 
 impl Options {
@@ -39,18 +41,22 @@ impl Options {
         let mut options = Self::default();
         for pair in fragment.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            options.push(decode(name)?, decode(value)?);
+            options.add(decode(name)?, decode(value)?, false);
         }
         Ok(options)
     }
 
     /// Adds an option that stands somewhere else than in a fragment, for example in a configuration file.
     pub fn push(&mut self, name: String, value: String) {
+        self.add(name, value, true);
+    }
+
+    fn add(&mut self, name: String, value: String, is_key: bool) {
         self.count += 1;
         if FREE_TEXT.contains(&name.as_str()) {
             self.first_free_text.get_or_insert(self.count);
         }
-        self.left.push(Pair { number: self.count, name, value });
+        self.left.push(Pair { number: self.count, name, value, is_key });
     }
 
     /// The value of an option that may stand once.
@@ -105,10 +111,10 @@ impl Options {
     /// Refuses an option that no reader took. The error names the nearest option of `known`, or says how to ask for TLS when
     /// the option needs TLS.
     ///
-    /// An unknown name may be the second half of a value, which may be a secret. So the error repeats an unknown name only when it
-    /// has the form of a name, no option before it is free text, and it is a near miss of a known one or has a value.
+    /// An unknown name in a fragment may be the rest of a secret. So the error repeats an unknown name only when it has the form of
+    /// a name, no option before it is free text, and it is a near miss of a known one or a key of a file.
     pub fn finish(self, scheme: &str, known: &[&str], tls: Option<&str>) -> Result<(), String> {
-        let Some(Pair { number, name, value }) = self.left.first() else { return Ok(()) };
+        let Some(Pair { number, name, is_key, .. }) = self.left.first() else { return Ok(()) };
         if let Some(tls) = tls.filter(|_| known.contains(&name.as_str())) {
             return Err(format!("option {name} is for TLS only: {tls}"));
         }
@@ -117,8 +123,8 @@ impl Options {
         let near = lifecycle::nearest(name, known.iter().copied());
         let hint =
             near.map_or_else(|| format!("it takes {}", known.join(", ")), |near| format!("did you mean {near}?"));
-        // A `#` in a password ends the URL, so that a name without a value may be the rest of the password.
-        let may_be_shown = lifecycle::is_name(name) && !follows_free_text && (near.is_some() || !value.is_empty());
+        // A `#` in a password or in a query ends the URL there, and the rest may look like an option with a value.
+        let may_be_shown = lifecycle::is_name(name) && !follows_free_text && (near.is_some() || *is_key);
         Err(if may_be_shown {
             format!("{scheme} has no option {name:?}; {hint}")
         } else {
@@ -183,13 +189,21 @@ mod tests {
             ("sesame", "http does not know option number 1; it takes header, status, gzip"),
             ("Statsu", "http does not know option number 1; did you mean status?"),
             ("status=200&gzpi", r#"http has no option "gzpi"; did you mean gzip?"#),
-            ("cafile=sesame", r#"http has no option "cafile"; it takes header, status, gzip"#),
+            ("hunter=xyz@db/", "http does not know option number 1; it takes header, status, gzip"),
         ] {
             let mut options = Options::from_fragment(fragment).unwrap();
             options.all("header");
             options.all("status");
             assert_eq!(options.finish("http", &known, None).unwrap_err(), error, "{fragment}");
         }
+    }
+
+    #[test]
+    fn an_unknown_key_of_a_file_is_named() {
+        let mut options = Options::default();
+        options.push("cafile".into(), "sesame".into());
+        let error = options.finish("http", &["header", "gzip"], None).unwrap_err();
+        assert_eq!(error, r#"http has no option "cafile"; it takes header, gzip"#);
     }
 
     proptest! {

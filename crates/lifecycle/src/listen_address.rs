@@ -24,8 +24,14 @@ impl ListenAddress {
 
     /// Whether two sockets cannot have these addresses at once. Port 0 is another port each time.
     pub(crate) fn takes_from(self, other: Self) -> bool {
-        let is_on_all = |address: Self| address.ip.is_none_or(|ip| ip.is_unspecified());
-        self.port == other.port && self.port != 0 && (is_on_all(self) || is_on_all(other) || self.is_same(other))
+        let is_v6 = |address: Self| address.ip.is_some_and(|ip| ip.to_canonical().is_ipv6());
+        // A socket on `::` takes IPv4 too, and one on `0.0.0.0` takes nothing of IPv6.
+        let holds = |one: Self, other: Self| match one.ip {
+            Some(IpAddr::V4(ip)) => ip.is_unspecified() && !is_v6(other),
+            Some(IpAddr::V6(ip)) => ip.is_unspecified(),
+            None => true,
+        };
+        self.port == other.port && self.port != 0 && (holds(self, other) || holds(other, self) || self.is_same(other))
     }
 
     /// The addresses to dial, in this order, for a listener that may be on all addresses. A machine may have one family

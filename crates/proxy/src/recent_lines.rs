@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The same line is logged once in this time.
+/// The same line is logged once in this time, unless its caller needs it more often.
 const REMINDER: Duration = Duration::from_secs(30);
 /// Lines in that time; a flood of different ones is for the metrics.
 const MOST: usize = 20;
@@ -17,9 +17,14 @@ pub(crate) struct RecentLines(RefCell<Vec<(String, Instant)>>);
 impl RecentLines {
     /// Whether the log needs this line now.
     pub(crate) fn is_due(&self, line: &str, now: Instant) -> bool {
+        self.is_due_within(1, line, now)
+    }
+
+    /// The same for a line that may stand this many times.
+    pub(crate) fn is_due_within(&self, times: usize, line: &str, now: Instant) -> bool {
         let mut logged = self.0.borrow_mut();
         logged.retain(|(_, at)| now.duration_since(*at) < REMINDER);
-        let is_due = logged.len() < MOST && logged.iter().all(|(known, _)| known != line);
+        let is_due = logged.len() < MOST && logged.iter().filter(|(known, _)| known == line).count() < times;
         if is_due {
             logged.push((line.to_owned(), now));
         }
@@ -39,5 +44,7 @@ mod tests {
         let many = (2..100).filter(|line| is_due(*line, 2)).count();
         assert_eq!(many, MOST - 2);
         assert!(is_due(0, 30) && !is_due(99, 30) && is_due(99, 31));
+        let is_due_twice = |seconds| recent.is_due_within(2, "twice", start + Duration::from_secs(seconds));
+        assert!(is_due_twice(60) && is_due_twice(61) && !is_due_twice(62) && is_due_twice(90));
     }
 }

@@ -41,7 +41,7 @@ use crate::{
 /// The commands of the proxy's own
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Question {
-    /// Say offline what a request would meet, and exit with 0, or with 65 if it would be refused
+    /// Say offline what a request would meet, and exit with 0, with 65 if it would be refused, or 78 if a file cannot be used
     Explain(Explain),
 }
 

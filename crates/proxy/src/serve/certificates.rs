@@ -189,6 +189,8 @@ impl Shared {
             ((certificate.display_name(), certificate.fingerprint.clone()), certificate.not_after)
         };
         let now: BTreeMap<_, _> = certificates.map(of).collect();
+        let files: Vec<_> = followed.iter().filter_map(|tls| tls.settings().client_ca.as_ref()).collect();
+        self.authorities.lock().unwrap_or_else(PoisonError::into_inner).retain(|file, _| files.contains(&file));
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         for (name, fingerprint) in shown.keys().filter(|key| !now.contains_key(key)) {
             // It was there: an error would say that it is gone already.

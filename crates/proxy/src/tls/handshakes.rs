@@ -151,19 +151,12 @@ impl Drop for Waiting<'_> {
 mod tests {
     use std::{future::Future, pin::pin, task::Poll};
 
-    use clap::Parser;
     use futures_util::{FutureExt as _, poll};
 
     use super::*;
 
-    #[derive(Parser)]
-    struct Flags {
-        #[command(flatten)]
-        limits: Limits,
-    }
-
     fn handshakes(most: &str) -> Handshakes {
-        Handshakes::new(&Flags::parse_from(["", "--max-handshakes", most]).limits, Room::default())
+        Handshakes::new(&Limits::of_flags(&["--max-handshakes", most]), Room::default())
     }
 
     fn soon() -> Instant {

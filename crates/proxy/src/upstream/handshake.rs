@@ -14,6 +14,10 @@ use crate::{
     upstream::dial::CONNECT_TIMEOUT,
 };
 
+/// Outages for the same reason that the log has within 30 s. Where some connections fail and others succeed, each of them
+/// would have its lines.
+const OUTAGES: usize = 3;
+
 /// The handshakes of one worker with one upstream
 #[derive(Default)]
 pub(crate) struct Handshakes {
@@ -21,6 +25,8 @@ pub(crate) struct Handshakes {
     recent: RecentLines,
     /// Whether the last line of the log is that there is no connection
     is_failure_logged: Cell<bool>,
+    /// Whether the last line is that connections succeed again, so that a new failure is a change
+    is_return_logged: Cell<bool>,
 }
 
 impl Handshakes {
@@ -56,14 +62,18 @@ impl Handshakes {
     /// A line follows only a logged failure, so that the log is short where some connections fail.
     pub(crate) fn settle(&self, upstream: &UpstreamUrl) {
         if self.is_failure_logged.take() {
+            self.is_return_logged.set(true);
             tracing::info!(upstream = upstream.address.authority(), "connections to an upstream succeed again");
         }
     }
 
-    /// Logs why there is no connection: the same reason once in 30 s, also where others succeed in between.
+    /// Logs why there is no connection: the same reason once in 30 s, and a few times where the log says in between that
+    /// connections succeed again.
     pub(crate) fn log(&self, upstream: &UpstreamUrl, reason: &str) {
-        if self.recent.is_due(reason, Instant::now()) {
+        let times = if self.is_return_logged.get() { OUTAGES } else { 1 };
+        if self.recent.is_due_within(times, reason, Instant::now()) {
             self.is_failure_logged.set(true);
+            self.is_return_logged.set(false);
             let upstream = upstream.address.authority();
             tracing::warn!(upstream, reason, "no connection to an upstream");
         }

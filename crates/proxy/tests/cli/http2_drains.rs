@@ -3,7 +3,6 @@
 use crate::{
     http2_client::Http2,
     raw_http2::{self, END_STREAM, End, GOAWAY, PING, Raw, frame, get, head},
-    reload::free_address,
     support::{OK, Proxy},
     upstream::Upstream,
 };
@@ -12,8 +11,7 @@ use crate::{
 #[test]
 fn a_drain_says_goaway_at_once_also_to_connections_without_an_answer() {
     let upstream = Upstream::answering(OK);
-    let admin = free_address();
-    let proxy = Proxy::start(&upstream, &["--admin-addr", &admin.to_string()]);
+    let (proxy, admin) = Proxy::with_admin(&upstream);
     let connect = |frames: &[u8]| {
         let mut raw = Raw::new(proxy.address);
         raw.send(frames);

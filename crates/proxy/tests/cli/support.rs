@@ -38,6 +38,20 @@ impl Proxy {
     pub(crate) fn of(command: &mut Command) -> Self {
         let mut program = Program::start(command);
         let health = program.address("health");
+        Self::listening(program, health)
+    }
+
+    /// In front of this upstream, and the address of its admin listener
+    #[track_caller]
+    pub(crate) fn with_admin(upstream: &Upstream) -> (Self, SocketAddr) {
+        let arguments = ["--listen", "127.0.0.1:0", "--upstream", &upstream.url(), "--admin-addr", "127.0.0.1:0"];
+        let mut program = Program::start(&mut proxy(&arguments));
+        let (health, admin) = (program.address("health"), program.address("admin"));
+        (Self::listening(program, health), admin)
+    }
+
+    #[track_caller]
+    fn listening(mut program: Program, health: SocketAddr) -> Self {
         let line = program.wait_for_message("listening");
         // A Unix socket has none.
         let address = line["address"].as_str().unwrap().parse().unwrap_or(([0, 0, 0, 0], 0).into());

@@ -2,14 +2,13 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
-    os::unix::{fs::PermissionsExt, net::UnixListener, process::CommandExt},
+    net::TcpListener,
     sync::{Mutex, mpsc},
 };
 
 use crate::{
-    support::{OK, Proxy, proxy},
-    upstream::Upstream,
+    support::{OK, Proxy},
+    upstream::{Connection, Upstream, closed_port},
 };
 
 const MESSAGE: &str = "no connection to an upstream";
@@ -17,14 +16,7 @@ const RETURN: &str = "connections to an upstream succeed again";
 
 #[test]
 fn an_upstream_that_refuses_is_named_once_and_so_is_its_return() {
-    let port = {
-        // Bound and not listening, so that no other test gets it
-        let deaf = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        deaf.set_reuse_address(true).unwrap();
-        deaf.bind(&std::net::SocketAddr::from((Ipv4Addr::new(127, 0, 0, 8), 0)).into()).unwrap();
-        deaf
-    };
-    let address = port.local_addr().unwrap().as_socket().unwrap();
+    let (address, port) = closed_port();
     let front = ["--listen", "127.0.0.1:0", "--direction", "outbound", "--upstream", &format!("http://{address}")];
     let mut proxy = Proxy::run(&front);
     for _ in 0..4 {
@@ -42,6 +34,32 @@ fn an_upstream_that_refuses_is_named_once_and_so_is_its_return() {
     proxy.program.wait_for_message(RETURN);
     assert_eq!(proxy.stop().messages(MESSAGE).len(), 1);
     drop(upstream);
+}
+
+/// Within 30 s, in which the same reason stands once while nothing changes
+#[test]
+fn a_second_outage_is_named_too_and_so_is_its_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.sock");
+    let url = format!("http+unix://{}", path.display());
+    let front = ["--listen", "127.0.0.1:0", "--direction", "outbound", "--workers", "1", "--upstream", &url];
+    let mut proxy = Proxy::run(&front);
+    for _ in 0..2 {
+        assert_eq!(proxy.client().get("/").status, 502);
+        assert_eq!(proxy.client().get("/").status, 502);
+        proxy.program.wait_for_message(MESSAGE);
+        let answering = |connection: &mut Connection| {
+            while connection.request().is_some() {
+                connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            }
+        };
+        let _upstream = Upstream::on_unix(&path, answering);
+        assert_eq!(proxy.client().get("/").status, 200);
+        proxy.program.wait_for_message(RETURN);
+        // No new connection succeeds from now on.
+        fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(proxy.stop().messages(MESSAGE).len(), 2);
 }
 
 #[test]
@@ -85,28 +103,34 @@ fn a_name_without_an_address_is_named() {
     assert!(line["reason"].as_str().unwrap().contains("no-such-name.invalid"), "{line:?}");
 }
 
-#[test]
-fn a_socket_that_is_not_there_or_not_open_to_the_proxy_is_named() {
-    let directory = tempfile::tempdir().unwrap();
-    // Root may write every socket, so the proxy is another user.
-    std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
-    let path = directory.path().join("app.sock");
-    let url = format!("http+unix://{}", path.display());
-    let mut command = proxy(&["--listen", "127.0.0.1:0", "--upstream", &url]);
-    command.uid(65_534).gid(65_534);
-    let mut proxy = Proxy::of(&mut command);
-    let message = "the app refuses connections";
-    assert_eq!(proxy.client().get("/").body, "503 Service Unavailable: app-down\n");
-    let line = proxy.program.wait_for_message(message);
-    assert_eq!(line["last"], format!("{} is not there: does the app listen at this path?", path.display()));
-    let _app = UnixListener::bind(&path).unwrap();
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
-    let line = proxy.program.wait_for_message(message);
-    assert!(
-        line["last"].as_str().unwrap().starts_with(&format!("permission denied on {}: ", path.display())),
-        "{line:?}"
-    );
-    assert_eq!(proxy.client().get("/").status, 503);
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).unwrap();
-    proxy.program.wait_for_message("the app accepts connections");
+mod as_root {
+    use std::os::unix::{fs::PermissionsExt, net::UnixListener, process::CommandExt};
+
+    use crate::support::{Proxy, proxy};
+
+    #[test]
+    fn a_socket_that_is_not_there_or_not_open_to_the_proxy_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        // Root may write every socket, so the proxy is another user.
+        std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let path = directory.path().join("app.sock");
+        let url = format!("http+unix://{}", path.display());
+        let mut command = proxy(&["--listen", "127.0.0.1:0", "--upstream", &url]);
+        command.uid(65_534).gid(65_534);
+        let mut proxy = Proxy::of(&mut command);
+        let message = "the app refuses connections";
+        assert_eq!(proxy.client().get("/").body, "503 Service Unavailable: app-down\n");
+        let line = proxy.program.wait_for_message(message);
+        assert_eq!(line["last"], format!("{} is not there: does the app listen at this path?", path.display()));
+        let _app = UnixListener::bind(&path).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        let line = proxy.program.wait_for_message(message);
+        assert!(
+            line["last"].as_str().unwrap().starts_with(&format!("permission denied on {}: ", path.display())),
+            "{line:?}"
+        );
+        assert_eq!(proxy.client().get("/").status, 503);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).unwrap();
+        proxy.program.wait_for_message("the app accepts connections");
+    }
 }
