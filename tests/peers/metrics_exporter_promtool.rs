@@ -60,6 +60,11 @@ with_quantile{quantile=\"1\"} 1
 quantile_of_a_histogram_bucket{quantile=\"1\",le=\"+Inf\"} 1
 quantile_of_a_histogram_sum{quantile=\"1\"} 1
 quantile_of_a_histogram_count{quantile=\"1\"} 1
+# HELP jobs_total A counter beside the time at which it began.
+# TYPE jobs_total counter
+jobs_total 1
+# TYPE jobs_created gauge
+jobs_created 1.7e9
 # HELP a_gauge Its type in its name.
 # TYPE a_gauge gauge
 a_gauge 1

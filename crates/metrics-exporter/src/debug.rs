@@ -104,5 +104,6 @@ fn write_faulty_files(text: &mut String, files: &[FaultyFile]) {
 }
 
 fn write_note(text: &mut String, note: &Note) {
-    let _ = writeln!(text, "    {}: {}, {} series, such as {}", note.family, note.reason, note.series, note.example);
+    let example = if note.example.is_empty() { String::new() } else { format!(", such as {}", note.example) };
+    let _ = writeln!(text, "    {}: {}, {} series{example}", note.family, note.reason, note.series);
 }

@@ -70,7 +70,7 @@ impl App {
     /// Serves one request after another, until the client or an answer ends the connection.
     fn serve(&self, mut stream: &TcpStream, end: &Sender<()>) -> io::Result<()> {
         let mut reader = BufReader::new(stream);
-        while let Some((method, path)) = read_head(&mut reader)? {
+        while let Some(Head { method, path, is_last }) = read_head(&mut reader)? {
             if method == "POST" && path == "/die" {
                 return end.send(()).map_err(io::Error::other);
             }
@@ -98,7 +98,7 @@ impl App {
             );
             // One write, because the second of two small writes would wait until the first is acknowledged.
             stream.write_all((head + written).as_bytes())?;
-            if answer == Answer::Cut {
+            if is_last || answer == Answer::Cut {
                 return Ok(());
             }
         }
@@ -139,8 +139,16 @@ impl App {
     }
 }
 
+/// The parts of a request that matter here
+struct Head {
+    method: String,
+    path: String,
+    /// The client asks for the end of the connection behind the answer.
+    is_last: bool,
+}
+
 /// Method and path of the next request; `None` at the end of the connection
-fn read_head(reader: &mut impl BufRead) -> io::Result<Option<(String, String)>> {
+fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
     let mut reader = reader.take(HEAD_LIMIT);
     let mut first = String::new();
     if reader.read_line(&mut first)? == 0 {
@@ -148,14 +156,16 @@ fn read_head(reader: &mut impl BufRead) -> io::Result<Option<(String, String)>> 
     }
     let mut words = first.split(' ');
     let (Some(method), Some(path)) = (words.next(), words.next()) else { return Err(malformed("no request line")) };
+    let mut is_last = false;
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 {
             return Err(malformed("a request without an end"));
         }
         if line.trim_end().is_empty() {
-            return Ok(Some((method.to_owned(), path.to_owned())));
+            return Ok(Some(Head { method: method.to_owned(), path: path.to_owned(), is_last }));
         }
+        is_last |= line.trim_end().eq_ignore_ascii_case("connection: close");
     }
 }
 

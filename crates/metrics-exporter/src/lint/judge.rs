@@ -49,6 +49,7 @@ pub(crate) fn judge(format: PageFormat, body: &[u8], bounds: &Bounds) -> Result<
         }
         judge_identifiers(family, &mut findings);
     }
+    lines.judge_joined(&page.families, &mut findings);
     for note in page.notes {
         findings.add(&note.family, format!("{}, which readers refuse: send no such series", note.reason));
     }

@@ -7,13 +7,14 @@ use crate::{
         model::{Family, Kind},
         page_format::PageFormat,
     },
-    lint::findings::Findings,
+    lint::{findings::Findings, naming::NO_HELP},
 };
 
 /// The lines of one family
 #[derive(Default)]
 struct Seen {
-    has_type: bool,
+    types: usize,
+    has_help: bool,
     is_in_pieces: bool,
     /// True when a line of metadata stands behind samples
     is_late: bool,
@@ -42,7 +43,8 @@ impl PageLines {
             entry.is_in_pieces |= is_again;
             last = family;
             if keyword.is_some() {
-                entry.has_type |= keyword == Some("TYPE");
+                entry.types += usize::from(keyword == Some("TYPE"));
+                entry.has_help |= keyword == Some("HELP");
                 entry.is_late |= entry.samples > 0;
                 continue;
             }
@@ -59,11 +61,25 @@ impl PageLines {
             judge(family, seen, findings);
         }
     }
+
+    /// Adds findings for the metrics that the parser joined to others, such as `x_created` beside the counter `x_total`.
+    pub(super) fn judge_joined(&self, families: &[Family], findings: &mut Findings) {
+        let is_family = |name: &str| families.iter().any(|family| family.name == name);
+        let is_joined = |(name, seen): &(&String, &Seen)| seen.types > 0 && seen.samples > 0 && !is_family(name);
+        let mut joined: Vec<_> = self.0.iter().filter(is_joined).collect();
+        joined.sort_by_key(|(name, _)| *name);
+        for (name, _) in joined.into_iter().filter(|(_, seen)| !seen.has_help) {
+            findings.add(name, NO_HELP);
+        }
+    }
 }
 
 fn judge(family: &Family, seen: &Seen, findings: &mut Findings) {
-    if !seen.has_type {
+    if seen.types == 0 {
         findings.add(family.name, "no type: add a line # TYPE before its first series");
+    }
+    if seen.types > 1 {
+        findings.add(family.name, "a second line # TYPE: leave it out");
     }
     if seen.is_in_pieces {
         findings.add(family.name, "a family in pieces: write all its lines one after the other");

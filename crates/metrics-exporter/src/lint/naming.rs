@@ -5,11 +5,14 @@ use crate::{
     lint::findings::Findings,
 };
 
+/// The finding for a metric without a line # HELP
+pub(super) const NO_HELP: &str = "no help text: say in one sentence what it measures";
+
 /// Adds findings about the name, the help and the names of labels.
 pub(super) fn judge_naming(family: &Family, findings: &mut Findings) {
     let name = family.name;
     if family.help.is_empty() {
-        findings.add(name, "no help text: say in one sentence what it measures");
+        findings.add(name, NO_HELP);
     }
     judge_suffixes(family, findings);
     judge_type_in_name(family, findings);

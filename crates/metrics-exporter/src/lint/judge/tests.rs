@@ -93,6 +93,11 @@ fn names_are_judged_as_promtool_judges_them() {
     }
     let page = "# TYPE x gauge\nx 1\n";
     assert_eq!(findings_of(PageFormat::Text, page), "x: no help text: say in one sentence what it measures\n");
+    // Clients write the time at which a counter began as a gauge of its own.
+    let page = "# HELP x_total A.\n# TYPE x_total counter\nx_total 1\n# TYPE x_created gauge\nx_created 1\n";
+    assert_eq!(findings_of(PageFormat::Text, page), "x_created: no help text: say in one sentence what it measures\n");
+    let page = "# HELP x A.\n# TYPE x gauge\n# TYPE x gauge\nx 1\n";
+    assert_eq!(findings_of(PageFormat::Text, page), "x: a second line # TYPE: leave it out\n");
 }
 
 #[test]
