@@ -7,7 +7,7 @@ use std::{
 };
 
 use h2::RecvStream;
-use http::{HeaderMap, header::CONTENT_LENGTH};
+use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH};
 use hyper::body::{self, Body, Bytes, Frame, SizeHint};
 
 use crate::{head::field_section, upstream::HEAD_LIMIT};
@@ -23,6 +23,10 @@ pub(crate) struct Http2Body {
     stream: RecvStream,
     /// Bytes that the head has announced and that have not come yet
     left: Option<u64>,
+    /// The status allows no content (RFC 9110, sections 15.3.5 and 15.4.5): bytes that come all the same are dropped.
+    is_without_content: bool,
+    /// Bytes that were dropped
+    dropped: usize,
     /// Whether only trailers may follow
     has_data_ended: bool,
 }
@@ -34,6 +38,8 @@ pub(crate) enum Cut {
     Http2(h2::Error),
     /// The trailers are too long
     Trailers,
+    /// Too many bytes came behind a head that allows none
+    Content,
 }
 
 impl fmt::Display for Cut {
@@ -42,6 +48,7 @@ impl fmt::Display for Cut {
             Self::Http1(error) => error.fmt(f),
             Self::Http2(error) => error.fmt(f),
             Self::Trailers => f.write_str("the trailers have more than 64 KiB"),
+            Self::Content => f.write_str("its status allows no content, and more than 64 KiB came"),
         }
     }
 }
@@ -51,18 +58,19 @@ impl error::Error for Cut {
         match self {
             Self::Http1(error) => Some(error),
             Self::Http2(error) => Some(error),
-            Self::Trailers => None,
+            Self::Trailers | Self::Content => None,
         }
     }
 }
 
 impl Incoming {
     /// The body behind this head, which was received in HTTP/2
-    pub(crate) fn http2(headers: &HeaderMap, stream: RecvStream) -> Self {
+    pub(crate) fn http2(status: StatusCode, headers: &HeaderMap, stream: RecvStream) -> Self {
+        let is_without_content = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
         // h2 has refused a head with a length that is no number. An answer to HEAD announces a length, and has no body.
         let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let left = if stream.is_end_stream() { Some(0) } else { announced };
-        Self::Http2(Http2Body { stream, left, has_data_ended: false })
+        Self::Http2(Http2Body { stream, left, is_without_content, dropped: 0, has_data_ended: false })
     }
 
     /// Whether all of the answer has come, but perhaps for trailers behind the last byte of a known length
@@ -102,11 +110,18 @@ impl Body for Incoming {
 
 impl Http2Body {
     fn poll(&mut self, context: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        if !self.has_data_ended {
+        while !self.has_data_ended {
             match ready!(self.stream.poll_data(context)) {
                 Some(Ok(data)) => {
                     // The bytes go on to the client's connection now, which asks for no more than it can hold.
                     let _ = self.stream.flow_control().release_capacity(data.len());
+                    if self.is_without_content {
+                        self.dropped += data.len();
+                        if self.dropped > HEAD_LIMIT {
+                            return Poll::Ready(Some(Err(Cut::Content)));
+                        }
+                        continue;
+                    }
                     self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }

@@ -112,8 +112,11 @@ pub(super) const CPU_QUOTA: Metric = gauge(
     "",
     "CPU time in microseconds that each period grants; no series without a quota",
 );
-pub(super) const CPU_SHARES: Metric =
-    gauge("container_spec_cpu_shares", "", "Share of the CPUs when they are busy, 1024 for one CPU's request");
+pub(super) const CPU_SHARES: Metric = gauge(
+    "container_spec_cpu_shares",
+    "",
+    "Share of the CPUs when they are busy, as version 1 counts it; from a weight of version 2 as cAdvisor converts it",
+);
 pub(super) const CPU_THROTTLED_RATIO: Metric = gauge(
     "sidekit_metrics_exporter_cpu_throttled_ratio",
     "ratio",

@@ -71,7 +71,7 @@ pub(super) async fn attempt(
         Ok(response) => {
             let pump = pump.filter(|pump| !pump.is_over()).map(Pump::spawn);
             let (head, stream) = response.into_parts();
-            let body = Incoming::http2(&head.headers, stream);
+            let body = Incoming::http2(head.status, &head.headers, stream);
             Ok(Answered { response: Response::from_parts(head, body), way: Way::Http2(place), pump })
         }
         Err(error) => {

@@ -77,6 +77,26 @@ fn many_cancelled_requests_leave_the_others_alone() {
     assert_eq!((held.answer().body.as_str(), upstream.connections()), ("ok", 1));
 }
 
+/// RFC 9113, section 8.1.1: it would be malformed for the client.
+#[test]
+fn content_behind_a_head_that_allows_none_goes_no_further() {
+    let upstream = Http2Upstream::start(|mut asked: Asked| async move {
+        let status = if asked.path() == "/304" { 304 } else { 204 };
+        let mut stream = asked.begin(status, &[]);
+        stream.send_data(Bytes::from_static(b"body"), false).unwrap();
+        stream.send_data(Bytes::from_static(b"more"), true).unwrap();
+    });
+    let proxy = before(&upstream.url(), &[]);
+    let mut client = Http2::new(proxy.address);
+    for (path, status) in [("/204", 204), ("/304", 304)] {
+        let answer = client.get(path);
+        assert_eq!((answer.status, answer.body.as_str()), (status, ""));
+    }
+    let mut client = proxy.client();
+    assert_eq!((client.get("/204").status, client.get("/304").status), (204, 304));
+    assert_eq!(upstream.connections(), 1);
+}
+
 #[test]
 fn an_answer_that_is_cut_is_reset_and_not_with_the_upstreams_reason() {
     const CANCEL: u32 = 8;
