@@ -51,10 +51,11 @@ impl LogFormat {
 /// warnings up, because libraries print the data that they send at finer levels, secrets included.
 /// Returns whether a person reads the log: text on a terminal, at level info or finer.
 pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) -> bool {
-    let others = level.min(LevelFilter::WARN);
-    let filter = own_crates
-        .iter()
-        .fold(Targets::new().with_default(others), |targets, name| targets.with_target(name.replace('-', "_"), level));
+    let others = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        // h2 warns of each connection that a peer floods. Helpers count those, and such a line could fill the log.
+        .with_target("h2", level.min(LevelFilter::ERROR));
+    let filter = own_crates.iter().fold(others, |targets, name| targets.with_target(name.replace('-', "_"), level));
     let json = format.is_json();
     let line = if json { LogLine::Json } else { LogLine::Text };
     let layer = fmt::layer().with_writer(|| Queued).with_ansi(false).event_format(line);

@@ -145,6 +145,9 @@ fn rapid_reset() {
     assert!(after.0.saturating_sub(before.0) < Duration::from_secs(3), "{before:?} {after:?}");
     harness::until("they are counted", || (proxy.refusals("flood") == 2).then_some(()));
     harness::until("nothing is left of them", || (proxy.active() == 0).then_some(()));
+    // Connections that are counted fill no log.
+    let log = format!("{:?}", proxy.stop().log);
+    assert!(!log.contains("reached limit"), "{log}");
 }
 
 #[test]
