@@ -71,6 +71,22 @@ fn curl_speaks_both_versions_of_tls_and_of_http() {
 }
 
 #[test]
+fn a_key_of_rsa_serves_both_versions_of_tls() {
+    let (app, directory) = (App::start(Kind::Go), Directory::new());
+    let (certificate, key) = (directory.join("rsa.pem"), directory.join("rsa.key"));
+    let mut openssl = command("openssl");
+    openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "30"]);
+    openssl.args(["-addext", "subjectAltName=DNS:localhost", "-out"]).arg(&certificate).arg("-keyout").arg(&key);
+    output(openssl);
+    let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+    let front = Front::ours_to(&format!("http://{}", app.address), &["--tls-cert", &certificate, "--tls-key", &key]);
+    for tls in ["1.2", "1.3"] {
+        let least = format!("--tlsv{tls}");
+        assert_eq!(curl(["--cacert", &certificate, &least, "--tls-max", tls, &url(&front)]), "hello\n", "TLS {tls}");
+    }
+}
+
+#[test]
 fn curl_needs_a_client_certificate_of_the_right_authority() {
     let (app, certificates, others) = (App::start(Kind::Go), Certificates::new(), Certificates::new());
     let authority = certificates.path("ca.pem");

@@ -20,11 +20,14 @@ fn start(upstream: &Upstream, secret: &Secret, more: &[&str]) -> Proxy {
     Proxy::start(upstream, &arguments)
 }
 
-/// The metric of a certificate's end, by its fingerprint
+/// The metric of the end of a certificate for `app.example`, by its fingerprint
 fn not_after(proxy: &Proxy, fingerprint: &str) -> Option<String> {
     let page = harness::http::get(proxy.health, "/metrics").body;
     let line = page.lines().find(|line| {
-        line.starts_with("sidekit_proxy_certificate_not_after_timestamp_seconds{") && line.contains(fingerprint)
+        let is_of_app = line.contains("name=\"app.example\"");
+        line.starts_with("sidekit_proxy_certificate_not_after_timestamp_seconds{")
+            && line.contains(fingerprint)
+            && is_of_app
     })?;
     Some(line.rsplit_once(' ').unwrap().1.to_owned())
 }
