@@ -99,6 +99,19 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_takes_what_another_one_cannot_have_then() {
+        let takes = |one: &str, other: &str| {
+            let (one, other): (ListenAddress, ListenAddress) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(one.takes_from(other), other.takes_from(one));
+            one.takes_from(other)
+        };
+        assert!(takes(":80", "127.0.0.1:80") && takes("[::]:80", "127.0.0.1:80") && takes("[::]:80", "0.0.0.0:80"));
+        assert!(takes("0.0.0.0:80", "127.0.0.1:80") && takes("0.0.0.0:80", "[::ffff:127.0.0.1]:80"));
+        assert!(!takes("0.0.0.0:80", "[::1]:80") && !takes("127.0.0.1:80", "127.0.0.2:80"));
+        assert!(!takes(":0", ":0") && !takes(":80", ":81"));
+    }
+
+    #[test]
     fn a_listener_is_dialled_where_it_can_be_reached() {
         for (text, addresses) in [
             (":80", &["127.0.0.1:80", "[::1]:80"][..]),
