@@ -151,7 +151,7 @@ fn what_is_wrong_with_an_output_is_said() {
         ("forward://h#user=x", "options user and password-file go together"),
         ("forward://h#user=x&password-file=/x", "wants shared-key-file too"),
         ("forward://h#cert=/x", "option cert is for TLS only: write forward+tls://"),
-        ("otlp+http://h#tag=x", r#"otlp+http does not know option number 1; it takes "#),
+        ("otlp+http://h#tag=x", "otlp+http does not know option number 1; it takes "),
     ] {
         let run = log_forwarder(&["--input", "/logs/x", "--output", output]).output().unwrap();
         let said = String::from_utf8(run.stderr).unwrap();
