@@ -47,7 +47,7 @@ fn nothing_is_lost_when_the_forwarder_is_killed_five_times() {
         let before = collector.source("web")["distinct"].as_u64().unwrap_or_default();
         collector.until_distinct("web", before + UNDER_WAY);
         namespace.shell("web", "visitors", "kill -9 $(pidof log-forwarder)").unwrap();
-        // The kubelet may count a restart before it tells of the end.
+        // The kubelet may report the new restart count before the end of the former process.
         let end = namespace.until_pod("web", "the forwarder is started again", |pod| {
             let forwarder = pod.container("log-forwarder")?;
             let is_again = forwarder.restarts() > kills && forwarder.running_since().is_some();

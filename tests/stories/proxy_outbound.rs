@@ -23,8 +23,10 @@ fn an_app_that_stops_slowly_is_served_to_its_last_request() {
     let namespace = Namespace::new("proxy-last", Profile::Restricted);
     namespace.create(&changed(&example("proxy.yaml"), "replicas: 3", "replicas: 1"));
     namespace.until("the server is ready", || namespace.pods("app=web").first()?.is_ready().then_some(()));
-    // A native sidecar is told to stop after the app. Beside the app it is told at the same time, and sees the app's end by a file.
-    let pods = [("native", true, "--drain-delay=0s"), ("classic", false, "--exit-with-file=/end/app")];
+    // Kubernetes stops a native sidecar after the app. It stops a second container together with
+    // the app, and the proxy there waits until the app's process has ended. It does not go by
+    // connections, because a busy machine lets more than a second pass between two of them.
+    let pods = [("native", true, "--drain-delay=0s"), ("classic", false, "--exit-with-process=sh")];
     for (name, is_native, flag) in pods {
         namespace.create(&pod(name, is_native, flag));
     }
@@ -70,10 +72,10 @@ kind: Pod
 metadata: {{ name: {name} }}
 spec:
   restartPolicy: Never
+  shareProcessNamespace: true
   terminationGracePeriodSeconds: 60
   securityContext: {{ runAsNonRoot: true, runAsUser: 65532, seccompProfile: {{ type: RuntimeDefault }} }}
-{before}  containers:{APP}{beside}  volumes: [{{ name: end, emptyDir: {{}} }}]
-"
+{before}  containers:{APP}{beside}"
     )
 }
 
@@ -93,8 +95,6 @@ const APP: &str = r#"
           failed=0
           for request in 1 2 3 4 5 6 7 8 9 10 11; do ask || failed=$((failed + 1)); sleep 0.5; done
           printf 'requests=%d failed=%d' $request $failed >/dev/termination-log
-          touch /end/app
-      volumeMounts: [{ name: end, mountPath: /end }]
       securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }
 "#;
 
@@ -102,7 +102,6 @@ const PROXY: &str = r#"
     - name: proxy
       image: localhost/sidekit/proxy:0.1.0
       args: ["--listen=127.0.0.1:9000", "--upstream=http://web", "--shutdown-timeout=55s", "FLAG"]
-      volumeMounts: [{ name: end, mountPath: /end }]
       startupProbe: { httpGet: { path: /startupz, port: 9471 }, periodSeconds: 1, failureThreshold: 60 }
       securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }
 "#;
