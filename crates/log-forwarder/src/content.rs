@@ -1,12 +1,16 @@
 //! Where the bytes of a generation lie: in a file as they are, or in one that was compressed since.
 
+pub(crate) mod identity;
+pub(crate) mod opening;
+pub(crate) mod unpacked;
+
 use std::{
     fs::{File, Metadata},
     io,
     os::unix::fs::FileExt,
 };
 
-use crate::unpacked::Unpacked;
+use crate::content::unpacked::Unpacked;
 
 /// Where the bytes of a generation lie
 #[derive(Debug)]

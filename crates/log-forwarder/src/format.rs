@@ -10,6 +10,7 @@ mod multiline;
 mod nginx;
 mod parser;
 mod pattern;
+pub(crate) mod record;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod soundness;
 mod split;
@@ -25,7 +26,7 @@ pub(crate) use self::{
     parser::Parser,
     split::{Extent, Split},
 };
-use crate::record::Parsed;
+use crate::format::record::Parsed;
 
 /// How the lines of an input are read; cheap to clone
 #[derive(Clone, Debug, Default)]

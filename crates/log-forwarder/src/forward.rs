@@ -13,22 +13,21 @@ use lifecycle::{
 use tokio::sync::watch;
 
 use crate::{
-    args::Args,
-    catalog::{Catalog, Shared, lock},
-    checkpoint::Checkpoint,
-    config::Config,
-    couriers::Couriers,
-    dead_letters::DeadLetters,
-    descriptors::Descriptors,
-    events::Events,
-    ledger::Ledger,
-    plan::Plan,
-    reading::Bounds,
-    saver::Saver,
-    settings::Settings,
-    state_lock,
-    tail::{Signal, Tail},
+    delivery::{couriers::Couriers, dead_letters::DeadLetters},
+    files::{
+        catalog::{Catalog, Shared, lock},
+        descriptors::Descriptors,
+        ledger::Ledger,
+        policy::Settings,
+        reading::Bounds,
+    },
+    settings::{args::Args, config::Config, plan::Plan},
+    state::{checkpoint::Checkpoint, saver::Saver, state_lock},
     volume,
+    watch::{
+        events::Events,
+        tail::{Signal, Tail},
+    },
 };
 
 /// Bytes that are read at once. More does not read faster, and less asks the system more often.

@@ -4,10 +4,10 @@
 use clap::Parser;
 
 use crate::{
-    checkpoint::Checkpoint,
     format::{FormatFlags, soundness::assert_sound},
-    framing::{Frame, frame},
     outputs::{elasticsearch, forward, otlp},
+    records::framing::{Frame, frame},
+    state::checkpoint::Checkpoint,
 };
 
 #[derive(clap::Parser)]

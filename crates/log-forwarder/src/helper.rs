@@ -3,7 +3,7 @@
 use endpoint::url_label;
 use lifecycle::{Completions, ConfigFile, Helper};
 
-use crate::{attributes::field_label, config::Config};
+use crate::settings::{attributes::field_label, config::Config};
 
 /// A sidecar with a configuration file
 pub const HELPER: Helper = Helper::sidecar(HEALTH_PORT, Some(ConfigFile::of::<Config>(SCHEMA)))

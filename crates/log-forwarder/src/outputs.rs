@@ -4,12 +4,15 @@ mod client;
 mod compression;
 mod dial;
 pub(crate) mod elasticsearch;
+mod encoding;
 mod file;
 pub(crate) mod forward;
 mod http;
 mod loki;
 mod oneway;
 pub(crate) mod otlp;
+mod retry_after;
+mod severity;
 mod syslog;
 mod tcp;
 mod writing;
@@ -21,7 +24,10 @@ use futures_util::future::BoxFuture;
 use url::Url;
 
 pub(crate) use self::writing::open_lines;
-use crate::{batch::Batch, own_files::OwnFiles, pool::Pool};
+use crate::{
+    own_files::OwnFiles,
+    records::{batch::Batch, pool::Pool},
+};
 
 /// Records of a request, for outputs that write much around each: empty lines must not make a body of a hundred megabytes.
 const MOST_RECORDS: usize = 4096;

@@ -8,7 +8,10 @@ use std::{borrow::Cow, ops::Range};
 use memchr::memchr;
 
 use super::{Extent, time};
-use crate::record::{Amount, Parsed, Value};
+use crate::{
+    format::record::{Parsed, Value},
+    records::amount::Amount,
+};
 
 /// One line, taken apart
 struct Line<'a> {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::time;
-use crate::record::{Field, Parsed, Value};
+use crate::format::record::{Field, Parsed, Value};
 
 /// Names of the message, the first that is there
 const MESSAGE: [&str; 3] = ["message", "msg", "log"];

@@ -9,7 +9,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::fields;
-use crate::record::{Field, Parsed, Value};
+use crate::format::record::{Field, Parsed, Value};
 
 /// Values that are nested deeper do not parse, because collectors refuse them, or worse. `serde_json` has the same bound where it builds values.
 const DEEPEST: usize = 128;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use memchr::memchr;
 
 use super::fields;
-use crate::record::{Field, Parsed, Value};
+use crate::format::record::{Field, Parsed, Value};
 
 /// Digits of an integer that fits every collector's 64 bits; a longer one is a name made of digits.
 const LONGEST_INTEGER: usize = 18;

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr2, memmem};
 
 use super::time;
-use crate::record::{Field, Parsed, Value};
+use crate::format::record::{Field, Parsed, Value};
 
 /// Of `24/Nov/2026:09:58:45 +0100`
 const TIME_LENGTH: usize = 26;

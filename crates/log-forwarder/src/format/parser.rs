@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use super::{cri, json, logfmt, nginx, pattern::Pattern};
-use crate::record::Parsed;
+use crate::format::record::Parsed;
 
 /// `--format`: the form of a record's text
 #[derive(Clone, Debug, Default)]

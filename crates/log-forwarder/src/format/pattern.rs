@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use regex::{Regex, RegexBuilder};
 
 use super::fields;
-use crate::record::{Parsed, Value};
+use crate::format::record::{Parsed, Value};
 
 /// Bytes of a compiled one; enough for a hundred groups
 const LARGEST: usize = 1 << 20;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use memchr::memchr;
 
 use super::{Format, Parser, cri, multiline};
-use crate::record::Amount;
+use crate::records::amount::Amount;
 
 /// Where a record is among some whole lines
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::Value;
+use crate::format::record::Value;
 
 fn format(parser: &str, multiline: Option<&str>, charset: &str) -> Format {
     let multiline = multiline.map(|multiline| multiline.parse().unwrap());

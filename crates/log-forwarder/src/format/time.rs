@@ -218,7 +218,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read(seconds in 0..9_000_000_000_i64, nanoseconds in 0..NANOSECONDS) {
             let time = seconds * NANOSECONDS + nanoseconds;
-            prop_assert_eq!(parse(&crate::timestamp::rfc3339(time)), Some(time));
+            prop_assert_eq!(parse(&crate::records::timestamp::rfc3339(time)), Some(time));
         }
 
         #[test]

@@ -26,7 +26,7 @@ use super::{
     compression::Compression,
     dial::{self, Dialer},
 };
-use crate::pool::{Buffer, Pool};
+use crate::records::pool::{Buffer, Pool};
 
 /// A whole exchange must pass within this.
 const TIMEOUT: Duration = Duration::from_secs(60);

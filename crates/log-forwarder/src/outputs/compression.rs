@@ -5,7 +5,7 @@ use flate2::{Compress, FlushCompress, Status};
 use hyper::header::HeaderValue;
 use zstd::{bulk::Compressor, zstd_safe::compress_bound};
 
-use crate::pool::{Buffer, Pool};
+use crate::records::pool::{Buffer, Pool};
 
 /// The lowest of gzip and of zstd: log lines shrink to a seventh or less already, and the CPU is the app's.
 const LEVEL: u8 = 1;

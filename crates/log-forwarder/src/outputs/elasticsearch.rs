@@ -14,7 +14,7 @@ use super::{
     client::{self, Client},
     dial,
 };
-use crate::{batch::Batch, pool::Pool};
+use crate::records::{batch::Batch, pool::Pool};
 
 const PORT: Option<u16> = Some(9200);
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");

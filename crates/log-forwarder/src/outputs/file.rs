@@ -18,10 +18,10 @@ use super::{
     writing::{Progress, open_lines},
 };
 use crate::{
-    batch::Batch,
-    encoding::{self, Encoding},
-    identity::Inode,
+    content::identity::Inode,
+    outputs::encoding::{self, Encoding},
     own_files::OwnFiles,
+    records::batch::Batch,
 };
 
 /// The helper's own output: what `kubectl logs` shows

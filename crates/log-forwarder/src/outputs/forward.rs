@@ -27,7 +27,7 @@ use super::{
     compression::Compression,
     dial::{self, Dialer, error_text},
 };
-use crate::{
+use crate::records::{
     batch::Batch,
     pool::{Buffer, Pool},
 };
@@ -255,7 +255,7 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::{Mark, of};
+    use crate::records::batch::{Mark, of};
 
     #[test]
     fn a_tag_is_the_pod_or_the_path() {

@@ -12,9 +12,8 @@ use super::{
     dial,
 };
 use crate::{
-    batch::Batch,
-    encoding::{self, Encoding, write_objects},
-    pool::Pool,
+    outputs::encoding::{self, Encoding, write_objects},
+    records::{batch::Batch, pool::Pool},
 };
 
 /// Of a line as an object: what stands around the message

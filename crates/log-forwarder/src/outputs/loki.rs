@@ -15,7 +15,7 @@ use super::{
     client::{self, Answer, Client},
     dial,
 };
-use crate::{batch::Batch, pool::Pool};
+use crate::records::{batch::Batch, pool::Pool};
 
 const PORT: Option<u16> = Some(3100);
 const PATH: &str = "/loki/api/v1/push";

@@ -15,7 +15,7 @@ use super::{
     client::{self, Client},
     dial,
 };
-use crate::{batch::Batch, pool::Pool};
+use crate::records::{batch::Batch, pool::Pool};
 
 const PORT: Option<u16> = Some(4318);
 const PATH: &str = "/v1/logs";

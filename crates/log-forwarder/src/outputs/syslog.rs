@@ -9,7 +9,7 @@ use rustix::system::uname;
 
 use self::{datagrams::Datagrams, message::Header};
 use super::{Attempt, Opened, Output, Scheme, Setup, dial, oneway::OneWay};
-use crate::{batch::Batch, pool::Pool};
+use crate::records::{batch::Batch, pool::Pool};
 
 /// Bytes of a message around its text
 const OVERHEAD: usize = 200;

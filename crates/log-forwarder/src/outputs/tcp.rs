@@ -5,8 +5,8 @@ use futures_util::future::BoxFuture;
 
 use super::{Attempt, Opened, Output, Scheme, Setup, dial, oneway::OneWay};
 use crate::{
-    batch::Batch,
-    encoding::{self, Encoding},
+    outputs::encoding::{self, Encoding},
+    records::batch::Batch,
 };
 
 /// Lines on one connection

@@ -10,9 +10,9 @@ use std::{
 };
 
 use crate::{
-    batch::Batch,
-    opening::{open_to_append, open_to_read},
+    content::opening::{open_to_append, open_to_read},
     own_files::OwnFiles,
+    records::batch::Batch,
 };
 
 /// How much of which batch is written
@@ -66,7 +66,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::batch::{Mark, of};
+    use crate::records::batch::{Mark, of};
 
     /// Takes this number of bytes and then fails
     struct Full(Vec<u8>, usize);

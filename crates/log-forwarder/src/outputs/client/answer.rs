@@ -9,7 +9,7 @@ use hyper::{
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
 
-use crate::{outputs::Attempt, retry::retry_after};
+use crate::outputs::{Attempt, retry_after::retry_after};
 
 /// An answer, read as far as its output wants to
 pub(in crate::outputs) struct Answer {

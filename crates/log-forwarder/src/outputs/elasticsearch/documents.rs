@@ -2,9 +2,11 @@
 //! has a name.
 
 use crate::{
-    batch::{Batch, Mark},
-    encoding::{escape, write_fields, write_text},
-    timestamp::rfc3339,
+    outputs::encoding::{escape, write_fields, write_text},
+    records::{
+        batch::{Batch, Mark},
+        timestamp::rfc3339,
+    },
 };
 
 /// The keys of a pod's labels follow; their dots would make objects of them, and `app` can't be a text and hold `app.name`.
@@ -77,7 +79,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::batch::{of, with_attributes};
+    use crate::records::batch::{of, with_attributes};
 
     fn lines(batch: &Batch) -> Vec<Value> {
         let mut out = Vec::new();

@@ -9,8 +9,8 @@ use serde::{
 
 use super::pack::{Collection, Pack};
 use crate::{
-    batch::{Batch, Mark},
-    record::Value,
+    format::record::Value,
+    records::batch::{Batch, Mark},
 };
 
 /// Names that each record has: message, file, generation and offset
@@ -155,7 +155,7 @@ impl<'de> Visitor<'de> for Json<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::of;
+    use crate::records::batch::of;
 
     #[test]
     fn an_entry_is_a_time_and_all_that_is_known() {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use endpoint::Options;
 
-use crate::batch::Batch;
+use crate::records::batch::Batch;
 
 /// Short names of what a pod says of itself, as other shippers to Loki have them
 const SHORT: [(&str, &str); 4] = [
@@ -106,7 +106,7 @@ pub(super) fn sanitised(name: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::{Mark, of, with_attributes};
+    use crate::records::batch::{Mark, of, with_attributes};
 
     fn labels(fragment: &str) -> Labels {
         Labels::from_options(&mut Options::from_fragment(fragment).unwrap()).unwrap()

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 
 use super::labels::{Labels, Names, sanitised};
 use crate::{
-    batch::{Batch, Mark},
-    encoding::{escape, write_text},
-    record::{Field, Record, Value},
-    timestamp::{self, rfc3339},
+    format::record::{Field, Record, Value},
+    outputs::encoding::{escape, write_text},
+    records::{
+        batch::{Batch, Mark},
+        timestamp::{self, rfc3339},
+    },
 };
 
 /// Which time an entry gets
@@ -142,7 +144,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::batch::{of, with_attributes};
+    use crate::records::batch::{of, with_attributes};
 
     fn push(batch: &Batch) -> serde_json::Value {
         push_at(batch, Clock::Record)

@@ -5,9 +5,9 @@ use super::{
     value::{attribute, text, typed_attribute},
 };
 use crate::{
-    batch::{Batch, Mark},
-    record::{Field, Record, Value},
-    severity::{Severity, level},
+    format::record::{Field, Record, Value},
+    outputs::severity::{Severity, level},
+    records::batch::{Batch, Mark},
 };
 
 /// The field of a request, and those of `ResourceLogs`

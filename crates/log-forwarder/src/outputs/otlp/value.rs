@@ -8,7 +8,7 @@ use serde::{
 };
 
 use super::protobuf::{bytes, delimited_length, fixed_64, head, number};
-use crate::record::Value;
+use crate::format::record::Value;
 
 /// Fields of `AnyValue`
 const STRING: u32 = 1;

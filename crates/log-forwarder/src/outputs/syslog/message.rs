@@ -1,10 +1,12 @@
 //! Records as messages of RFC 5424.
 
 use crate::{
-    batch::{Batch, Mark},
-    record::Value,
-    severity::{Severity, level},
-    timestamp::rfc3339,
+    format::record::Value,
+    outputs::severity::{Severity, level},
+    records::{
+        batch::{Batch, Mark},
+        timestamp::rfc3339,
+    },
 };
 
 /// Bytes of a HOSTNAME, an APP-NAME, and the name of a parameter (section 6)
@@ -161,7 +163,7 @@ fn is_name(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::of;
+    use crate::records::batch::of;
 
     fn written(header: &Header, text: &str, mark: Mark, counted: bool) -> (String, Vec<usize>) {
         let (mut out, mut ends) = (Vec::new(), Vec::new());

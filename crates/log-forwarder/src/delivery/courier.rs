@@ -1,0 +1,226 @@
+//! Carries batches to one output: one at a time, again until it is delivered, halved when it is refused.
+
+use std::{
+    io,
+    ops::Add,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use lifecycle::{Heartbeat, LogThrottle, on_volume_in_turn};
+use tokio::{sync::watch, time};
+
+use crate::{
+    delivery::{dead_letters::DeadLetters, retry::Retry},
+    files::{
+        catalog::{Shared, lock},
+        ledger::Account,
+    },
+    outputs::{Attempt, Output},
+    records::{amount::Amount, batch::Batch},
+    settings::destination::Destination,
+    watch::tail::Signal,
+};
+
+/// The time that a volume has to take dead letters
+const VOLUME_LIMIT: Duration = Duration::from_secs(10);
+/// The time that the dead letters of other outputs have before that
+const TURN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Carries batches to one output
+pub(crate) struct Courier {
+    pub(crate) catalog: Shared,
+    pub(crate) account: Arc<Account>,
+    /// Its number among the outputs
+    pub(crate) index: usize,
+    pub(crate) label: String,
+    pub(crate) output: Box<dyn Output>,
+    pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) signal: watch::Receiver<Signal>,
+    pub(crate) orders: watch::Receiver<Order>,
+    pub(crate) retry: Retry,
+    pub(crate) throttle: LogThrottle,
+    /// The batches in flight, the first last
+    pub(crate) batches: Vec<Batch>,
+}
+
+/// The task of a courier when the configuration has changed
+#[derive(Clone, Debug)]
+pub(crate) enum Order {
+    /// As before
+    Carry,
+    /// Deliver to the same place with other settings.
+    Change(Destination),
+    /// Stop: the output is gone.
+    End,
+}
+
+impl Courier {
+    /// Carries until all is over. A batch that is in flight then is sent again after a restart.
+    pub(crate) async fn run(mut self, heartbeat: Heartbeat) -> anyhow::Result<()> {
+        let (mut over, mut orders) = (self.signal.clone(), self.orders.clone());
+        {
+            let mut work = std::pin::pin!(self.carry());
+            loop {
+                heartbeat.beat();
+                // An output that never answers is no fault of ours: the beat says that its courier is there.
+                tokio::select! {
+                    biased;
+                    _ = over.wait_for(|signal| signal.over) => return Ok(()),
+                    Ok(_) = orders.wait_for(|order| matches!(order, Order::End)) => {
+                        heartbeat.retire();
+                        break;
+                    }
+                    () = &mut work => return Ok(()),
+                    () = time::sleep(heartbeat.interval()) => {}
+                }
+            }
+        }
+        for batch in self.batches {
+            self.account.given_up(batch.amount());
+        }
+        Ok(())
+    }
+
+    async fn carry(&mut self) {
+        loop {
+            self.signal.borrow_and_update();
+            let next = lock(&self.catalog).next(self.index);
+            if let Some(batch) = next {
+                self.batches.push(batch);
+                self.deliver().await;
+            } else if self.signal.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Tries until each record in flight is delivered or rejected. The cursor follows from the beginning.
+    async fn deliver(&mut self) {
+        while let Some(batch) = self.batches.last().cloned() {
+            let attempt = self.attempt(&batch).await;
+            match attempt {
+                Attempt::Delivered => {
+                    self.account.delivered(batch.amount());
+                    self.settle(&batch);
+                }
+                Attempt::Again { reason, after } => self.pause(&reason, after).await,
+                Attempt::Refused(reason) => {
+                    if let Some((first, second)) = batch.halves() {
+                        self.batches.pop();
+                        self.batches.extend([second, first]);
+                    } else {
+                        self.reject(&batch, vec![(0, reason)]).await;
+                        self.settle(&batch);
+                    }
+                }
+                Attempt::Mixed { refused, again, reason, after } => {
+                    let rest = batch.select(&again);
+                    self.sort(&batch, refused, rest.amount()).await;
+                    if again.is_empty() {
+                        self.settle(&batch);
+                    } else {
+                        self.batches.pop();
+                        self.batches.push(rest);
+                        self.pause(&reason, after).await;
+                    }
+                }
+                Attempt::Partly { refused, reason } => {
+                    self.reject_some(&batch, refused, &reason);
+                    self.settle(&batch);
+                }
+            }
+        }
+    }
+
+    async fn attempt(&mut self, batch: &Batch) -> Attempt {
+        if self.orders.has_changed().is_ok_and(|changed| changed)
+            && let Order::Change(destination) = self.orders.borrow_and_update().clone()
+        {
+            // The fault of an output was reported when it was read.
+            let opened = {
+                let catalog = lock(&self.catalog);
+                destination.open(&catalog.pool, &catalog.own_files)
+            };
+            if let Ok(output) = opened {
+                self.output = output;
+            }
+        }
+        let start = Instant::now();
+        let attempt = self.output.deliver(batch).await;
+        self.account.seconds.observe(start.elapsed().as_secs_f64());
+        attempt
+    }
+
+    /// The first of what is in flight is accounted for.
+    fn settle(&mut self, batch: &Batch) {
+        self.batches.pop();
+        self.retry.reset();
+        if self.throttle.settle() {
+            tracing::info!(output = self.label, "delivers again");
+        }
+        self.account.amiss(batch.tally());
+        lock(&self.catalog).settle(batch, self.index);
+    }
+
+    /// Writes refused records to the dead letters. Records that are neither refused nor to be sent again are delivered.
+    async fn sort(&mut self, batch: &Batch, refused: Vec<(usize, String)>, rest: Amount) {
+        let rejected = self.reject(batch, refused).await;
+        self.account.delivered(batch.amount() - rest - rejected);
+    }
+
+    /// Single records that the output refuses; their amount
+    async fn reject(&mut self, batch: &Batch, refused: Vec<(usize, String)>) -> Amount {
+        if refused.is_empty() {
+            return Amount::default();
+        }
+        let record = |(number, reason)| Some((batch.only(number)?, reason));
+        let records: Arc<[_]> = refused.into_iter().filter_map(record).collect();
+        while let Err(error) = self.bury(records.clone()).await {
+            self.pause(&format!("cannot write the dead letter: {error}"), None).await;
+        }
+        let rejected = records.iter().map(|(record, _)| record.amount()).fold(Amount::default(), Amount::add);
+        self.account.rejected(rejected);
+        rejected
+    }
+
+    /// On a thread of its own, because a disk may be slow, and in turn, because all outputs share one file. Records whose write
+    /// hangs are written when the volume answers, and then once more.
+    async fn bury(&mut self, records: Arc<[(Batch, String)]>) -> io::Result<()> {
+        let (dead_letters, label) = (self.dead_letters.clone(), self.label.clone());
+        let Some(path) = dead_letters.path().map(Path::to_path_buf) else { return dead_letters.bury(&records, &label) };
+        let burying = on_volume_in_turn(&path, VOLUME_LIMIT, move || dead_letters.bury(&records, &label));
+        match time::timeout(VOLUME_LIMIT + TURN_LIMIT, burying).await {
+            Ok(buried) => buried?,
+            Err(_) => Err(io::Error::other("its volume has not answered yet")),
+        }
+    }
+
+    /// Some records are refused, and the answer does not say which: their bytes are an average.
+    fn reject_some(&mut self, batch: &Batch, refused: u64, reason: &str) {
+        let all = batch.amount();
+        let lines = refused.min(all.lines);
+        let rejected = Amount { lines, bytes: all.bytes * lines / all.lines.max(1) };
+        self.account.rejected(rejected);
+        self.account.delivered(all - rejected);
+        let (file, offset) = (batch.source.path.display(), batch.offset);
+        tracing::warn!(output = self.label, %file, offset, refused, of = all.lines, reason, "lines are refused for good; which of them is not said");
+    }
+
+    /// Logs why a batch is sent again, and waits; a stop ends the wait at once.
+    async fn pause(&mut self, reason: &str, asked_for: Option<Duration>) {
+        self.account.retries.inc();
+        if self.throttle.is_due(reason, Instant::now()) {
+            tracing::warn!(output = self.label, reason, "cannot deliver; it is tried until it succeeds");
+        }
+        let stopping = self.signal.borrow().stopping;
+        let pause = self.retry.pause(asked_for, stopping, fastrand::f64());
+        let (mut signal, mut orders) = (self.signal.clone(), self.orders.clone());
+        tokio::select! {
+            () = time::sleep(pause) => {}
+            Ok(()) = orders.changed() => {}
+            _ = signal.wait_for(|signal| signal.stopping), if !stopping => {}
+        }
+    }
+}

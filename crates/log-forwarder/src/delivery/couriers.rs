@@ -1,0 +1,93 @@
+//! The couriers of all outputs: started, given other settings, and sent home as the configuration says.
+
+use std::{sync::Arc, time::Duration};
+
+use lifecycle::{Lifecycle, LogThrottle};
+use tokio::sync::watch;
+
+use crate::{
+    delivery::{
+        courier::{Courier, Order},
+        dead_letters::DeadLetters,
+        retry::Retry,
+    },
+    files::catalog::{Shared, lock},
+    settings::destination::Destination,
+    watch::tail::Signal,
+};
+
+/// The couriers of all outputs
+pub(crate) struct Couriers {
+    pub(crate) catalog: Shared,
+    pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) signal: watch::Receiver<Signal>,
+    pub(crate) life: Lifecycle,
+    /// How long one may be silent before `/livez` tells
+    pub(crate) silence: Duration,
+    pub(crate) running: Vec<Running>,
+}
+
+/// One that is on its way
+pub(crate) struct Running {
+    destination: Destination,
+    index: usize,
+    orders: watch::Sender<Order>,
+}
+
+impl Couriers {
+    /// Starts and stops couriers so that they match these outputs, whose labels are all different. Outputs that stay the same are not
+    /// interrupted.
+    pub(crate) fn arrange(&mut self, outputs: &[Destination]) {
+        let is_wanted = |label: &str| outputs.iter().any(|output| output.label() == label);
+        let running = std::mem::take(&mut self.running);
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            running.into_iter().partition(|running| is_wanted(&running.destination.label()));
+        self.running = kept;
+        for Running { destination, index, orders } in gone {
+            tracing::info!(output = destination.label(), "is no longer delivered to");
+            lock(&self.catalog).close_outlet(index);
+            orders.send_replace(Order::End);
+        }
+        for output in outputs {
+            let same = self.running.iter_mut().find(|running| running.destination.label() == output.label());
+            match same {
+                Some(running) if running.destination == *output => {}
+                Some(running) => {
+                    running.destination = output.clone();
+                    running.orders.send_replace(Order::Change(output.clone()));
+                }
+                None => self.start(output.clone()),
+            }
+        }
+    }
+
+    fn start(&mut self, destination: Destination) {
+        let label = destination.label();
+        let (index, account, opened) = {
+            let catalog = &mut *lock(&self.catalog);
+            // Those of the start are known already: a checkpoint has to be read for them.
+            let is_this = |outlet: &crate::files::catalog::Outlet| outlet.label == label && !outlet.closed;
+            let known = catalog.outlets.iter().position(is_this);
+            let index = known.unwrap_or_else(|| catalog.open_outlet(label.clone()));
+            (index, catalog.ledger.of(index), destination.open(&catalog.pool, &catalog.own_files))
+        };
+        // The fault of an output was reported when it was read.
+        let Ok(output) = opened else { return };
+        let (orders, receiver) = watch::channel(Order::Carry);
+        let courier = Courier {
+            catalog: self.catalog.clone(),
+            account,
+            index,
+            label,
+            output,
+            dead_letters: self.dead_letters.clone(),
+            signal: self.signal.clone(),
+            orders: receiver,
+            retry: Retry::default(),
+            throttle: LogThrottle::default(),
+            batches: Vec::new(),
+        };
+        self.life.vital("courier", self.silence, |heartbeat| courier.run(heartbeat));
+        self.running.push(Running { destination, index, orders });
+    }
+}

@@ -1,0 +1,90 @@
+//! Lines that an output refuses for good: kept in a file, as JSON with the reason, or named in the log.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
+
+use lifecycle::LogThrottle;
+use serde::Serialize;
+
+use crate::{
+    outputs::open_lines,
+    own_files::OwnFiles,
+    records::{batch::Batch, timestamp::rfc3339},
+};
+
+/// Where refused lines go
+#[derive(Debug)]
+pub(crate) struct DeadLetters {
+    path: Option<PathBuf>,
+    own_files: OwnFiles,
+    state: Mutex<(Option<File>, LogThrottle)>,
+}
+
+#[derive(Serialize)]
+struct Letter<'a> {
+    time: String,
+    output: &'a str,
+    reason: &'a str,
+    file: String,
+    generation: &'a str,
+    offset: u64,
+    message: &'a str,
+}
+
+impl DeadLetters {
+    pub(crate) fn new(path: Option<PathBuf>, own_files: OwnFiles) -> Self {
+        Self { path, own_files, state: Mutex::default() }
+    }
+
+    /// The file, if there is one
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Keeps records, each with the reason; on return all are on the disk, or none. Without a file, the log tells where they are.
+    pub(crate) fn bury(&self, records: &[(Batch, String)], output: &str) -> io::Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = Vec::new();
+        for (record, reason) in records {
+            if state.1.is_due(reason, Instant::now()) {
+                let (file, offset) = (record.source.path.display(), record.offset);
+                tracing::warn!(output, reason, %file, offset, "a line is refused for good");
+            }
+            write(record, output, reason, &mut bytes)?;
+        }
+        let Some(path) = &self.path else { return Ok(()) };
+        let file = match state.0.take() {
+            Some(file) => file,
+            None => open_lines(path, &self.own_files)?,
+        };
+        let length = file.metadata()?.len();
+        if let Err(error) = (&file).write_all(&bytes).and_then(|()| file.sync_data()) {
+            // A part of a letter would spoil the next one. What is no file keeps it.
+            let _ = file.set_len(length);
+            return Err(error);
+        }
+        state.0 = Some(file);
+        Ok(())
+    }
+}
+
+fn write(batch: &Batch, output: &str, reason: &str, out: &mut Vec<u8>) -> io::Result<()> {
+    let text = String::from_utf8_lossy(batch.bytes());
+    let letter = Letter {
+        time: rfc3339(batch.time),
+        output,
+        reason,
+        file: batch.source.path.display().to_string(),
+        generation: &batch.source.generation,
+        offset: batch.offset,
+        message: text.strip_suffix('\n').unwrap_or(&text),
+    };
+    serde_json::to_writer(&mut *out, &letter)?;
+    out.push(b'\n');
+    Ok(())
+}

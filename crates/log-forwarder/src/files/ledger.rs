@@ -1,0 +1,238 @@
+//! The account of every byte: read = delivered + rejected + lost + in flight, for each output.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use anyhow::Context;
+use prometheus::{
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+
+use crate::records::amount::{Amount, Tally};
+
+/// The account of every byte, in `/metrics` and in the last line
+#[derive(Clone, Debug)]
+pub(crate) struct Ledger {
+    /// One for each output, in their order; it never gets shorter
+    accounts: Arc<Mutex<Vec<Arc<Account>>>>,
+    metrics: Arc<Metrics>,
+    pub(crate) lag: IntGaugeVec,
+    pub(crate) lag_seconds: GaugeVec,
+    pub(crate) pinned: IntGauge,
+    pub(crate) generations: IntGauge,
+    pub(crate) waiting: IntGauge,
+    pub(crate) checkpoint_failures: IntCounter,
+}
+
+/// The part of one output
+#[derive(Debug)]
+pub(crate) struct Account {
+    label: String,
+    read_bytes: IntCounter,
+    read_lines: IntCounter,
+    delivered_bytes: IntCounter,
+    delivered_lines: IntCounter,
+    rejected_bytes: IntCounter,
+    rejected_lines: IntCounter,
+    lost_bytes: IntCounterVec,
+    /// By any reason
+    lost_in_all: AtomicU64,
+    in_flight_bytes: IntGauge,
+    invalid_bytes: IntCounter,
+    unparsed: IntCounter,
+    pub(crate) retries: IntCounter,
+    pub(crate) seconds: Histogram,
+}
+
+impl Ledger {
+    /// Without accounts
+    pub(crate) fn new(registry: &Registry) -> anyhow::Result<Self> {
+        let metrics = Metrics::new(registry).context("cannot set up metrics")?.into();
+        let gauge = |name: &str, help: &str| registered(registry, IntGauge::new(name, help)?);
+        let lag = IntGaugeVec::new(
+            Opts::new("sidekit_log_forwarder_lag_bytes", "Bytes of a file that an output has not settled yet"),
+            &["output", "file"],
+        );
+        let lag_seconds = GaugeVec::new(
+            Opts::new("sidekit_log_forwarder_lag_seconds", "Age of the oldest of them, as it was seen to come"),
+            &["output", "file"],
+        );
+        Ok(Self {
+            accounts: Arc::default(),
+            metrics,
+            lag: registered(registry, lag?)?,
+            lag_seconds: registered(registry, lag_seconds?)?,
+            pinned: gauge("sidekit_log_forwarder_pinned_bytes", "Bytes of deleted files that are held open")?,
+            generations: gauge("sidekit_log_forwarder_files", "Files that are held open")?,
+            waiting: gauge(
+                "sidekit_log_forwarder_files_waiting",
+                "Files with unread lines that are not open, because the limit of open files is reached",
+            )?,
+            checkpoint_failures: registered(
+                registry,
+                IntCounter::new(
+                    "sidekit_log_forwarder_checkpoint_failures_total",
+                    "Checkpoints that could not be written",
+                )?,
+            )?,
+        })
+    }
+
+    /// Opens an account for the next output, which is known by its label. One that had that label before goes on.
+    pub(crate) fn open(&self, label: &str) {
+        let mut accounts = self.accounts();
+        let known = accounts.iter().find(|account| account.label == label).cloned();
+        accounts.push(known.unwrap_or_else(|| self.metrics.account(label).into()));
+    }
+
+    pub(crate) fn of(&self, output: usize) -> Arc<Account> {
+        self.accounts()[output].clone()
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, Vec<Arc<Account>>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether anything was lost or rejected
+    pub(crate) fn is_clean(&self) -> bool {
+        self.accounts()
+            .iter()
+            .all(|account| account.lost_in_all.load(Relaxed) == 0 && account.rejected_bytes.get() == 0)
+    }
+
+    /// The ledger of all outputs together, as `read=… delivered=… rejected=… lost=… in-flight=… lines=…`, in bytes but the last
+    pub(crate) fn summary(&self) -> String {
+        let mut accounts: Vec<_> = self.accounts().iter().cloned().collect();
+        // An output that went and came back has one account in two places.
+        accounts.sort_by(|one, other| one.label.cmp(&other.label));
+        accounts.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        let sum = |value: fn(&Account) -> u64| accounts.iter().map(|account| value(account)).sum::<u64>();
+        format!(
+            "read={} delivered={} rejected={} lost={} in-flight={} lines={}",
+            sum(|account| account.read_bytes.get()),
+            sum(|account| account.delivered_bytes.get()),
+            sum(|account| account.rejected_bytes.get()),
+            sum(|account| account.lost_in_all.load(Relaxed)),
+            sum(|account| account.in_flight_bytes.get().cast_unsigned()),
+            sum(|account| account.delivered_lines.get()),
+        )
+    }
+}
+
+impl Account {
+    /// A batch is handed out.
+    pub(crate) fn read(&self, amount: Amount) {
+        self.read_bytes.inc_by(amount.bytes);
+        self.read_lines.inc_by(amount.lines);
+        self.in_flight_bytes.add(amount.bytes.cast_signed());
+    }
+
+    pub(crate) fn delivered(&self, amount: Amount) {
+        self.delivered_bytes.inc_by(amount.bytes);
+        self.delivered_lines.inc_by(amount.lines);
+        self.in_flight_bytes.sub(amount.bytes.cast_signed());
+    }
+
+    pub(crate) fn rejected(&self, amount: Amount) {
+        self.rejected_bytes.inc_by(amount.bytes);
+        self.rejected_lines.inc_by(amount.lines);
+        self.in_flight_bytes.sub(amount.bytes.cast_signed());
+    }
+
+    /// A batch that is not delivered any more, because its output was removed.
+    pub(crate) fn given_up(&self, amount: Amount) {
+        self.in_flight_bytes.sub(amount.bytes.cast_signed());
+        self.lost_bytes.with_label_values(&[self.label.as_str(), "output removed"]).inc_by(amount.bytes);
+        self.lost_in_all.fetch_add(amount.bytes, Relaxed);
+    }
+
+    /// Defects of records that are delivered
+    pub(crate) fn amiss(&self, tally: Tally) {
+        self.invalid_bytes.inc_by(tally.invalid_bytes);
+        self.unparsed.inc_by(tally.unparsed);
+    }
+
+    /// Lost bytes. Those that were never read count as read, so that the ledger adds up.
+    pub(crate) fn lost(&self, bytes: u64, reason: &str) {
+        self.read_bytes.inc_by(bytes);
+        self.lost_in_all.fetch_add(bytes, Relaxed);
+        self.lost_bytes.with_label_values(&[self.label.as_str(), reason]).inc_by(bytes);
+    }
+}
+
+/// The metrics of all outputs
+#[derive(Debug)]
+struct Metrics {
+    /// As [`COUNTERS`] names them
+    counters: Vec<IntCounterVec>,
+    lost: IntCounterVec,
+    in_flight: IntGaugeVec,
+    seconds: HistogramVec,
+}
+
+/// The counters of each output, and their meanings
+const COUNTERS: [(&str, &str); 9] = [
+    ("read_bytes", "Bytes of files that are settled or in flight"),
+    ("read_lines", "Lines of files that were read"),
+    ("delivered_bytes", "Bytes of files that the output has acknowledged"),
+    ("delivered_lines", "Lines that the output has acknowledged"),
+    ("rejected_bytes", "Bytes of lines that the output has refused for good"),
+    ("rejected_lines", "Lines that the output has refused for good"),
+    ("retries", "Attempts at a batch after a first one"),
+    ("invalid_bytes", "Bytes that are no text, and were replaced in what was delivered"),
+    ("unparsed_records", "Records that are not what --format says, and were delivered as they are"),
+];
+
+/// Seconds of an attempt: from a collector beside the pod to one that times out
+const BUCKETS: [f64; 9] = [0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 20.0, 60.0];
+
+impl Metrics {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let by_output = |(name, help): (&str, &str)| {
+            let name = format!("sidekit_log_forwarder_{name}_total");
+            registered(registry, IntCounterVec::new(Opts::new(name, help), &["output"])?)
+        };
+        let counters = COUNTERS.iter().map(|about| by_output(*about)).collect::<Result<Vec<_>, _>>()?;
+        let lost =
+            Opts::new("sidekit_log_forwarder_lost_bytes_total", "Bytes of files that are not delivered, by reason");
+        let in_flight = Opts::new("sidekit_log_forwarder_in_flight_bytes", "Bytes that are read and not yet settled");
+        let seconds = HistogramOpts::new("sidekit_log_forwarder_delivery_seconds", "Seconds of an attempt at a batch");
+        let seconds = HistogramVec::new(seconds.buckets(BUCKETS.to_vec()), &["output"])?;
+        Ok(Self {
+            counters,
+            lost: registered(registry, IntCounterVec::new(lost, &["output", "reason"])?)?,
+            in_flight: registered(registry, IntGaugeVec::new(in_flight, &["output"])?)?,
+            seconds: registered(registry, seconds)?,
+        })
+    }
+
+    fn account(&self, output: &str) -> Account {
+        let counter = |nth: usize| self.counters[nth].with_label_values(&[output]);
+        Account {
+            label: output.to_owned(),
+            read_bytes: counter(0),
+            read_lines: counter(1),
+            delivered_bytes: counter(2),
+            delivered_lines: counter(3),
+            rejected_bytes: counter(4),
+            rejected_lines: counter(5),
+            lost_bytes: self.lost.clone(),
+            lost_in_all: AtomicU64::new(0),
+            in_flight_bytes: self.in_flight.with_label_values(&[output]),
+            retries: counter(6),
+            invalid_bytes: counter(7),
+            unparsed: counter(8),
+            seconds: self.seconds.with_label_values(&[output]),
+        }
+    }
+}
+
+fn registered<M: prometheus::core::Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: M,
+) -> prometheus::Result<M> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}

@@ -1,0 +1,80 @@
+//! Looks for a content among compressed files, on a thread of its own: a large one takes seconds to unpack.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    path::PathBuf,
+    sync::mpsc::{self, Receiver, TryRecvError},
+    task::Poll,
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    content::identity::Inode,
+    files::copies::{Packed, Sought, Verdict, is_packed},
+};
+
+/// Between two looks at a file that is being compressed still
+const PAUSE: Duration = Duration::from_millis(500);
+/// A file without an end that did not grow for this number of looks stays without one.
+const LOOKS: u32 = 10;
+
+/// A search that goes on
+#[derive(Debug)]
+pub(crate) struct Search {
+    /// The generation's
+    pub(crate) key: u64,
+    answer: Receiver<Option<Packed>>,
+}
+
+impl Search {
+    /// Begins one, among all files but those that are known.
+    pub(crate) fn start(key: u64, sought: Sought, known: BTreeSet<Inode>) -> io::Result<Self> {
+        let (sender, answer) = mpsc::channel();
+        let seek = move || {
+            // The receiver is gone when the helper is over.
+            let _ = sender.send(seek(&sought, &known));
+        };
+        thread::Builder::new().name("search".to_owned()).spawn(seek)?;
+        Ok(Self { key, answer })
+    }
+
+    /// The result, once it is known
+    pub(crate) fn answer(&self) -> Poll<Option<Packed>> {
+        match self.answer.try_recv() {
+            Ok(found) => Poll::Ready(found),
+            Err(TryRecvError::Empty) => Poll::Pending,
+            Err(TryRecvError::Disconnected) => Poll::Ready(None),
+        }
+    }
+}
+
+/// The compressed files that may hold a content
+pub(crate) fn packed(sought: &Sought, known: &BTreeSet<Inode>) -> Vec<PathBuf> {
+    let mut candidates = sought.candidates(|metadata| known.contains(&Inode::of(metadata)));
+    candidates.retain(|path| is_packed(path));
+    candidates
+}
+
+fn seek(sought: &Sought, known: &BTreeSet<Inode>) -> Option<Packed> {
+    let (mut size, mut looks) = (0, 0);
+    while looks < LOOKS {
+        let mut unfinished = 0;
+        for path in packed(sought, known) {
+            match sought.unpack(&path) {
+                Ok(Verdict::Same(packed)) => return Some(packed),
+                Ok(Verdict::Unfinished(size)) => unfinished += 1 + size,
+                // Deleted since, or not ours to read
+                Ok(Verdict::Other) | Err(_) => {}
+            }
+        }
+        if unfinished == 0 {
+            return None;
+        }
+        looks = if unfinished == size { looks + 1 } else { 0 };
+        size = unfinished;
+        thread::sleep(PAUSE);
+    }
+    None
+}

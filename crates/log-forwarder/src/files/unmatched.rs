@@ -1,0 +1,48 @@
+//! Inputs that no file has matched yet: a missing mount or a wrong path would otherwise be silent for ever.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use lifecycle::LogThrottle;
+
+use crate::settings::input::Input;
+
+/// The inputs of this run, by their text
+#[derive(Debug, Default)]
+pub(crate) struct Unmatched {
+    /// A file has matched these, and they need no further look.
+    matched: HashSet<String>,
+    throttles: HashMap<String, LogThrottle>,
+}
+
+impl Unmatched {
+    /// Warns at the first scan, and then every 30 s, until a file is among the paths that an input leads to.
+    pub(crate) fn look(&mut self, input: &Input, found: &[PathBuf], now: Instant) {
+        let text = input.text();
+        if self.matched.contains(text) {
+            return;
+        }
+        if found.iter().any(|path| !path.is_dir()) {
+            self.matched.insert(text.to_owned());
+            self.throttles.remove(text);
+            return;
+        }
+        let reason = reason(input, found);
+        if self.throttles.entry(text.to_owned()).or_default().is_due(&reason, now) {
+            tracing::warn!(input = text, "{reason}");
+        }
+    }
+}
+
+fn reason(input: &Input, found: &[PathBuf]) -> String {
+    let is_directory = |path: &Path| found.iter().any(|found| found == path);
+    match input.single_path() {
+        Some(path) if is_directory(path) => {
+            format!("the input is a directory, and its files are not read: write {}/*.log", path.display())
+        }
+        _ => "no file matches the input: is the volume mounted?".into(),
+    }
+}

@@ -1,0 +1,37 @@
+//! One record of a log, as its format reads it, for outputs that know fields and times.
+
+use std::borrow::Cow;
+
+/// One record: a line, or several that belong together
+#[derive(Debug)]
+pub(crate) struct Record<'a> {
+    /// Of its first byte in the generation
+    pub(crate) offset: u64,
+    /// Nanoseconds since 1970: as the record says, or when it was read
+    pub(crate) time: i64,
+    /// Without its newline; bytes that are no text are replaced
+    pub(crate) message: Cow<'a, str>,
+    /// The fields that the format found, in its order
+    pub(crate) fields: Vec<Field<'a>>,
+}
+
+/// A name and its value
+pub(crate) type Field<'a> = (Cow<'a, str>, Value<'a>);
+
+/// A typed value
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    Text(Cow<'a, str>),
+    /// A number, a boolean, null, an object or an array, as JSON writes it
+    Json(Cow<'a, str>),
+}
+
+/// The values that a format finds in the text of a record
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parsed<'a> {
+    /// Nanoseconds since 1970
+    pub(crate) time: Option<i64>,
+    /// `None` means the text as it is
+    pub(crate) message: Option<Cow<'a, str>>,
+    pub(crate) fields: Vec<Field<'a>>,
+}

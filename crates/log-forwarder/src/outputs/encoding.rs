@@ -1,0 +1,218 @@
+//! Lines as outputs want them: as they are, or an object for each (NDJSON).
+
+use endpoint::Options;
+
+use crate::{
+    format::record::{Field, Value},
+    records::{
+        batch::{Batch, Mark},
+        timestamp::rfc3339,
+    },
+};
+
+/// How a line is written
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// As it is
+    Raw,
+    /// As an object with time, file, generation, offset, message, fields and attributes
+    Ndjson,
+}
+
+/// The option that [`Encoding::from_options`] takes
+pub(crate) const OPTION: &str = "as=raw|ndjson";
+
+impl Encoding {
+    /// The value of `as`, or this default
+    pub(crate) fn from_options(options: &mut Options, default: Self) -> Result<Self, String> {
+        let encoding = options.parsed("as", |text| match text {
+            "raw" => Ok(Self::Raw),
+            "ndjson" => Ok(Self::Ndjson),
+            _ => Err("this is neither raw nor ndjson".into()),
+        });
+        Ok(encoding?.unwrap_or(default))
+    }
+
+    /// What a batch is in bytes. Raw lines are where they are already, but for a last one without newline.
+    pub(crate) fn bytes<'a>(self, batch: &'a Batch, room: &'a mut Vec<u8>) -> &'a [u8] {
+        match (self, batch.mark) {
+            (Self::Raw, Mark::Whole) => return batch.bytes(),
+            (Self::Raw, Mark::Cut | Mark::Unfinished) => {
+                room.clear();
+                room.extend_from_slice(batch.bytes());
+                room.push(b'\n');
+            }
+            (Self::Ndjson, _) => {
+                room.clear();
+                write_objects(batch, room);
+            }
+        }
+        room
+    }
+}
+
+/// Writes an object a record. What all have in common is put together once.
+pub(crate) fn write_objects(batch: &Batch, out: &mut Vec<u8>) {
+    let time = rfc3339(batch.time);
+    let mut head = Vec::new();
+    head.extend_from_slice(b"\",\"file\":\"");
+    escape(&batch.source.path.to_string_lossy(), &mut head);
+    head.extend_from_slice(b"\",\"generation\":\"");
+    head.extend_from_slice(batch.source.generation.as_bytes());
+    head.extend_from_slice(b"\",\"offset\":");
+    let tail = tail(batch);
+    let mut number = itoa::Buffer::new();
+    batch.records(|record| {
+        out.extend_from_slice(b"{\"time\":\"");
+        if record.time == batch.time {
+            out.extend_from_slice(time.as_bytes());
+        } else {
+            out.extend_from_slice(rfc3339(record.time).as_bytes());
+        }
+        out.extend_from_slice(&head);
+        out.extend_from_slice(number.format(record.offset).as_bytes());
+        out.extend_from_slice(b",\"message\":\"");
+        escape(&record.message, out);
+        out.push(b'"');
+        if !record.fields.is_empty() {
+            out.extend_from_slice(b",\"fields\":");
+            write_fields(&record.fields, out);
+        }
+        out.extend_from_slice(&tail);
+    });
+}
+
+/// The text behind the fields of each record: its attributes, and its mark
+fn tail(batch: &Batch) -> Vec<u8> {
+    let mut tail = Vec::new();
+    for (name, value) in &batch.source.treatment.attributes {
+        tail.push(b',');
+        write_text(name, &mut tail);
+        tail.push(b':');
+        write_text(value, &mut tail);
+    }
+    tail.extend_from_slice(match batch.mark {
+        Mark::Whole => b"}\n",
+        Mark::Cut => b",\"cut\":true}\n",
+        Mark::Unfinished => b",\"unfinished\":true}\n",
+    });
+    tail
+}
+
+/// Writes fields as a JSON object.
+pub(crate) fn write_fields(fields: &[Field], out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (nth, (name, value)) in fields.iter().enumerate() {
+        if nth > 0 {
+            out.push(b',');
+        }
+        write_text(name, out);
+        out.push(b':');
+        match value {
+            Value::Text(text) => write_text(text, out),
+            Value::Json(json) => out.extend_from_slice(json.as_bytes()),
+        }
+    }
+    out.push(b'}');
+}
+
+/// Writes a JSON string, with its quotes.
+pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    escape(text, out);
+    out.push(b'"');
+}
+
+/// Writes the inside of a JSON string (RFC 8259, section 7).
+pub(crate) fn escape(text: &str, out: &mut Vec<u8>) {
+    let mut rest = text.as_bytes();
+    while let Some(at) = first_special(rest) {
+        out.extend_from_slice(&rest[..at]);
+        match rest[at] {
+            byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            byte => out.extend_from_slice(&[
+                b'\\',
+                b'u',
+                b'0',
+                b'0',
+                b'0' + (byte >> 4),
+                b"0123456789abcdef"[usize::from(byte & 15)],
+            ]),
+        }
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+}
+
+/// Where the first byte is that can't stand in a JSON string as it is, eight bytes at a time.
+fn first_special(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = ONES << 7;
+    // Sets the high bit of each byte that is zero; above the first such byte there may be false ones.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (nth, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        let special = controls | zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+        if special != 0 {
+            return Some(nth * 8 + special.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\')?;
+    Some(words.len() * 8 + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::records::batch::of;
+
+    #[test]
+    fn an_object_has_all_that_is_known() {
+        let mut out = Vec::new();
+        write_objects(&of(b"one\n\"two\"\n", Mark::Whole), &mut out);
+        let objects: Vec<Value> =
+            out.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        assert_eq!(objects.len(), 2);
+        assert_eq!((&objects[1]["message"], &objects[1]["offset"]), (&"\"two\"".into(), &4.into()));
+        assert_eq!(objects[1]["file"], "/logs/app.log");
+        let mut out = Vec::new();
+        write_objects(&of(b"end \xff", Mark::Unfinished), &mut out);
+        let object: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!((&object["message"], &object["unfinished"]), (&"end \u{fffd}".into(), &true.into()));
+    }
+
+    #[test]
+    fn raw_lines_always_have_their_newline() {
+        let mut room = Vec::new();
+        assert_eq!(Encoding::Raw.bytes(&of(b"a\nb\n", Mark::Whole), &mut room), b"a\nb\n");
+        assert_eq!(Encoding::Raw.bytes(&of(b"b", Mark::Unfinished), &mut room), b"b\n");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_escaped_is_read_again(text in proptest::collection::vec(any::<char>(), 0..60)) {
+            let text: String = text.into_iter().collect();
+            let mut json = vec![b'"'];
+            escape(&text, &mut json);
+            json.push(b'"');
+            prop_assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), text);
+        }
+
+        #[test]
+        fn controls_are_escaped_wherever_they_stand(before in "[ -~é]{0,20}", control in 0..0x20u8, after in "[ -~]{0,20}") {
+            let text = format!("{before}{}{after}", char::from(control));
+            let mut json = vec![b'"'];
+            escape(&text, &mut json);
+            json.push(b'"');
+            prop_assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), text);
+        }
+    }
+}

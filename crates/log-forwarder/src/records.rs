@@ -1,0 +1,8 @@
+//! From the bytes of a file to whole records, in batches.
+
+pub(crate) mod amount;
+pub(crate) mod batch;
+pub(crate) mod framing;
+pub(crate) mod pool;
+pub(crate) mod timestamp;
+pub(crate) mod treatment;

@@ -1,0 +1,46 @@
+//! How much of a file: lines and bytes, and the defects that were found in them.
+
+use std::ops::{Add, Sub};
+
+use memchr::memchr_iter;
+
+/// Defects of the records of a batch
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Bytes that are no text, and were replaced
+    pub(crate) invalid_bytes: u64,
+    /// Records of another form than their format
+    pub(crate) unparsed: u64,
+}
+
+/// So many lines of a file, and their bytes there
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Amount {
+    pub(crate) bytes: u64,
+    pub(crate) lines: u64,
+}
+
+impl Amount {
+    /// Of all these; the last line may have no newline.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let newlines = memchr_iter(b'\n', bytes).count() as u64;
+        let unfinished = u64::from(bytes.last().is_some_and(|last| *last != b'\n'));
+        Self { bytes: bytes.len() as u64, lines: newlines + unfinished }
+    }
+}
+
+impl Add for Amount {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { bytes: self.bytes + other.bytes, lines: self.lines + other.lines }
+    }
+}
+
+impl Sub for Amount {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self { bytes: self.bytes.saturating_sub(other.bytes), lines: self.lines.saturating_sub(other.lines) }
+    }
+}

@@ -1,0 +1,125 @@
+//! An output as a URL; its options stand in the fragment, joined by `&`, and never reach a server.
+
+mod yaml;
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+use endpoint::Options;
+use url::Url;
+
+use crate::{
+    outputs::{Opened, SCHEMES, Scheme, Setup},
+    own_files::OwnFiles,
+    records::pool::Pool,
+};
+
+/// An output that is known to be possible
+#[derive(Clone)]
+pub(crate) struct Destination {
+    scheme: &'static Scheme,
+    url: Url,
+    options: Options,
+}
+
+impl FromStr for Destination {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (_, fragment) = text.split_once('#').unwrap_or_default();
+        Self::with_options(text, Options::from_fragment(fragment)?)
+    }
+}
+
+impl Destination {
+    /// From a URL and options that stand beside it
+    pub(crate) fn with_options(text: &str, options: Options) -> Result<Self, String> {
+        let name = text.split_once("://").map(|(name, _)| name.to_ascii_lowercase());
+        let name = name.ok_or("an output is a URL, such as http://collector:8080/lines or stdout://")?;
+        let scheme = SCHEMES.iter().find(|scheme| scheme.name == name).ok_or_else(|| unknown_scheme(&name))?;
+        let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
+        if url.password().is_some() || !url.username().is_empty() {
+            return Err(no_login(scheme));
+        }
+        let destination = Self { scheme, url, options };
+        destination.open(&Pool::default(), &OwnFiles::default()).map(|_| destination)
+    }
+
+    /// The output, not yet connected; an error is a fault in the URL.
+    pub(crate) fn open(&self, pool: &Pool, own_files: &OwnFiles) -> Opened {
+        self.scheme.open(Setup { url: &self.url, options: self.options.clone(), pool, own_files })
+    }
+
+    /// The file that it writes, if it is one
+    pub(crate) fn own_file(&self) -> Option<PathBuf> {
+        (self.url.scheme() == "file").then(|| self.url.to_file_path().ok()).flatten()
+    }
+
+    /// The files that its options name
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.options.files()
+    }
+
+    /// Its text for messages: no query, which may hold a token
+    pub(crate) fn label(&self) -> String {
+        self.url[..url::Position::AfterPath].to_owned()
+    }
+}
+
+/// A URL is shown in logs, in metrics and in the list of processes.
+fn no_login(scheme: &Scheme) -> String {
+    if scheme.option_names().any(|name| name == "password-file") {
+        return "a URL holds no user and no password: write user=NAME and password-file=PATH as options".into();
+    }
+    format!("{} has no login: leave out the part of the URL before the @", scheme.name)
+}
+
+fn unknown_scheme(name: &str) -> String {
+    let known = || SCHEMES.iter().map(|scheme| scheme.name);
+    match lifecycle::nearest(name, known()) {
+        Some(near) => format!("unknown scheme {name:?}; did you mean {near}://?"),
+        None => format!("unknown scheme; there are {}", known().collect::<Vec<_>>().join(", ")),
+    }
+}
+
+impl PartialEq for Destination {
+    fn eq(&self, other: &Self) -> bool {
+        self.url == other.url && self.options == other.options
+    }
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{:?}", self.label())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let refusal = |text: &str| text.parse::<Destination>().unwrap_err();
+        assert!(refusal("collector:5140").starts_with("an output is a URL, such as http://"));
+        assert_eq!(refusal("htp://x"), r#"unknown scheme "htp"; did you mean http://?"#);
+        assert!(refusal("kafka://x").starts_with("unknown scheme; there are stdout, file, tcp"));
+        assert!(refusal("tcp://collector").contains("port"));
+        let no_login = "tcp has no login: leave out the part of the URL before the @";
+        assert_eq!(refusal("tcp://user:secret@collector:1"), no_login);
+        let remedy = "a URL holds no user and no password: write user=NAME and password-file=PATH as options";
+        assert_eq!(refusal("http://user:secret@collector/x"), remedy);
+        assert!(refusal("tcp://collector:5140#as=xml").contains("option as: this is neither raw nor ndjson"));
+        assert_eq!(refusal("http://collector#ca=/ca.pem"), "option ca is for TLS only: write https://");
+        assert_eq!(refusal("http://collector#gzpi"), "http has no option \"gzpi\"; did you mean gzip?");
+        assert_eq!(refusal("http://collector#gzip&zstd"), "options gzip and zstd exclude each other");
+        assert!(refusal("file://host/x").contains("file:///"));
+        assert!(refusal("stdout://x").contains("stdout://"));
+    }
+
+    #[test]
+    fn a_label_holds_no_secret() {
+        let destination: Destination = "http://collector/lines?token=secret#as=raw".parse().unwrap();
+        assert_eq!(destination.label(), "http://collector/lines");
+        assert!(!format!("{destination:?}").contains("secret"));
+    }
+}

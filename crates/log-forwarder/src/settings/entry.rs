@@ -1,0 +1,117 @@
+//! An input in YAML: a pattern, and how the files with such names are read.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr, sync::Arc};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+
+use crate::{
+    format::{Charset, Format, FormatFlags, Multiline, Parser},
+    records::treatment::Treatment,
+    settings::{
+        args::Args,
+        attributes::{self, StaticField},
+        input::Input,
+    },
+};
+
+/// Files to follow, and how they are read
+#[derive(Debug)]
+pub(crate) struct Entry(Settings);
+
+/// An input as a map
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// Follow the files with names like this, such as /var/log/nginx/*.log
+    #[serde(deserialize_with = "parsed")]
+    #[schemars(with = "String")]
+    path: Input,
+    /// The form of a line: raw, json, logfmt, cri, nginx or regex:PATTERN
+    #[serde(default, deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    format: Option<Parser>,
+    /// Join the lines of a stack trace: java, python, go, rust, or a pattern that is found in a first line
+    #[serde(default, deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    multiline: Option<Multiline>,
+    /// The characters of the files, by a name that web browsers know
+    #[serde(default, deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    encoding: Option<Charset>,
+    /// Fields that each of their records carries
+    #[serde(default, deserialize_with = "static_fields")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    fields: Vec<StaticField>,
+}
+
+impl Entry {
+    /// The flags give the settings that are missing here. An error names settings that exclude each other.
+    pub(crate) fn input(&self, args: &Args) -> Result<Input, String> {
+        let format = self.format(&args.reading)?;
+        let mut treatment = Treatment { format, attributes: args.pod.attributes() };
+        attributes::add(&mut treatment.attributes, &self.0.fields);
+        Ok(self.0.path.treated(&Arc::new(treatment)))
+    }
+
+    fn format(&self, flags: &FormatFlags) -> Result<Format, String> {
+        let Settings { path, format, multiline, encoding, .. } = &self.0;
+        let format = flags.format(format.as_ref(), multiline.as_ref(), *encoding);
+        format.map_err(|error| format!("input {path:?}: {error}"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EntryVisitor)
+    }
+}
+
+impl JsonSchema for Entry {
+    fn schema_name() -> Cow<'static, str> {
+        "Input".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A pattern of names, or a map of path and how the files are read",
+            "anyOf": [{ "type": "string" }, generator.subschema_for::<Settings>()],
+        })
+    }
+}
+
+struct EntryVisitor;
+
+impl<'de> Visitor<'de> for EntryVisitor {
+    type Value = Entry;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a pattern such as /var/log/nginx/*.log, or a map of path and how the files are read")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Entry, E> {
+        let path = text.parse().map_err(E::custom)?;
+        Ok(Entry(Settings { path, format: None, multiline: None, encoding: None, fields: Vec::new() }))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry, A::Error> {
+        Settings::deserialize(MapAccessDeserializer::new(map)).map(Entry)
+    }
+}
+
+/// A value that reads itself. Its error names the fault, with line and column.
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+}
+
+fn optional<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    parsed(deserializer).map(Some)
+}
+
+fn static_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<StaticField>, D::Error> {
+    let fields = BTreeMap::<String, String>::deserialize(deserializer)?;
+    fields.iter().map(|(name, value)| StaticField::new(name, value).map_err(D::Error::custom)).collect()
+}

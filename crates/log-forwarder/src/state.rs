@@ -1,0 +1,5 @@
+//! The state that a restart needs, and its directory.
+
+pub(crate) mod checkpoint;
+pub(crate) mod saver;
+pub(crate) mod state_lock;

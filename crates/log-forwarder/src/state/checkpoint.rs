@@ -1,0 +1,193 @@
+//! The state that a restart needs: for each generation its identity, and how far each output has come.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use files::{Directory, Permissions};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    content::identity::{Fingerprint, Head, Inode},
+    files::{
+        bystander::Bystander,
+        catalog::{Catalog, Outlet},
+        generation::{Generation, Place},
+    },
+};
+
+const NAME: &str = "checkpoint.json";
+/// The file holds paths, offsets and hashes, and no line, so that users who may list the logs may read it.
+const PERMISSIONS: Permissions = Permissions::mode(0o644);
+/// Of the format: another one is not read
+const VERSION: u32 = 2;
+/// Bytes of a checkpoint that are read; it has about 400 for each file
+const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
+
+/// The state that a restart needs
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Checkpoint {
+    version: u32,
+    /// Paths that inputs have led to
+    pub(crate) watched: Vec<PathBuf>,
+    /// Those of them that were rotated unseen, and beside which no scan has looked for rotated files since
+    pub(crate) rotated: Vec<PathBuf>,
+    /// Files with names of rotated ones that belong to no input
+    pub(crate) bystanders: Vec<(Inode, Bystander)>,
+    pub(crate) files: Vec<Entry>,
+}
+
+/// A generation
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) path: PathBuf,
+    pub(crate) home: PathBuf,
+    pub(crate) generation: String,
+    #[serde(flatten)]
+    pub(crate) inode: Inode,
+    #[serde(default)]
+    pub(crate) born: Option<i64>,
+    pub(crate) ordinal: u32,
+    pub(crate) head: Head,
+    pub(crate) seen: u64,
+    pub(crate) modified: i64,
+    pub(crate) cursors: Vec<Progress>,
+}
+
+/// How far an output has come
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    pub(crate) output: String,
+    pub(crate) position: u64,
+    /// A hash of the bytes before the position
+    pub(crate) anchor: u64,
+    pub(crate) skipping: bool,
+}
+
+impl Checkpoint {
+    pub(crate) fn of(catalog: &Catalog) -> Self {
+        // A file that is gone cannot be found again.
+        let generations = catalog.generations.values().filter(|generation| generation.place != Place::Gone);
+        let files = generations.map(|generation| Entry::of(generation, &catalog.outlets)).collect();
+        let (watched, bystanders) = (catalog.watched.iter().cloned(), catalog.bystanders.iter());
+        let rotated = catalog.rotated.iter().cloned().collect();
+        let bystanders = bystanders.map(|(inode, bystander)| (*inode, *bystander)).collect();
+        Self { version: VERSION, watched: watched.collect(), rotated, bystanders, files }
+    }
+
+    /// Reads the checkpoint of a state directory; `None` if there is none. A damaged one is an error that says so. A symbolic
+    /// link is refused: an app that may write to the directory could make it lead anywhere.
+    pub(crate) fn load(directory: &Path) -> io::Result<Option<Self>> {
+        let directory = match Directory::open(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let Some(bytes) = directory.read(NAME, SIZE_LIMIT)? else { return Ok(None) };
+        let text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is damaged: it is not UTF-8"))?;
+        Self::parse(&text).map(Some).map_err(io::Error::other)
+    }
+
+    /// Names only the place of a fault, because the text around it may be anything.
+    fn parse(text: &str) -> Result<Self, String> {
+        let damaged = |error: serde_json::Error| format!("it is damaged at {}:{}", error.line(), error.column());
+        let checkpoint: Self = serde_json::from_str(text).map_err(damaged)?;
+        if checkpoint.version != VERSION {
+            return Err(format!("it has version {}, and only {VERSION} is known", checkpoint.version));
+        }
+        Ok(checkpoint)
+    }
+
+    /// What can be read is written so that it is read the same.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn assert_stable(text: &str) {
+        if let Ok(checkpoint) = Self::parse(text) {
+            let written = serde_json::to_string(&checkpoint).expect("JSON");
+            assert_eq!(Self::parse(&written), Ok(checkpoint));
+        }
+    }
+
+    /// Whole or not at all, and on the disk on return.
+    pub(crate) fn save(&self, directory: &Path) -> io::Result<()> {
+        Directory::create(directory)?.write(NAME, &serde_json::to_vec(self)?, PERMISSIONS)
+    }
+
+    /// Removes the temporary files of killed runs, with the lock of the directory held, and returns their number.
+    pub(crate) fn remove_leftovers(directory: &Directory) -> io::Result<usize> {
+        directory.remove_leftovers(NAME)
+    }
+}
+
+impl Entry {
+    /// The marks that a file must have to be this one
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        let anchors = self.cursors.iter().map(|cursor| (cursor.position, cursor.anchor)).collect();
+        Fingerprint { head: self.head, anchors }
+    }
+
+    fn of(generation: &Generation, outlets: &[Outlet]) -> Self {
+        let open = generation.cursors.iter().zip(outlets).filter(|(cursor, _)| !cursor.closed);
+        let cursors = open.map(|(cursor, outlet)| Progress {
+            output: outlet.label.clone(),
+            position: cursor.position,
+            anchor: cursor.anchor.hash(),
+            skipping: cursor.skipping,
+        });
+        Self {
+            path: generation.source.path.clone(),
+            home: generation.home.clone(),
+            generation: generation.source.generation.clone(),
+            inode: generation.inode,
+            born: generation.born,
+            ordinal: generation.ordinal,
+            head: generation.head,
+            seen: generation.seen,
+            modified: generation.modified,
+            cursors: cursors.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn checkpoint() -> Checkpoint {
+        let entry = Entry {
+            path: "/logs/a.log".into(),
+            home: "/logs".into(),
+            generation: "0123456789abcdef".into(),
+            inode: Inode { device: 1, inode: u64::MAX },
+            born: Some(i64::MAX),
+            ordinal: 2,
+            head: Head { length: 9, hash: u64::MAX },
+            seen: 1 << 40,
+            modified: i64::MIN,
+            cursors: vec![Progress { output: "stdout".into(), position: 9, anchor: u64::MAX, skipping: true }],
+        };
+        let bystanders = vec![(Inode { device: 1, inode: 2 }, Bystander { modified: 7, born: None })];
+        let watched = vec!["/logs/a.log".into()];
+        Checkpoint { version: VERSION, rotated: Vec::clone(&watched), watched, bystanders, files: vec![entry] }
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("new/state");
+        assert_eq!(Checkpoint::load(&state).unwrap(), None);
+        checkpoint().save(&state).unwrap();
+        assert_eq!(Checkpoint::load(&state).unwrap(), Some(checkpoint()));
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_checkpoint_is_damaged_and_no_text_panics(at in 0..300usize, text in "\\PC*") {
+            let whole = serde_json::to_string(&checkpoint()).unwrap();
+            prop_assert!(Checkpoint::parse(&whole[..at.min(whole.len() - 1)]).is_err());
+            let _ = Checkpoint::parse(&text);
+            let _ = Checkpoint::parse(&whole.replacen('9', &text, 1));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! When to look at the files: events of directories, and intervals.
+
+mod directories;
+pub(crate) mod events;
+pub(crate) mod tail;

@@ -1,0 +1,178 @@
+//! The loop that watches the files: looks at them after events, and at intervals, because events get lost.
+
+use std::{
+    collections::HashSet,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use lifecycle::{Exit, Heartbeat, Lifecycle, Pending};
+use tokio::{sync::watch, time};
+
+use crate::{
+    files::{
+        catalog::{Shared, lock},
+        generation::Generation,
+        sharing,
+    },
+    watch::{
+        directories::Directories,
+        events::{Events, News},
+    },
+};
+
+/// Between two looks at the open files that have not been idle for long, when there are events
+const SWEEP: Duration = Duration::from_secs(2);
+/// A file that does not grow for this long is looked at after its events, and at each scan.
+const IDLE: Duration = Duration::from_secs(5);
+/// Between two scans for new files, when there are events; the open ones are all looked at
+const SCAN: Duration = Duration::from_secs(30);
+/// Wait this many times the scan's duration before the next scan, so that reading gets its share of the thread while thousands
+/// of files come at once.
+const REST: u32 = 3;
+/// The same, without events
+const POLL: Duration = Duration::from_millis(200);
+/// Between two looks while a file or the helper ends soon
+const RESTLESS: Duration = Duration::from_millis(50);
+
+/// How often the metrics of each file are set: with a thousand files that costs more than to look at them.
+const TELL: Duration = Duration::from_secs(1);
+
+/// The tail's news for the couriers
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Signal {
+    /// Changes when there may be something to read
+    pub(crate) news: u64,
+    pub(crate) stopping: bool,
+    /// The end: nothing is left to do, or no time is left
+    pub(crate) over: bool,
+}
+
+/// Watches the files
+pub(crate) struct Tail {
+    pub(crate) catalog: Shared,
+    pub(crate) signal: Arc<watch::Sender<Signal>>,
+    pub(crate) pending: Pending,
+    pub(crate) events: Events,
+    directories: Directories,
+    told_pending: u64,
+    /// When the metrics of files were last set, and whether they have changed since
+    told: Option<Instant>,
+    untold: bool,
+}
+
+impl Tail {
+    pub(crate) fn new(catalog: Shared, signal: Arc<watch::Sender<Signal>>, pending: Pending) -> Self {
+        let events = Events::default();
+        let directories = Directories::new(&events);
+        Self { catalog, signal, pending, events, directories, told_pending: 0, told: None, untold: true }
+    }
+
+    /// The first look; before it nothing is read.
+    pub(crate) fn begin(&mut self) {
+        let wanted = lock(&self.catalog).directories();
+        self.directories.watch(&wanted);
+        self.scan(News::default());
+    }
+
+    /// Watches until a stop has nothing left to do, or the helper is over.
+    pub(crate) async fn run(mut self, life: Lifecycle, heartbeat: Heartbeat) -> anyhow::Result<()> {
+        let (mut swept, mut scanned) = (Instant::now(), Instant::now());
+        let (mut owed, mut cost) = (News::default(), Duration::ZERO);
+        let mut stopping: Option<Exit> = None;
+        let mut over = self.signal.subscribe();
+        let asked = lock(&self.catalog).descriptors.asked.clone();
+        loop {
+            heartbeat.beat();
+            let mut news = self.events.take();
+            self.directories.count(&news.counts);
+            let (pause, scan_pause) = if self.directories.any_polled() { (POLL, POLL) } else { (SWEEP, SCAN) };
+            let sweep = swept.elapsed() >= pause;
+            let scan_pause = if lock(&self.catalog).unsure { pause } else { scan_pause };
+            let (written, idle) = (std::mem::take(&mut news.written), if sweep { IDLE } else { Duration::ZERO });
+            owed.add(news);
+            let rest = (cost * REST).saturating_sub(scanned.elapsed());
+            if rest.is_zero() && (owed.is_urgent() || scanned.elapsed() >= scan_pause) {
+                let start = Instant::now();
+                self.scan(std::mem::take(&mut owed));
+                (scanned, cost) = (Instant::now(), start.elapsed());
+            }
+            self.look(&written, idle);
+            if sweep {
+                swept = Instant::now();
+                let sizes = lock(&self.catalog).sizes();
+                self.directories.judge(&sizes);
+            }
+            if lock(&self.catalog).is_over(Instant::now()) {
+                self.signal.send_modify(|signal| signal.over = true);
+                return Ok(());
+            }
+            let pause = if self.is_restless() { RESTLESS } else { pause.saturating_sub(swept.elapsed()) };
+            let pause = if owed.is_urgent() { pause.min(rest) } else { pause };
+            tokio::select! {
+                biased;
+                exit = life.stop_requested(), if stopping.is_none() => {
+                    stopping = Some(exit);
+                    lock(&self.catalog).stopping = Some(Instant::now());
+                    self.signal.send_modify(|signal| signal.stopping = true);
+                }
+                _ = over.wait_for(|signal| signal.over) => return Ok(()),
+                () = self.events.happened() => {}
+                () = asked.notified() => {}
+                () = time::sleep(pause.min(heartbeat.interval())) => {}
+            }
+        }
+    }
+
+    /// Finds files that have come, and marks those that have gone.
+    fn scan(&mut self, news: News) {
+        let mut catalog = lock(&self.catalog);
+        // What is a copy of what can be told only by what there is now.
+        catalog.look(Instant::now());
+        if news.overflow {
+            // Renames got lost with the other events.
+            let watched = catalog.watched.clone();
+            catalog.rotated.extend(watched);
+        }
+        catalog.follow(news.renames);
+        catalog.rescan();
+        let wanted = catalog.directories();
+        if self.directories.watch(&wanted) {
+            catalog.rescan();
+        }
+        drop(catalog);
+        self.signal.send_modify(|signal| signal.news += 1);
+    }
+
+    /// Looks at the files that were written, or have not been idle for so long, and wakes the couriers if that is worth it.
+    fn look(&mut self, written: &HashSet<PathBuf>, idle: Duration) {
+        let mut catalog = lock(&self.catalog);
+        catalog.drop_own_files();
+        let now = Instant::now();
+        let is_whole = catalog.stopping.is_some() || self.directories.any_polled();
+        let news = if is_whole { catalog.look(now) } else { catalog.look_at_busy(written, idle, now) };
+        let news = sharing::share(&mut catalog, now) || news;
+        let behind = catalog.behind();
+        self.pending.done(self.told_pending.saturating_sub(behind));
+        self.pending.add(behind.saturating_sub(self.told_pending));
+        // Unread bytes grow older, also without events.
+        self.untold |= news || behind > 0 || behind != self.told_pending;
+        if self.untold && self.told.is_none_or(|at| at.elapsed() >= TELL) {
+            self.untold = false;
+            self.told = Some(Instant::now());
+            catalog.tell();
+        }
+        drop(catalog);
+        if news || behind != self.told_pending {
+            self.signal.send_modify(|signal| signal.news += 1);
+        }
+        self.told_pending = behind;
+    }
+
+    /// Whether a file is to end soon, or all of them.
+    fn is_restless(&self) -> bool {
+        let catalog = lock(&self.catalog);
+        catalog.stopping.is_some() || catalog.generations.values().any(Generation::is_restless)
+    }
+}
