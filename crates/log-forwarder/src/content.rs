@@ -1,52 +1,45 @@
-//! Where the bytes of a generation lie: in a file as they are, or in one that was compressed since.
+//! Where the bytes of a file lie: as they are, or in a file that was compressed since.
 
-pub(crate) mod identity;
+pub(crate) mod copies;
+pub(crate) mod fingerprint;
 pub(crate) mod opening;
+pub(crate) mod search;
 pub(crate) mod unpacked;
+pub(crate) mod volume;
 
-use std::{
-    fs::{File, Metadata},
-    io,
-    os::unix::fs::FileExt,
+use std::{io, sync::Arc};
+
+use self::{
+    unpacked::Unpacked,
+    volume::{Handle, Stat},
 };
 
-use crate::content::unpacked::Unpacked;
-
-/// Where the bytes of a generation lie
+/// Where the bytes of a file lie
 #[derive(Debug)]
 pub(crate) enum Content {
-    Plain(File),
-    /// It can't grow any more.
+    Plain(Arc<dyn Handle>),
+    /// It cannot grow any more.
     Packed(Unpacked),
 }
 
 impl Content {
     /// Of the file as it lies on the disk
-    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+    pub(crate) fn stat(&self) -> io::Result<Stat> {
         match self {
-            Self::Plain(file) => file.metadata(),
-            Self::Packed(unpacked) => unpacked.metadata(),
+            Self::Plain(file) => file.stat(),
+            Self::Packed(unpacked) => unpacked.stat(),
         }
     }
 
     /// Reads until the buffer is full or the content ends.
     pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         match self {
-            Self::Plain(file) => read_file_at(file, buffer, offset),
+            Self::Plain(file) => file.read_at(buffer, offset),
             Self::Packed(unpacked) => unpacked.read_at(buffer, offset),
         }
     }
-}
 
-fn read_file_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut length = 0;
-    while length < buffer.len() {
-        match file.read_at(&mut buffer[length..], offset + length as u64) {
-            Ok(0) => break,
-            Ok(read) => length += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+    pub(crate) fn is_packed(&self) -> bool {
+        matches!(self, Self::Packed(_))
     }
-    Ok(length)
 }

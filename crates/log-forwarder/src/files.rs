@@ -1,22 +1,26 @@
 //! The files that are followed, and how far each output has come in them.
+//!
+//! A look asks the system about a known file; [`observe`] says what the answer means, [`decide`] what becomes of the file, and
+//! [`FileSet::apply`](set::FileSet::apply) does it and keeps the books. A [scan](scan) does the same for names.
 
-pub(crate) mod ages;
-pub(crate) mod bystander;
-pub(crate) mod catalog;
-pub(crate) mod closed;
-pub(crate) mod copies;
+mod ages;
+mod complaints;
 pub(crate) mod cursor;
+mod decide;
 pub(crate) mod descriptors;
-pub(crate) mod discovery;
-pub(crate) mod generation;
+mod fate;
+mod finding;
+pub(crate) mod follower;
+pub(crate) mod known;
 pub(crate) mod ledger;
-pub(crate) mod moving;
-pub(crate) mod policy;
+pub(crate) mod listings;
+mod look;
+mod loss;
+pub(crate) mod names;
+mod observe;
 pub(crate) mod reading;
-pub(crate) mod resume;
-pub(crate) mod rotated_name;
-pub(crate) mod rotation;
-pub(crate) mod search;
-pub(crate) mod sharing;
-pub(crate) mod siblings;
-pub(crate) mod unmatched;
+mod scan;
+pub(crate) mod set;
+mod sharing;
+mod sight;
+mod unmatched;

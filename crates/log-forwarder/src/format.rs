@@ -1,7 +1,9 @@
 //! How an input's lines become records: which lines belong together, their characters, and their fields.
 
+pub(crate) mod amount;
 mod charset;
 mod cri;
+mod extent;
 mod fields;
 mod flags;
 mod json;
@@ -20,11 +22,7 @@ mod traces;
 use std::borrow::Cow;
 
 pub(crate) use self::{
-    charset::Charset,
-    flags::FormatFlags,
-    multiline::Multiline,
-    parser::Parser,
-    split::{Extent, Split},
+    charset::Charset, extent::Extent, flags::FormatFlags, multiline::Multiline, parser::Parser, split::Split,
 };
 use crate::format::record::Parsed;
 

@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use lifecycle::{
@@ -13,21 +13,18 @@ use lifecycle::{
 use tokio::sync::watch;
 
 use crate::{
+    content::volume::Disk,
     delivery::{couriers::Couriers, dead_letters::DeadLetters},
     files::{
-        catalog::{Catalog, Shared, lock},
         descriptors::Descriptors,
+        follower::{Follower, Policy, Settings, Shared, lock},
         ledger::Ledger,
-        policy::Settings,
         reading::Bounds,
     },
     settings::{args::Args, config::Config, plan::Plan},
-    state::{checkpoint::Checkpoint, saver::Saver, state_lock},
+    state::{checkpoint::Checkpoint, resume, saver::Saver, state_lock},
     volume,
-    watch::{
-        events::Events,
-        tail::{Signal, Tail},
-    },
+    watch::{events::Events, signal::Signal, tail::Tail},
 };
 
 /// Bytes that are read at once. More does not read faster, and less asks the system more often.
@@ -51,28 +48,30 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let plan = plan(&args, content.as_deref())?;
     let ledger = Ledger::new(life.metrics())?;
     let settings = settings(&args, &plan);
-    let catalog = Arc::new(Mutex::new(Catalog::new(settings, ledger, Descriptors::of_process())));
+    let descriptors = Descriptors::of_process();
+    let follower = Follower::new(settings, ledger, descriptors, Arc::new(Disk));
+    let follower = Arc::new(Mutex::new(follower));
     for output in &plan.outputs {
-        lock(&catalog).open_outlet(output.label());
+        lock(&follower).add_output(output.label());
     }
     let volumes = plan.inputs.iter().map(|input| input.root().to_owned()).chain(args.state_dir.clone());
     // A stop that comes now delivers all the same, once the volumes have answered.
     volume::all_answer(volumes.collect()).await?;
-    let own_files = lock(&catalog).own_files.clone();
+    let own_files = lock(&follower).own_files().clone();
     own_files.add(plan.own_files().chain(args.dead_letter.clone()).collect()).await;
     let _lock = match &args.state_dir {
         Some(directory) => state_lock::take(directory).await?,
         None => None,
     };
-    let saver = args.state_dir.as_deref().map(|directory| Saver::new(catalog.clone(), directory));
+    let saver = args.state_dir.as_deref().map(|directory| Saver::new(follower.clone(), directory));
     if let Some(directory) = &args.state_dir {
-        resume(&catalog, directory).await?;
+        resume(&follower, directory).await?;
     } else {
         tracing::warn!("no --state-dir: a restart delivers every file anew, from its beginning");
     }
     let (sender, signal) = watch::channel(Signal::default());
     let sender = Arc::new(sender);
-    let mut tail = Tail::new(catalog.clone(), sender.clone(), life.pending("bytes"));
+    let mut tail = Tail::new(follower.clone(), sender.clone(), life.pending("bytes"));
     tail.begin();
     if let Some(saver) = &saver {
         // The next run needs the known files to find those that are rotated between the runs.
@@ -81,7 +80,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
         life.vital("checkpoint", SILENCE, |heartbeat| saver.run(signal, heartbeat));
     }
     let mut couriers = Couriers {
-        catalog: catalog.clone(),
+        follower: follower.clone(),
         dead_letters: Arc::new(DeadLetters::new(args.dead_letter.clone(), own_files)),
         signal: signal.clone(),
         life: life.clone(),
@@ -97,7 +96,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let watching = life.clone();
     life.vital("tail", SILENCE, |heartbeat| tail.run(watching, heartbeat));
     life.started();
-    finish(&catalog, saver, &sender, signal, &life).await
+    finish(&follower, saver, &sender, signal, &life).await
 }
 
 /// Applies each new configuration, until a stop.
@@ -110,9 +109,9 @@ async fn follow(args: Args, mut config: Reloads<Config>, mut couriers: Couriers,
         let content = config.borrow_and_update().clone();
         match plan(&args, Some(&content)) {
             Ok(plan) => {
-                let own_files = lock(&couriers.catalog).own_files.clone();
+                let own_files = lock(&couriers.follower).own_files().clone();
                 own_files.add(plan.own_files().collect()).await;
-                lock(&couriers.catalog).take_settings(settings(&args, &plan));
+                lock(&couriers.follower).take_settings(settings(&args, &plan), Instant::now());
                 couriers.arrange(&plan.outputs);
                 events.ask();
             }
@@ -154,21 +153,20 @@ fn settings(args: &Args, plan: &Plan) -> Settings {
     Settings {
         inputs: plan.inputs.clone(),
         bounds: Bounds { batch, line },
-        max_pinned: args.max_pinned,
-        quiet_period: args.quiet_period,
+        policy: Policy { max_pinned: args.max_pinned, quiet_period: args.quiet_period, stopping: None },
     }
 }
 
 /// A checkpoint that cannot be read is logged, and is no reason not to deliver.
-async fn resume(catalog: &Shared, directory: &Path) -> anyhow::Result<()> {
+async fn resume(follower: &Shared, directory: &Path) -> anyhow::Result<()> {
     let path = directory.to_owned();
     match volume::ask(directory, move || Checkpoint::load(&path)).await? {
-        Ok(Some(checkpoint)) => lock(catalog).resume(&checkpoint),
+        Ok(Some(checkpoint)) => resume::resume(&mut lock(follower), &checkpoint, Instant::now()),
         Ok(None) => tracing::info!("no checkpoint yet: every file is read from its beginning"),
         Err(error) => {
             tracing::error!(%error, "cannot read the checkpoint: every file is delivered anew, from its beginning");
             // Rotated files may hold what was not delivered: none of them is passed over as older than the first start.
-            lock(catalog).watch_all_anew();
+            lock(follower).distrust_names();
         }
     }
     Ok(())
@@ -176,7 +174,7 @@ async fn resume(catalog: &Shared, directory: &Path) -> anyhow::Result<()> {
 
 /// Waits until a stop has nothing left to do, or no time; saves the checkpoint, and logs the ledger.
 async fn finish(
-    catalog: &Shared,
+    follower: &Shared,
     saver: Option<Saver>,
     sender: &watch::Sender<Signal>,
     mut signal: watch::Receiver<Signal>,
@@ -193,9 +191,9 @@ async fn finish(
     if let Some(saver) = saver {
         saver.save_within(LAST_SAVE).await;
     }
-    let catalog = lock(catalog);
-    let (summary, behind) = (catalog.ledger.summary(), catalog.behind());
-    if catalog.ledger.is_clean() {
+    let follower = lock(follower);
+    let (summary, behind) = (follower.set.ledger().summary(), follower.set.behind());
+    if follower.set.ledger().is_clean() {
         tracing::info!(behind, "ledger: {summary}");
     } else {
         tracing::warn!(behind, "ledger, with losses: {summary}");

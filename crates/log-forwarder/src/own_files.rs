@@ -16,7 +16,7 @@ use std::{
 use futures_util::future;
 use lifecycle::on_volume;
 
-use crate::content::identity::Inode;
+use crate::content::volume::Inode;
 
 /// The time that a volume has for the first look; a writer tells later where its path leads.
 const LIMIT: Duration = Duration::from_secs(2);

@@ -1,6 +1,5 @@
 //! From the bytes of a file to whole records, in batches.
 
-pub(crate) mod amount;
 pub(crate) mod batch;
 pub(crate) mod framing;
 pub(crate) mod pool;

@@ -6,4 +6,5 @@ pub(crate) mod config;
 pub(crate) mod destination;
 mod entry;
 pub(crate) mod input;
+mod path_pattern;
 pub(crate) mod plan;

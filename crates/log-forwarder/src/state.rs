@@ -1,5 +1,6 @@
 //! The state that a restart needs, and its directory.
 
 pub(crate) mod checkpoint;
+pub(crate) mod resume;
 pub(crate) mod saver;
 pub(crate) mod state_lock;

@@ -2,4 +2,5 @@
 
 mod directories;
 pub(crate) mod events;
+pub(crate) mod signal;
 pub(crate) mod tail;

@@ -2,13 +2,13 @@
 
 use std::{
     cell::RefCell,
-    fs::{File, Metadata},
     io::{self, BufReader, Read},
-    os::unix::fs::FileExt,
     sync::Arc,
 };
 
 use flate2::bufread::MultiGzDecoder;
+
+use super::volume::{Handle, Stat};
 
 /// Readers of one file that are kept; with more outputs than this, at as many places, some start again.
 const READERS: usize = 4;
@@ -19,7 +19,7 @@ pub(crate) type Decoder = MultiGzDecoder<BufReader<Positioned>>;
 /// A compressed file
 #[derive(Debug)]
 pub(crate) struct Unpacked {
-    file: Arc<File>,
+    file: Arc<dyn Handle>,
     /// The one that was used last comes first.
     readers: RefCell<Vec<Reader>>,
 }
@@ -37,17 +37,17 @@ struct Reader {
 /// A file with a position of its own, however many have the file
 #[derive(Debug)]
 pub(crate) struct Positioned {
-    file: Arc<File>,
+    file: Arc<dyn Handle>,
     offset: u64,
 }
 
 impl Unpacked {
-    pub(crate) fn new(file: Arc<File>) -> Self {
+    pub(crate) fn new(file: Arc<dyn Handle>) -> Self {
         Self { file, readers: RefCell::default() }
     }
 
-    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
-        self.file.metadata()
+    pub(crate) fn stat(&self) -> io::Result<Stat> {
+        self.file.stat()
     }
 
     /// Reads until the buffer is full or the content ends.
@@ -110,7 +110,7 @@ impl Read for Positioned {
 }
 
 /// A decoder at the beginning of a file
-pub(crate) fn decoder(file: Arc<File>) -> Decoder {
+pub(crate) fn decoder(file: Arc<dyn Handle>) -> Decoder {
     MultiGzDecoder::new(BufReader::new(Positioned { file, offset: 0 }))
 }
 
@@ -145,7 +145,7 @@ mod tests {
             encoder.write_all(part).unwrap();
             encoder.finish().unwrap();
         }
-        Unpacked::new(file.into())
+        Unpacked::new(Arc::new(file))
     }
 
     proptest! {

@@ -14,13 +14,16 @@ use tokio::{sync::watch, time};
 use crate::{
     delivery::{dead_letters::DeadLetters, retry::Retry},
     files::{
-        catalog::{Shared, lock},
+        follower::{Shared, lock},
+        known::OutputId,
         ledger::Account,
+        set::Change,
     },
+    format::amount::Amount,
     outputs::{Attempt, Output},
-    records::{amount::Amount, batch::Batch},
+    records::batch::Batch,
     settings::destination::Destination,
-    watch::tail::Signal,
+    watch::signal::Signal,
 };
 
 /// The time that a volume has to take dead letters
@@ -30,10 +33,9 @@ const TURN_LIMIT: Duration = Duration::from_secs(10);
 
 /// Carries batches to one output
 pub(crate) struct Courier {
-    pub(crate) catalog: Shared,
+    pub(crate) follower: Shared,
     pub(crate) account: Arc<Account>,
-    /// Its number among the outputs
-    pub(crate) index: usize,
+    pub(crate) id: OutputId,
     pub(crate) label: String,
     pub(crate) output: Box<dyn Output>,
     pub(crate) dead_letters: Arc<DeadLetters>,
@@ -77,8 +79,8 @@ impl Courier {
                 }
             }
         }
-        for batch in self.batches {
-            self.account.given_up(batch.amount());
+        for batch in &self.batches {
+            self.book(Change::Abandon(self.id, batch.amount()));
         }
         Ok(())
     }
@@ -86,7 +88,7 @@ impl Courier {
     async fn carry(&mut self) {
         loop {
             self.signal.borrow_and_update();
-            let next = lock(&self.catalog).next(self.index);
+            let next = lock(&self.follower).next(self.id, Instant::now());
             if let Some(batch) = next {
                 self.batches.push(batch);
                 self.deliver().await;
@@ -102,7 +104,7 @@ impl Courier {
             let attempt = self.attempt(&batch).await;
             match attempt {
                 Attempt::Delivered => {
-                    self.account.delivered(batch.amount());
+                    self.book(Change::Deliver(self.id, batch.amount()));
                     self.settle(&batch);
                 }
                 Attempt::Again { reason, after } => self.pause(&reason, after).await,
@@ -140,8 +142,8 @@ impl Courier {
         {
             // The fault of an output was reported when it was read.
             let opened = {
-                let catalog = lock(&self.catalog);
-                destination.open(&catalog.pool, &catalog.own_files)
+                let follower = lock(&self.follower);
+                destination.open(&follower.pool, follower.own_files())
             };
             if let Ok(output) = opened {
                 self.output = output;
@@ -153,6 +155,10 @@ impl Courier {
         attempt
     }
 
+    fn book(&self, change: Change) {
+        lock(&self.follower).account(change);
+    }
+
     /// The first of what is in flight is accounted for.
     fn settle(&mut self, batch: &Batch) {
         self.batches.pop();
@@ -160,14 +166,14 @@ impl Courier {
         if self.throttle.settle() {
             tracing::info!(output = self.label, "delivers again");
         }
-        self.account.amiss(batch.tally());
-        lock(&self.catalog).settle(batch, self.index);
+        self.account.count_defects(batch.tally());
+        self.book(Change::Settle(batch, self.id));
     }
 
     /// Writes refused records to the dead letters. Records that are neither refused nor to be sent again are delivered.
     async fn sort(&mut self, batch: &Batch, refused: Vec<(usize, String)>, rest: Amount) {
         let rejected = self.reject(batch, refused).await;
-        self.account.delivered(batch.amount() - rest - rejected);
+        self.book(Change::Deliver(self.id, batch.amount() - rest - rejected));
     }
 
     /// Single records that the output refuses; their amount
@@ -177,22 +183,24 @@ impl Courier {
         }
         let record = |(number, reason)| Some((batch.only(number)?, reason));
         let records: Arc<[_]> = refused.into_iter().filter_map(record).collect();
-        while let Err(error) = self.bury(records.clone()).await {
+        while let Err(error) = self.write_dead_letters(records.clone()).await {
             self.pause(&format!("cannot write the dead letter: {error}"), None).await;
         }
         let rejected = records.iter().map(|(record, _)| record.amount()).fold(Amount::default(), Amount::add);
-        self.account.rejected(rejected);
+        self.book(Change::Reject(self.id, rejected));
         rejected
     }
 
     /// On a thread of its own, because a disk may be slow, and in turn, because all outputs share one file. Records whose write
     /// hangs are written when the volume answers, and then once more.
-    async fn bury(&mut self, records: Arc<[(Batch, String)]>) -> io::Result<()> {
+    async fn write_dead_letters(&mut self, records: Arc<[(Batch, String)]>) -> io::Result<()> {
         let (dead_letters, label) = (self.dead_letters.clone(), self.label.clone());
-        let Some(path) = dead_letters.path().map(Path::to_path_buf) else { return dead_letters.bury(&records, &label) };
-        let burying = on_volume_in_turn(&path, VOLUME_LIMIT, move || dead_letters.bury(&records, &label));
-        match time::timeout(VOLUME_LIMIT + TURN_LIMIT, burying).await {
-            Ok(buried) => buried?,
+        let Some(path) = dead_letters.path().map(Path::to_path_buf) else {
+            return dead_letters.write(&records, &label);
+        };
+        let writing = on_volume_in_turn(&path, VOLUME_LIMIT, move || dead_letters.write(&records, &label));
+        match time::timeout(VOLUME_LIMIT + TURN_LIMIT, writing).await {
+            Ok(written) => written?,
             Err(_) => Err(io::Error::other("its volume has not answered yet")),
         }
     }
@@ -202,8 +210,8 @@ impl Courier {
         let all = batch.amount();
         let lines = refused.min(all.lines);
         let rejected = Amount { lines, bytes: all.bytes * lines / all.lines.max(1) };
-        self.account.rejected(rejected);
-        self.account.delivered(all - rejected);
+        self.book(Change::Reject(self.id, rejected));
+        self.book(Change::Deliver(self.id, all - rejected));
         let (file, offset) = (batch.source.path.display(), batch.offset);
         tracing::warn!(output = self.label, %file, offset, refused, of = all.lines, reason, "lines are refused for good; which of them is not said");
     }

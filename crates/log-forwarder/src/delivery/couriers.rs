@@ -11,14 +11,18 @@ use crate::{
         dead_letters::DeadLetters,
         retry::Retry,
     },
-    files::catalog::{Shared, lock},
+    files::{
+        follower::{Shared, lock},
+        known::OutputId,
+        set::Change,
+    },
     settings::destination::Destination,
-    watch::tail::Signal,
+    watch::signal::Signal,
 };
 
 /// The couriers of all outputs
 pub(crate) struct Couriers {
-    pub(crate) catalog: Shared,
+    pub(crate) follower: Shared,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) signal: watch::Receiver<Signal>,
     pub(crate) life: Lifecycle,
@@ -30,7 +34,7 @@ pub(crate) struct Couriers {
 /// One that is on its way
 pub(crate) struct Running {
     destination: Destination,
-    index: usize,
+    id: OutputId,
     orders: watch::Sender<Order>,
 }
 
@@ -43,9 +47,9 @@ impl Couriers {
         let (kept, gone): (Vec<_>, Vec<_>) =
             running.into_iter().partition(|running| is_wanted(&running.destination.label()));
         self.running = kept;
-        for Running { destination, index, orders } in gone {
+        for Running { destination, id, orders } in gone {
             tracing::info!(output = destination.label(), "is no longer delivered to");
-            lock(&self.catalog).close_outlet(index);
+            lock(&self.follower).account(Change::RemoveOutput(id));
             orders.send_replace(Order::End);
         }
         for output in outputs {
@@ -63,21 +67,20 @@ impl Couriers {
 
     fn start(&mut self, destination: Destination) {
         let label = destination.label();
-        let (index, account, opened) = {
-            let catalog = &mut *lock(&self.catalog);
+        let (id, account, opened) = {
+            let follower = &mut *lock(&self.follower);
             // Those of the start are known already: a checkpoint has to be read for them.
-            let is_this = |outlet: &crate::files::catalog::Outlet| outlet.label == label && !outlet.closed;
-            let known = catalog.outlets.iter().position(is_this);
-            let index = known.unwrap_or_else(|| catalog.open_outlet(label.clone()));
-            (index, catalog.ledger.of(index), destination.open(&catalog.pool, &catalog.own_files))
+            let known = follower.set.output(&label);
+            let id = known.unwrap_or_else(|| follower.add_output(label.clone()));
+            (id, follower.set.ledger().of(id), destination.open(&follower.pool, follower.own_files()))
         };
         // The fault of an output was reported when it was read.
         let Ok(output) = opened else { return };
         let (orders, receiver) = watch::channel(Order::Carry);
         let courier = Courier {
-            catalog: self.catalog.clone(),
+            follower: self.follower.clone(),
             account,
-            index,
+            id,
             label,
             output,
             dead_letters: self.dead_letters.clone(),
@@ -88,6 +91,6 @@ impl Couriers {
             batches: Vec::new(),
         };
         self.life.vital("courier", self.silence, |heartbeat| courier.run(heartbeat));
-        self.running.push(Running { destination, index, orders });
+        self.running.push(Running { destination, id, orders });
     }
 }

@@ -47,7 +47,7 @@ impl DeadLetters {
     }
 
     /// Keeps records, each with the reason; on return all are on the disk, or none. Without a file, the log tells where they are.
-    pub(crate) fn bury(&self, records: &[(Batch, String)], output: &str) -> io::Result<()> {
+    pub(crate) fn write(&self, records: &[(Batch, String)], output: &str) -> io::Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = Vec::new();
         for (record, reason) in records {
@@ -55,7 +55,7 @@ impl DeadLetters {
                 let (file, offset) = (record.source.path.display(), record.offset);
                 tracing::warn!(output, reason, %file, offset, "a line is refused for good");
             }
-            write(record, output, reason, &mut bytes)?;
+            write_letter(record, output, reason, &mut bytes)?;
         }
         let Some(path) = &self.path else { return Ok(()) };
         let file = match state.0.take() {
@@ -73,7 +73,7 @@ impl DeadLetters {
     }
 }
 
-fn write(batch: &Batch, output: &str, reason: &str, out: &mut Vec<u8>) -> io::Result<()> {
+fn write_letter(batch: &Batch, output: &str, reason: &str, out: &mut Vec<u8>) -> io::Result<()> {
     let text = String::from_utf8_lossy(batch.bytes());
     let letter = Letter {
         time: rfc3339(batch.time),

@@ -1,61 +1,70 @@
-//! How far one output has come in one generation.
+//! How far one output has come in one file.
 
 use crate::{
-    content::identity::Anchor,
+    content::fingerprint::Anchor,
     records::batch::{Batch, Mark},
 };
 
-/// How far one output has come in one generation
+/// How far one output has come in one file
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cursor {
-    /// All before it is acknowledged, or named as rejected or lost
+    /// All bytes before it are acknowledged, or named as rejected or lost.
     pub(crate) position: u64,
     /// The bytes before the position
     pub(crate) anchor: Anchor,
-    /// The position stands within a line that was cut
-    pub(crate) skipping: bool,
-    /// Where the batch ends that the output has now; the position, if it has none
+    /// The position stands within a line that was cut.
+    pub(crate) within_cut: bool,
+    /// The end of the batch that the output has now; the position, if it has none
     pub(crate) in_flight_end: u64,
-    /// From the position up to here no line ends
+    /// From the position up to here no record ends.
     pub(crate) barren_end: u64,
-    /// Its output is gone, and there is nothing to do for it
-    pub(crate) closed: bool,
+    /// Its output is removed, and there is nothing to do for it.
+    pub(crate) is_closed: bool,
 }
 
 impl Cursor {
     /// At a position, with nothing in flight
-    pub(crate) fn at(position: u64, anchor: Anchor, skipping: bool) -> Self {
-        Self { position, anchor, skipping, in_flight_end: position, barren_end: position, closed: false }
+    pub(crate) fn at(position: u64, anchor: Anchor, within_cut: bool) -> Self {
+        Self { position, anchor, within_cut, in_flight_end: position, barren_end: position, is_closed: false }
     }
 
-    /// For an output that is gone
+    /// For an output that is removed
     pub(crate) fn closed() -> Self {
-        Self { closed: true, ..Self::default() }
+        Self { is_closed: true, ..Self::default() }
     }
 
     /// The output has this batch now.
-    pub(crate) fn hand_out(&mut self, batch: &Batch) {
+    pub(super) fn hand_out(&mut self, batch: &Batch) {
         self.in_flight_end = batch.end();
     }
 
-    /// The beginning of what is in flight is settled: delivered, or rejected.
-    pub(crate) fn settle(&mut self, batch: &Batch) {
+    /// The beginning of what is in flight is settled: delivered or rejected.
+    pub(super) fn settle(&mut self, batch: &Batch) {
         if batch.goes_on {
             return;
         }
         self.position = batch.end();
         self.anchor.extend(batch.bytes());
-        self.skipping = batch.mark == Mark::Cut;
+        self.within_cut = batch.mark == Mark::Cut;
         self.barren_end = self.position;
     }
 
-    /// Moves over bytes that this output never gets.
-    pub(crate) fn skip(&mut self, bytes: &[u8], skipping: bool) {
+    /// Moves over bytes that the output never gets.
+    pub(super) fn skip(&mut self, bytes: &[u8], within_cut: bool) {
         self.position += bytes.len() as u64;
         self.anchor.extend(bytes);
-        (self.skipping, self.in_flight_end, self.barren_end) = (skipping, self.position, self.position);
+        (self.within_cut, self.in_flight_end, self.barren_end) = (within_cut, self.position, self.position);
     }
 
+    /// Moves over a hole, whose bytes are all zero.
+    pub(super) fn skip_hole(&mut self, end: u64) {
+        let zeros = [0; crate::content::fingerprint::ANCHOR_LIMIT];
+        let length = usize::try_from(end - self.position).unwrap_or(usize::MAX).min(zeros.len());
+        self.anchor.extend(&zeros[..length]);
+        (self.position, self.in_flight_end, self.barren_end) = (end, end, end);
+    }
+
+    /// Whether the output has no batch of the file now.
     pub(crate) fn is_idle(&self) -> bool {
         self.in_flight_end == self.position
     }

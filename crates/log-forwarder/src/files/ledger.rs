@@ -1,8 +1,11 @@
 //! The account of every byte: read = delivered + rejected + lost + in flight, for each output.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -10,7 +13,8 @@ use prometheus::{
     GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
-use crate::records::amount::{Amount, Tally};
+use super::{known::OutputId, loss::LossReason};
+use crate::format::amount::{Amount, Tally};
 
 /// The account of every byte, in `/metrics` and in the last line
 #[derive(Clone, Debug)]
@@ -18,10 +22,10 @@ pub(crate) struct Ledger {
     /// One for each output, in their order; it never gets shorter
     accounts: Arc<Mutex<Vec<Arc<Account>>>>,
     metrics: Arc<Metrics>,
-    pub(crate) lag: IntGaugeVec,
-    pub(crate) lag_seconds: GaugeVec,
+    lag: IntGaugeVec,
+    lag_seconds: GaugeVec,
     pub(crate) pinned: IntGauge,
-    pub(crate) generations: IntGauge,
+    pub(crate) open_files: IntGauge,
     pub(crate) waiting: IntGauge,
     pub(crate) checkpoint_failures: IntCounter,
 }
@@ -65,7 +69,7 @@ impl Ledger {
             lag: registered(registry, lag?)?,
             lag_seconds: registered(registry, lag_seconds?)?,
             pinned: gauge("sidekit_log_forwarder_pinned_bytes", "Bytes of deleted files that are held open")?,
-            generations: gauge("sidekit_log_forwarder_files", "Files that are held open")?,
+            open_files: gauge("sidekit_log_forwarder_files", "Files that are held open")?,
             waiting: gauge(
                 "sidekit_log_forwarder_files_waiting",
                 "Files with unread lines that are not open, because the limit of open files is reached",
@@ -87,8 +91,21 @@ impl Ledger {
         accounts.push(known.unwrap_or_else(|| self.metrics.account(label).into()));
     }
 
-    pub(crate) fn of(&self, output: usize) -> Arc<Account> {
-        self.accounts()[output].clone()
+    pub(crate) fn of(&self, output: OutputId) -> Arc<Account> {
+        self.accounts()[output.0].clone()
+    }
+
+    /// Sets how far an output is behind in the files of a path, or that there is nothing to say about them.
+    pub(super) fn set_lag(&self, output: &str, path: &str, lag: Option<(u64, Duration)>) {
+        let labels = [output, path];
+        if let Some((bytes, age)) = lag {
+            self.lag.with_label_values(&labels).set(bytes.cast_signed());
+            self.lag_seconds.with_label_values(&labels).set(age.as_secs_f64());
+        } else {
+            // A series that was never there cannot be removed, which is no fault.
+            let _ = self.lag.remove_label_values(&labels);
+            let _ = self.lag_seconds.remove_label_values(&labels);
+        }
     }
 
     fn accounts(&self) -> MutexGuard<'_, Vec<Arc<Account>>> {
@@ -123,42 +140,45 @@ impl Ledger {
 
 impl Account {
     /// A batch is handed out.
-    pub(crate) fn read(&self, amount: Amount) {
+    pub(super) fn read(&self, amount: Amount) {
         self.read_bytes.inc_by(amount.bytes);
         self.read_lines.inc_by(amount.lines);
         self.in_flight_bytes.add(amount.bytes.cast_signed());
     }
 
-    pub(crate) fn delivered(&self, amount: Amount) {
+    pub(super) fn delivered(&self, amount: Amount) {
         self.delivered_bytes.inc_by(amount.bytes);
         self.delivered_lines.inc_by(amount.lines);
         self.in_flight_bytes.sub(amount.bytes.cast_signed());
     }
 
-    pub(crate) fn rejected(&self, amount: Amount) {
+    pub(super) fn rejected(&self, amount: Amount) {
         self.rejected_bytes.inc_by(amount.bytes);
         self.rejected_lines.inc_by(amount.lines);
         self.in_flight_bytes.sub(amount.bytes.cast_signed());
     }
 
     /// A batch that is not delivered any more, because its output was removed.
-    pub(crate) fn given_up(&self, amount: Amount) {
+    pub(super) fn abandoned(&self, amount: Amount) {
         self.in_flight_bytes.sub(amount.bytes.cast_signed());
-        self.lost_bytes.with_label_values(&[self.label.as_str(), "output removed"]).inc_by(amount.bytes);
-        self.lost_in_all.fetch_add(amount.bytes, Relaxed);
+        self.count_lost(amount.bytes, LossReason::OutputRemoved);
     }
 
     /// Defects of records that are delivered
-    pub(crate) fn amiss(&self, tally: Tally) {
+    pub(crate) fn count_defects(&self, tally: Tally) {
         self.invalid_bytes.inc_by(tally.invalid_bytes);
         self.unparsed.inc_by(tally.unparsed);
     }
 
     /// Lost bytes. Those that were never read count as read, so that the ledger adds up.
-    pub(crate) fn lost(&self, bytes: u64, reason: &str) {
+    pub(super) fn lost(&self, bytes: u64, reason: LossReason) {
         self.read_bytes.inc_by(bytes);
+        self.count_lost(bytes, reason);
+    }
+
+    fn count_lost(&self, bytes: u64, reason: LossReason) {
         self.lost_in_all.fetch_add(bytes, Relaxed);
-        self.lost_bytes.with_label_values(&[self.label.as_str(), reason]).inc_by(bytes);
+        self.lost_bytes.with_label_values(&[self.label.as_str(), reason.as_str()]).inc_by(bytes);
     }
 }
 

@@ -1,17 +1,20 @@
-//! The bytes behind a cursor: the next batch of whole records, or why there is none.
+//! The bytes behind a cursor: the next batch of whole records, or why there is none. Nothing is changed here.
 
-use std::{io, time::Instant};
+use std::{io, sync::Arc};
 
 use memchr::memchr_iter;
 
+use super::known::{Key, KnownFile, OutputId};
 use crate::{
-    content::identity::{HEAD_LIMIT, read_at},
-    files::generation::Generation,
+    content::{
+        Content,
+        fingerprint::{HEAD_LIMIT, name},
+    },
     format::Format,
     records::{
-        batch::{Batch, Mark},
+        batch::{Batch, Mark, Source},
         framing::{Frame, frame},
-        pool::{Buffer, Pool},
+        pool::Pool,
     },
 };
 
@@ -23,15 +26,28 @@ const BEYOND: u64 = 4096;
 const MOST_LINES: usize = 4096;
 
 /// The result of one look at the bytes behind a cursor
+#[derive(Debug)]
 pub(crate) enum Reading {
     Nothing,
+    /// No record ends before this offset.
+    Barren(u64),
     Batch(Batch),
-    /// Bytes that are lost for this reason
-    Lost(u64, &'static str),
-    /// The cursor moved over a hole at the head; look again.
+    /// Bytes of a line that is too long, with its end or not
+    TooLong {
+        bytes: Vec<u8>,
+        within_cut: bool,
+    },
+    /// A hole at the beginning, up to this offset
     Hole(u64),
-    /// The file holds something else now.
-    Replaced,
+    /// The file is shorter than it was, or holds something else.
+    Suspicious,
+}
+
+/// A reading, and the size that the file has at least
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) reading: Reading,
+    pub(crate) size: u64,
 }
 
 /// Bounds of what is read at once
@@ -41,86 +57,84 @@ pub(crate) struct Bounds {
     pub(crate) line: usize,
 }
 
-impl Generation {
-    /// The next lines for an output that has none of this generation now.
-    pub(crate) fn read(&mut self, key: u64, output: usize, bounds: Bounds, pool: &Pool) -> io::Result<Reading> {
-        if !self.is_readable(output) {
-            return Ok(Reading::Nothing);
+/// The next records for an output that has none of this file now.
+pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds, pool: &Pool) -> io::Result<Read> {
+    let nothing = |reading| Ok(Read { reading, size: file.seen });
+    let Some(content) = file.content().filter(|_| file.wants(output)) else { return nothing(Reading::Nothing) };
+    let cursor = &file.cursors[output.0];
+    // Enough to tell the head.
+    let mut most = bounds.batch.max(HEAD_LIMIT);
+    loop {
+        let anchored = cursor.anchor.bytes().len();
+        let wanted = most.min(length(file.seen - cursor.position + BEYOND));
+        let mut buffer = pool.filled(anchored + wanted);
+        let read = content.read_at(&mut buffer[..anchored + wanted], cursor.position - anchored as u64)?;
+        let bytes = &buffer[anchored.min(read)..read];
+        let is_short = bytes.len() < wanted.min(length(file.seen - cursor.position));
+        let is_same =
+            if cursor.position == 0 { file.head.begins(bytes) } else { buffer[..anchored] == *cursor.anchor.bytes() };
+        if !is_same || (is_short && !file.inconsistent) {
+            return nothing(Reading::Suspicious);
         }
-        // Enough to tell the head.
-        let mut size = bounds.batch.max(HEAD_LIMIT);
-        loop {
-            let Some(file) = &self.file else { return Ok(Reading::Nothing) };
-            let cursor = &mut self.cursors[output];
-            let anchored = cursor.anchor.bytes().len();
-            let wanted = size.min(length(self.seen - cursor.position + BEYOND));
-            let mut buffer = pool.filled(anchored + wanted);
-            let read = read_at(file, &mut buffer[..anchored + wanted], cursor.position - anchored as u64)?;
-            let bytes = &buffer[anchored.min(read)..read];
-            // Shorter than it was: truncated just now, and what there is may be something else.
-            let is_short = bytes.len() < wanted.min(length(self.seen - cursor.position));
-            let is_same = if cursor.position == 0 {
-                self.head.begins(bytes)
-            } else {
-                buffer[..anchored] == *cursor.anchor.bytes()
-            };
-            if is_short || !is_same {
-                return Ok(Reading::Replaced);
+        let end = cursor.position + bytes.len() as u64;
+        let size = end.max(file.seen);
+        if let Some(hole) = hole(file, content, output, bytes)? {
+            return Ok(Read { reading: Reading::Hole(hole), size });
+        }
+        let (ended, is_quiet) = if end > file.seen { (false, false) } else { (file.ended, file.is_quiet) };
+        let is_last = ended && end == size;
+        let framed = match frame(bytes, bounds.line, cursor.within_cut, is_last) {
+            Frame::Lines(lines) => match records(&file.source.treatment.format, &bytes[..lines]) {
+                // The last record may go on. One of several lines that is longer than a line may be goes in parts.
+                0 if !is_last && !is_quiet && bytes.len() <= bounds.line => None,
+                0 => Some((lines, Mark::Whole)),
+                length => Some((length, Mark::Whole)),
+            },
+            Frame::Cut(length) => Some((length, Mark::Cut)),
+            Frame::Unfinished(length) => Some((length, Mark::Unfinished)),
+            Frame::Skip { length, ended } => {
+                let reading = Reading::TooLong { bytes: bytes[..length].to_vec(), within_cut: !ended };
+                return Ok(Read { reading, size });
             }
-            let end = cursor.position + bytes.len() as u64;
-            // It may be larger than what is read at once.
-            let is_hole = !cursor.skipping && cursor.anchor.bytes().iter().all(|byte| *byte == 0);
-            if is_hole && self.ordinal > 0 && bytes[0] == 0 {
-                let length = bytes.iter().take_while(|byte| **byte == 0).count();
-                cursor.skip(&bytes[..length], false);
-                return Ok(Reading::Hole(length as u64));
+            Frame::Partial => None,
+        };
+        match framed {
+            Some((length, mark)) => {
+                let source = source(file, content, &bytes[..length])?;
+                let batch = Batch::new((source, key), mark, cursor.position, buffer, anchored..anchored + length);
+                return Ok(Read { reading: Reading::Batch(batch), size });
             }
-            if end > self.seen {
-                // It grows while we look: nothing has ended.
-                (self.seen, self.grown, self.ended, self.still) = (end, Instant::now(), false, false);
-            }
-            let last = self.ended && end == self.seen;
-            let (length, mark) = match frame(bytes, bounds.line, cursor.skipping, last) {
-                Frame::Lines(lines) => match records(&self.source.treatment.format, &bytes[..lines]) {
-                    // The last record may go on. One of several lines that is longer than a line may be goes in parts.
-                    0 if !last && !self.still && bytes.len() <= bounds.line => {
-                        if bytes.len() == size {
-                            size = (size * 4).min(bounds.line + 1);
-                            continue;
-                        }
-                        cursor.barren_end = end;
-                        return Ok(Reading::Nothing);
-                    }
-                    0 => (lines, Mark::Whole),
-                    length => (length, Mark::Whole),
-                },
-                Frame::Cut(length) => (length, Mark::Cut),
-                Frame::Unfinished(length) => (length, Mark::Unfinished),
-                Frame::Skip { length, ended } => {
-                    cursor.skip(&bytes[..length], !ended);
-                    return Ok(Reading::Lost(length as u64, "longer than --max-line"));
-                }
-                Frame::Partial if bytes.len() == size && size <= bounds.line => {
-                    size = (size * 4).min(bounds.line + 1);
-                    continue;
-                }
-                Frame::Partial => {
-                    cursor.barren_end = end;
-                    return Ok(Reading::Nothing);
-                }
-            };
-            self.take_name(&buffer[anchored..anchored + length])?;
-            let batch = self.batch(key, output, buffer, anchored, length, mark);
-            return Ok(Reading::Batch(batch));
+            // No record ends here, but there are more bytes.
+            None if bytes.len() == most && most <= bounds.line => most = (most * 4).min(bounds.line + 1),
+            None => return Ok(Read { reading: Reading::Barren(end), size }),
         }
     }
+}
 
-    fn batch(&mut self, key: u64, output: usize, buffer: Buffer, from: usize, length: usize, mark: Mark) -> Batch {
-        let cursor = &mut self.cursors[output];
-        let batch = Batch::new((self.source.clone(), key), mark, cursor.position, buffer, from..from + length);
-        cursor.hand_out(&batch);
-        batch
+/// Where a hole ends that stands before the first line of a file: an app that does not append goes on at its old offset after a
+/// truncation, and the file system makes the bytes before it zero. Zeros that were written are text, unless the file was
+/// truncated before.
+fn hole(file: &KnownFile, content: &Content, output: OutputId, bytes: &[u8]) -> io::Result<Option<u64>> {
+    let cursor = &file.cursors[output.0];
+    let is_at_head = !cursor.within_cut && cursor.anchor.bytes().iter().all(|byte| *byte == 0);
+    let Content::Plain(handle) = content else { return Ok(None) };
+    if !is_at_head || bytes.first() != Some(&0) {
+        return Ok(None);
     }
+    let data = handle.data_from(cursor.position)?.min(file.seen);
+    let has_begun = cursor.position > 0 || file.ordinal > 0 || data > cursor.position;
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count() as u64;
+    Ok(has_begun.then(|| data.max(cursor.position + zeros)))
+}
+
+/// The source of the file's batches, which has a name for collectors as soon as something was read
+fn source(file: &KnownFile, content: &Content, beginning: &[u8]) -> io::Result<Arc<Source>> {
+    if !file.source.generation.is_empty() {
+        return Ok(file.source.clone());
+    }
+    let generation = name(&content.stat()?, file.ordinal, beginning);
+    let (path, treatment) = (file.source.path.clone(), file.source.treatment.clone());
+    Ok(Source { path, generation, treatment }.into())
 }
 
 /// How many bytes of whole lines are complete records, of not too many lines.
@@ -141,29 +155,46 @@ fn length(bytes: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, io::Write, sync::Arc};
+    use std::{fs::File, io::Write, sync::Arc, time::Instant};
+
+    use prometheus::Registry;
 
     use super::*;
-    use crate::files::cursor::Cursor;
+    use crate::{
+        content::volume::Handle,
+        files::{
+            fate::Fate,
+            known::Growth,
+            ledger::Ledger,
+            set::{Change, FileSet},
+        },
+    };
 
     #[test]
-    fn what_grows_while_it_is_read_has_not_ended() {
-        let (bounds, pool) = (Bounds { batch: 64, line: 64 }, Pool::default());
+    fn a_file_that_grows_while_it_is_read_has_not_ended() {
+        let (bounds, pool, now) = (Bounds { batch: 64, line: 64 }, Pool::default(), Instant::now());
+        let mut set = FileSet::new(Ledger::new(&Registry::new()).unwrap());
+        set.apply(Change::AddOutput("stdout://".into()), now);
         let mut writer = tempfile::tempfile().unwrap();
-        let new = |file: &File| {
-            let input = ("/logs/app.log".into(), Arc::default());
-            let (file, metadata) = (file.try_clone().unwrap(), file.metadata().unwrap());
-            Generation::new(input, "/logs".into(), file, &metadata, vec![Cursor::default()])
-        };
         writer.write_all(b"one\ntw").unwrap();
-        let mut generation = new(&writer);
-        assert!(generation.look(&writer.metadata().unwrap(), Instant::now()).unwrap());
-        generation.ended = true;
-        let Reading::Batch(batch) = generation.read(0, 0, bounds, &pool).unwrap() else { panic!("no batch") };
+        let file: Arc<File> = writer.try_clone().unwrap().into();
+        let stat = file.stat().unwrap();
+        let input = ("/logs/app.log".into(), Arc::default());
+        let known = KnownFile::new(input, "/logs".into(), file, &stat, set.fresh_cursors(), now);
+        set.apply(Change::Begin(known.into()), now);
+        let growth = Growth { size: 6, modified: stat.modified, head: Default::default() };
+        set.apply(Change::Meet(0, Fate::Grow(growth)), now);
+        set.apply(Change::Meet(0, Fate::End), now);
+        let output = OutputId(0);
+        let found = |set: &FileSet| read(set.get(0).unwrap(), 0, output, bounds, &pool).unwrap();
+        let Reading::Batch(batch) = found(&set).reading else { panic!("no batch") };
         assert_eq!(batch.bytes(), b"one\n");
-        generation.cursors[0].settle(&batch);
+        set.apply(Change::HandOut(&batch, output), now);
+        set.apply(Change::Settle(&batch, output), now);
         writer.write_all(b"o").unwrap();
-        assert!(matches!(generation.read(0, 0, bounds, &pool).unwrap(), Reading::Nothing));
-        assert!(!generation.ended);
+        let grown = found(&set);
+        assert!(matches!((grown.reading, grown.size), (Reading::Barren(7), 7)));
+        set.apply(Change::Reach(0, 7), now);
+        assert!(!set.get(0).unwrap().ended);
     }
 }

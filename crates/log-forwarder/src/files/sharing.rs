@@ -6,121 +6,127 @@
 
 use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
-use crate::{
-    content::Content,
-    files::{
-        catalog::Catalog,
-        closed::Listing,
-        generation::{Generation, Place},
-    },
+use super::{
+    descriptors::Descriptors,
+    fate::Fate,
+    known::{FileState, Key, KnownFile, OutputId},
+    listings::Listings,
+    look::Looker,
+    names::Names,
+    observe::Sighting,
+    set::{Change, FileSet},
 };
 
-/// Gives descriptors to files that wait for one. True if there is something new to read.
-pub(crate) fn share(catalog: &mut Catalog, now: Instant) -> bool {
-    let open = catalog.generations.values().filter(|generation| generation.file.is_some()).count();
-    let budget = catalog.descriptors.budget;
-    catalog.descriptors.left = budget.saturating_sub(open);
-    let waiting = waiting(catalog, None);
-    if waiting.is_empty() && open <= budget {
-        report(catalog, 0, now);
-        return false;
-    }
-    // Files that were read to their end make room first, because no output waits for them.
-    let missing = (open + waiting.len()).saturating_sub(budget);
-    close(catalog, missing, Generation::is_all_settled);
-    let mut is_news = reopen(catalog, &waiting);
-    for output in 0..catalog.outlets.len() {
-        let waiting = self::waiting(catalog, Some(output));
-        if !waiting.is_empty() && is_starved(catalog, output) {
-            // The open files are of no use to this output now.
-            close(catalog, waiting.len(), |_| true);
-            is_news |= reopen(catalog, &waiting);
+/// The parts of the forwarder that sharing changes
+pub(crate) struct Sharing<'a> {
+    pub(crate) descriptors: &'a mut Descriptors,
+    pub(crate) set: &'a mut FileSet,
+    pub(crate) names: &'a mut Names,
+    pub(crate) looker: &'a mut Looker,
+    pub(crate) now: Instant,
+}
+
+impl Sharing<'_> {
+    /// Gives descriptors to files that wait for one. True if there is something new to read.
+    pub(crate) fn share(&mut self) -> bool {
+        let budget = self.descriptors.budget;
+        let waiting = self.waiting(None);
+        if waiting.is_empty() && self.set.open_count() <= budget {
+            self.report(0);
+            return false;
         }
-    }
-    // Copies are opened without asking, because the truncated file is gone otherwise.
-    let open = catalog.generations.values().filter(|generation| generation.file.is_some()).count();
-    close(catalog, open.saturating_sub(budget), |_| true);
-    let count = self::waiting(catalog, None).len();
-    report(catalog, count, now);
-    is_news
-}
-
-/// The files without a descriptor in which an output, or any of them, would find something to read now, in turn.
-fn waiting(catalog: &Catalog, output: Option<usize>) -> Vec<u64> {
-    let outputs = output.map_or(0..catalog.outlets.len(), |output| output..output + 1);
-    let may_read = |generation: &Generation| {
-        outputs.clone().any(|output| generation.wants(output) && !catalog.must_wait(generation, output))
-    };
-    let waits = |(key, generation): (&u64, &Generation)| (generation.parked && may_read(generation)).then_some(*key);
-    let turn = catalog.descriptors.turn;
-    let (from, before) = (catalog.generations.range(turn..), catalog.generations.range(..turn));
-    from.chain(before).filter_map(waits).collect()
-}
-
-/// Whether an output has no batch under way and finds nothing to read in the files that are open.
-fn is_starved(catalog: &Catalog, output: usize) -> bool {
-    let is_busy = |generation: &Generation| {
-        !generation.cursors[output].is_idle()
-            || (generation.is_readable(output) && !catalog.must_wait(generation, output))
-    };
-    !catalog.generations.values().any(is_busy)
-}
-
-/// Closes at most this many of the files that may be closed, first those that have not grown for longest.
-fn close(catalog: &mut Catalog, count: usize, may_close: impl Fn(&Generation) -> bool) {
-    if count == 0 {
-        return;
-    }
-    // A deleted file would be gone, and a compressed copy is not found again by its inode.
-    let can_close = |generation: &Generation| {
-        matches!(generation.place, Place::Live | Place::Rotated)
-            && matches!(generation.file, Some(Content::Plain(_)))
-            && generation.cursors.iter().all(|cursor| cursor.closed || cursor.is_idle())
-    };
-    let candidates =
-        catalog.generations.iter().filter(|(_, generation)| can_close(generation) && may_close(generation));
-    let mut candidates: Vec<_> = candidates.map(|(key, generation)| (generation.grown, *key)).collect();
-    candidates.sort();
-    for (_, key) in candidates.into_iter().take(count) {
-        if let Some(generation) = catalog.generations.get_mut(&key) {
-            generation.park();
-            catalog.descriptors.left += 1;
+        // Files that were read to their end make room first, because no output waits for them.
+        let missing = (self.set.open_count() + waiting.len()).saturating_sub(budget);
+        self.close(missing, KnownFile::is_all_settled);
+        let mut is_news = self.open(&waiting);
+        for output in self.set.outputs() {
+            let waiting = self.waiting(Some(output));
+            if !waiting.is_empty() && self.is_starved(output) {
+                // The open files are of no use to this output now.
+                self.close(waiting.len(), |_| true);
+                is_news |= self.open(&waiting);
+            }
         }
+        // Copies are opened without asking, because the truncated file is gone otherwise.
+        self.close(self.set.open_count().saturating_sub(budget), |_| true);
+        let count = self.waiting(None).len();
+        self.report(count);
+        is_news
     }
-}
 
-/// Opens these files as far as descriptors are left. True if one was opened.
-fn reopen(catalog: &mut Catalog, waiting: &[u64]) -> bool {
-    let rotated = waiting.iter().filter_map(|key| catalog.generations.get(key));
-    let rotated = rotated.filter(|generation| generation.place == Place::Rotated);
-    let homes: BTreeSet<PathBuf> = rotated.map(|generation| generation.home.clone()).collect();
-    // What a rotated file is called now is not known.
-    let listing = if catalog.descriptors.left > 0 { Listing::of(&homes) } else { Listing::default() };
-    let mut is_news = false;
-    for key in waiting {
-        let Some(generation) = catalog.generations.get(key) else { continue };
-        let path = match generation.place {
-            Place::Live => Some(generation.source.path.clone()),
-            _ => listing.files.get(&generation.inode).map(|(path, _)| path.clone()),
+    /// The files without a descriptor in which an output, or any of them, would find something to read now, in turn
+    fn waiting(&self, output: Option<OutputId>) -> Vec<Key> {
+        let outputs = self.set.outputs().filter(|one| output.is_none_or(|output| output == *one));
+        let keys: BTreeSet<Key> = outputs.flat_map(|output| self.set.parked(output)).collect();
+        let turn = self.descriptors.turn;
+        keys.range(turn..).chain(keys.range(..turn)).copied().collect()
+    }
+
+    /// Whether an output has no batch under way and finds nothing to read in the files that are open.
+    fn is_starved(&self, output: OutputId) -> bool {
+        let is_busy = self.set.iter().any(|(_, file)| !file.cursors[output.0].is_idle());
+        !is_busy && self.set.readable(output, 0).next().is_none()
+    }
+
+    /// Closes at most this many of the files that may be closed, first those that have not grown for longest.
+    fn close(&mut self, count: usize, may_close: impl Fn(&KnownFile) -> bool) {
+        if count == 0 {
+            return;
+        }
+        // A deleted file would be gone, and a compressed copy is not found again by its inode.
+        let can_close = |file: &KnownFile| {
+            let is_found_again = matches!(file.state, FileState::Live | FileState::Rotated) && !file.inconsistent;
+            file.is_open() && !file.is_packed() && is_found_again && file.is_idle() && may_close(file)
         };
-        let Some(path) = path else { continue };
-        if catalog.descriptors.left == 0 {
-            break;
+        let candidates = self.set.iter().filter(|(_, file)| can_close(file));
+        let mut candidates: Vec<_> = candidates.map(|(key, file)| (file.grown, key)).collect();
+        candidates.sort_unstable();
+        for (_, key) in candidates.into_iter().take(count) {
+            self.set.apply(Change::Meet(key, Fate::Park), self.now);
         }
-        is_news |= catalog.open_again(*key, &path);
-        catalog.descriptors.turn = *key + 1;
     }
-    is_news
-}
 
-/// Sets the metric, and says so in the log while files wait.
-fn report(catalog: &mut Catalog, waiting: usize, now: Instant) {
-    catalog.descriptors.waiting = waiting;
-    catalog.ledger.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
-    let budget = catalog.descriptors.budget;
-    let what =
-        "more files have unread lines than may be open at once; they are read in turn: raise the limit of open files";
-    if waiting > 0 && catalog.descriptors.throttle.is_due(what, now) {
-        tracing::warn!(waiting, open_at_most = budget, "{what}");
+    /// Opens these files as far as descriptors are left. True if one was opened.
+    fn open(&mut self, waiting: &[Key]) -> bool {
+        let volume = self.looker.volume.clone();
+        let mut listings = Listings::new(volume.as_ref());
+        let mut is_news = false;
+        for key in waiting {
+            if self.set.open_count() >= self.descriptors.budget {
+                break;
+            }
+            let Some(file) = self.set.get(*key) else { continue };
+            let path = match file.state {
+                FileState::Live => Some(file.path().to_path_buf()),
+                // The present name of a rotated file is not known.
+                _ => listings.of(&file.home).file(file.inode).map(|entry| entry.path.clone()),
+            };
+            let Some(path) = path else { continue };
+            is_news |= self.open_again(*key, &path);
+            self.descriptors.turn = *key + 1;
+        }
+        is_news
+    }
+
+    /// Opens a file that waits for its turn. True if there is something to read; leaves a file that has another content now.
+    fn open_again(&mut self, key: Key, path: &PathBuf) -> bool {
+        if self.looker.reopen(self.set, key, path, true, self.now) {
+            return self.set.get(key).is_some_and(KnownFile::is_open);
+        }
+        self.looker.examine(self.set, self.names, key, &Sighting::Absent, self.now);
+        // The new content has the name: it is found by a scan.
+        self.names.doubt();
+        false
+    }
+
+    /// Sets the metric, and says so in the log while files wait.
+    fn report(&mut self, waiting: usize) {
+        self.descriptors.waiting = waiting;
+        self.set.ledger().waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        let budget = self.descriptors.budget;
+        let what = "more files have unread lines than may be open at once; they are read in turn: raise the limit of open files";
+        if waiting > 0 && self.descriptors.throttle.is_due(what, self.now) {
+            tracing::warn!(waiting, open_at_most = budget, "{what}");
+        }
     }
 }

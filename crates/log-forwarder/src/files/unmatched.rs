@@ -2,12 +2,12 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    path::{Path, PathBuf},
     time::Instant,
 };
 
 use lifecycle::LogThrottle;
 
+use super::finding::Found;
 use crate::settings::input::Input;
 
 /// The inputs of this run, by their text
@@ -20,12 +20,12 @@ pub(crate) struct Unmatched {
 
 impl Unmatched {
     /// Warns at the first scan, and then every 30 s, until a file is among the paths that an input leads to.
-    pub(crate) fn look(&mut self, input: &Input, found: &[PathBuf], now: Instant) {
+    pub(super) fn look(&mut self, input: &Input, found: &Found, now: Instant) {
         let text = input.text();
         if self.matched.contains(text) {
             return;
         }
-        if found.iter().any(|path| !path.is_dir()) {
+        if !found.files.is_empty() {
             self.matched.insert(text.to_owned());
             self.throttles.remove(text);
             return;
@@ -37,10 +37,9 @@ impl Unmatched {
     }
 }
 
-fn reason(input: &Input, found: &[PathBuf]) -> String {
-    let is_directory = |path: &Path| found.iter().any(|found| found == path);
+fn reason(input: &Input, found: &Found) -> String {
     match input.single_path() {
-        Some(path) if is_directory(path) => {
+        Some(path) if found.others.contains(path) && path.is_dir() => {
             format!("the input is a directory, and its files are not read: write {}/*.log", path.display())
         }
         _ => "no file matches the input: is the volume mounted?".into(),

@@ -7,10 +7,11 @@ use std::{borrow::Cow, ops::Range};
 
 use memchr::memchr;
 
-use super::{Extent, time};
-use crate::{
-    format::record::{Parsed, Value},
-    records::amount::Amount,
+use super::{
+    amount::Amount,
+    extent::{Extent, line},
+    record::{Parsed, Value},
+    time,
 };
 
 /// One line, taken apart
@@ -148,7 +149,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
 /// Each line with its newline, the last one perhaps without
 fn lines_from(bytes: &[u8], mut from: usize) -> impl Iterator<Item = Range<usize>> {
     std::iter::from_fn(move || {
-        let line = super::split::line(bytes, from)?;
+        let line = line(bytes, from)?;
         from = line.end;
         Some(line)
     })

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{Charset, pattern::Pattern, split::line, traces};
+use super::{Charset, extent::line, pattern::Pattern, traces};
 
 /// `--multiline`: tells of each line whether it begins a record
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Properties of every format with any lines: for tests and fuzzing.
 
 use super::{Extent, Format};
-use crate::{format::record::Value, records::amount::Amount};
+use crate::format::{amount::Amount, record::Value};
 
 /// Each of these whole lines is in one record, no complete record continues, a record alone is the same record, and a value of
 /// JSON is JSON.

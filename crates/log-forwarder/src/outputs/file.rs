@@ -18,7 +18,7 @@ use super::{
     writing::{Progress, open_lines},
 };
 use crate::{
-    content::identity::Inode,
+    content::volume::Inode,
     outputs::encoding::{self, Encoding},
     own_files::OwnFiles,
     records::batch::Batch,

@@ -9,17 +9,13 @@ use std::{
 use memchr::memchr_iter;
 
 use crate::{
-    content::identity::hash_of_end,
+    content::fingerprint::hash_of_end,
     format::{
         Extent, Format, Split,
+        amount::{Amount, Tally},
         record::{Parsed, Record},
     },
-    records::{
-        amount::{Amount, Tally},
-        pool::Buffer,
-        timestamp,
-        treatment::Treatment,
-    },
+    records::{pool::Buffer, timestamp, treatment::Treatment},
 };
 
 /// Where a batch comes from

@@ -1,22 +1,20 @@
-//! A pattern of files to follow, and the directories in which they can appear.
+//! A pattern of files to follow, and how they are read.
 
 use std::{
-    collections::BTreeSet,
     fmt,
     path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
 };
 
-use glob::Pattern;
-
+pub(crate) use super::path_pattern::Part;
+use super::path_pattern::PathPattern;
 use crate::records::treatment::Treatment;
 
 /// One `--input`
 #[derive(Clone)]
 pub(crate) struct Input {
-    text: String,
-    pattern: Pattern,
+    pattern: PathPattern,
     pub(crate) treatment: Arc<Treatment>,
 }
 
@@ -30,14 +28,13 @@ impl FromStr for Input {
         if text.ends_with('/') {
             return Err("this is a directory: end it with *.log for the files in it".into());
         }
-        let pattern = Pattern::new(text).map_err(|error| format!("this is not a pattern: {}", error.msg))?;
-        Ok(Self { text: text.to_owned(), pattern, treatment: Arc::default() })
+        Ok(Self { pattern: text.parse()?, treatment: Arc::default() })
     }
 }
 
 impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        self.text.fmt(f)
+        self.pattern.fmt(f)
     }
 }
 
@@ -49,52 +46,43 @@ impl Input {
 
     /// Whether a file with this path is to be followed.
     pub(crate) fn matches(&self, path: &Path) -> bool {
-        self.pattern.matches_path_with(path, OPTIONS)
+        self.pattern.matches(path)
     }
 
     /// As it is written
     pub(crate) fn text(&self) -> &str {
-        &self.text
+        self.pattern.text()
+    }
+
+    /// The parts of its paths, for each choice of its braces
+    pub(crate) fn alternatives(&self) -> impl Iterator<Item = &[Part]> {
+        self.pattern.alternatives()
     }
 
     /// The path, where it is one and no pattern
     pub(crate) fn single_path(&self) -> Option<&Path> {
-        let is_pattern = self.text.contains(WILDCARDS);
-        (!is_pattern).then(|| Path::new(&self.text))
+        self.pattern.is_single().then(|| Path::new(self.text()))
     }
 
     /// The directory below which all its files are
-    pub(crate) fn root(&self) -> &Path {
-        let is_root = |path: &&Path| !path.to_string_lossy().contains(WILDCARDS);
-        Path::new(&self.text).ancestors().skip(1).find(is_root).unwrap_or(Path::new("/"))
-    }
-
-    /// The paths that are there now. A directory that can't be read has none.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = PathBuf> {
-        glob::glob_with(&self.text, OPTIONS).into_iter().flatten().filter_map(Result::ok)
-    }
-
-    /// The directories that are there now in which a path can appear, and those in which such a directory can. Of one that is
-    /// not there, the nearest directory above.
-    pub(crate) fn directories(&self, found: &mut BTreeSet<PathBuf>) {
-        let mut at = Path::new(&self.text);
-        while let Some(parent) = at.parent() {
-            let Some(text) = parent.to_str() else { return };
-            let directories = glob::glob_with(text, OPTIONS).into_iter().flatten().filter_map(Result::ok);
-            found.extend(directories.filter(|path| path.is_dir()));
-            if !text.contains(WILDCARDS) {
-                found.extend(parent.ancestors().find(|path| path.is_dir()).map(Path::to_path_buf));
-                return;
+    pub(crate) fn root(&self) -> PathBuf {
+        let root_of = |parts: &[Part]| {
+            let (_, directories) = parts.split_last().unwrap_or((&Part::AnyDepth, &[]));
+            let mut root = PathBuf::from("/");
+            for part in directories {
+                let Part::Name(name) = part else { break };
+                root.push(name);
             }
-            at = parent;
-        }
+            root
+        };
+        let mut roots = self.alternatives().map(root_of);
+        let first = roots.next().unwrap_or_default();
+        roots.fold(first, |common, root| {
+            let same = common.components().zip(root.components()).take_while(|(one, other)| one == other);
+            same.map(|(component, _)| component).collect()
+        })
     }
 }
-
-const WILDCARDS: [char; 3] = ['*', '?', '['];
-/// As in a shell, but that a leading dot is nothing special.
-const OPTIONS: glob::MatchOptions =
-    glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
 
 #[cfg(test)]
 mod tests {
@@ -117,19 +105,6 @@ mod tests {
         assert_eq!(root("/var/log/app.log"), Path::new("/var/log"));
         assert_eq!(root("/var/log/*/app.log"), Path::new("/var/log"));
         assert_eq!(root("/*.log"), Path::new("/"));
-    }
-
-    #[test]
-    fn directories_of_a_pattern_are_those_that_matter() {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(root.path().join("a/deep")).unwrap();
-        let input: Input = root.path().join("*/x.log").to_str().unwrap().parse().unwrap();
-        let mut found = BTreeSet::new();
-        input.directories(&mut found);
-        assert_eq!(found, BTreeSet::from([root.path().into(), root.path().join("a")]));
-        let input: Input = root.path().join("b/c/x.log").to_str().unwrap().parse().unwrap();
-        let mut found = BTreeSet::new();
-        input.directories(&mut found);
-        assert_eq!(found, BTreeSet::from([root.path().into()]));
+        assert_eq!(root("/var/{log,run}/*.log"), Path::new("/var"));
     }
 }

@@ -9,12 +9,8 @@ use files::{Directory, Permissions};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    content::identity::{Fingerprint, Head, Inode},
-    files::{
-        bystander::Bystander,
-        catalog::{Catalog, Outlet},
-        generation::{Generation, Place},
-    },
+    content::{fingerprint::Head, volume::Inode},
+    files::{follower::Follower, known::KnownFile, names::Bystander, set::Outlet},
 };
 
 const NAME: &str = "checkpoint.json";
@@ -66,14 +62,16 @@ pub(crate) struct Progress {
 }
 
 impl Checkpoint {
-    pub(crate) fn of(catalog: &Catalog) -> Self {
-        // A file that is gone cannot be found again.
-        let generations = catalog.generations.values().filter(|generation| generation.place != Place::Gone);
-        let files = generations.map(|generation| Entry::of(generation, &catalog.outlets)).collect();
-        let (watched, bystanders) = (catalog.watched.iter().cloned(), catalog.bystanders.iter());
-        let rotated = catalog.rotated.iter().cloned().collect();
-        let bystanders = bystanders.map(|(inode, bystander)| (*inode, *bystander)).collect();
-        Self { version: VERSION, watched: watched.collect(), rotated, bystanders, files }
+    pub(crate) fn of(follower: &Follower) -> Self {
+        let names = &follower.names;
+        let files = follower.saved_files().map(|file| Entry::of(file, follower.set.outlets()));
+        Self {
+            version: VERSION,
+            watched: names.watched().iter().cloned().collect(),
+            rotated: names.rotated().iter().cloned().collect(),
+            bystanders: names.bystanders().iter().map(|(inode, bystander)| (*inode, *bystander)).collect(),
+            files: files.collect(),
+        }
     }
 
     /// Reads the checkpoint of a state directory; `None` if there is none. A damaged one is an error that says so. A symbolic
@@ -119,30 +117,24 @@ impl Checkpoint {
 }
 
 impl Entry {
-    /// The marks that a file must have to be this one
-    pub(crate) fn fingerprint(&self) -> Fingerprint {
-        let anchors = self.cursors.iter().map(|cursor| (cursor.position, cursor.anchor)).collect();
-        Fingerprint { head: self.head, anchors }
-    }
-
-    fn of(generation: &Generation, outlets: &[Outlet]) -> Self {
-        let open = generation.cursors.iter().zip(outlets).filter(|(cursor, _)| !cursor.closed);
+    fn of(file: &KnownFile, outlets: &[Outlet]) -> Self {
+        let open = file.cursors.iter().zip(outlets).filter(|(cursor, _)| !cursor.is_closed);
         let cursors = open.map(|(cursor, outlet)| Progress {
             output: outlet.label.clone(),
             position: cursor.position,
             anchor: cursor.anchor.hash(),
-            skipping: cursor.skipping,
+            skipping: cursor.within_cut,
         });
         Self {
-            path: generation.source.path.clone(),
-            home: generation.home.clone(),
-            generation: generation.source.generation.clone(),
-            inode: generation.inode,
-            born: generation.born,
-            ordinal: generation.ordinal,
-            head: generation.head,
-            seen: generation.seen,
-            modified: generation.modified,
+            path: file.source.path.clone(),
+            home: file.home.clone(),
+            generation: file.source.generation.clone(),
+            inode: file.inode,
+            born: file.born,
+            ordinal: file.ordinal,
+            head: file.head,
+            seen: file.seen,
+            modified: file.modified,
             cursors: cursors.collect(),
         }
     }

@@ -9,10 +9,10 @@ use std::{
 use lifecycle::{Heartbeat, LogThrottle};
 use tokio::{sync::watch, task, time};
 
+use super::checkpoint::Checkpoint;
 use crate::{
-    files::catalog::{Shared, lock},
-    state::checkpoint::Checkpoint,
-    watch::tail::Signal,
+    files::follower::{MOST_SETTLED, Shared, lock},
+    watch::signal::Signal,
 };
 
 /// How often the age is looked at, and how old a checkpoint gets at most, together with this
@@ -20,39 +20,36 @@ const TICK: Duration = Duration::from_millis(100);
 const OLDEST: Duration = Duration::from_millis(900);
 /// The interval while nothing changes; news of files ends it early
 const IDLE_TICK: Duration = Duration::from_millis(900);
-/// Bytes that a restart delivers again at most, not counting those that are delivered during a save
-pub(crate) const MOST_SETTLED: u64 = 8 * 1024 * 1024;
 
 /// Saves the checkpoint
 #[derive(Clone)]
 pub(crate) struct Saver {
-    catalog: Shared,
+    follower: Shared,
     directory: PathBuf,
     throttle: Arc<Mutex<LogThrottle>>,
 }
 
 impl Saver {
-    pub(crate) fn new(catalog: Shared, directory: &Path) -> Self {
-        Self { catalog, directory: directory.to_path_buf(), throttle: Arc::default() }
+    pub(crate) fn new(follower: Shared, directory: &Path) -> Self {
+        Self { follower, directory: directory.to_path_buf(), throttle: Arc::default() }
     }
 
     /// Saves the changes. A failure is logged and counted, and its changes stay due.
     pub(crate) fn save(&self) {
         // Take the lock first: of two concurrent saves, the later write must hold the later snapshot.
         let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-        let (checkpoint, bytes, is_new) = {
-            let mut catalog = lock(&self.catalog);
-            let due = (std::mem::take(&mut catalog.settled), std::mem::take(&mut catalog.changed));
-            (Checkpoint::of(&catalog), due.0, due.1)
+        let (checkpoint, due) = {
+            let mut follower = lock(&self.follower);
+            (Checkpoint::of(&follower), follower.set.begin_checkpoint())
         };
         match checkpoint.save(&self.directory) {
             Ok(()) if throttle.settle() => tracing::info!("the checkpoint is saved again"),
             Ok(()) => {}
             Err(error) => {
-                let mut catalog = lock(&self.catalog);
-                catalog.settled += bytes;
-                catalog.changed |= is_new;
-                catalog.ledger.checkpoint_failures.inc();
+                let mut follower = lock(&self.follower);
+                follower.set.undo_checkpoint(due);
+                follower.set.ledger().checkpoint_failures.inc();
+                drop(follower);
                 if throttle.is_due(&error.to_string(), Instant::now()) {
                     let directory = self.directory.display();
                     tracing::error!(%directory, %error, "cannot save the checkpoint; a restart would deliver anew");
@@ -78,7 +75,7 @@ impl Saver {
     pub(crate) async fn run(self, mut signal: watch::Receiver<Signal>, heartbeat: Heartbeat) -> anyhow::Result<()> {
         let (mut saved, mut tick) = (Instant::now(), TICK);
         let mut throttle = LogThrottle::default();
-        let is_due = lock(&self.catalog).is_due.clone();
+        let is_due = lock(&self.follower).is_due.clone();
         loop {
             heartbeat.beat();
             tokio::select! {
@@ -88,10 +85,10 @@ impl Saver {
                 () = time::sleep(tick) => {}
             }
             let due = {
-                let catalog = lock(&self.catalog);
-                let has_changed = catalog.changed || catalog.settled > 0;
+                let (settled, has_moved) = lock(&self.follower).set.unsaved();
+                let has_changed = has_moved || settled > 0;
                 tick = if has_changed { TICK } else { IDLE_TICK };
-                catalog.settled >= MOST_SETTLED || (has_changed && saved.elapsed() >= OLDEST)
+                settled >= MOST_SETTLED || (has_changed && saved.elapsed() >= OLDEST)
             };
             if due {
                 saved = Instant::now();

@@ -7,7 +7,7 @@ use std::{
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::{content::identity::Inode, watch::events::Events};
+use crate::{content::volume::Inode, watch::events::Events};
 
 /// Sweeps in a row that find more bytes, without an event in that time, before a directory counts as one without events.
 const SILENT_SWEEPS: u32 = 2;

@@ -14,6 +14,8 @@ use notify::{
 };
 use tokio::sync::Notify;
 
+use crate::files::names::Rename;
+
 /// After an event the next ones gather in the kernel for this long. The kernel merges equal events that are not read yet, so that
 /// a log that is written line by line does not wake the helper for each line.
 const GATHER: Duration = Duration::from_millis(20);
@@ -21,13 +23,6 @@ const GATHER: Duration = Duration::from_millis(20);
 const SAME_READ: Duration = Duration::from_micros(25);
 /// Renames, and files that were written, that are remembered between two looks; more count as lost events
 const LIMIT: usize = 10_000;
-
-/// A file that got another name
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Rename {
-    pub(crate) from: PathBuf,
-    pub(crate) to: PathBuf,
-}
 
 /// The events since the last look
 #[derive(Debug, Default)]

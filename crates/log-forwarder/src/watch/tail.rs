@@ -10,17 +10,12 @@ use std::{
 use lifecycle::{Exit, Heartbeat, Lifecycle, Pending};
 use tokio::{sync::watch, time};
 
-use crate::{
-    files::{
-        catalog::{Shared, lock},
-        generation::Generation,
-        sharing,
-    },
-    watch::{
-        directories::Directories,
-        events::{Events, News},
-    },
+use super::{
+    directories::Directories,
+    events::{Events, News},
+    signal::Signal,
 };
+use crate::files::follower::{Shared, lock};
 
 /// Between two looks at the open files that have not been idle for long, when there are events
 const SWEEP: Duration = Duration::from_secs(2);
@@ -39,19 +34,9 @@ const RESTLESS: Duration = Duration::from_millis(50);
 /// How often the metrics of each file are set: with a thousand files that costs more than to look at them.
 const TELL: Duration = Duration::from_secs(1);
 
-/// The tail's news for the couriers
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Signal {
-    /// Changes when there may be something to read
-    pub(crate) news: u64,
-    pub(crate) stopping: bool,
-    /// The end: nothing is left to do, or no time is left
-    pub(crate) over: bool,
-}
-
 /// Watches the files
 pub(crate) struct Tail {
-    pub(crate) catalog: Shared,
+    pub(crate) follower: Shared,
     pub(crate) signal: Arc<watch::Sender<Signal>>,
     pub(crate) pending: Pending,
     pub(crate) events: Events,
@@ -63,15 +48,15 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    pub(crate) fn new(catalog: Shared, signal: Arc<watch::Sender<Signal>>, pending: Pending) -> Self {
+    pub(crate) fn new(follower: Shared, signal: Arc<watch::Sender<Signal>>, pending: Pending) -> Self {
         let events = Events::default();
         let directories = Directories::new(&events);
-        Self { catalog, signal, pending, events, directories, told_pending: 0, told: None, untold: true }
+        Self { follower, signal, pending, events, directories, told_pending: 0, told: None, untold: true }
     }
 
     /// The first look; before it nothing is read.
     pub(crate) fn begin(&mut self) {
-        let wanted = lock(&self.catalog).directories();
+        let wanted = lock(&self.follower).directories();
         self.directories.watch(&wanted);
         self.scan(News::default());
     }
@@ -81,15 +66,16 @@ impl Tail {
         let (mut swept, mut scanned) = (Instant::now(), Instant::now());
         let (mut owed, mut cost) = (News::default(), Duration::ZERO);
         let mut stopping: Option<Exit> = None;
+        let mut has_looked_last = false;
         let mut over = self.signal.subscribe();
-        let asked = lock(&self.catalog).descriptors.asked.clone();
+        let asked = lock(&self.follower).descriptors.asked.clone();
         loop {
             heartbeat.beat();
             let mut news = self.events.take();
             self.directories.count(&news.counts);
             let (pause, scan_pause) = if self.directories.any_polled() { (POLL, POLL) } else { (SWEEP, SCAN) };
             let sweep = swept.elapsed() >= pause;
-            let scan_pause = if lock(&self.catalog).unsure { pause } else { scan_pause };
+            let scan_pause = if lock(&self.follower).names.is_unsure() { pause } else { scan_pause };
             let (written, idle) = (std::mem::take(&mut news.written), if sweep { IDLE } else { Duration::ZERO });
             owed.add(news);
             let rest = (cost * REST).saturating_sub(scanned.elapsed());
@@ -101,12 +87,19 @@ impl Tail {
             self.look(&written, idle);
             if sweep {
                 swept = Instant::now();
-                let sizes = lock(&self.catalog).sizes();
+                let sizes = lock(&self.follower).sizes();
                 self.directories.judge(&sizes);
             }
-            if lock(&self.catalog).is_over(Instant::now()) {
+            let is_over = lock(&self.follower).is_over(Instant::now());
+            if is_over && has_looked_last {
                 self.signal.send_modify(|signal| signal.over = true);
                 return Ok(());
+            }
+            has_looked_last = is_over;
+            if is_over {
+                // A file may have come without an event, as on a mount that another host writes.
+                self.scan(std::mem::take(&mut owed));
+                continue;
             }
             let pause = if self.is_restless() { RESTLESS } else { pause.saturating_sub(swept.elapsed()) };
             let pause = if owed.is_urgent() { pause.min(rest) } else { pause };
@@ -114,7 +107,9 @@ impl Tail {
                 biased;
                 exit = life.stop_requested(), if stopping.is_none() => {
                     stopping = Some(exit);
-                    lock(&self.catalog).stopping = Some(Instant::now());
+                    lock(&self.follower).stop(Instant::now());
+                    // A native sidecar may have started long before its app, and no event may have come.
+                    owed.names = true;
                     self.signal.send_modify(|signal| signal.stopping = true);
                 }
                 _ = over.wait_for(|signal| signal.over) => return Ok(()),
@@ -127,44 +122,38 @@ impl Tail {
 
     /// Finds files that have come, and marks those that have gone.
     fn scan(&mut self, news: News) {
-        let mut catalog = lock(&self.catalog);
-        // What is a copy of what can be told only by what there is now.
-        catalog.look(Instant::now());
-        if news.overflow {
-            // Renames got lost with the other events.
-            let watched = catalog.watched.clone();
-            catalog.rotated.extend(watched);
-        }
-        catalog.follow(news.renames);
-        catalog.rescan();
-        let wanted = catalog.directories();
+        let mut follower = lock(&self.follower);
+        let now = Instant::now();
+        follower.scan(news.renames, news.overflow, now);
+        let wanted = follower.directories();
         if self.directories.watch(&wanted) {
-            catalog.rescan();
+            // Files may have changed in a directory before it was watched.
+            follower.scan_names(now);
         }
-        drop(catalog);
+        drop(follower);
         self.signal.send_modify(|signal| signal.news += 1);
     }
 
     /// Looks at the files that were written, or have not been idle for so long, and wakes the couriers if that is worth it.
     fn look(&mut self, written: &HashSet<PathBuf>, idle: Duration) {
-        let mut catalog = lock(&self.catalog);
-        catalog.drop_own_files();
+        let mut follower = lock(&self.follower);
         let now = Instant::now();
-        let is_whole = catalog.stopping.is_some() || self.directories.any_polled();
-        let news = if is_whole { catalog.look(now) } else { catalog.look_at_busy(written, idle, now) };
-        let news = sharing::share(&mut catalog, now) || news;
-        let behind = catalog.behind();
+        follower.drop_own_files(now);
+        let is_whole = follower.stopping().is_some() || self.directories.any_polled();
+        let is_news = if is_whole { follower.look_at_all(now) } else { follower.look_at_busy(written, idle, now) };
+        let is_news = follower.share(now) || is_news;
+        let behind = follower.set.behind();
         self.pending.done(self.told_pending.saturating_sub(behind));
         self.pending.add(behind.saturating_sub(self.told_pending));
         // Unread bytes grow older, also without events.
-        self.untold |= news || behind > 0 || behind != self.told_pending;
+        self.untold |= is_news || behind > 0 || behind != self.told_pending;
         if self.untold && self.told.is_none_or(|at| at.elapsed() >= TELL) {
             self.untold = false;
-            self.told = Some(Instant::now());
-            catalog.tell();
+            self.told = Some(now);
+            follower.set.set_metrics(now);
         }
-        drop(catalog);
-        if news || behind != self.told_pending {
+        drop(follower);
+        if is_news || behind != self.told_pending {
             self.signal.send_modify(|signal| signal.news += 1);
         }
         self.told_pending = behind;
@@ -172,7 +161,7 @@ impl Tail {
 
     /// Whether a file is to end soon, or all of them.
     fn is_restless(&self) -> bool {
-        let catalog = lock(&self.catalog);
-        catalog.stopping.is_some() || catalog.generations.values().any(Generation::is_restless)
+        let follower = lock(&self.follower);
+        follower.stopping().is_some() || !follower.set.restless().is_empty()
     }
 }

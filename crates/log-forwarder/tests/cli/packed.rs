@@ -152,6 +152,6 @@ fn what_is_in_no_copy_either_is_counted() {
     fs::write(pod.log("other"), "another content\n").unwrap();
     gzip(&pod.log("other"));
     let mut program = pod.start(&["--output", &url]);
-    let lost = program.wait_for_message("lost: nobody gets the rest of this file");
+    let lost = program.wait_for_message("lost: no output gets the rest of this file");
     assert_eq!((&lost["bytes"], &lost["reason"]), (&size.into(), &"gone while not running".into()));
 }

@@ -77,7 +77,7 @@ fn what_was_deleted_while_nobody_watched_is_counted() {
     let program = pod.start(&["--output", "http://127.0.0.1:1/"]);
     let ended = stop(program);
     assert_eq!((ledger(&ended)["read"], ledger(&ended)["lost"]), (size, size));
-    let lost = ended.message("lost: nobody gets the rest of this file");
+    let lost = ended.message("lost: no output gets the rest of this file");
     assert_eq!(lost["reason"], "gone while not running");
 }
 

@@ -108,7 +108,7 @@ fn what_a_truncation_takes_along_is_counted() {
     until("the growth is seen", || pod.checkpoint()?.contains(&format!("\"seen\":{grown}")).then_some(()));
     writer.truncate();
     writer.write(1);
-    let lost = program.wait_for_message("lost: nobody gets the rest of this file");
+    let lost = program.wait_for_message("lost: no output gets the rest of this file");
     assert_eq!((&lost["bytes"], &lost["reason"]), (&(grown - size).into(), &"truncated".into()));
     let collector = Collector::on(TcpListener::bind(&address).unwrap());
     collector.wait_for(&line(150));
@@ -163,7 +163,7 @@ fn deleted_files_are_held_only_up_to_a_bound_and_the_rest_is_counted() {
     wait_for_lag(&mut program, size);
     program.wait_for_message("cannot deliver; it is tried until it succeeds");
     fs::remove_file(pod.log("app.log")).unwrap();
-    let lost = program.wait_for_message("lost: nobody gets the rest of this file");
+    let lost = program.wait_for_message("lost: no output gets the rest of this file");
     assert_eq!(lost["reason"], "over --max-pinned");
     let collector = Collector::on(TcpListener::bind(&address).unwrap());
     collector.wait_for(&line(0));

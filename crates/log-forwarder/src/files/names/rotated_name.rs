@@ -1,21 +1,23 @@
 //! The names that rotation gives to files.
 
+use std::path::Path;
+
 /// Digits of the shortest date, `20261124`
 const DATE_DIGITS: usize = 8;
 
 /// A form of names: the text before the number or the date, and the text behind
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Series {
+pub(super) struct Series {
     before: String,
     after: String,
     /// Rotation makes such a name, and hardly anything else does: `app.log.1`, `app-20261124.log`, but not `app-1.log`, which
     /// is also the log of a second process.
-    pub(crate) is_usual: bool,
+    pub(super) is_usual: bool,
 }
 
 /// The name that a file had before it was rotated, and the form of its new one: that of `access.log.1`, `access.log-20261124`
 /// or `access-20261124.log` was `access.log`.
-pub(crate) fn parse(name: &str, is_watched: impl Fn(&str) -> bool) -> Option<(String, Series)> {
+pub(super) fn parse(name: &str, is_watched: impl Fn(&str) -> bool) -> Option<(String, Series)> {
     let separators = name.match_indices(['.', '-', '_']).map(|(at, _)| at);
     separators.filter(|at| *at > 0).find_map(|at| {
         let (stem, rest) = (&name[..at], &name[at + 1..]);
@@ -29,6 +31,11 @@ pub(crate) fn parse(name: &str, is_watched: impl Fn(&str) -> bool) -> Option<(St
         let series = Series { before, after: format!(".{extension}"), is_usual };
         (is_mark(mark) && is_watched(&whole)).then_some((whole, series))
     })
+}
+
+/// The number in which a rotated name ends; a date is none, and sorts as it is.
+pub(super) fn number(path: &Path) -> Option<u16> {
+    path.extension()?.to_str()?.parse().ok()
 }
 
 /// A number, a date, a time, or both

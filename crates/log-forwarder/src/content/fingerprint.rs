@@ -1,40 +1,16 @@
-//! The identity of a file: its inode, its head, and the bytes before a cursor, never its name.
+//! The identity of a content: its first bytes, and the bytes before each cursor, never a name.
 
-use std::{fs::Metadata, hash::Hasher, io, os::unix::fs::MetadataExt, time::UNIX_EPOCH};
+use std::{hash::Hasher, io};
 
 use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
 
-use crate::content::Content;
+use super::{Content, volume::Stat};
 
 /// Bytes of a file's head that are compared
 pub(crate) const HEAD_LIMIT: usize = 1024;
 /// Bytes before a cursor that are compared
 pub(crate) const ANCHOR_LIMIT: usize = 64;
-
-/// A file among those that are there at one time; numbers are used again
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Inode {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-}
-
-impl Inode {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino() }
-    }
-}
-
-/// When a file was made, in nanoseconds since 1970, where the file system tells. An inode that is used again has another time.
-pub(crate) fn born(metadata: &Metadata) -> Option<i64> {
-    let since = metadata.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_nanos()).ok()
-}
-
-/// Whether a file can't be the one that was made then.
-pub(crate) fn is_another(metadata: &Metadata, made: Option<i64>) -> bool {
-    born(metadata).zip(made).is_some_and(|(born, made)| born != made)
-}
 
 /// A hash of the first bytes of a file, and of how many
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,14 +23,14 @@ impl Head {
     /// The first bytes of a file now, at most this many.
     pub(crate) fn read(file: &Content, limit: usize) -> io::Result<Self> {
         let mut bytes = [0; HEAD_LIMIT];
-        let length = read_at(file, &mut bytes[..limit.min(HEAD_LIMIT)], 0)?;
+        let length = file.read_at(&mut bytes[..limit.min(HEAD_LIMIT)], 0)?;
         Ok(Self { length, hash: hash(&bytes[..length]) })
     }
 
     /// The head of a file that has grown to a size; `None` if it is not this one's or the file is shorter, truncated just now.
     pub(crate) fn grown(self, file: &Content, size: u64) -> io::Result<Option<Self>> {
         let mut bytes = [0; HEAD_LIMIT];
-        let length = read_at(file, &mut bytes, 0)?;
+        let length = file.read_at(&mut bytes, 0)?;
         let is_whole = length as u64 >= size.min(HEAD_LIMIT as u64);
         Ok((is_whole && self.begins(&bytes[..length])).then(|| Self { length, hash: hash(&bytes[..length]) }))
     }
@@ -81,7 +57,7 @@ pub(crate) struct Fingerprint {
 impl Fingerprint {
     /// Whether a file that is not compressed has it.
     pub(crate) fn is_of(&self, file: &Content) -> io::Result<bool> {
-        let size = file.metadata()?.len();
+        let size = file.stat()?.size;
         if self.anchors.iter().any(|(position, _)| *position > size) || !self.head.is_of(file)? {
             return Ok(false);
         }
@@ -112,7 +88,7 @@ impl Anchor {
     pub(crate) fn read(file: &Content, position: u64) -> io::Result<Self> {
         let length = usize::try_from(position).unwrap_or(usize::MAX).min(ANCHOR_LIMIT);
         let mut bytes = vec![0; length];
-        let read = read_at(file, &mut bytes, position - length as u64)?;
+        let read = file.read_at(&mut bytes, position - length as u64)?;
         bytes.truncate(read);
         Ok(Self { bytes, hash: None })
     }
@@ -134,14 +110,16 @@ impl Anchor {
     }
 }
 
-/// A generation's name for collectors: the same after a restart that has lost the checkpoint, and another for each content
-/// that an inode has had. How many there were may be lost too, and so the first line counts.
-pub(crate) fn name(metadata: &Metadata, ordinal: u32, beginning: &[u8]) -> String {
+/// The name of a content for collectors: the same after a restart that has lost the checkpoint, and another for each
+/// content that an inode has had. Their number may be lost too, and so the first line counts.
+pub(crate) fn name(stat: &Stat, ordinal: u32, beginning: &[u8]) -> String {
+    const SECOND: i64 = 1_000_000_000;
     let mut hasher = FnvHasher::default();
-    // Where a file system does not tell when a file was born, the inode must do.
-    let born = metadata.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
-    let born = born.unwrap_or_default();
-    for number in [metadata.dev(), metadata.ino(), born.as_secs(), born.subsec_nanos().into(), ordinal.into()] {
+    // Where a file system does not know when a file was made, the inode must do.
+    let born = stat.born.unwrap_or_default();
+    let (seconds, fraction) = (born / SECOND, born % SECOND);
+    let numbers = [stat.inode.device, stat.inode.inode, seconds.cast_unsigned(), fraction.cast_unsigned()];
+    for number in numbers.into_iter().chain([ordinal.into()]) {
         hasher.write_u64(number);
     }
     let line = beginning.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -161,14 +139,9 @@ fn hash(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Reads until the buffer is full or the content ends.
-pub(crate) fn read_at(content: &Content, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    content.read_at(buffer, offset)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::{io::Write, sync::Arc};
 
     use super::*;
 
@@ -176,7 +149,7 @@ mod tests {
     fn a_head_grows_with_its_file_and_stays_its_own() {
         let mut writer = tempfile::tempfile().unwrap();
         writer.write_all(b"one line\n").unwrap();
-        let file = Content::Plain(writer.try_clone().unwrap());
+        let file = Content::Plain(Arc::new(writer.try_clone().unwrap()));
         let head = Head::read(&file, HEAD_LIMIT).unwrap();
         writer.write_all(&[b'x'; 2000]).unwrap();
         assert!(head.is_of(&file).unwrap());
@@ -198,7 +171,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         let text: Vec<u8> = (0..200).collect();
         file.write_all(&text).unwrap();
-        let file = Content::Plain(file);
+        let file = Content::Plain(Arc::new(file));
         let mut anchor = Anchor::default();
         for part in text[..150].chunks(7) {
             anchor.extend(part);

@@ -2,20 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, Metadata},
     io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use crate::{
-    content::{
-        Content,
-        identity::{ANCHOR_LIMIT, Anchor, Fingerprint, Inode, is_another},
-        opening::open_to_read,
-        unpacked::decoder,
-    },
-    files::generation::modified,
+use super::{
+    Content,
+    fingerprint::{ANCHOR_LIMIT, Anchor, Fingerprint},
+    unpacked::decoder,
+    volume::{Handle, Stat, Volume},
 };
 
 /// Bytes of a compressed file that are compared at once
@@ -25,9 +21,10 @@ const SECOND: i64 = 1_000_000_000;
 /// The first bytes of a file in the format of gzip (RFC 1952)
 const MAGIC: [u8; 2] = [0x1F, 0x8B];
 
-/// A content that is sought
+/// A content that is looked for
 #[derive(Debug)]
 pub(crate) struct Sought {
+    /// The directory in which its file was
     pub(crate) home: PathBuf,
     /// The path at which it was. A file that was made later and is there now is no copy, though it may begin alike.
     pub(crate) path: PathBuf,
@@ -37,11 +34,20 @@ pub(crate) struct Sought {
     pub(crate) content: Fingerprint,
 }
 
+/// A file that holds the content as it is
+#[derive(Debug)]
+pub(crate) struct Copy {
+    pub(crate) path: PathBuf,
+    pub(crate) content: Content,
+    pub(crate) stat: Stat,
+}
+
 /// A compressed file that holds it
 #[derive(Debug)]
 pub(crate) struct Packed {
     pub(crate) path: PathBuf,
-    pub(crate) file: Arc<File>,
+    pub(crate) file: Arc<dyn Handle>,
+    pub(crate) stat: Stat,
     /// Of the content
     pub(crate) length: u64,
     /// The bytes before each place of the fingerprint
@@ -58,38 +64,36 @@ pub(crate) enum Verdict {
 }
 
 impl Sought {
-    /// A file that has this content as it is, and is none of those that are known.
-    pub(crate) fn find(&self, is_known: impl Fn(&Metadata) -> bool) -> Option<(Content, PathBuf)> {
-        self.candidates(is_known).into_iter().find_map(|path| Some((open_as(&self.content, &path).ok()??, path)))
+    /// A file that has this content as it is, and that the caller does not rule out.
+    pub(crate) fn find(&self, volume: &dyn Volume, is_other: impl Fn(&Stat) -> bool) -> Option<Copy> {
+        self.candidates(volume, &is_other).into_iter().find_map(|path| {
+            let content = open_as(volume, &self.content, &path).ok()??;
+            let stat = content.stat().ok().filter(|stat| !is_other(stat))?;
+            Some(Copy { path, content, stat })
+        })
     }
 
     /// The files of the directory that may have it, the largest first: an earlier copy of the same content would be shorter.
-    pub(crate) fn candidates(&self, is_known: impl Fn(&Metadata) -> bool) -> Vec<PathBuf> {
+    pub(crate) fn candidates(&self, volume: &dyn Volume, is_other: impl Fn(&Stat) -> bool) -> Vec<PathBuf> {
         if self.content.head.length == 0 {
             return Vec::new();
         }
         // Clocks can be set. Many files may share a head, so that a file that has only the head in common must also be as new.
-        let is_new = |metadata: &Metadata| modified(metadata) > self.written - SECOND;
-        let is_told = self.content.anchors.iter().any(|(position, _)| *position > 0);
-        let successor = fs::metadata(&self.path).ok().filter(|metadata| is_another(metadata, self.born));
-        let successor = successor.map(|metadata| Inode::of(&metadata));
-        let entries = fs::read_dir(&self.home).into_iter().flatten().filter_map(Result::ok);
-        let fitting = entries.filter_map(|entry| {
-            let metadata = entry.metadata().ok()?;
-            let fits = metadata.is_file()
-                && Some(Inode::of(&metadata)) != successor
-                && !is_known(&metadata)
-                && (is_told || is_new(&metadata));
-            fits.then(|| (is_new(&metadata), metadata.len(), entry.path()))
-        });
-        let mut candidates: Vec<_> = fitting.collect();
+        let is_new = |stat: &Stat| stat.modified > self.written - SECOND;
+        let has_anchor = self.content.anchors.iter().any(|(position, _)| *position > 0);
+        let successor = volume.stat(&self.path).ok().filter(|stat| stat.is_another(self.born)).map(|stat| stat.inode);
+        let fits = |stat: &Stat| {
+            stat.is_file() && Some(stat.inode) != successor && !is_other(stat) && (has_anchor || is_new(stat))
+        };
+        let entries = volume.list(&self.home).unwrap_or_default().into_iter().filter(|entry| fits(&entry.stat));
+        let mut candidates: Vec<_> = entries.map(|entry| (is_new(&entry.stat), entry.stat.size, entry.path)).collect();
         candidates.sort();
         candidates.into_iter().rev().map(|(_, _, path)| path).collect()
     }
 
     /// Whether a compressed file holds it. Reads it to its end, unless it begins with something else.
-    pub(crate) fn unpack(&self, path: &Path) -> io::Result<Verdict> {
-        let file = Arc::new(open_to_read(path)?);
+    pub(crate) fn unpack(&self, volume: &dyn Volume, path: &Path) -> io::Result<Verdict> {
+        let file = volume.open(path)?;
         let mut decoder = decoder(file.clone());
         let (mut chunk, mut head, mut length) = (vec![0; CHUNK], Vec::new(), 0);
         let positions = self.content.anchors.iter().map(|(position, _)| *position);
@@ -100,7 +104,7 @@ impl Sought {
                 Ok(read) => &chunk[..read],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Ok(Verdict::Unfinished(file.metadata()?.len()));
+                    return Ok(Verdict::Unfinished(file.stat()?.size));
                 }
                 // Not the format, or damaged
                 Err(_) => return Ok(Verdict::Other),
@@ -119,7 +123,7 @@ impl Sought {
         }
         let has = |(position, hash): &(u64, u64)| *position <= length && anchors[position].hash() == *hash;
         if self.content.head.begins(&head) && self.content.anchors.iter().all(has) {
-            return Ok(Verdict::Same(Packed { path: path.to_path_buf(), file, length, anchors }));
+            return Ok(Verdict::Same(Packed { path: path.to_path_buf(), stat: file.stat()?, file, length, anchors }));
         }
         Ok(Verdict::Other)
     }
@@ -132,8 +136,8 @@ fn before(position: u64, offset: u64, bytes: &[u8]) -> &[u8] {
 }
 
 /// Opens a file if it has this content. After an error this is not known.
-pub(crate) fn open_as(content: &Fingerprint, path: &Path) -> io::Result<Option<Content>> {
-    let file = match open_to_read(path) {
+pub(crate) fn open_as(volume: &dyn Volume, content: &Fingerprint, path: &Path) -> io::Result<Option<Content>> {
+    let file = match volume.open(path) {
         Ok(file) => Content::Plain(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -142,10 +146,10 @@ pub(crate) fn open_as(content: &Fingerprint, path: &Path) -> io::Result<Option<C
 }
 
 /// Whether a file is compressed, or soon will be.
-pub(crate) fn is_packed(path: &Path) -> bool {
+pub(crate) fn is_packed(volume: &dyn Volume, path: &Path) -> bool {
     let mut magic = [0; 2];
-    let Ok(mut file) = open_to_read(path) else { return false };
-    match file.read(&mut magic) {
+    let Ok(file) = volume.open(path) else { return false };
+    match file.read_at(&mut magic, 0) {
         Ok(0) => path.extension().is_some_and(|extension| extension == "gz"),
         Ok(_) => magic == MAGIC,
         Err(_) => false,

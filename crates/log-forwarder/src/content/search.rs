@@ -4,15 +4,18 @@ use std::{
     collections::BTreeSet,
     io,
     path::PathBuf,
-    sync::mpsc::{self, Receiver, TryRecvError},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, TryRecvError},
+    },
     task::Poll,
     thread,
     time::Duration,
 };
 
-use crate::{
-    content::identity::Inode,
-    files::copies::{Packed, Sought, Verdict, is_packed},
+use super::{
+    copies::{Packed, Sought, Verdict, is_packed},
+    volume::{Inode, Volume},
 };
 
 /// Between two looks at a file that is being compressed still
@@ -30,11 +33,11 @@ pub(crate) struct Search {
 
 impl Search {
     /// Begins one, among all files but those that are known.
-    pub(crate) fn start(key: u64, sought: Sought, known: BTreeSet<Inode>) -> io::Result<Self> {
+    pub(crate) fn start(key: u64, volume: Arc<dyn Volume>, sought: Sought, known: BTreeSet<Inode>) -> io::Result<Self> {
         let (sender, answer) = mpsc::channel();
         let seek = move || {
             // The receiver is gone when the helper is over.
-            let _ = sender.send(seek(&sought, &known));
+            let _ = sender.send(seek(volume.as_ref(), &sought, &known));
         };
         thread::Builder::new().name("search".to_owned()).spawn(seek)?;
         Ok(Self { key, answer })
@@ -51,18 +54,18 @@ impl Search {
 }
 
 /// The compressed files that may hold a content
-pub(crate) fn packed(sought: &Sought, known: &BTreeSet<Inode>) -> Vec<PathBuf> {
-    let mut candidates = sought.candidates(|metadata| known.contains(&Inode::of(metadata)));
-    candidates.retain(|path| is_packed(path));
+pub(crate) fn packed(volume: &dyn Volume, sought: &Sought, known: &BTreeSet<Inode>) -> Vec<PathBuf> {
+    let mut candidates = sought.candidates(volume, |stat| known.contains(&stat.inode));
+    candidates.retain(|path| is_packed(volume, path));
     candidates
 }
 
-fn seek(sought: &Sought, known: &BTreeSet<Inode>) -> Option<Packed> {
+fn seek(volume: &dyn Volume, sought: &Sought, known: &BTreeSet<Inode>) -> Option<Packed> {
     let (mut size, mut looks) = (0, 0);
     while looks < LOOKS {
         let mut unfinished = 0;
-        for path in packed(sought, known) {
-            match sought.unpack(&path) {
+        for path in packed(volume, sought, known) {
+            match sought.unpack(volume, &path) {
                 Ok(Verdict::Same(packed)) => return Some(packed),
                 Ok(Verdict::Unfinished(size)) => unfinished += 1 + size,
                 // Deleted since, or not ours to read

@@ -1,13 +1,8 @@
 //! A file beside an input that has the name of a rotated one and never was an input's.
 
-use std::fs::Metadata;
-
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    content::identity::{born, is_another},
-    files::generation::modified,
-};
+use crate::content::volume::Stat;
 
 /// The marks by which such a file is known again, in addition to its inode
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,12 +14,12 @@ pub(crate) struct Bystander {
 }
 
 impl Bystander {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
-        Self { modified: modified(metadata), born: born(metadata) }
+    pub(crate) fn of(stat: &Stat) -> Self {
+        Self { modified: stat.modified, born: stat.born }
     }
 
     /// Whether a file with its inode is it. It may grow: its writer is another process.
-    pub(crate) fn is(self, metadata: &Metadata) -> bool {
-        !is_another(metadata, self.born)
+    pub(crate) fn is(self, stat: &Stat) -> bool {
+        !stat.is_another(self.born)
     }
 }

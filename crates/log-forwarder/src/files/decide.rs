@@ -1,0 +1,112 @@
+//! The fate of a file: pure, of the file, of what was observed, and of the policy.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    fate::Fate,
+    known::{FileState, Key, KnownFile},
+    loss::LossReason,
+    observe::Observation,
+    set::FileSet,
+};
+use crate::content::copies::Copy;
+
+/// A rotated file that is settled stays open for this long, because its writer may be slow to take the new one.
+const LINGER: Duration = Duration::from_secs(60);
+
+/// What the user has asked for, and whether a stop was asked for
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    /// Bytes of deleted files that may be held open
+    pub(crate) max_pinned: u64,
+    /// A file that has not grown for this long is quiet.
+    pub(crate) quiet_period: Duration,
+    /// When the stop signal came
+    pub(crate) stopping: Option<Instant>,
+}
+
+/// Where the content of a file was found that is not in its file any more
+#[derive(Debug)]
+pub(crate) enum Trace {
+    Copy(Box<Copy>),
+    /// Compressed files may hold it: that takes longer to find out.
+    Packed,
+    Nowhere,
+}
+
+/// Whether a decision needs to know where the content of the file is now.
+pub(crate) fn needs_trace(file: &KnownFile, observation: &Observation) -> bool {
+    match observation {
+        Observation::Replaced | Observation::Truncated => file.is_open() || !file.is_all_settled(),
+        Observation::Deleted => !file.is_open() && !file.is_all_settled(),
+        _ => false,
+    }
+}
+
+/// The fate of a file after an observation. `reason` names the loss if its content is nowhere.
+pub(crate) fn decide(
+    file: &KnownFile,
+    observation: Observation,
+    trace: Option<Trace>,
+    reason: LossReason,
+    policy: &Policy,
+    now: Instant,
+) -> Fate {
+    match observation {
+        Observation::Grew(growth) => Fate::Grow(growth),
+        Observation::Renamed(state) => Fate::Turn(state),
+        Observation::Deleted if file.is_open() => Fate::Turn(FileState::Deleted),
+        Observation::Inconsistent => Fate::ReadOut,
+        Observation::Deleted | Observation::Replaced | Observation::Truncated => match trace {
+            None => Fate::Forget,
+            Some(Trace::Copy(copy)) => Fate::ContinueInCopy(copy),
+            Some(Trace::Packed) => Fate::SearchPacked(reason),
+            Some(Trace::Nowhere) => Fate::Lose(reason),
+        },
+        Observation::Unreadable(_) => Fate::KeepReading,
+        Observation::Same => by_time(file, policy, now),
+    }
+}
+
+/// The fate of a file about which nothing is new but the time
+fn by_time(file: &KnownFile, policy: &Policy, now: Instant) -> Fate {
+    let is_live = file.state == FileState::Live;
+    let is_there = file.is_open() || file.is_parked();
+    let may_end = is_there && (!is_live || policy.stopping.is_some());
+    let since = policy.stopping.filter(|_| is_live);
+    if may_end && !file.ended && file.is_still(since, policy.quiet_period, now) {
+        return Fate::End;
+    }
+    let joins = file.source.treatment.format.joins_lines();
+    if is_there && joins && !file.is_quiet && file.is_still(None, policy.quiet_period, now) {
+        return Fate::Rest;
+    }
+    let is_done = match file.state {
+        FileState::Lost => true,
+        _ => is_there && file.ended && (file.is_packed() || file.is_still(None, LINGER, now)),
+    };
+    match file.state {
+        _ if !is_done || !file.is_all_settled() => Fate::KeepReading,
+        FileState::Deleted | FileState::Lost => Fate::Forget,
+        // A compressed copy is not found again by its inode.
+        _ if file.is_packed() || file.inconsistent => Fate::Forget,
+        FileState::Rotated => Fate::Close,
+        FileState::Live | FileState::Sought(_) => Fate::KeepReading,
+    }
+}
+
+/// The oldest of the deleted files, which are given up until the others fit into `--max-pinned`
+pub(crate) fn over_max_pinned(set: &FileSet, policy: &Policy) -> Vec<Key> {
+    let mut pinned = set.pinned();
+    if pinned <= policy.max_pinned {
+        return Vec::new();
+    }
+    let is_pinned = |file: &KnownFile| file.state == FileState::Deleted && file.is_open();
+    let oldest_first = set.iter().filter(|(_, file)| is_pinned(file));
+    let given_up = oldest_first.take_while(|(_, file)| {
+        let is_over = pinned > policy.max_pinned;
+        pinned = pinned.saturating_sub(file.seen);
+        is_over
+    });
+    given_up.map(|(key, _)| key).collect()
+}

@@ -1,0 +1,43 @@
+//! The fate of a known file: what becomes of it after a look.
+
+use super::{
+    known::{FileState, Growth},
+    loss::LossReason,
+};
+use crate::content::{
+    Content,
+    copies::{Copy, Packed},
+};
+
+/// The fate of a known file
+#[derive(Debug)]
+pub(crate) enum Fate {
+    /// Read on as before.
+    KeepReading,
+    /// Read on: the file has grown, or was written.
+    Grow(Growth),
+    /// Read on: a name of an input leads to the file again, or does not any more, or the file has no name any more.
+    Turn(FileState),
+    /// Read on until a read finds nothing, because the system contradicts itself about the file.
+    ReadOut,
+    /// Finish: no more bytes will come, and a last line without a newline is complete.
+    End,
+    /// Finish the last record, because no line that continues it has come for a while.
+    Rest,
+    /// Close the file, and remember it under its inode.
+    Close,
+    /// Close the file until it gets a descriptor again.
+    Park,
+    /// Read on in the file, which is open again.
+    Reopen(Content),
+    /// Read on in a copy of the content.
+    ContinueInCopy(Box<Copy>),
+    /// Read on in a compressed copy of the content.
+    ContinueInPacked(Box<Packed>),
+    /// Look for the content among compressed files. If it is not there, it is lost for this reason.
+    SearchPacked(LossReason),
+    /// The bytes that an output has not read are lost; those in flight are still delivered.
+    Lose(LossReason),
+    /// Every output has everything, and the file will not come back.
+    Forget,
+}

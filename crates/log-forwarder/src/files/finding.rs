@@ -1,0 +1,86 @@
+//! The files that inputs lead to now, and the directories in which another could appear.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use super::listings::Listings;
+use crate::{
+    content::volume::{Kind, Stat},
+    settings::input::{Input, Part},
+};
+
+/// Directories below a `**` that are followed into the depth; a deeper tree is hardly one of logs.
+const MOST_DEPTH: usize = 32;
+
+/// The result of one search
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The files, by their paths; the flag says that the path is a link.
+    pub(crate) files: BTreeMap<PathBuf, (Stat, bool)>,
+    /// Where a file or a directory of an input can appear
+    pub(crate) directories: BTreeSet<PathBuf>,
+    /// Paths of the input that are no files
+    pub(crate) others: BTreeSet<PathBuf>,
+}
+
+impl Found {
+    /// Adds all that an input leads to.
+    pub(crate) fn add(&mut self, input: &Input, listings: &mut Listings) {
+        for alternative in input.alternatives() {
+            self.descend(Path::new("/"), alternative, 0, listings);
+        }
+    }
+
+    fn descend(&mut self, directory: &Path, parts: &[Part], depth: usize, listings: &mut Listings) {
+        let Some((part, rest)) = parts.split_first() else { return };
+        match part {
+            Part::Name(name) if rest.is_empty() => {
+                self.directories.insert(nearest(directory, listings));
+                self.take(directory.join(name), None, listings);
+            }
+            // A directory without wildcards is not looked at, because the user may not be allowed to read it.
+            Part::Name(name) => self.descend(&directory.join(name), rest, depth, listings),
+            Part::Pattern(_) => {
+                self.directories.insert(nearest(directory, listings));
+                let listing = listings.of(directory);
+                let fitting =
+                    listing.entries().iter().filter(|entry| entry.path.file_name().is_some_and(|name| part.fits(name)));
+                for entry in fitting {
+                    if rest.is_empty() {
+                        self.take(entry.path.clone(), Some(entry.stat), listings);
+                    } else if entry.stat.kind != Kind::Regular {
+                        self.descend(&entry.path, rest, depth, listings);
+                    }
+                }
+            }
+            Part::AnyDepth => {
+                self.descend(directory, rest, depth, listings);
+                self.directories.insert(nearest(directory, listings));
+                let listing = listings.of(directory);
+                let below = listing.entries().iter().filter(|entry| entry.stat.kind == Kind::Directory);
+                for entry in below.filter(|_| depth < MOST_DEPTH) {
+                    self.descend(&entry.path, parts, depth + 1, listings);
+                }
+            }
+        }
+    }
+
+    /// Takes a path that an input leads to. The target of a link may come later, in another directory.
+    fn take(&mut self, path: PathBuf, entry: Option<Stat>, listings: &mut Listings) {
+        let is_link = entry.is_none_or(|stat| stat.kind == Kind::Link);
+        let stat = if is_link { listings.volume().stat(&path).ok() } else { entry };
+        match stat {
+            Some(stat) if stat.is_file() => drop(self.files.insert(path, (stat, is_link))),
+            Some(_) => drop(self.others.insert(path)),
+            None => drop(self.directories.insert(nearest(&listings.home(&path, is_link), listings))),
+        }
+    }
+}
+
+/// The directory, or the nearest one above it that is there
+fn nearest(directory: &Path, listings: &Listings) -> PathBuf {
+    let is_there = |path: &&Path| listings.volume().stat(path).is_ok_and(|stat| stat.kind == Kind::Directory);
+    directory.ancestors().find(is_there).unwrap_or(Path::new("/")).to_path_buf()
+}

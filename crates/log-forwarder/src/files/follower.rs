@@ -1,0 +1,289 @@
+//! All parts of following files, as the tail, the couriers and the saver share them.
+
+mod feed;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Notify;
+
+pub(crate) use super::{decide::Policy, scan::resume_file};
+use super::{
+    descriptors::Descriptors,
+    fate::Fate,
+    known::{FileState, Key, KnownFile, OutputId},
+    ledger::Ledger,
+    listings::Listings,
+    look::Looker,
+    names::{Names, Rename},
+    reading::Bounds,
+    scan::{Scan, Scanner},
+    set::{Change, FileSet},
+    sharing::Sharing,
+};
+use crate::{
+    content::volume::Volume,
+    own_files::OwnFiles,
+    records::{batch::Source, pool::Pool, treatment::Treatment},
+    settings::input::Input,
+};
+
+/// Bytes that a restart delivers again at most, not counting those that are delivered during a save
+pub(crate) const MOST_SETTLED: u64 = 8 * 1024 * 1024;
+
+/// The files to read, and how to read them
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) bounds: Bounds,
+    pub(crate) policy: Policy,
+}
+
+/// All parts of following files
+pub(crate) struct Follower {
+    pub(crate) set: FileSet,
+    pub(crate) names: Names,
+    pub(crate) descriptors: Descriptors,
+    pub(crate) pool: Pool,
+    /// Told when a checkpoint is due
+    pub(crate) is_due: Arc<Notify>,
+    scanner: Scanner,
+    looker: Looker,
+    bounds: Bounds,
+    /// For each output the key from which it looks on, so that no file keeps another waiting
+    turns: BTreeMap<OutputId, Key>,
+}
+
+/// Shared by the tail and the couriers; no lock is held while something is waited for.
+pub(crate) type Shared = Arc<Mutex<Follower>>;
+
+pub(crate) fn lock(follower: &Shared) -> MutexGuard<'_, Follower> {
+    follower.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Follower {
+    pub(crate) fn new(settings: Settings, ledger: Ledger, descriptors: Descriptors, volume: Arc<dyn Volume>) -> Self {
+        Self {
+            set: FileSet::new(ledger),
+            names: Names::default(),
+            descriptors,
+            pool: Pool::default(),
+            is_due: Arc::default(),
+            scanner: Scanner::new(settings.inputs),
+            looker: Looker::new(volume, OwnFiles::default(), settings.policy),
+            bounds: settings.bounds,
+            turns: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn own_files(&self) -> &OwnFiles {
+        &self.looker.own_files
+    }
+
+    pub(crate) fn volume(&self) -> &Arc<dyn Volume> {
+        &self.looker.volume
+    }
+
+    /// How the file is read that was found at a path
+    pub(crate) fn treatment(&self, path: &Path) -> Arc<Treatment> {
+        self.scanner.treatment(path)
+    }
+
+    /// When the stop signal came
+    pub(crate) fn stopping(&self) -> Option<Instant> {
+        self.looker.policy.stopping
+    }
+
+    /// The stop signal has come.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        self.looker.policy.stopping = Some(now);
+    }
+
+    /// Adds an output, which gets all existing lines; returns its number.
+    pub(crate) fn add_output(&mut self, label: String) -> OutputId {
+        let output = OutputId(self.set.outlets().len());
+        self.set.apply(Change::AddOutput(label), Instant::now());
+        output
+    }
+
+    /// Takes other settings. Files that no input matches any more are not followed; lines that were read from them are delivered.
+    pub(crate) fn take_settings(&mut self, settings: Settings, now: Instant) {
+        self.scanner.inputs = settings.inputs;
+        self.bounds = settings.bounds;
+        self.looker.policy = Policy { stopping: self.stopping(), ..settings.policy };
+        let keys: Vec<Key> = self.set.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let Some(file) = self.set.get(key) else { continue };
+            let path = file.path().to_path_buf();
+            if self.scanner.inputs.iter().any(|input| input.matches(&path)) {
+                let (generation, treatment) = (file.source.generation.clone(), self.scanner.treatment(&path));
+                self.set.apply(Change::Treat(key, Source { path, generation, treatment }.into()), now);
+            } else {
+                tracing::info!(file = %path.display(), "no input leads to it any more");
+                self.set.apply(Change::Unfollow(key), now);
+            }
+        }
+        self.names.keep_those_of(&self.scanner.inputs);
+        self.set.ask_for_checkpoint();
+    }
+
+    /// Without a checkpoint that can be read, all rotated files of the inputs count as unread.
+    pub(crate) fn distrust_names(&mut self) {
+        self.names.distrust(self.scanner.watched_paths(self.looker.volume.as_ref()));
+    }
+
+    /// After a restart, with all files of the checkpoint resumed: judges which files beside them are new.
+    pub(crate) fn judge_absence(&mut self) {
+        let volume = self.looker.volume.clone();
+        self.names.judge_absence(&self.set, &mut Listings::new(volume.as_ref()));
+    }
+
+    /// Begins with a file of the last run that is there.
+    pub(crate) fn begin(&mut self, file: KnownFile, now: Instant) {
+        let key = self.set.next_key();
+        self.set.apply(Change::Begin(file.into()), now);
+        let is_over = self.set.open_count() > self.descriptors.budget;
+        if is_over && self.set.get(key).is_some_and(KnownFile::is_open) {
+            self.set.apply(Change::Meet(key, Fate::Park), now);
+        }
+    }
+
+    /// Begins with a file of the last run that is not where it was: its content is in a copy, or lost.
+    pub(crate) fn begin_missing(&mut self, file: KnownFile, now: Instant) {
+        let key = self.set.next_key();
+        self.set.apply(Change::Begin(file.into()), now);
+        self.looker.leave_behind(&mut self.set, &self.names, key, now);
+    }
+
+    /// Finds files that have come, and marks those that have gone. `is_overflow` says that renames got lost.
+    pub(crate) fn scan(&mut self, renames: Vec<Rename>, is_overflow: bool, now: Instant) {
+        // Only the present state of the known files says which file is a copy of which.
+        self.look_at_all(now);
+        if is_overflow {
+            self.names.note_lost_events();
+        }
+        self.names.follow(renames, &self.scanner.inputs);
+        self.scan_names(now);
+    }
+
+    /// The second half of a scan
+    pub(crate) fn scan_names(&mut self, now: Instant) {
+        let Self { set, names, looker, scanner, descriptors, .. } = self;
+        scanner.scan(&mut Scan { set, names, looker, budget: descriptors.budget, now });
+    }
+
+    /// Looks at all files: whether they have grown, were truncated or deleted, or are complete. True if there is news.
+    pub(crate) fn look_at_all(&mut self, now: Instant) -> bool {
+        let keys = self.set.iter().map(|(key, _)| key).collect();
+        self.look_at(keys, now)
+    }
+
+    /// Looks at the files that were written, those that have not been idle for so long, and those that are to end soon.
+    pub(crate) fn look_at_busy(&mut self, written: &HashSet<PathBuf>, idle: Duration, now: Instant) -> bool {
+        let volume = &self.looker.volume;
+        let inodes = written.iter().filter_map(|path| volume.stat(path).ok()).map(|stat| stat.inode);
+        let mut keys: BTreeSet<Key> = inodes.filter_map(|inode| self.set.holder(inode)).collect();
+        keys.extend(self.set.restless());
+        if !idle.is_zero() {
+            let is_busy = |file: &KnownFile| now.saturating_duration_since(file.grown) < idle;
+            keys.extend(self.set.iter().filter(|(_, file)| is_busy(file)).map(|(key, _)| key));
+        }
+        self.look_at(keys.into_iter().collect(), now)
+    }
+
+    fn look_at(&mut self, keys: Vec<Key>, now: Instant) -> bool {
+        let is_news = self.looker.look(&mut self.set, &mut self.names, keys, now);
+        self.ask_for_saver();
+        is_news
+    }
+
+    /// Gives descriptors to files that wait for one. True if there is something new to read.
+    pub(crate) fn share(&mut self, now: Instant) -> bool {
+        let Self { descriptors, set, names, looker, .. } = self;
+        Sharing { descriptors, set, names, looker, now }.share()
+    }
+
+    /// Stops reading files that a writer of ours has opened since they were found, under another name.
+    pub(crate) fn drop_own_files(&mut self, now: Instant) {
+        for inode in self.looker.own_files.inodes() {
+            let Some(key) = self.set.holder(inode) else { continue };
+            if let Some(file) = self.set.get(key) {
+                self.looker.complaints.warn(file.path(), "is not read", "it is written here", now);
+                self.set.apply(Change::Unfollow(key), now);
+            }
+        }
+    }
+
+    /// Applies a change of the books that an output has caused.
+    pub(crate) fn account(&mut self, change: Change) {
+        self.set.apply(change, Instant::now());
+        self.ask_for_saver();
+    }
+
+    fn ask_for_saver(&self) {
+        if self.set.unsaved().0 >= MOST_SETTLED {
+            self.is_due.notify_one();
+        }
+    }
+
+    /// Whether after a stop nothing is left to do.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        let Policy { stopping, quiet_period, .. } = self.looker.policy;
+        stopping.is_some_and(|since| {
+            now.saturating_duration_since(since) >= quiet_period && self.set.is_over(since, quiet_period, now)
+        })
+    }
+
+    /// The directories in which something can happen that matters
+    pub(crate) fn directories(&self) -> Vec<PathBuf> {
+        self.scanner.directories(&self.set)
+    }
+
+    /// The bytes of all open files of each directory
+    pub(crate) fn sizes(&self) -> BTreeMap<PathBuf, u64> {
+        let mut sizes = BTreeMap::new();
+        for (_, file) in self.set.iter().filter(|(_, file)| file.is_open()) {
+            match sizes.get_mut(&file.home) {
+                Some(size) => *size += file.seen,
+                None => drop(sizes.insert(file.home.clone(), file.seen)),
+            }
+        }
+        sizes
+    }
+
+    /// The inodes of files and the state of each, for a checkpoint
+    pub(crate) fn saved_files(&self) -> impl Iterator<Item = &KnownFile> {
+        // A file that is lost cannot be found again.
+        self.set.iter().map(|(_, file)| file).filter(|file| file.state != FileState::Lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use prometheus::Registry;
+
+    use super::*;
+    use crate::content::volume::Disk;
+
+    #[test]
+    fn the_content_that_a_file_has_when_it_is_found_is_due_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("app.log"), "one\ntwo\n").unwrap();
+        let input = directory.path().join("*.log").to_str().unwrap().parse().unwrap();
+        let policy = Policy { max_pinned: 0, quiet_period: Duration::ZERO, stopping: None };
+        let settings = Settings { inputs: vec![input], bounds: Bounds { batch: 1024, line: 1024 }, policy };
+        let ledger = Ledger::new(&Registry::new()).unwrap();
+        let mut follower = Follower::new(settings, ledger, Descriptors::new(10), Arc::new(Disk));
+        let output = follower.add_output("stdout://".into());
+        let now = Instant::now();
+        follower.scan_names(now);
+        assert_eq!(follower.set.behind(), 8);
+        assert!(follower.next(output, now).is_some_and(|batch| batch.bytes() == b"one\ntwo\n"));
+    }
+}

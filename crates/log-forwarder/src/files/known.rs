@@ -1,0 +1,257 @@
+//! A file as this program knows it: one content, from its first byte to its last, and how far each output has come in it.
+//!
+//! The bytes of a content never change. Their place can: the content of a file that is copied and truncated goes on in the copy.
+//! Only the [set](super::set) changes a known file.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{ages::Ages, cursor::Cursor, loss::LossReason};
+use crate::{
+    content::{
+        Content,
+        fingerprint::{Anchor, Fingerprint, Head},
+        volume::{Handle, Inode, Stat},
+    },
+    records::{batch::Source, treatment::Treatment},
+};
+
+/// A number of the file, in the order in which the files began
+pub(crate) type Key = u64;
+
+/// An output, by its place in the order in which outputs came. Numbers are not given again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct OutputId(pub(crate) usize);
+
+/// Where a file is
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileState {
+    /// A name of an input leads to it.
+    Live,
+    /// It has another name now, or it is the copy of a truncated file.
+    Rotated,
+    /// It has no name any more.
+    Deleted,
+    /// It is looked for among compressed files. If it is not there, it is lost for this reason.
+    Sought(LossReason),
+    /// Its bytes are gone, and those that were not read are counted as lost.
+    Lost,
+}
+
+/// Whether a file can be read now
+#[derive(Debug)]
+pub(crate) enum Access {
+    Open(Content),
+    /// Closed because others need the descriptor; opened again when there is something to read
+    Parked,
+    /// Closed because it is complete, could not be opened, or is gone
+    Closed,
+}
+
+/// One content of one file
+#[derive(Debug)]
+pub(crate) struct KnownFile {
+    pub(crate) source: Arc<Source>,
+    /// The directory in which the file itself lies, behind all links
+    pub(crate) home: PathBuf,
+    pub(crate) inode: Inode,
+    /// When the inode was made, in nanoseconds since 1970, where the file system knows it
+    pub(crate) born: Option<i64>,
+    pub(crate) access: Access,
+    pub(crate) head: Head,
+    /// The greatest size that it was seen with
+    pub(crate) seen: u64,
+    /// Nanoseconds since 1970, as the file system says
+    pub(crate) modified: i64,
+    /// When its bytes came
+    pub(crate) ages: Ages,
+    /// When it was last seen to grow
+    pub(crate) grown: Instant,
+    pub(crate) state: FileState,
+    /// How many contents the inode had before
+    pub(crate) ordinal: u32,
+    /// No more bytes will come: a last line without a newline is complete.
+    pub(crate) ended: bool,
+    /// It has not grown for a while: the last record, which could have gone on in further lines, is complete.
+    pub(crate) is_quiet: bool,
+    /// The system's words about the open file are not to be trusted: it is read until a read finds nothing.
+    pub(crate) inconsistent: bool,
+    /// One for each output
+    pub(crate) cursors: Vec<Cursor>,
+}
+
+/// The size of a file, and all that changes with it
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Growth {
+    pub(crate) size: u64,
+    pub(crate) modified: i64,
+    pub(crate) head: Head,
+}
+
+impl KnownFile {
+    /// One that begins now, with nothing read and nothing seen
+    pub(crate) fn new(
+        (path, treatment): (PathBuf, Arc<Treatment>),
+        home: PathBuf,
+        file: Arc<dyn Handle>,
+        stat: &Stat,
+        cursors: Vec<Cursor>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            source: Source { path, generation: String::new(), treatment }.into(),
+            home,
+            inode: stat.inode,
+            born: stat.born,
+            access: Access::Open(Content::Plain(file)),
+            head: Head::default(),
+            seen: 0,
+            modified: stat.modified,
+            ages: Ages::default(),
+            grown: now,
+            state: FileState::Live,
+            ordinal: 0,
+            ended: false,
+            is_quiet: false,
+            inconsistent: false,
+            cursors,
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.source.path
+    }
+
+    pub(crate) fn content(&self) -> Option<&Content> {
+        match &self.access {
+            Access::Open(content) => Some(content),
+            Access::Parked | Access::Closed => None,
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.access, Access::Open(_))
+    }
+
+    pub(crate) fn is_parked(&self) -> bool {
+        matches!(self.access, Access::Parked)
+    }
+
+    /// Whether its bytes lie in a compressed file
+    pub(crate) fn is_packed(&self) -> bool {
+        self.content().is_some_and(Content::is_packed)
+    }
+
+    /// The marks that a file must have to hold this content
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        let anchors = self.cursors.iter().map(|cursor| (cursor.position, cursor.anchor.hash())).collect();
+        Fingerprint { head: self.head, anchors }
+    }
+
+    /// Whether an output would find something to do here, if the file is open.
+    pub(crate) fn wants(&self, output: OutputId) -> bool {
+        let cursor = &self.cursors[output.0];
+        !cursor.is_closed
+            && cursor.is_idle()
+            && !matches!(self.access, Access::Closed)
+            && (cursor.barren_end < self.seen || (self.ended && cursor.position < self.seen))
+    }
+
+    /// Whether an output has settled everything.
+    fn is_settled(&self, cursor: &Cursor) -> bool {
+        let is_at_end = cursor.position >= self.seen && !matches!(self.state, FileState::Sought(_));
+        cursor.is_closed || (cursor.is_idle() && (self.state == FileState::Lost || is_at_end))
+    }
+
+    pub(crate) fn is_all_settled(&self) -> bool {
+        self.cursors.iter().all(|cursor| self.is_settled(cursor))
+    }
+
+    /// Whether no output has a batch of it now
+    pub(crate) fn is_idle(&self) -> bool {
+        self.cursors.iter().all(|cursor| cursor.is_closed || cursor.is_idle())
+    }
+
+    /// Whether it has not grown for a period, which does not begin before `since`.
+    pub(crate) fn is_still(&self, since: Option<Instant>, period: Duration, now: Instant) -> bool {
+        let still = since.map_or(self.grown, |since| since.max(self.grown));
+        now.saturating_duration_since(still) >= period
+    }
+
+    /// Whether it must be looked at soon, because it is about to end or to be found
+    pub(crate) fn is_restless(&self) -> bool {
+        match self.state {
+            FileState::Live => self.source.treatment.format.joins_lines() && !self.is_quiet && !self.is_all_settled(),
+            FileState::Rotated | FileState::Deleted => !matches!(self.access, Access::Closed) && !self.ended,
+            FileState::Sought(_) => true,
+            FileState::Lost => self.is_all_settled(),
+        }
+    }
+
+    /// Bytes that an output has not settled yet
+    pub(crate) fn behind(&self, output: OutputId) -> u64 {
+        let cursor = &self.cursors[output.0];
+        let end = match self.state {
+            _ if cursor.is_closed => 0,
+            FileState::Lost => cursor.in_flight_end,
+            _ => self.seen,
+        };
+        end.saturating_sub(cursor.position)
+    }
+
+    /// How old the oldest of them is
+    pub(crate) fn age(&self, output: OutputId, now: Instant) -> Duration {
+        if self.behind(output) == 0 { Duration::ZERO } else { self.ages.of(self.cursors[output.0].position, now) }
+    }
+
+    /// Whether every output has all that its file holds now.
+    pub(crate) fn is_complete(&self, stat: &Stat) -> bool {
+        self.is_all_settled() && self.seen == stat.size && self.modified == stat.modified
+    }
+
+    /// The cursor that is farthest
+    pub(crate) fn foremost(&self) -> Option<&Cursor> {
+        self.cursors.iter().max_by_key(|cursor| cursor.position)
+    }
+
+    /// Takes the size, and all that changes with it.
+    pub(super) fn grow(&mut self, growth: Growth, now: Instant) {
+        (self.modified, self.head) = (growth.modified, growth.head);
+        self.reach(growth.size, now);
+    }
+
+    /// Takes a size that may be greater than before.
+    pub(super) fn reach(&mut self, size: u64, now: Instant) {
+        if size > self.seen {
+            let open = self.cursors.iter().filter(|cursor| !cursor.is_closed);
+            self.ages.grew(size, open.map(|cursor| cursor.position).min().unwrap_or(0), now);
+            (self.seen, self.grown, self.ended, self.is_quiet) = (size, now, false, false);
+        }
+    }
+
+    /// Takes the last record for complete. True if that lets some output go on.
+    pub(super) fn rest(&mut self) -> bool {
+        self.is_quiet = true;
+        let mut is_news = false;
+        for cursor in &mut self.cursors {
+            is_news |= !cursor.is_closed && cursor.is_idle() && cursor.position < self.seen;
+            cursor.barren_end = cursor.position;
+        }
+        is_news
+    }
+
+    /// Gives it its open file, and its cursors the bytes that stand before them.
+    pub(crate) fn attach(&mut self, content: Content, now: Instant) {
+        for cursor in &mut self.cursors {
+            cursor.anchor = Anchor::read(&content, cursor.position).unwrap_or_default();
+        }
+        // While it was parked, its growth was looked at all the time.
+        if !self.is_parked() {
+            (self.grown, self.ended) = (now, false);
+        }
+        self.access = Access::Open(content);
+    }
+}

@@ -1,0 +1,79 @@
+//! The directories that one scan has read, each of them once.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use crate::content::volume::{Entry, Inode, Volume};
+
+/// The directories that one scan has read
+pub(crate) struct Listings<'a> {
+    volume: &'a dyn Volume,
+    read: HashMap<PathBuf, Rc<Listing>>,
+    homes: HashMap<PathBuf, PathBuf>,
+}
+
+/// The names in a directory
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    entries: Vec<Entry>,
+    by_inode: BTreeMap<Inode, usize>,
+    /// The directory is there and cannot be read, so that the place of its files is not known.
+    pub(crate) is_blind: bool,
+}
+
+impl<'a> Listings<'a> {
+    pub(crate) fn new(volume: &'a dyn Volume) -> Self {
+        Self { volume, read: HashMap::new(), homes: HashMap::new() }
+    }
+
+    pub(crate) fn volume(&self) -> &'a dyn Volume {
+        self.volume
+    }
+
+    /// The names in a directory
+    pub(crate) fn of(&mut self, directory: &Path) -> Rc<Listing> {
+        if let Some(listing) = self.read.get(directory) {
+            return listing.clone();
+        }
+        let listing: Rc<Listing> = Listing::read(self.volume, directory).into();
+        self.read.insert(directory.to_path_buf(), listing.clone());
+        listing
+    }
+
+    /// The directory in which the file of a path lies, behind all links
+    pub(crate) fn home(&mut self, path: &Path, is_link: bool) -> PathBuf {
+        let Some(parent) = path.parent().filter(|_| !is_link) else { return self.volume.home(path) };
+        if let Some(home) = self.homes.get(parent) {
+            return home.clone();
+        }
+        let home = self.volume.home(path);
+        self.homes.insert(parent.to_path_buf(), home.clone());
+        home
+    }
+}
+
+impl Listing {
+    fn read(volume: &dyn Volume, directory: &Path) -> Self {
+        match volume.list(directory) {
+            Ok(entries) => {
+                let files = entries.iter().enumerate().filter(|(_, entry)| entry.stat.is_file());
+                let by_inode = files.map(|(number, entry)| (entry.stat.inode, number)).collect();
+                Self { entries, by_inode, is_blind: false }
+            }
+            Err(error) => Self { is_blind: error.kind() != io::ErrorKind::NotFound, ..Self::default() },
+        }
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The file with an inode
+    pub(crate) fn file(&self, inode: Inode) -> Option<&Entry> {
+        self.by_inode.get(&inode).map(|number| &self.entries[*number])
+    }
+}

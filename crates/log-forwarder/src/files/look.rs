@@ -1,0 +1,249 @@
+//! A look at known files: asks the system, and lets [`observe`] and [`decide`] say what becomes of each.
+
+use std::{path::Path, sync::Arc, task::Poll, time::Instant};
+
+use super::{
+    complaints::Complaints,
+    decide::{self, Policy, Trace, decide, needs_trace},
+    fate::Fate,
+    known::{Access, FileState, Key, KnownFile},
+    loss::LossReason,
+    names::Names,
+    observe::{Observation, Sighting, observe},
+    set::{Change, FileSet},
+    sight::{sight, unchanged},
+};
+use crate::{
+    content::{
+        Content,
+        copies::{Sought, open_as},
+        search::{self, Search},
+        volume::{Stat, Volume},
+    },
+    own_files::OwnFiles,
+};
+
+/// Steps that one look takes at most with one file: a rename, growth, an end, and a close
+const MOST_STEPS: usize = 5;
+
+/// Looks at known files
+#[derive(Debug)]
+pub(crate) struct Looker {
+    pub(crate) volume: Arc<dyn Volume>,
+    pub(crate) own_files: OwnFiles,
+    pub(crate) complaints: Complaints,
+    pub(crate) policy: Policy,
+    /// Looks for a content among compressed files; one at a time
+    search: Option<Search>,
+}
+
+impl Looker {
+    pub(crate) fn new(volume: Arc<dyn Volume>, own_files: OwnFiles, policy: Policy) -> Self {
+        Self { volume, own_files, complaints: Complaints::default(), policy, search: None }
+    }
+
+    /// Looks at these files, and gives up deleted ones for which there is no room. True if an output may go on.
+    pub(crate) fn look(&mut self, set: &mut FileSet, names: &mut Names, keys: Vec<Key>, now: Instant) -> bool {
+        let before = set.behind();
+        let mut is_news = false;
+        for key in keys {
+            is_news |= self.look_at(set, names, key, now);
+        }
+        for key in decide::over_max_pinned(set, &self.policy) {
+            set.apply(Change::Meet(key, Fate::Lose(LossReason::OverMaxPinned)), now);
+        }
+        is_news || set.behind() != before
+    }
+
+    /// Looks at one file.
+    pub(crate) fn look_at(&mut self, set: &mut FileSet, names: &mut Names, key: Key, now: Instant) -> bool {
+        let Some(file) = set.get(key) else { return false };
+        if let FileState::Sought(reason) = file.state {
+            return self.seek(set, names, key, reason, now);
+        }
+        let sighting = match &file.access {
+            Access::Open(content) => sight(file, content, false),
+            Access::Parked if file.state == FileState::Live => match self.glance(file, file.path()) {
+                Some(stat) => Sighting::Closed(stat),
+                // A scan finds where the file is now, or that it is gone.
+                None => {
+                    names.doubt();
+                    unchanged(file)
+                }
+            },
+            Access::Parked => unchanged(file),
+            Access::Closed if file.state == FileState::Lost => unchanged(file),
+            Access::Closed => return false,
+        };
+        self.examine(set, names, key, &sighting, now)
+    }
+
+    /// Looks at a file whose bytes are not those that were there.
+    pub(crate) fn suspect(&mut self, set: &mut FileSet, names: &mut Names, key: Key, now: Instant) {
+        let Some(file) = set.get(key) else { return };
+        if let Some(content) = file.content() {
+            let sighting = sight(file, content, true);
+            self.examine(set, names, key, &sighting, now);
+        }
+    }
+
+    /// The file of a path, if it can be this one: the same inode, and not shorter.
+    fn glance(&self, file: &KnownFile, path: &Path) -> Option<Stat> {
+        let stat = self.volume.stat(path).ok()?;
+        (stat.inode == file.inode && !stat.is_another(file.born) && stat.size >= file.seen).then_some(stat)
+    }
+
+    /// Applies what a sighting means, step by step. True if an output may go on.
+    pub(crate) fn examine(
+        &mut self,
+        set: &mut FileSet,
+        names: &mut Names,
+        key: Key,
+        sighting: &Sighting,
+        now: Instant,
+    ) -> bool {
+        let mut is_news = false;
+        for _ in 0..MOST_STEPS {
+            let Some(file) = set.get(key) else { break };
+            let observation = observe(file, sighting);
+            if let Observation::Unreadable(error) = &observation {
+                self.complaints.warn(file.path(), "cannot look at", error, now);
+                break;
+            }
+            let trace = needs_trace(file, &observation).then(|| self.trace(set, names, file));
+            let reason = if file.is_open() { LossReason::Truncated } else { LossReason::GoneUnread };
+            let successor = successor(file, &observation, set, now);
+            let path = file.path().to_path_buf();
+            // A file that was seen empty may have had other contents since, which were copied away.
+            let has_begun = file.seen == 0 && matches!(observation, Observation::Grew(_));
+            let is_inconsistent = observation == Observation::Inconsistent;
+            let fate = decide(file, observation, trace, reason, &self.policy, now);
+            if matches!(fate, Fate::KeepReading) {
+                break;
+            }
+            is_news |= set.apply(Change::Meet(key, fate), now);
+            if has_begun && set.get(key).is_some_and(|file| file.is_open()) {
+                names.note_rotation(&path);
+            }
+            if is_inconsistent {
+                tracing::warn!(file = %path.display(), "its size and its bytes contradict each other, as on a mount where another host renames files: what is open is read to its end, and the name is looked at again");
+                names.doubt();
+            }
+            if let Some(successor) = successor {
+                names.note_rotation(&path);
+                let key = set.next_key();
+                set.apply(Change::Begin(successor.into()), now);
+                self.look_at(set, names, key, now);
+                return true;
+            }
+        }
+        is_news
+    }
+
+    /// Opens a file that is not open, if it still has its content; otherwise what it held is looked for elsewhere. False if the
+    /// path leads to something else. A file that cannot be opened stays as it is, and one for which there is no descriptor waits.
+    pub(crate) fn reopen(&mut self, set: &mut FileSet, key: Key, path: &Path, has_room: bool, now: Instant) -> bool {
+        let Some(file) = set.get(key) else { return false };
+        if !has_room && let Some(stat) = self.glance(file, path) {
+            let growth = observe(file, &Sighting::Closed(stat));
+            set.apply(Change::Meet(key, Fate::Park), now);
+            if let Observation::Grew(growth) = growth {
+                set.apply(Change::Meet(key, Fate::Grow(growth)), now);
+            }
+            return true;
+        }
+        match open_as(self.volume.as_ref(), &file.fingerprint(), path) {
+            Ok(Some(content)) => {
+                if content.stat().is_ok_and(|stat| stat.is_another(file.born)) {
+                    return false;
+                }
+                set.apply(Change::Meet(key, Fate::Reopen(content)), now);
+                if !has_room {
+                    set.apply(Change::Meet(key, Fate::Park), now);
+                }
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                self.complaints.warn(path, "cannot open", error, now);
+                true
+            }
+        }
+    }
+
+    /// A file of the last run that is not where it was: its content goes on in a copy, or is lost.
+    pub(crate) fn leave_behind(&mut self, set: &mut FileSet, names: &Names, key: Key, now: Instant) {
+        let Some(file) = set.get(key) else { return };
+        let trace = self.trace(set, names, file);
+        let fate = decide(file, Observation::Deleted, Some(trace), LossReason::GoneWhileDown, &self.policy, now);
+        set.apply(Change::Meet(key, fate), now);
+    }
+
+    /// Where the content of a file is that is not in its file any more
+    pub(crate) fn trace(&self, set: &FileSet, names: &Names, file: &KnownFile) -> Trace {
+        let sought = sought(file);
+        let volume = self.volume.as_ref();
+        if let Some(copy) = sought.find(volume, |stat| self.is_no_copy(set, names, stat)) {
+            return Trace::Copy(copy.into());
+        }
+        if search::packed(volume, &sought, &set.inodes()).is_empty() { Trace::Nowhere } else { Trace::Packed }
+    }
+
+    /// Whether a file is known, is written by an output of ours, or never was an input's.
+    fn is_no_copy(&self, set: &FileSet, names: &Names, stat: &Stat) -> bool {
+        self.own_files.has_inode(stat.inode) || set.knows(stat.inode) || names.is_unchanged_bystander(stat)
+    }
+
+    /// Looks a content up among compressed files, one content after the other. True if there is news of it.
+    fn seek(&mut self, set: &mut FileSet, names: &Names, key: Key, reason: LossReason, now: Instant) -> bool {
+        let Some(search) = &self.search else {
+            let Some(file) = set.get(key) else { return false };
+            match Search::start(key, self.volume.clone(), sought(file), set.inodes()) {
+                Ok(search) => self.search = Some(search),
+                Err(error) => self.complaints.warn(file.path(), "cannot look for the copy of", error, now),
+            }
+            return false;
+        };
+        let is_stale = set.get(search.key).is_none();
+        if search.key != key && !is_stale {
+            return false;
+        }
+        let Poll::Ready(found) = search.answer() else { return false };
+        self.search = None;
+        if is_stale {
+            // The file that was found belongs to another content.
+            return false;
+        }
+        let fate = match found {
+            Some(packed) if !self.is_no_copy(set, names, &packed.stat) => Fate::ContinueInPacked(packed.into()),
+            Some(_) => match set.get(key).map(|file| self.trace(set, names, file)) {
+                Some(Trace::Copy(copy)) => Fate::ContinueInCopy(copy),
+                Some(Trace::Packed) => return false,
+                Some(Trace::Nowhere) | None => Fate::Lose(reason),
+            },
+            None => Fate::Lose(reason),
+        };
+        set.apply(Change::Meet(key, fate), now);
+        true
+    }
+}
+
+/// The file that begins where an open one has another content now
+fn successor(file: &KnownFile, observation: &Observation, set: &FileSet, now: Instant) -> Option<KnownFile> {
+    let is_gone = matches!(observation, Observation::Replaced | Observation::Truncated);
+    let (true, Some(Content::Plain(handle))) = (is_gone, file.content()) else { return None };
+    let stat = handle.stat().ok()?;
+    let input = (file.source.path.clone(), file.source.treatment.clone());
+    let fresh = KnownFile::new(input, file.home.clone(), handle.clone(), &stat, set.fresh_cursors(), now);
+    Some(KnownFile { ordinal: file.ordinal + 1, state: file.state, ..fresh })
+}
+
+fn sought(file: &KnownFile) -> Sought {
+    Sought {
+        home: file.home.clone(),
+        path: file.source.path.clone(),
+        born: file.born,
+        written: file.modified,
+        content: file.fingerprint(),
+    }
+}

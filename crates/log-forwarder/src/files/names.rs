@@ -1,0 +1,227 @@
+//! Which unknown files continue an input: those that were rotated away from its path.
+//!
+//! While the forwarder runs, a rename that was seen says which file continues an input. A name alone says little: beside
+//! `worker.log` another process may write `worker-1.log`. So an unknown file with the name of a rotated one is read only when
+//! there is evidence that the input was rotated since the last look, and when its name has the form that rotation gives.
+
+mod bystander;
+mod renamed;
+mod rotated_name;
+mod siblings;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+pub(crate) use self::{bystander::Bystander, renamed::Rename};
+use self::{
+    renamed::Renamed,
+    rotated_name::number,
+    siblings::{Sibling, is_copy, is_unchanged, known_series, siblings},
+};
+use super::{known::Key, listings::Listings, set::FileSet};
+use crate::{
+    content::volume::{Entry, Inode, Stat, Volume},
+    settings::input::Input,
+};
+
+/// A file with the name of a rotated one belongs to no input when no rotation was seen for this long. A copy comes before
+/// its truncation, and the truncation is seen within a sweep.
+const UNDECIDED: Duration = Duration::from_secs(5);
+
+/// The names of the inputs, and of the files that were rotated away from them
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    /// Paths that inputs lead to or have led to; files that are rotated away from them are read.
+    watched: BTreeSet<PathBuf>,
+    /// Those that the present scan was the first to find
+    newly_watched: BTreeSet<PathBuf>,
+    renamed: Renamed,
+    /// Files with names of rotated ones that never were an input's
+    bystanders: BTreeMap<Inode, Bystander>,
+    /// Since when there are files of which it is not known yet whether they were an input's
+    undecided: BTreeMap<Inode, Instant>,
+    /// Paths of inputs that were rotated unseen since the last scan
+    rotated: BTreeSet<PathBuf>,
+    /// A file may be a copy, or was truncated: the names must be read again soon.
+    is_unsure: bool,
+}
+
+/// An unknown file that continues an input
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Heir {
+    pub(crate) path: PathBuf,
+    /// The path that it had as an input
+    pub(crate) origin: PathBuf,
+    pub(crate) stat: Stat,
+}
+
+impl Names {
+    /// As a checkpoint knows them
+    pub(crate) fn resume(
+        watched: BTreeSet<PathBuf>,
+        rotated: BTreeSet<PathBuf>,
+        bystanders: BTreeMap<Inode, Bystander>,
+    ) -> Self {
+        Self { watched, rotated, bystanders, ..Self::default() }
+    }
+
+    /// Without a checkpoint that can be read, all rotated files of the inputs count as unread.
+    pub(crate) fn distrust(&mut self, paths: BTreeSet<PathBuf>) {
+        self.watched.extend(paths);
+        self.rotated = self.watched.clone();
+    }
+
+    pub(crate) fn watched(&self) -> &BTreeSet<PathBuf> {
+        &self.watched
+    }
+
+    pub(crate) fn rotated(&self) -> &BTreeSet<PathBuf> {
+        &self.rotated
+    }
+
+    pub(crate) fn bystanders(&self) -> &BTreeMap<Inode, Bystander> {
+        &self.bystanders
+    }
+
+    pub(crate) fn is_unsure(&self) -> bool {
+        self.is_unsure
+    }
+
+    /// The names must be read again soon.
+    pub(crate) fn doubt(&mut self) {
+        self.is_unsure = true;
+    }
+
+    /// The file of a path was rotated, maybe more than once: a file beside it may be one that was never seen at the path.
+    pub(crate) fn note_rotation(&mut self, path: &Path) {
+        self.rotated.insert(path.to_path_buf());
+        self.is_unsure = true;
+    }
+
+    /// Events got lost, and with them renames.
+    pub(crate) fn note_lost_events(&mut self) {
+        self.rotated.extend(self.watched.iter().cloned());
+    }
+
+    /// Follows files as they were renamed.
+    pub(crate) fn follow(&mut self, renames: Vec<Rename>, inputs: &[Input]) {
+        for rename in renames {
+            if self.watched.contains(&rename.from) {
+                // Faster than the looks, more files may have come and gone than this one rename says.
+                self.rotated.insert(rename.from.clone());
+            }
+            self.renamed.follow(rename, inputs);
+        }
+    }
+
+    /// The files that were seen to be renamed away from an input, under their present names
+    pub(crate) fn renamed_files(&mut self, set: &FileSet, volume: &dyn Volume, now: Instant) -> Vec<Heir> {
+        self.renamed.files(set, volume, now)
+    }
+
+    /// From now on files that are rotated away from these paths are read. Files that exist already belong to others.
+    pub(crate) fn watch(&mut self, paths: BTreeSet<PathBuf>, set: &mut FileSet, listings: &mut Listings) {
+        self.newly_watched = paths.difference(&self.watched).cloned().collect();
+        if !self.newly_watched.is_empty() {
+            set.ask_for_checkpoint();
+            for sibling in siblings(&self.newly_watched, listings) {
+                self.pass_over(&sibling.entry.stat, set);
+            }
+        }
+        self.watched.retain(|path| paths.contains(path) || set.of_path(path).next().is_some());
+        self.watched.extend(paths);
+    }
+
+    /// Marks a file as never an input's.
+    fn pass_over(&mut self, stat: &Stat, set: &FileSet) {
+        if !set.knows(stat.inode) {
+            self.bystanders.insert(stat.inode, Bystander::of(stat));
+        }
+    }
+
+    /// After a restart: a path that still leads to the file of the last run was not rotated, and a new file beside it is
+    /// another's. Where it leads to something else, there was a rotation.
+    pub(crate) fn judge_absence(&mut self, set: &FileSet, listings: &mut Listings) {
+        let unrotated: BTreeSet<_> = self.watched.difference(&self.rotated).cloned().collect();
+        for sibling in siblings(&unrotated, listings) {
+            let Sibling { entry: Entry { path, stat }, origin, .. } = &sibling;
+            // A copy may be needed at any moment, when its file is truncated.
+            let is_new = stat.size > 0 && !is_copy(path, origin, set, listings.volume());
+            // Looked at last: a truncation before this makes the file a possible copy.
+            if is_new && is_unchanged(origin, set, listings.volume()) {
+                self.pass_over(stat, set);
+            }
+        }
+        let changed = unrotated.into_iter().filter(|path| !is_unchanged(path, set, listings.volume()));
+        self.rotated.extend(changed.collect::<Vec<_>>());
+    }
+
+    /// The files whose rotation was not seen. Call it after a look, because it needs the present state of known files.
+    pub(crate) fn heirs(
+        &mut self,
+        set: &mut FileSet,
+        inputs: &[Input],
+        listings: &mut Listings,
+        now: Instant,
+    ) -> Vec<Heir> {
+        let mut all = siblings(&self.watched, listings);
+        // A file that an input names is read as a file of its own.
+        all.retain(|sibling| !inputs.iter().any(|input| input.matches(&sibling.entry.path)));
+        let known_series = known_series(&all, set);
+        let (bystanders, undecided) = (std::mem::take(&mut self.bystanders), std::mem::take(&mut self.undecided));
+        let mut heirs = Vec::new();
+        self.is_unsure = false;
+        for Sibling { entry: Entry { path, stat }, origin, series } in all {
+            let inode = stat.inode;
+            if let Some(bystander) = bystanders.get(&inode).filter(|bystander| bystander.is(&stat)) {
+                self.bystanders.insert(inode, *bystander);
+            } else if set.knows(inode) {
+                // Read already
+            } else if stat.size == 0 || is_copy(&path, &origin, set, listings.volume()) {
+                self.is_unsure = true;
+            } else if self.rotated.contains(&origin) && (series.is_usual || known_series.contains(&series)) {
+                heirs.push(Heir { path, origin, stat });
+            } else {
+                let since = undecided.get(&inode).copied().unwrap_or(now);
+                if now.saturating_duration_since(since) >= UNDECIDED {
+                    tracing::info!(file = %path.display(), "is not read: it is no rotated file of an input");
+                    self.bystanders.insert(inode, Bystander::of(&stat));
+                    set.ask_for_checkpoint();
+                } else {
+                    self.undecided.insert(inode, since);
+                    self.is_unsure = true;
+                }
+            }
+        }
+        self.rotated.clear();
+        heirs
+    }
+
+    /// A new file under a path that was watched already is evidence of a rotation, unless its predecessor was seen to be
+    /// renamed: other files may have come and been rotated since the last scan.
+    pub(crate) fn expect_siblings(&mut self, path: &Path, key: Key, set: &FileSet) {
+        let predecessor = set.of_path(path).take_while(|(other, _)| *other < key).last();
+        let is_explained = predecessor.is_some_and(|(_, file)| self.renamed.knows(file.inode));
+        if !is_explained && !self.newly_watched.contains(path) {
+            self.note_rotation(path);
+        }
+    }
+
+    /// Whether a file never was an input's, and is as it was then. A copy may be written over another file.
+    pub(crate) fn is_unchanged_bystander(&self, stat: &Stat) -> bool {
+        self.bystanders.get(&stat.inode).is_some_and(|bystander| bystander.modified == stat.modified)
+    }
+
+    /// Forgets the names to which no input leads any more.
+    pub(crate) fn keep_those_of(&mut self, inputs: &[Input]) {
+        self.watched.retain(|path| inputs.iter().any(|input| input.matches(path)));
+    }
+}
+
+/// In the order in which they were written. Of two that were written at once, `.2` comes before `.1`.
+pub(crate) fn oldest_first(heirs: &mut [Heir]) {
+    heirs.sort_by_cached_key(|heir| (heir.stat.modified, std::cmp::Reverse(number(&heir.path)), heir.path.clone()));
+}

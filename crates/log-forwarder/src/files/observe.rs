@@ -1,0 +1,96 @@
+//! What a look at a known file means: pure, of the file as it is known and of what the system says now.
+
+use super::known::{FileState, Growth, KnownFile};
+use crate::content::{fingerprint::Head, volume::Stat};
+
+/// What the system says of a known file at one moment
+#[derive(Clone, Debug)]
+pub(crate) enum Sighting {
+    /// Of the open file itself
+    Open { stat: Stat, marks: Marks },
+    /// Of the path that should lead to a file which is not open
+    Closed(Stat),
+    /// A file that is not open: nothing has its inode.
+    Absent,
+    /// The names of all files were read: one of an input leads to this file, or none does.
+    Named(bool),
+    /// The system gives an error instead of an answer.
+    Failed(String),
+}
+
+/// The content of an open file, as far as it was compared
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Marks {
+    /// Nothing suggests a change, and nothing was read.
+    Unread,
+    /// It begins as before, and has the same bytes before the foremost cursor.
+    Same(Head),
+    Other,
+    /// Twice the system stated a size that is less than what a read between the two returned.
+    Contradictory,
+}
+
+/// The meaning of a look at a known file
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Observation {
+    Same,
+    /// More bytes, or bytes that were written without a change of size
+    Grew(Growth),
+    /// As long as before, or longer, and another content
+    Replaced,
+    /// Shorter than before
+    Truncated,
+    /// A name of an input leads to it again, or none does any more.
+    Renamed(FileState),
+    /// It has no name any more.
+    Deleted,
+    /// An error, and nothing about the file is known
+    Unreadable(String),
+    /// What the system says about the file contradicts itself, as on mounts whose files are renamed elsewhere.
+    Inconsistent,
+}
+
+/// The meaning of a sighting
+pub(crate) fn observe(file: &KnownFile, sighting: &Sighting) -> Observation {
+    match sighting {
+        Sighting::Failed(error) => Observation::Unreadable(error.clone()),
+        Sighting::Absent => Observation::Deleted,
+        Sighting::Named(is_live) => match (file.state, is_live) {
+            (FileState::Live, false) => Observation::Renamed(FileState::Rotated),
+            (FileState::Rotated, true) => Observation::Renamed(FileState::Live),
+            _ => Observation::Same,
+        },
+        Sighting::Open { stat, marks } => observe_open(file, stat, *marks),
+        Sighting::Closed(stat) => observe_closed(file, stat),
+    }
+}
+
+fn observe_open(file: &KnownFile, stat: &Stat, marks: Marks) -> Observation {
+    let growth = |head| Growth { size: stat.size, modified: stat.modified, head };
+    match marks {
+        _ if stat.links == 0 && file.state != FileState::Deleted => Observation::Deleted,
+        _ if file.is_packed() => Observation::Same,
+        // Its size is as much as reads have found.
+        _ if file.inconsistent && stat.size > file.seen => Observation::Grew(growth(file.head)),
+        _ if file.inconsistent => Observation::Same,
+        Marks::Contradictory => Observation::Inconsistent,
+        _ if stat.size < file.seen => Observation::Truncated,
+        Marks::Other => Observation::Replaced,
+        Marks::Same(head) if growth(head) != known(file) => Observation::Grew(growth(head)),
+        Marks::Unread | Marks::Same(_) => Observation::Same,
+    }
+}
+
+fn observe_closed(file: &KnownFile, stat: &Stat) -> Observation {
+    let growth = Growth { size: stat.size, modified: stat.modified, head: file.head };
+    match () {
+        () if stat.inode != file.inode || stat.is_another(file.born) => Observation::Replaced,
+        () if stat.size < file.seen => Observation::Truncated,
+        () if growth != known(file) => Observation::Grew(growth),
+        () => Observation::Same,
+    }
+}
+
+fn known(file: &KnownFile) -> Growth {
+    Growth { size: file.seen, modified: file.modified, head: file.head }
+}

@@ -1,0 +1,259 @@
+//! A scan of the names: finds files that have come, and those that have gone or have other names.
+
+use std::{collections::BTreeSet, io, path::Path, sync::Arc, time::Instant};
+
+use super::{
+    finding::Found,
+    known::{Access, FileState, Key, KnownFile},
+    listings::Listings,
+    look::Looker,
+    names::{Heir, Names, oldest_first},
+    observe::Sighting,
+    set::{Change, FileSet},
+    unmatched::Unmatched,
+};
+use crate::{
+    content::{
+        copies::open_as,
+        volume::{Inode, Stat, Volume},
+    },
+    files::fate::Fate,
+    records::treatment::Treatment,
+    settings::input::Input,
+};
+
+/// Scans the names of the inputs
+#[derive(Debug, Default)]
+pub(crate) struct Scanner {
+    pub(crate) inputs: Vec<Input>,
+    unmatched: Unmatched,
+    /// The directories in which something can happen that matters, as of the last scan
+    directories: BTreeSet<std::path::PathBuf>,
+}
+
+/// The parts of the forwarder that a scan changes
+pub(crate) struct Scan<'a> {
+    pub(crate) set: &'a mut FileSet,
+    pub(crate) names: &'a mut Names,
+    pub(crate) looker: &'a mut Looker,
+    /// Files that may be open
+    pub(crate) budget: usize,
+    pub(crate) now: Instant,
+}
+
+impl Scanner {
+    pub(crate) fn new(inputs: Vec<Input>) -> Self {
+        Self { inputs, ..Self::default() }
+    }
+
+    /// How the file is read that was found at a path: as the first input says that leads to it
+    pub(crate) fn treatment(&self, path: &Path) -> Arc<Treatment> {
+        let input = self.inputs.iter().find(|input| input.matches(path)).or(self.inputs.first());
+        input.map(|input| input.treatment.clone()).unwrap_or_default()
+    }
+
+    /// The directories in which something can happen that matters: first those that the inputs name, then those to which
+    /// links lead
+    pub(crate) fn directories(&self, set: &FileSet) -> Vec<std::path::PathBuf> {
+        let homes: BTreeSet<_> = set.iter().map(|(_, file)| &file.home).collect();
+        let others = homes.into_iter().filter(|home| !self.directories.contains(*home));
+        self.directories.iter().chain(others).cloned().collect()
+    }
+
+    /// All paths that inputs lead to now, and those that they name
+    pub(crate) fn watched_paths(&self, volume: &dyn Volume) -> BTreeSet<std::path::PathBuf> {
+        let (mut found, mut listings) = (Found::default(), Listings::new(volume));
+        self.inputs.iter().for_each(|input| found.add(input, &mut listings));
+        self.with_single_paths(found.files.into_keys())
+    }
+
+    fn with_single_paths(&self, found: impl Iterator<Item = std::path::PathBuf>) -> BTreeSet<std::path::PathBuf> {
+        let single = self.inputs.iter().filter_map(|input| input.single_path().map(Path::to_path_buf));
+        single.chain(found).collect()
+    }
+
+    /// Takes in all files that the inputs lead to, and those that were rotated before they were seen.
+    pub(crate) fn scan(&mut self, scan: &mut Scan) {
+        let volume = scan.looker.volume.clone();
+        let mut listings = Listings::new(volume.as_ref());
+        let renamed = scan.names.renamed_files(scan.set, volume.as_ref(), scan.now);
+        let mut found = Found::default();
+        for input in &self.inputs {
+            let mut of_input = Found::default();
+            of_input.add(input, &mut listings);
+            self.unmatched.look(input, &of_input, scan.now);
+            found.files.append(&mut of_input.files);
+            found.directories.append(&mut of_input.directories);
+        }
+        self.directories = std::mem::take(&mut found.directories);
+        let watched = self.with_single_paths(found.files.keys().cloned());
+        scan.names.watch(watched, scan.set, &mut listings);
+        // Before the inputs' own: they are older.
+        self.take_heirs(renamed, scan, &mut listings);
+        let heirs = scan.names.heirs(scan.set, &self.inputs, &mut listings, scan.now);
+        self.take_heirs(heirs, scan, &mut listings);
+        let mut live = BTreeSet::new();
+        for (path, (stat, is_link)) in &found.files {
+            live.extend(self.take_input(path, *stat, *is_link, scan, &mut listings));
+        }
+        let keys: Vec<_> = scan.set.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let sighting = Sighting::Named(live.contains(&key));
+            scan.looker.examine(scan.set, scan.names, key, &sighting, scan.now);
+        }
+        review_closed(scan);
+        let set = &scan.set;
+        let is_needed = |path: &Path| set.of_path(path).next().is_some() || volume.stat(path).is_ok();
+        scan.looker.complaints.keep(is_needed);
+    }
+
+    fn take_heirs(&self, mut heirs: Vec<Heir>, scan: &mut Scan, listings: &mut Listings) {
+        oldest_first(&mut heirs);
+        for Heir { path, origin, stat } in heirs {
+            if let Some(key) = self.take(&path, &origin, stat.inode, true, scan, listings) {
+                scan.set.apply(Change::Meet(key, Fate::Turn(FileState::Rotated)), scan.now);
+            }
+        }
+    }
+
+    /// The known file at an input's path
+    fn take_input(
+        &self,
+        path: &Path,
+        stat: Stat,
+        is_link: bool,
+        scan: &mut Scan,
+        listings: &mut Listings,
+    ) -> Option<Key> {
+        match scan.set.holder(stat.inode) {
+            Some(key) if has_its_content(key, path, &stat, scan) => Some(key),
+            _ => self.take(path, path, stat.inode, is_link, scan, listings),
+        }
+    }
+
+    /// Begins to follow a file that is not known yet.
+    fn take(
+        &self,
+        path: &Path,
+        origin: &Path,
+        inode: Inode,
+        is_link: bool,
+        scan: &mut Scan,
+        listings: &mut Listings,
+    ) -> Option<Key> {
+        if scan.set.knows(inode) {
+            return None;
+        }
+        if scan.looker.own_files.has(path, inode) {
+            // It would grow without end.
+            scan.looker.complaints.warn(path, "is not read", "it is written here", scan.now);
+            return None;
+        }
+        let opened = scan.looker.volume.open(path).and_then(|handle| Ok((handle.stat()?, handle)));
+        let (stat, handle) = match opened {
+            Ok(opened) => opened,
+            // It was there a moment ago: deleted or renamed, of which another event speaks.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                scan.looker.complaints.warn(path, "cannot open", error, scan.now);
+                return None;
+            }
+        };
+        if scan.set.knows(stat.inode) {
+            return None;
+        }
+        scan.looker.complaints.settle(path);
+        let input = (origin.to_path_buf(), self.treatment(origin));
+        let home = listings.home(path, is_link);
+        let fresh = KnownFile::new(input, home, handle, &stat, scan.set.fresh_cursors(), scan.now);
+        let file = KnownFile { ordinal: scan.set.ordinal(stat.inode), ..fresh };
+        let key = scan.set.next_key();
+        tracing::debug!(file = %path.display(), "new file");
+        scan.set.apply(Change::Begin(file.into()), scan.now);
+        // What is in it already has no event of its own.
+        scan.looker.look_at(scan.set, scan.names, key, scan.now);
+        if scan.set.open_count() > scan.budget {
+            scan.set.apply(Change::Meet(key, Fate::Park), scan.now);
+        }
+        if path == origin {
+            scan.names.expect_siblings(path, key, scan.set);
+        }
+        Some(key)
+    }
+}
+
+/// Whether a known inode still has its content. An open file is looked at elsewhere; a closed one is opened again when it has
+/// changed, and forgotten if its inode was given to another file.
+fn has_its_content(key: Key, path: &Path, stat: &Stat, scan: &mut Scan) -> bool {
+    let Some(file) = scan.set.get(key) else { return false };
+    if file.is_open() || file.is_complete(stat) {
+        return true;
+    }
+    let has_room = scan.set.open_count() < scan.budget;
+    if scan.looker.reopen(scan.set, key, path, has_room, scan.now) {
+        return true;
+    }
+    leave(key, scan);
+    false
+}
+
+/// The file of a closed content is not there any more, or holds something else.
+fn leave(key: Key, scan: &mut Scan) {
+    scan.looker.examine(scan.set, scan.names, key, &Sighting::Absent, scan.now);
+}
+
+/// Forgets complete files that are not there any more, and opens those that could not be opened.
+fn review_closed(scan: &mut Scan) {
+    let volume = scan.looker.volume.clone();
+    let mut listings = Listings::new(volume.as_ref());
+    let is_closed = |file: &KnownFile| !file.is_open() && file.state == FileState::Rotated;
+    let closed = scan.set.iter().filter(|(_, file)| is_closed(file));
+    let closed: Vec<_> = closed.map(|(key, file)| (key, file.inode, file.home.clone())).collect();
+    for (key, inode, home) in closed {
+        let listing = listings.of(&home);
+        let Some(file) = scan.set.get(key).filter(|_| !listing.is_blind) else { continue };
+        let entry = listing.file(inode);
+        if entry.is_some_and(|entry| file.is_complete(&entry.stat)) {
+            continue;
+        }
+        let has_room = scan.set.open_count() < scan.budget;
+        let is_there = entry.is_some_and(|entry| scan.looker.reopen(scan.set, key, &entry.path, has_room, scan.now));
+        if !is_there {
+            leave(key, scan);
+        }
+    }
+    let is_missed = |file: &KnownFile| {
+        let may_come = matches!(file.state, FileState::Live | FileState::Rotated);
+        let has_turn = file.is_parked() && file.state == FileState::Live;
+        !file.is_open() && may_come && !has_turn && !file.is_all_settled()
+    };
+    if scan.set.iter().any(|(_, file)| is_missed(file)) {
+        scan.names.doubt();
+    }
+}
+
+/// A known file as a checkpoint describes it, opened again where a listing has it; the description, if it is not there or holds
+/// something else.
+pub(crate) fn resume_file(
+    mut file: KnownFile,
+    path: &Path,
+    volume: &dyn Volume,
+    now: Instant,
+) -> Result<KnownFile, KnownFile> {
+    let content = match open_as(volume, &file.fingerprint(), path) {
+        Ok(Some(content)) => content,
+        Ok(None) => return Err(file),
+        // A question that has no answer now may have one later.
+        Err(_) => return Ok(file),
+    };
+    let Ok(stat) = content.stat() else { return Err(file) };
+    if stat.inode != file.inode || stat.is_another(file.born) {
+        return Err(file);
+    }
+    // A file that has lost its end with a crash of the machine goes on where it is.
+    file.seen = file.seen.min(stat.size);
+    file.ages.grew(file.seen, 0, now);
+    file.access = Access::Closed;
+    file.attach(content, now);
+    Ok(file)
+}

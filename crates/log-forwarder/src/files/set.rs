@@ -1,0 +1,225 @@
+//! All files that are known, in the order in which they began, and the books about them.
+//!
+//! Everybody may read the set. Only [`FileSet::apply`] changes it: each change has a name, moves what it moves, and writes the
+//! ledger in the same step. So the ledger's equation, read = delivered + rejected + lost + in flight, is a property of this
+//! one method.
+
+mod apply;
+mod index;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+pub(crate) use self::apply::Change;
+use self::index::Index;
+use super::{
+    cursor::Cursor,
+    known::{Access, FileState, Key, KnownFile, OutputId},
+    ledger::Ledger,
+};
+use crate::content::volume::Inode;
+
+/// Ordinals of inodes that are remembered. More are forgotten, because the first line also tells contents apart.
+const MOST_ORDINALS: usize = 10_000;
+
+/// An output, as the set knows it
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    pub(crate) label: String,
+    pub(crate) is_closed: bool,
+}
+
+/// All known files
+#[derive(Debug)]
+pub(crate) struct FileSet {
+    files: BTreeMap<Key, KnownFile>,
+    outlets: Vec<Outlet>,
+    /// The number of contents that an inode has had, where that is known from before
+    ordinals: BTreeMap<Inode, u32>,
+    ledger: Ledger,
+    index: Index,
+    next_key: Key,
+    /// Bytes that were settled since the last checkpoint
+    settled: u64,
+    /// A file has come, gone or moved, and the checkpoint must hold that soon.
+    has_moved: bool,
+}
+
+impl FileSet {
+    pub(crate) fn new(ledger: Ledger) -> Self {
+        Self {
+            files: BTreeMap::new(),
+            outlets: Vec::new(),
+            ordinals: BTreeMap::new(),
+            ledger,
+            index: Index::default(),
+            next_key: 0,
+            settled: 0,
+            has_moved: false,
+        }
+    }
+
+    pub(crate) fn get(&self, key: Key) -> Option<&KnownFile> {
+        self.files.get(&key)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &KnownFile)> {
+        self.files.iter().map(|(key, file)| (*key, file))
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The outputs, by their numbers; those that were removed keep theirs.
+    pub(crate) fn outlets(&self) -> &[Outlet] {
+        &self.outlets
+    }
+
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = OutputId> + use<> {
+        (0..self.outlets.len()).map(OutputId)
+    }
+
+    /// The number of the output with a label, unless it was removed
+    pub(crate) fn output(&self, label: &str) -> Option<OutputId> {
+        self.outlets.iter().position(|outlet| outlet.label == label && !outlet.is_closed).map(OutputId)
+    }
+
+    /// The first position in a file, for each output
+    pub(crate) fn fresh_cursors(&self) -> Vec<Cursor> {
+        let cursor = |outlet: &Outlet| if outlet.is_closed { Cursor::closed() } else { Cursor::default() };
+        self.outlets.iter().map(cursor).collect()
+    }
+
+    /// The key that the next file gets
+    pub(crate) fn next_key(&self) -> Key {
+        self.next_key
+    }
+
+    /// The file that an inode holds now
+    pub(crate) fn holder(&self, inode: Inode) -> Option<Key> {
+        self.index.by_inode.get(&inode).copied()
+    }
+
+    pub(crate) fn knows(&self, inode: Inode) -> bool {
+        self.index.by_inode.contains_key(&inode)
+    }
+
+    /// The inodes of all files
+    pub(crate) fn inodes(&self) -> BTreeSet<Inode> {
+        self.index.by_inode.keys().copied().collect()
+    }
+
+    /// How many contents an inode has had before
+    pub(crate) fn ordinal(&self, inode: Inode) -> u32 {
+        self.ordinals.get(&inode).copied().unwrap_or(0)
+    }
+
+    /// The files that were found at a path, oldest first
+    pub(crate) fn of_path(&self, path: &Path) -> impl Iterator<Item = (Key, &KnownFile)> {
+        let keys = self.index.by_path.get(path).into_iter().flatten();
+        keys.filter_map(|key| Some((*key, self.files.get(key)?)))
+    }
+
+    /// Files that are open
+    pub(crate) fn open_count(&self) -> usize {
+        self.index.totals.open
+    }
+
+    /// Bytes of deleted files that are open
+    pub(crate) fn pinned(&self) -> u64 {
+        self.index.totals.pinned
+    }
+
+    /// Bytes that some output has not settled yet
+    pub(crate) fn behind(&self) -> u64 {
+        self.index.totals.behind
+    }
+
+    /// The files that must be looked at soon
+    pub(crate) fn restless(&self) -> &BTreeSet<Key> {
+        &self.index.restless
+    }
+
+    /// The open files in which an output would find something to read, beginning with a key and going round
+    pub(crate) fn readable(&self, output: OutputId, from: Key) -> impl Iterator<Item = Key> {
+        let ready = &self.index.ready[output.0];
+        ready.range(from..).chain(ready.range(..from)).copied().filter(move |key| !self.must_wait(*key, output))
+    }
+
+    /// The same of the files that wait for a descriptor
+    pub(crate) fn parked(&self, output: OutputId) -> impl Iterator<Item = Key> {
+        self.index.parked[output.0].iter().copied().filter(move |key| !self.must_wait(*key, output))
+    }
+
+    /// Whether an output has something to do in an older file of the same path.
+    fn must_wait(&self, key: Key, output: OutputId) -> bool {
+        let Some(file) = self.files.get(&key) else { return false };
+        let older = self.of_path(file.path()).take_while(|(other, _)| *other < key);
+        older.into_iter().any(|(_, file)| file.wants(output) || !file.cursors[output.0].is_idle())
+    }
+
+    /// Bytes that were settled since [`Self::begin_checkpoint`], and whether a file has come, gone or moved since
+    pub(crate) fn unsaved(&self) -> (u64, bool) {
+        (self.settled, self.has_moved)
+    }
+
+    /// A checkpoint is made of the present state. Returns what it was made for.
+    pub(crate) fn begin_checkpoint(&mut self) -> (u64, bool) {
+        (std::mem::take(&mut self.settled), std::mem::take(&mut self.has_moved))
+    }
+
+    /// A checkpoint was not written: what it was made for is due again.
+    pub(crate) fn undo_checkpoint(&mut self, (settled, has_moved): (u64, bool)) {
+        self.settled += settled;
+        self.has_moved |= has_moved;
+    }
+
+    /// Something beside the files has changed that the checkpoint holds.
+    pub(crate) fn ask_for_checkpoint(&mut self) {
+        self.has_moved = true;
+    }
+
+    /// Whether every file is settled and still, for a stop that came at `since`.
+    pub(crate) fn is_over(&self, since: Instant, period: Duration, now: Instant) -> bool {
+        self.files.values().all(|file| {
+            file.is_all_settled() && (file.state == FileState::Lost || file.is_still(Some(since), period, now))
+        })
+    }
+
+    /// Sets the metrics of the files that have changed since the last call, and of those that are behind.
+    pub(crate) fn set_metrics(&mut self, now: Instant) {
+        let keys = self.index.take_untold();
+        let paths: BTreeSet<PathBuf> =
+            keys.iter().filter_map(|key| Some(self.files.get(key)?.path().to_path_buf())).collect();
+        let paths = paths.into_iter().chain(self.index.take_gone_paths());
+        for path in paths.collect::<BTreeSet<_>>() {
+            self.set_metrics_of(&path, now);
+        }
+        self.ledger.open_files.set(i64::try_from(self.open_count()).unwrap_or(i64::MAX));
+        self.ledger.pinned.set(self.pinned().cast_signed());
+    }
+
+    fn set_metrics_of(&self, path: &Path, now: Instant) {
+        let name = path.display().to_string();
+        for (output, outlet) in self.outputs().zip(&self.outlets) {
+            let (mut behind, mut age, mut is_live) = (0, Duration::ZERO, false);
+            for (_, file) in self.of_path(path) {
+                behind += file.behind(output);
+                // Of several files of one path, the oldest counts.
+                age = age.max(file.age(output, now));
+                is_live |= file.state == FileState::Live;
+            }
+            let is_told = !outlet.is_closed && (is_live || behind > 0);
+            self.ledger.set_lag(&outlet.label, &name, is_told.then_some((behind, age)));
+        }
+    }
+}
+
+/// Whether a file's bytes would be gone with its descriptor
+fn is_pinned(file: &KnownFile) -> bool {
+    file.state == FileState::Deleted && matches!(file.access, Access::Open(_))
+}

@@ -1,0 +1,272 @@
+//! The one way in which the set of files changes.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{FileSet, MOST_ORDINALS, Outlet};
+use crate::{
+    content::{
+        Content,
+        copies::{Copy, Packed},
+        fingerprint::Anchor,
+        unpacked::Unpacked,
+        volume::Stat,
+    },
+    files::{
+        cursor::Cursor,
+        fate::Fate,
+        known::{Access, FileState, Key, KnownFile, OutputId},
+        loss::LossReason,
+    },
+    format::amount::Amount,
+    records::batch::{Batch, Source},
+};
+
+/// A change of the set
+#[derive(Debug)]
+pub(crate) enum Change<'a> {
+    /// An output with this label comes, and gets all existing lines.
+    AddOutput(String),
+    /// An output goes, and how far it has come is forgotten.
+    RemoveOutput(OutputId),
+    /// A file is followed from now on.
+    Begin(Box<KnownFile>),
+    /// A file meets its fate.
+    Meet(Key, Fate),
+    /// Another treatment of the lines of a file
+    Treat(Key, Arc<Source>),
+    /// No input leads to a file any more.
+    Unfollow(Key),
+    /// An output gets a batch.
+    HandOut(&'a Batch, OutputId),
+    /// A read found a file at least this long.
+    Reach(Key, u64),
+    /// An output finds no end of a record before this offset.
+    Barren(Key, OutputId, u64),
+    /// An output never gets these bytes, with which a line ends or not.
+    Skip { key: Key, output: OutputId, bytes: &'a [u8], within_cut: bool, reason: LossReason },
+    /// An output passes over a hole that ends at this offset.
+    SkipHole(Key, OutputId, u64),
+    /// Records of a batch are acknowledged.
+    Deliver(OutputId, Amount),
+    /// Records of a batch are refused for good.
+    Reject(OutputId, Amount),
+    /// Records of a batch are given up, because their output was removed.
+    Abandon(OutputId, Amount),
+    /// All records of a batch are accounted for, and the cursor moves to its end.
+    Settle(&'a Batch, OutputId),
+}
+
+impl FileSet {
+    /// Applies a change. True if an output may find something new to do.
+    pub(crate) fn apply(&mut self, change: Change, now: Instant) -> bool {
+        match change {
+            Change::AddOutput(label) => self.add_output(label),
+            Change::RemoveOutput(output) => self.remove_output(output),
+            Change::Begin(file) => self.begin(*file),
+            Change::Meet(key, fate) => return self.meet(key, fate, now),
+            Change::Treat(key, source) => self.change(key, |file| file.source = source),
+            Change::Unfollow(key) => self.forget(key),
+            Change::HandOut(batch, output) => {
+                self.ledger.of(output).read(batch.amount());
+                self.change(batch.key, |file| {
+                    file.source = batch.source.clone();
+                    file.cursors[output.0].hand_out(batch);
+                });
+            }
+            Change::Reach(key, size) => self.change(key, |file| file.reach(size, now)),
+            Change::Barren(key, output, end) => self.change(key, |file| file.cursors[output.0].barren_end = end),
+            Change::Skip { key, output, bytes, within_cut, reason } => {
+                self.ledger.of(output).lost(bytes.len() as u64, reason);
+                self.change(key, |file| file.cursors[output.0].skip(bytes, within_cut));
+            }
+            Change::SkipHole(key, output, end) => self.change(key, |file| file.cursors[output.0].skip_hole(end)),
+            Change::Deliver(output, amount) => self.ledger.of(output).delivered(amount),
+            Change::Reject(output, amount) => self.ledger.of(output).rejected(amount),
+            Change::Abandon(output, amount) => self.ledger.of(output).abandoned(amount),
+            Change::Settle(batch, output) => {
+                self.settled += batch.length();
+                self.change(batch.key, |file| {
+                    let cursor = &mut file.cursors[output.0];
+                    if !cursor.is_closed {
+                        cursor.settle(batch);
+                    }
+                });
+            }
+        }
+        true
+    }
+
+    fn meet(&mut self, key: Key, fate: Fate, now: Instant) -> bool {
+        let mut is_news = true;
+        match fate {
+            Fate::KeepReading => is_news = false,
+            Fate::Grow(growth) => {
+                // A loss that is found after a restart is counted up to what was seen.
+                self.has_moved |= self.files.get(&key).is_some_and(|file| file.seen != growth.size);
+                self.change(key, |file| file.grow(growth, now));
+            }
+            Fate::Turn(state) => {
+                self.has_moved = true;
+                self.change(key, |file| file.state = state);
+                is_news = false;
+            }
+            Fate::ReadOut => {
+                self.release_inode(key);
+                self.change(key, |file| (file.inconsistent, file.state) = (true, FileState::Rotated));
+            }
+            Fate::End => self.change(key, |file| file.ended = true),
+            Fate::Rest => self.change(key, |file| is_news = file.rest()),
+            Fate::Close => self.change(key, |file| file.access = Access::Closed),
+            Fate::Park => self.change(key, |file| file.access = Access::Parked),
+            Fate::Reopen(content) => self.change(key, |file| file.attach(content, now)),
+            Fate::ContinueInCopy(copy) => self.continue_in_copy(key, *copy, now),
+            Fate::ContinueInPacked(packed) => self.continue_in_packed(key, *packed, now),
+            Fate::SearchPacked(reason) => {
+                self.release_inode(key);
+                self.change(key, |file| (file.access, file.state) = (Access::Closed, FileState::Sought(reason)));
+            }
+            Fate::Lose(reason) => self.lose(key, reason),
+            Fate::Forget => self.forget(key),
+        }
+        is_news
+    }
+
+    fn add_output(&mut self, label: String) {
+        self.ledger.open(&label);
+        self.outlets.push(Outlet { label, is_closed: false });
+        self.index.add_output();
+        self.change_all(|file| file.cursors.push(Cursor::default()));
+    }
+
+    fn remove_output(&mut self, output: OutputId) {
+        self.outlets[output.0].is_closed = true;
+        self.change_all(|file| file.cursors[output.0] = Cursor::closed());
+    }
+
+    fn begin(&mut self, file: KnownFile) {
+        let key = self.next_key;
+        self.next_key += 1;
+        // An inode that a file of a former run had may hold something else by now.
+        if !matches!(file.access, Access::Closed) || !self.knows(file.inode) {
+            self.index.by_inode.insert(file.inode, key);
+        }
+        self.index.add(key, &file);
+        self.files.insert(key, file);
+        self.has_moved = true;
+    }
+
+    fn forget(&mut self, key: Key) {
+        self.release_inode(key);
+        if let Some(file) = self.files.remove(&key) {
+            self.index.remove(key, &file);
+            self.has_moved = true;
+        }
+    }
+
+    /// Lines that were written between the copy and the truncation are lost.
+    fn continue_in_copy(&mut self, key: Key, copy: Copy, now: Instant) {
+        let Copy { path, content, stat } = copy;
+        self.change(key, |file| {
+            log_copy(file, &path, stat.size);
+            fill_anchors(file, |position| Anchor::read(&content, position).unwrap_or_default());
+        });
+        if self.files.get(&key).is_some_and(|file| stat.size < file.seen) {
+            self.cut(key, stat.size);
+        }
+        self.move_to(key, content, &stat, false, now);
+    }
+
+    fn continue_in_packed(&mut self, key: Key, packed: Packed, now: Instant) {
+        let Packed { path, file: handle, length, anchors, stat } = packed;
+        self.change(key, |file| {
+            log_copy(file, &path, length);
+            fill_anchors(file, |position| anchors.get(&position).cloned().unwrap_or_default());
+        });
+        self.cut(key, length);
+        self.move_to(key, Content::Packed(Unpacked::new(handle)), &stat, true, now);
+    }
+
+    /// The content of a file lies there from now on.
+    fn move_to(&mut self, key: Key, content: Content, stat: &Stat, ended: bool, now: Instant) {
+        self.release_inode(key);
+        self.index.by_inode.insert(stat.inode, key);
+        self.has_moved = true;
+        self.change(key, |file| {
+            (file.inode, file.born, file.state) = (stat.inode, stat.born, FileState::Rotated);
+            file.access = Access::Open(content);
+            // The next look finds bytes that the copy has and that were not seen.
+            (file.ended, file.grown) = (ended, now);
+        });
+    }
+
+    /// The copy of a content has this length. Bytes that were seen behind its end are lost.
+    fn cut(&mut self, key: Key, length: u64) {
+        self.lose_behind(key, length, LossReason::NotCopied);
+        self.change(key, |file| file.seen = length);
+    }
+
+    fn lose(&mut self, key: Key, reason: LossReason) {
+        self.release_inode(key);
+        self.lose_behind(key, 0, reason);
+        self.has_moved = true;
+        self.change(key, |file| (file.access, file.state) = (Access::Closed, FileState::Lost));
+    }
+
+    /// The bytes that were seen behind an offset, and that an output has not read, are lost.
+    fn lose_behind(&mut self, key: Key, offset: u64, reason: LossReason) {
+        let Some(file) = self.files.get(&key) else { return };
+        let mut most = 0;
+        for (output, cursor) in file.cursors.iter().enumerate().filter(|(_, cursor)| !cursor.is_closed) {
+            let lost = file.seen.saturating_sub(offset.max(cursor.in_flight_end));
+            most = most.max(lost);
+            if lost > 0 {
+                self.ledger.of(OutputId(output)).lost(lost, reason);
+            }
+        }
+        if most > 0 {
+            let file = file.path().display();
+            tracing::error!(%file, bytes = most, %reason, "lost: no output gets the rest of this file");
+        }
+    }
+
+    /// The inode of a file holds, or may come to hold, another content.
+    fn release_inode(&mut self, key: Key) {
+        let Some(KnownFile { inode, ordinal, .. }) = self.files.get(&key) else { return };
+        if self.index.by_inode.get(inode) == Some(&key) {
+            self.index.by_inode.remove(inode);
+            if self.ordinals.len() >= MOST_ORDINALS {
+                self.ordinals.pop_first();
+            }
+            self.ordinals.insert(*inode, ordinal + 1);
+        }
+    }
+
+    fn change(&mut self, key: Key, change: impl FnOnce(&mut KnownFile)) {
+        if let Some(file) = self.files.get_mut(&key) {
+            change(file);
+            self.index.update(key, file);
+        }
+    }
+
+    fn change_all(&mut self, change: impl Fn(&mut KnownFile)) {
+        for (key, file) in &mut self.files {
+            change(file);
+            self.index.update(*key, file);
+        }
+        self.has_moved = true;
+    }
+}
+
+fn log_copy(file: &KnownFile, copy: &std::path::Path, length: u64) {
+    if file.cursors.iter().any(|cursor| !cursor.is_closed && cursor.position < length) {
+        let file = file.path().display();
+        tracing::info!(%file, copy = %copy.display(), "its old content is read to its end in the copy");
+    }
+}
+
+/// Gives cursors the bytes before them; after a restart they have none yet.
+fn fill_anchors(file: &mut KnownFile, before: impl Fn(u64) -> Anchor) {
+    for cursor in file.cursors.iter_mut().filter(|cursor| cursor.anchor.bytes().is_empty()) {
+        cursor.anchor = before(cursor.position);
+    }
+}

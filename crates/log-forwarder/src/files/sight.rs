@@ -1,0 +1,89 @@
+//! Asks the system about an open file, and compares bytes where something suggests that they have changed.
+
+use std::io;
+
+use super::{
+    known::KnownFile,
+    observe::{Marks, Sighting},
+};
+use crate::content::{
+    Content,
+    fingerprint::{Anchor, HEAD_LIMIT},
+    volume::{Handle, Kind, Stat},
+};
+
+/// Bytes that are tried behind the end of a file about which the system contradicts itself
+const TRIED: usize = 4096;
+
+/// What the system says of an open file. The bytes are compared when something suggests that they have changed.
+pub(super) fn sight(file: &KnownFile, content: &Content, is_suspicious: bool) -> Sighting {
+    let sighted = content.stat().and_then(|stat| match content {
+        Content::Packed(_) => Ok((stat, Marks::Unread)),
+        Content::Plain(handle) if file.inconsistent => Ok((by_reads(file, handle.as_ref(), stat)?, Marks::Unread)),
+        Content::Plain(handle) => {
+            let tried = if stat.size < file.seen {
+                Some(file.seen - 1)
+            } else if is_suspicious && stat.size > 0 {
+                Some(stat.size - 1)
+            } else {
+                None
+            };
+            let marks = match tried {
+                Some(offset) if contradicts(handle.as_ref(), stat.size, offset)? => Marks::Contradictory,
+                _ if stat.size < file.seen => Marks::Unread,
+                _ if stat.size > file.seen || stat.modified != file.modified || is_suspicious => {
+                    marks(file, content, stat.size, is_suspicious)?
+                }
+                _ => Marks::Unread,
+            };
+            Ok((stat, marks))
+        }
+    });
+    match sighted {
+        Ok((stat, marks)) => Sighting::Open { stat, marks },
+        Err(error) => Sighting::Failed(error.to_string()),
+    }
+}
+
+/// Whether a size that the system states twice is belied by a read between the two: of a byte behind it, or of none before it.
+fn contradicts(handle: &dyn Handle, size: u64, offset: u64) -> io::Result<bool> {
+    let has_byte = handle.read_at(&mut [0], offset)? == 1;
+    Ok(has_byte != (offset < size) && handle.stat()?.size == size)
+}
+
+/// The file with the size that reads find.
+fn by_reads(file: &KnownFile, handle: &dyn Handle, stat: Stat) -> io::Result<Stat> {
+    let more = handle.read_at(&mut [0; TRIED], file.seen)? as u64;
+    Ok(Stat { size: file.seen + more, modified: file.modified, links: stat.links.max(1), ..stat })
+}
+
+/// Whether the open file still begins as it did, and has the bytes before the foremost cursor. Reads the head as far as it goes
+/// now.
+fn marks(file: &KnownFile, content: &Content, size: u64, is_suspicious: bool) -> io::Result<Marks> {
+    if is_suspicious && !file.fingerprint().is_of(content)? {
+        return Ok(Marks::Other);
+    }
+    let foremost = file.foremost();
+    if let Some(cursor) = foremost
+        && Anchor::read(content, cursor.position)? != cursor.anchor
+    {
+        return Ok(Marks::Other);
+    }
+    if file.head.length == HEAD_LIMIT && foremost.is_some_and(|cursor| cursor.position > 0) {
+        return Ok(Marks::Same(file.head));
+    }
+    Ok(file.head.grown(content, size)?.map_or(Marks::Other, Marks::Same))
+}
+
+/// A sighting of a file that is as it was
+pub(super) fn unchanged(file: &KnownFile) -> Sighting {
+    let stat = Stat {
+        inode: file.inode,
+        born: file.born,
+        size: file.seen,
+        modified: file.modified,
+        links: 1,
+        kind: Kind::Regular,
+    };
+    Sighting::Closed(stat)
+}

@@ -1,0 +1,78 @@
+//! Resumes from a checkpoint: finds each of its files again, also under another name, or its copy.
+
+use std::{sync::Arc, time::Instant};
+
+use super::checkpoint::{Checkpoint, Entry};
+use crate::{
+    content::fingerprint::Anchor,
+    files::{
+        cursor::Cursor,
+        follower::{Follower, resume_file},
+        known::{Access, FileState, KnownFile},
+        listings::Listings,
+        names::Names,
+        set::Outlet,
+    },
+    records::batch::Source,
+};
+
+/// Begins where the last run has ended. Call it before anything else is known.
+pub(crate) fn resume(follower: &mut Follower, checkpoint: &Checkpoint, now: Instant) {
+    let (watched, rotated) = (checkpoint.watched.iter().cloned(), checkpoint.rotated.iter().cloned());
+    let bystanders = checkpoint.bystanders.iter().copied().collect();
+    follower.names = Names::resume(watched.collect(), rotated.collect(), bystanders);
+    let volume = follower.volume().clone();
+    let mut listings = Listings::new(volume.as_ref());
+    let mut missing = Vec::new();
+    for entry in &checkpoint.files {
+        let file = known_file(entry, follower, now);
+        let listing = listings.of(&entry.home);
+        let resumed = match listing.file(entry.inode) {
+            Some(there) => resume_file(file, &there.path, volume.as_ref(), now),
+            // A question that has no answer now may have one later.
+            None if listing.is_blind => Ok(file),
+            None => Err(file),
+        };
+        match resumed {
+            Ok(file) => follower.begin(file, now),
+            Err(file) => missing.push(file),
+        }
+    }
+    // Only when all known inodes are known can another one be a copy.
+    for file in missing {
+        follower.begin_missing(file, now);
+    }
+    follower.judge_absence();
+}
+
+/// As the checkpoint says, without its open file
+fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
+    let treatment = follower.treatment(&entry.path);
+    let source = Source { path: entry.path.clone(), generation: entry.generation.clone(), treatment };
+    let cursor = |outlet: &Outlet| {
+        let known = entry.cursors.iter().find(|cursor| cursor.output == outlet.label);
+        // An output that is new gets all that is still there.
+        known.map_or_else(Cursor::default, |known| {
+            Cursor::at(known.position, Anchor::known(known.anchor), known.skipping)
+        })
+    };
+    KnownFile {
+        source: Arc::new(source),
+        home: entry.home.clone(),
+        inode: entry.inode,
+        born: entry.born,
+        access: Access::Closed,
+        head: entry.head,
+        seen: entry.seen,
+        modified: entry.modified,
+        ages: Default::default(),
+        grown: now,
+        // The next scan finds whether it is an input's still.
+        state: FileState::Rotated,
+        ordinal: entry.ordinal,
+        ended: false,
+        is_quiet: false,
+        inconsistent: false,
+        cursors: follower.set.outlets().iter().map(cursor).collect(),
+    }
+}
