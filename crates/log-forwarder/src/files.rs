@@ -3,7 +3,7 @@
 //! A look asks the system about a known file; [`observe`] says what the answer means, [`decide`] what becomes of the file, and
 //! [`FileSet::apply`](set::FileSet::apply) does it and keeps the books. A [scan](scan) does the same for names.
 
-mod ages;
+pub(crate) mod ages;
 mod complaints;
 pub(crate) mod cursor;
 mod decide;

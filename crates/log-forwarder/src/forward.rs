@@ -21,7 +21,7 @@ use crate::{
         ledger::Ledger,
         reading::Bounds,
     },
-    settings::{args::Args, config::Config, plan::Plan},
+    settings::{args::Args, config::Config, input::Input, plan::Plan},
     state::{checkpoint::Checkpoint, resume, saver::Saver, state_lock},
     volume,
     watch::{events::Events, signal::Signal, tail::Tail},
@@ -54,7 +54,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     for output in &plan.outputs {
         lock(&follower).add_output(output.label());
     }
-    let volumes = plan.inputs.iter().map(|input| input.root().to_owned()).chain(args.state_dir.clone());
+    let volumes = plan.inputs.iter().map(Input::root).chain(args.state_dir.clone());
     // A stop that comes now delivers all the same, once the volumes have answered.
     volume::all_answer(volumes.collect()).await?;
     let own_files = lock(&follower).own_files().clone();

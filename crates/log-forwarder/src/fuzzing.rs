@@ -5,6 +5,7 @@ use clap::Parser;
 
 use crate::{
     format::{FormatFlags, soundness::assert_sound},
+    model::{Step, play},
     outputs::{elasticsearch, forward, otlp},
     records::framing::{Frame, frame},
     state::checkpoint::Checkpoint,
@@ -40,6 +41,12 @@ pub fn framing(bytes: &[u8], longest: u8, skipping: bool, last: bool) {
         }
         Frame::Partial => assert!(bytes.is_empty() || !bytes.contains(&b'\n')),
     }
+}
+
+/// Plays a history of logs and their rotation, of which each byte is a step. The books must balance, and no line may be missing.
+pub fn history(steps: &[u8], is_narrow: bool) {
+    let steps: Vec<Step> = steps.iter().map(|byte| Step::of(*byte)).collect();
+    play(&steps, is_narrow);
 }
 
 /// Reads any text as a checkpoint. One that can be read is written as it was.
@@ -82,6 +89,7 @@ mod tests {
                 framing(text, longest, false, true);
                 framing(text, longest, true, false);
             }
+            history(text, true);
             checkpoint(&String::from_utf8_lossy(text));
             reply_elasticsearch(text, 2);
             reply_forward(text);

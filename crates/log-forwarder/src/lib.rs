@@ -13,6 +13,8 @@ mod forward;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod helper;
+#[cfg(any(test, fuzzing))]
+mod model;
 mod outputs;
 mod own_files;
 mod records;

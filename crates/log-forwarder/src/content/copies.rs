@@ -1,6 +1,7 @@
 //! Finds a content again among the files of a directory: the copy of a truncated file, plain or compressed.
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -11,9 +12,11 @@ use super::{
     Content,
     fingerprint::{ANCHOR_LIMIT, Anchor, Fingerprint},
     unpacked::decoder,
-    volume::{Handle, Stat, Volume},
+    volume::{Entry, Handle, Stat, Volume},
 };
 
+/// The directory is listed at most this often for one search, because a file may be renamed before it is opened.
+const MOST_LISTINGS: usize = 4;
 /// Bytes of a compressed file that are compared at once
 const CHUNK: usize = 64 * 1024;
 /// Compressing tools keep the time of a file, some of them without its fraction.
@@ -66,15 +69,28 @@ pub(crate) enum Verdict {
 impl Sought {
     /// A file that has this content as it is, and that the caller does not rule out.
     pub(crate) fn find(&self, volume: &dyn Volume, is_other: impl Fn(&Stat) -> bool) -> Option<Copy> {
-        self.candidates(volume, &is_other).into_iter().find_map(|path| {
-            let content = open_as(volume, &self.content, &path).ok()??;
-            let stat = content.stat().ok().filter(|stat| !is_other(stat))?;
-            Some(Copy { path, content, stat })
-        })
+        for _ in 0..MOST_LISTINGS {
+            let mut has_moved = false;
+            for Entry { path, stat: listed } in self.candidates(volume, &is_other) {
+                let opened = volume.open(&path).and_then(|handle| Ok((handle.stat()?, Content::Plain(handle))));
+                has_moved |= match &opened {
+                    Ok((stat, _)) => stat.inode != listed.inode,
+                    Err(error) => error.kind() == io::ErrorKind::NotFound,
+                };
+                let Ok((stat, content)) = opened else { continue };
+                if !is_other(&stat) && self.content.is_of(&content).unwrap_or(false) {
+                    return Some(Copy { path, content, stat });
+                }
+            }
+            if !has_moved {
+                break;
+            }
+        }
+        None
     }
 
     /// The files of the directory that may have it, the largest first: an earlier copy of the same content would be shorter.
-    pub(crate) fn candidates(&self, volume: &dyn Volume, is_other: impl Fn(&Stat) -> bool) -> Vec<PathBuf> {
+    pub(crate) fn candidates(&self, volume: &dyn Volume, is_other: impl Fn(&Stat) -> bool) -> Vec<Entry> {
         if self.content.head.length == 0 {
             return Vec::new();
         }
@@ -86,9 +102,9 @@ impl Sought {
             stat.is_file() && Some(stat.inode) != successor && !is_other(stat) && (has_anchor || is_new(stat))
         };
         let entries = volume.list(&self.home).unwrap_or_default().into_iter().filter(|entry| fits(&entry.stat));
-        let mut candidates: Vec<_> = entries.map(|entry| (is_new(&entry.stat), entry.stat.size, entry.path)).collect();
-        candidates.sort();
-        candidates.into_iter().rev().map(|(_, _, path)| path).collect()
+        let mut candidates: Vec<_> = entries.collect();
+        candidates.sort_by_cached_key(|Entry { path, stat }| Reverse((is_new(stat), stat.size, path.clone())));
+        candidates
     }
 
     /// Whether a compressed file holds it. Reads it to its end, unless it begins with something else.

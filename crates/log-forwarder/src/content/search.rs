@@ -23,6 +23,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// A file without an end that did not grow for this number of looks stays without one.
 const LOOKS: u32 = 10;
 
+/// Inodes that are known, and when each was made
+pub(crate) type Known = BTreeSet<(Inode, Option<i64>)>;
+
 /// A search that goes on
 #[derive(Debug)]
 pub(crate) struct Search {
@@ -33,7 +36,7 @@ pub(crate) struct Search {
 
 impl Search {
     /// Begins one, among all files but those that are known.
-    pub(crate) fn start(key: u64, volume: Arc<dyn Volume>, sought: Sought, known: BTreeSet<Inode>) -> io::Result<Self> {
+    pub(crate) fn start(key: u64, volume: Arc<dyn Volume>, sought: Sought, known: Known) -> io::Result<Self> {
         let (sender, answer) = mpsc::channel();
         let seek = move || {
             // The receiver is gone when the helper is over.
@@ -54,13 +57,12 @@ impl Search {
 }
 
 /// The compressed files that may hold a content
-pub(crate) fn packed(volume: &dyn Volume, sought: &Sought, known: &BTreeSet<Inode>) -> Vec<PathBuf> {
-    let mut candidates = sought.candidates(volume, |stat| known.contains(&stat.inode));
-    candidates.retain(|path| is_packed(volume, path));
-    candidates
+pub(crate) fn packed(volume: &dyn Volume, sought: &Sought, known: &Known) -> Vec<PathBuf> {
+    let candidates = sought.candidates(volume, |stat| known.contains(&(stat.inode, stat.born)));
+    candidates.into_iter().map(|entry| entry.path).filter(|path| is_packed(volume, path)).collect()
 }
 
-fn seek(volume: &dyn Volume, sought: &Sought, known: &BTreeSet<Inode>) -> Option<Packed> {
+fn seek(volume: &dyn Volume, sought: &Sought, known: &Known) -> Option<Packed> {
     let (mut size, mut looks) = (0, 0);
     while looks < LOOKS {
         let mut unfinished = 0;

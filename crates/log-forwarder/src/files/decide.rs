@@ -37,7 +37,8 @@ pub(crate) enum Trace {
 /// Whether a decision needs to know where the content of the file is now.
 pub(crate) fn needs_trace(file: &KnownFile, observation: &Observation) -> bool {
     match observation {
-        Observation::Replaced | Observation::Truncated => file.is_open() || !file.is_all_settled(),
+        // Also when all is settled: the copy may have more, and must not be taken for a file that was never read.
+        Observation::Replaced | Observation::Truncated => true,
         Observation::Deleted => !file.is_open() && !file.is_all_settled(),
         _ => false,
     }
@@ -46,15 +47,15 @@ pub(crate) fn needs_trace(file: &KnownFile, observation: &Observation) -> bool {
 /// The fate of a file after an observation. `reason` names the loss if its content is nowhere.
 pub(crate) fn decide(
     file: &KnownFile,
-    observation: Observation,
+    observation: &Observation,
     trace: Option<Trace>,
     reason: LossReason,
     policy: &Policy,
     now: Instant,
 ) -> Fate {
     match observation {
-        Observation::Grew(growth) => Fate::Grow(growth),
-        Observation::Renamed(state) => Fate::Turn(state),
+        Observation::Grew(growth) => Fate::Grow(*growth),
+        Observation::Renamed(state) => Fate::Turn(*state),
         Observation::Deleted if file.is_open() => Fate::Turn(FileState::Deleted),
         Observation::Inconsistent => Fate::ReadOut,
         Observation::Deleted | Observation::Replaced | Observation::Truncated => match trace {

@@ -212,6 +212,12 @@ impl KnownFile {
         self.is_all_settled() && self.seen == stat.size && self.modified == stat.modified
     }
 
+    /// Whether this is the file, and nobody has written to it since it was looked at.
+    pub(crate) fn is_unchanged(&self, stat: &Stat) -> bool {
+        let is_this = self.inode == stat.inode && !stat.is_another(self.born);
+        is_this && self.seen == stat.size && self.modified == stat.modified
+    }
+
     /// The cursor that is farthest
     pub(crate) fn foremost(&self) -> Option<&Cursor> {
         self.cursors.iter().max_by_key(|cursor| cursor.position)

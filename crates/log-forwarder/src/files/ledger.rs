@@ -50,6 +50,17 @@ pub(crate) struct Account {
     pub(crate) seconds: Histogram,
 }
 
+/// The sums of one account, in bytes
+#[cfg(any(test, fuzzing))]
+#[derive(Debug)]
+pub(crate) struct Sums {
+    pub(crate) read: u64,
+    pub(crate) delivered: u64,
+    pub(crate) rejected: u64,
+    pub(crate) lost: u64,
+    pub(crate) in_flight: u64,
+}
+
 impl Ledger {
     /// Without accounts
     pub(crate) fn new(registry: &Registry) -> anyhow::Result<Self> {
@@ -162,6 +173,18 @@ impl Account {
     pub(super) fn abandoned(&self, amount: Amount) {
         self.in_flight_bytes.sub(amount.bytes.cast_signed());
         self.count_lost(amount.bytes, LossReason::OutputRemoved);
+    }
+
+    /// The sums of this account, in bytes
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn sums(&self) -> Sums {
+        Sums {
+            read: self.read_bytes.get(),
+            delivered: self.delivered_bytes.get(),
+            rejected: self.rejected_bytes.get(),
+            lost: self.lost_in_all.load(Relaxed),
+            in_flight: self.in_flight_bytes.get().cast_unsigned(),
+        }
     }
 
     /// Defects of records that are delivered

@@ -1,6 +1,6 @@
 //! A look at known files: asks the system, and lets [`observe`] and [`decide`] say what becomes of each.
 
-use std::{path::Path, sync::Arc, task::Poll, time::Instant};
+use std::{io, path::Path, sync::Arc, task::Poll, time::Instant};
 
 use super::{
     complaints::Complaints,
@@ -17,6 +17,7 @@ use crate::{
     content::{
         Content,
         copies::{Sought, open_as},
+        fingerprint::Head,
         search::{self, Search},
         volume::{Stat, Volume},
     },
@@ -25,6 +26,17 @@ use crate::{
 
 /// Steps that one look takes at most with one file: a rename, growth, an end, and a close
 const MOST_STEPS: usize = 5;
+
+/// What a path leads to at which a known file was seen
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The file with its content, as far as that can be told
+    Same,
+    /// The file, or its inode, with another content
+    Other,
+    /// Another file or none: this one was renamed or deleted since, and a scan finds it.
+    Elsewhere,
+}
 
 /// Looks at known files
 #[derive(Debug)]
@@ -63,14 +75,16 @@ impl Looker {
         }
         let sighting = match &file.access {
             Access::Open(content) => sight(file, content, false),
-            Access::Parked if file.state == FileState::Live => match self.glance(file, file.path()) {
-                Some(stat) => Sighting::Closed(stat),
-                // A scan finds where the file is now, or that it is gone.
-                None => {
+            Access::Parked if file.state == FileState::Live => {
+                if let Some(stat) = self.glance(file, file.path()) {
+                    let head = self.peek(file, file.path(), &stat);
+                    head.map_or(Sighting::Other, |head| Sighting::Closed { stat, head })
+                } else {
+                    // A scan finds where the file is now, or that it is gone.
                     names.doubt();
                     unchanged(file)
                 }
-            },
+            }
             Access::Parked => unchanged(file),
             Access::Closed if file.state == FileState::Lost => unchanged(file),
             Access::Closed => return false,
@@ -93,6 +107,19 @@ impl Looker {
         (stat.inode == file.inode && !stat.is_another(file.born) && stat.size >= file.seen).then_some(stat)
     }
 
+    /// The head of a file that waits for a descriptor, as far as it goes now; `None` if it has another content. The file is
+    /// opened for a moment when it was written, for which there is a reserve.
+    fn peek(&self, file: &KnownFile, path: &Path, stat: &Stat) -> Option<Head> {
+        if file.is_unchanged(stat) {
+            return Some(file.head);
+        }
+        match open_as(self.volume.as_ref(), &file.fingerprint(), path) {
+            Ok(content) => file.head.grown(&content?, stat.size).unwrap_or(Some(file.head)),
+            // A question that has no answer now may have one later.
+            Err(_) => Some(file.head),
+        }
+    }
+
     /// Applies what a sighting means, step by step. True if an output may go on.
     pub(crate) fn examine(
         &mut self,
@@ -110,19 +137,23 @@ impl Looker {
                 self.complaints.warn(file.path(), "cannot look at", error, now);
                 break;
             }
-            let trace = needs_trace(file, &observation).then(|| self.trace(set, names, file));
+            let has_gone = needs_trace(file, &observation);
+            let trace = has_gone.then(|| self.trace(set, names, file));
             let reason = if file.is_open() { LossReason::Truncated } else { LossReason::GoneUnread };
             let successor = successor(file, &observation, set, now);
             let path = file.path().to_path_buf();
             // A file that was seen empty may have had other contents since, which were copied away.
             let has_begun = file.seen == 0 && matches!(observation, Observation::Grew(_));
+            // So may one that has gone from its path, since the last look.
+            let is_deleted = file.state == FileState::Live && observation == Observation::Deleted;
+            let is_copied = matches!(trace, Some(Trace::Copy(_)));
             let is_inconsistent = observation == Observation::Inconsistent;
-            let fate = decide(file, observation, trace, reason, &self.policy, now);
+            let fate = decide(file, &observation, trace, reason, &self.policy, now);
             if matches!(fate, Fate::KeepReading) {
                 break;
             }
             is_news |= set.apply(Change::Meet(key, fate), now);
-            if has_begun && set.get(key).is_some_and(|file| file.is_open()) {
+            if has_begun || is_deleted || is_copied {
                 names.note_rotation(&path);
             }
             if is_inconsistent {
@@ -134,39 +165,49 @@ impl Looker {
                 let key = set.next_key();
                 set.apply(Change::Begin(successor.into()), now);
                 self.look_at(set, names, key, now);
+            }
+            if has_gone {
+                // The sighting says nothing about the copy.
                 return true;
             }
         }
         is_news
     }
 
-    /// Opens a file that is not open, if it still has its content; otherwise what it held is looked for elsewhere. False if the
-    /// path leads to something else. A file that cannot be opened stays as it is, and one for which there is no descriptor waits.
-    pub(crate) fn reopen(&mut self, set: &mut FileSet, key: Key, path: &Path, has_room: bool, now: Instant) -> bool {
-        let Some(file) = set.get(key) else { return false };
-        if !has_room && let Some(stat) = self.glance(file, path) {
-            let growth = observe(file, &Sighting::Closed(stat));
+    /// Opens a file that is not open at a path where it was seen. A file that cannot be opened stays as it is, and one for which
+    /// there is no descriptor waits.
+    pub(crate) fn reopen(&mut self, set: &mut FileSet, key: Key, path: &Path, has_room: bool, now: Instant) -> Place {
+        let Some(file) = set.get(key) else { return Place::Elsewhere };
+        if !has_room
+            && let Some(stat) = self.glance(file, path)
+            && let Some(head) = self.peek(file, path, &stat)
+        {
+            let growth = observe(file, &Sighting::Closed { stat, head });
             set.apply(Change::Meet(key, Fate::Park), now);
             if let Observation::Grew(growth) = growth {
                 set.apply(Change::Meet(key, Fate::Grow(growth)), now);
             }
-            return true;
+            return Place::Same;
         }
-        match open_as(self.volume.as_ref(), &file.fingerprint(), path) {
-            Ok(Some(content)) => {
-                if content.stat().is_ok_and(|stat| stat.is_another(file.born)) {
-                    return false;
-                }
+        let opened = self.volume.open(path).and_then(|handle| {
+            let (stat, content) = (handle.stat()?, Content::Plain(handle));
+            let is_same = file.fingerprint().is_of(&content)?;
+            Ok((stat, content, is_same))
+        });
+        match opened {
+            Ok((stat, ..)) if stat.inode != file.inode => Place::Elsewhere,
+            Ok((stat, content, true)) if !stat.is_another(file.born) => {
                 set.apply(Change::Meet(key, Fate::Reopen(content)), now);
                 if !has_room {
                     set.apply(Change::Meet(key, Fate::Park), now);
                 }
-                true
+                Place::Same
             }
-            Ok(None) => false,
+            Ok(_) => Place::Other,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Place::Elsewhere,
             Err(error) => {
                 self.complaints.warn(path, "cannot open", error, now);
-                true
+                Place::Same
             }
         }
     }
@@ -175,7 +216,7 @@ impl Looker {
     pub(crate) fn leave_behind(&mut self, set: &mut FileSet, names: &Names, key: Key, now: Instant) {
         let Some(file) = set.get(key) else { return };
         let trace = self.trace(set, names, file);
-        let fate = decide(file, Observation::Deleted, Some(trace), LossReason::GoneWhileDown, &self.policy, now);
+        let fate = decide(file, &Observation::Deleted, Some(trace), LossReason::GoneWhileDown, &self.policy, now);
         set.apply(Change::Meet(key, fate), now);
     }
 
@@ -186,19 +227,19 @@ impl Looker {
         if let Some(copy) = sought.find(volume, |stat| self.is_no_copy(set, names, stat)) {
             return Trace::Copy(copy.into());
         }
-        if search::packed(volume, &sought, &set.inodes()).is_empty() { Trace::Nowhere } else { Trace::Packed }
+        if search::packed(volume, &sought, &set.marks()).is_empty() { Trace::Nowhere } else { Trace::Packed }
     }
 
     /// Whether a file is known, is written by an output of ours, or never was an input's.
     fn is_no_copy(&self, set: &FileSet, names: &Names, stat: &Stat) -> bool {
-        self.own_files.has_inode(stat.inode) || set.knows(stat.inode) || names.is_unchanged_bystander(stat)
+        self.own_files.has_inode(stat.inode) || set.knows(stat) || names.is_unchanged_bystander(stat)
     }
 
     /// Looks a content up among compressed files, one content after the other. True if there is news of it.
     fn seek(&mut self, set: &mut FileSet, names: &Names, key: Key, reason: LossReason, now: Instant) -> bool {
         let Some(search) = &self.search else {
             let Some(file) = set.get(key) else { return false };
-            match Search::start(key, self.volume.clone(), sought(file), set.inodes()) {
+            match Search::start(key, self.volume.clone(), sought(file), set.marks()) {
                 Ok(search) => self.search = Some(search),
                 Err(error) => self.complaints.warn(file.path(), "cannot look for the copy of", error, now),
             }

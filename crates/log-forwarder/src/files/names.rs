@@ -65,7 +65,7 @@ impl Names {
         rotated: BTreeSet<PathBuf>,
         bystanders: BTreeMap<Inode, Bystander>,
     ) -> Self {
-        Self { watched, rotated, bystanders, ..Self::default() }
+        Self { watched, bystanders, rotated, ..Self::default() }
     }
 
     /// Without a checkpoint that can be read, all rotated files of the inputs count as unread.
@@ -131,13 +131,14 @@ impl Names {
                 self.pass_over(&sibling.entry.stat, set);
             }
         }
-        self.watched.retain(|path| paths.contains(path) || set.of_path(path).next().is_some());
+        let rotated = &self.rotated;
+        self.watched.retain(|path| rotated.contains(path) || set.of_path(path).next().is_some());
         self.watched.extend(paths);
     }
 
     /// Marks a file as never an input's.
     fn pass_over(&mut self, stat: &Stat, set: &FileSet) {
-        if !set.knows(stat.inode) {
+        if !set.knows(stat) {
             self.bystanders.insert(stat.inode, Bystander::of(stat));
         }
     }
@@ -178,7 +179,7 @@ impl Names {
             let inode = stat.inode;
             if let Some(bystander) = bystanders.get(&inode).filter(|bystander| bystander.is(&stat)) {
                 self.bystanders.insert(inode, *bystander);
-            } else if set.knows(inode) {
+            } else if set.knows(&stat) {
                 // Read already
             } else if stat.size == 0 || is_copy(&path, &origin, set, listings.volume()) {
                 self.is_unsure = true;

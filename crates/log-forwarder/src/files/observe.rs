@@ -8,10 +8,12 @@ use crate::content::{fingerprint::Head, volume::Stat};
 pub(crate) enum Sighting {
     /// Of the open file itself
     Open { stat: Stat, marks: Marks },
-    /// Of the path that should lead to a file which is not open
-    Closed(Stat),
+    /// Of the path that should lead to a file which is not open, with as much of its head as is there
+    Closed { stat: Stat, head: Head },
     /// A file that is not open: nothing has its inode.
     Absent,
+    /// A file that is not open: its inode holds another content.
+    Other,
     /// The names of all files were read: one of an input leads to this file, or none does.
     Named(bool),
     /// The system gives an error instead of an answer.
@@ -53,15 +55,18 @@ pub(crate) enum Observation {
 /// The meaning of a sighting
 pub(crate) fn observe(file: &KnownFile, sighting: &Sighting) -> Observation {
     match sighting {
+        // Its content is not anywhere, or is looked for: no file says anything about it.
+        _ if matches!(file.state, FileState::Lost | FileState::Sought(_)) => Observation::Same,
         Sighting::Failed(error) => Observation::Unreadable(error.clone()),
         Sighting::Absent => Observation::Deleted,
+        Sighting::Other => Observation::Replaced,
         Sighting::Named(is_live) => match (file.state, is_live) {
             (FileState::Live, false) => Observation::Renamed(FileState::Rotated),
             (FileState::Rotated, true) => Observation::Renamed(FileState::Live),
             _ => Observation::Same,
         },
         Sighting::Open { stat, marks } => observe_open(file, stat, *marks),
-        Sighting::Closed(stat) => observe_closed(file, stat),
+        Sighting::Closed { stat, head } => observe_closed(file, stat, *head),
     }
 }
 
@@ -81,8 +86,8 @@ fn observe_open(file: &KnownFile, stat: &Stat, marks: Marks) -> Observation {
     }
 }
 
-fn observe_closed(file: &KnownFile, stat: &Stat) -> Observation {
-    let growth = Growth { size: stat.size, modified: stat.modified, head: file.head };
+fn observe_closed(file: &KnownFile, stat: &Stat, head: Head) -> Observation {
+    let growth = Growth { size: stat.size, modified: stat.modified, head };
     match () {
         () if stat.inode != file.inode || stat.is_another(file.born) => Observation::Replaced,
         () if stat.size < file.seen => Observation::Truncated,

@@ -161,7 +161,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        content::volume::Handle,
+        content::{fingerprint::Head, volume::Handle},
         files::{
             fate::Fate,
             known::Growth,
@@ -182,7 +182,7 @@ mod tests {
         let input = ("/logs/app.log".into(), Arc::default());
         let known = KnownFile::new(input, "/logs".into(), file, &stat, set.fresh_cursors(), now);
         set.apply(Change::Begin(known.into()), now);
-        let growth = Growth { size: 6, modified: stat.modified, head: Default::default() };
+        let growth = Growth { size: 6, modified: stat.modified, head: Head::default() };
         set.apply(Change::Meet(0, Fate::Grow(growth)), now);
         set.apply(Change::Meet(0, Fate::End), now);
         let output = OutputId(0);

@@ -6,7 +6,7 @@ use super::{
     finding::Found,
     known::{Access, FileState, Key, KnownFile},
     listings::Listings,
-    look::Looker,
+    look::{Looker, Place},
     names::{Heir, Names, oldest_first},
     observe::Sighting,
     set::{Change, FileSet},
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     content::{
         copies::open_as,
-        volume::{Inode, Stat, Volume},
+        volume::{Entry, Inode, Stat, Volume},
     },
     files::fate::Fate,
     records::treatment::Treatment,
@@ -88,6 +88,8 @@ impl Scanner {
         self.directories = std::mem::take(&mut found.directories);
         let watched = self.with_single_paths(found.files.keys().cloned());
         scan.names.watch(watched, scan.set, &mut listings);
+        // Before heirs are looked for, because what is known must not be taken for one.
+        self.review_closed(&found, scan);
         // Before the inputs' own: they are older.
         self.take_heirs(renamed, scan, &mut listings);
         let heirs = scan.names.heirs(scan.set, &self.inputs, &mut listings, scan.now);
@@ -101,7 +103,7 @@ impl Scanner {
             let sighting = Sighting::Named(live.contains(&key));
             scan.looker.examine(scan.set, scan.names, key, &sighting, scan.now);
         }
-        review_closed(scan);
+        self.review_closed(&found, scan);
         let set = &scan.set;
         let is_needed = |path: &Path| set.of_path(path).next().is_some() || volume.stat(path).is_ok();
         scan.looker.complaints.keep(is_needed);
@@ -116,6 +118,59 @@ impl Scanner {
         }
     }
 
+    /// Looks at files that are not open and not what an input's path leads to as they were: forgets complete ones that are not
+    /// there any more, and opens those that could not be opened.
+    fn review_closed(&self, found: &Found, scan: &mut Scan) {
+        let volume = scan.looker.volume.clone();
+        // Read again, because a file may have got another name since the scan has begun.
+        let mut listings = Listings::new(volume.as_ref());
+        let is_as_it_was =
+            |file: &KnownFile| found.files.get(file.path()).is_some_and(|(stat, _)| file.is_unchanged(stat));
+        let is_closed = |file: &KnownFile| match file.state {
+            _ if file.is_open() => false,
+            FileState::Rotated => true,
+            FileState::Live => !is_as_it_was(file),
+            _ => false,
+        };
+        let closed = scan.set.iter().filter(|(_, file)| is_closed(file));
+        let closed: Vec<_> = closed.map(|(key, file)| (key, file.inode, file.home.clone())).collect();
+        for (key, inode, home) in closed {
+            let listing = listings.of(&home);
+            let Some(file) = scan.set.get(key).filter(|_| !listing.is_blind) else { continue };
+            let entry = listing.file(inode).filter(|entry| !entry.stat.is_another(file.born));
+            if entry.is_some_and(|entry| file.is_complete(&entry.stat)) {
+                continue;
+            }
+            let has_room = scan.set.open_count() < scan.budget;
+            let place = entry.map(|entry| scan.looker.reopen(scan.set, key, &entry.path, has_room, scan.now));
+            let sighting = match place {
+                Some(Place::Same) => None,
+                Some(Place::Elsewhere) => {
+                    scan.names.doubt();
+                    None
+                }
+                Some(Place::Other) => Some(Sighting::Other),
+                None => Some(Sighting::Absent),
+            };
+            if let Some(sighting) = sighting {
+                let origin = file_path(scan.set, key);
+                scan.looker.examine(scan.set, scan.names, key, &sighting, scan.now);
+                // The inode was an input's, and so is its new content.
+                if let (Some(Entry { path, stat }), Some(origin)) = (entry.cloned(), origin) {
+                    self.take_heirs(vec![Heir { path, origin, stat }], scan, &mut listings);
+                }
+            }
+        }
+        let is_missed = |file: &KnownFile| {
+            let may_come = matches!(file.state, FileState::Live | FileState::Rotated);
+            let has_turn = file.is_parked() && file.state == FileState::Live;
+            !file.is_open() && may_come && !has_turn && !file.is_all_settled()
+        };
+        if scan.set.iter().any(|(_, file)| is_missed(file)) {
+            scan.names.doubt();
+        }
+    }
+
     /// The known file at an input's path
     fn take_input(
         &self,
@@ -125,7 +180,7 @@ impl Scanner {
         scan: &mut Scan,
         listings: &mut Listings,
     ) -> Option<Key> {
-        match scan.set.holder(stat.inode) {
+        match scan.set.known(&stat) {
             Some(key) if has_its_content(key, path, &stat, scan) => Some(key),
             _ => self.take(path, path, stat.inode, is_link, scan, listings),
         }
@@ -141,9 +196,6 @@ impl Scanner {
         scan: &mut Scan,
         listings: &mut Listings,
     ) -> Option<Key> {
-        if scan.set.knows(inode) {
-            return None;
-        }
         if scan.looker.own_files.has(path, inode) {
             // It would grow without end.
             scan.looker.complaints.warn(path, "is not read", "it is written here", scan.now);
@@ -159,8 +211,11 @@ impl Scanner {
                 return None;
             }
         };
-        if scan.set.knows(stat.inode) {
+        if scan.set.knows(&stat) {
             return None;
+        }
+        if let Some(former) = scan.set.holder(stat.inode) {
+            scan.looker.examine(scan.set, scan.names, former, &Sighting::Other, scan.now);
         }
         scan.looker.complaints.settle(path);
         let input = (origin.to_path_buf(), self.treatment(origin));
@@ -190,46 +245,19 @@ fn has_its_content(key: Key, path: &Path, stat: &Stat, scan: &mut Scan) -> bool 
         return true;
     }
     let has_room = scan.set.open_count() < scan.budget;
-    if scan.looker.reopen(scan.set, key, path, has_room, scan.now) {
-        return true;
+    let place = scan.looker.reopen(scan.set, key, path, has_room, scan.now);
+    match place {
+        Place::Same => {}
+        Place::Other => {
+            scan.looker.examine(scan.set, scan.names, key, &Sighting::Other, scan.now);
+        }
+        Place::Elsewhere => scan.names.doubt(),
     }
-    leave(key, scan);
-    false
+    place == Place::Same
 }
 
-/// The file of a closed content is not there any more, or holds something else.
-fn leave(key: Key, scan: &mut Scan) {
-    scan.looker.examine(scan.set, scan.names, key, &Sighting::Absent, scan.now);
-}
-
-/// Forgets complete files that are not there any more, and opens those that could not be opened.
-fn review_closed(scan: &mut Scan) {
-    let volume = scan.looker.volume.clone();
-    let mut listings = Listings::new(volume.as_ref());
-    let is_closed = |file: &KnownFile| !file.is_open() && file.state == FileState::Rotated;
-    let closed = scan.set.iter().filter(|(_, file)| is_closed(file));
-    let closed: Vec<_> = closed.map(|(key, file)| (key, file.inode, file.home.clone())).collect();
-    for (key, inode, home) in closed {
-        let listing = listings.of(&home);
-        let Some(file) = scan.set.get(key).filter(|_| !listing.is_blind) else { continue };
-        let entry = listing.file(inode);
-        if entry.is_some_and(|entry| file.is_complete(&entry.stat)) {
-            continue;
-        }
-        let has_room = scan.set.open_count() < scan.budget;
-        let is_there = entry.is_some_and(|entry| scan.looker.reopen(scan.set, key, &entry.path, has_room, scan.now));
-        if !is_there {
-            leave(key, scan);
-        }
-    }
-    let is_missed = |file: &KnownFile| {
-        let may_come = matches!(file.state, FileState::Live | FileState::Rotated);
-        let has_turn = file.is_parked() && file.state == FileState::Live;
-        !file.is_open() && may_come && !has_turn && !file.is_all_settled()
-    };
-    if scan.set.iter().any(|(_, file)| is_missed(file)) {
-        scan.names.doubt();
-    }
+fn file_path(set: &FileSet, key: Key) -> Option<std::path::PathBuf> {
+    set.get(key).map(|file| file.path().to_path_buf())
 }
 
 /// A known file as a checkpoint describes it, opened again where a listing has it; the description, if it is not there or holds
@@ -239,16 +267,16 @@ pub(crate) fn resume_file(
     path: &Path,
     volume: &dyn Volume,
     now: Instant,
-) -> Result<KnownFile, KnownFile> {
+) -> Result<KnownFile, Box<KnownFile>> {
     let content = match open_as(volume, &file.fingerprint(), path) {
         Ok(Some(content)) => content,
-        Ok(None) => return Err(file),
+        Ok(None) => return Err(file.into()),
         // A question that has no answer now may have one later.
         Err(_) => return Ok(file),
     };
-    let Ok(stat) = content.stat() else { return Err(file) };
+    let Ok(stat) = content.stat() else { return Err(file.into()) };
     if stat.inode != file.inode || stat.is_another(file.born) {
-        return Err(file);
+        return Err(file.into());
     }
     // A file that has lost its end with a crash of the machine goes on where it is.
     file.seen = file.seen.min(stat.size);

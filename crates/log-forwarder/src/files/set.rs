@@ -20,7 +20,7 @@ use super::{
     known::{Access, FileState, Key, KnownFile, OutputId},
     ledger::Ledger,
 };
-use crate::content::volume::Inode;
+use crate::content::volume::{Inode, Stat};
 
 /// Ordinals of inodes that are remembered. More are forgotten, because the first line also tells contents apart.
 const MOST_ORDINALS: usize = 10_000;
@@ -104,13 +104,20 @@ impl FileSet {
         self.index.by_inode.get(&inode).copied()
     }
 
-    pub(crate) fn knows(&self, inode: Inode) -> bool {
-        self.index.by_inode.contains_key(&inode)
+    /// The known file that this is. An inode that was given to another file is not known.
+    pub(crate) fn known(&self, stat: &Stat) -> Option<Key> {
+        let key = self.holder(stat.inode)?;
+        self.get(key).filter(|file| !stat.is_another(file.born)).map(|_| key)
     }
 
-    /// The inodes of all files
-    pub(crate) fn inodes(&self) -> BTreeSet<Inode> {
-        self.index.by_inode.keys().copied().collect()
+    pub(crate) fn knows(&self, stat: &Stat) -> bool {
+        self.known(stat).is_some()
+    }
+
+    /// The marks of all files that have an inode
+    pub(crate) fn marks(&self) -> BTreeSet<(Inode, Option<i64>)> {
+        let born = |key: &Key| self.files.get(key).and_then(|file| file.born);
+        self.index.by_inode.iter().map(|(inode, key)| (*inode, born(key))).collect()
     }
 
     /// How many contents an inode has had before

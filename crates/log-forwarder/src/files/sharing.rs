@@ -4,16 +4,15 @@
 //! another output has not, because its server is away, the first one still gets its turn. A file that waits is known by its
 //! inode and its head, so that it is found again after a rename; a file that is deleted while it waits is counted as lost.
 
-use std::{collections::BTreeSet, path::PathBuf, time::Instant};
+use std::{collections::BTreeSet, path::Path, time::Instant};
 
 use super::{
     descriptors::Descriptors,
     fate::Fate,
     known::{FileState, Key, KnownFile, OutputId},
     listings::Listings,
-    look::Looker,
+    look::{Looker, Place},
     names::Names,
-    observe::Sighting,
     set::{Change, FileSet},
 };
 
@@ -73,16 +72,16 @@ impl Sharing<'_> {
         if count == 0 {
             return;
         }
-        // A deleted file would be gone, and a compressed copy is not found again by its inode.
-        let can_close = |file: &KnownFile| {
-            let is_found_again = matches!(file.state, FileState::Live | FileState::Rotated) && !file.inconsistent;
-            file.is_open() && !file.is_packed() && is_found_again && file.is_idle() && may_close(file)
-        };
-        let candidates = self.set.iter().filter(|(_, file)| can_close(file));
-        let mut candidates: Vec<_> = candidates.map(|(key, file)| (file.grown, key)).collect();
+        let candidates = self.set.iter().filter(|(_, file)| may_close(file));
+        let candidates = candidates.filter_map(|(key, file)| Some((means(file)?, file.grown, key)));
+        let mut candidates: Vec<_> = candidates.collect();
         candidates.sort_unstable();
-        for (_, key) in candidates.into_iter().take(count) {
-            self.set.apply(Change::Meet(key, Fate::Park), self.now);
+        for (means, _, key) in candidates.into_iter().take(count) {
+            let fate = match means {
+                Means::Park => Fate::Park,
+                Means::Forget => Fate::Forget,
+            };
+            self.set.apply(Change::Meet(key, fate), self.now);
         }
     }
 
@@ -108,15 +107,13 @@ impl Sharing<'_> {
         is_news
     }
 
-    /// Opens a file that waits for its turn. True if there is something to read; leaves a file that has another content now.
-    fn open_again(&mut self, key: Key, path: &PathBuf) -> bool {
-        if self.looker.reopen(self.set, key, path, true, self.now) {
-            return self.set.get(key).is_some_and(KnownFile::is_open);
+    /// Opens a file that waits for its turn. True if there is something to read; a scan judges a file that has another content.
+    fn open_again(&mut self, key: Key, path: &Path) -> bool {
+        let is_same = self.looker.reopen(self.set, key, path, true, self.now) == Place::Same;
+        if !is_same {
+            self.names.doubt();
         }
-        self.looker.examine(self.set, self.names, key, &Sighting::Absent, self.now);
-        // The new content has the name: it is found by a scan.
-        self.names.doubt();
-        false
+        is_same && self.set.get(key).is_some_and(KnownFile::is_open)
     }
 
     /// Sets the metric, and says so in the log while files wait.
@@ -128,5 +125,24 @@ impl Sharing<'_> {
         if waiting > 0 && self.descriptors.throttle.is_due(what, self.now) {
             tracing::warn!(waiting, open_at_most = budget, "{what}");
         }
+    }
+}
+
+/// How a file can give its descriptor to another one
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Means {
+    Park,
+    /// It cannot be opened again, but every output has everything.
+    Forget,
+}
+
+/// How a file can give its descriptor away. A deleted file would be gone, and a compressed copy is not found again by its inode.
+fn means(file: &KnownFile) -> Option<Means> {
+    let is_found_again =
+        matches!(file.state, FileState::Live | FileState::Rotated) && !file.inconsistent && !file.is_packed();
+    match () {
+        () if !file.is_open() || !file.is_idle() => None,
+        () if is_found_again => Some(Means::Park),
+        () => (file.ended && file.is_all_settled()).then_some(Means::Forget),
     }
 }

@@ -85,5 +85,5 @@ pub(super) fn unchanged(file: &KnownFile) -> Sighting {
         links: 1,
         kind: Kind::Regular,
     };
-    Sighting::Closed(stat)
+    Sighting::Closed { stat, head: file.head }
 }

@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_root_is_above_the_first_wildcard() {
-        let root = |text: &str| text.parse::<Input>().unwrap().root().to_owned();
+        let root = |text: &str| text.parse::<Input>().unwrap().root();
         assert_eq!(root("/var/log/app.log"), Path::new("/var/log"));
         assert_eq!(root("/var/log/*/app.log"), Path::new("/var/log"));
         assert_eq!(root("/*.log"), Path::new("/"));

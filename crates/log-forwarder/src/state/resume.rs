@@ -6,6 +6,7 @@ use super::checkpoint::{Checkpoint, Entry};
 use crate::{
     content::fingerprint::Anchor,
     files::{
+        ages::Ages,
         cursor::Cursor,
         follower::{Follower, resume_file},
         known::{Access, FileState, KnownFile},
@@ -31,7 +32,7 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: &Checkpoint, now: Inst
             Some(there) => resume_file(file, &there.path, volume.as_ref(), now),
             // A question that has no answer now may have one later.
             None if listing.is_blind => Ok(file),
-            None => Err(file),
+            None => Err(file.into()),
         };
         match resumed {
             Ok(file) => follower.begin(file, now),
@@ -40,7 +41,7 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: &Checkpoint, now: Inst
     }
     // Only when all known inodes are known can another one be a copy.
     for file in missing {
-        follower.begin_missing(file, now);
+        follower.begin_missing(*file, now);
     }
     follower.judge_absence();
 }
@@ -65,7 +66,7 @@ fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
         head: entry.head,
         seen: entry.seen,
         modified: entry.modified,
-        ages: Default::default(),
+        ages: Ages::default(),
         grown: now,
         // The next scan finds whether it is an input's still.
         state: FileState::Rotated,

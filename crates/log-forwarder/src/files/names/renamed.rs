@@ -55,7 +55,7 @@ impl Renamed {
     /// The files that have these names now
     pub(super) fn files(&mut self, set: &FileSet, volume: &dyn Volume, now: Instant) -> Vec<Heir> {
         let mut files = Vec::new();
-        let has_known_file = |origin: &Path| volume.stat(origin).is_ok_and(|stat| set.knows(stat.inode));
+        let has_known_file = |origin: &Path| volume.stat(origin).is_ok_and(|stat| set.knows(&stat));
         self.0.retain(|path, name| {
             let Ok(stat) = volume.stat(path) else {
                 let since = *name.missing.get_or_insert(now);

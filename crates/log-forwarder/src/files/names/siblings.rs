@@ -27,7 +27,7 @@ pub(super) struct Sibling {
 /// The forms of names that files of the inputs have got by rotation
 pub(super) fn known_series(siblings: &[Sibling], set: &FileSet) -> BTreeSet<Series> {
     let is_known = |sibling: &&Sibling| {
-        let file = set.holder(sibling.entry.stat.inode).and_then(|key| set.get(key));
+        let file = set.known(&sibling.entry.stat).and_then(|key| set.get(key));
         file.is_some_and(|file| file.path() == sibling.origin)
     };
     siblings.iter().filter(is_known).map(|sibling| sibling.series.clone()).collect()
@@ -37,7 +37,7 @@ pub(super) fn known_series(siblings: &[Sibling], set: &FileSet) -> BTreeSet<Seri
 /// since.
 pub(super) fn is_unchanged(path: &Path, set: &FileSet, volume: &dyn Volume) -> bool {
     let Ok(stat) = volume.stat(path) else { return false };
-    let known = set.holder(stat.inode).and_then(|key| set.get(key));
+    let known = set.known(&stat).and_then(|key| set.get(key));
     known.is_some_and(|file| file.path() == path && file.head.length > 0 && stat.size >= file.seen)
 }
 

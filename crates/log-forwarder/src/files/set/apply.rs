@@ -147,7 +147,7 @@ impl FileSet {
         let key = self.next_key;
         self.next_key += 1;
         // An inode that a file of a former run had may hold something else by now.
-        if !matches!(file.access, Access::Closed) || !self.knows(file.inode) {
+        if !matches!(file.access, Access::Closed) || self.holder(file.inode).is_none() {
             self.index.by_inode.insert(file.inode, key);
         }
         self.index.add(key, &file);

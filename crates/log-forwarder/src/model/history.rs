@@ -1,0 +1,175 @@
+//! A history: what the app, the rotating tool, the servers and the forwarder do, step by step.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    app::{App, FOREIGN, LOGS},
+    run::{OUTPUTS, Run},
+    volume::Model,
+};
+use crate::files::known::OutputId;
+
+/// One step of a history
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    /// The app writes this number of lines to a log.
+    Write(usize, u32),
+    /// It writes the beginning of a line.
+    Begin(usize),
+    /// Another process writes a line to a file of its own.
+    WriteForeign,
+    Rename(usize),
+    Copy(usize),
+    Truncate(usize),
+    Delete(usize),
+    DeleteOldest(usize),
+    /// The forwarder reads the names; it was told of all renames, or events got lost.
+    Scan {
+        is_overflow: bool,
+    },
+    /// The same, and a log is renamed in between.
+    ScanInRename {
+        log: usize,
+        seed: u32,
+    },
+    Look,
+    HandOut(OutputId),
+    Answer {
+        output: OutputId,
+        is_taken: bool,
+    },
+    Wait,
+    Checkpoint,
+    /// The forwarder is killed, and starts with its last checkpoint.
+    Restart,
+}
+
+impl Step {
+    pub(crate) fn of(byte: u8) -> Self {
+        let (log, output) = (usize::from(byte & 1), OUTPUTS[usize::from(byte >> 1 & 1)]);
+        match byte >> 2 {
+            0..=9 => Self::Write(log, u32::from(byte >> 3) + 1),
+            10..=12 => Self::Begin(log),
+            13..=16 => Self::Rename(log),
+            17..=20 => Self::Copy(log),
+            21 => Self::Truncate(log),
+            22 => Self::Delete(log),
+            23 => Self::DeleteOldest(log),
+            24 => Self::WriteForeign,
+            25..=33 => Self::Scan { is_overflow: false },
+            34 => Self::Scan { is_overflow: true },
+            35..=37 => Self::ScanInRename { log, seed: u32::from(byte >> 1) * 7 },
+            38..=43 => Self::Look,
+            44..=51 => Self::HandOut(output),
+            52..=56 => Self::Answer { output, is_taken: true },
+            57 => Self::Answer { output, is_taken: false },
+            58..=59 => Self::Wait,
+            60..=61 => Self::Checkpoint,
+            _ => Self::Restart,
+        }
+    }
+}
+
+/// Plays a history with so few descriptors that files wait for each other, or with enough. Checks what the forwarder promises.
+///
+/// # Panics
+/// If it does not keep a promise.
+pub(crate) fn play(steps: &[Step], is_narrow: bool) {
+    let mut history = History::new(is_narrow);
+    for step in steps {
+        history.step(*step);
+    }
+    history.finish();
+}
+
+struct History {
+    app: App,
+    run: Run,
+    checkpoint: crate::state::checkpoint::Checkpoint,
+    has_restarted: bool,
+    /// Lines that former runs have settled, for each output
+    settled: [Vec<String>; 2],
+    budget: usize,
+}
+
+impl History {
+    fn new(is_narrow: bool) -> Self {
+        let model = Model::default();
+        let budget = if is_narrow { 2 } else { 100 };
+        let mut app = App::new(model.clone());
+        // Files beside a log that are there when it is first seen are taken for another's.
+        (0..LOGS.len()).for_each(|log| app.write(log, 1));
+        let run = Run::start(&model, None, Instant::now(), budget);
+        let checkpoint = run.checkpoint();
+        Self { app, run, checkpoint, has_restarted: false, settled: [Vec::new(), Vec::new()], budget }
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Write(log, lines) => self.app.write(log, lines),
+            Step::Begin(log) => self.app.begin(log),
+            Step::WriteForeign => self.app.write_foreign(),
+            Step::Rename(log) => self.app.rename(log),
+            Step::Copy(log) => self.app.copy(log),
+            Step::Truncate(log) => self.app.truncate(log),
+            Step::Delete(log) => self.app.delete(log),
+            Step::DeleteOldest(log) => self.app.delete_oldest(log),
+            Step::Scan { is_overflow } => {
+                let renames = self.app.model.take_renames();
+                self.app.is_seen();
+                self.run.scan(if is_overflow { Vec::new() } else { renames }, is_overflow);
+            }
+            Step::ScanInRename { log, seed } => {
+                let renames = self.app.model.take_renames();
+                self.app.is_seen();
+                let run = &mut self.run;
+                self.app.rename_during(log, seed, || run.scan(renames, false));
+            }
+            Step::Look => self.run.look(),
+            Step::HandOut(output) => drop(self.run.hand_out(output)),
+            Step::Answer { output, is_taken } => self.run.answer(output, is_taken),
+            Step::Wait => self.run.wait(Duration::from_secs(1)),
+            Step::Checkpoint => self.checkpoint = self.run.checkpoint(),
+            Step::Restart => self.restart(),
+        }
+    }
+
+    /// A kill, and a start with the last checkpoint. Renames between the two are not seen.
+    fn restart(&mut self) {
+        self.has_restarted = true;
+        self.app.model.take_renames();
+        self.app.is_seen();
+        for (all, settled) in self.settled.iter_mut().zip(&mut self.run.settled) {
+            all.append(settled);
+        }
+        self.run = Run::start(&self.app.model, Some(&self.checkpoint), self.run.now(), self.budget);
+        self.checkpoint = self.run.checkpoint();
+    }
+
+    fn finish(mut self) {
+        let renames = self.app.model.take_renames();
+        self.run.finish(renames);
+        if !self.has_restarted {
+            self.run.check_accounts();
+        }
+        for (all, settled) in self.settled.iter_mut().zip(&mut self.run.settled) {
+            all.append(settled);
+        }
+        for settled in &self.settled {
+            for line in settled {
+                let is_written = self.app.written.iter().any(|written| written.starts_with(line.as_str()));
+                assert!(is_written && !line.starts_with(FOREIGN), "nobody asked for {line:?}");
+            }
+            for (path, bytes) in self.app.model.contents() {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                if LOGS.iter().any(|log| name.starts_with(log)) {
+                    let text = String::from_utf8_lossy(&bytes);
+                    for line in text.split('\n').filter(|line| line.contains(".log:")) {
+                        let is_there = settled.iter().any(|settled| line.starts_with(settled.as_str()));
+                        assert!(is_there, "{line:?} of {} was not delivered", path.display());
+                    }
+                }
+            }
+        }
+    }
+}

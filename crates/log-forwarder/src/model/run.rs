@@ -1,0 +1,198 @@
+//! One forwarder on a model file system, with two outputs whose servers are this test.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use prometheus::Registry;
+
+use super::{
+    app::LOGS,
+    volume::{DIRECTORY, Model},
+};
+use crate::{
+    files::{
+        descriptors::Descriptors,
+        follower::{Follower, Policy, Settings},
+        known::{Key, KnownFile, OutputId},
+        ledger::Ledger,
+        names::Rename,
+        reading::Bounds,
+        set::Change,
+    },
+    records::batch::Batch,
+    state::{checkpoint::Checkpoint, resume::resume},
+};
+
+pub(super) const OUTPUTS: [OutputId; 2] = [OutputId(0), OutputId(1)];
+const BOUNDS: Bounds = Bounds { batch: 96, line: 48 };
+
+/// One forwarder, from its start to its end
+pub(super) struct Run {
+    follower: Follower,
+    now: Instant,
+    in_flight: BTreeMap<OutputId, Batch>,
+    /// The beginning of each line that was delivered or refused, in order
+    pub(super) settled: [Vec<String>; 2],
+    /// The greatest size with which each file was seen
+    seen: BTreeMap<Key, u64>,
+    /// The number of the last line that was delivered of each file
+    last: BTreeMap<(OutputId, Key), String>,
+}
+
+impl Run {
+    /// Starts with a checkpoint, or for the first time.
+    pub(super) fn start(model: &Model, checkpoint: Option<&Checkpoint>, now: Instant, budget: usize) -> Self {
+        let input = |log: &str| format!("{DIRECTORY}/{log}").parse().expect("a path");
+        let inputs = LOGS.map(input).into();
+        let policy = Policy { max_pinned: 1 << 30, quiet_period: Duration::from_secs(1), stopping: None };
+        let settings = Settings { inputs, bounds: BOUNDS, policy };
+        let ledger = Ledger::new(&Registry::new()).expect("metrics");
+        let mut follower = Follower::new(settings, ledger, Descriptors::new(budget), Arc::new(model.clone()));
+        for output in OUTPUTS {
+            assert_eq!(follower.add_output(format!("output-{}", output.0)), output);
+        }
+        if let Some(checkpoint) = checkpoint {
+            resume(&mut follower, checkpoint, now);
+        }
+        let mut run = Self {
+            follower,
+            now,
+            in_flight: BTreeMap::new(),
+            settled: [Vec::new(), Vec::new()],
+            seen: BTreeMap::new(),
+            last: BTreeMap::new(),
+        };
+        run.scan(Vec::new(), false);
+        run
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
+    pub(super) fn wait(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    pub(super) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint::of(&self.follower)
+    }
+
+    pub(super) fn scan(&mut self, renames: Vec<Rename>, is_overflow: bool) {
+        self.follower.scan(renames, is_overflow, self.now);
+        self.check();
+    }
+
+    pub(super) fn look(&mut self) {
+        self.follower.look_at_all(self.now);
+        self.follower.share(self.now);
+        self.check();
+    }
+
+    /// Hands a batch to an output that has none. True if there was one.
+    pub(super) fn hand_out(&mut self, output: OutputId) -> bool {
+        if self.in_flight.contains_key(&output) {
+            return false;
+        }
+        let batch = self.follower.next(output, self.now);
+        let is_some = batch.is_some();
+        self.in_flight.extend(batch.map(|batch| (output, batch)));
+        self.check();
+        is_some
+    }
+
+    /// The server of an output takes its batch, or refuses it for good.
+    pub(super) fn answer(&mut self, output: OutputId, is_taken: bool) {
+        let Some(batch) = self.in_flight.remove(&output) else { return };
+        for line in batch.bytes().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let line = String::from_utf8_lossy(line).into_owned();
+            // The end of a line whose beginning was delivered before as unfinished has no number.
+            if line.contains(".log:") {
+                let last = self.last.insert((output, batch.key), line.clone());
+                assert!(last.is_none_or(|last| last < line), "{line} out of order");
+                self.settled[output.0].push(line);
+            }
+        }
+        let amount = batch.amount();
+        let change = if is_taken { Change::Deliver(output, amount) } else { Change::Reject(output, amount) };
+        self.follower.account(change);
+        self.follower.account(Change::Settle(&batch, output));
+        self.check();
+    }
+
+    /// Stops: reads and delivers until nothing is left, and all that is undecided is decided.
+    pub(super) fn finish(&mut self, mut renames: Vec<Rename>) {
+        // A last line without a newline is complete at a stop.
+        self.follower.stop(self.now);
+        let mut is_idle = 0;
+        for _ in 0..400 {
+            self.scan(std::mem::take(&mut renames), false);
+            self.look();
+            let mut is_news = false;
+            for output in OUTPUTS {
+                self.answer(output, true);
+                while self.hand_out(output) {
+                    self.answer(output, true);
+                    is_news = true;
+                }
+            }
+            is_idle = if is_news { 0 } else { is_idle + 1 };
+            if is_idle > 8 {
+                assert_eq!(self.follower.set.behind(), 0, "still behind: {:#?}", self.describe());
+                return;
+            }
+            self.wait(Duration::from_secs(1));
+        }
+        panic!("it does not come to an end");
+    }
+
+    /// The files, for a test that fails
+    fn describe(&self) -> Vec<String> {
+        let one = |(key, file): (Key, &KnownFile)| {
+            let positions: Vec<_> = file.cursors.iter().map(|cursor| (cursor.position, cursor.in_flight_end)).collect();
+            let access = if file.is_open() {
+                "open"
+            } else if file.is_parked() {
+                "parked"
+            } else {
+                "closed"
+            };
+            let (path, state, seen, inode) = (file.path().display(), file.state, file.seen, file.inode.inode);
+            format!("{key} {path} {state:?} {access} inode {inode} ended {} seen {seen} at {positions:?}", file.ended)
+        };
+        self.follower.set.iter().map(one).collect()
+    }
+
+    /// The ledger's equation
+    fn check(&mut self) {
+        for (key, file) in self.follower.set.iter() {
+            let seen = self.seen.entry(key).or_default();
+            *seen = (*seen).max(file.seen);
+        }
+        for output in OUTPUTS {
+            let sums = self.follower.set.ledger().of(output).sums();
+            assert_eq!(sums.read, sums.delivered + sums.rejected + sums.lost + sums.in_flight, "{sums:?}");
+            let in_flight = self.in_flight.get(&output).map_or(0, Batch::length);
+            assert_eq!(sums.in_flight, in_flight, "in flight");
+        }
+        let behind: u64 =
+            self.follower.set.iter().flat_map(|(_, file)| OUTPUTS.map(|output| file.behind(output))).sum();
+        assert_eq!(behind, self.follower.set.behind(), "the sum of what is behind");
+    }
+
+    /// After [`Self::finish`]: each byte that was seen is in one account, and no line came twice.
+    pub(super) fn check_accounts(&self) {
+        let seen: u64 = self.seen.values().sum();
+        for output in OUTPUTS {
+            let sums = self.follower.set.ledger().of(output).sums();
+            assert_eq!(sums.in_flight, 0);
+            assert_eq!(sums.read, seen, "bytes that were seen and have no account: {sums:?}");
+            let lines = &self.settled[output.0];
+            let once: BTreeSet<&String> = lines.iter().collect();
+            assert_eq!(lines.len(), once.len(), "lines came twice: {lines:?}");
+        }
+    }
+}
