@@ -2,8 +2,8 @@
 
 use crate::format::record::{Field, Value};
 
-/// Names under which records have their level, most usual first
-const NAMES: [&str; 5] = ["level", "severity", "lvl", "log.level", "loglevel"];
+/// Bytes of the longest word; a longer one is no level.
+const LONGEST_WORD: usize = 16;
 
 /// How severe a record is
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub(crate) enum Severity {
 
 /// The level as a record has it: a word, or a number as JSON writes it
 pub(crate) fn level<'a>(fields: &'a [Field]) -> Option<&'a str> {
-    let field = NAMES.iter().find_map(|name| fields.iter().find(|(key, _)| key == name))?;
-    match &field.1 {
+    let ranked = fields.iter().filter_map(|(name, value)| Some((rank(name)?, value)));
+    match ranked.min_by_key(|(rank, _)| *rank)?.1 {
         Value::Text(text) => Some(text),
         Value::Json(json) => {
             Some(json).filter(|json| json.bytes().all(|byte| byte.is_ascii_digit())).map(|json| &**json)
@@ -32,21 +32,42 @@ pub(crate) fn level<'a>(fields: &'a [Field]) -> Option<&'a str> {
     }
 }
 
+/// How usual it is that a field of this name is the level: 0 is most usual. The names are those of slog, logrus, pino and
+/// many more, Google Cloud, .NET and Serilog (also its compact form), Python, OpenTelemetry, PostgreSQL, and journald.
+fn rank(name: &str) -> Option<u8> {
+    Some(match name {
+        "level" => 0,
+        "severity" => 1,
+        "lvl" | "Level" | "LEVEL" => 2,
+        "log.level" | "loglevel" | "log_level" | "logLevel" | "LogLevel" => 3,
+        "levelname" | "Severity" | "SeverityText" | "severity_text" | "error_severity" | "@l" | "PRIORITY" => 4,
+        _ => return None,
+    })
+}
+
 impl Severity {
-    /// The meaning of a level. Numbers below 8 are syslog's; the tens are those of bunyan and pino.
+    /// The meaning of a level. Numbers below 8 are syslog's; the tens are those of bunyan and pino. Single letters are those of
+    /// glog, klog and Android; three and four letters those of zerolog, Serilog and .NET.
     pub(crate) fn of(level: &str) -> Option<Self> {
-        let is = |words: &[&str]| words.iter().any(|word| level.eq_ignore_ascii_case(word));
-        Some(match level {
-            _ if is(&["info", "information", "informational", "6", "30"]) => Self::Info,
-            _ if is(&["warn", "warning", "4", "40"]) => Self::Warning,
-            _ if is(&["error", "err", "3", "50"]) => Self::Error,
-            _ if is(&["debug", "dbg", "7", "20"]) => Self::Debug,
-            _ if is(&["trace", "10"]) => Self::Trace,
-            _ if is(&["notice", "5"]) => Self::Notice,
-            _ if is(&["critical", "crit", "2"]) => Self::Critical,
-            _ if is(&["fatal", "60"]) => Self::Fatal,
-            _ if is(&["alert", "1"]) => Self::Alert,
-            _ if is(&["emergency", "emerg", "panic", "0"]) => Self::Emergency,
+        let mut room = [0; LONGEST_WORD];
+        let word = room.get_mut(..level.len())?;
+        word.copy_from_slice(level.as_bytes());
+        word.make_ascii_lowercase();
+        Some(match &*word {
+            b"info" | b"information" | b"informational" | b"inf" | b"i" | b"6" | b"30" | b"log" | b"statement"
+            | b"detail" | b"hint" | b"http" | b"system" => Self::Info,
+            b"warn" | b"warning" | b"wrn" | b"w" | b"4" | b"40" => Self::Warning,
+            b"error" | b"err" | b"eror" | b"e" | b"3" | b"50" | b"severe" | b"fail" => Self::Error,
+            b"debug" | b"dbg" | b"dbug" | b"d" | b"7" | b"20" | b"fine" | b"config" | b"debug1" | b"debug2"
+            | b"debug3" | b"debug4" | b"debug5" => Self::Debug,
+            b"trace" | b"trce" | b"trc" | b"t" | b"10" | b"verbose" | b"vrb" | b"v" | b"silly" | b"finer"
+            | b"finest" | b"trace1" | b"trace2" | b"trace3" | b"trace4" | b"trace5" | b"trace6" | b"trace7"
+            | b"trace8" => Self::Trace,
+            b"notice" | b"note" | b"5" | b"success" => Self::Notice,
+            b"critical" | b"crit" | b"2" | b"dpanic" => Self::Critical,
+            b"fatal" | b"ftl" | b"f" | b"60" | b"panic" | b"pnc" => Self::Fatal,
+            b"alert" | b"1" => Self::Alert,
+            b"emergency" | b"emerg" | b"0" => Self::Emergency,
             _ => return None,
         })
     }
@@ -95,10 +116,45 @@ mod tests {
         assert_eq!(severity("severity", Value::Text("Err".into())), Some(Severity::Error));
         assert_eq!(severity("lvl", Value::Json("30".into())), Some(Severity::Info));
         assert_eq!(severity("level", Value::Json("2".into())), Some(Severity::Critical));
-        for value in ["loud", "", "35"] {
+        for value in ["loud", "", "35", "a level with more words"] {
             assert_eq!(severity("level", Value::Text(value.into())), None);
         }
         assert_eq!(severity("level", Value::Json("{}".into())), None);
         assert_eq!(severity("message", Value::Text("error".into())), None);
+    }
+
+    #[test]
+    fn words_of_many_programs() {
+        use Severity::{Critical, Debug, Error, Fatal, Info, Notice, Trace, Warning};
+        for (words, expected) in [
+            // glog and klog; java.util.logging; Serilog and .NET
+            ("I W E F", vec![Info, Warning, Error, Fatal]),
+            ("SEVERE WARNING INFO CONFIG FINE FINER FINEST", vec![Error, Warning, Info, Debug, Debug, Trace, Trace]),
+            ("Verbose Debug Information Warning Error Fatal", vec![Trace, Debug, Info, Warning, Error, Fatal]),
+            ("trce dbug info warn fail crit", vec![Trace, Debug, Info, Warning, Error, Critical]),
+            // zap, zerolog, PostgreSQL, Python and loguru, winston, MySQL
+            ("dpanic panic fatal", vec![Critical, Fatal, Fatal]),
+            ("TRC DBG INF WRN ERR FTL PNC", vec![Trace, Debug, Info, Warning, Error, Fatal, Fatal]),
+            ("DEBUG3 LOG STATEMENT NOTICE WARNING FATAL PANIC", vec![Debug, Info, Info, Notice, Warning, Fatal, Fatal]),
+            ("CRITICAL SUCCESS", vec![Critical, Notice]),
+            ("silly verbose http", vec![Trace, Trace, Info]),
+            ("System Note", vec![Info, Notice]),
+            // bunyan and pino
+            ("10 20 30 40 50 60", vec![Trace, Debug, Info, Warning, Error, Fatal]),
+        ] {
+            let found: Vec<_> = words.split(' ').filter_map(Severity::of).collect();
+            assert_eq!(found, expected, "{words}");
+        }
+        assert_eq!((Severity::of("PANIC").unwrap().otlp(), Severity::of("PANIC").unwrap().syslog()), (21, 2));
+    }
+
+    #[test]
+    fn the_most_usual_name_counts() {
+        let fields = [("Level", "fine"), ("severity", "SEVERE"), ("log_level", "info")];
+        let fields = fields.map(|(name, value)| (name.into(), Value::Text(value.into())));
+        assert_eq!(level(&fields), Some("SEVERE"));
+        for name in ["LogLevel", "levelname", "@l", "error_severity", "PRIORITY"] {
+            assert_eq!(severity(name, Value::Text("err".into())), Some(Severity::Error), "{name}");
+        }
     }
 }
