@@ -25,7 +25,9 @@ pub(super) fn read(line: &str) -> Option<Parsed<'_>> {
     let (status, rest) = number(rest)?;
     let (bytes, mut rest) = number(rest).or_else(|| Some(("-", rest.strip_prefix(" -")?)))?;
 
-    let mut fields = Vec::with_capacity(11);
+    let mut fields = Vec::with_capacity(12);
+    let (vhost, address) = virtual_host(address);
+    push(&mut fields, "vhost", vhost);
     push(&mut fields, "remote_addr", address);
     push(&mut fields, "remote_user", user);
     push_request(&mut fields, request);
@@ -39,6 +41,15 @@ pub(super) fn read(line: &str) -> Option<Parsed<'_>> {
         rest = behind;
     }
     Some(Parsed { time: Some(time), message: None, fields })
+}
+
+/// The virtual host that Apache's `vhost_combined` writes before the address: `example.com:443 1.2.3.4`. A list of addresses
+/// (`1.2.3.4, 5.6.7.8`) has none.
+fn virtual_host(address: &str) -> (&str, &str) {
+    match address.split_once(' ') {
+        Some((vhost, address)) if !vhost.ends_with(',') && !address.contains(' ') => (vhost, address),
+        _ => ("-", address),
+    }
 }
 
 /// `GET /path HTTP/1.1` in its three parts, or as `request` where it is something else, as from a port scan
@@ -162,6 +173,14 @@ mod tests {
             r#"http_user_agent="curl/8.5.0""#,
         ];
         assert_eq!(shown(combined), expected);
+    }
+
+    #[test]
+    fn a_virtual_host_stands_in_front() {
+        let line = |front: &str| format!(r#"{front} - - [24/Nov/2026:09:58:45 +0100] "GET / HTTP/1.1" 200 5"#);
+        let vhost = shown(&line("example.com:443 1.2.3.4"));
+        assert_eq!(vhost[..2], [r#"vhost="example.com:443""#, r#"remote_addr="1.2.3.4""#]);
+        assert_eq!(shown(&line("1.2.3.4, 5.6.7.8"))[0], r#"remote_addr="1.2.3.4, 5.6.7.8""#);
     }
 
     #[test]
