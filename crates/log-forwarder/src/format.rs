@@ -21,6 +21,8 @@ mod traces;
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 pub(crate) use self::{
     charset::Charset, extent::Extent, flags::FormatFlags, multiline::Multiline, parser::Parser, split::Split,
 };
@@ -79,6 +81,14 @@ impl Format {
     /// The text of a record, and how many of its bytes had to be replaced.
     pub(crate) fn decode<'a>(&self, bytes: &'a [u8]) -> (Cow<'a, str>, u64) {
         self.charset.decode(bytes)
+    }
+
+    /// The text of a record without its last newline, and without the carriage return before each newline.
+    pub(crate) fn without_ends<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let Some(lines) = text.strip_suffix('\n') else { return text.into() };
+        let lines = lines.strip_suffix('\r').unwrap_or(lines);
+        let has_returns = self.multiline.is_some() && memchr(b'\r', lines.as_bytes()).is_some();
+        if has_returns { lines.replace("\r\n", "\n").into() } else { lines.into() }
     }
 
     /// Reads the text of a record, without its last newline; nothing if it is not in this format.

@@ -1,12 +1,14 @@
 //! The fields that a format found, and which of them are the message and the time.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use super::time;
 use crate::format::record::{Field, Parsed, Value};
 
 /// Names of the message, the first that is there
-const MESSAGE: [&str; 3] = ["message", "msg", "log"];
+const MESSAGE: [&str; 3] = ["message", "msg", DOCKER];
+/// Docker's name of the message, which has the newline in it that the app wrote
+const DOCKER: &str = "log";
 /// Names of the time, the first that holds one
 const TIME: [&str; 4] = ["time", "timestamp", "ts", "@timestamp"];
 /// Up to here all names are compared with each other; that is faster than to hash them.
@@ -17,9 +19,8 @@ pub(super) fn parsed(mut fields: Vec<Field<'_>>) -> Parsed<'_> {
     keep_last(&mut fields);
     let message = MESSAGE.iter().find_map(|name| {
         let at = fields.iter().position(|(key, value)| key == name && matches!(value, Value::Text(_)))?;
-        match fields.remove(at).1 {
-            Value::Text(text) | Value::Json(text) => Some(text),
-        }
+        let (_, Value::Text(text) | Value::Json(text)) = fields.remove(at);
+        Some(if *name == DOCKER { without_newline(text) } else { text })
     });
     let time = TIME.iter().find_map(|name| {
         let at = fields.iter().position(|(key, _)| key == name)?;
@@ -32,6 +33,19 @@ pub(super) fn parsed(mut fields: Vec<Field<'_>>) -> Parsed<'_> {
     });
     Parsed { time, message, fields }
 }
+
+/// The text without the end of its line
+fn without_newline(text: Cow<'_, str>) -> Cow<'_, str> {
+    let length = text.strip_suffix('\n').map_or(text.len(), |line| line.strip_suffix('\r').unwrap_or(line).len());
+    match text {
+        Cow::Borrowed(text) => text[..length].into(),
+        Cow::Owned(mut text) => {
+            text.truncate(length);
+            text.into()
+        }
+    }
+}
+
 /// Leaves out each field that has a namesake behind it.
 fn keep_last(fields: &mut Vec<Field<'_>>) {
     let count = fields.len();
@@ -66,6 +80,13 @@ mod tests {
         let found = parsed(vec![text("ts", "1795514325"), text("msg", "a"), text("level", "info"), text("log", "b")]);
         assert_eq!((found.time, found.message.as_deref()), (Some(1_795_514_325_000_000_000), Some("a")));
         assert_eq!(found.fields, [text("level", "info"), text("log", "b")]);
+    }
+
+    #[test]
+    fn the_newline_of_docker_is_no_part_of_the_message() {
+        let message = |name, value| parsed(vec![text(name, value)]).message.unwrap();
+        assert_eq!(["a\n", "a\r\n", "\n", "a", "a\n\n"].map(|log| message("log", log)), ["a", "a", "", "a", "a\n"]);
+        assert_eq!(message("msg", "a\n"), "a\n");
     }
 
     #[test]

@@ -133,7 +133,8 @@ impl Batch {
                 None => format.decode(&bytes[range]),
             };
             tally.invalid_bytes += invalid;
-            let text = text.strip_suffix('\n').unwrap_or(&text);
+            let text = format.without_ends(&text);
+            let text = &*text;
             let parsed = if format.is_raw() { Some(Parsed::default()) } else { format.read(text) };
             tally.unparsed += u64::from(parsed.is_none());
             let Parsed { time, message, fields } = parsed.unwrap_or_default();

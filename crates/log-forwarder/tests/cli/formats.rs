@@ -38,6 +38,12 @@ fn fields_and_times_are_what_the_lines_say() {
             "a \"b\"",
             json!({"level": "info", "took": 1.25}),
         ),
+        (
+            "json",
+            r#"{"log":"GET /\n","stream":"stdout","time":"2026-11-24T09:58:45.5Z"}"#,
+            "GET /",
+            json!({"stream": "stdout"}),
+        ),
         ("cri", "2026-11-24T09:58:45.5Z stderr F oh no", "oh no", json!({"stream": "stderr"})),
         (
             "regex:^(?<time>[^|]+)\\|(?<level>\\w+)\\|(?<message>.*)",
@@ -111,4 +117,23 @@ fn other_characters_become_utf8() {
     let program = start(&pod, &["--encoding", "latin1"]);
     assert_eq!(records(&pod, 1, &["message"]), [json!(["café 5 €"])]);
     stop(program);
+}
+
+#[test]
+fn the_carriage_return_before_a_newline_is_no_part_of_a_line() {
+    for (arguments, text, expected) in [
+        (&[][..], "one\r\n\r\nt\rwo\r\n", &["one", "", "t\rwo"][..]),
+        (&["--format", "json"], "{\"msg\":\"a\\r\"}\r\nelse\r\n", &["a\r", "else"]),
+        (&["--format", "logfmt"], "msg=a\r\nmsg=\"b\"\r\n", &["a", "b"]),
+        (&["--format", r"regex:^(?<level>\w) (?<message>.*)$"], "I a\r\nW b\r\n", &["a", "b"]),
+        (&["--format", "cri"], "2026-11-24T09:58:45Z stdout F a\r\n", &["a"]),
+        (&["--multiline", "java"], "one\r\n\tat a.B\r\ntwo\r\n", &["one\n\tat a.B", "two"]),
+    ] {
+        let pod = Pod::new();
+        fs::write(pod.log("app.log"), text).unwrap();
+        let program = start(&pod, arguments);
+        let expected: Vec<Value> = expected.iter().map(|message| json!([message])).collect();
+        assert_eq!(records(&pod, expected.len(), &["message"]), expected, "{arguments:?}");
+        stop(program);
+    }
 }
