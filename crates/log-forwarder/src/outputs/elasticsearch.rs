@@ -2,6 +2,7 @@
 //! of its own, so that one that comes twice is there once, and gets an answer of its own.
 
 mod documents;
+mod names;
 pub(crate) mod reply;
 
 use futures_util::future::BoxFuture;

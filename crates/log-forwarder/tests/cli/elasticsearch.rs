@@ -268,3 +268,19 @@ fn what_was_written_after_a_truncation_is_new_though_the_checkpoint_is_lost() {
     index.wait_for(100);
     assert_eq!(ledger(&stop(program))["lines"], 50);
 }
+
+#[test]
+fn names_that_the_server_refuses_are_changed_and_their_values_stay() {
+    let (pod, index) = (Pod::new(), Index::start());
+    let line = r#"{"msg":"odd","":1,"a..b":2,"o":{"x":1,"x":2," ":3,".":[{"y.":4}]}}"#;
+    fs::write(pod.log("app.log"), line.to_owned() + "\n").unwrap();
+    let program = pod.start(&["--output", &index.url(), "--format", "json"]);
+    index.wait_for(1);
+    stop(program);
+    let state = index.state.lock().unwrap();
+    let expected = json!({"_": 1, "a._.b": 2, "o": {"x": 2, "_": 3, "_._": [{"y._": 4}]}});
+    assert_eq!(state.documents.values().next().unwrap()["fields"], expected);
+    // The test's own reader would hide a name that comes twice.
+    let body = String::from_utf8(index.receiver.requests()[0].body.clone()).unwrap();
+    assert_eq!(body.matches(r#""x":"#).count(), 1, "{body}");
+}

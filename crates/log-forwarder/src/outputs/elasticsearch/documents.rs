@@ -1,8 +1,9 @@
 //! Records as the body of a bulk request: an action and a document for each, named by the Elastic Common Schema where it
 //! has a name.
 
+use super::names::{possible, write_fields};
 use crate::{
-    outputs::encoding::{escape, write_fields, write_text},
+    outputs::encoding::{escape, write_text},
     records::{
         batch::{Batch, Mark},
         timestamp::rfc3339,
@@ -71,7 +72,8 @@ fn field_name(attribute: &str) -> String {
         return format!("{LABEL}{}", key.replace('.', "_"));
     }
     let top = attribute.split('.').next().unwrap_or_default();
-    if OURS.contains(&top) || top.starts_with('_') { format!("labels.{attribute}") } else { attribute.to_owned() }
+    let name = possible(attribute);
+    if OURS.contains(&top) || top.starts_with('_') { format!("labels.{name}") } else { name.into_owned() }
 }
 
 #[cfg(test)]
