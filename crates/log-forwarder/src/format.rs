@@ -16,7 +16,7 @@ pub(crate) mod record;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod soundness;
 mod split;
-mod time;
+pub(crate) mod time;
 mod traces;
 
 use std::borrow::Cow;

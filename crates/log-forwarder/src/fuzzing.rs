@@ -6,7 +6,7 @@ use clap::Parser;
 use crate::{
     format::{FormatFlags, soundness::assert_sound},
     model::{Step, play},
-    outputs::{elasticsearch, forward, otlp},
+    outputs::{elasticsearch, forward, loki, otlp},
     records::framing::{Frame, frame},
     state::checkpoint::Checkpoint,
 };
@@ -59,6 +59,14 @@ pub fn reply_elasticsearch(reply: &[u8], count: u8) {
     elasticsearch::reply::assert_sound(reply, count.into());
 }
 
+/// Reads any text as Loki's answer to a push of a record a second.
+pub fn reply_loki(answer: &str, count: u8) {
+    /// 2026-11-27T16:34:42Z, in nanoseconds
+    const FIRST: i64 = 1_795_797_282_000_000_000;
+    let stamps: Vec<i64> = (0..count).map(|second| FIRST + i64::from(second) * 1_000_000_000).collect();
+    loki::late::assert_sound(answer, &stamps);
+}
+
 /// Reads any bytes as a message of a server of the forward protocol. No part of a message is one.
 pub fn reply_forward(bytes: &[u8]) {
     if let Ok((_, length)) = forward::reply::read(bytes) {
@@ -93,6 +101,7 @@ mod tests {
             checkpoint(&String::from_utf8_lossy(text));
             reply_elasticsearch(text, 2);
             reply_forward(text);
+            reply_loki(&String::from_utf8_lossy(text), 3);
             reply_otlp(text);
         }
         checkpoint(r#"{"version": 1, "files": []}"#);

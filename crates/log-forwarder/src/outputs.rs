@@ -8,7 +8,7 @@ mod encoding;
 mod file;
 pub(crate) mod forward;
 mod http;
-mod loki;
+pub(crate) mod loki;
 mod oneway;
 pub(crate) mod otlp;
 mod retry_after;

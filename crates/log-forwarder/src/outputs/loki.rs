@@ -1,6 +1,8 @@
 //! `loki+http(s)://host`: a batch is a push of one stream. Few names make the stream; all else goes along as metadata.
 
 mod labels;
+pub(crate) mod late;
+mod metadata;
 mod push;
 
 use futures_util::future::BoxFuture;
@@ -8,18 +10,20 @@ use hyper::{StatusCode, header::HeaderValue};
 
 use self::{
     labels::Labels,
-    push::{Clock, write_push},
+    push::{Clock, times, write_push},
 };
 use super::{
     Attempt, MOST_RECORDS, Opened, Output, Scheme, Setup,
     client::{self, Answer, Client},
     dial,
 };
-use crate::records::{batch::Batch, pool::Pool};
+use crate::records::{batch::Batch, pool::Pool, timestamp};
 
 const PORT: Option<u16> = Some(3100);
 const PATH: &str = "/loki/api/v1/push";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Bytes of an answer that are read: Loki may name each record that is too old or too new.
+const ANSWER_LIMIT: usize = 1024 * 1024;
 /// Bytes of an entry around the message
 const OVERHEAD: usize = 200;
 /// Loki's words about the time of an entry
@@ -54,8 +58,9 @@ fn open(setup: &mut Setup) -> Opened {
     let labels = Labels::from_options(&mut setup.options)?;
     let path = setup.url.path().trim_end_matches('/');
     let path = if path.ends_with(PATH) { path.to_owned() } else { format!("{path}{PATH}") };
-    let client = Client::open(setup, PORT)?;
-    Ok(Box::new(Loki { client, path, labels, pool: setup.pool.clone() }))
+    let mut client = Client::open(setup, PORT)?;
+    client.answer_limit = ANSWER_LIMIT;
+    Ok(Box::new(Loki { client, path, labels, pool: setup.pool.clone(), moved: None }))
 }
 
 struct Loki {
@@ -63,6 +68,15 @@ struct Loki {
     path: String,
     labels: Labels,
     pool: Pool,
+    moved: Option<Moved>,
+}
+
+/// The time to which late records of one read are moved. Its parts and later attempts share the time, so that a record that comes twice
+/// is stored once.
+struct Moved {
+    generation: u64,
+    read_at: i64,
+    to: i64,
 }
 
 impl Output for Loki {
@@ -75,19 +89,38 @@ impl Output for Loki {
 }
 
 impl Loki {
-    /// Records whose times are refused are sent again at once under the present time, because the time of the read may be too old too.
+    /// Loki stores what it can of a push. Records that it refuses because of their times are pushed once more under the present time: the
+    /// time of the read may be too old, too. Where the answer does not tell them apart, the batch is halved until one is alone.
     async fn send(&mut self, batch: &Batch) -> Result<Attempt, Attempt> {
         if batch.exceeds(MOST_RECORDS) {
             return Ok(Attempt::Refused("more records than fit into a request".into()));
         }
         let answer = self.push(batch, Clock::Record).await?;
-        if answer.status == StatusCode::BAD_REQUEST && speaks_of(&answer, &OF_TIME) {
-            let answer = self.push(batch, Clock::Now).await?;
-            // Then one of the two clocks is wrong.
-            let is_of_time = answer.status == StatusCode::BAD_REQUEST && speaks_of(&answer, &OF_TIME);
-            return Ok(if is_of_time { answer.again() } else { judge(&answer) });
+        if !is_of_time(&answer) {
+            return Ok(judge(&answer));
+        }
+        let late = if batch.exceeds(1) {
+            late::refused(&String::from_utf8_lossy(&answer.body), &times(batch)).filter(|_| answer.whole)
+        } else {
+            Some(vec![0])
+        };
+        let Some(late) = late else { return Ok(answer.refused()) };
+        let clock = Clock::Moved(self.moved_to(batch));
+        let answer = self.push(&batch.select(&late), clock).await?;
+        if is_of_time(&answer) {
+            // One of the two clocks is wrong. The next attempt takes another time.
+            self.moved = None;
+            return Ok(answer.again());
         }
         Ok(judge(&answer))
+    }
+
+    fn moved_to(&mut self, batch: &Batch) -> i64 {
+        let (generation, read_at) = (batch.key, batch.time);
+        match &self.moved {
+            Some(moved) if (moved.generation, moved.read_at) == (generation, read_at) => moved.to,
+            _ => self.moved.insert(Moved { generation, read_at, to: timestamp::now() }).to,
+        }
     }
 
     async fn push(&mut self, batch: &Batch, clock: Clock) -> Result<Answer, Attempt> {
@@ -105,6 +138,10 @@ fn judge(answer: &Answer) -> Attempt {
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => answer.refused(),
         _ => answer.again(),
     }
+}
+
+fn is_of_time(answer: &Answer) -> bool {
+    answer.status == StatusCode::BAD_REQUEST && speaks_of(answer, &OF_TIME)
 }
 
 /// Of several faults in a push, the text may tell but one.

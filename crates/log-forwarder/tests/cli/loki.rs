@@ -4,10 +4,12 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     fs,
+    process::Command,
     sync::{Arc, Mutex},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     receiver::{Receiver, Reply, Request},
@@ -21,6 +23,8 @@ struct State {
     replies: VecDeque<Reply>,
     /// Entries with this in their line are refused with 400, and all others of the push are taken.
     poison: Option<&'static str>,
+    /// Entries that are a week old are refused, and all others of the push are taken. The answer names all of them, or one.
+    too_old: Option<bool>,
 }
 
 struct Loki {
@@ -69,17 +73,33 @@ impl State {
             return reply;
         }
         let (push, mut refused) = (push(request), None);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         for entry in entries(&push) {
             let line = entry[1].as_str().unwrap().to_owned();
-            if self.poison.is_some_and(|poison| line.contains(poison)) {
+            let time: u64 = entry[0].as_str().unwrap().parse().unwrap();
+            let is_old = Duration::from_nanos(time) + Duration::from_secs(7 * 86_400) < now;
+            if let Some(names_all) = self.too_old.filter(|_| is_old) {
+                refused = Some((400, String::new(), too_old(time, names_all)));
+            } else if self.poison.is_some_and(|poison| line.contains(poison)) {
                 refused = Some((400, String::new(), "max entry size '10' bytes exceeded for stream '{}'\n".to_owned()));
             } else {
-                let time = entry[0].as_str().unwrap().parse().unwrap();
                 self.entries.insert((push["streams"][0]["stream"].to_string(), time, line));
             }
         }
         refused.or(Some((204, String::new(), String::new())))
     }
+}
+
+/// As Loki writes it of one entry
+fn too_old(nanoseconds: u64, is_counted: bool) -> String {
+    let seconds = (nanoseconds / 1_000_000_000).to_string();
+    let date = Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ", "-d", &format!("@{seconds}")]).output().unwrap();
+    let date = String::from_utf8(date.stdout).unwrap();
+    let count = if is_counted { "1 errors like: " } else { "" };
+    format!(
+        "{count}entry for stream '{{}}' has timestamp too old: {}, oldest acceptable timestamp is: later",
+        date.trim()
+    )
 }
 
 #[test]
@@ -170,22 +190,52 @@ fn a_line_that_is_refused_alone_goes_to_the_dead_letters_and_no_other_is_there_t
     assert_eq!((entries["lines"], entries["rejected"]), (99, line(37).len() as u64 + 1));
 }
 
+/// A hundred lines of now, and this one of 30 days ago
+fn old_among_new(old: u64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let time = |number| if number == old { now - 30 * 86_400 } else { now };
+    (0..100).map(|number| json!({"ts": time(number), "msg": line(number)}).to_string() + "\n").collect()
+}
+
 #[test]
-fn what_is_too_old_for_its_stream_is_there_under_another_time() {
+fn a_line_that_is_too_old_is_moved_alone_and_no_other_is_there_twice() {
+    for names_all in [true, false] {
+        let (pod, loki) = (Pod::new(), Loki::start());
+        loki.state.lock().unwrap().too_old = Some(names_all);
+        fs::write(pod.log("app.log"), old_among_new(50)).unwrap();
+        let program = pod.start(&["--output", &loki.url(), "--format", "json"]);
+        loki.wait_for(100);
+        let ended = stop(program);
+        let mut lines = loki.lines();
+        lines.sort();
+        assert_eq!(lines.len(), 100);
+        assert_all_there(lines.iter().map(String::as_str), 100);
+        let pushes: Vec<_> = loki.receiver.requests().iter().map(push).collect();
+        let moved = |entry: &&Value| entry[2]["time"].is_string();
+        let moved: Vec<_> = pushes.iter().flat_map(|push| entries(push).iter().filter(moved)).collect();
+        assert!(moved.iter().all(|entry| entry[1] == line(50)), "{moved:?}");
+        // Where the answer names all, that is the second push, and else the last of some.
+        assert!(if names_all { pushes.len() == 2 } else { pushes.len() > 2 }, "{}", pushes.len());
+        assert_eq!((ledger(&ended)["lines"], ledger(&ended)["rejected"]), (100, 0));
+    }
+}
+
+#[test]
+fn a_record_with_more_fields_than_loki_takes_keeps_its_text() {
     let (pod, loki) = (Pod::new(), Loki::start());
-    let reason = "entry with timestamp 2026-11-24 is too far behind, the oldest acceptable timestamp is: later";
-    loki.reply(400, "", reason);
-    Writer::new(&pod.log("app.log")).write(10);
-    let program = pod.start(&["--output", &loki.url()]);
-    loki.wait_for(10);
+    let mut wide: Value = (0..200).map(|number| (format!("f{number}"), json!(number))).collect::<Map<_, _>>().into();
+    wide["msg"] = json!("wide");
+    let long = json!({"msg": "long", "stack": "at x.y.Z\n".repeat(10_000), "level": "error"});
+    fs::write(pod.log("app.log"), format!("{wide}\n{long}\n")).unwrap();
+    let program = pod.start(&["--output", &loki.url(), "--format", "json"]);
+    loki.wait_for(2);
     let ended = stop(program);
-    let pushes: Vec<_> = loki.receiver.requests().iter().map(push).collect();
-    assert_eq!(pushes.len(), 2);
-    let time = |push: &Value| entries(push)[0][0].as_str().unwrap().parse::<u64>().unwrap();
-    assert!(time(&pushes[1]) > time(&pushes[0]));
-    assert!(entries(&pushes[1])[0][2]["time"].as_str().unwrap().starts_with("20"));
-    assert_all_there(loki.lines().iter().map(String::as_str), 10);
-    assert_eq!((ledger(&ended)["lines"], ledger(&ended)["rejected"]), (10, 0));
+    let push = push(&loki.receiver.requests()[0]);
+    let [wide, long] = &entries(&push)[..] else { panic!("{push}") };
+    assert!(wide[2].as_object().unwrap().len() <= 128);
+    assert_eq!((&wide[1], &wide[2]["f0"], &wide[2]["fields_left_out"]), (&json!("wide"), &json!("0"), &json!("78")));
+    assert_eq!((&long[2]["level"], &long[2]["stack"]), (&json!("error"), &Value::Null));
+    assert_eq!((&long[2]["fields_left_out"], ledger(&ended)["lines"]), (&json!("1"), 2));
 }
 
 #[test]
@@ -194,10 +244,10 @@ fn a_clock_that_is_wrong_buries_no_line() {
     let reason = "entry for stream '{}' has timestamp too new: 2099-01-01";
     loki.reply(400, "", reason);
     loki.reply(400, "", reason);
-    Writer::new(&pod.log("app.log")).write(10);
+    Writer::new(&pod.log("app.log")).write(1);
     let mut program = pod.start(&["--output", &loki.url()]);
     program.wait_for_reason(&format!("400 Bad Request: {reason}"));
-    loki.wait_for(10);
+    loki.wait_for(1);
     let ended = stop(program);
-    assert_eq!((ledger(&ended)["lines"], ledger(&ended)["rejected"]), (10, 0));
+    assert_eq!((ledger(&ended)["lines"], ledger(&ended)["rejected"]), (1, 0));
 }
