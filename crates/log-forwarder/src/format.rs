@@ -6,7 +6,7 @@ mod cri;
 mod extent;
 mod fields;
 mod flags;
-mod json;
+pub(crate) mod json;
 mod logfmt;
 mod multiline;
 mod nginx;

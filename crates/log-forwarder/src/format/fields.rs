@@ -50,10 +50,13 @@ fn without_newline(text: Cow<'_, str>) -> Cow<'_, str> {
 fn keep_last(fields: &mut Vec<Field<'_>>) {
     let count = fields.len();
     if count <= FEW {
+        let mut seen = 0;
         for at in (0..count).rev() {
-            if fields[at + 1..].iter().any(|(name, _)| *name == fields[at].0) {
+            let mark = mark(&fields[at].0);
+            if seen & mark != 0 && fields[at + 1..].iter().any(|(name, _)| *name == fields[at].0) {
                 fields.remove(at);
             }
+            seen |= mark;
         }
         return;
     }
@@ -63,6 +66,13 @@ fn keep_last(fields: &mut Vec<Field<'_>>) {
         let mut kept = kept.into_iter().rev();
         fields.retain(|_| kept.next().unwrap_or_default());
     }
+}
+
+/// One of 64 bits. Most names that differ have different ones, and equal names have the same.
+fn mark(name: &str) -> u64 {
+    let ends = name.bytes().next().zip(name.bytes().next_back());
+    let (first, last) = ends.map_or((0, 0), |(first, last)| (usize::from(first), usize::from(last)));
+    1 << ((name.len() * 5 + first * 3 + last) % 64)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::time;
 use crate::format::record::{Field, Parsed, Value};
@@ -16,9 +16,8 @@ const TIME_LENGTH: usize = 26;
 const TRAILING: [&str; 3] = ["http_referer", "http_user_agent", "http_x_forwarded_for"];
 
 pub(super) fn read(line: &str) -> Option<Parsed<'_>> {
-    let (address, rest) = line.split_once(" - ")?;
-    let bracket = memmem::find(rest.as_bytes(), b" [")?;
-    let (user, rest) = (&rest[..bracket], &rest[bracket + 2..]);
+    let (address, rest) = split(line, b' ', "- ")?;
+    let (user, rest) = split(rest, b' ', "[")?;
     let time = time::common_log(rest.as_bytes().get(..TIME_LENGTH)?)?;
     let rest = rest.get(TIME_LENGTH..)?.strip_prefix("] ")?;
     let (request, rest) = quoted(rest)?;
@@ -52,14 +51,19 @@ fn virtual_host(address: &str) -> (&str, &str) {
     }
 }
 
+/// The text before the first such byte that this text follows, and the text behind both
+fn split<'a>(text: &'a str, byte: u8, follows: &str) -> Option<(&'a str, &'a str)> {
+    memchr_iter(byte, text.as_bytes()).find_map(|at| Some((&text[..at], text[at + 1..].strip_prefix(follows)?)))
+}
+
 /// `GET /path HTTP/1.1` in its three parts, or as `request` where it is something else, as from a port scan
 fn push_request<'a>(fields: &mut Vec<Field<'a>>, request: &'a str) {
-    let parts = request.split_once(' ').and_then(|(method, rest)| Some((method, rest.rsplit_once(' ')?)));
-    match parts {
-        Some((method, (uri, protocol))) if protocol.starts_with("HTTP/") => {
-            push(fields, "request_method", method);
-            push(fields, "request_uri", uri);
-            push(fields, "server_protocol", protocol);
+    let bytes = request.as_bytes();
+    match (memchr(b' ', bytes), memrchr(b' ', bytes)) {
+        (Some(first), Some(last)) if first < last && bytes[last + 1..].starts_with(b"HTTP/") => {
+            push(fields, "request_method", &request[..first]);
+            push(fields, "request_uri", &request[first + 1..last]);
+            push(fields, "server_protocol", &request[last + 1..]);
         }
         _ => push(fields, "request", request),
     }
@@ -129,104 +133,4 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn shown(line: &str) -> Vec<String> {
-        let parsed = read(line).unwrap();
-        assert_eq!((parsed.time, parsed.message), (Some(1_795_510_725_000_000_000), None), "{line}");
-        let show = |(name, value): &Field<'_>| match value {
-            Value::Text(text) => format!("{name}={text:?}"),
-            Value::Json(text) => format!("{name}={text}"),
-        };
-        parsed.fields.iter().map(show).collect()
-    }
-
-    #[test]
-    fn combined_and_main() {
-        let main = r#"10.1.2.3 - jane doe [24/Nov/2026:09:58:45 +0100] "GET /a?b=c d HTTP/1.1" 200 612 "https://a.example/" "Mozilla/5.0 (X11)" "10.9.8.7" rt=0.001"#;
-        assert_eq!(
-            shown(main),
-            [
-                r#"remote_addr="10.1.2.3""#,
-                r#"remote_user="jane doe""#,
-                r#"request_method="GET""#,
-                r#"request_uri="/a?b=c d""#,
-                r#"server_protocol="HTTP/1.1""#,
-                "status=200",
-                "body_bytes_sent=612",
-                r#"http_referer="https://a.example/""#,
-                r#"http_user_agent="Mozilla/5.0 (X11)""#,
-                r#"http_x_forwarded_for="10.9.8.7""#,
-            ]
-        );
-        let combined = r#"::1 - - [24/Nov/2026:09:58:45 +0100] "GET / HTTP/2.0" 304 0 "-" "curl/8.5.0""#;
-        let expected = [
-            r#"remote_addr="::1""#,
-            r#"request_method="GET""#,
-            r#"request_uri="/""#,
-            r#"server_protocol="HTTP/2.0""#,
-            "status=304",
-            "body_bytes_sent=0",
-            r#"http_user_agent="curl/8.5.0""#,
-        ];
-        assert_eq!(shown(combined), expected);
-    }
-
-    #[test]
-    fn a_virtual_host_stands_in_front() {
-        let line = |front: &str| format!(r#"{front} - - [24/Nov/2026:09:58:45 +0100] "GET / HTTP/1.1" 200 5"#);
-        let vhost = shown(&line("example.com:443 1.2.3.4"));
-        assert_eq!(vhost[..2], [r#"vhost="example.com:443""#, r#"remote_addr="1.2.3.4""#]);
-        assert_eq!(shown(&line("1.2.3.4, 5.6.7.8"))[0], r#"remote_addr="1.2.3.4, 5.6.7.8""#);
-    }
-
-    #[test]
-    fn what_scanners_send() {
-        let tls = r#"1.2.3.4 - - [24/Nov/2026:09:58:45 +0100] "\x16\x03\x01\x22\xC3\xBC\x5C\xFF\x" 400 157 "-" "-""#;
-        let expected =
-            ["remote_addr=\"1.2.3.4\"", r#"request="\u{16}\u{3}\u{1}\"ü\\�\\x""#, "status=400", "body_bytes_sent=157"];
-        assert_eq!(shown(tls), expected);
-        assert_eq!(
-            shown(r#"unix: - - [24/Nov/2026:09:58:45 +0100] "" 408 - "-" "a \"b\"""#),
-            [r#"remote_addr="unix:""#, "status=408", r#"http_user_agent="a \"b\"""#,]
-        );
-    }
-
-    #[test]
-    fn what_is_none() {
-        let whole = r#"1.2.3.4 - - [24/Nov/2026:09:58:45 +0100] "GET / HTTP/1.1" 200 5"#;
-        assert!(read(whole).is_some());
-        assert!((0..whole.len() - 2).all(|end| read(&whole[..end]).is_none()));
-        for line in [
-            &whole.replace("200", "2000000000000000000000"),
-            &whole.replace("200", "0200"),
-            &whole.replace(" 5", " 5k"),
-            &whole.replace("Nov", "Növ"),
-        ] {
-            assert!(read(line).is_none(), "{line}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_nginx_escapes_is_read(agent in proptest::collection::vec(any::<char>(), 1..30)) {
-            let agent: String = agent.into_iter().chain(['x']).collect();
-            let escape = |byte: u8| match byte {
-                b'"' | b'\\' | 0..32 | 127.. => format!("\\x{byte:02X}"),
-                _ => char::from(byte).to_string(),
-            };
-            let written: String = agent.bytes().map(escape).collect();
-            let line = format!(r#"1.2.3.4 - - [24/Nov/2026:09:58:45 +0100] "GET / HTTP/1.1" 200 5 "-" "{written}""#);
-            let parsed = read(&line).unwrap();
-            prop_assert_eq!(parsed.fields.last().unwrap(), &("http_user_agent".into(), Value::Text(agent.into())));
-        }
-
-        #[test]
-        fn nothing_panics(text in "[ -~]{0,20}( - - \\[24/Nov/2026:09:58:45 \\+0100\\] \"[\\\\\"xXfé]{0,9}\"? [0-9]{0,3}\\PC{0,20})?") {
-            let _ = read(&text);
-        }
-    }
-}
+mod tests;

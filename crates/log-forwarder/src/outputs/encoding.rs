@@ -3,10 +3,13 @@
 use endpoint::Options;
 
 use crate::{
-    format::record::{Field, Value},
+    format::{
+        json::first_special,
+        record::{Field, Value},
+    },
     records::{
         batch::{Batch, Mark},
-        timestamp::rfc3339,
+        timestamp::{rfc3339, write_rfc3339},
     },
 };
 
@@ -67,7 +70,7 @@ pub(crate) fn write_objects(batch: &Batch, out: &mut Vec<u8>) {
         if record.time == batch.time {
             out.extend_from_slice(time.as_bytes());
         } else {
-            out.extend_from_slice(rfc3339(record.time).as_bytes());
+            write_rfc3339(record.time, out);
         }
         out.extend_from_slice(&head);
         out.extend_from_slice(number.format(record.offset).as_bytes());
@@ -145,25 +148,6 @@ pub(crate) fn escape(text: &str, out: &mut Vec<u8>) {
         rest = &rest[at + 1..];
     }
     out.extend_from_slice(rest);
-}
-
-/// Where the first byte is that can't stand in a JSON string as it is, eight bytes at a time.
-fn first_special(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHS: u64 = ONES << 7;
-    // Sets the high bit of each byte that is zero; above the first such byte there may be false ones.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (nth, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let special = controls | zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
-        if special != 0 {
-            return Some(nth * 8 + special.trailing_zeros() as usize / 8);
-        }
-    }
-    let at = rest.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\')?;
-    Some(words.len() * 8 + at)
 }
 
 #[cfg(test)]

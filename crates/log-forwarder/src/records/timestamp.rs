@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const SECONDS_PER_DAY: u64 = 86_400;
-const PER_SECOND: i64 = 1_000_000_000;
+const PER_SECOND: u64 = 1_000_000_000;
 const PER_MILLISECOND: u64 = 1_000_000;
 
 /// Nanoseconds since 1970
@@ -14,16 +14,40 @@ pub(crate) fn now() -> i64 {
 
 /// `2026-11-24T09:58:45.123Z`, with nine digits where a millisecond does not say it; a time before 1970 is 1970.
 pub(crate) fn rfc3339(nanoseconds: i64) -> String {
-    let (seconds, fraction) = (nanoseconds.max(0) / PER_SECOND, (nanoseconds.max(0) % PER_SECOND).cast_unsigned());
-    let seconds = seconds.cast_unsigned();
+    let mut text = Vec::new();
+    write_rfc3339(nanoseconds, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Writes the same. It is done for each record, so that it has no use for `format!`.
+pub(crate) fn write_rfc3339(nanoseconds: i64, out: &mut Vec<u8>) {
+    let nanoseconds = nanoseconds.max(0).cast_unsigned();
+    let (seconds, fraction) = (nanoseconds / PER_SECOND, nanoseconds % PER_SECOND);
     let (days, second) = (seconds / SECONDS_PER_DAY, seconds % SECONDS_PER_DAY);
     let (year, month, day) = date(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let fraction = match fraction % PER_MILLISECOND {
-        0 => format!("{:03}", fraction / PER_MILLISECOND),
-        _ => format!("{fraction:09}"),
-    };
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction}Z")
+    let mut text = *b"0000-00-00T00:00:00.000000000Z";
+    put(year, &mut text[..4]);
+    put(month, &mut text[5..7]);
+    put(day, &mut text[8..10]);
+    put(second / 3600, &mut text[11..13]);
+    put(second / 60 % 60, &mut text[14..16]);
+    put(second % 60, &mut text[17..19]);
+    if fraction.is_multiple_of(PER_MILLISECOND) {
+        put(fraction / PER_MILLISECOND, &mut text[20..23]);
+        text[23] = b'Z';
+        out.extend_from_slice(&text[..24]);
+    } else {
+        put(fraction, &mut text[20..29]);
+        out.extend_from_slice(&text);
+    }
+}
+
+/// Writes a number into this place, with leading zeros.
+fn put(mut number: u64, place: &mut [u8]) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
 }
 
 /// The Gregorian date some days after 1970-01-01, by eras of 400 years that begin in March, so that the leap day is the

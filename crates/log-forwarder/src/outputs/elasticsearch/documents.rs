@@ -6,7 +6,7 @@ use crate::{
     outputs::encoding::{escape, write_text},
     records::{
         batch::{Batch, Mark},
-        timestamp::rfc3339,
+        timestamp::{rfc3339, write_rfc3339},
     },
 };
 
@@ -30,7 +30,7 @@ pub(super) fn write_documents(batch: &Batch, out: &mut Vec<u8>) -> usize {
         if record.time == batch.time {
             out.extend_from_slice(time.as_bytes());
         } else {
-            out.extend_from_slice(rfc3339(record.time).as_bytes());
+            write_rfc3339(record.time, out);
         }
         out.extend_from_slice(b"\",\"message\":\"");
         escape(&record.message, out);
