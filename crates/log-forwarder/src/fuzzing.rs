@@ -77,8 +77,8 @@ pub fn reply_forward(bytes: &[u8]) {
 
 /// Reads any bytes as an answer of OTLP, good or bad.
 pub fn reply_otlp(bytes: &[u8]) {
-    otlp::reply::judge(bytes, false);
-    otlp::reply::judge(bytes, true);
+    otlp::reply::judge(bytes, "application/x-protobuf");
+    otlp::reply::judge(bytes, "application/json");
     otlp::reply::reason(bytes);
 }
 

@@ -80,11 +80,11 @@ impl Otlp {
         request::write(batch, &mut body);
         let answer = self.client.post(&self.path, &KIND, &[], body).await?;
         if answer.status.is_success() {
-            // The missing part may say that records were rejected, and the server may not have finished its work.
-            if answer.broken {
+            // The missing part may say that records were rejected.
+            if answer.broken && reply::is_readable(&answer.content_type) {
                 return Ok(Attempt::again("the answer broke off"));
             }
-            return Ok(reply::judge(&answer.body, answer.is_json).unwrap_or_else(|| self.take_at_its_word()));
+            return Ok(reply::judge(&answer.body, &answer.content_type).unwrap_or_else(|| self.take_at_its_word()));
         }
         let reason = match reply::reason(&answer.body) {
             Some(reason) => format!("{}: {reason}", answer.status),

@@ -81,17 +81,19 @@ fn a_2xx_is_delivered_whatever_its_body_says_and_json_may_reject() {
         Answer::Body(0, "Content-Type: text/plain\r\n", "OK"),
         Answer::Body(0, PAGE, "<!doctype html>"),
         Answer::Body(0, PAGE, long),
+        // A text that is also a message of Protocol Buffers which rejects a record
+        Answer::Body(0, PAGE, "\n\u{2}\u{8}\u{1}"),
         Answer::Body(3, JSON, refusal),
     ]);
     let mut writer = Writer::new(&pod.log("app.log"));
     let program = pod.start(&["--output", &receiver.url("")]);
-    for round in 0..5 {
+    for round in 0..6 {
         writer.write(10);
         receiver.wait_for(&line(round * 10 + 9));
     }
     let ended = stop(program);
     // Nothing came twice, and only the answer that says so rejected anything.
-    assert_eq!((ledger(&ended)["lines"], receiver.records().len()), (47, 47));
+    assert_eq!((ledger(&ended)["lines"], receiver.records().len()), (57, 57));
     let message =
         "the answer is 2xx, but its body is no ExportLogsServiceResponse; does the URL lead to an OTLP receiver?";
     assert_eq!(ended.messages(message).len(), 1);

@@ -14,6 +14,8 @@ use prost::{Message, Oneof};
 
 use crate::collector::{decode, head};
 
+const PROTOBUF: &str = "Content-Type: application/x-protobuf\r\n";
+
 #[derive(Clone, PartialEq, Message)]
 struct ExportLogsServiceRequest {
     #[prost(message, repeated, tag = "1")]
@@ -121,7 +123,7 @@ pub(crate) enum Answer {
     Refuse(u16, &'static str, &'static str),
     /// Keeps all but this many of its first records, and answers 200 with a body of this content type
     Body(usize, &'static str, &'static str),
-    /// Answers 200, announces a body, and closes
+    /// Keeps nothing, answers 200, announces a body in binary, and closes
     BreakOff,
 }
 
@@ -205,14 +207,14 @@ fn serve(stream: &mut BufReader<TcpStream>, state: &Mutex<State>) -> Option<()> 
     let (status, headers, body) = match state.answers.pop_front() {
         None => {
             state.records.extend(records);
-            (200, "", response.encode_to_vec())
+            (200, PROTOBUF, response.encode_to_vec())
         }
         Some(Answer::Partly(rejected, why)) => {
             let rejected_log_records = i64::try_from(rejected.min(records.len())).unwrap();
             state.records.extend(records.into_iter().skip(rejected));
             let partial = ExportLogsPartialSuccess { rejected_log_records, error_message: why.into() };
             response.partial_success = Some(partial);
-            (200, "", response.encode_to_vec())
+            (200, PROTOBUF, response.encode_to_vec())
         }
         Some(Answer::Refuse(status, headers, why)) => {
             (status, headers, Status { code: 3, message: why.into() }.encode_to_vec())
@@ -222,7 +224,9 @@ fn serve(stream: &mut BufReader<TcpStream>, state: &Mutex<State>) -> Option<()> 
             (200, content_type, body.as_bytes().to_vec())
         }
         Some(Answer::BreakOff) => {
-            let _ = stream.get_mut().write_all(b"HTTP/1.1 200 X\r\nContent-Length: 20\r\n\r\n");
+            let _ = stream
+                .get_mut()
+                .write_all(b"HTTP/1.1 200 X\r\nContent-Type: application/x-protobuf\r\nContent-Length: 20\r\n\r\n");
             return None;
         }
     };

@@ -19,8 +19,8 @@ pub(in crate::outputs) struct Answer {
     pub(in crate::outputs) whole: bool,
     /// Whether the connection failed in the middle of the body
     pub(in crate::outputs) broken: bool,
-    /// Whether the content type says that the body is JSON
-    pub(in crate::outputs) is_json: bool,
+    /// `Content-Type` without its parameters, in lower case; empty if there is none
+    pub(in crate::outputs) content_type: String,
     /// The pause that the server asks for
     pub(in crate::outputs) retry_after: Option<Duration>,
 }
@@ -44,9 +44,8 @@ impl Answer {
         let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = after.and_then(|value| retry_after(value, SystemTime::now()));
         let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = content_type.split(';').next().unwrap_or_default().trim();
-        let is_json = essence.eq_ignore_ascii_case("application/json");
-        Self { status: head.status, body: read.into(), whole, broken, is_json, retry_after }
+        let content_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        Self { status: head.status, body: read.into(), whole, broken, content_type, retry_after }
     }
 
     /// `400 Bad Request: ` and the first words of the body

@@ -6,6 +6,9 @@ use serde::Deserialize;
 
 use crate::outputs::Attempt;
 
+const PROTOBUF: &str = "application/x-protobuf";
+const JSON: &str = "application/json";
+
 /// `ExportLogsServiceResponse` of `logs_service.proto`
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct ExportLogsServiceResponse {
@@ -71,23 +74,29 @@ impl Default for JsonInteger {
     }
 }
 
-/// The meaning of the body of a 2xx. `None`: the body cannot be read, so the status alone says what became of the batch.
+/// Whether a body of this content type can say that records were rejected
+pub(crate) fn is_readable(content_type: &str) -> bool {
+    [PROTOBUF, JSON].contains(&content_type)
+}
+
+/// The meaning of the body of a 2xx. `None`: the body is no answer of OTLP, so the status alone says what became of the batch.
 ///
 /// OTLP/HTTP asks for an answer in the encoding of the request. Some servers answer in JSON all the same, others with a text
-/// or a page, and some answer 204 without a body.
-pub(crate) fn judge(body: &[u8], is_json: bool) -> Option<Attempt> {
+/// or a page, and some answer 204 without a body. Text can look like Protocol Buffers, so only the content type says how to read it.
+pub(crate) fn judge(body: &[u8], content_type: &str) -> Option<Attempt> {
     if body.is_empty() {
         return Some(Attempt::Delivered);
     }
-    let (rejected, reason) = if is_json {
-        let partial = serde_json::from_slice::<JsonResponse>(body).ok()?.partial_success;
-        match partial {
-            Some(partial) => (partial.rejected_log_records.value()?, partial.error_message),
-            None => (0, String::new()),
+    let (rejected, reason) = match content_type {
+        PROTOBUF => {
+            let partial = ExportLogsServiceResponse::decode(body).ok()?.partial_success.unwrap_or_default();
+            (partial.rejected_log_records, partial.error_message)
         }
-    } else {
-        let partial = ExportLogsServiceResponse::decode(body).ok()?.partial_success.unwrap_or_default();
-        (partial.rejected_log_records, partial.error_message)
+        JSON => match serde_json::from_slice::<JsonResponse>(body).ok()?.partial_success {
+            Some(partial) => (partial.rejected_log_records.value()?, partial.error_message),
+            None => return Some(Attempt::Delivered),
+        },
+        _ => return None,
     };
     Some(match u64::try_from(rejected) {
         Ok(refused @ 1..) => Attempt::Partly { refused, reason: one_line(&reason) },
@@ -114,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_an_answer_means() {
-        let binary = |body: &[u8]| judge(body, false);
+        let binary = |body: &[u8]| judge(body, "application/x-protobuf");
         assert_eq!(binary(b""), Some(Attempt::Delivered));
         assert_eq!(binary(&answer(0, "be careful")), Some(Attempt::Delivered));
         assert_eq!(binary(&answer(-1, "")), Some(Attempt::Delivered));
@@ -123,7 +132,11 @@ mod tests {
         for text in ["<html>", "OK", "{}", "{\"partialSuccess\":{}}"] {
             assert_eq!(binary(text.as_bytes()), None, "{text}");
         }
-        let json = |body: &str| judge(body.as_bytes(), true);
+        for content_type in ["", "text/plain", "application/octet-stream"] {
+            assert_eq!(judge(&answer(3, "too old"), content_type), None);
+            assert_eq!(judge(b"", content_type), Some(Attempt::Delivered));
+        }
+        let json = |body: &str| judge(body.as_bytes(), "application/json");
         for text in ["", "{}", r#"{"partialSuccess":{}}"#, r#"{"partialSuccess":null,"more":1}"#] {
             assert_eq!(json(text), Some(Attempt::Delivered), "{text}");
         }
@@ -146,8 +159,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_may_come(body in proptest::collection::vec(any::<u8>(), 0..200), is_json: bool) {
-            judge(&body, is_json);
+        fn anything_may_come(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            judge(&body, "application/x-protobuf");
+            judge(&body, "application/json");
             reason(&body);
         }
     }
