@@ -24,7 +24,7 @@ complete -c log-forwarder -n '__log_forwarder_in ""' -l max-in-flight -x -d 'Hol
 complete -c log-forwarder -n '__log_forwarder_in ""' -l max-line -x -d 'Cut and mark lines that are longer than this'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l max-pinned -x -d 'Hold at most this many bytes of deleted files open until they are delivered'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l quiet-period -x -d 'After a stop signal, end once every file has been quiet for this long; a last line without a newline is held back as long'
-complete -c log-forwarder -n '__log_forwarder_in ""' -l format -x -d 'The form of a line: raw (text), json, logfmt, cri, nginx or `regex:PATTERN`, whose groups with names are fields; a line that holds something else is sent as text, and counted'
+complete -c log-forwarder -n '__log_forwarder_in ""' -l format -x -d 'The form of a line: raw (text), json, logfmt, cri, docker, nginx or `regex:PATTERN`, whose groups with names are fields; a line that holds something else is sent as text, and counted'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l multiline -x -d 'Join the lines of a stack trace: of java, python, go or rust, or each line with those before it up to one that this pattern is found in, such as `^\\d{4}-`'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l encoding -x -d 'The characters of the files, by a name that web browsers know'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l pod-name -x -d 'The pod\'s name, as `k8s.pod.name`; from the Downward API'

@@ -3,6 +3,7 @@
 pub(crate) mod amount;
 mod charset;
 mod cri;
+mod docker;
 mod extent;
 mod fields;
 mod flags;
@@ -11,6 +12,7 @@ mod logfmt;
 mod multiline;
 mod nginx;
 mod parser;
+mod parts;
 mod pattern;
 pub(crate) mod record;
 #[cfg(any(test, fuzzing))]
@@ -54,23 +56,28 @@ impl Format {
 
     /// Whether a record can consist of several lines, so that one that is complete may still go on.
     pub(crate) fn joins_lines(&self) -> bool {
-        self.multiline.is_some() || matches!(self.parser, Parser::Cri)
+        self.multiline.is_some() || self.parser.parts().is_some()
     }
 
     /// How many bytes of whole lines are complete records, which later lines cannot change. Zero where the first record may
     /// continue. A caller that cannot wait (the file has ended or is quiet, or the record is too long) takes all lines as they are.
     pub(crate) fn extent(&self, bytes: &[u8]) -> usize {
-        match (&self.multiline, &self.parser) {
+        match (&self.multiline, self.parser.parts()) {
             (Some(multiline), _) => multiline.extent(bytes, self.charset),
-            (None, Parser::Cri) => cri::extent(bytes),
-            (None, _) => bytes.len(),
+            (None, Some(read)) => parts::extent(read, bytes),
+            (None, None) => bytes.len(),
         }
     }
 
-    /// Where each record is among whole lines, in the order of their first lines. Where the lines of two CRI streams alternate,
-    /// [`read`](Self::read) leaves out those of the other stream.
+    /// Where each record is among whole lines, in the order of their first lines. Where the lines of a container's two streams
+    /// alternate, [`join`](Self::join) leaves out those of the other stream.
     pub(crate) fn split<'a>(&'a self, lines: &'a [u8]) -> Split<'a> {
         Split::new(self, lines)
+    }
+
+    /// The bytes to read a record of several lines from, if its parts are to be joined before they are text.
+    pub(crate) fn join(&self, record: &[u8]) -> Option<Vec<u8>> {
+        parts::join(self.parser.parts()?, record)
     }
 
     /// Bytes as text, if they are all text as it is.

@@ -89,8 +89,13 @@ mod tests {
     #[test]
     fn every_entry_takes_what_it_is_for_and_what_it_is_not() {
         for text in [&b"{\"a\": 1}\nb=2\n2026-01-01T00:00:00Z stdout F c\n"[..], b"{\xff\n", b""] {
-            for flags in [["--format", "json"], ["--format", "cri"], ["--multiline", "java"], ["--encoding", "gb18030"]]
-            {
+            for flags in [
+                ["--format", "json"],
+                ["--format", "cri"],
+                ["--format", "docker"],
+                ["--multiline", "java"],
+                ["--encoding", "gb18030"],
+            ] {
                 format(&flags, text);
             }
             for longest in [0, 4, 200] {

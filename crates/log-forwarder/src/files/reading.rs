@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use memchr::memchr_iter;
+use memchr::{memchr_iter, memrchr};
 
 use super::known::{Key, KnownFile, OutputId};
 use crate::{
@@ -87,7 +87,7 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
             Frame::Lines(lines) => match records(&file.source.treatment.format, &bytes[..lines]) {
                 // The last record may go on. One of several lines that is longer than a line may be goes in parts.
                 0 if !is_last && !is_quiet && bytes.len() <= bounds.line => None,
-                0 => Some((lines, Mark::Whole)),
+                0 => Some((whole_lines(&bytes[..lines], bounds.line), Mark::Whole)),
                 length => Some((length, Mark::Whole)),
             },
             Frame::Cut(length) => Some((length, Mark::Cut)),
@@ -147,6 +147,12 @@ fn records(format: &Format, lines: &[u8]) -> usize {
             extent => return extent,
         }
     }
+}
+
+/// How many of these bytes are whole lines that together are no longer than one line may be.
+fn whole_lines(lines: &[u8], longest: usize) -> usize {
+    let most = lines.len().min(longest + 1);
+    memrchr(b'\n', &lines[..most]).map_or(lines.len(), |newline| newline + 1)
 }
 
 fn length(bytes: u64) -> usize {

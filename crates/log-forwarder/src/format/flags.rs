@@ -6,7 +6,7 @@ use super::{Charset, Format, Multiline, Parser};
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "How lines are read")]
 pub(crate) struct FormatFlags {
-    /// The form of a line: raw (text), json, logfmt, cri, nginx or `regex:PATTERN`, whose groups with names are fields; a line
+    /// The form of a line: raw (text), json, logfmt, cri, docker, nginx or `regex:PATTERN`, whose groups with names are fields; a line
     /// that holds something else is sent as text, and counted
     #[arg(long, value_name = "FORMAT", default_value_t)]
     format: Parser,

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{cri, json, logfmt, nginx, pattern::Pattern};
+use super::{cri, docker, json, logfmt, nginx, parts::ReadPart, pattern::Pattern};
 use crate::format::record::Parsed;
 
 /// `--format`: the form of a record's text
@@ -13,6 +13,7 @@ pub(crate) enum Parser {
     Json,
     Logfmt,
     Cri,
+    Docker,
     Nginx,
     Regex(Pattern),
 }
@@ -24,8 +25,18 @@ impl Parser {
             Self::Json => json::read(text),
             Self::Logfmt => logfmt::read(text),
             Self::Cri => cri::read(text),
+            Self::Docker => docker::read(text),
             Self::Nginx => nginx::read(text),
             Self::Regex(pattern) => pattern.read(text),
+        }
+    }
+
+    /// How a line is read that can be a part of a record
+    pub(super) fn parts(&self) -> Option<ReadPart> {
+        match self {
+            Self::Cri => Some(cri::part),
+            Self::Docker => Some(docker::part),
+            Self::Raw | Self::Json | Self::Logfmt | Self::Nginx | Self::Regex(_) => None,
         }
     }
 
@@ -44,6 +55,7 @@ impl FromStr for Parser {
             "json" => Self::Json,
             "logfmt" => Self::Logfmt,
             "cri" => Self::Cri,
+            "docker" => Self::Docker,
             "nginx" => Self::Nginx,
             "regex" => return Err("regex lacks its pattern: write regex:^(?<level>[A-Z]+) (?<message>.*)".into()),
             _ => match text.strip_prefix("regex:") {
@@ -55,9 +67,9 @@ impl FromStr for Parser {
 }
 
 fn unknown(text: &str) -> String {
-    const NAMES: [&str; 6] = ["raw", "json", "logfmt", "cri", "nginx", "regex"];
+    const NAMES: [&str; 7] = ["raw", "json", "logfmt", "cri", "docker", "nginx", "regex"];
     let near = lifecycle::nearest(text, NAMES.into_iter()).map(|near| format!("did you mean {near}?"));
-    let hint = near.unwrap_or_else(|| "there are raw, json, logfmt, cri, nginx and regex:PATTERN".into());
+    let hint = near.unwrap_or_else(|| "there are raw, json, logfmt, cri, docker, nginx and regex:PATTERN".into());
     format!("this is the name of no format; {hint}")
 }
 
@@ -68,6 +80,7 @@ impl fmt::Display for Parser {
             Self::Json => "json",
             Self::Logfmt => "logfmt",
             Self::Cri => "cri",
+            Self::Docker => "docker",
             Self::Nginx => "nginx",
             Self::Regex(_) => "regex",
         })

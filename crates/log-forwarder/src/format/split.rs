@@ -1,11 +1,10 @@
 //! The records in some whole lines, one after the other.
 
 use super::{
-    Format, Parser,
+    Format,
     amount::Amount,
-    cri,
     extent::{Extent, line},
-    multiline,
+    multiline, parts,
 };
 
 /// Finds the records in whole lines
@@ -17,17 +16,17 @@ pub(crate) struct Split<'a> {
 
 enum Kind<'a> {
     Lines,
-    Cri(cri::Split),
+    Parts(parts::Split),
     Joined(multiline::Reader<'a>),
     Single,
 }
 
 impl<'a> Split<'a> {
     pub(super) fn new(format: &'a Format, bytes: &'a [u8]) -> Self {
-        let kind = match (&format.multiline, &format.parser) {
+        let kind = match (&format.multiline, format.parser.parts()) {
             (Some(multiline), _) => Kind::Joined(multiline.reader(format.charset)),
-            (None, Parser::Cri) => Kind::Cri(cri::Split::default()),
-            (None, _) => Kind::Lines,
+            (None, Some(read)) => Kind::Parts(parts::Split::new(read)),
+            (None, None) => Kind::Lines,
         };
         Self { bytes, from: 0, kind }
     }
@@ -48,7 +47,7 @@ impl Iterator for Split<'_> {
                 let next = line.end;
                 (Extent::apart(line, 1), next)
             }
-            Kind::Cri(split) => split.next(self.bytes, self.from)?,
+            Kind::Parts(split) => split.next(self.bytes, self.from)?,
             Kind::Joined(reader) => {
                 let (end, lines) = reader.record_end(self.bytes, self.from)?;
                 (Extent::apart(self.from..end, lines), end)

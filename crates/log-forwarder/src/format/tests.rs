@@ -11,8 +11,15 @@ fn format(parser: &str, multiline: Option<&str>, charset: &str) -> Format {
 }
 
 fn some_format() -> impl Strategy<Value = Format> {
-    let simple =
-        proptest::sample::select(vec!["raw", "json", "logfmt", "cri", "nginx", r"regex:^(?<time>\S+) ?(?<message>.*)"]);
+    let simple = proptest::sample::select(vec![
+        "raw",
+        "json",
+        "logfmt",
+        "cri",
+        "docker",
+        "nginx",
+        r"regex:^(?<time>\S+) ?(?<message>.*)",
+    ]);
     let joined = proptest::sample::select(vec!["raw", "logfmt", r"regex:(?<message>\w+)"]);
     let multiline = proptest::sample::select(vec!["java", "python", "go", "rust", r"^\S"]);
     let charset = proptest::sample::select(vec!["utf-8", "windows-1252", "gbk"]);
@@ -27,6 +34,8 @@ fn some_line() -> impl Strategy<Value = Vec<u8>> {
         proptest::collection::vec(any::<u8>(), 0..30),
         "[ -~]{0,30}".prop_map(String::into_bytes),
         "2026-11-24T09:58:45Z std(out|err) [PF] [a-z]{0,5}".prop_map(String::into_bytes),
+        r#"\{"log":"[a-z]{0,5}(\\n|\\"|)","stream":"std(out|err)","time":"2026-11-24T09:58:45Z"\}"#
+            .prop_map(String::into_bytes),
         r#"\{"(a|msg|time)": ?(1795514325|"[a-z]{0,5}"|\[\]),"b":"(\\n|é)"\}"#.prop_map(String::into_bytes),
         r#"(a|msg|ts)=(1795514325|"[a-z\\]{0,5}") b=[0-9.e+]{0,6}"#.prop_map(String::into_bytes),
     ]
@@ -61,7 +70,11 @@ proptest! {
         }
         let format = format("cri", None, "utf-8");
         prop_assert_eq!(format.extent(text.as_bytes()), text.len());
-        let read = |extent: Extent| Some(format.read(text[extent.range].strip_suffix('\n')?)?.message?.into_owned());
+        let read = |extent: Extent| {
+            let joined = format.join(text[extent.range.clone()].as_bytes()).map(|joined| String::from_utf8(joined).unwrap());
+            let text = joined.as_deref().unwrap_or(&text[extent.range]);
+            Some(format.read(text.strip_suffix('\n')?)?.message?.into_owned())
+        };
         let found: Vec<Option<String>> = format.split(text.as_bytes()).map(read).collect();
         prop_assert_eq!(found, written.into_iter().map(Some).collect::<Vec<_>>());
     }
@@ -82,7 +95,7 @@ fn what_does_not_go_together() {
     let refused = |parser: &str| Format::new(parser.parse().unwrap(), "java".parse().ok(), Charset::default());
     let words = "multiline joins no lines of format json, where each is a record: drop one of them";
     assert_eq!(refused("json").unwrap_err(), words);
-    assert!(refused("cri").is_err() && refused("nginx").is_err());
+    assert!(refused("cri").is_err() && refused("docker").is_err() && refused("nginx").is_err());
     assert!(refused("raw").is_ok() && refused("logfmt").is_ok());
 }
 
@@ -90,7 +103,10 @@ fn what_does_not_go_together() {
 fn words_that_name_no_format() {
     let error = |text: &str| text.parse::<Parser>().unwrap_err();
     assert_eq!(error("jsno"), "this is the name of no format; did you mean json?");
-    assert_eq!(error("?"), "this is the name of no format; there are raw, json, logfmt, cri, nginx and regex:PATTERN");
+    assert_eq!(
+        error("?"),
+        "this is the name of no format; there are raw, json, logfmt, cri, docker, nginx and regex:PATTERN"
+    );
     assert_eq!(error("regex"), "regex lacks its pattern: write regex:^(?<level>[A-Z]+) (?<message>.*)");
     assert!(error("regex:(").starts_with("this is no regular expression: "));
 }

@@ -126,11 +126,13 @@ impl Batch {
         // Once for all records: that costs little where they are what they should be.
         let whole = format.as_text(bytes);
         let mut tally = Tally::default();
-        let each = |Extent { range, .. }: Extent| {
+        let each = |Extent { range, amount, .. }: Extent| {
             let offset = self.offset + range.start as u64;
-            let (text, invalid) = match whole {
-                Some(whole) => (whole[range].into(), 0),
-                None => format.decode(&bytes[range]),
+            let joined = if amount.lines > 1 { format.join(&bytes[range.clone()]) } else { None };
+            let (text, invalid) = match (&joined, whole) {
+                (Some(joined), _) => format.decode(joined),
+                (None, Some(whole)) => (whole[range].into(), 0),
+                (None, None) => format.decode(&bytes[range]),
             };
             tally.invalid_bytes += invalid;
             let text = format.without_ends(&text);

@@ -30,7 +30,7 @@ struct Settings {
     #[serde(deserialize_with = "parsed")]
     #[schemars(with = "String")]
     path: Input,
-    /// The form of a line: raw, json, logfmt, cri, nginx or regex:PATTERN
+    /// The form of a line: raw, json, logfmt, cri, docker, nginx or regex:PATTERN
     #[serde(default, deserialize_with = "optional")]
     #[schemars(with = "Option<String>")]
     format: Option<Parser>,

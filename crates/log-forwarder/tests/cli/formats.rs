@@ -5,7 +5,7 @@ use std::{fs, io::Write};
 use harness::Program;
 use serde_json::{Value, json};
 
-use crate::support::{Pod, append, http, ledger, stop, until};
+use crate::support::{Pod, append, http, ledger, messages, stop, until};
 
 fn start(pod: &Pod, arguments: &[&str]) -> Program {
     let output = pod.file_output() + "#as=ndjson";
@@ -108,6 +108,53 @@ fn what_a_runtime_wrote_in_parts_is_joined_even_where_streams_alternate() {
     let of = |stream: &str, message: &str| json!([message, {"stream": stream}]);
     assert_eq!(found, [of("stdout", "one and two"), of("stderr", "bad thing"), of("stdout", "three")]);
     assert_eq!(ledger(&stop(program))["lines"], 5);
+}
+
+#[test]
+fn a_character_that_the_runtime_cut_is_whole_again() {
+    let pod = Pod::new();
+    let text = "日本語のログ".repeat(2000);
+    let parts: Vec<&[u8]> = text.as_bytes().chunks(16384).collect();
+    let mut file = append(&pod.log("app.log"));
+    for (nth, part) in parts.iter().enumerate() {
+        let tag = if nth + 1 == parts.len() { "F" } else { "P" };
+        let line = [format!("2026-11-24T09:58:45Z stdout {tag} ").as_bytes(), part, b"\n"].concat();
+        file.write_all(&line).unwrap();
+    }
+    let program = start(&pod, &["--format", "cri"]);
+    assert_eq!(records(&pod, 1, &["message"]), [json!([text])]);
+    stop(program);
+}
+
+#[test]
+fn what_docker_wrote_in_parts_is_one_record_of_the_first_time() {
+    let pod = Pod::new();
+    let long = "x".repeat(16384);
+    let lines =
+        [(long.as_str(), "out", 1), ("oh \\\"no\\\"\\n", "err", 2), (&long, "out", 3), ("\\\\ end\\r\\n", "out", 4)];
+    let line = |(log, stream, second): (&str, &str, u32)| {
+        format!(r#"{{"log":"{log}","stream":"std{stream}","time":"2026-11-24T09:58:0{second}Z"}}"#) + "\n"
+    };
+    fs::write(pod.log("app.log"), lines.map(line).concat()).unwrap();
+    let program = start(&pod, &["--format", "docker"]);
+    let of = |second: u32, stream: &str, message: &str| json!([format!("2026-11-24T09:58:0{second}.000Z"), message, {"stream": stream}]);
+    let expected = [of(1, "stdout", &(long.repeat(2) + "\\ end")), of(2, "stderr", "oh \"no\"")];
+    assert_eq!(records(&pod, 2, &["time", "message", "fields"]), expected);
+    assert_eq!(ledger(&stop(program))["lines"], 4);
+}
+
+#[test]
+fn parts_without_an_end_are_no_longer_than_a_line_may_be() {
+    let pod = Pod::new();
+    let part = format!(r#"{{"log":"{}","stream":"stdout","time":"2026-11-24T09:58:45Z"}}"#, "x".repeat(1000));
+    fs::write(pod.log("app.log"), format!("{part}\n").repeat(100)).unwrap();
+    let program = start(&pod, &["--format", "docker", "--max-line", "16KiB"]);
+    // A longer record than one line is cut where a line of the file ends.
+    let written = || Some(pod.out()).filter(|out| out.ends_with('\n')).map(|out| messages(&out));
+    let is_all = |found: &Vec<String>| found.iter().map(String::len).sum::<usize>() == 100_000;
+    let found = until("all parts are there", || written().filter(is_all));
+    assert!(found.iter().all(|message| message.len() <= 16384) && found.len() < 20, "{}", found.len());
+    stop(program);
 }
 
 #[test]

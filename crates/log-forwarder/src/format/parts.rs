@@ -1,0 +1,197 @@
+//! Lines that container runtimes write in parts: a line of the app's is one line of the file, or several of one stream, of
+//! which each but the last says that it goes on. Lines of the other stream may stand between.
+
+use std::ops::Range;
+
+use super::{
+    amount::Amount,
+    extent::{Extent, line},
+};
+
+/// One line of the file
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) stream: Stream,
+    /// The app's line goes on in the next part of the same stream.
+    pub(super) is_partial: bool,
+    /// Where the bytes of the app are in the line
+    pub(super) content: Range<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// Reads a line of the file; nothing if it has another form.
+pub(super) type ReadPart = fn(&[u8]) -> Option<Part>;
+
+/// Of whole lines, how many bytes stand before the first of which the rest is still to come.
+pub(super) fn extent(read: ReadPart, bytes: &[u8]) -> usize {
+    let (mut complete, mut pending) = (0, [false; 2]);
+    for line in lines_from(bytes, 0) {
+        if let Some(part) = read(&bytes[line.clone()]) {
+            pending[part.stream as usize] = part.is_partial;
+        }
+        if pending == [false; 2] {
+            complete = line.end;
+        }
+    }
+    complete
+}
+
+/// The parts of a record as its first line with the content of all; nothing if that line is the whole record. Bytes are joined
+/// and not text, because runtimes cut at any byte.
+pub(super) fn join(read: ReadPart, record: &[u8]) -> Option<Vec<u8>> {
+    let first_line = line(record, 0)?;
+    let first = read(&record[first_line.clone()]).filter(|first| first.is_partial)?;
+    let mut joined = Vec::with_capacity(record.len());
+    joined.extend_from_slice(&record[..first.content.end]);
+    for line in lines_from(record, first_line.end) {
+        let Some(part) = read(&record[line.clone()]).filter(|part| part.stream == first.stream) else { continue };
+        joined.extend_from_slice(&record[line][part.content]);
+        if !part.is_partial {
+            break;
+        }
+    }
+    joined.extend_from_slice(&record[first.content.end..first_line.end]);
+    Some(joined)
+}
+
+/// Finds where records are, in the order of their first lines
+#[derive(Debug)]
+pub(super) struct Split {
+    read: ReadPart,
+    /// Where the last record of each stream ends
+    ends: [usize; 2],
+}
+
+impl Split {
+    pub(super) fn new(read: ReadPart) -> Self {
+        Self { read, ends: [0; 2] }
+    }
+
+    /// The first record that begins there or later, and where to look for the next one
+    pub(super) fn next(&mut self, bytes: &[u8], from: usize) -> Option<(Extent, usize)> {
+        for line in lines_from(bytes, from) {
+            let (next, is_apart) = (line.end, self.ends.iter().all(|end| *end <= line.start));
+            let Some(first) = (self.read)(&bytes[line.clone()]) else {
+                return Some((Extent { is_apart, ..Extent::apart(line, 1) }, next));
+            };
+            let end = &mut self.ends[first.stream as usize];
+            // What belongs to an earlier record of its stream begins none.
+            if line.start >= *end {
+                let extent = Extent { is_apart, ..record(self.read, bytes, line, &first) };
+                *end = extent.range.end;
+                return Some((extent, next));
+            }
+        }
+        None
+    }
+}
+
+/// The record with this first line
+fn record(read: ReadPart, bytes: &[u8], first_line: Range<usize>, first: &Part) -> Extent {
+    let mut extent = Extent::apart(first_line, 1);
+    if !first.is_partial {
+        return extent;
+    }
+    for line in lines_from(bytes, extent.range.end) {
+        let Some(part) = read(&bytes[line.clone()]).filter(|part| part.stream == first.stream) else { continue };
+        extent.range.end = line.end;
+        extent.amount = extent.amount + Amount { bytes: line.len() as u64, lines: 1 };
+        if !part.is_partial {
+            break;
+        }
+    }
+    extent
+}
+
+/// Each line with its newline, the last one perhaps without
+fn lines_from(bytes: &[u8], mut from: usize) -> impl Iterator<Item = Range<usize>> {
+    std::iter::from_fn(move || {
+        let line = line(bytes, from)?;
+        from = line.end;
+        Some(line)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::cri, *};
+
+    const ALTERNATING: &str = "\
+2026-11-24T09:58:45.000000001Z stdout P one \n\
+2026-11-24T09:58:45.000000002Z stderr F whole\n\
+2026-11-24T09:58:45.000000003Z stderr P err\n\
+2026-11-24T09:58:45.000000004Z stdout P and \n\
+no such line\n\
+2026-11-24T09:58:45.000000005Z stdout F two\n\
+2026-11-24T09:58:45.000000006Z stderr F or\n\
+2026-11-24T09:58:45.000000007Z stdout F:tag \n";
+
+    /// Where each record begins, and its first line with all of its content
+    fn records(text: &[u8]) -> Vec<(usize, Vec<u8>)> {
+        let (mut split, mut from, mut found) = (Split::new(cri::part), 0, Vec::new());
+        while let Some((record, next)) = split.next(text, from) {
+            let first_line = line(text, record.range.start).unwrap();
+            let joined = join(cri::part, &text[record.range.clone()]);
+            found.push((record.range.start, joined.unwrap_or_else(|| text[first_line].to_vec())));
+            from = next;
+        }
+        found
+    }
+
+    #[test]
+    fn parts_are_joined_whatever_stands_between() {
+        let found = records(ALTERNATING.as_bytes());
+        let texts: Vec<&str> = found.iter().map(|(_, text)| str::from_utf8(text).unwrap()).collect();
+        assert_eq!(
+            texts,
+            [
+                "2026-11-24T09:58:45.000000001Z stdout P one and two\n",
+                "2026-11-24T09:58:45.000000002Z stderr F whole\n",
+                "2026-11-24T09:58:45.000000003Z stderr P error\n",
+                "no such line\n",
+                "2026-11-24T09:58:45.000000007Z stdout F:tag \n",
+            ]
+        );
+        let lines: Vec<usize> = lines_from(ALTERNATING.as_bytes(), 0).map(|line| line.start).collect();
+        assert_eq!(
+            found.iter().map(|(start, _)| *start).collect::<Vec<_>>(),
+            [lines[0], lines[1], lines[2], lines[4], lines[7]]
+        );
+    }
+
+    #[test]
+    fn a_character_that_was_cut_is_whole_again() {
+        let text = ["é".as_bytes(), "\u{1f600}".as_bytes()].concat();
+        let line = |tag: &str, content: &[u8]| {
+            [format!("2026-11-24T09:58:45Z stdout {tag} ").as_bytes(), content, b"\n"].concat()
+        };
+        for (one, two) in (0..text.len()).flat_map(|one| (one..text.len()).map(move |two| (one, two))) {
+            let record = [line("P", &text[..one]), line("P", &text[one..two]), line("F", &text[two..])].concat();
+            assert_eq!(records(&record), [(0, line("P", &text))]);
+        }
+    }
+
+    #[test]
+    fn nothing_ends_within_a_record() {
+        let complete: Vec<usize> = lines_from(ALTERNATING.as_bytes(), 0)
+            .map(|line| extent(cri::part, &ALTERNATING.as_bytes()[..line.end]))
+            .enumerate()
+            .filter(|(_, extent)| *extent > 0)
+            .map(|(nth, _)| nth)
+            .collect();
+        assert_eq!(complete, [6, 7]);
+        assert_eq!(extent(cri::part, ALTERNATING.as_bytes()), ALTERNATING.len());
+    }
+
+    #[test]
+    fn what_never_ends_is_taken_as_it_is() {
+        let text = b"2026-11-24T09:58:45Z stdout P a\n2026-11-24T09:58:45Z stdout P b\n";
+        assert_eq!(records(text), [(0, b"2026-11-24T09:58:45Z stdout P ab\n".to_vec())]);
+        assert_eq!(extent(cri::part, text), 0);
+    }
+}
