@@ -143,9 +143,13 @@ impl State {
             self.progress = Progress::default();
             open_lines(&path, own_files)?
         };
-        self.progress.write(batch, bytes, &mut &file)?;
+        let written = self.progress.write(batch, bytes, &mut &file);
+        if written.is_err() {
+            self.progress.cut_back(bytes, &file, &path);
+        }
+        // The next attempt goes on in the same file.
         self.file = Some(file);
-        Ok(())
+        written
     }
 }
 

@@ -9,6 +9,9 @@ use std::{
     path::Path,
 };
 
+use memchr::memrchr;
+use rustix::fs::{FlockOperation, flock};
+
 use crate::{
     content::opening::{open_to_append, open_to_read},
     own_files::OwnFiles,
@@ -39,26 +42,78 @@ impl Progress {
         }
         Ok(())
     }
-}
 
-/// Opens a file to append lines. A line that a kill or a crash has cut off is ended first, so that nothing is glued to it: it
-/// comes again whole. It is not removed, because another process may have written it.
-pub(crate) fn open_lines(path: &Path, own_files: &OwnFiles) -> io::Result<File> {
-    let mut file = open_to_append(path)?;
-    own_files.opened(path, &file)?;
-    let metadata = file.metadata()?;
-    // A pipe has no last byte, and a file that may only be written does not show it.
-    if metadata.is_file()
-        && let Some(last) = metadata.len().checked_sub(1)
-        && let Ok(readable) = open_to_read(path)
-    {
-        let mut byte = [0];
-        readable.read_exact_at(&mut byte, last)?;
-        if byte != *b"\n" {
-            file.write_all(b"\n")?;
+    /// After a write that failed: cuts off half a line at the end of a file, so that neither a reader nor another writer meets it. What
+    /// is no file keeps it, and the next attempt goes on in the middle of the line.
+    pub(crate) fn cut_back(&mut self, bytes: &[u8], file: &File, path: &Path) {
+        let written = &bytes[..self.written];
+        let whole = memrchr(b'\n', written).map_or(0, |newline| newline + 1);
+        let half = &written[whole..];
+        if let Ok(metadata) = file.metadata()
+            && metadata.is_file()
+            // Another process may have written behind it.
+            && ends_with(path, metadata.len(), half)
+            && file.set_len(metadata.len() - half.len() as u64).is_ok()
+        {
+            self.written = whole;
         }
     }
+}
+
+/// Whether the file ends with these bytes
+fn ends_with(path: &Path, length: u64, bytes: &[u8]) -> bool {
+    let mut end = vec![0; bytes.len()];
+    let start = length.saturating_sub(bytes.len() as u64);
+    open_to_read(path).is_ok_and(|file| file.read_exact_at(&mut end, start).is_ok()) && end == bytes
+}
+
+/// Opens a file to append lines. A kill in the middle of a write leaves half a line at its end, which is cut off: the line comes again.
+///
+/// Half a line of another process stays, and is ended so that nothing is glued to it. Each log-forwarder has a shared lock on the
+/// file while it writes. A file without any newline may be no file of lines: it stays as it is, too.
+pub(crate) fn open_lines(path: &Path, own_files: &OwnFiles) -> io::Result<File> {
+    let file = open_to_append(path)?;
+    own_files.opened(path, &file)?;
+    // A pipe has no last byte, and a file that may only be written does not show it.
+    if file.metadata()?.is_file()
+        && let Ok(readable) = open_to_read(path)
+    {
+        let is_ours_alone = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        let ended = end_last_line(&file, &readable, is_ours_alone);
+        // Where the volume has no locks, half a line is not cut off.
+        let _ = flock(&file, FlockOperation::NonBlockingLockShared);
+        ended?;
+    }
     Ok(file)
+}
+
+fn end_last_line(mut file: &File, readable: &File, may_cut: bool) -> io::Result<()> {
+    let length = readable.metadata()?.len();
+    let whole = end_of_last_line(readable, length)?;
+    if whole == Some(length) || length == 0 {
+        return Ok(());
+    }
+    match whole.filter(|_| may_cut) {
+        Some(whole) if file.set_len(whole).is_ok() => Ok(()),
+        _ => file.write_all(b"\n"),
+    }
+}
+
+/// The offset behind the last newline, if it is near the end
+fn end_of_last_line(file: &File, length: u64) -> io::Result<Option<u64>> {
+    /// Longer than a line of usual `--max-line` in any encoding
+    const FARTHEST: u64 = 16 * 1024 * 1024;
+    let (mut block, mut end) = ([0; 16 * 1024], length);
+    while end > length.saturating_sub(FARTHEST) {
+        let start = end.saturating_sub(block.len() as u64);
+        let bytes = &mut block[..usize::try_from(end - start).unwrap_or_default()];
+        file.read_exact_at(bytes, start)?;
+        if let Some(newline) = memrchr(b'\n', bytes) {
+            return Ok(Some(start + newline as u64 + 1));
+        }
+        end = start;
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -93,13 +148,49 @@ mod tests {
         assert_eq!(out.0, b"one\ntwo\n");
     }
 
-    #[test]
-    fn nothing_is_glued_to_a_line_that_was_cut_off() {
+    fn opened(before: &str) -> (tempfile::NamedTempFile, File) {
         let file = tempfile::NamedTempFile::new().unwrap();
-        for (before, after) in [("", "new\n"), ("one\n", "one\nnew\n"), ("one\ntw", "one\ntw\nnew\n")] {
-            fs::write(&file, before).unwrap();
-            open_lines(file.path(), &OwnFiles::default()).unwrap().write_all(b"new\n").unwrap();
+        fs::write(&file, before).unwrap();
+        let opened = open_lines(file.path(), &OwnFiles::default()).unwrap();
+        (file, opened)
+    }
+
+    #[test]
+    fn half_a_line_that_a_kill_has_left_is_cut_off() {
+        let long = "x".repeat(100_000);
+        let line = format!("{long}\n");
+        for (before, after) in [
+            ("", "new\n"),
+            ("one\n", "one\nnew\n"),
+            ("one\ntw", "one\nnew\n"),
+            ("tw", "tw\nnew\n"),
+            (&(line.clone() + &long), &(line.clone() + "new\n")),
+        ] {
+            let (file, mut opened) = opened(before);
+            opened.write_all(b"new\n").unwrap();
             assert_eq!(fs::read_to_string(&file).unwrap(), after);
         }
+    }
+
+    #[test]
+    fn half_a_line_that_another_one_is_writing_stays() {
+        let (file, mut other) = opened("one\n");
+        other.write_all(b"tw").unwrap();
+        open_lines(file.path(), &OwnFiles::default()).unwrap().write_all(b"new\n").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "one\ntw\nnew\n");
+    }
+
+    #[test]
+    fn after_a_full_disk_a_file_ends_with_a_whole_line() {
+        let batch = of(b"one\ntwo\n", Mark::Whole);
+        let (file, mut opened) = opened("zero\n");
+        let mut progress = Progress::default();
+        let mut full = Full(Vec::new(), 6);
+        assert!(progress.write(&batch, batch.bytes(), &mut full).is_err());
+        opened.write_all(&full.0).unwrap();
+        progress.cut_back(batch.bytes(), &opened, file.path());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "zero\none\n");
+        progress.write(&batch, batch.bytes(), &mut opened).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "zero\none\ntwo\n");
     }
 }

@@ -19,6 +19,8 @@ mod elasticsearch;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod file_output;
+#[cfg(test)]
 mod fluentd;
 #[cfg(test)]
 mod formats;
