@@ -49,8 +49,8 @@ impl Iterator for Split<'_> {
             }
             Kind::Parts(split) => split.next(self.bytes, self.from)?,
             Kind::Joined(reader) => {
-                let (end, lines) = reader.record_end(self.bytes, self.from)?;
-                (Extent::apart(self.from..end, lines), end)
+                let end = reader.record_end(self.bytes, self.from)?;
+                (Extent::apart(self.from..end.at, end.lines), end.at)
             }
             Kind::Single => {
                 let rest = self.bytes.get(self.from..).filter(|rest| !rest.is_empty())?;

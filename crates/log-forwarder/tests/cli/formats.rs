@@ -98,6 +98,19 @@ fn a_trace_is_one_record_and_waits_for_its_end() {
 }
 
 #[test]
+fn traces_in_a_row_are_records_of_their_own() {
+    let java = "java.lang.Exception: first\nsecond\n\tat A.b(A.java:1)";
+    let python = "Traceback (most recent call last):\n  File \"a.py\", line 1\nKeyError: 'x'";
+    for (language, trace) in [("java", java), ("python", python)] {
+        let pod = Pod::new();
+        fs::write(pod.log("app.log"), format!("{trace}\n").repeat(3)).unwrap();
+        let program = start(&pod, &["--multiline", language]);
+        assert_eq!(records(&pod, 3, &["message"]), vec![json!([trace]); 3], "{language}");
+        assert_eq!(ledger(&stop(program))["lines"], 9);
+    }
+}
+
+#[test]
 fn what_a_runtime_wrote_in_parts_is_joined_even_where_streams_alternate() {
     let pod = Pod::new();
     let lines = ["stdout P one ", "stderr P bad ", "stderr F thing", "stdout F and two", "stdout F three"];
