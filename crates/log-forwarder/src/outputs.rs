@@ -6,11 +6,14 @@ mod dial;
 pub(crate) mod elasticsearch;
 mod encoding;
 mod file;
+mod final_status;
 pub(crate) mod forward;
 mod http;
 pub(crate) mod loki;
 mod oneway;
 pub(crate) mod otlp;
+mod patience;
+mod proxy;
 mod retry_after;
 mod severity;
 mod syslog;
@@ -23,7 +26,10 @@ use endpoint::Options;
 use futures_util::future::BoxFuture;
 use url::Url;
 
-pub(crate) use self::writing::open_lines;
+pub(crate) use self::{
+    patience::{OPTIONS as OPTIONS_OF_ALL, Patience},
+    writing::open_lines,
+};
 use crate::{
     own_files::OwnFiles,
     records::{batch::Batch, pool::Pool},
@@ -147,7 +153,8 @@ impl Scheme {
 
     /// The names of its options
     pub(crate) fn option_names(&self) -> impl Iterator<Item = &'static str> {
-        let all = self.options.iter().chain(self.shared.iter().flat_map(|shared| shared.options));
+        let shared = self.shared.iter().flat_map(|shared| shared.options);
+        let all = self.options.iter().chain(shared).chain(&OPTIONS_OF_ALL);
         all.map(|option| option.split_once('=').map_or(*option, |(name, _)| name))
     }
 }

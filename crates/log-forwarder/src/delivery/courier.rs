@@ -20,7 +20,7 @@ use crate::{
         set::Change,
     },
     format::amount::Amount,
-    outputs::{Attempt, Output},
+    outputs::{Attempt, Output, Patience},
     records::batch::Batch,
     settings::destination::Destination,
     watch::signal::Signal,
@@ -28,6 +28,8 @@ use crate::{
 
 /// The time that a volume has to take dead letters
 const VOLUME_LIMIT: Duration = Duration::from_secs(10);
+/// Records of a batch that is given up, of which dead letters are made at once
+const LETTERS: usize = 256;
 /// The time that the dead letters of other outputs have before that
 const TURN_LIMIT: Duration = Duration::from_secs(10);
 
@@ -41,6 +43,7 @@ pub(crate) struct Courier {
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) signal: watch::Receiver<Signal>,
     pub(crate) orders: watch::Receiver<Order>,
+    pub(crate) patience: Patience,
     pub(crate) retry: Retry,
     pub(crate) throttle: LogThrottle,
     /// The batches in flight, the first last
@@ -107,7 +110,7 @@ impl Courier {
                     self.book(Change::Deliver(self.id, batch.amount()));
                     self.settle(&batch);
                 }
-                Attempt::Again { reason, after } => self.pause(&reason, after).await,
+                Attempt::Again { reason, after } => self.fail(&reason, after).await,
                 Attempt::Refused(reason) => {
                     if let Some((first, second)) = batch.halves() {
                         self.batches.pop();
@@ -125,7 +128,7 @@ impl Courier {
                     } else {
                         self.batches.pop();
                         self.batches.push(rest);
-                        self.pause(&reason, after).await;
+                        self.fail(&reason, after).await;
                     }
                 }
                 Attempt::Partly { refused, reason } => {
@@ -140,6 +143,7 @@ impl Courier {
         if self.orders.has_changed().is_ok_and(|changed| changed)
             && let Order::Change(destination) = self.orders.borrow_and_update().clone()
         {
+            self.patience = destination.patience;
             // The fault of an output was reported when it was read.
             let opened = {
                 let follower = lock(&self.follower);
@@ -168,6 +172,36 @@ impl Courier {
         }
         self.account.count_defects(batch.tally());
         self.book(Change::Settle(batch, self.id));
+    }
+
+    /// After a failed attempt at the first of what is in flight: waits for the next one, or gives the batch up.
+    async fn fail(&mut self, reason: &str, after: Option<Duration>) {
+        if self.retry.fail(self.patience, Instant::now()) {
+            self.give_up(reason).await;
+        }
+        self.pause(reason, after).await;
+    }
+
+    /// All records of the first batch in flight become dead letters. They do so in parts, because each is a text of its own.
+    async fn give_up(&mut self, reason: &str) {
+        let attempts = self.retry.start_over();
+        let reason = format!("given up after {attempts} attempts: {reason}");
+        let others = self.batches.len().saturating_sub(1);
+        while self.batches.len() > others
+            && let Some(batch) = self.batches.last().cloned()
+        {
+            if batch.exceeds(LETTERS)
+                && let Some((first, second)) = batch.halves()
+            {
+                self.batches.pop();
+                self.batches.extend([second, first]);
+                continue;
+            }
+            self.reject(&batch, (0..LETTERS).map(|number| (number, reason.clone())).collect()).await;
+            self.batches.pop();
+            self.account.count_defects(batch.tally());
+            self.book(Change::Settle(&batch, self.id));
+        }
     }
 
     /// Writes refused records to the dead letters. Records that are neither refused nor to be sent again are delivered.
@@ -220,7 +254,11 @@ impl Courier {
     async fn pause(&mut self, reason: &str, asked_for: Option<Duration>) {
         self.account.retries.inc();
         if self.throttle.is_due(reason, Instant::now()) {
-            tracing::warn!(output = self.label, reason, "cannot deliver; it is tried until it succeeds");
+            if self.patience.has_limit() {
+                tracing::warn!(output = self.label, reason, "cannot deliver; it is tried again up to its limit");
+            } else {
+                tracing::warn!(output = self.label, reason, "cannot deliver; it is tried until it succeeds");
+            }
         }
         let stopping = self.signal.borrow().stopping;
         let pause = self.retry.pause(asked_for, stopping, fastrand::f64());

@@ -86,6 +86,7 @@ impl Couriers {
             dead_letters: self.dead_letters.clone(),
             signal: self.signal.clone(),
             orders: receiver,
+            patience: destination.patience,
             retry: Retry::default(),
             throttle: LogThrottle::default(),
             batches: Vec::new(),

@@ -1,8 +1,10 @@
 //! When a batch is sent again: with decorrelated jitter, or when the server asks for it, and sooner after a stop signal.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lifecycle::Backoff;
+
+use crate::outputs::Patience;
 
 const SHORTEST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(30);
@@ -16,11 +18,15 @@ const LONGEST_ASKED_FOR: Duration = Duration::from_secs(15 * 60);
 pub(crate) struct Retry {
     backoff: Backoff,
     at_the_end: Backoff,
+    /// Failed attempts at the batch in flight, and when the first one was
+    failures: u32,
+    since: Option<Instant>,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { backoff: Backoff::new(SHORTEST, LONGEST), at_the_end: Backoff::new(SHORTEST, LONGEST_AT_THE_END) }
+        let at_the_end = Backoff::new(SHORTEST, LONGEST_AT_THE_END);
+        Self { backoff: Backoff::new(SHORTEST, LONGEST), at_the_end, failures: 0, since: None }
     }
 }
 
@@ -34,9 +40,23 @@ impl Retry {
         asked_for.map_or(pause, |asked_for| asked_for.min(LONGEST_ASKED_FOR).max(SHORTEST))
     }
 
+    /// Counts a failed attempt. Says whether it was the last one.
+    pub(crate) fn fail(&mut self, patience: Patience, now: Instant) -> bool {
+        self.failures = self.failures.saturating_add(1);
+        let age = now.duration_since(*self.since.get_or_insert(now));
+        patience.is_over(self.failures, age)
+    }
+
+    /// Begins to count for another batch, and says how many attempts at the last one failed. The pauses stay: the output still fails.
+    pub(crate) fn start_over(&mut self) -> u32 {
+        self.since = None;
+        std::mem::take(&mut self.failures)
+    }
+
     /// After a success
     pub(crate) fn reset(&mut self) {
         self.backoff.reset();
+        self.start_over();
     }
 }
 
@@ -54,5 +74,17 @@ mod tests {
         assert_eq!(retry.pause(Some(seconds(1_000_000)), false, 1.0), LONGEST_ASKED_FOR);
         assert!(retry.pause(Some(seconds(60)), true, 1.0) <= LONGEST_AT_THE_END);
         assert_eq!(retry.pause(None, false, 1.0), LONGEST);
+    }
+
+    #[test]
+    fn attempts_count_for_one_batch() {
+        let (mut retry, now) = (Retry::default(), Instant::now());
+        let patience = Patience { retries: Some(1), age: Some(Duration::from_secs(60)) };
+        assert!(!retry.fail(patience, now) && retry.fail(patience, now));
+        assert_eq!(retry.start_over(), 2);
+        assert!(!retry.fail(patience, now) && !retry.fail(Patience::default(), now));
+        retry.reset();
+        let patience = Patience { retries: None, ..patience };
+        assert!(!retry.fail(patience, now) && retry.fail(patience, now + Duration::from_secs(60)));
     }
 }

@@ -13,7 +13,7 @@ use hyper::{
     client::conn::http1::{self, SendRequest},
     header::{
         CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
-        TRANSFER_ENCODING, USER_AGENT,
+        PROXY_AUTHORIZATION, TRANSFER_ENCODING, USER_AGENT,
     },
 };
 use hyper_util::rt::TokioIo;
@@ -25,6 +25,8 @@ use super::{
     Attempt, Setup, Shared,
     compression::Compression,
     dial::{self, Dialer},
+    final_status::{self, FinalStatuses},
+    proxy::{self, Proxy},
 };
 use crate::records::pool::{Buffer, Pool};
 
@@ -43,7 +45,24 @@ pub(super) const OPTIONS: Shared = Shared {
     name: "HTTP",
     options: &{
         let [token, token_env, user, password, password_env, header, header_file] = LOGIN_OPTIONS;
-        ["gzip", "zstd", token, token_env, user, password, password_env, header, header_file]
+        let [proxy, proxy_user, proxy_password, proxy_password_env] = proxy::OPTIONS;
+        [
+            "gzip",
+            "zstd",
+            token,
+            token_env,
+            user,
+            password,
+            password_env,
+            header,
+            header_file,
+            final_status::OPTION,
+            dial::AGE_OPTION,
+            proxy,
+            proxy_user,
+            proxy_password,
+            proxy_password_env,
+        ]
     },
 };
 
@@ -52,8 +71,11 @@ pub(super) struct Client {
     dialer: Dialer,
     host: HeaderValue,
     login: LoginHeaders,
-    /// The login of the last request
+    /// The logins of the last request
     sent: HeaderMap,
+    /// Before the path of a request: the server, if the request goes to a proxy
+    origin: String,
+    final_statuses: FinalStatuses,
     compression: Option<Compression>,
     pool: Pool,
     sender: Option<SendRequest<Pieces>>,
@@ -67,7 +89,7 @@ impl Client {
     pub(super) fn open(setup: &mut Setup, port: Option<u16>) -> Result<Self, String> {
         let url = setup.url;
         refuse_login_in_query(url)?;
-        let dialer = match url.scheme() {
+        let mut dialer = match url.scheme() {
             scheme if scheme == "https" || scheme.ends_with("+https") => Dialer::secure(setup, port.or(Some(443)))?,
             _ => Dialer::plain(url, port.or(Some(80)))?,
         };
@@ -75,8 +97,14 @@ impl Client {
             Some(_) => dialer.address.authority(),
             None => url.host_str().unwrap_or_default().to_owned(),
         };
+        dialer.take_age(&mut setup.options)?;
+        dialer.proxy = Proxy::from_options(&mut setup.options)?;
+        let is_forwarded = dialer.proxy.is_some() && !dialer.is_secure();
+        let origin = if is_forwarded { format!("http://{host}") } else { String::new() };
         Ok(Self {
             dialer,
+            origin,
+            final_statuses: FinalStatuses::from_options(&mut setup.options)?,
             host: HeaderValue::from_str(&host).map_err(|_| "the host is no header value")?,
             login: LoginHeaders::from_options(&mut setup.options, UrlLogin::default(), &OURS)?,
             sent: HeaderMap::new(),
@@ -97,7 +125,10 @@ impl Client {
         body: Buffer,
     ) -> Result<Answer, Attempt> {
         let exchange = async {
-            let all = self.login.current().await.map_err(|failure| failure.to_string())?;
+            let mut all = self.login.current().await.map_err(|failure| failure.to_string())?;
+            if let Some(login) = self.proxy_login().await? {
+                all.insert(PROXY_AUTHORIZATION, login);
+            }
             self.sent.clone_from(&all);
             let request = self.request(path_and_query, all, content_type, headers, body)?;
             self.exchange(request).await
@@ -113,6 +144,21 @@ impl Client {
         attempt.with_reasons(|reason| endpoint::without_secrets(reason, &self.sent))
     }
 
+    /// Whether the server refuses a batch for good by this status
+    pub(super) fn is_final(&self, status: StatusCode) -> bool {
+        self.final_statuses.contain(status)
+    }
+
+    /// The login that a request to a proxy carries; in a tunnel it would reach the server.
+    async fn proxy_login(&self) -> Result<Option<HeaderValue>, String> {
+        match &self.dialer.proxy {
+            Some(proxy) if !self.dialer.is_secure() => {
+                proxy.login().await.map_err(|failure| format!("proxy: {failure}"))
+            }
+            _ => Ok(None),
+        }
+    }
+
     async fn exchange(&mut self, request: Request<Pieces>) -> Result<Answer, String> {
         let sent = request.body().sent();
         // Taken out, and put back only after a whole exchange: what fails or is given up takes its connection along.
@@ -122,6 +168,9 @@ impl Client {
         let answer = Answer::read(response, self.answer_limit).await;
         if answer.status == StatusCode::UNAUTHORIZED {
             self.login.forget();
+        }
+        if let Some(proxy) = &self.dialer.proxy {
+            proxy.heed(answer.status);
         }
         if answer.whole && sent.load(Relaxed) {
             self.sender = Some(sender);
@@ -134,7 +183,7 @@ impl Client {
 
     /// The connection of the last request, or a new one
     async fn connection(&mut self) -> Result<SendRequest<Pieces>, String> {
-        if let Some(mut sender) = self.sender.take()
+        if let Some(mut sender) = self.sender.take().filter(|_| !self.dialer.is_expired())
             && sender.ready().await.is_ok()
         {
             return Ok(sender);
@@ -166,7 +215,8 @@ impl Client {
             None => body,
         };
         let body = Pieces::new(Bytes::from_owner(body));
-        let mut request = Request::post(path_and_query).body(body).map_err(|error| error.to_string())?;
+        let mut request =
+            Request::post(format!("{}{path_and_query}", self.origin)).body(body).map_err(|error| error.to_string())?;
         *request.headers_mut() = all;
         Ok(request)
     }

@@ -91,7 +91,7 @@ impl Elasticsearch {
         Ok(match answer.status {
             StatusCode::OK if answer.whole => reply::read(&answer.body, count, answer.retry_after),
             StatusCode::OK => Attempt::again("the reply broke off, or is longer than 8 MiB"),
-            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => answer.refused(),
+            status if self.client.is_final(status) => answer.refused(),
             _ => answer.again(),
         })
     }

@@ -59,6 +59,7 @@ pub(super) const PLAIN: Scheme = Scheme {
         "user=NAME",
         PASSWORD_OPTIONS[0],
         PASSWORD_OPTIONS[1],
+        dial::AGE_OPTION,
     ],
     shared: &[],
     open: |setup| {
@@ -79,7 +80,8 @@ pub(super) const TLS: Scheme = Scheme {
     ..PLAIN
 };
 
-fn open(setup: &mut Setup, dialer: Dialer) -> Opened {
+fn open(setup: &mut Setup, mut dialer: Dialer) -> Opened {
+    dialer.take_age(&mut setup.options)?;
     Ok(Box::new(Forward {
         dialer,
         credentials: Credentials::from_options(&mut setup.options)?,
@@ -120,7 +122,7 @@ impl Output for Forward {
 
 impl Forward {
     async fn send(&mut self, batch: &Batch) -> Result<(), String> {
-        let kept = self.connection.take().and_then(Connection::still_open);
+        let kept = self.connection.take().filter(|_| !self.dialer.is_expired()).and_then(Connection::still_open);
         let mut connection = match kept {
             Some(connection) => connection,
             None => self.connect().await?,

@@ -1,10 +1,7 @@
 //! `http://host/path`: a batch is the body of a POST, as NDJSON or as it is; an answer of 2xx delivers it.
 
 use futures_util::future::BoxFuture;
-use hyper::{
-    StatusCode,
-    header::{HeaderName, HeaderValue},
-};
+use hyper::header::{HeaderName, HeaderValue};
 
 use super::{
     Attempt, Opened, Output, Scheme, Setup,
@@ -76,7 +73,7 @@ impl Http {
         let answer = self.client.post(&self.path, &HeaderValue::from_static(kind), &headers, body).await?;
         Ok(match answer.status {
             status if status.is_success() => Attempt::Delivered,
-            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => answer.refused(),
+            status if self.client.is_final(status) => answer.refused(),
             _ => answer.again(),
         })
     }

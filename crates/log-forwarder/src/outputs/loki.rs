@@ -97,7 +97,7 @@ impl Loki {
         }
         let answer = self.push(batch, Clock::Record).await?;
         if !is_of_time(&answer) {
-            return Ok(judge(&answer));
+            return Ok(self.judge(&answer));
         }
         let late = if batch.exceeds(1) {
             late::refused(&String::from_utf8_lossy(&answer.body), &times(batch)).filter(|_| answer.whole)
@@ -112,7 +112,7 @@ impl Loki {
             self.moved = None;
             return Ok(answer.again());
         }
-        Ok(judge(&answer))
+        Ok(self.judge(&answer))
     }
 
     fn moved_to(&mut self, batch: &Batch) -> i64 {
@@ -128,15 +128,15 @@ impl Loki {
         write_push(batch, &self.labels, clock, &mut body);
         self.client.post(&self.path, &JSON, &[], body).await
     }
-}
 
-/// Any other success is none: Loki answers 260 where its settings make it drop lines.
-fn judge(answer: &Answer) -> Attempt {
-    match answer.status {
-        StatusCode::OK | StatusCode::NO_CONTENT => Attempt::Delivered,
-        StatusCode::BAD_REQUEST if speaks_of(answer, &OF_SETTINGS) => answer.again(),
-        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => answer.refused(),
-        _ => answer.again(),
+    /// Any other success is none: Loki answers 260 where its settings make it drop lines.
+    fn judge(&self, answer: &Answer) -> Attempt {
+        match answer.status {
+            StatusCode::OK | StatusCode::NO_CONTENT => Attempt::Delivered,
+            StatusCode::BAD_REQUEST if speaks_of(answer, &OF_SETTINGS) => answer.again(),
+            status if self.client.is_final(status) => answer.refused(),
+            _ => answer.again(),
+        }
     }
 }
 

@@ -28,12 +28,14 @@ pub(super) struct OneWay {
 }
 
 impl OneWay {
-    pub(super) fn plain(setup: &Setup, port: Option<u16>) -> Result<Self, String> {
-        Ok(Self { dialer: patient(Dialer::plain(setup.url, port)?), verdict: None, stream: None })
+    pub(super) fn plain(setup: &mut Setup, port: Option<u16>) -> Result<Self, String> {
+        let dialer = Dialer::plain(setup.url, port)?;
+        Ok(Self { dialer: patient(dialer, setup)?, verdict: None, stream: None })
     }
 
     pub(super) fn secure(setup: &mut Setup, port: Option<u16>) -> Result<Self, String> {
-        Ok(Self { dialer: patient(Dialer::secure(setup, port)?), verdict: Some(VERDICT), stream: None })
+        let dialer = Dialer::secure(setup, port)?;
+        Ok(Self { dialer: patient(dialer, setup)?, verdict: Some(VERDICT), stream: None })
     }
 
     /// Sends all of it. A connection that fails may have taken a part; the next one begins with a whole batch.
@@ -48,8 +50,7 @@ impl OneWay {
     async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
         // A socket's state is known as of the runtime's last look at all of them; on a yield it looks again.
         task::yield_now().await;
-        let kept = self.stream.take().and_then(|mut stream| look(&mut stream).is_ok().then_some(stream));
-        let mut stream = match kept {
+        let mut stream = match self.kept().await {
             Some(stream) => stream,
             None => self.connect().await?,
         };
@@ -61,6 +62,17 @@ impl OneWay {
         written.await.map_err(|error| error_text(&error))?;
         self.stream = Some(stream);
         Ok(())
+    }
+
+    /// The last connection, if it is open and not too old. The end of one that is too old is sent behind its last line.
+    async fn kept(&mut self) -> Option<Box<dyn Stream>> {
+        let mut stream = self.stream.take()?;
+        look(&mut stream).ok()?;
+        if self.dialer.is_expired() {
+            let _ = stream.shutdown().await;
+            return None;
+        }
+        Some(stream)
     }
 
     async fn connect(&mut self) -> Result<Box<dyn Stream>, String> {
@@ -76,9 +88,10 @@ impl OneWay {
 
 /// A dialer whose connections outlive a receiver that stalls for a while: the bytes that the system has taken for it would be
 /// lost with the connection.
-fn patient(mut dialer: Dialer) -> Dialer {
+fn patient(mut dialer: Dialer, setup: &mut Setup) -> Result<Dialer, String> {
     dialer.silence = TIMEOUT;
-    dialer
+    dialer.take_age(&mut setup.options)?;
+    Ok(dialer)
 }
 
 /// Whether the other side has not closed. Its bytes are read and dropped, because unread bytes would make our own close a reset.

@@ -7,7 +7,7 @@ mod request;
 mod value;
 
 use futures_util::future::BoxFuture;
-use hyper::{StatusCode, header::HeaderValue};
+use hyper::header::HeaderValue;
 use url::{Position, Url};
 
 use super::{
@@ -90,11 +90,12 @@ impl Otlp {
             Some(reason) => format!("{}: {reason}", answer.status),
             None => answer.reason(),
         };
-        Ok(match answer.status {
-            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Attempt::Refused(reason),
-            // Others than 429, 502, 503 and 504 are not to be tried again, says the protocol. But a wrong token or path
-            // is not a fault of the lines.
-            _ => Attempt::Again { reason, after: answer.retry_after },
+        // Others than 429, 502, 503 and 504 are not to be tried again, says the protocol. But a wrong token or path is not a fault
+        // of the lines.
+        Ok(if self.client.is_final(answer.status) {
+            Attempt::Refused(reason)
+        } else {
+            Attempt::Again { reason, after: answer.retry_after }
         })
     }
 

@@ -20,7 +20,7 @@ pub(super) const TCP: Scheme = Scheme {
     name: "syslog+tcp",
     example: "syslog+tcp://rsyslog:601",
     delivered: "once the system has taken it; there is no acknowledgement",
-    options: &HEADER_OPTIONS,
+    options: &[HEADER_OPTIONS[0], HEADER_OPTIONS[1], HEADER_OPTIONS[2], dial::AGE_OPTION],
     shared: &[],
     open: |setup| {
         let connection = OneWay::plain(setup, Some(601))?;

@@ -14,7 +14,7 @@ pub(super) const TCP: Scheme = Scheme {
     name: "tcp",
     example: "tcp://collector:5140",
     delivered: "once the system has taken it; there is no acknowledgement",
-    options: &[encoding::OPTION],
+    options: &[encoding::OPTION, dial::AGE_OPTION],
     shared: &[],
     open: |setup| {
         let connection = OneWay::plain(setup, None)?;

@@ -99,6 +99,7 @@ fn after_help() -> String {
             listed.push(shared);
         }
     }
+    let _ = writeln!(text, "Options of every output: #{}", outputs::OPTIONS_OF_ALL.join(" #"));
     text + EXAMPLES
 }
 

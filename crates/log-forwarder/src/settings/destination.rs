@@ -8,7 +8,7 @@ use endpoint::Options;
 use url::Url;
 
 use crate::{
-    outputs::{Opened, SCHEMES, Scheme, Setup},
+    outputs::{Opened, Patience, SCHEMES, Scheme, Setup},
     own_files::OwnFiles,
     records::pool::Pool,
 };
@@ -18,7 +18,10 @@ use crate::{
 pub(crate) struct Destination {
     scheme: &'static Scheme,
     url: Url,
+    /// Those of its kind
     options: Options,
+    /// When a batch is no longer sent again
+    pub(crate) patience: Patience,
 }
 
 impl FromStr for Destination {
@@ -32,7 +35,7 @@ impl FromStr for Destination {
 
 impl Destination {
     /// From a URL and options that stand beside it
-    pub(crate) fn with_options(text: &str, options: Options) -> Result<Self, String> {
+    pub(crate) fn with_options(text: &str, mut options: Options) -> Result<Self, String> {
         let name = text.split_once("://").map(|(name, _)| name.to_ascii_lowercase());
         let name = name.ok_or("an output is a URL, such as http://collector:8080/lines or stdout://")?;
         let scheme = SCHEMES.iter().find(|scheme| scheme.name == name).ok_or_else(|| unknown_scheme(&name))?;
@@ -40,7 +43,8 @@ impl Destination {
         if url.password().is_some() || !url.username().is_empty() {
             return Err(no_login(scheme));
         }
-        let destination = Self { scheme, url, options };
+        let patience = Patience::from_options(&mut options)?;
+        let destination = Self { scheme, url, options, patience };
         destination.open(&Pool::default(), &OwnFiles::default()).map(|_| destination)
     }
 
@@ -83,7 +87,7 @@ fn unknown_scheme(name: &str) -> String {
 
 impl PartialEq for Destination {
     fn eq(&self, other: &Self) -> bool {
-        self.url == other.url && self.options == other.options
+        self.url == other.url && self.options == other.options && self.patience == other.patience
     }
 }
 

@@ -27,6 +27,8 @@ mod formats;
 #[cfg(test)]
 mod forward;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod lines;
 #[cfg(test)]
 mod logins;
@@ -40,6 +42,8 @@ mod otlp;
 mod otlp_receiver;
 #[cfg(test)]
 mod packed;
+#[cfg(test)]
+mod proxies;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]

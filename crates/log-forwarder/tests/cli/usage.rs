@@ -63,6 +63,9 @@ fn an_output_that_is_none() {
     assert_usage_error("password", &with("http://user:secret@collector/"));
     assert_usage_error("unknown-option", &with("tcp://collector:5140#sa=raw"));
     assert_usage_error("bad-option", &with("tcp://collector:5140#as=xml"));
+    assert_usage_error("bad-final-status", &with("http://collector/#final-status=4xx"));
+    assert_usage_error("bad-proxy", &with("http://collector/#proxy=socks5://proxy:1080"));
+    assert_usage_error("bad-age", &with("http://collector/#max-connection-age=10"));
 }
 
 /// What a wrong combination of flags is told with
@@ -93,6 +96,8 @@ fn no_error_repeats_what_may_be_a_secret() {
         ("--output", "SIDEKIT_LOG_FORWARDER_OUTPUT", "http://collector/?token=hunter2#gzpi"),
         ("--output", "SIDEKIT_LOG_FORWARDER_OUTPUT", "http://collector/#header=Authorization: hunter2&as=xml"),
         ("--output", "SIDEKIT_LOG_FORWARDER_OUTPUT", "http://collector:99999/?token=hunter2"),
+        ("--output", "SIDEKIT_LOG_FORWARDER_OUTPUT", "http://collector/#proxy=http://me:hunter2@proxy:3128"),
+        ("--output", "SIDEKIT_LOG_FORWARDER_OUTPUT", "http://collector/#final-status=hunter2"),
         ("--output", "SIDEKIT_LOG_FORWARDER_OUTPUT", "hunter2"),
         ("--field", "SIDEKIT_LOG_FORWARDER_FIELD", "hunter2"),
         ("--field", "SIDEKIT_LOG_FORWARDER_FIELD", "message=hunter2"),

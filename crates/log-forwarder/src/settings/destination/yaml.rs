@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use endpoint::{Written, written_schema};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use endpoint::{Written, option_schema, written_schema_of};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
 use super::Destination;
@@ -21,6 +21,31 @@ impl JsonSchema for Destination {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        written_schema(SCHEMES.iter().flat_map(Scheme::option_names))
+        written_schema_of(SCHEMES.iter().flat_map(Scheme::option_names).map(|name| (name, schema(name))))
+    }
+}
+
+fn schema(name: &str) -> Schema {
+    let text = |description: &str| json_schema!({ "type": "string", "description": description });
+    match name {
+        "final-status" => json_schema!({
+            "description": "Statuses by which a batch is refused for good, such as 400,413,420-424; may be a list",
+            "anyOf": [
+                { "type": ["string", "integer"] },
+                { "type": "array", "items": { "type": ["string", "integer"] } },
+            ],
+        }),
+        "max-connection-age" => text("Use a connection no longer than this, such as 10m"),
+        "proxy" => text("The proxy that leads to the server, as http://HOST:PORT or https://HOST:PORT"),
+        "proxy-user" => text("The user of the login at the proxy"),
+        "proxy-password-file" => text("The file of the password for the proxy"),
+        "proxy-password-env" => text("The variable that holds the password for the proxy"),
+        "retry-limit" => json_schema!({
+            "type": "integer",
+            "minimum": 0,
+            "description": "Give a batch to the dead letters after this number of attempts again",
+        }),
+        "retry-age" => text("Give a batch to the dead letters this long after its first attempt, such as 24h"),
+        _ => option_schema(name),
     }
 }
