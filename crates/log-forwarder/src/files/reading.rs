@@ -25,6 +25,9 @@ const BEYOND: u64 = 4096;
 /// hundred megabytes.
 const MOST_LINES: usize = 4096;
 
+/// U+FEFF in UTF-8
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// The result of one look at the bytes behind a cursor
 #[derive(Debug)]
 pub(crate) enum Reading {
@@ -39,6 +42,8 @@ pub(crate) enum Reading {
     },
     /// A hole at the beginning, up to this offset
     Hole(u64),
+    /// The mark with which some editors and Windows programs begin a file of UTF-8; it is not part of the text.
+    ByteOrderMark,
     /// The file is shorter than it was, or holds something else.
     Suspicious,
 }
@@ -80,6 +85,9 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
         let size = end.max(file.seen);
         if let Some(hole) = hole(file, content, output, bytes)? {
             return Ok(Read { reading: Reading::Hole(hole), size });
+        }
+        if cursor.position == 0 && bytes.starts_with(BYTE_ORDER_MARK) {
+            return Ok(Read { reading: Reading::ByteOrderMark, size });
         }
         let (ended, is_quiet) = if end > file.seen { (false, false) } else { (file.ended, file.is_quiet) };
         let is_last = ended && end == size;

@@ -180,6 +180,32 @@ fn other_characters_become_utf8() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_the_text() {
+    const MARK: char = '\u{feff}';
+    for (arguments, line, message) in [
+        (&[][..], "one", "one"),
+        (&["--format", "json"], r#"{"msg":"one"}"#, "one"),
+        (&["--format", "logfmt"], "msg=one", "one"),
+        (&["--format", "cri"], "2026-11-24T09:58:45Z stdout F one", "one"),
+        (&["--multiline", r"^\S"], "one", "one"),
+    ] {
+        let pod = Pod::new();
+        fs::write(pod.log("app.log"), format!("{MARK}{line}\n{line}\n")).unwrap();
+        let raw = format!("file://{}", pod.beside("raw").display());
+        let program = start(&pod, &[arguments, &["--output", &raw]].concat());
+        assert_eq!(records(&pod, 2, &["message", "offset"])[0], json!([message, 3]), "{arguments:?}");
+        // Each content has its own; elsewhere it is text.
+        fs::rename(pod.log("app.log"), pod.log("app.log.1")).unwrap();
+        fs::write(pod.log("app.log"), format!("{MARK}{line}\n{MARK}x\n")).unwrap();
+        let found = records(&pod, 4, &["message"]);
+        assert_eq!(found[2..], [json!([message]), json!([format!("{MARK}x")])], "{arguments:?}");
+        let expected = format!("{line}\n{line}\n{line}\n{MARK}x\n");
+        until("the raw lines are there", || (fs::read_to_string(pod.beside("raw")).ok()? == expected).then_some(()));
+        stop(program);
+    }
+}
+
+#[test]
 fn the_carriage_return_before_a_newline_is_no_part_of_a_line() {
     for (arguments, text, expected) in [
         (&[][..], "one\r\n\r\nt\rwo\r\n", &["one", "", "t\rwo"][..]),

@@ -59,6 +59,9 @@ impl Follower {
                     tracing::info!(%file, bytes, "a hole at the head is skipped");
                     self.set.apply(Change::SkipHole(key, output, end), now);
                 }
+                Reading::ByteOrderMark => {
+                    self.set.apply(Change::PassMark(key, output), now);
+                }
                 Reading::Barren(end) => {
                     self.set.apply(Change::Barren(key, output, end), now);
                     return None;

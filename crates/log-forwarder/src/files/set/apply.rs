@@ -16,6 +16,7 @@ use crate::{
         fate::Fate,
         known::{Access, FileState, Key, KnownFile, OutputId},
         loss::LossReason,
+        reading::BYTE_ORDER_MARK,
     },
     format::amount::Amount,
     records::batch::{Batch, Source},
@@ -46,6 +47,8 @@ pub(crate) enum Change<'a> {
     Skip { key: Key, output: OutputId, bytes: &'a [u8], within_cut: bool, reason: LossReason },
     /// An output passes over a hole that ends at this offset.
     SkipHole(Key, OutputId, u64),
+    /// An output passes over the byte order mark at the head.
+    PassMark(Key, OutputId),
     /// Records of a batch are acknowledged.
     Deliver(OutputId, Amount),
     /// Records of a batch are refused for good.
@@ -80,6 +83,9 @@ impl FileSet {
                 self.change(key, |file| file.cursors[output.0].skip(bytes, within_cut));
             }
             Change::SkipHole(key, output, end) => self.change(key, |file| file.cursors[output.0].skip_hole(end)),
+            Change::PassMark(key, output) => {
+                self.change(key, |file| file.cursors[output.0].skip(BYTE_ORDER_MARK, false));
+            }
             Change::Deliver(output, amount) => self.ledger.of(output).delivered(amount),
             Change::Reject(output, amount) => self.ledger.of(output).rejected(amount),
             Change::Abandon(output, amount) => self.ledger.of(output).abandoned(amount),
