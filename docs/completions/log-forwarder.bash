@@ -28,6 +28,9 @@ _log_forwarder() {
         :--format) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--multiline) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--encoding) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--time-key) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--time-format) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--time-zone) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--pod-name) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--pod-namespace) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--node-name) compopt +o default +o bashdefault 2>/dev/null; return ;;
@@ -57,7 +60,7 @@ _log_forwarder() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--input --output --config --state-dir --dead-letter --max-in-flight --max-line --max-pinned --quiet-period --format --multiline --encoding --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema completions' ;;
+        '') flags='--input --output --config --state-dir --dead-letter --max-in-flight --max-line --max-pinned --quiet-period --format --multiline --encoding --time-key --time-format --time-zone --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema completions' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;

@@ -25,8 +25,15 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
+use self::time::TimeRule;
 pub(crate) use self::{
-    charset::Charset, extent::Extent, flags::FormatFlags, multiline::Multiline, parser::Parser, split::Split,
+    charset::Charset,
+    extent::Extent,
+    flags::FormatFlags,
+    multiline::Multiline,
+    parser::Parser,
+    split::Split,
+    time::{TimeFlags, TimeForm, TimeKey, Zone},
 };
 use crate::format::record::Parsed;
 
@@ -36,17 +43,23 @@ pub(crate) struct Format {
     parser: Parser,
     multiline: Option<Multiline>,
     charset: Charset,
+    time: TimeRule,
 }
 
 impl Format {
     /// An error names the settings that exclude each other.
-    fn new(parser: Parser, multiline: Option<Multiline>, charset: Charset) -> Result<Self, String> {
+    fn new(parser: Parser, multiline: Option<Multiline>, charset: Charset, time: TimeFlags) -> Result<Self, String> {
         if multiline.is_some() && !parser.takes_several_lines() {
             return Err(format!(
                 "multiline joins no lines of format {parser}, where each is a record: drop one of them"
             ));
         }
-        Ok(Self { parser, multiline, charset })
+        if time.name_a_field() && !parser.has_time_field() {
+            return Err(format!(
+                "format {parser} has no field of your choice for the time: drop time-key and time-format, or use json, logfmt or regex"
+            ));
+        }
+        Ok(Self { parser, multiline, charset, time: time.into() })
     }
 
     /// Whether a record is its text and nothing else
@@ -101,8 +114,8 @@ impl Format {
     /// Reads the text of a record, without its last newline; nothing if it is not in this format.
     pub(crate) fn read<'a>(&self, text: &'a str) -> Option<Parsed<'a>> {
         let first_line = self.multiline.as_ref().and_then(|_| text.split_once('\n'));
-        let Some((first, rest)) = first_line else { return self.parser.read(text) };
-        let mut parsed = self.parser.read(first)?;
+        let Some((first, rest)) = first_line else { return self.parser.read(text, &self.time) };
+        let mut parsed = self.parser.read(first, &self.time)?;
         if let Some(message) = &mut parsed.message {
             let message = message.to_mut();
             message.push('\n');

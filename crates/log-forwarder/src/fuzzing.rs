@@ -4,7 +4,7 @@
 use clap::Parser;
 
 use crate::{
-    format::{FormatFlags, soundness::assert_sound},
+    format::{FormatFlags, TimeFlags, soundness::assert_sound},
     model::{Step, play},
     outputs::{elasticsearch, forward, loki, otlp},
     records::framing::{Frame, frame},
@@ -20,7 +20,7 @@ struct Flags {
 /// Reads the whole lines of a text as these flags say. The records must be sound.
 pub fn format(flags: &[&str], text: &[u8]) {
     let Ok(flags) = Flags::try_parse_from(["log-forwarder"].iter().chain(flags)) else { return };
-    let Ok(format) = flags.reading.format(None, None, None) else { return };
+    let Ok(format) = flags.reading.format(None, None, None, &TimeFlags::default()) else { return };
     let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     assert_sound(&format, &text[..whole]);
 }

@@ -225,7 +225,10 @@ const COUNTERS: [(&str, &str); 9] = [
     ("rejected_lines", "Lines that the output has refused for good"),
     ("retries", "Attempts at a batch after a first one"),
     ("invalid_bytes", "Bytes that are no text, and were replaced in what was delivered"),
-    ("unparsed_records", "Records that are not what --format says, and were delivered as they are"),
+    (
+        "unparsed_records",
+        "Records that are not what --format says, or lack the time that --time-key or --time-format names, and were delivered as they are",
+    ),
 ];
 
 /// Seconds of an attempt: from a collector beside the pod to one that times out

@@ -9,7 +9,7 @@ use memchr::memchr_iter;
 pub(crate) struct Tally {
     /// Bytes that are no text, and were replaced
     pub(crate) invalid_bytes: u64,
-    /// Records of another form than their format
+    /// Records of another form than their format, or without the time that it has
     pub(crate) unparsed: u64,
 }
 

@@ -44,6 +44,7 @@ pub(super) fn read(text: &str) -> Option<Parsed<'_>> {
         time: Some(time::parse(time)?),
         message: Some(text[content].into()),
         fields: vec![("stream".into(), Value::Text(stream.into()))],
+        ..Parsed::default()
     })
 }
 

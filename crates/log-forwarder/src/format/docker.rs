@@ -8,6 +8,7 @@ use super::{
     json,
     parts::{Part, Stream},
     record::Parsed,
+    time::TimeRule,
 };
 
 /// The beginning of each line
@@ -29,7 +30,7 @@ pub(super) fn part(line: &[u8]) -> Option<Part> {
 
 /// Reads a record, whose parts are joined.
 pub(super) fn read(text: &str) -> Option<Parsed<'_>> {
-    json::read(text)
+    json::read(text, &TimeRule::default())
 }
 
 /// The length of a JSON string, up to its closing quote

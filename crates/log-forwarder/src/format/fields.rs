@@ -2,36 +2,26 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
-use super::time;
+use super::time::TimeRule;
 use crate::format::record::{Field, Parsed, Value};
 
 /// Names of the message, the first that is there
 const MESSAGE: [&str; 3] = ["message", "msg", DOCKER];
 /// Docker's name of the message, which has the newline in it that the app wrote
 const DOCKER: &str = "log";
-/// Names of the time, the first that holds one
-const TIME: [&str; 4] = ["time", "timestamp", "ts", "@timestamp"];
 /// Up to here all names are compared with each other; that is faster than to hash them.
 const FEW: usize = 24;
 
 /// Takes message and time out of the fields, if they are there. Of fields of the same name the last one counts.
-pub(super) fn parsed(mut fields: Vec<Field<'_>>) -> Parsed<'_> {
+pub(super) fn parsed<'a>(mut fields: Vec<Field<'a>>, rule: &TimeRule) -> Parsed<'a> {
     keep_last(&mut fields);
     let message = MESSAGE.iter().find_map(|name| {
         let at = fields.iter().position(|(key, value)| key == name && matches!(value, Value::Text(_)))?;
         let (_, Value::Text(text) | Value::Json(text)) = fields.remove(at);
         Some(if *name == DOCKER { without_newline(text) } else { text })
     });
-    let time = TIME.iter().find_map(|name| {
-        let at = fields.iter().position(|(key, _)| key == name)?;
-        let time = match &fields[at].1 {
-            Value::Text(text) => time::parse(text)?,
-            Value::Json(text) => time::number(text)?,
-        };
-        fields.remove(at);
-        Some(time)
-    });
-    Parsed { time, message, fields }
+    let time = rule.take(&mut fields);
+    Parsed { time, message, fields, lacks_time: time.is_none() && rule.demands_time() }
 }
 
 /// The text without the end of its line
@@ -85,16 +75,21 @@ mod tests {
         (name.into(), Value::Text(value.into()))
     }
 
+    fn parsed_usually(fields: Vec<Field<'_>>) -> Parsed<'_> {
+        parsed(fields, &TimeRule::default())
+    }
+
     #[test]
     fn message_and_time_are_no_fields() {
-        let found = parsed(vec![text("ts", "1795514325"), text("msg", "a"), text("level", "info"), text("log", "b")]);
+        let found =
+            parsed_usually(vec![text("ts", "1795514325"), text("msg", "a"), text("level", "info"), text("log", "b")]);
         assert_eq!((found.time, found.message.as_deref()), (Some(1_795_514_325_000_000_000), Some("a")));
         assert_eq!(found.fields, [text("level", "info"), text("log", "b")]);
     }
 
     #[test]
     fn the_newline_of_docker_is_no_part_of_the_message() {
-        let message = |name, value| parsed(vec![text(name, value)]).message.unwrap();
+        let message = |name, value| parsed_usually(vec![text(name, value)]).message.unwrap();
         assert_eq!(["a\n", "a\r\n", "\n", "a", "a\n\n"].map(|log| message("log", log)), ["a", "a", "", "a", "a\n"]);
         assert_eq!(message("msg", "a\n"), "a\n");
     }
@@ -102,7 +97,8 @@ mod tests {
     #[test]
     fn what_is_no_message_and_no_time_stays() {
         let number = ("message".into(), Value::Json("5".into()));
-        let found = parsed(vec![number.clone(), text("time", "late"), text("@timestamp", "2026-11-24T09:58:45Z")]);
+        let found =
+            parsed_usually(vec![number.clone(), text("time", "late"), text("@timestamp", "2026-11-24T09:58:45Z")]);
         assert_eq!((found.time, found.message), (Some(1_795_514_325_000_000_000), None));
         assert_eq!(found.fields, [number, text("time", "late")]);
     }

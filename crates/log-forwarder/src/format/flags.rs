@@ -1,6 +1,6 @@
 //! `--format`, `--multiline` and `--encoding`, and the same settings of an entry of the configuration.
 
-use super::{Charset, Format, Multiline, Parser};
+use super::{Charset, Format, Multiline, Parser, TimeFlags};
 
 // How lines are read. Not a doc comment: clap would take it for the helper's description.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -17,21 +17,28 @@ pub(crate) struct FormatFlags {
     /// The characters of the files, by a name that web browsers know
     #[arg(long, value_name = "NAME", default_value_t)]
     encoding: Charset,
+    #[command(flatten)]
+    time: TimeFlags,
 }
 
 impl FormatFlags {
-    /// An entry that names a format or a way to join lines takes neither from these flags. An error names the settings that exclude
+    /// An entry that names a format or a way to join lines takes neither from these flags, nor where the time is. An error names the settings that exclude
     /// each other.
     pub(crate) fn format(
         &self,
         parser: Option<&Parser>,
         multiline: Option<&Multiline>,
         encoding: Option<Charset>,
+        time: &TimeFlags,
     ) -> Result<Format, String> {
         let encoding = encoding.unwrap_or(self.encoding);
-        match (parser, multiline) {
-            (None, None) => Format::new(self.format.clone(), self.multiline.clone(), encoding),
-            _ => Format::new(parser.cloned().unwrap_or_default(), multiline.cloned(), encoding),
+        let mut time = time.clone();
+        time.zone = time.zone.or_else(|| self.time.zone.clone());
+        if parser.is_some() || multiline.is_some() {
+            return Format::new(parser.cloned().unwrap_or_default(), multiline.cloned(), encoding, time);
         }
+        time.key = time.key.or_else(|| self.time.key.clone());
+        time.form = time.form.or_else(|| self.time.form.clone());
+        Format::new(self.format.clone(), self.multiline.clone(), encoding, time)
     }
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use self::scanner::{Quoted, Scanner};
 pub(crate) use self::special::first_special;
-use super::fields;
+use super::{fields, time::TimeRule};
 use crate::format::record::{Field, Parsed, Value};
 
 /// Values that are nested deeper do not parse, because collectors refuse them, or worse. `serde_json` has the same bound where it builds values.
@@ -16,8 +16,8 @@ const DEEPEST: usize = 128;
 const USUAL: usize = 12;
 
 /// Of two values with one name the last counts, as in most readers.
-pub(super) fn read(text: &str) -> Option<Parsed<'_>> {
-    Some(fields::parsed(members(text)?))
+pub(super) fn read<'a>(text: &'a str, rule: &TimeRule) -> Option<Parsed<'a>> {
+    Some(fields::parsed(members(text)?, rule))
 }
 
 /// The members of a text that is one object

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
-use super::fields;
+use super::{fields, time::TimeRule};
 use crate::format::record::{Field, Parsed, Value};
 
 /// Digits of an integer that fits every collector's 64 bits; a longer one is a name made of digits.
@@ -12,7 +12,7 @@ const LONGEST_INTEGER: usize = 18;
 const LONGEST_NUMBER: usize = 26;
 
 /// A key alone is true. Numbers and booleans are typed, unless they are quoted.
-pub(super) fn read(text: &str) -> Option<Parsed<'_>> {
+pub(super) fn read<'a>(text: &'a str, rule: &TimeRule) -> Option<Parsed<'a>> {
     let (mut rest, mut fields, mut has_value) = (text.trim_ascii_start(), Vec::with_capacity(8), false);
     while !rest.is_empty() {
         let (field, behind) = next(rest, &mut has_value)?;
@@ -23,7 +23,7 @@ pub(super) fn read(text: &str) -> Option<Parsed<'_>> {
             return None;
         }
     }
-    has_value.then(|| fields::parsed(fields))
+    has_value.then(|| fields::parsed(fields, rule))
 }
 
 fn next<'a>(text: &'a str, has_value: &mut bool) -> Option<(Field<'a>, &'a str)> {
@@ -151,6 +151,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn read(text: &str) -> Option<Parsed<'_>> {
+        super::read(text, &TimeRule::default())
+    }
 
     fn text(name: &'static str, value: &'static str) -> Field<'static> {
         (name.into(), Value::Text(value.into()))

@@ -39,7 +39,7 @@ pub(super) fn read(line: &str) -> Option<Parsed<'_>> {
         push(&mut fields, name, value);
         rest = behind;
     }
-    Some(Parsed { time: Some(time), message: None, fields })
+    Some(Parsed { time: Some(time), fields, ..Parsed::default() })
 }
 
 /// The virtual host that Apache's `vhost_combined` writes before the address: `example.com:443 1.2.3.4`. A list of addresses

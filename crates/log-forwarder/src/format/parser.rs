@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{cri, docker, json, logfmt, nginx, parts::ReadPart, pattern::Pattern};
+use super::{cri, docker, json, logfmt, nginx, parts::ReadPart, pattern::Pattern, time::TimeRule};
 use crate::format::record::Parsed;
 
 /// `--format`: the form of a record's text
@@ -19,15 +19,15 @@ pub(crate) enum Parser {
 }
 
 impl Parser {
-    pub(super) fn read<'a>(&self, text: &'a str) -> Option<Parsed<'a>> {
+    pub(super) fn read<'a>(&self, text: &'a str, rule: &TimeRule) -> Option<Parsed<'a>> {
         match self {
             Self::Raw => Some(Parsed::default()),
-            Self::Json => json::read(text),
-            Self::Logfmt => logfmt::read(text),
+            Self::Json => json::read(text, rule),
+            Self::Logfmt => logfmt::read(text, rule),
             Self::Cri => cri::read(text),
             Self::Docker => docker::read(text),
             Self::Nginx => nginx::read(text),
-            Self::Regex(pattern) => pattern.read(text),
+            Self::Regex(pattern) => pattern.read(text, rule),
         }
     }
 
@@ -38,6 +38,11 @@ impl Parser {
             Self::Docker => Some(docker::part),
             Self::Raw | Self::Json | Self::Logfmt | Self::Nginx | Self::Regex(_) => None,
         }
+    }
+
+    /// Whether one of its fields can be the time. In the others, each line has its time at a place of its own, or none.
+    pub(super) fn has_time_field(&self) -> bool {
+        matches!(self, Self::Json | Self::Logfmt | Self::Regex(_))
     }
 
     /// Whether lines that follow can belong to a record's first.

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use regex::{Regex, RegexBuilder};
 
-use super::fields;
+use super::{fields, time::TimeRule};
 use crate::format::record::{Parsed, Value};
 
 /// Bytes of a compiled one; enough for a hundred groups
@@ -41,13 +41,13 @@ impl Pattern {
     }
 
     /// The groups that took part in the match, as text
-    pub(super) fn read<'a>(&self, text: &'a str) -> Option<Parsed<'a>> {
+    pub(super) fn read<'a>(&self, text: &'a str, rule: &TimeRule) -> Option<Parsed<'a>> {
         let found = self.regex.captures(text)?;
         let field = |(nth, name): &(usize, Arc<str>)| {
             let group = found.get(*nth)?.as_str();
             Some((name.to_string().into(), Value::Text(group.into())))
         };
-        Some(fields::parsed(self.groups.iter().filter_map(field).collect()))
+        Some(fields::parsed(self.groups.iter().filter_map(field).collect(), rule))
     }
 }
 
@@ -78,13 +78,13 @@ mod tests {
     fn groups_are_fields() {
         let pattern =
             Pattern::named(r"^(?<time>\S+ \S+) (?<level>[A-Z]+)( \[(?<thread>[^\]]+)\])? (?P<message>.*)$").unwrap();
-        let found = pattern.read("2026-11-24 09:58:45,123 WARN [main] a (b) é").unwrap();
+        let found = pattern.read("2026-11-24 09:58:45,123 WARN [main] a (b) é", &TimeRule::default()).unwrap();
         assert_eq!((found.time, found.message.as_deref()), (Some(1_795_514_325_123_000_000), Some("a (b) é")));
         let text = |name: &'static str, value: &'static str| (name.into(), Value::Text(value.into()));
         assert_eq!(found.fields, [text("level", "WARN"), text("thread", "main")]);
-        let found = pattern.read("just now WARN b").unwrap();
+        let found = pattern.read("just now WARN b", &TimeRule::default()).unwrap();
         assert_eq!(found.fields, [text("time", "just now"), text("level", "WARN")]);
-        assert_eq!(pattern.read("nothing"), None);
+        assert_eq!(pattern.read("nothing", &TimeRule::default()), None);
     }
 
     #[test]

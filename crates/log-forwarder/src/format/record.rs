@@ -34,4 +34,6 @@ pub(crate) struct Parsed<'a> {
     /// `None` means the text as it is
     pub(crate) message: Option<Cow<'a, str>>,
     pub(crate) fields: Vec<Field<'a>>,
+    /// It holds no time where the settings say that there is one.
+    pub(crate) lacks_time: bool,
 }

@@ -7,7 +7,7 @@ use crate::format::record::Value;
 
 fn format(parser: &str, multiline: Option<&str>, charset: &str) -> Format {
     let multiline = multiline.map(|multiline| multiline.parse().unwrap());
-    Format::new(parser.parse().unwrap(), multiline, charset.parse().unwrap()).unwrap()
+    Format::new(parser.parse().unwrap(), multiline, charset.parse().unwrap(), TimeFlags::default()).unwrap()
 }
 
 fn some_format() -> impl Strategy<Value = Format> {
@@ -92,11 +92,30 @@ fn the_first_line_is_read_and_the_rest_is_its_message() {
 
 #[test]
 fn what_does_not_go_together() {
-    let refused = |parser: &str| Format::new(parser.parse().unwrap(), "java".parse().ok(), Charset::default());
+    let refused = |parser: &str| {
+        Format::new(parser.parse().unwrap(), "java".parse().ok(), Charset::default(), TimeFlags::default())
+    };
     let words = "multiline joins no lines of format json, where each is a record: drop one of them";
     assert_eq!(refused("json").unwrap_err(), words);
     assert!(refused("cri").is_err() && refused("docker").is_err() && refused("nginx").is_err());
     assert!(refused("raw").is_ok() && refused("logfmt").is_ok());
+}
+
+#[test]
+fn formats_without_a_field_for_the_time() {
+    let time_key = TimeFlags { key: "at".parse().ok(), ..TimeFlags::default() };
+    let time_format = TimeFlags { form: "unix".parse().ok(), ..TimeFlags::default() };
+    for time in [time_key, time_format] {
+        let build = |parser: &str| Format::new(parser.parse().unwrap(), None, Charset::default(), time.clone());
+        for parser in ["raw", "cri", "docker", "nginx"] {
+            let error = build(parser).unwrap_err();
+            let start = format!("format {parser} has no field of your choice for the time: ");
+            assert!(error.starts_with(&start), "{error}");
+        }
+        for parser in ["json", "logfmt", "regex:(?<at>.*)"] {
+            assert!(build(parser).is_ok(), "{parser}");
+        }
+    }
 }
 
 #[test]

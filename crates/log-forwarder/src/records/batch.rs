@@ -138,8 +138,8 @@ impl Batch {
             let text = format.without_ends(&text);
             let text = &*text;
             let parsed = if format.is_raw() { Some(Parsed::default()) } else { format.read(text) };
-            tally.unparsed += u64::from(parsed.is_none());
-            let Parsed { time, message, fields } = parsed.unwrap_or_default();
+            tally.unparsed += u64::from(parsed.as_ref().is_none_or(|parsed| parsed.lacks_time));
+            let Parsed { time, message, fields, .. } = parsed.unwrap_or_default();
             let (time, message) = (time.unwrap_or(self.time), message.unwrap_or(text.into()));
             visit(&Record { offset, time, message, fields });
         };

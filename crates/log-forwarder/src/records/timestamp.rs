@@ -65,7 +65,10 @@ fn date(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::format::time;
 
     #[test]
     fn times() {
@@ -80,5 +83,12 @@ mod tests {
         }
         assert_eq!(rfc3339(1_000_000_001), "1970-01-01T00:00:01.000000001Z");
         assert_eq!(rfc3339(-1), "1970-01-01T00:00:00.000Z");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(time in 0..9_000_000_000_000_000_000_i64) {
+            prop_assert_eq!(time::parse(&rfc3339(time)), Some(time));
+        }
     }
 }

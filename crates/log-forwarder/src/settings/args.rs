@@ -6,7 +6,7 @@ use endpoint::url_label;
 use lifecycle::{Lines, LinesParser};
 
 use crate::{
-    format::FormatFlags,
+    format::{FormatFlags, TimeFlags},
     outputs,
     records::treatment::Treatment,
     settings::{attributes::PodFlags, destination::Destination, input::Input},
@@ -57,7 +57,7 @@ pub struct Args {
 impl Args {
     /// The inputs of the command line, as the other flags say they are to be read
     pub(crate) fn inputs(&self) -> Result<Vec<Input>, String> {
-        let format = self.reading.format(None, None, None)?;
+        let format = self.reading.format(None, None, None, &TimeFlags::default())?;
         let treatment = Arc::new(Treatment { format, attributes: self.pod.attributes() });
         let inputs = self.inputs.iter().flat_map(|lines| &lines.0);
         Ok(inputs.map(|input| input.treated(&treatment)).collect())

@@ -9,7 +9,7 @@ use serde::{
 };
 
 use crate::{
-    format::{Charset, Format, FormatFlags, Multiline, Parser},
+    format::{Charset, Format, FormatFlags, Multiline, Parser, TimeFlags, TimeForm, TimeKey, Zone},
     records::treatment::Treatment,
     settings::{
         args::Args,
@@ -42,6 +42,18 @@ struct Settings {
     #[serde(default, deserialize_with = "optional")]
     #[schemars(with = "Option<String>")]
     encoding: Option<Charset>,
+    /// The field that holds a record's time, in place of the usual ones
+    #[serde(default, rename = "time-key", deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    time_key: Option<TimeKey>,
+    /// The form of that time: rfc3339, unix, `unix_ms`, `unix_us`, `unix_ns`, or a pattern of strptime(3)
+    #[serde(default, rename = "time-format", deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    time_format: Option<TimeForm>,
+    /// The zone of times that name none, such as Europe/Berlin or +01:00
+    #[serde(default, rename = "time-zone", deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    time_zone: Option<Zone>,
     /// Fields that each of their records carries
     #[serde(default, deserialize_with = "static_fields")]
     #[schemars(with = "BTreeMap<String, String>")]
@@ -58,8 +70,9 @@ impl Entry {
     }
 
     fn format(&self, flags: &FormatFlags) -> Result<Format, String> {
-        let Settings { path, format, multiline, encoding, .. } = &self.0;
-        let format = flags.format(format.as_ref(), multiline.as_ref(), *encoding);
+        let Settings { path, format, multiline, encoding, time_key, time_format, time_zone, .. } = &self.0;
+        let time = TimeFlags { key: time_key.clone(), form: time_format.clone(), zone: time_zone.clone() };
+        let format = flags.format(format.as_ref(), multiline.as_ref(), *encoding, &time);
         format.map_err(|error| format!("input {path:?}: {error}"))
     }
 }
@@ -94,7 +107,16 @@ impl<'de> Visitor<'de> for EntryVisitor {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Entry, E> {
         let path = text.parse().map_err(E::custom)?;
-        Ok(Entry(Settings { path, format: None, multiline: None, encoding: None, fields: Vec::new() }))
+        Ok(Entry(Settings {
+            path,
+            format: None,
+            multiline: None,
+            encoding: None,
+            time_key: None,
+            time_format: None,
+            time_zone: None,
+            fields: Vec::new(),
+        }))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry, A::Error> {

@@ -64,6 +64,9 @@ fn what_is_wrong_is_told_with_its_place_and_without_its_value() {
         ("inputs:\n- path: /logs/*.log\n  format: jsno\n", "did you mean json?"),
         ("inputs:\n- {path: /logs/*.log, format: json, multiline: java}\n", "multiline joins no lines of format json"),
         ("inputs:\n- {path: /logs/*.log, encoding: utf-16}\n", "can't be read by lines"),
+        ("inputs:\n- {path: /logs/*.log, time-zone: Europe/Berlim}\n", "did you mean Europe/Berlin?"),
+        ("inputs:\n- {path: /logs/*.log, time-format: '%H:%M'}\n", "this pattern reads no time"),
+        ("inputs:\n- {path: /logs/*.log, format: nginx, time-key: at}\n", "format nginx has no field of your choice"),
         ("outputs:\n- url: http://collector/x\n  gzp: true\n", "gzp"),
         ("outputs:\n- gopher://collector\n", "unknown scheme"),
         ("outputs:\n- [http://user:hunter2@collector/x]\n", "a URL such as"),
@@ -233,4 +236,26 @@ fn check_asks_for_the_files_that_outputs_name_unless_told_not_to() {
     assert!(said.contains("this names /none/token") && said.contains("this names /none/ca.pem"), "{said}");
     let output = log_forwarder(&["check", "--no-files"]).arg(pod.beside("config.yaml")).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn each_input_has_times_of_its_own() {
+    let pod = Pod::new();
+    let (one, two) = (pod.log("one.log"), pod.log("two.log"));
+    fs::write(&one, "{\"at\":1795514325,\"msg\":\"one\"}\n").unwrap();
+    fs::write(&two, "time=\"2026-11-24 18:58:45\" msg=two\n").unwrap();
+    let text = format!(
+        "inputs:\n- {{path: {}, format: json, time-key: at, time-format: unix}}\n- {{path: {}, format: logfmt, time-zone: Asia/Tokyo}}\n\
+         outputs: ['{}#as=ndjson']\n",
+        one.display(),
+        two.display(),
+        pod.file_output()
+    );
+    let program = configured(&pod, &text);
+    pod.wait_for_lines(2);
+    stop(program);
+    for line in pod.out().lines() {
+        let record: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(record["time"], "2026-11-24T09:58:45.000Z", "{record}");
+    }
 }

@@ -68,6 +68,29 @@ fn fields_and_times_are_what_the_lines_say() {
 }
 
 #[test]
+fn the_time_is_where_and_what_the_flags_say() {
+    let pod = Pod::new();
+    let lines = [
+        r#"{"at":"24.11.2026 10:58:45","time":"2020-01-01T00:00:00Z","msg":"autumn"}"#,
+        r#"{"at":"24.07.2026 10:58:45","msg":"summer"}"#,
+        r#"{"at":"soon","msg":"no time"}"#,
+    ];
+    fs::write(pod.log("app.log"), lines.join("\n") + "\n").unwrap();
+    let flags = ["--format", "json", "--time-key", "at", "--time-format", "%d.%m.%Y %H:%M:%S"];
+    let mut program = start(&pod, &[&flags[..], &["--time-zone", "Europe/Berlin"]].concat());
+    let found = records(&pod, 3, &["time", "message", "fields"]);
+    assert_eq!(found[0], json!(["2026-11-24T09:58:45.000Z", "autumn", {"time": "2020-01-01T00:00:00Z"}]));
+    assert_eq!(found[1], json!(["2026-07-24T08:58:45.000Z", "summer", null]));
+    assert_eq!((&found[2][1], &found[2][2]), (&json!("no time"), &json!({"at": "soon"})));
+    let address = program.address("health");
+    until("the line without its time is counted", || {
+        let metrics = http::get(address, "/metrics").body;
+        metrics.lines().any(|line| line.contains("unparsed_records_total") && line.ends_with(" 1")).then_some(())
+    });
+    stop(program);
+}
+
+#[test]
 fn a_line_of_nginx() {
     let pod = Pod::new();
     let line = r#"10.1.2.3 - - [24/Nov/2026:10:58:45 +0100] "GET /a?b HTTP/1.1" 200 612 "-" "curl \xC3\xBC""#;

@@ -51,6 +51,11 @@ fn a_format_that_is_none() {
     assert_usage_error("unknown-language", &with("--multiline", "jva"));
     assert_usage_error("unknown-encoding", &with("--encoding", "utf-9"));
     assert_usage_error("wide-encoding", &with("--encoding", "utf-16"));
+    assert_usage_error("unknown-time-format", &with("--time-format", "unix_sm"));
+    assert_usage_error("time-format-without-year", &with("--time-format", "%b %d %H:%M:%S"));
+    assert_usage_error("unknown-time-zone", &with("--time-zone", "Europe/Berlim"));
+    let arguments = ["--output", "stdout://", "--format", "nginx", "--time-key", "at"];
+    assert_refused(&arguments, "format nginx has no field of your choice for the time: drop time-key and time-format");
     let arguments = ["--output", "stdout://", "--format", "json", "--multiline", "java"];
     assert_refused(&arguments, "multiline joins no lines of format json, where each is a record: drop one of them");
 }

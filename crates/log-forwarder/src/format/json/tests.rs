@@ -11,6 +11,10 @@ use serde_json::value::RawValue;
 
 use super::*;
 
+fn read(text: &str) -> Option<Parsed<'_>> {
+    super::read(text, &TimeRule::default())
+}
+
 /// The members of an object as `serde_json` reads them
 struct Members<'a>(Vec<Field<'a>>);
 
