@@ -2,6 +2,7 @@
 
 pub(crate) mod copies;
 pub(crate) mod fingerprint;
+pub(crate) mod foreign;
 pub(crate) mod opening;
 pub(crate) mod search;
 pub(crate) mod unpacked;

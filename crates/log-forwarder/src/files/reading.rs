@@ -9,6 +9,7 @@ use crate::{
     content::{
         Content,
         fingerprint::{HEAD_LIMIT, name},
+        foreign::foreign,
     },
     format::Format,
     records::{
@@ -44,6 +45,8 @@ pub(crate) enum Reading {
     Hole(u64),
     /// The mark with which some editors and Windows programs begin a file of UTF-8; it is not part of the text.
     ByteOrderMark,
+    /// No lines that can be read
+    Foreign,
     /// The file is shorter than it was, or holds something else.
     Suspicious,
 }
@@ -88,6 +91,9 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
         }
         if cursor.position == 0 && bytes.starts_with(BYTE_ORDER_MARK) {
             return Ok(Read { reading: Reading::ByteOrderMark, size });
+        }
+        if cursor.position == 0 && foreign(bytes).is_some() {
+            return Ok(Read { reading: Reading::Foreign, size });
         }
         let (ended, is_quiet) = if end > file.seen { (false, false) } else { (file.ended, file.is_quiet) };
         let is_last = ended && end == size;

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     content::{
         copies::open_as,
+        foreign::is_foreign,
         volume::{Entry, Inode, Stat, Volume},
     },
     files::fate::Fate,
@@ -212,6 +213,10 @@ impl Scanner {
             }
         };
         if scan.set.knows(&stat) {
+            return None;
+        }
+        if let Some(reason) = is_foreign(handle.as_ref()) {
+            scan.looker.complaints.leave(path, reason);
             return None;
         }
         if let Some(former) = scan.set.holder(stat.inode) {

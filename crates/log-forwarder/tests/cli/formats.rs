@@ -229,6 +229,31 @@ fn a_byte_order_mark_is_no_part_of_the_text() {
 }
 
 #[test]
+fn utf16_is_named_once_and_not_sent() {
+    let pod = Pod::new();
+    let utf16 = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    // One was there before, another gets its text while it is followed.
+    fs::write(pod.log("old.log"), utf16("\u{feff}one\r\n")).unwrap();
+    let mut late = append(&pod.log("late.log"));
+    let input = pod.log("*.log").display().to_string();
+    let mut program = start(&pod, &["--input", &input]);
+    let said = program.wait_for_message("the file is not read");
+    assert_eq!(said["reason"], "it is UTF-16: let the app write UTF-8");
+    late.write_all(&utf16("\u{feff}two\r\n")).unwrap();
+    program.wait_for_message("the file is not read");
+    late.write_all(&utf16("three\r\n")).unwrap();
+    append(&pod.log("app.log")).write_all(b"text\n").unwrap();
+    assert_eq!(records(&pod, 1, &["message"]), [json!(["text"])]);
+    // Once it is another file, it is read.
+    fs::write(pod.beside("new"), "utf-8\n").unwrap();
+    fs::rename(pod.beside("new"), pod.log("old.log")).unwrap();
+    assert_eq!(records(&pod, 2, &["message"])[1], json!(["utf-8"]));
+    let ended = stop(program);
+    assert_eq!(ended.log.iter().filter(|line| line.message() == "the file is not read").count(), 2);
+    assert_eq!((ledger(&ended)["read"], ledger(&ended)["lines"]), (11, 2));
+}
+
+#[test]
 fn the_carriage_return_before_a_newline_is_no_part_of_a_line() {
     for (arguments, text, expected) in [
         (&[][..], "one\r\n\r\nt\rwo\r\n", &["one", "", "t\rwo"][..]),

@@ -62,6 +62,12 @@ impl Follower {
                 Reading::ByteOrderMark => {
                     self.set.apply(Change::PassMark(key, output), now);
                 }
+                Reading::Foreign => {
+                    // A scan leaves it alone, and says so.
+                    self.set.apply(Change::Unfollow(key), now);
+                    self.names.doubt();
+                    return None;
+                }
                 Reading::Barren(end) => {
                     self.set.apply(Change::Barren(key, output, end), now);
                     return None;
