@@ -22,6 +22,8 @@ _log_forwarder() {
         :--state-dir) compopt -o dirnames +o default +o bashdefault 2>/dev/null; return ;;
         :--dead-letter) return ;;
         :--max-in-flight) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--linger) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--max-batch) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--max-line) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--max-pinned) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--quiet-period) compopt +o default +o bashdefault 2>/dev/null; return ;;
@@ -60,7 +62,7 @@ _log_forwarder() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--input --output --config --state-dir --dead-letter --max-in-flight --max-line --max-pinned --quiet-period --format --multiline --encoding --time-key --time-format --time-zone --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema completions' ;;
+        '') flags='--input --output --config --state-dir --dead-letter --max-in-flight --linger --max-batch --max-line --max-pinned --quiet-period --format --multiline --encoding --time-key --time-format --time-zone --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema completions' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;

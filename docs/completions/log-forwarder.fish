@@ -21,6 +21,8 @@ complete -c log-forwarder -n '__log_forwarder_in ""' -l config -r -F -d 'Read mo
 complete -c log-forwarder -n '__log_forwarder_in ""' -l state-dir -x -a '(__fish_complete_directories)' -d 'Keep the offsets of delivered lines here; without it, a restart delivers every file again'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l dead-letter -r -F -d 'Write each line that an output refuses for good to this file, as JSON with the reason'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l max-in-flight -x -d 'Hold at most this many bytes that are read and not yet delivered, over all outputs'
+complete -c log-forwarder -n '__log_forwarder_in ""' -l linger -x -d 'Gather lines for this long before a request, for outputs that answer requests; 0 sends each line at once'
+complete -c log-forwarder -n '__log_forwarder_in ""' -l max-batch -x -d 'Send without waiting once this many bytes of lines are there'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l max-line -x -d 'Cut and mark lines that are longer than this'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l max-pinned -x -d 'Hold at most this many bytes of deleted files open until they are delivered'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l quiet-period -x -d 'After a stop signal, end once every file has been quiet for this long; a last line without a newline is held back as long'

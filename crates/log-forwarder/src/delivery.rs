@@ -3,4 +3,5 @@
 pub(crate) mod courier;
 pub(crate) mod couriers;
 pub(crate) mod dead_letters;
+pub(crate) mod gatherer;
 pub(crate) mod retry;

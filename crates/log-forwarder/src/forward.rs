@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::{
     content::volume::Disk,
-    delivery::{couriers::Couriers, dead_letters::DeadLetters},
+    delivery::{couriers::Couriers, dead_letters::DeadLetters, gatherer::Window},
     files::{
         descriptors::Descriptors,
         follower::{Follower, Policy, Settings, Shared, lock},
@@ -84,6 +84,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
         dead_letters: Arc::new(DeadLetters::new(args.dead_letter.clone(), own_files)),
         signal: signal.clone(),
         life: life.clone(),
+        window: window(&args, &plan),
         silence: SILENCE,
         running: Vec::new(),
     };
@@ -152,9 +153,14 @@ fn settings(args: &Args, plan: &Plan) -> Settings {
     let batch = size(BATCH.min(args.max_in_flight / plan.outputs.len() as u64));
     Settings {
         inputs: plan.inputs.clone(),
-        bounds: Bounds { batch, line },
+        bounds: Bounds { batch, line, may_grow: true },
         policy: Policy { max_pinned: args.max_pinned, quiet_period: args.quiet_period, stopping: None },
     }
+}
+
+fn window(args: &Args, plan: &Plan) -> Window {
+    let most = args.max_batch.min(args.max_in_flight / plan.outputs.len() as u64);
+    Window { linger: args.linger, most: usize::try_from(most).unwrap_or(usize::MAX) }
 }
 
 /// A checkpoint that cannot be read is logged, and is no reason not to deliver.

@@ -32,7 +32,7 @@ pub(crate) use self::{
 };
 use crate::{
     own_files::OwnFiles,
-    records::{batch::Batch, pool::Pool},
+    records::{batch::Batch, pool::Pool, span::Source},
 };
 
 /// Records of a request, for outputs that write much around each: empty lines must not make a body of a hundred megabytes.
@@ -47,7 +47,7 @@ pub(crate) enum Attempt {
     Refused(String),
     /// Nothing is known to be there; it shall go again, after the time that the server asked for.
     Again { reason: String, after: Option<Duration> },
-    /// Each record has an answer of its own. Numbers count them as [`Batch::records`] visits them; all others are there.
+    /// Each record has an answer of its own. Numbers count them over all spans as [`Span::records`] visits them; all others are there.
     Mixed { refused: Vec<(usize, String)>, again: Vec<usize>, reason: String, after: Option<Duration> },
     /// This number of records is refused for good, and the answer does not say which.
     Partly { refused: u64, reason: String },
@@ -79,6 +79,17 @@ impl Attempt {
 pub(crate) trait Output: Send {
     /// Tries once, within a time of its own.
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt>;
+
+    /// Whether lines are gathered before it gets them, of several files in one batch, because its receiver pays for each request.
+    /// Another output gets each span alone and at once.
+    fn gathers(&self) -> bool {
+        false
+    }
+
+    /// Whether spans of two sources may stand in one batch.
+    fn joins(&self, _first: &Source, _next: &Source) -> bool {
+        true
+    }
 }
 
 /// A kind of output

@@ -3,5 +3,6 @@
 pub(crate) mod batch;
 pub(crate) mod framing;
 pub(crate) mod pool;
+pub(crate) mod span;
 pub(crate) mod timestamp;
 pub(crate) mod treatment;

@@ -1,3 +1,4 @@
+//! A history of logs and their rotation, of which each byte is a step.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

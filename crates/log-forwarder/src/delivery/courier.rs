@@ -12,7 +12,7 @@ use lifecycle::{Heartbeat, LogThrottle, on_volume_in_turn};
 use tokio::{sync::watch, time};
 
 use crate::{
-    delivery::{dead_letters::DeadLetters, retry::Retry},
+    delivery::{dead_letters::DeadLetters, gatherer::Gatherer, retry::Retry},
     files::{
         follower::{Shared, lock},
         known::OutputId,
@@ -21,7 +21,7 @@ use crate::{
     },
     format::amount::Amount,
     outputs::{Attempt, Output, Patience},
-    records::batch::Batch,
+    records::{batch::Batch, span::Span},
     settings::destination::Destination,
     watch::signal::Signal,
 };
@@ -41,6 +41,7 @@ pub(crate) struct Courier {
     pub(crate) label: String,
     pub(crate) output: Box<dyn Output>,
     pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) gatherer: Gatherer,
     pub(crate) signal: watch::Receiver<Signal>,
     pub(crate) orders: watch::Receiver<Order>,
     pub(crate) patience: Patience,
@@ -89,15 +90,9 @@ impl Courier {
     }
 
     async fn carry(&mut self) {
-        loop {
-            self.signal.borrow_and_update();
-            let next = lock(&self.follower).next(self.id, Instant::now());
-            if let Some(batch) = next {
-                self.batches.push(batch);
-                self.deliver().await;
-            } else if self.signal.changed().await.is_err() {
-                return;
-            }
+        while let Some(batch) = self.gatherer.next(self.output.as_mut()).await {
+            self.batches.push(batch);
+            self.deliver().await;
         }
     }
 
@@ -108,7 +103,7 @@ impl Courier {
             match attempt {
                 Attempt::Delivered => {
                     self.book(Change::Deliver(self.id, batch.amount()));
-                    self.settle(&batch);
+                    self.settle();
                 }
                 Attempt::Again { reason, after } => self.fail(&reason, after).await,
                 Attempt::Refused(reason) => {
@@ -117,23 +112,24 @@ impl Courier {
                         self.batches.extend([second, first]);
                     } else {
                         self.reject(&batch, vec![(0, reason)]).await;
-                        self.settle(&batch);
+                        self.settle();
                     }
                 }
                 Attempt::Mixed { refused, again, reason, after } => {
-                    let rest = batch.select(&again);
-                    self.sort(&batch, refused, rest.amount()).await;
-                    if again.is_empty() {
-                        self.settle(&batch);
-                    } else {
+                    let (done, rest) = batch.parted(&again);
+                    self.sort(&batch, refused, rest.as_ref().map(Batch::amount).unwrap_or_default()).await;
+                    if let Some(rest) = rest {
+                        self.settle_spans(&done);
                         self.batches.pop();
                         self.batches.push(rest);
                         self.fail(&reason, after).await;
+                    } else {
+                        self.settle();
                     }
                 }
                 Attempt::Partly { refused, reason } => {
                     self.reject_some(&batch, refused, &reason);
-                    self.settle(&batch);
+                    self.settle();
                 }
             }
         }
@@ -163,15 +159,21 @@ impl Courier {
         lock(&self.follower).account(change);
     }
 
-    /// The first of what is in flight is accounted for.
-    fn settle(&mut self, batch: &Batch) {
-        self.batches.pop();
+    /// The first batch in flight is accounted for.
+    fn settle(&mut self) {
+        let Some(batch) = self.batches.pop() else { return };
         self.retry.reset();
         if self.throttle.settle() {
             tracing::info!(output = self.label, "delivers again");
         }
-        self.account.count_defects(batch.tally());
-        self.book(Change::Settle(batch, self.id));
+        self.settle_spans(batch.spans());
+    }
+
+    fn settle_spans(&self, spans: &[Span]) {
+        for span in spans {
+            self.account.count_defects(span.tally());
+            self.book(Change::Settle(span, self.id));
+        }
     }
 
     /// After a failed attempt at the first of what is in flight: waits for the next one, or gives the batch up.
@@ -199,8 +201,7 @@ impl Courier {
             }
             self.reject(&batch, (0..LETTERS).map(|number| (number, reason.clone())).collect()).await;
             self.batches.pop();
-            self.account.count_defects(batch.tally());
-            self.book(Change::Settle(&batch, self.id));
+            self.settle_spans(batch.spans());
         }
     }
 
@@ -227,7 +228,7 @@ impl Courier {
 
     /// On a thread of its own, because a disk may be slow, and in turn, because all outputs share one file. Records whose write
     /// hangs are written when the volume answers, and then once more.
-    async fn write_dead_letters(&mut self, records: Arc<[(Batch, String)]>) -> io::Result<()> {
+    async fn write_dead_letters(&mut self, records: Arc<[(Span, String)]>) -> io::Result<()> {
         let (dead_letters, label) = (self.dead_letters.clone(), self.label.clone());
         let Some(path) = dead_letters.path().map(Path::to_path_buf) else {
             return dead_letters.write(&records, &label);
@@ -246,7 +247,8 @@ impl Courier {
         let rejected = Amount { lines, bytes: all.bytes * lines / all.lines.max(1) };
         self.book(Change::Reject(self.id, rejected));
         self.book(Change::Deliver(self.id, all - rejected));
-        let (file, offset) = (batch.source.path.display(), batch.offset);
+        let Some(first) = batch.spans().first() else { return };
+        let (file, offset) = (first.source.path.display(), first.offset);
         tracing::warn!(output = self.label, %file, offset, refused, of = all.lines, reason, "lines are refused for good; which of them is not said");
     }
 

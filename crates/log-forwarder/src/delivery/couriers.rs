@@ -9,6 +9,7 @@ use crate::{
     delivery::{
         courier::{Courier, Order},
         dead_letters::DeadLetters,
+        gatherer::{Gatherer, Window},
         retry::Retry,
     },
     files::{
@@ -26,6 +27,7 @@ pub(crate) struct Couriers {
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) signal: watch::Receiver<Signal>,
     pub(crate) life: Lifecycle,
+    pub(crate) window: Window,
     /// How long one may be silent before `/livez` tells
     pub(crate) silence: Duration,
     pub(crate) running: Vec<Running>,
@@ -87,6 +89,13 @@ impl Couriers {
             signal: self.signal.clone(),
             orders: receiver,
             patience: destination.patience,
+            gatherer: Gatherer {
+                follower: self.follower.clone(),
+                output: id,
+                signal: self.signal.clone(),
+                window: self.window,
+                since: None,
+            },
             retry: Retry::default(),
             throttle: LogThrottle::default(),
             batches: Vec::new(),

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::{
     outputs::open_lines,
     own_files::OwnFiles,
-    records::{batch::Batch, timestamp::rfc3339},
+    records::{span::Span, timestamp::rfc3339},
 };
 
 /// Where refused lines go
@@ -47,7 +47,7 @@ impl DeadLetters {
     }
 
     /// Keeps records, each with the reason; on return all are on the disk, or none. Without a file, the log tells where they are.
-    pub(crate) fn write(&self, records: &[(Batch, String)], output: &str) -> io::Result<()> {
+    pub(crate) fn write(&self, records: &[(Span, String)], output: &str) -> io::Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = Vec::new();
         for (record, reason) in records {
@@ -73,15 +73,15 @@ impl DeadLetters {
     }
 }
 
-fn write_letter(batch: &Batch, output: &str, reason: &str, out: &mut Vec<u8>) -> io::Result<()> {
-    let text = String::from_utf8_lossy(batch.bytes());
+fn write_letter(span: &Span, output: &str, reason: &str, out: &mut Vec<u8>) -> io::Result<()> {
+    let text = String::from_utf8_lossy(span.bytes());
     let letter = Letter {
-        time: rfc3339(batch.time),
+        time: rfc3339(span.time),
         output,
         reason,
-        file: batch.source.path.display().to_string(),
-        generation: &batch.source.generation,
-        offset: batch.offset,
+        file: span.source.path.display().to_string(),
+        generation: &span.source.generation,
+        offset: span.offset,
         message: text.strip_suffix('\n').unwrap_or(&text),
     };
     serde_json::to_writer(&mut *out, &letter)?;

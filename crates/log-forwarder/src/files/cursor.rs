@@ -2,7 +2,7 @@
 
 use crate::{
     content::fingerprint::Anchor,
-    records::batch::{Batch, Mark},
+    records::span::{Mark, Span},
 };
 
 /// How far one output has come in one file
@@ -14,7 +14,7 @@ pub(crate) struct Cursor {
     pub(crate) anchor: Anchor,
     /// The position stands within a line that was cut.
     pub(crate) within_cut: bool,
-    /// The end of the batch that the output has now; the position, if it has none
+    /// The end of the span that the output has now; the position, if it has none
     pub(crate) in_flight_end: u64,
     /// From the position up to here no record ends.
     pub(crate) barren_end: u64,
@@ -33,19 +33,19 @@ impl Cursor {
         Self { is_closed: true, ..Self::default() }
     }
 
-    /// The output has this batch now.
-    pub(super) fn hand_out(&mut self, batch: &Batch) {
-        self.in_flight_end = batch.end();
+    /// The output has this span now.
+    pub(super) fn hand_out(&mut self, span: &Span) {
+        self.in_flight_end = span.end();
     }
 
     /// The beginning of what is in flight is settled: delivered or rejected.
-    pub(super) fn settle(&mut self, batch: &Batch) {
-        if batch.goes_on {
+    pub(super) fn settle(&mut self, span: &Span) {
+        if span.goes_on {
             return;
         }
-        self.position = batch.end();
-        self.anchor.extend(batch.bytes());
-        self.within_cut = batch.mark == Mark::Cut;
+        self.position = span.end();
+        self.anchor.extend(span.bytes());
+        self.within_cut = span.mark == Mark::Cut;
         self.barren_end = self.position;
     }
 
@@ -64,7 +64,7 @@ impl Cursor {
         (self.position, self.in_flight_end, self.barren_end) = (end, end, end);
     }
 
-    /// Whether the output has no batch of the file now.
+    /// Whether the output has no span of the file now.
     pub(crate) fn is_idle(&self) -> bool {
         self.in_flight_end == self.position
     }

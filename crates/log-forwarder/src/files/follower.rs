@@ -1,6 +1,6 @@
 //! All parts of following files, as the tail, the couriers and the saver share them.
 
-mod feed;
+pub(crate) mod feed;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -28,7 +28,7 @@ use super::{
 use crate::{
     content::volume::Volume,
     own_files::OwnFiles,
-    records::{batch::Source, pool::Pool, treatment::Treatment},
+    records::{pool::Pool, span::Source, treatment::Treatment},
     settings::input::Input,
 };
 
@@ -277,13 +277,14 @@ mod tests {
         fs::write(directory.path().join("app.log"), "one\ntwo\n").unwrap();
         let input = directory.path().join("*.log").to_str().unwrap().parse().unwrap();
         let policy = Policy { max_pinned: 0, quiet_period: Duration::ZERO, stopping: None };
-        let settings = Settings { inputs: vec![input], bounds: Bounds { batch: 1024, line: 1024 }, policy };
+        let settings =
+            Settings { inputs: vec![input], bounds: Bounds { batch: 1024, line: 1024, may_grow: true }, policy };
         let ledger = Ledger::new(&Registry::new()).unwrap();
         let mut follower = Follower::new(settings, ledger, Descriptors::new(10), Arc::new(Disk));
         let output = follower.add_output("stdout://".into());
         let now = Instant::now();
         follower.scan_names(now);
         assert_eq!(follower.set.behind(), 8);
-        assert!(follower.next(output, now).is_some_and(|batch| batch.bytes() == b"one\ntwo\n"));
+        assert!(follower.next(output, None, now).is_some_and(|batch| batch.spans()[0].bytes() == b"one\ntwo\n"));
     }
 }

@@ -16,7 +16,7 @@ use crate::{
         fingerprint::{Anchor, Fingerprint, Head},
         volume::{Handle, Inode, Stat},
     },
-    records::{batch::Source, treatment::Treatment},
+    records::{span::Source, treatment::Treatment},
 };
 
 /// A number of the file, in the order in which the files began
@@ -168,11 +168,6 @@ impl KnownFile {
 
     pub(crate) fn is_all_settled(&self) -> bool {
         self.cursors.iter().all(|cursor| self.is_settled(cursor))
-    }
-
-    /// Whether no output has a batch of it now
-    pub(crate) fn is_idle(&self) -> bool {
-        self.cursors.iter().all(|cursor| cursor.is_closed || cursor.is_idle())
     }
 
     /// Whether it has not grown for a period, which does not begin before `since`.

@@ -16,8 +16,7 @@ use super::{
 use crate::{
     content::{
         Content,
-        copies::{Sought, open_as},
-        fingerprint::Head,
+        copies::Sought,
         search::{self, Search},
         volume::{Stat, Volume},
     },
@@ -75,16 +74,11 @@ impl Looker {
         }
         let sighting = match &file.access {
             Access::Open(content) => sight(file, content, false),
-            Access::Parked if file.state == FileState::Live => {
-                if let Some(stat) = self.glance(file, file.path()) {
-                    let head = self.peek(file, file.path(), &stat);
-                    head.map_or(Sighting::Other, |head| Sighting::Closed { stat, head })
-                } else {
-                    // A scan finds where the file is now, or that it is gone.
-                    names.doubt();
-                    unchanged(file)
-                }
-            }
+            // If it is not there, a scan finds where the file is now, or that it is gone.
+            Access::Parked if file.state == FileState::Live => self.peek(file, file.path()).unwrap_or_else(|| {
+                names.doubt();
+                unchanged(file)
+            }),
             Access::Parked => unchanged(file),
             Access::Closed if file.state == FileState::Lost => unchanged(file),
             Access::Closed => return false,
@@ -101,23 +95,28 @@ impl Looker {
         }
     }
 
-    /// The file of a path, if it can be this one: the same inode, and not shorter.
-    fn glance(&self, file: &KnownFile, path: &Path) -> Option<Stat> {
-        let stat = self.volume.stat(path).ok()?;
-        (stat.inode == file.inode && !stat.is_another(file.born) && stat.size >= file.seen).then_some(stat)
-    }
-
-    /// The head of a file that waits for a descriptor, as far as it goes now; `None` if it has another content. The file is
-    /// opened for a moment when it was written, for which there is a reserve.
-    fn peek(&self, file: &KnownFile, path: &Path, stat: &Stat) -> Option<Head> {
-        if file.is_unchanged(stat) {
-            return Some(file.head);
+    /// What there is at the path of a file that waits for a descriptor; `None` if the file is elsewhere, or shorter than before. It
+    /// is opened for a moment when it was written, for which there is a reserve.
+    fn peek(&self, file: &KnownFile, path: &Path) -> Option<Sighting> {
+        let is_this = |stat: &Stat| stat.inode == file.inode && !stat.is_another(file.born) && stat.size >= file.seen;
+        let stat = self.volume.stat(path).ok().filter(is_this)?;
+        if file.is_unchanged(&stat) {
+            return Some(Sighting::Closed { stat, head: file.head });
         }
-        match open_as(self.volume.as_ref(), &file.fingerprint(), path) {
-            Ok(content) => file.head.grown(&content?, stat.size).unwrap_or(Some(file.head)),
+        let handle = match self.volume.open(path) {
+            Ok(handle) => handle,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             // A question that has no answer now may have one later.
-            Err(_) => Some(file.head),
+            Err(_) => return Some(Sighting::Closed { stat, head: file.head }),
+        };
+        // Another file may have come to the path in between.
+        let stat = handle.stat().ok().filter(is_this)?;
+        let content = Content::Plain(handle);
+        if !file.fingerprint().is_of(&content).unwrap_or(true) {
+            return Some(Sighting::Other);
         }
+        let head = file.head.grown(&content, stat.size).ok().flatten().unwrap_or(file.head);
+        Some(Sighting::Closed { stat, head })
     }
 
     /// Applies what a sighting means, step by step. True if an output may go on.
@@ -178,11 +177,8 @@ impl Looker {
     /// there is no descriptor waits.
     pub(crate) fn reopen(&mut self, set: &mut FileSet, key: Key, path: &Path, has_room: bool, now: Instant) -> Place {
         let Some(file) = set.get(key) else { return Place::Elsewhere };
-        if !has_room
-            && let Some(stat) = self.glance(file, path)
-            && let Some(head) = self.peek(file, path, &stat)
-        {
-            let growth = observe(file, &Sighting::Closed { stat, head });
+        if !has_room && let Some(sighting @ Sighting::Closed { .. }) = self.peek(file, path) {
+            let growth = observe(file, &sighting);
             set.apply(Change::Meet(key, Fate::Park), now);
             if let Observation::Grew(growth) = growth {
                 set.apply(Change::Meet(key, Fate::Grow(growth)), now);

@@ -1,4 +1,4 @@
-//! The bytes behind a cursor: the next batch of whole records, or why there is none. Nothing is changed here.
+//! The bytes behind a cursor: the next span of whole records, or why there is none. Nothing is changed here.
 
 use std::{io, sync::Arc};
 
@@ -13,16 +13,16 @@ use crate::{
     },
     format::Format,
     records::{
-        batch::{Batch, Mark, Source},
         framing::{Frame, frame},
         pool::Pool,
+        span::{Mark, Source, Span},
     },
 };
 
 /// Bytes to read beyond the known size, because a file that grew may have grown further
 const BEYOND: u64 = 4096;
 
-/// Lines of a batch, unless one record has more: outputs write much around each, and empty lines must not make a body of a
+/// Lines of a span, unless one record has more: outputs write much around each, and empty lines must not make a body of a
 /// hundred megabytes.
 const MOST_LINES: usize = 4096;
 
@@ -35,7 +35,7 @@ pub(crate) enum Reading {
     Nothing,
     /// No record ends before this offset.
     Barren(u64),
-    Batch(Batch),
+    Span(Span),
     /// Bytes of a line that is too long, with its end or not
     TooLong {
         bytes: Vec<u8>,
@@ -63,6 +63,8 @@ pub(crate) struct Read {
 pub(crate) struct Bounds {
     pub(crate) batch: usize,
     pub(crate) line: usize,
+    /// Whether a record is read that is longer than that
+    pub(crate) may_grow: bool,
 }
 
 /// The next records for an output that has none of this file now.
@@ -96,7 +98,9 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
             return Ok(Read { reading: Reading::Foreign, size });
         }
         let (ended, is_quiet) = if end > file.seen { (false, false) } else { (file.ended, file.is_quiet) };
-        let is_last = ended && end == size;
+        // The head takes more to be told than there may be room for.
+        let bytes = if bounds.may_grow { bytes } else { &bytes[..bytes.len().min(bounds.batch)] };
+        let is_last = ended && cursor.position + bytes.len() as u64 == size;
         let framed = match frame(bytes, bounds.line, cursor.within_cut, is_last) {
             Frame::Lines(lines) => match records(&file.source.treatment.format, &bytes[..lines]) {
                 // The last record may go on. One of several lines that is longer than a line may be goes in parts.
@@ -115,10 +119,11 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
         match framed {
             Some((length, mark)) => {
                 let source = source(file, content, &bytes[..length])?;
-                let batch = Batch::new((source, key), mark, cursor.position, buffer, anchored..anchored + length);
-                return Ok(Read { reading: Reading::Batch(batch), size });
+                let span = Span::new((source, key), mark, cursor.position, buffer, anchored..anchored + length);
+                return Ok(Read { reading: Reading::Span(span), size });
             }
             // No record ends here, but there are more bytes.
+            None if bytes.len() == bounds.batch && !bounds.may_grow => return nothing(Reading::Nothing),
             None if bytes.len() == most && most <= bounds.line => most = (most * 4).min(bounds.line + 1),
             None => return Ok(Read { reading: Reading::Barren(end), size }),
         }
@@ -141,7 +146,7 @@ fn hole(file: &KnownFile, content: &Content, output: OutputId, bytes: &[u8]) -> 
     Ok(has_begun.then(|| data.max(cursor.position + zeros)))
 }
 
-/// The source of the file's batches, which has a name for collectors as soon as something was read
+/// The source of the file's spans, which has a name for collectors as soon as something was read
 fn source(file: &KnownFile, content: &Content, beginning: &[u8]) -> io::Result<Arc<Source>> {
     if !file.source.generation.is_empty() {
         return Ok(file.source.clone());
@@ -192,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_file_that_grows_while_it_is_read_has_not_ended() {
-        let (bounds, pool, now) = (Bounds { batch: 64, line: 64 }, Pool::default(), Instant::now());
+        let (bounds, pool, now) = (Bounds { batch: 64, line: 64, may_grow: true }, Pool::default(), Instant::now());
         let mut set = FileSet::new(Ledger::new(&Registry::new()).unwrap());
         set.apply(Change::AddOutput("stdout://".into()), now);
         let mut writer = tempfile::tempfile().unwrap();
@@ -207,10 +212,10 @@ mod tests {
         set.apply(Change::Meet(0, Fate::End), now);
         let output = OutputId(0);
         let found = |set: &FileSet| read(set.get(0).unwrap(), 0, output, bounds, &pool).unwrap();
-        let Reading::Batch(batch) = found(&set).reading else { panic!("no batch") };
-        assert_eq!(batch.bytes(), b"one\n");
-        set.apply(Change::HandOut(&batch, output), now);
-        set.apply(Change::Settle(&batch, output), now);
+        let Reading::Span(span) = found(&set).reading else { panic!("no span") };
+        assert_eq!(span.bytes(), b"one\n");
+        set.apply(Change::HandOut(&span, output), now);
+        set.apply(Change::Settle(&span, output), now);
         writer.write_all(b"o").unwrap();
         let grown = found(&set);
         assert!(matches!((grown.reading, grown.size), (Reading::Barren(7), 7)));

@@ -116,6 +116,10 @@ impl Scanner {
             if let Some(key) = self.take(&path, &origin, stat.inode, true, scan, listings) {
                 scan.set.apply(Change::Meet(key, Fate::Turn(FileState::Rotated)), scan.now);
             }
+            if !scan.set.knows(&stat) && !scan.looker.own_files.has(&path, stat.inode) {
+                // It has another name by now, or cannot be opened yet: the evidence is needed again.
+                scan.names.note_rotation(&origin);
+            }
         }
     }
 

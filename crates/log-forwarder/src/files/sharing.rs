@@ -136,12 +136,12 @@ enum Means {
     Forget,
 }
 
-/// How a file can give its descriptor away. A deleted file would be gone, and a compressed copy is not found again by its inode.
+/// How a file can give its descriptor away, also one of which an output has a batch: that is in memory. A deleted file would be gone, and a compressed copy is not found again by its inode.
 fn means(file: &KnownFile) -> Option<Means> {
     let is_found_again =
         matches!(file.state, FileState::Live | FileState::Rotated) && !file.inconsistent && !file.is_packed();
     match () {
-        () if !file.is_open() || !file.is_idle() => None,
+        () if !file.is_open() => None,
         () if is_found_again => Some(Means::Park),
         () => (file.ended && file.is_all_settled()).then_some(Means::Forget),
     }

@@ -15,19 +15,21 @@ use super::{
 use crate::{
     files::{
         descriptors::Descriptors,
-        follower::{Follower, Policy, Settings},
+        follower::{Follower, Policy, Settings, feed::Gathering},
         known::{Key, KnownFile, OutputId},
         ledger::Ledger,
         names::Rename,
         reading::Bounds,
         set::Change,
     },
-    records::batch::Batch,
+    records::{batch::Batch, span::Span},
     state::{checkpoint::Checkpoint, resume::resume},
 };
 
 pub(super) const OUTPUTS: [OutputId; 2] = [OutputId(0), OutputId(1)];
-const BOUNDS: Bounds = Bounds { batch: 96, line: 48 };
+const BOUNDS: Bounds = Bounds { batch: 96, line: 48, may_grow: true };
+/// Bytes of a batch, which holds several spans
+const MOST: usize = 240;
 
 /// One forwarder, from its start to its end
 pub(super) struct Run {
@@ -97,7 +99,8 @@ impl Run {
         if self.in_flight.contains_key(&output) {
             return false;
         }
-        let batch = self.follower.next(output, self.now);
+        let gathering = Gathering { most: MOST, joins: &|_, _| true };
+        let batch = self.follower.next(output, Some(&gathering), self.now);
         let is_some = batch.is_some();
         self.in_flight.extend(batch.map(|batch| (output, batch)));
         self.check();
@@ -107,20 +110,28 @@ impl Run {
     /// The server of an output takes its batch, or refuses it for good.
     pub(super) fn answer(&mut self, output: OutputId, is_taken: bool) {
         let Some(batch) = self.in_flight.remove(&output) else { return };
-        for line in batch.bytes().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let line = String::from_utf8_lossy(line).into_owned();
-            // The end of a line whose beginning was delivered before as unfinished has no number.
-            if line.contains(".log:") {
-                let last = self.last.insert((output, batch.key), line.clone());
-                assert!(last.is_none_or(|last| last < line), "{line} out of order");
-                self.settled[output.0].push(line);
-            }
+        for span in batch.spans() {
+            self.take_lines(span, output);
         }
         let amount = batch.amount();
         let change = if is_taken { Change::Deliver(output, amount) } else { Change::Reject(output, amount) };
         self.follower.account(change);
-        self.follower.account(Change::Settle(&batch, output));
+        for span in batch.spans() {
+            self.follower.account(Change::Settle(span, output));
+        }
         self.check();
+    }
+
+    fn take_lines(&mut self, span: &Span, output: OutputId) {
+        for line in span.bytes().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let line = String::from_utf8_lossy(line).into_owned();
+            // The end of a line whose beginning was delivered before as unfinished has no number.
+            if line.contains(".log:") {
+                let last = self.last.insert((output, span.key), line.clone());
+                assert!(last.is_none_or(|last| last < line), "{line} out of order");
+                self.settled[output.0].push(line);
+            }
+        }
     }
 
     /// Stops: reads and delivers until nothing is left, and all that is undecided is decided.
@@ -175,7 +186,7 @@ impl Run {
         for output in OUTPUTS {
             let sums = self.follower.set.ledger().of(output).sums();
             assert_eq!(sums.read, sums.delivered + sums.rejected + sums.lost + sums.in_flight, "{sums:?}");
-            let in_flight = self.in_flight.get(&output).map_or(0, Batch::length);
+            let in_flight = self.in_flight.get(&output).map_or(0, |batch| batch.length() as u64);
             assert_eq!(sums.in_flight, in_flight, "in flight");
         }
         let behind: u64 =

@@ -78,6 +78,10 @@ impl Output for Elasticsearch {
             self.client.without_secrets(attempt)
         })
     }
+
+    fn gathers(&self) -> bool {
+        true
+    }
 }
 
 impl Elasticsearch {
@@ -85,8 +89,8 @@ impl Elasticsearch {
         if batch.exceeds(MOST_RECORDS) {
             return Ok(Attempt::Refused("more records than fit into a request".into()));
         }
-        let mut body = self.pool.empty(batch.bytes().len() * 2 + OVERHEAD);
-        let count = write_documents(batch, &mut body);
+        let mut body = self.pool.empty(batch.length() * 2 + OVERHEAD);
+        let count = batch.spans().iter().map(|span| write_documents(span, &mut body)).sum();
         let answer = self.client.post(&self.path, &NDJSON, &[], body).await?;
         Ok(match answer.status {
             StatusCode::OK if answer.whole => reply::read(&answer.body, count, answer.retry_after),

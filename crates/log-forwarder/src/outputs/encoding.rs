@@ -8,7 +8,8 @@ use crate::{
         record::{Field, Value},
     },
     records::{
-        batch::{Batch, Mark},
+        batch::Batch,
+        span::{Mark, Span},
         timestamp::{rfc3339, write_rfc3339},
     },
 };
@@ -38,36 +39,44 @@ impl Encoding {
 
     /// What a batch is in bytes. Raw lines are where they are already, but for a last one without newline.
     pub(crate) fn bytes<'a>(self, batch: &'a Batch, room: &'a mut Vec<u8>) -> &'a [u8] {
-        match (self, batch.mark) {
-            (Self::Raw, Mark::Whole) => return batch.bytes(),
-            (Self::Raw, Mark::Cut | Mark::Unfinished) => {
+        match batch.spans() {
+            [span] if self == Self::Raw && span.mark == Mark::Whole => span.bytes(),
+            _ => {
                 room.clear();
-                room.extend_from_slice(batch.bytes());
-                room.push(b'\n');
-            }
-            (Self::Ndjson, _) => {
-                room.clear();
-                write_objects(batch, room);
+                self.write(batch, room);
+                room
             }
         }
-        room
+    }
+
+    /// Writes a batch.
+    pub(crate) fn write(self, batch: &Batch, out: &mut Vec<u8>) {
+        for span in batch.spans() {
+            match self {
+                Self::Raw => out.extend_from_slice(span.bytes()),
+                Self::Ndjson => write_objects(span, out),
+            }
+            if self == Self::Raw && span.mark != Mark::Whole {
+                out.push(b'\n');
+            }
+        }
     }
 }
 
 /// Writes an object a record. What all have in common is put together once.
-pub(crate) fn write_objects(batch: &Batch, out: &mut Vec<u8>) {
-    let time = rfc3339(batch.time);
+pub(crate) fn write_objects(span: &Span, out: &mut Vec<u8>) {
+    let time = rfc3339(span.time);
     let mut head = Vec::new();
     head.extend_from_slice(b"\",\"file\":\"");
-    escape(&batch.source.path.to_string_lossy(), &mut head);
+    escape(&span.source.path.to_string_lossy(), &mut head);
     head.extend_from_slice(b"\",\"generation\":\"");
-    head.extend_from_slice(batch.source.generation.as_bytes());
+    head.extend_from_slice(span.source.generation.as_bytes());
     head.extend_from_slice(b"\",\"offset\":");
-    let tail = tail(batch);
+    let tail = tail(span);
     let mut number = itoa::Buffer::new();
-    batch.records(|record| {
+    span.records(|record| {
         out.extend_from_slice(b"{\"time\":\"");
-        if record.time == batch.time {
+        if record.time == span.time {
             out.extend_from_slice(time.as_bytes());
         } else {
             write_rfc3339(record.time, out);
@@ -86,15 +95,15 @@ pub(crate) fn write_objects(batch: &Batch, out: &mut Vec<u8>) {
 }
 
 /// The text behind the fields of each record: its attributes, and its mark
-fn tail(batch: &Batch) -> Vec<u8> {
+fn tail(span: &Span) -> Vec<u8> {
     let mut tail = Vec::new();
-    for (name, value) in &batch.source.treatment.attributes {
+    for (name, value) in &span.source.treatment.attributes {
         tail.push(b',');
         write_text(name, &mut tail);
         tail.push(b':');
         write_text(value, &mut tail);
     }
-    tail.extend_from_slice(match batch.mark {
+    tail.extend_from_slice(match span.mark {
         Mark::Whole => b"}\n",
         Mark::Cut => b",\"cut\":true}\n",
         Mark::Unfinished => b",\"unfinished\":true}\n",
@@ -156,7 +165,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::records::batch::of;
+    use crate::records::span::of;
 
     #[test]
     fn an_object_has_all_that_is_known() {
@@ -176,8 +185,8 @@ mod tests {
     #[test]
     fn raw_lines_always_have_their_newline() {
         let mut room = Vec::new();
-        assert_eq!(Encoding::Raw.bytes(&of(b"a\nb\n", Mark::Whole), &mut room), b"a\nb\n");
-        assert_eq!(Encoding::Raw.bytes(&of(b"b", Mark::Unfinished), &mut room), b"b\n");
+        assert_eq!(Encoding::Raw.bytes(&of(b"a\nb\n", Mark::Whole).into(), &mut room), b"a\nb\n");
+        assert_eq!(Encoding::Raw.bytes(&of(b"b", Mark::Unfinished).into(), &mut room), b"b\n");
     }
 
     proptest! {

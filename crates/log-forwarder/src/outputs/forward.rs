@@ -30,6 +30,7 @@ use super::{
 use crate::records::{
     batch::Batch,
     pool::{Buffer, Pool},
+    span::Source,
 };
 
 /// A whole exchange must pass within this, unless `ack-timeout` says otherwise.
@@ -118,6 +119,15 @@ impl Output for Forward {
             }
         })
     }
+
+    fn gathers(&self) -> bool {
+        true
+    }
+
+    /// A message has one tag.
+    fn joins(&self, first: &Source, next: &Source) -> bool {
+        self.tag.is_some() || tag(first) == tag(next)
+    }
 }
 
 impl Forward {
@@ -164,8 +174,8 @@ impl Forward {
 
     /// The entries of a batch as they are sent, and how many there are
     fn entries(&mut self, batch: &Batch) -> Result<(Buffer, usize), String> {
-        let mut entries = self.pool.empty(batch.bytes().len() * 2 + ENTRY_OVERHEAD);
-        let count = entries::write(batch, &mut entries);
+        let mut entries = self.pool.empty(batch.length() * 2 + ENTRY_OVERHEAD);
+        let count = batch.spans().iter().map(|span| entries::write(span, &mut entries)).sum();
         match &mut self.gzip {
             Some(gzip) => Ok((gzip.compress(&entries, &self.pool)?, count)),
             None => Ok((entries, count)),
@@ -179,7 +189,7 @@ impl Forward {
         pack.array(3);
         match &self.tag {
             Some(tag) => pack.text(tag),
-            None => pack.text(&tag(batch)),
+            None => pack.text(&batch.spans().first().map(|span| tag(&span.source)).unwrap_or_default()),
         }
         pack.binary(entries.0.len());
         let mut pack = Pack(&mut after);
@@ -205,12 +215,12 @@ fn unwanted(reply: &Reply) -> &'static str {
 }
 
 /// `kubernetes.NAMESPACE.POD.CONTAINER` where the pod says these, and else `file` and the path, all joined by dots
-fn tag(batch: &Batch) -> String {
-    let attributes = &batch.source.treatment.attributes;
+fn tag(source: &Source) -> String {
+    let attributes = &source.treatment.attributes;
     let names = ["k8s.namespace.name", "k8s.pod.name", "k8s.container.name"];
     let known = names.iter().filter_map(|name| attributes.iter().find(|(key, _)| key == name));
     let tag = known.fold("kubernetes".to_owned(), |tag, (_, value)| tag + "." + value);
-    if tag == "kubernetes" { format!("file{}", batch.source.path.to_string_lossy().replace('/', ".")) } else { tag }
+    if tag == "kubernetes" { format!("file{}", source.path.to_string_lossy().replace('/', ".")) } else { tag }
 }
 
 /// A connection, and the bytes that came on it and are not read yet
@@ -257,10 +267,10 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::batch::{Mark, of};
+    use crate::records::span::{Mark, of};
 
     #[test]
     fn a_tag_is_the_pod_or_the_path() {
-        assert_eq!(tag(&of(b"one\n", Mark::Whole)), "file.logs.app.log");
+        assert_eq!(tag(&of(b"one\n", Mark::Whole).source), "file.logs.app.log");
     }
 }

@@ -9,7 +9,7 @@ use super::{
     dial,
 };
 use crate::{
-    outputs::encoding::{self, Encoding, write_objects},
+    outputs::encoding::{self, Encoding},
     records::{batch::Batch, pool::Pool},
 };
 
@@ -52,21 +52,19 @@ impl Output for Http {
             self.client.without_secrets(attempt)
         })
     }
+
+    fn gathers(&self) -> bool {
+        true
+    }
 }
 
 impl Http {
     async fn send(&mut self, batch: &Batch) -> Result<Attempt, Attempt> {
-        let mut body = self.pool.empty(batch.bytes().len() * 2 + OBJECT_OVERHEAD);
+        let mut body = self.pool.empty(batch.length() * 2 + OBJECT_OVERHEAD);
+        self.encoding.write(batch, &mut body);
         let kind = match self.encoding {
-            Encoding::Ndjson => {
-                write_objects(batch, &mut body);
-                "application/x-ndjson"
-            }
-            Encoding::Raw => {
-                let mut room = Vec::new();
-                body.extend_from_slice(self.encoding.bytes(batch, &mut room));
-                "text/plain; charset=utf-8"
-            }
+            Encoding::Ndjson => "application/x-ndjson",
+            Encoding::Raw => "text/plain; charset=utf-8",
         };
         let key = HeaderValue::try_from(batch.name()).map_err(Attempt::again)?;
         let headers = [(IDEMPOTENCY_KEY, key)];

@@ -86,6 +86,10 @@ impl Output for Loki {
             self.client.without_secrets(attempt)
         })
     }
+
+    fn gathers(&self) -> bool {
+        true
+    }
 }
 
 impl Loki {
@@ -100,13 +104,13 @@ impl Loki {
             return Ok(self.judge(&answer));
         }
         let late = if batch.exceeds(1) {
-            late::refused(&String::from_utf8_lossy(&answer.body), &times(batch)).filter(|_| answer.whole)
+            late::refused(&String::from_utf8_lossy(&answer.body), &times(batch.spans())).filter(|_| answer.whole)
         } else {
             Some(vec![0])
         };
-        let Some(late) = late else { return Ok(answer.refused()) };
+        let Some(late) = late.and_then(|late| batch.parted(&late).1) else { return Ok(answer.refused()) };
         let clock = Clock::Moved(self.moved_to(batch));
-        let answer = self.push(&batch.select(&late), clock).await?;
+        let answer = self.push(&late, clock).await?;
         if is_of_time(&answer) {
             // One of the two clocks is wrong. The next attempt takes another time.
             self.moved = None;
@@ -116,7 +120,7 @@ impl Loki {
     }
 
     fn moved_to(&mut self, batch: &Batch) -> i64 {
-        let (generation, read_at) = (batch.key, batch.time);
+        let (generation, read_at) = batch.spans().first().map(|span| (span.key, span.time)).unwrap_or_default();
         match &self.moved {
             Some(moved) if (moved.generation, moved.read_at) == (generation, read_at) => moved.to,
             _ => self.moved.insert(Moved { generation, read_at, to: timestamp::now() }).to,
@@ -124,8 +128,8 @@ impl Loki {
     }
 
     async fn push(&mut self, batch: &Batch, clock: Clock) -> Result<Answer, Attempt> {
-        let mut body = self.pool.empty(batch.bytes().len() * 2 + OVERHEAD);
-        write_push(batch, &self.labels, clock, &mut body);
+        let mut body = self.pool.empty(batch.length() * 2 + OVERHEAD);
+        write_push(batch.spans(), &self.labels, clock, &mut body);
         self.client.post(&self.path, &JSON, &[], body).await
     }
 

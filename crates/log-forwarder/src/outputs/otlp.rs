@@ -72,12 +72,16 @@ impl Output for Otlp {
             self.client.without_secrets(attempt)
         })
     }
+
+    fn gathers(&self) -> bool {
+        true
+    }
 }
 
 impl Otlp {
     async fn send(&mut self, batch: &Batch) -> Result<Attempt, Attempt> {
-        let mut body = self.pool.empty(batch.bytes().len() * 2 + OVERHEAD);
-        request::write(batch, &mut body);
+        let mut body = self.pool.empty(batch.length() * 2 + OVERHEAD);
+        batch.spans().iter().for_each(|span| request::write(span, &mut body));
         let answer = self.client.post(&self.path, &KIND, &[], body).await?;
         if answer.status.is_success() {
             // The missing part may say that records were rejected.

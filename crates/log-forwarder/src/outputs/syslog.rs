@@ -72,8 +72,8 @@ struct Connected {
 impl Output for Connected {
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
         Box::pin(async move {
-            let mut messages = self.pool.empty(batch.bytes().len() * 2 + OVERHEAD);
-            self.header.write(batch, true, &mut messages, |_| {});
+            let mut messages = self.pool.empty(batch.length() * 2 + OVERHEAD);
+            batch.spans().iter().for_each(|span| self.header.write(span, true, &mut messages, |_| {}));
             self.connection.deliver(&messages).await
         })
     }
@@ -88,9 +88,11 @@ struct Udp {
 impl Output for Udp {
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
         Box::pin(async move {
-            let mut messages = self.pool.empty(batch.bytes().len() * 2 + OVERHEAD);
+            let mut messages = self.pool.empty(batch.length() * 2 + OVERHEAD);
             let mut ends = Vec::new();
-            self.header.write(batch, false, &mut messages, |end| ends.push(end));
+            for span in batch.spans() {
+                self.header.write(span, false, &mut messages, |end| ends.push(end));
+            }
             self.datagrams.deliver(&messages, &ends).await
         })
     }

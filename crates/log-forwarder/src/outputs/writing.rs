@@ -21,14 +21,14 @@ use crate::{
 /// How much of which batch is written
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    batch: Option<(u64, Range<u64>)>,
+    batch: Option<Vec<(u64, Range<u64>)>>,
     written: usize,
 }
 
 impl Progress {
     /// Writes what is missing of a batch that is these bytes.
     pub(crate) fn write(&mut self, batch: &Batch, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
-        let this = Some((batch.key, batch.offset..batch.end()));
+        let this = Some(batch.spans().iter().map(|span| (span.key, span.offset..span.end())).collect());
         if self.batch != this {
             (self.batch, self.written) = (this, 0);
         }
@@ -121,7 +121,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::records::batch::{Mark, of};
+    use crate::records::span::{Mark, of};
 
     /// Takes this number of bytes and then fails
     struct Full(Vec<u8>, usize);
@@ -140,11 +140,11 @@ mod tests {
 
     #[test]
     fn a_line_is_not_torn_by_a_full_disk() {
-        let batch = of(b"one\ntwo\n", Mark::Whole);
+        let batch = Batch::from(of(b"one\ntwo\n", Mark::Whole));
         let (mut progress, mut out) = (Progress::default(), Full(Vec::new(), 5));
-        assert!(progress.write(&batch, batch.bytes(), &mut out).is_err());
+        assert!(progress.write(&batch, batch.spans()[0].bytes(), &mut out).is_err());
         out.1 = 99;
-        progress.write(&batch, batch.bytes(), &mut out).unwrap();
+        progress.write(&batch, batch.spans()[0].bytes(), &mut out).unwrap();
         assert_eq!(out.0, b"one\ntwo\n");
     }
 
@@ -182,15 +182,15 @@ mod tests {
 
     #[test]
     fn after_a_full_disk_a_file_ends_with_a_whole_line() {
-        let batch = of(b"one\ntwo\n", Mark::Whole);
+        let batch = Batch::from(of(b"one\ntwo\n", Mark::Whole));
         let (file, mut opened) = opened("zero\n");
         let mut progress = Progress::default();
         let mut full = Full(Vec::new(), 6);
-        assert!(progress.write(&batch, batch.bytes(), &mut full).is_err());
+        assert!(progress.write(&batch, batch.spans()[0].bytes(), &mut full).is_err());
         opened.write_all(&full.0).unwrap();
-        progress.cut_back(batch.bytes(), &opened, file.path());
+        progress.cut_back(batch.spans()[0].bytes(), &opened, file.path());
         assert_eq!(fs::read_to_string(&file).unwrap(), "zero\none\n");
-        progress.write(&batch, batch.bytes(), &mut opened).unwrap();
+        progress.write(&batch, batch.spans()[0].bytes(), &mut opened).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "zero\none\ntwo\n");
     }
 }

@@ -1,246 +1,148 @@
-//! A contiguous range of lines of one generation, as slices of the buffer that it was read into.
+//! What an output gets at once: spans of lines, of one file or of several. A refusal is halved by spans, and then by lines.
 
-use std::{
-    ops::{Add, Range},
-    path::PathBuf,
-    sync::{Arc, OnceLock},
-};
+use std::{hash::Hasher, ops::Add};
 
+use fnv::FnvHasher;
 use memchr::memchr_iter;
 
-use crate::{
-    content::fingerprint::hash_of_end,
-    format::{
-        Extent, Format, Split,
-        amount::{Amount, Tally},
-        record::{Parsed, Record},
-    },
-    records::{pool::Buffer, timestamp, treatment::Treatment},
-};
+use super::span::Span;
+use crate::format::amount::Amount;
 
-/// Where a batch comes from
-#[derive(Debug)]
-pub(crate) struct Source {
-    /// The path by which the file was found
-    pub(crate) path: PathBuf,
-    /// The generation's name for collectors; none before something was read of it
-    pub(crate) generation: String,
-    pub(crate) treatment: Arc<Treatment>,
-}
-
-/// A mark of the lines of a batch; only single records have one
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mark {
-    /// Each has its newline
-    Whole,
-    /// Its end is left out, since it was too long
-    Cut,
-    /// It has no newline and will get none
-    Unfinished,
-}
-
-/// A contiguous range of lines of one generation; cheap to clone
+/// Spans of lines, no two of which overlap; cheap to clone, and never empty
 #[derive(Clone, Debug)]
-pub(crate) struct Batch {
-    pub(crate) source: Arc<Source>,
-    pub(crate) mark: Mark,
-    /// When it was read, in nanoseconds since 1970
-    pub(crate) time: i64,
-    /// Of its first byte
-    pub(crate) offset: u64,
-    /// Of the first byte that was read with it, which parts of a batch keep
-    pub(crate) read_from: u64,
-    /// The catalog's number of the generation
-    pub(crate) key: u64,
-    buffer: Arc<Buffer>,
-    range: Range<usize>,
-    /// Which of its records are still to be sent, counted from its beginning; `None` means all
-    selection: Option<Arc<[usize]>>,
-    /// Other records of the same range come after it: only with those is the range settled.
-    pub(crate) goes_on: bool,
-    /// Shared by its clones: an output may visit one of those.
-    tally: Arc<OnceLock<Tally>>,
+pub(crate) struct Batch(Vec<Span>);
+
+impl From<Span> for Batch {
+    fn from(span: Span) -> Self {
+        Self(vec![span])
+    }
 }
 
 impl Batch {
-    pub(crate) fn new(
-        (source, key): (Arc<Source>, u64),
-        mark: Mark,
-        offset: u64,
-        buffer: Buffer,
-        range: Range<usize>,
-    ) -> Self {
-        let (time, buffer) = (timestamp::now(), Arc::new(buffer));
-        Self {
-            source,
-            mark,
-            time,
-            offset,
-            read_from: offset,
-            key,
-            buffer,
-            range,
-            selection: None,
-            goes_on: false,
-            tally: Arc::default(),
-        }
+    /// `None` if there are no spans.
+    pub(crate) fn of(spans: Vec<Span>) -> Option<Self> {
+        (!spans.is_empty()).then_some(Self(spans))
     }
 
-    /// All of it, whether it is still to be sent or not
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.buffer[self.range.clone()]
+    pub(crate) fn spans(&self) -> &[Span] {
+        &self.0
     }
 
-    pub(crate) fn length(&self) -> u64 {
-        self.range.len() as u64
+    /// Bytes of all spans
+    pub(crate) fn length(&self) -> usize {
+        self.0.iter().map(|span| span.bytes().len()).sum()
     }
 
-    pub(crate) fn end(&self) -> u64 {
-        self.offset + self.length()
-    }
-
-    /// A name that these bytes of this file have at each attempt, and no others.
+    /// A name that these bytes have at each attempt, and no others
     pub(crate) fn name(&self) -> String {
-        // The end of the content besides: without a checkpoint, new lines of a truncated file that begins as it did could have the
-        // name of old ones.
-        let (end, hash) = (self.end(), hash_of_end(self.bytes()));
-        format!("{}-{}-{end}-{hash:016x}", self.source.generation, self.offset)
+        let [first, rest @ ..] = &self.0[..] else { return String::new() };
+        if rest.is_empty() {
+            return first.name();
+        }
+        let mut hasher = FnvHasher::default();
+        for span in rest {
+            hasher.write(span.name().as_bytes());
+        }
+        format!("{}-{}-{:016x}", first.name(), self.0.len(), hasher.finish())
     }
 
     /// The records that are still to be sent
     pub(crate) fn amount(&self) -> Amount {
-        match &self.selection {
-            None => Amount::of(self.bytes()),
-            Some(_) => self.extents().map(|extent| extent.amount).fold(Amount::default(), Amount::add),
-        }
-    }
-
-    /// Defects that were found when its records were last visited
-    pub(crate) fn tally(&self) -> Tally {
-        self.tally.get().copied().unwrap_or_default()
-    }
-
-    /// Visits the records that are still to be sent.
-    pub(crate) fn records(&self, mut visit: impl FnMut(&Record<'_>)) {
-        let (bytes, format) = (self.bytes(), self.format());
-        // Once for all records: that costs little where they are what they should be.
-        let whole = format.as_text(bytes);
-        let mut tally = Tally::default();
-        let each = |Extent { range, amount, .. }: Extent| {
-            let offset = self.offset + range.start as u64;
-            let joined = if amount.lines > 1 { format.join(&bytes[range.clone()]) } else { None };
-            let (text, invalid) = match (&joined, whole) {
-                (Some(joined), _) => format.decode(joined),
-                (None, Some(whole)) => (whole[range].into(), 0),
-                (None, None) => format.decode(&bytes[range]),
-            };
-            tally.invalid_bytes += invalid;
-            let text = format.without_ends(&text);
-            let text = &*text;
-            let parsed = if format.is_raw() { Some(Parsed::default()) } else { format.read(text) };
-            tally.unparsed += u64::from(parsed.as_ref().is_none_or(|parsed| parsed.lacks_time));
-            let Parsed { time, message, fields, .. } = parsed.unwrap_or_default();
-            let (time, message) = (time.unwrap_or(self.time), message.unwrap_or(text.into()));
-            visit(&Record { offset, time, message, fields });
-        };
-        match self.selection {
-            None => self.all_extents().for_each(each),
-            Some(_) => self.extents().for_each(each),
-        }
-        // A second visit finds the same.
-        let _ = self.tally.set(tally);
+        self.0.iter().map(Span::amount).fold(Amount::default(), Amount::add)
     }
 
     /// Whether more records than these are still to be sent; a single one never is more.
     pub(crate) fn exceeds(&self, records: usize) -> bool {
-        memchr_iter(b'\n', self.bytes()).count() > records && self.extents().nth(records.max(1)).is_some()
+        // No record is less than a line, and lines are counted faster.
+        let lines: usize = self.0.iter().map(|span| memchr_iter(b'\n', span.bytes()).count()).sum();
+        lines > records && self.0.iter().map(Span::count).sum::<usize>() > records.max(1)
     }
 
-    /// Two batches of about as many records, in order; `None` if this is a single one. Where lines of all records alternate, both
-    /// have the whole range.
+    /// Two batches of about as many bytes, or of one span about as many records; `None` if this is a single record.
     pub(crate) fn halves(&self) -> Option<(Self, Self)> {
-        let extents: Vec<_> = self.extents().collect();
-        let half = extents.len() / 2;
-        if half == 0 {
-            return None;
+        if let [span] = &self.0[..] {
+            return span.halves().map(|(first, second)| (first.into(), second.into()));
         }
-        let is_apart = |number: &usize| extents[*number].is_apart;
-        let Some(middle) = (1..extents.len()).filter(is_apart).min_by_key(|number| number.abs_diff(half)) else {
-            let all: Vec<_> = (0..extents.len()).collect();
-            return Some((Self { goes_on: true, ..self.select(&all[..half]) }, self.select(&all[half..])));
+        let half = self.length() / 2;
+        let mut length = 0;
+        let is_in_first = |span: &&Span| {
+            length += span.bytes().len();
+            length <= half
         };
-        let start = extents[middle].range.start;
-        let split = self.range.start + start;
-        let (mut before, mut after) = (self.selection.clone(), self.selection.clone());
-        if let Some(selection) = &self.selection {
-            let skipped = self.all_extents().take_while(|extent| extent.range.start < start).count();
-            before = Some(selection[..middle].into());
-            after = Some(selection[middle..].iter().map(|number| number - skipped).collect());
+        let middle = self.0.iter().take_while(is_in_first).count().clamp(1, self.0.len() - 1);
+        let (first, second) = self.0.split_at(middle);
+        Some((Self(first.to_vec()), Self(second.to_vec())))
+    }
+
+    /// The spans of which nothing is to be sent again, and those records that are, by their numbers in order. Records are counted
+    /// over all spans as [`Span::records`] visits them.
+    pub(crate) fn parted(&self, again: &[usize]) -> (Vec<Span>, Option<Self>) {
+        let (mut done, mut rest, mut first, mut again) = (Vec::new(), Vec::new(), 0, again);
+        for span in &self.0 {
+            let end = first + span.count();
+            let (of_this, later) = again.split_at(again.partition_point(|number| *number < end));
+            if of_this.is_empty() {
+                done.push(span.clone());
+            } else {
+                rest.push(span.select(&of_this.iter().map(|number| number - first).collect::<Vec<_>>()));
+            }
+            (first, again) = (end, later);
         }
-        let first = Self { selection: before, ..self.part(self.range.start..split) };
-        let second = Self { selection: after, ..self.part(split..self.range.end) };
-        Some((first, second))
+        (done, Self::of(rest))
     }
 
-    /// The same range, of which these records are still to be sent. They are counted as [`Batch::records`] visits them.
-    pub(crate) fn select(&self, numbers: &[usize]) -> Self {
-        let number = |visited: &usize| self.selection.as_ref().map_or(Some(*visited), |all| all.get(*visited).copied());
-        let selection = numbers.iter().filter_map(number).collect();
-        Self { selection: Some(selection), ..self.part(self.range.clone()) }
-    }
-
-    /// A single record, counted as [`Batch::records`] visits them
-    pub(crate) fn only(&self, visited: usize) -> Option<Self> {
-        let extent = self.extents().nth(visited)?;
-        let range = self.range.start + extent.range.start..self.range.start + extent.range.end;
-        let is_shared = extent.amount.bytes < range.len() as u64;
-        Some(Self { selection: is_shared.then(|| [0].into()), ..self.part(range) })
-    }
-
-    fn part(&self, range: Range<usize>) -> Self {
-        let offset = self.offset + (range.start - self.range.start) as u64;
-        Self { range, offset, tally: Arc::default(), ..self.clone() }
-    }
-
-    fn format(&self) -> &Format {
-        &self.source.treatment.format
-    }
-
-    /// Where the records are that are still to be sent
-    fn extents(&self) -> impl Iterator<Item = Extent> {
-        let mut selected = self.selection.as_deref().map(<[usize]>::iter).map(Iterator::peekable);
-        self.all_extents().enumerate().filter_map(move |(number, extent)| {
-            selected.as_mut().is_none_or(|selected| selected.next_if_eq(&&number).is_some()).then_some(extent)
+    /// A single record, counted over all spans
+    pub(crate) fn only(&self, number: usize) -> Option<Span> {
+        let mut first = 0;
+        self.0.iter().find_map(|span| {
+            let within = number.checked_sub(first)?;
+            first += span.count();
+            span.only(within)
         })
     }
+}
 
-    /// Where all its records are
-    fn all_extents(&self) -> Split<'_> {
-        match self.mark {
-            Mark::Whole => self.format().split(self.bytes()),
-            Mark::Cut | Mark::Unfinished => Split::single(self.bytes()),
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::records::span::{Mark, of};
+
+    fn messages<'a>(spans: impl IntoIterator<Item = &'a Span>) -> Vec<String> {
+        let mut found = Vec::new();
+        for span in spans {
+            span.records(|record| found.push(record.message.to_string()));
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn halves_and_parts_are_the_whole(
+            lines in proptest::collection::vec(proptest::collection::vec(("[a-z]{0,9}", any::<bool>()), 1..9), 1..6),
+        ) {
+            let text = |lines: &Vec<(String, bool)>| lines.iter().fold(String::new(), |text, (line, _)| text + line + "\n");
+            let spans: Vec<Span> = lines.iter().map(|lines| of(text(lines).as_bytes(), Mark::Whole)).collect();
+            let batch = Batch::of(spans).unwrap();
+            let all = messages(batch.spans());
+            let single: Vec<_> = (0..all.len()).flat_map(|number| messages(&batch.only(number))).collect();
+            prop_assert_eq!(&single, &all);
+            prop_assert!(batch.only(all.len()).is_none());
+            prop_assert!(batch.exceeds(all.len() - 1) == (all.len() > 1) && !batch.exceeds(all.len()));
+            if let Some((first, second)) = batch.halves() {
+                prop_assert_eq!([messages(first.spans()), messages(second.spans())].concat(), all.clone());
+                prop_assert_eq!(first.amount() + second.amount(), batch.amount());
+                prop_assert!(first.name() != batch.name() && second.name() != first.name());
+            } else {
+                prop_assert_eq!(all.len(), 1);
+            }
+            let is_again: Vec<bool> = lines.iter().flatten().map(|(_, again)| *again).collect();
+            let again: Vec<usize> = (0..all.len()).filter(|number| is_again[*number]).collect();
+            let (done, rest) = batch.parted(&again);
+            let expected: Vec<_> = again.iter().map(|number| all[*number].clone()).collect();
+            prop_assert_eq!(messages(rest.iter().flat_map(Batch::spans)), expected);
+            prop_assert_eq!(done.len() + rest.map_or(0, |rest| rest.spans().len()), lines.len());
         }
     }
 }
-
-/// For tests: a batch of this text, from the beginning of a file
-#[cfg(test)]
-pub(crate) fn of(text: &[u8], mark: Mark) -> Batch {
-    let mut buffer = crate::records::pool::Pool::default().empty(text.len());
-    buffer.extend_from_slice(text);
-    let treatment = Arc::new(Treatment::default());
-    let source = Source { path: "/logs/app.log".into(), generation: "0123456789abcdef".into(), treatment };
-    Batch::new((source.into(), 1), mark, 0, buffer, 0..text.len())
-}
-
-/// The same, with these attributes
-#[cfg(test)]
-pub(crate) fn with_attributes(batch: Batch, attributes: &[(&str, &str)]) -> Batch {
-    let owned = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let treatment = Treatment { attributes: owned, ..Treatment::default() };
-    let (path, generation) = (batch.source.path.clone(), batch.source.generation.clone());
-    Batch { source: Source { path, generation, treatment: treatment.into() }.into(), ..batch }
-}
-
-#[cfg(test)]
-mod tests;

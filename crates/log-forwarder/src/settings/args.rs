@@ -37,6 +37,12 @@ pub struct Args {
     /// Hold at most this many bytes that are read and not yet delivered, over all outputs
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = lifecycle::size)]
     pub(crate) max_in_flight: u64,
+    /// Gather lines for this long before a request, for outputs that answer requests; 0 sends each line at once
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = lifecycle::duration)]
+    pub(crate) linger: Duration,
+    /// Send without waiting once this many bytes of lines are there
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = batch_size)]
+    pub(crate) max_batch: u64,
     /// Cut and mark lines that are longer than this
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = line_size)]
     pub(crate) max_line: u64,
@@ -77,6 +83,13 @@ const OUTPUTS: LinesParser<Destination> = LinesParser::new("output", str::parse,
 fn line_size(text: &str) -> Result<u64, String> {
     match lifecycle::size(text)? {
         0 => Err("it would cut every line to nothing: give at least 1".into()),
+        size => Ok(size),
+    }
+}
+
+fn batch_size(text: &str) -> Result<u64, String> {
+    match lifecycle::size(text)? {
+        0 => Err("a batch holds at least a byte: for requests of single lines, give --linger 0".into()),
         size => Ok(size),
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         names::Names,
         set::Outlet,
     },
-    records::batch::Source,
+    records::span::Source,
 };
 
 /// Begins where the last run has ended. Call it before anything else is known.

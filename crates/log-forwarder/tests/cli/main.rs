@@ -27,6 +27,8 @@ mod formats;
 #[cfg(test)]
 mod forward;
 #[cfg(test)]
+mod gathering;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod lines;

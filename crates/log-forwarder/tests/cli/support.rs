@@ -106,10 +106,10 @@ pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
     stream
 }
 
-/// log-forwarder with these arguments and nothing in its environment
+/// log-forwarder with these arguments and nothing else in its environment than that lines wait for no others
 pub(crate) fn log_forwarder(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_log-forwarder"));
-    command.args(arguments).env_clear();
+    command.args(arguments).env_clear().env("SIDEKIT_LOG_FORWARDER_LINGER", "0s");
     command
 }
 

@@ -7,34 +7,73 @@ use crate::{
     files::{
         known::{Key, OutputId},
         loss::LossReason,
-        reading::{Read, Reading, read},
+        reading::{Bounds, Read, Reading, read},
         set::{Change, FileSet},
     },
-    records::batch::Batch,
+    records::{
+        batch::Batch,
+        span::{Source, Span},
+    },
 };
 
+/// What may stand in one batch
+pub(crate) struct Gathering<'a> {
+    /// Bytes that it ends with, and one longer line
+    pub(crate) most: usize,
+    /// Whether spans of two sources may stand in one
+    pub(crate) joins: &'a dyn Fn(&Source, &Source) -> bool,
+}
+
 impl Follower {
-    /// The next batch for an output: file by file in turn, and of one path the older file first.
-    pub(crate) fn next(&mut self, output: OutputId, now: Instant) -> Option<Batch> {
-        let turn = self.turns.get(&output).copied().unwrap_or(0);
-        let keys: Vec<Key> = self.set.readable(output, turn).collect();
-        for key in keys {
-            if let Some(batch) = self.read(key, output, now) {
-                self.turns.insert(output, key + 1);
-                return Some(batch);
+    /// Unread bytes that an output could get now, counted up to about this many. While files wait for a descriptor it is this
+    /// many at least, because those that are open keep others waiting.
+    pub(crate) fn waiting(&self, output: OutputId, most: usize) -> u64 {
+        let (mut bytes, most) = (0, most as u64);
+        for key in self.set.readable(output, 0) {
+            bytes += self.set.get(key).map_or(0, |file| file.behind(output));
+            if self.descriptors.waiting > 0 || bytes >= most {
+                return bytes.max(most);
             }
         }
-        if self.descriptors.waiting > 0 {
-            self.descriptors.asked.notify_one();
-        }
-        None
+        bytes
     }
 
-    fn read(&mut self, key: Key, output: OutputId, now: Instant) -> Option<Batch> {
+    /// The next batch for an output: file by file in turn, and of one path the older file first. It is of one file, unless more
+    /// is to be gathered.
+    pub(crate) fn next(&mut self, output: OutputId, gathering: Option<&Gathering>, now: Instant) -> Option<Batch> {
+        let turn = self.turns.get(&output).copied().unwrap_or(0);
+        let keys: Vec<Key> = self.set.readable(output, turn).collect();
+        let most = gathering.map_or(usize::MAX, |gathering| gathering.most);
+        let (mut spans, mut length): (Vec<Span>, usize) = (Vec::new(), 0);
+        for key in keys {
+            let Some(file) = self.set.get(key) else { continue };
+            let is_apart = match (spans.first(), gathering) {
+                (None, _) => false,
+                (Some(first), Some(gathering)) if length < most => !(gathering.joins)(&first.source, &file.source),
+                (Some(_), _) => break,
+            };
+            if is_apart {
+                continue;
+            }
+            let batch = self.bounds.batch.min(most - length);
+            let bounds = Bounds { batch, may_grow: spans.is_empty(), ..self.bounds };
+            if let Some(span) = self.read(key, output, bounds, now) {
+                self.turns.insert(output, key + 1);
+                length += span.bytes().len();
+                spans.push(span);
+            }
+        }
+        if spans.is_empty() && self.descriptors.waiting > 0 {
+            self.descriptors.asked.notify_one();
+        }
+        Batch::of(spans)
+    }
+
+    fn read(&mut self, key: Key, output: OutputId, bounds: Bounds, now: Instant) -> Option<Span> {
         loop {
             let file = self.set.get(key)?;
             let path = file.path();
-            let Read { reading, size } = match read(file, key, output, self.bounds, &self.pool) {
+            let Read { reading, size } = match read(file, key, output, bounds, &self.pool) {
                 Ok(read) => read,
                 Err(error) => {
                     self.looker.complaints.warn(path, "cannot read", error, now);
@@ -45,9 +84,9 @@ impl Follower {
                 self.set.apply(Change::Reach(key, size), now);
             }
             match reading {
-                Reading::Batch(batch) => {
-                    self.set.apply(Change::HandOut(&batch, output), now);
-                    return Some(batch);
+                Reading::Span(span) => {
+                    self.set.apply(Change::HandOut(&span, output), now);
+                    return Some(span);
                 }
                 Reading::TooLong { bytes, within_cut } => {
                     let reason = LossReason::TooLong;

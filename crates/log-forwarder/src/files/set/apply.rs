@@ -19,7 +19,7 @@ use crate::{
         reading::BYTE_ORDER_MARK,
     },
     format::amount::Amount,
-    records::batch::{Batch, Source},
+    records::span::{Source, Span},
 };
 
 /// A change of the set
@@ -37,8 +37,8 @@ pub(crate) enum Change<'a> {
     Treat(Key, Arc<Source>),
     /// No input leads to a file any more.
     Unfollow(Key),
-    /// An output gets a batch.
-    HandOut(&'a Batch, OutputId),
+    /// An output gets a span.
+    HandOut(&'a Span, OutputId),
     /// A read found a file at least this long.
     Reach(Key, u64),
     /// An output finds no end of a record before this offset.
@@ -55,8 +55,8 @@ pub(crate) enum Change<'a> {
     Reject(OutputId, Amount),
     /// Records of a batch are given up, because their output was removed.
     Abandon(OutputId, Amount),
-    /// All records of a batch are accounted for, and the cursor moves to its end.
-    Settle(&'a Batch, OutputId),
+    /// All records of a span are accounted for, and the cursor moves to its end.
+    Settle(&'a Span, OutputId),
 }
 
 impl FileSet {
@@ -69,11 +69,11 @@ impl FileSet {
             Change::Meet(key, fate) => return self.meet(key, fate, now),
             Change::Treat(key, source) => self.change(key, |file| file.source = source),
             Change::Unfollow(key) => self.forget(key),
-            Change::HandOut(batch, output) => {
-                self.ledger.of(output).read(batch.amount());
-                self.change(batch.key, |file| {
-                    file.source = batch.source.clone();
-                    file.cursors[output.0].hand_out(batch);
+            Change::HandOut(span, output) => {
+                self.ledger.of(output).read(span.amount());
+                self.change(span.key, |file| {
+                    file.source = span.source.clone();
+                    file.cursors[output.0].hand_out(span);
                 });
             }
             Change::Reach(key, size) => self.change(key, |file| file.reach(size, now)),
@@ -89,12 +89,12 @@ impl FileSet {
             Change::Deliver(output, amount) => self.ledger.of(output).delivered(amount),
             Change::Reject(output, amount) => self.ledger.of(output).rejected(amount),
             Change::Abandon(output, amount) => self.ledger.of(output).abandoned(amount),
-            Change::Settle(batch, output) => {
-                self.settled += batch.length();
-                self.change(batch.key, |file| {
+            Change::Settle(span, output) => {
+                self.settled += span.length();
+                self.change(span.key, |file| {
                     let cursor = &mut file.cursors[output.0];
                     if !cursor.is_closed {
-                        cursor.settle(batch);
+                        cursor.settle(span);
                     }
                 });
             }

@@ -5,7 +5,7 @@ use super::names::{possible, write_fields};
 use crate::{
     outputs::encoding::{escape, write_text},
     records::{
-        batch::{Batch, Mark},
+        span::{Mark, Span},
         timestamp::{rfc3339, write_rfc3339},
     },
 };
@@ -16,18 +16,18 @@ const LABEL: &str = "k8s.pod.label.";
 const OURS: [&str; 4] = ["@timestamp", "message", "log", "fields"];
 
 /// Writes an action and a document for each record. Its `_id` is what makes a second delivery none. Says how many there are.
-pub(super) fn write_documents(batch: &Batch, out: &mut Vec<u8>) -> usize {
-    let time = rfc3339(batch.time);
-    let action = format!("{{\"create\":{{\"_id\":\"{}-", batch.source.generation);
-    let tail = tail(batch);
+pub(super) fn write_documents(span: &Span, out: &mut Vec<u8>) -> usize {
+    let time = rfc3339(span.time);
+    let action = format!("{{\"create\":{{\"_id\":\"{}-", span.source.generation);
+    let tail = tail(span);
     let (mut number, mut count) = (itoa::Buffer::new(), 0);
-    batch.records(|record| {
+    span.records(|record| {
         count += 1;
         let offset = number.format(record.offset).as_bytes();
         out.extend_from_slice(action.as_bytes());
         out.extend_from_slice(offset);
         out.extend_from_slice(b"\"}}\n{\"@timestamp\":\"");
-        if record.time == batch.time {
+        if record.time == span.time {
             out.extend_from_slice(time.as_bytes());
         } else {
             write_rfc3339(record.time, out);
@@ -45,20 +45,20 @@ pub(super) fn write_documents(batch: &Batch, out: &mut Vec<u8>) -> usize {
     count
 }
 
-/// What all documents of a batch end with
-fn tail(batch: &Batch) -> Vec<u8> {
+/// What all documents of a span end with
+fn tail(span: &Span) -> Vec<u8> {
     let mut tail = b",\"log.file.path\":\"".to_vec();
-    escape(&batch.source.path.to_string_lossy(), &mut tail);
+    escape(&span.source.path.to_string_lossy(), &mut tail);
     tail.extend_from_slice(b"\",\"log.generation\":\"");
-    tail.extend_from_slice(batch.source.generation.as_bytes());
+    tail.extend_from_slice(span.source.generation.as_bytes());
     tail.push(b'"');
-    for (name, value) in &batch.source.treatment.attributes {
+    for (name, value) in &span.source.treatment.attributes {
         tail.push(b',');
         write_text(&field_name(name), &mut tail);
         tail.push(b':');
         write_text(value, &mut tail);
     }
-    tail.extend_from_slice(match batch.mark {
+    tail.extend_from_slice(match span.mark {
         Mark::Whole => b"}\n",
         Mark::Cut => b",\"log.flags\":\"truncated\"}\n",
         Mark::Unfinished => b",\"log.flags\":\"unfinished\"}\n",
@@ -81,11 +81,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::records::batch::{of, with_attributes};
+    use crate::records::span::{of, with_attributes};
 
-    fn lines(batch: &Batch) -> Vec<Value> {
+    fn lines(span: &Span) -> Vec<Value> {
         let mut out = Vec::new();
-        let count = write_documents(batch, &mut out);
+        let count = write_documents(span, &mut out);
         assert_eq!(count * 2, String::from_utf8_lossy(&out).lines().count());
         assert_eq!(out.last(), Some(&b'\n'));
         String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()

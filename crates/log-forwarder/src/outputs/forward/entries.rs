@@ -10,18 +10,18 @@ use serde::{
 use super::pack::{Collection, Pack};
 use crate::{
     format::record::Value,
-    records::batch::{Batch, Mark},
+    records::span::{Mark, Span},
 };
 
 /// Names that each record has: message, file, generation and offset
 const ALWAYS: usize = 4;
 
 /// Writes an entry for each record, and says how many there are.
-pub(super) fn write(batch: &Batch, out: &mut Vec<u8>) -> usize {
-    let (head, tail) = (head(batch), tail(batch));
-    let attributes = batch.source.treatment.attributes.len() + usize::from(batch.mark != Mark::Whole);
+pub(super) fn write(span: &Span, out: &mut Vec<u8>) -> usize {
+    let (head, tail) = (head(span), tail(span));
+    let attributes = span.source.treatment.attributes.len() + usize::from(span.mark != Mark::Whole);
     let mut count = 0;
-    batch.records(|record| {
+    span.records(|record| {
         count += 1;
         let mut pack = Pack(out);
         pack.array(2);
@@ -47,28 +47,28 @@ pub(super) fn write(batch: &Batch, out: &mut Vec<u8>) -> usize {
     count
 }
 
-/// The bytes between message and offset, the same for all records of a batch
-fn head(batch: &Batch) -> Vec<u8> {
+/// The bytes between message and offset, the same for all records of a span
+fn head(span: &Span) -> Vec<u8> {
     let mut head = Vec::new();
     let mut pack = Pack(&mut head);
     pack.text("file");
-    pack.text(&batch.source.path.to_string_lossy());
+    pack.text(&span.source.path.to_string_lossy());
     pack.text("generation");
-    pack.text(&batch.source.generation);
+    pack.text(&span.source.generation);
     pack.text("offset");
     head
 }
 
 /// The bytes behind the fields
-fn tail(batch: &Batch) -> Vec<u8> {
+fn tail(span: &Span) -> Vec<u8> {
     let mut tail = Vec::new();
     let mut pack = Pack(&mut tail);
-    for (name, value) in &batch.source.treatment.attributes {
+    for (name, value) in &span.source.treatment.attributes {
         pack.text(name);
         pack.text(value);
     }
-    if batch.mark != Mark::Whole {
-        pack.text(if batch.mark == Mark::Cut { "cut" } else { "unfinished" });
+    if span.mark != Mark::Whole {
+        pack.text(if span.mark == Mark::Cut { "cut" } else { "unfinished" });
         pack.boolean(true);
     }
     tail
@@ -155,14 +155,14 @@ impl<'de> Visitor<'de> for Json<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::batch::of;
+    use crate::records::span::of;
 
     #[test]
     fn an_entry_is_a_time_and_all_that_is_known() {
-        let mut batch = of(b"one\nt\xffo\n", Mark::Whole);
-        batch.time = 0x65_4321 * 1_000_000_000 + 7;
+        let mut span = of(b"one\nt\xffo\n", Mark::Whole);
+        span.time = 0x65_4321 * 1_000_000_000 + 7;
         let mut out = Vec::new();
-        assert_eq!(write(&batch, &mut out), 2);
+        assert_eq!(write(&span, &mut out), 2);
         let time = b"\x92\xd7\x00\x00\x65\x43\x21\x00\x00\x00\x07\x84\xa7message";
         let rest = b"\xa4file\xad/logs/app.log\xaageneration\xb00123456789abcdef\xa6offset";
         let replaced = b"\xa5t\xef\xbf\xbdo";

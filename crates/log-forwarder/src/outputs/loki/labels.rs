@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use endpoint::Options;
 
-use crate::records::batch::Batch;
+use crate::records::span::Span;
 
 /// Short names of what a pod says of itself, as other shippers to Loki have them
 const SHORT: [(&str, &str); 4] = [
@@ -51,13 +51,13 @@ impl Labels {
         Ok(Self { names, fixed })
     }
 
-    /// The names and values of what a batch carries. None comes twice, and none is empty.
-    pub(super) fn of(&self, batch: &Batch) -> Names {
+    /// The names and values of what a span carries. None comes twice, and none is empty.
+    pub(super) fn of(&self, span: &Span) -> Names {
         let mut known = vec![
-            (Cow::from("filename"), batch.source.path.to_string_lossy()),
-            ("generation".into(), batch.source.generation.as_str().into()),
+            (Cow::from("filename"), span.source.path.to_string_lossy()),
+            ("generation".into(), span.source.generation.as_str().into()),
         ];
-        let attributes = &batch.source.treatment.attributes;
+        let attributes = &span.source.treatment.attributes;
         let app = APP.iter().find_map(|name| attributes.iter().find(|(other, _)| other == name));
         known.extend(app.map(|(_, value)| (Cow::from("app"), Cow::from(value))));
         known.extend(attributes.iter().filter(|(name, _)| !APP.contains(&name.as_str())).map(|(name, value)| {
@@ -106,7 +106,7 @@ pub(super) fn sanitised(name: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::batch::{Mark, of, with_attributes};
+    use crate::records::span::{Mark, of, with_attributes};
 
     fn labels(fragment: &str) -> Labels {
         Labels::from_options(&mut Options::from_fragment(fragment).unwrap()).unwrap()

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use crate::{
         outputs::loki::labels::Labels,
-        records::batch::{Mark, of},
+        records::span::{Mark, of},
     };
 
     fn written(fields: &[Field], room: Room) -> serde_json::Value {

@@ -8,7 +8,7 @@ use crate::{
     format::record::Record,
     outputs::encoding::escape,
     records::{
-        batch::{Batch, Mark},
+        span::{Mark, Span},
         timestamp::rfc3339,
     },
 };
@@ -23,15 +23,27 @@ pub(super) enum Clock {
 }
 
 /// Writes a push of all records.
-pub(super) fn write_push(batch: &Batch, labels: &Labels, clock: Clock, out: &mut Vec<u8>) {
-    let names = labels.of(batch);
-    out.extend_from_slice(b"{\"streams\":[{\"stream\":{");
+pub(super) fn write_push(spans: &[Span], labels: &Labels, clock: Clock, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"streams\":[");
+    for (nth, span) in spans.iter().enumerate() {
+        if nth > 0 {
+            out.push(b',');
+        }
+        write_stream(span, labels, clock, out);
+    }
+    out.extend_from_slice(b"]}");
+}
+
+/// Several streams of a push may have the same labels.
+fn write_stream(span: &Span, labels: &Labels, clock: Clock, out: &mut Vec<u8>) {
+    let names = labels.of(span);
+    out.extend_from_slice(b"{\"stream\":{");
     write_pairs(names.labels.iter(), out);
     out.extend_from_slice(b"},\"values\":[");
     let mut room = Room::default();
-    let middle = middle(&names, batch.mark, &mut room);
-    let (mut stamps, mut number, mut first) = (Stamps::new(batch, clock), itoa::Buffer::new(), true);
-    batch.records(|record| {
+    let middle = middle(&names, span.mark, &mut room);
+    let (mut stamps, mut number, mut first) = (Stamps::new(span, clock), itoa::Buffer::new(), true);
+    span.records(|record| {
         out.extend_from_slice(if first { b"[\"" } else { b",[\"" });
         first = false;
         out.extend_from_slice(number.format(stamps.next(record)).as_bytes());
@@ -48,13 +60,16 @@ pub(super) fn write_push(batch: &Batch, labels: &Labels, clock: Clock, out: &mut
         write_fields(&record.fields, &names, room, out);
         out.extend_from_slice(b"}]");
     });
-    out.extend_from_slice(b"]}]}");
+    out.extend_from_slice(b"]}");
 }
 
 /// The times that the entries of a push have
-pub(super) fn times(batch: &Batch) -> Vec<i64> {
-    let (mut stamps, mut times) = (Stamps::new(batch, Clock::Record), Vec::new());
-    batch.records(|record| times.push(stamps.next(record)));
+pub(super) fn times(spans: &[Span]) -> Vec<i64> {
+    let mut times = Vec::new();
+    for span in spans {
+        let mut stamps = Stamps::new(span, Clock::Record);
+        span.records(|record| times.push(stamps.next(record)));
+    }
     times
 }
 
@@ -88,20 +103,24 @@ struct Stamps {
 }
 
 impl Stamps {
-    fn new(batch: &Batch, clock: Clock) -> Self {
+    fn new(span: &Span, clock: Clock) -> Self {
         let moved = match clock {
             Clock::Record => None,
             Clock::Moved(time) => Some(time),
         };
         // Its name is a hash.
-        let generation = u64::from_str_radix(&batch.source.generation, 16).unwrap_or_default();
-        Self { generation, moved, read: batch.time, read_from: batch.read_from, step: 1_000_000_000 }
+        let generation = u64::from_str_radix(&span.source.generation, 16).unwrap_or_default();
+        Self { generation, moved, read: span.time, read_from: span.read_from, step: 1_000_000_000 }
     }
 
     fn next(&mut self, record: &Record) -> i64 {
-        let of_the_batch = self.moved.or_else(|| (record.time == self.read).then_some(self.read));
-        if let Some(time) = of_the_batch {
-            return time.saturating_add_unsigned(record.offset.saturating_sub(self.read_from));
+        let within = record.offset.saturating_sub(self.read_from);
+        if let Some(time) = self.moved {
+            // Of several files, whose lines may be alike
+            return time.saturating_add_unsigned(self.generation % MOVE.unsigned_abs() + within);
+        }
+        if record.time == self.read {
+            return record.time.saturating_add_unsigned(within);
         }
         while record.time % self.step != 0 {
             self.step /= 1000;
@@ -117,16 +136,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::records::batch::{of, with_attributes};
+    use crate::records::span::{of, with_attributes};
 
-    fn push(batch: &Batch) -> serde_json::Value {
-        push_at(batch, Clock::Record)
+    fn push(span: &Span) -> serde_json::Value {
+        push_at(span, Clock::Record)
     }
 
-    fn push_at(batch: &Batch, clock: Clock) -> serde_json::Value {
+    fn push_at(span: &Span, clock: Clock) -> serde_json::Value {
         let mut out = Vec::new();
         let labels = Labels::from_options(&mut Options::default()).unwrap();
-        write_push(batch, &labels, clock, &mut out);
+        write_push(std::slice::from_ref(span), &labels, clock, &mut out);
         serde_json::from_slice(&out).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&out)))
     }
 
@@ -137,23 +156,23 @@ mod tests {
 
     #[test]
     fn a_push_is_one_stream_with_an_entry_for_each_record() {
-        let batch = with_attributes(of(b"one\n\"two\"\n", Mark::Whole), &[("k8s.namespace.name", "shop")]);
-        let push = push(&batch);
+        let span = with_attributes(of(b"one\n\"two\"\n", Mark::Whole), &[("k8s.namespace.name", "shop")]);
+        let push = push(&span);
         let stream = &push["streams"][0];
         assert_eq!(stream["stream"], json!({"job": "log-forwarder", "namespace": "shop"}));
         let metadata = json!({"filename": "/logs/app.log", "generation": "0123456789abcdef", "log_offset": "4"});
-        assert_eq!(stream["values"][1], json!([(batch.time + 4).to_string(), "\"two\"", metadata]));
-        assert_eq!(times(&push), [batch.time, batch.time + 4]);
-        assert_eq!(super::times(&batch), times(&push));
+        assert_eq!(stream["values"][1], json!([(span.time + 4).to_string(), "\"two\"", metadata]));
+        assert_eq!(times(&push), [span.time, span.time + 4]);
+        assert_eq!(super::times(std::slice::from_ref(&span)), times(&push));
     }
 
     #[test]
     fn halves_have_the_times_of_the_whole() {
-        let batch = of(b"one\none\none\none\none\n", Mark::Whole);
-        let (first, second) = batch.halves().unwrap();
+        let span = of(b"one\none\none\none\none\n", Mark::Whole);
+        let (first, second) = span.halves().unwrap();
         let halves = [times(&push(&first)), times(&push(&second))].concat();
-        assert_eq!(halves, times(&push(&batch)));
-        assert_eq!(times(&push(&batch.select(&[1, 3]))), [batch.time + 4, batch.time + 12]);
+        assert_eq!(halves, times(&push(&span)));
+        assert_eq!(times(&push(&span.select(&[1, 3]))), [span.time + 4, span.time + 12]);
     }
 
     #[test]
@@ -164,10 +183,10 @@ mod tests {
 
     #[test]
     fn what_is_too_old_keeps_its_time_as_metadata() {
-        let batch = of(b"one\n", Mark::Whole);
-        let push = push_at(&batch, Clock::Moved(9));
-        assert_eq!(push["streams"][0]["values"][0][2]["time"], rfc3339(batch.time));
-        assert_eq!(times(&push), [9]);
+        let span = of(b"one\n", Mark::Whole);
+        let push = push_at(&span, Clock::Moved(9));
+        assert_eq!(push["streams"][0]["values"][0][2]["time"], rfc3339(span.time));
+        assert_eq!(times(&push), [9 + 0x0123_4567_89ab_cdef % MOVE]);
     }
 
     fn stamp(stamps: &mut Stamps, offset: u64, time: i64) -> i64 {

@@ -1,4 +1,4 @@
-//! A batch as an `ExportLogsServiceRequest` of `logs_service.proto`, written without a copy of its records.
+//! Spans as an `ExportLogsServiceRequest` of `logs_service.proto`, written without a copy of its records.
 
 use super::{
     protobuf::{bytes, delimited_length, fixed_64, head, number},
@@ -7,7 +7,7 @@ use super::{
 use crate::{
     format::record::{Field, Record, Value},
     outputs::severity::{Severity, level},
-    records::batch::{Batch, Mark},
+    records::span::{Mark, Span},
 };
 
 /// The field of a request, and those of `ResourceLogs`
@@ -31,30 +31,31 @@ const TRACE_ID: u32 = 9;
 const SPAN_ID: u32 = 10;
 const OBSERVED_TIME: u32 = 11;
 
-/// Writes it to empty bytes.
-pub(super) fn write(batch: &Batch, out: &mut Vec<u8>) {
+/// Writes a `ResourceLogs` of a request, of which others may follow: the fields of a message may stand in any number.
+pub(super) fn write(span: &Span, out: &mut Vec<u8>) {
     /// What the head of a field takes at most
     const HEAD: usize = 1 + 10;
-    let resource = resource(batch);
+    let resource = resource(span);
     // Lengths stand before what they are of, and are known when that is written.
-    let room = HEAD + resource.len() + HEAD;
+    let start = out.len();
+    let room = start + HEAD + resource.len() + HEAD;
     out.resize(room, 0);
     write_scope(out);
-    write_records(batch, out);
+    write_records(span, out);
     let scope_logs = out.len() - room;
-    let mut before = Vec::with_capacity(room);
+    let mut before = Vec::with_capacity(room - start);
     head(RESOURCE_LOGS, resource.len() + delimited_length(scope_logs), &mut before);
     before.extend_from_slice(&resource);
     head(SCOPE_LOGS, scope_logs, &mut before);
     let spare = room - before.len();
     out[spare..room].copy_from_slice(&before);
-    out.drain(..spare);
+    out.drain(start..spare);
 }
 
 /// The field with what all records have in common: the pod, as OpenTelemetry's conventions name it, and `--field`
-fn resource(batch: &Batch) -> Vec<u8> {
+fn resource(span: &Span) -> Vec<u8> {
     let mut attributes = Vec::new();
-    for (name, value) in &batch.source.treatment.attributes {
+    for (name, value) in &span.source.treatment.attributes {
         attribute(RESOURCE_ATTRIBUTES, name, value, &mut attributes);
     }
     let mut resource = Vec::new();
@@ -69,15 +70,15 @@ fn write_scope(out: &mut Vec<u8>) {
     bytes(SCOPE, &scope, out);
 }
 
-fn write_records(batch: &Batch, out: &mut Vec<u8>) {
-    let file = file(batch);
-    let mut id = format!("{}-", batch.source.generation);
+fn write_records(span: &Span, out: &mut Vec<u8>) {
+    let file = file(span);
+    let mut id = format!("{}-", span.source.generation);
     let (prefix, mut number) = (id.len(), itoa::Buffer::new());
     let mut log_record = Vec::new();
-    batch.records(|record| {
+    span.records(|record| {
         log_record.clear();
         fixed_64(TIME, unsigned(record.time), &mut log_record);
-        fixed_64(OBSERVED_TIME, unsigned(batch.time), &mut log_record);
+        fixed_64(OBSERVED_TIME, unsigned(span.time), &mut log_record);
         text(BODY, &record.message, &mut log_record);
         write_meaning(record, &mut log_record);
         for (name, value) in &record.fields {
@@ -91,14 +92,14 @@ fn write_records(batch: &Batch, out: &mut Vec<u8>) {
     });
 }
 
-/// Attributes that are the same for all records of a batch
-fn file(batch: &Batch) -> Vec<u8> {
+/// Attributes that are the same for all records of a span
+fn file(span: &Span) -> Vec<u8> {
     let mut file = Vec::new();
-    attribute(ATTRIBUTES, "log.file.path", &batch.source.path.to_string_lossy(), &mut file);
-    let name = batch.source.path.file_name().unwrap_or_default();
+    attribute(ATTRIBUTES, "log.file.path", &span.source.path.to_string_lossy(), &mut file);
+    let name = span.source.path.file_name().unwrap_or_default();
     attribute(ATTRIBUTES, "log.file.name", &name.to_string_lossy(), &mut file);
     let mark = Value::Json("true".into());
-    match batch.mark {
+    match span.mark {
         Mark::Whole => {}
         Mark::Cut => typed_attribute(ATTRIBUTES, "cut", &mark, &mut file),
         Mark::Unfinished => typed_attribute(ATTRIBUTES, "unfinished", &mark, &mut file),

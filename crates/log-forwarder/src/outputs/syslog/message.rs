@@ -4,7 +4,7 @@ use crate::{
     format::record::Value,
     outputs::severity::{Severity, level},
     records::{
-        batch::{Batch, Mark},
+        span::{Mark, Span},
         timestamp::rfc3339,
     },
 };
@@ -60,10 +60,10 @@ impl Header {
 
     /// Writes a message for each record, and says where each of them ends. `counted` puts its length before it (RFC 6587,
     /// section 3.4.1): so it may hold newlines.
-    pub(crate) fn write(&self, batch: &Batch, counted: bool, out: &mut Vec<u8>, mut ended: impl FnMut(usize)) {
-        let (before, after) = (self.names(batch), self.known(batch));
+    pub(crate) fn write(&self, span: &Span, counted: bool, out: &mut Vec<u8>, mut ended: impl FnMut(usize)) {
+        let (before, after) = (self.names(span), self.known(span));
         let (mut message, mut number) = (Vec::new(), itoa::Buffer::new());
-        batch.records(|record| {
+        span.records(|record| {
             message.clear();
             let severity = level(&record.fields).and_then(Severity::of).unwrap_or(Severity::Info);
             message.push(b'<');
@@ -95,9 +95,9 @@ impl Header {
     }
 
     /// HOSTNAME APP-NAME PROCID MSGID, each with a space before and behind
-    fn names(&self, batch: &Batch) -> Vec<u8> {
+    fn names(&self, span: &Span) -> Vec<u8> {
         let attribute = |name: &str| {
-            let attributes = &batch.source.treatment.attributes;
+            let attributes = &span.source.treatment.attributes;
             attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
         };
         let host = attribute("k8s.pod.name").unwrap_or(&self.host);
@@ -106,16 +106,16 @@ impl Header {
         format!(" {host} {app} - - ").into_bytes()
     }
 
-    /// The beginning of the element, with what is the same for all records of a batch
-    fn known(&self, batch: &Batch) -> Option<Vec<u8>> {
+    /// The beginning of the element, with what is the same for all records of a span
+    fn known(&self, span: &Span) -> Option<Vec<u8>> {
         let element = self.element.as_ref()?;
         let mut known = format!("[{element}").into_bytes();
-        write_parameter("file", &batch.source.path.to_string_lossy(), &mut known);
-        write_parameter("generation", &batch.source.generation, &mut known);
-        for (name, value) in &batch.source.treatment.attributes {
+        write_parameter("file", &span.source.path.to_string_lossy(), &mut known);
+        write_parameter("generation", &span.source.generation, &mut known);
+        for (name, value) in &span.source.treatment.attributes {
             write_parameter(name, value, &mut known);
         }
-        match batch.mark {
+        match span.mark {
             Mark::Whole => {}
             Mark::Cut => write_parameter("cut", "true", &mut known),
             Mark::Unfinished => write_parameter("unfinished", "true", &mut known),
@@ -163,13 +163,13 @@ fn is_name(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::batch::of;
+    use crate::records::span::of;
 
     fn written(header: &Header, text: &str, mark: Mark, counted: bool) -> (String, Vec<usize>) {
         let (mut out, mut ends) = (Vec::new(), Vec::new());
-        let mut batch = of(text.as_bytes(), mark);
-        batch.time = 1_795_514_325_123_456_789;
-        header.write(&batch, counted, &mut out, |end| ends.push(end));
+        let mut span = of(text.as_bytes(), mark);
+        span.time = 1_795_514_325_123_456_789;
+        header.write(&span, counted, &mut out, |end| ends.push(end));
         (String::from_utf8(out).unwrap(), ends)
     }
 

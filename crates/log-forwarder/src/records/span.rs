@@ -1,0 +1,244 @@
+//! A contiguous range of lines of one content, as slices of the buffer that it was read into.
+
+use std::{
+    ops::{Add, Range},
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
+
+use crate::{
+    content::fingerprint::hash_of_end,
+    format::{
+        Extent, Format, Split,
+        amount::{Amount, Tally},
+        record::{Parsed, Record},
+    },
+    records::{pool::Buffer, timestamp, treatment::Treatment},
+};
+
+/// Where a span comes from
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// The path by which the file was found
+    pub(crate) path: PathBuf,
+    /// The generation's name for collectors; none before something was read of it
+    pub(crate) generation: String,
+    pub(crate) treatment: Arc<Treatment>,
+}
+
+/// A mark of the lines of a span; only single records have one
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// Each has its newline
+    Whole,
+    /// Its end is left out, since it was too long
+    Cut,
+    /// It has no newline and will get none
+    Unfinished,
+}
+
+/// A contiguous range of lines of one content; cheap to clone
+#[derive(Clone, Debug)]
+pub(crate) struct Span {
+    pub(crate) source: Arc<Source>,
+    pub(crate) mark: Mark,
+    /// When it was read, in nanoseconds since 1970
+    pub(crate) time: i64,
+    /// Of its first byte
+    pub(crate) offset: u64,
+    /// Of the first byte that was read with it, which parts of a span keep
+    pub(crate) read_from: u64,
+    /// The catalog's number of the generation
+    pub(crate) key: u64,
+    buffer: Arc<Buffer>,
+    range: Range<usize>,
+    /// Which of its records are still to be sent, counted from its beginning; `None` means all
+    selection: Option<Arc<[usize]>>,
+    /// Other records of the same range come after it: only with those is the range settled.
+    pub(crate) goes_on: bool,
+    /// Shared by its clones: an output may visit one of those.
+    tally: Arc<OnceLock<Tally>>,
+}
+
+impl Span {
+    pub(crate) fn new(
+        (source, key): (Arc<Source>, u64),
+        mark: Mark,
+        offset: u64,
+        buffer: Buffer,
+        range: Range<usize>,
+    ) -> Self {
+        let (time, buffer) = (timestamp::now(), Arc::new(buffer));
+        Self {
+            source,
+            mark,
+            time,
+            offset,
+            read_from: offset,
+            key,
+            buffer,
+            range,
+            selection: None,
+            goes_on: false,
+            tally: Arc::default(),
+        }
+    }
+
+    /// All of it, whether it is still to be sent or not
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.range.clone()]
+    }
+
+    pub(crate) fn length(&self) -> u64 {
+        self.range.len() as u64
+    }
+
+    pub(crate) fn end(&self) -> u64 {
+        self.offset + self.length()
+    }
+
+    /// A name that these bytes of this file have at each attempt, and no others.
+    pub(crate) fn name(&self) -> String {
+        // The end of the content besides: without a checkpoint, new lines of a truncated file that begins as it did could have the
+        // name of old ones.
+        let (end, hash) = (self.end(), hash_of_end(self.bytes()));
+        format!("{}-{}-{end}-{hash:016x}", self.source.generation, self.offset)
+    }
+
+    /// The records that are still to be sent
+    pub(crate) fn amount(&self) -> Amount {
+        match &self.selection {
+            None => Amount::of(self.bytes()),
+            Some(_) => self.extents().map(|extent| extent.amount).fold(Amount::default(), Amount::add),
+        }
+    }
+
+    /// Defects that were found when its records were last visited
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally.get().copied().unwrap_or_default()
+    }
+
+    /// Visits the records that are still to be sent.
+    pub(crate) fn records(&self, mut visit: impl FnMut(&Record<'_>)) {
+        let (bytes, format) = (self.bytes(), self.format());
+        // Once for all records: that costs little where they are what they should be.
+        let whole = format.as_text(bytes);
+        let mut tally = Tally::default();
+        let each = |Extent { range, amount, .. }: Extent| {
+            let offset = self.offset + range.start as u64;
+            let joined = if amount.lines > 1 { format.join(&bytes[range.clone()]) } else { None };
+            let (text, invalid) = match (&joined, whole) {
+                (Some(joined), _) => format.decode(joined),
+                (None, Some(whole)) => (whole[range].into(), 0),
+                (None, None) => format.decode(&bytes[range]),
+            };
+            tally.invalid_bytes += invalid;
+            let text = format.without_ends(&text);
+            let text = &*text;
+            let parsed = if format.is_raw() { Some(Parsed::default()) } else { format.read(text) };
+            tally.unparsed += u64::from(parsed.as_ref().is_none_or(|parsed| parsed.lacks_time));
+            let Parsed { time, message, fields, .. } = parsed.unwrap_or_default();
+            let (time, message) = (time.unwrap_or(self.time), message.unwrap_or(text.into()));
+            visit(&Record { offset, time, message, fields });
+        };
+        match self.selection {
+            None => self.all_extents().for_each(each),
+            Some(_) => self.extents().for_each(each),
+        }
+        // A second visit finds the same.
+        let _ = self.tally.set(tally);
+    }
+
+    /// How many records are still to be sent
+    pub(crate) fn count(&self) -> usize {
+        self.selection.as_ref().map_or_else(|| self.all_extents().count(), |selection| selection.len())
+    }
+
+    /// Two spans of about as many records, in order; `None` if this is a single one. Where lines of all records alternate, both
+    /// have the whole range.
+    pub(crate) fn halves(&self) -> Option<(Self, Self)> {
+        let extents: Vec<_> = self.extents().collect();
+        let half = extents.len() / 2;
+        if half == 0 {
+            return None;
+        }
+        let is_apart = |number: &usize| extents[*number].is_apart;
+        let Some(middle) = (1..extents.len()).filter(is_apart).min_by_key(|number| number.abs_diff(half)) else {
+            let all: Vec<_> = (0..extents.len()).collect();
+            return Some((Self { goes_on: true, ..self.select(&all[..half]) }, self.select(&all[half..])));
+        };
+        let start = extents[middle].range.start;
+        let split = self.range.start + start;
+        let (mut before, mut after) = (self.selection.clone(), self.selection.clone());
+        if let Some(selection) = &self.selection {
+            let skipped = self.all_extents().take_while(|extent| extent.range.start < start).count();
+            before = Some(selection[..middle].into());
+            after = Some(selection[middle..].iter().map(|number| number - skipped).collect());
+        }
+        let first = Self { selection: before, ..self.part(self.range.start..split) };
+        let second = Self { selection: after, ..self.part(split..self.range.end) };
+        Some((first, second))
+    }
+
+    /// The same range, of which these records are still to be sent. They are counted as [`Span::records`] visits them.
+    pub(crate) fn select(&self, numbers: &[usize]) -> Self {
+        let number = |visited: &usize| self.selection.as_ref().map_or(Some(*visited), |all| all.get(*visited).copied());
+        let selection = numbers.iter().filter_map(number).collect();
+        Self { selection: Some(selection), ..self.part(self.range.clone()) }
+    }
+
+    /// A single record, counted as [`Span::records`] visits them
+    pub(crate) fn only(&self, visited: usize) -> Option<Self> {
+        let extent = self.extents().nth(visited)?;
+        let range = self.range.start + extent.range.start..self.range.start + extent.range.end;
+        let is_shared = extent.amount.bytes < range.len() as u64;
+        Some(Self { selection: is_shared.then(|| [0].into()), ..self.part(range) })
+    }
+
+    fn part(&self, range: Range<usize>) -> Self {
+        let offset = self.offset + (range.start - self.range.start) as u64;
+        Self { range, offset, tally: Arc::default(), ..self.clone() }
+    }
+
+    fn format(&self) -> &Format {
+        &self.source.treatment.format
+    }
+
+    /// Where the records are that are still to be sent
+    fn extents(&self) -> impl Iterator<Item = Extent> {
+        let mut selected = self.selection.as_deref().map(<[usize]>::iter).map(Iterator::peekable);
+        self.all_extents().enumerate().filter_map(move |(number, extent)| {
+            selected.as_mut().is_none_or(|selected| selected.next_if_eq(&&number).is_some()).then_some(extent)
+        })
+    }
+
+    /// Where all its records are
+    fn all_extents(&self) -> Split<'_> {
+        match self.mark {
+            Mark::Whole => self.format().split(self.bytes()),
+            Mark::Cut | Mark::Unfinished => Split::single(self.bytes()),
+        }
+    }
+}
+
+/// For tests: a span of this text, from the beginning of a file
+#[cfg(test)]
+pub(crate) fn of(text: &[u8], mark: Mark) -> Span {
+    let mut buffer = crate::records::pool::Pool::default().empty(text.len());
+    buffer.extend_from_slice(text);
+    let treatment = Arc::new(Treatment::default());
+    let source = Source { path: "/logs/app.log".into(), generation: "0123456789abcdef".into(), treatment };
+    Span::new((source.into(), 1), mark, 0, buffer, 0..text.len())
+}
+
+/// The same, with these attributes
+#[cfg(test)]
+pub(crate) fn with_attributes(span: Span, attributes: &[(&str, &str)]) -> Span {
+    let owned = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let treatment = Treatment { attributes: owned, ..Treatment::default() };
+    let (path, generation) = (span.source.path.clone(), span.source.generation.clone());
+    Span { source: Source { path, generation, treatment: treatment.into() }.into(), ..span }
+}
+
+#[cfg(test)]
+mod tests;
