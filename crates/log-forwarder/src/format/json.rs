@@ -37,10 +37,13 @@ fn members(text: &str) -> Option<Vec<Field<'_>>> {
 }
 
 /// The characters of a string; nothing if its escapes are half a surrogate pair.
+#[inline]
 fn plain(quoted: Quoted<'_>) -> Option<Cow<'_, str>> {
-    if !quoted.has_escapes {
-        return Some(quoted.inside().into());
-    }
+    if quoted.has_escapes { unescaped(quoted) } else { Some(Cow::Borrowed(quoted.inside())) }
+}
+
+#[inline(never)]
+fn unescaped(quoted: Quoted<'_>) -> Option<Cow<'_, str>> {
     serde_json::from_str::<String>(quoted.whole).ok().map(Cow::Owned)
 }
 
