@@ -93,6 +93,16 @@ impl Format {
         parts::join(self.parser.parts()?, record)
     }
 
+    /// Whether a line can have parts, which may stand in two files.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.parser.parts().is_some()
+    }
+
+    /// How many bytes of the next file belong to the records at the end of this one.
+    pub(crate) fn completion(&self, end: &[u8], next: &[u8]) -> Option<usize> {
+        parts::completion(self.parser.parts()?, end, next)
+    }
+
     /// Bytes as text, if they are all text as it is.
     pub(crate) fn as_text<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
         self.charset.as_text(bytes)

@@ -44,7 +44,7 @@ impl Cursor {
             return;
         }
         self.position = span.end();
-        self.anchor.extend(span.bytes());
+        self.anchor.extend(span.own_bytes());
         self.within_cut = span.mark == Mark::Cut;
         self.barren_end = self.position;
     }

@@ -160,6 +160,13 @@ impl KnownFile {
             && (cursor.barren_end < self.seen || (self.ended && cursor.position < self.seen))
     }
 
+    /// Whether its last line may go on in the next file of the same path, which must not be read before it has ended.
+    pub(crate) fn may_go_on(&self, output: OutputId) -> bool {
+        let cursor = &self.cursors[output.0];
+        let has_end = !cursor.is_closed && cursor.position < self.seen;
+        has_end && self.is_open() && !self.ended && self.source.treatment.format.has_parts()
+    }
+
     /// Whether an output has settled everything.
     fn is_settled(&self, cursor: &Cursor) -> bool {
         let is_at_end = cursor.position >= self.seen && !matches!(self.state, FileState::Sought(_));

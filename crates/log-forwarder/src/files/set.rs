@@ -166,7 +166,9 @@ impl FileSet {
     fn must_wait(&self, key: Key, output: OutputId) -> bool {
         let Some(file) = self.files.get(&key) else { return false };
         let older = self.of_path(file.path()).take_while(|(other, _)| *other < key);
-        older.into_iter().any(|(_, file)| file.wants(output) || !file.cursors[output.0].is_idle())
+        let must_come_first =
+            |file: &KnownFile| file.wants(output) || !file.cursors[output.0].is_idle() || file.may_go_on(output);
+        older.into_iter().any(|(_, file)| must_come_first(file))
     }
 
     /// Bytes that were settled since [`Self::begin_checkpoint`], and whether a file has come, gone or moved since

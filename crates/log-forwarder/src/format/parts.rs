@@ -27,18 +27,48 @@ pub(super) enum Stream {
 /// Reads a line of the file; nothing if it has another form.
 pub(super) type ReadPart = fn(&[u8]) -> Option<Part>;
 
+/// The streams of which a line goes on
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Pending([bool; 2]);
+
+impl Pending {
+    fn take(&mut self, part: Option<Part>) {
+        if let Some(part) = part {
+            self.0[part.stream as usize] = part.is_partial;
+        }
+    }
+
+    fn is_none(self) -> bool {
+        self.0 == [false; 2]
+    }
+}
+
 /// Of whole lines, how many bytes stand before the first of which the rest is still to come.
 pub(super) fn extent(read: ReadPart, bytes: &[u8]) -> usize {
-    let (mut complete, mut pending) = (0, [false; 2]);
+    let (mut complete, mut pending) = (0, Pending::default());
     for line in lines_from(bytes, 0) {
-        if let Some(part) = read(&bytes[line.clone()]) {
-            pending[part.stream as usize] = part.is_partial;
-        }
-        if pending == [false; 2] {
+        pending.take(read(&bytes[line.clone()]));
+        if pending.is_none() {
             complete = line.end;
         }
     }
     complete
+}
+
+/// How many bytes of the next file belong to the records that have begun at the end of the one before. Nothing if none has, or if
+/// the next file does not hold all of them.
+pub(super) fn completion(read: ReadPart, end: &[u8], next: &[u8]) -> Option<usize> {
+    let mut pending = Pending::default();
+    lines_from(end, 0).for_each(|line| pending.take(read(&end[line])));
+    if pending.is_none() {
+        return None;
+    }
+    let mut lines = lines_from(next, 0);
+    let last = lines.find(|line| {
+        pending.take(read(&next[line.clone()]));
+        pending.is_none()
+    });
+    last.map(|line| line.end)
 }
 
 /// The parts of a record as its first line with the content of all; nothing if that line is the whole record. Bytes are joined
@@ -186,6 +216,19 @@ no such line\n\
             .collect();
         assert_eq!(complete, [6, 7]);
         assert_eq!(extent(cri::part, ALTERNATING.as_bytes()), ALTERNATING.len());
+    }
+
+    #[test]
+    fn a_record_ends_in_the_next_file() {
+        let lines: Vec<Range<usize>> = lines_from(ALTERNATING.as_bytes(), 0).collect();
+        for cut in &lines {
+            let (end, next) = ALTERNATING.as_bytes().split_at(cut.end);
+            let begun = extent(cri::part, end);
+            let wanted = (begun < end.len()).then(|| lines[6].end - end.len());
+            assert_eq!(completion(cri::part, &end[begun..], next), wanted);
+        }
+        let end = b"2026-11-24T09:58:45Z stdout P a\n";
+        assert_eq!(completion(cri::part, end, b"2026-11-24T09:58:45Z stderr F b\n"), None);
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub(crate) struct Span {
     selection: Option<Arc<[usize]>>,
     /// Other records of the same range come after it: only with those is the range settled.
     pub(crate) goes_on: bool,
+    /// The lines at its end that are the first ones of the next file: the end of its last records
+    pub(crate) rest: Option<Arc<Self>>,
     /// Shared by its clones: an output may visit one of those.
     tally: Arc<OnceLock<Tally>>,
 }
@@ -80,6 +82,7 @@ impl Span {
             range,
             selection: None,
             goes_on: false,
+            rest: None,
             tally: Arc::default(),
         }
     }
@@ -89,12 +92,29 @@ impl Span {
         &self.buffer[self.range.clone()]
     }
 
+    /// Those of the file in which it begins
+    pub(crate) fn own_bytes(&self) -> &[u8] {
+        let rest = self.rest.as_ref().map_or(0, |rest| rest.range.len());
+        &self.buffer[self.range.start..self.range.end - rest]
+    }
+
     pub(crate) fn length(&self) -> u64 {
         self.range.len() as u64
     }
 
+    /// Of the file in which it begins
     pub(crate) fn end(&self) -> u64 {
-        self.offset + self.length()
+        self.offset + self.own_bytes().len() as u64
+    }
+
+    /// With the first lines of the next file, which complete its records. Such a span is never cut in two, because each of its
+    /// records but the last goes on behind the beginning of the next.
+    pub(crate) fn completed(&self, next: &Self, length: usize, mut buffer: Buffer) -> Self {
+        let rest = next.part(next.range.start..next.range.start + length);
+        buffer.extend_from_slice(self.bytes());
+        buffer.extend_from_slice(rest.bytes());
+        let range = 0..buffer.len();
+        Self { buffer: buffer.into(), range, rest: Some(rest.into()), ..self.clone() }
     }
 
     /// A name that these bytes of this file have at each attempt, and no others.
@@ -197,7 +217,8 @@ impl Span {
 
     fn part(&self, range: Range<usize>) -> Self {
         let offset = self.offset + (range.start - self.range.start) as u64;
-        Self { range, offset, tally: Arc::default(), ..self.clone() }
+        let rest = self.rest.clone().filter(|_| range.end == self.range.end);
+        Self { range, offset, rest, tally: Arc::default(), ..self.clone() }
     }
 
     fn format(&self) -> &Format {

@@ -147,6 +147,22 @@ fn what_a_runtime_wrote_in_parts_is_joined_even_where_streams_alternate() {
 }
 
 #[test]
+fn a_line_that_was_rotated_away_in_the_middle_is_one_record() {
+    let pod = Pod::new();
+    let line = |content: &str| format!("2026-11-24T09:58:45Z stdout {content}\n");
+    let mut file = append(&pod.log("app.log"));
+    file.write_all((line("F zero") + &line("P one ")).as_bytes()).unwrap();
+    let program = start(&pod, &["--format", "cri"]);
+    pod.wait_for_lines(1);
+    fs::rename(pod.log("app.log"), pod.log("app.log.20261124-095845")).unwrap();
+    let next = line("P and ") + &line("F two") + &line("F three");
+    append(&pod.log("app.log")).write_all(next.as_bytes()).unwrap();
+    let found = records(&pod, 3, &["message"]);
+    assert_eq!(found, [json!(["zero"]), json!(["one and two"]), json!(["three"])]);
+    assert_eq!(ledger(&stop(program))["lines"], 5);
+}
+
+#[test]
 fn a_character_that_the_runtime_cut_is_whole_again() {
     let pod = Pod::new();
     let text = "日本語のログ".repeat(2000);

@@ -12,7 +12,7 @@ use crate::{
     },
     records::{
         batch::Batch,
-        span::{Source, Span},
+        span::{Mark, Source, Span},
     },
 };
 
@@ -85,6 +85,7 @@ impl Follower {
             }
             match reading {
                 Reading::Span(span) => {
+                    let span = self.completed(&span, output).unwrap_or(span);
                     self.set.apply(Change::HandOut(&span, output), now);
                     return Some(span);
                 }
@@ -119,8 +120,29 @@ impl Follower {
             }
         }
     }
+
+    /// The end of a file with the first lines of the next file of the same path, if a line was rotated away in the middle.
+    fn completed(&self, span: &Span, output: OutputId) -> Option<Span> {
+        let file = self.set.get(span.key)?;
+        let format = &file.source.treatment.format;
+        let is_end = file.ended && span.mark == Mark::Whole && span.end() == file.seen;
+        if !is_end || !format.has_parts() || format.extent(span.bytes()) > 0 {
+            return None;
+        }
+        let (key, next) = self.set.of_path(file.path()).find(|(key, _)| *key > span.key)?;
+        if next.cursors[output.0].position > 0 {
+            return None;
+        }
+        let Reading::Span(next) = read(next, key, output, self.bounds, &self.pool).ok()?.reading else { return None };
+        let length = format.completion(span.bytes(), next.bytes())?;
+        let whole = span.bytes().len() + length;
+        (whole <= self.bounds.line).then(|| span.completed(&next, length, self.pool.empty(whole)))
+    }
 }
 
 fn file_position(set: &FileSet, key: Key, output: OutputId) -> u64 {
     set.get(key).map_or(0, |file| file.cursors[output.0].position)
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,10 +71,12 @@ impl FileSet {
             Change::Unfollow(key) => self.forget(key),
             Change::HandOut(span, output) => {
                 self.ledger.of(output).read(span.amount());
-                self.change(span.key, |file| {
-                    file.source = span.source.clone();
-                    file.cursors[output.0].hand_out(span);
-                });
+                for span in std::iter::once(span).chain(span.rest.as_deref()) {
+                    self.change(span.key, |file| {
+                        file.source = span.source.clone();
+                        file.cursors[output.0].hand_out(span);
+                    });
+                }
             }
             Change::Reach(key, size) => self.change(key, |file| file.reach(size, now)),
             Change::Barren(key, output, end) => self.change(key, |file| file.cursors[output.0].barren_end = end),
@@ -91,12 +93,15 @@ impl FileSet {
             Change::Abandon(output, amount) => self.ledger.of(output).abandoned(amount),
             Change::Settle(span, output) => {
                 self.settled += span.length();
-                self.change(span.key, |file| {
-                    let cursor = &mut file.cursors[output.0];
-                    if !cursor.is_closed {
-                        cursor.settle(span);
-                    }
-                });
+                let rest = span.rest.as_deref().filter(|_| !span.goes_on);
+                for span in std::iter::once(span).chain(rest) {
+                    self.change(span.key, |file| {
+                        let cursor = &mut file.cursors[output.0];
+                        if !cursor.is_closed {
+                            cursor.settle(span);
+                        }
+                    });
+                }
             }
         }
         true

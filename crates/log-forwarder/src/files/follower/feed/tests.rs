@@ -1,0 +1,170 @@
+//! A line that was rotated away in the middle: one record, whatever happens before it is delivered.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use prometheus::Registry;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    content::volume::Disk,
+    files::{
+        descriptors::Descriptors,
+        follower::{Policy, Settings},
+        ledger::Ledger,
+        names::Rename,
+    },
+    format::{FormatFlags, TimeFlags},
+    records::treatment::Treatment,
+    settings::input::Input,
+    state::{checkpoint::Checkpoint, resume::resume},
+};
+
+const OUTPUT: OutputId = OutputId(0);
+const QUIET: Duration = Duration::from_secs(1);
+
+/// A log of a container, and its forwarder
+struct Log {
+    _directory: TempDir,
+    path: PathBuf,
+    follower: Follower,
+    now: Instant,
+}
+
+impl Log {
+    /// One whose first file ends within lines of both streams
+    fn rotated(next: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("0.log");
+        fs::write(&path, lines(&["out F zero", "out P one ", "err P bad "])).unwrap();
+        let mut log = Self { follower: follower(&path), _directory: directory, path, now: Instant::now() };
+        log.follower.scan(Vec::new(), false, log.now);
+        assert_eq!(log.deliver(), ["zero"]);
+        log.rotate(next);
+        log
+    }
+
+    fn rotate(&mut self, next: &str) {
+        let to = self.path.with_extension("log.20261124");
+        fs::rename(&self.path, &to).unwrap();
+        fs::write(&self.path, next).unwrap();
+        self.follower.scan(vec![Rename { from: self.path.clone(), to }], false, self.now);
+    }
+
+    /// Waits until the rotated file has ended.
+    fn wait(&mut self) {
+        for _ in 0..3 {
+            self.now += QUIET;
+            self.follower.look_at_all(self.now);
+        }
+    }
+
+    fn next(&mut self) -> Option<Batch> {
+        self.follower.next(OUTPUT, None, self.now)
+    }
+
+    /// Delivers all that is there, and returns its messages.
+    fn deliver(&mut self) -> Vec<String> {
+        let mut found = Vec::new();
+        while let Some(batch) = self.next() {
+            found.extend(messages(&batch));
+            self.settle(&batch);
+        }
+        found
+    }
+
+    fn settle(&mut self, batch: &Batch) {
+        self.follower.account(Change::Deliver(OUTPUT, batch.amount()));
+        batch.spans().iter().for_each(|span| self.follower.account(Change::Settle(span, OUTPUT)));
+    }
+
+    /// Ends the forwarder without a word, and starts it with its last checkpoint.
+    fn restart(&mut self) {
+        let checkpoint = Checkpoint::of(&self.follower);
+        self.follower = follower(&self.path);
+        resume(&mut self.follower, &checkpoint, self.now);
+        self.follower.scan(Vec::new(), false, self.now);
+    }
+
+    #[track_caller]
+    fn assert_done(&self) {
+        let sums = self.follower.set.ledger().of(OUTPUT).sums();
+        assert_eq!((self.follower.set.behind(), sums.in_flight, sums.lost), (0, 0, 0));
+        assert_eq!(sums.read, sums.delivered);
+    }
+}
+
+fn follower(path: &Path) -> Follower {
+    let cri = FormatFlags::default().format("cri".parse().ok().as_ref(), None, None, &TimeFlags::default());
+    let treatment = Arc::new(Treatment { format: cri.unwrap(), ..Treatment::default() });
+    let input = path.to_str().unwrap().parse::<Input>().unwrap().treated(&treatment);
+    let policy = Policy { max_pinned: 0, quiet_period: QUIET, stopping: None };
+    let settings = Settings { inputs: vec![input], bounds: Bounds { batch: 4096, line: 1024, may_grow: true }, policy };
+    let ledger = Ledger::new(&Registry::new()).unwrap();
+    let mut follower = Follower::new(settings, ledger, Descriptors::new(10), Arc::new(Disk));
+    assert_eq!(follower.add_output("stdout://".into()), OUTPUT);
+    follower
+}
+
+fn lines(contents: &[&str]) -> String {
+    contents.iter().fold(String::new(), |text, content| text + "2026-11-24T09:58:45Z std" + content + "\n")
+}
+
+fn messages(batch: &Batch) -> Vec<String> {
+    let mut found = Vec::new();
+    batch.spans().iter().for_each(|span| span.records(|record| found.push(record.message.to_string())));
+    found
+}
+
+#[test]
+fn its_parts_are_joined() {
+    let mut log = Log::rotated(&lines(&["err F thing", "err F whole", "out P and ", "out F two", "out F three"]));
+    // The new file waits for the end of the old one.
+    assert_eq!(log.deliver(), Vec::<String>::new());
+    log.wait();
+    assert_eq!(log.deliver(), ["one and two", "bad thing", "whole", "three"]);
+    log.assert_done();
+}
+
+#[test]
+fn a_restart_sends_it_again_as_one() {
+    let mut log = Log::rotated(&lines(&["out F two", "err F thing", "out F three"]));
+    log.wait();
+    assert_eq!(messages(&log.next().unwrap()), ["one two", "bad thing"]);
+    log.restart();
+    log.wait();
+    let batch = log.next().unwrap();
+    assert_eq!(messages(&batch), ["one two", "bad thing"]);
+    assert!(log.next().is_none(), "both files are in flight");
+    log.settle(&batch);
+    log.restart();
+    assert_eq!(log.deliver(), ["three"]);
+    log.assert_done();
+}
+
+#[test]
+fn halves_have_all_bytes_and_settle_both_files_at_last() {
+    let mut log = Log::rotated(&lines(&["out F two", "err F thing", "out F three"]));
+    log.wait();
+    let batch = log.next().unwrap();
+    let (first, second) = batch.halves().unwrap();
+    assert_eq!((messages(&first), messages(&second)), (vec!["one two".to_owned()], vec!["bad thing".to_owned()]));
+    log.settle(&first);
+    assert!(log.next().is_none());
+    log.settle(&second);
+    assert_eq!(log.deliver(), ["three"]);
+    log.assert_done();
+}
+
+#[test]
+fn without_an_end_each_file_stands_for_itself() {
+    let mut log = Log::rotated(&lines(&["err F thing", "err F whole"]));
+    log.wait();
+    assert_eq!(log.deliver(), ["one ", "bad ", "thing", "whole"]);
+    log.assert_done();
+}
