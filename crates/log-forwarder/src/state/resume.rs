@@ -77,3 +77,6 @@ fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
         cursors: follower.set.outlets().iter().map(cursor).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

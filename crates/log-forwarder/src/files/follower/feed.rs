@@ -143,6 +143,3 @@ impl Follower {
 fn file_position(set: &FileSet, key: Key, output: OutputId) -> u64 {
     set.get(key).map_or(0, |file| file.cursors[output.0].position)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,28 +1,31 @@
-//! A line that was rotated away in the middle: one record, whatever happens before it is delivered.
+//! A line that was rotated away in the middle: one record, also after a restart.
 
 use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use prometheus::Registry;
 use tempfile::TempDir;
 
-use super::*;
+use super::resume;
 use crate::{
     content::volume::Disk,
     files::{
         descriptors::Descriptors,
-        follower::{Policy, Settings},
+        follower::{Follower, Policy, Settings},
+        known::OutputId,
         ledger::Ledger,
         names::Rename,
+        reading::Bounds,
+        set::Change,
     },
     format::{FormatFlags, TimeFlags},
-    records::treatment::Treatment,
+    records::{batch::Batch, treatment::Treatment},
     settings::input::Input,
-    state::{checkpoint::Checkpoint, resume::resume},
+    state::checkpoint::Checkpoint,
 };
 
 const OUTPUT: OutputId = OutputId(0);
