@@ -9,9 +9,45 @@ pub(crate) use self::history::{Step, play};
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{
+        app::{App, path},
+        run::{OUTPUTS, Run},
+        volume::Model,
+        *,
+    };
+
+    #[test]
+    fn a_file_that_cannot_be_read_holds_up_no_later_file_of_its_path() {
+        let model = Model::default();
+        let mut app = App::new(model.clone());
+        app.write(0, 2);
+        let mut run = Run::start(&model, None, Instant::now(), 100);
+        app.rename(0);
+        model.damage(&path("app.log.1"), true);
+        app.write(0, 1);
+        run.scan(model.take_renames(), false);
+        let delivered = |run: &mut Run| {
+            run.hand_out(OUTPUTS[0]);
+            run.answer(OUTPUTS[0], true);
+            run.settled[0].len()
+        };
+        assert_eq!(delivered(&mut run), 1);
+        // It is tried again, and fails again.
+        run.wait(Duration::from_secs(2));
+        run.look();
+        app.write(0, 1);
+        run.look();
+        assert_eq!(delivered(&mut run), 2);
+        model.damage(&path("app.log.1"), false);
+        assert_eq!(delivered(&mut run), 2);
+        run.wait(Duration::from_secs(2));
+        run.look();
+        assert_eq!(delivered(&mut run), 4);
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 2_000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]

@@ -20,12 +20,14 @@ pub(crate) struct Cursor {
     pub(crate) barren_end: u64,
     /// Its output is removed, and there is nothing to do for it.
     pub(crate) is_closed: bool,
+    /// The bytes behind it could not be read, and are tried again later.
+    pub(crate) has_failed: bool,
 }
 
 impl Cursor {
     /// At a position, with nothing in flight
     pub(crate) fn at(position: u64, anchor: Anchor, within_cut: bool) -> Self {
-        Self { position, anchor, within_cut, in_flight_end: position, barren_end: position, is_closed: false }
+        Self { position, anchor, within_cut, in_flight_end: position, barren_end: position, ..Self::default() }
     }
 
     /// For an output that is removed

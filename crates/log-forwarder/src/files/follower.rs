@@ -49,13 +49,15 @@ pub(crate) struct Follower {
     pub(crate) names: Names,
     pub(crate) descriptors: Descriptors,
     pub(crate) pool: Pool,
-    /// Told when a checkpoint is due
+    /// Told when a checkpoint is due, and when lines are delivered that no checkpoint holds
     pub(crate) is_due: Arc<Notify>,
     scanner: Scanner,
     looker: Looker,
     bounds: Bounds,
     /// For each output the key from which it looks on, so that no file keeps another waiting
     turns: BTreeMap<OutputId, Key>,
+    /// Since when an output waits for the next attempt to read a file
+    failed: BTreeMap<(Key, OutputId), Instant>,
 }
 
 /// Shared by the tail and the couriers; no lock is held while something is waited for.
@@ -77,6 +79,7 @@ impl Follower {
             looker: Looker::new(volume, OwnFiles::default(), settings.policy),
             bounds: settings.bounds,
             turns: BTreeMap::new(),
+            failed: BTreeMap::new(),
         }
     }
 
@@ -196,7 +199,7 @@ impl Follower {
     }
 
     fn look_at(&mut self, keys: Vec<Key>, now: Instant) -> bool {
-        let is_news = self.looker.look(&mut self.set, &mut self.names, keys, now);
+        let is_news = self.retry_failed(now) | self.looker.look(&mut self.set, &mut self.names, keys, now);
         self.ask_for_saver();
         is_news
     }
@@ -220,7 +223,11 @@ impl Follower {
 
     /// Applies a change of the books that an output has caused.
     pub(crate) fn account(&mut self, change: Change) {
+        let was_saved = self.set.unsaved().0 == 0;
         self.set.apply(change, Instant::now());
+        if was_saved && self.set.unsaved().0 > 0 {
+            self.is_due.notify_one();
+        }
         self.ask_for_saver();
     }
 

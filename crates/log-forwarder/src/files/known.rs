@@ -155,6 +155,7 @@ impl KnownFile {
     pub(crate) fn wants(&self, output: OutputId) -> bool {
         let cursor = &self.cursors[output.0];
         !cursor.is_closed
+            && !cursor.has_failed
             && cursor.is_idle()
             && !matches!(self.access, Access::Closed)
             && (cursor.barren_end < self.seen || (self.ended && cursor.position < self.seen))
@@ -163,7 +164,7 @@ impl KnownFile {
     /// Whether its last line may go on in the next file of the same path, which must not be read before it has ended.
     pub(crate) fn may_go_on(&self, output: OutputId) -> bool {
         let cursor = &self.cursors[output.0];
-        let has_end = !cursor.is_closed && cursor.position < self.seen;
+        let has_end = !cursor.is_closed && !cursor.has_failed && cursor.position < self.seen;
         has_end && self.is_open() && !self.ended && self.source.treatment.format.has_parts()
     }
 

@@ -44,6 +44,8 @@ struct Stored {
     links: u64,
     /// Descriptors that are open
     opens: u64,
+    /// Reads fail.
+    is_damaged: bool,
     bytes: Vec<u8>,
 }
 
@@ -118,6 +120,14 @@ impl Model {
         }
     }
 
+    /// Lets all reads of a file fail, or no more.
+    pub(super) fn damage(&self, path: &Path, is_damaged: bool) {
+        let state = &mut *self.state();
+        if let Some(file) = state.names.get(path).and_then(|number| state.files.get_mut(number)) {
+            file.is_damaged = is_damaged;
+        }
+    }
+
     pub(super) fn delete(&self, path: &Path) {
         self.state().unlink(path);
     }
@@ -152,7 +162,15 @@ impl State {
             self.next_inode
         });
         let number = self.files.len() as Number;
-        let file = Stored { inode, born: self.clock, modified: self.clock, links: 1, opens: 0, bytes: Vec::new() };
+        let file = Stored {
+            inode,
+            born: self.clock,
+            modified: self.clock,
+            links: 1,
+            opens: 0,
+            is_damaged: false,
+            bytes: Vec::new(),
+        };
         self.files.insert(number, file);
         self.names.insert(path.to_path_buf(), number);
         number
@@ -223,7 +241,10 @@ impl Handle for Open {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let state = self.model.asked();
-        let bytes = &state.files[&self.number].bytes;
+        let Stored { bytes, is_damaged, .. } = &state.files[&self.number];
+        if *is_damaged {
+            return Err(io::Error::other("input/output error"));
+        }
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
         let length = buffer.len().min(bytes.len() - from);
         buffer[..length].copy_from_slice(&bytes[from..from + length]);

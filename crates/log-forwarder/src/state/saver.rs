@@ -15,11 +15,11 @@ use crate::{
     watch::signal::Signal,
 };
 
-/// How often the age is looked at, and how old a checkpoint gets at most, together with this
-const TICK: Duration = Duration::from_millis(100);
-const OLDEST: Duration = Duration::from_millis(900);
-/// The interval while nothing changes; news of files ends it early
-const IDLE_TICK: Duration = Duration::from_millis(900);
+/// Between two saves, unless [`MOST_SETTLED`] bytes come sooner
+const INTERVAL: Duration = Duration::from_millis(900);
+/// After a save that held no new deliveries, the first ones are saved this soon. Otherwise a forwarder that is killed within a
+/// second of each start would deliver the same lines each time.
+const SOON: Duration = Duration::from_millis(50);
 
 /// Saves the checkpoint
 #[derive(Clone)]
@@ -73,25 +73,23 @@ impl Saver {
 
     /// Saves until all is over.
     pub(crate) async fn run(self, mut signal: watch::Receiver<Signal>, heartbeat: Heartbeat) -> anyhow::Result<()> {
-        let (mut saved, mut tick) = (Instant::now(), TICK);
+        // The start has saved the files as they were found.
+        let (mut saved, mut held_deliveries) = (Instant::now(), false);
         let mut throttle = LogThrottle::default();
         let is_due = lock(&self.follower).is_due.clone();
         loop {
             heartbeat.beat();
+            let unsaved = lock(&self.follower).set.unsaved();
+            let rest = due_in(unsaved, held_deliveries, saved.elapsed());
             tokio::select! {
                 biased;
                 change = signal.changed() => if change.is_err() || signal.borrow().over { return Ok(()) },
                 () = is_due.notified() => {}
-                () = time::sleep(tick) => {}
+                () = time::sleep(rest.unwrap_or(INTERVAL).max(SOON)) => {}
             }
-            let due = {
-                let (settled, has_moved) = lock(&self.follower).set.unsaved();
-                let has_changed = has_moved || settled > 0;
-                tick = if has_changed { TICK } else { IDLE_TICK };
-                settled >= MOST_SETTLED || (has_changed && saved.elapsed() >= OLDEST)
-            };
-            if due {
-                saved = Instant::now();
+            let unsaved = lock(&self.follower).set.unsaved();
+            if due_in(unsaved, held_deliveries, saved.elapsed()) == Some(Duration::ZERO) {
+                (saved, held_deliveries) = (Instant::now(), unsaved.0 > 0);
                 let this = self.clone();
                 // On another thread, because an fsync may take long and must not hold up the lines.
                 let mut saving = task::spawn_blocking(move || this.save());
@@ -116,5 +114,75 @@ impl Saver {
                 }
             }
         }
+    }
+}
+
+/// How long the next save still waits; `None` if nothing has changed. The change is that of [`FileSet::unsaved`].
+///
+/// [`FileSet::unsaved`]: crate::files::set::FileSet::unsaved
+fn due_in((settled, has_moved): (u64, bool), held_deliveries: bool, age: Duration) -> Option<Duration> {
+    let interval = if settled > 0 && !held_deliveries { SOON } else { INTERVAL };
+    match settled {
+        0 if !has_moved => None,
+        _ if settled >= MOST_SETTLED => Some(Duration::ZERO),
+        _ => Some(interval.saturating_sub(age)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use prometheus::Registry;
+
+    use super::*;
+    use crate::{
+        content::volume::Disk,
+        files::{
+            descriptors::Descriptors,
+            follower::{Follower, Policy, Settings},
+            ledger::Ledger,
+            reading::Bounds,
+            set::Change,
+        },
+    };
+
+    #[tokio::test]
+    async fn the_first_delivery_that_no_checkpoint_holds_wakes_the_saver() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["one.log", "two.log"] {
+            fs::write(directory.path().join(name), "line\n").unwrap();
+        }
+        let inputs = vec![directory.path().join("*.log").to_str().unwrap().parse().unwrap()];
+        let policy = Policy { max_pinned: 0, quiet_period: Duration::ZERO, stopping: None };
+        let settings = Settings { inputs, bounds: Bounds { batch: 1024, line: 1024, may_grow: true }, policy };
+        let ledger = Ledger::new(&Registry::new()).unwrap();
+        let mut follower = Follower::new(settings, ledger, Descriptors::new(10), Arc::new(Disk));
+        let output = follower.add_output("stdout://".into());
+        follower.scan_names(Instant::now());
+        let is_due = follower.is_due.clone();
+        let mut deliver = || {
+            let batch = follower.next(output, None, Instant::now()).unwrap();
+            follower.account(Change::Settle(&batch.spans()[0], output));
+        };
+        let is_woken = async || time::timeout(Duration::ZERO, is_due.notified()).await.is_ok();
+        assert!(!is_woken().await);
+        deliver();
+        assert!(is_woken().await);
+        deliver();
+        assert!(!is_woken().await);
+    }
+
+    #[test]
+    fn the_first_deliveries_are_saved_soon_and_later_ones_once_a_second() {
+        let (start, late) = (Duration::from_millis(10), Duration::from_secs(60));
+        // News of files alone waits, and does not delay the first deliveries after it.
+        assert_eq!(due_in((0, false), false, late), None);
+        assert!(due_in((0, true), false, start) > Some(Duration::from_millis(500)));
+        assert!(due_in((1, true), false, start) <= Some(Duration::from_millis(50)));
+        assert!(due_in((1, false), true, start) > Some(Duration::from_millis(500)));
+        // However long after the start they come.
+        assert_eq!(due_in((1, false), true, late), Some(Duration::ZERO));
+        assert_eq!(due_in((MOST_SETTLED, false), true, start), Some(Duration::ZERO));
     }
 }

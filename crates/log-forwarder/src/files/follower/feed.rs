@@ -1,6 +1,6 @@
 //! What an output gets: batch by batch, file by file in turn.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Follower;
 use crate::{
@@ -15,6 +15,9 @@ use crate::{
         span::{Mark, Source, Span},
     },
 };
+
+/// After an error a file is not read for this long. Later files of its path are read.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// What may stand in one batch
 pub(crate) struct Gathering<'a> {
@@ -41,6 +44,17 @@ impl Follower {
     /// The next batch for an output: file by file in turn, and of one path the older file first. It is of one file, unless more
     /// is to be gathered.
     pub(crate) fn next(&mut self, output: OutputId, gathering: Option<&Gathering>, now: Instant) -> Option<Batch> {
+        loop {
+            let failed = self.failed.len();
+            let batch = self.gather(output, gathering, now);
+            // Later files waited for one that has just failed.
+            if batch.is_some() || self.failed.len() == failed {
+                return batch;
+            }
+        }
+    }
+
+    fn gather(&mut self, output: OutputId, gathering: Option<&Gathering>, now: Instant) -> Option<Batch> {
         let turn = self.turns.get(&output).copied().unwrap_or(0);
         let keys: Vec<Key> = self.set.readable(output, turn).collect();
         let most = gathering.map_or(usize::MAX, |gathering| gathering.most);
@@ -77,6 +91,8 @@ impl Follower {
                 Ok(read) => read,
                 Err(error) => {
                     self.looker.complaints.warn(path, "cannot read", error, now);
+                    self.set.apply(Change::Fail(key, output, true), now);
+                    self.failed.insert((key, output), now);
                     return None;
                 }
             };
@@ -119,6 +135,18 @@ impl Follower {
                 Reading::Nothing => return None,
             }
         }
+    }
+
+    /// Lets files be read again that could not be read for a while. True if there is one.
+    pub(super) fn retry_failed(&mut self, now: Instant) -> bool {
+        let failed = self.failed.iter();
+        let due = failed.filter(|(_, since)| now.saturating_duration_since(**since) >= RETRY);
+        let due: Vec<_> = due.map(|(of, _)| *of).collect();
+        for (key, output) in &due {
+            self.failed.remove(&(*key, *output));
+            self.set.apply(Change::Fail(*key, *output, false), now);
+        }
+        !due.is_empty()
     }
 
     /// The end of a file with the first lines of the next file of the same path, if a line was rotated away in the middle.

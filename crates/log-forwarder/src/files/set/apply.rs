@@ -47,6 +47,8 @@ pub(crate) enum Change<'a> {
     Skip { key: Key, output: OutputId, bytes: &'a [u8], within_cut: bool, reason: LossReason },
     /// An output passes over a hole that ends at this offset.
     SkipHole(Key, OutputId, u64),
+    /// The bytes behind an output's cursor could not be read, or are tried again.
+    Fail(Key, OutputId, bool),
     /// An output passes over the byte order mark at the head.
     PassMark(Key, OutputId),
     /// Records of a batch are acknowledged.
@@ -79,6 +81,7 @@ impl FileSet {
                 }
             }
             Change::Reach(key, size) => self.change(key, |file| file.reach(size, now)),
+            Change::Fail(key, output, has) => self.change(key, |file| file.cursors[output.0].has_failed = has),
             Change::Barren(key, output, end) => self.change(key, |file| file.cursors[output.0].barren_end = end),
             Change::Skip { key, output, bytes, within_cut, reason } => {
                 self.ledger.of(output).lost(bytes.len() as u64, reason);
