@@ -21,8 +21,13 @@ fn texts(entries: &[(String, Value)]) -> Vec<&str> {
 
 /// A line of JSON from some hours ago, in seconds as `date` prints them
 fn object(hours_ago: u64, text: &str) -> String {
+    object_of(hours_ago * 3600, text)
+}
+
+/// The same, from some seconds ago
+fn object_of(seconds_ago: u64, text: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    format!(r#"{{"ts":{},"msg":"{text}","status":500,"level":"error"}}"#, now - hours_ago * 3600) + "\n"
+    format!(r#"{{"ts":{},"msg":"{text}","status":500,"level":"error"}}"#, now - seconds_ago) + "\n"
 }
 
 #[test]
@@ -86,6 +91,44 @@ fn what_is_too_old_is_there_with_its_time_beside() {
     assert_eq!(texts(&entries), ["new", "behind", "old"]);
     assert_eq!(entries[0].1["time"], Value::Null);
     assert!(entries[1..].iter().all(|(_, names)| names["time"].as_str().unwrap().ends_with("00Z")), "{entries:?}");
+}
+
+#[test]
+fn late_lines_among_others_are_moved_alone() {
+    let (mut loki, logs) = (Loki::new(), Logs::new());
+    loki.start();
+    // More than an hour, beyond which lines are too far behind, and less than Loki keeps before it looks for them elsewhere
+    let lines: Vec<_> = (0..100).map(|number| (2 * 3600 - number * 60, format!("line {number}"))).collect();
+    let mut text: Vec<_> = lines.iter().map(|(ago, line)| object_of(*ago, line)).collect();
+    text.insert(20, object(24 * 30, "old"));
+    text.insert(40, object(24 * 30, &"x".repeat(300_000)));
+    text.insert(60, object(3, "behind"));
+    logs.append(&text.concat());
+    let dead = logs.join("dead").display().to_string();
+    let forwarder = logs.forward(&["--format", "json", "--output", &loki.output(), "--dead-letter", &dead]);
+    until("all lines are there", || (loki.count(ALL) >= 102).then_some(()));
+    let ledger = finish(forwarder);
+    assert_eq!((ledger["lines"], logs.read("dead").lines().count(), loki.count(ALL)), (102, 1, 102));
+    let entries = loki.lines(ALL);
+    let mut moved: Vec<_> =
+        entries.iter().filter(|(_, names)| names["time"].is_string()).map(|(line, _)| line).collect();
+    moved.sort();
+    assert_eq!(moved, ["behind", "old"]);
+    let in_order: Vec<_> = entries.iter().filter(|(_, names)| names["time"].is_null()).map(|(line, _)| line).collect();
+    assert_eq!(in_order, lines.iter().map(|(_, line)| line).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_record_with_more_metadata_than_loki_takes_keeps_its_text() {
+    let (mut loki, logs) = (Loki::new(), Logs::new());
+    loki.start();
+    let fields: String = (0..200).map(|number| format!(r#""f{number}":{number},"#)).collect();
+    let stack = "at x.y.Z ".repeat(10_000);
+    logs.append(&format!(r#"{{{fields}"msg":"wide"}}"#));
+    logs.append(&format!("\n{{\"stack\":\"{stack}\",\"msg\":\"long\"}}\n"));
+    let forwarder = logs.forward(&["--format", "json", "--output", &loki.output()]);
+    until("both lines are there", || (loki.count(ALL) == 2).then_some(()));
+    assert_eq!((finish(forwarder)["lines"], loki.count(&format!(r#"{ALL} | fields_left_out="1""#))), (2, 1));
 }
 
 #[test]

@@ -58,6 +58,16 @@ impl Attempt {
         Self::Again { reason: format!("{reason}"), after: None }
     }
 
+    /// The same for a batch of which all records but these are there
+    fn only_for(self, numbers: &[usize]) -> Self {
+        match self {
+            Self::Again { reason, after } => {
+                Self::Mixed { refused: Vec::new(), again: numbers.to_vec(), reason, after }
+            }
+            other => other,
+        }
+    }
+
     /// The same, with each reason changed.
     fn with_reasons(self, text: impl Fn(&str) -> String) -> Self {
         match self {

@@ -5,12 +5,15 @@ pub(crate) mod late;
 mod metadata;
 mod push;
 
+use std::collections::HashSet;
+
 use futures_util::future::BoxFuture;
 use hyper::{StatusCode, header::HeaderValue};
 
 use self::{
     labels::Labels,
-    push::{Clock, times, write_push},
+    late::{Late, is_of_distributor},
+    push::{Clock, Place, places, write_push},
 };
 use super::{
     Attempt, MOST_RECORDS, Opened, Output, Scheme, Setup,
@@ -60,7 +63,7 @@ fn open(setup: &mut Setup) -> Opened {
     let path = if path.ends_with(PATH) { path.to_owned() } else { format!("{path}{PATH}") };
     let mut client = Client::open(setup, PORT)?;
     client.answer_limit = ANSWER_LIMIT;
-    Ok(Box::new(Loki { client, path, labels, pool: setup.pool.clone(), moved: None }))
+    Ok(Box::new(Loki { client, path, labels, pool: setup.pool.clone(), read: None }))
 }
 
 struct Loki {
@@ -68,15 +71,19 @@ struct Loki {
     path: String,
     labels: Labels,
     pool: Pool,
-    moved: Option<Moved>,
+    /// The last read of which records were refused because of their times
+    read: Option<Read>,
 }
 
-/// The time to which late records of one read are moved. Its parts and later attempts share the time, so that a record that comes twice
-/// is stored once.
-struct Moved {
-    generation: u64,
-    read_at: i64,
-    to: i64,
+/// Spans that were gathered for one batch. Its parts and later attempts share this.
+struct Read {
+    /// The generation of each span, and when it was read
+    spans: HashSet<(u64, i64)>,
+    /// The time to which late records are moved: one that comes twice is stored once.
+    moved_to: i64,
+    /// The records that the ingester has judged: it has stored them, or refused them and they are moved. If it finds one too far behind
+    /// after that, the record is stored, and a newer one of the same batch has come meanwhile.
+    judged: HashSet<Place>,
 }
 
 impl Output for Loki {
@@ -99,32 +106,79 @@ impl Loki {
         if batch.exceeds(MOST_RECORDS) {
             return Ok(Attempt::Refused("more records than fit into a request".into()));
         }
+        // Of several streams in a push, Loki reports only the fault of the last one, and drops lines of the others without a word.
+        if !self.labels.are_the_same(batch.spans()) {
+            return Ok(Attempt::Refused("records of several streams".into()));
+        }
         let answer = self.push(batch, Clock::Record).await?;
-        if !is_of_time(&answer) {
+        if answer.status != StatusCode::BAD_REQUEST || speaks_of(&answer, &OF_SETTINGS) {
             return Ok(self.judge(&answer));
         }
-        let late = if batch.exceeds(1) {
-            late::refused(&String::from_utf8_lossy(&answer.body), &times(batch.spans())).filter(|_| answer.whole)
-        } else {
-            Some(vec![0])
-        };
-        let Some(late) = late.and_then(|late| batch.parted(&late).1) else { return Ok(answer.refused()) };
-        let clock = Clock::Moved(self.moved_to(batch));
-        let answer = self.push(&late, clock).await?;
-        if is_of_time(&answer) {
-            // One of the two clocks is wrong. The next attempt takes another time.
-            self.moved = None;
-            return Ok(answer.again());
+        let text = String::from_utf8_lossy(&answer.body);
+        let (places, times): (Vec<_>, Vec<_>) = places(batch.spans()).into_iter().unzip();
+        let late = if answer.whole { Late::read(&text, &times) } else { None };
+        let read = self.read_of(batch);
+        let is_judged = places.iter().all(|place| read.judged.contains(place));
+        match late {
+            Some(Late::Behind { are_all, .. }) if is_judged => {
+                Ok(if are_all { Attempt::Delivered } else { answer.refused() })
+            }
+            Some(Late::Behind { numbers, are_all: true, .. }) => {
+                let attempt = self.push_moved(batch, &numbers).await;
+                if attempt == Attempt::Delivered {
+                    self.read_of(batch).judged.extend(places);
+                }
+                Ok(attempt.only_for(&numbers))
+            }
+            Some(Late::Behind { numbers, is_only, .. }) => {
+                let attempt = self.push_moved(batch, &numbers).await;
+                if attempt != Attempt::Delivered {
+                    return Ok(attempt);
+                }
+                if is_only {
+                    self.read_of(batch).judged.extend(places);
+                }
+                // The distributor's answer about the others is hidden: they are pushed again.
+                Ok(answer.refused())
+            }
+            Some(Late::OutOfRange(numbers)) => {
+                read.judged.extend(places);
+                Ok(self.push_moved(batch, &numbers).await.only_for(&numbers))
+            }
+            None => {
+                if answer.whole && is_of_distributor(&text) {
+                    read.judged.extend(places);
+                }
+                Ok(match (speaks_of(&answer, &OF_TIME), batch.exceeds(1)) {
+                    (true, true) => answer.refused(),
+                    (true, false) => self.push_moved(batch, &[0]).await,
+                    (false, _) => self.judge(&answer),
+                })
+            }
         }
-        Ok(self.judge(&answer))
     }
 
-    fn moved_to(&mut self, batch: &Batch) -> i64 {
-        let (generation, read_at) = batch.spans().first().map(|span| (span.key, span.time)).unwrap_or_default();
-        match &self.moved {
-            Some(moved) if (moved.generation, moved.read_at) == (generation, read_at) => moved.to,
-            _ => self.moved.insert(Moved { generation, read_at, to: timestamp::now() }).to,
+    /// Pushes these records of a batch under the present time.
+    async fn push_moved(&mut self, batch: &Batch, numbers: &[usize]) -> Attempt {
+        let Some(late) = batch.parted(numbers).1 else { return Attempt::Delivered };
+        let time = self.read_of(batch).moved_to;
+        match self.push(&late, Clock::Moved(time)).await {
+            Err(instead) => instead,
+            Ok(answer) if answer.status == StatusCode::BAD_REQUEST && speaks_of(&answer, &OF_TIME) => {
+                // One of the two clocks is wrong. The next attempt takes another time.
+                self.read = None;
+                answer.again()
+            }
+            Ok(answer) => self.judge(&answer),
         }
+    }
+
+    /// What is known of the spans of a batch
+    fn read_of(&mut self, batch: &Batch) -> &mut Read {
+        let spans: HashSet<_> = batch.spans().iter().map(|span| (span.key, span.time)).collect();
+        let same = self.read.take().filter(|read| spans.is_subset(&read.spans));
+        let new = || Read { spans, moved_to: timestamp::now(), judged: HashSet::new() };
+        self.read.insert(same.unwrap_or_else(new))
     }
 
     async fn push(&mut self, batch: &Batch, clock: Clock) -> Result<Answer, Attempt> {
@@ -142,10 +196,6 @@ impl Loki {
             _ => answer.again(),
         }
     }
-}
-
-fn is_of_time(answer: &Answer) -> bool {
-    answer.status == StatusCode::BAD_REQUEST && speaks_of(answer, &OF_TIME)
 }
 
 /// Of several faults in a push, the text may tell but one.

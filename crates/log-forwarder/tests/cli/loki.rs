@@ -4,9 +4,7 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     fs,
-    process::Command,
     sync::{Arc, Mutex},
-    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use serde_json::{Map, Value, json};
@@ -23,8 +21,6 @@ struct State {
     replies: VecDeque<Reply>,
     /// Entries with this in their line are refused with 400, and all others of the push are taken.
     poison: Option<&'static str>,
-    /// Entries that are a week old are refused, and all others of the push are taken. The answer names all of them, or one.
-    too_old: Option<bool>,
 }
 
 struct Loki {
@@ -73,33 +69,17 @@ impl State {
             return reply;
         }
         let (push, mut refused) = (push(request), None);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         for entry in entries(&push) {
             let line = entry[1].as_str().unwrap().to_owned();
-            let time: u64 = entry[0].as_str().unwrap().parse().unwrap();
-            let is_old = Duration::from_nanos(time) + Duration::from_secs(7 * 86_400) < now;
-            if let Some(names_all) = self.too_old.filter(|_| is_old) {
-                refused = Some((400, String::new(), too_old(time, names_all)));
-            } else if self.poison.is_some_and(|poison| line.contains(poison)) {
+            if self.poison.is_some_and(|poison| line.contains(poison)) {
                 refused = Some((400, String::new(), "max entry size '10' bytes exceeded for stream '{}'\n".to_owned()));
             } else {
+                let time = entry[0].as_str().unwrap().parse().unwrap();
                 self.entries.insert((push["streams"][0]["stream"].to_string(), time, line));
             }
         }
         refused.or(Some((204, String::new(), String::new())))
     }
-}
-
-/// As Loki writes it of one entry
-fn too_old(nanoseconds: u64, is_counted: bool) -> String {
-    let seconds = (nanoseconds / 1_000_000_000).to_string();
-    let date = Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ", "-d", &format!("@{seconds}")]).output().unwrap();
-    let date = String::from_utf8(date.stdout).unwrap();
-    let count = if is_counted { "1 errors like: " } else { "" };
-    format!(
-        "{count}entry for stream '{{}}' has timestamp too old: {}, oldest acceptable timestamp is: later",
-        date.trim()
-    )
 }
 
 #[test]
@@ -188,36 +168,6 @@ fn a_line_that_is_refused_alone_goes_to_the_dead_letters_and_no_other_is_there_t
     assert_all_there(lines.iter().map(String::as_str), 100);
     let entries = ledger(&ended);
     assert_eq!((entries["lines"], entries["rejected"]), (99, line(37).len() as u64 + 1));
-}
-
-/// A hundred lines of now, and this one of 30 days ago
-fn old_among_new(old: u64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let time = |number| if number == old { now - 30 * 86_400 } else { now };
-    (0..100).map(|number| json!({"ts": time(number), "msg": line(number)}).to_string() + "\n").collect()
-}
-
-#[test]
-fn a_line_that_is_too_old_is_moved_alone_and_no_other_is_there_twice() {
-    for names_all in [true, false] {
-        let (pod, loki) = (Pod::new(), Loki::start());
-        loki.state.lock().unwrap().too_old = Some(names_all);
-        fs::write(pod.log("app.log"), old_among_new(50)).unwrap();
-        let program = pod.start(&["--output", &loki.url(), "--format", "json"]);
-        loki.wait_for(100);
-        let ended = stop(program);
-        let mut lines = loki.lines();
-        lines.sort();
-        assert_eq!(lines.len(), 100);
-        assert_all_there(lines.iter().map(String::as_str), 100);
-        let pushes: Vec<_> = loki.receiver.requests().iter().map(push).collect();
-        let moved = |entry: &&Value| entry[2]["time"].is_string();
-        let moved: Vec<_> = pushes.iter().flat_map(|push| entries(push).iter().filter(moved)).collect();
-        assert!(moved.iter().all(|entry| entry[1] == line(50)), "{moved:?}");
-        // Where the answer names all, that is the second push, and else the last of some.
-        assert!(if names_all { pushes.len() == 2 } else { pushes.len() > 2 }, "{}", pushes.len());
-        assert_eq!((ledger(&ended)["lines"], ledger(&ended)["rejected"]), (100, 0));
-    }
 }
 
 #[test]

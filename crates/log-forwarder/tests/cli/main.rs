@@ -37,6 +37,8 @@ mod logins;
 #[cfg(test)]
 mod loki;
 #[cfg(test)]
+mod loki_times;
+#[cfg(test)]
 mod neighbours;
 #[cfg(test)]
 mod otlp;

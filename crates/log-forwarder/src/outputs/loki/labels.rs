@@ -51,6 +51,13 @@ impl Labels {
         Ok(Self { names, fixed })
     }
 
+    /// Whether the records of these spans belong to one stream
+    pub(super) fn are_the_same(&self, spans: &[Span]) -> bool {
+        let mut labels = spans.iter().map(|span| self.of(span).labels);
+        let first = labels.next();
+        labels.all(|other| Some(other) == first)
+    }
+
     /// The names and values of what a span carries. None comes twice, and none is empty.
     pub(super) fn of(&self, span: &Span) -> Names {
         let mut known = vec![

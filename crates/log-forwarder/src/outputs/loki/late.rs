@@ -1,8 +1,8 @@
 //! The records that Loki does not store because of their times, as its answer names them. It stores all other records of a push.
 //!
-//! The distributor judges each entry by the clock, and groups its errors; the ingester judges each entry by the newest one of its stream,
-//! names the first ten and says how many there are. Both answers are text of the server, and the second one hides the first one. So an
-//! answer counts only when it accounts for every record of the push; otherwise the batch is halved.
+//! The distributor judges each entry by the clock, drops those that are wrong and groups its errors. The ingester judges the others by the
+//! newest entry of their stream, names the first ten and says how many it refuses; its answer hides the distributor's. Both answers are text
+//! of a server, so they count only when they account for every record; otherwise the batch is halved.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,40 @@ use crate::format::time;
 /// Nanoseconds
 const SECOND: i64 = 1_000_000_000;
 
-/// The numbers of the records that are not stored, if the answer accounts for each one. `stamps` are the times of the push.
-pub(crate) fn refused(answer: &str, stamps: &[i64]) -> Option<Vec<usize>> {
-    behind(answer, stamps).or_else(|| out_of_range(answer, stamps))
+/// What an answer says of the records of a push, by their numbers
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Late {
+    /// The ingester refuses these, and has stored all others that came to it.
+    Behind {
+        numbers: Vec<usize>,
+        /// Whether all records of the push came to it
+        are_all: bool,
+        /// Whether it is certain that no other ingester got a part of the push
+        is_only: bool,
+    },
+    /// The distributor dropped these, and the ingester has stored all others.
+    OutOfRange(Vec<usize>),
+}
+
+impl Late {
+    /// Reads an answer, if it accounts for each record. `stamps` are the times of the push.
+    pub(crate) fn read(answer: &str, stamps: &[i64]) -> Option<Self> {
+        behind(answer, stamps).or_else(|| out_of_range(answer, stamps).map(Self::OutOfRange))
+    }
+}
+
+/// Whether only the distributor refuses records. The ingester's answer would hide this one, so it has stored all others.
+pub(crate) fn is_of_distributor(answer: &str) -> bool {
+    let has_any = |words: &[&str]| words.iter().any(|words| answer.contains(words));
+    has_any(&["has timestamp too ", "max entry size", "structured metadata"])
+        && !has_any(&["too far behind", "out of order", "total ignored"])
 }
 
 /// The ingester's answer: entries that are too far behind the newest one of their stream.
-fn behind(answer: &str, stamps: &[i64]) -> Option<Vec<usize>> {
+fn behind(answer: &str, stamps: &[i64]) -> Option<Late> {
     let (_, counts) = answer.rsplit_once("total ignored: ")?;
     let (ignored, rest) = counts.split_once(" out of ")?;
     let pushed: usize = rest.split_ascii_whitespace().next()?.parse().ok()?;
-    // The distributor dropped the others, or put them into another stream, and this answer does not say why.
-    if pushed != stamps.len() {
-        return None;
-    }
     let (mut numbers, mut from, mut oldest) = (Vec::new(), 0, None);
     let named = answer.lines().filter_map(|line| line.strip_prefix("entry with timestamp "));
     for (stamp, reason) in named.filter_map(|entry| entry.split_once(" ignored, reason: ")) {
@@ -33,13 +53,21 @@ fn behind(answer: &str, stamps: &[i64]) -> Option<Vec<usize>> {
         numbers.push(number);
         from = number + 1;
         oldest = reason.rsplit_once("oldest acceptable timestamp is: ").and_then(|(_, bound)| rfc3339(bound));
+        // A limit of the rate is another reason, and then no time helps.
+        oldest.or_else(|| reason.contains("out of order").then_some(i64::MIN))?;
+    }
+    if numbers.is_empty() {
+        return None;
     }
     let unnamed = ignored.parse::<usize>().ok()?.checked_sub(numbers.len())?;
     if unnamed > 0 {
+        // Then the records between those that are named may be of those that the distributor dropped.
         numbers.extend(older(stamps, from, unnamed, oldest?)?);
         numbers.sort_unstable();
     }
-    Some(numbers)
+    // A label of this kind says that the distributor divided the stream.
+    let is_only = rest.contains("for stream: {") && !rest.contains("_shard__");
+    Some(Late::Behind { numbers, are_all: pushed == stamps.len(), is_only })
 }
 
 /// This number of records from `from` on that are older than a bound, which is rounded down to a second
@@ -82,7 +110,7 @@ fn go_time(text: &str) -> Option<i64> {
 /// Reads any answer to a push with these times, and panics when it names a record that is not there, or one twice.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn assert_sound(answer: &str, stamps: &[i64]) {
-    let Some(numbers) = refused(answer, stamps) else { return };
+    let Some(Late::Behind { numbers, .. } | Late::OutOfRange(numbers)) = Late::read(answer, stamps) else { return };
     assert!(numbers.iter().all(|number| *number < stamps.len()));
     assert!(numbers.is_sorted_by(|one, other| one < other));
 }
@@ -115,16 +143,26 @@ mod tests {
         errors.collect::<Vec<_>>().join("; ") + "\n"
     }
 
+    fn behind_all(numbers: &[usize]) -> Late {
+        Late::Behind { numbers: numbers.to_vec(), are_all: true, is_only: true }
+    }
+
     #[test]
     fn the_ingester_names_records_by_their_times() {
         let late = NOW - 3 * HOUR + 123;
         let stamps = [NOW, late, NOW + 1];
         let line = behind_line(42);
-        assert_eq!(refused(&ignored(&line, 1, 3), &stamps), Some(vec![1]));
-        // The distributor dropped one, or there is one more that it does not name.
-        assert_eq!(refused(&ignored(&line, 1, 2), &stamps), None);
-        assert_eq!(refused(&ignored(&line, 2, 3), &stamps), None);
-        assert_eq!(refused(&ignored(&line, 1, 3), &[NOW, NOW, NOW]), None);
+        assert_eq!(Late::read(&ignored(&line, 1, 3), &stamps), Some(behind_all(&[1])));
+        let dropped = Some(Late::Behind { numbers: vec![1], are_all: false, is_only: true });
+        assert_eq!(Late::read(&ignored(&line, 1, 2), &stamps), dropped);
+        let divided = ignored(&line, 1, 2).replace("job=", "__stream_shard__=\"1\", job=");
+        let one_part = Some(Late::Behind { numbers: vec![1], are_all: false, is_only: false });
+        assert_eq!(Late::read(&divided, &stamps), one_part);
+        // There is one more that it does not name, or none of these times.
+        assert_eq!(Late::read(&ignored(&line, 2, 3), &stamps), None);
+        assert_eq!(Late::read(&ignored(&line, 1, 3), &[NOW, NOW, NOW]), None);
+        let rate = "entry with timestamp 2026-11-27 16:34:42.64344171 +0000 UTC ignored, reason: 'Per stream rate limit exceeded',\n";
+        assert_eq!(Late::read(&ignored(rate, 1, 3), &stamps), None);
     }
 
     #[test]
@@ -132,10 +170,10 @@ mod tests {
         let late = |second: i64| NOW - 3 * HOUR + 123 + second * SECOND;
         let stamps: Vec<i64> = [NOW].into_iter().chain((0..12).map(late)).chain([NOW + 1]).collect();
         let lines: String = (42..52).map(behind_line).collect();
-        assert_eq!(refused(&ignored(&lines, 12, 14), &stamps), Some((1..13).collect()));
-        // One more than there are below the bound
-        assert_eq!(refused(&ignored(&lines, 13, 14), &stamps), None);
-        assert_eq!(refused(&ignored(&lines, 11, 14), &stamps), None);
+        assert_eq!(Late::read(&ignored(&lines, 12, 14), &stamps), Some(behind_all(&(1..13).collect::<Vec<_>>())));
+        // One more or less than there are below the bound
+        assert_eq!(Late::read(&ignored(&lines, 13, 14), &stamps), None);
+        assert_eq!(Late::read(&ignored(&lines, 11, 14), &stamps), None);
     }
 
     #[test]
@@ -145,14 +183,16 @@ mod tests {
         let too_new = "too new: 2026-11-27T21:34:42Z";
         let stamps = [old, NOW, old + 1, NOW + 2 * HOUR];
         let both = out_of_range(&[(2, too_old), (1, too_new)]);
-        assert_eq!(refused(&both, &stamps), Some(vec![0, 2, 3]));
+        assert_eq!(Late::read(&both, &stamps), Some(Late::OutOfRange(vec![0, 2, 3])));
         // A third one of that second is stored, or is it not?
-        assert_eq!(refused(&both, &[old, old + 1, old + 2, NOW + 2 * HOUR]), None);
+        assert_eq!(Late::read(&both, &[old, old + 1, old + 2, NOW + 2 * HOUR]), None);
         let alone = both.split("; ").next().unwrap().trim_start_matches("2 errors like: ");
-        assert_eq!(refused(alone, &stamps[..2]), None);
+        assert_eq!(Late::read(alone, &stamps[..2]), None);
         let long =
             both.trim_end().to_owned() + "; 1 errors like: max entry size '262144' bytes exceeded for stream '{}'\n";
-        assert_eq!(refused(&long, &stamps), None);
+        assert_eq!(Late::read(&long, &stamps), None);
+        assert!(is_of_distributor(&long) && !is_of_distributor(&(long + &behind_line(42))));
+        assert!(!is_of_distributor("<html>400 Bad Request</html>"));
     }
 
     proptest! {

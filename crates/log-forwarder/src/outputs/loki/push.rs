@@ -22,30 +22,29 @@ pub(super) enum Clock {
     Moved(i64),
 }
 
-/// Writes a push of all records.
+/// A generation, and an offset in it
+pub(super) type Place = (u64, u64);
+
+/// Writes a push of all records. All spans have the same labels.
 pub(super) fn write_push(spans: &[Span], labels: &Labels, clock: Clock, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"streams\":[");
-    for (nth, span) in spans.iter().enumerate() {
-        if nth > 0 {
-            out.push(b',');
-        }
-        write_stream(span, labels, clock, out);
+    let stream = spans.first().map(|span| labels.of(span).labels).unwrap_or_default();
+    out.extend_from_slice(b"{\"streams\":[{\"stream\":{");
+    write_pairs(stream.iter(), out);
+    out.extend_from_slice(b"},\"values\":[");
+    let mut is_first = true;
+    for span in spans {
+        write_entries(span, &labels.of(span), clock, &mut is_first, out);
     }
-    out.extend_from_slice(b"]}");
+    out.extend_from_slice(b"]}]}");
 }
 
-/// Several streams of a push may have the same labels.
-fn write_stream(span: &Span, labels: &Labels, clock: Clock, out: &mut Vec<u8>) {
-    let names = labels.of(span);
-    out.extend_from_slice(b"{\"stream\":{");
-    write_pairs(names.labels.iter(), out);
-    out.extend_from_slice(b"},\"values\":[");
+fn write_entries(span: &Span, names: &Names, clock: Clock, is_first: &mut bool, out: &mut Vec<u8>) {
     let mut room = Room::default();
-    let middle = middle(&names, span.mark, &mut room);
-    let (mut stamps, mut number, mut first) = (Stamps::new(span, clock), itoa::Buffer::new(), true);
+    let middle = middle(names, span.mark, &mut room);
+    let (mut stamps, mut number) = (Stamps::new(span, clock), itoa::Buffer::new());
     span.records(|record| {
-        out.extend_from_slice(if first { b"[\"" } else { b",[\"" });
-        first = false;
+        out.extend_from_slice(if *is_first { b"[\"" } else { b",[\"" });
+        *is_first = false;
         out.extend_from_slice(number.format(stamps.next(record)).as_bytes());
         out.extend_from_slice(b"\",\"");
         escape(&record.message, out);
@@ -57,20 +56,19 @@ fn write_stream(span: &Span, labels: &Labels, clock: Clock, out: &mut Vec<u8>) {
             out.extend_from_slice(rfc3339(record.time).as_bytes());
             out.push(b'"');
         }
-        write_fields(&record.fields, &names, room, out);
+        write_fields(&record.fields, names, room, out);
         out.extend_from_slice(b"}]");
     });
-    out.extend_from_slice(b"]}");
 }
 
-/// The times that the entries of a push have
-pub(super) fn times(spans: &[Span]) -> Vec<i64> {
-    let mut times = Vec::new();
+/// The place of each record, and the time that its entry has
+pub(super) fn places(spans: &[Span]) -> Vec<(Place, i64)> {
+    let mut places = Vec::new();
     for span in spans {
         let mut stamps = Stamps::new(span, Clock::Record);
-        span.records(|record| times.push(stamps.next(record)));
+        span.records(|record| places.push(((span.key, record.offset), stamps.next(record))));
     }
-    times
+    places
 }
 
 /// The text between the message and the offset of each entry
@@ -163,7 +161,8 @@ mod tests {
         let metadata = json!({"filename": "/logs/app.log", "generation": "0123456789abcdef", "log_offset": "4"});
         assert_eq!(stream["values"][1], json!([(span.time + 4).to_string(), "\"two\"", metadata]));
         assert_eq!(times(&push), [span.time, span.time + 4]);
-        assert_eq!(super::times(std::slice::from_ref(&span)), times(&push));
+        let places = places(std::slice::from_ref(&span));
+        assert_eq!(places, [((1, 0), span.time), ((1, 4), span.time + 4)]);
     }
 
     #[test]
