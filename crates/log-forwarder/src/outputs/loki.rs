@@ -20,7 +20,7 @@ use super::{
     client::{self, Answer, Client},
     dial,
 };
-use crate::records::{batch::Batch, pool::Pool, timestamp};
+use crate::records::{batch::Batch, pool::Pool, span::Source, timestamp};
 
 const PORT: Option<u16> = Some(3100);
 const PATH: &str = "/loki/api/v1/push";
@@ -97,6 +97,11 @@ impl Output for Loki {
     fn gathers(&self) -> bool {
         true
     }
+
+    /// Of several streams in a push, Loki reports only the fault of the last one, and drops late lines of the others without a word.
+    fn joins(&self, first: &Source, next: &Source) -> bool {
+        self.labels.are_the_same(first, next)
+    }
 }
 
 impl Loki {
@@ -106,8 +111,8 @@ impl Loki {
         if batch.exceeds(MOST_RECORDS) {
             return Ok(Attempt::Refused("more records than fit into a request".into()));
         }
-        // Of several streams in a push, Loki reports only the fault of the last one, and drops lines of the others without a word.
-        if !self.labels.are_the_same(batch.spans()) {
+        // The options may have changed since it was gathered.
+        if batch.spans().windows(2).any(|pair| !self.labels.are_the_same(&pair[0].source, &pair[1].source)) {
             return Ok(Attempt::Refused("records of several streams".into()));
         }
         let answer = self.push(batch, Clock::Record).await?;

@@ -105,16 +105,25 @@ fn a_batch_that_is_not_delivered_is_read_again_from_all_its_files() {
 }
 
 #[test]
-fn a_push_to_loki_has_a_stream_for_each_file() {
-    let (pod, loki) = (pod_with_files(), Receiver::start(|_| Some((204, String::new(), String::new()))));
-    let output = format!("loki+http://{}", loki.address());
-    let program = start_on_all(&pod, &output, &["--linger", "1h"]);
-    pod.wait_for_checkpoint();
-    stop(program);
-    let [request] = &loki.requests()[..] else { panic!("{:?}", loki.requests().len()) };
-    let push: Value = serde_json::from_slice(&request.body).unwrap();
-    let entries = push["streams"].as_array().unwrap().iter().flat_map(|stream| stream["values"].as_array().unwrap());
-    assert_all_once(entries.map(|entry| entry[1].as_str().unwrap().to_owned()).collect());
+fn a_push_to_loki_has_one_stream_because_loki_reports_the_fault_of_one() {
+    for labels in ["", "#labels=filename"] {
+        let (pod, loki) = (pod_with_files(), Receiver::start(|_| Some((204, String::new(), String::new()))));
+        let output = format!("loki+http://{}{labels}", loki.address());
+        let program = start_on_all(&pod, &output, &["--linger", "1h"]);
+        pod.wait_for_checkpoint();
+        stop(program);
+        let (mut lines, mut requests) = (Vec::new(), 0);
+        for request in loki.requests() {
+            let push: Value = serde_json::from_slice(&request.body).unwrap();
+            let [stream] = &push["streams"].as_array().unwrap()[..] else { panic!("{push}") };
+            lines
+                .extend(stream["values"].as_array().unwrap().iter().map(|entry| entry[1].as_str().unwrap().to_owned()));
+            requests += 1;
+        }
+        assert_all_once(lines);
+        // Files have the stream in common, unless their names are labels.
+        assert_eq!(requests == 1, labels.is_empty(), "{requests}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use endpoint::Options;
 
-use crate::records::span::Span;
+use crate::records::span::Source;
 
 /// Short names of what a pod says of itself, as other shippers to Loki have them
 const SHORT: [(&str, &str); 4] = [
@@ -51,20 +51,18 @@ impl Labels {
         Ok(Self { names, fixed })
     }
 
-    /// Whether the records of these spans belong to one stream
-    pub(super) fn are_the_same(&self, spans: &[Span]) -> bool {
-        let mut labels = spans.iter().map(|span| self.of(span).labels);
-        let first = labels.next();
-        labels.all(|other| Some(other) == first)
+    /// Whether the records of two sources belong to one stream
+    pub(super) fn are_the_same(&self, one: &Source, other: &Source) -> bool {
+        self.of(one).labels == self.of(other).labels
     }
 
-    /// The names and values of what a span carries. None comes twice, and none is empty.
-    pub(super) fn of(&self, span: &Span) -> Names {
+    /// The names and values of what the records of a source carry. None comes twice, and none is empty.
+    pub(super) fn of(&self, source: &Source) -> Names {
         let mut known = vec![
-            (Cow::from("filename"), span.source.path.to_string_lossy()),
-            ("generation".into(), span.source.generation.as_str().into()),
+            (Cow::from("filename"), source.path.to_string_lossy()),
+            ("generation".into(), source.generation.as_str().into()),
         ];
-        let attributes = &span.source.treatment.attributes;
+        let attributes = &source.treatment.attributes;
         let app = APP.iter().find_map(|name| attributes.iter().find(|(other, _)| other == name));
         known.extend(app.map(|(_, value)| (Cow::from("app"), Cow::from(value))));
         known.extend(attributes.iter().filter(|(name, _)| !APP.contains(&name.as_str())).map(|(name, value)| {
@@ -120,7 +118,7 @@ mod tests {
     }
 
     fn names(fragment: &str, attributes: &[(&str, &str)]) -> (String, String) {
-        let names = labels(fragment).of(&with_attributes(of(b"one\n", Mark::Whole), attributes));
+        let names = labels(fragment).of(&with_attributes(of(b"one\n", Mark::Whole), attributes).source);
         let text = |pairs: &[(String, String)]| {
             pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
         };

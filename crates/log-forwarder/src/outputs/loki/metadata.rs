@@ -104,7 +104,7 @@ mod tests {
     fn written(fields: &[Field], room: Room) -> serde_json::Value {
         let labels = Labels::from_options(&mut Options::default()).unwrap();
         let mut out = b"{\"log_offset\":\"0\"".to_vec();
-        write_fields(fields, &labels.of(&of(b"one\n", Mark::Whole)), room, &mut out);
+        write_fields(fields, &labels.of(&of(b"one\n", Mark::Whole).source), room, &mut out);
         out.push(b'}');
         serde_json::from_slice(&out).unwrap()
     }

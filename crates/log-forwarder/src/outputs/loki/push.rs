@@ -27,13 +27,13 @@ pub(super) type Place = (u64, u64);
 
 /// Writes a push of all records. All spans have the same labels.
 pub(super) fn write_push(spans: &[Span], labels: &Labels, clock: Clock, out: &mut Vec<u8>) {
-    let stream = spans.first().map(|span| labels.of(span).labels).unwrap_or_default();
+    let stream = spans.first().map(|span| labels.of(&span.source).labels).unwrap_or_default();
     out.extend_from_slice(b"{\"streams\":[{\"stream\":{");
     write_pairs(stream.iter(), out);
     out.extend_from_slice(b"},\"values\":[");
     let mut is_first = true;
     for span in spans {
-        write_entries(span, &labels.of(span), clock, &mut is_first, out);
+        write_entries(span, &labels.of(&span.source), clock, &mut is_first, out);
     }
     out.extend_from_slice(b"]}]}");
 }
