@@ -19,6 +19,7 @@ mod loss;
 pub(crate) mod names;
 mod observe;
 pub(crate) mod reading;
+mod resumed;
 mod scan;
 pub(crate) mod set;
 mod sharing;

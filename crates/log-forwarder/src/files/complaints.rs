@@ -1,7 +1,7 @@
 //! Warnings about single files: at the first failure, when its reason changes, and every 30 s.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     fmt::Display,
     path::{Path, PathBuf},
     time::Instant,
@@ -9,12 +9,25 @@ use std::{
 
 use lifecycle::LogThrottle;
 
+use crate::content::volume::{Inode, Stat};
+
 /// Files about which there was a warning
 #[derive(Debug, Default)]
 pub(crate) struct Complaints {
     throttles: HashMap<PathBuf, LogThrottle>,
     /// Files that were said to be left alone
-    left: HashSet<PathBuf>,
+    left: BTreeMap<Inode, Left>,
+}
+
+/// A file that is left alone until it is another one, or was written
+#[derive(Debug)]
+struct Left {
+    path: PathBuf,
+    born: Option<i64>,
+    modified: i64,
+    reason: String,
+    /// No file had the path at the last scan. It may have been renamed in the middle of it.
+    is_missing: bool,
 }
 
 impl Complaints {
@@ -26,22 +39,40 @@ impl Complaints {
         }
     }
 
-    /// Warns once that a file is not read, which no further attempt will change.
-    pub(crate) fn leave(&mut self, path: &Path, reason: &str) {
-        if self.left.insert(path.to_path_buf()) {
+    /// Warns once that a file is not read, which no further attempt will change as long as the file is not written.
+    pub(crate) fn leave(&mut self, path: &Path, stat: &Stat, reason: &str) {
+        let Stat { born, modified, .. } = *stat;
+        let left = Left { path: path.into(), born, modified, reason: reason.into(), is_missing: false };
+        let former = self.left.insert(stat.inode, left);
+        if former.is_none_or(|former| stat.is_another(former.born) || former.reason != reason) {
             tracing::warn!(file = %path.display(), reason, "the file is not read");
         }
     }
 
+    /// Whether a file is left alone, under this name or another.
+    pub(crate) fn has_left(&mut self, path: &Path, stat: &Stat) -> bool {
+        let left = self.left.get_mut(&stat.inode);
+        let left = left.filter(|left| left.modified == stat.modified && !stat.is_another(left.born));
+        left.map(|left| left.path = path.to_path_buf()).is_some()
+    }
+
     /// The file of a path is fine.
-    pub(crate) fn settle(&mut self, path: &Path) {
+    pub(crate) fn settle(&mut self, path: &Path, inode: Inode) {
         self.throttles.remove(path);
-        self.left.remove(path);
+        self.left.remove(&inode);
+    }
+
+    /// Files are read in another way: those that were left alone are judged again.
+    pub(crate) fn judge_again(&mut self) {
+        self.left.clear();
     }
 
     /// Forgets the files that are neither known nor there.
     pub(crate) fn keep(&mut self, is_needed: impl Fn(&Path) -> bool) {
         self.throttles.retain(|path, _| is_needed(path));
-        self.left.retain(|path| is_needed(path));
+        self.left.retain(|_, left| {
+            let was_missing = std::mem::replace(&mut left.is_missing, !is_needed(&left.path));
+            !(was_missing && left.is_missing)
+        });
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-pub(crate) use super::{decide::Policy, scan::resume_file};
+pub(crate) use super::{decide::Policy, resumed::resume_file};
 use super::{
     descriptors::Descriptors,
     fate::Fate,
@@ -118,6 +118,7 @@ impl Follower {
         self.scanner.inputs = settings.inputs;
         self.bounds = settings.bounds;
         self.looker.policy = Policy { stopping: self.stopping(), ..settings.policy };
+        self.looker.complaints.judge_again();
         let keys: Vec<Key> = self.set.iter().map(|(key, _)| key).collect();
         for key in keys {
             let Some(file) = self.set.get(key) else { continue };
@@ -270,28 +271,4 @@ impl Follower {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use prometheus::Registry;
-
-    use super::*;
-    use crate::content::volume::Disk;
-
-    #[test]
-    fn the_content_that_a_file_has_when_it_is_found_is_due_at_once() {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("app.log"), "one\ntwo\n").unwrap();
-        let input = directory.path().join("*.log").to_str().unwrap().parse().unwrap();
-        let policy = Policy { max_pinned: 0, quiet_period: Duration::ZERO, stopping: None };
-        let settings =
-            Settings { inputs: vec![input], bounds: Bounds { batch: 1024, line: 1024, may_grow: true }, policy };
-        let ledger = Ledger::new(&Registry::new()).unwrap();
-        let mut follower = Follower::new(settings, ledger, Descriptors::new(10), Arc::new(Disk));
-        let output = follower.add_output("stdout://".into());
-        let now = Instant::now();
-        follower.scan_names(now);
-        assert_eq!(follower.set.behind(), 8);
-        assert!(follower.next(output, None, now).is_some_and(|batch| batch.spans()[0].bytes() == b"one\ntwo\n"));
-    }
-}
+mod tests;

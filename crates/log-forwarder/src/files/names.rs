@@ -137,7 +137,7 @@ impl Names {
     }
 
     /// Marks a file as never an input's.
-    fn pass_over(&mut self, stat: &Stat, set: &FileSet) {
+    pub(crate) fn pass_over(&mut self, stat: &Stat, set: &FileSet) {
         if !set.knows(stat) {
             self.bystanders.insert(stat.inode, Bystander::of(stat));
         }

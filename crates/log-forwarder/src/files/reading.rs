@@ -9,7 +9,7 @@ use crate::{
     content::{
         Content,
         fingerprint::{HEAD_LIMIT, name},
-        foreign::foreign,
+        foreign::{Kind, kind},
     },
     format::Format,
     records::{
@@ -94,7 +94,7 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
         if cursor.position == 0 && bytes.starts_with(BYTE_ORDER_MARK) {
             return Ok(Read { reading: Reading::ByteOrderMark, size });
         }
-        if cursor.position == 0 && foreign(bytes).is_some() {
+        if cursor.position == 0 && !content.is_packed() && kind(bytes) != Kind::Lines {
             return Ok(Read { reading: Reading::Foreign, size });
         }
         let (ended, is_quiet) = if end > file.seen { (false, false) } else { (file.ended, file.is_quiet) };

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, io, path::Path, sync::Arc, time::Instant};
 
 use super::{
     finding::Found,
-    known::{Access, FileState, Key, KnownFile},
+    known::{FileState, Key, KnownFile},
     listings::Listings,
     look::{Looker, Place},
     names::{Heir, Names, oldest_first},
@@ -14,9 +14,8 @@ use super::{
 };
 use crate::{
     content::{
-        copies::open_as,
-        foreign::is_foreign,
-        volume::{Entry, Inode, Stat, Volume},
+        foreign::{Kind, kind_of},
+        volume::{Entry, Stat, Volume},
     },
     files::fate::Fate,
     records::treatment::Treatment,
@@ -113,10 +112,12 @@ impl Scanner {
     fn take_heirs(&self, mut heirs: Vec<Heir>, scan: &mut Scan, listings: &mut Listings) {
         oldest_first(&mut heirs);
         for Heir { path, origin, stat } in heirs {
-            if let Some(key) = self.take(&path, &origin, stat.inode, true, scan, listings) {
+            if let Some(key) = self.take(&path, &origin, &stat, true, scan, listings) {
                 scan.set.apply(Change::Meet(key, Fate::Turn(FileState::Rotated)), scan.now);
             }
-            if !scan.set.knows(&stat) && !scan.looker.own_files.has(&path, stat.inode) {
+            if scan.looker.complaints.has_left(&path, &stat) {
+                scan.names.pass_over(&stat, scan.set);
+            } else if !scan.set.knows(&stat) && !scan.looker.own_files.has(&path, stat.inode) {
                 // It has another name by now, or cannot be opened yet: the evidence is needed again.
                 scan.names.note_rotation(&origin);
             }
@@ -187,7 +188,7 @@ impl Scanner {
     ) -> Option<Key> {
         match scan.set.known(&stat) {
             Some(key) if has_its_content(key, path, &stat, scan) => Some(key),
-            _ => self.take(path, path, stat.inode, is_link, scan, listings),
+            _ => self.take(path, path, &stat, is_link, scan, listings),
         }
     }
 
@@ -196,12 +197,15 @@ impl Scanner {
         &self,
         path: &Path,
         origin: &Path,
-        inode: Inode,
+        seen: &Stat,
         is_link: bool,
         scan: &mut Scan,
         listings: &mut Listings,
     ) -> Option<Key> {
-        if scan.looker.own_files.has(path, inode) {
+        if scan.looker.complaints.has_left(path, seen) {
+            return None;
+        }
+        if scan.looker.own_files.has(path, seen.inode) {
             // It would grow without end.
             scan.looker.complaints.warn(path, "is not read", "it is written here", scan.now);
             return None;
@@ -219,14 +223,19 @@ impl Scanner {
         if scan.set.knows(&stat) {
             return None;
         }
-        if let Some(reason) = is_foreign(handle.as_ref()) {
-            scan.looker.complaints.leave(path, reason);
+        let foreign = match kind_of(handle.as_ref()) {
+            Kind::Lines => None,
+            Kind::Compressed(packing) => Some(packing.reason()),
+            Kind::Foreign(reason) => Some(reason),
+        };
+        if let Some(reason) = foreign {
+            scan.looker.complaints.leave(path, &stat, reason);
             return None;
         }
         if let Some(former) = scan.set.holder(stat.inode) {
             scan.looker.examine(scan.set, scan.names, former, &Sighting::Other, scan.now);
         }
-        scan.looker.complaints.settle(path);
+        scan.looker.complaints.settle(path, stat.inode);
         let input = (origin.to_path_buf(), self.treatment(origin));
         let home = listings.home(path, is_link);
         let fresh = KnownFile::new(input, home, handle, &stat, scan.set.fresh_cursors(), scan.now);
@@ -267,30 +276,4 @@ fn has_its_content(key: Key, path: &Path, stat: &Stat, scan: &mut Scan) -> bool 
 
 fn file_path(set: &FileSet, key: Key) -> Option<std::path::PathBuf> {
     set.get(key).map(|file| file.path().to_path_buf())
-}
-
-/// A known file as a checkpoint describes it, opened again where a listing has it; the description, if it is not there or holds
-/// something else.
-pub(crate) fn resume_file(
-    mut file: KnownFile,
-    path: &Path,
-    volume: &dyn Volume,
-    now: Instant,
-) -> Result<KnownFile, Box<KnownFile>> {
-    let content = match open_as(volume, &file.fingerprint(), path) {
-        Ok(Some(content)) => content,
-        Ok(None) => return Err(file.into()),
-        // A question that has no answer now may have one later.
-        Err(_) => return Ok(file),
-    };
-    let Ok(stat) = content.stat() else { return Err(file.into()) };
-    if stat.inode != file.inode || stat.is_another(file.born) {
-        return Err(file.into());
-    }
-    // A file that has lost its end with a crash of the machine goes on where it is.
-    file.seen = file.seen.min(stat.size);
-    file.ages.grew(file.seen, 0, now);
-    file.access = Access::Closed;
-    file.attach(content, now);
-    Ok(file)
 }

@@ -1,0 +1,45 @@
+//! Scans of real directories.
+
+use std::fs;
+
+use prometheus::Registry;
+
+use super::*;
+use crate::content::volume::Disk;
+
+fn follower(pattern: &Path) -> (Follower, OutputId) {
+    let policy = Policy { max_pinned: 0, quiet_period: Duration::ZERO, stopping: None };
+    let bounds = Bounds { batch: 1024, line: 1024, may_grow: true };
+    let settings = Settings { inputs: vec![pattern.to_str().unwrap().parse().unwrap()], bounds, policy };
+    let ledger = Ledger::new(&Registry::new()).unwrap();
+    let mut follower = Follower::new(settings, ledger, Descriptors::new(10), Arc::new(Disk));
+    let output = follower.add_output("stdout://".into());
+    (follower, output)
+}
+
+#[test]
+fn the_content_that_a_file_has_when_it_is_found_is_due_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("app.log"), "one\ntwo\n").unwrap();
+    let (mut follower, output) = follower(&directory.path().join("*.log"));
+    let now = Instant::now();
+    follower.scan_names(now);
+    assert_eq!(follower.set.behind(), 8);
+    assert!(follower.next(output, None, now).is_some_and(|batch| batch.spans()[0].bytes() == b"one\ntwo\n"));
+}
+
+#[test]
+fn a_rotated_file_that_cannot_be_read_is_not_looked_at_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("app.log");
+    fs::write(&log, "one\n").unwrap();
+    let (mut follower, _) = follower(&log);
+    let now = Instant::now();
+    follower.scan(Vec::new(), false, now);
+    fs::write(directory.path().join("app.log.1"), b"\x1F\x8B\x08 and more").unwrap();
+    follower.names.note_rotation(&log);
+    follower.scan(Vec::new(), false, now);
+    follower.scan(Vec::new(), false, now);
+    assert!(!follower.names.is_unsure());
+    assert_eq!(follower.set.iter().count(), 1);
+}

@@ -1,0 +1,32 @@
+//! A file of the last run, found again under its inode.
+
+use std::{path::Path, time::Instant};
+
+use super::known::{Access, KnownFile};
+use crate::content::{copies::open_as, volume::Volume};
+
+/// A known file as a checkpoint describes it, opened again where a listing has it; the description, if it is not there or holds
+/// something else.
+pub(crate) fn resume_file(
+    mut file: KnownFile,
+    path: &Path,
+    volume: &dyn Volume,
+    now: Instant,
+) -> Result<KnownFile, Box<KnownFile>> {
+    let content = match open_as(volume, &file.fingerprint(), path) {
+        Ok(Some(content)) => content,
+        Ok(None) => return Err(file.into()),
+        // A question that has no answer now may have one later.
+        Err(_) => return Ok(file),
+    };
+    let Ok(stat) = content.stat() else { return Err(file.into()) };
+    if stat.inode != file.inode || stat.is_another(file.born) {
+        return Err(file.into());
+    }
+    // A file that has lost its end with a crash of the machine goes on where it is.
+    file.seen = file.seen.min(stat.size);
+    file.ages.grew(file.seen, 0, now);
+    file.access = Access::Closed;
+    file.attach(content, now);
+    Ok(file)
+}
