@@ -165,7 +165,12 @@ impl KnownFile {
     pub(crate) fn may_go_on(&self, output: OutputId) -> bool {
         let cursor = &self.cursors[output.0];
         let has_end = !cursor.is_closed && !cursor.has_failed && cursor.position < self.seen;
-        has_end && self.is_open() && !self.ended && self.source.treatment.format.has_parts()
+        has_end && self.is_open() && !self.ended && self.has_successor() && self.source.treatment.format.has_parts()
+    }
+
+    /// Whether the app may write to another file of the same path now
+    pub(crate) fn has_successor(&self) -> bool {
+        matches!(self.state, FileState::Rotated | FileState::Deleted)
     }
 
     /// Whether an output has settled everything.

@@ -15,6 +15,8 @@ const KEPT: u32 = 6;
 const QUESTIONS: u32 = 40;
 /// Its logs, both of which are inputs
 pub(super) const LOGS: [&str; 2] = ["app.log", "web.log"];
+/// Before each line of the second log, which is a container's: many of its lines are parts. The first is plain text.
+const CONTAINER: &str = "t stdout ";
 /// The log of another process, which no input names
 pub(super) const FOREIGN: &str = "app-1.log";
 
@@ -32,6 +34,11 @@ pub(super) struct App {
 
 pub(super) fn path(name: &str) -> PathBuf {
     Path::new(DIRECTORY).join(name)
+}
+
+/// A line from its number on, which counts up within a log
+pub(super) fn text(line: &str) -> &str {
+    line.strip_prefix(CONTAINER).and_then(|rest| rest.get("P ".len()..)).unwrap_or(line)
 }
 
 impl App {
@@ -53,7 +60,7 @@ impl App {
     pub(super) fn begin(&mut self, log: usize) {
         self.finish(log);
         let line = self.line(LOGS[log]);
-        let (now, later) = line.split_at(NUMBERED + 1);
+        let (now, later) = line.split_at(line.len() - text(&line).len() + NUMBERED + 1);
         self.model.append(&path(LOGS[log]), now.as_bytes());
         self.begun[log] = Some(later.to_owned());
         self.written.insert(line);
@@ -74,7 +81,9 @@ impl App {
     fn line(&mut self, log: &str) -> String {
         self.lines += 1;
         let filling = "x".repeat(3 + (self.lines as usize * 7) % 23 + usize::from(self.lines.is_multiple_of(17)) * 60);
-        format!("{log}:{:04}:{filling}", self.lines)
+        let text = format!("{log}:{:04}:{filling}", self.lines);
+        let tag = if self.lines.is_multiple_of(3) { "P" } else { "F" };
+        if log == LOGS[1] { format!("{CONTAINER}{tag} {text}") } else { text }
     }
 
     /// Renames the log and the files that were rotated before.

@@ -9,7 +9,7 @@ use std::{
 use prometheus::Registry;
 
 use super::{
-    app::LOGS,
+    app::{LOGS, text},
     volume::{DIRECTORY, Model},
 };
 use crate::{
@@ -22,7 +22,9 @@ use crate::{
         reading::Bounds,
         set::Change,
     },
-    records::{batch::Batch, span::Span},
+    format::{FormatFlags, TimeFlags},
+    records::{batch::Batch, span::Span, treatment::Treatment},
+    settings::input::Input,
     state::{checkpoint::Checkpoint, resume::resume},
 };
 
@@ -30,6 +32,12 @@ pub(super) const OUTPUTS: [OutputId; 2] = [OutputId(0), OutputId(1)];
 const BOUNDS: Bounds = Bounds { batch: 96, line: 48, may_grow: true };
 /// Bytes of a batch, which holds several spans
 const MOST: usize = 240;
+
+fn input(log: &str, format: &str) -> Input {
+    let format = FormatFlags::default().format(format.parse().ok().as_ref(), None, None, &TimeFlags::default());
+    let treatment = Treatment { format: format.expect("a format"), ..Treatment::default() };
+    format!("{DIRECTORY}/{log}").parse::<Input>().expect("a path").treated(&treatment.into())
+}
 
 /// One forwarder, from its start to its end
 pub(super) struct Run {
@@ -47,8 +55,7 @@ pub(super) struct Run {
 impl Run {
     /// Starts with a checkpoint, or for the first time.
     pub(super) fn start(model: &Model, checkpoint: Option<&Checkpoint>, now: Instant, budget: usize) -> Self {
-        let input = |log: &str| format!("{DIRECTORY}/{log}").parse().expect("a path");
-        let inputs = LOGS.map(input).into();
+        let inputs = LOGS.iter().zip(["raw", "cri"]).map(|(log, format)| input(log, format)).collect();
         let policy = Policy { max_pinned: 1 << 30, quiet_period: Duration::from_secs(1), stopping: None };
         let settings = Settings { inputs, bounds: BOUNDS, policy };
         let ledger = Ledger::new(&Registry::new()).expect("metrics");
@@ -128,7 +135,7 @@ impl Run {
             // The end of a line whose beginning was delivered before as unfinished has no number.
             if line.contains(".log:") {
                 let last = self.last.insert((output, span.key), line.clone());
-                assert!(last.is_none_or(|last| last < line), "{line} out of order");
+                assert!(last.is_none_or(|last| text(&last) < text(&line)), "{line} out of order");
                 self.settled[output.0].push(line);
             }
         }

@@ -153,11 +153,14 @@ impl Follower {
     fn completed(&self, span: &Span, output: OutputId) -> Option<Span> {
         let file = self.set.get(span.key)?;
         let format = &file.source.treatment.format;
-        let is_end = file.ended && span.mark == Mark::Whole && span.end() == file.seen;
+        let is_end = file.ended && file.has_successor() && span.mark == Mark::Whole && span.end() == file.seen;
         if !is_end || !format.has_parts() || format.extent(span.bytes()) > 0 {
             return None;
         }
-        let (key, next) = self.set.of_path(file.path()).find(|(key, _)| *key > span.key)?;
+        // Of several rotations that were seen together, the files can be found in any order.
+        let later =
+            self.set.of_path(file.path()).filter(|(key, next)| *key != span.key && next.modified >= file.modified);
+        let (key, next) = later.min_by_key(|(_, next)| next.modified)?;
         if next.cursors[output.0].position > 0 {
             return None;
         }
