@@ -33,6 +33,8 @@ fn some_line() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..30),
         "[ -~]{0,30}".prop_map(String::into_bytes),
+        "(a\\.BError: x|a\\.B: x|\tat a\\.B\\(B\\.java:5\\)|Caused by: x|Traceback \\(most recent call last\\):|note: x|INFO x)\r?"
+            .prop_map(String::into_bytes),
         "2026-11-24T09:58:45Z std(out|err) [PF] [a-z]{0,5}".prop_map(String::into_bytes),
         r#"\{"log":"[a-z]{0,5}(\\n|\\"|)","stream":"std(out|err)","time":"2026-11-24T09:58:45Z"\}"#
             .prop_map(String::into_bytes),

@@ -6,14 +6,15 @@ use super::{LONGEST_MESSAGE, State, Verdict, begins_as_logged, is_indented, star
 
 /// The next exception of the same trace
 const CAUSES: [&[u8]; 5] = [b"Caused by: ", b"Caused By: ", b"Suppressed: ", b"Wrapped by: ", b"Rethrown as: "];
-/// Lines that Reactor prints among the frames
-const REACTOR: [&[u8]; 6] = [
+/// Lines among the frames, of Reactor and of .NET
+const WITHIN: [&[u8]; 7] = [
     b"Error has been observed ",
     b"Original Stack Trace:",
     b"Stack trace:",
     b"Assembly trace from producer ",
     b"Assembly site of producer ",
     b"|_",
+    b"--- End of ",
 ];
 const UNCAUGHT: &[u8] = b"Exception in thread ";
 
@@ -48,7 +49,7 @@ pub(super) fn judge(state: &mut State, line: &[u8]) -> Verdict {
         *state = State::Message;
         return Verdict::GoesOn;
     }
-    if is_bare_frame(line) || starts_with_any(line, &REACTOR) {
+    if is_bare_frame(line) || starts_with_any(line, &WITHIN) {
         *state = State::Frames;
         return Verdict::GoesOn;
     }
@@ -65,12 +66,12 @@ pub(super) fn judge(state: &mut State, line: &[u8]) -> Verdict {
     Verdict::Begins
 }
 
-/// Behind a message, frames, a cause or a line of Reactor show that it is one.
+/// Behind a message, frames or what stands among them show that it is one.
 pub(super) fn shows_trace(line: &[u8]) -> Option<bool> {
     if is_indented(line) {
         return is_frame(line.trim_ascii_start()).then_some(true);
     }
-    if is_bare_frame(line) || starts_with_any(line, &CAUSES) || starts_with_any(line, &REACTOR) {
+    if is_bare_frame(line) || starts_with_any(line, &CAUSES) || starts_with_any(line, &WITHIN) {
         return Some(true);
     }
     (begins_record(line) || is_half(line) || exception(line) == Exception::Certain).then_some(false)
@@ -237,6 +238,33 @@ Stack trace:
 Stack trace:";
         let found = heads(Language::Java, text);
         assert_eq!(found.len(), 1, "{found:?}");
+    }
+
+    #[test]
+    fn dot_net() {
+        let trace = "\
+System.InvalidOperationException: outer
+ ---> System.Collections.Generic.KeyNotFoundException: inner
+   at Example.Orders.Find(Int32 id) in /src/Orders.cs:line 9
+   --- End of inner exception stack trace ---
+   at Example.Orders.Place() in /src/Orders.cs:line 12
+--- End of stack trace from previous location ---
+   at Example.Program.Main() in /src/Program.cs:line 3
+";
+        assert_eq!(heads(Language::Java, &trace.repeat(2)), ["System.InvalidOperationException: outer"; 2]);
+    }
+
+    #[test]
+    fn a_logger_that_is_named_like_an_exception() {
+        let text = "\
+Jul 09, 2026 3:23:29 PM com.example.Feeder: RuntimeException: one
+  at com.example.Feeder.run(Feeder.java:50)
+com.example.Feeder: RuntimeException: two
+  at com.example.Feeder.run(Feeder.java:50)
+javax.servlet.ServletException: three
+    at com.example.Filter.doFilter(Filter.java:60)";
+        let begin: Vec<&str> = heads(Language::Java, text).iter().map(|head| &head[..7]).collect();
+        assert_eq!(begin, ["Jul 09,", "com.exa", "javax.s"]);
     }
 
     #[test]
