@@ -25,11 +25,17 @@ fn members(text: &str) -> Option<Vec<Field<'_>>> {
     let (mut scanner, mut fields) = (Scanner::new(text), Vec::with_capacity(USUAL));
     scanner.skip_space();
     scanner.object(|scanner, name| {
-        let value = match scanner.peek()? {
-            b'"' => Value::Text(plain(scanner.string()?)?),
-            _ => Value::Json(scanner.value(DEEPEST)?.into()),
-        };
-        fields.push((plain(name)?, value));
+        // Each field is built where it stays: to move one costs more than to read it.
+        match scanner.peek()? {
+            b'"' => {
+                let text = scanner.string()?;
+                fields.push((plain(name)?, Value::Text(plain(text)?)));
+            }
+            _ => {
+                let json = scanner.value(DEEPEST)?;
+                fields.push((plain(name)?, Value::Json(Cow::Borrowed(json))));
+            }
+        }
         Some(())
     })?;
     scanner.skip_space();

@@ -24,22 +24,22 @@ pub(super) fn read(line: &str) -> Option<Parsed<'_>> {
     let (status, rest) = number(rest)?;
     let (bytes, mut rest) = number(rest).or_else(|| Some(("-", rest.strip_prefix(" -")?)))?;
 
-    let mut fields = Vec::with_capacity(12);
+    let mut fields = Fields { list: Vec::with_capacity(12), have_escapes: memchr(b'\\', line.as_bytes()).is_some() };
     let (vhost, address) = virtual_host(address);
-    push(&mut fields, "vhost", vhost);
-    push(&mut fields, "remote_addr", address);
-    push(&mut fields, "remote_user", user);
-    push_request(&mut fields, request);
-    fields.push(("status".into(), Value::Json(status.into())));
+    fields.push("vhost", vhost);
+    fields.push("remote_addr", address);
+    fields.push("remote_user", user);
+    fields.push_request(request);
+    fields.list.push(("status".into(), Value::Json(status.into())));
     if bytes != "-" {
-        fields.push(("body_bytes_sent".into(), Value::Json(bytes.into())));
+        fields.list.push(("body_bytes_sent".into(), Value::Json(bytes.into())));
     }
     for name in TRAILING {
         let Some((value, behind)) = rest.strip_prefix(' ').and_then(quoted) else { break };
-        push(&mut fields, name, value);
+        fields.push(name, value);
         rest = behind;
     }
-    Some(Parsed { time: Some(time), fields, ..Parsed::default() })
+    Some(Parsed { time: Some(time), fields: fields.list, ..Parsed::default() })
 }
 
 /// The virtual host that Apache's `vhost_combined` writes before the address: `example.com:443 1.2.3.4`. A list of addresses
@@ -52,27 +52,38 @@ fn virtual_host(address: &str) -> (&str, &str) {
 }
 
 /// The text before the first such byte that this text follows, and the text behind both
+#[inline]
 fn split<'a>(text: &'a str, byte: u8, follows: &str) -> Option<(&'a str, &'a str)> {
     memchr_iter(byte, text.as_bytes()).find_map(|at| Some((&text[..at], text[at + 1..].strip_prefix(follows)?)))
 }
 
-/// `GET /path HTTP/1.1` in its three parts, or as `request` where it is something else, as from a port scan
-fn push_request<'a>(fields: &mut Vec<Field<'a>>, request: &'a str) {
-    let bytes = request.as_bytes();
-    match (memchr(b' ', bytes), memrchr(b' ', bytes)) {
-        (Some(first), Some(last)) if first < last && bytes[last + 1..].starts_with(b"HTTP/") => {
-            push(fields, "request_method", &request[..first]);
-            push(fields, "request_uri", &request[first + 1..last]);
-            push(fields, "server_protocol", &request[last + 1..]);
-        }
-        _ => push(fields, "request", request),
-    }
+/// The fields of a line, as they are found
+struct Fields<'a> {
+    list: Vec<Field<'a>>,
+    /// There are backslashes in the line.
+    have_escapes: bool,
 }
 
-/// A hyphen is nothing.
-fn push<'a>(fields: &mut Vec<Field<'a>>, name: &'static str, value: &'a str) {
-    if value != "-" && !value.is_empty() {
-        fields.push((name.into(), Value::Text(unescape(value))));
+impl<'a> Fields<'a> {
+    /// `GET /path HTTP/1.1` in its three parts, or as `request` where it is something else, as from a port scan
+    fn push_request(&mut self, request: &'a str) {
+        let bytes = request.as_bytes();
+        match (memchr(b' ', bytes), memrchr(b' ', bytes)) {
+            (Some(first), Some(last)) if first < last && bytes[last + 1..].starts_with(b"HTTP/") => {
+                self.push("request_method", &request[..first]);
+                self.push("request_uri", &request[first + 1..last]);
+                self.push("server_protocol", &request[last + 1..]);
+            }
+            _ => self.push("request", request),
+        }
+    }
+
+    /// A hyphen is nothing.
+    fn push(&mut self, name: &'static str, value: &'a str) {
+        if value != "-" && !value.is_empty() {
+            let text = if self.have_escapes { unescape(value) } else { Cow::Borrowed(value) };
+            self.list.push((Cow::Borrowed(name), Value::Text(text)));
+        }
     }
 }
 

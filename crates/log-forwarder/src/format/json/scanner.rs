@@ -77,9 +77,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// A string, of which the escapes are well-formed; whether they are characters is not looked at.
+    #[inline]
     pub(super) fn string(&mut self) -> Option<Quoted<'a>> {
-        let (begin, mut has_escapes) = (self.at, false);
+        let begin = self.at;
+        let has_escapes = self.skip_string()?;
+        Some(Quoted { whole: &self.text[begin..self.at], has_escapes })
+    }
+
+    /// Says whether the string has escapes.
+    #[inline(never)]
+    fn skip_string(&mut self) -> Option<bool> {
         self.skip(b'"').then_some(())?;
+        let mut has_escapes = false;
         loop {
             self.at += first_special(&self.text.as_bytes()[self.at..])?;
             match self.peek()? {
@@ -90,7 +99,7 @@ impl<'a> Scanner<'a> {
             has_escapes = true;
         }
         self.at += 1;
-        Some(Quoted { whole: &self.text[begin..self.at], has_escapes })
+        Some(has_escapes)
     }
 
     fn skip_escape(&mut self) -> Option<()> {
@@ -112,7 +121,7 @@ impl<'a> Scanner<'a> {
 
     fn skip_value(&mut self, deepest: usize) -> Option<()> {
         match self.peek()? {
-            b'"' => self.string().map(drop),
+            b'"' => self.skip_string().map(drop),
             b'{' => {
                 let deepest = deepest.checked_sub(1)?;
                 self.object(|scanner, _| scanner.skip_value(deepest))

@@ -35,7 +35,8 @@ pub(super) fn instant(seconds: i64, fraction: i64) -> Option<i64> {
 pub(super) fn month(name: &[u8]) -> Option<i64> {
     const NAMES: [&[u8; 3]; 12] =
         [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
-    let index = NAMES.iter().position(|month| name == *month)?;
+    let name = <&[u8; 3]>::try_from(name).ok()?;
+    let index = NAMES.iter().position(|month| *month == name)?;
     i64::try_from(index + 1).ok()
 }
 
