@@ -90,7 +90,12 @@ fn starts_with_any(line: &[u8], starts: &[&[u8]]) -> bool {
 fn begins_as_logged(line: &[u8]) -> bool {
     const LEVELS: [&[u8]; 9] =
         [b"TRACE", b"DEBUG", b"INFO", b"NOTICE", b"WARN", b"ERROR", b"FATAL", b"SEVERE", b"CRITICAL"];
-    matches!(line.first(), Some(b'0'..=b'9' | b'[' | b'{' | b'<')) || starts_with_any(line, &LEVELS)
+    begins_apart(line) || starts_with_any(line, &LEVELS)
+}
+
+/// Whether the first byte of a line is one of times and brackets.
+fn begins_apart(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b'0'..=b'9' | b'[' | b'{' | b'<'))
 }
 
 /// The first lines of records

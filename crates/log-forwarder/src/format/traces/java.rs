@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use super::{LONGEST_MESSAGE, State, Verdict, begins_as_logged, is_indented, starts_with_any};
+use super::{LONGEST_MESSAGE, State, Verdict, begins_apart, begins_as_logged, is_indented, starts_with_any};
 
 /// The next exception of the same trace
 const CAUSES: [&[u8]; 5] = [b"Caused by: ", b"Caused By: ", b"Suppressed: ", b"Wrapped by: ", b"Rethrown as: "];
@@ -32,7 +32,7 @@ enum Exception {
 /// message may have several lines, if frames stand behind them.
 pub(super) fn judge(state: &mut State, line: &[u8]) -> Verdict {
     if is_indented(line) {
-        if is_frame(line.trim_ascii_start()) {
+        if *state != State::Frames && is_frame(line.trim_ascii_start()) {
             *state = State::Frames;
         }
         return Verdict::GoesOn;
@@ -44,6 +44,11 @@ pub(super) fn judge(state: &mut State, line: &[u8]) -> Verdict {
     if *state == State::Half {
         *state = State::Plain;
         return Verdict::GoesOn;
+    }
+    // Most lines of loggers, of which nothing further needs to be asked
+    if begins_apart(line) {
+        *state = State::Plain;
+        return Verdict::Begins;
     }
     if starts_with_any(line, &CAUSES) {
         *state = State::Message;
