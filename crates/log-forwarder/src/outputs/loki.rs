@@ -13,7 +13,7 @@ use hyper::{StatusCode, header::HeaderValue};
 use self::{
     labels::Labels,
     late::{Late, is_of_distributor},
-    push::{Clock, Place, places, write_push},
+    push::{Clock, Place, Times, places, write_push},
 };
 use super::{
     Attempt, MOST_RECORDS, Opened, Output, Scheme, Setup,
@@ -81,6 +81,8 @@ struct Read {
     spans: HashSet<(u64, i64)>,
     /// The time to which late records are moved: one that comes twice is stored once.
     moved_to: i64,
+    /// The times that the records had in the first push
+    times: Times,
     /// The records that the ingester has judged: it has stored them, or refused them and they are moved. If it finds one too far behind
     /// after that, the record is stored, and a newer one of the same batch has come meanwhile.
     judged: HashSet<Place>,
@@ -115,14 +117,15 @@ impl Loki {
         if batch.spans().windows(2).any(|pair| !self.labels.are_the_same(&pair[0].source, &pair[1].source)) {
             return Ok(Attempt::Refused("records of several streams".into()));
         }
-        let answer = self.push(batch, Clock::Record).await?;
+        let answer = self.push(batch, None).await?;
         if answer.status != StatusCode::BAD_REQUEST || speaks_of(&answer, &OF_SETTINGS) {
             return Ok(self.judge(&answer));
         }
         let text = String::from_utf8_lossy(&answer.body);
-        let (places, times): (Vec<_>, Vec<_>) = places(batch.spans()).into_iter().unzip();
+        let (places, times): (Vec<_>, Vec<_>) = places(batch.spans(), self.known(batch)).into_iter().unzip();
         let late = if answer.whole { Late::read(&text, &times) } else { None };
         let read = self.read_of(batch);
+        read.times.extend(places.iter().copied().zip(times));
         let is_judged = places.iter().all(|place| read.judged.contains(place));
         match late {
             Some(Late::Behind { are_all, .. }) if is_judged => {
@@ -167,7 +170,7 @@ impl Loki {
     async fn push_moved(&mut self, batch: &Batch, numbers: &[usize]) -> Attempt {
         let Some(late) = batch.parted(numbers).1 else { return Attempt::Delivered };
         let time = self.read_of(batch).moved_to;
-        match self.push(&late, Clock::Moved(time)).await {
+        match self.push(&late, Some(time)).await {
             Err(instead) => instead,
             Ok(answer) if answer.status == StatusCode::BAD_REQUEST && speaks_of(&answer, &OF_TIME) => {
                 // One of the two clocks is wrong. The next attempt takes another time.
@@ -182,11 +185,20 @@ impl Loki {
     fn read_of(&mut self, batch: &Batch) -> &mut Read {
         let spans: HashSet<_> = batch.spans().iter().map(|span| (span.key, span.time)).collect();
         let same = self.read.take().filter(|read| spans.is_subset(&read.spans));
-        let new = || Read { spans, moved_to: timestamp::now(), judged: HashSet::new() };
+        let new = || Read { spans, moved_to: timestamp::now(), times: Times::new(), judged: HashSet::new() };
         self.read.insert(same.unwrap_or_else(new))
     }
 
-    async fn push(&mut self, batch: &Batch, clock: Clock) -> Result<Answer, Attempt> {
+    /// The times that the records of a batch had in the first push that was refused
+    fn known(&self, batch: &Batch) -> Option<&Times> {
+        let read = self.read.as_ref()?;
+        let is_of_it = batch.spans().iter().all(|span| read.spans.contains(&(span.key, span.time)));
+        is_of_it.then_some(&read.times)
+    }
+
+    /// Pushes a batch, under another time if there is one.
+    async fn push(&mut self, batch: &Batch, moved_to: Option<i64>) -> Result<Answer, Attempt> {
+        let clock = moved_to.map_or_else(|| Clock::Record(self.known(batch)), Clock::Moved);
         let mut body = self.pool.empty(batch.length() * 2 + OVERHEAD);
         write_push(batch.spans(), &self.labels, clock, &mut body);
         self.client.post(&self.path, &JSON, &[], body).await

@@ -16,8 +16,10 @@ use crate::{
     support::{Pod, assert_all_there, ledger, line, stop},
 };
 
-const SECOND: u64 = 1_000_000_000;
-const HOUR: u64 = 3600;
+/// Nanoseconds
+const MICROSECOND: u64 = 1000;
+/// Microseconds
+const HOUR: u64 = 3600 * 1_000_000;
 const DAY: u64 = 24 * HOUR;
 const SECONDS: &str = "+%Y-%m-%dT%H:%M:%SZ";
 /// `max_line_size`
@@ -26,13 +28,14 @@ const LONGEST: usize = 1000;
 /// Metadata by time and line
 type Entries = BTreeMap<(u64, String), Value>;
 
+/// Microseconds since 1970, a whole second
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() * 1_000_000
 }
 
 /// A time in this form of `date`
 fn date(nanoseconds: u64, form: &str) -> String {
-    let second = format!("@{}", nanoseconds / SECOND);
+    let second = format!("@{}", nanoseconds / MICROSECOND / 1_000_000);
     let date = Command::new("date").args(["-u", form, "-d", &second]).output().unwrap();
     String::from_utf8(date.stdout).unwrap().trim().to_owned()
 }
@@ -41,7 +44,10 @@ fn date(nanoseconds: u64, form: &str) -> String {
 fn too_far_behind(time: u64, bound: u64) -> String {
     let (stamp, second, bound) = (date(time, "+%Y-%m-%d %H:%M:%S"), date(time, SECONDS), date(bound, SECONDS));
     let reason = format!("entry too far behind, entry timestamp is: {second}, oldest acceptable timestamp is: {bound}");
-    format!("entry with timestamp {stamp}.{:09} +0000 UTC ignored, reason: '{reason}',\n", time % SECOND)
+    format!(
+        "entry with timestamp {stamp}.{:09} +0000 UTC ignored, reason: '{reason}',\n",
+        time % (1_000_000 * MICROSECOND)
+    )
 }
 
 /// Stores what it can of a push of one stream. The answer of the ingester hides that of the distributor.
@@ -52,15 +58,15 @@ fn judge(stored: &mut Entries, request: &Request) -> (u16, String, String) {
     for entry in push["streams"][0]["values"].as_array().unwrap() {
         let time: u64 = entry[0].as_str().unwrap().parse().unwrap();
         let line = entry[1].as_str().unwrap().to_owned();
-        if time / SECOND + 7 * DAY < now() {
+        if time / MICROSECOND + 7 * DAY < now() {
             let time = date(time, SECONDS);
             dropped.push(format!(
                 "entry for stream '{{}}' has timestamp too old: {time}, oldest acceptable timestamp is: x"
             ));
         } else if line.len() > LONGEST {
             dropped.push(format!("max entry size '{LONGEST}' bytes exceeded for stream '{{}}'"));
-        } else if time + HOUR * SECOND < newest {
-            behind.push(too_far_behind(time, newest - HOUR * SECOND));
+        } else if time + HOUR * MICROSECOND < newest {
+            behind.push(too_far_behind(time, newest - HOUR * MICROSECOND));
         } else {
             accepted += 1;
             newest = newest.max(time);
@@ -108,14 +114,14 @@ fn deliver(times: &[u64], moved: &[u64], too_long: &[u64]) -> usize {
     loki.requests().len()
 }
 
-/// Times of lines from this number of seconds ago on, this many apart
+/// Times of lines from this number of microseconds ago on, this many apart
 fn forty(ago: u64, step: u64) -> Vec<u64> {
     (0..40).map(|number| now() - ago + number * step).collect()
 }
 
 #[test]
 fn a_line_that_is_too_old_is_moved_alone() {
-    let mut times = forty(60, 0);
+    let mut times = forty(60_000_000, 0);
     times[20] = now() - 30 * DAY;
     // One error alone may be the last one of several, so the batch is halved.
     assert!(deliver(&times, &[20], &[]) > 5);
@@ -125,19 +131,28 @@ fn a_line_that_is_too_old_is_moved_alone() {
 
 #[test]
 fn a_line_that_is_too_far_behind_is_moved_alone() {
-    let mut times = forty(60, 0);
+    let mut times = forty(60_000_000, 0);
     times[20] = now() - 3 * HOUR;
     assert_eq!(deliver(&times, &[20], &[]), 2);
 }
 
 #[test]
 fn lines_of_a_whole_day_are_not_too_far_behind_their_own_batch() {
-    let mut times = forty(20 * HOUR, 1500);
+    let mut times = forty(20 * HOUR, 1_500_000_000);
     times[20] = now() - 30 * DAY;
     deliver(&times, &[20], &[]);
     // A second answer hides the first one.
     times[30] = now() - 25 * HOUR;
     deliver(&times, &[20, 30], &[]);
     deliver(&times, &[20, 30], &[10]);
-    deliver(&forty(20 * HOUR, 1500), &[], &[10]);
+    deliver(&forty(20 * HOUR, 1_500_000_000), &[], &[10]);
+}
+
+#[test]
+fn parts_of_a_batch_have_the_times_of_the_whole() {
+    // The digits that a time leaves open depend on the times before it. The second half begins with a whole second.
+    let mut times = forty(60_000_001, 7);
+    times[20] = now() - 60_000_000;
+    times[30] = now() - 30 * DAY;
+    deliver(&times, &[30], &[]);
 }

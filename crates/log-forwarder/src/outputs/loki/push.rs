@@ -1,5 +1,7 @@
 //! The body of a push: one stream, and an entry for each record.
 
+use std::collections::HashMap;
+
 use super::{
     labels::{Labels, Names},
     metadata::{Room, write_fields, write_pairs},
@@ -14,16 +16,18 @@ use crate::{
 };
 
 /// Which time an entry gets
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Clock {
-    /// The record's own, if it has one
-    Record,
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Clock<'a> {
+    /// The record's own, if it has one; in a part of a batch, that of the whole batch
+    Record(Option<&'a Times>),
     /// This one, for records that Loki finds too old or too new; the record's own is metadata
     Moved(i64),
 }
 
 /// A generation, and an offset in it
 pub(super) type Place = (u64, u64);
+/// The times that records had in a push
+pub(super) type Times = HashMap<Place, i64>;
 
 /// Writes a push of all records. All spans have the same labels.
 pub(super) fn write_push(spans: &[Span], labels: &Labels, clock: Clock, out: &mut Vec<u8>) {
@@ -51,7 +55,7 @@ fn write_entries(span: &Span, names: &Names, clock: Clock, is_first: &mut bool, 
         out.extend_from_slice(&middle);
         out.extend_from_slice(number.format(record.offset).as_bytes());
         out.push(b'"');
-        if clock != Clock::Record {
+        if matches!(clock, Clock::Moved(_)) {
             out.extend_from_slice(b",\"time\":\"");
             out.extend_from_slice(rfc3339(record.time).as_bytes());
             out.push(b'"');
@@ -62,10 +66,10 @@ fn write_entries(span: &Span, names: &Names, clock: Clock, is_first: &mut bool, 
 }
 
 /// The place of each record, and the time that its entry has
-pub(super) fn places(spans: &[Span]) -> Vec<(Place, i64)> {
+pub(super) fn places(spans: &[Span], known: Option<&Times>) -> Vec<(Place, i64)> {
     let mut places = Vec::new();
     for span in spans {
-        let mut stamps = Stamps::new(span, Clock::Record);
+        let mut stamps = Stamps::new(span, Clock::Record(known));
         span.records(|record| places.push(((span.key, record.offset), stamps.next(record))));
     }
     places
@@ -91,8 +95,11 @@ const MOVE: i64 = 1_000_000;
 /// The times of entries. Loki drops a line that has the text and the time of another in its stream, so no two records of a file
 /// get the same: the digits that a time leaves open are filled from the offset, which a second attempt does alike. Other pods in
 /// the stream may write the same at the same offset, so each generation has a move of its own.
-struct Stamps {
+struct Stamps<'a> {
     generation: u64,
+    key: u64,
+    /// Those of the whole batch: in a part of it, `step` does not know the records before
+    known: Option<&'a Times>,
     moved: Option<i64>,
     read: i64,
     read_from: u64,
@@ -100,18 +107,22 @@ struct Stamps {
     step: i64,
 }
 
-impl Stamps {
-    fn new(span: &Span, clock: Clock) -> Self {
-        let moved = match clock {
-            Clock::Record => None,
-            Clock::Moved(time) => Some(time),
+impl<'a> Stamps<'a> {
+    fn new(span: &Span, clock: Clock<'a>) -> Self {
+        let (known, moved) = match clock {
+            Clock::Record(known) => (known, None),
+            Clock::Moved(time) => (None, Some(time)),
         };
         // Its name is a hash.
         let generation = u64::from_str_radix(&span.source.generation, 16).unwrap_or_default();
-        Self { generation, moved, read: span.time, read_from: span.read_from, step: 1_000_000_000 }
+        let (key, read, read_from) = (span.key, span.time, span.read_from);
+        Self { generation, key, known, moved, read, read_from, step: 1_000_000_000 }
     }
 
     fn next(&mut self, record: &Record) -> i64 {
+        if let Some(time) = self.known.and_then(|known| known.get(&(self.key, record.offset))) {
+            return *time;
+        }
         let within = record.offset.saturating_sub(self.read_from);
         if let Some(time) = self.moved {
             // Of several files, whose lines may be alike
@@ -137,7 +148,7 @@ mod tests {
     use crate::records::span::{of, with_attributes};
 
     fn push(span: &Span) -> serde_json::Value {
-        push_at(span, Clock::Record)
+        push_at(span, Clock::Record(None))
     }
 
     fn push_at(span: &Span, clock: Clock) -> serde_json::Value {
@@ -161,7 +172,7 @@ mod tests {
         let metadata = json!({"filename": "/logs/app.log", "generation": "0123456789abcdef", "log_offset": "4"});
         assert_eq!(stream["values"][1], json!([(span.time + 4).to_string(), "\"two\"", metadata]));
         assert_eq!(times(&push), [span.time, span.time + 4]);
-        let places = places(std::slice::from_ref(&span));
+        let places = places(std::slice::from_ref(&span), None);
         assert_eq!(places, [((1, 0), span.time), ((1, 4), span.time + 4)]);
     }
 
@@ -195,7 +206,8 @@ mod tests {
     #[test]
     fn equal_times_are_made_distinct_within_their_own_resolution() {
         let second = 1_700_000_000_000_000_000;
-        let mut stamps = Stamps { generation: 0, moved: None, read: 7, read_from: 100, step: 1_000_000_000 };
+        let mut stamps =
+            Stamps { generation: 0, key: 1, known: None, moved: None, read: 7, read_from: 100, step: 1_000_000_000 };
         assert_eq!(stamp(&mut stamps, 123_456, second), second + 123_456);
         assert_eq!(stamp(&mut stamps, 123_460, second), second + 123_460);
         assert_eq!(stamp(&mut stamps, 1_234_567, second + 5_000_000), second + 5_234_567);
@@ -204,10 +216,19 @@ mod tests {
         assert_eq!(stamp(&mut stamps, 7_000_009, second + 1), second + 1);
         assert_eq!(stamp(&mut stamps, 130, 7), 37);
         for generation in [1, 2] {
-            let mut other = Stamps { generation, moved: None, read: 7, read_from: 0, step: 1_000_000_000 };
+            let mut other =
+                Stamps { generation, key: 1, known: None, moved: None, read: 7, read_from: 0, step: 1_000_000_000 };
             assert_eq!(stamp(&mut other, 100, second), second + 100 + generation.cast_signed());
         }
         stamps.moved = Some(9);
         assert_eq!((stamp(&mut stamps, 150, second), stamp(&mut stamps, 151, 7)), (59, 60));
+    }
+
+    #[test]
+    fn a_part_has_the_times_that_are_known() {
+        let known = Times::from([((1, 500), 42)]);
+        let span = of(b"one\n", Mark::Whole);
+        let mut stamps = Stamps::new(&span, Clock::Record(Some(&known)));
+        assert_eq!((stamp(&mut stamps, 500, 7_000_000_000), stamp(&mut stamps, 4, span.time)), (42, span.time + 4));
     }
 }
