@@ -58,6 +58,12 @@ fn inputs_and_outputs_with_what_is_their_own() {
 fn what_is_wrong_is_told_with_its_place_and_without_its_value() {
     let pod = Pod::new();
     for (text, expected) in [
+        (
+            "outputs:\n- url: http://a/\n  proxy: http://me:hunter2@proxy:3128\n",
+            "3:3: option proxy: a URL holds no user and no password: write proxy-user=NAME and proxy-password-file=PATH",
+        ),
+        ("outputs:\n- url: http://a/\n  final-status: hunter2\n", "3:3: option final-status: write a list such as 400"),
+        ("outputs:\n- url: tcp://a:1\n  retry-limit: -1\n", "3:3: option retry-limit: this is not a number in range"),
         ("inputs:\n- path: logs/*.log\n", "not an absolute path"),
         ("inputs:\n- path: /logs/*.log\n  pth: x\n", "unknown key"),
         ("inputs:\n- path: /logs/*.log\n  fields: {message: x}\n", "of its own"),
@@ -78,6 +84,9 @@ fn what_is_wrong_is_told_with_its_place_and_without_its_value() {
         assert!(said.contains(expected) && said.contains("config.yaml:"), "{text} {said}");
         assert!(!said.contains("hunter2"), "{said}");
     }
+    let limits = "final-status: [400, 420-424], retry-limit: 3, retry-age: 24h, max-connection-age: 10m, proxy: 'http://proxy:3128'";
+    let (code, said) = check(&pod, &format!("inputs: [/logs/*.log]\noutputs: [{{url: http://a/, {limits}}}]\n"));
+    assert_eq!(code, Some(0), "{said}");
     let (code, said) = check(&pod, "inputs: [{path: /logs/*.log}, /var/log/*.log]\noutputs: ['stdout://']\n");
     assert_eq!((code, said.contains("ok")), (Some(0), true), "{said}");
     let schema = log_forwarder(&["schema"]).output().unwrap().stdout;
