@@ -21,6 +21,7 @@ fn opensearch_has_each_line_once_or_says_why_not() {
     let mut opensearch = OpenSearch::new();
     lines_are_there_once_however_often_they_come(&mut opensearch);
     a_data_stream_takes_each_line_once(&opensearch);
+    names_of_all_kinds_are_taken(&opensearch);
     what_does_not_fit_the_mapping_goes_to_the_dead_letters_and_what_is_blocked_waits(&opensearch);
 }
 
@@ -44,6 +45,24 @@ fn lines_are_there_once_however_often_they_come(opensearch: &mut OpenSearch) {
     let ledger = finish(forwarder);
     assert_eq!((ledger["lines"], ledger["rejected"]), (LINES as u64, 0));
     assert_all(&opensearch.documents("logs"));
+}
+
+/// Names that some version of the server refuses as they are
+fn names_of_all_kinds_are_taken(opensearch: &OpenSearch) {
+    let logs = Logs::new();
+    let names = ["", " ", ".", "..", ".a", "a.", "a..b", "a. .b", "\\u001f", "\\t"];
+    for name in names {
+        logs.append(&format!(r#"{{"msg":"top","{name}":1}}"#));
+        logs.append(&format!("\n{{\"msg\":\"nested\",\"o\":[{{\"{name}\":1,\"x\":1,\"x\":2}}]}}\n"));
+    }
+    let dead = logs.join("dead").display().to_string();
+    let output = opensearch.output("odd-names");
+    let forwarder = logs.forward(&["--format", "json", "--output", &output, "--dead-letter", &dead]);
+    until("all documents are there", || (opensearch.count("odd-names") == 2 * names.len()).then_some(()));
+    assert_eq!((finish(forwarder)["rejected"], logs.read("dead")), (0, String::new()));
+    let documents = opensearch.documents("odd-names");
+    let is_kept = |document: &&Value| document["fields"].to_string().contains(":1");
+    assert_eq!(documents.iter().filter(is_kept).count(), 2 * names.len(), "{documents:?}");
 }
 
 fn a_data_stream_takes_each_line_once(opensearch: &OpenSearch) {

@@ -71,8 +71,8 @@ fn field_name(attribute: &str) -> String {
     if let Some(key) = attribute.strip_prefix(LABEL) {
         return format!("{LABEL}{}", key.replace('.', "_"));
     }
-    let top = attribute.split('.').next().unwrap_or_default();
     let name = possible(attribute);
+    let top = name.split('.').next().unwrap_or_default();
     if OURS.contains(&top) || top.starts_with('_') { format!("labels.{name}") } else { name.into_owned() }
 }
 
@@ -119,12 +119,14 @@ mod tests {
             ("message", "mine"),
             ("log.level", "info"),
             ("_index", "other"),
+            ("team.", "a"),
         ];
         let document = &lines(&with_attributes(of(b"one\n", Mark::Whole), &attributes))[1];
         assert_eq!(document["k8s.pod.name"], "web-1");
         assert_eq!(document["k8s.pod.label.app"], "web");
         assert_eq!(document["k8s.pod.label.app_kubernetes_io/name"], "shop");
         assert_eq!((&document["message"], &document["labels.message"]), (&json!("one"), &json!("mine")));
+        assert_eq!(document["team_"], "a");
         assert_eq!((&document["labels.log.level"], &document["labels._index"]), (&json!("info"), &json!("other")));
     }
 }

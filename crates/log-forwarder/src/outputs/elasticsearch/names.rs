@@ -14,7 +14,7 @@ use crate::{
     outputs::encoding::write_text,
 };
 
-/// Stands for a part of a name that is empty or blank
+/// Stands for a name that is empty or blank
 const BLANK: &str = "_";
 
 /// Writes fields, whose names all differ, as an object.
@@ -25,15 +25,16 @@ pub(super) fn write_fields(fields: &[Field], out: &mut Vec<u8>) {
     });
 }
 
-/// A name that the server takes: each part between dots that is empty or blank is `_`.
+/// A name that the server takes. Where a part between dots is empty or blank, the name is no path: its dots become `_`, because a path
+/// beside a value of the same beginning would be refused, too. A name of blanks is `_`.
 pub(super) fn possible(name: &str) -> Cow<'_, str> {
     // Java also takes control characters for blanks (`Character.isWhitespace`).
     let is_blank = |part: &str| part.chars().all(|char| char.is_whitespace() || char.is_control());
     if !name.split('.').any(is_blank) {
         return name.into();
     }
-    let parts: Vec<_> = name.split('.').map(|part| if is_blank(part) { BLANK } else { part }).collect();
-    parts.join(".").into()
+    let flat = name.replace('.', "_");
+    if is_blank(&flat) { BLANK.to_owned().into() } else { flat.into() }
 }
 
 /// Writes a value. Names are looked at only where there is an object.
@@ -156,13 +157,13 @@ mod tests {
         for (name, expected) in [
             ("a.b", "a.b"),
             ("", "_"),
-            (".", "_._"),
-            ("..", "_._._"),
-            (".a", "_.a"),
-            ("a.", "a._"),
-            ("a..b", "a._.b"),
+            (".", "_"),
+            ("..", "__"),
+            (".a", "_a"),
+            ("a.", "a_"),
+            ("a..b", "a__b"),
             (" \t", "_"),
-            ("a. .b", "a._.b"),
+            ("a. .b", "a_ _b"),
             ("\u{1f}", "_"),
             (" a", " a"),
         ] {
@@ -176,7 +177,7 @@ mod tests {
             (r#"{"x":1,"y":3,"x":2}"#, r#"{"y":3,"x":2}"#),
             (r#"[{"x":1,"x":[{"":1}]},"{\"\":1}"]"#, r#"[{"x":[{"_":1}]},"{\"\":1}"]"#),
             (r#"{"":1,"_":2," ":3,"\t":4}"#, r#"{"__2":1,"_":2,"__3":3,"__4":4}"#),
-            (r#"{"a..b":1e400, "c": -0}"#, r#"{"a._.b":1e400,"c":-0}"#),
+            (r#"{"a..b":1e400, "c": -0}"#, r#"{"a__b":1e400,"c":-0}"#),
             (r#"{"\u0061":1,"a":2}"#, r#"{"a":2}"#),
             ("[1, 2]", "[1, 2]"),
             ("{}", "{}"),
