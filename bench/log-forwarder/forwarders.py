@@ -14,19 +14,20 @@ def free_port():
 
 
 class Forwarder:
-    """`speaks` is what its sink must: tcp, http or nothing. `counts`: whether a line is a line there, so that the sink can count them."""
+    """`speaks` is what its sink must: tcp, http or nothing. `counts`: whether a line is a line there, so that the sink can count them.
+    `form` is that of the lines, where it reads their fields: nginx or json."""
 
-    def __init__(self, name, speaks, to, counts=True):
-        self.name, self.speaks, self.to, self.counts = name, speaks, to, counts
+    def __init__(self, name, speaks, to, counts=True, form=None):
+        self.name, self.speaks, self.to, self.counts, self.form = name, speaks, to, counts, form
 
     def target(self, port):
         return self.to.format(port=port)
 
 
 class Ours(Forwarder):
-    def __init__(self, binary, name, speaks, to, *options, counts=True):
-        super().__init__(f"log-forwarder {name}", speaks, to, counts)
-        self.binary, self.options = binary, options
+    def __init__(self, binary, name, speaks, to, *options, counts=True, form=None):
+        super().__init__(f"log-forwarder {name}", speaks, to, counts, form)
+        self.binary, self.options = binary, [*options, *([f"--format={form}"] if form else [])]
 
     def command(self, logs, state, port):
         return [
@@ -62,16 +63,22 @@ class Collector(Forwarder):
     """filelog, which waits when the exporter does. Without a storage for its offsets: after a restart it would begin anew."""
 
     binary = None
+    # What reads the fields and the time of a line
+    PARSERS = {
+        None: "",
+        "json": ", operators: [{type: json_parser, timestamp: {parse_from: attributes.time, layout: '%Y-%m-%dT%H:%M:%S.%LZ'}}]",
+        "nginx": r""", operators: [{type: regex_parser, timestamp: {parse_from: attributes.time, layout: '%d/%b/%Y:%H:%M:%S %z'}, regex: '^(?P<remote_addr>\S+) - (?P<remote_user>\S+) \[(?P<time>[^\]]+)\] "(?P<request_method>\S+) (?P<request_uri>\S+) (?P<server_protocol>[^"]+)" (?P<status>\d+) (?P<body_bytes_sent>\d+) "(?P<http_referer>[^"]*)" "(?P<http_user_agent>[^"]*)"'}]""",
+    }
 
-    def __init__(self, name, speaks, to):
-        super().__init__(f"OpenTelemetry Collector {name}", speaks, to, counts=False)
+    def __init__(self, name, speaks, to, form=None):
+        super().__init__(f"OpenTelemetry Collector {name}", speaks, to, counts=False, form=form)
 
     def command(self, logs, state, port):
         settings = f"{state}/otelcol.yaml"
         with open(settings, "w") as file:
             file.write(
                 "receivers:\n"
-                f"  file_log: {{include: ['{logs}/{PATTERN}'], start_at: beginning, retry_on_failure: {{enabled: true}}}}\n"
+                f"  file_log: {{include: ['{logs}/{PATTERN}'], start_at: beginning, retry_on_failure: {{enabled: true}}{self.PARSERS[self.form]}}}\n"
                 f"exporters:\n  {self.target(port)}\n"
                 "service:\n  telemetry: {metrics: {level: none}}\n"
                 "  pipelines:\n"
@@ -114,5 +121,10 @@ def forwarders(binary):
         Collector("filelog to OTLP/HTTP, zstd", "http", otlp("zstd")),
         Ours(binary, "elasticsearch+http", "http", "elasticsearch+http://127.0.0.1:{port}/logs", counts=False),
         Ours(binary, "loki+http", "http", "loki+http://127.0.0.1:{port}", counts=False),
-        Ours(binary, "http, NDJSON, --format nginx", "http", http, "--format=nginx"),
+        Ours(binary, "http, NDJSON, --format nginx", "http", http, form="nginx"),
+        Ours(binary, "NDJSON to /dev/null", None, "file:///dev/null#as=ndjson"),
+        Ours(binary, "NDJSON to /dev/null, --format json", None, "file:///dev/null#as=ndjson", form="json"),
+        Collector("filelog, json_parser, to file /dev/null", None, "file: {{path: /dev/null}}", "json"),
+        Ours(binary, "NDJSON to /dev/null, --format nginx", None, "file:///dev/null#as=ndjson", form="nginx"),
+        Collector("filelog, regex_parser, to file /dev/null", None, "file: {{path: /dev/null}}", "nginx"),
     ]
