@@ -21,6 +21,7 @@ mod observe;
 pub(crate) mod reading;
 mod resumed;
 mod scan;
+mod selecting;
 pub(crate) mod set;
 mod sharing;
 mod sight;

@@ -21,7 +21,7 @@ use crate::{
         ledger::Ledger,
         reading::Bounds,
     },
-    settings::{args::Args, config::Config, input::Input, plan::Plan},
+    settings::{args::Args, config::Config, input::Input, plan::Plan, selection::Period},
     state::{checkpoint::Checkpoint, resume, saver::Saver, state_lock},
     volume,
     watch::{events::Events, signal::Signal, tail::Tail},
@@ -66,6 +66,10 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let saver = args.state_dir.as_deref().map(|directory| Saver::new(follower.clone(), directory));
     if let Some(directory) = &args.state_dir {
         resume(&follower, directory).await?;
+    } else if plan.inputs.iter().any(Input::starts_at_end) {
+        tracing::warn!(
+            "no --state-dir: a restart passes over lines, because each start is a first one for --start-at end"
+        );
     } else {
         tracing::warn!("no --state-dir: a restart delivers every file anew, from its beginning");
     }
@@ -154,7 +158,12 @@ fn settings(args: &Args, plan: &Plan) -> Settings {
     Settings {
         inputs: plan.inputs.clone(),
         bounds: Bounds { batch, line, may_grow: true },
-        policy: Policy { max_pinned: args.max_pinned, quiet_period: args.quiet_period, stopping: None },
+        policy: Policy {
+            max_pinned: args.max_pinned,
+            quiet_period: args.quiet_period,
+            close_inactive: args.selection.close_inactive.map(|Period(period)| period),
+            stopping: None,
+        },
     }
 }
 
@@ -168,7 +177,7 @@ async fn resume(follower: &Shared, directory: &Path) -> anyhow::Result<()> {
     let path = directory.to_owned();
     match volume::ask(directory, move || Checkpoint::load(&path)).await? {
         Ok(Some(checkpoint)) => resume::resume(&mut lock(follower), &checkpoint, Instant::now()),
-        Ok(None) => tracing::info!("no checkpoint yet: every file is read from its beginning"),
+        Ok(None) => tracing::info!("no checkpoint yet: this is the first start"),
         Err(error) => {
             tracing::error!(%error, "cannot read the checkpoint: every file is delivered anew, from its beginning");
             // Rotated files may hold what was not delivered: none of them is passed over as older than the first start.

@@ -46,7 +46,7 @@ pub fn framing(bytes: &[u8], longest: u8, skipping: bool, last: bool) {
 /// Plays a history of logs and their rotation, of which each byte is a step. The books must balance, and no line may be missing.
 pub fn history(steps: &[u8], is_narrow: bool) {
     let steps: Vec<Step> = steps.iter().map(|byte| Step::of(*byte)).collect();
-    play(&steps, is_narrow);
+    play(&steps, is_narrow, steps.len() % 2 == 1);
 }
 
 /// Reads any text as a checkpoint. One that can be read is written as it was.

@@ -15,7 +15,7 @@ mod tests {
 
     use super::{
         app::{App, path},
-        run::{OUTPUTS, Run},
+        run::{OUTPUTS, Run, Setup},
         volume::Model,
         *,
     };
@@ -25,7 +25,7 @@ mod tests {
         let model = Model::default();
         let mut app = App::new(model.clone());
         app.write(0, 2);
-        let mut run = Run::start(&model, None, Instant::now(), 100);
+        let mut run = Run::start(&model, None, Instant::now(), Setup::default());
         app.rename(0);
         model.damage(&path("app.log.1"), true);
         app.write(0, 1);
@@ -55,8 +55,9 @@ mod tests {
         fn every_byte_has_one_account_and_every_line_that_is_there_is_delivered(
             steps in proptest::collection::vec(any::<u8>().prop_map(Step::of), 0..160),
             is_narrow: bool,
+            starts_at_end: bool,
         ) {
-            play(&steps, is_narrow);
+            play(&steps, is_narrow, starts_at_end);
         }
     }
 }

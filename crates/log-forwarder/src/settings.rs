@@ -8,3 +8,4 @@ mod entry;
 pub(crate) mod input;
 mod path_pattern;
 pub(crate) mod plan;
+pub(crate) mod selection;

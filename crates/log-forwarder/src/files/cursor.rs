@@ -1,9 +1,16 @@
 //! How far one output has come in one file.
 
+use std::io;
+
+use memchr::memrchr;
+
 use crate::{
-    content::fingerprint::Anchor,
+    content::{Content, fingerprint::Anchor},
     records::span::{Mark, Span},
 };
+
+/// Bytes that are read at once to find the end of the last line
+const CHUNK: u64 = 64 * 1024;
 
 /// How far one output has come in one file
 #[derive(Clone, Debug, Default)]
@@ -28,6 +35,24 @@ impl Cursor {
     /// At a position, with nothing in flight
     pub(crate) fn at(position: u64, anchor: Anchor, within_cut: bool) -> Self {
         Self { position, anchor, within_cut, in_flight_end: position, barren_end: position, ..Self::default() }
+    }
+
+    /// Behind the last whole line of a file with this size. A longer line than may be is passed over to the end of the file.
+    pub(crate) fn at_end(file: &Content, size: u64, longest: usize) -> io::Result<Self> {
+        let first = size.saturating_sub(longest as u64 + 1);
+        let (mut end, mut chunk) = (size, Vec::new());
+        while end > first {
+            let begin = end.saturating_sub(CHUNK).max(first);
+            chunk.resize(usize::try_from(end - begin).unwrap_or_default(), 0);
+            let read = file.read_at(&mut chunk, begin)?;
+            if let Some(newline) = memrchr(b'\n', &chunk[..read]) {
+                let position = begin + newline as u64 + 1;
+                return Ok(Self::at(position, Anchor::read(file, position)?, false));
+            }
+            end = begin;
+        }
+        let position = if first > 0 { size } else { 0 };
+        Ok(Self::at(position, Anchor::read(file, position)?, first > 0))
     }
 
     /// For an output that is removed
@@ -69,5 +94,34 @@ impl Cursor {
     /// Whether the output has no span of the file now.
     pub(crate) fn is_idle(&self) -> bool {
         self.in_flight_end == self.position
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write, sync::Arc};
+
+    use super::*;
+
+    fn end_of(text: &str, longest: usize) -> (u64, bool) {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let file = Content::Plain(Arc::new(file));
+        let cursor = Cursor::at_end(&file, text.len() as u64, longest).unwrap();
+        assert_eq!(cursor.anchor, Anchor::read(&file, cursor.position).unwrap());
+        (cursor.position, cursor.within_cut)
+    }
+
+    #[test]
+    fn the_end_is_behind_the_last_whole_line() {
+        assert_eq!(end_of("", 8), (0, false));
+        assert_eq!(end_of("one\ntwo\n", 8), (8, false));
+        assert_eq!(end_of("one\ntw", 8), (4, false));
+        assert_eq!(end_of("one", 8), (0, false));
+        // The line may have as many bytes as a line may have, and not one more.
+        assert_eq!(end_of("one\n12345678", 8), (4, false));
+        assert_eq!(end_of("one\n123456789", 8), (13, true));
+        let long = format!("one\n{}", "x".repeat(200_000));
+        assert_eq!(end_of(&long, 1 << 20), (4, false));
     }
 }

@@ -15,12 +15,14 @@ use crate::content::copies::Copy;
 const LINGER: Duration = Duration::from_secs(60);
 
 /// What the user has asked for, and whether a stop was asked for
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Policy {
     /// Bytes of deleted files that may be held open
     pub(crate) max_pinned: u64,
     /// A file that has not grown for this long is quiet.
     pub(crate) quiet_period: Duration,
+    /// A file that has not grown for this long, and of which everything is delivered, is closed until it grows.
+    pub(crate) close_inactive: Option<Duration>,
     /// When the stop signal came
     pub(crate) stopping: Option<Instant>,
 }
@@ -81,6 +83,10 @@ fn by_time(file: &KnownFile, policy: &Policy, now: Instant) -> Fate {
     let joins = file.source.treatment.format.joins_lines();
     if is_there && joins && !file.is_quiet && file.is_still(None, policy.quiet_period, now) {
         return Fate::Rest;
+    }
+    let is_inactive = policy.close_inactive.is_some_and(|period| file.is_still(None, period, now));
+    if is_live && is_inactive && file.is_open() && !file.is_packed() && !file.inconsistent && file.is_all_settled() {
+        return Fate::Park;
     }
     let is_done = match file.state {
         FileState::Lost => true,

@@ -26,7 +26,7 @@ pub(crate) enum Fate {
     Rest,
     /// Close the file, and remember it under its inode.
     Close,
-    /// Close the file until it gets a descriptor again.
+    /// Close the file until it gets a descriptor again: when another one gives its own back, or when it grows.
     Park,
     /// Read on in the file, which is open again.
     Reopen(Content),

@@ -23,14 +23,21 @@ pub(crate) struct Found {
     pub(crate) directories: BTreeSet<PathBuf>,
     /// Paths of the input that are no files
     pub(crate) others: BTreeSet<PathBuf>,
+    /// Files that match the input and are excluded
+    pub(crate) excluded: usize,
 }
 
 impl Found {
-    /// Adds all that an input leads to.
-    pub(crate) fn add(&mut self, input: &Input, listings: &mut Listings) {
+    /// All that an input leads to
+    pub(crate) fn of(input: &Input, listings: &mut Listings) -> Self {
+        let mut found = Self::default();
         for alternative in input.alternatives() {
-            self.descend(Path::new("/"), alternative, 0, listings);
+            found.descend(Path::new("/"), alternative, 0, listings);
         }
+        let matched = found.files.len();
+        found.files.retain(|path, _| !input.selection.excludes(path));
+        found.excluded = matched - found.files.len();
+        found
     }
 
     fn descend(&mut self, directory: &Path, parts: &[Part], depth: usize, listings: &mut Listings) {

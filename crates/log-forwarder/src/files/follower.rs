@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::Notify;
@@ -51,7 +51,7 @@ pub(crate) struct Follower {
     pub(crate) pool: Pool,
     /// Told when a checkpoint is due, and when lines are delivered that no checkpoint holds
     pub(crate) is_due: Arc<Notify>,
-    scanner: Scanner,
+    pub(crate) scanner: Scanner,
     looker: Looker,
     bounds: Bounds,
     /// For each output the key from which it looks on, so that no file keeps another waiting
@@ -138,6 +138,7 @@ impl Follower {
     /// Without a checkpoint that can be read, all rotated files of the inputs count as unread.
     pub(crate) fn distrust_names(&mut self) {
         self.names.distrust(self.scanner.watched_paths(self.looker.volume.as_ref()));
+        self.scanner.selecting.resume(self.scanner.inputs.iter().map(|input| input.text().to_owned()));
     }
 
     /// After a restart, with all files of the checkpoint resumed: judges which files beside them are new.
@@ -158,9 +159,7 @@ impl Follower {
 
     /// Begins with a file of the last run that is not where it was: its content is in a copy, or lost.
     pub(crate) fn begin_missing(&mut self, file: KnownFile, now: Instant) {
-        let key = self.set.next_key();
-        self.set.apply(Change::Begin(file.into()), now);
-        self.looker.leave_behind(&mut self.set, &self.names, key, now);
+        self.looker.leave_behind(&mut self.set, &self.names, file, now);
     }
 
     /// Finds files that have come, and marks those that have gone. `is_overflow` says that renames got lost.
@@ -176,8 +175,9 @@ impl Follower {
 
     /// The second half of a scan
     pub(crate) fn scan_names(&mut self, now: Instant) {
-        let Self { set, names, looker, scanner, descriptors, .. } = self;
-        scanner.scan(&mut Scan { set, names, looker, budget: descriptors.budget, now });
+        let Self { set, names, looker, scanner, descriptors, bounds, .. } = self;
+        let (budget, longest, clock) = (descriptors.budget, bounds.line, SystemTime::now());
+        scanner.scan(&mut Scan { set, names, looker, budget, longest, now, clock });
     }
 
     /// Looks at all files: whether they have grown, were truncated or deleted, or are complete. True if there is news.
@@ -190,7 +190,11 @@ impl Follower {
     pub(crate) fn look_at_busy(&mut self, written: &HashSet<PathBuf>, idle: Duration, now: Instant) -> bool {
         let volume = &self.looker.volume;
         let inodes = written.iter().filter_map(|path| volume.stat(path).ok()).map(|stat| stat.inode);
-        let mut keys: BTreeSet<Key> = inodes.filter_map(|inode| self.set.holder(inode)).collect();
+        let inodes: Vec<_> = inodes.collect();
+        if inodes.iter().any(|inode| self.scanner.selecting.is_ignored(*inode)) {
+            self.names.doubt();
+        }
+        let mut keys: BTreeSet<Key> = inodes.into_iter().filter_map(|inode| self.set.holder(inode)).collect();
         keys.extend(self.set.restless());
         if !idle.is_zero() {
             let is_busy = |file: &KnownFile| now.saturating_duration_since(file.grown) < idle;

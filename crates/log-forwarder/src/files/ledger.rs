@@ -27,6 +27,7 @@ pub(crate) struct Ledger {
     pub(crate) pinned: IntGauge,
     pub(crate) open_files: IntGauge,
     pub(crate) waiting: IntGauge,
+    pub(crate) ignored: IntGauge,
     pub(crate) checkpoint_failures: IntCounter,
 }
 
@@ -84,6 +85,10 @@ impl Ledger {
             waiting: gauge(
                 "sidekit_log_forwarder_files_waiting",
                 "Files with unread lines that are not open, because the limit of open files is reached",
+            )?,
+            ignored: gauge(
+                "sidekit_log_forwarder_files_ignored",
+                "Files that are not read, because nothing was written to them for --ignore-older",
             )?,
             checkpoint_failures: registered(
                 registry,

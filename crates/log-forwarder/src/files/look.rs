@@ -209,9 +209,12 @@ impl Looker {
     }
 
     /// A file of the last run that is not where it was: its content goes on in a copy, or is lost.
-    pub(crate) fn leave_behind(&mut self, set: &mut FileSet, names: &Names, key: Key, now: Instant) {
+    pub(crate) fn leave_behind(&mut self, set: &mut FileSet, names: &Names, file: KnownFile, now: Instant) {
+        // Before the file is known, because its own inode may be that of a compressed copy in which it was read.
+        let trace = self.trace(set, names, &file);
+        let key = set.next_key();
+        set.apply(Change::Begin(file.into()), now);
         let Some(file) = set.get(key) else { return };
-        let trace = self.trace(set, names, file);
         let fate = decide(file, &Observation::Deleted, Some(trace), LossReason::GoneWhileDown, &self.policy, now);
         set.apply(Change::Meet(key, fate), now);
     }

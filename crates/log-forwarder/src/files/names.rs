@@ -169,8 +169,10 @@ impl Names {
         now: Instant,
     ) -> Vec<Heir> {
         let mut all = siblings(&self.watched, listings);
-        // A file that an input names is read as a file of its own.
-        all.retain(|sibling| !inputs.iter().any(|input| input.matches(&sibling.entry.path)));
+        // A file that an input names is read as a file of its own, and one that is excluded not at all.
+        all.retain(|Sibling { entry: Entry { path, .. }, origin, .. }| {
+            !inputs.iter().any(|input| input.matches(path)) && inputs.iter().any(|input| input.may_rotate(origin, path))
+        });
         let known_series = known_series(&all, set);
         let (bystanders, undecided) = (std::mem::take(&mut self.bystanders), std::mem::take(&mut self.undecided));
         let mut heirs = Vec::new();

@@ -1,25 +1,34 @@
 //! A scan of the names: finds files that have come, and those that have gone or have other names.
 
-use std::{collections::BTreeSet, io, path::Path, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    io,
+    path::Path,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use super::{
+    cursor::Cursor,
     finding::Found,
     known::{FileState, Key, KnownFile},
     listings::Listings,
     look::{Looker, Place},
     names::{Heir, Names, oldest_first},
     observe::Sighting,
+    selecting::Selecting,
     set::{Change, FileSet},
     unmatched::Unmatched,
 };
 use crate::{
     content::{
+        Content,
         foreign::{Kind, kind_of},
         volume::{Entry, Stat, Volume},
     },
     files::fate::Fate,
     records::treatment::Treatment,
-    settings::input::Input,
+    settings::{input::Input, selection::StartAt},
 };
 
 /// Scans the names of the inputs
@@ -27,6 +36,7 @@ use crate::{
 pub(crate) struct Scanner {
     pub(crate) inputs: Vec<Input>,
     unmatched: Unmatched,
+    pub(crate) selecting: Selecting,
     /// The directories in which something can happen that matters, as of the last scan
     directories: BTreeSet<std::path::PathBuf>,
 }
@@ -38,7 +48,10 @@ pub(crate) struct Scan<'a> {
     pub(crate) looker: &'a mut Looker,
     /// Files that may be open
     pub(crate) budget: usize,
+    /// Bytes of a line, at most
+    pub(crate) longest: usize,
     pub(crate) now: Instant,
+    pub(crate) clock: SystemTime,
 }
 
 impl Scanner {
@@ -62,14 +75,14 @@ impl Scanner {
 
     /// All paths that inputs lead to now, and those that they name
     pub(crate) fn watched_paths(&self, volume: &dyn Volume) -> BTreeSet<std::path::PathBuf> {
-        let (mut found, mut listings) = (Found::default(), Listings::new(volume));
-        self.inputs.iter().for_each(|input| found.add(input, &mut listings));
-        self.with_single_paths(found.files.into_keys())
+        let mut listings = Listings::new(volume);
+        let found = self.inputs.iter().flat_map(|input| Found::of(input, &mut listings).files.into_keys());
+        self.with_single_paths(found.collect::<Vec<_>>().into_iter())
     }
 
     fn with_single_paths(&self, found: impl Iterator<Item = std::path::PathBuf>) -> BTreeSet<std::path::PathBuf> {
-        let single = self.inputs.iter().filter_map(|input| input.single_path().map(Path::to_path_buf));
-        single.chain(found).collect()
+        let single = self.inputs.iter().filter_map(|input| input.single_path().filter(|path| input.matches(path)));
+        single.map(Path::to_path_buf).chain(found).collect()
     }
 
     /// Takes in all files that the inputs lead to, and those that were rotated before they were seen.
@@ -78,9 +91,9 @@ impl Scanner {
         let mut listings = Listings::new(volume.as_ref());
         let renamed = scan.names.renamed_files(scan.set, volume.as_ref(), scan.now);
         let mut found = Found::default();
+        self.selecting.begin(&self.inputs);
         for input in &self.inputs {
-            let mut of_input = Found::default();
-            of_input.add(input, &mut listings);
+            let mut of_input = Found::of(input, &mut listings);
             self.unmatched.look(input, &of_input, scan.now);
             found.files.append(&mut of_input.files);
             found.directories.append(&mut of_input.directories);
@@ -104,20 +117,22 @@ impl Scanner {
             scan.looker.examine(scan.set, scan.names, key, &sighting, scan.now);
         }
         self.review_closed(&found, scan);
+        self.selecting.end(scan.set.ledger());
         let set = &scan.set;
         let is_needed = |path: &Path| set.of_path(path).next().is_some() || volume.stat(path).is_ok();
         scan.looker.complaints.keep(is_needed);
     }
 
-    fn take_heirs(&self, mut heirs: Vec<Heir>, scan: &mut Scan, listings: &mut Listings) {
+    fn take_heirs(&mut self, mut heirs: Vec<Heir>, scan: &mut Scan, listings: &mut Listings) {
         oldest_first(&mut heirs);
         for Heir { path, origin, stat } in heirs {
             if let Some(key) = self.take(&path, &origin, &stat, true, scan, listings) {
                 scan.set.apply(Change::Meet(key, Fate::Turn(FileState::Rotated)), scan.now);
             }
+            let is_left = self.selecting.is_ignored(stat.inode) || scan.looker.own_files.has(&path, stat.inode);
             if scan.looker.complaints.has_left(&path, &stat) {
                 scan.names.pass_over(&stat, scan.set);
-            } else if !scan.set.knows(&stat) && !scan.looker.own_files.has(&path, stat.inode) {
+            } else if !is_left && !scan.set.knows(&stat) {
                 // It has another name by now, or cannot be opened yet: the evidence is needed again.
                 scan.names.note_rotation(&origin);
             }
@@ -126,7 +141,7 @@ impl Scanner {
 
     /// Looks at files that are not open and not what an input's path leads to as they were: forgets complete ones that are not
     /// there any more, and opens those that could not be opened.
-    fn review_closed(&self, found: &Found, scan: &mut Scan) {
+    fn review_closed(&mut self, found: &Found, scan: &mut Scan) {
         let volume = scan.looker.volume.clone();
         // Read again, because a file may have got another name since the scan has begun.
         let mut listings = Listings::new(volume.as_ref());
@@ -150,7 +165,11 @@ impl Scanner {
             let has_room = scan.set.open_count() < scan.budget;
             let place = entry.map(|entry| scan.looker.reopen(scan.set, key, &entry.path, has_room, scan.now));
             let sighting = match place {
-                Some(Place::Same) => None,
+                Some(Place::Same) => {
+                    // Its last lines come before those of a new file of its path.
+                    scan.looker.look_at(scan.set, scan.names, key, scan.now);
+                    None
+                }
                 Some(Place::Elsewhere) => {
                     scan.names.doubt();
                     None
@@ -159,7 +178,7 @@ impl Scanner {
                 None => Some(Sighting::Absent),
             };
             if let Some(sighting) = sighting {
-                let origin = file_path(scan.set, key);
+                let origin = scan.set.get(key).map(|file| file.path().to_path_buf());
                 scan.looker.examine(scan.set, scan.names, key, &sighting, scan.now);
                 // The inode was an input's, and so is its new content.
                 if let (Some(Entry { path, stat }), Some(origin)) = (entry.cloned(), origin) {
@@ -179,7 +198,7 @@ impl Scanner {
 
     /// The known file at an input's path
     fn take_input(
-        &self,
+        &mut self,
         path: &Path,
         stat: Stat,
         is_link: bool,
@@ -194,24 +213,31 @@ impl Scanner {
 
     /// Begins to follow a file that is not known yet.
     fn take(
-        &self,
+        &mut self,
         path: &Path,
         origin: &Path,
-        seen: &Stat,
+        listed: &Stat,
         is_link: bool,
         scan: &mut Scan,
         listings: &mut Listings,
     ) -> Option<Key> {
-        if scan.looker.complaints.has_left(path, seen) {
+        if scan.looker.complaints.has_left(path, listed) {
             return None;
         }
-        if scan.looker.own_files.has(path, seen.inode) {
+        if scan.looker.own_files.has(path, listed.inode) {
             // It would grow without end.
             scan.looker.complaints.warn(path, "is not read", "it is written here", scan.now);
             return None;
         }
-        let opened = scan.looker.volume.open(path).and_then(|handle| Ok((handle.stat()?, handle)));
-        let (stat, handle) = match opened {
+        let input = self.inputs.iter().find(|input| input.matches(origin));
+        let start_at = self.selecting.start(input, (path, origin), listed, scan.clock)?;
+        let longest = (start_at == StartAt::End).then_some(scan.longest);
+        let opened = scan.looker.volume.open(path).and_then(|handle| {
+            let stat = handle.stat()?;
+            let end = longest.map(|longest| Cursor::at_end(&Content::Plain(handle.clone()), stat.size, longest));
+            Ok((stat, handle, end.transpose()?.unwrap_or_default()))
+        });
+        let (stat, handle, first) = match opened {
             Ok(opened) => opened,
             // It was there a moment ago: deleted or renamed, of which another event speaks.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -238,10 +264,12 @@ impl Scanner {
         scan.looker.complaints.settle(path, stat.inode);
         let input = (origin.to_path_buf(), self.treatment(origin));
         let home = listings.home(path, is_link);
-        let fresh = KnownFile::new(input, home, handle, &stat, scan.set.fresh_cursors(), scan.now);
+        let mut cursors = scan.set.fresh_cursors();
+        cursors.iter_mut().filter(|cursor| !cursor.is_closed).for_each(|cursor| *cursor = first.clone());
+        let fresh = KnownFile::new(input, home, handle, &stat, cursors, scan.now);
         let file = KnownFile { ordinal: scan.set.ordinal(stat.inode), ..fresh };
         let key = scan.set.next_key();
-        tracing::debug!(file = %path.display(), "new file");
+        tracing::debug!(file = %path.display(), offset = first.position, "new file");
         scan.set.apply(Change::Begin(file.into()), scan.now);
         // What is in it already has no event of its own.
         scan.looker.look_at(scan.set, scan.names, key, scan.now);
@@ -263,17 +291,10 @@ fn has_its_content(key: Key, path: &Path, stat: &Stat, scan: &mut Scan) -> bool 
         return true;
     }
     let has_room = scan.set.open_count() < scan.budget;
-    let place = scan.looker.reopen(scan.set, key, path, has_room, scan.now);
-    match place {
-        Place::Same => {}
-        Place::Other => {
-            scan.looker.examine(scan.set, scan.names, key, &Sighting::Other, scan.now);
-        }
+    match scan.looker.reopen(scan.set, key, path, has_room, scan.now) {
+        Place::Same => return true,
+        Place::Other => drop(scan.looker.examine(scan.set, scan.names, key, &Sighting::Other, scan.now)),
         Place::Elsewhere => scan.names.doubt(),
     }
-    place == Place::Same
-}
-
-fn file_path(set: &FileSet, key: Key) -> Option<std::path::PathBuf> {
-    set.get(key).map(|file| file.path().to_path_buf())
+    false
 }

@@ -30,6 +30,16 @@ impl Unmatched {
             self.throttles.remove(text);
             return;
         }
+        if found.excluded > 0 {
+            // More files may come. To repeat this would help nothing, because the pattern stays as it is.
+            self.matched.insert(text.to_owned());
+            tracing::warn!(
+                input = text,
+                excluded = found.excluded,
+                "every file that matches the input is excluded, and none is read: is a pattern of --exclude too wide?"
+            );
+            return;
+        }
         let reason = reason(input, found);
         if self.throttles.entry(text.to_owned()).or_default().is_due(&reason, now) {
             tracing::warn!(input = text, "{reason}");

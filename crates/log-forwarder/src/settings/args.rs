@@ -9,7 +9,7 @@ use crate::{
     format::{FormatFlags, TimeFlags},
     outputs,
     records::treatment::Treatment,
-    settings::{attributes::PodFlags, destination::Destination, input::Input},
+    settings::{attributes::PodFlags, destination::Destination, input::Input, selection::SelectionFlags},
 };
 
 /// Forward lines of log files to collectors, losing nothing
@@ -52,6 +52,9 @@ pub struct Args {
     /// After a stop signal, end once every file has been quiet for this long; a last line without a newline is held back as long
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = lifecycle::duration)]
     pub(crate) quiet_period: Duration,
+    /// Which files are read
+    #[command(flatten)]
+    pub(crate) selection: SelectionFlags,
     /// How lines are read
     #[command(flatten)]
     pub(crate) reading: FormatFlags,
@@ -65,8 +68,9 @@ impl Args {
     pub(crate) fn inputs(&self) -> Result<Vec<Input>, String> {
         let format = self.reading.format(None, None, None, &TimeFlags::default())?;
         let treatment = Arc::new(Treatment { format, attributes: self.pod.attributes() });
+        let selection = Arc::new(self.selection.selection(&[], None, None));
         let inputs = self.inputs.iter().flat_map(|lines| &lines.0);
-        Ok(inputs.map(|input| input.treated(&treatment)).collect())
+        Ok(inputs.map(|input| input.treated(&treatment).selected(&selection)).collect())
     }
 
     /// The outputs of the command line
@@ -119,6 +123,7 @@ fn after_help() -> String {
 const EXAMPLES: &str = "
 Examples:
   log-forwarder --input '/var/log/nginx/*.log' --state-dir /state --output http://collector:8080/lines
+  log-forwarder --input '/logs/**/*.log' --exclude '/logs/**/debug*.log' --start-at end --output stdout://
   log-forwarder --input /logs/app.log --output stdout:// --output tcp://collector:5140#as=ndjson
   log-forwarder --input /logs/app.log --format json --output otlp+http://collector:4318#gzip
   log-forwarder --input /logs/app.log --output forward://fluentd:24224#shared-key-file=/run/key

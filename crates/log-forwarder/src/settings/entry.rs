@@ -15,6 +15,7 @@ use crate::{
         args::Args,
         attributes::{self, StaticField},
         input::Input,
+        selection::{Exclude, Period, StartAt},
     },
 };
 
@@ -30,6 +31,18 @@ struct Settings {
     #[serde(deserialize_with = "parsed")]
     #[schemars(with = "String")]
     path: Input,
+    /// Leave files with names like these alone, in addition to those of --exclude
+    #[serde(default, deserialize_with = "excludes")]
+    #[schemars(with = "Vec<String>")]
+    exclude: Vec<Exclude>,
+    /// Where reading begins in files that are there already: beginning or end
+    #[serde(default, rename = "start-at", deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    start_at: Option<StartAt>,
+    /// Leave files alone that nothing was written to for this long, such as 24h
+    #[serde(default, rename = "ignore-older", deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    ignore_older: Option<Period>,
     /// The form of a line: raw, json, logfmt, cri, docker, nginx or regex:PATTERN
     #[serde(default, deserialize_with = "optional")]
     #[schemars(with = "Option<String>")]
@@ -66,7 +79,9 @@ impl Entry {
         let format = self.format(&args.reading)?;
         let mut treatment = Treatment { format, attributes: args.pod.attributes() };
         attributes::add(&mut treatment.attributes, &self.0.fields);
-        Ok(self.0.path.treated(&Arc::new(treatment)))
+        let Settings { path, exclude, start_at, ignore_older, .. } = &self.0;
+        let selection = args.selection.selection(exclude, *start_at, *ignore_older);
+        Ok(path.treated(&Arc::new(treatment)).selected(&Arc::new(selection)))
     }
 
     fn format(&self, flags: &FormatFlags) -> Result<Format, String> {
@@ -109,6 +124,9 @@ impl<'de> Visitor<'de> for EntryVisitor {
         let path = text.parse().map_err(E::custom)?;
         Ok(Entry(Settings {
             path,
+            exclude: Vec::new(),
+            start_at: None,
+            ignore_older: None,
             format: None,
             multiline: None,
             encoding: None,
@@ -131,6 +149,11 @@ fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) 
 
 fn optional<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<Option<T>, D::Error> {
     parsed(deserializer).map(Some)
+}
+
+fn excludes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Exclude>, D::Error> {
+    let texts: Vec<String> = lifecycle::config::bounded(deserializer)?;
+    texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
 }
 
 fn static_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<StaticField>, D::Error> {

@@ -8,7 +8,10 @@ use std::{
 };
 
 pub(crate) use super::path_pattern::Part;
-use super::path_pattern::PathPattern;
+use super::{
+    path_pattern::PathPattern,
+    selection::{Selection, StartAt},
+};
 use crate::records::treatment::Treatment;
 
 /// One `--input`
@@ -16,6 +19,7 @@ use crate::records::treatment::Treatment;
 pub(crate) struct Input {
     pattern: PathPattern,
     pub(crate) treatment: Arc<Treatment>,
+    pub(crate) selection: Arc<Selection>,
 }
 
 impl FromStr for Input {
@@ -28,7 +32,7 @@ impl FromStr for Input {
         if text.ends_with('/') {
             return Err("this is a directory: end it with *.log for the files in it".into());
         }
-        Ok(Self { pattern: text.parse()?, treatment: Arc::default() })
+        Ok(Self { pattern: text.parse()?, treatment: Arc::default(), selection: Arc::default() })
     }
 }
 
@@ -44,9 +48,24 @@ impl Input {
         Self { treatment: treatment.clone(), ..self.clone() }
     }
 
+    /// The same pattern, of which other files are read
+    pub(crate) fn selected(&self, selection: &Arc<Selection>) -> Self {
+        Self { selection: selection.clone(), ..self.clone() }
+    }
+
     /// Whether a file with this path is to be followed.
     pub(crate) fn matches(&self, path: &Path) -> bool {
-        self.pattern.matches(path)
+        self.pattern.matches(path) && !self.selection.excludes(path)
+    }
+
+    /// Whether a file with this path may be one that was rotated away from a path of this input.
+    pub(crate) fn may_rotate(&self, origin: &Path, path: &Path) -> bool {
+        self.matches(origin) && !self.selection.excludes(path)
+    }
+
+    /// Whether files that are there already are read from their end.
+    pub(crate) fn starts_at_end(&self) -> bool {
+        self.selection.start_at == StartAt::End
     }
 
     /// As it is written

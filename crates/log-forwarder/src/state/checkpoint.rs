@@ -25,6 +25,9 @@ const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Checkpoint {
     version: u32,
+    /// Inputs, by their text, whose files were looked for
+    #[serde(default)]
+    pub(crate) inputs: Vec<String>,
     /// Paths that inputs have led to
     pub(crate) watched: Vec<PathBuf>,
     /// Those of them that were rotated unseen, and beside which no scan has looked for rotated files since
@@ -67,6 +70,7 @@ impl Checkpoint {
         let files = follower.saved_files().map(|file| Entry::of(file, follower.set.outlets()));
         Self {
             version: VERSION,
+            inputs: follower.scanner.selecting.known().iter().cloned().collect(),
             watched: names.watched().iter().cloned().collect(),
             rotated: names.rotated().iter().cloned().collect(),
             bystanders: names.bystanders().iter().map(|(inode, bystander)| (*inode, *bystander)).collect(),
@@ -161,7 +165,8 @@ mod tests {
         };
         let bystanders = vec![(Inode { device: 1, inode: 2 }, Bystander { modified: 7, born: None })];
         let watched = vec!["/logs/a.log".into()];
-        Checkpoint { version: VERSION, rotated: Vec::clone(&watched), watched, bystanders, files: vec![entry] }
+        let inputs = vec!["/logs/*.log".into()];
+        Checkpoint { version: VERSION, inputs, rotated: Vec::clone(&watched), watched, bystanders, files: vec![entry] }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Resumes from a checkpoint: finds each of its files again, also under another name, or its copy.
 
-use std::{sync::Arc, time::Instant};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use super::checkpoint::{Checkpoint, Entry};
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
         set::Outlet,
     },
     records::span::Source,
+    settings::input::Input,
 };
 
 /// Begins where the last run has ended. Call it before anything else is known.
@@ -22,10 +23,15 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: &Checkpoint, now: Inst
     let (watched, rotated) = (checkpoint.watched.iter().cloned(), checkpoint.rotated.iter().cloned());
     let bystanders = checkpoint.bystanders.iter().copied().collect();
     follower.names = Names::resume(watched.collect(), rotated.collect(), bystanders);
+    follower.scanner.selecting.resume(checkpoint.inputs.iter().cloned());
     let volume = follower.volume().clone();
     let mut listings = Listings::new(volume.as_ref());
     let mut missing = Vec::new();
     for entry in &checkpoint.files {
+        if is_excluded(&entry.path, &follower.scanner.inputs) {
+            tracing::info!(file = %entry.path.display(), "is excluded: it is not read any more");
+            continue;
+        }
         let file = known_file(entry, follower, now);
         let listing = listings.of(&entry.home);
         let resumed = match listing.file(entry.inode) {
@@ -44,6 +50,12 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: &Checkpoint, now: Inst
         follower.begin_missing(*file, now);
     }
     follower.judge_absence();
+}
+
+/// Whether a file that was read is excluded now.
+fn is_excluded(path: &Path, inputs: &[Input]) -> bool {
+    let is_read = inputs.iter().any(|input| input.matches(path));
+    !is_read && inputs.iter().any(|input| input.selection.excludes(path))
 }
 
 /// As the checkpoint says, without its open file

@@ -154,7 +154,7 @@ mod tests {
             fs::write(directory.path().join(name), "line\n").unwrap();
         }
         let inputs = vec![directory.path().join("*.log").to_str().unwrap().parse().unwrap()];
-        let policy = Policy { max_pinned: 0, quiet_period: Duration::ZERO, stopping: None };
+        let policy = Policy { quiet_period: Duration::ZERO, ..Policy::default() };
         let settings = Settings { inputs, bounds: Bounds { batch: 1024, line: 1024, may_grow: true }, policy };
         let ledger = Ledger::new(&Registry::new()).unwrap();
         let mut follower = Follower::new(settings, ledger, Descriptors::new(10), Arc::new(Disk));

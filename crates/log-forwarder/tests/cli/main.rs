@@ -55,6 +55,8 @@ mod restart;
 #[cfg(test)]
 mod rotation;
 #[cfg(test)]
+mod selection;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 mod storms;

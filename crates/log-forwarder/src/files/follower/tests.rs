@@ -8,7 +8,7 @@ use super::*;
 use crate::content::volume::Disk;
 
 fn follower(pattern: &Path) -> (Follower, OutputId) {
-    let policy = Policy { max_pinned: 0, quiet_period: Duration::ZERO, stopping: None };
+    let policy = Policy { quiet_period: Duration::ZERO, ..Policy::default() };
     let bounds = Bounds { batch: 1024, line: 1024, may_grow: true };
     let settings = Settings { inputs: vec![pattern.to_str().unwrap().parse().unwrap()], bounds, policy };
     let ledger = Ledger::new(&Registry::new()).unwrap();

@@ -106,7 +106,7 @@ fn follower(path: &Path) -> Follower {
     let cri = FormatFlags::default().format("cri".parse().ok().as_ref(), None, None, &TimeFlags::default());
     let treatment = Arc::new(Treatment { format: cri.unwrap(), ..Treatment::default() });
     let input = path.to_str().unwrap().parse::<Input>().unwrap().treated(&treatment);
-    let policy = Policy { max_pinned: 0, quiet_period: QUIET, stopping: None };
+    let policy = Policy { quiet_period: QUIET, ..Policy::default() };
     let settings = Settings { inputs: vec![input], bounds: Bounds { batch: 4096, line: 1024, may_grow: true }, policy };
     let ledger = Ledger::new(&Registry::new()).unwrap();
     let mut follower = Follower::new(settings, ledger, Descriptors::new(10), Arc::new(Disk));
