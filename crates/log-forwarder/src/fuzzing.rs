@@ -5,7 +5,7 @@ use clap::Parser;
 
 use crate::{
     format::{FormatFlags, TimeFlags, soundness::assert_sound},
-    model::{Step, play},
+    model::{Setup, Step, play},
     outputs::{elasticsearch, forward, loki, otlp},
     records::framing::{Frame, frame},
     state::checkpoint::Checkpoint,
@@ -46,7 +46,8 @@ pub fn framing(bytes: &[u8], longest: u8, skipping: bool, last: bool) {
 /// Plays a history of logs and their rotation, of which each byte is a step. The books must balance, and no line may be missing.
 pub fn history(steps: &[u8], is_narrow: bool) {
     let steps: Vec<Step> = steps.iter().map(|byte| Step::of(*byte)).collect();
-    play(&steps, is_narrow, steps.len() % 2 == 1);
+    let others = u8::try_from(steps.len() % 4).unwrap_or_default();
+    play(&steps, Setup::of(u8::from(is_narrow) + 2 * others));
 }
 
 /// Reads any text as a checkpoint. One that can be read is written as it was.

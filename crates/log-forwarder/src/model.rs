@@ -5,7 +5,10 @@ mod history;
 mod run;
 mod volume;
 
-pub(crate) use self::history::{Step, play};
+pub(crate) use self::{
+    history::{Step, play},
+    run::Setup,
+};
 
 #[cfg(test)]
 mod tests {
@@ -15,7 +18,7 @@ mod tests {
 
     use super::{
         app::{App, path},
-        run::{OUTPUTS, Run, Setup},
+        run::{OUTPUTS, Run},
         volume::Model,
         *,
     };
@@ -25,7 +28,7 @@ mod tests {
         let model = Model::default();
         let mut app = App::new(model.clone());
         app.write(0, 2);
-        let mut run = Run::start(&model, None, Instant::now(), Setup::default());
+        let mut run = Run::start(&model, None, Instant::now(), Setup::of(0));
         app.rename(0);
         model.damage(&path("app.log.1"), true);
         app.write(0, 1);
@@ -54,10 +57,9 @@ mod tests {
         #[test]
         fn every_byte_has_one_account_and_every_line_that_is_there_is_delivered(
             steps in proptest::collection::vec(any::<u8>().prop_map(Step::of), 0..160),
-            is_narrow: bool,
-            starts_at_end: bool,
+            setup in (0..8u8).prop_map(Setup::of),
         ) {
-            play(&steps, is_narrow, starts_at_end);
+            play(&steps, setup);
         }
     }
 }

@@ -144,7 +144,9 @@ impl Looker {
             // A file that was seen empty may have had other contents since, which were copied away.
             let has_begun = file.seen == 0 && matches!(observation, Observation::Grew(_));
             // So may one that has gone from its path, since the last look.
-            let is_deleted = file.state == FileState::Live && observation == Observation::Deleted;
+            let is_gone =
+                observation == Observation::Deleted || (!file.is_open() && observation == Observation::Replaced);
+            let is_gone = file.state == FileState::Live && is_gone;
             let is_copied = matches!(trace, Some(Trace::Copy(_)));
             let is_inconsistent = observation == Observation::Inconsistent;
             let fate = decide(file, &observation, trace, reason, &self.policy, now);
@@ -152,7 +154,7 @@ impl Looker {
                 break;
             }
             is_news |= set.apply(Change::Meet(key, fate), now);
-            if has_begun || is_deleted || is_copied {
+            if has_begun || is_gone || is_copied {
                 names.note_rotation(&path);
             }
             if is_inconsistent {

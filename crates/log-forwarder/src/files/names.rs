@@ -11,6 +11,7 @@ mod siblings;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -222,6 +223,13 @@ impl Names {
     pub(crate) fn keep_those_of(&mut self, inputs: &[Input]) {
         self.watched.retain(|path| inputs.iter().any(|input| input.matches(path)));
     }
+}
+
+/// Whether rotation gives such a name to the file of a path.
+pub(super) fn is_rotated_name(path: &Path, origin: &Path) -> bool {
+    let name = |path: &Path| path.file_name().and_then(OsStr::to_str).map(str::to_owned);
+    let names = name(path).zip(name(origin));
+    names.is_some_and(|(name, origin)| rotated_name::parse(&name, |stem| stem == origin).is_some())
 }
 
 /// In the order in which they were written. Of two that were written at once, `.2` comes before `.1`.

@@ -12,7 +12,7 @@ pub(crate) enum Sighting {
     Closed { stat: Stat, head: Head },
     /// A file that is not open: nothing has its inode.
     Absent,
-    /// A file that is not open: its inode holds another content.
+    /// A file that is not open: its inode holds another content, or nothing has its inode and a file beside it may be its copy.
     Other,
     /// The names of all files were read: one of an input leads to this file, or none does.
     Named(bool),

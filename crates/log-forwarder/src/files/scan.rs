@@ -175,7 +175,7 @@ impl Scanner {
                     None
                 }
                 Some(Place::Other) => Some(Sighting::Other),
-                None => Some(Sighting::Absent),
+                None => Some(super::sight::absent(key, &listing, scan.set)),
             };
             if let Some(sighting) = sighting {
                 let origin = scan.set.get(key).map(|file| file.path().to_path_buf());

@@ -3,13 +3,16 @@
 use std::io;
 
 use super::{
-    known::KnownFile,
+    known::{Key, KnownFile},
+    listings::Listing,
+    names::is_rotated_name,
     observe::{Marks, Sighting},
+    set::FileSet,
 };
 use crate::content::{
     Content,
     fingerprint::{Anchor, HEAD_LIMIT},
-    volume::{Handle, Kind, Stat},
+    volume::{Entry, Handle, Kind, Stat},
 };
 
 /// Bytes that are tried behind the end of a file about which the system contradicts itself
@@ -73,6 +76,16 @@ fn marks(file: &KnownFile, content: &Content, size: u64, is_suspicious: bool) ->
         return Ok(Marks::Same(file.head));
     }
     Ok(file.head.grown(content, size)?.map_or(Marks::Other, Marks::Same))
+}
+
+/// A sighting of a file that is not open, and of whose inode a listing of its directory has nothing. A copy that was made before it
+/// was deleted must not be taken for a file that was never read.
+pub(super) fn absent(key: Key, listing: &Listing, set: &FileSet) -> Sighting {
+    let Some(file) = set.get(key) else { return Sighting::Absent };
+    let position = file.foremost().map_or(0, |cursor| cursor.position);
+    let may_be_copy = |stat: &Stat| stat.is_file() && stat.size >= position.max(1) && !set.knows(stat);
+    let is_copy = |entry: &Entry| may_be_copy(&entry.stat) && is_rotated_name(&entry.path, file.path());
+    if listing.entries().iter().any(is_copy) { Sighting::Other } else { Sighting::Absent }
 }
 
 /// A sighting of a file that is as it was

@@ -10,7 +10,7 @@ use super::{
     run::{OUTPUTS, Run, Setup},
     volume::Model,
 };
-use crate::files::known::OutputId;
+use crate::{files::known::OutputId, settings::selection::StartAt};
 
 /// One step of a history
 #[derive(Clone, Copy, Debug)]
@@ -73,14 +73,13 @@ impl Step {
     }
 }
 
-/// Plays a history with so few descriptors that files wait for each other, or with enough. The first lines are read, or passed
-/// over. Checks what the forwarder promises.
+/// Plays a history: with so few descriptors that files wait for each other, or with enough; the first lines are read, or passed
+/// over; files that do not grow are closed, or stay open. Checks what the forwarder promises.
 ///
 /// # Panics
 /// If it does not keep a promise.
-pub(crate) fn play(steps: &[Step], is_narrow: bool, starts_at_end: bool) {
-    let budget = if is_narrow { 2 } else { 100 };
-    let mut history = History::new(Setup { budget, starts_at_end });
+pub(crate) fn play(steps: &[Step], setup: Setup) {
+    let mut history = History::new(setup);
     for step in steps {
         history.step(*step);
     }
@@ -105,7 +104,7 @@ impl History {
         let mut app = App::new(model.clone());
         // Files beside a log that are there when it is first seen are taken for another's.
         (0..LOGS.len()).for_each(|log| app.write(log, 1));
-        let passed_over = if setup.starts_at_end { app.written.clone() } else { BTreeSet::new() };
+        let passed_over = if setup.start_at == StartAt::End { app.written.clone() } else { BTreeSet::new() };
         let run = Run::start(&model, None, Instant::now(), setup);
         let checkpoint = run.checkpoint();
         Self { app, run, checkpoint, has_restarted: false, settled: [Vec::new(), Vec::new()], setup, passed_over }

@@ -45,16 +45,22 @@ fn input(log: &str, format: &str, start_at: StartAt) -> Input {
 }
 
 /// How a forwarder is started
-#[derive(Clone, Copy)]
-pub(super) struct Setup {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
     /// Files that may be open at once
-    pub(super) budget: usize,
-    pub(super) starts_at_end: bool,
+    budget: usize,
+    pub(super) start_at: StartAt,
+    close_inactive: Option<Duration>,
 }
 
-impl Default for Setup {
-    fn default() -> Self {
-        Self { budget: 100, starts_at_end: false }
+impl Setup {
+    /// A setup for each combination of three bits
+    pub(crate) fn of(bits: u8) -> Self {
+        Self {
+            budget: if bits & 1 == 0 { 100 } else { 2 },
+            start_at: if bits & 2 == 0 { StartAt::Beginning } else { StartAt::End },
+            close_inactive: (bits & 4 > 0).then_some(Duration::from_secs(1)),
+        }
     }
 }
 
@@ -76,9 +82,13 @@ pub(super) struct Run {
 impl Run {
     /// Starts with a checkpoint, or for the first time.
     pub(super) fn start(model: &Model, checkpoint: Option<&Checkpoint>, now: Instant, setup: Setup) -> Self {
-        let start_at = if setup.starts_at_end { StartAt::End } else { StartAt::Beginning };
-        let inputs = LOGS.iter().zip(["raw", "cri"]).map(|(log, format)| input(log, format, start_at)).collect();
-        let policy = Policy { max_pinned: 1 << 30, quiet_period: Duration::from_secs(1), ..Policy::default() };
+        let inputs = LOGS.iter().zip(["raw", "cri"]).map(|(log, format)| input(log, format, setup.start_at)).collect();
+        let policy = Policy {
+            max_pinned: 1 << 30,
+            quiet_period: Duration::from_secs(1),
+            close_inactive: setup.close_inactive,
+            stopping: None,
+        };
         let settings = Settings { inputs, bounds: BOUNDS, policy };
         let ledger = Ledger::new(&Registry::new()).expect("metrics");
         let mut follower = Follower::new(settings, ledger, Descriptors::new(setup.budget), Arc::new(model.clone()));
