@@ -29,6 +29,7 @@ complete -c log-forwarder -n '__log_forwarder_in ""' -l quiet-period -x -d 'Afte
 complete -c log-forwarder -n '__log_forwarder_in ""' -l exclude -r -F -d 'Leave files with names like this alone, such as `/var/log/**/*.gz`; repeat for more; in the variable, one a line'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l start-at -x -d 'At the first start, read files that are there already from their beginning or from their end; later files are read from their beginning'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l ignore-older -x -d 'Leave files alone that nothing was written to for this long, such as 24h, until something is written to them'
+complete -c log-forwarder -n '__log_forwarder_in ""' -l read-compressed -d 'Read compressed files (gzip, zstd) to their end, once; without it they are left alone'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l close-inactive -x -d 'Close a file that has not grown for this long once all its lines are delivered, and open it again when it grows'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l format -x -d 'The form of a line: raw (text), json, logfmt, cri, docker, nginx or `regex:PATTERN`, whose groups with names are fields; a line that holds something else is sent as text, and counted'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l multiline -x -d 'Join the lines of a stack trace: of java, python, go or rust, or each line with those before it up to one that this pattern is found in, such as `^\\d{4}-`'

@@ -1,8 +1,10 @@
 //! Where the bytes of a file lie: as they are, or in a file that was compressed since.
 
 pub(crate) mod copies;
+mod decoder;
 pub(crate) mod fingerprint;
 pub(crate) mod foreign;
+pub(crate) mod measure;
 pub(crate) mod opening;
 pub(crate) mod search;
 pub(crate) mod unpacked;

@@ -4,6 +4,7 @@
 use clap::Parser;
 
 use crate::{
+    content::measure,
     format::{FormatFlags, TimeFlags, soundness::assert_sound},
     model::{Setup, Step, play},
     outputs::{elasticsearch, forward, loki, otlp},
@@ -41,6 +42,11 @@ pub fn framing(bytes: &[u8], longest: u8, skipping: bool, last: bool) {
         }
         Frame::Partial => assert!(bytes.is_empty() || !bytes.contains(&b'\n')),
     }
+}
+
+/// Reads any bytes as a compressed file. What can be unpacked once can be read.
+pub fn compressed(bytes: &[u8]) {
+    measure::assert_sound(bytes);
 }
 
 /// Plays a history of logs and their rotation, of which each byte is a step. The books must balance, and no line may be missing.
@@ -103,6 +109,8 @@ mod tests {
                 framing(text, longest, false, true);
                 framing(text, longest, true, false);
             }
+            compressed(text);
+            compressed(&zstd::encode_all(text, 1).unwrap());
             history(text, true);
             checkpoint(&String::from_utf8_lossy(text));
             reply_elasticsearch(text, 2);

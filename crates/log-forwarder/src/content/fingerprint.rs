@@ -24,7 +24,12 @@ impl Head {
     pub(crate) fn read(file: &Content, limit: usize) -> io::Result<Self> {
         let mut bytes = [0; HEAD_LIMIT];
         let length = file.read_at(&mut bytes[..limit.min(HEAD_LIMIT)], 0)?;
-        Ok(Self { length, hash: hash(&bytes[..length]) })
+        Ok(Self::of(&bytes[..length]))
+    }
+
+    /// The head of a file that has these first bytes, of which there are no more than its limit
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self { length: bytes.len(), hash: hash(bytes) }
     }
 
     /// The head of a file that has grown to a size; `None` if it is not this one's or the file is shorter, truncated just now.
@@ -32,7 +37,7 @@ impl Head {
         let mut bytes = [0; HEAD_LIMIT];
         let length = file.read_at(&mut bytes, 0)?;
         let is_whole = length as u64 >= size.min(HEAD_LIMIT as u64);
-        Ok((is_whole && self.begins(&bytes[..length])).then(|| Self { length, hash: hash(&bytes[..length]) }))
+        Ok((is_whole && self.begins(&bytes[..length])).then(|| Self::of(&bytes[..length])))
     }
 
     /// Whether these bytes, from the beginning of a file, are this head and maybe more.

@@ -33,13 +33,13 @@ pub(crate) fn kind(beginning: &[u8]) -> Kind {
         // RFC 8878: a frame, or one that is skipped
         [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Kind::Compressed(Packing::Zstd),
         [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => {
-            Kind::Foreign("it is compressed with xz: let --input match no such names, or compress with gzip or zstd")
+            Kind::Foreign("it is compressed with xz: give --exclude for such names, or compress with gzip or zstd")
         }
         // A level, and the mark of a block or of the end: a line of text can begin with BZh.
         [b'B', b'Z', b'h', b'1'..=b'9', block @ ..]
             if block.starts_with(b"1AY&SY") || block.starts_with(b"\x17\x72\x45\x38\x50\x90") =>
         {
-            Kind::Foreign("it is compressed with bzip2: let --input match no such names, or compress with gzip or zstd")
+            Kind::Foreign("it is compressed with bzip2: give --exclude for such names, or compress with gzip or zstd")
         }
         _ => Kind::Lines,
     }
@@ -52,12 +52,19 @@ pub(crate) fn kind_of(file: &dyn Handle) -> Kind {
     kind(&beginning[..length])
 }
 
-impl Packing {
-    /// Why such a file is not read by default, and what helps
-    pub(crate) fn reason(self) -> &'static str {
+impl Kind {
+    /// Why such a file is not read, and what helps
+    pub(crate) fn obstacle(self, reads_compressed: bool) -> Option<&'static str> {
         match self {
-            Self::Gzip => "it is compressed with gzip: let --input match no such names",
-            Self::Zstd => "it is compressed with zstd: let --input match no such names",
+            Self::Lines => None,
+            Self::Compressed(_) if reads_compressed => None,
+            Self::Compressed(Packing::Gzip) => {
+                Some("it is compressed with gzip: give --read-compressed, or --exclude for such names")
+            }
+            Self::Compressed(Packing::Zstd) => {
+                Some("it is compressed with zstd: give --read-compressed, or --exclude for such names")
+            }
+            Self::Foreign(reason) => Some(reason),
         }
     }
 }
@@ -68,11 +75,7 @@ mod tests {
 
     #[test]
     fn files_are_known_by_their_first_bytes() {
-        let reason = |text: &[u8]| match kind(text) {
-            Kind::Foreign(reason) => reason.split_once(':').unwrap().0,
-            Kind::Compressed(packing) => packing.reason().split_once(':').unwrap().0,
-            Kind::Lines => "lines",
-        };
+        let reason = |text: &[u8]| kind(text).obstacle(false).unwrap().split_once(':').unwrap().0;
         for (text, expected) in [
             (&b"\xFF\xFEa\0\n\0"[..], "it is UTF-16"),
             (b"\xFE\xFF\0a\0\n", "it is UTF-16"),
@@ -86,6 +89,8 @@ mod tests {
             (b"BZh1\x17\x72\x45\x38\x50\x90\0", "it is compressed with bzip2"),
         ] {
             assert_eq!(reason(text), expected);
+            let is_read = expected.ends_with("gzip") || expected.ends_with("zstd");
+            assert_eq!(kind(text).obstacle(true).is_none(), is_read);
         }
     }
 

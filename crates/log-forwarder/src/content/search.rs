@@ -1,20 +1,18 @@
-//! Looks for a content among compressed files, on a thread of its own: a large one takes seconds to unpack.
+//! Looks into compressed files, on a thread of its own: a large one takes seconds to unpack.
 
 use std::{
     collections::BTreeSet,
     io,
     path::PathBuf,
-    sync::{
-        Arc,
-        mpsc::{self, Receiver, TryRecvError},
-    },
+    sync::mpsc::{self, Receiver, TryRecvError},
     task::Poll,
     thread,
     time::Duration,
 };
 
 use super::{
-    copies::{Packed, Sought, Verdict, is_packed},
+    copies::{Sought, is_packed},
+    measure::{Packed, Verdict},
     volume::{Inode, Volume},
 };
 
@@ -28,28 +26,28 @@ pub(crate) type Known = BTreeSet<(Inode, Option<i64>)>;
 
 /// A search that goes on
 #[derive(Debug)]
-pub(crate) struct Search {
+pub(crate) struct Search<T> {
     /// The generation's
     pub(crate) key: u64,
-    answer: Receiver<Option<Packed>>,
+    answer: Receiver<T>,
 }
 
-impl Search {
-    /// Begins one, among all files but those that are known.
-    pub(crate) fn start(key: u64, volume: Arc<dyn Volume>, sought: Sought, known: Known) -> io::Result<Self> {
+impl<T: Send + 'static> Search<T> {
+    /// Begins one.
+    pub(crate) fn start(key: u64, search: impl FnOnce() -> T + Send + 'static) -> io::Result<Self> {
         let (sender, answer) = mpsc::channel();
-        let seek = move || {
+        let search = move || {
             // The receiver is gone when the helper is over.
-            let _ = sender.send(seek(volume.as_ref(), &sought, &known));
+            let _ = sender.send(search());
         };
-        thread::Builder::new().name("search".to_owned()).spawn(seek)?;
+        thread::Builder::new().name("search".to_owned()).spawn(search)?;
         Ok(Self { key, answer })
     }
 
-    /// The result, once it is known
-    pub(crate) fn answer(&self) -> Poll<Option<Packed>> {
+    /// The result, once it is known; `None` if the search has failed
+    pub(crate) fn answer(&self) -> Poll<Option<T>> {
         match self.answer.try_recv() {
-            Ok(found) => Poll::Ready(found),
+            Ok(found) => Poll::Ready(Some(found)),
             Err(TryRecvError::Empty) => Poll::Pending,
             Err(TryRecvError::Disconnected) => Poll::Ready(None),
         }
@@ -62,16 +60,17 @@ pub(crate) fn packed(volume: &dyn Volume, sought: &Sought, known: &Known) -> Vec
     candidates.into_iter().map(|entry| entry.path).filter(|path| is_packed(volume, path)).collect()
 }
 
-fn seek(volume: &dyn Volume, sought: &Sought, known: &Known) -> Option<Packed> {
+/// The compressed file that holds a content, among all files but those that are known
+pub(crate) fn seek(volume: &dyn Volume, sought: &Sought, known: &Known) -> Option<Box<Packed>> {
     let (mut size, mut looks) = (0, 0);
     while looks < LOOKS {
         let mut unfinished = 0;
         for path in packed(volume, sought, known) {
             match sought.unpack(volume, &path) {
                 Ok(Verdict::Same(packed)) => return Some(packed),
-                Ok(Verdict::Unfinished(size)) => unfinished += 1 + size,
+                Ok(Verdict::Unfinished(stat)) => unfinished += 1 + stat.size,
                 // Deleted since, or not ours to read
-                Ok(Verdict::Other) | Err(_) => {}
+                Ok(Verdict::Other | Verdict::Unfit(..)) | Err(_) => {}
             }
         }
         if unfinished == 0 {

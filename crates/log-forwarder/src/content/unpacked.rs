@@ -1,20 +1,14 @@
 //! A compressed file, read as if it were plain: each reader continues where it was, and starts again only to go back.
 
-use std::{
-    cell::RefCell,
-    io::{self, BufReader, Read},
-    sync::Arc,
+use std::{cell::RefCell, io, sync::Arc};
+
+use super::{
+    decoder::Decoder,
+    volume::{Handle, Stat},
 };
-
-use flate2::bufread::MultiGzDecoder;
-
-use super::volume::{Handle, Stat};
 
 /// Readers of one file that are kept; with more outputs than this, at as many places, some start again.
 const READERS: usize = 4;
-
-/// A source of the bytes of a compressed file, from its beginning
-pub(crate) type Decoder = MultiGzDecoder<BufReader<Positioned>>;
 
 /// A compressed file
 #[derive(Debug)]
@@ -32,13 +26,6 @@ struct Reader {
     end: u64,
     /// The last of them: the next read begins within these, at a line's end or the bytes before a cursor.
     window: Vec<u8>,
-}
-
-/// A file with a position of its own, however many have the file
-#[derive(Debug)]
-pub(crate) struct Positioned {
-    file: Arc<dyn Handle>,
-    offset: u64,
 }
 
 impl Unpacked {
@@ -60,7 +47,7 @@ impl Unpacked {
         };
         let mut reader = match within.or_else(before) {
             Some(nth) => readers.remove(nth),
-            None => Reader { decoder: decoder(self.file.clone()), end: 0, window: Vec::new() },
+            None => Reader { decoder: Decoder::new(self.file.clone())?, end: 0, window: Vec::new() },
         };
         let length = reader.read(buffer, offset)?;
         readers.truncate(READERS - 1);
@@ -79,7 +66,7 @@ impl Reader {
             // Far ahead, with nothing between that anybody wants
             let most = (offset - self.end).min(buffer.len() as u64);
             let part = &mut buffer[..usize::try_from(most).unwrap_or(usize::MAX)];
-            let length = fill(&mut self.decoder, part)?;
+            let length = self.decoder.fill(part)?;
             self.window.clear();
             if length == 0 {
                 return Ok(0);
@@ -93,39 +80,12 @@ impl Reader {
         if length == buffer.len() {
             return Ok(length);
         }
-        let read = fill(&mut self.decoder, &mut buffer[length..])?;
+        let read = self.decoder.fill(&mut buffer[length..])?;
         self.end += read as u64;
         self.window.clear();
         self.window.extend_from_slice(&buffer[..length + read]);
         Ok(length + read)
     }
-}
-
-impl Read for Positioned {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(buffer, self.offset)?;
-        self.offset += read as u64;
-        Ok(read)
-    }
-}
-
-/// A decoder at the beginning of a file
-pub(crate) fn decoder(file: Arc<dyn Handle>) -> Decoder {
-    MultiGzDecoder::new(BufReader::new(Positioned { file, offset: 0 }))
-}
-
-/// Reads until the buffer is full or there is no more.
-fn fill(decoder: &mut Decoder, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut length = 0;
-    while length < buffer.len() {
-        match decoder.read(&mut buffer[length..]) {
-            Ok(0) => break,
-            Ok(read) => length += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(length)
 }
 
 #[cfg(test)]
@@ -136,23 +96,29 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::content::foreign::Packing;
 
-    fn packed(text: &[u8]) -> Unpacked {
-        let file = tempfile::tempfile().unwrap();
-        // Two members, as files that were appended to each other have
+    fn packed(text: &[u8], packing: Packing) -> Unpacked {
+        let mut file = tempfile::tempfile().unwrap();
+        // Two members or frames, as files that were appended to each other have
         for part in text.chunks(text.len() / 2 + 1) {
-            let mut encoder = GzEncoder::new(&file, Compression::fast());
-            encoder.write_all(part).unwrap();
-            encoder.finish().unwrap();
+            match packing {
+                Packing::Gzip => {
+                    let mut encoder = GzEncoder::new(&file, Compression::fast());
+                    encoder.write_all(part).unwrap();
+                    encoder.finish().unwrap();
+                }
+                Packing::Zstd => file.write_all(&zstd::encode_all(part, 1).unwrap()).unwrap(),
+            }
         }
         Unpacked::new(Arc::new(file))
     }
 
     proptest! {
         #[test]
-        fn any_reads_find_what_is_there(reads in proptest::collection::vec((0..3000u64, 1..900usize), 1..40)) {
+        fn any_reads_find_what_is_there(is_gzip: bool, reads in proptest::collection::vec((0..3000u64, 1..900usize), 1..40)) {
             let text: Vec<u8> = (0..2500u32).flat_map(u32::to_le_bytes).take(2500).collect();
-            let unpacked = packed(&text);
+            let unpacked = packed(&text, if is_gzip { Packing::Gzip } else { Packing::Zstd });
             for (offset, length) in reads {
                 let mut buffer = vec![0; length];
                 let read = unpacked.read_at(&mut buffer, offset).unwrap();

@@ -41,7 +41,8 @@ pub(crate) fn needs_trace(file: &KnownFile, observation: &Observation) -> bool {
     match observation {
         // Also when all is settled: the copy may have more, and must not be taken for a file that was never read.
         Observation::Replaced | Observation::Truncated => true,
-        Observation::Deleted => !file.is_open() && !file.is_all_settled(),
+        // A file that was read may have been compressed since, and the compressed one must not be read again.
+        Observation::Deleted => !file.is_open() && (!file.is_all_settled() || file.source.treatment.reads_compressed),
         _ => false,
     }
 }
@@ -95,10 +96,11 @@ fn by_time(file: &KnownFile, policy: &Policy, now: Instant) -> Fate {
     match file.state {
         _ if !is_done || !file.is_all_settled() => Fate::KeepReading,
         FileState::Deleted | FileState::Lost => Fate::Forget,
-        // A compressed copy is not found again by its inode.
-        _ if file.is_packed() || file.inconsistent => Fate::Forget,
+        _ if file.inconsistent => Fate::Forget,
+        // A compressed file is known again by its inode, size and time.
+        _ if file.is_packed() => Fate::Close,
         FileState::Rotated => Fate::Close,
-        FileState::Live | FileState::Sought(_) => Fate::KeepReading,
+        FileState::Live | FileState::Sought(_) | FileState::Unmeasured { .. } => Fate::KeepReading,
     }
 }
 
@@ -112,7 +114,7 @@ pub(crate) fn over_max_pinned(set: &FileSet, policy: &Policy) -> Vec<Key> {
     let oldest_first = set.iter().filter(|(_, file)| is_pinned(file));
     let given_up = oldest_first.take_while(|(_, file)| {
         let is_over = pinned > policy.max_pinned;
-        pinned = pinned.saturating_sub(file.seen);
+        pinned = pinned.saturating_sub(file.size());
         is_over
     });
     given_up.map(|(key, _)| key).collect()

@@ -4,10 +4,7 @@ use super::{
     known::{FileState, Growth},
     loss::LossReason,
 };
-use crate::content::{
-    Content,
-    copies::{Copy, Packed},
-};
+use crate::content::{Content, copies::Copy, measure::Packed, volume::Stat};
 
 /// The fate of a known file
 #[derive(Debug)]
@@ -34,6 +31,11 @@ pub(crate) enum Fate {
     ContinueInCopy(Box<Copy>),
     /// Read on in a compressed copy of the content.
     ContinueInPacked(Box<Packed>),
+    /// Unpack the compressed file again, or for the first time, to know its length. `stat` is of the file as it is now, if that is
+    /// known.
+    Measure { stat: Option<Stat>, was_cut: bool },
+    /// Count the content of a compressed file as read, because outputs get it from another file.
+    TakeAsRead(Box<Packed>),
     /// Look for the content among compressed files. If it is not there, it is lost for this reason.
     SearchPacked(LossReason),
     /// The bytes that an output has not read are lost; those in flight are still delivered.

@@ -255,10 +255,10 @@ impl Follower {
         self.scanner.directories(&self.set)
     }
 
-    /// The bytes of all open files of each directory
+    /// The bytes of all open files of each directory that can grow
     pub(crate) fn sizes(&self) -> BTreeMap<PathBuf, u64> {
         let mut sizes = BTreeMap::new();
-        for (_, file) in self.set.iter().filter(|(_, file)| file.is_open()) {
+        for (_, file) in self.set.iter().filter(|(_, file)| file.is_open() && !file.is_packed()) {
             match sizes.get_mut(&file.home) {
                 Some(size) => *size += file.seen,
                 None => drop(sizes.insert(file.home.clone(), file.seen)),

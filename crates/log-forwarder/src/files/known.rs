@@ -3,6 +3,8 @@
 //! The bytes of a content never change. Their place can: the content of a file that is copied and truncated goes on in the copy.
 //! Only the [set](super::set) changes a known file.
 
+mod packed;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -35,6 +37,8 @@ pub(crate) enum FileState {
     Rotated,
     /// It has no name any more.
     Deleted,
+    /// It is compressed, and its length is not known yet. At the last look it may have had no end.
+    Unmeasured { was_cut: bool },
     /// It is looked for among compressed files. If it is not there, it is lost for this reason.
     Sought(LossReason),
     /// Its bytes are gone, and those that were not read are counted as lost.
@@ -66,6 +70,8 @@ pub(crate) struct KnownFile {
     pub(crate) seen: u64,
     /// Nanoseconds since 1970, as the file system says
     pub(crate) modified: i64,
+    /// The size of the compressed file, if the bytes lie in one
+    pub(crate) packed_size: Option<u64>,
     /// When its bytes came
     pub(crate) ages: Ages,
     /// When it was last seen to grow
@@ -110,6 +116,7 @@ impl KnownFile {
             head: Head::default(),
             seen: 0,
             modified: stat.modified,
+            packed_size: None,
             ages: Ages::default(),
             grown: now,
             state: FileState::Live,
@@ -140,7 +147,7 @@ impl KnownFile {
         matches!(self.access, Access::Parked)
     }
 
-    /// Whether its bytes lie in a compressed file
+    /// Whether it is open, and its bytes lie in a compressed file
     pub(crate) fn is_packed(&self) -> bool {
         self.content().is_some_and(Content::is_packed)
     }
@@ -175,7 +182,8 @@ impl KnownFile {
 
     /// Whether an output has settled everything.
     fn is_settled(&self, cursor: &Cursor) -> bool {
-        let is_at_end = cursor.position >= self.seen && !matches!(self.state, FileState::Sought(_));
+        let is_unknown = matches!(self.state, FileState::Sought(_) | FileState::Unmeasured { .. });
+        let is_at_end = cursor.position >= self.seen && !is_unknown;
         cursor.is_closed || (cursor.is_idle() && (self.state == FileState::Lost || is_at_end))
     }
 
@@ -194,7 +202,7 @@ impl KnownFile {
         match self.state {
             FileState::Live => self.source.treatment.format.joins_lines() && !self.is_quiet && !self.is_all_settled(),
             FileState::Rotated | FileState::Deleted => !matches!(self.access, Access::Closed) && !self.ended,
-            FileState::Sought(_) => true,
+            FileState::Sought(_) | FileState::Unmeasured { .. } => true,
             FileState::Lost => self.is_all_settled(),
         }
     }
@@ -217,18 +225,23 @@ impl KnownFile {
 
     /// Whether every output has all that its file holds now.
     pub(crate) fn is_complete(&self, stat: &Stat) -> bool {
-        self.is_all_settled() && self.seen == stat.size && self.modified == stat.modified
+        self.is_all_settled() && self.size() == stat.size && self.modified == stat.modified
     }
 
     /// Whether this is the file, and nobody has written to it since it was looked at.
     pub(crate) fn is_unchanged(&self, stat: &Stat) -> bool {
         let is_this = self.inode == stat.inode && !stat.is_another(self.born);
-        is_this && self.seen == stat.size && self.modified == stat.modified
+        is_this && self.size() == stat.size && self.modified == stat.modified
     }
 
     /// The cursor that is farthest
     pub(crate) fn foremost(&self) -> Option<&Cursor> {
         self.cursors.iter().max_by_key(|cursor| cursor.position)
+    }
+
+    /// Reading begins there, for each output.
+    pub(super) fn begin_at(&mut self, first: &Cursor) {
+        self.cursors.iter_mut().filter(|cursor| !cursor.is_closed).for_each(|cursor| *cursor = first.clone());
     }
 
     /// Takes the size, and all that changes with it.

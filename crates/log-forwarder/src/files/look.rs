@@ -1,6 +1,11 @@
 //! A look at known files: asks the system, and lets [`observe`] and [`decide`] say what becomes of each.
 
-use std::{io, path::Path, sync::Arc, task::Poll, time::Instant};
+mod measuring;
+mod seeking;
+
+use std::{io, path::Path, sync::Arc, time::Instant};
+
+use self::measuring::Measured;
 
 use super::{
     complaints::Complaints,
@@ -17,6 +22,7 @@ use crate::{
     content::{
         Content,
         copies::Sought,
+        measure::Packed,
         search::{self, Search},
         volume::{Stat, Volume},
     },
@@ -45,12 +51,14 @@ pub(crate) struct Looker {
     pub(crate) complaints: Complaints,
     pub(crate) policy: Policy,
     /// Looks for a content among compressed files; one at a time
-    search: Option<Search>,
+    search: Option<Search<Option<Box<Packed>>>>,
+    /// Measures a compressed file; one at a time
+    measuring: Option<Search<Measured>>,
 }
 
 impl Looker {
     pub(crate) fn new(volume: Arc<dyn Volume>, own_files: OwnFiles, policy: Policy) -> Self {
-        Self { volume, own_files, complaints: Complaints::default(), policy, search: None }
+        Self { volume, own_files, complaints: Complaints::default(), policy, search: None, measuring: None }
     }
 
     /// Looks at these files, and gives up deleted ones for which there is no room. True if an output may go on.
@@ -60,6 +68,7 @@ impl Looker {
         for key in keys {
             is_news |= self.look_at(set, names, key, now);
         }
+        is_news |= self.measure(set, names, now);
         for key in decide::over_max_pinned(set, &self.policy) {
             set.apply(Change::Meet(key, Fate::Lose(LossReason::OverMaxPinned)), now);
         }
@@ -179,6 +188,12 @@ impl Looker {
     /// there is no descriptor waits.
     pub(crate) fn reopen(&mut self, set: &mut FileSet, key: Key, path: &Path, has_room: bool, now: Instant) -> Place {
         let Some(file) = set.get(key) else { return Place::Elsewhere };
+        if file.packed_size.is_some() {
+            if file.is_measured() {
+                set.apply(Change::Meet(key, Fate::Measure { stat: None, was_cut: false }), now);
+            }
+            return Place::Same;
+        }
         if !has_room && let Some(sighting @ Sighting::Closed { .. }) = self.peek(file, path) {
             let growth = observe(file, &sighting);
             set.apply(Change::Meet(key, Fate::Park), now);
@@ -233,40 +248,7 @@ impl Looker {
 
     /// Whether a file is known, is written by an output of ours, or never was an input's.
     fn is_no_copy(&self, set: &FileSet, names: &Names, stat: &Stat) -> bool {
-        self.own_files.has_inode(stat.inode) || set.knows(stat) || names.is_unchanged_bystander(stat)
-    }
-
-    /// Looks a content up among compressed files, one content after the other. True if there is news of it.
-    fn seek(&mut self, set: &mut FileSet, names: &Names, key: Key, reason: LossReason, now: Instant) -> bool {
-        let Some(search) = &self.search else {
-            let Some(file) = set.get(key) else { return false };
-            match Search::start(key, self.volume.clone(), sought(file), set.marks()) {
-                Ok(search) => self.search = Some(search),
-                Err(error) => self.complaints.warn(file.path(), "cannot look for the copy of", error, now),
-            }
-            return false;
-        };
-        let is_stale = set.get(search.key).is_none();
-        if search.key != key && !is_stale {
-            return false;
-        }
-        let Poll::Ready(found) = search.answer() else { return false };
-        self.search = None;
-        if is_stale {
-            // The file that was found belongs to another content.
-            return false;
-        }
-        let fate = match found {
-            Some(packed) if !self.is_no_copy(set, names, &packed.stat) => Fate::ContinueInPacked(packed.into()),
-            Some(_) => match set.get(key).map(|file| self.trace(set, names, file)) {
-                Some(Trace::Copy(copy)) => Fate::ContinueInCopy(copy),
-                Some(Trace::Packed) => return false,
-                Some(Trace::Nowhere) | None => Fate::Lose(reason),
-            },
-            None => Fate::Lose(reason),
-        };
-        set.apply(Change::Meet(key, fate), now);
-        true
+        self.own_files.has_inode(stat.inode) || set.has_read(stat) || names.is_unchanged_bystander(stat)
     }
 }
 

@@ -56,7 +56,9 @@ pub(crate) enum Observation {
 pub(crate) fn observe(file: &KnownFile, sighting: &Sighting) -> Observation {
     match sighting {
         // Its content is not anywhere, or is looked for: no file says anything about it.
-        _ if matches!(file.state, FileState::Lost | FileState::Sought(_)) => Observation::Same,
+        _ if matches!(file.state, FileState::Lost | FileState::Sought(_) | FileState::Unmeasured { .. }) => {
+            Observation::Same
+        }
         Sighting::Failed(error) => Observation::Unreadable(error.clone()),
         Sighting::Absent => Observation::Deleted,
         Sighting::Other => Observation::Replaced,
@@ -74,7 +76,7 @@ fn observe_open(file: &KnownFile, stat: &Stat, marks: Marks) -> Observation {
     let growth = |head| Growth { size: stat.size, modified: stat.modified, head };
     match marks {
         _ if stat.links == 0 && file.state != FileState::Deleted => Observation::Deleted,
-        _ if file.is_packed() => Observation::Same,
+        _ if file.packed_size.is_some() => Observation::Same,
         // Its size is as much as reads have found.
         _ if file.inconsistent && stat.size > file.seen => Observation::Grew(growth(file.head)),
         _ if file.inconsistent => Observation::Same,

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Instant};
 
-use super::known::{Access, KnownFile};
+use super::known::{Access, FileState, KnownFile};
 use crate::content::{copies::open_as, volume::Volume};
 
 /// A known file as a checkpoint describes it, opened again where a listing has it; the description, if it is not there or holds
@@ -13,6 +13,9 @@ pub(crate) fn resume_file(
     volume: &dyn Volume,
     now: Instant,
 ) -> Result<KnownFile, Box<KnownFile>> {
+    if file.packed_size.is_some() {
+        return resume_packed(file, path, volume);
+    }
     let content = match open_as(volume, &file.fingerprint(), path) {
         Ok(Some(content)) => content,
         Ok(None) => return Err(file.into()),
@@ -29,4 +32,16 @@ pub(crate) fn resume_file(
     file.access = Access::Closed;
     file.attach(content, now);
     Ok(file)
+}
+
+/// The same of a compressed file. One that has more to read, or was written since, is unpacked again first.
+fn resume_packed(mut file: KnownFile, path: &Path, volume: &dyn Volume) -> Result<KnownFile, Box<KnownFile>> {
+    match volume.stat(path) {
+        Ok(stat) if stat.inode != file.inode || stat.is_another(file.born) => Err(file.into()),
+        Ok(stat) if file.is_complete(&stat) => Ok(file),
+        _ => {
+            file.state = FileState::Unmeasured { was_cut: false };
+            Ok(file)
+        }
+    }
 }

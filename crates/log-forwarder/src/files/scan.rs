@@ -127,7 +127,7 @@ impl Scanner {
         oldest_first(&mut heirs);
         for Heir { path, origin, stat } in heirs {
             if let Some(key) = self.take(&path, &origin, &stat, true, scan, listings) {
-                scan.set.apply(Change::Meet(key, Fate::Turn(FileState::Rotated)), scan.now);
+                scan.looker.examine(scan.set, scan.names, key, &Sighting::Named(false), scan.now);
             }
             let is_left = self.selecting.is_ignored(stat.inode) || scan.looker.own_files.has(&path, stat.inode);
             if scan.looker.complaints.has_left(&path, &stat) {
@@ -249,12 +249,9 @@ impl Scanner {
         if scan.set.knows(&stat) {
             return None;
         }
-        let foreign = match kind_of(handle.as_ref()) {
-            Kind::Lines => None,
-            Kind::Compressed(packing) => Some(packing.reason()),
-            Kind::Foreign(reason) => Some(reason),
-        };
-        if let Some(reason) = foreign {
+        let input = (origin.to_path_buf(), self.treatment(origin));
+        let kind = kind_of(handle.as_ref());
+        if let Some(reason) = kind.obstacle(input.1.reads_compressed) {
             scan.looker.complaints.leave(path, &stat, reason);
             return None;
         }
@@ -262,18 +259,19 @@ impl Scanner {
             scan.looker.examine(scan.set, scan.names, former, &Sighting::Other, scan.now);
         }
         scan.looker.complaints.settle(path, stat.inode);
-        let input = (origin.to_path_buf(), self.treatment(origin));
         let home = listings.home(path, is_link);
-        let mut cursors = scan.set.fresh_cursors();
-        cursors.iter_mut().filter(|cursor| !cursor.is_closed).for_each(|cursor| *cursor = first.clone());
-        let fresh = KnownFile::new(input, home, handle, &stat, cursors, scan.now);
+        let mut fresh = KnownFile::new(input, home, handle, &stat, scan.set.fresh_cursors(), scan.now);
+        match kind {
+            Kind::Lines => fresh.begin_at(&first),
+            _ => fresh.begin_compressed(&stat, start_at == StartAt::End),
+        }
         let file = KnownFile { ordinal: scan.set.ordinal(stat.inode), ..fresh };
         let key = scan.set.next_key();
         tracing::debug!(file = %path.display(), offset = first.position, "new file");
         scan.set.apply(Change::Begin(file.into()), scan.now);
         // What is in it already has no event of its own.
         scan.looker.look_at(scan.set, scan.names, key, scan.now);
-        if scan.set.open_count() > scan.budget {
+        if scan.set.open_count() > scan.budget && scan.set.get(key).is_some_and(KnownFile::is_open) {
             scan.set.apply(Change::Meet(key, Fate::Park), scan.now);
         }
         if path == origin {

@@ -114,10 +114,15 @@ impl FileSet {
         self.known(stat).is_some()
     }
 
-    /// The marks of all files that have an inode
+    /// The marks of all files that have an inode and are read, or were
     pub(crate) fn marks(&self) -> BTreeSet<(Inode, Option<i64>)> {
-        let born = |key: &Key| self.files.get(key).and_then(|file| file.born);
-        self.index.by_inode.iter().map(|(inode, key)| (*inode, born(key))).collect()
+        let files = self.index.by_inode.iter().filter_map(|(inode, key)| Some((*inode, self.files.get(key)?)));
+        files.filter(|(_, file)| !file.is_untouched()).map(|(inode, file)| (inode, file.born)).collect()
+    }
+
+    /// Whether this file is read, or was.
+    pub(crate) fn has_read(&self, stat: &Stat) -> bool {
+        self.known(stat).and_then(|key| self.get(key)).is_some_and(|file| !file.is_untouched())
     }
 
     /// How many contents an inode has had before

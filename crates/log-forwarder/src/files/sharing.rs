@@ -79,6 +79,7 @@ impl Sharing<'_> {
         for (means, _, key) in candidates.into_iter().take(count) {
             let fate = match means {
                 Means::Park => Fate::Park,
+                Means::Close => Fate::Close,
                 Means::Forget => Fate::Forget,
             };
             self.set.apply(Change::Meet(key, fate), self.now);
@@ -132,16 +133,19 @@ impl Sharing<'_> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Means {
     Park,
+    /// It is complete, and known again by its inode.
+    Close,
     /// It cannot be opened again, but every output has everything.
     Forget,
 }
 
-/// How a file can give its descriptor away, also one of which an output has a batch: that is in memory. A deleted file would be gone, and a compressed copy is not found again by its inode.
+/// How a file can give its descriptor away, also one of which an output has a batch: that is in memory. A deleted file would be
+/// gone, and a compressed one would have to be unpacked again from its beginning.
 fn means(file: &KnownFile) -> Option<Means> {
-    let is_found_again =
-        matches!(file.state, FileState::Live | FileState::Rotated) && !file.inconsistent && !file.is_packed();
+    let is_found_again = matches!(file.state, FileState::Live | FileState::Rotated) && !file.inconsistent;
     match () {
         () if !file.is_open() => None,
+        () if is_found_again && file.is_packed() => (file.ended && file.is_all_settled()).then_some(Means::Close),
         () if is_found_again => Some(Means::Park),
         () => (file.ended && file.is_all_settled()).then_some(Means::Forget),
     }

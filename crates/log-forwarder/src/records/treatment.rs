@@ -6,6 +6,8 @@ use crate::format::Format;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Treatment {
     pub(crate) format: Format,
+    /// Whether files that are compressed are read
+    pub(crate) reads_compressed: bool,
     /// Names and values: those of the pod, and `--field`
     pub(crate) attributes: Vec<(String, String)>,
 }

@@ -67,7 +67,8 @@ impl Args {
     /// The inputs of the command line, as the other flags say they are to be read
     pub(crate) fn inputs(&self) -> Result<Vec<Input>, String> {
         let format = self.reading.format(None, None, None, &TimeFlags::default())?;
-        let treatment = Arc::new(Treatment { format, attributes: self.pod.attributes() });
+        let reads_compressed = self.selection.read_compressed;
+        let treatment = Arc::new(Treatment { format, reads_compressed, attributes: self.pod.attributes() });
         let selection = Arc::new(self.selection.selection(&[], None, None));
         let inputs = self.inputs.iter().flat_map(|lines| &lines.0);
         Ok(inputs.map(|input| input.treated(&treatment).selected(&selection)).collect())

@@ -67,6 +67,9 @@ struct Settings {
     #[serde(default, rename = "time-zone", deserialize_with = "optional")]
     #[schemars(with = "Option<String>")]
     time_zone: Option<Zone>,
+    /// Read compressed files (gzip, zstd) with such names to their end, once
+    #[serde(default, rename = "read-compressed")]
+    read_compressed: Option<bool>,
     /// Fields that each of their records carries
     #[serde(default, deserialize_with = "static_fields")]
     #[schemars(with = "BTreeMap<String, String>")]
@@ -77,7 +80,8 @@ impl Entry {
     /// The flags give the settings that are missing here. An error names settings that exclude each other.
     pub(crate) fn input(&self, args: &Args) -> Result<Input, String> {
         let format = self.format(&args.reading)?;
-        let mut treatment = Treatment { format, attributes: args.pod.attributes() };
+        let reads_compressed = self.0.read_compressed.unwrap_or(args.selection.read_compressed);
+        let mut treatment = Treatment { format, reads_compressed, attributes: args.pod.attributes() };
         attributes::add(&mut treatment.attributes, &self.0.fields);
         let Settings { path, exclude, start_at, ignore_older, .. } = &self.0;
         let selection = args.selection.selection(exclude, *start_at, *ignore_older);
@@ -133,6 +137,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
             time_key: None,
             time_format: None,
             time_zone: None,
+            read_compressed: None,
             fields: Vec::new(),
         }))
     }

@@ -44,6 +44,9 @@ pub(crate) struct SelectionFlags {
     /// Leave files alone that nothing was written to for this long, such as 24h, until something is written to them
     #[arg(long, value_name = "DURATION")]
     ignore_older: Option<Period>,
+    /// Read compressed files (gzip, zstd) to their end, once; without it they are left alone
+    #[arg(long)]
+    pub(crate) read_compressed: bool,
     /// Close a file that has not grown for this long once all its lines are delivered, and open it again when it grows
     #[arg(long, value_name = "DURATION")]
     pub(crate) close_inactive: Option<Period>,

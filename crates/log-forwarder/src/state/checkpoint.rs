@@ -51,6 +51,9 @@ pub(crate) struct Entry {
     pub(crate) head: Head,
     pub(crate) seen: u64,
     pub(crate) modified: i64,
+    /// The size of the compressed file, if the bytes lie in one that was unpacked to its end; 0 if its end is not known yet
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) packed: Option<u64>,
     pub(crate) cursors: Vec<Progress>,
 }
 
@@ -139,6 +142,7 @@ impl Entry {
             head: file.head,
             seen: file.seen,
             modified: file.modified,
+            packed: file.packed_size.map(|size| if file.is_measured() { size } else { 0 }),
             cursors: cursors.collect(),
         }
     }
@@ -161,6 +165,7 @@ mod tests {
             head: Head { length: 9, hash: u64::MAX },
             seen: 1 << 40,
             modified: i64::MIN,
+            packed: Some(5),
             cursors: vec![Progress { output: "stdout".into(), position: 9, anchor: u64::MAX, skipping: true }],
         };
         let bystanders = vec![(Inode { device: 1, inode: 2 }, Bystander { modified: 7, born: None })];

@@ -78,6 +78,7 @@ fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
         head: entry.head,
         seen: entry.seen,
         modified: entry.modified,
+        packed_size: entry.packed,
         ages: Ages::default(),
         grown: now,
         // The next scan finds whether it is an input's still.

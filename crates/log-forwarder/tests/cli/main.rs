@@ -7,6 +7,8 @@ mod attributes;
 #[cfg(test)]
 mod collector;
 #[cfg(test)]
+mod compressed;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod delivery;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::Follower;
 use crate::{
     files::{
+        fate::Fate,
         known::{Key, OutputId},
         loss::LossReason,
         reading::{Bounds, Read, Reading, read},
@@ -91,6 +92,10 @@ impl Follower {
                 Ok(read) => read,
                 Err(error) => {
                     self.looker.complaints.warn(path, "cannot read", error, now);
+                    if file.is_packed() {
+                        // Only on a thread of its own it is found out why.
+                        self.set.apply(Change::Meet(key, Fate::Measure { stat: None, was_cut: false }), now);
+                    }
                     self.set.apply(Change::Fail(key, output, true), now);
                     self.failed.insert((key, output), now);
                     return None;

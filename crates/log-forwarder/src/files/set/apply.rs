@@ -4,13 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::{FileSet, MOST_ORDINALS, Outlet};
 use crate::{
-    content::{
-        Content,
-        copies::{Copy, Packed},
-        fingerprint::Anchor,
-        unpacked::Unpacked,
-        volume::Stat,
-    },
+    content::{Content, copies::Copy, fingerprint::Anchor, measure::Packed, volume::Stat},
     files::{
         cursor::Cursor,
         fate::Fate,
@@ -135,6 +129,14 @@ impl FileSet {
             Fate::Reopen(content) => self.change(key, |file| file.attach(content, now)),
             Fate::ContinueInCopy(copy) => self.continue_in_copy(key, *copy, now),
             Fate::ContinueInPacked(packed) => self.continue_in_packed(key, *packed, now),
+            Fate::Measure { stat, was_cut } => {
+                self.change(key, |file| file.measure(stat.as_ref(), was_cut, now));
+                is_news = false;
+            }
+            Fate::TakeAsRead(packed) => {
+                self.has_moved = true;
+                self.change(key, |file| file.take_as_read(&packed));
+            }
             Fate::SearchPacked(reason) => {
                 self.release_inode(key);
                 self.change(key, |file| (file.access, file.state) = (Access::Closed, FileState::Sought(reason)));
@@ -161,7 +163,7 @@ impl FileSet {
         let key = self.next_key;
         self.next_key += 1;
         // An inode that a file of a former run had may hold something else by now.
-        if !matches!(file.access, Access::Closed) || self.holder(file.inode).is_none() {
+        if file.is_untouched() || !matches!(file.access, Access::Closed) || self.holder(file.inode).is_none() {
             self.index.by_inode.insert(file.inode, key);
         }
         self.index.add(key, &file);
@@ -191,13 +193,23 @@ impl FileSet {
     }
 
     fn continue_in_packed(&mut self, key: Key, packed: Packed, now: Instant) {
-        let Packed { path, file: handle, length, anchors, stat } = packed;
+        let Packed { path, unpacked, length, anchors, stat, head, .. } = packed;
+        // An input may have led to the copy, before it was known whose content it holds.
+        if let Some(untouched) = self.holder(stat.inode).filter(|holder| *holder != key) {
+            self.forget(untouched);
+        }
         self.change(key, |file| {
-            log_copy(file, &path, length);
+            if file.inode != stat.inode {
+                log_copy(file, &path, length);
+            }
             fill_anchors(file, |position| anchors.get(&position).cloned().unwrap_or_default());
         });
         self.cut(key, length);
-        self.move_to(key, Content::Packed(Unpacked::new(handle)), &stat, true, now);
+        self.change(key, |file| {
+            (file.head, file.modified, file.packed_size) = (head, stat.modified, Some(stat.size));
+            file.reach(length, now);
+        });
+        self.move_to(key, Content::Packed(unpacked), &stat, true, now);
     }
 
     /// The content of a file lies there from now on.
@@ -216,7 +228,7 @@ impl FileSet {
     /// The copy of a content has this length. Bytes that were seen behind its end are lost.
     fn cut(&mut self, key: Key, length: u64) {
         self.lose_behind(key, length, LossReason::NotCopied);
-        self.change(key, |file| file.seen = length);
+        self.change(key, |file| file.seen = file.seen.min(length));
     }
 
     fn lose(&mut self, key: Key, reason: LossReason) {

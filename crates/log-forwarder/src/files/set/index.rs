@@ -63,7 +63,7 @@ impl Index {
         let outputs = (0..self.ready.len()).map(OutputId);
         let share = Totals {
             open: usize::from(file.is_open()),
-            pinned: if is_pinned(file) { file.seen } else { 0 },
+            pinned: if is_pinned(file) { file.size() } else { 0 },
             behind: outputs.map(|output| file.behind(output)).sum(),
         };
         let former = self.shares.insert(key, share).unwrap_or_default();

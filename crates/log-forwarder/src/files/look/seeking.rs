@@ -1,0 +1,59 @@
+//! Looks for contents among compressed files: one at a time, on a thread of its own.
+
+use std::{task::Poll, time::Instant};
+
+use super::{Looker, sought};
+use crate::{
+    content::search::{self, Search},
+    files::{
+        decide::Trace,
+        fate::Fate,
+        known::Key,
+        loss::LossReason,
+        names::Names,
+        set::{Change, FileSet},
+    },
+};
+
+impl Looker {
+    /// Looks a content up among compressed files, one content after the other. True if there is news of it.
+    pub(super) fn seek(
+        &mut self,
+        set: &mut FileSet,
+        names: &Names,
+        key: Key,
+        reason: LossReason,
+        now: Instant,
+    ) -> bool {
+        let Some(search) = &self.search else {
+            let Some(file) = set.get(key) else { return false };
+            let (volume, sought, known) = (self.volume.clone(), sought(file), set.marks());
+            match Search::start(key, move || search::seek(volume.as_ref(), &sought, &known)) {
+                Ok(search) => self.search = Some(search),
+                Err(error) => self.complaints.warn(file.path(), "cannot look for the copy of", error, now),
+            }
+            return false;
+        };
+        let is_stale = set.get(search.key).is_none();
+        if search.key != key && !is_stale {
+            return false;
+        }
+        let Poll::Ready(found) = search.answer() else { return false };
+        self.search = None;
+        if is_stale {
+            // The file that was found belongs to another content.
+            return false;
+        }
+        let fate = match found.flatten() {
+            Some(packed) if !self.is_no_copy(set, names, &packed.stat) => Fate::ContinueInPacked(packed),
+            Some(_) => match set.get(key).map(|file| self.trace(set, names, file)) {
+                Some(Trace::Copy(copy)) => Fate::ContinueInCopy(copy),
+                Some(Trace::Packed) => return false,
+                Some(Trace::Nowhere) | None => Fate::Lose(reason),
+            },
+            None => Fate::Lose(reason),
+        };
+        set.apply(Change::Meet(key, fate), now);
+        true
+    }
+}
