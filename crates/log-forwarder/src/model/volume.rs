@@ -121,6 +121,7 @@ impl Model {
     }
 
     /// Lets all reads of a file fail, or no more.
+    #[cfg(test)]
     pub(super) fn damage(&self, path: &Path, is_damaged: bool) {
         let state = &mut *self.state();
         if let Some(file) = state.names.get(path).and_then(|number| state.files.get_mut(number)) {

@@ -134,6 +134,20 @@ fn files_that_are_there_already_are_read_from_their_end() {
 }
 
 #[test]
+fn a_damaged_checkpoint_passes_over_no_line() {
+    let pod = Pod::new();
+    Writer::new(&pod.log("app.log")).write(10);
+    let program = pod.start(&["--output", &pod.file_output(), "--start-at", "end"]);
+    pod.wait_for_checkpoint();
+    stop(program);
+    fs::write(pod.beside("state/checkpoint.json"), "{").unwrap();
+    let program = pod.start(&["--output", &pod.file_output(), "--start-at", "end"]);
+    pod.wait_for_lines(10);
+    stop(program);
+    assert_all_there(pod.out().lines(), 10);
+}
+
+#[test]
 fn an_input_that_is_new_begins_at_the_end_of_its_files() {
     let pod = Pod::new();
     let (mut one, mut two) = (Writer::new(&pod.log("one.log")), Writer::new(&pod.log("two.log")));

@@ -107,4 +107,9 @@ fn without_a_state_directory_it_says_what_a_restart_costs() {
     program.wait_for_message("no --state-dir: a restart delivers every file anew, from its beginning");
     let ended = stop(program);
     assert_all_there(ended.stdout.lines(), 5);
+    let mut program = harness::Program::start(command.args(["--start-at", "end"]));
+    program.wait_for_message(
+        "no --state-dir: a restart passes over lines, because each start is a first one for --start-at end",
+    );
+    assert_eq!(stop(program).stdout, "");
 }
