@@ -20,6 +20,10 @@ use crate::{
 /// After an error a file is not read for this long. Later files of its path are read.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// Reads of one file at once that bring no line. More of a line without an end are read after others had their turn, because a
+/// compressed file can have one of many gigabytes.
+const MOST_STEPS: usize = 16;
+
 /// What may stand in one batch
 pub(crate) struct Gathering<'a> {
     /// Bytes that it ends with, and one longer line
@@ -85,7 +89,7 @@ impl Follower {
     }
 
     fn read(&mut self, key: Key, output: OutputId, bounds: Bounds, now: Instant) -> Option<Span> {
-        loop {
+        for _ in 0..MOST_STEPS {
             let file = self.set.get(key)?;
             let path = file.path();
             let Read { reading, size } = match read(file, key, output, bounds, &self.pool) {
@@ -140,6 +144,8 @@ impl Follower {
                 Reading::Nothing => return None,
             }
         }
+        self.descriptors.asked.notify_one();
+        None
     }
 
     /// Lets files be read again that could not be read for a while. True if there is one.

@@ -43,3 +43,20 @@ fn a_rotated_file_that_cannot_be_read_is_not_looked_at_for_ever() {
     assert!(!follower.names.is_unsure());
     assert_eq!(follower.set.iter().count(), 1);
 }
+
+#[test]
+fn a_line_without_an_end_is_passed_over_step_by_step() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("app.log"), vec![b'x'; 100 * 1024]).unwrap();
+    let (mut follower, output) = follower(&directory.path().join("*.log"));
+    let now = Instant::now();
+    follower.scan_names(now);
+    let batch = follower.next(output, None, now).unwrap();
+    follower.account(Change::Settle(&batch.spans()[0], output));
+    let mut behind = vec![follower.set.behind()];
+    while follower.set.behind() > 0 {
+        assert!(follower.next(output, None, now).is_none());
+        behind.push(follower.set.behind());
+    }
+    assert!(behind.len() > 5 && behind.is_sorted_by(|more, less| more > less), "{behind:?}");
+}
