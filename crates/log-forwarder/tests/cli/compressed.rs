@@ -1,12 +1,13 @@
 //! Compressed files that an input matches: left alone, or read to their end once.
 
-use std::{fs, io::Write};
+use std::{fs, io::Write, net::TcpListener};
 
 use flate2::{Compression, write::GzEncoder};
 
 use crate::{
+    collector::Collector,
     packed::gzip,
-    rotation::assert_all_there_in_any_order,
+    rotation::{assert_all_there_in_any_order, free_address},
     support::{Pod, Program, Signal, Writer, append, assert_all_there, ledger, line, start, stop, until, whole_lines},
 };
 
@@ -205,6 +206,30 @@ fn an_unfinished_file_is_looked_at_again_and_one_that_is_unfit_is_named() {
     assert_eq!(ended.log.iter().filter(|line| line.message() == "the file is not read").count(), 4);
     // What two archives hold comes from both.
     assert_eq!((ledger(&ended)["lines"], ledger(&ended)["lost"]), (2000, 0));
+}
+
+#[test]
+fn a_file_that_goes_while_it_is_read_is_read_to_its_end_and_one_that_is_written_over_is_lost() {
+    let (pod, address) = (Pod::new(), free_address());
+    fs::write(pod.log("a.gz"), gzipped(&text(0..30_000))).unwrap();
+    fs::write(pod.log("b.gz"), gzipped(&text(30_000..60_000))).unwrap();
+    let all = pod.log("*").display().to_string();
+    let url = format!("http://{address}/lines");
+    let bounds = ["--max-batch", "64KiB", "--max-line", "4KiB", "--max-in-flight", "128KiB"];
+    let mut command = pod.command(&["--input", &all, "--read-compressed", "--output", &url]);
+    let mut program = start(command.args(bounds));
+    program.wait_for_message("cannot deliver; it is tried until it succeeds");
+    let is_open =
+        |checkpoint: String| checkpoint.matches("\"packed\":").count() == 2 && !checkpoint.contains("\"packed\":0,");
+    until("both are measured", || pod.checkpoint().is_some_and(is_open).then_some(()));
+    fs::remove_file(pod.log("a.gz")).unwrap();
+    fs::write(pod.log("b.gz"), "no gzip any more\n".repeat(1000)).unwrap();
+    let collector = Collector::on(TcpListener::bind(&address).unwrap());
+    collector.wait_for(&line(29_999));
+    let lost = program.wait_for_message("lost: no output gets the rest of this file");
+    assert_eq!(lost["file"], pod.log("b.gz").to_str().unwrap());
+    let ended = stop(program);
+    assert!(ledger(&ended)["lost"] > 0);
 }
 
 #[test]
