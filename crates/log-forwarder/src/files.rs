@@ -5,6 +5,7 @@
 
 pub(crate) mod ages;
 mod complaints;
+mod copied;
 pub(crate) mod cursor;
 mod decide;
 pub(crate) mod descriptors;
@@ -18,6 +19,7 @@ mod look;
 mod loss;
 pub(crate) mod names;
 mod observe;
+mod place;
 pub(crate) mod reading;
 mod resumed;
 mod scan;
@@ -25,4 +27,5 @@ mod selecting;
 pub(crate) mod set;
 mod sharing;
 mod sight;
+pub(crate) mod trust;
 mod unmatched;

@@ -80,8 +80,16 @@ pub(crate) trait Handle: Debug + Send + Sync {
 
     /// The next byte from an offset on that is in no hole, or the end of the file. A file system that knows no holes has none.
     fn data_from(&self, offset: u64) -> io::Result<u64>;
+
+    /// Whether another host may change the file, so that the system's words about it can be old, or those about another file that
+    /// has its path now.
+    fn is_remote(&self) -> bool {
+        false
+    }
 }
 
+/// File systems whose files other hosts may change: FUSE, NFS, SMB (two versions), 9P and Ceph (statfs(2))
+const REMOTE: [u64; 6] = [0x6573_5546, 0x6969, 0xFF53_4D42, 0xFE53_4D42, 0x0102_1997, 0x00C3_6400];
 /// Links that are followed to a file that is not there yet
 const MOST_LINKS: usize = 16;
 
@@ -179,5 +187,9 @@ impl Handle for File {
             Err(rustix::io::Errno::NXIO) => Ok(self.metadata()?.len()),
             Err(_) => Ok(offset),
         }
+    }
+
+    fn is_remote(&self) -> bool {
+        rustix::fs::fstatfs(self).is_ok_and(|statistics| REMOTE.contains(&(statistics.f_type.cast_unsigned())))
     }
 }

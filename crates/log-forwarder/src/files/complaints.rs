@@ -39,6 +39,13 @@ impl Complaints {
         }
     }
 
+    /// Warns that the system's words about an open file are not true of it.
+    pub(crate) fn note_remote(&mut self, path: &Path, what: &str, now: Instant) {
+        if self.throttles.entry(path.to_path_buf()).or_default().is_due(what, now) {
+            tracing::warn!(file = %path.display(), "{what}, as on a mount whose files are renamed by another host");
+        }
+    }
+
     /// Warns once that a file is not read, which no further attempt will change as long as the file is not written.
     pub(crate) fn leave(&mut self, path: &Path, stat: &Stat, reason: &str) {
         let Stat { born, modified, .. } = *stat;

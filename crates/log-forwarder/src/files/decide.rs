@@ -8,6 +8,7 @@ use super::{
     loss::LossReason,
     observe::Observation,
     set::FileSet,
+    trust::Trust,
 };
 use crate::content::copies::Copy;
 
@@ -61,6 +62,7 @@ pub(crate) fn decide(
         Observation::Renamed(state) => Fate::Turn(*state),
         Observation::Deleted if file.is_open() => Fate::Turn(FileState::Deleted),
         Observation::Inconsistent => Fate::ReadOut,
+        Observation::Astray => Fate::Detach,
         Observation::Deleted | Observation::Replaced | Observation::Truncated => match trace {
             None => Fate::Forget,
             Some(Trace::Copy(copy)) => Fate::ContinueInCopy(copy),
@@ -86,7 +88,13 @@ fn by_time(file: &KnownFile, policy: &Policy, now: Instant) -> Fate {
         return Fate::Rest;
     }
     let is_inactive = policy.close_inactive.is_some_and(|period| file.is_still(None, period, now));
-    if is_live && is_inactive && file.is_open() && !file.is_packed() && !file.inconsistent && file.is_all_settled() {
+    if is_live
+        && is_inactive
+        && file.is_open()
+        && !file.is_packed()
+        && file.trust != Trust::None
+        && file.is_all_settled()
+    {
         return Fate::Park;
     }
     let is_done = match file.state {
@@ -96,7 +104,7 @@ fn by_time(file: &KnownFile, policy: &Policy, now: Instant) -> Fate {
     match file.state {
         _ if !is_done || !file.is_all_settled() => Fate::KeepReading,
         FileState::Deleted | FileState::Lost => Fate::Forget,
-        _ if file.inconsistent => Fate::Forget,
+        _ if file.trust == Trust::None => Fate::Forget,
         // A compressed file is known again by its inode, size and time.
         _ if file.is_packed() => Fate::Close,
         FileState::Rotated => Fate::Close,

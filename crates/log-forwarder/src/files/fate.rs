@@ -27,6 +27,10 @@ pub(crate) enum Fate {
     Park,
     /// Read on in the file, which is open again.
     Reopen(Content),
+    /// Read on through another descriptor, because a mount may keep old bytes for the first one.
+    Refresh(Content),
+    /// Close the file, whose descriptor leads to another one now. A scan finds it by its inode.
+    Detach,
     /// Read on in a copy of the content.
     ContinueInCopy(Box<Copy>),
     /// Read on in a compressed copy of the content.

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ages::Ages, cursor::Cursor, loss::LossReason};
+use super::{ages::Ages, cursor::Cursor, loss::LossReason, trust::Trust};
 use crate::{
     content::{
         Content,
@@ -83,8 +83,7 @@ pub(crate) struct KnownFile {
     pub(crate) ended: bool,
     /// It has not grown for a while: the last record, which could have gone on in further lines, is complete.
     pub(crate) is_quiet: bool,
-    /// The system's words about the open file are not to be trusted: it is read until a read finds nothing.
-    pub(crate) inconsistent: bool,
+    pub(crate) trust: Trust,
     /// One for each output
     pub(crate) cursors: Vec<Cursor>,
 }
@@ -94,6 +93,8 @@ pub(crate) struct KnownFile {
 pub(crate) struct Growth {
     pub(crate) size: u64,
     pub(crate) modified: i64,
+    /// An overlay gives a file another time when it copies the file up.
+    pub(crate) born: Option<i64>,
     pub(crate) head: Head,
 }
 
@@ -107,6 +108,7 @@ impl KnownFile {
         cursors: Vec<Cursor>,
         now: Instant,
     ) -> Self {
+        let trust = Trust::in_words_about(file.as_ref());
         Self {
             source: Source { path, generation: String::new(), treatment }.into(),
             home,
@@ -123,7 +125,7 @@ impl KnownFile {
             ordinal: 0,
             ended: false,
             is_quiet: false,
-            inconsistent: false,
+            trust,
             cursors,
         }
     }
@@ -246,7 +248,7 @@ impl KnownFile {
 
     /// Takes the size, and all that changes with it.
     pub(super) fn grow(&mut self, growth: Growth, now: Instant) {
-        (self.modified, self.head) = (growth.modified, growth.head);
+        (self.modified, self.born, self.head) = (growth.modified, growth.born, growth.head);
         self.reach(growth.size, now);
     }
 
@@ -278,6 +280,9 @@ impl KnownFile {
         // While it was parked, its growth was looked at all the time.
         if !self.is_parked() {
             (self.grown, self.ended) = (now, false);
+        }
+        if let Content::Plain(handle) = &content {
+            self.trust = Trust::in_words_about(handle.as_ref());
         }
         self.access = Access::Open(content);
     }

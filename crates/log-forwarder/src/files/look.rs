@@ -15,8 +15,10 @@ use super::{
     loss::LossReason,
     names::Names,
     observe::{Observation, Sighting, observe},
+    place::{Place, is_out_of_date, open_again, peek},
     set::{Change, FileSet},
     sight::{sight, unchanged},
+    trust::Trust,
 };
 use crate::{
     content::{
@@ -31,17 +33,6 @@ use crate::{
 
 /// Steps that one look takes at most with one file: a rename, growth, an end, and a close
 const MOST_STEPS: usize = 5;
-
-/// What a path leads to at which a known file was seen
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// The file with its content, as far as that can be told
-    Same,
-    /// The file, or its inode, with another content
-    Other,
-    /// Another file or none: this one was renamed or deleted since, and a scan finds it.
-    Elsewhere,
-}
 
 /// Looks at known files
 #[derive(Debug)]
@@ -82,12 +73,22 @@ impl Looker {
             return self.seek(set, names, key, reason, now);
         }
         let sighting = match &file.access {
-            Access::Open(content) => sight(file, content, false),
+            Access::Open(content) => {
+                let sighting = sight(file, content, false);
+                if is_out_of_date(file, &sighting)
+                    && let Some(handle) = open_again(self.volume.as_ref(), file)
+                {
+                    set.apply(Change::Meet(key, Fate::Refresh(Content::Plain(handle))), now);
+                    return self.suspect(set, names, key, now);
+                }
+                sighting
+            }
             // If it is not there, a scan finds where the file is now, or that it is gone.
-            Access::Parked if file.state == FileState::Live => self.peek(file, file.path()).unwrap_or_else(|| {
-                names.doubt();
-                unchanged(file)
-            }),
+            Access::Parked if file.state == FileState::Live => peek(self.volume.as_ref(), file, file.path())
+                .unwrap_or_else(|| {
+                    names.doubt();
+                    unchanged(file)
+                }),
             Access::Parked => unchanged(file),
             Access::Closed if file.state == FileState::Lost => unchanged(file),
             Access::Closed => return false,
@@ -96,36 +97,10 @@ impl Looker {
     }
 
     /// Looks at a file whose bytes are not those that were there.
-    pub(crate) fn suspect(&mut self, set: &mut FileSet, names: &mut Names, key: Key, now: Instant) {
-        let Some(file) = set.get(key) else { return };
-        if let Some(content) = file.content() {
-            let sighting = sight(file, content, true);
-            self.examine(set, names, key, &sighting, now);
-        }
-    }
-
-    /// What there is at the path of a file that waits for a descriptor; `None` if the file is elsewhere, or shorter than before. It
-    /// is opened for a moment when it was written, for which there is a reserve.
-    fn peek(&self, file: &KnownFile, path: &Path) -> Option<Sighting> {
-        let is_this = |stat: &Stat| stat.inode == file.inode && !stat.is_another(file.born) && stat.size >= file.seen;
-        let stat = self.volume.stat(path).ok().filter(is_this)?;
-        if file.is_unchanged(&stat) {
-            return Some(Sighting::Closed { stat, head: file.head });
-        }
-        let handle = match self.volume.open(path) {
-            Ok(handle) => handle,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            // A question that has no answer now may have one later.
-            Err(_) => return Some(Sighting::Closed { stat, head: file.head }),
-        };
-        // Another file may have come to the path in between.
-        let stat = handle.stat().ok().filter(is_this)?;
-        let content = Content::Plain(handle);
-        if !file.fingerprint().is_of(&content).unwrap_or(true) {
-            return Some(Sighting::Other);
-        }
-        let head = file.head.grown(&content, stat.size).ok().flatten().unwrap_or(file.head);
-        Some(Sighting::Closed { stat, head })
+    pub(crate) fn suspect(&mut self, set: &mut FileSet, names: &mut Names, key: Key, now: Instant) -> bool {
+        let Some((file, content)) = set.get(key).and_then(|file| Some((file, file.content()?))) else { return false };
+        let sighting = sight(file, content, true);
+        self.examine(set, names, key, &sighting, now)
     }
 
     /// Applies what a sighting means, step by step. True if an output may go on.
@@ -148,7 +123,7 @@ impl Looker {
             let has_gone = needs_trace(file, &observation);
             let trace = has_gone.then(|| self.trace(set, names, file));
             let reason = if file.is_open() { LossReason::Truncated } else { LossReason::GoneUnread };
-            let successor = successor(file, &observation, set, now);
+            let successor = self.successor(file, &observation, set, now);
             let path = file.path().to_path_buf();
             // A file that was seen empty may have had other contents since, which were copied away.
             let has_begun = file.seen == 0 && matches!(observation, Observation::Grew(_));
@@ -156,8 +131,12 @@ impl Looker {
             let is_gone =
                 observation == Observation::Deleted || (!file.is_open() && observation == Observation::Replaced);
             let is_gone = file.state == FileState::Live && is_gone;
-            let is_copied = matches!(trace, Some(Trace::Copy(_)));
-            let is_inconsistent = observation == Observation::Inconsistent;
+            let is_copied = matches!(trace, Some(Trace::Copy(_))) || (has_gone && file.trust != Trust::Full);
+            let remote = match observation {
+                Observation::Inconsistent => Some("its size and its bytes contradict each other"),
+                Observation::Astray => Some("its descriptor leads to another file"),
+                _ => None,
+            };
             let fate = decide(file, &observation, trace, reason, &self.policy, now);
             if matches!(fate, Fate::KeepReading) {
                 break;
@@ -166,9 +145,9 @@ impl Looker {
             if has_begun || is_gone || is_copied {
                 names.note_rotation(&path);
             }
-            if is_inconsistent {
-                tracing::warn!(file = %path.display(), "its size and its bytes contradict each other, as on a mount where another host renames files: what is open is read to its end, and the name is looked at again");
-                names.doubt();
+            if let Some(what) = remote {
+                self.complaints.note_remote(&path, what, now);
+                names.note_rotation(&path);
             }
             if let Some(successor) = successor {
                 names.note_rotation(&path);
@@ -194,7 +173,7 @@ impl Looker {
             }
             return Place::Same;
         }
-        if !has_room && let Some(sighting @ Sighting::Closed { .. }) = self.peek(file, path) {
+        if !has_room && let Some(sighting @ Sighting::Closed { .. }) = peek(self.volume.as_ref(), file, path) {
             let growth = observe(file, &sighting);
             set.apply(Change::Meet(key, Fate::Park), now);
             if let Observation::Grew(growth) = growth {
@@ -246,20 +225,23 @@ impl Looker {
         if search::packed(volume, &sought, &set.marks()).is_empty() { Trace::Nowhere } else { Trace::Packed }
     }
 
-    /// Whether a file is known, is written by an output of ours, or never was an input's.
+    /// Whether a file is known as it is, is written by an output of ours, or never was an input's.
     fn is_no_copy(&self, set: &FileSet, names: &Names, stat: &Stat) -> bool {
         self.own_files.has_inode(stat.inode) || set.has_read(stat) || names.is_unchanged_bystander(stat)
     }
-}
 
-/// The file that begins where an open one has another content now
-fn successor(file: &KnownFile, observation: &Observation, set: &FileSet, now: Instant) -> Option<KnownFile> {
-    let is_gone = matches!(observation, Observation::Replaced | Observation::Truncated);
-    let (true, Some(Content::Plain(handle))) = (is_gone, file.content()) else { return None };
-    let stat = handle.stat().ok()?;
-    let input = (file.source.path.clone(), file.source.treatment.clone());
-    let fresh = KnownFile::new(input, file.home.clone(), handle.clone(), &stat, set.fresh_cursors(), now);
-    Some(KnownFile { ordinal: file.ordinal + 1, state: file.state, ..fresh })
+    /// The file that begins where an open one has another content now. On a remote file system, that of a rotated file may be one
+    /// whose name has come to this: a scan says which.
+    fn successor(&self, file: &KnownFile, observation: &Observation, set: &FileSet, now: Instant) -> Option<KnownFile> {
+        let is_gone = matches!(observation, Observation::Replaced | Observation::Truncated);
+        let may_be_other = file.trust != Trust::Full && file.state != FileState::Live;
+        let (true, Some(Content::Plain(handle))) = (is_gone && !may_be_other, file.content()) else { return None };
+        let handle = open_again(self.volume.as_ref(), file).unwrap_or_else(|| handle.clone());
+        let stat = handle.stat().ok()?;
+        let input = (file.source.path.clone(), file.source.treatment.clone());
+        let fresh = KnownFile::new(input, file.home.clone(), handle, &stat, set.fresh_cursors(), now);
+        Some(KnownFile { ordinal: file.ordinal + 1, state: file.state, ..fresh })
+    }
 }
 
 fn sought(file: &KnownFile) -> Sought {

@@ -1,6 +1,9 @@
 //! What a look at a known file means: pure, of the file as it is known and of what the system says now.
 
-use super::known::{FileState, Growth, KnownFile};
+use super::{
+    known::{FileState, Growth, KnownFile},
+    trust::Trust,
+};
 use crate::content::{fingerprint::Head, volume::Stat};
 
 /// What the system says of a known file at one moment
@@ -46,6 +49,8 @@ pub(crate) enum Observation {
     Renamed(FileState),
     /// It has no name any more.
     Deleted,
+    /// Its descriptor leads to another file, as on mounts that find an open file by its path: that file was renamed elsewhere.
+    Astray,
     /// An error, and nothing about the file is known
     Unreadable(String),
     /// What the system says about the file contradicts itself, as on mounts whose files are renamed elsewhere.
@@ -73,13 +78,14 @@ pub(crate) fn observe(file: &KnownFile, sighting: &Sighting) -> Observation {
 }
 
 fn observe_open(file: &KnownFile, stat: &Stat, marks: Marks) -> Observation {
-    let growth = |head| Growth { size: stat.size, modified: stat.modified, head };
+    let growth = |head| Growth { size: stat.size, modified: stat.modified, born: stat.born, head };
     match marks {
+        _ if stat.inode != file.inode => Observation::Astray,
         _ if stat.links == 0 && file.state != FileState::Deleted => Observation::Deleted,
         _ if file.packed_size.is_some() => Observation::Same,
         // Its size is as much as reads have found.
-        _ if file.inconsistent && stat.size > file.seen => Observation::Grew(growth(file.head)),
-        _ if file.inconsistent => Observation::Same,
+        _ if file.trust == Trust::None && stat.size > file.seen => Observation::Grew(growth(file.head)),
+        _ if file.trust == Trust::None => Observation::Same,
         Marks::Contradictory => Observation::Inconsistent,
         _ if stat.size < file.seen => Observation::Truncated,
         Marks::Other => Observation::Replaced,
@@ -89,7 +95,7 @@ fn observe_open(file: &KnownFile, stat: &Stat, marks: Marks) -> Observation {
 }
 
 fn observe_closed(file: &KnownFile, stat: &Stat, head: Head) -> Observation {
-    let growth = Growth { size: stat.size, modified: stat.modified, head };
+    let growth = Growth { size: stat.size, modified: stat.modified, born: stat.born, head };
     match () {
         () if stat.inode != file.inode || stat.is_another(file.born) => Observation::Replaced,
         () if stat.size < file.seen => Observation::Truncated,
@@ -99,5 +105,5 @@ fn observe_closed(file: &KnownFile, stat: &Stat, head: Head) -> Observation {
 }
 
 fn known(file: &KnownFile) -> Growth {
-    Growth { size: file.seen, modified: file.modified, head: file.head }
+    Growth { size: file.seen, modified: file.modified, born: file.born, head: file.head }
 }

@@ -4,7 +4,10 @@ use std::{io, sync::Arc};
 
 use memchr::{memchr_iter, memrchr};
 
-use super::known::{Key, KnownFile, OutputId};
+use super::{
+    known::{Key, KnownFile, OutputId},
+    trust::Trust,
+};
 use crate::{
     content::{
         Content,
@@ -83,7 +86,7 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
         let is_short = bytes.len() < wanted.min(length(file.seen - cursor.position));
         let is_same =
             if cursor.position == 0 { file.head.begins(bytes) } else { buffer[..anchored] == *cursor.anchor.bytes() };
-        if !is_same || (is_short && !file.inconsistent) {
+        if !is_same || (is_short && file.trust != Trust::None) {
             return nothing(Reading::Suspicious);
         }
         let end = cursor.position + bytes.len() as u64;
@@ -207,7 +210,7 @@ mod tests {
         let input = ("/logs/app.log".into(), Arc::default());
         let known = KnownFile::new(input, "/logs".into(), file, &stat, set.fresh_cursors(), now);
         set.apply(Change::Begin(known.into()), now);
-        let growth = Growth { size: 6, modified: stat.modified, head: Head::default() };
+        let growth = Growth { size: 6, modified: stat.modified, born: stat.born, head: Head::default() };
         set.apply(Change::Meet(0, Fate::Grow(growth)), now);
         set.apply(Change::Meet(0, Fate::End), now);
         let output = OutputId(0);

@@ -1,5 +1,7 @@
 //! A scan of the names: finds files that have come, and those that have gone or have other names.
 
+mod review;
+
 use std::{
     collections::BTreeSet,
     io,
@@ -8,14 +10,16 @@ use std::{
     time::{Instant, SystemTime},
 };
 
+use self::review::review_closed;
 use super::{
     cursor::Cursor,
     finding::Found,
-    known::{FileState, Key, KnownFile},
+    known::{Key, KnownFile},
     listings::Listings,
-    look::{Looker, Place},
+    look::Looker,
     names::{Heir, Names, oldest_first},
     observe::Sighting,
+    place::Place,
     selecting::Selecting,
     set::{Change, FileSet},
     unmatched::Unmatched,
@@ -24,7 +28,7 @@ use crate::{
     content::{
         Content,
         foreign::{Kind, kind_of},
-        volume::{Entry, Stat, Volume},
+        volume::{Stat, Volume},
     },
     files::fate::Fate,
     records::treatment::Treatment,
@@ -102,7 +106,8 @@ impl Scanner {
         let watched = self.with_single_paths(found.files.keys().cloned());
         scan.names.watch(watched, scan.set, &mut listings);
         // Before heirs are looked for, because what is known must not be taken for one.
-        self.review_closed(&found, scan);
+        let changed = review_closed(&found, scan);
+        self.take_heirs(changed, scan, &mut listings);
         // Before the inputs' own: they are older.
         self.take_heirs(renamed, scan, &mut listings);
         let heirs = scan.names.heirs(scan.set, &self.inputs, &mut listings, scan.now);
@@ -116,7 +121,8 @@ impl Scanner {
             let sighting = Sighting::Named(live.contains(&key));
             scan.looker.examine(scan.set, scan.names, key, &sighting, scan.now);
         }
-        self.review_closed(&found, scan);
+        let changed = review_closed(&found, scan);
+        self.take_heirs(changed, scan, &mut listings);
         self.selecting.end(scan.set.ledger());
         let set = &scan.set;
         let is_needed = |path: &Path| set.of_path(path).next().is_some() || volume.stat(path).is_ok();
@@ -136,63 +142,6 @@ impl Scanner {
                 // It has another name by now, or cannot be opened yet: the evidence is needed again.
                 scan.names.note_rotation(&origin);
             }
-        }
-    }
-
-    /// Looks at files that are not open and not what an input's path leads to as they were: forgets complete ones that are not
-    /// there any more, and opens those that could not be opened.
-    fn review_closed(&mut self, found: &Found, scan: &mut Scan) {
-        let volume = scan.looker.volume.clone();
-        // Read again, because a file may have got another name since the scan has begun.
-        let mut listings = Listings::new(volume.as_ref());
-        let is_as_it_was =
-            |file: &KnownFile| found.files.get(file.path()).is_some_and(|(stat, _)| file.is_unchanged(stat));
-        let is_closed = |file: &KnownFile| match file.state {
-            _ if file.is_open() => false,
-            FileState::Rotated => true,
-            FileState::Live => !is_as_it_was(file),
-            _ => false,
-        };
-        let closed = scan.set.iter().filter(|(_, file)| is_closed(file));
-        let closed: Vec<_> = closed.map(|(key, file)| (key, file.inode, file.home.clone())).collect();
-        for (key, inode, home) in closed {
-            let listing = listings.of(&home);
-            let Some(file) = scan.set.get(key).filter(|_| !listing.is_blind) else { continue };
-            let entry = listing.file(inode).filter(|entry| !entry.stat.is_another(file.born));
-            if entry.is_some_and(|entry| file.is_complete(&entry.stat)) {
-                continue;
-            }
-            let has_room = scan.set.open_count() < scan.budget;
-            let place = entry.map(|entry| scan.looker.reopen(scan.set, key, &entry.path, has_room, scan.now));
-            let sighting = match place {
-                Some(Place::Same) => {
-                    // Its last lines come before those of a new file of its path.
-                    scan.looker.look_at(scan.set, scan.names, key, scan.now);
-                    None
-                }
-                Some(Place::Elsewhere) => {
-                    scan.names.doubt();
-                    None
-                }
-                Some(Place::Other) => Some(Sighting::Other),
-                None => Some(super::sight::absent(key, &listing, scan.set)),
-            };
-            if let Some(sighting) = sighting {
-                let origin = scan.set.get(key).map(|file| file.path().to_path_buf());
-                scan.looker.examine(scan.set, scan.names, key, &sighting, scan.now);
-                // The inode was an input's, and so is its new content.
-                if let (Some(Entry { path, stat }), Some(origin)) = (entry.cloned(), origin) {
-                    self.take_heirs(vec![Heir { path, origin, stat }], scan, &mut listings);
-                }
-            }
-        }
-        let is_missed = |file: &KnownFile| {
-            let may_come = matches!(file.state, FileState::Live | FileState::Rotated);
-            let has_turn = file.is_parked() && file.state == FileState::Live;
-            !file.is_open() && may_come && !has_turn && !file.is_all_settled()
-        };
-        if scan.set.iter().any(|(_, file)| is_missed(file)) {
-            scan.names.doubt();
         }
     }
 

@@ -120,9 +120,11 @@ impl FileSet {
         files.filter(|(_, file)| !file.is_untouched()).map(|(inode, file)| (inode, file.born)).collect()
     }
 
-    /// Whether this file is read, or was.
+    /// Whether this file is read, or was, and is as it is known. Where a file's number is its path's, the number of a closed file
+    /// may have another file's content by now.
     pub(crate) fn has_read(&self, stat: &Stat) -> bool {
-        self.known(stat).and_then(|key| self.get(key)).is_some_and(|file| !file.is_untouched())
+        let is_as_known = |file: &KnownFile| file.is_open() || file.is_unchanged(stat);
+        self.known(stat).and_then(|key| self.get(key)).is_some_and(|file| !file.is_untouched() && is_as_known(file))
     }
 
     /// How many contents an inode has had before

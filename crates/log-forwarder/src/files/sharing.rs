@@ -11,9 +11,11 @@ use super::{
     fate::Fate,
     known::{FileState, Key, KnownFile, OutputId},
     listings::Listings,
-    look::{Looker, Place},
+    look::Looker,
     names::Names,
+    place::Place,
     set::{Change, FileSet},
+    trust::Trust,
 };
 
 /// The parts of the forwarder that sharing changes
@@ -142,7 +144,7 @@ enum Means {
 /// How a file can give its descriptor away, also one of which an output has a batch: that is in memory. A deleted file would be
 /// gone, and a compressed one would have to be unpacked again from its beginning.
 fn means(file: &KnownFile) -> Option<Means> {
-    let is_found_again = matches!(file.state, FileState::Live | FileState::Rotated) && !file.inconsistent;
+    let is_found_again = matches!(file.state, FileState::Live | FileState::Rotated) && file.trust != Trust::None;
     match () {
         () if !file.is_open() => None,
         () if is_found_again && file.is_packed() => (file.ended && file.is_all_settled()).then_some(Means::Close),

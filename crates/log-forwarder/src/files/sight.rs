@@ -8,6 +8,7 @@ use super::{
     names::is_rotated_name,
     observe::{Marks, Sighting},
     set::FileSet,
+    trust::Trust,
 };
 use crate::content::{
     Content,
@@ -22,11 +23,13 @@ const TRIED: usize = 4096;
 pub(super) fn sight(file: &KnownFile, content: &Content, is_suspicious: bool) -> Sighting {
     let sighted = content.stat().and_then(|stat| match content {
         Content::Packed(_) => Ok((stat, Marks::Unread)),
-        Content::Plain(handle) if file.inconsistent => Ok((by_reads(file, handle.as_ref(), stat)?, Marks::Unread)),
+        Content::Plain(handle) if file.trust == Trust::None => {
+            Ok((by_reads(file, handle.as_ref(), stat)?, Marks::Unread))
+        }
         Content::Plain(handle) => {
             let tried = if stat.size < file.seen {
                 Some(file.seen - 1)
-            } else if is_suspicious && stat.size > 0 {
+            } else if is_suspicious && stat.size > 0 || file.trust == Trust::Limited && stat.size > file.seen {
                 Some(stat.size - 1)
             } else {
                 None
@@ -34,7 +37,7 @@ pub(super) fn sight(file: &KnownFile, content: &Content, is_suspicious: bool) ->
             let marks = match tried {
                 Some(offset) if contradicts(handle.as_ref(), stat.size, offset)? => Marks::Contradictory,
                 _ if stat.size < file.seen => Marks::Unread,
-                _ if stat.size > file.seen || stat.modified != file.modified || is_suspicious => {
+                _ if stat.size > file.seen || is_written(file, &stat) || is_suspicious => {
                     marks(file, content, stat.size, is_suspicious)?
                 }
                 _ => Marks::Unread,
@@ -46,6 +49,10 @@ pub(super) fn sight(file: &KnownFile, content: &Content, is_suspicious: bool) ->
         Ok((stat, marks)) => Sighting::Open { stat, marks },
         Err(error) => Sighting::Failed(error.to_string()),
     }
+}
+
+fn is_written(file: &KnownFile, stat: &Stat) -> bool {
+    stat.modified != file.modified || stat.is_another(file.born)
 }
 
 /// Whether a size that the system states twice is belied by a read between the two: of a byte behind it, or of none before it.

@@ -13,6 +13,7 @@ use crate::{
         listings::Listings,
         names::Names,
         set::Outlet,
+        trust::Trust,
     },
     records::span::Source,
     settings::input::Input,
@@ -86,7 +87,7 @@ fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
         ordinal: entry.ordinal,
         ended: false,
         is_quiet: false,
-        inconsistent: false,
+        trust: Trust::Full,
         cursors: follower.set.outlets().iter().map(cursor).collect(),
     }
 }

@@ -6,11 +6,13 @@ use super::{FileSet, MOST_ORDINALS, Outlet};
 use crate::{
     content::{Content, copies::Copy, fingerprint::Anchor, measure::Packed, volume::Stat},
     files::{
+        copied::{fill_anchors, log_copy},
         cursor::Cursor,
         fate::Fate,
         known::{Access, FileState, Key, KnownFile, OutputId},
         loss::LossReason,
         reading::BYTE_ORDER_MARK,
+        trust::Trust,
     },
     format::amount::Amount,
     records::span::{Source, Span},
@@ -120,13 +122,18 @@ impl FileSet {
             }
             Fate::ReadOut => {
                 self.release_inode(key);
-                self.change(key, |file| (file.inconsistent, file.state) = (true, FileState::Rotated));
+                self.change(key, |file| (file.trust, file.state) = (Trust::None, FileState::Rotated));
             }
             Fate::End => self.change(key, |file| file.ended = true),
             Fate::Rest => self.change(key, |file| is_news = file.rest()),
             Fate::Close => self.change(key, |file| file.access = Access::Closed),
             Fate::Park => self.change(key, |file| file.access = Access::Parked),
             Fate::Reopen(content) => self.change(key, |file| file.attach(content, now)),
+            Fate::Refresh(content) => self.change(key, |file| file.access = Access::Open(content)),
+            Fate::Detach => {
+                self.has_moved = true;
+                self.change(key, |file| (file.access, file.state) = (Access::Closed, FileState::Rotated));
+            }
             Fate::ContinueInCopy(copy) => self.continue_in_copy(key, *copy, now),
             Fate::ContinueInPacked(packed) => self.continue_in_packed(key, *packed, now),
             Fate::Measure { stat, was_cut } => {
@@ -280,19 +287,5 @@ impl FileSet {
             self.index.update(*key, file);
         }
         self.has_moved = true;
-    }
-}
-
-fn log_copy(file: &KnownFile, copy: &std::path::Path, length: u64) {
-    if file.cursors.iter().any(|cursor| !cursor.is_closed && cursor.position < length) {
-        let file = file.path().display();
-        tracing::info!(%file, copy = %copy.display(), "its old content is read to its end in the copy");
-    }
-}
-
-/// Gives cursors the bytes before them; after a restart they have none yet.
-fn fill_anchors(file: &mut KnownFile, before: impl Fn(u64) -> Anchor) {
-    for cursor in file.cursors.iter_mut().filter(|cursor| cursor.anchor.bytes().is_empty()) {
-        cursor.anchor = before(cursor.position);
     }
 }

@@ -1,0 +1,66 @@
+//! What a path leads to at which a known file was seen: between two questions, another file may have come there.
+
+use std::{io, path::Path, sync::Arc};
+
+use super::{
+    known::{FileState, KnownFile},
+    observe::{Marks, Sighting},
+};
+use crate::content::{
+    Content,
+    volume::{Handle, Stat, Volume},
+};
+
+/// What a path leads to at which a known file was seen
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The file with its content, as far as that can be told
+    Same,
+    /// The file, or its inode, with another content
+    Other,
+    /// Another file or none: this one was renamed or deleted since, and a scan finds it.
+    Elsewhere,
+}
+
+/// What there is at the path of a file that waits for a descriptor; `None` if the file is elsewhere, or shorter than before. It
+/// is opened for a moment when it was written, for which there is a reserve.
+pub(super) fn peek(volume: &dyn Volume, file: &KnownFile, path: &Path) -> Option<Sighting> {
+    let is_this = |stat: &Stat| stat.inode == file.inode && !stat.is_another(file.born) && stat.size >= file.seen;
+    let stat = volume.stat(path).ok().filter(is_this)?;
+    if file.is_unchanged(&stat) {
+        return Some(Sighting::Closed { stat, head: file.head });
+    }
+    let handle = match volume.open(path) {
+        Ok(handle) => handle,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        // A question that has no answer now may have one later.
+        Err(_) => return Some(Sighting::Closed { stat, head: file.head }),
+    };
+    // Another file may have come to the path in between.
+    let stat = handle.stat().ok().filter(is_this)?;
+    let content = Content::Plain(handle);
+    if !file.fingerprint().is_of(&content).unwrap_or(true) {
+        return Some(Sighting::Other);
+    }
+    let head = file.head.grown(&content, stat.size).ok().flatten().unwrap_or(file.head);
+    Some(Sighting::Closed { stat, head })
+}
+
+/// Whether the descriptor of an open file may be out of date: all that has changed is its time, or the system contradicts itself.
+/// A mount whose files are written elsewhere keeps old bytes for a descriptor, or has a new file's size for it.
+pub(super) fn is_out_of_date(file: &KnownFile, sighting: &Sighting) -> bool {
+    match sighting {
+        Sighting::Open { stat, marks: Marks::Same(_) } => stat.size == file.seen && stat.modified != file.modified,
+        Sighting::Open { marks: Marks::Contradictory, .. } => true,
+        _ => false,
+    }
+}
+
+/// An open file once more, if its path leads to it still
+pub(super) fn open_again(volume: &dyn Volume, file: &KnownFile) -> Option<Arc<dyn Handle>> {
+    if file.state != FileState::Live {
+        return None;
+    }
+    let handle = volume.open(file.path()).ok()?;
+    (handle.stat().ok()?.inode == file.inode).then_some(handle)
+}

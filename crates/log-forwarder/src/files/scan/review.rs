@@ -1,0 +1,77 @@
+//! Known files that are not open: whether they are where they were, and as they were.
+
+use super::Scan;
+use crate::{
+    content::volume::Entry,
+    files::{
+        finding::Found,
+        known::{FileState, KnownFile},
+        listings::Listings,
+        names::Heir,
+        observe::Sighting,
+        place::Place,
+        sight::absent,
+        trust::Trust,
+    },
+};
+
+/// Looks at files that are not open and not what an input's path leads to as they were: forgets complete ones that are not
+/// there any more, and opens those that could not be opened. Returns what their inodes hold instead: they were an input's, and so
+/// is their new content.
+pub(super) fn review_closed(found: &Found, scan: &mut Scan) -> Vec<Heir> {
+    let volume = scan.looker.volume.clone();
+    // Read again, because a file may have got another name since the scan has begun.
+    let mut listings = Listings::new(volume.as_ref());
+    let is_as_it_was = |file: &KnownFile| found.files.get(file.path()).is_some_and(|(stat, _)| file.is_unchanged(stat));
+    let is_closed = |file: &KnownFile| match file.state {
+        _ if file.is_open() => false,
+        FileState::Rotated => true,
+        FileState::Live => !is_as_it_was(file),
+        _ => false,
+    };
+    let closed = scan.set.iter().filter(|(_, file)| is_closed(file));
+    let closed: Vec<_> = closed.map(|(key, file)| (key, file.inode, file.home.clone())).collect();
+    let mut heirs = Vec::new();
+    for (key, inode, home) in closed {
+        let listing = listings.of(&home);
+        let Some(file) = scan.set.get(key).filter(|_| !listing.is_blind) else { continue };
+        let entry = listing.file(inode).filter(|entry| !entry.stat.is_another(file.born));
+        if entry.is_some_and(|entry| file.is_complete(&entry.stat)) {
+            continue;
+        }
+        let (origin, is_remote) = (file.path().to_path_buf(), file.trust != Trust::Full);
+        let has_room = scan.set.open_count() < scan.budget;
+        let place = entry.map(|entry| scan.looker.reopen(scan.set, key, &entry.path, has_room, scan.now));
+        let sighting = match place {
+            Some(Place::Same) => {
+                // Its last lines come before those of a new file of its path.
+                scan.looker.look_at(scan.set, scan.names, key, scan.now);
+                None
+            }
+            Some(Place::Elsewhere) => {
+                scan.names.doubt();
+                None
+            }
+            Some(Place::Other) => Some(Sighting::Other),
+            None => Some(absent(key, &listing, scan.set)),
+        };
+        if let Some(sighting) = sighting {
+            scan.looker.examine(scan.set, scan.names, key, &sighting, scan.now);
+            match entry.cloned() {
+                // Where the inode is the path's, the content may be that of a known file whose name has come to this.
+                _ if is_remote => scan.names.note_rotation(&origin),
+                Some(Entry { path, stat }) => heirs.push(Heir { path, origin, stat }),
+                None => {}
+            }
+        }
+    }
+    let is_missed = |file: &KnownFile| {
+        let may_come = matches!(file.state, FileState::Live | FileState::Rotated);
+        let has_turn = file.is_parked() && file.state == FileState::Live;
+        !file.is_open() && may_come && !has_turn && !file.is_all_settled()
+    };
+    if scan.set.iter().any(|(_, file)| is_missed(file)) {
+        scan.names.doubt();
+    }
+    heirs
+}

@@ -1,0 +1,19 @@
+//! How far the system can be believed about an open file: on a mount that other hosts write, not always.
+
+use crate::content::volume::Handle;
+
+/// How far the system's words about an open file are true of it
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    Full,
+    /// Another host may change it: they can be old, or those about another file that has its path now.
+    Limited,
+    /// They contradict each other: the file is read until a read finds nothing.
+    None,
+}
+
+impl Trust {
+    pub(crate) fn in_words_about(handle: &dyn Handle) -> Self {
+        if handle.is_remote() { Self::Limited } else { Self::Full }
+    }
+}
