@@ -37,6 +37,13 @@ _log_forwarder() {
         :--time-key) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--time-format) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--time-zone) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--keep) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--drop) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--keep-field) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--drop-field) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--drop-below) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--redact) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--redact-with) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--pod-name) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--pod-namespace) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--node-name) compopt +o default +o bashdefault 2>/dev/null; return ;;
@@ -66,7 +73,7 @@ _log_forwarder() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--input --output --config --state-dir --dead-letter --max-in-flight --linger --max-batch --max-line --max-pinned --quiet-period --exclude --start-at --ignore-older --read-compressed --close-inactive --format --multiline --encoding --time-key --time-format --time-zone --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema completions' ;;
+        '') flags='--input --output --config --state-dir --dead-letter --max-in-flight --linger --max-batch --max-line --max-pinned --quiet-period --exclude --start-at --ignore-older --read-compressed --close-inactive --format --multiline --encoding --time-key --time-format --time-zone --keep --drop --keep-field --drop-field --drop-below --redact --redact-with --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema completions' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;

@@ -15,31 +15,36 @@ mod parser;
 mod parts;
 mod pattern;
 pub(crate) mod record;
+pub(crate) mod severity;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod soundness;
 mod split;
 pub(crate) mod time;
 mod traces;
+mod wrapper;
 
 use std::borrow::Cow;
 
 use memchr::memchr;
 
-use self::time::TimeRule;
 pub(crate) use self::{
     charset::Charset,
     extent::Extent,
     flags::FormatFlags,
     multiline::Multiline,
-    parser::Parser,
+    parser::Parsers,
+    pattern::Pattern,
     split::Split,
     time::{TimeFlags, TimeForm, TimeKey, Zone},
 };
-use crate::format::record::Parsed;
+use self::{parser::Parser, parts::ReadPart, time::TimeRule, wrapper::Wrapper};
+use crate::format::record::{Parsed, Wrapped};
 
 /// How the lines of an input are read; cheap to clone
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Format {
+    /// A container runtime's, around the format of the app
+    wrapper: Option<Wrapper>,
     parser: Parser,
     multiline: Option<Multiline>,
     charset: Charset,
@@ -48,34 +53,57 @@ pub(crate) struct Format {
 
 impl Format {
     /// An error names the settings that exclude each other.
-    fn new(parser: Parser, multiline: Option<Multiline>, charset: Charset, time: TimeFlags) -> Result<Self, String> {
-        if multiline.is_some() && !parser.takes_several_lines() {
-            return Err(format!(
-                "multiline joins no lines of format {parser}, where each is a record: drop one of them"
-            ));
+    fn new(parsers: Parsers, multiline: Option<Multiline>, charset: Charset, time: TimeFlags) -> Result<Self, String> {
+        let name = parsers.to_string();
+        let Parsers { wrapper, parser } = parsers;
+        if multiline.is_some() && (wrapper.is_some() || !parser.takes_several_lines()) {
+            return Err(format!("multiline joins no lines of format {name}, where each is a record: drop one of them"));
         }
         if time.name_a_field() && !parser.has_time_field() {
             return Err(format!(
-                "format {parser} has no field of your choice for the time: drop time-key and time-format, or use json, logfmt or regex"
+                "format {name} has no field of your choice for the time: drop time-key and time-format, or use json, logfmt or regex"
             ));
         }
-        Ok(Self { parser, multiline, charset, time: time.into() })
+        Ok(Self { wrapper, parser, multiline, charset, time: time.into() })
     }
 
     /// Whether a record is its text and nothing else
     pub(crate) fn is_raw(&self) -> bool {
-        matches!(self.parser, Parser::Raw)
+        self.wrapper.is_none() && matches!(self.parser, Parser::Raw)
+    }
+
+    /// Whether a container runtime has put words around the lines
+    pub(crate) fn is_wrapped(&self) -> bool {
+        self.wrapper.is_some()
+    }
+
+    /// Whether a line is an object of JSON
+    pub(crate) fn has_json_lines(&self) -> bool {
+        match self.wrapper {
+            Some(wrapper) => wrapper == Wrapper::Docker,
+            None => self.has_json_text(),
+        }
+    }
+
+    /// Whether the text of the app is an object of JSON
+    pub(crate) fn has_json_text(&self) -> bool {
+        matches!(self.parser, Parser::Json)
+    }
+
+    /// Whether the app's format has fields
+    pub(crate) fn has_fields(&self) -> bool {
+        !matches!(self.parser, Parser::Raw)
     }
 
     /// Whether a record can consist of several lines, so that one that is complete may still go on.
     pub(crate) fn joins_lines(&self) -> bool {
-        self.multiline.is_some() || self.parser.parts().is_some()
+        self.multiline.is_some() || self.is_wrapped()
     }
 
     /// How many bytes of whole lines are complete records, which later lines cannot change. Zero where the first record may
     /// continue. A caller that cannot wait (the file has ended or is quiet, or the record is too long) takes all lines as they are.
     pub(crate) fn extent(&self, bytes: &[u8]) -> usize {
-        match (&self.multiline, self.parser.parts()) {
+        match (&self.multiline, self.parts()) {
             (Some(multiline), _) => multiline.extent(bytes, self.charset),
             (None, Some(read)) => parts::extent(read, bytes),
             (None, None) => bytes.len(),
@@ -90,17 +118,31 @@ impl Format {
 
     /// The bytes to read a record of several lines from, if its parts are to be joined before they are text.
     pub(crate) fn join(&self, record: &[u8]) -> Option<Vec<u8>> {
-        parts::join(self.parser.parts()?, record)
+        parts::join(self.parts()?, record)
+    }
+
+    /// The lines of a record, without those of the other stream that stand between them
+    pub(crate) fn write_own_lines(&self, record: &[u8], out: &mut Vec<u8>) {
+        match self.parts() {
+            Some(read) => parts::write_own_lines(read, record, out),
+            None => out.extend_from_slice(record),
+        }
+    }
+
+    /// A changed line of a record that had this number of lines, in the encoding of the file
+    pub(crate) fn encode<'a>(&self, line: &'a str, lines: u64) -> Cow<'a, [u8]> {
+        let bytes = self.charset.encode(line);
+        if lines > 1 && self.wrapper == Some(Wrapper::Cri) { cri::whole(bytes) } else { bytes }
     }
 
     /// Whether a line can have parts, which may stand in two files.
     pub(crate) fn has_parts(&self) -> bool {
-        self.parser.parts().is_some()
+        self.is_wrapped()
     }
 
     /// How many bytes of the next file belong to the records at the end of this one.
     pub(crate) fn completion(&self, end: &[u8], next: &[u8]) -> Option<usize> {
-        parts::completion(self.parser.parts()?, end, next)
+        parts::completion(self.parts()?, end, next)
     }
 
     /// Bytes as text, if they are all text as it is.
@@ -121,7 +163,12 @@ impl Format {
         if has_returns { lines.replace("\r\n", "\n").into() } else { lines.into() }
     }
 
-    /// Reads the text of a record, without its last newline; nothing if it is not in this format.
+    /// The text of the app in a line, without its last newline; nothing if no runtime has put the words around it that it should.
+    pub(crate) fn unwrap<'a>(&self, line: &'a str) -> Option<Wrapped<'a>> {
+        self.wrapper.map_or_else(|| Some(Wrapped::bare(line)), |wrapper| wrapper.read(line))
+    }
+
+    /// Reads the text of the app; nothing if it is not in this format.
     pub(crate) fn read<'a>(&self, text: &'a str) -> Option<Parsed<'a>> {
         let first_line = self.multiline.as_ref().and_then(|_| text.split_once('\n'));
         let Some((first, rest)) = first_line else { return self.parser.read(text, &self.time) };
@@ -132,6 +179,10 @@ impl Format {
             message.push_str(rest);
         }
         Some(parsed)
+    }
+
+    fn parts(&self) -> Option<ReadPart> {
+        self.wrapper.map(Wrapper::parts)
     }
 }
 

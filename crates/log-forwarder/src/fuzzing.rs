@@ -8,7 +8,10 @@ use crate::{
     format::{FormatFlags, TimeFlags, soundness::assert_sound},
     model::{Setup, Step, play},
     outputs::{elasticsearch, forward, loki, otlp},
-    records::framing::{Frame, frame},
+    records::{
+        framing::{Frame, frame},
+        soundness::assert_hidden,
+    },
     state::checkpoint::Checkpoint,
 };
 
@@ -18,12 +21,13 @@ struct Flags {
     reading: FormatFlags,
 }
 
-/// Reads the whole lines of a text as these flags say. The records must be sound.
+/// Reads the whole lines of a text as these flags say. The records must be sound, and a secret must be in none of them.
 pub fn format(flags: &[&str], text: &[u8]) {
     let Ok(flags) = Flags::try_parse_from(["log-forwarder"].iter().chain(flags)) else { return };
     let Ok(format) = flags.reading.format(None, None, None, &TimeFlags::default()) else { return };
     let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     assert_sound(&format, &text[..whole]);
+    assert_hidden(format, &text[..whole]);
 }
 
 /// Frames any bytes, with lines up to this length.

@@ -3,11 +3,14 @@
 use endpoint::url_label;
 use lifecycle::{Completions, ConfigFile, Helper};
 
-use crate::settings::{attributes::field_label, config::Config};
+use crate::{
+    filters::redact_label,
+    settings::{attributes::field_label, config::Config},
+};
 
 /// A sidecar with a configuration file
 pub const HELPER: Helper = Helper::sidecar(HEALTH_PORT, Some(ConfigFile::of::<Config>(SCHEMA)))
-    .with_labels(&[("outputs", url_label), ("fields", field_label)])
+    .with_labels(&[("outputs", url_label), ("fields", field_label), ("redact", redact_label)])
     .with_completions(COMPLETIONS);
 
 /// The default of `--health-addr`; no two helpers have the same

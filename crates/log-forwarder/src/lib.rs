@@ -2,12 +2,13 @@
 //!
 //! The source files are the buffer: each output reads them at its own pace, one batch at a time, so memory is bounded by the
 //! number of outputs and not by what is behind. Invariants: a batch is a contiguous range of one generation of a file; a
-//! cursor moves only over what its output has acknowledged, or what the ledger names as rejected or lost; the
+//! cursor moves only over what its output has acknowledged, or what the ledger names as rejected, dropped or lost; the
 //! checkpoint holds nothing but cursors; a file is what its inode, its head and the bytes before the cursor say, not its name.
 
 mod content;
 mod delivery;
 mod files;
+mod filters;
 mod format;
 mod forward;
 #[cfg(any(test, fuzzing))]

@@ -15,7 +15,6 @@ pub(crate) mod otlp;
 mod patience;
 mod proxy;
 mod retry_after;
-mod severity;
 mod syslog;
 mod tcp;
 mod writing;

@@ -3,6 +3,8 @@
 pub(crate) mod batch;
 pub(crate) mod framing;
 pub(crate) mod pool;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod soundness;
 pub(crate) mod span;
 pub(crate) mod timestamp;
 pub(crate) mod treatment;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lifecycle::{Heartbeat, LogThrottle, on_volume_in_turn};
-use tokio::{sync::watch, time};
+use tokio::{sync::watch, task, time};
 
 use crate::{
     delivery::{dead_letters::DeadLetters, gatherer::Gatherer, retry::Retry},
@@ -91,8 +91,15 @@ impl Courier {
 
     async fn carry(&mut self) {
         while let Some(batch) = self.gatherer.next(self.output.as_mut()).await {
-            self.batches.push(batch);
-            self.deliver().await;
+            let sifted = batch.sifted();
+            lock(&self.follower).drop_records(&sifted, self.id);
+            if let Some(batch) = sifted.rest {
+                self.batches.push(batch);
+                self.deliver().await;
+            } else {
+                // Other tasks get their turn between any number of such batches.
+                task::yield_now().await;
+            }
         }
     }
 

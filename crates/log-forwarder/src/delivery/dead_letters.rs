@@ -74,7 +74,8 @@ impl DeadLetters {
 }
 
 fn write_letter(span: &Span, output: &str, reason: &str, out: &mut Vec<u8>) -> io::Result<()> {
-    let text = String::from_utf8_lossy(span.bytes());
+    let lines = span.lines();
+    let text = String::from_utf8_lossy(&lines);
     let letter = Letter {
         time: rfc3339(span.time),
         output,

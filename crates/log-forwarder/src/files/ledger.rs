@@ -1,4 +1,7 @@
-//! The account of every byte: read = delivered + rejected + lost + in flight, for each output.
+//! The account of every byte: read = delivered + rejected + dropped + lost + in flight, for each output.
+
+#[cfg(any(test, fuzzing))]
+mod sums;
 
 use std::{
     sync::{
@@ -41,25 +44,17 @@ pub(crate) struct Account {
     delivered_lines: IntCounter,
     rejected_bytes: IntCounter,
     rejected_lines: IntCounter,
+    dropped_bytes: IntCounter,
+    dropped_lines: IntCounter,
     lost_bytes: IntCounterVec,
     /// By any reason
     lost_in_all: AtomicU64,
     in_flight_bytes: IntGauge,
     invalid_bytes: IntCounter,
     unparsed: IntCounter,
+    redacted: IntCounter,
     pub(crate) retries: IntCounter,
     pub(crate) seconds: Histogram,
-}
-
-/// The sums of one account, in bytes
-#[cfg(any(test, fuzzing))]
-#[derive(Debug)]
-pub(crate) struct Sums {
-    pub(crate) read: u64,
-    pub(crate) delivered: u64,
-    pub(crate) rejected: u64,
-    pub(crate) lost: u64,
-    pub(crate) in_flight: u64,
 }
 
 impl Ledger {
@@ -135,7 +130,7 @@ impl Ledger {
             .all(|account| account.lost_in_all.load(Relaxed) == 0 && account.rejected_bytes.get() == 0)
     }
 
-    /// The ledger of all outputs together, as `read=… delivered=… rejected=… lost=… in-flight=… lines=…`, in bytes but the last
+    /// The ledger of all outputs together, as `read=… delivered=… rejected=… dropped=… lost=… in-flight=… lines=…`, in bytes but the last
     pub(crate) fn summary(&self) -> String {
         let mut accounts: Vec<_> = self.accounts().iter().cloned().collect();
         // An output that went and came back has one account in two places.
@@ -143,10 +138,11 @@ impl Ledger {
         accounts.dedup_by(|one, other| Arc::ptr_eq(one, other));
         let sum = |value: fn(&Account) -> u64| accounts.iter().map(|account| value(account)).sum::<u64>();
         format!(
-            "read={} delivered={} rejected={} lost={} in-flight={} lines={}",
+            "read={} delivered={} rejected={} dropped={} lost={} in-flight={} lines={}",
             sum(|account| account.read_bytes.get()),
             sum(|account| account.delivered_bytes.get()),
             sum(|account| account.rejected_bytes.get()),
+            sum(|account| account.dropped_bytes.get()),
             sum(|account| account.lost_in_all.load(Relaxed)),
             sum(|account| account.in_flight_bytes.get().cast_unsigned()),
             sum(|account| account.delivered_lines.get()),
@@ -174,28 +170,24 @@ impl Account {
         self.in_flight_bytes.sub(amount.bytes.cast_signed());
     }
 
+    /// Filters keep these records from the output.
+    pub(super) fn dropped(&self, amount: Amount) {
+        self.dropped_bytes.inc_by(amount.bytes);
+        self.dropped_lines.inc_by(amount.lines);
+        self.in_flight_bytes.sub(amount.bytes.cast_signed());
+    }
+
     /// A batch that is not delivered any more, because its output was removed.
     pub(super) fn abandoned(&self, amount: Amount) {
         self.in_flight_bytes.sub(amount.bytes.cast_signed());
         self.count_lost(amount.bytes, LossReason::OutputRemoved);
     }
 
-    /// The sums of this account, in bytes
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn sums(&self) -> Sums {
-        Sums {
-            read: self.read_bytes.get(),
-            delivered: self.delivered_bytes.get(),
-            rejected: self.rejected_bytes.get(),
-            lost: self.lost_in_all.load(Relaxed),
-            in_flight: self.in_flight_bytes.get().cast_unsigned(),
-        }
-    }
-
-    /// Defects of records that are delivered
+    /// What was found in records that are delivered or refused
     pub(crate) fn count_defects(&self, tally: Tally) {
         self.invalid_bytes.inc_by(tally.invalid_bytes);
         self.unparsed.inc_by(tally.unparsed);
+        self.redacted.inc_by(tally.redacted);
     }
 
     /// Lost bytes. Those that were never read count as read, so that the ledger adds up.
@@ -221,19 +213,22 @@ struct Metrics {
 }
 
 /// The counters of each output, and their meanings
-const COUNTERS: [(&str, &str); 9] = [
+const COUNTERS: [(&str, &str); 12] = [
     ("read_bytes", "Bytes of files that are settled or in flight"),
     ("read_lines", "Lines of files that were read"),
     ("delivered_bytes", "Bytes of files that the output has acknowledged"),
     ("delivered_lines", "Lines that the output has acknowledged"),
     ("rejected_bytes", "Bytes of lines that the output has refused for good"),
     ("rejected_lines", "Lines that the output has refused for good"),
+    ("dropped_bytes", "Bytes of lines that filters such as --drop keep from the output"),
+    ("dropped_lines", "Lines that filters such as --drop keep from the output"),
     ("retries", "Attempts at a batch after a first one"),
     ("invalid_bytes", "Bytes that are no text, and were replaced in what was delivered"),
     (
         "unparsed_records",
         "Records that are not what --format says, or lack the time that --time-key or --time-format names, and were delivered as they are",
     ),
+    ("redacted_records", "Records in which --redact has hidden something"),
 ];
 
 /// Seconds of an attempt: from a collector beside the pod to one that times out
@@ -269,12 +264,15 @@ impl Metrics {
             delivered_lines: counter(3),
             rejected_bytes: counter(4),
             rejected_lines: counter(5),
+            dropped_bytes: counter(6),
+            dropped_lines: counter(7),
             lost_bytes: self.lost.clone(),
             lost_in_all: AtomicU64::new(0),
             in_flight_bytes: self.in_flight.with_label_values(&[output]),
-            retries: counter(6),
-            invalid_bytes: counter(7),
-            unparsed: counter(8),
+            retries: counter(8),
+            invalid_bytes: counter(9),
+            unparsed: counter(10),
+            redacted: counter(11),
             seconds: self.seconds.with_label_values(&[output]),
         }
     }

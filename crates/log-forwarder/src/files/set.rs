@@ -1,7 +1,7 @@
 //! All files that are known, in the order in which they began, and the books about them.
 //!
 //! Everybody may read the set. Only [`FileSet::apply`] changes it: each change has a name, moves what it moves, and writes the
-//! ledger in the same step. So the ledger's equation, read = delivered + rejected + lost + in flight, is a property of this
+//! ledger in the same step. So the ledger's equation, read = delivered + rejected + dropped + lost + in flight, is a property of this
 //! one method.
 
 mod apply;

@@ -4,13 +4,15 @@ use std::ops::{Add, Sub};
 
 use memchr::memchr_iter;
 
-/// Defects of the records of a batch
+/// What was found in the records of a batch
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Bytes that are no text, and were replaced
     pub(crate) invalid_bytes: u64,
     /// Records of another form than their format, or without the time that it has
     pub(crate) unparsed: u64,
+    /// Records in which a secret was hidden
+    pub(crate) redacted: u64,
 }
 
 /// So many lines of a file, and their bytes there

@@ -63,6 +63,11 @@ impl Charset {
         (String::from_utf8_lossy(bytes), invalid)
     }
 
+    /// Text in this encoding. A character that it lacks is written as HTML writes it, `&#8364;`.
+    pub(crate) fn encode(self, text: &str) -> Cow<'_, [u8]> {
+        self.0.encode(text).0
+    }
+
     fn convert(self, bytes: &[u8]) -> (Cow<'static, str>, u64) {
         let mut decoder = self.0.new_decoder_without_bom_handling();
         let (mut text, mut rest, mut invalid) = (String::new(), bytes, 0);

@@ -3,11 +3,13 @@
 //! A line is one write of the app's, or, with the tag `P`, a part of it that goes on in the next line of the same stream, up to
 //! one with `F`.
 
+use std::borrow::Cow;
+
 use memchr::memchr;
 
 use super::{
     parts::{Part, Stream},
-    record::{Parsed, Value},
+    record::{Value, Wrapped},
     time,
 };
 
@@ -36,16 +38,28 @@ pub(super) fn part(line: &[u8]) -> Option<Part> {
 }
 
 /// Reads a record, whose parts are joined.
-pub(super) fn read(text: &str) -> Option<Parsed<'_>> {
+pub(super) fn read(text: &str) -> Option<Wrapped<'_>> {
     let Part { stream, content, .. } = part(text.as_bytes())?;
     let (time, _) = text.split_once(' ')?;
     let stream = if stream == Stream::Stdout { "stdout" } else { "stderr" };
-    Some(Parsed {
+    Some(Wrapped {
         time: Some(time::parse(time)?),
-        message: Some(text[content].into()),
+        text: text[content].into(),
         fields: vec![("stream".into(), Value::Text(stream.into()))],
-        ..Parsed::default()
     })
+}
+
+/// A line that its parts were joined to: its tag says that it does not go on.
+pub(super) fn whole(line: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    if !part(&line).is_some_and(|part| part.is_partial) {
+        return line;
+    }
+    let mut line = line.into_owned();
+    // The tag stands behind the second space.
+    if let Some(space) = memchr::memchr_iter(b' ', &line).nth(1) {
+        line[space + 1] = b'F';
+    }
+    line.into()
 }
 
 #[cfg(test)]
@@ -61,7 +75,7 @@ mod tests {
             ("2026-11-24T09:58:45Z stdout P:tag é", "é"),
         ] {
             let parsed = read(line).unwrap();
-            assert_eq!((parsed.time, parsed.message.as_deref()), (Some(1_795_514_325_000_000_000), Some(message)));
+            assert_eq!((parsed.time, &*parsed.text), (Some(1_795_514_325_000_000_000), message));
             assert_eq!(parsed.fields, [("stream".into(), Value::Text("stdout".into()))]);
         }
         assert_eq!(read("2026-11-24T09:58:45Z stderr F a").unwrap().fields[0].1, Value::Text("stderr".into()));

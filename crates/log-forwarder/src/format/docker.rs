@@ -7,7 +7,7 @@ use memchr::{memchr2, memmem};
 use super::{
     json,
     parts::{Part, Stream},
-    record::Parsed,
+    record::{Parsed, Wrapped},
     time::TimeRule,
 };
 
@@ -29,8 +29,9 @@ pub(super) fn part(line: &[u8]) -> Option<Part> {
 }
 
 /// Reads a record, whose parts are joined.
-pub(super) fn read(text: &str) -> Option<Parsed<'_>> {
-    json::read(text, &TimeRule::default())
+pub(super) fn read(text: &str) -> Option<Wrapped<'_>> {
+    let Parsed { time, message, fields, .. } = json::read(text, &TimeRule::default())?;
+    Some(Wrapped { time, text: message?, fields })
 }
 
 /// The length of a JSON string, up to its closing quote
@@ -94,10 +95,7 @@ mod tests {
         let text = String::from_utf8(joined).unwrap();
         assert_eq!(text, line(r"one \u2028\\and two\n", "stdout"));
         let parsed = read(text.trim_end()).unwrap();
-        assert_eq!(
-            (parsed.time, parsed.message.as_deref()),
-            (Some(1_795_514_325_000_000_000), Some("one \u{2028}\\and two"))
-        );
+        assert_eq!((parsed.time, &*parsed.text), (Some(1_795_514_325_000_000_000), "one \u{2028}\\and two"));
         assert_eq!(parsed.fields.len(), 2);
     }
 }

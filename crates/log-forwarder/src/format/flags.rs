@@ -1,6 +1,6 @@
 //! `--format`, `--multiline` and `--encoding`, and the same settings of an entry of the configuration.
 
-use super::{Charset, Format, Multiline, Parser, TimeFlags};
+use super::{Charset, Format, Multiline, Parsers, TimeFlags};
 
 // How lines are read. Not a doc comment: clap would take it for the helper's description.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -9,7 +9,7 @@ pub(crate) struct FormatFlags {
     /// The form of a line: raw (text), json, logfmt, cri, docker, nginx or `regex:PATTERN`, whose groups with names are fields; a line
     /// that holds something else is sent as text, and counted
     #[arg(long, value_name = "FORMAT", default_value_t)]
-    format: Parser,
+    format: Parsers,
     /// Join the lines of a stack trace: of java, python, go or rust, or each line with those before it up to one that this
     /// pattern is found in, such as `^\d{4}-`
     #[arg(long, value_name = "START")]
@@ -26,7 +26,7 @@ impl FormatFlags {
     /// each other.
     pub(crate) fn format(
         &self,
-        parser: Option<&Parser>,
+        parser: Option<&Parsers>,
         multiline: Option<&Multiline>,
         encoding: Option<Charset>,
         time: &TimeFlags,

@@ -1,19 +1,24 @@
-//! The table of formats, as `--format` names them.
+//! The table of formats, as `--format` names them: one, or that of a container runtime with one inside.
 
 use std::{fmt, str::FromStr};
 
-use super::{cri, docker, json, logfmt, nginx, parts::ReadPart, pattern::Pattern, time::TimeRule};
+use super::{json, logfmt, nginx, pattern::Pattern, time::TimeRule, wrapper::Wrapper};
 use crate::format::record::Parsed;
 
-/// `--format`: the form of a record's text
+/// `--format`: the form of a record's text, and what a container runtime puts around it
 #[derive(Clone, Debug, Default)]
-pub(crate) enum Parser {
+pub(crate) struct Parsers {
+    pub(super) wrapper: Option<Wrapper>,
+    pub(super) parser: Parser,
+}
+
+/// The form of an app's text
+#[derive(Clone, Debug, Default)]
+pub(super) enum Parser {
     #[default]
     Raw,
     Json,
     Logfmt,
-    Cri,
-    Docker,
     Nginx,
     Regex(Pattern),
 }
@@ -24,19 +29,8 @@ impl Parser {
             Self::Raw => Some(Parsed::default()),
             Self::Json => json::read(text, rule),
             Self::Logfmt => logfmt::read(text, rule),
-            Self::Cri => cri::read(text),
-            Self::Docker => docker::read(text),
             Self::Nginx => nginx::read(text),
             Self::Regex(pattern) => pattern.read(text, rule),
-        }
-    }
-
-    /// How a line is read that can be a part of a record
-    pub(super) fn parts(&self) -> Option<ReadPart> {
-        match self {
-            Self::Cri => Some(cri::part),
-            Self::Docker => Some(docker::part),
-            Self::Raw | Self::Json | Self::Logfmt | Self::Nginx | Self::Regex(_) => None,
         }
     }
 
@@ -51,6 +45,25 @@ impl Parser {
     }
 }
 
+impl FromStr for Parsers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The comma of a regular expression stands behind its name.
+        let (first, inside) =
+            text.split_once(',').map_or((text, "raw"), |(first, inside)| (first, inside.trim_start()));
+        let is_regex = first.starts_with("regex:");
+        match Wrapper::named(first) {
+            Some(_) if Wrapper::named(inside).is_some() => {
+                Err(format!("{inside} stands around the lines of an app, and not inside another format"))
+            }
+            Some(wrapper) => Ok(Self { wrapper: Some(wrapper), parser: inside.parse()? }),
+            None if first == text || is_regex => Ok(Self { wrapper: None, parser: text.parse()? }),
+            None => Err("only cri and docker have another format inside: write cri,json".into()),
+        }
+    }
+}
+
 impl FromStr for Parser {
     type Err = String;
 
@@ -59,8 +72,6 @@ impl FromStr for Parser {
             "raw" => Self::Raw,
             "json" => Self::Json,
             "logfmt" => Self::Logfmt,
-            "cri" => Self::Cri,
-            "docker" => Self::Docker,
             "nginx" => Self::Nginx,
             "regex" => return Err("regex lacks its pattern: write regex:^(?<level>[A-Z]+) (?<message>.*)".into()),
             _ => match text.strip_prefix("regex:") {
@@ -78,14 +89,22 @@ fn unknown(text: &str) -> String {
     format!("this is the name of no format; {hint}")
 }
 
+impl fmt::Display for Parsers {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match (self.wrapper, &self.parser) {
+            (None, parser) => parser.fmt(f),
+            (Some(wrapper), Parser::Raw) => f.write_str(wrapper.name()),
+            (Some(wrapper), parser) => write!(f, "{},{parser}", wrapper.name()),
+        }
+    }
+}
+
 impl fmt::Display for Parser {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
             Self::Raw => "raw",
             Self::Json => "json",
             Self::Logfmt => "logfmt",
-            Self::Cri => "cri",
-            Self::Docker => "docker",
             Self::Nginx => "nginx",
             Self::Regex(_) => "regex",
         })

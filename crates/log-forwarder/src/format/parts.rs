@@ -89,6 +89,15 @@ pub(super) fn join(read: ReadPart, record: &[u8]) -> Option<Vec<u8>> {
     Some(joined)
 }
 
+/// The lines of a record that are of the stream of its first line
+pub(super) fn write_own_lines(read: ReadPart, record: &[u8], out: &mut Vec<u8>) {
+    let stream = |line: &Range<usize>| read(&record[line.clone()]).map(|part| part.stream);
+    let first = line(record, 0).and_then(|line| stream(&line));
+    let own = lines_from(record, 0)
+        .filter(|line| line.start == 0 || stream(line).is_some_and(|stream| Some(stream) == first));
+    own.for_each(|line| out.extend_from_slice(&record[line]));
+}
+
 /// Finds where records are, in the order of their first lines
 #[derive(Debug)]
 pub(super) struct Split {

@@ -1,6 +1,6 @@
 //! Regular expressions: for the fields of a line, and for the first line of a record.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Range, str::FromStr, sync::Arc};
 
 use regex::{Regex, RegexBuilder};
 
@@ -9,6 +9,8 @@ use crate::format::record::{Parsed, Value};
 
 /// Bytes of a compiled one; enough for a hundred groups
 const LARGEST: usize = 1 << 20;
+/// The group that [`Pattern::replaced`] replaces alone
+const SECRET: &str = "secret";
 
 /// A regular expression. Its time grows only with the length of the line.
 #[derive(Clone)]
@@ -19,7 +21,7 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    pub(super) fn new(text: &str) -> Result<Self, String> {
+    pub(crate) fn new(text: &str) -> Result<Self, String> {
         let regex = RegexBuilder::new(text).size_limit(LARGEST).build();
         let regex = regex.map_err(|error| format!("this is no regular expression: {}", reason(&error)))?;
         let names = regex.capture_names().enumerate();
@@ -36,8 +38,37 @@ impl Pattern {
         Ok(pattern)
     }
 
-    pub(super) fn is_in(&self, text: &str) -> bool {
+    pub(crate) fn is_in(&self, text: &str) -> bool {
         self.regex.is_match(text)
+    }
+
+    /// The text with each match replaced, or only the group `secret` of each, if the pattern has one; nothing if that changes
+    /// nothing. Matches that touch are replaced as one, so that a short pattern makes no long text.
+    pub(crate) fn replaced(&self, text: &str, with: &str) -> Option<String> {
+        let mut out = String::new();
+        let mut end = 0;
+        let mut replace = |found: Range<usize>| {
+            if found.is_empty() {
+                return;
+            }
+            if found.start > end || end == 0 {
+                out.push_str(&text[end..found.start]);
+                out.push_str(with);
+            }
+            end = found.end;
+        };
+        match self.groups.iter().find(|(_, name)| **name == *SECRET) {
+            None => self.regex.find_iter(text).for_each(|found| replace(found.range())),
+            Some((group, _)) => {
+                let groups = self.regex.captures_iter(text).filter_map(|found| found.get(*group));
+                groups.for_each(|found| replace(found.range()));
+            }
+        }
+        if end == 0 {
+            return None;
+        }
+        out.push_str(&text[end..]);
+        (out != text).then_some(out)
     }
 
     /// The groups that took part in the match, as text
@@ -51,11 +82,23 @@ impl Pattern {
     }
 }
 
-/// The last line of regex's error, without the drawing of the pattern above it
+/// The last line of regex's error, and the place of the fault, without the drawing of the pattern above it
 fn reason(error: &regex::Error) -> String {
+    /// Blanks before each line of the drawing
+    const INDENT: usize = 4;
     let text = error.to_string();
-    let last = text.lines().last().unwrap_or_default();
-    last.trim().trim_start_matches("error: ").to_owned()
+    let last = text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
+    let is_mark = |line: &&str| line.ends_with('^') && line.trim_matches([' ', '^']).is_empty();
+    let mark = text.lines().find(is_mark).and_then(|line| line.find('^')?.checked_sub(INDENT));
+    mark.map_or_else(|| last.to_owned(), |before| format!("{last}, at character {}", before + 1))
+}
+
+impl FromStr for Pattern {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::new(text)
+    }
 }
 
 impl fmt::Debug for Pattern {
@@ -88,10 +131,22 @@ mod tests {
     }
 
     #[test]
+    fn matches_or_their_secrets_are_replaced() {
+        let replaced = |pattern: &str, text: &str| Pattern::new(pattern).unwrap().replaced(text, "*");
+        assert_eq!(replaced(r"\d{4}", "a 1234 b 56781234").as_deref(), Some("a * b *"));
+        assert_eq!(replaced("(key|token)=(?<secret>[^&]+)", "?key=é&token=b").as_deref(), Some("?key=*&token=*"));
+        assert_eq!(replaced("[0-9]", "12 3").as_deref(), Some("* *"));
+        assert_eq!(replaced("key=(?<secret>x*)", "key=a"), None);
+        assert_eq!(replaced("key=(?<secret>.)", "key=*"), None);
+        assert_eq!(replaced("b|x*", "ab").as_deref(), Some("a*"));
+    }
+
+    #[test]
     fn what_is_no_pattern() {
         let error = |text: &str| Pattern::named(text).unwrap_err();
-        assert_eq!(error("(?<a>["), "this is no regular expression: unclosed character class");
+        assert_eq!(error("(?<a>["), "this is no regular expression: unclosed character class, at character 6");
         assert_eq!(error("^(a)"), "this has no group with a name, so it finds no field: write (?<name>…)");
+        assert!(error("(?<a>é*)(").ends_with("unclosed group, at character 9"), "{}", error("(?<a>é*)("));
         let large = format!("(?<a>{})", "(a{1000}){100}".repeat(10));
         assert!(error(&large).contains("is no regular expression: "), "{}", error(&large));
     }

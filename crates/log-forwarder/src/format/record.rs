@@ -9,7 +9,10 @@ pub(crate) struct Record<'a> {
     pub(crate) offset: u64,
     /// Nanoseconds since 1970: as the record says, or when it was read
     pub(crate) time: i64,
-    /// Without its newline; bytes that are no text are replaced
+    /// The app's text, without its last newline and the words that a container runtime puts around it; bytes that are no text are
+    /// replaced
+    pub(crate) text: &'a str,
+    /// What the format takes for the message, or else the text
     pub(crate) message: Cow<'a, str>,
     /// The fields that the format found, in its order
     pub(crate) fields: Vec<Field<'a>>,
@@ -36,4 +39,20 @@ pub(crate) struct Parsed<'a> {
     pub(crate) fields: Vec<Field<'a>>,
     /// It holds no time where the settings say that there is one.
     pub(crate) lacks_time: bool,
+}
+
+/// The text of an app, and what stands around it
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wrapped<'a> {
+    /// Nanoseconds since 1970
+    pub(crate) time: Option<i64>,
+    pub(crate) text: Cow<'a, str>,
+    pub(crate) fields: Vec<Field<'a>>,
+}
+
+impl<'a> Wrapped<'a> {
+    /// A text with nothing around it
+    pub(crate) fn bare(text: &'a str) -> Self {
+        Self { time: None, text: text.into(), fields: Vec::new() }
+    }
 }

@@ -31,7 +31,8 @@ fn assert_reads(format: &Format, record: &[u8]) {
     let (text, invalid) = format.decode(joined.as_deref().unwrap_or(record));
     assert!(invalid <= record.len() as u64);
     let text = format.without_ends(&text);
-    let parsed = format.read(&text);
+    let wrapped = format.unwrap(&text);
+    let parsed = wrapped.as_ref().and_then(|wrapped| format.read(&wrapped.text));
     for (name, value) in parsed.iter().flat_map(|parsed| &parsed.fields) {
         if let Value::Json(json) = value {
             let is_json = serde_json::from_str::<&serde_json::value::RawValue>(json).is_ok();

@@ -23,7 +23,7 @@ enum Kind<'a> {
 
 impl<'a> Split<'a> {
     pub(super) fn new(format: &'a Format, bytes: &'a [u8]) -> Self {
-        let kind = match (&format.multiline, format.parser.parts()) {
+        let kind = match (&format.multiline, format.parts()) {
             (Some(multiline), _) => Kind::Joined(multiline.reader(format.charset)),
             (None, Some(read)) => Kind::Parts(parts::Split::new(read)),
             (None, None) => Kind::Lines,

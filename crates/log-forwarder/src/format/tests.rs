@@ -75,7 +75,7 @@ proptest! {
         let read = |extent: Extent| {
             let joined = format.join(text[extent.range.clone()].as_bytes()).map(|joined| String::from_utf8(joined).unwrap());
             let text = joined.as_deref().unwrap_or(&text[extent.range]);
-            Some(format.read(text.strip_suffix('\n')?)?.message?.into_owned())
+            Some(format.unwrap(text.strip_suffix('\n')?)?.text.into_owned())
         };
         let found: Vec<Option<String>> = format.split(text.as_bytes()).map(read).collect();
         prop_assert_eq!(found, written.into_iter().map(Some).collect::<Vec<_>>());
@@ -122,12 +122,18 @@ fn formats_without_a_field_for_the_time() {
 
 #[test]
 fn words_that_name_no_format() {
-    let error = |text: &str| text.parse::<Parser>().unwrap_err();
+    let error = |text: &str| text.parse::<Parsers>().unwrap_err();
     assert_eq!(error("jsno"), "this is the name of no format; did you mean json?");
     assert_eq!(
         error("?"),
         "this is the name of no format; there are raw, json, logfmt, cri, docker, nginx and regex:PATTERN"
     );
+    assert_eq!(error("cri,jsno"), "this is the name of no format; did you mean json?");
+    assert_eq!(error("json,cri"), "only cri and docker have another format inside: write cri,json");
+    assert_eq!(error("cri,docker"), "docker stands around the lines of an app, and not inside another format");
+    assert_eq!("docker,regex:(?<a>b,c)".parse::<Parsers>().unwrap().to_string(), "docker,regex");
+    assert_eq!("regex:(?<a>cri,docker)".parse::<Parsers>().unwrap().to_string(), "regex");
+    assert_eq!("cri,raw".parse::<Parsers>().unwrap().to_string(), "cri");
     assert_eq!(error("regex"), "regex lacks its pattern: write regex:^(?<level>[A-Z]+) (?<message>.*)");
     assert!(error("regex:(").starts_with("this is no regular expression: "));
 }

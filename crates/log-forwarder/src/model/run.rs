@@ -22,6 +22,7 @@ use crate::{
         reading::Bounds,
         set::Change,
     },
+    filters::Rules,
     format::{FormatFlags, TimeFlags},
     records::{batch::Batch, span::Span, treatment::Treatment},
     settings::{
@@ -36,9 +37,15 @@ const BOUNDS: Bounds = Bounds { batch: 96, line: 48, may_grow: true };
 /// Bytes of a batch, which holds several spans
 const MOST: usize = 240;
 
+/// Lines that a filter drops: four of ten
+const DROPPED: &str = r"\.log:\d{3}[2578]";
+
 fn input(log: &str, format: &str, start_at: StartAt) -> Input {
     let format = FormatFlags::default().format(format.parse().ok().as_ref(), None, None, &TimeFlags::default());
-    let treatment = Treatment { format: format.expect("a format"), ..Treatment::default() };
+    let format = format.expect("a format");
+    let rules = Rules { drop: vec![DROPPED.parse().expect("a pattern")], ..Rules::default() };
+    let (filter, redaction) = rules.of(&format).expect("a filter");
+    let treatment = Treatment { format, filter, redaction, ..Treatment::default() };
     let selection = Selection { start_at, ..Selection::default() };
     let input = format!("{DIRECTORY}/{log}").parse::<Input>().expect("a path");
     input.treated(&treatment.into()).selected(&selection.into())
@@ -69,7 +76,7 @@ pub(super) struct Run {
     follower: Follower,
     now: Instant,
     in_flight: BTreeMap<OutputId, Batch>,
-    /// The beginning of each line that was delivered or refused, in order
+    /// The beginning of each line that was delivered, refused or dropped, in order
     pub(super) settled: [Vec<String>; 2],
     /// The greatest size with which each file was seen
     seen: BTreeMap<Key, u64>,
@@ -144,7 +151,11 @@ impl Run {
         let gathering = Gathering { most: MOST, joins: &|_, _| true };
         let batch = self.follower.next(output, Some(&gathering), self.now);
         let is_some = batch.is_some();
-        self.in_flight.extend(batch.map(|batch| (output, batch)));
+        if let Some(sifted) = batch.map(Batch::sifted) {
+            self.follower.drop_records(&sifted, output);
+            sifted.empty.iter().for_each(|span| self.take_lines(span, output));
+            self.in_flight.extend(sifted.rest.map(|batch| (output, batch)));
+        }
         self.check();
         is_some
     }
@@ -153,6 +164,8 @@ impl Run {
     pub(super) fn answer(&mut self, output: OutputId, is_taken: bool) {
         let Some(batch) = self.in_flight.remove(&output) else { return };
         for span in batch.spans() {
+            let filter = &span.source.treatment.filter;
+            span.records(|record| assert!(filter.keeps(record), "{} was to be dropped", record.text));
             self.take_lines(span, output);
         }
         let amount = batch.amount();
@@ -227,8 +240,12 @@ impl Run {
         }
         for output in OUTPUTS {
             let sums = self.follower.set.ledger().of(output).sums();
-            assert_eq!(sums.read, sums.delivered + sums.rejected + sums.lost + sums.in_flight, "{sums:?}");
-            let in_flight = self.in_flight.get(&output).map_or(0, |batch| batch.length() as u64);
+            assert_eq!(
+                sums.read,
+                sums.delivered + sums.rejected + sums.dropped + sums.lost + sums.in_flight,
+                "{sums:?}"
+            );
+            let in_flight = self.in_flight.get(&output).map_or(0, |batch| batch.amount().bytes);
             assert_eq!(sums.in_flight, in_flight, "in flight");
         }
         let behind: u64 =

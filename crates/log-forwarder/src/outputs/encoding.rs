@@ -39,25 +39,23 @@ impl Encoding {
 
     /// What a batch is in bytes. Raw lines are where they are already, but for a last one without newline.
     pub(crate) fn bytes<'a>(self, batch: &'a Batch, room: &'a mut Vec<u8>) -> &'a [u8] {
-        match batch.spans() {
-            [span] if self == Self::Raw && span.mark == Mark::Whole => span.bytes(),
-            _ => {
-                room.clear();
-                self.write(batch, room);
-                room
-            }
+        if let [span] = batch.spans()
+            && self == Self::Raw
+            && let Some(lines) = span.whole_lines()
+        {
+            return lines;
         }
+        room.clear();
+        self.write(batch, room);
+        room
     }
 
     /// Writes a batch.
     pub(crate) fn write(self, batch: &Batch, out: &mut Vec<u8>) {
         for span in batch.spans() {
             match self {
-                Self::Raw => out.extend_from_slice(span.bytes()),
+                Self::Raw => span.write_raw(out),
                 Self::Ndjson => write_objects(span, out),
-            }
-            if self == Self::Raw && span.mark != Mark::Whole {
-                out.push(b'\n');
             }
         }
     }

@@ -12,6 +12,16 @@ use crate::format::amount::Amount;
 #[derive(Clone, Debug)]
 pub(crate) struct Batch(Vec<Span>);
 
+/// A batch without the records that filters drop
+#[derive(Debug)]
+pub(crate) struct Sifted {
+    /// The records that are to be sent
+    pub(crate) rest: Option<Batch>,
+    /// Spans of which nothing is left
+    pub(crate) empty: Vec<Span>,
+    pub(crate) dropped: Amount,
+}
+
 impl From<Span> for Batch {
     fn from(span: Span) -> Self {
         Self(vec![span])
@@ -26,6 +36,22 @@ impl Batch {
 
     pub(crate) fn spans(&self) -> &[Span] {
         &self.0
+    }
+
+    /// Takes out the records that filters drop.
+    pub(crate) fn sifted(self) -> Sifted {
+        let mut sifted = Sifted { rest: None, empty: Vec::new(), dropped: Amount::default() };
+        let mut rest = Vec::with_capacity(self.0.len());
+        for span in self.0 {
+            let Some(kept) = span.kept() else {
+                rest.push(span);
+                continue;
+            };
+            let kept = span.select(&kept);
+            sifted.dropped = sifted.dropped + (span.amount() - kept.amount());
+            if kept.count() > 0 { rest.push(kept) } else { sifted.empty.push(span) }
+        }
+        Sifted { rest: Self::of(rest), ..sifted }
     }
 
     /// Bytes of all spans

@@ -1,5 +1,7 @@
 //! A contiguous range of lines of one content, as slices of the buffer that it was read into.
 
+mod lines;
+
 use std::{
     ops::{Add, Range},
     path::PathBuf,
@@ -8,12 +10,17 @@ use std::{
 
 use crate::{
     content::fingerprint::hash_of_end,
+    filters::Redaction,
     format::{
         Extent, Format, Split,
         amount::{Amount, Tally},
-        record::{Parsed, Record},
+        record::Record,
     },
-    records::{pool::Buffer, timestamp, treatment::Treatment},
+    records::{
+        pool::Buffer,
+        timestamp,
+        treatment::{Reading, Treatment},
+    },
 };
 
 /// Where a span comes from
@@ -140,33 +147,61 @@ impl Span {
 
     /// Visits the records that are still to be sent.
     pub(crate) fn records(&self, mut visit: impl FnMut(&Record<'_>)) {
+        let tally = self.read(&self.source.treatment.redaction, |extent, reading| {
+            visit(&self.record(extent, reading));
+        });
+        // A second visit finds the same.
+        let _ = self.tally.set(tally);
+    }
+
+    fn record<'a>(&self, extent: &Extent, reading: Reading<'a>) -> Record<'a> {
+        let Reading { line: _, text, time, message, fields, .. } = reading;
+        let offset = self.offset + extent.range.start as u64;
+        Record { offset, time: time.unwrap_or(self.time), text, message, fields }
+    }
+
+    /// Reads the records that are still to be sent, and hands them on with their places.
+    fn read(&self, redaction: &Redaction, mut visit: impl FnMut(&Extent, Reading<'_>)) -> Tally {
         let (bytes, format) = (self.bytes(), self.format());
         // Once for all records: that costs little where they are what they should be.
         let whole = format.as_text(bytes);
         let mut tally = Tally::default();
-        let each = |Extent { range, amount, .. }: Extent| {
-            let offset = self.offset + range.start as u64;
+        let each = |extent: Extent| {
+            let Extent { range, amount, .. } = &extent;
             let joined = if amount.lines > 1 { format.join(&bytes[range.clone()]) } else { None };
             let (text, invalid) = match (&joined, whole) {
                 (Some(joined), _) => format.decode(joined),
-                (None, Some(whole)) => (whole[range].into(), 0),
-                (None, None) => format.decode(&bytes[range]),
+                (None, Some(whole)) => (whole[range.clone()].into(), 0),
+                (None, None) => format.decode(&bytes[range.clone()]),
             };
             tally.invalid_bytes += invalid;
-            let text = format.without_ends(&text);
-            let text = &*text;
-            let parsed = if format.is_raw() { Some(Parsed::default()) } else { format.read(text) };
-            tally.unparsed += u64::from(parsed.as_ref().is_none_or(|parsed| parsed.lacks_time));
-            let Parsed { time, message, fields, .. } = parsed.unwrap_or_default();
-            let (time, message) = (time.unwrap_or(self.time), message.unwrap_or(text.into()));
-            visit(&Record { offset, time, message, fields });
+            self.source.treatment.read(format.without_ends(&text), redaction, |reading| {
+                tally.unparsed += u64::from(!reading.is_parsed);
+                tally.redacted += u64::from(reading.is_redacted);
+                visit(&extent, reading);
+            });
         };
         match self.selection {
             None => self.all_extents().for_each(each),
             Some(_) => self.extents().for_each(each),
         }
-        // A second visit finds the same.
-        let _ = self.tally.set(tally);
+        tally
+    }
+
+    /// The records that filters keep, by their numbers; nothing if these are all. Filters see what is hidden later.
+    pub(crate) fn kept(&self) -> Option<Vec<usize>> {
+        let filter = &self.source.treatment.filter;
+        if filter.is_empty() {
+            return None;
+        }
+        let (mut kept, mut count) = (Vec::new(), 0);
+        self.read(&Redaction::default(), |extent, reading| {
+            if filter.keeps(&self.record(extent, reading)) {
+                kept.push(count);
+            }
+            count += 1;
+        });
+        (kept.len() < count).then_some(kept)
     }
 
     /// How many records are still to be sent

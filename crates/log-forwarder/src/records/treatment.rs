@@ -1,13 +1,76 @@
 //! How the files of an input are read.
 
-use crate::format::Format;
+use std::borrow::Cow;
 
-/// How the lines of an input are read, and the fields that each record carries
+use crate::{
+    filters::{Filter, Redaction},
+    format::{
+        Format,
+        record::{Field, Parsed, Wrapped},
+    },
+};
+
+/// How the lines of an input are read, which of them are sent, and the fields that each record carries
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Treatment {
     pub(crate) format: Format,
+    pub(crate) filter: Filter,
+    pub(crate) redaction: Redaction,
     /// Whether files that are compressed are read
     pub(crate) reads_compressed: bool,
     /// Names and values: those of the pod, and `--field`
     pub(crate) attributes: Vec<(String, String)>,
+}
+
+/// The content of a line, in none of which a secret is
+pub(super) struct Reading<'a> {
+    pub(super) line: &'a str,
+    /// The app's part of the line
+    pub(super) text: &'a str,
+    pub(super) time: Option<i64>,
+    pub(super) message: Cow<'a, str>,
+    pub(super) fields: Vec<Field<'a>>,
+    /// It has the form, and the time, that the settings say.
+    pub(super) is_parsed: bool,
+    /// A secret was hidden.
+    pub(super) is_redacted: bool,
+}
+
+impl Treatment {
+    /// Reads the line of a record without its last newline, hides secrets in it, and hands it on.
+    pub(super) fn read(&self, mut line: Cow<'_, str>, redaction: &Redaction, visit: impl FnOnce(Reading<'_>)) {
+        let format = &self.format;
+        let has_secret_line = redaction.hide(&mut line, format.has_json_lines());
+        let wrapped = format.unwrap(&line);
+        let has_wrapper = wrapped.is_some();
+        let Wrapped { time: outer_time, mut text, fields: mut around } =
+            wrapped.unwrap_or_else(|| Wrapped::bare(&line));
+        let has_secret_text = format.is_wrapped() && redaction.hide(&mut text, format.has_json_text());
+        let mut parsed = if has_wrapper { format.read(&text) } else { None };
+        let has_secret_value = redaction.hide_in_values(&mut parsed, &mut around);
+        // A secret that was not seen in the line or in the text is still in it, in another form.
+        let text = if has_secret_value { redaction.with() } else { &text };
+        let line = if has_secret_text || has_secret_value { redaction.with() } else { &line };
+        let is_parsed = parsed.as_ref().is_some_and(|parsed| !parsed.lacks_time);
+        let Parsed { time, message, fields, .. } = parsed.unwrap_or_default();
+        visit(Reading {
+            line,
+            text,
+            time: time.or(outer_time),
+            message: message.unwrap_or(text.into()),
+            fields: joined(around, fields),
+            is_parsed,
+            is_redacted: has_secret_line || has_secret_text || has_secret_value,
+        });
+    }
+}
+
+/// The fields of a container runtime, and behind them those of the app. Of two with one name the app's counts.
+fn joined<'a>(mut around: Vec<Field<'a>>, fields: Vec<Field<'a>>) -> Vec<Field<'a>> {
+    if around.is_empty() {
+        return fields;
+    }
+    around.retain(|(name, _)| fields.iter().all(|(other, _)| other != name));
+    around.extend(fields);
+    around
 }

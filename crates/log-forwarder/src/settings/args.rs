@@ -6,6 +6,7 @@ use endpoint::url_label;
 use lifecycle::{Lines, LinesParser};
 
 use crate::{
+    filters::FilterFlags,
     format::{FormatFlags, TimeFlags},
     outputs,
     records::treatment::Treatment,
@@ -58,6 +59,9 @@ pub struct Args {
     /// How lines are read
     #[command(flatten)]
     pub(crate) reading: FormatFlags,
+    /// Which records are sent
+    #[command(flatten)]
+    pub(crate) filters: FilterFlags,
     /// Fields that each record carries
     #[command(flatten)]
     pub(crate) pod: PodFlags,
@@ -68,7 +72,9 @@ impl Args {
     pub(crate) fn inputs(&self) -> Result<Vec<Input>, String> {
         let format = self.reading.format(None, None, None, &TimeFlags::default())?;
         let reads_compressed = self.selection.read_compressed;
-        let treatment = Arc::new(Treatment { format, reads_compressed, attributes: self.pod.attributes() });
+        let (filter, redaction) = self.filters.rules().of(&format)?;
+        let attributes = self.pod.attributes();
+        let treatment = Arc::new(Treatment { format, filter, redaction, reads_compressed, attributes });
         let selection = Arc::new(self.selection.selection(&[], None, None));
         let inputs = self.inputs.iter().flat_map(|lines| &lines.0);
         Ok(inputs.map(|input| input.treated(&treatment).selected(&selection)).collect())

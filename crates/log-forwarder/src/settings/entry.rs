@@ -9,7 +9,8 @@ use serde::{
 };
 
 use crate::{
-    format::{Charset, Format, FormatFlags, Multiline, Parser, TimeFlags, TimeForm, TimeKey, Zone},
+    filters::{FieldTest, Level, Redact, ReplacementText, Rules},
+    format::{Charset, Format, FormatFlags, Multiline, Parsers, Pattern, TimeFlags, TimeForm, TimeKey, Zone},
     records::treatment::Treatment,
     settings::{
         args::Args,
@@ -32,7 +33,7 @@ struct Settings {
     #[schemars(with = "String")]
     path: Input,
     /// Leave files with names like these alone, in addition to those of --exclude
-    #[serde(default, deserialize_with = "excludes")]
+    #[serde(default, deserialize_with = "several")]
     #[schemars(with = "Vec<String>")]
     exclude: Vec<Exclude>,
     /// Where reading begins in files that are there already: beginning or end
@@ -46,7 +47,7 @@ struct Settings {
     /// The form of a line: raw, json, logfmt, cri, docker, nginx or regex:PATTERN
     #[serde(default, deserialize_with = "optional")]
     #[schemars(with = "Option<String>")]
-    format: Option<Parser>,
+    format: Option<Parsers>,
     /// Join the lines of a stack trace: java, python, go, rust, or a pattern that is found in a first line
     #[serde(default, deserialize_with = "optional")]
     #[schemars(with = "Option<String>")]
@@ -70,6 +71,34 @@ struct Settings {
     /// Read compressed files (gzip, zstd) with such names to their end, once
     #[serde(default, rename = "read-compressed")]
     read_compressed: Option<bool>,
+    /// Send only records in whose text one of these patterns is found
+    #[serde(default, deserialize_with = "several")]
+    #[schemars(with = "Vec<String>")]
+    keep: Vec<Pattern>,
+    /// Drop records in whose text one of these patterns is found
+    #[serde(default, deserialize_with = "several")]
+    #[schemars(with = "Vec<String>")]
+    drop: Vec<Pattern>,
+    /// Send only records with one of these fields: NAME=VALUE, or NAME~PATTERN
+    #[serde(default, rename = "keep-field", deserialize_with = "several")]
+    #[schemars(with = "Vec<String>")]
+    keep_field: Vec<FieldTest>,
+    /// Drop records with one of these fields: NAME=VALUE, or NAME~PATTERN
+    #[serde(default, rename = "drop-field", deserialize_with = "several")]
+    #[schemars(with = "Vec<String>")]
+    drop_field: Vec<FieldTest>,
+    /// Drop records whose level is below this one
+    #[serde(default, rename = "drop-below", deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    drop_below: Option<Level>,
+    /// Hide what these patterns find, or only their group `secret`, in addition to those of --redact
+    #[serde(default, deserialize_with = "several")]
+    #[schemars(with = "Vec<String>")]
+    redact: Vec<Redact>,
+    /// Write this in place of what is hidden
+    #[serde(default, rename = "redact-with", deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    redact_with: Option<ReplacementText>,
     /// Fields that each of their records carries
     #[serde(default, deserialize_with = "static_fields")]
     #[schemars(with = "BTreeMap<String, String>")]
@@ -81,7 +110,10 @@ impl Entry {
     pub(crate) fn input(&self, args: &Args) -> Result<Input, String> {
         let format = self.format(&args.reading)?;
         let reads_compressed = self.0.read_compressed.unwrap_or(args.selection.read_compressed);
-        let mut treatment = Treatment { format, reads_compressed, attributes: args.pod.attributes() };
+        let rules = self.rules().over(&args.filters.rules());
+        let (filter, redaction) = rules.of(&format).map_err(|error| self.at(&error))?;
+        let attributes = args.pod.attributes();
+        let mut treatment = Treatment { format, filter, redaction, reads_compressed, attributes };
         attributes::add(&mut treatment.attributes, &self.0.fields);
         let Settings { path, exclude, start_at, ignore_older, .. } = &self.0;
         let selection = args.selection.selection(exclude, *start_at, *ignore_older);
@@ -89,10 +121,27 @@ impl Entry {
     }
 
     fn format(&self, flags: &FormatFlags) -> Result<Format, String> {
-        let Settings { path, format, multiline, encoding, time_key, time_format, time_zone, .. } = &self.0;
+        let Settings { format, multiline, encoding, time_key, time_format, time_zone, .. } = &self.0;
         let time = TimeFlags { key: time_key.clone(), form: time_format.clone(), zone: time_zone.clone() };
         let format = flags.format(format.as_ref(), multiline.as_ref(), *encoding, &time);
-        format.map_err(|error| format!("input {path:?}: {error}"))
+        format.map_err(|error| self.at(&error))
+    }
+
+    fn rules(&self) -> Rules {
+        let Settings { keep, drop, keep_field, drop_field, drop_below, redact, redact_with, .. } = &self.0;
+        Rules {
+            keep: keep.clone(),
+            drop: drop.clone(),
+            keep_field: keep_field.clone(),
+            drop_field: drop_field.clone(),
+            drop_below: drop_below.clone(),
+            redact: redact.clone(),
+            redact_with: redact_with.clone(),
+        }
+    }
+
+    fn at(&self, error: &str) -> String {
+        format!("input {:?}: {error}", self.0.path)
     }
 }
 
@@ -137,6 +186,13 @@ impl<'de> Visitor<'de> for EntryVisitor {
             time_key: None,
             time_format: None,
             time_zone: None,
+            keep: Vec::new(),
+            drop: Vec::new(),
+            keep_field: Vec::new(),
+            drop_field: Vec::new(),
+            drop_below: None,
+            redact: Vec::new(),
+            redact_with: None,
             read_compressed: None,
             fields: Vec::new(),
         }))
@@ -156,9 +212,18 @@ fn optional<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D
     parsed(deserializer).map(Some)
 }
 
-fn excludes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Exclude>, D::Error> {
-    let texts: Vec<String> = lifecycle::config::bounded(deserializer)?;
-    texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
+fn several<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let items: Vec<Item<T>> = lifecycle::config::bounded(deserializer)?;
+    Ok(items.into_iter().map(|Item(value)| value).collect())
+}
+
+/// One of several values: its error has its own line and column.
+struct Item<T>(T);
+
+impl<'de, T: FromStr<Err = String>> Deserialize<'de> for Item<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        parsed(deserializer).map(Self)
+    }
 }
 
 fn static_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<StaticField>, D::Error> {

@@ -23,6 +23,8 @@ mod faults;
 #[cfg(test)]
 mod file_output;
 #[cfg(test)]
+mod filters;
+#[cfg(test)]
 mod fluentd;
 #[cfg(test)]
 mod formats;

@@ -134,7 +134,7 @@ pub(crate) fn ledger(ended: &Ended) -> BTreeMap<String, u64> {
 
 #[track_caller]
 pub(crate) fn assert_adds_up(ledger: &BTreeMap<String, u64>) {
-    let sum = ["delivered", "rejected", "lost", "in-flight"].map(|name| ledger[name]).iter().sum::<u64>();
+    let sum = ["delivered", "rejected", "dropped", "lost", "in-flight"].map(|name| ledger[name]).iter().sum::<u64>();
     assert_eq!(ledger["read"], sum, "{ledger:?}");
 }
 

@@ -48,6 +48,9 @@ fn a_format_that_is_none() {
     assert_usage_error("unknown-format", &with("--format", "jsno"));
     assert_usage_error("no-pattern", &with("--format", "regex"));
     assert_usage_error("bad-regex", &with("--format", "regex:^(?<level>[A-Z"));
+    assert_usage_error("bad-keep", &with("--keep", "GET [/"));
+    assert_usage_error("bad-redact", &with("--redact", "hunter2("));
+    assert_usage_error("unknown-level", &with("--drop-below", "loud"));
     assert_usage_error("unknown-language", &with("--multiline", "jva"));
     assert_usage_error("unknown-encoding", &with("--encoding", "utf-9"));
     assert_usage_error("wide-encoding", &with("--encoding", "utf-16"));
@@ -107,6 +110,7 @@ fn no_error_repeats_what_may_be_a_secret() {
         ("--field", "SIDEKIT_LOG_FORWARDER_FIELD", "hunter2"),
         ("--field", "SIDEKIT_LOG_FORWARDER_FIELD", "message=hunter2"),
         ("--field", "SIDEKIT_LOG_FORWARDER_FIELD", "Bearer hunter2=x"),
+        ("--redact", "SIDEKIT_LOG_FORWARDER_REDACT", "hunter2("),
         ("--max-line", "SIDEKIT_LOG_FORWARDER_MAX_LINE", "hunter2"),
         ("--log-level", "SIDEKIT_LOG_LEVEL", "hunter2"),
     ] {
@@ -126,8 +130,18 @@ fn no_error_repeats_what_may_be_a_secret() {
 #[test]
 fn the_start_line_has_labels_and_a_refused_start_has_none() {
     let output = "http://127.0.0.1:1/in?token=hunter2#header=Authorization: hunter2";
-    let flags =
-        ["--health-addr", "127.0.0.1:0", "--input", "/none/*.log", "--output", output, "--field", "key=hunter2"];
+    let flags = [
+        "--health-addr",
+        "127.0.0.1:0",
+        "--input",
+        "/none/*.log",
+        "--output",
+        output,
+        "--field",
+        "key=hunter2",
+        "--redact",
+        "hunter2",
+    ];
     let program = Program::start(&mut log_forwarder(&flags));
     program.signal(Signal::TERM);
     let ended = program.end();

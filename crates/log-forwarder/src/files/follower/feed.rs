@@ -12,7 +12,7 @@ use crate::{
         set::{Change, FileSet},
     },
     records::{
-        batch::Batch,
+        batch::{Batch, Sifted},
         span::{Mark, Source, Span},
     },
 };
@@ -56,6 +56,16 @@ impl Follower {
             if batch.is_some() || self.failed.len() == failed {
                 return batch;
             }
+        }
+    }
+
+    /// Books the records that filters drop, and settles the spans of which nothing is left.
+    pub(crate) fn drop_records(&mut self, sifted: &Sifted, output: OutputId) {
+        if sifted.dropped.lines > 0 {
+            self.account(Change::Drop(output, sifted.dropped));
+        }
+        for span in &sifted.empty {
+            self.account(Change::Settle(span, output));
         }
     }
 

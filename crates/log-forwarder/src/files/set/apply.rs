@@ -51,6 +51,8 @@ pub(crate) enum Change<'a> {
     Deliver(OutputId, Amount),
     /// Records of a batch are refused for good.
     Reject(OutputId, Amount),
+    /// Filters drop records of a batch.
+    Drop(OutputId, Amount),
     /// Records of a batch are given up, because their output was removed.
     Abandon(OutputId, Amount),
     /// All records of a span are accounted for, and the cursor moves to its end.
@@ -89,6 +91,7 @@ impl FileSet {
             }
             Change::Deliver(output, amount) => self.ledger.of(output).delivered(amount),
             Change::Reject(output, amount) => self.ledger.of(output).rejected(amount),
+            Change::Drop(output, amount) => self.ledger.of(output).dropped(amount),
             Change::Abandon(output, amount) => self.ledger.of(output).abandoned(amount),
             Change::Settle(span, output) => {
                 self.settled += span.length();
@@ -116,9 +119,8 @@ impl FileSet {
                 self.change(key, |file| file.grow(growth, now));
             }
             Fate::Turn(state) => {
-                self.has_moved = true;
+                (self.has_moved, is_news) = (true, false);
                 self.change(key, |file| file.state = state);
-                is_news = false;
             }
             Fate::ReadOut => {
                 self.release_inode(key);

@@ -200,7 +200,7 @@ mod tests {
     }
 
     fn stamp(stamps: &mut Stamps, offset: u64, time: i64) -> i64 {
-        stamps.next(&Record { offset, time, message: "".into(), fields: Vec::new() })
+        stamps.next(&Record { offset, time, text: "", message: "".into(), fields: Vec::new() })
     }
 
     #[test]

@@ -5,8 +5,10 @@ use super::{
     value::{attribute, text, typed_attribute},
 };
 use crate::{
-    format::record::{Field, Record, Value},
-    outputs::severity::{Severity, level},
+    format::{
+        record::{Field, Record, Value},
+        severity::{Severity, level},
+    },
     records::span::{Mark, Span},
 };
 

@@ -1,8 +1,10 @@
 //! Records as messages of RFC 5424.
 
 use crate::{
-    format::record::Value,
-    outputs::severity::{Severity, level},
+    format::{
+        record::Value,
+        severity::{Severity, level},
+    },
     records::{
         span::{Mark, Span},
         timestamp::rfc3339,

@@ -5,8 +5,8 @@ use crate::format::record::{Field, Value};
 /// Bytes of the longest word; a longer one is no level.
 const LONGEST_WORD: usize = 16;
 
-/// How severe a record is
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How severe a record is, in rising order
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Severity {
     Trace,
     Debug,

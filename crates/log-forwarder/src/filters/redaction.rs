@@ -1,0 +1,87 @@
+//! Secrets that are hidden in records before anything leaves the pod.
+//!
+//! A pattern is looked for in the line as it stands in the file, in the app's part of it, and in each value as it is read, since an
+//! escape can hide a secret from the line. A line that shows a secret only in such a way is hidden as a whole.
+
+use std::borrow::Cow;
+
+use super::{json, rules::Redact};
+use crate::format::record::{Field, Parsed, Value};
+
+/// Patterns, and the text in place of what they find
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Redaction {
+    pub(super) patterns: Vec<Redact>,
+    pub(super) with: String,
+}
+
+impl Redaction {
+    /// Whether nothing is hidden
+    pub(crate) fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
+    /// The text in place of a secret
+    pub(crate) fn with(&self) -> &str {
+        &self.with
+    }
+
+    /// Hides secrets in a text. True if there was one.
+    pub(crate) fn hide(&self, text: &mut Cow<'_, str>, is_json: bool) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let strings = is_json && replace(text, |text| json::replaced(text, |string| self.replaced(string)));
+        replace(text, |text| self.replaced(text)) || strings
+    }
+
+    /// Hides secrets in values, and in the message that was found. True if there was one.
+    pub(crate) fn hide_in_values(&self, parsed: &mut Option<Parsed<'_>>, around: &mut [Field<'_>]) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let mut is_redacted = self.hide_in_fields(around);
+        if let Some(Parsed { message, fields, .. }) = parsed {
+            is_redacted |= self.hide_in_fields(fields);
+            is_redacted |= message.as_mut().is_some_and(|message| self.hide(message, false));
+        }
+        is_redacted
+    }
+
+    fn hide_in_fields(&self, fields: &mut [Field<'_>]) -> bool {
+        let mut is_redacted = false;
+        for (_, value) in fields {
+            is_redacted |= match value {
+                Value::Text(text) => self.hide(text, false),
+                Value::Json(json) => {
+                    let found = replace(json, |json| json::replaced(json, |string| self.replaced(string)));
+                    let spanning = self.replaced(json);
+                    // A match that takes more than one value leaves no JSON.
+                    if let Some(text) = &spanning {
+                        *value = Value::Text(text.clone().into());
+                    }
+                    found || spanning.is_some()
+                }
+            };
+        }
+        is_redacted
+    }
+
+    fn replaced(&self, text: &str) -> Option<String> {
+        let mut found: Option<String> = None;
+        for Redact(pattern) in &self.patterns {
+            let new = pattern.replaced(found.as_deref().unwrap_or(text), &self.with);
+            found = new.or(found);
+        }
+        found
+    }
+}
+
+fn replace(text: &mut Cow<'_, str>, new: impl FnOnce(&str) -> Option<String>) -> bool {
+    let new = new(text);
+    let is_new = new.is_some();
+    if let Some(new) = new {
+        *text = new.into();
+    }
+    is_new
+}

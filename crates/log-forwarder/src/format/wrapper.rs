@@ -1,0 +1,44 @@
+//! The formats of container runtimes, which put words around each line of an app.
+
+use super::{cri, docker, parts::ReadPart};
+use crate::format::record::Wrapped;
+
+/// The runtime that has written a file
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrapper {
+    Cri,
+    Docker,
+}
+
+impl Wrapper {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        match name {
+            "cri" => Some(Self::Cri),
+            "docker" => Some(Self::Docker),
+            _ => None,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Cri => "cri",
+            Self::Docker => "docker",
+        }
+    }
+
+    /// How a line is read that can be a part of a record
+    pub(super) fn parts(self) -> ReadPart {
+        match self {
+            Self::Cri => cri::part,
+            Self::Docker => docker::part,
+        }
+    }
+
+    /// Reads a record, whose parts are joined; nothing if it has another form.
+    pub(super) fn read(self, line: &str) -> Option<Wrapped<'_>> {
+        match self {
+            Self::Cri => cri::read(line),
+            Self::Docker => docker::read(line),
+        }
+    }
+}
