@@ -11,7 +11,7 @@ _log_forwarder() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
             --) return ;;
-            probe|drain|quit|check|schema|completions) command=$word; break ;;
+            probe|drain|quit|check|schema|try|completions) command=$word; break ;;
         esac
     done
     # An empty answer makes bash complete names of files.
@@ -69,16 +69,32 @@ _log_forwarder() {
         check:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
         schema:--health-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
         schema:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--format) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--multiline) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--encoding) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--time-key) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--time-format) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--time-zone) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--keep) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--drop) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--keep-field) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--drop-field) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--drop-below) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--redact) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--redact-with) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--health-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        try:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
         completions:--health-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--input --output --config --state-dir --dead-letter --max-in-flight --linger --max-batch --max-line --max-pinned --quiet-period --exclude --start-at --ignore-older --read-compressed --close-inactive --format --multiline --encoding --time-key --time-format --time-zone --keep --drop --keep-field --drop-field --drop-below --redact --redact-with --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema completions' ;;
+        '') flags='--input --output --config --state-dir --dead-letter --max-in-flight --linger --max-batch --max-line --max-pinned --quiet-period --exclude --start-at --ignore-older --read-compressed --close-inactive --format --multiline --encoding --time-key --time-format --time-zone --keep --drop --keep-field --drop-field --drop-below --redact --redact-with --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema try completions' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;
         check) flags='--config --no-files --health-addr --admin-addr -h --help' words='' ;;
         schema) flags='--health-addr --admin-addr -h --help' words='' ;;
+        try) flags='--format --multiline --encoding --time-key --time-format --time-zone --keep --drop --keep-field --drop-field --drop-below --redact --redact-with --health-addr --admin-addr -h --help' words='' ;;
         completions) flags='--health-addr --admin-addr -h --help' words='bash zsh fish' ;;
     esac
     if [[ $cur == -* ]]; then

@@ -8,7 +8,7 @@ function __log_forwarder_in --argument-names wanted
         switch $word
             case --
                 break
-            case probe drain quit check schema completions
+            case probe drain quit check schema try completions
                 set found $word
                 break
         end
@@ -87,6 +87,23 @@ complete -c log-forwarder -n '__log_forwarder_in "schema"' -l admin-addr -x -d '
 complete -c log-forwarder -n '__log_forwarder_in "schema"' -s h -l help -d 'Print help'
 complete -c log-forwarder -n '__log_forwarder_in "schema"' -f
 complete -c log-forwarder -n '__log_forwarder_in ""' -a schema -d 'Print the JSON Schema of the configuration file'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l format -x -d 'The form of a line, as for an input'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l multiline -x -d 'The lines that belong together, as for an input'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l encoding -x -d 'The characters of the file'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l time-key -x -d 'The field that holds a record\'s time, in place of the usual ones (time, timestamp, ts, …); a record without a time there gets the time of the read, and is counted'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l time-format -x -d 'The form of that time, in place of all that are known: rfc3339, unix, `unix_ms`, `unix_us`, `unix_ns`, or a pattern of strptime(3) such as `%d.%m.%Y %H:%M:%S`'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l time-zone -x -d 'The zone of times that name none, such as Europe/Berlin or +01:00; UTC without this flag'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l keep -x -d 'Send only records in whose text this pattern is found, such as `ERROR|WARN`; of several, one is enough; in the variable, one a line'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l drop -x -d 'Drop records in whose text this pattern is found, such as `GET /healthz`; repeat for more; in the variable, one a line'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l keep-field -x -d 'Send only records with this field: NAME=VALUE, or NAME~PATTERN; of these and of --keep, one is enough'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l drop-field -x -d 'Drop records with this field: NAME=VALUE, or NAME~PATTERN'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l drop-below -x -d 'Drop records whose level is below this one, such as info; a record without a level is sent'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l redact -x -d 'Hide what this pattern finds, or only its group `secret`, such as `password=(?<secret>\\S+)`, in lines and fields, before they leave the pod; repeat for more; in the variable, one a line'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l redact-with -x -d 'Write this in place of what --redact finds; [REDACTED] without it'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l health-addr -x -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -l admin-addr -x -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9482`; off without it'
+complete -c log-forwarder -n '__log_forwarder_in "try"' -s h -l help -d 'Print help'
+complete -c log-forwarder -n '__log_forwarder_in ""' -a try -d 'Print the records of a file, one JSON object a line, and say which lines are of another form; exit with 0, or with 65 if any is'
 complete -c log-forwarder -n '__log_forwarder_in "completions"' -l health-addr -x -d 'Serve /livez, /readyz, /startupz and /metrics here: `:PORT` on all addresses, or `IP:PORT`'
 complete -c log-forwarder -n '__log_forwarder_in "completions"' -l admin-addr -x -d 'Serve POST /drain and POST /quit here, such as `127.0.0.1:9482`; off without it'
 complete -c log-forwarder -n '__log_forwarder_in "completions"' -s h -l help -d 'Print help (see more with \'--help\')'

@@ -77,14 +77,6 @@ impl Format {
         self.wrapper.is_some()
     }
 
-    /// Whether a line is an object of JSON
-    pub(crate) fn has_json_lines(&self) -> bool {
-        match self.wrapper {
-            Some(wrapper) => wrapper == Wrapper::Docker,
-            None => self.has_json_text(),
-        }
-    }
-
     /// Whether the text of the app is an object of JSON
     pub(crate) fn has_json_text(&self) -> bool {
         matches!(self.parser, Parser::Json)
@@ -166,6 +158,11 @@ impl Format {
     /// The text of the app in a line, without its last newline; nothing if no runtime has put the words around it that it should.
     pub(crate) fn unwrap<'a>(&self, line: &'a str) -> Option<Wrapped<'a>> {
         self.wrapper.map_or_else(|| Some(Wrapped::bare(line)), |wrapper| wrapper.read(line))
+    }
+
+    /// The line with another text of the app; nothing if no runtime has put words around it, or where the text stands is not known.
+    pub(crate) fn rewrap(&self, line: &str, text: &str) -> Option<String> {
+        self.wrapper?.rewrap(line, text)
     }
 
     /// Reads the text of the app; nothing if it is not in this format.

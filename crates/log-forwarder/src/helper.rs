@@ -1,16 +1,18 @@
 //! What lifecycle must know of this helper.
 
 use endpoint::url_label;
-use lifecycle::{Completions, ConfigFile, Helper};
+use lifecycle::{Completions, ConfigFile, Helper, OwnCommands};
 
 use crate::{
     filters::redact_label,
     settings::{attributes::field_label, config::Config},
+    trial::Question,
 };
 
-/// A sidecar with a configuration file
+/// A sidecar with a configuration file and the command `try`
 pub const HELPER: Helper = Helper::sidecar(HEALTH_PORT, Some(ConfigFile::of::<Config>(SCHEMA)))
     .with_labels(&[("outputs", url_label), ("fields", field_label), ("redact", redact_label)])
+    .with_commands(OwnCommands::of::<Question>())
     .with_completions(COMPLETIONS);
 
 /// The default of `--health-addr`; no two helpers have the same

@@ -21,6 +21,7 @@ mod own_files;
 mod records;
 mod settings;
 mod state;
+mod trial;
 mod volume;
 mod watch;
 

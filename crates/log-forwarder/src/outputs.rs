@@ -4,7 +4,7 @@ mod client;
 mod compression;
 mod dial;
 pub(crate) mod elasticsearch;
-mod encoding;
+pub(crate) mod encoding;
 mod file;
 mod final_status;
 pub(crate) mod forward;

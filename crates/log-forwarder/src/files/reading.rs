@@ -172,7 +172,7 @@ fn records(format: &Format, lines: &[u8]) -> usize {
 }
 
 /// How many of these bytes are whole lines that together are no longer than one line may be.
-fn whole_lines(lines: &[u8], longest: usize) -> usize {
+pub(crate) fn whole_lines(lines: &[u8], longest: usize) -> usize {
     let most = lines.len().min(longest + 1);
     memrchr(b'\n', &lines[..most]).map_or(lines.len(), |newline| newline + 1)
 }

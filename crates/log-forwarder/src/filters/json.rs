@@ -1,6 +1,8 @@
 //! Redaction within a text of JSON: each string and each number alone, as they are read, so that no escape hides a secret and
 //! the text is JSON afterwards.
 
+use std::ops::Range;
+
 /// The text with other strings in place of strings and numbers; nothing if none changes.
 pub(super) fn replaced(json: &str, replace: impl Fn(&str) -> Option<String>) -> Option<String> {
     let bytes = json.as_bytes();
@@ -33,6 +35,19 @@ pub(super) fn replaced(json: &str, replace: impl Fn(&str) -> Option<String>) -> 
     }
     out.push_str(&json[copied..]);
     Some(out)
+}
+
+/// The insides of all strings
+pub(super) fn strings(json: &str) -> Vec<Range<usize>> {
+    let bytes = json.as_bytes();
+    let (mut strings, mut at) = (Vec::new(), 0);
+    while let Some(quote) = memchr::memchr(b'"', &bytes[at..]) {
+        let begin = at + quote;
+        at = string_end(bytes, begin);
+        let inside = begin + 1..at.max(begin + 2) - 1;
+        strings.extend(json.is_char_boundary(inside.end).then_some(inside));
+    }
+    strings
 }
 
 /// Behind the closing quote of a string, or the end of the text
@@ -71,6 +86,8 @@ mod tests {
         let number = |text: &str| (text == "-3.5E+2").then(|| "*".to_owned());
         assert!(replaced(json, number).unwrap().contains(r#""e":[12,"*"]"#));
         assert_eq!(replaced(json, |_| None), None);
+        let insides: Vec<_> = strings(json).into_iter().map(|inside| &json[inside]).collect();
+        assert_eq!(insides, ["a", "b", "c", "\\u0061\\\"", "d", "e", "f", "é\\\\"]);
     }
 
     proptest! {
@@ -82,6 +99,7 @@ mod tests {
             prop_assert_eq!(serde_json::from_str::<Vec<String>>(&found).unwrap(), expected);
             // What is none is no reason to panic.
             replaced(&text, without_a);
+            prop_assert!(strings(&text).iter().all(|inside| text.get(inside.clone()).is_some()));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Secrets that are hidden in records before anything leaves the pod.
 //!
-//! A pattern is looked for in the line as it stands in the file, in the app's part of it, and in each value as it is read, since an
-//! escape can hide a secret from the line. A line that shows a secret only in such a way is hidden as a whole.
+//! A pattern is looked for in the text of the app as it is written, and in each value as it is read, since an escape can hide a
+//! secret from the text. A line that shows a secret only in such a way is hidden as a whole.
 
 use std::borrow::Cow;
 
@@ -26,13 +26,13 @@ impl Redaction {
         &self.with
     }
 
-    /// Hides secrets in a text. True if there was one.
+    /// Hides secrets in a text. True if there was one. JSON stays JSON, unless a pattern takes more than one value.
     pub(crate) fn hide(&self, text: &mut Cow<'_, str>, is_json: bool) -> bool {
         if self.is_empty() {
             return false;
         }
-        let strings = is_json && replace(text, |text| json::replaced(text, |string| self.replaced(string)));
-        replace(text, |text| self.replaced(text)) || strings
+        let in_strings = is_json && replace(text, |text| json::replaced(text, |string| self.replaced(string, false)));
+        replace(text, |text| self.replaced(text, is_json)) || in_strings
     }
 
     /// Hides secrets in values, and in the message that was found. True if there was one.
@@ -53,24 +53,18 @@ impl Redaction {
         for (_, value) in fields {
             is_redacted |= match value {
                 Value::Text(text) => self.hide(text, false),
-                Value::Json(json) => {
-                    let found = replace(json, |json| json::replaced(json, |string| self.replaced(string)));
-                    let spanning = self.replaced(json);
-                    // A match that takes more than one value leaves no JSON.
-                    if let Some(text) = &spanning {
-                        *value = Value::Text(text.clone().into());
-                    }
-                    found || spanning.is_some()
-                }
+                Value::Json(json) => self.hide(json, true),
             };
         }
         is_redacted
     }
 
-    fn replaced(&self, text: &str) -> Option<String> {
+    fn replaced(&self, text: &str, is_json: bool) -> Option<String> {
         let mut found: Option<String> = None;
         for Redact(pattern) in &self.patterns {
-            let new = pattern.replaced(found.as_deref().unwrap_or(text), &self.with);
+            let text = found.as_deref().unwrap_or(text);
+            let strings = if is_json && pattern.is_in(text) { json::strings(text) } else { Vec::new() };
+            let new = pattern.replaced(text, &strings, &self.with);
             found = new.or(found);
         }
         found

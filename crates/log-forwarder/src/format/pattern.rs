@@ -20,6 +20,13 @@ pub(crate) struct Pattern {
     groups: Arc<[(usize, Arc<str>)]>,
 }
 
+/// A match
+struct Found {
+    all: Range<usize>,
+    /// The part that is replaced
+    secret: Range<usize>,
+}
+
 impl Pattern {
     pub(crate) fn new(text: &str) -> Result<Self, String> {
         let regex = RegexBuilder::new(text).size_limit(LARGEST).build();
@@ -43,25 +50,28 @@ impl Pattern {
     }
 
     /// The text with each match replaced, or only the group `secret` of each, if the pattern has one; nothing if that changes
-    /// nothing. Matches that touch are replaced as one, so that a short pattern makes no long text.
-    pub(crate) fn replaced(&self, text: &str, with: &str) -> Option<String> {
+    /// nothing. A match that can end within the string in which it begins ends there. Matches that touch are replaced as one, so
+    /// that a short pattern makes no long text.
+    pub(crate) fn replaced(&self, text: &str, strings: &[Range<usize>], with: &str) -> Option<String> {
         let mut out = String::new();
-        let mut end = 0;
-        let mut replace = |found: Range<usize>| {
-            if found.is_empty() {
-                return;
+        let (mut end, mut at) = (0, 0);
+        while let Some(found) = self.find(text, at) {
+            let begin = found.all.start;
+            let string = &strings[..strings.partition_point(|string| string.start <= begin)];
+            let shorter = string.last().filter(|string| begin < string.end);
+            let shorter = shorter.and_then(|string| self.find(&text[..string.end], begin));
+            let Found { all, secret } = shorter.filter(|shorter| shorter.all.start == begin).unwrap_or(found);
+            if !secret.is_empty() {
+                if secret.start > end || end == 0 {
+                    out.push_str(&text[end..secret.start]);
+                    out.push_str(with);
+                }
+                end = secret.end;
             }
-            if found.start > end || end == 0 {
-                out.push_str(&text[end..found.start]);
-                out.push_str(with);
-            }
-            end = found.end;
-        };
-        match self.groups.iter().find(|(_, name)| **name == *SECRET) {
-            None => self.regex.find_iter(text).for_each(|found| replace(found.range())),
-            Some((group, _)) => {
-                let groups = self.regex.captures_iter(text).filter_map(|found| found.get(*group));
-                groups.for_each(|found| replace(found.range()));
+            let next = text[all.end..].chars().next().filter(|_| all.is_empty()).map_or(0, char::len_utf8);
+            at = all.end + next;
+            if all.is_empty() && next == 0 {
+                break;
             }
         }
         if end == 0 {
@@ -69,6 +79,17 @@ impl Pattern {
         }
         out.push_str(&text[end..]);
         (out != text).then_some(out)
+    }
+
+    fn find(&self, text: &str, at: usize) -> Option<Found> {
+        match self.groups.iter().find(|(_, name)| **name == *SECRET) {
+            None => self.regex.find_at(text, at).map(|all| Found { all: all.range(), secret: all.range() }),
+            Some((group, _)) => {
+                let found = self.regex.captures_at(text, at)?;
+                let secret = found.get(*group).map(|secret| secret.range()).unwrap_or_default();
+                Some(Found { all: found.get_match().range(), secret })
+            }
+        }
     }
 
     /// The groups that took part in the match, as text
@@ -132,13 +153,22 @@ mod tests {
 
     #[test]
     fn matches_or_their_secrets_are_replaced() {
-        let replaced = |pattern: &str, text: &str| Pattern::new(pattern).unwrap().replaced(text, "*");
+        let replaced = |pattern: &str, text: &str| Pattern::new(pattern).unwrap().replaced(text, &[], "*");
         assert_eq!(replaced(r"\d{4}", "a 1234 b 56781234").as_deref(), Some("a * b *"));
         assert_eq!(replaced("(key|token)=(?<secret>[^&]+)", "?key=é&token=b").as_deref(), Some("?key=*&token=*"));
         assert_eq!(replaced("[0-9]", "12 3").as_deref(), Some("* *"));
         assert_eq!(replaced("key=(?<secret>x*)", "key=a"), None);
         assert_eq!(replaced("key=(?<secret>.)", "key=*"), None);
         assert_eq!(replaced("b|x*", "ab").as_deref(), Some("a*"));
+    }
+
+    #[test]
+    fn a_match_ends_within_its_string_if_it_can() {
+        let (text, strings) = (r#"{"a":"key=1","key":"b"}"#, [2..3, 6..11, 14..17, 20..21]);
+        let replaced = |pattern: &str| Pattern::new(pattern).unwrap().replaced(text, &strings, "*");
+        assert_eq!(replaced("key=(?<secret>.*)").as_deref(), Some(r#"{"a":"key=*","key":"b"}"#));
+        assert_eq!(replaced(r#"key":"(?<secret>[^"]*)"#).as_deref(), Some(r#"{"a":"key=1","key":"*"}"#));
+        assert_eq!(replaced(r#"key":.*"#).as_deref(), Some(r#"{"a":"key=1","*"#));
     }
 
     #[test]

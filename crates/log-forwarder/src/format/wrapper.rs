@@ -1,6 +1,9 @@
 //! The formats of container runtimes, which put words around each line of an app.
 
-use super::{cri, docker, parts::ReadPart};
+use super::{
+    cri, docker,
+    parts::{Part, ReadPart},
+};
 use crate::format::record::Wrapped;
 
 /// The runtime that has written a file
@@ -40,5 +43,19 @@ impl Wrapper {
             Self::Cri => cri::read(line),
             Self::Docker => docker::read(line),
         }
+    }
+
+    /// The line with another text
+    pub(super) fn rewrap(self, line: &str, text: &str) -> Option<String> {
+        let Part { content, .. } = self.parts()(line.as_bytes())?;
+        let (before, after) = (line.get(..content.start)?, line.get(content.end..)?);
+        Some(match self {
+            Self::Cri => format!("{before}{text}{after}"),
+            Self::Docker => {
+                let end = if line[content].ends_with("\\n") { "\n" } else { "" };
+                let quoted = serde_json::to_string(&format!("{text}{end}")).ok()?;
+                format!("{before}{}{after}", &quoted[1..quoted.len() - 1])
+            }
+        })
     }
 }

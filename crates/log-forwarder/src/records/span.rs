@@ -1,5 +1,6 @@
 //! A contiguous range of lines of one content, as slices of the buffer that it was read into.
 
+mod examine;
 mod lines;
 
 use std::{
@@ -175,7 +176,7 @@ impl Span {
                 (None, None) => format.decode(&bytes[range.clone()]),
             };
             tally.invalid_bytes += invalid;
-            self.source.treatment.read(format.without_ends(&text), redaction, |reading| {
+            self.source.treatment.read(&format.without_ends(&text), redaction, |reading| {
                 tally.unparsed += u64::from(!reading.is_parsed);
                 tally.redacted += u64::from(reading.is_redacted);
                 visit(&extent, reading);
@@ -186,22 +187,6 @@ impl Span {
             Some(_) => self.extents().for_each(each),
         }
         tally
-    }
-
-    /// The records that filters keep, by their numbers; nothing if these are all. Filters see what is hidden later.
-    pub(crate) fn kept(&self) -> Option<Vec<usize>> {
-        let filter = &self.source.treatment.filter;
-        if filter.is_empty() {
-            return None;
-        }
-        let (mut kept, mut count) = (Vec::new(), 0);
-        self.read(&Redaction::default(), |extent, reading| {
-            if filter.keeps(&self.record(extent, reading)) {
-                kept.push(count);
-            }
-            count += 1;
-        });
-        (kept.len() < count).then_some(kept)
     }
 
     /// How many records are still to be sent

@@ -38,19 +38,23 @@ pub(super) struct Reading<'a> {
 
 impl Treatment {
     /// Reads the line of a record without its last newline, hides secrets in it, and hands it on.
-    pub(super) fn read(&self, mut line: Cow<'_, str>, redaction: &Redaction, visit: impl FnOnce(Reading<'_>)) {
+    pub(super) fn read(&self, line: &str, redaction: &Redaction, visit: impl FnOnce(Reading<'_>)) {
         let format = &self.format;
-        let has_secret_line = redaction.hide(&mut line, format.has_json_lines());
-        let wrapped = format.unwrap(&line);
-        let has_wrapper = wrapped.is_some();
-        let Wrapped { time: outer_time, mut text, fields: mut around } =
-            wrapped.unwrap_or_else(|| Wrapped::bare(&line));
-        let has_secret_text = format.is_wrapped() && redaction.hide(&mut text, format.has_json_text());
-        let mut parsed = if has_wrapper { format.read(&text) } else { None };
+        let wrapped = format.unwrap(line);
+        let has_form = wrapped.is_some();
+        let Wrapped { time: outer_time, mut text, fields: mut around } = wrapped.unwrap_or_else(|| Wrapped::bare(line));
+        let has_secret_text = redaction.hide(&mut text, format.has_json_text());
+        let mut parsed = if has_form { format.read(&text) } else { None };
         let has_secret_value = redaction.hide_in_values(&mut parsed, &mut around);
-        // A secret that was not seen in the line or in the text is still in it, in another form.
-        let text = if has_secret_value { redaction.with() } else { &text };
-        let line = if has_secret_text || has_secret_value { redaction.with() } else { &line };
+        let rewrapped = if has_secret_text && has_form { format.rewrap(line, &text) } else { None };
+        // A secret that was seen in a value alone is still in the text, in another form.
+        let (text, line): (&str, &str) = match (has_secret_value, has_secret_text, &rewrapped) {
+            (true, ..) => (redaction.with(), redaction.with()),
+            (false, false, _) => (&text, line),
+            (false, true, Some(rewrapped)) => (&text, rewrapped),
+            (false, true, None) if format.is_wrapped() && has_form => (&text, redaction.with()),
+            (false, true, None) => (&text, &text),
+        };
         let is_parsed = parsed.as_ref().is_some_and(|parsed| !parsed.lacks_time);
         let Parsed { time, message, fields, .. } = parsed.unwrap_or_default();
         visit(Reading {
@@ -60,7 +64,7 @@ impl Treatment {
             message: message.unwrap_or(text.into()),
             fields: joined(around, fields),
             is_parsed,
-            is_redacted: has_secret_line || has_secret_text || has_secret_value,
+            is_redacted: has_secret_text || has_secret_value,
         });
     }
 }

@@ -137,5 +137,6 @@ Examples:
   log-forwarder --input /logs/app.log --output 'elasticsearch+https://search/logs-web-shop#header-file=Authorization:/run/key'
   log-forwarder --input /logs/app.log --output 'loki+http://loki#labels=namespace,pod&header=X-Scope-OrgID:shop'
   log-forwarder --input /logs/app.log --output syslog+tls://rsyslog:6514#app=shop
+  log-forwarder try --format json --drop-below info /logs/app.log
 
 Exit codes: 0 all delivered, 64 usage, 69 address in use, 75 stopped with lines undelivered";

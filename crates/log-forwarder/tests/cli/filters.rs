@@ -101,6 +101,11 @@ fn raw_lines_are_those_that_are_kept_without_their_secrets() {
             [cri("stdout", "F", "[REDACTED]"), cri("stdout", "F", "y")].concat(),
         ),
         (
+            &["--format", "docker,json", "--redact", "key=\\S+"],
+            "{\"log\":\"{\\\"a\\\":\\\"key=1\\\",\\\"b\\\":2}\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-24T09:58:45Z\"}\n".to_owned(),
+            "{\"log\":\"{\\\"a\\\":\\\"[REDACTED]\\\",\\\"b\\\":2}\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-24T09:58:45Z\"}\n".to_owned(),
+        ),
+        (
             // Lines of two streams alternate, and none is sent with the other's record.
             &["--format", "cri", "--drop", "^err"],
             [cri("stdout", "P", "a"), cri("stderr", "F", "err"), cri("stdout", "F", "b")].concat(),

@@ -73,4 +73,6 @@ mod syslog_message;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
+mod trial;
+#[cfg(test)]
 mod usage;

@@ -1,0 +1,124 @@
+//! The lines of a file that does not grow, as spans of whole records.
+
+use std::{
+    io::{self, Read},
+    sync::Arc,
+};
+
+use memchr::memchr_iter;
+
+use crate::{
+    content::foreign::kind,
+    files::reading::{BYTE_ORDER_MARK, whole_lines},
+    records::{
+        framing::{Frame, frame},
+        pool::Pool,
+        span::{Mark, Source, Span},
+        treatment::Treatment,
+    },
+};
+
+/// Bytes that are read at once
+const CHUNK: u64 = 256 * 1024;
+
+/// Reads spans, one after the other
+pub(super) struct Lines<'a> {
+    input: &'a mut dyn Read,
+    source: Arc<Source>,
+    longest: usize,
+    /// The bytes that were read and are in no span yet
+    bytes: Vec<u8>,
+    offset: u64,
+    is_skipping: bool,
+    is_over: bool,
+    /// Newlines before the bytes, and before the last span
+    newlines: (u64, u64),
+    obstacle: Option<&'static str>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(input: &'a mut dyn Read, treatment: Treatment, longest: usize) -> Self {
+        let source = Source { path: "-".into(), generation: String::new(), treatment: treatment.into() };
+        Self {
+            input,
+            source: source.into(),
+            longest,
+            bytes: Vec::new(),
+            offset: 0,
+            is_skipping: false,
+            is_over: false,
+            newlines: (0, 0),
+            obstacle: None,
+        }
+    }
+
+    /// The number of the first line of the last span
+    pub(super) fn first_line(&self) -> u64 {
+        self.newlines.1 + 1
+    }
+
+    /// Why the file holds no lines that can be read
+    pub(super) fn obstacle(&self) -> Option<&'static str> {
+        self.obstacle
+    }
+
+    /// The next whole records; those at the end of the file are taken as they are.
+    pub(super) fn next(&mut self) -> io::Result<Option<Span>> {
+        if self.offset == 0 && self.bytes.is_empty() {
+            self.read()?;
+            self.obstacle = kind(&self.bytes).obstacle(false);
+            if self.bytes.starts_with(BYTE_ORDER_MARK) {
+                self.take(BYTE_ORDER_MARK.len());
+            }
+        }
+        loop {
+            let (length, mark) = match frame(&self.bytes, self.longest, self.is_skipping, self.is_over) {
+                Frame::Lines(lines) => (self.records(lines), Mark::Whole),
+                Frame::Cut(length) => (length, Mark::Cut),
+                Frame::Unfinished(length) => (length, Mark::Unfinished),
+                Frame::Skip { length, ended } => {
+                    self.is_skipping = !ended;
+                    self.take(length);
+                    continue;
+                }
+                Frame::Partial => (0, Mark::Whole),
+            };
+            if length > 0 {
+                self.is_skipping = mark == Mark::Cut;
+                return Ok(Some(self.span(length, mark)));
+            }
+            if self.is_over {
+                return Ok(None);
+            }
+            self.read()?;
+        }
+    }
+
+    /// How many of these bytes of whole lines are to be taken
+    fn records(&self, lines: usize) -> usize {
+        match self.source.treatment.format.extent(&self.bytes[..lines]) {
+            0 if self.is_over || self.bytes.len() > self.longest => whole_lines(&self.bytes[..lines], self.longest),
+            extent => extent,
+        }
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        self.is_over = (&mut self.input).take(CHUNK).read_to_end(&mut self.bytes)? == 0;
+        Ok(())
+    }
+
+    fn span(&mut self, length: usize, mark: Mark) -> Span {
+        let mut buffer = Pool::default().empty(length);
+        buffer.extend_from_slice(&self.bytes[..length]);
+        let span = Span::new((self.source.clone(), 0), mark, self.offset, buffer, 0..length);
+        self.take(length);
+        span
+    }
+
+    fn take(&mut self, length: usize) {
+        self.offset += length as u64;
+        let newlines = memchr_iter(b'\n', &self.bytes[..length]).count() as u64;
+        self.newlines = (self.newlines.0 + newlines, self.newlines.0);
+        self.bytes.drain(..length);
+    }
+}

@@ -1,0 +1,96 @@
+//! `log-forwarder try`: the records of a file, the lines that do not parse, and how it ends.
+
+use std::{
+    fs,
+    io::Write,
+    process::{Command, Output, Stdio},
+};
+
+use crate::support::{Pod, log_forwarder};
+
+fn trial(arguments: &[&str]) -> Command {
+    let mut command = log_forwarder(&["try"]);
+    command.args(arguments);
+    command
+}
+
+#[track_caller]
+fn ended(output: &Output, code: i32) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let (out, log) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{out}{log}");
+    (out, log)
+}
+
+#[test]
+fn records_are_those_that_would_be_sent() {
+    let pod = Pod::new();
+    let file = pod.log("app.log");
+    let lines = concat!(
+        "{\"time\":\"2026-11-24T09:58:45Z\",\"level\":\"info\",\"msg\":\"token=abc\",\"n\":1.50}\n",
+        "{\"level\":\"debug\",\"msg\":\"x\"}\n",
+        "{\"msg\":\"unfinished\"}",
+    );
+    fs::write(&file, lines).unwrap();
+    let flags = ["--format", "json", "--drop-below", "info", "--redact", "token=(?<secret>.*)"];
+    let (out, log) = ended(&trial(&flags).arg(&file).output().unwrap(), 0);
+    let expected = concat!(
+        "{\"time\":\"2026-11-24T09:58:45.000Z\",\"message\":\"token=[REDACTED]\",\"fields\":{\"level\":\"info\",\"n\":1.50}}\n",
+        "{\"message\":\"unfinished\"}\n",
+    );
+    assert_eq!(out, expected);
+    assert!(log.contains("3 records, 1 dropped, 1 redacted, 0 that do not parse"), "{log}");
+    // Flags before the command and variables give the rest.
+    let mut command = log_forwarder(&["--format", "json", "try"]);
+    command.arg(&file).env("SIDEKIT_LOG_FORWARDER_DROP", "debug").env("SIDEKIT_LOG_FORWARDER_REDACT", "token=.*");
+    assert_eq!(ended(&command.output().unwrap(), 0).0.matches("[REDACTED]").count(), 1);
+}
+
+#[test]
+fn lines_of_another_form_are_named_without_their_secrets() {
+    let mut command = trial(&["--format", "logfmt", "--redact", "hunter2", "-"]);
+    let mut program = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let prose = format!("pin hunter2 {}\n", "x".repeat(200));
+    program.stdin.take().unwrap().write_all(format!("a=1\n{prose}b=2\n\n").as_bytes()).unwrap();
+    let (out, log) = ended(&program.wait_with_output().unwrap(), 65);
+    assert_eq!(out.lines().count(), 4);
+    assert!(
+        log.contains("\"line\":2") && log.contains("\"begins\":\"pin [REDACTED] xxx") && log.contains("\"line\":4"),
+        "{log}"
+    );
+    assert!(!log.contains(&"x".repeat(100)) && !log.contains("hunter2"), "{log}");
+    assert!(
+        log.contains("code=65 reason=data last=\\\"4 records, 0 dropped, 1 redacted, 2 that do not parse\\\""),
+        "{log}"
+    );
+}
+
+#[test]
+fn traces_are_one_record_and_long_lines_are_cut() {
+    let pod = Pod::new();
+    let file = pod.log("app.log");
+    let trace = "INFO a\njava.lang.Exception: b\n\tat C.d(C.java:1)\n";
+    fs::write(&file, format!("\u{feff}{}{}\nINFO z\n", trace.repeat(20_000), "y".repeat(2_000_000))).unwrap();
+    let (out, log) = ended(&trial(&["--multiline", "java"]).arg(&file).output().unwrap(), 0);
+    let first = "{\"message\":\"INFO a\\njava.lang.Exception: b\\n\\tat C.d(C.java:1)\"}";
+    assert_eq!(out.lines().next(), Some(first));
+    assert_eq!(out.lines().filter(|line| *line == first).count(), 20_000);
+    assert_eq!(out.lines().last(), Some("{\"message\":\"INFO z\"}"));
+    assert!(log.contains("20002 records"), "{log}");
+}
+
+#[test]
+fn what_cannot_be_tried() {
+    let pod = Pod::new();
+    let (gone, packed) = (pod.log("gone.log"), pod.log("app.log.gz"));
+    fs::write(&packed, b"\x1f\x8b\x08\0\0\0\0\0\0\0\0\0\n").unwrap();
+    for (flags, file, code, words) in [
+        (&["--format", "jsno"][..], &gone, 64, "did you mean json?"),
+        (&["--drop-below", "info"], &gone, 64, "drop-below finds no level"),
+        (&[], &gone, 74, "cannot read"),
+        (&[], &packed, 65, "it is compressed with gzip"),
+    ] {
+        let (out, log) = ended(&trial(flags).arg(file).output().unwrap(), code);
+        assert!(out.is_empty() && log.contains(words), "{log}");
+    }
+}
