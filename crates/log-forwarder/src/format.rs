@@ -10,6 +10,7 @@ mod flags;
 pub(crate) mod json;
 mod logfmt;
 mod multiline;
+mod nested;
 mod nginx;
 mod parser;
 mod parts;
@@ -37,7 +38,7 @@ pub(crate) use self::{
     split::Split,
     time::{TimeFlags, TimeForm, TimeKey, Zone},
 };
-use self::{parser::Parser, parts::ReadPart, time::TimeRule, wrapper::Wrapper};
+use self::{nested::Nested, parser::Parser, parts::ReadPart, time::TimeRule, wrapper::Wrapper};
 use crate::format::record::{Parsed, Wrapped};
 
 /// How the lines of an input are read; cheap to clone
@@ -56,7 +57,7 @@ impl Format {
     fn new(parsers: Parsers, multiline: Option<Multiline>, charset: Charset, time: TimeFlags) -> Result<Self, String> {
         let name = parsers.to_string();
         let Parsers { wrapper, parser } = parsers;
-        if multiline.is_some() && (wrapper.is_some() || !parser.takes_several_lines()) {
+        if multiline.is_some() && !parser.takes_several_lines() {
             return Err(format!("multiline joins no lines of format {name}, where each is a record: drop one of them"));
         }
         if time.name_a_field() && !parser.has_time_field() {
@@ -96,7 +97,8 @@ impl Format {
     /// continue. A caller that cannot wait (the file has ended or is quiet, or the record is too long) takes all lines as they are.
     pub(crate) fn extent(&self, bytes: &[u8]) -> usize {
         match (&self.multiline, self.parts()) {
-            (Some(multiline), _) => multiline.extent(bytes, self.charset),
+            (Some(_), Some(_)) => self.nested().map_or(0, |nested| nested.extent(bytes)),
+            (Some(multiline), None) => multiline.extent(bytes, self.charset),
             (None, Some(read)) => parts::extent(read, bytes),
             (None, None) => bytes.len(),
         }
@@ -110,7 +112,10 @@ impl Format {
 
     /// The bytes to read a record of several lines from, if its parts are to be joined before they are text.
     pub(crate) fn join(&self, record: &[u8]) -> Option<Vec<u8>> {
-        parts::join(self.parts()?, record)
+        match self.nested() {
+            Some(nested) => nested.join(record),
+            None => parts::join(self.parts()?, record),
+        }
     }
 
     /// The lines of a record, without those of the other stream that stand between them
@@ -157,7 +162,12 @@ impl Format {
 
     /// The text of the app in a line, without its last newline; nothing if no runtime has put the words around it that it should.
     pub(crate) fn unwrap<'a>(&self, line: &'a str) -> Option<Wrapped<'a>> {
-        self.wrapper.map_or_else(|| Some(Wrapped::bare(line)), |wrapper| wrapper.read(line))
+        let Some(wrapper) = self.wrapper else { return Some(Wrapped::bare(line)) };
+        let mut app = wrapper.read(line)?;
+        if self.multiline.is_some() && memchr(b'\r', app.text.as_bytes()).is_some() {
+            app.text = app.text.replace("\r\n", "\n").into();
+        }
+        Some(app)
     }
 
     /// The line with another text of the app; nothing if no runtime has put words around it, or where the text stands is not known.
@@ -176,6 +186,10 @@ impl Format {
             message.push_str(rest);
         }
         Some(parsed)
+    }
+
+    fn nested(&self) -> Option<Nested<'_>> {
+        Some(Nested { wrapper: self.wrapper?, multiline: self.multiline.as_ref()?, charset: self.charset })
     }
 
     fn parts(&self) -> Option<ReadPart> {

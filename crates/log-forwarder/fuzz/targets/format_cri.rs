@@ -3,4 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &[u8]| log_forwarder::fuzzing::format(&["--format", "cri"], text));
+fuzz_target!(|text: &[u8]| {
+    log_forwarder::fuzzing::format(&["--format", "cri"], text);
+    log_forwarder::fuzzing::format(&["--format", "cri,json"], text);
+    log_forwarder::fuzzing::format(&["--format", "cri", "--multiline", "java"], text);
+});

@@ -3,4 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &[u8]| log_forwarder::fuzzing::format(&["--format", "docker"], text));
+fuzz_target!(|text: &[u8]| {
+    log_forwarder::fuzzing::format(&["--format", "docker"], text);
+    log_forwarder::fuzzing::format(&["--format", "docker,json"], text);
+    log_forwarder::fuzzing::format(&["--format", "docker", "--multiline", "java"], text);
+});

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use super::{
     parts::{Part, Stream},
@@ -49,17 +49,17 @@ pub(super) fn read(text: &str) -> Option<Wrapped<'_>> {
     })
 }
 
-/// A line that its parts were joined to: its tag says that it does not go on.
+/// A line that several were joined to, as lines that are whole: its tag says that it does not go on, and each line of its text has the
+/// words around it.
 pub(super) fn whole(line: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
-    if !part(&line).is_some_and(|part| part.is_partial) {
-        return line;
-    }
-    let mut line = line.into_owned();
+    let Some(Part { content, .. }) = part(&line) else { return line };
+    let mut head = line[..content.start].to_vec();
     // The tag stands behind the second space.
-    if let Some(space) = memchr::memchr_iter(b' ', &line).nth(1) {
-        line[space + 1] = b'F';
+    if let Some(tag) = memchr_iter(b' ', &line).nth(1).and_then(|space| head.get_mut(space + 1)) {
+        *tag = b'F';
     }
-    line.into()
+    let lines: Vec<_> = line[content].split(|byte| *byte == b'\n').map(|text| [&head, text].concat()).collect();
+    lines.join(&b'\n').into()
 }
 
 #[cfg(test)]

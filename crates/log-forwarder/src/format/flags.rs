@@ -6,8 +6,8 @@ use super::{Charset, Format, Multiline, Parsers, TimeFlags};
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "How lines are read")]
 pub(crate) struct FormatFlags {
-    /// The form of a line: raw (text), json, logfmt, cri, docker, nginx or `regex:PATTERN`, whose groups with names are fields; a line
-    /// that holds something else is sent as text, and counted
+    /// The form of a line: raw (text), json, logfmt, cri, docker, nginx or `regex:PATTERN`, whose groups with names are fields; inside
+    /// cri and docker can stand another one, as in `cri,json`; a line that holds something else is sent as text, and counted
     #[arg(long, value_name = "FORMAT", default_value_t)]
     format: Parsers,
     /// Join the lines of a stack trace: of java, python, go or rust, or each line with those before it up to one that this

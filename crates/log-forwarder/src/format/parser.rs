@@ -1,4 +1,4 @@
-//! The table of formats, as `--format` names them: one, or that of a container runtime with one inside.
+//! The table of formats, as `--format` names them: one, or that of a container runtime with another inside.
 
 use std::{fmt, str::FromStr};
 

@@ -148,7 +148,7 @@ fn record(read: ReadPart, bytes: &[u8], first_line: Range<usize>, first: &Part) 
 }
 
 /// Each line with its newline, the last one perhaps without
-fn lines_from(bytes: &[u8], mut from: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn lines_from(bytes: &[u8], mut from: usize) -> impl Iterator<Item = Range<usize>> {
     std::iter::from_fn(move || {
         let line = line(bytes, from)?;
         from = line.end;

@@ -18,13 +18,17 @@ enum Kind<'a> {
     Lines,
     Parts(parts::Split),
     Joined(multiline::Reader<'a>),
+    Nested(std::vec::IntoIter<Extent>),
     Single,
 }
 
 impl<'a> Split<'a> {
     pub(super) fn new(format: &'a Format, bytes: &'a [u8]) -> Self {
         let kind = match (&format.multiline, format.parts()) {
-            (Some(multiline), _) => Kind::Joined(multiline.reader(format.charset)),
+            (Some(_), Some(_)) => {
+                Kind::Nested(format.nested().map(|nested| nested.split(bytes)).unwrap_or_default().into_iter())
+            }
+            (Some(multiline), None) => Kind::Joined(multiline.reader(format.charset)),
             (None, Some(read)) => Kind::Parts(parts::Split::new(read)),
             (None, None) => Kind::Lines,
         };
@@ -52,6 +56,7 @@ impl Iterator for Split<'_> {
                 let end = reader.record_end(self.bytes, self.from)?;
                 (Extent::apart(self.from..end.at, end.lines), end.at)
             }
+            Kind::Nested(extents) => (extents.next()?, self.from),
             Kind::Single => {
                 let rest = self.bytes.get(self.from..).filter(|rest| !rest.is_empty())?;
                 (Extent::apart(self.from..self.bytes.len(), Amount::of(rest).lines), self.bytes.len())

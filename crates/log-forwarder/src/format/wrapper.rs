@@ -1,10 +1,18 @@
 //! The formats of container runtimes, which put words around each line of an app.
 
+use std::borrow::Cow;
+
+use memchr::{memchr, memmem};
+
 use super::{
     cri, docker,
     parts::{Part, ReadPart},
+    time,
 };
 use crate::format::record::Wrapped;
+
+/// The member of Docker's lines that is their time
+const DOCKER_TIME: &[u8] = br#""time":""#;
 
 /// The runtime that has written a file
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +51,27 @@ impl Wrapper {
             Self::Cri => cri::read(line),
             Self::Docker => docker::read(line),
         }
+    }
+
+    /// When a line was written, in nanoseconds since 1970
+    pub(super) fn time(self, line: &[u8]) -> Option<i64> {
+        let (start, end) = match self {
+            Self::Cri => (0, memchr(b' ', line)?),
+            Self::Docker => {
+                let start = memmem::rfind(line, DOCKER_TIME)? + DOCKER_TIME.len();
+                (start, start + memchr(b'"', &line[start..])?)
+            }
+        };
+        time::parse(str::from_utf8(&line[start..end]).ok()?)
+    }
+
+    /// The text of the app in the content of a line
+    pub(super) fn unescaped(self, content: &[u8]) -> Cow<'_, [u8]> {
+        if self == Self::Cri || memchr(b'\\', content).is_none() {
+            return content.into();
+        }
+        let quoted = [b"\"", content, b"\""].concat();
+        serde_json::from_slice::<String>(&quoted).map_or(content.into(), |text| text.into_bytes().into())
     }
 
     /// The line with another text

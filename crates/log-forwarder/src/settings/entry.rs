@@ -44,7 +44,7 @@ struct Settings {
     #[serde(default, rename = "ignore-older", deserialize_with = "optional")]
     #[schemars(with = "Option<String>")]
     ignore_older: Option<Period>,
-    /// The form of a line: raw, json, logfmt, cri, docker, nginx or regex:PATTERN
+    /// The form of a line: raw, json, logfmt, cri, docker, nginx or regex:PATTERN, or one inside cri or docker, such as cri,json
     #[serde(default, deserialize_with = "optional")]
     #[schemars(with = "Option<String>")]
     format: Option<Parsers>,

@@ -106,6 +106,11 @@ fn raw_lines_are_those_that_are_kept_without_their_secrets() {
             "{\"log\":\"{\\\"a\\\":\\\"[REDACTED]\\\",\\\"b\\\":2}\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-24T09:58:45Z\"}\n".to_owned(),
         ),
         (
+            &["--format", "cri", "--multiline", "java", "--redact", SECRET],
+            [cri("stdout", "F", "a.BException: hunter2"), cri("stdout", "F", "\tat C.d(C.java:1)")].concat(),
+            [cri("stdout", "F", "a.BException: [REDACTED]"), cri("stdout", "F", "\tat C.d(C.java:1)")].concat(),
+        ),
+        (
             // Lines of two streams alternate, and none is sent with the other's record.
             &["--format", "cri", "--drop", "^err"],
             [cri("stdout", "P", "a"), cri("stderr", "F", "err"), cri("stdout", "F", "b")].concat(),

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use crate::support::{Pod, append, http, ledger, messages, stop, until};
 
-fn start(pod: &Pod, arguments: &[&str]) -> Program {
+pub(crate) fn start(pod: &Pod, arguments: &[&str]) -> Program {
     let output = pod.file_output() + "#as=ndjson";
     pod.start(&[arguments, &["--output", &output]].concat())
 }
 
 /// The records that are delivered, once there are so many; of each only these members
 #[track_caller]
-fn records(pod: &Pod, count: usize, names: &[&str]) -> Vec<Value> {
+pub(crate) fn records(pod: &Pod, count: usize, names: &[&str]) -> Vec<Value> {
     pod.wait_for_lines(count);
     let pick = |line: &str| -> Value {
         let record: Value = serde_json::from_str(line).unwrap();

@@ -11,6 +11,8 @@ mod compressed;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod containers;
+#[cfg(test)]
 mod delivery;
 #[cfg(test)]
 mod descriptors;
