@@ -1,5 +1,6 @@
 """How `run` starts log-forwarder and what people use instead of it, each with the settings that its manual recommends."""
 
+import copy
 import os
 import socket
 import subprocess
@@ -28,6 +29,12 @@ class Ours(Forwarder):
     def __init__(self, binary, name, speaks, to, *options, counts=True, form=None):
         super().__init__(f"log-forwarder {name}", speaks, to, counts, form)
         self.binary, self.options = binary, [*options, *([f"--format={form}"] if form else [])]
+
+    def of(self, binary):
+        """The same with another binary"""
+        other = copy.copy(self)
+        other.binary, other.name = binary, self.name.replace("log-forwarder", "before:", 1)
+        return other
 
     def command(self, logs, state, port):
         return [
@@ -101,8 +108,17 @@ def otlp(compression):
     return f"otlp_http: {{{{endpoint: 'http://127.0.0.1:{{port}}', compression: {compression}, {QUEUE}}}}}"
 
 
-def forwarders(binary):
-    """All, so that those that are to be compared stand together."""
+def forwarders(binary, before=None):
+    """All, so that those that are to be compared stand together; also those of a binary from before a change."""
+    found = []
+    for forwarder in of_binary(binary):
+        found.append(forwarder)
+        if before and isinstance(forwarder, Ours):
+            found.append(forwarder.of(os.path.abspath(before)))
+    return found
+
+
+def of_binary(binary):
     http = "http://127.0.0.1:{port}/lines"
     return [
         Ours(binary, "file:///dev/null", None, "file:///dev/null"),
@@ -112,6 +128,7 @@ def forwarders(binary):
         Rsyslog("imfile to omfwd TCP", "tcp", 'type="omfwd" target="127.0.0.1" port="{port}" protocol="tcp"'),
         Ours(binary, "syslog+tcp", "tcp", "syslog+tcp://127.0.0.1:{port}", counts=False),
         Ours(binary, "http, NDJSON", "http", http),
+        Ours(binary, "http, NDJSON, --linger 0", "http", http, "--linger=0"),
         Ours(binary, "otlp+http", "http", "otlp+http://127.0.0.1:{port}", counts=False),
         Collector("filelog to OTLP/HTTP", "http", otlp("none")),
         Ours(binary, "http, NDJSON, gzip", "http", f"{http}#gzip", counts=False),
