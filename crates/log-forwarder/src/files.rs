@@ -13,6 +13,7 @@ mod fate;
 mod finding;
 pub(crate) mod follower;
 pub(crate) mod known;
+mod lag;
 pub(crate) mod ledger;
 pub(crate) mod listings;
 mod look;

@@ -13,10 +13,10 @@ use std::{
 
 use anyhow::Context;
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
-use super::{known::OutputId, loss::LossReason};
+use super::{known::OutputId, lag::Lag, loss::LossReason};
 use crate::format::amount::{Amount, Tally};
 
 /// The account of every byte, in `/metrics` and in the last line
@@ -25,8 +25,7 @@ pub(crate) struct Ledger {
     /// One for each output, in their order; it never gets shorter
     accounts: Arc<Mutex<Vec<Arc<Account>>>>,
     metrics: Arc<Metrics>,
-    lag: IntGaugeVec,
-    lag_seconds: GaugeVec,
+    lag: Lag,
     pub(crate) pinned: IntGauge,
     pub(crate) open_files: IntGauge,
     pub(crate) waiting: IntGauge,
@@ -62,19 +61,10 @@ impl Ledger {
     pub(crate) fn new(registry: &Registry) -> anyhow::Result<Self> {
         let metrics = Metrics::new(registry).context("cannot set up metrics")?.into();
         let gauge = |name: &str, help: &str| registered(registry, IntGauge::new(name, help)?);
-        let lag = IntGaugeVec::new(
-            Opts::new("sidekit_log_forwarder_lag_bytes", "Bytes of a file that an output has not settled yet"),
-            &["output", "file"],
-        );
-        let lag_seconds = GaugeVec::new(
-            Opts::new("sidekit_log_forwarder_lag_seconds", "Age of the oldest of them, as it was seen to come"),
-            &["output", "file"],
-        );
         Ok(Self {
             accounts: Arc::default(),
             metrics,
-            lag: registered(registry, lag?)?,
-            lag_seconds: registered(registry, lag_seconds?)?,
+            lag: registered(registry, Lag::new()?)?,
             pinned: gauge("sidekit_log_forwarder_pinned_bytes", "Bytes of deleted files that are held open")?,
             open_files: gauge("sidekit_log_forwarder_files", "Files that are held open")?,
             waiting: gauge(
@@ -108,15 +98,7 @@ impl Ledger {
 
     /// Sets how far an output is behind in the files of a path, or that there is nothing to say about them.
     pub(super) fn set_lag(&self, output: &str, path: &str, lag: Option<(u64, Duration)>) {
-        let labels = [output, path];
-        if let Some((bytes, age)) = lag {
-            self.lag.with_label_values(&labels).set(bytes.cast_signed());
-            self.lag_seconds.with_label_values(&labels).set(age.as_secs_f64());
-        } else {
-            // A series that was never there cannot be removed, which is no fault.
-            let _ = self.lag.remove_label_values(&labels);
-            let _ = self.lag_seconds.remove_label_values(&labels);
-        }
+        self.lag.set(output, path, lag);
     }
 
     fn accounts(&self) -> MutexGuard<'_, Vec<Arc<Account>>> {

@@ -122,6 +122,7 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
         match framed {
             Some((length, mark)) => {
                 let source = source(file, content, &bytes[..length])?;
+                buffer.fit(anchored + length);
                 let span = Span::new((source, key), mark, cursor.position, buffer, anchored..anchored + length);
                 return Ok(Read { reading: Reading::Span(span), size });
             }
@@ -217,6 +218,7 @@ mod tests {
         let found = |set: &FileSet| read(set.get(0).unwrap(), 0, output, bounds, &pool).unwrap();
         let Reading::Span(span) = found(&set).reading else { panic!("no span") };
         assert_eq!(span.bytes(), b"one\n");
+        assert!(span.room() < 64, "a batch may hold thousands of short files, and this one takes {}", span.room());
         set.apply(Change::HandOut(&span, output), now);
         set.apply(Change::Settle(&span, output), now);
         writer.write_all(b"o").unwrap();

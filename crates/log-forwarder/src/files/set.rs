@@ -9,6 +9,7 @@ mod index;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -35,7 +36,8 @@ pub(crate) struct Outlet {
 /// All known files
 #[derive(Debug)]
 pub(crate) struct FileSet {
-    files: BTreeMap<Key, KnownFile>,
+    /// In boxes, because half of a map's room is empty when keys ascend.
+    files: BTreeMap<Key, Box<KnownFile>>,
     outlets: Vec<Outlet>,
     /// The number of contents that an inode has had, where that is known from before
     ordinals: BTreeMap<Inode, u32>,
@@ -63,11 +65,11 @@ impl FileSet {
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&KnownFile> {
-        self.files.get(&key)
+        self.files.get(&key).map(Box::as_ref)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &KnownFile)> {
-        self.files.iter().map(|(key, file)| (*key, file))
+        self.files.iter().map(|(key, file)| (*key, file.as_ref()))
     }
 
     pub(crate) fn ledger(&self) -> &Ledger {
@@ -135,7 +137,7 @@ impl FileSet {
     /// The files that were found at a path, oldest first
     pub(crate) fn of_path(&self, path: &Path) -> impl Iterator<Item = (Key, &KnownFile)> {
         let keys = self.index.by_path.get(path).into_iter().flatten();
-        keys.filter_map(|key| Some((*key, self.files.get(key)?)))
+        keys.filter_map(|key| Some((*key, self.get(*key)?)))
     }
 
     /// Files that are open
@@ -158,10 +160,16 @@ impl FileSet {
         &self.index.restless
     }
 
-    /// The open files in which an output would find something to read, beginning with a key and going round
-    pub(crate) fn readable(&self, output: OutputId, from: Key) -> impl Iterator<Item = Key> {
-        let ready = &self.index.ready[output.0];
-        ready.range(from..).chain(ready.range(..from)).copied().filter(move |key| !self.must_wait(*key, output))
+    /// The first open file with a key in this range in which an output would find something to read
+    pub(crate) fn first_readable(&self, output: OutputId, keys: Range<Key>) -> Option<Key> {
+        let ready = self.index.ready[output.0].files.range(keys);
+        ready.map(|(key, _)| *key).find(|key| !self.must_wait(*key, output))
+    }
+
+    /// The bytes that an output lacks of all files in which it would find something to read, also of those that wait for an
+    /// older one of their path
+    pub(crate) fn readable_bytes(&self, output: OutputId) -> u64 {
+        self.index.ready[output.0].bytes
     }
 
     /// The same of the files that wait for a descriptor

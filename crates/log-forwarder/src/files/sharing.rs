@@ -66,7 +66,7 @@ impl Sharing<'_> {
     /// Whether an output has no batch under way and finds nothing to read in the files that are open.
     fn is_starved(&self, output: OutputId) -> bool {
         let is_busy = self.set.iter().any(|(_, file)| !file.cursors[output.0].is_idle());
-        !is_busy && self.set.readable(output, 0).next().is_none()
+        !is_busy && self.set.first_readable(output, 0..Key::MAX).is_none()
     }
 
     /// Closes at most this many of the files that may be closed, first those that have not grown for longest.

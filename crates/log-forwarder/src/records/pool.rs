@@ -44,6 +44,16 @@ impl Pool {
     }
 }
 
+impl Buffer {
+    /// Gives back the room behind this many bytes, unless the buffer comes from a pool: a batch may be of thousands of short files.
+    pub(crate) fn fit(&mut self, length: usize) {
+        if self.bytes.capacity() < *WORTH_KEEPING.start() {
+            self.bytes.truncate(length);
+            self.bytes.shrink_to_fit();
+        }
+    }
+}
+
 impl Drop for Buffer {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);

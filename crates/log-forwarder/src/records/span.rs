@@ -100,6 +100,12 @@ impl Span {
         &self.buffer[self.range.clone()]
     }
 
+    /// Bytes of memory that it keeps
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Those of the file in which it begins
     pub(crate) fn own_bytes(&self) -> &[u8] {
         let rest = self.rest.as_ref().map_or(0, |rest| rest.range.len());

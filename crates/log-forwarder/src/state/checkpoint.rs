@@ -6,7 +6,7 @@ use std::{
 };
 
 use files::{Directory, Permissions};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     content::{fingerprint::Head, volume::Inode},
@@ -23,7 +23,7 @@ const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// The state that a restart needs
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Checkpoint {
+pub(crate) struct Checkpoint<Files = Vec<Entry>> {
     version: u32,
     /// Inputs, by their text, whose files were looked for
     #[serde(default)]
@@ -34,8 +34,12 @@ pub(crate) struct Checkpoint {
     pub(crate) rotated: Vec<PathBuf>,
     /// Files with names of rotated ones that belong to no input
     pub(crate) bystanders: Vec<(Inode, Bystander)>,
-    pub(crate) files: Vec<Entry>,
+    pub(crate) files: Files,
 }
+
+/// The files of a follower, each of which is an entry only while it is written: there may be tens of thousands.
+#[derive(Clone, Copy)]
+pub(crate) struct Present<'a>(&'a Follower);
 
 /// A generation
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,20 +71,46 @@ pub(crate) struct Progress {
     pub(crate) skipping: bool,
 }
 
-impl Checkpoint {
-    pub(crate) fn of(follower: &Follower) -> Self {
+impl<'a> Checkpoint<Present<'a>> {
+    pub(crate) fn of(follower: &'a Follower) -> Self {
         let names = &follower.names;
-        let files = follower.saved_files().map(|file| Entry::of(file, follower.set.outlets()));
         Self {
             version: VERSION,
             inputs: follower.scanner.selecting.known().iter().cloned().collect(),
             watched: names.watched().iter().cloned().collect(),
             rotated: names.rotated().iter().cloned().collect(),
             bystanders: names.bystanders().iter().map(|(inode, bystander)| (*inode, *bystander)).collect(),
-            files: files.collect(),
+            files: Present(follower),
         }
     }
 
+    /// As a restart reads it
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn kept(self) -> Checkpoint {
+        let Self { version, inputs, watched, rotated, bystanders, files } = self;
+        Checkpoint { version, inputs, watched, rotated, bystanders, files: files.entries().collect() }
+    }
+}
+
+impl<Files: Serialize> Checkpoint<Files> {
+    pub(crate) fn text(&self) -> io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
+    }
+}
+
+impl<'a> Present<'a> {
+    fn entries(self) -> impl Iterator<Item = Entry> + use<'a> {
+        self.0.saved_files().map(move |file| Entry::of(file, self.0.set.outlets()))
+    }
+}
+
+impl Serialize for Present<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.entries())
+    }
+}
+
+impl Checkpoint {
     /// Reads the checkpoint of a state directory; `None` if there is none. A damaged one is an error that says so. A symbolic
     /// link is refused: an app that may write to the directory could make it lead anywhere.
     pub(crate) fn load(directory: &Path) -> io::Result<Option<Self>> {
@@ -112,9 +142,9 @@ impl Checkpoint {
         }
     }
 
-    /// Whole or not at all, and on the disk on return.
-    pub(crate) fn save(&self, directory: &Path) -> io::Result<()> {
-        Directory::create(directory)?.write(NAME, &serde_json::to_vec(self)?, PERMISSIONS)
+    /// Writes the text of a checkpoint: whole or not at all, and on the disk on return.
+    pub(crate) fn save(text: &[u8], directory: &Path) -> io::Result<()> {
+        Directory::create(directory)?.write(NAME, text, PERMISSIONS)
     }
 
     /// Removes the temporary files of killed runs, with the lock of the directory held, and returns their number.
@@ -179,7 +209,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("new/state");
         assert_eq!(Checkpoint::load(&state).unwrap(), None);
-        checkpoint().save(&state).unwrap();
+        Checkpoint::save(&checkpoint().text().unwrap(), &state).unwrap();
         assert_eq!(Checkpoint::load(&state).unwrap(), Some(checkpoint()));
     }
 

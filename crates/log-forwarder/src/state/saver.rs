@@ -38,11 +38,11 @@ impl Saver {
     pub(crate) fn save(&self) {
         // Take the lock first: of two concurrent saves, the later write must hold the later snapshot.
         let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-        let (checkpoint, due) = {
+        let (text, due) = {
             let mut follower = lock(&self.follower);
-            (Checkpoint::of(&follower), follower.set.begin_checkpoint())
+            (Checkpoint::of(&follower).text(), follower.set.begin_checkpoint())
         };
-        match checkpoint.save(&self.directory) {
+        match text.and_then(|text| Checkpoint::save(&text, &self.directory)) {
             Ok(()) if throttle.settle() => tracing::info!("the checkpoint is saved again"),
             Ok(()) => {}
             Err(error) => {

@@ -24,6 +24,10 @@ const RETRY: Duration = Duration::from_secs(2);
 /// compressed file can have one of many gigabytes.
 const MOST_STEPS: usize = 16;
 
+/// Files that are looked at in vain for one batch, because their lines may not stand in it. With a stream for each of thousands of
+/// files, each batch would look at all of them.
+const MOST_APART: usize = 64;
+
 /// What may stand in one batch
 pub(crate) struct Gathering<'a> {
     /// Bytes that it ends with, and one longer line
@@ -33,17 +37,14 @@ pub(crate) struct Gathering<'a> {
 }
 
 impl Follower {
-    /// Unread bytes that an output could get now, counted up to about this many. While files wait for a descriptor it is this
-    /// many at least, because those that are open keep others waiting.
+    /// Unread bytes that an output could get. While files wait for a descriptor it is this many at least, because those that are
+    /// open keep others waiting.
     pub(crate) fn waiting(&self, output: OutputId, most: usize) -> u64 {
-        let (mut bytes, most) = (0, most as u64);
-        for key in self.set.readable(output, 0) {
-            bytes += self.set.get(key).map_or(0, |file| file.behind(output));
-            if self.descriptors.waiting > 0 || bytes >= most {
-                return bytes.max(most);
-            }
+        match self.set.readable_bytes(output) {
+            0 => 0,
+            bytes if self.descriptors.waiting > 0 => bytes.max(most as u64),
+            bytes => bytes,
         }
-        bytes
     }
 
     /// The next batch for an output: file by file in turn, and of one path the older file first. It is of one file, unless more
@@ -71,25 +72,32 @@ impl Follower {
 
     fn gather(&mut self, output: OutputId, gathering: Option<&Gathering>, now: Instant) -> Option<Batch> {
         let turn = self.turns.get(&output).copied().unwrap_or(0);
-        let keys: Vec<Key> = self.set.readable(output, turn).collect();
         let most = gathering.map_or(usize::MAX, |gathering| gathering.most);
-        let (mut spans, mut length): (Vec<Span>, usize) = (Vec::new(), 0);
-        for key in keys {
-            let Some(file) = self.set.get(key) else { continue };
-            let is_apart = match (spans.first(), gathering) {
-                (None, _) => false,
-                (Some(first), Some(gathering)) if length < most => !(gathering.joins)(&first.source, &file.source),
-                (Some(_), _) => break,
-            };
-            if is_apart {
-                continue;
-            }
-            let batch = self.bounds.batch.min(most - length);
-            let bounds = Bounds { batch, may_grow: spans.is_empty(), ..self.bounds };
-            if let Some(span) = self.read(key, output, bounds, now) {
-                self.turns.insert(output, key + 1);
-                length += span.bytes().len();
-                spans.push(span);
+        let (mut spans, mut length, mut apart): (Vec<Span>, usize, usize) = (Vec::new(), 0, 0);
+        // Each file is asked for when it is its turn: a list of all would cost more than most batches.
+        'files: for mut keys in [turn..Key::MAX, 0..turn] {
+            while let Some(key) = self.set.first_readable(output, keys.clone()) {
+                keys.start = key + 1;
+                let Some(file) = self.set.get(key) else { continue };
+                let is_apart = match (spans.first(), gathering) {
+                    (None, _) => false,
+                    (Some(first), Some(gathering)) if length < most => !(gathering.joins)(&first.source, &file.source),
+                    (Some(_), _) => break 'files,
+                };
+                if is_apart && apart == MOST_APART {
+                    break 'files;
+                }
+                if is_apart {
+                    apart += 1;
+                    continue;
+                }
+                let batch = self.bounds.batch.min(most - length);
+                let bounds = Bounds { batch, may_grow: spans.is_empty(), ..self.bounds };
+                if let Some(span) = self.read(key, output, bounds, now) {
+                    self.turns.insert(output, key + 1);
+                    length += span.bytes().len();
+                    spans.push(span);
+                }
             }
         }
         if spans.is_empty() && self.descriptors.waiting > 0 {

@@ -60,3 +60,45 @@ fn a_line_without_an_end_is_passed_over_step_by_step() {
     }
     assert!(behind.len() > 5 && behind.is_sorted_by(|more, less| more > less), "{behind:?}");
 }
+
+#[test]
+fn the_bytes_that_wait_are_known_without_a_look_at_each_file() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in [("a.log", "one\n"), ("b.log", "three\n")] {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    let (mut follower, output) = follower(&directory.path().join("*.log"));
+    let now = Instant::now();
+    follower.scan_names(now);
+    assert_eq!(follower.waiting(output, 1024), 10);
+    let batch = follower.next(output, None, now).unwrap();
+    assert_eq!(follower.waiting(output, 1024), 6);
+    follower.account(Change::Settle(&batch.spans()[0], output));
+    assert_eq!(follower.waiting(output, 1024), 6);
+    fs::write(directory.path().join("a.log"), "one\ntwo\n").unwrap();
+    follower.look_at_all(now);
+    assert_eq!(follower.waiting(output, 1024), 10);
+    // Those that are open keep others waiting.
+    follower.descriptors.waiting = 1;
+    assert_eq!(follower.waiting(output, 1024), 1024);
+}
+
+#[test]
+fn a_batch_of_one_stream_looks_at_few_of_the_files_that_have_another() {
+    let directory = tempfile::tempdir().unwrap();
+    for number in 0..1000 {
+        fs::write(directory.path().join(format!("{number}.log")), "line\n").unwrap();
+    }
+    let (mut follower, output) = follower(&directory.path().join("*.log"));
+    follower.descriptors = Descriptors::new(2000);
+    let now = Instant::now();
+    follower.scan_names(now);
+    let looks = std::cell::Cell::new(0);
+    let joins = |_: &Source, _: &Source| {
+        looks.set(looks.get() + 1);
+        false
+    };
+    let batch = follower.next(output, Some(&feed::Gathering { most: 1024, joins: &joins }), now).unwrap();
+    assert_eq!(batch.spans().len(), 1);
+    assert!(looks.get() < 100, "{} files for a batch of one", looks.get());
+}

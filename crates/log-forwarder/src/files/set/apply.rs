@@ -65,7 +65,7 @@ impl FileSet {
         match change {
             Change::AddOutput(label) => self.add_output(label),
             Change::RemoveOutput(output) => self.remove_output(output),
-            Change::Begin(file) => self.begin(*file),
+            Change::Begin(file) => self.begin(file),
             Change::Meet(key, fate) => return self.meet(key, fate, now),
             Change::Treat(key, source) => self.change(key, |file| file.source = source),
             Change::Unfollow(key) => self.forget(key),
@@ -168,7 +168,7 @@ impl FileSet {
         self.change_all(|file| file.cursors[output.0] = Cursor::closed());
     }
 
-    fn begin(&mut self, file: KnownFile) {
+    fn begin(&mut self, file: Box<KnownFile>) {
         let key = self.next_key;
         self.next_key += 1;
         // An inode that a file of a former run had may hold something else by now.
@@ -266,13 +266,13 @@ impl FileSet {
 
     /// The inode of a file holds, or may come to hold, another content.
     fn release_inode(&mut self, key: Key) {
-        let Some(KnownFile { inode, ordinal, .. }) = self.files.get(&key) else { return };
-        if self.index.by_inode.get(inode) == Some(&key) {
-            self.index.by_inode.remove(inode);
+        let Some(&KnownFile { inode, ordinal, .. }) = self.get(key) else { return };
+        if self.index.by_inode.get(&inode) == Some(&key) {
+            self.index.by_inode.remove(&inode);
             if self.ordinals.len() >= MOST_ORDINALS {
                 self.ordinals.pop_first();
             }
-            self.ordinals.insert(*inode, ordinal + 1);
+            self.ordinals.insert(inode, ordinal + 1);
         }
     }
 

@@ -16,9 +16,10 @@ use crate::{
 pub(super) struct Index {
     /// The file that an inode holds now
     pub(super) by_inode: BTreeMap<Inode, Key>,
-    pub(super) by_path: HashMap<PathBuf, BTreeSet<Key>>,
+    /// Most paths have one file. The keys ascend, because files come in their order.
+    pub(super) by_path: HashMap<PathBuf, Vec<Key>>,
     /// For each output the open files in which it would find something to read
-    pub(super) ready: Vec<BTreeSet<Key>>,
+    pub(super) ready: Vec<Ready>,
     /// The same of the files that wait for a descriptor
     pub(super) parked: Vec<BTreeSet<Key>>,
     pub(super) restless: BTreeSet<Key>,
@@ -28,6 +29,14 @@ pub(super) struct Index {
     gone: BTreeSet<PathBuf>,
     shares: BTreeMap<Key, Totals>,
     pub(super) totals: Totals,
+}
+
+/// The open files in which an output would find something to read
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    /// With the bytes that it lacks of each
+    pub(super) files: BTreeMap<Key, u64>,
+    pub(super) bytes: u64,
 }
 
 /// Sums over all files, or the share of one
@@ -41,13 +50,13 @@ pub(super) struct Totals {
 impl Index {
     /// An output has come.
     pub(super) fn add_output(&mut self) {
-        self.ready.push(BTreeSet::new());
+        self.ready.push(Ready::default());
         self.parked.push(BTreeSet::new());
     }
 
     /// A file has come.
     pub(super) fn add(&mut self, key: Key, file: &KnownFile) {
-        self.by_path.entry(file.path().to_path_buf()).or_default().insert(key);
+        self.by_path.entry(file.path().to_path_buf()).or_insert_with(|| Vec::with_capacity(1)).push(key);
         self.update(key, file);
     }
 
@@ -55,7 +64,7 @@ impl Index {
     pub(super) fn update(&mut self, key: Key, file: &KnownFile) {
         for (output, (ready, parked)) in self.ready.iter_mut().zip(&mut self.parked).enumerate() {
             let wants = file.wants(OutputId(output));
-            set(ready, key, wants && file.is_open());
+            ready.set(key, (wants && file.is_open()).then(|| file.behind(OutputId(output))));
             set(parked, key, wants && file.is_parked());
         }
         set(&mut self.restless, key, file.is_restless());
@@ -72,11 +81,12 @@ impl Index {
 
     /// A file has gone.
     pub(super) fn remove(&mut self, key: Key, file: &KnownFile) {
-        for keys in self.ready.iter_mut().chain(&mut self.parked).chain([&mut self.restless, &mut self.untold]) {
+        self.ready.iter_mut().for_each(|ready| ready.set(key, None));
+        for keys in self.parked.iter_mut().chain([&mut self.restless, &mut self.untold]) {
             keys.remove(&key);
         }
         if let Some(keys) = self.by_path.get_mut(file.path()) {
-            keys.remove(&key);
+            keys.retain(|known| *known != key);
             if keys.is_empty() {
                 self.by_path.remove(file.path());
             }
@@ -95,6 +105,17 @@ impl Index {
 
     pub(super) fn take_gone_paths(&mut self) -> BTreeSet<PathBuf> {
         std::mem::take(&mut self.gone)
+    }
+}
+
+impl Ready {
+    /// An output lacks these bytes of a file, or would find nothing in it.
+    fn set(&mut self, key: Key, bytes: Option<u64>) {
+        let former = match bytes {
+            Some(bytes) => self.files.insert(key, bytes),
+            None => self.files.remove(&key),
+        };
+        self.bytes = self.bytes + bytes.unwrap_or(0) - former.unwrap_or(0);
     }
 }
 

@@ -88,7 +88,7 @@ impl Log {
 
     /// Ends the forwarder without a word, and starts it with its last checkpoint.
     fn restart(&mut self) {
-        let checkpoint = Checkpoint::of(&self.follower);
+        let checkpoint = Checkpoint::of(&self.follower).kept();
         self.follower = follower(&self.path);
         resume(&mut self.follower, &checkpoint, self.now);
         self.follower.scan(Vec::new(), false, self.now);
