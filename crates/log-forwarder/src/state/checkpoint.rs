@@ -18,6 +18,8 @@ const NAME: &str = "checkpoint.json";
 const PERMISSIONS: Permissions = Permissions::mode(0o644);
 /// Of the format: another one is not read
 const VERSION: u32 = 2;
+/// Bytes of the text of most files and their paths
+const ROOM: usize = 512;
 /// Bytes of a checkpoint that are read; it has about 400 for each file
 const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 
@@ -84,17 +86,19 @@ impl<'a> Checkpoint<Present<'a>> {
         }
     }
 
+    /// Writes its text over that of a buffer.
+    pub(crate) fn write(&self, text: &mut Vec<u8>) -> io::Result<()> {
+        text.clear();
+        // A buffer that doubles leaves holes in the heap.
+        text.reserve(self.files.0.saved_files().count() * ROOM);
+        Ok(serde_json::to_writer(text, self)?)
+    }
+
     /// As a restart reads it
     #[cfg(any(test, fuzzing))]
     pub(crate) fn kept(self) -> Checkpoint {
         let Self { version, inputs, watched, rotated, bystanders, files } = self;
         Checkpoint { version, inputs, watched, rotated, bystanders, files: files.entries().collect() }
-    }
-}
-
-impl<Files: Serialize> Checkpoint<Files> {
-    pub(crate) fn text(&self) -> io::Result<Vec<u8>> {
-        Ok(serde_json::to_vec(self)?)
     }
 }
 
@@ -209,7 +213,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("new/state");
         assert_eq!(Checkpoint::load(&state).unwrap(), None);
-        Checkpoint::save(&checkpoint().text().unwrap(), &state).unwrap();
+        Checkpoint::save(&serde_json::to_vec(&checkpoint()).unwrap(), &state).unwrap();
         assert_eq!(Checkpoint::load(&state).unwrap(), Some(checkpoint()));
     }
 
