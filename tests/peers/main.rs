@@ -12,6 +12,7 @@ mod log_forwarder_loki;
 mod log_forwarder_nginx;
 mod log_forwarder_opensearch;
 mod log_forwarder_otel;
+mod log_forwarder_remote;
 mod log_forwarder_syslog;
 mod manifests;
 mod mariadb;

@@ -41,7 +41,8 @@ pub(crate) enum Trace {
 pub(crate) fn needs_trace(file: &KnownFile, observation: &Observation) -> bool {
     match observation {
         // Also when all is settled: the copy may have more, and must not be taken for a file that was never read.
-        Observation::Replaced | Observation::Truncated => true,
+        // Of one that is inconsistent, the descriptor may show another file, to which its name has gone.
+        Observation::Replaced | Observation::Truncated | Observation::Inconsistent => true,
         // A file that was read may have been compressed since, and the compressed one must not be read again.
         Observation::Deleted => !file.is_open() && (!file.is_all_settled() || file.source.treatment.reads_compressed),
         _ => false,
@@ -61,12 +62,17 @@ pub(crate) fn decide(
         Observation::Grew(growth) => Fate::Grow(*growth),
         Observation::Renamed(state) => Fate::Turn(*state),
         Observation::Deleted if file.is_open() => Fate::Turn(FileState::Deleted),
-        Observation::Inconsistent => Fate::ReadOut,
+        Observation::Inconsistent => match trace {
+            Some(Trace::Copy(copy)) => Fate::ContinueInCopy(copy),
+            _ => Fate::ReadOut,
+        },
         Observation::Astray => Fate::Detach,
         Observation::Deleted | Observation::Replaced | Observation::Truncated => match trace {
             None => Fate::Forget,
             Some(Trace::Copy(copy)) => Fate::ContinueInCopy(copy),
             Some(Trace::Packed) => Fate::SearchPacked(reason),
+            // Its new name may not be known yet, because a mount keeps what it knows for a while.
+            Some(Trace::Nowhere) if file.trust != Trust::Full => Fate::SearchPacked(reason),
             Some(Trace::Nowhere) => Fate::Lose(reason),
         },
         Observation::Unreadable(_) => Fate::KeepReading,

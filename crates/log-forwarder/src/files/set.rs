@@ -20,6 +20,7 @@ use super::{
     cursor::Cursor,
     known::{Access, FileState, Key, KnownFile, OutputId},
     ledger::Ledger,
+    trust::Trust,
 };
 use crate::content::volume::{Inode, Stat};
 
@@ -122,10 +123,11 @@ impl FileSet {
         files.filter(|(_, file)| !file.is_untouched()).map(|(inode, file)| (inode, file.born)).collect()
     }
 
-    /// Whether this file is read, or was, and is as it is known. Where a file's number is its path's, the number of a closed file
-    /// may have another file's content by now.
+    /// Whether this file is read, or was, and is as it is known. Where a file's number is its path's, the number of a file may have
+    /// another file's content by now.
     pub(crate) fn has_read(&self, stat: &Stat) -> bool {
-        let is_as_known = |file: &KnownFile| file.is_open() || file.is_unchanged(stat);
+        let is_its_own = |file: &KnownFile| file.is_open() && file.trust == Trust::Full;
+        let is_as_known = |file: &KnownFile| is_its_own(file) || file.is_unchanged(stat);
         self.known(stat).and_then(|key| self.get(key)).is_some_and(|file| !file.is_untouched() && is_as_known(file))
     }
 

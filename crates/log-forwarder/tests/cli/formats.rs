@@ -5,7 +5,7 @@ use std::{fs, io::Write};
 use harness::Program;
 use serde_json::{Value, json};
 
-use crate::support::{Pod, append, http, ledger, messages, stop, until};
+use crate::support::{self, Pod, append, http, ledger, log_forwarder, messages, stop, until};
 
 pub(crate) fn start(pod: &Pod, arguments: &[&str]) -> Program {
     let output = pod.file_output() + "#as=ndjson";
@@ -152,7 +152,10 @@ fn a_line_that_was_rotated_away_in_the_middle_is_one_record() {
     let line = |content: &str| format!("2026-11-24T09:58:45Z stdout {content}\n");
     let mut file = append(&pod.log("app.log"));
     file.write_all((line("F zero") + &line("P one ")).as_bytes()).unwrap();
-    let program = start(&pod, &["--format", "cri"]);
+    // Long enough for a busy machine to rename the file, because a quiet file's parts are sent as they are.
+    let mut command = log_forwarder(&["--health-addr", "127.0.0.1:0", "--format", "cri", "--quiet-period", "4s"]);
+    command.arg("--input").arg(pod.log("app.log")).arg("--output").arg(pod.file_output() + "#as=ndjson");
+    let program = support::start(&mut command);
     pod.wait_for_lines(1);
     fs::rename(pod.log("app.log"), pod.log("app.log.20261124-095845")).unwrap();
     let next = line("P and ") + &line("F two") + &line("F three");

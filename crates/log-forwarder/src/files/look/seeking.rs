@@ -1,6 +1,10 @@
-//! Looks for contents among compressed files: one at a time, on a thread of its own.
+//! Looks for contents among compressed files: one at a time, on a thread of its own. On a remote file system, the names of plain
+//! files are looked at until they must be up to date.
 
-use std::{task::Poll, time::Instant};
+use std::{
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use super::{Looker, sought};
 use crate::{
@@ -12,11 +16,15 @@ use crate::{
         loss::LossReason,
         names::Names,
         set::{Change, FileSet},
+        trust::Trust,
     },
 };
 
+/// A mount may keep for this long what it knows of names: FUSE and SMB for a second, NFS for three by default.
+const OUT_OF_DATE: Duration = Duration::from_secs(5);
+
 impl Looker {
-    /// Looks a content up among compressed files, one content after the other. True if there is news of it.
+    /// Looks a content up among compressed files, and on a remote file system once more among all, one content after the other. True if there is news of it.
     pub(super) fn seek(
         &mut self,
         set: &mut FileSet,
@@ -25,8 +33,19 @@ impl Looker {
         reason: LossReason,
         now: Instant,
     ) -> bool {
+        let Some(file) = set.get(key) else { return false };
+        if file.trust != Trust::Full
+            && let trace @ (Trace::Copy(_) | Trace::Nowhere) = self.trace(set, names, file)
+        {
+            let fate = match trace {
+                Trace::Copy(copy) => Fate::ContinueInCopy(copy),
+                _ if file.is_still(None, OUT_OF_DATE, now) => Fate::Lose(reason),
+                _ => return false,
+            };
+            set.apply(Change::Meet(key, fate), now);
+            return true;
+        }
         let Some(search) = &self.search else {
-            let Some(file) = set.get(key) else { return false };
             let (volume, sought, known) = (self.volume.clone(), sought(file), set.marks());
             match Search::start(key, move || search::seek(volume.as_ref(), &sought, &known)) {
                 Ok(search) => self.search = Some(search),

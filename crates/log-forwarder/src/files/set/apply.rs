@@ -148,7 +148,9 @@ impl FileSet {
             }
             Fate::SearchPacked(reason) => {
                 self.release_inode(key);
-                self.change(key, |file| (file.access, file.state) = (Access::Closed, FileState::Sought(reason)));
+                self.change(key, |file| {
+                    (file.access, file.state, file.grown) = (Access::Closed, FileState::Sought(reason), now);
+                });
             }
             Fate::Lose(reason) => self.lose(key, reason),
             Fate::Forget => self.forget(key),
