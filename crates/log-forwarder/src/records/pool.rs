@@ -7,8 +7,9 @@ use std::{
 
 /// Buffers that are kept; one being filled and one being sent for each of two outputs
 const KEPT: usize = 4;
-/// Below this a buffer is as fast from the allocator, and above it is too much to keep
-const WORTH_KEEPING: std::ops::RangeInclusive<usize> = 128 * 1024..=2 * 1024 * 1024;
+/// Below this a buffer is as fast from the allocator, and above it is too much to keep. The body of a batch of 1 MiB has two
+/// or three.
+const WORTH_KEEPING: std::ops::RangeInclusive<usize> = 128 * 1024..=4 * 1024 * 1024;
 
 /// Where buffers come from and return to
 #[derive(Clone, Debug, Default)]
