@@ -4,3 +4,4 @@ pub(crate) mod checkpoint;
 pub(crate) mod resume;
 pub(crate) mod saver;
 pub(crate) mod state_lock;
+mod stored_path;

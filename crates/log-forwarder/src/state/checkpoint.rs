@@ -1,13 +1,11 @@
 //! The state that a restart needs: for each generation its identity, and how far each output has come.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
 use files::{Directory, Permissions};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::stored_path::StoredPath;
 use crate::{
     content::{fingerprint::Head, volume::Inode},
     files::{follower::Follower, known::KnownFile, names::Bystander, set::Outlet},
@@ -31,9 +29,9 @@ pub(crate) struct Checkpoint<Files = Vec<Entry>> {
     #[serde(default)]
     pub(crate) inputs: Vec<String>,
     /// Paths that inputs have led to
-    pub(crate) watched: Vec<PathBuf>,
+    pub(crate) watched: Vec<StoredPath>,
     /// Those of them that were rotated unseen, and beside which no scan has looked for rotated files since
-    pub(crate) rotated: Vec<PathBuf>,
+    pub(crate) rotated: Vec<StoredPath>,
     /// Files with names of rotated ones that belong to no input
     pub(crate) bystanders: Vec<(Inode, Bystander)>,
     pub(crate) files: Files,
@@ -46,8 +44,8 @@ pub(crate) struct Present<'a>(&'a Follower);
 /// A generation
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
-    pub(crate) path: PathBuf,
-    pub(crate) home: PathBuf,
+    pub(crate) path: StoredPath,
+    pub(crate) home: StoredPath,
     pub(crate) generation: String,
     #[serde(flatten)]
     pub(crate) inode: Inode,
@@ -79,8 +77,8 @@ impl<'a> Checkpoint<Present<'a>> {
         Self {
             version: VERSION,
             inputs: follower.scanner.selecting.known().iter().cloned().collect(),
-            watched: names.watched().iter().cloned().collect(),
-            rotated: names.rotated().iter().cloned().collect(),
+            watched: names.watched().iter().map(|path| path.as_path().into()).collect(),
+            rotated: names.rotated().iter().map(|path| path.as_path().into()).collect(),
             bystanders: names.bystanders().iter().map(|(inode, bystander)| (*inode, *bystander)).collect(),
             files: Present(follower),
         }
@@ -167,8 +165,8 @@ impl Entry {
             skipping: cursor.within_cut,
         });
         Self {
-            path: file.source.path.clone(),
-            home: file.home.clone(),
+            path: file.path().into(),
+            home: file.home.as_path().into(),
             generation: file.source.generation.clone(),
             inode: file.inode,
             born: file.born,
@@ -190,8 +188,8 @@ mod tests {
 
     fn checkpoint() -> Checkpoint {
         let entry = Entry {
-            path: "/logs/a.log".into(),
-            home: "/logs".into(),
+            path: Path::new("/logs/a.log").into(),
+            home: Path::new("/logs").into(),
             generation: "0123456789abcdef".into(),
             inode: Inode { device: 1, inode: u64::MAX },
             born: Some(i64::MAX),
@@ -203,7 +201,7 @@ mod tests {
             cursors: vec![Progress { output: "stdout".into(), position: 9, anchor: u64::MAX, skipping: true }],
         };
         let bystanders = vec![(Inode { device: 1, inode: 2 }, Bystander { modified: 7, born: None })];
-        let watched = vec!["/logs/a.log".into()];
+        let watched = vec![Path::new("/logs/a.log").into()];
         let inputs = vec!["/logs/*.log".into()];
         Checkpoint { version: VERSION, inputs, rotated: Vec::clone(&watched), watched, bystanders, files: vec![entry] }
     }

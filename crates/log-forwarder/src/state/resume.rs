@@ -21,7 +21,8 @@ use crate::{
 
 /// Begins where the last run has ended. Call it before anything else is known.
 pub(crate) fn resume(follower: &mut Follower, checkpoint: &Checkpoint, now: Instant) {
-    let (watched, rotated) = (checkpoint.watched.iter().cloned(), checkpoint.rotated.iter().cloned());
+    let watched = checkpoint.watched.iter().map(|path| path.to_path_buf());
+    let rotated = checkpoint.rotated.iter().map(|path| path.to_path_buf());
     let bystanders = checkpoint.bystanders.iter().copied().collect();
     follower.names = Names::resume(watched.collect(), rotated.collect(), bystanders);
     follower.scanner.selecting.resume(checkpoint.inputs.iter().cloned());
@@ -62,7 +63,7 @@ fn is_excluded(path: &Path, inputs: &[Input]) -> bool {
 /// As the checkpoint says, without its open file
 fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
     let treatment = follower.treatment(&entry.path);
-    let source = Source { path: entry.path.clone(), generation: entry.generation.clone(), treatment };
+    let source = Source { path: entry.path.to_path_buf(), generation: entry.generation.clone(), treatment };
     let cursor = |outlet: &Outlet| {
         let known = entry.cursors.iter().find(|cursor| cursor.output == outlet.label);
         // An output that is new gets all that is still there.
@@ -72,7 +73,7 @@ fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
     };
     KnownFile {
         source: Arc::new(source),
-        home: entry.home.clone(),
+        home: entry.home.to_path_buf(),
         inode: entry.inode,
         born: entry.born,
         access: Access::Closed,

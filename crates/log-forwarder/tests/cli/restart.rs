@@ -1,8 +1,9 @@
 //! What a restart finds: its checkpoint, files that were rotated meanwhile, or a ruin.
 
 use std::{
+    ffi::OsStr,
     fs,
-    os::unix::fs::symlink,
+    os::unix::{ffi::OsStrExt, fs::symlink},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -250,4 +251,17 @@ fn a_file_that_was_replaced_by_one_that_begins_alike_is_another() {
     pod.wait_for_lines(21);
     stop(program);
     assert_eq!(pod.out(), format!("{text}{text}{}\n", line(10)));
+}
+
+#[test]
+fn a_file_whose_name_is_not_utf_8_is_known_after_a_restart() {
+    let pod = Pod::new();
+    let name = OsStr::from_bytes(b"bad\xFF.log");
+    Writer::new(&pod.beside("logs").join(name)).write(10);
+    let pattern = pod.log("*.log").display().to_string();
+    let arguments = ["--input", pattern.as_str(), "--output", &pod.file_output()];
+    let program = pod.start(&arguments);
+    pod.wait_for_lines(10);
+    assert_eq!(ledger(&stop(program))["lines"], 10);
+    assert_eq!(ledger(&stop(pod.start(&arguments)))["read"], 0);
 }
