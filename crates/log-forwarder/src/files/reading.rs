@@ -103,7 +103,8 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
         let (ended, is_quiet) = if end > file.seen { (false, false) } else { (file.ended, file.is_quiet) };
         // The head takes more to be told than there may be room for.
         let bytes = if bounds.may_grow { bytes } else { &bytes[..bytes.len().min(bounds.batch)] };
-        let is_last = ended && cursor.position + bytes.len() as u64 == size;
+        let reaches_end = cursor.position + bytes.len() as u64 == size;
+        let (is_last, is_quiet) = (ended && reaches_end, is_quiet && reaches_end);
         let framed = match frame(bytes, bounds.line, cursor.within_cut, is_last) {
             Frame::Lines(lines) => match records(&file.source.treatment.format, &bytes[..lines]) {
                 // The last record may go on. One of several lines that is longer than a line may be goes in parts.
@@ -197,34 +198,60 @@ mod tests {
             ledger::Ledger,
             set::{Change, FileSet},
         },
+        format::{FormatFlags, TimeFlags},
+        records::treatment::Treatment,
     };
+
+    const OUTPUT: OutputId = OutputId(0);
+
+    /// A file that was seen with this text, and its writer
+    fn seen(text: &[u8], format: Format, now: Instant) -> (FileSet, File) {
+        let mut set = FileSet::new(Ledger::new(&Registry::new()).unwrap());
+        set.apply(Change::AddOutput("stdout://".into()), now);
+        let mut writer = tempfile::tempfile().unwrap();
+        writer.write_all(text).unwrap();
+        let file: Arc<File> = writer.try_clone().unwrap().into();
+        let stat = file.stat().unwrap();
+        let treatment = Treatment { format, ..Treatment::default() };
+        let input = ("/logs/app.log".into(), treatment.into());
+        let known = KnownFile::new(input, "/logs".into(), file, &stat, set.fresh_cursors(), now);
+        set.apply(Change::Begin(known.into()), now);
+        let growth = Growth { size: stat.size, modified: stat.modified, born: stat.born, head: Head::default() };
+        set.apply(Change::Meet(0, Fate::Grow(growth)), now);
+        (set, writer)
+    }
 
     #[test]
     fn a_file_that_grows_while_it_is_read_has_not_ended() {
         let (bounds, pool, now) = (Bounds { batch: 64, line: 64, may_grow: true }, Pool::default(), Instant::now());
-        let mut set = FileSet::new(Ledger::new(&Registry::new()).unwrap());
-        set.apply(Change::AddOutput("stdout://".into()), now);
-        let mut writer = tempfile::tempfile().unwrap();
-        writer.write_all(b"one\ntw").unwrap();
-        let file: Arc<File> = writer.try_clone().unwrap().into();
-        let stat = file.stat().unwrap();
-        let input = ("/logs/app.log".into(), Arc::default());
-        let known = KnownFile::new(input, "/logs".into(), file, &stat, set.fresh_cursors(), now);
-        set.apply(Change::Begin(known.into()), now);
-        let growth = Growth { size: 6, modified: stat.modified, born: stat.born, head: Head::default() };
-        set.apply(Change::Meet(0, Fate::Grow(growth)), now);
+        let (mut set, mut writer) = seen(b"one\ntw", Format::default(), now);
         set.apply(Change::Meet(0, Fate::End), now);
-        let output = OutputId(0);
-        let found = |set: &FileSet| read(set.get(0).unwrap(), 0, output, bounds, &pool).unwrap();
+        let found = |set: &FileSet| read(set.get(0).unwrap(), 0, OUTPUT, bounds, &pool).unwrap();
         let Reading::Span(span) = found(&set).reading else { panic!("no span") };
         assert_eq!(span.bytes(), b"one\n");
         assert!(span.room() < 64, "a batch may hold thousands of short files, and this one takes {}", span.room());
-        set.apply(Change::HandOut(&span, output), now);
-        set.apply(Change::Settle(&span, output), now);
+        set.apply(Change::HandOut(&span, OUTPUT), now);
+        set.apply(Change::Settle(&span, OUTPUT), now);
         writer.write_all(b"o").unwrap();
         let grown = found(&set);
         assert!(matches!((grown.reading, grown.size), (Reading::Barren(7), 7)));
         set.apply(Change::Reach(0, 7), now);
         assert!(!set.get(0).unwrap().ended);
+    }
+
+    #[test]
+    fn a_record_of_a_quiet_file_is_not_cut_where_the_room_of_a_batch_ends() {
+        let now = Instant::now();
+        let java = FormatFlags::default().format(None, "java".parse().ok().as_ref(), None, &TimeFlags::default());
+        let trace = "java.lang.IllegalStateException: no\n".to_owned() + &"\tat a.B.c(B.java:1)\n".repeat(100);
+        let (mut set, _writer) = seen(trace.as_bytes(), java.unwrap(), now);
+        set.apply(Change::Meet(0, Fate::Rest), now);
+        let found = |batch, may_grow| {
+            let bounds = Bounds { batch, line: 4096, may_grow };
+            read(set.get(0).unwrap(), 0, OUTPUT, bounds, &Pool::default()).unwrap().reading
+        };
+        assert!(matches!(found(300, false), Reading::Nothing));
+        assert!(matches!(found(300, true), Reading::Span(span) if span.bytes() == trace.as_bytes()));
+        assert!(matches!(found(4096, false), Reading::Span(span) if span.bytes() == trace.as_bytes()));
     }
 }
