@@ -246,6 +246,12 @@ impl KnownFile {
         self.cursors.iter_mut().filter(|cursor| !cursor.is_closed).for_each(|cursor| *cursor = first.clone());
     }
 
+    /// Its lines are read in another way, which may find a record where there was none.
+    pub(super) fn treat(&mut self, source: Arc<Source>) {
+        self.source = source;
+        self.cursors.iter_mut().for_each(|cursor| cursor.barren_end = cursor.position);
+    }
+
     /// Takes the size, and all that changes with it.
     pub(super) fn grow(&mut self, growth: Growth, now: Instant) {
         (self.modified, self.born, self.head) = (growth.modified, growth.born, growth.head);

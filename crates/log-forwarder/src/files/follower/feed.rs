@@ -155,6 +155,11 @@ impl Follower {
                     self.set.apply(Change::Barren(key, output, end), now);
                     return None;
                 }
+                // An open file has a descriptor to ask about it. That a compressed one was written over takes longer to find out.
+                Reading::Suspicious if self.set.get(key)?.is_packed() => {
+                    self.set.apply(Change::Meet(key, Fate::Measure { stat: None, was_cut: false }), now);
+                    return None;
+                }
                 Reading::Suspicious => {
                     self.looker.suspect(&mut self.set, &mut self.names, key, now);
                     return None;

@@ -1,16 +1,30 @@
 //! Scans of real directories.
 
-use std::fs;
+use std::{fs, io::Write};
 
+use flate2::{Compression, write::GzEncoder};
 use prometheus::Registry;
 
 use super::*;
-use crate::content::volume::Disk;
+use crate::{
+    content::volume::Disk,
+    format::{FormatFlags, TimeFlags},
+};
+
+fn settings(pattern: &Path, treatment: Treatment) -> Settings {
+    let input: Input = pattern.to_str().unwrap().parse().unwrap();
+    Settings {
+        inputs: vec![input.treated(&treatment.into())],
+        bounds: Bounds { batch: 1024, line: 1024, may_grow: true },
+        policy: Policy { quiet_period: Duration::ZERO, ..Policy::default() },
+    }
+}
 
 fn follower(pattern: &Path) -> (Follower, OutputId) {
-    let policy = Policy { quiet_period: Duration::ZERO, ..Policy::default() };
-    let bounds = Bounds { batch: 1024, line: 1024, may_grow: true };
-    let settings = Settings { inputs: vec![pattern.to_str().unwrap().parse().unwrap()], bounds, policy };
+    started(settings(pattern, Treatment::default()))
+}
+
+fn started(settings: Settings) -> (Follower, OutputId) {
     let ledger = Ledger::new(&Registry::new()).unwrap();
     let mut follower = Follower::new(settings, ledger, Descriptors::new(10), Arc::new(Disk));
     let output = follower.add_output("stdout://".into());
@@ -55,7 +69,9 @@ fn a_line_without_an_end_is_passed_over_step_by_step() {
     follower.account(Change::Settle(&batch.spans()[0], output));
     let mut behind = vec![follower.set.behind()];
     while follower.set.behind() > 0 {
+        follower.set.begin_checkpoint();
         assert!(follower.next(output, None, now).is_none());
+        assert_eq!(follower.set.unsaved(), (0, true));
         behind.push(follower.set.behind());
     }
     assert!(behind.len() > 5 && behind.is_sorted_by(|more, less| more > less), "{behind:?}");
@@ -101,4 +117,54 @@ fn a_batch_of_one_stream_looks_at_few_of_the_files_that_have_another() {
     let batch = follower.next(output, Some(&feed::Gathering { most: 1024, joins: &joins }), now).unwrap();
     assert_eq!(batch.spans().len(), 1);
     assert!(looks.get() < 100, "{} files for a batch of one", looks.get());
+}
+
+#[test]
+fn a_record_that_waits_for_further_lines_is_read_when_they_are_joined_no_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let pattern = directory.path().join("*.log");
+    fs::write(directory.path().join("app.log"), "begins\n").unwrap();
+    let java = FormatFlags::default().format(None, "java".parse().ok().as_ref(), None, &TimeFlags::default());
+    let policy = Policy { quiet_period: Duration::from_secs(1), ..Policy::default() };
+    let joined = Treatment { format: java.unwrap(), ..Treatment::default() };
+    let (mut follower, output) = started(Settings { policy, ..settings(&pattern, joined) });
+    let now = Instant::now();
+    follower.scan_names(now);
+    assert!(follower.next(output, None, now).is_none());
+    follower.take_settings(Settings { policy, ..settings(&pattern, Treatment::default()) }, now);
+    assert!(follower.next(output, None, now).is_some_and(|batch| batch.spans()[0].bytes() == b"begins\n"));
+}
+
+#[test]
+fn a_compressed_file_that_is_written_over_in_its_place_is_lost_for_the_output_that_lacks_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.gz");
+    let write = |text: String| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        fs::write(&path, encoder.finish().unwrap()).unwrap();
+    };
+    write("line\n".repeat(2000));
+    let treatment = Treatment { reads_compressed: true, ..Treatment::default() };
+    let (mut follower, first) = started(settings(&path, treatment));
+    let second = follower.add_output("file:///second".into());
+    let mut now = Instant::now();
+    follower.scan_names(now);
+    harness::until("its length is known", || {
+        now += Duration::from_secs(1);
+        follower.look_at_all(now);
+        (follower.set.behind() > 0).then_some(())
+    });
+    // The reader of the first output has passed the beginning, so that the second one begins with a reader of its own.
+    for _ in 0..2 {
+        let batch = follower.next(first, None, now).unwrap();
+        follower.account(Change::Settle(&batch.spans()[0], first));
+    }
+    write("another\n".into());
+    assert!(follower.next(second, None, now).is_none());
+    harness::until("the rest is lost", || {
+        now += Duration::from_secs(1);
+        follower.look_at_all(now);
+        (follower.set.ledger().of(second).sums().lost > 0).then_some(())
+    });
 }

@@ -67,13 +67,15 @@ impl FileSet {
             Change::RemoveOutput(output) => self.remove_output(output),
             Change::Begin(file) => self.begin(file),
             Change::Meet(key, fate) => return self.meet(key, fate, now),
-            Change::Treat(key, source) => self.change(key, |file| file.source = source),
+            Change::Treat(key, source) => self.change(key, |file| file.treat(source)),
             Change::Unfollow(key) => self.forget(key),
             Change::HandOut(span, output) => {
                 self.ledger.of(output).read(span.amount());
                 for span in std::iter::once(span).chain(span.rest.as_deref()) {
                     self.change(span.key, |file| {
                         file.source = span.source.clone();
+                        // The lines that complete a record can stand behind the end that a look has seen.
+                        file.reach(span.end(), now);
                         file.cursors[output.0].hand_out(span);
                     });
                 }
@@ -83,6 +85,8 @@ impl FileSet {
             Change::Barren(key, output, end) => self.change(key, |file| file.cursors[output.0].barren_end = end),
             Change::Skip { key, output, bytes, within_cut, reason } => {
                 self.ledger.of(output).lost(bytes.len() as u64, reason);
+                // A restart would count them once more.
+                self.has_moved = true;
                 self.change(key, |file| file.cursors[output.0].skip(bytes, within_cut));
             }
             Change::SkipHole(key, output, end) => self.change(key, |file| file.cursors[output.0].skip_hole(end)),

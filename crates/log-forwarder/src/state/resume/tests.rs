@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -16,7 +17,7 @@ use crate::{
     files::{
         descriptors::Descriptors,
         follower::{Follower, Policy, Settings},
-        known::OutputId,
+        known::{KnownFile, OutputId},
         ledger::Ledger,
         names::Rename,
         reading::Bounds,
@@ -169,5 +170,19 @@ fn without_an_end_each_file_stands_for_itself() {
     let mut log = Log::rotated(&lines(&["err F thing", "err F whole"]));
     log.wait();
     assert_eq!(log.deliver(), ["one ", "bad ", "thing", "whole"]);
+    log.assert_done();
+}
+
+#[test]
+fn lines_that_were_written_since_the_last_look_complete_it_too() {
+    let mut log = Log::rotated(&lines(&["out F two"]));
+    log.wait();
+    let mut next = fs::OpenOptions::new().append(true).open(&log.path).unwrap();
+    next.write_all(lines(&["err F thing"]).as_bytes()).unwrap();
+    let batch = log.next().unwrap();
+    assert_eq!(messages(&batch), ["one two", "bad thing"]);
+    let is_within = |file: &KnownFile| file.cursors[OUTPUT.0].in_flight_end <= file.seen;
+    assert!(log.follower.set.iter().all(|(_, file)| is_within(file)));
+    log.settle(&batch);
     log.assert_done();
 }
