@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::opening::open_to_read;
 
 /// A file among those that exist at one time; the numbers are used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Inode {
     pub(crate) device: u64,
     pub(crate) inode: u64,

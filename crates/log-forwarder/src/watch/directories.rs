@@ -78,9 +78,14 @@ impl Directories {
 
     /// At each sweep: whether a directory's files, which have this number of bytes now, grew without an event.
     pub(crate) fn judge(&mut self, sizes: &BTreeMap<PathBuf, u64>) {
+        let mut by_inode: HashMap<Inode, u64> = HashMap::new();
+        for (home, size) in sizes {
+            if let Some(inode) = self.paths.get(home) {
+                *by_inode.entry(*inode).or_default() += size;
+            }
+        }
         for (inode, watched) in &mut self.watched {
-            let here = sizes.iter().filter(|(home, _)| self.paths.get(*home) == Some(inode));
-            let size = here.map(|(_, size)| size).sum();
+            let size = by_inode.get(inode).copied().unwrap_or(0);
             let is_silent = size > watched.size && watched.events == 0;
             watched.silent_sweeps = match watched.events {
                 0 => watched.silent_sweeps + u32::from(is_silent),
