@@ -1,11 +1,6 @@
 //! `stdout://` and `file:///path`: a line is delivered when the system has taken it.
 
-use std::{
-    fs::{File, Metadata},
-    io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs::File, io, path::PathBuf, time::Duration};
 
 use futures_util::future::BoxFuture;
 use tokio::{
@@ -15,10 +10,9 @@ use tokio::{
 
 use super::{
     Attempt, Opened, Output, Scheme, Setup,
-    writing::{Progress, open_lines},
+    writing::{Progress, has_name, open_lines},
 };
 use crate::{
-    content::volume::Inode,
     outputs::encoding::{self, Encoding},
     own_files::OwnFiles,
     records::batch::Batch,
@@ -67,10 +61,17 @@ struct Writer {
     encoding: Encoding,
     state: State,
     /// A write that goes on, although its attempt is over
-    writing: Option<JoinHandle<(State, io::Result<()>)>>,
+    writing: Option<Writing>,
 }
 
-/// What is lent to the thread that writes
+/// A write on a thread of its own
+struct Writing {
+    /// The name of its batch
+    batch: String,
+    thread: JoinHandle<(State, io::Result<()>)>,
+}
+
+/// The things that are lent to the thread that writes
 #[derive(Default)]
 struct State {
     file: Option<File>,
@@ -90,35 +91,46 @@ impl Writer {
         }))
     }
 
-    fn start(&mut self, batch: Batch) -> JoinHandle<(State, io::Result<()>)> {
+    fn start(&mut self, batch: Batch) -> Writing {
         let (path, own_files, encoding) = (self.path.clone(), self.own_files.clone(), self.encoding);
         let mut state = std::mem::take(&mut self.state);
-        task::spawn_blocking(move || {
+        let name = batch.name();
+        let thread = task::spawn_blocking(move || {
             let written = state.write(path, &own_files, encoding, &batch);
             (state, written)
-        })
+        });
+        Writing { batch: name, thread }
+    }
+
+    async fn write(&mut self, batch: &Batch) -> Attempt {
+        loop {
+            let mut writing = self.writing.take().unwrap_or_else(|| self.start(batch.clone()));
+            match time::timeout(PATIENCE, &mut writing.thread).await {
+                Ok(Ok((state, written))) => {
+                    self.state = state;
+                    // A limit of retries may have ended the attempts at another batch while its write
+                    // went on. The end of that write says nothing of this batch.
+                    if writing.batch == batch.name() {
+                        return written.map_or_else(Attempt::again, |()| Attempt::Delivered);
+                    }
+                }
+                Ok(Err(error)) => return Attempt::again(error),
+                Err(_) => {
+                    self.writing = Some(writing);
+                    let patience = lifecycle::format_duration(PATIENCE);
+                    let reason = format!("nothing was taken within {patience}: its reader or its volume hangs");
+                    return Attempt::again(reason);
+                }
+            }
+        }
     }
 }
 
 impl Output for Writer {
-    /// On a thread of its own, because a pipe without a reader blocks its writer. The next attempt, which is at the same batch,
-    /// waits for the same write.
+    /// On a thread of its own, because a pipe without a reader blocks its writer. The next attempt at
+    /// the same batch waits for the same write.
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
-        Box::pin(async move {
-            let mut writing = self.writing.take().unwrap_or_else(|| self.start(batch.clone()));
-            match time::timeout(PATIENCE, &mut writing).await {
-                Ok(Ok((state, written))) => {
-                    self.state = state;
-                    written.map_or_else(Attempt::again, |()| Attempt::Delivered)
-                }
-                Ok(Err(error)) => Attempt::again(error),
-                Err(_) => {
-                    self.writing = Some(writing);
-                    let patience = lifecycle::format_duration(PATIENCE);
-                    Attempt::again(format!("nothing was taken within {patience}: its reader or its volume hangs"))
-                }
-            }
-        })
+        Box::pin(self.write(batch))
     }
 }
 
@@ -139,7 +151,7 @@ impl State {
         let file = if let Some(file) = self.file.take().filter(|file| has_name(file, &path)) {
             file
         } else {
-            // What a file has that was rotated away stays there; this one gets the batch whole.
+            // Lines in a file that was rotated away stay there; the new file gets the whole batch.
             self.progress = Progress::default();
             open_lines(&path, own_files)?
         };
@@ -153,8 +165,34 @@ impl State {
     }
 }
 
-/// Whether the path still leads to this file: it may have been rotated or deleted.
-fn has_name(file: &File, path: &Path) -> bool {
-    let inode = |metadata: io::Result<Metadata>| metadata.map(|metadata| Inode::of(&metadata)).ok();
-    inode(file.metadata()) == inode(path.metadata())
+#[cfg(test)]
+mod tests {
+    use std::{fs, thread};
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+    use crate::records::span::{Mark, of};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_was_given_up_delivers_no_other_batch() {
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("fifo");
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let mut writer = Writer {
+            path: Some(fifo.clone()),
+            own_files: OwnFiles::default(),
+            encoding: Encoding::Raw,
+            state: State::default(),
+            writing: None,
+        };
+        let [one, two] = [b"one\n", b"two\n"].map(|line| Batch::from(of(line, Mark::Whole)));
+        // Nothing reads the pipe, so that its writer waits, and the batch is given up.
+        let (attempt, ()) = tokio::join!(writer.deliver(&one), time::advance(PATIENCE));
+        assert!(matches!(attempt, Attempt::Again { .. }), "{attempt:?}");
+        let reader = thread::spawn(move || fs::read_to_string(fifo).unwrap());
+        assert_eq!(writer.deliver(&two).await, Attempt::Delivered);
+        drop(writer);
+        assert_eq!(reader.join().unwrap(), "one\ntwo\n");
+    }
 }

@@ -2,9 +2,8 @@
 //! line is torn.
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::{self, Write},
-    ops::Range,
     os::unix::fs::FileExt,
     path::Path,
 };
@@ -13,22 +12,26 @@ use memchr::memrchr;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::{
-    content::opening::{open_to_append, open_to_read},
+    content::{
+        opening::{open_to_append, open_to_read},
+        volume::Inode,
+    },
     own_files::OwnFiles,
     records::batch::Batch,
 };
 
-/// How much of which batch is written
+/// How much of a batch is written
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    batch: Option<Vec<(u64, Range<u64>)>>,
+    /// Its name
+    batch: Option<String>,
     written: usize,
 }
 
 impl Progress {
     /// Writes what is missing of a batch that is these bytes.
     pub(crate) fn write(&mut self, batch: &Batch, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
-        let this = Some(batch.spans().iter().map(|span| (span.key, span.offset..span.end())).collect());
+        let this = Some(batch.name());
         if self.batch != this {
             (self.batch, self.written) = (this, 0);
         }
@@ -43,8 +46,9 @@ impl Progress {
         Ok(())
     }
 
-    /// After a write that failed: cuts off half a line at the end of a file, so that neither a reader nor another writer meets it. What
-    /// is no file keeps it, and the next attempt goes on in the middle of the line.
+    /// After a write that failed: cuts off half a line at the end of a file, so that neither a reader
+    /// nor another writer meets it. A pipe keeps it, and the next attempt goes on in the middle of the
+    /// line.
     pub(crate) fn cut_back(&mut self, bytes: &[u8], file: &File, path: &Path) {
         let written = &bytes[..self.written];
         let whole = memrchr(b'\n', written).map_or(0, |newline| newline + 1);
@@ -67,7 +71,8 @@ fn ends_with(path: &Path, length: u64, bytes: &[u8]) -> bool {
     open_to_read(path).is_ok_and(|file| file.read_exact_at(&mut end, start).is_ok()) && end == bytes
 }
 
-/// Opens a file to append lines. A kill in the middle of a write leaves half a line at its end, which is cut off: the line comes again.
+/// Opens a file to append lines. A kill in the middle of a write leaves half a line at its end, which
+/// is cut off: the line comes again.
 ///
 /// Half a line of another process stays, and is ended so that nothing is glued to it. Each log-forwarder has a shared lock on the
 /// file while it writes. A file without any newline may be no file of lines: it stays as it is, too.
@@ -85,6 +90,12 @@ pub(crate) fn open_lines(path: &Path, own_files: &OwnFiles) -> io::Result<File> 
         ended?;
     }
     Ok(file)
+}
+
+/// Whether the path still leads to this file: it may have been rotated or deleted.
+pub(crate) fn has_name(file: &File, path: &Path) -> bool {
+    let inode = |metadata: io::Result<Metadata>| metadata.map(|metadata| Inode::of(&metadata)).ok();
+    inode(file.metadata()) == inode(path.metadata())
 }
 
 fn end_last_line(mut file: &File, readable: &File, may_cut: bool) -> io::Result<()> {
