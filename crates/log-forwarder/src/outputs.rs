@@ -27,7 +27,7 @@ use url::Url;
 
 pub(crate) use self::{
     patience::{OPTIONS as OPTIONS_OF_ALL, Patience},
-    writing::open_lines,
+    writing::{has_name, open_lines},
 };
 use crate::{
     own_files::OwnFiles,

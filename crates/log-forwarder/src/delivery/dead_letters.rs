@@ -12,7 +12,7 @@ use lifecycle::LogThrottle;
 use serde::Serialize;
 
 use crate::{
-    outputs::open_lines,
+    outputs::{has_name, open_lines},
     own_files::OwnFiles,
     records::{span::Span, timestamp::rfc3339},
 };
@@ -58,7 +58,8 @@ impl DeadLetters {
             write_letter(record, output, reason, &mut bytes)?;
         }
         let Some(path) = &self.path else { return Ok(()) };
-        let file = match state.0.take() {
+        // A file that was rotated away keeps its letters, and the next ones go to a new file.
+        let file = match state.0.take().filter(|file| has_name(file, path)) {
             Some(file) => file,
             None => open_lines(path, &self.own_files)?,
         };
@@ -88,4 +89,28 @@ fn write_letter(span: &Span, output: &str, reason: &str, out: &mut Vec<u8>) -> i
     serde_json::to_writer(&mut *out, &letter)?;
     out.push(b'\n');
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::records::span::{Mark, of};
+
+    #[test]
+    fn letters_go_to_a_new_file_after_the_old_one_is_rotated_or_deleted() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, rotated) = (directory.path().join("dead"), directory.path().join("dead.1"));
+        let letters = DeadLetters::new(Some(path.clone()), OwnFiles::default());
+        let write = |line: &str| letters.write(&[(of(line.as_bytes(), Mark::Whole), "no".into())], "output").unwrap();
+        let has = |path: &Path, line: &str| fs::read_to_string(path).unwrap().contains(line);
+        write("one\n");
+        fs::rename(&path, &rotated).unwrap();
+        write("two\n");
+        assert!(has(&rotated, "one") && !has(&rotated, "two") && has(&path, "two"));
+        fs::remove_file(&path).unwrap();
+        write("three\n");
+        assert!(has(&path, "three"));
+    }
 }
