@@ -4,10 +4,13 @@ mod examine;
 mod lines;
 
 use std::{
+    hash::Hasher,
     ops::{Add, Range},
     path::PathBuf,
     sync::{Arc, OnceLock},
 };
+
+use fnv::FnvHasher;
 
 use crate::{
     content::fingerprint::hash_of_end,
@@ -131,12 +134,18 @@ impl Span {
         Self { buffer: buffer.into(), range, rest: Some(rest.into()), ..self.clone() }
     }
 
-    /// A name that these bytes of this file have at each attempt, and no others.
+    /// A name that these records have at each attempt, and no others. Receivers drop a request whose
+    /// name they know.
     pub(crate) fn name(&self) -> String {
-        // The end of the content besides: without a checkpoint, new lines of a truncated file that begins as it did could have the
-        // name of old ones.
+        // The name has a hash of the end of the bytes, because without a checkpoint new lines of a
+        // truncated file that begins as it did could have the name of old ones.
         let (end, hash) = (self.end(), hash_of_end(self.bytes()));
-        format!("{}-{}-{end}-{hash:016x}", self.source.generation, self.offset)
+        let name = format!("{}-{}-{end}-{hash:016x}", self.source.generation, self.offset);
+        let Some(selection) = &self.selection else { return name };
+        // Two halves whose lines alternate have the same bytes.
+        let mut hasher = FnvHasher::default();
+        selection.iter().for_each(|number| hasher.write_usize(*number));
+        format!("{name}-{:016x}", hasher.finish())
     }
 
     /// The records that are still to be sent

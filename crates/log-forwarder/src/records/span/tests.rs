@@ -1,8 +1,11 @@
 //! Halves and selections are the whole, whatever is cut.
 
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::format::{FormatFlags, TimeFlags};
 
 /// Offsets and messages of what is still to be sent
 fn visited(batch: &Span) -> Vec<(u64, String)> {
@@ -32,6 +35,27 @@ fn what_is_no_text_is_replaced_and_counted() {
     let batch = of(b"a\n\xff\xfeb\n", Mark::Whole);
     assert_eq!(visited(&batch), [(0, "a".into()), (2, "\u{fffd}\u{fffd}b".into())]);
     assert_eq!(batch.tally().invalid_bytes, 2);
+}
+
+#[test]
+fn halves_with_the_same_bytes_have_names_of_their_own() {
+    let format =
+        FormatFlags::default().format(Some(&"cri".parse().unwrap()), None, None, &TimeFlags::default()).unwrap();
+    let treatment = Arc::new(Treatment { format, ..Treatment::default() });
+    let text = [
+        "2026-11-24T09:58:45Z stdout P a\n",
+        "2026-11-24T09:58:45Z stderr F err\n",
+        "2026-11-24T09:58:45Z stdout F b\n",
+    ];
+    let span = of(text.concat().as_bytes(), Mark::Whole);
+    let source = Source { path: "/logs/app.log".into(), generation: "0123456789abcdef".into(), treatment };
+    let span = Span { source: source.into(), ..span };
+    let (first, second) = span.halves().unwrap();
+    assert_eq!((visited(&first), visited(&second)), (vec![(0, "ab".into())], vec![(32, "err".into())]));
+    assert_eq!(first.bytes(), second.bytes());
+    let names: HashSet<_> = [&span, &first, &second].map(Span::name).into();
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert_eq!(first.name(), span.halves().unwrap().0.name());
 }
 
 proptest! {
