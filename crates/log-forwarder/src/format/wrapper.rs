@@ -76,15 +76,29 @@ impl Wrapper {
 
     /// The line with another text
     pub(super) fn rewrap(self, line: &str, text: &str) -> Option<String> {
-        let Part { content, .. } = self.parts()(line.as_bytes())?;
+        let Part { content, is_partial, .. } = self.parts()(line.as_bytes())?;
         let (before, after) = (line.get(..content.start)?, line.get(content.end..)?);
         Some(match self {
             Self::Cri => format!("{before}{text}{after}"),
             Self::Docker => {
-                let end = if line[content].ends_with("\\n") { "\n" } else { "" };
+                let end = if is_partial { "" } else { "\n" };
                 let quoted = serde_json::to_string(&format!("{text}{end}")).ok()?;
                 format!("{before}{}{after}", &quoted[1..quoted.len() - 1])
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_docker_keeps_its_newline_or_lacks_it_still() {
+        for (log, expected) in [(r"a\n", r"*\n"), (r"a\r\n", r"*\n"), ("a", "*"), (r"C:\\n", "*"), (r"C:\\\n", r"*\n")]
+        {
+            let line = |log: &str| format!(r#"{{"log":"{log}","stream":"stdout","time":"2026-11-24T09:58:45Z"}}"#);
+            assert_eq!(Wrapper::Docker.rewrap(&line(log), "*"), Some(line(expected)), "{log}");
+        }
     }
 }
