@@ -1,7 +1,8 @@
 //! Secrets that are hidden in records before anything leaves the pod.
 //!
-//! A pattern is looked for in the text of the app as it is written, and in each value as it is read, since an escape can hide a
-//! secret from the text. A line that shows a secret only in such a way is hidden as a whole.
+//! A pattern is looked for in the text of the app as it is written, and in each value as it is read,
+//! because an escape can hide a secret from the text. A line that shows a secret only in such a way is
+//! hidden as a whole.
 
 use std::borrow::Cow;
 
@@ -26,7 +27,8 @@ impl Redaction {
         &self.with
     }
 
-    /// Hides secrets in a text. True if there was one. JSON stays JSON, unless a pattern takes more than one value.
+    /// Hides secrets in a text. True if there was one. JSON stays JSON, unless a match takes more than a
+    /// value.
     pub(crate) fn hide(&self, text: &mut Cow<'_, str>, is_json: bool) -> bool {
         if self.is_empty() {
             return false;
@@ -63,8 +65,8 @@ impl Redaction {
         let mut found: Option<String> = None;
         for Redact(pattern) in &self.patterns {
             let text = found.as_deref().unwrap_or(text);
-            let strings = if is_json && pattern.is_in(text) { json::strings(text) } else { Vec::new() };
-            let new = pattern.replaced(text, &strings, &self.with);
+            let values = if is_json && pattern.is_in(text) { json::values(text) } else { Vec::new() };
+            let new = pattern.replaced(text, &values, &self.with);
             found = new.or(found);
         }
         found
@@ -78,4 +80,28 @@ fn replace(text: &mut Cow<'_, str>, new: impl FnOnce(&str) -> Option<String>) ->
         *text = new.into();
     }
     is_new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hidden(pattern: &str, json: &str) -> String {
+        let redaction = Redaction { patterns: vec![pattern.parse().unwrap()], with: "*".into() };
+        let mut text = json.into();
+        redaction.hide(&mut text, true);
+        text.into_owned()
+    }
+
+    #[test]
+    fn a_match_that_begins_in_a_name_hides_the_value() {
+        let json = r#"{"password":"hunter2", "note":"password: hunter2","id":5}"#;
+        let both = r#"{"password":"*", "note":"password: *","id":5}"#;
+        assert_eq!(hidden(r"password\W*(?<secret>\w*)", json), both);
+        // Such a text is no JSON any more, but it holds no secret.
+        assert_eq!(hidden("password.*", json), r#"{"*"#);
+        assert_eq!(hidden(r"password\S*", json), r#"{"* "note":"* hunter2","id":5}"#);
+        assert_eq!(hidden("password", json), r#"{"*":"hunter2", "note":"*: hunter2","id":5}"#);
+        assert_eq!(hidden("note.*", r#"{"id":"note 5","a":1}"#), r#"{"id":"*","a":1}"#);
+    }
 }

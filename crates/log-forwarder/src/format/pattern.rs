@@ -49,9 +49,10 @@ impl Pattern {
         self.regex.is_match(text)
     }
 
-    /// The text with each match replaced, or only the group `secret` of each, if the pattern has one; nothing if that changes
-    /// nothing. A match that can end within the string in which it begins ends there. Matches that touch are replaced as one, so
-    /// that a short pattern makes no long text.
+    /// The text with each match replaced, or only the group `secret` of each, if the pattern has one;
+    /// nothing if that changes nothing. A match that can end within the one of these strings in which it
+    /// begins ends there. Matches that touch are replaced as one, so that a short pattern makes no long
+    /// text.
     pub(crate) fn replaced(&self, text: &str, strings: &[Range<usize>], with: &str) -> Option<String> {
         let mut out = String::new();
         let (mut end, mut at) = (0, 0);
