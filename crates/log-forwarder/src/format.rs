@@ -31,6 +31,7 @@ use memchr::memchr;
 pub(crate) use self::{
     charset::Charset,
     extent::Extent,
+    fields::keep_last,
     flags::FormatFlags,
     multiline::Multiline,
     parser::Parsers,

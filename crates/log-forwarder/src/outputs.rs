@@ -110,14 +110,14 @@ pub(crate) struct Scheme {
     /// The options that its fragment takes, each with an example of its value
     pub(crate) options: &'static [&'static str],
     /// Those that it shares with other kinds
-    pub(crate) shared: &'static [Shared],
+    pub(crate) shared: &'static [OptionGroup],
     /// Makes one, without connecting; an error is a fault in the URL or its options.
     pub(crate) open: fn(&mut Setup) -> Opened,
 }
 
 /// Options that several kinds take
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shared {
+pub(crate) struct OptionGroup {
     /// Their name: "TLS"
     pub(crate) name: &'static str,
     pub(crate) options: &'static [&'static str],

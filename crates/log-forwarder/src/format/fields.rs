@@ -37,7 +37,7 @@ fn without_newline(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 /// Leaves out each field that has a namesake behind it.
-fn keep_last(fields: &mut Vec<Field<'_>>) {
+pub(crate) fn keep_last<V>(fields: &mut Vec<(Cow<'_, str>, V)>) {
     let count = fields.len();
     if count <= FEW {
         let mut seen = 0;

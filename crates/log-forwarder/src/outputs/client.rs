@@ -22,7 +22,7 @@ use tokio::time;
 pub(super) use self::answer::Answer;
 use self::body::Pieces;
 use super::{
-    Attempt, Setup, Shared,
+    Attempt, OptionGroup, Setup,
     compression::Compression,
     dial::{self, Dialer},
     final_status::{self, FinalStatuses},
@@ -41,7 +41,7 @@ const OURS: [HeaderName; 5] =
     [CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, HeaderName::from_static("idempotency-key")];
 
 /// The options of all kinds that speak HTTP
-pub(super) const OPTIONS: Shared = Shared {
+pub(super) const OPTIONS: OptionGroup = OptionGroup {
     name: "HTTP",
     options: &{
         let [token, token_env, user, password, password_env, header, header_file] = LOGIN_OPTIONS;

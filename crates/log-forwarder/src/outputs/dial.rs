@@ -10,13 +10,13 @@ use rustls_pki_types::ServerName;
 use tokio::time;
 use url::Url;
 
-use super::{Setup, Shared, proxy::Proxy};
+use super::{OptionGroup, Setup, proxy::Proxy};
 
 /// A connection must stand within this, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The options of kinds with TLS
-pub(super) const TLS: Shared = Shared { name: "TLS", options: &endpoint::TLS_OPTIONS };
+pub(super) const TLS: OptionGroup = OptionGroup { name: "TLS", options: &endpoint::TLS_OPTIONS };
 
 /// The option that [`Dialer::take_age`] takes
 pub(super) const AGE_OPTION: &str = "max-connection-age=10m";

@@ -51,8 +51,8 @@ fn open_file(setup: &mut Setup) -> Opened {
     Writer::boxed(Some(path), setup)
 }
 
-/// A write that takes longer is reported: a FIFO without a reader, or a volume whose server is gone.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A write that takes longer fails its attempt: a FIFO has no reader, or the server of a volume is gone.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 struct Writer {
     /// `None` is stdout
@@ -105,7 +105,7 @@ impl Writer {
     async fn write(&mut self, batch: &Batch) -> Attempt {
         loop {
             let mut writing = self.writing.take().unwrap_or_else(|| self.start(batch.clone()));
-            match time::timeout(PATIENCE, &mut writing.thread).await {
+            match time::timeout(TIMEOUT, &mut writing.thread).await {
                 Ok(Ok((state, written))) => {
                     self.state = state;
                     // A limit of retries may have ended the attempts at another batch while its write
@@ -117,8 +117,8 @@ impl Writer {
                 Ok(Err(error)) => return Attempt::again(error),
                 Err(_) => {
                     self.writing = Some(writing);
-                    let patience = lifecycle::format_duration(PATIENCE);
-                    let reason = format!("nothing was taken within {patience}: its reader or its volume hangs");
+                    let timeout = lifecycle::format_duration(TIMEOUT);
+                    let reason = format!("nothing was taken within {timeout}: its reader or its volume hangs");
                     return Attempt::again(reason);
                 }
             }
@@ -188,7 +188,7 @@ mod tests {
         };
         let [one, two] = [b"one\n", b"two\n"].map(|line| Batch::from(of(line, Mark::Whole)));
         // Nothing reads the pipe, so that its writer waits, and the batch is given up.
-        let (attempt, ()) = tokio::join!(writer.deliver(&one), time::advance(PATIENCE));
+        let (attempt, ()) = tokio::join!(writer.deliver(&one), time::advance(TIMEOUT));
         assert!(matches!(attempt, Attempt::Again { .. }), "{attempt:?}");
         let reader = thread::spawn(move || fs::read_to_string(fifo).unwrap());
         assert_eq!(writer.deliver(&two).await, Attempt::Delivered);

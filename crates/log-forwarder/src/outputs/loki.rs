@@ -63,7 +63,7 @@ fn open(setup: &mut Setup) -> Opened {
     let path = if path.ends_with(PATH) { path.to_owned() } else { format!("{path}{PATH}") };
     let mut client = Client::open(setup, PORT)?;
     client.answer_limit = ANSWER_LIMIT;
-    Ok(Box::new(Loki { client, path, labels, pool: setup.pool.clone(), read: None }))
+    Ok(Box::new(Loki { client, path, labels, pool: setup.pool.clone(), whole: None }))
 }
 
 struct Loki {
@@ -71,20 +71,21 @@ struct Loki {
     path: String,
     labels: Labels,
     pool: Pool,
-    /// The last read of which records were refused because of their times
-    read: Option<Read>,
+    /// The last batch of which records were refused because of their times
+    whole: Option<Whole>,
 }
 
-/// Spans that were gathered for one batch. Its parts and later attempts share this.
-struct Read {
+/// A batch as it was gathered. Its parts and later attempts share this.
+struct Whole {
     /// The generation of each span, and when it was read
     spans: HashSet<(u64, i64)>,
     /// The time to which late records are moved: one that comes twice is stored once.
     moved_to: i64,
     /// The times that the records had in the first push
     times: Times,
-    /// The records that the ingester has judged: it has stored them, or refused them and they are moved. If it finds one too far behind
-    /// after that, the record is stored, and a newer one of the same batch has come meanwhile.
+    /// The records that the ingester has judged: it has stored a record, or has refused it, and then the
+    /// record is moved. When the ingester finds one of them too far behind in a later push, the record
+    /// is stored already, and a newer one of the same batch has come since.
     judged: HashSet<Place>,
 }
 
@@ -100,15 +101,17 @@ impl Output for Loki {
         true
     }
 
-    /// Of several streams in a push, Loki reports only the fault of the last one, and drops late lines of the others without a word.
+    /// Of several streams in a push, Loki reports only the fault of the last one, and drops late lines of
+    /// the others without a word.
     fn joins(&self, first: &Source, next: &Source) -> bool {
         self.labels.are_the_same(first, next)
     }
 }
 
 impl Loki {
-    /// Loki stores what it can of a push. Records that it refuses because of their times are pushed once more under the present time: the
-    /// time of the read may be too old, too. Where the answer does not tell them apart, the batch is halved until one is alone.
+    /// Loki stores the valid records of a push. Records that it refuses because of their times are pushed
+    /// once more under the present time, because the time of the read may be too old, too. Where the
+    /// answer does not tell them apart, the batch is halved until one is alone.
     async fn send(&mut self, batch: &Batch) -> Result<Attempt, Attempt> {
         if batch.exceeds(MOST_RECORDS) {
             return Ok(Attempt::Refused("more records than fit into a request".into()));
@@ -124,9 +127,9 @@ impl Loki {
         let text = String::from_utf8_lossy(&answer.body);
         let (places, times): (Vec<_>, Vec<_>) = places(batch.spans(), self.known(batch)).into_iter().unzip();
         let late = if answer.whole { Late::read(&text, &times) } else { None };
-        let read = self.read_of(batch);
-        read.times.extend(places.iter().copied().zip(times));
-        let is_judged = places.iter().all(|place| read.judged.contains(place));
+        let whole = self.whole_of(batch);
+        whole.times.extend(places.iter().copied().zip(times));
+        let is_judged = places.iter().all(|place| whole.judged.contains(place));
         match late {
             Some(Late::Behind { are_all, .. }) if is_judged => {
                 Ok(if are_all { Attempt::Delivered } else { answer.refused() })
@@ -134,7 +137,7 @@ impl Loki {
             Some(Late::Behind { numbers, are_all: true, .. }) => {
                 let attempt = self.push_moved(batch, &numbers).await;
                 if attempt == Attempt::Delivered {
-                    self.read_of(batch).judged.extend(places);
+                    self.whole_of(batch).judged.extend(places);
                 }
                 Ok(attempt.only_for(&numbers))
             }
@@ -144,18 +147,18 @@ impl Loki {
                     return Ok(attempt);
                 }
                 if is_only {
-                    self.read_of(batch).judged.extend(places);
+                    self.whole_of(batch).judged.extend(places);
                 }
                 // The distributor's answer about the others is hidden: they are pushed again.
                 Ok(answer.refused())
             }
             Some(Late::OutOfRange(numbers)) => {
-                read.judged.extend(places);
+                whole.judged.extend(places);
                 Ok(self.push_moved(batch, &numbers).await.only_for(&numbers))
             }
             None => {
                 if answer.whole && is_of_distributor(&text) {
-                    read.judged.extend(places);
+                    whole.judged.extend(places);
                 }
                 Ok(match (speaks_of(&answer, &OF_TIME), batch.exceeds(1)) {
                     (true, true) => answer.refused(),
@@ -169,31 +172,31 @@ impl Loki {
     /// Pushes these records of a batch under the present time.
     async fn push_moved(&mut self, batch: &Batch, numbers: &[usize]) -> Attempt {
         let Some(late) = batch.parted(numbers).1 else { return Attempt::Delivered };
-        let time = self.read_of(batch).moved_to;
+        let time = self.whole_of(batch).moved_to;
         match self.push(&late, Some(time)).await {
             Err(instead) => instead,
             Ok(answer) if answer.status == StatusCode::BAD_REQUEST && speaks_of(&answer, &OF_TIME) => {
                 // One of the two clocks is wrong. The next attempt takes another time.
-                self.read = None;
+                self.whole = None;
                 answer.again()
             }
             Ok(answer) => self.judge(&answer),
         }
     }
 
-    /// What is known of the spans of a batch
-    fn read_of(&mut self, batch: &Batch) -> &mut Read {
+    /// The batch of which this one is a part
+    fn whole_of(&mut self, batch: &Batch) -> &mut Whole {
         let spans: HashSet<_> = batch.spans().iter().map(|span| (span.key, span.time)).collect();
-        let same = self.read.take().filter(|read| spans.is_subset(&read.spans));
-        let new = || Read { spans, moved_to: timestamp::now(), times: Times::new(), judged: HashSet::new() };
-        self.read.insert(same.unwrap_or_else(new))
+        let same = self.whole.take().filter(|whole| spans.is_subset(&whole.spans));
+        let new = || Whole { spans, moved_to: timestamp::now(), times: Times::new(), judged: HashSet::new() };
+        self.whole.insert(same.unwrap_or_else(new))
     }
 
     /// The times that the records of a batch had in the first push that was refused
     fn known(&self, batch: &Batch) -> Option<&Times> {
-        let read = self.read.as_ref()?;
-        let is_of_it = batch.spans().iter().all(|span| read.spans.contains(&(span.key, span.time)));
-        is_of_it.then_some(&read.times)
+        let whole = self.whole.as_ref()?;
+        let is_of_it = batch.spans().iter().all(|span| whole.spans.contains(&(span.key, span.time)));
+        is_of_it.then_some(&whole.times)
     }
 
     /// Pushes a batch, under another time if there is one.

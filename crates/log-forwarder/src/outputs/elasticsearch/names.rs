@@ -10,7 +10,10 @@ use serde::{
 use serde_json::value::RawValue;
 
 use crate::{
-    format::record::{Field, Value},
+    format::{
+        keep_last,
+        record::{Field, Value},
+    },
     outputs::encoding::write_text,
 };
 
@@ -49,6 +52,7 @@ fn write_json(json: &str, out: &mut Vec<u8>) {
 
 fn write_map(json: &str, out: &mut Vec<u8>) -> bool {
     let Ok(Map(mut entries)) = serde_json::from_str(json) else { return false };
+    // As at the top of a line
     keep_last(&mut entries);
     write_object(&entries, out, |value, out| write_json(value.get(), out));
     true
@@ -100,16 +104,6 @@ fn tell_apart(names: &mut [Cow<str>]) {
             number += 1;
         }
         *name = unique.into();
-    }
-}
-
-/// Leaves out each entry that has a namesake behind it: the last one counts, as at the top of a line.
-fn keep_last<V>(entries: &mut Vec<(Cow<str>, V)>) {
-    let mut seen = HashSet::with_capacity(entries.len());
-    let kept: Vec<bool> = entries.iter().rev().map(|(name, _)| seen.insert(&**name)).collect();
-    if seen.len() < kept.len() {
-        let mut kept = kept.into_iter().rev();
-        entries.retain(|_| kept.next().unwrap_or_default());
     }
 }
 
