@@ -1,4 +1,5 @@
-//! Which records are sent, and what is hidden in them. Nothing here is done for an input without such settings.
+//! Filters and redaction: which records are sent, and which secrets are hidden in them. An input
+//! without such settings pays nothing for this.
 
 mod condition;
 mod flags;

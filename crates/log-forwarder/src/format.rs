@@ -1,4 +1,5 @@
-//! How an input's lines become records: which lines belong together, their characters, and their fields.
+//! How an input's lines become records: which lines belong together, their characters, and their
+//! fields.
 
 pub(crate) mod amount;
 mod charset;
@@ -94,8 +95,9 @@ impl Format {
         self.multiline.is_some() || self.is_wrapped()
     }
 
-    /// How many bytes of whole lines are complete records, which later lines cannot change. Zero where the first record may
-    /// continue. A caller that cannot wait (the file has ended or is quiet, or the record is too long) takes all lines as they are.
+    /// How many bytes of whole lines are complete records, which later lines cannot change. Zero
+    /// where the first record may continue. A caller that cannot wait (the file has ended or is
+    /// quiet, or the record is too long) takes all lines as they are.
     pub(crate) fn extent(&self, bytes: &[u8]) -> usize {
         match (&self.multiline, self.parts()) {
             (Some(_), Some(_)) => self.nested().map_or(0, |nested| nested.extent(bytes)),
@@ -105,13 +107,15 @@ impl Format {
         }
     }
 
-    /// Where each record is among whole lines, in the order of their first lines. Where the lines of a container's two streams
-    /// alternate, [`join`](Self::join) leaves out those of the other stream.
+    /// Where each record is among whole lines, in the order of their first lines. Where the lines
+    /// of a container's two streams alternate, [`join`](Self::join) leaves out those of the other
+    /// stream.
     pub(crate) fn split<'a>(&'a self, lines: &'a [u8]) -> Split<'a> {
         Split::new(self, lines)
     }
 
-    /// The bytes to read a record of several lines from, if its parts are to be joined before they are text.
+    /// The joined bytes of a record of several lines, if its parts must be joined before they are
+    /// text.
     pub(crate) fn join(&self, record: &[u8]) -> Option<Vec<u8>> {
         match self.nested() {
             Some(nested) => nested.join(record),
@@ -153,7 +157,8 @@ impl Format {
         self.charset.decode(bytes)
     }
 
-    /// The text of a record without its last newline, and without the carriage return before each newline.
+    /// The text of a record without its last newline, and without the carriage return before each
+    /// newline.
     pub(crate) fn without_ends<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let Some(lines) = text.strip_suffix('\n') else { return text.into() };
         let lines = lines.strip_suffix('\r').unwrap_or(lines);
@@ -161,7 +166,8 @@ impl Format {
         if has_returns { lines.replace("\r\n", "\n").into() } else { lines.into() }
     }
 
-    /// The text of the app in a line, without its last newline; nothing if no runtime has put the words around it that it should.
+    /// The text of the app in a line, without its last newline; nothing if the line lacks the words
+    /// of the container runtime.
     pub(crate) fn unwrap<'a>(&self, line: &'a str) -> Option<Wrapped<'a>> {
         let Some(wrapper) = self.wrapper else { return Some(Wrapped::bare(line)) };
         let mut app = wrapper.read(line)?;
@@ -171,7 +177,8 @@ impl Format {
         Some(app)
     }
 
-    /// The line with another text of the app; nothing if no runtime has put words around it, or where the text stands is not known.
+    /// The line with another text of the app; nothing if the line lacks the words of a container
+    /// runtime.
     pub(crate) fn rewrap(&self, line: &str, text: &str) -> Option<String> {
         self.wrapper?.rewrap(line, text)
     }

@@ -34,7 +34,8 @@ use crate::{
     records::{batch::Batch, pool::Pool, span::Source},
 };
 
-/// Records of a request, for outputs that write much around each: empty lines must not make a body of a hundred megabytes.
+/// Records of a request, for outputs that write much around each of them, because empty lines must
+/// not make a body of a hundred megabytes
 const MOST_RECORDS: usize = 4096;
 
 /// The result of one attempt at a batch
@@ -42,11 +43,12 @@ const MOST_RECORDS: usize = 4096;
 pub(crate) enum Attempt {
     /// All of it is there.
     Delivered,
-    /// It will not be taken as it is, but parts of it may.
+    /// The server does not take the batch as it is, but may take parts of it.
     Refused(String),
     /// Nothing is known to be there; it shall go again, after the time that the server asked for.
     Again { reason: String, after: Option<Duration> },
-    /// Each record has an answer of its own. Numbers count them over all spans as [`Span::records`] visits them; all others are there.
+    /// Each record has an answer of its own. Numbers count records over all spans as
+    /// [`Span::records`] visits them. Records that are not listed are delivered.
     Mixed { refused: Vec<(usize, String)>, again: Vec<usize>, reason: String, after: Option<Duration> },
     /// This number of records is refused for good, and the answer does not say which.
     Partly { refused: u64, reason: String },
@@ -89,8 +91,8 @@ pub(crate) trait Output: Send {
     /// Tries once, within a time of its own.
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt>;
 
-    /// Whether lines are gathered before it gets them, of several files in one batch, because its receiver pays for each request.
-    /// Another output gets each span alone and at once.
+    /// Whether lines are gathered before it gets them, of several files in one batch, because its
+    /// receiver pays for each request. Another output gets each span alone and at once.
     fn gathers(&self) -> bool {
         false
     }
@@ -158,7 +160,8 @@ pub(crate) const SCHEMES: [Scheme; 17] = [
 ];
 
 impl Scheme {
-    /// An output of this kind. An option that no reader took is an error that names the nearest known one.
+    /// An output of this kind. An option that no reader took is an error that names the nearest
+    /// known one.
     pub(crate) fn open(&self, mut setup: Setup) -> Opened {
         let output = (self.open)(&mut setup)?;
         let name = self.name;

@@ -1,5 +1,5 @@
-//! `log-forwarder try`: reads the lines of a file as an input would be read, and prints the records, so that formats, filters and
-//! redaction can be tried before lines go anywhere.
+//! `log-forwarder try`: reads the lines of a file as an input would be read, and prints the
+//! records, so that formats, filters and redaction can be tried before lines go anywhere.
 
 mod lines;
 mod report;
@@ -24,7 +24,8 @@ use crate::{
 /// The own commands of this helper
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Question {
-    /// Print the records of a file, one JSON object a line, and say which lines are of another form; exit with 0, or with 65 if any is
+    /// Print the records of a file, one JSON object a line, and say which lines are of another
+    /// form; exit with 0, or with 65 if any is
     Try(Trial),
 }
 

@@ -1,4 +1,5 @@
-//! Carries batches to one output: one at a time, again until it is delivered, halved when it is refused.
+//! Carries batches to one output: one at a time, again until it is delivered, halved when it is
+//! refused.
 
 use std::{
     io,
@@ -70,7 +71,8 @@ impl Courier {
             let mut work = std::pin::pin!(self.carry());
             loop {
                 heartbeat.beat();
-                // An output that never answers is no fault of ours: the beat says that its courier is there.
+                // The beat says that the courier runs. It does not depend on the output, because an
+                // output that never answers is no fault of log-forwarder.
                 tokio::select! {
                     biased;
                     _ = over.wait_for(|signal| signal.over) => return Ok(()),
@@ -103,7 +105,8 @@ impl Courier {
         }
     }
 
-    /// Tries until each record in flight is delivered or rejected. The cursor follows from the beginning.
+    /// Tries until each record in flight is delivered or rejected. The cursor moves over batches
+    /// that are done, the first one first.
     async fn deliver(&mut self) {
         while let Some(batch) = self.batches.last().cloned() {
             let attempt = self.attempt(&batch).await;
@@ -183,7 +186,8 @@ impl Courier {
         }
     }
 
-    /// After a failed attempt at the first of what is in flight: waits for the next one, or gives the batch up.
+    /// After a failed attempt at the first batch in flight: waits for the next attempt, or gives
+    /// the batch up.
     async fn fail(&mut self, reason: &str, after: Option<Duration>) {
         if self.retry.fail(self.patience, Instant::now()) {
             self.give_up(reason).await;
@@ -191,7 +195,8 @@ impl Courier {
         self.pause(reason, after).await;
     }
 
-    /// All records of the first batch in flight become dead letters. They do so in parts, because each is a text of its own.
+    /// All records of the first batch in flight become dead letters, [`LETTERS`] at a time, because
+    /// each letter is a text in memory.
     async fn give_up(&mut self, reason: &str) {
         let attempts = self.retry.start_over();
         let reason = format!("given up after {attempts} attempts: {reason}");
@@ -212,7 +217,8 @@ impl Courier {
         }
     }
 
-    /// Writes refused records to the dead letters. Records that are neither refused nor to be sent again are delivered.
+    /// Writes refused records to the dead letters. Records that are neither refused nor to be sent
+    /// again are delivered.
     async fn sort(&mut self, batch: &Batch, refused: Vec<(usize, String)>, rest: Amount) {
         let rejected = self.reject(batch, refused).await;
         self.book(Change::Deliver(self.id, batch.amount() - rest - rejected));
@@ -233,8 +239,9 @@ impl Courier {
         rejected
     }
 
-    /// On a thread of its own, because a disk may be slow, and in turn, because all outputs share one file. Records whose write
-    /// hangs are written when the volume answers, and then once more.
+    /// Writes on a thread of its own, because a disk may be slow, and in turn, because all outputs
+    /// share one file. When a write hangs, its records are written once the volume answers, and
+    /// then once more.
     async fn write_dead_letters(&mut self, records: Arc<[(Span, String)]>) -> io::Result<()> {
         let (dead_letters, label) = (self.dead_letters.clone(), self.label.clone());
         let Some(path) = dead_letters.path().map(Path::to_path_buf) else {
@@ -247,7 +254,8 @@ impl Courier {
         }
     }
 
-    /// Some records are refused, and the answer does not say which: their bytes are an average.
+    /// Books records that are refused by an answer that does not say which they are. Their bytes
+    /// are an average.
     fn reject_some(&mut self, batch: &Batch, refused: u64, reason: &str) {
         let all = batch.amount();
         let lines = refused.min(all.lines);

@@ -1,4 +1,4 @@
-//! The couriers of all outputs: started, given other settings, and sent home as the configuration says.
+//! The couriers of all outputs. The configuration says which of them start, change and stop.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,12 +28,12 @@ pub(crate) struct Couriers {
     pub(crate) signal: watch::Receiver<Signal>,
     pub(crate) life: Lifecycle,
     pub(crate) window: Window,
-    /// How long one may be silent before `/livez` tells
+    /// How long a courier may be silent before `/livez` fails
     pub(crate) silence: Duration,
     pub(crate) running: Vec<Running>,
 }
 
-/// One that is on its way
+/// A courier that runs
 pub(crate) struct Running {
     destination: Destination,
     id: OutputId,
@@ -41,8 +41,8 @@ pub(crate) struct Running {
 }
 
 impl Couriers {
-    /// Starts and stops couriers so that they match these outputs, whose labels are all different. Outputs that stay the same are not
-    /// interrupted.
+    /// Starts and stops couriers so that they match these outputs, whose labels are all different.
+    /// Outputs that stay the same are not interrupted.
     pub(crate) fn arrange(&mut self, outputs: &[Destination]) {
         let is_wanted = |label: &str| outputs.iter().any(|output| output.label() == label);
         let running = std::mem::take(&mut self.running);

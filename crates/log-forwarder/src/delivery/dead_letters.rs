@@ -1,4 +1,5 @@
-//! Lines that an output refuses for good: kept in a file, as JSON with the reason, or named in the log.
+//! Lines that an output refuses for good: kept in a file, as JSON with the reason, or named in the
+//! log.
 
 use std::{
     fs::File,
@@ -46,7 +47,8 @@ impl DeadLetters {
         self.path.as_deref()
     }
 
-    /// Keeps records, each with the reason; on return all are on the disk, or none. Without a file, the log tells where they are.
+    /// Keeps records, each with the reason; on return all are on the disk, or none. Without a file,
+    /// the log tells where they are.
     pub(crate) fn write(&self, records: &[(Span, String)], output: &str) -> io::Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = Vec::new();

@@ -1,4 +1,5 @@
-//! When an output gets its next batch: once enough bytes wait for it, or the first of them have waited long enough.
+//! Gathers batches: an output gets the next one once enough bytes wait for it, or once the first of
+//! them have waited long enough.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! When a batch is sent again: with decorrelated jitter, or when the server asks for it, and sooner after a stop signal.
+//! The pause before a batch is sent again: with decorrelated jitter, or as the server asks, and
+//! shorter after a stop signal.
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,8 @@ impl Retry {
         patience.is_over(self.failures, age)
     }
 
-    /// Begins to count for another batch, and says how many attempts at the last one failed. The pauses stay: the output still fails.
+    /// Begins to count for another batch, and says how many attempts at the last one failed. The
+    /// pauses do not begin again, because the output still fails.
     pub(crate) fn start_over(&mut self) -> u32 {
         self.since = None;
         std::mem::take(&mut self.failures)

@@ -1,4 +1,4 @@
-//! What a record must have to be kept or dropped.
+//! Conditions by which a record is kept or dropped.
 
 use std::{fmt, str::FromStr};
 

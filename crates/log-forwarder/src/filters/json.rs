@@ -1,8 +1,9 @@
 //! Redaction within a text of JSON: each string and each number alone, as they are read, so that no
 //! escape hides a secret and the text is JSON afterwards.
 //!
-//! A name is no secret, but a pattern such as `password.*` begins in it and means the value behind it.
-//! Therefore a name is a part of the text like the punctuation around it, unless it has escapes.
+//! A name is no secret, but a pattern such as `password.*` begins in it and means the value behind
+//! it. Therefore a name is a part of the text like the punctuation around it, unless it has
+//! escapes.
 
 use std::{fmt, ops::Range};
 

@@ -1,8 +1,8 @@
 //! Secrets that are hidden in records before anything leaves the pod.
 //!
-//! A pattern is looked for in the text of the app as it is written, and in each value as it is read,
-//! because an escape can hide a secret from the text. A line that shows a secret only in such a way is
-//! hidden as a whole.
+//! A pattern is looked for in the text of the app as it is written, and in each value as it is
+//! read, because an escape can hide a secret from the text. A line that shows a secret only in such
+//! a way is hidden as a whole.
 
 use std::borrow::Cow;
 
@@ -27,8 +27,8 @@ impl Redaction {
         &self.with
     }
 
-    /// Hides secrets in a text. True if there was one. JSON stays JSON, unless a match takes more than a
-    /// value.
+    /// Hides secrets in a text. True if there was one. JSON stays JSON, unless a match takes more
+    /// than a value.
     pub(crate) fn hide(&self, text: &mut Cow<'_, str>, is_json: bool) -> bool {
         if self.is_empty() {
             return false;

@@ -11,7 +11,7 @@ use crate::format::{Format, Pattern, severity::Severity};
 /// The text in place of a secret, unless a setting says otherwise
 const REDACTED: &str = "[REDACTED]";
 
-/// What is to be kept, dropped and hidden
+/// Settings of records that are kept, dropped, and redacted
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
     pub(crate) keep: Vec<Pattern>,
@@ -39,8 +39,8 @@ pub(crate) struct Level {
 pub(crate) struct ReplacementText(String);
 
 impl Rules {
-    /// These rules of an input, for which those of the flags give what it has not: whole filters, or none of them. Its patterns of
-    /// secrets are added to those of the flags.
+    /// The rules of an input. An input without any filter takes all filters of the flags; an input
+    /// with filters takes none of them. Its patterns of secrets are added to those of the flags.
     pub(crate) fn over(&self, flags: &Self) -> Self {
         let filters = if self.has_filters() { self } else { flags };
         Self {

@@ -4,7 +4,7 @@ use std::ops::{Add, Sub};
 
 use memchr::memchr_iter;
 
-/// What was found in the records of a batch
+/// Defects and secrets that were found in the records of a span
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Bytes that are no text, and were replaced
@@ -15,7 +15,7 @@ pub(crate) struct Tally {
     pub(crate) redacted: u64,
 }
 
-/// So many lines of a file, and their bytes there
+/// A number of lines of a file, and their bytes there
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Amount {
     pub(crate) bytes: u64,

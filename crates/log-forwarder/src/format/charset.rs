@@ -4,7 +4,8 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 use encoding_rs::{DecoderResult, Encoding, UTF_8};
 
-/// `--encoding`: one in which a byte of ASCII is always that character, so that lines are found by their newline
+/// `--encoding`: one in which a byte of ASCII is always that character, so that lines are found by
+/// their newline
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Charset(&'static Encoding);
 

@@ -1,7 +1,8 @@
-//! The files of container runtimes: `2016-10-06T00:17:09.669794202Z stdout P content` (Kubernetes, CRI log format).
+//! The files of container runtimes: `2016-10-06T00:17:09.669794202Z stdout P content` (Kubernetes,
+//! CRI log format).
 //!
-//! A line is one write of the app's, or, with the tag `P`, a part of it that goes on in the next line of the same stream, up to
-//! one with `F`.
+//! A line is one write of the app's, or, with the tag `P`, a part of it that goes on in the next
+//! line of the same stream, up to one with `F`.
 
 use std::borrow::Cow;
 
@@ -49,8 +50,8 @@ pub(super) fn read(text: &str) -> Option<Wrapped<'_>> {
     })
 }
 
-/// A line that several were joined to, as lines that are whole: its tag says that it does not go on, and each line of its text has the
-/// words around it.
+/// A line that several were joined to, as lines that are whole: its tag says that it does not go
+/// on, and each line of its text has the words around it.
 pub(super) fn whole(line: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     let Some(Part { content, .. }) = part(&line) else { return line };
     let mut head = line[..content.start].to_vec();

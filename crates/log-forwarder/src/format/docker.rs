@@ -1,6 +1,8 @@
-//! The files of Docker's logging driver `json-file`: `{"log":"GET /\n","stream":"stdout","time":"2026-11-24T09:58:45.5Z"}`.
+//! The files of Docker's logging driver `json-file`:
+//! `{"log":"GET /\n","stream":"stdout","time":"2026-11-24T09:58:45.5Z"}`.
 //!
-//! A line of the app's that is longer than 16 KiB comes in parts, of which each but the last has no newline in `log`.
+//! A line of the app's that is longer than 16 KiB comes in parts, of which each but the last has no
+//! newline in `log`.
 
 use memchr::{memchr2, memmem};
 
@@ -15,7 +17,8 @@ use super::{
 const HEAD: &[u8] = br#"{"log":""#;
 const STREAM: &[u8] = br#""stream":"std"#;
 
-/// A line, if it is in this format. Its content is the inside of the string `log`, with all its escapes, so that contents can be joined.
+/// A line, if it is in this format. Its content is the inside of the string `log`, with all its
+/// escapes, so that contents can be joined.
 pub(super) fn part(line: &[u8]) -> Option<Part> {
     let length = inside(line.strip_prefix(HEAD)?)?;
     let content = HEAD.len()..HEAD.len() + length;

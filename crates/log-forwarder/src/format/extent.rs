@@ -9,7 +9,8 @@ use super::amount::Amount;
 /// Where a record is among some whole lines
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Extent {
-    /// From its first line to its last, newline included; lines of another record may stand between.
+    /// From its first line to its last, newline included; lines of another record may stand
+    /// between.
     pub(crate) range: Range<usize>,
     /// Its own lines; each line belongs to one record.
     pub(crate) amount: Amount,

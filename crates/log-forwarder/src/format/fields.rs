@@ -12,7 +12,8 @@ const DOCKER: &str = "log";
 /// Up to here all names are compared with each other; that is faster than to hash them.
 const FEW: usize = 24;
 
-/// Takes message and time out of the fields, if they are there. Of fields of the same name the last one counts.
+/// Takes message and time out of the fields, if they are there. Of fields of the same name the last
+/// one counts.
 pub(super) fn parsed<'a>(mut fields: Vec<Field<'a>>, rule: &TimeRule) -> Parsed<'a> {
     keep_last(&mut fields);
     let message = MESSAGE.iter().find_map(|name| {

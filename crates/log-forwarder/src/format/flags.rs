@@ -1,4 +1,5 @@
-//! `--format`, `--multiline` and `--encoding`, and the same settings of an entry of the configuration.
+//! `--format`, `--multiline` and `--encoding`, and the same settings of an entry of the
+//! configuration.
 
 use super::{Charset, Format, Multiline, Parsers, TimeFlags};
 
@@ -6,12 +7,13 @@ use super::{Charset, Format, Multiline, Parsers, TimeFlags};
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "How lines are read")]
 pub(crate) struct FormatFlags {
-    /// The form of a line: raw (text), json, logfmt, cri, docker, nginx or `regex:PATTERN`, whose groups with names are fields; inside
-    /// cri and docker can stand another one, as in `cri,json`; a line that holds something else is sent as text, and counted
+    /// The form of a line: raw (text), json, logfmt, cri, docker, nginx or `regex:PATTERN`, whose
+    /// groups with names are fields; inside cri and docker can stand another one, as in `cri,json`;
+    /// a line that holds something else is sent as text, and counted
     #[arg(long, value_name = "FORMAT", default_value_t)]
     format: Parsers,
-    /// Join the lines of a stack trace: of java, python, go or rust, or each line with those before it up to one that this
-    /// pattern is found in, such as `^\d{4}-`
+    /// Join the lines of a stack trace: of java, python, go or rust, or each line with those before
+    /// it up to one that this pattern is found in, such as `^\d{4}-`
     #[arg(long, value_name = "START")]
     multiline: Option<Multiline>,
     /// The characters of the files, by a name that web browsers know
@@ -22,8 +24,9 @@ pub(crate) struct FormatFlags {
 }
 
 impl FormatFlags {
-    /// An entry that names a format or a way to join lines takes neither from these flags, nor where the time is. An error names the settings that exclude
-    /// each other.
+    /// The format of an entry, for which these flags give missing settings. An entry with a format
+    /// or multiline of its own takes only the encoding and the zone from them. An error names the
+    /// settings that exclude each other.
     pub(crate) fn format(
         &self,
         parser: Option<&Parsers>,

@@ -1,4 +1,5 @@
-//! JSON objects, one a line. Values keep their text: a number has all its digits, and nested values are not built again.
+//! JSON objects, one a line. Values keep their text: a number has all its digits, and nested values
+//! are not built again.
 
 mod scanner;
 mod special;
@@ -10,7 +11,8 @@ pub(crate) use self::special::first_special;
 use super::{fields, time::TimeRule};
 use crate::format::record::{Field, Parsed, Value};
 
-/// Values that are nested deeper do not parse, because collectors refuse them, or worse. `serde_json` has the same bound where it builds values.
+/// A line with values that are nested deeper does not parse, because collectors refuse such values
+/// or fail. `serde_json` has the same bound where it builds values.
 const DEEPEST: usize = 128;
 /// Fields that most objects have at most
 const USUAL: usize = 12;
@@ -25,7 +27,8 @@ fn members(text: &str) -> Option<Vec<Field<'_>>> {
     let (mut scanner, mut fields) = (Scanner::new(text), Vec::with_capacity(USUAL));
     scanner.skip_space();
     scanner.object(|scanner, name| {
-        // Two pushes, because a field that is built before the branch has to be moved, which costs more than to read it.
+        // Two pushes, because a field that is built before the branch has to be moved, which costs
+        // more than to read it.
         if scanner.peek()? == b'"' {
             let text = scanner.string()?;
             fields.push((plain(name)?, Value::Text(plain(text)?)));

@@ -1,4 +1,5 @@
-//! logfmt: `key=value key="quoted value" key`. A line without a single `key=` is prose and does not parse.
+//! logfmt: `key=value key="quoted value" key`. A line without a single `key=` is prose and does not
+//! parse.
 
 use std::borrow::Cow;
 
@@ -128,8 +129,8 @@ fn typed(value: &str) -> Value<'_> {
     }
 }
 
-/// Whether JSON writes a number so, and nothing else looks like it: an exponent has its sign (as Go writes it), since there are
-/// hashes such as `12e4567`.
+/// Whether JSON writes a number so, and nothing else looks like it: an exponent has its sign (as Go
+/// writes it), since there are hashes such as `12e4567`.
 fn is_number(value: &str) -> bool {
     let bytes = value.strip_prefix('-').unwrap_or(value).as_bytes();
     let count = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();

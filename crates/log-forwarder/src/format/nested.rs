@@ -1,8 +1,9 @@
-//! The records of an app whose lines a container runtime has written: `--multiline` joins the lines of one stream.
+//! The records of an app whose lines a container runtime has written: `--multiline` joins the lines
+//! of one stream.
 //!
-//! The lines of each stream are unwrapped into a text of their own, which is read as a file of the app's would be. A record of one
-//! stream could go on as long as the other stream writes. So a record also ends where a line of either stream is more than
-//! [`GAP`] younger than its last one.
+//! The lines of each stream are unwrapped into a text of their own, which is read as a file of the
+//! app's would be. A record of one stream could go on as long as the other stream writes. So a
+//! record also ends where a line of either stream is more than [`GAP`] younger than its last one.
 
 use std::ops::Range;
 
@@ -14,7 +15,8 @@ use super::{
     wrapper::Wrapper,
 };
 
-/// Nanoseconds between two lines that no record spans; a runtime prints a stack trace within milliseconds.
+/// Nanoseconds between two lines that no record spans; a runtime prints a stack trace within
+/// milliseconds.
 const GAP: i64 = 1_000_000_000;
 
 /// How such lines are read
@@ -187,7 +189,7 @@ mod tests {
         FormatFlags::default().format(Some(&name), Some(&multiline), None, &TimeFlags::default()).unwrap()
     }
 
-    /// A line at so many milliseconds
+    /// A line at this millisecond
     fn line(wrapper: &str, millis: u32, stream: &str, is_partial: bool, text: &str) -> String {
         let time = format!("2026-11-24T09:58:{:02}.{:03}Z", millis / 1000, millis % 1000);
         if wrapper == "cri" {

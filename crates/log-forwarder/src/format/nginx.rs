@@ -1,8 +1,9 @@
 //! nginx's `combined` format, and those that begin like it, as `main` does.
 //!
-//! `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"
-//! "$http_x_forwarded_for"`; the last three may be missing, and the rest stays in the message alone. nginx writes
-//! quotes, backslashes, controls and all that is not ASCII as `\xXX` (`log_format`, `escape=default`).
+//! `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer"
+//! "$http_user_agent" "$http_x_forwarded_for"`; the last three may be missing, and the rest stays in
+//! the message alone. nginx writes quotes, backslashes, controls and all that is not ASCII as `\xXX`
+//! (`log_format`, `escape=default`).
 
 use std::borrow::Cow;
 
@@ -42,8 +43,8 @@ pub(super) fn read(line: &str) -> Option<Parsed<'_>> {
     Some(Parsed { time: Some(time), fields: fields.list, ..Parsed::default() })
 }
 
-/// The virtual host that Apache's `vhost_combined` writes before the address: `example.com:443 1.2.3.4`. A list of addresses
-/// (`1.2.3.4, 5.6.7.8`) has none.
+/// The virtual host that Apache's `vhost_combined` writes before the address:
+/// `example.com:443 1.2.3.4`. A list of addresses (`1.2.3.4, 5.6.7.8`) has none.
 fn virtual_host(address: &str) -> (&str, &str) {
     match address.split_once(' ') {
         Some((vhost, address)) if !vhost.ends_with(',') && !address.contains(' ') => (vhost, address),
@@ -65,7 +66,8 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// `GET /path HTTP/1.1` in its three parts, or as `request` where it is something else, as from a port scan
+    /// `GET /path HTTP/1.1` in its three parts, or as `request` where it is something else, as from
+    /// a port scan
     fn push_request(&mut self, request: &'a str) {
         let bytes = request.as_bytes();
         match (memchr(b' ', bytes), memrchr(b' ', bytes)) {
@@ -100,7 +102,8 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// An integer behind a space. More digits than any size has are none, nor are leading zeros, which JSON does not know.
+/// An integer behind a space. More digits than any size has are none, nor are leading zeros, which
+/// JSON does not know.
 fn number(text: &str) -> Option<(&str, &str)> {
     let text = text.strip_prefix(' ')?;
     let length = text.bytes().take_while(u8::is_ascii_digit).count();

@@ -1,4 +1,5 @@
-//! The table of formats, as `--format` names them: one, or that of a container runtime with another inside.
+//! The table of formats, as `--format` names them: one, or that of a container runtime with another
+//! inside.
 
 use std::{fmt, str::FromStr};
 
@@ -34,7 +35,8 @@ impl Parser {
         }
     }
 
-    /// Whether one of its fields can be the time. In the others, each line has its time at a place of its own, or none.
+    /// Whether one of its fields can be the time. In the others, each line has its time at a place
+    /// of its own, or none.
     pub(super) fn has_time_field(&self) -> bool {
         matches!(self, Self::Json | Self::Logfmt | Self::Regex(_))
     }

@@ -1,5 +1,6 @@
-//! Lines that container runtimes write in parts: a line of the app's is one line of the file, or several of one stream, of
-//! which each but the last says that it goes on. Lines of the other stream may stand between.
+//! Lines that container runtimes write in parts: a line of the app's is one line of the file, or
+//! several of one stream, of which each but the last says that it goes on. Lines of the other
+//! stream may stand between.
 
 use std::ops::Range;
 
@@ -55,8 +56,8 @@ pub(super) fn extent(read: ReadPart, bytes: &[u8]) -> usize {
     complete
 }
 
-/// How many bytes of the next file belong to the records that have begun at the end of the one before. Nothing if none has, or if
-/// the next file does not hold all of them.
+/// How many bytes of the next file belong to the records that have begun at the end of the one
+/// before. Nothing if none has, or if the next file does not hold all of them.
 pub(super) fn completion(read: ReadPart, end: &[u8], next: &[u8]) -> Option<usize> {
     let mut pending = Pending::default();
     lines_from(end, 0).for_each(|line| pending.take(read(&end[line])));
@@ -71,8 +72,8 @@ pub(super) fn completion(read: ReadPart, end: &[u8], next: &[u8]) -> Option<usiz
     last.map(|line| line.end)
 }
 
-/// The parts of a record as its first line with the content of all; nothing if that line is the whole record. Bytes are joined
-/// and not text, because runtimes cut at any byte.
+/// The parts of a record as its first line with the content of all; nothing if that line is the
+/// whole record. Bytes are joined and not text, because runtimes cut at any byte.
 pub(super) fn join(read: ReadPart, record: &[u8]) -> Option<Vec<u8>> {
     let first_line = line(record, 0)?;
     let first = read(&record[first_line.clone()]).filter(|first| first.is_partial)?;
@@ -119,7 +120,7 @@ impl Split {
                 return Some((Extent { is_apart, ..Extent::apart(line, 1) }, next));
             };
             let end = &mut self.ends[first.stream as usize];
-            // What belongs to an earlier record of its stream begins none.
+            // A line that belongs to an earlier record of its stream begins no record.
             if line.start >= *end {
                 let extent = Extent { is_apart, ..record(self.read, bytes, line, &first) };
                 *end = extent.range.end;

@@ -49,10 +49,10 @@ impl Pattern {
         self.regex.is_match(text)
     }
 
-    /// The text with each match replaced, or only the group `secret` of each, if the pattern has one;
-    /// nothing if that changes nothing. A match that can end within the one of these strings in which it
-    /// begins ends there. Matches that touch are replaced as one, so that a short pattern makes no long
-    /// text.
+    /// The text with each match replaced, or only the group `secret` of each, if the pattern has
+    /// one; nothing if that changes nothing. A match that can end within the one of these strings
+    /// in which it begins ends there. Matches that touch are replaced as one, so that a short
+    /// pattern makes no long text.
     pub(crate) fn replaced(&self, text: &str, strings: &[Range<usize>], with: &str) -> Option<String> {
         let mut out = String::new();
         let (mut end, mut at) = (0, 0);
@@ -104,7 +104,8 @@ impl Pattern {
     }
 }
 
-/// The last line of regex's error, and the place of the fault, without the drawing of the pattern above it
+/// The last line of regex's error, and the place of the fault, without the drawing of the pattern
+/// above it
 fn reason(error: &regex::Error) -> String {
     /// Blanks before each line of the drawing
     const INDENT: usize = 4;

@@ -9,10 +9,10 @@ pub(crate) struct Record<'a> {
     pub(crate) offset: u64,
     /// Nanoseconds since 1970: as the record says, or when it was read
     pub(crate) time: i64,
-    /// The app's text, without its last newline and the words that a container runtime puts around it; bytes that are no text are
-    /// replaced
+    /// The app's text, without its last newline and the words that a container runtime puts around
+    /// it; bytes that are no text are replaced
     pub(crate) text: &'a str,
-    /// What the format takes for the message, or else the text
+    /// The message that the format finds, or else the text
     pub(crate) message: Cow<'a, str>,
     /// The fields that the format found, in its order
     pub(crate) fields: Vec<Field<'a>>,
@@ -37,7 +37,7 @@ pub(crate) struct Parsed<'a> {
     /// `None` means the text as it is
     pub(crate) message: Option<Cow<'a, str>>,
     pub(crate) fields: Vec<Field<'a>>,
-    /// It holds no time where the settings say that there is one.
+    /// The record lacks the time that the settings say it has.
     pub(crate) lacks_time: bool,
 }
 

@@ -32,8 +32,9 @@ pub(crate) fn level<'a>(fields: &'a [Field]) -> Option<&'a str> {
     }
 }
 
-/// How usual it is that a field of this name is the level: 0 is most usual. The names are those of slog, logrus, pino and
-/// many more, Google Cloud, .NET and Serilog (also its compact form), Python, OpenTelemetry, PostgreSQL, and journald.
+/// How usual it is that a field of this name is the level: 0 is most usual. The names are those of
+/// slog, logrus, pino and many more, Google Cloud, .NET and Serilog (also its compact form),
+/// Python, OpenTelemetry, PostgreSQL, and journald.
 fn rank(name: &str) -> Option<u8> {
     Some(match name {
         "level" => 0,
@@ -46,8 +47,9 @@ fn rank(name: &str) -> Option<u8> {
 }
 
 impl Severity {
-    /// The meaning of a level. Numbers below 8 are syslog's; the tens are those of bunyan and pino. Single letters are those of
-    /// glog, klog and Android; three and four letters those of zerolog, Serilog and .NET.
+    /// The meaning of a level. Numbers below 8 are syslog's; the tens are those of bunyan and pino.
+    /// Single letters are those of glog, klog and Android; three and four letters those of zerolog,
+    /// Serilog and .NET.
     pub(crate) fn of(level: &str) -> Option<Self> {
         let mut room = [0; LONGEST_WORD];
         let word = room.get_mut(..level.len())?;
@@ -86,7 +88,8 @@ impl Severity {
         }
     }
 
-    /// The `SeverityNumber` of OpenTelemetry's log data model; syslog's own words as its appendix B has them
+    /// The `SeverityNumber` of OpenTelemetry's log data model; syslog's own words as its appendix B
+    /// has them
     pub(crate) fn otlp(self) -> u8 {
         match self {
             Self::Trace => 1,

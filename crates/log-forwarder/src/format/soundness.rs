@@ -3,8 +3,8 @@
 use super::{Extent, Format};
 use crate::format::{amount::Amount, record::Value};
 
-/// Each of these whole lines is in one record, no complete record continues, a record alone is the same record, and a value of
-/// JSON is JSON.
+/// Each of these whole lines is in one record, no complete record continues, a record alone is the
+/// same record, and a value of JSON is JSON.
 pub(crate) fn assert_sound(format: &Format, lines: &[u8]) {
     let complete = format.extent(lines);
     assert!(complete == 0 || lines[complete - 1] == b'\n');

@@ -22,7 +22,7 @@ pub(super) enum State {
     /// Nothing
     #[default]
     Plain,
-    /// Another line, whatever it is: the line before is the first of two.
+    /// Any other line, because the line before is the first of two
     Half,
     /// More lines of the message with which a trace begins, or its frames
     Message,
@@ -32,18 +32,20 @@ pub(super) enum State {
     Ended,
 }
 
-/// What a line is
+/// The place of a line in a record
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The first of a record
     Begins,
     /// Another line of the same record
     GoesOn,
-    /// Another line of the same record if one of this many lines behind it is of a trace; if not, the first of a record
+    /// Another line of the same record if one of this many lines behind it is of a trace; if not,
+    /// the first of a record
     Depends(usize),
 }
 
-/// Lines of a message that are looked through for the frames behind it; longer messages than that are rare.
+/// Lines of a message that are looked through for the frames behind it; longer messages than that
+/// are rare.
 const LONGEST_MESSAGE: usize = 16;
 
 impl Language {
@@ -56,8 +58,8 @@ impl Language {
         }
     }
 
-    /// Judges a line without its newline. The state behind a line that begins a record depends on that line alone; one that
-    /// [depends](Verdict::Depends) on others leaves the state as it is.
+    /// Judges a line without its newline. The state behind a line that begins a record depends on
+    /// that line alone; one that [depends](Verdict::Depends) on others leaves the state as it is.
     pub(super) fn judge(self, state: &mut State, line: &[u8]) -> Verdict {
         match self {
             Self::Java => java::judge(state, line),

@@ -1,5 +1,5 @@
-//! HTTP for all outputs that speak it: one connection that is kept, plain or TLS, with logins that change and bodies that are
-//! compressed.
+//! HTTP for all outputs that speak it: one connection that is kept, plain or TLS, with logins that
+//! change and bodies that are compressed.
 
 mod answer;
 mod body;
@@ -36,7 +36,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const ANSWER_LIMIT: usize = 64 * 1024;
 const OURSELVES: HeaderValue = HeaderValue::from_static(concat!("log-forwarder/", env!("CARGO_PKG_VERSION")));
 
-/// Headers that a wrong value would make a request unreadable with, or repeated where it must not be
+/// Headers that no option may set, because a wrong value would make a request unreadable, or a
+/// repeated one
 const OURS: [HeaderName; 5] =
     [CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, HeaderName::from_static("idempotency-key")];
 
@@ -84,8 +85,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// For `http://` and `https://`, and all kinds that say `+http://` or `+https://`. The port is HTTP's if these have none of
-    /// their own.
+    /// For `http://` and `https://`, and all kinds that say `+http://` or `+https://`. The port is
+    /// HTTP's if these have none of their own.
     pub(super) fn open(setup: &mut Setup, port: Option<u16>) -> Result<Self, String> {
         let url = setup.url;
         refuse_login_in_query(url)?;
@@ -115,8 +116,8 @@ impl Client {
         })
     }
 
-    /// POSTs, and reads the answer. The error is what happened instead of one. A success that came before the end of the body
-    /// was sent is none.
+    /// POSTs, and reads the answer. The error is the result of an attempt without an answer. A
+    /// success that came before the end of the body was sent is such an attempt.
     pub(super) async fn post(
         &mut self,
         path_and_query: &str,
@@ -161,7 +162,8 @@ impl Client {
 
     async fn exchange(&mut self, request: Request<Pieces>) -> Result<Answer, String> {
         let sent = request.body().sent();
-        // Taken out, and put back only after a whole exchange: what fails or is given up takes its connection along.
+        // The connection is put back only after a whole exchange, so that an exchange that fails or
+        // is given up ends it.
         let mut sender = self.connection().await?;
         let response = sender.send_request(request).await.map_err(|error| error_text(&error))?;
         let in_time = sent.load(Relaxed);

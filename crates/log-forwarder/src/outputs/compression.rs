@@ -7,7 +7,8 @@ use zstd::{bulk::Compressor, zstd_safe::compress_bound};
 
 use crate::records::pool::{Buffer, Pool};
 
-/// The lowest of gzip and of zstd: log lines shrink to a seventh or less already, and the CPU is the app's.
+/// The lowest of gzip and of zstd: log lines shrink to a seventh or less already, and the CPU is
+/// the app's.
 const LEVEL: u8 = 1;
 /// The window of gzip is 2 to the power of this.
 const WINDOW_BITS: u8 = 15;

@@ -60,7 +60,8 @@ impl Dialer {
         Ok(Self { secure: Some((tls, name)), ..plain })
     }
 
-    /// Takes the longest age of a connection. A name may move to other addresses, and a balancer spreads connections, not requests.
+    /// Takes the longest age of a connection. Connections need one because a name may move to other
+    /// addresses, and because a balancer spreads connections, not requests.
     pub(super) fn take_age(&mut self, options: &mut Options) -> Result<(), String> {
         self.max_age = options.parsed("max-connection-age", |text| match lifecycle::duration(text)? {
             age if age < LEAST_AGE => Err("give 1s at least, or leave it out".into()),

@@ -1,5 +1,6 @@
-//! `elasticsearch+http(s)://host/index`: a batch is a bulk request, to Elasticsearch or OpenSearch. Each document has a name
-//! of its own, so that one that comes twice is there once, and gets an answer of its own.
+//! `elasticsearch+http(s)://host/index`: a batch is a bulk request, to Elasticsearch or OpenSearch.
+//! Each document has a name of its own, so that one that comes twice is there once, and gets an
+//! answer of its own.
 
 mod documents;
 mod names;
@@ -49,7 +50,8 @@ fn open(setup: &mut Setup) -> Opened {
     Ok(Box::new(Elasticsearch { client, path, pool: setup.pool.clone() }))
 }
 
-/// `/index/_bulk`, behind what a proxy puts before it. A name that no index has would make every document the wrong one.
+/// `/index/_bulk`, behind what a proxy puts before it. A name that no index has would make every
+/// document the wrong one.
 fn bulk_path(url: &Url) -> Result<String, String> {
     let path = url.path().trim_end_matches('/');
     let index = path.rsplit('/').next().unwrap_or_default();

@@ -37,7 +37,8 @@ impl Encoding {
         Ok(encoding?.unwrap_or(default))
     }
 
-    /// What a batch is in bytes. Raw lines are where they are already, but for a last one without newline.
+    /// The bytes of a batch. Raw lines need no room, unless a newline is missing or a line is
+    /// changed.
     pub(crate) fn bytes<'a>(self, batch: &'a Batch, room: &'a mut Vec<u8>) -> &'a [u8] {
         if let [span] = batch.spans()
             && self == Self::Raw

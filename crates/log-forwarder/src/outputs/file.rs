@@ -51,7 +51,8 @@ fn open_file(setup: &mut Setup) -> Opened {
     Writer::boxed(Some(path), setup)
 }
 
-/// A write that takes longer fails its attempt: a FIFO has no reader, or the server of a volume is gone.
+/// A write that takes longer fails its attempt: a FIFO has no reader, or the server of a volume is
+/// gone.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 struct Writer {
@@ -108,8 +109,8 @@ impl Writer {
             match time::timeout(TIMEOUT, &mut writing.thread).await {
                 Ok(Ok((state, written))) => {
                     self.state = state;
-                    // A limit of retries may have ended the attempts at another batch while its write
-                    // went on. The end of that write says nothing of this batch.
+                    // A limit of retries may have ended the attempts at another batch while its
+                    // write went on. The end of that write says nothing of this batch.
                     if writing.batch == batch.name() {
                         return written.map_or_else(Attempt::again, |()| Attempt::Delivered);
                     }
@@ -127,8 +128,8 @@ impl Writer {
 }
 
 impl Output for Writer {
-    /// On a thread of its own, because a pipe without a reader blocks its writer. The next attempt at
-    /// the same batch waits for the same write.
+    /// On a thread of its own, because a pipe without a reader blocks its writer. The next attempt
+    /// at the same batch waits for the same write.
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
         Box::pin(self.write(batch))
     }

@@ -1,4 +1,5 @@
-//! The statuses of HTTP by which a server refuses a batch for good: then it is halved, and a line that is alone is a dead letter.
+//! The statuses of HTTP by which a server refuses a batch for good: then it is halved, and a line
+//! that is alone is a dead letter.
 
 use std::ops::RangeInclusive;
 
@@ -15,7 +16,8 @@ const POSSIBLE: RangeInclusive<u16> = 300..=599;
 pub(super) struct FinalStatuses(Vec<RangeInclusive<u16>>);
 
 impl FinalStatuses {
-    /// Takes `final-status`, which replaces the usual list: a wrong request, and one that is too large.
+    /// Takes `final-status`, which replaces the usual list: a wrong request, and one that is too
+    /// large.
     pub(super) fn from_options(options: &mut Options) -> Result<Self, String> {
         let lists = options.all("final-status");
         if lists.is_empty() {

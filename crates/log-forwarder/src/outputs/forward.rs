@@ -1,5 +1,6 @@
-//! `forward://host:24224`, `forward+tls://`: Fluent's forward protocol, version 1, as Fluentd and Fluent Bit speak it. A batch is
-//! one message (`PackedForward`), and delivered once the other side has answered with its name.
+//! `forward://host:24224`, `forward+tls://`: Fluent's forward protocol, version 1, as Fluentd and
+//! Fluent Bit speak it. A batch is one message (`PackedForward`), and delivered once the other side
+//! has answered with its name.
 
 mod entries;
 mod handshake;
@@ -37,8 +38,8 @@ use crate::records::{
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// A server that sends HELO sends it at once.
 const HELO_TIMEOUT: Duration = Duration::from_secs(10);
-/// Where no HELO is expected, wait this long for one, because a server with a shared key closes a connection on which the client
-/// speaks first, without a reason.
+/// Where no HELO is expected, wait this long for one, because a server with a shared key closes a
+/// connection on which the client speaks first, without a reason.
 const GREETING: Duration = Duration::from_millis(100);
 const PORT: Option<u16> = Some(24224);
 /// Bytes that are read at once
@@ -111,7 +112,8 @@ impl Output for Forward {
     fn deliver<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Attempt> {
         Box::pin(async move {
             let timeout = self.timeout;
-            // A failure closes the connection, because a late acknowledgement must not be taken for another batch's.
+            // A failure closes the connection, because a late acknowledgement must not be taken for
+            // another batch's.
             match time::timeout(timeout, self.send(batch)).await {
                 Ok(Ok(())) => Attempt::Delivered,
                 Ok(Err(reason)) => Attempt::again(reason),
@@ -153,7 +155,8 @@ impl Forward {
     async fn connect(&mut self) -> Result<Connection, String> {
         let mut connection = Connection { stream: self.dialer.dial().await?, heard: Vec::new(), keepalive: true };
         if self.credentials.any() {
-            // Shorter than the timeout of the whole exchange, so that this is the reason in the log.
+            // Shorter than the timeout of the whole exchange, so that this is the reason in the
+            // log.
             let timeout = HELO_TIMEOUT.min(self.timeout / 2);
             let helo = time::timeout(timeout, connection.read()).await.map_err(|_| {
                 let timeout = lifecycle::format_duration(timeout);
@@ -214,7 +217,8 @@ fn unwanted(reply: &Reply) -> &'static str {
     }
 }
 
-/// `kubernetes.NAMESPACE.POD.CONTAINER` where the pod says these, and else `file` and the path, all joined by dots
+/// `kubernetes.NAMESPACE.POD.CONTAINER` where the pod says these, and else `file` and the path, all
+/// joined by dots
 fn tag(source: &Source) -> String {
     let attributes = &source.treatment.attributes;
     let names = ["k8s.namespace.name", "k8s.pod.name", "k8s.container.name"];
@@ -232,7 +236,8 @@ struct Connection {
 }
 
 impl Connection {
-    /// `None` if the server has closed or has sent bytes unasked, because these acknowledge no later batch.
+    /// `None` if the server has closed or has sent bytes unasked, because these acknowledge no
+    /// later batch.
     fn still_open(mut self) -> Option<Self> {
         let is_quiet = self.heard.is_empty() && self.stream.read(&mut [0]).now_or_never().is_none();
         is_quiet.then_some(self)

@@ -1,4 +1,5 @@
-//! `http://host/path`: a batch is the body of a POST, as NDJSON or as it is; an answer of 2xx delivers it.
+//! `http://host/path`: a batch is the body of a POST, as NDJSON or as it is; an answer of 2xx
+//! delivers it.
 
 use futures_util::future::BoxFuture;
 use hyper::header::{HeaderName, HeaderValue};

@@ -1,4 +1,5 @@
-//! `loki+http(s)://host`: a batch is a push of one stream. Few names make the stream; all else goes along as metadata.
+//! `loki+http(s)://host`: a batch is a push of one stream. Few names make the stream; all else goes
+//! along as metadata.
 
 mod labels;
 pub(crate) mod late;
@@ -83,9 +84,9 @@ struct Whole {
     moved_to: i64,
     /// The times that the records had in the first push
     times: Times,
-    /// The records that the ingester has judged: it has stored a record, or has refused it, and then the
-    /// record is moved. When the ingester finds one of them too far behind in a later push, the record
-    /// is stored already, and a newer one of the same batch has come since.
+    /// The records that the ingester has judged: it has stored a record, or has refused it, and
+    /// then the record is moved. When the ingester finds one of them too far behind in a later
+    /// push, the record is stored already, and a newer one of the same batch has come since.
     judged: HashSet<Place>,
 }
 
@@ -101,17 +102,17 @@ impl Output for Loki {
         true
     }
 
-    /// Of several streams in a push, Loki reports only the fault of the last one, and drops late lines of
-    /// the others without a word.
+    /// Of several streams in a push, Loki reports only the fault of the last one, and drops late
+    /// lines of the others without a word.
     fn joins(&self, first: &Source, next: &Source) -> bool {
         self.labels.are_the_same(first, next)
     }
 }
 
 impl Loki {
-    /// Loki stores the valid records of a push. Records that it refuses because of their times are pushed
-    /// once more under the present time, because the time of the read may be too old, too. Where the
-    /// answer does not tell them apart, the batch is halved until one is alone.
+    /// Loki stores the valid records of a push. Records that it refuses because of their times are
+    /// pushed once more under the present time, because the time of the read may be too old, too.
+    /// Where the answer does not tell them apart, the batch is halved until one is alone.
     async fn send(&mut self, batch: &Batch) -> Result<Attempt, Attempt> {
         if batch.exceeds(MOST_RECORDS) {
             return Ok(Attempt::Refused("more records than fit into a request".into()));

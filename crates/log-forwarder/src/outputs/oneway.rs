@@ -1,4 +1,5 @@
-//! A connection on which bytes go one way: the receiver acknowledges nothing, and bytes from it are dropped.
+//! A connection on which bytes go one way: the receiver acknowledges nothing, and bytes from it are
+//! dropped.
 
 use std::{io, time::Duration};
 
@@ -14,9 +15,11 @@ use super::{
     dial::{Dialer, error_text},
 };
 
-/// A connection and a batch must pass within this; a receiver that reads nothing for so long is as good as gone.
+/// A connection and a batch must pass within this; a receiver that reads nothing for so long is as
+/// good as gone.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// A server judges our certificate only after the handshake (TLS 1.3), and says so within this, or takes it.
+/// A server judges our certificate only after the handshake (TLS 1.3), and says so within this, or
+/// takes it.
 const VERDICT: Duration = Duration::from_millis(100);
 
 /// One connection, made again when it breaks
@@ -38,7 +41,8 @@ impl OneWay {
         Ok(Self { dialer: patient(dialer, setup)?, verdict: Some(VERDICT), stream: None })
     }
 
-    /// Sends all of it. A connection that fails may have taken a part; the next one begins with a whole batch.
+    /// Sends all of it. A connection that fails may have taken a part; the next one begins with a
+    /// whole batch.
     pub(super) async fn deliver(&mut self, bytes: &[u8]) -> Attempt {
         match time::timeout(TIMEOUT, self.send(bytes)).await {
             Ok(Ok(())) => Attempt::Delivered,
@@ -48,7 +52,8 @@ impl OneWay {
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
-        // A socket's state is known as of the runtime's last look at all of them; on a yield it looks again.
+        // A socket's state is known as of the runtime's last look at all of them; on a yield it
+        // looks again.
         task::yield_now().await;
         let mut stream = match self.kept().await {
             Some(stream) => stream,
@@ -64,7 +69,8 @@ impl OneWay {
         Ok(())
     }
 
-    /// The last connection, if it is open and not too old. The end of one that is too old is sent behind its last line.
+    /// The last connection, if it is open and not too old. The end of one that is too old is sent
+    /// behind its last line.
     async fn kept(&mut self) -> Option<Box<dyn Stream>> {
         let mut stream = self.stream.take()?;
         look(&mut stream).ok()?;
@@ -86,15 +92,16 @@ impl OneWay {
     }
 }
 
-/// A dialer whose connections outlive a receiver that stalls for a while: the bytes that the system has taken for it would be
-/// lost with the connection.
+/// A dialer whose connections outlive a receiver that stalls for a while: the bytes that the system
+/// has taken for it would be lost with the connection.
 fn patient(mut dialer: Dialer, setup: &mut Setup) -> Result<Dialer, String> {
     dialer.silence = TIMEOUT;
     dialer.take_age(&mut setup.options)?;
     Ok(dialer)
 }
 
-/// Whether the other side has not closed. Its bytes are read and dropped, because unread bytes would make our own close a reset.
+/// Whether the other side has not closed. Its bytes are read and dropped, because unread bytes
+/// would make our own close a reset.
 fn look(stream: &mut impl Stream) -> io::Result<()> {
     end(stream).now_or_never().map_or(Ok(()), Err)
 }

@@ -1,5 +1,5 @@
-//! `otlp+http://host:4318`, `otlp+https://`: logs as OTLP/HTTP has them, in binary. A collector may take a batch in part, and says
-//! how many records it refused, not which.
+//! `otlp+http://host:4318`, `otlp+https://`: logs as OTLP/HTTP has them, in binary. A collector may
+//! take a batch in part, and says how many records it refused, not which.
 
 mod protobuf;
 pub(crate) mod reply;
@@ -94,8 +94,8 @@ impl Otlp {
             Some(reason) => format!("{}: {reason}", answer.status),
             None => answer.reason(),
         };
-        // Others than 429, 502, 503 and 504 are not to be tried again, says the protocol. But a wrong token or path is not a fault
-        // of the lines.
+        // Others than 429, 502, 503 and 504 are not to be tried again, says the protocol. But a
+        // wrong token or path is not a fault of the lines.
         Ok(if self.client.is_final(answer.status) {
             Attempt::Refused(reason)
         } else {
@@ -103,8 +103,8 @@ impl Otlp {
         })
     }
 
-    /// Takes a 2xx with an unreadable body for what its status says: to send the batch again would deliver it twice, without
-    /// end where every answer is like this one. Logs that once.
+    /// Takes a 2xx with an unreadable body for what its status says: to send the batch again would
+    /// deliver it twice, without end where every answer is like this one. Logs that once.
     fn take_at_its_word(&mut self) -> Attempt {
         if !std::mem::replace(&mut self.has_warned, true) {
             let hint = "does the URL lead to an OTLP receiver?";

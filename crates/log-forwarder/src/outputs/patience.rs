@@ -1,4 +1,5 @@
-//! How long a batch is sent again, before it goes to the dead letters: without end, unless options say otherwise.
+//! How long a batch is sent again, before it goes to the dead letters: without end, unless options
+//! say otherwise.
 
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ impl Patience {
         Ok(Self { retries: options.number("retry-limit")?, age: options.parsed("retry-age", lifecycle::duration)? })
     }
 
-    /// Whether a batch goes to the dead letters after this number of failed attempts, the first of which was this long ago
+    /// Whether a batch goes to the dead letters after this number of failed attempts, the first of
+    /// which was this long ago
     pub(crate) fn is_over(self, failures: u32, age: Duration) -> bool {
         self.retries.is_some_and(|retries| failures > retries) || self.age.is_some_and(|limit| age >= limit)
     }

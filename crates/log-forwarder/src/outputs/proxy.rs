@@ -1,5 +1,6 @@
-//! An HTTP proxy in front of a server: plain requests go to it in absolute form, and TLS through a tunnel (RFC 9110, sections 7.1
-//! and 9.3.6; RFC 9112, section 3.2.2). Only an option names one; the environment does not.
+//! An HTTP proxy in front of a server: plain requests go to it in absolute form, and TLS through a
+//! tunnel (RFC 9110, sections 7.1 and 9.3.6; RFC 9112, section 3.2.2). Only an option names one;
+//! the environment does not.
 
 use std::time::Duration;
 
@@ -78,7 +79,8 @@ impl Proxy {
         Ok(HeaderValue::from_str(&basic(user, &password)).ok())
     }
 
-    /// After an answer of this status, which may be the proxy's own: a login that it refuses is read again.
+    /// After an answer of this status, which may be the proxy's own: a login that it refuses is
+    /// read again.
     pub(super) fn heed(&self, status: StatusCode) {
         if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
             && let Some((_, password)) = &self.login
@@ -101,7 +103,8 @@ fn target(text: &str) -> Result<(Address, Option<(TlsClient, ServerName<'static>
     }
     let address = Address::of(&url, None).map_err(|_| form)?;
     let secure = if url.scheme() == "https" {
-        // The options of TLS are about the server, so the proxy is judged by the authorities of the system.
+        // The options of TLS are about the server, so the proxy is judged by the authorities of the
+        // system.
         let tls = TlsClient::from_options(&mut Options::default())?;
         let name = server_name(&address.host)?;
         Some((tls, name))

@@ -1,5 +1,6 @@
-//! `syslog+tcp://host:601`, `syslog+tls://host:6514`, `syslog+udp://host:514`: RFC 5424 messages, with their length before each on
-//! a connection (RFC 6587, 5425), and alone in a datagram (RFC 5426). There is no acknowledgement.
+//! `syslog+tcp://host:601`, `syslog+tls://host:6514`, `syslog+udp://host:514`: RFC 5424 messages,
+//! with their length before each on a connection (RFC 6587, 5425), and alone in a datagram (RFC
+//! 5426). There is no acknowledgement.
 
 mod datagrams;
 mod message;

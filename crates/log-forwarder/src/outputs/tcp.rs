@@ -1,5 +1,5 @@
-//! `tcp://host:port`, `tls://host:port`: lines on one connection. There is no acknowledgement, so a connection that breaks may
-//! take along what the other side had not read.
+//! `tcp://host:port`, `tls://host:port`: lines on one connection. There is no acknowledgement, so a
+//! connection that breaks may take along what the other side had not read.
 
 use futures_util::future::BoxFuture;
 

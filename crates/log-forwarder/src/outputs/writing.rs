@@ -1,5 +1,5 @@
-//! A batch that is written to a stream and may stop halfway: the next attempt goes on where the last one ended, so that no
-//! line is torn.
+//! A batch that is written to a stream and may stop halfway: the next attempt goes on where the
+//! last one ended, so that no line is torn.
 
 use std::{
     fs::{File, Metadata},
@@ -46,9 +46,9 @@ impl Progress {
         Ok(())
     }
 
-    /// After a write that failed: cuts off half a line at the end of a file, so that neither a reader
-    /// nor another writer meets it. A pipe keeps it, and the next attempt goes on in the middle of the
-    /// line.
+    /// After a write that failed: cuts off half a line at the end of a file, so that neither a
+    /// reader nor another writer meets it. A pipe keeps it, and the next attempt goes on in the
+    /// middle of the line.
     pub(crate) fn cut_back(&mut self, bytes: &[u8], file: &File, path: &Path) {
         let written = &bytes[..self.written];
         let whole = memrchr(b'\n', written).map_or(0, |newline| newline + 1);
@@ -71,11 +71,12 @@ fn ends_with(path: &Path, length: u64, bytes: &[u8]) -> bool {
     open_to_read(path).is_ok_and(|file| file.read_exact_at(&mut end, start).is_ok()) && end == bytes
 }
 
-/// Opens a file to append lines. A kill in the middle of a write leaves half a line at its end, which
-/// is cut off: the line comes again.
+/// Opens a file to append lines. A kill in the middle of a write leaves half a line at its end,
+/// which is cut off: the line comes again.
 ///
-/// Half a line of another process stays, and is ended so that nothing is glued to it. Each log-forwarder has a shared lock on the
-/// file while it writes. A file without any newline may be no file of lines: it stays as it is, too.
+/// Half a line of another process stays, and is ended so that nothing is glued to it. Each
+/// log-forwarder has a shared lock on the file while it writes. A file without any newline may be
+/// no file of lines: it stays as it is, too.
 pub(crate) fn open_lines(path: &Path, own_files: &OwnFiles) -> io::Result<File> {
     let file = open_to_append(path)?;
     own_files.opened(path, &file)?;

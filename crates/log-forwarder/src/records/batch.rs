@@ -1,4 +1,5 @@
-//! What an output gets at once: spans of lines, of one file or of several. A refusal is halved by spans, and then by lines.
+//! A batch: the spans of lines that an output gets at once, of one file or of several. A refused
+//! batch is halved by spans, and then by lines.
 
 use std::{hash::Hasher, ops::Add};
 
@@ -84,7 +85,8 @@ impl Batch {
         lines > records && self.0.iter().map(Span::count).sum::<usize>() > records.max(1)
     }
 
-    /// Two batches of about as many bytes, or of one span about as many records; `None` if this is a single record.
+    /// Two batches of about as many bytes, or of one span about as many records; `None` if this is
+    /// a single record.
     pub(crate) fn halves(&self) -> Option<(Self, Self)> {
         if let [span] = &self.0[..] {
             return span.halves().map(|(first, second)| (first.into(), second.into()));
@@ -100,8 +102,9 @@ impl Batch {
         Some((Self(first.to_vec()), Self(second.to_vec())))
     }
 
-    /// The spans of which nothing is to be sent again, and those records that are, by their numbers in order. Records are counted
-    /// over all spans as [`Span::records`] visits them.
+    /// Divides the batch after an answer that asks for some records again, by their numbers in
+    /// order: the spans that are done, and the records to send again. Numbers count records over
+    /// all spans as [`Span::records`] visits them.
     pub(crate) fn parted(&self, again: &[usize]) -> (Vec<Span>, Option<Self>) {
         let (mut done, mut rest, mut first, mut again) = (Vec::new(), Vec::new(), 0, again);
         for span in &self.0 {

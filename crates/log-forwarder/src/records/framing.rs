@@ -5,20 +5,22 @@ use memchr::{memchr, memrchr};
 /// The next step with the bytes at a cursor
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
-    /// So many bytes are whole lines, each with its newline.
+    /// This number of bytes is whole lines, each with its newline.
     Lines(usize),
-    /// This number of bytes is the beginning of a line that is too long; the rest up to its newline is to be skipped.
+    /// This number of bytes is the beginning of a line that is too long; the rest up to its newline
+    /// is to be skipped.
     Cut(usize),
-    /// So many bytes are the last line, which will never get its newline.
+    /// This number of bytes is the last line, which will never get its newline.
     Unfinished(usize),
-    /// So many bytes belong to a line that was cut; with its end or not.
+    /// This number of bytes belongs to a line that was cut, with the end of the line or without it.
     Skip { length: usize, ended: bool },
     /// No line ends here.
     Partial,
 }
 
-/// Looks at bytes that begin a line, or, when `skipping`, that stand within one that was cut. `last` says that nothing will
-/// follow them. No line of the result has more than `longest` bytes, its newline not counted.
+/// Looks at bytes that begin a line, or, when `skipping`, that stand within one that was cut.
+/// `last` says that nothing will follow them. No line of the result has more than `longest` bytes,
+/// its newline not counted.
 pub(crate) fn frame(bytes: &[u8], longest: usize, skipping: bool, last: bool) -> Frame {
     if skipping {
         return match memchr(b'\n', bytes) {

@@ -1,4 +1,5 @@
-//! Buffers that are used again: fresh ones would cost a page fault every 4 KiB, which is more than reading them.
+//! Buffers that are used again: fresh ones would cost a page fault every 4 KiB, which is more than
+//! reading them.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -7,8 +8,8 @@ use std::{
 
 /// Buffers that are kept; one being filled and one being sent for each of two outputs
 const KEPT: usize = 4;
-/// Below this a buffer is as fast from the allocator, and above it is too much to keep. The body of a batch of 1 MiB has two
-/// or three.
+/// Below this a buffer is as fast from the allocator, and above it is too much to keep. The body of
+/// a batch of 1 MiB has two or three.
 const WORTH_KEEPING: std::ops::RangeInclusive<usize> = 128 * 1024..=4 * 1024 * 1024;
 
 /// Where buffers come from and return to
@@ -46,7 +47,8 @@ impl Pool {
 }
 
 impl Buffer {
-    /// Gives back the room behind this many bytes, unless the buffer comes from a pool: a batch may be of thousands of short files.
+    /// Gives back the room behind this many bytes, unless the buffer comes from a pool: a batch may
+    /// be of thousands of short files.
     pub(crate) fn fit(&mut self, length: usize) {
         if self.bytes.capacity() < *WORTH_KEEPING.start() {
             self.bytes.truncate(length);

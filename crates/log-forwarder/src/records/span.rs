@@ -37,14 +37,14 @@ pub(crate) struct Source {
     pub(crate) treatment: Arc<Treatment>,
 }
 
-/// A mark of the lines of a span; only single records have one
+/// How the last line of a span ends. Only a span of a single line is `Cut` or `Unfinished`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// Each has its newline
+    /// Each line has its newline.
     Whole,
-    /// Its end is left out, since it was too long
+    /// The line is too long, and its end is left out.
     Cut,
-    /// It has no newline and will get none
+    /// The line has no newline and will get none.
     Unfinished,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Span {
     pub(crate) offset: u64,
     /// Of the first byte that was read with it, which parts of a span keep
     pub(crate) read_from: u64,
-    /// The catalog's number of the generation
+    /// The number of the file in the set of files
     pub(crate) key: u64,
     buffer: Arc<Buffer>,
     range: Range<usize>,

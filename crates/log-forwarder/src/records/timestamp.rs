@@ -12,7 +12,8 @@ pub(crate) fn now() -> i64 {
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// `2026-11-24T09:58:45.123Z`, with nine digits where a millisecond does not say it; a time before 1970 is 1970.
+/// `2026-11-24T09:58:45.123Z`, with nine digits where a millisecond does not say it; a time before
+/// 1970 is 1970.
 pub(crate) fn rfc3339(nanoseconds: i64) -> String {
     let mut text = Vec::new();
     write_rfc3339(nanoseconds, &mut text);
@@ -50,8 +51,9 @@ fn put(mut number: u64, place: &mut [u8]) {
     }
 }
 
-/// The Gregorian date some days after 1970-01-01, by eras of 400 years that begin in March, so that the leap day is the
-/// last of its year (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
+/// The Gregorian date some days after 1970-01-01, by eras of 400 years that begin in March, so that
+/// the leap day is the last of its year (Howard Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms", `civil_from_days`).
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);

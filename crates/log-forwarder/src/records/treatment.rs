@@ -10,7 +10,8 @@ use crate::{
     },
 };
 
-/// How the lines of an input are read, which of them are sent, and the fields that each record carries
+/// How the lines of an input are read, which of them are sent, and the fields that each record
+/// carries
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Treatment {
     pub(crate) format: Format,
@@ -22,7 +23,7 @@ pub(crate) struct Treatment {
     pub(crate) attributes: Vec<(String, String)>,
 }
 
-/// The content of a line, in none of which a secret is
+/// The content of a line, without secrets
 pub(super) struct Reading<'a> {
     pub(super) line: &'a str,
     /// The app's part of the line
@@ -30,7 +31,7 @@ pub(super) struct Reading<'a> {
     pub(super) time: Option<i64>,
     pub(super) message: Cow<'a, str>,
     pub(super) fields: Vec<Field<'a>>,
-    /// It has the form, and the time, that the settings say.
+    /// The line has the form and the time that the settings say.
     pub(super) is_parsed: bool,
     /// A secret was hidden.
     pub(super) is_redacted: bool,
@@ -69,7 +70,8 @@ impl Treatment {
     }
 }
 
-/// The fields of a container runtime, and behind them those of the app. Of two with one name the app's counts.
+/// The fields of a container runtime, and behind them those of the app. Of two with one name the
+/// app's counts.
 fn joined<'a>(mut around: Vec<Field<'a>>, fields: Vec<Field<'a>>) -> Vec<Field<'a>> {
     if around.is_empty() {
         return fields;

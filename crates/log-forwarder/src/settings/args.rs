@@ -15,12 +15,14 @@ use crate::{
 
 /// Forward lines of log files to collectors, losing nothing
 ///
-/// Files are read from their beginning, through every rotation, and each output reads them at its own pace. --state-dir keeps
-/// the offsets up to which lines are delivered, so that a restart continues where the last run ended.
+/// Files are read from their beginning, through every rotation, and each output reads them at its
+/// own pace. --state-dir keeps the offsets up to which lines are delivered, so that a restart
+/// continues where the last run ended.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "log-forwarder", version, after_help = after_help())]
 pub struct Args {
-    /// Follow the files with names like this, such as `/var/log/nginx/*.log`; repeat for more; in the variable, one a line
+    /// Follow the files with names like this, such as `/var/log/nginx/*.log`; repeat for more; in
+    /// the variable, one a line
     #[arg(long = "input", value_name = "GLOB", required_unless_present = "config", value_parser = INPUTS)]
     inputs: Vec<Lines<Input>>,
     /// Send lines there; repeat for more; in the variable, one a line
@@ -38,7 +40,8 @@ pub struct Args {
     /// Hold at most this many bytes that are read and not yet delivered, over all outputs
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = lifecycle::size)]
     pub(crate) max_in_flight: u64,
-    /// Gather lines for this long before a request, for outputs that answer requests; 0 sends each line at once
+    /// Gather lines for this long before a request, for outputs that answer requests; 0 sends each
+    /// line at once
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = lifecycle::duration)]
     pub(crate) linger: Duration,
     /// Send without waiting once this many bytes of lines are there
@@ -50,7 +53,8 @@ pub struct Args {
     /// Hold at most this many bytes of deleted files open until they are delivered
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = lifecycle::size)]
     pub(crate) max_pinned: u64,
-    /// After a stop signal, end once every file has been quiet for this long; a last line without a newline is held back as long
+    /// After a stop signal, end once every file has been quiet for this long; a last line without a
+    /// newline is held back as long
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = lifecycle::duration)]
     pub(crate) quiet_period: Duration,
     /// Which files are read

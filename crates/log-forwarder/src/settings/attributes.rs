@@ -1,4 +1,5 @@
-//! Fields that each record carries in addition to its line: the names of the pod, its labels, and those of `--field`.
+//! Fields that each record carries in addition to its line: the names of the pod, its labels, and
+//! those of `--field`.
 //!
 //! Names are those of OpenTelemetry's semantic conventions for Kubernetes.
 
@@ -60,7 +61,8 @@ impl fmt::Display for StaticField {
     }
 }
 
-// Facts from the Downward API. Not a doc comment, because clap would take it for the helper's description.
+// Facts from the Downward API. Not a doc comment, because clap would take it for the helper's
+// description.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Fields that each record carries")]
 pub(crate) struct PodFlags {
@@ -76,7 +78,8 @@ pub(crate) struct PodFlags {
     /// The name of the container whose logs these are, as `k8s.container.name`
     #[arg(long, value_name = "NAME", env = "CONTAINER_NAME")]
     pub(crate) container_name: Option<String>,
-    /// The pod's labels, as a Downward API volume writes them, each as `k8s.pod.label.NAME`; read at the start, if it is there
+    /// The pod's labels, as a Downward API volume writes them, each as `k8s.pod.label.NAME`; read
+    /// at the start, if it is there
     #[arg(long, value_name = "FILE", default_value = "/etc/podinfo/labels")]
     pub(crate) labels_file: std::path::PathBuf,
     /// A field for each record; repeat for more; in the variable, one a line
@@ -135,7 +138,8 @@ fn labels(path: &Path) -> Result<Attributes, String> {
     text.lines().filter(|line| !line.is_empty()).map(label).collect()
 }
 
-/// `name="value"`, with the value quoted as Go quotes strings, of which JSON's escapes are the ones that labels can need.
+/// `name="value"`, with the value quoted as Go quotes strings, of which JSON's escapes are the ones
+/// that labels can need.
 fn label(line: &str) -> Result<(String, String), String> {
     let wrong = || "it is not what a Downward API volume writes: NAME=\"VALUE\", one a line".to_owned();
     let (name, value) = line.split_once('=').ok_or_else(wrong)?;

@@ -1,4 +1,5 @@
-//! A pattern of paths, part by part, as a shell has it: `*`, `?`, `[abc]`, `{one,other}`, and `**` for any depth.
+//! A pattern of paths, part by part, as a shell has it: `*`, `?`, `[abc]`, `{one,other}`, and `**`
+//! for any depth.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -74,7 +75,8 @@ impl PathPattern {
 }
 
 impl Part {
-    /// Whether the last name of a path fits. Bytes of a name that are no text count as the replacement character.
+    /// Whether the last name of a path fits. Bytes of a name that are no text count as the
+    /// replacement character.
     pub(crate) fn fits(&self, name: &OsStr) -> bool {
         match self {
             Self::Name(own) => own == name,
@@ -123,7 +125,8 @@ fn alternatives(text: &str) -> Result<Vec<String>, String> {
             continue;
         };
         let (before, after) = (&text[..start], &text[end + 1..]);
-        // The last one is pushed first, so that they come out in the order in which they are written.
+        // The last one is pushed first, so that they come out in the order in which they are
+        // written.
         open.extend(text[start + 1..end].split(',').rev().map(|choice| format!("{before}{choice}{after}")));
     }
     Ok(done)

@@ -14,7 +14,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The inputs and outputs of flags and file together, or everything that does not fit and could not be seen in one flag or one entry.
+    /// The inputs and outputs of flags and file together, or everything that does not fit and could
+    /// not be seen in one flag or one entry.
     pub(crate) fn of(args: &Args, entries: &[Entry], outputs: &[Destination]) -> Result<Self, Vec<Misfit>> {
         let mut misfits = Vec::new();
         let mut plan = Self { inputs: Vec::new(), outputs: args.outputs().cloned().collect() };

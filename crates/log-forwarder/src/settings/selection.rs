@@ -34,20 +34,23 @@ pub(crate) struct Period(pub(crate) Duration);
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Which files are read")]
 pub(crate) struct SelectionFlags {
-    /// Leave files with names like this alone, such as `/var/log/**/*.gz`; repeat for more; in the variable, one a line
+    /// Leave files with names like this alone, such as `/var/log/**/*.gz`; repeat for more; in the
+    /// variable, one a line
     #[arg(long = "exclude", value_name = "GLOB", value_parser = EXCLUDES)]
     excludes: Vec<Lines<Exclude>>,
-    /// At the first start, read files that are there already from their beginning or from their end; later files are read from
-    /// their beginning
+    /// At the first start, read files that are there already from their beginning or from their
+    /// end; later files are read from their beginning
     #[arg(long, value_name = "PLACE", default_value_t)]
     start_at: StartAt,
-    /// Leave files alone that nothing was written to for this long, such as 24h, until something is written to them
+    /// Leave files alone that nothing was written to for this long, such as 24h, until something is
+    /// written to them
     #[arg(long, value_name = "DURATION")]
     ignore_older: Option<Period>,
     /// Read compressed files (gzip, zstd) to their end, once; without it they are left alone
     #[arg(long)]
     pub(crate) read_compressed: bool,
-    /// Close a file that has not grown for this long once all its lines are delivered, and open it again when it grows
+    /// Close a file that has not grown for this long once all its lines are delivered, and open it
+    /// again when it grows
     #[arg(long, value_name = "DURATION")]
     pub(crate) close_inactive: Option<Period>,
 }
@@ -61,8 +64,8 @@ pub(crate) struct Selection {
 }
 
 impl SelectionFlags {
-    /// The settings of an input, for which these flags give those that it has not. Its excluded files are added to those of the
-    /// flags.
+    /// The settings of an input, for which these flags give those that it has not. Its excluded
+    /// files are added to those of the flags.
     pub(crate) fn selection(
         &self,
         excludes: &[Exclude],
@@ -84,7 +87,8 @@ impl Selection {
         self.excludes.iter().any(|Exclude(pattern)| pattern.matches(path))
     }
 
-    /// Whether a file is not read because it was last written too long ago, in nanoseconds since 1970.
+    /// Whether a file is not read because it was last written too long ago, in nanoseconds since
+    /// 1970.
     pub(crate) fn is_too_old(&self, modified: i64, clock: SystemTime) -> bool {
         let since_1970 = clock.duration_since(UNIX_EPOCH).unwrap_or_default();
         let modified = Duration::from_nanos(modified.try_into().unwrap_or_default());

@@ -1,4 +1,5 @@
-//! What `try` prints: an object for each record that would be sent, and a warning for each line of another form.
+//! The answer of `try`: an object for each record that would be sent, and a warning for each line
+//! of another form.
 
 use std::io::{self, BufWriter, Write};
 

@@ -1,8 +1,10 @@
-//! Reads JSON in place: checks the grammar of RFC 8259, and hands on slices of the source. Nothing is built.
+//! Reads JSON in place: checks the grammar of RFC 8259, and hands on slices of the source. Nothing
+//! is built.
 
 use super::special::first_special;
 
-/// A place in a text of JSON. Each method that answers nothing has found something else than its name says.
+/// A place in a text of JSON. A method returns nothing when the text at this place is not what its
+/// name says.
 pub(super) struct Scanner<'a> {
     text: &'a str,
     at: usize,
@@ -76,7 +78,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A string, of which the escapes are well-formed; whether they are characters is not looked at.
+    /// A string, of which the escapes are well-formed; whether they are characters is not looked
+    /// at.
     #[inline]
     pub(super) fn string(&mut self) -> Option<Quoted<'a>> {
         let begin = self.at;

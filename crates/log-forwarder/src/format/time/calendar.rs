@@ -17,8 +17,8 @@ pub(super) fn midnight((year, month, day): (i64, i64, i64)) -> Option<i64> {
     (1..=days_in_month).contains(&day).then(|| days(year, month, day) * 86_400)
 }
 
-/// Days from 1970-01-01 to a Gregorian date, by eras of 400 years that begin in March (Howard Hinnant, "chrono-Compatible
-/// Low-Level Date Algorithms", `days_from_civil`).
+/// Days from 1970-01-01 to a Gregorian date, by eras of 400 years that begin in March (Howard
+/// Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`).
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month > 2 { year } else { year - 1 };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
@@ -60,7 +60,8 @@ pub(super) fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
     (length > 0).then_some((nanoseconds(fraction)?, zone))
 }
 
-/// A number of seconds since 1970, or of tenths, hundredths, … with this number of digits behind the point of a second
+/// A number of seconds since 1970, or of tenths, hundredths, … with this number of digits behind
+/// the point of a second
 pub(super) fn scaled(text: &str, digits: u32) -> Option<i64> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let scale = 10_i64.pow(9 - digits);

@@ -46,7 +46,8 @@ fn unknown(text: &str) -> String {
     format!("this is the name of no form of a time; {hint}")
 }
 
-/// A pattern that cannot read a time, because it has a wrong letter or lacks the year, would fail at each line.
+/// A pattern that cannot read a time, because it has a wrong letter or lacks the year, would fail
+/// at each line.
 fn check(pattern: &str) -> Result<(), String> {
     let wrong = |error: jiff::Error| {
         format!("this pattern reads no time, because {error}: write one such as %Y-%m-%d %H:%M:%S")

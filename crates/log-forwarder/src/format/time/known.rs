@@ -1,15 +1,17 @@
-//! The forms that are known without a flag: RFC 3339 and its relatives, ISO 8601's basic form, RFC 2822, the common log format,
-//! and numbers since 1970.
+//! The forms that are known without a flag: RFC 3339 and its relatives, ISO 8601's basic form, RFC
+//! 2822, the common log format, and numbers since 1970.
 
 use super::{
     calendar::{digits, fraction, instant, midnight, month, scaled, seconds, time_of_day},
     zone::Zone,
 };
 
-/// A smaller number of seconds (before March 1973) is a time since something else, such as the start of the app.
+/// A smaller number of seconds (before March 1973) is a time since something else, such as the
+/// start of the app.
 const LEAST_SECONDS: f64 = 1e8;
 
-/// Nanoseconds since 1970 of a time in any form that is known here. Where no zone is given it is UTC.
+/// Nanoseconds since 1970 of a time in any form that is known here. Where no zone is given it is
+/// UTC.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     parse_in(text, &Zone::default())
 }
@@ -27,8 +29,9 @@ pub(super) fn parse_in(text: &str, zone: &Zone) -> Option<i64> {
     }
 }
 
-/// `2026-11-24T09:58:45.123456789+01:00` (RFC 3339), and the variants of loggers: a space for the T, slashes for the hyphens, a
-/// comma for the point, a zone without colon, with a name, before it a space, or none.
+/// `2026-11-24T09:58:45.123456789+01:00` (RFC 3339), and the variants of loggers: a space for the
+/// T, slashes for the hyphens, a comma for the point, a zone without colon, with a name, before it
+/// a space, or none.
 pub(super) fn date_time(bytes: &[u8], zone: &Zone) -> Option<i64> {
     let (year, month, day) = (digits(bytes, 0..4)?, digits(bytes, 5..7)?, digits(bytes, 8..10)?);
     let is_separated = bytes[7] == bytes[4] && matches!(bytes.get(10)?, b'T' | b't' | b' ' | b'_');
@@ -63,7 +66,8 @@ fn common_log_in(bytes: &[u8], zone: &Zone) -> Option<i64> {
     instant(local - zone.offset_as_written(&bytes[20..], local)?, 0)
 }
 
-/// `Tue, 24 Nov 2026 09:58:45 +0100` (RFC 2822, and HTTP); the day of the week and the seconds may be missing.
+/// `Tue, 24 Nov 2026 09:58:45 +0100` (RFC 2822, and HTTP); the day of the week and the seconds may
+/// be missing.
 fn message_date(text: &str, zone: &Zone) -> Option<i64> {
     let date = text.get(3..).and_then(|rest| rest.strip_prefix(',')).unwrap_or(text);
     let mut words = date.split_ascii_whitespace();
@@ -82,7 +86,8 @@ fn message_date(text: &str, zone: &Zone) -> Option<i64> {
     instant(local - zone.offset_as_written(behind.as_bytes(), local)?, 0)
 }
 
-/// Seconds, milliseconds, microseconds or nanoseconds since 1970: which, its size tells from 1973 on.
+/// Seconds, milliseconds, microseconds or nanoseconds since 1970: which, its size tells from 1973
+/// on.
 pub(super) fn number(text: &str) -> Option<i64> {
     let digits_after_seconds = match text.parse::<f64>().ok()? {
         LEAST_SECONDS..1e11 => 0,

@@ -1,4 +1,5 @@
-//! Which field of a record is its time, and how it is read: `--time-key`, `--time-format` and `--time-zone`.
+//! Which field of a record is its time, and how it is read: `--time-key`, `--time-format` and
+//! `--time-zone`.
 
 use std::{borrow::Cow, str::FromStr, sync::Arc};
 
@@ -8,18 +9,19 @@ use serde_json::value::RawValue;
 use super::{calendar::scaled, form::TimeForm, known, zone::Zone};
 use crate::format::record::{Field, Value};
 
-/// Names of the time, the first that holds one: those of most loggers, then of Grafana and `MongoDB`, Serilog, Log4j and Python
+/// Names of the time, the first that holds one: those of most loggers, then of Grafana and
+/// `MongoDB`, Serilog, Log4j and Python
 const USUAL: [&str; 9] = ["time", "timestamp", "ts", "@timestamp", "t", "@t", "datetime", "timeMillis", "asctime"];
 
 // How times are read. Not a doc comment: clap would take it for the helper's description.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct TimeFlags {
-    /// The field that holds a record's time, in place of the usual ones (time, timestamp, ts, …); a record without a time
-    /// there gets the time of the read, and is counted
+    /// The field that holds a record's time, in place of the usual ones (time, timestamp, ts, …); a
+    /// record without a time there gets the time of the read, and is counted
     #[arg(id = "time_key", long = "time-key", value_name = "NAME")]
     pub(crate) key: Option<TimeKey>,
-    /// The form of that time, in place of all that are known: rfc3339, unix, `unix_ms`, `unix_us`, `unix_ns`, or a pattern of
-    /// strptime(3) such as `%d.%m.%Y %H:%M:%S`
+    /// The form of that time, in place of all that are known: rfc3339, unix, `unix_ms`, `unix_us`,
+    /// `unix_ns`, or a pattern of strptime(3) such as `%d.%m.%Y %H:%M:%S`
     #[arg(id = "time_format", long = "time-format", value_name = "FORM")]
     pub(crate) form: Option<TimeForm>,
     /// The zone of times that name none, such as Europe/Berlin or +01:00; UTC without this flag
@@ -93,7 +95,8 @@ impl TimeRule {
         }
     }
 
-    /// `{"$date": …}`, as `MongoDB` writes a time in Extended JSON: a text, a number of milliseconds, or such a number as a text.
+    /// `{"$date": …}`, as `MongoDB` writes a time in Extended JSON: a text, a number of
+    /// milliseconds, or such a number as a text.
     fn date(&self, json: &str) -> Option<i64> {
         let Extended { date } = serde_json::from_str(json).ok()?;
         match date.get() {

@@ -119,7 +119,8 @@ fn a_time_without_zone_is_in_the_given_one() {
         ("20260724T105845", "2026-07-24T08:58:45Z"),
         ("24 Jul 2026 10:58:45", "2026-07-24T08:58:45Z"),
         ("24/Jul/2026:10:58:45", "2026-07-24T08:58:45Z"),
-        // The clock jumps from two to three in spring. In autumn, the hour from two to three comes twice.
+        // The clock jumps from two to three in spring. In autumn, the hour from two to three comes
+        // twice.
         ("2026-03-29 02:30:00", "2026-03-29T01:30:00Z"),
         ("2026-10-25 02:30:00", "2026-10-25T00:30:00Z"),
         ("2026-10-25 02:30:00 CEST", "2026-10-25T00:30:00Z"),

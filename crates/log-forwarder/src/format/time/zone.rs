@@ -1,4 +1,5 @@
-//! Time zones: by their names in IANA's database, which is part of the binary, and as times write them.
+//! Time zones: by their names in IANA's database, which is part of the binary, and as times write
+//! them.
 
 use std::str::FromStr;
 
@@ -6,8 +7,9 @@ use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 use super::calendar::digits;
 
-/// Abbreviations that mean one zone to most people, and their hours east of Greenwich: those of RFC 2822, and others. The rest
-/// (`IST`, `BST`, …) have a meaning where `--time-zone` names a zone that uses them.
+/// Abbreviations that mean one zone to most people, and their hours east of Greenwich: those of RFC
+/// 2822, and others. The rest (`IST`, `BST`, …) have a meaning where `--time-zone` names a zone
+/// that uses them.
 const ABBREVIATIONS: [(&[u8], i64); 34] = [
     (b"UTC", 0),
     (b"GMT", 0),
@@ -78,8 +80,8 @@ fn unknown(text: &str) -> String {
 }
 
 impl Zone {
-    /// Seconds east of Greenwich at this local time, in seconds since 1970-01-01T00:00 there. Of an hour that comes twice, in
-    /// autumn, it is the first.
+    /// Seconds east of Greenwich at this local time, in seconds since 1970-01-01T00:00 there. Of an
+    /// hour that comes twice, in autumn, it is the first.
     pub(super) fn offset(&self, local: i64) -> Option<i64> {
         match self {
             Self::Fixed(offset) => Some(*offset),
@@ -87,8 +89,8 @@ impl Zone {
         }
     }
 
-    /// Seconds east of Greenwich by the text behind a local time: `Z`, `+01:00`, `+0100`, `+01`, `CET`, or nothing for this zone.
-    /// Java writes the zone's name in brackets behind its offset.
+    /// Seconds east of Greenwich by the text behind a local time: `Z`, `+01:00`, `+0100`, `+01`,
+    /// `CET`, or nothing for this zone. Java writes the zone's name in brackets behind its offset.
     pub(super) fn offset_as_written(&self, text: &[u8], local: i64) -> Option<i64> {
         let text = text.trim_ascii_start();
         match text {
@@ -105,7 +107,8 @@ impl Zone {
         }
     }
 
-    /// The offset that this zone's own abbreviation means, which also tells the two hours in autumn apart
+    /// The offset that this zone's own abbreviation means, which also tells the two hours in autumn
+    /// apart
     fn abbreviated(&self, name: &[u8], local: i64) -> Option<i64> {
         let Self::Named(zone) = self else { return None };
         let times = zone.to_ambiguous_timestamp(date_time(local)?);

@@ -6,7 +6,8 @@ const HEADS: [&[u8]; 4] = [b"panic: ", b"fatal error: ", b"SIGQUIT: ", b"SIGABRT
 const WITHIN: [&[u8]; 6] =
     [b"created by ", b"[signal ", b"[originating from ", b"...", b"exit status ", b"runtime stack:"];
 
-/// `panic: …` or `fatal error: …`; then goroutines, each with the calls of functions, and a place for each.
+/// `panic: …` or `fatal error: …`; then goroutines, each with the calls of functions, and a place
+/// for each.
 pub(super) fn judge(state: &mut State, line: &[u8]) -> Verdict {
     if is_indented(line) {
         return Verdict::GoesOn;

@@ -18,8 +18,9 @@ const NOTES: [&[u8]; 10] = [
     b"Arguments: ",
 ];
 
-/// `Traceback (most recent call last):`, behind the line that a logger wrote for it; frames with a blank first; then the
-/// error, and perhaps another trace that it led to. A trace behind an error is the next record.
+/// `Traceback (most recent call last):`, behind the line that a logger wrote for it; frames with a
+/// blank first; then the error, and perhaps another trace that it led to. A trace behind an error
+/// is the next record.
 pub(super) fn judge(state: &mut State, line: &[u8]) -> Verdict {
     if is_indented(line) {
         return Verdict::GoesOn;

@@ -14,7 +14,8 @@ const WITHIN: [&[u8]; 7] = [
     b"fatal runtime error: ",
 ];
 
-/// `thread 'main' panicked at src/main.rs:2:5:`, in the next lines the message, then a note or the backtrace.
+/// `thread 'main' panicked at src/main.rs:2:5:`, in the next lines the message, then a note or the
+/// backtrace.
 pub(super) fn judge(state: &mut State, line: &[u8]) -> Verdict {
     if *state == State::Half {
         *state = State::Message;

@@ -57,12 +57,12 @@ impl Answer {
         if said.is_empty() { self.status.to_string() } else { format!("{}: {said}", self.status) }
     }
 
-    /// It shall go again, when the server wants it to.
+    /// The batch is to be sent again, at the time that the server asks for.
     pub(in crate::outputs) fn again(&self) -> Attempt {
         Attempt::Again { reason: self.reason(), after: self.retry_after }
     }
 
-    /// It will not be taken as it is.
+    /// The server does not take the batch as it is.
     pub(in crate::outputs) fn refused(&self) -> Attempt {
         Attempt::Refused(self.reason())
     }

@@ -1,5 +1,5 @@
-//! Records as the body of a bulk request: an action and a document for each, named by the Elastic Common Schema where it
-//! has a name.
+//! Records as the body of a bulk request: an action and a document for each, named by the Elastic
+//! Common Schema where it has a name.
 
 use super::names::{possible, write_fields};
 use crate::{
@@ -10,12 +10,14 @@ use crate::{
     },
 };
 
-/// The keys of a pod's labels follow; their dots would make objects of them, and `app` can't be a text and hold `app.name`.
+/// The keys of a pod's labels follow; their dots would make objects of them, and `app` can't be a
+/// text and hold `app.name`.
 const LABEL: &str = "k8s.pod.label.";
-/// What a document has of its own, at the top
+/// Names at the top of each document
 const OURS: [&str; 4] = ["@timestamp", "message", "log", "fields"];
 
-/// Writes an action and a document for each record. Its `_id` is what makes a second delivery none. Says how many there are.
+/// Writes an action and a document for each record, and says how many there are. Because of its
+/// `_id`, a document that is delivered twice is there once.
 pub(super) fn write_documents(span: &Span, out: &mut Vec<u8>) -> usize {
     let time = rfc3339(span.time);
     let action = format!("{{\"create\":{{\"_id\":\"{}-", span.source.generation);
@@ -45,7 +47,7 @@ pub(super) fn write_documents(span: &Span, out: &mut Vec<u8>) -> usize {
     count
 }
 
-/// What all documents of a span end with
+/// The end that all documents of a span have in common
 fn tail(span: &Span) -> Vec<u8> {
     let mut tail = b",\"log.file.path\":\"".to_vec();
     escape(&span.source.path.to_string_lossy(), &mut tail);

@@ -1,5 +1,5 @@
-//! The names of fields as the server takes them: it refuses a document with an empty or blank name, with a dot at either end of a name or
-//! two in a row, or with one name twice in an object.
+//! The names of fields as the server takes them: it refuses a document with an empty or blank name,
+//! with a dot at either end of a name or two in a row, or with one name twice in an object.
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
@@ -17,7 +17,7 @@ use crate::{
     outputs::encoding::write_text,
 };
 
-/// Stands for a name that is empty or blank
+/// The name in place of one that is empty or blank
 const BLANK: &str = "_";
 
 /// Writes fields, whose names all differ, as an object.
@@ -28,8 +28,9 @@ pub(super) fn write_fields(fields: &[Field], out: &mut Vec<u8>) {
     });
 }
 
-/// A name that the server takes. Where a part between dots is empty or blank, the name is no path: its dots become `_`, because a path
-/// beside a value of the same beginning would be refused, too. A name of blanks is `_`.
+/// A name that the server takes. Where a part between dots is empty or blank, the name is no path:
+/// its dots become `_`, because a path beside a value of the same beginning would be refused, too.
+/// A name of blanks is `_`.
 pub(super) fn possible(name: &str) -> Cow<'_, str> {
     // Java also takes control characters for blanks (`Character.isWhitespace`).
     let is_blank = |part: &str| part.chars().all(|char| char.is_whitespace() || char.is_control());
@@ -43,7 +44,8 @@ pub(super) fn possible(name: &str) -> Cow<'_, str> {
 /// Writes a value. Names are looked at only where there is an object.
 fn write_json(json: &str, out: &mut Vec<u8>) {
     let is_nested = json.starts_with(['{', '[']) && memchr::memchr(b'{', json.as_bytes()).is_some();
-    // Names may hold half a surrogate pair, which is no text: then the server judges the value as it is.
+    // Names may hold half a surrogate pair, which is no text: then the server judges the value as
+    // it is.
     let is_written = is_nested && (write_map(json, out) || write_array(json, out));
     if !is_written {
         out.extend_from_slice(json.as_bytes());
@@ -71,8 +73,8 @@ fn write_array(json: &str, out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// Writes entries, whose names all differ, under names that the server takes. A name that is changed and then meets another one gets a
-/// number, so that each value stays.
+/// Writes entries, whose names all differ, under names that the server takes. A name that is
+/// changed and then meets another one gets a number, so that each value stays.
 fn write_object<V>(entries: &[(Cow<str>, V)], out: &mut Vec<u8>, write: impl Fn(&V, &mut Vec<u8>)) {
     let mut names: Vec<_> = entries.iter().map(|(name, _)| possible(name)).collect();
     if names.iter().any(|name| matches!(name, Cow::Owned(_))) {

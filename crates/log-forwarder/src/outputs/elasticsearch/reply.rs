@@ -9,12 +9,14 @@ use serde::{
 
 use crate::outputs::Attempt;
 
-/// The parts of a reply that are asked for, because whole replies of success are longer than most lines
+/// The parts of a reply that are asked for, because whole replies of success are longer than most
+/// lines
 pub(super) const FILTER: &str =
     "filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason";
 /// Characters of a reason that are kept
 const REASON_LIMIT: usize = 300;
-/// Faults of the index or of the login that come as the fault of each document. The lines are right.
+/// Faults of the index or of the login that come as the fault of each document. The lines are
+/// right.
 const NOT_OF_THE_DOCUMENT: [&str; 8] = [
     "alias_not_found_exception",
     "cluster_block_exception",
@@ -27,8 +29,8 @@ const NOT_OF_THE_DOCUMENT: [&str; 8] = [
     "validation_exception",
 ];
 
-/// The meaning of the reply to this number of documents. One that cannot be read delivers nothing: documents that exist will be
-/// conflicts at the next attempt.
+/// The meaning of the reply to this number of documents. One that cannot be read delivers nothing:
+/// documents that exist will be conflicts at the next attempt.
 pub(super) fn read(reply: &[u8], count: usize, after: Option<Duration>) -> Attempt {
     if all_are_created(reply, count) {
         return Attempt::Delivered;
@@ -53,7 +55,8 @@ pub(super) fn read(reply: &[u8], count: usize, after: Option<Duration>) -> Attem
     }
 }
 
-/// The usual reply, as both kinds of server write it, compared without reading it: that would cost as much as the request.
+/// The usual reply, as both kinds of server write it, compared without reading it: that would cost
+/// as much as the request.
 fn all_are_created(reply: &[u8], count: usize) -> bool {
     const CREATED: &[u8] = br#"{"create":{"status":201}},"#;
     let items = reply.strip_prefix(br#"{"errors":false,"items":["#).and_then(|rest| rest.strip_suffix(b"]}"));
@@ -65,7 +68,7 @@ fn all_are_created(reply: &[u8], count: usize) -> bool {
     })
 }
 
-/// What has been read of the answers
+/// The answers that were read
 #[derive(Default)]
 struct Answers {
     /// More than these are no reply to what was sent.
@@ -112,7 +115,7 @@ struct Fault<'a> {
     kind: Cow<'a, str>,
     #[serde(default)]
     reason: Option<String>,
-    /// What "failed to parse" means
+    /// The reason behind "failed to parse"
     #[serde(default)]
     caused_by: Option<Cause>,
 }
@@ -229,7 +232,8 @@ impl<'de> Visitor<'de> for OneEntry {
     }
 }
 
-/// Reads a reply, and panics unless each document has one fate at most, and none beyond those that were sent.
+/// Reads a reply, and panics unless each document has one fate at most, and none beyond those that
+/// were sent.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn assert_sound(reply: &[u8], count: usize) {
     let Attempt::Mixed { refused, again, .. } = read(reply, count, None) else { return };

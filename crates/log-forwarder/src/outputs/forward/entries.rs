@@ -1,4 +1,5 @@
-//! Records as entries of the forward protocol: each is its time, and the same object as in NDJSON without that.
+//! Records as entries of the forward protocol: each is its time, and the same object as in NDJSON
+//! without that.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! The login at a server that asks by HELO: both sides prove that they know the same secrets, and send none.
+//! The login at a server that asks by HELO: both sides prove that they know the same secrets, and
+//! send none.
 
 use std::fmt::Write;
 

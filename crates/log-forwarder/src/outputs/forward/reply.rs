@@ -1,4 +1,5 @@
-//! The messages of a server of the forward protocol: HELO, PONG and acks. The bytes can be anything.
+//! The messages of a server of the forward protocol: HELO, PONG and acks. The bytes can be
+//! anything.
 
 /// Bytes of a message from the other side; a hundred would do
 pub(crate) const LIMIT: usize = 16 * 1024;

@@ -1,8 +1,10 @@
-//! The records that Loki does not store because of their times, as its answer names them. It stores all other records of a push.
+//! The records that Loki does not store because of their times, as its answer names them. It stores
+//! all other records of a push.
 //!
-//! The distributor judges each entry by the clock, drops those that are wrong and groups its errors. The ingester judges the others by the
-//! newest entry of their stream, names the first ten and says how many it refuses; its answer hides the distributor's. Both answers are text
-//! of a server, so they count only when they account for every record; otherwise the batch is halved.
+//! The distributor judges each entry by the clock, drops those that are wrong and groups its
+//! errors. The ingester judges the others by the newest entry of their stream, names the first ten
+//! and says how many it refuses; its answer hides the distributor's. Both answers are text of a
+//! server, so they count only when they account for every record; otherwise the batch is halved.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +13,7 @@ use crate::format::time;
 /// Nanoseconds
 const SECOND: i64 = 1_000_000_000;
 
-/// What an answer says of the records of a push, by their numbers
+/// The records of a push that an answer refuses, by their numbers
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Late {
     /// The ingester refuses these, and has stored all others that came to it.
@@ -33,7 +35,8 @@ impl Late {
     }
 }
 
-/// Whether only the distributor refuses records. The ingester's answer would hide this one, so it has stored all others.
+/// Whether only the distributor refuses records. The ingester's answer would hide this one, so it
+/// has stored all others.
 pub(crate) fn is_of_distributor(answer: &str) -> bool {
     let has_any = |words: &[&str]| words.iter().any(|words| answer.contains(words));
     has_any(&["has timestamp too ", "max entry size", "structured metadata"])
@@ -61,7 +64,8 @@ fn behind(answer: &str, stamps: &[i64]) -> Option<Late> {
     }
     let unnamed = ignored.parse::<usize>().ok()?.checked_sub(numbers.len())?;
     if unnamed > 0 {
-        // Then the records between those that are named may be of those that the distributor dropped.
+        // Then the records between those that are named may be of those that the distributor
+        // dropped.
         numbers.extend(older(stamps, from, unnamed, oldest?)?);
         numbers.sort_unstable();
     }
@@ -70,7 +74,8 @@ fn behind(answer: &str, stamps: &[i64]) -> Option<Late> {
     Some(Late::Behind { numbers, are_all: pushed == stamps.len(), is_only })
 }
 
-/// This number of records from `from` on that are older than a bound, which is rounded down to a second
+/// This number of records from `from` on that are older than a bound, which is rounded down to a
+/// second
 fn older(stamps: &[i64], from: usize, count: usize, bound: i64) -> Option<Vec<usize>> {
     let mut numbers: Vec<usize> = (from..stamps.len()).collect();
     numbers.sort_by_key(|number| stamps[*number]);
@@ -80,8 +85,9 @@ fn older(stamps: &[i64], from: usize, count: usize, bound: i64) -> Option<Vec<us
     (is_older && is_newer).then(|| older.to_vec())
 }
 
-/// The distributor's answer: entries that are too old or too new, grouped by the seconds of their times. One error alone is not counted,
-/// and it may be the last one of several: versions before the groups returned only that.
+/// The distributor's answer: entries that are too old or too new, grouped by the seconds of their
+/// times. One error alone is not counted, and it may be the last one of several: versions before
+/// the groups returned only that.
 fn out_of_range(answer: &str, stamps: &[i64]) -> Option<Vec<usize>> {
     let mut seconds = BTreeMap::<i64, usize>::new();
     for group in answer.trim_ascii_end().split("; ") {
@@ -107,7 +113,8 @@ fn go_time(text: &str) -> Option<i64> {
     time::parse(time)
 }
 
-/// Reads any answer to a push with these times, and panics when it names a record that is not there, or one twice.
+/// Reads any answer to a push with these times, and panics when it names a record that is not
+/// there, or one twice.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn assert_sound(answer: &str, stamps: &[i64]) {
     let Some(Late::Behind { numbers, .. } | Late::OutOfRange(numbers)) = Late::read(answer, stamps) else { return };

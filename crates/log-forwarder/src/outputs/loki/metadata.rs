@@ -1,4 +1,5 @@
-//! The structured metadata of an entry, within the bounds that Loki has for it: it refuses an entry with more.
+//! The structured metadata of an entry, within the bounds that Loki has for it: it refuses an entry
+//! with more.
 
 use std::borrow::Cow;
 
@@ -12,7 +13,7 @@ use crate::{
 const OURS: [&str; 5] = ["log_offset", "time", "cut", "unfinished", LEFT_OUT];
 /// The number of fields that did not fit into an entry
 const LEFT_OUT: &str = "fields_left_out";
-/// What Loki itself appends to a name that is taken
+/// The suffix that Loki itself gives to a name that is taken
 const TAKEN: &str = "_extracted";
 
 /// The room that an entry has for the fields of its batch and its own
@@ -24,15 +25,16 @@ pub(super) struct Room {
 }
 
 impl Default for Room {
-    /// Loki's `max_structured_metadata_entries_count` (128) and `max_structured_metadata_size` (64 KiB of names and values), less
-    /// the names in [`OURS`], of which one entry has four.
+    /// Loki's `max_structured_metadata_entries_count` (128) and `max_structured_metadata_size` (64
+    /// KiB of names and values), less the names in [`OURS`], of which one entry has four.
     fn default() -> Self {
         Self { names: 128 - 4, bytes: 64 * 1024 - 128, left_out: 0 }
     }
 }
 
 impl Room {
-    /// Whether a name and its value still fit. Those that do not are counted; smaller ones may fit after them.
+    /// Whether a name and its value still fit. Those that do not are counted; smaller ones may fit
+    /// after them.
     pub(super) fn take(&mut self, name: &str, value: &str) -> bool {
         let bytes = name.len() + value.len();
         let fits = self.names > 0 && bytes <= self.bytes;
@@ -58,8 +60,8 @@ pub(super) fn write_pairs<'a>(pairs: impl Iterator<Item = &'a (String, String)>,
     }
 }
 
-/// Parsed fields as metadata, which knows nothing but text. Of two with one name the first one counts, and null is none. The number of
-/// those that do not fit stands behind them.
+/// Parsed fields as metadata, which knows nothing but text. Of two with one name the first one
+/// counts, and null is none. The number of those that do not fit stands behind them.
 pub(super) fn write_fields(fields: &[Field], names: &Names, mut room: Room, out: &mut Vec<u8>) {
     let mut written: Vec<Cow<str>> = Vec::with_capacity(fields.len());
     for (name, value) in fields {

@@ -92,9 +92,10 @@ fn middle(names: &Names, mark: Mark, room: &mut Room) -> Vec<u8> {
 /// Nanoseconds up to which times are moved by the file that they are of
 const MOVE: i64 = 1_000_000;
 
-/// The times of entries. Loki drops a line that has the text and the time of another in its stream, so no two records of a file
-/// get the same: the digits that a time leaves open are filled from the offset, which a second attempt does alike. Other pods in
-/// the stream may write the same at the same offset, so each generation has a move of its own.
+/// The times of entries. Loki drops a line that has the text and the time of another in its stream,
+/// so no two records of a file get the same: the digits that a time leaves open are filled from the
+/// offset, which a second attempt does alike. Other pods in the stream may write the same at the
+/// same offset, so each generation has a move of its own.
 struct Stamps<'a> {
     generation: u64,
     key: u64,
@@ -103,7 +104,7 @@ struct Stamps<'a> {
     moved: Option<i64>,
     read: i64,
     read_from: u64,
-    /// What the times of these records are multiples of, as far as they have been seen
+    /// The times of the records that were seen are multiples of this number of nanoseconds.
     step: i64,
 }
 

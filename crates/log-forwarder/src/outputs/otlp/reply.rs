@@ -1,4 +1,5 @@
-//! A collector's answer: `ExportLogsServiceResponse`, or `Status` where it refuses. The bytes can be anything.
+//! A collector's answer: `ExportLogsServiceResponse`, or `Status` where it refuses. The bytes can
+//! be anything.
 
 use endpoint::one_line;
 use prost::Message;
@@ -34,7 +35,8 @@ struct Status {
     message: String,
 }
 
-/// `ExportLogsServiceResponse` in JSON (OTLP/HTTP, "JSON Protobuf Encoding": names in lower camel case)
+/// `ExportLogsServiceResponse` in JSON (OTLP/HTTP, "JSON Protobuf Encoding": names in lower camel
+/// case)
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct JsonResponse {
@@ -51,7 +53,8 @@ struct JsonPartialSuccess {
     error_message: String,
 }
 
-/// A 64-bit integer: text in the JSON mapping of Protocol Buffers, a number from servers that have a mapping of their own
+/// A 64-bit integer: text in the JSON mapping of Protocol Buffers, a number from servers that have
+/// a mapping of their own
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum JsonInteger {
@@ -79,10 +82,12 @@ pub(crate) fn is_readable(content_type: &str) -> bool {
     [PROTOBUF, JSON].contains(&content_type)
 }
 
-/// The meaning of the body of a 2xx. `None`: the body is no answer of OTLP, so the status alone says what became of the batch.
+/// The meaning of the body of a 2xx. `None`: the body is no answer of OTLP, so the status alone
+/// says what became of the batch.
 ///
-/// OTLP/HTTP asks for an answer in the encoding of the request. Some servers answer in JSON all the same, others with a text
-/// or a page, and some answer 204 without a body. Text can look like Protocol Buffers, so only the content type says how to read it.
+/// OTLP/HTTP asks for an answer in the encoding of the request. Some servers answer in JSON all the
+/// same, others with a text or a page, and some answer 204 without a body. Text can look like
+/// Protocol Buffers, so only the content type says how to read it.
 pub(crate) fn judge(body: &[u8], content_type: &str) -> Option<Attempt> {
     if body.is_empty() {
         return Some(Attempt::Delivered);

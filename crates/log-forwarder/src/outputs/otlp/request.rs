@@ -1,4 +1,5 @@
-//! Spans as an `ExportLogsServiceRequest` of `logs_service.proto`, written without a copy of its records.
+//! Spans as an `ExportLogsServiceRequest` of `logs_service.proto`, written without a copy of its
+//! records.
 
 use super::{
     protobuf::{bytes, delimited_length, fixed_64, head, number},
@@ -33,9 +34,10 @@ const TRACE_ID: u32 = 9;
 const SPAN_ID: u32 = 10;
 const OBSERVED_TIME: u32 = 11;
 
-/// Writes a `ResourceLogs` of a request, of which others may follow: the fields of a message may stand in any number.
+/// Writes a `ResourceLogs` of a request, of which others may follow: the fields of a message may
+/// stand in any number.
 pub(super) fn write(span: &Span, out: &mut Vec<u8>) {
-    /// What the head of a field takes at most
+    /// Bytes of the longest head of a field
     const HEAD: usize = 1 + 10;
     let resource = resource(span);
     // Lengths stand before what they are of, and are known when that is written.
@@ -54,7 +56,8 @@ pub(super) fn write(span: &Span, out: &mut Vec<u8>) {
     out.drain(start..spare);
 }
 
-/// The field with what all records have in common: the pod, as OpenTelemetry's conventions name it, and `--field`
+/// The field with what all records have in common: the pod, as OpenTelemetry's conventions name it,
+/// and `--field`
 fn resource(span: &Span) -> Vec<u8> {
     let mut attributes = Vec::new();
     for (name, value) in &span.source.treatment.attributes {
@@ -109,8 +112,8 @@ fn file(span: &Span) -> Vec<u8> {
     file
 }
 
-/// What fields say that has a place of its own; they stay attributes besides. The names are those of "Trace Context in
-/// non-OTLP Log Formats".
+/// Writes the meaning of fields that have a place of their own in a record. They stay attributes,
+/// too. The names are those of "Trace Context in non-OTLP Log Formats".
 fn write_meaning(record: &Record, out: &mut Vec<u8>) {
     if let Some(level) = level(&record.fields) {
         if let Some(severity) = Severity::of(level) {

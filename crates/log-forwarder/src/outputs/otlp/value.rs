@@ -94,7 +94,7 @@ impl<'de> Visitor<'de> for Json {
         Ok(AnyValue::of(|out| number(INTEGER, value.cast_unsigned(), out)))
     }
 
-    /// What an int64 does not hold is its digits.
+    /// A number that an int64 does not hold is a text of its digits.
     fn visit_u64<E: Error>(self, value: u64) -> Result<AnyValue, E> {
         match i64::try_from(value) {
             Ok(value) => self.visit_i64(value),

@@ -11,9 +11,9 @@ use tokio::{net::UdpSocket, time};
 
 use crate::outputs::{Attempt, Setup, dial::error_text};
 
-/// What every receiver should take (RFC 5426, section 3.2)
+/// The size that every receiver should take (RFC 5426, section 3.2)
 const USUAL_SIZE: u64 = 2048;
-/// What fits into a datagram of IPv4
+/// The size that fits into a datagram of IPv4
 const LARGEST_SIZE: u64 = 65_507;
 /// A batch must pass within this.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -44,7 +44,8 @@ impl Datagrams {
         Ok(Self { address: Address::of(setup.url, port)?, names: Names::default(), limit, socket: None, failed: 0 })
     }
 
-    /// Sends the messages that end there, each alone. One that is too long is refused, because a cut would go unnoticed.
+    /// Sends the messages that end there, each alone. One that is too long is refused, because a
+    /// cut would go unnoticed.
     pub(super) async fn deliver(&mut self, messages: &[u8], ends: &[usize]) -> Attempt {
         let mut refused = Vec::new();
         match time::timeout(TIMEOUT, self.send(messages, ends, &mut refused)).await {
@@ -83,7 +84,8 @@ impl Datagrams {
                 socket.send(message).await.map_err(|error| error_text(&error))?;
             }
         }
-        // A host where no process listens answers a datagram with an error, which may arrive after the last datagram.
+        // A host where no process listens answers a datagram with an error, which may arrive after
+        // the last datagram.
         match socket.take_error() {
             Ok(None) => {}
             Ok(Some(error)) | Err(error) => return Err(error_text(&error)),
@@ -93,8 +95,9 @@ impl Datagrams {
         Ok(())
     }
 
-    /// A connected socket, because it gets an error when no process listens. An address that is known to fail comes last: datagrams have
-    /// no handshake that would find the address that works.
+    /// A connected socket, because it gets an error when no process listens. An address that is
+    /// known to fail comes last: datagrams have no handshake that would find the address that
+    /// works.
     async fn connect(&self) -> Result<UdpSocket, String> {
         let addresses = endpoint::addresses(&self.address, &self.names).await.map_err(|failure| failure.to_string())?;
         let mut last = None;

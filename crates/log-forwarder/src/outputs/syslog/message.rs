@@ -22,7 +22,7 @@ const FACILITIES: [&str; 24] = [
     "", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
 ];
 
-/// What the settings say of each message
+/// The parts of each message that settings give
 #[derive(Clone, Debug)]
 pub(crate) struct Header {
     facility: u8,
@@ -60,8 +60,8 @@ impl Header {
         Ok(Self { facility: number, host: host.to_owned(), app, element })
     }
 
-    /// Writes a message for each record, and says where each of them ends. `counted` puts its length before it (RFC 6587,
-    /// section 3.4.1): so it may hold newlines.
+    /// Writes a message for each record, and says where each of them ends. `counted` puts its
+    /// length before it (RFC 6587, section 3.4.1): so it may hold newlines.
     pub(crate) fn write(&self, span: &Span, counted: bool, out: &mut Vec<u8>, mut ended: impl FnMut(usize)) {
         let (before, after) = (self.names(span), self.known(span));
         let (mut message, mut number) = (Vec::new(), itoa::Buffer::new());
@@ -85,7 +85,8 @@ impl Header {
                 message.push(b'-');
             }
             message.push(b' ');
-            // Without a byte order mark this is MSG-ANY (section 6.4). Receivers take a mark for a part of the text.
+            // Without a byte order mark this is MSG-ANY (section 6.4). Receivers take a mark for a
+            // part of the text.
             message.extend_from_slice(record.message.as_bytes());
             if counted {
                 out.extend_from_slice(number.format(message.len()).as_bytes());
@@ -148,7 +149,7 @@ fn write_parameter(name: &str, value: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// What stands there is `_` where it must not; nothing is `-`.
+/// The text with `_` in place of each character that is not allowed, or `-` if it is empty
 fn sanitized(text: &str, limit: usize, allowed: fn(char) -> bool) -> String {
     let text: String = text.chars().take(limit).map(|c| if allowed(c) { c } else { '_' }).collect();
     if text.is_empty() { "-".into() } else { text }

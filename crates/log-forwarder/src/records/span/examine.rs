@@ -18,7 +18,8 @@ pub(crate) struct Found<'a> {
 }
 
 impl Span {
-    /// The records that filters keep, by their numbers; nothing if these are all. Filters see what is hidden later.
+    /// The records that filters keep, by their numbers; nothing if filters keep all. Filters see
+    /// the secrets that are hidden later.
     pub(crate) fn kept(&self) -> Option<Vec<usize>> {
         let filter = &self.source.treatment.filter;
         if filter.is_empty() {

@@ -1,4 +1,4 @@
-//! The lines of a span as `#as=raw` and dead letters have them.
+//! The lines of a span for `#as=raw` and for dead letters.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,8 @@ use super::{Mark, Span};
 use crate::format::Extent;
 
 impl Span {
-    /// Its lines that are still to be sent, in which no secret is. Where all are sent as they are, these are the bytes that were read.
+    /// Its lines that are still to be sent, without secrets. Where all lines are sent as they are,
+    /// these are the bytes that were read.
     pub(crate) fn lines(&self) -> Cow<'_, [u8]> {
         if self.is_sent_as_it_is() {
             return self.bytes().into();
@@ -16,7 +17,7 @@ impl Span {
         lines.into()
     }
 
-    /// The bytes that it is, if they are all sent as they are and each line has its newline
+    /// Its bytes, if all of them are sent as they are and each line has its newline
     pub(crate) fn whole_lines(&self) -> Option<&[u8]> {
         (self.mark == Mark::Whole && self.is_sent_as_it_is()).then(|| self.bytes())
     }

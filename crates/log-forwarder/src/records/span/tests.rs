@@ -1,4 +1,4 @@
-//! Halves and selections are the whole, whatever is cut.
+//! Halves and selections together are the whole span.
 
 use std::collections::HashSet;
 
