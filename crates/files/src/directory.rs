@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, Metadata},
-    io::{self, Read},
+    io::{self, BufReader, BufWriter, Read, Take, Write},
     os::{
         fd::{AsFd, BorrowedFd},
         unix::fs::MetadataExt,
@@ -29,6 +29,9 @@ use crate::{
 
 /// Files in the directory get its group.
 pub(crate) const SET_GROUP: u32 = 0o2000;
+
+/// Bytes of content that is made or read in parts and that stand in memory at once
+const BUFFER: usize = 64 * 1024;
 
 /// An open directory
 ///
@@ -136,9 +139,24 @@ impl Directory {
     ///
     /// On failure the former file stays and the temporary file is removed, as far as the volume still allows it.
     pub fn write(&self, name: &str, content: &[u8], permissions: Permissions) -> io::Result<()> {
+        self.write_with(name, permissions, |file| file.write_all(content))
+    }
+
+    /// The same with content that is made while it is written, for content that takes much memory. It is buffered.
+    pub fn write_with(
+        &self,
+        name: &str,
+        permissions: Permissions,
+        write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
+    ) -> io::Result<()> {
         refuse_path(name)?;
         let mut temporary = Temporary::create(&self.0, name, random)?;
-        temporary.fill(content, permissions)?;
+        let write = |file: &mut File| {
+            let mut file = BufWriter::with_capacity(BUFFER, file);
+            write(&mut file)?;
+            file.flush()
+        };
+        temporary.fill_with(write, permissions)?;
         temporary.publish(name)?;
         self.sync()
     }
@@ -190,6 +208,19 @@ impl Directory {
     /// Reads a regular file of at most `limit` bytes; `None` when there is none. A symbolic link is refused, because who
     /// may write to the directory could make it lead to a file that only this process may read; so are FIFOs and devices.
     pub fn read(&self, name: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
+        self.read_with(name, limit, |file| {
+            let mut content = Vec::new();
+            file.read_to_end(&mut content).map(|_| content)
+        })
+    }
+
+    /// The same, with a function that takes the content in parts. It is buffered.
+    pub fn read_with<T>(
+        &self,
+        name: &str,
+        limit: u64,
+        read: impl FnOnce(&mut BufReader<Take<File>>) -> io::Result<T>,
+    ) -> io::Result<Option<T>> {
         refuse_path(name)?;
         // A FIFO without a writer would keep the opening waiting.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
@@ -202,12 +233,13 @@ impl Directory {
         if !file.metadata()?.is_file() {
             return Err(io::Error::other("it is not a regular file"));
         }
-        let mut content = Vec::new();
-        file.take(limit.saturating_add(1)).read_to_end(&mut content)?;
-        if content.len() as u64 > limit {
+        let mut file = BufReader::with_capacity(BUFFER, file.take(limit.saturating_add(1)));
+        let content = read(&mut file);
+        // Content that is cut there means nothing.
+        if file.get_ref().limit() == 0 {
             return Err(io::Error::other(format!("it has more than {limit} bytes")));
         }
-        Ok(Some(content))
+        content.map(Some)
     }
 
     /// Removes the temporary files that killed writers of this file left, and returns their number. Call it only while no

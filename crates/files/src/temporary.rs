@@ -48,7 +48,16 @@ impl<'a> Temporary<'a> {
 
     /// Writes all content and sets owner and mode, in this order: a change of the owner clears bits of the mode.
     pub(crate) fn fill(&mut self, content: &[u8], permissions: Permissions) -> io::Result<()> {
-        self.file.write_all(content)?;
+        self.fill_with(|file| file.write_all(content), permissions)
+    }
+
+    /// The same with content that is made while it is written.
+    pub(crate) fn fill_with(
+        &mut self,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+        permissions: Permissions,
+    ) -> io::Result<()> {
+        write(&mut self.file)?;
         if permissions.user.is_some() || permissions.group.is_some() {
             let (user, group) = (permissions.user.map(Uid::from_raw), permissions.group.map(Gid::from_raw));
             fchown(&self.file, user, group)?;

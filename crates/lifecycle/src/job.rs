@@ -25,6 +25,7 @@ use crate::{
     exit::{End, Exit},
     health::{Health, Hold, Pending},
     heartbeat::Heartbeat,
+    metrics::Writers,
     pages::Pages,
     panics::panicked,
     phase::{Phase, Stopping},
@@ -39,6 +40,7 @@ const LAST_MOMENT: Duration = Duration::from_millis(500);
 pub(crate) struct Control {
     pub(crate) health: Arc<Health>,
     pub(crate) registry: Registry,
+    pub(crate) writers: Writers,
     pub(crate) events: Sender<Event>,
     pub(crate) phase: watch::Sender<Phase>,
     /// Counts SIGHUPs
@@ -53,7 +55,8 @@ impl Control {
         let (health, registry) = (Health::new(Instant::now()).into(), Registry::new());
         let (phase, reloads) = (watch::Sender::new(Phase::Running), watch::Sender::new(0));
         let app_end = watch::Sender::new(AppEnd::NotWatched);
-        Self { health, registry, events, phase, reloads, app_end, pages: Pages::default(), on_terminal }
+        let (pages, writers) = (Pages::default(), Writers::default());
+        Self { health, registry, writers, events, phase, reloads, app_end, pages, on_terminal }
     }
 
     /// Asks the job to stop, once; returns whether this was the first time.
@@ -269,6 +272,12 @@ impl Lifecycle {
     /// The registry for the job's metrics.
     pub fn metrics(&self) -> &Registry {
         &self.control.registry
+    }
+
+    /// Adds metrics that this function writes behind those of the registry whenever the page is asked for, in the text format. A
+    /// registry makes half a kilobyte of each series, and there may be tens of thousands.
+    pub fn write_metrics(&self, writer: impl Fn(&mut String) + Send + Sync + 'static) {
+        self.control.writers.add(Box::new(writer));
     }
 
     /// Whether a person reads the log: stderr is a terminal, and the log is text at level info or

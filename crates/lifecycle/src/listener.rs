@@ -206,7 +206,7 @@ fn report(name: &str, findings: &[Finding], verbose: bool) -> Answer {
 }
 
 fn metrics(control: &Control) -> Answer {
-    match metrics::render(&control.registry) {
+    match metrics::render(&control.registry, &control.writers) {
         Ok(page) => {
             let mut answer = text(StatusCode::OK, page);
             answer.headers_mut().insert(CONTENT_TYPE, metrics::CONTENT_TYPE.parse().expect("a constant"));

@@ -1,5 +1,7 @@
 //! The helper's own metrics, as Prometheus reads them.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry, TextEncoder, proto::MetricType};
 
 use crate::process_metrics;
@@ -63,7 +65,22 @@ pub(crate) fn register_reloads(file: &str, registry: &Registry) -> prometheus::R
     Ok(results)
 }
 
+/// Writes metrics of its own to the page, in the text format.
+type Writer = Box<dyn Fn(&mut String) + Send + Sync>;
+
+/// Writers of the metrics that no registry holds
+#[derive(Clone, Default)]
+pub(crate) struct Writers(Arc<Mutex<Vec<Writer>>>);
+
+impl Writers {
+    pub(crate) fn add(&self, writer: Writer) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(writer);
+    }
+}
+
 /// All metrics as text.
-pub(crate) fn render(registry: &Registry) -> prometheus::Result<String> {
-    TextEncoder::new().encode_to_string(&registry.gather())
+pub(crate) fn render(registry: &Registry, writers: &Writers) -> prometheus::Result<String> {
+    let mut page = TextEncoder::new().encode_to_string(&registry.gather())?;
+    writers.0.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|write| write(&mut page));
+    Ok(page)
 }

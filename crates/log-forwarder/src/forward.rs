@@ -47,6 +47,8 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let content = config.as_ref().map(|config| config.borrow().clone());
     let plan = plan(&args, content.as_deref())?;
     let ledger = Ledger::new(life.metrics())?;
+    let lag = ledger.lag.clone();
+    life.write_metrics(move |page| lag.write(page));
     let settings = settings(&args, &plan);
     let descriptors = Descriptors::of_process();
     let follower = Follower::new(settings, ledger, descriptors, Arc::new(Disk));
@@ -176,7 +178,7 @@ fn window(args: &Args, plan: &Plan) -> Window {
 async fn resume(follower: &Shared, directory: &Path) -> anyhow::Result<()> {
     let path = directory.to_owned();
     match volume::ask(directory, move || Checkpoint::load(&path)).await? {
-        Ok(Some(checkpoint)) => resume::resume(&mut lock(follower), &checkpoint, Instant::now()),
+        Ok(Some(checkpoint)) => resume::resume(&mut lock(follower), checkpoint, Instant::now()),
         Ok(None) => tracing::info!("no checkpoint yet: this is the first start"),
         Err(error) => {
             tracing::error!(%error, "cannot read the checkpoint: every file is delivered anew, from its beginning");

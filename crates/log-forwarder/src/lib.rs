@@ -13,6 +13,7 @@ mod format;
 mod forward;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod heap;
 mod helper;
 #[cfg(any(test, fuzzing))]
 mod model;
@@ -26,5 +27,6 @@ mod volume;
 mod watch;
 
 pub use forward::run;
+pub use heap::share_heap;
 pub use helper::HELPER;
 pub use settings::{args::Args, config::schema};

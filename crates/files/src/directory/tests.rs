@@ -36,6 +36,11 @@ fn a_file_is_replaced_with_its_mode_and_nothing_is_left() {
     }
     assert_eq!(names(volume.path()), ["state"]);
     assert_eq!(volume.path().join("state").metadata().unwrap().permissions().mode() & 0o7777, 0o640);
+    directory.write_with("state", PRIVATE, |file| (0..3).try_for_each(|part| write!(file, "{part}"))).unwrap();
+    assert_eq!(directory.read("state", 3).unwrap().unwrap(), b"012");
+    let part = |file: &mut BufReader<Take<File>>| file.read_exact(&mut [0]);
+    assert_eq!(directory.read_with("state", 3, part).unwrap(), Some(()));
+    directory.write("state", b"another", PRIVATE).unwrap();
     assert_eq!(directory.read("state", 6).unwrap_err().to_string(), "it has more than 6 bytes");
 }
 

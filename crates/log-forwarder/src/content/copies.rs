@@ -1,10 +1,6 @@
 //! Finds a content again among the files of a directory: the copy of a truncated file, plain or compressed.
 
-use std::{
-    cmp::Reverse,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{cmp::Reverse, io, path::Path, sync::Arc};
 
 use super::{
     Content,
@@ -23,9 +19,9 @@ const SECOND: i64 = 1_000_000_000;
 #[derive(Debug)]
 pub(crate) struct Sought {
     /// The directory in which its file was
-    pub(crate) home: PathBuf,
+    pub(crate) home: Arc<Path>,
     /// The path at which it was. A file that was made later and is there now is no copy, though it may begin alike.
-    pub(crate) path: PathBuf,
+    pub(crate) path: Arc<Path>,
     pub(crate) born: Option<i64>,
     /// When the content was last written, in nanoseconds since 1970
     pub(crate) written: i64,
@@ -35,7 +31,7 @@ pub(crate) struct Sought {
 /// A file that holds the content as it is
 #[derive(Debug)]
 pub(crate) struct Copy {
-    pub(crate) path: PathBuf,
+    pub(crate) path: Arc<Path>,
     pub(crate) content: Content,
     pub(crate) stat: Stat,
 }

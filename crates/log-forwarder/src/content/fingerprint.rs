@@ -76,42 +76,58 @@ impl Fingerprint {
 }
 
 /// The bytes just before a cursor
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Anchor {
-    bytes: Vec<u8>,
-    /// As a checkpoint says, as long as the bytes have not been read
-    hash: Option<u64>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Anchor {
+    Bytes(Vec<u8>),
+    /// Their hash, as a checkpoint says, as long as they have not been read
+    Hash(u64),
+}
+
+impl Default for Anchor {
+    fn default() -> Self {
+        Self::Bytes(Vec::new())
+    }
 }
 
 impl Anchor {
-    /// Bytes of which only this hash is known yet
-    pub(crate) fn known(hash: u64) -> Self {
-        Self { bytes: Vec::new(), hash: Some(hash) }
-    }
-
     /// Reads it again.
     pub(crate) fn read(file: &Content, position: u64) -> io::Result<Self> {
         let length = usize::try_from(position).unwrap_or(usize::MAX).min(ANCHOR_LIMIT);
         let mut bytes = vec![0; length];
         let read = file.read_at(&mut bytes, position - length as u64)?;
         bytes.truncate(read);
-        Ok(Self { bytes, hash: None })
+        Ok(Self::Bytes(bytes))
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Hash(_) => &[],
+        }
     }
 
     /// The cursor has moved over these bytes.
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(&bytes[bytes.len().saturating_sub(ANCHOR_LIMIT)..]);
-        self.bytes.drain(..self.bytes.len().saturating_sub(ANCHOR_LIMIT));
-        self.hash = None;
+        let bytes = &bytes[bytes.len().saturating_sub(ANCHOR_LIMIT)..];
+        let mut last = std::mem::take(self).into_bytes();
+        last.drain(..(last.len() + bytes.len()).saturating_sub(ANCHOR_LIMIT));
+        last.extend_from_slice(bytes);
+        *self = Self::Bytes(last);
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Hash(_) => Vec::new(),
+        }
     }
 
     /// As the checkpoint holds it
     pub(crate) fn hash(&self) -> u64 {
-        self.hash.unwrap_or_else(|| hash(&self.bytes))
+        match self {
+            Self::Bytes(bytes) => hash(bytes),
+            Self::Hash(hash) => *hash,
+        }
     }
 }
 

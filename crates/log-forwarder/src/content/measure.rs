@@ -52,7 +52,7 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Unmeasured {
     /// The directory in which it is
-    pub(crate) home: PathBuf,
+    pub(crate) home: Arc<Path>,
     pub(crate) inode: Inode,
     pub(crate) born: Option<i64>,
     /// As much of the content as is known from before

@@ -3,7 +3,8 @@
 use std::{
     collections::BTreeSet,
     io,
-    path::PathBuf,
+    path::Path,
+    sync::Arc,
     sync::mpsc::{self, Receiver, TryRecvError},
     task::Poll,
     thread,
@@ -55,7 +56,7 @@ impl<T: Send + 'static> Search<T> {
 }
 
 /// The compressed files that may hold a content
-pub(crate) fn packed(volume: &dyn Volume, sought: &Sought, known: &Known) -> Vec<PathBuf> {
+pub(crate) fn packed(volume: &dyn Volume, sought: &Sought, known: &Known) -> Vec<Arc<Path>> {
     let candidates = sought.candidates(volume, |stat| known.contains(&(stat.inode, stat.born)));
     candidates.into_iter().map(|entry| entry.path).filter(|path| is_packed(volume, path)).collect()
 }

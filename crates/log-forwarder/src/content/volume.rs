@@ -52,7 +52,7 @@ pub(crate) enum Kind {
 /// A name in a directory. A link is not followed.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    pub(crate) path: PathBuf,
+    pub(crate) path: Arc<Path>,
     pub(crate) stat: Stat,
 }
 
@@ -139,7 +139,8 @@ impl Volume for Disk {
     fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
         let entries = fs::read_dir(directory)?.filter_map(Result::ok);
         // An entry that is gone by now is no error.
-        let entry = |entry: fs::DirEntry| Some(Entry { path: entry.path(), stat: Stat::of(&entry.metadata().ok()?) });
+        let entry =
+            |entry: fs::DirEntry| Some(Entry { path: entry.path().into(), stat: Stat::of(&entry.metadata().ok()?) });
         Ok(entries.filter_map(entry).collect())
     }
 

@@ -1,9 +1,6 @@
 //! How old the bytes of a file are, as they were seen to come.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// Bytes that came within this count as of one age, that of the first.
 const STEP: Duration = Duration::from_secs(1);
@@ -12,27 +9,30 @@ const LIMIT: usize = 32;
 
 /// Up to which offset the bytes had come at which time, oldest first
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ages(VecDeque<(u64, Instant)>);
+pub(crate) struct Ages(Vec<(u64, Instant)>);
 
 impl Ages {
     /// The file has this number of bytes now, and no output needs those before an offset.
     pub(crate) fn grew(&mut self, size: u64, needed: u64, now: Instant) {
-        while self.0.front().is_some_and(|(end, _)| *end <= needed) {
-            self.0.pop_front();
-        }
-        match self.0.back_mut() {
+        let needless = self.0.iter().take_while(|(end, _)| *end <= needed).count();
+        self.0.drain(..needless);
+        match self.0.last_mut() {
             Some((end, since)) if now.saturating_duration_since(*since) < STEP => *end = size,
-            _ => self.0.push_back((size, now)),
+            _ => {
+                // Most files have one age, and there may be tens of thousands.
+                self.0.reserve_exact(1);
+                self.0.push((size, now));
+            }
         }
         if self.0.len() > LIMIT {
-            let pairs: Vec<_> = self.0.drain(..).collect();
+            let pairs = std::mem::take(&mut self.0);
             self.0 = pairs.chunks(2).map(|pair| (pair[pair.len() - 1].0, pair[0].1)).collect();
         }
     }
 
     /// For how long the byte at an offset has been there
     pub(crate) fn of(&self, offset: u64, now: Instant) -> Duration {
-        let known = self.0.iter().find(|(end, _)| *end > offset).or(self.0.back());
+        let known = self.0.iter().find(|(end, _)| *end > offset).or(self.0.last());
         known.map_or(Duration::ZERO, |(_, since)| now.saturating_duration_since(*since))
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::listings::Listings;
@@ -18,7 +19,7 @@ const MOST_DEPTH: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// The files, by their paths; the flag says that the path is a link.
-    pub(crate) files: BTreeMap<PathBuf, (Stat, bool)>,
+    pub(crate) files: BTreeMap<Arc<Path>, (Stat, bool)>,
     /// Where a file or a directory of an input can appear
     pub(crate) directories: BTreeSet<PathBuf>,
     /// Paths of the input that are no files
@@ -45,7 +46,7 @@ impl Found {
         match part {
             Part::Name(name) if rest.is_empty() => {
                 self.directories.insert(nearest(directory, listings));
-                self.take(directory.join(name), None, listings);
+                self.take(directory.join(name).into(), None, listings);
             }
             // A directory without wildcards is not looked at, because the user may not be allowed to read it.
             Part::Name(name) => self.descend(&directory.join(name), rest, depth, listings),
@@ -75,12 +76,12 @@ impl Found {
     }
 
     /// Takes a path that an input leads to. The target of a link may come later, in another directory.
-    fn take(&mut self, path: PathBuf, entry: Option<Stat>, listings: &mut Listings) {
+    fn take(&mut self, path: Arc<Path>, entry: Option<Stat>, listings: &mut Listings) {
         let is_link = entry.is_none_or(|stat| stat.kind == Kind::Link);
         let stat = if is_link { listings.volume().stat(&path).ok() } else { entry };
         match stat {
             Some(stat) if stat.is_file() => drop(self.files.insert(path, (stat, is_link))),
-            Some(_) => drop(self.others.insert(path)),
+            Some(_) => drop(self.others.insert(path.to_path_buf())),
             None => drop(self.directories.insert(nearest(&listings.home(&path, is_link), listings))),
         }
     }

@@ -122,7 +122,7 @@ impl Follower {
         let keys: Vec<Key> = self.set.iter().map(|(key, _)| key).collect();
         for key in keys {
             let Some(file) = self.set.get(key) else { continue };
-            let path = file.path().to_path_buf();
+            let path = file.source.path.clone();
             if self.scanner.inputs.iter().any(|input| input.matches(&path)) {
                 let (generation, treatment) = (file.source.generation.clone(), self.scanner.treatment(&path));
                 self.set.apply(Change::Treat(key, Source { path, generation, treatment }.into()), now);
@@ -259,9 +259,9 @@ impl Follower {
     pub(crate) fn sizes(&self) -> BTreeMap<PathBuf, u64> {
         let mut sizes = BTreeMap::new();
         for (_, file) in self.set.iter().filter(|(_, file)| file.is_open() && !file.is_packed()) {
-            match sizes.get_mut(&file.home) {
+            match sizes.get_mut(file.home.as_ref()) {
                 Some(size) => *size += file.seen,
-                None => drop(sizes.insert(file.home.clone(), file.seen)),
+                None => drop(sizes.insert(file.home.to_path_buf(), file.seen)),
             }
         }
         sizes

@@ -6,7 +6,7 @@
 mod packed;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -60,7 +60,7 @@ pub(crate) enum Access {
 pub(crate) struct KnownFile {
     pub(crate) source: Arc<Source>,
     /// The directory in which the file itself lies, behind all links
-    pub(crate) home: PathBuf,
+    pub(crate) home: Arc<Path>,
     pub(crate) inode: Inode,
     /// When the inode was made, in nanoseconds since 1970, where the file system knows it
     pub(crate) born: Option<i64>,
@@ -101,8 +101,8 @@ pub(crate) struct Growth {
 impl KnownFile {
     /// One that begins now, with nothing read and nothing seen
     pub(crate) fn new(
-        (path, treatment): (PathBuf, Arc<Treatment>),
-        home: PathBuf,
+        (path, treatment): (Arc<Path>, Arc<Treatment>),
+        home: Arc<Path>,
         file: Arc<dyn Handle>,
         stat: &Stat,
         cursors: Vec<Cursor>,
@@ -110,7 +110,7 @@ impl KnownFile {
     ) -> Self {
         let trust = Trust::in_words_about(file.as_ref());
         Self {
-            source: Source { path, generation: String::new(), treatment }.into(),
+            source: Source { path, generation: "".into(), treatment }.into(),
             home,
             inode: stat.inode,
             born: stat.born,

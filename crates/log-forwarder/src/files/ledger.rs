@@ -4,6 +4,7 @@
 mod sums;
 
 use std::{
+    path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -25,7 +26,7 @@ pub(crate) struct Ledger {
     /// One for each output, in their order; it never gets shorter
     accounts: Arc<Mutex<Vec<Arc<Account>>>>,
     metrics: Arc<Metrics>,
-    lag: Lag,
+    pub(crate) lag: Lag,
     pub(crate) pinned: IntGauge,
     pub(crate) open_files: IntGauge,
     pub(crate) waiting: IntGauge,
@@ -64,7 +65,7 @@ impl Ledger {
         Ok(Self {
             accounts: Arc::default(),
             metrics,
-            lag: registered(registry, Lag::new()?)?,
+            lag: Lag::default(),
             pinned: gauge("sidekit_log_forwarder_pinned_bytes", "Bytes of deleted files that are held open")?,
             open_files: gauge("sidekit_log_forwarder_files", "Files that are held open")?,
             waiting: gauge(
@@ -97,7 +98,7 @@ impl Ledger {
     }
 
     /// Sets how far an output is behind in the files of a path, or that there is nothing to say about them.
-    pub(super) fn set_lag(&self, output: &str, path: &str, lag: Option<(u64, Duration)>) {
+    pub(super) fn set_lag(&self, output: &str, path: &Arc<Path>, lag: Option<(u64, Duration)>) {
         self.lag.set(output, path, lag);
     }
 

@@ -5,6 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     rc::Rc,
+    sync::Arc,
 };
 
 use crate::content::volume::{Entry, Inode, Volume};
@@ -13,7 +14,7 @@ use crate::content::volume::{Entry, Inode, Volume};
 pub(crate) struct Listings<'a> {
     volume: &'a dyn Volume,
     read: HashMap<PathBuf, Rc<Listing>>,
-    homes: HashMap<PathBuf, PathBuf>,
+    homes: HashMap<PathBuf, Arc<Path>>,
 }
 
 /// The names in a directory
@@ -45,12 +46,12 @@ impl<'a> Listings<'a> {
     }
 
     /// The directory in which the file of a path lies, behind all links
-    pub(crate) fn home(&mut self, path: &Path, is_link: bool) -> PathBuf {
-        let Some(parent) = path.parent().filter(|_| !is_link) else { return self.volume.home(path) };
+    pub(crate) fn home(&mut self, path: &Path, is_link: bool) -> Arc<Path> {
+        let Some(parent) = path.parent().filter(|_| !is_link) else { return self.volume.home(path).into() };
         if let Some(home) = self.homes.get(parent) {
             return home.clone();
         }
-        let home = self.volume.home(path);
+        let home: Arc<Path> = self.volume.home(path).into();
         self.homes.insert(parent.to_path_buf(), home.clone());
         home
     }

@@ -12,7 +12,8 @@ mod siblings;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
-    path::{Path, PathBuf},
+    path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -36,16 +37,16 @@ const UNDECIDED: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     /// Paths that inputs lead to or have led to; files that are rotated away from them are read.
-    watched: BTreeSet<PathBuf>,
+    watched: BTreeSet<Arc<Path>>,
     /// Those that the present scan was the first to find
-    newly_watched: BTreeSet<PathBuf>,
+    newly_watched: BTreeSet<Arc<Path>>,
     renamed: Renamed,
     /// Files with names of rotated ones that never were an input's
     bystanders: BTreeMap<Inode, Bystander>,
     /// Since when there are files of which it is not known yet whether they were an input's
     undecided: BTreeMap<Inode, Instant>,
     /// Paths of inputs that were rotated unseen since the last scan
-    rotated: BTreeSet<PathBuf>,
+    rotated: BTreeSet<Arc<Path>>,
     /// A file may be a copy, or was truncated: the names must be read again soon.
     is_unsure: bool,
 }
@@ -53,33 +54,33 @@ pub(crate) struct Names {
 /// An unknown file that continues an input
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Heir {
-    pub(crate) path: PathBuf,
+    pub(crate) path: Arc<Path>,
     /// The path that it had as an input
-    pub(crate) origin: PathBuf,
+    pub(crate) origin: Arc<Path>,
     pub(crate) stat: Stat,
 }
 
 impl Names {
     /// As a checkpoint knows them
     pub(crate) fn resume(
-        watched: BTreeSet<PathBuf>,
-        rotated: BTreeSet<PathBuf>,
+        watched: BTreeSet<Arc<Path>>,
+        rotated: BTreeSet<Arc<Path>>,
         bystanders: BTreeMap<Inode, Bystander>,
     ) -> Self {
         Self { watched, bystanders, rotated, ..Self::default() }
     }
 
     /// Without a checkpoint that can be read, all rotated files of the inputs count as unread.
-    pub(crate) fn distrust(&mut self, paths: BTreeSet<PathBuf>) {
+    pub(crate) fn distrust(&mut self, paths: BTreeSet<Arc<Path>>) {
         self.watched.extend(paths);
         self.rotated = self.watched.clone();
     }
 
-    pub(crate) fn watched(&self) -> &BTreeSet<PathBuf> {
+    pub(crate) fn watched(&self) -> &BTreeSet<Arc<Path>> {
         &self.watched
     }
 
-    pub(crate) fn rotated(&self) -> &BTreeSet<PathBuf> {
+    pub(crate) fn rotated(&self) -> &BTreeSet<Arc<Path>> {
         &self.rotated
     }
 
@@ -98,7 +99,7 @@ impl Names {
 
     /// The file of a path was rotated, maybe more than once: a file beside it may be one that was never seen at the path.
     pub(crate) fn note_rotation(&mut self, path: &Path) {
-        self.rotated.insert(path.to_path_buf());
+        self.rotated.insert(path.into());
         self.is_unsure = true;
     }
 
@@ -110,9 +111,9 @@ impl Names {
     /// Follows files as they were renamed.
     pub(crate) fn follow(&mut self, renames: Vec<Rename>, inputs: &[Input]) {
         for rename in renames {
-            if self.watched.contains(&rename.from) {
+            if let Some(path) = self.watched.get(rename.from.as_path()) {
                 // Faster than the looks, more files may have come and gone than this one rename says.
-                self.rotated.insert(rename.from.clone());
+                self.rotated.insert(path.clone());
             }
             self.renamed.follow(rename, inputs);
         }
@@ -124,7 +125,7 @@ impl Names {
     }
 
     /// From now on files that are rotated away from these paths are read. Files that exist already belong to others.
-    pub(crate) fn watch(&mut self, paths: BTreeSet<PathBuf>, set: &mut FileSet, listings: &mut Listings) {
+    pub(crate) fn watch(&mut self, paths: BTreeSet<Arc<Path>>, set: &mut FileSet, listings: &mut Listings) {
         self.newly_watched = paths.difference(&self.watched).cloned().collect();
         if !self.newly_watched.is_empty() {
             set.ask_for_checkpoint();

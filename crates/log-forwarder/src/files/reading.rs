@@ -156,7 +156,7 @@ fn source(file: &KnownFile, content: &Content, beginning: &[u8]) -> io::Result<A
     if !file.source.generation.is_empty() {
         return Ok(file.source.clone());
     }
-    let generation = name(&content.stat()?, file.ordinal, beginning);
+    let generation = name(&content.stat()?, file.ordinal, beginning).into();
     let (path, treatment) = (file.source.path.clone(), file.source.treatment.clone());
     Ok(Source { path, generation, treatment }.into())
 }
@@ -185,7 +185,7 @@ fn length(bytes: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, io::Write, sync::Arc, time::Instant};
+    use std::{fs::File, io::Write, path::Path, sync::Arc, time::Instant};
 
     use prometheus::Registry;
 
@@ -213,8 +213,8 @@ mod tests {
         let file: Arc<File> = writer.try_clone().unwrap().into();
         let stat = file.stat().unwrap();
         let treatment = Treatment { format, ..Treatment::default() };
-        let input = ("/logs/app.log".into(), treatment.into());
-        let known = KnownFile::new(input, "/logs".into(), file, &stat, set.fresh_cursors(), now);
+        let input = (Path::new("/logs/app.log").into(), treatment.into());
+        let known = KnownFile::new(input, Path::new("/logs").into(), file, &stat, set.fresh_cursors(), now);
         set.apply(Change::Begin(known.into()), now);
         let growth = Growth { size: stat.size, modified: stat.modified, born: stat.born, head: Head::default() };
         set.apply(Change::Meet(0, Fate::Grow(growth)), now);

@@ -72,21 +72,21 @@ impl Scanner {
     /// The directories in which something can happen that matters: first those that the inputs name, then those to which
     /// links lead
     pub(crate) fn directories(&self, set: &FileSet) -> Vec<std::path::PathBuf> {
-        let homes: BTreeSet<_> = set.iter().map(|(_, file)| &file.home).collect();
+        let homes: BTreeSet<&Path> = set.iter().map(|(_, file)| file.home.as_ref()).collect();
         let others = homes.into_iter().filter(|home| !self.directories.contains(*home));
-        self.directories.iter().chain(others).cloned().collect()
+        self.directories.iter().map(std::path::PathBuf::as_path).chain(others).map(Path::to_path_buf).collect()
     }
 
     /// All paths that inputs lead to now, and those that they name
-    pub(crate) fn watched_paths(&self, volume: &dyn Volume) -> BTreeSet<std::path::PathBuf> {
+    pub(crate) fn watched_paths(&self, volume: &dyn Volume) -> BTreeSet<Arc<Path>> {
         let mut listings = Listings::new(volume);
         let found = self.inputs.iter().flat_map(|input| Found::of(input, &mut listings).files.into_keys());
         self.with_single_paths(found.collect::<Vec<_>>().into_iter())
     }
 
-    fn with_single_paths(&self, found: impl Iterator<Item = std::path::PathBuf>) -> BTreeSet<std::path::PathBuf> {
+    fn with_single_paths(&self, found: impl Iterator<Item = Arc<Path>>) -> BTreeSet<Arc<Path>> {
         let single = self.inputs.iter().filter_map(|input| input.single_path().filter(|path| input.matches(path)));
-        single.map(Path::to_path_buf).chain(found).collect()
+        single.map(Arc::from).chain(found).collect()
     }
 
     /// Takes in all files that the inputs lead to, and those that were rotated before they were seen.
@@ -148,7 +148,7 @@ impl Scanner {
     /// The known file at an input's path
     fn take_input(
         &mut self,
-        path: &Path,
+        path: &Arc<Path>,
         stat: Stat,
         is_link: bool,
         scan: &mut Scan,
@@ -163,8 +163,8 @@ impl Scanner {
     /// Begins to follow a file that is not known yet.
     fn take(
         &mut self,
-        path: &Path,
-        origin: &Path,
+        path: &Arc<Path>,
+        origin: &Arc<Path>,
         listed: &Stat,
         is_link: bool,
         scan: &mut Scan,
@@ -198,7 +198,7 @@ impl Scanner {
         if scan.set.knows(&stat) {
             return None;
         }
-        let input = (origin.to_path_buf(), self.treatment(origin));
+        let input = (origin.clone(), self.treatment(origin));
         let kind = kind_of(handle.as_ref());
         if let Some(reason) = kind.obstacle(input.1.reads_compressed) {
             scan.looker.complaints.leave(path, &stat, reason);

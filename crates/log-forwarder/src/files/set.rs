@@ -10,12 +10,13 @@ mod index;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
-    path::{Path, PathBuf},
+    path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 pub(crate) use self::apply::Change;
-use self::index::Index;
+use self::index::{Index, Totals};
 use super::{
     cursor::Cursor,
     known::{Access, FileState, Key, KnownFile, OutputId},
@@ -30,7 +31,7 @@ const MOST_ORDINALS: usize = 10_000;
 /// An output, as the set knows it
 #[derive(Debug)]
 pub(crate) struct Outlet {
-    pub(crate) label: String,
+    pub(crate) label: Arc<str>,
     pub(crate) is_closed: bool,
 }
 
@@ -88,7 +89,7 @@ impl FileSet {
 
     /// The number of the output with a label, unless it was removed
     pub(crate) fn output(&self, label: &str) -> Option<OutputId> {
-        self.outlets.iter().position(|outlet| outlet.label == label && !outlet.is_closed).map(OutputId)
+        self.outlets.iter().position(|outlet| *outlet.label == *label && !outlet.is_closed).map(OutputId)
     }
 
     /// The first position in a file, for each output
@@ -137,9 +138,9 @@ impl FileSet {
     }
 
     /// The files that were found at a path, oldest first
-    pub(crate) fn of_path(&self, path: &Path) -> impl Iterator<Item = (Key, &KnownFile)> {
-        let keys = self.index.by_path.get(path).into_iter().flatten();
-        keys.filter_map(|key| Some((*key, self.get(*key)?)))
+    pub(crate) fn of_path<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = (Key, &'a KnownFile)> {
+        let files = self.index.of_path(path).filter_map(|key| Some((key, self.get(key)?)));
+        files.filter(move |(_, file)| file.path() == path)
     }
 
     /// Files that are open
@@ -218,19 +219,18 @@ impl FileSet {
 
     /// Sets the metrics of the files that have changed since the last call, and of those that are behind.
     pub(crate) fn set_metrics(&mut self, now: Instant) {
-        let keys = self.index.take_untold();
-        let paths: BTreeSet<PathBuf> =
-            keys.iter().filter_map(|key| Some(self.files.get(key)?.path().to_path_buf())).collect();
-        let paths = paths.into_iter().chain(self.index.take_gone_paths());
-        for path in paths.collect::<BTreeSet<_>>() {
+        let files = &self.files;
+        let keys = self.index.take_untold(|key| files.get(&key).is_some_and(|file| Totals::of(file).behind > 0));
+        let paths = keys.iter().filter_map(|key| Some(self.files.get(key)?.source.path.clone()));
+        let paths: BTreeSet<_> = paths.chain(self.index.take_gone_paths()).collect();
+        for path in paths {
             self.set_metrics_of(&path, now);
         }
         self.ledger.open_files.set(i64::try_from(self.open_count()).unwrap_or(i64::MAX));
         self.ledger.pinned.set(self.pinned().cast_signed());
     }
 
-    fn set_metrics_of(&self, path: &Path, now: Instant) {
-        let name = path.display().to_string();
+    fn set_metrics_of(&self, path: &Arc<Path>, now: Instant) {
         for (output, outlet) in self.outputs().zip(&self.outlets) {
             let (mut behind, mut age, mut is_live) = (0, Duration::ZERO, false);
             for (_, file) in self.of_path(path) {
@@ -240,7 +240,7 @@ impl FileSet {
                 is_live |= file.state == FileState::Live;
             }
             let is_told = !outlet.is_closed && (is_live || behind > 0);
-            self.ledger.set_lag(&outlet.label, &name, is_told.then_some((behind, age)));
+            self.ledger.set_lag(&outlet.label, path, is_told.then_some((behind, age)));
         }
     }
 }

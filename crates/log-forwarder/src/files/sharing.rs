@@ -99,7 +99,7 @@ impl Sharing<'_> {
             }
             let Some(file) = self.set.get(*key) else { continue };
             let path = match file.state {
-                FileState::Live => Some(file.path().to_path_buf()),
+                FileState::Live => Some(file.source.path.clone()),
                 // The present name of a rotated file is not known.
                 _ => listings.of(&file.home).file(file.inode).map(|entry| entry.path.clone()),
             };

@@ -103,7 +103,7 @@ impl Run {
             assert_eq!(follower.add_output(format!("output-{}", output.0)), output);
         }
         if let Some(checkpoint) = checkpoint {
-            resume(&mut follower, checkpoint, now);
+            resume(&mut follower, checkpoint.clone(), now);
         }
         let mut run = Self {
             follower,
@@ -129,7 +129,7 @@ impl Run {
     }
 
     pub(super) fn checkpoint(&self) -> Checkpoint {
-        Checkpoint::of(&self.follower).kept()
+        Checkpoint::of(&self.follower)
     }
 
     pub(super) fn scan(&mut self, renames: Vec<Rename>, is_overflow: bool) {

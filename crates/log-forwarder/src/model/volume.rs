@@ -219,7 +219,8 @@ impl Volume for Model {
         if directory != Path::new(DIRECTORY) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let entry = |(path, number): (&PathBuf, &Number)| Entry { path: path.clone(), stat: state.stat(*number) };
+        let entry =
+            |(path, number): (&PathBuf, &Number)| Entry { path: path.as_path().into(), stat: state.stat(*number) };
         Ok(state.names.iter().map(entry).collect())
     }
 

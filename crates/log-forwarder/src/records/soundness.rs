@@ -1,6 +1,6 @@
 //! A property of redaction with any lines: for tests and fuzzing.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use super::{
     pool::Pool,
@@ -18,7 +18,7 @@ const SECRET: &str = "secret";
 pub(crate) fn assert_hidden(format: Format, lines: &[u8]) {
     let redaction = redaction(&format);
     let treatment = Treatment { format, redaction, ..Treatment::default() };
-    let source = Source { path: "/logs/app.log".into(), generation: String::new(), treatment: treatment.into() };
+    let source = Source { path: Path::new("/logs/app.log").into(), generation: "".into(), treatment: treatment.into() };
     let mut buffer = Pool::default().empty(lines.len());
     buffer.extend_from_slice(lines);
     let span = Span::new((Arc::new(source), 1), Mark::Whole, 0, buffer, 0..lines.len());

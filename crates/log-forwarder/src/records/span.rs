@@ -6,7 +6,7 @@ mod lines;
 use std::{
     hash::Hasher,
     ops::{Add, Range},
-    path::PathBuf,
+    path::Path,
     sync::{Arc, OnceLock},
 };
 
@@ -31,9 +31,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Source {
     /// The path by which the file was found
-    pub(crate) path: PathBuf,
+    pub(crate) path: Arc<Path>,
     /// The generation's name for collectors; none before something was read of it
-    pub(crate) generation: String,
+    pub(crate) generation: Arc<str>,
     pub(crate) treatment: Arc<Treatment>,
 }
 
@@ -283,7 +283,7 @@ pub(crate) fn of(text: &[u8], mark: Mark) -> Span {
     let mut buffer = crate::records::pool::Pool::default().empty(text.len());
     buffer.extend_from_slice(text);
     let treatment = Arc::new(Treatment::default());
-    let source = Source { path: "/logs/app.log".into(), generation: "0123456789abcdef".into(), treatment };
+    let source = Source { path: Path::new("/logs/app.log").into(), generation: "0123456789abcdef".into(), treatment };
     Span::new((source.into(), 1), mark, 0, buffer, 0..text.len())
 }
 

@@ -1,9 +1,12 @@
 //! The state that a restart needs: for each generation its identity, and how far each output has come.
 
-use std::{io, path::Path};
+use std::{collections::BTreeSet, fmt, io, path::Path, sync::Arc};
 
 use files::{Directory, Permissions};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{SeqAccess, Visitor},
+};
 
 use super::stored_path::StoredPath;
 use crate::{
@@ -16,14 +19,12 @@ const NAME: &str = "checkpoint.json";
 const PERMISSIONS: Permissions = Permissions::mode(0o644);
 /// Of the format: another one is not read
 const VERSION: u32 = 2;
-/// Bytes of the text of most files and their paths
-const ROOM: usize = 512;
 /// Bytes of a checkpoint that are read; it has about 400 for each file
 const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// The state that a restart needs
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Checkpoint<Files = Vec<Entry>> {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Checkpoint {
     version: u32,
     /// Inputs, by their text, whose files were looked for
     #[serde(default)]
@@ -34,19 +35,16 @@ pub(crate) struct Checkpoint<Files = Vec<Entry>> {
     pub(crate) rotated: Vec<StoredPath>,
     /// Files with names of rotated ones that belong to no input
     pub(crate) bystanders: Vec<(Inode, Bystander)>,
-    pub(crate) files: Files,
+    #[serde(deserialize_with = "entries")]
+    pub(crate) files: Vec<Entry>,
 }
 
-/// The files of a follower, each of which is an entry only while it is written: there may be tens of thousands.
-#[derive(Clone, Copy)]
-pub(crate) struct Present<'a>(&'a Follower);
-
-/// A generation
+/// A generation. It shares what it can with others and with the known files, because there may be tens of thousands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) path: StoredPath,
     pub(crate) home: StoredPath,
-    pub(crate) generation: String,
+    pub(crate) generation: Arc<str>,
     #[serde(flatten)]
     pub(crate) inode: Inode,
     #[serde(default)]
@@ -64,55 +62,30 @@ pub(crate) struct Entry {
 /// How far an output has come
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Progress {
-    pub(crate) output: String,
+    pub(crate) output: Arc<str>,
     pub(crate) position: u64,
     /// A hash of the bytes before the position
     pub(crate) anchor: u64,
     pub(crate) skipping: bool,
 }
 
-impl<'a> Checkpoint<Present<'a>> {
-    pub(crate) fn of(follower: &'a Follower) -> Self {
+impl Checkpoint {
+    /// The present state
+    pub(crate) fn of(follower: &Follower) -> Self {
+        // A list that doubles leaves holes in the heap.
+        let mut entries = Vec::with_capacity(follower.saved_files().count());
+        entries.extend(follower.saved_files().map(|file| Entry::of(file, follower.set.outlets())));
         let names = &follower.names;
         Self {
             version: VERSION,
             inputs: follower.scanner.selecting.known().iter().cloned().collect(),
-            watched: names.watched().iter().map(|path| path.as_path().into()).collect(),
-            rotated: names.rotated().iter().map(|path| path.as_path().into()).collect(),
+            watched: names.watched().iter().map(|path| path.clone().into()).collect(),
+            rotated: names.rotated().iter().map(|path| path.clone().into()).collect(),
             bystanders: names.bystanders().iter().map(|(inode, bystander)| (*inode, *bystander)).collect(),
-            files: Present(follower),
+            files: entries,
         }
     }
 
-    /// Writes its text over that of a buffer.
-    pub(crate) fn write(&self, text: &mut Vec<u8>) -> io::Result<()> {
-        text.clear();
-        // A buffer that doubles leaves holes in the heap.
-        text.reserve(self.files.0.saved_files().count() * ROOM);
-        Ok(serde_json::to_writer(text, self)?)
-    }
-
-    /// As a restart reads it
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn kept(self) -> Checkpoint {
-        let Self { version, inputs, watched, rotated, bystanders, files } = self;
-        Checkpoint { version, inputs, watched, rotated, bystanders, files: files.entries().collect() }
-    }
-}
-
-impl<'a> Present<'a> {
-    fn entries(self) -> impl Iterator<Item = Entry> + use<'a> {
-        self.0.saved_files().map(move |file| Entry::of(file, self.0.set.outlets()))
-    }
-}
-
-impl Serialize for Present<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.entries())
-    }
-}
-
-impl Checkpoint {
     /// Reads the checkpoint of a state directory; `None` if there is none. A damaged one is an error that says so. A symbolic
     /// link is refused: an app that may write to the directory could make it lead anywhere.
     pub(crate) fn load(directory: &Path) -> io::Result<Option<Self>> {
@@ -120,33 +93,34 @@ impl Checkpoint {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
-        let Some(bytes) = directory.read(NAME, SIZE_LIMIT)? else { return Ok(None) };
-        let text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is damaged: it is not UTF-8"))?;
-        Self::parse(&text).map(Some).map_err(io::Error::other)
+        directory.read_with(NAME, SIZE_LIMIT, |file| Self::parse(file).map_err(io::Error::other))
     }
 
     /// Names only the place of a fault, because the text around it may be anything.
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: impl io::Read) -> Result<Self, String> {
         let damaged = |error: serde_json::Error| format!("it is damaged at {}:{}", error.line(), error.column());
-        let checkpoint: Self = serde_json::from_str(text).map_err(damaged)?;
+        let mut checkpoint: Self = serde_json::from_reader(text).map_err(damaged)?;
         if checkpoint.version != VERSION {
             return Err(format!("it has version {}, and only {VERSION} is known", checkpoint.version));
         }
+        let mut paths = checkpoint.watched.iter().map(|StoredPath(path)| path.clone()).collect();
+        checkpoint.files.iter_mut().for_each(|entry| share(&mut entry.path.0, &mut paths));
         Ok(checkpoint)
     }
 
     /// What can be read is written so that it is read the same.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn assert_stable(text: &str) {
-        if let Ok(checkpoint) = Self::parse(text) {
-            let written = serde_json::to_string(&checkpoint).expect("JSON");
-            assert_eq!(Self::parse(&written), Ok(checkpoint));
+        if let Ok(checkpoint) = Self::parse(text.as_bytes()) {
+            let written = serde_json::to_vec(&checkpoint).expect("JSON");
+            assert_eq!(Self::parse(&written[..]), Ok(checkpoint));
         }
     }
 
-    /// Writes the text of a checkpoint: whole or not at all, and on the disk on return.
-    pub(crate) fn save(text: &[u8], directory: &Path) -> io::Result<()> {
-        Directory::create(directory)?.write(NAME, text, PERMISSIONS)
+    /// Writes it: whole or not at all, and on the disk on return.
+    pub(crate) fn save(&self, directory: &Path) -> io::Result<()> {
+        let directory = Directory::create(directory)?;
+        directory.write_with(NAME, PERMISSIONS, |file| Ok(serde_json::to_writer(file, self)?))
     }
 
     /// Removes the temporary files of killed runs, with the lock of the directory held, and returns their number.
@@ -165,8 +139,8 @@ impl Entry {
             skipping: cursor.within_cut,
         });
         Self {
-            path: file.path().into(),
-            home: file.home.as_path().into(),
+            path: file.source.path.clone().into(),
+            home: file.home.clone().into(),
             generation: file.source.generation.clone(),
             inode: file.inode,
             born: file.born,
@@ -180,6 +154,41 @@ impl Entry {
     }
 }
 
+/// Reads entries, and keeps each directory and each output only once.
+fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
+    deserializer.deserialize_seq(Entries)
+}
+
+struct Entries;
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Vec<Entry>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("files")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<Entry>, A::Error> {
+        let (mut homes, mut outputs) = (BTreeSet::new(), BTreeSet::new());
+        let mut entries = Vec::new();
+        while let Some(mut entry) = sequence.next_element::<Entry>()? {
+            share(&mut entry.home.0, &mut homes);
+            entry.cursors.iter_mut().for_each(|cursor| share(&mut cursor.output, &mut outputs));
+            entry.cursors.shrink_to_fit();
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+}
+
+/// Replaces a value by an equal one that is known.
+fn share<T: Ord + ?Sized>(value: &mut Arc<T>, known: &mut BTreeSet<Arc<T>>) {
+    match known.get(value) {
+        Some(same) => *value = same.clone(),
+        None => drop(known.insert(value.clone())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -187,9 +196,10 @@ mod tests {
     use super::*;
 
     fn checkpoint() -> Checkpoint {
+        let path = |path: &str| StoredPath(Path::new(path).into());
         let entry = Entry {
-            path: Path::new("/logs/a.log").into(),
-            home: Path::new("/logs").into(),
+            path: path("/logs/a.log"),
+            home: path("/logs"),
             generation: "0123456789abcdef".into(),
             inode: Inode { device: 1, inode: u64::MAX },
             born: Some(i64::MAX),
@@ -201,7 +211,7 @@ mod tests {
             cursors: vec![Progress { output: "stdout".into(), position: 9, anchor: u64::MAX, skipping: true }],
         };
         let bystanders = vec![(Inode { device: 1, inode: 2 }, Bystander { modified: 7, born: None })];
-        let watched = vec![Path::new("/logs/a.log").into()];
+        let watched = vec![path("/logs/a.log")];
         let inputs = vec!["/logs/*.log".into()];
         Checkpoint { version: VERSION, inputs, rotated: Vec::clone(&watched), watched, bystanders, files: vec![entry] }
     }
@@ -211,7 +221,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("new/state");
         assert_eq!(Checkpoint::load(&state).unwrap(), None);
-        Checkpoint::save(&serde_json::to_vec(&checkpoint()).unwrap(), &state).unwrap();
+        checkpoint().save(&state).unwrap();
         assert_eq!(Checkpoint::load(&state).unwrap(), Some(checkpoint()));
     }
 
@@ -219,9 +229,9 @@ mod tests {
         #[test]
         fn a_cut_checkpoint_is_damaged_and_no_text_panics(at in 0..300usize, text in "\\PC*") {
             let whole = serde_json::to_string(&checkpoint()).unwrap();
-            prop_assert!(Checkpoint::parse(&whole[..at.min(whole.len() - 1)]).is_err());
-            let _ = Checkpoint::parse(&text);
-            let _ = Checkpoint::parse(&whole.replacen('9', &text, 1));
+            prop_assert!(Checkpoint::parse(&whole.as_bytes()[..at.min(whole.len() - 1)]).is_err());
+            let _ = Checkpoint::parse(text.as_bytes());
+            let _ = Checkpoint::parse(whole.replacen('9', &text, 1).as_bytes());
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{path::Path, sync::Arc, time::Instant};
 
-use super::checkpoint::{Checkpoint, Entry};
+use super::{
+    checkpoint::{Checkpoint, Entry},
+    stored_path::StoredPath,
+};
 use crate::{
     content::fingerprint::Anchor,
     files::{
@@ -20,21 +23,20 @@ use crate::{
 };
 
 /// Begins where the last run has ended. Call it before anything else is known.
-pub(crate) fn resume(follower: &mut Follower, checkpoint: &Checkpoint, now: Instant) {
-    let watched = checkpoint.watched.iter().map(|path| path.to_path_buf());
-    let rotated = checkpoint.rotated.iter().map(|path| path.to_path_buf());
-    let bystanders = checkpoint.bystanders.iter().copied().collect();
-    follower.names = Names::resume(watched.collect(), rotated.collect(), bystanders);
-    follower.scanner.selecting.resume(checkpoint.inputs.iter().cloned());
+pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Instant) {
+    let Checkpoint { inputs, watched, rotated, bystanders, files, .. } = checkpoint;
+    let paths = |paths: Vec<StoredPath>| paths.into_iter().map(|StoredPath(path)| path).collect();
+    follower.names = Names::resume(paths(watched), paths(rotated), bystanders.into_iter().collect());
+    follower.scanner.selecting.resume(inputs);
     let volume = follower.volume().clone();
     let mut listings = Listings::new(volume.as_ref());
     let mut missing = Vec::new();
-    for entry in &checkpoint.files {
+    for entry in files {
         if is_excluded(&entry.path, &follower.scanner.inputs) {
             tracing::info!(file = %entry.path.display(), "is excluded: it is not read any more");
             continue;
         }
-        let file = known_file(entry, follower, now);
+        let file = known_file(&entry, follower, now);
         let listing = listings.of(&entry.home);
         let resumed = match listing.file(entry.inode) {
             Some(there) => resume_file(file, &there.path, volume.as_ref(), now),
@@ -63,17 +65,17 @@ fn is_excluded(path: &Path, inputs: &[Input]) -> bool {
 /// As the checkpoint says, without its open file
 fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
     let treatment = follower.treatment(&entry.path);
-    let source = Source { path: entry.path.to_path_buf(), generation: entry.generation.clone(), treatment };
+    let source = Source { path: entry.path.0.clone(), generation: entry.generation.clone(), treatment };
     let cursor = |outlet: &Outlet| {
         let known = entry.cursors.iter().find(|cursor| cursor.output == outlet.label);
         // An output that is new gets all that is still there.
         known.map_or_else(Cursor::default, |known| {
-            Cursor::at(known.position, Anchor::known(known.anchor), known.skipping)
+            Cursor::at(known.position, Anchor::Hash(known.anchor), known.skipping)
         })
     };
     KnownFile {
         source: Arc::new(source),
-        home: entry.home.to_path_buf(),
+        home: entry.home.0.clone(),
         inode: entry.inode,
         born: entry.born,
         access: Access::Closed,

@@ -26,31 +26,24 @@ const SOON: Duration = Duration::from_millis(50);
 pub(crate) struct Saver {
     follower: Shared,
     directory: PathBuf,
-    saving: Arc<Mutex<Saving>>,
-}
-
-/// The state of one save at a time
-#[derive(Debug, Default)]
-struct Saving {
-    throttle: LogThrottle,
-    /// Used again, because with thousands of files each thread that saves would keep a text of megabytes in its heap.
-    text: Vec<u8>,
+    /// One save at a time
+    throttle: Arc<Mutex<LogThrottle>>,
 }
 
 impl Saver {
     pub(crate) fn new(follower: Shared, directory: &Path) -> Self {
-        Self { follower, directory: directory.to_path_buf(), saving: Arc::default() }
+        Self { follower, directory: directory.to_path_buf(), throttle: Arc::default() }
     }
 
     /// Saves the changes. A failure is logged and counted, and its changes stay due.
     pub(crate) fn save(&self) {
         // Take the lock first: of two concurrent saves, the later write must hold the later snapshot.
-        let Saving { throttle, text } = &mut *self.saving.lock().unwrap_or_else(PoisonError::into_inner);
-        let (written, due) = {
+        let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        let (checkpoint, due) = {
             let mut follower = lock(&self.follower);
-            (Checkpoint::of(&follower).write(text), follower.set.begin_checkpoint())
+            (Checkpoint::of(&follower), follower.set.begin_checkpoint())
         };
-        match written.and_then(|()| Checkpoint::save(text, &self.directory)) {
+        match checkpoint.save(&self.directory) {
             Ok(()) if throttle.settle() => tracing::info!("the checkpoint is saved again"),
             Ok(()) => {}
             Err(error) => {

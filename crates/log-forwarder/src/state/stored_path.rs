@@ -5,13 +5,14 @@ use std::{
     ops::Deref,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A path in a checkpoint
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StoredPath(PathBuf);
+pub(crate) struct StoredPath(pub(super) Arc<Path>);
 
 /// Both forms in which a path is stored
 #[derive(Deserialize)]
@@ -21,9 +22,9 @@ enum Form {
     Bytes(Vec<u8>),
 }
 
-impl From<&Path> for StoredPath {
-    fn from(path: &Path) -> Self {
-        Self(path.to_path_buf())
+impl From<Arc<Path>> for StoredPath {
+    fn from(path: Arc<Path>) -> Self {
+        Self(path)
     }
 }
 
@@ -47,8 +48,8 @@ impl Serialize for StoredPath {
 impl<'de> Deserialize<'de> for StoredPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(match Form::deserialize(deserializer)? {
-            Form::Text(path) => path,
-            Form::Bytes(bytes) => OsString::from_vec(bytes).into(),
+            Form::Text(path) => path.into(),
+            Form::Bytes(bytes) => Path::new(&OsString::from_vec(bytes)).into(),
         }))
     }
 }
@@ -64,7 +65,7 @@ mod tests {
         for (bytes, text) in
             [(&b"/logs/\xC3\xA9.log"[..], "\"/logs/é.log\""), (b"/\xFF.log", "[47,255,46,108,111,103]")]
         {
-            let path = StoredPath::from(Path::new(OsStr::from_bytes(bytes)));
+            let path = StoredPath(Path::new(OsStr::from_bytes(bytes)).into());
             assert_eq!(serde_json::to_string(&path).unwrap(), text);
             assert_eq!(serde_json::from_str::<StoredPath>(text).unwrap(), path);
         }

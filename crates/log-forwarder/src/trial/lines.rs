@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Read},
+    path::Path,
     sync::Arc,
 };
 
@@ -38,7 +39,7 @@ pub(super) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(super) fn new(input: &'a mut dyn Read, treatment: Treatment, longest: usize) -> Self {
-        let source = Source { path: "-".into(), generation: String::new(), treatment: treatment.into() };
+        let source = Source { path: Path::new("-").into(), generation: "".into(), treatment: treatment.into() };
         Self {
             input,
             source: source.into(),

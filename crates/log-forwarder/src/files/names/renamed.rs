@@ -66,7 +66,7 @@ impl Renamed {
             if *name.inode.get_or_insert(stat.inode) == stat.inode || !has_known_file(&name.origin) {
                 name.inode = Some(stat.inode);
                 if stat.is_file() {
-                    files.push(Heir { path: path.clone(), origin: name.origin.clone(), stat });
+                    files.push(Heir { path: path.as_path().into(), origin: name.origin.as_path().into(), stat });
                 }
             }
             true

@@ -3,7 +3,8 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
-    path::{Path, PathBuf},
+    path::Path,
+    sync::Arc,
 };
 
 use super::rotated_name::{Series, parse};
@@ -20,7 +21,7 @@ use crate::{
 pub(super) struct Sibling {
     pub(super) entry: Entry,
     /// The path that it had as an input
-    pub(super) origin: PathBuf,
+    pub(super) origin: Arc<Path>,
     pub(super) series: Series,
 }
 
@@ -28,7 +29,7 @@ pub(super) struct Sibling {
 pub(super) fn known_series(siblings: &[Sibling], set: &FileSet) -> BTreeSet<Series> {
     let is_known = |sibling: &&Sibling| {
         let file = set.known(&sibling.entry.stat).and_then(|key| set.get(key));
-        file.is_some_and(|file| file.path() == sibling.origin)
+        file.is_some_and(|file| file.source.path == sibling.origin)
     };
     siblings.iter().filter(is_known).map(|sibling| sibling.series.clone()).collect()
 }
@@ -74,7 +75,7 @@ fn begins_alike(content: &Content, stat: &Stat, file: &KnownFile, volume: &dyn V
 }
 
 /// The files beside these paths that have the name of a rotated one
-pub(super) fn siblings(paths: &BTreeSet<PathBuf>, listings: &mut Listings) -> Vec<Sibling> {
+pub(super) fn siblings(paths: &BTreeSet<Arc<Path>>, listings: &mut Listings) -> Vec<Sibling> {
     let mut names: BTreeMap<&Path, BTreeSet<&OsStr>> = BTreeMap::new();
     for path in paths {
         if let (Some(directory), Some(name)) = (path.parent(), path.file_name()) {
@@ -87,7 +88,7 @@ pub(super) fn siblings(paths: &BTreeSet<PathBuf>, listings: &mut Listings) -> Ve
         let sibling = |entry: &Entry| {
             let name = entry.path.file_name()?.to_str()?;
             let (origin, series) = parse(name, |name| names.contains(OsStr::new(name)))?;
-            Some(Sibling { entry: entry.clone(), origin: directory.join(origin), series })
+            Some(Sibling { entry: entry.clone(), origin: directory.join(origin).into(), series })
         };
         siblings.extend(listing.entries().iter().filter(|entry| entry.stat.is_file()).filter_map(sibling));
     }

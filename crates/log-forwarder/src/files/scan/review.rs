@@ -39,7 +39,7 @@ pub(super) fn review_closed(found: &Found, scan: &mut Scan) -> Vec<Heir> {
         if entry.is_some_and(|entry| file.is_complete(&entry.stat)) {
             continue;
         }
-        let (origin, is_remote) = (file.path().to_path_buf(), file.trust != Trust::Full);
+        let (origin, is_remote) = (file.source.path.clone(), file.trust != Trust::Full);
         let has_room = scan.set.open_count() < scan.budget;
         let place = entry.map(|entry| scan.looker.reopen(scan.set, key, &entry.path, has_room, scan.now));
         let sighting = match place {

@@ -63,7 +63,7 @@ impl FileSet {
     /// Applies a change. True if an output may find something new to do.
     pub(crate) fn apply(&mut self, change: Change, now: Instant) -> bool {
         match change {
-            Change::AddOutput(label) => self.add_output(label),
+            Change::AddOutput(label) => self.add_output(&label),
             Change::RemoveOutput(output) => self.remove_output(output),
             Change::Begin(file) => self.begin(file),
             Change::Meet(key, fate) => return self.meet(key, fate, now),
@@ -162,9 +162,9 @@ impl FileSet {
         is_news
     }
 
-    fn add_output(&mut self, label: String) {
-        self.ledger.open(&label);
-        self.outlets.push(Outlet { label, is_closed: false });
+    fn add_output(&mut self, label: &str) {
+        self.ledger.open(label);
+        self.outlets.push(Outlet { label: label.into(), is_closed: false });
         self.index.add_output();
         self.change_all(|file| file.cursors.push(Cursor::default()));
     }
@@ -284,16 +284,12 @@ impl FileSet {
 
     fn change(&mut self, key: Key, change: impl FnOnce(&mut KnownFile)) {
         if let Some(file) = self.files.get_mut(&key) {
-            change(file);
-            self.index.update(key, file);
+            self.index.change(key, file, change);
         }
     }
 
     fn change_all(&mut self, change: impl Fn(&mut KnownFile)) {
-        for (key, file) in &mut self.files {
-            change(file);
-            self.index.update(*key, file);
-        }
+        self.files.iter_mut().for_each(|(key, file)| self.index.change(*key, file, &change));
         self.has_moved = true;
     }
 }

@@ -1,8 +1,10 @@
 //! Which files are due for what, kept up to date by each change, so that no question walks over all files.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    path::PathBuf,
+    collections::{BTreeMap, BTreeSet},
+    hash::{BuildHasher, RandomState},
+    path::Path,
+    sync::Arc,
 };
 
 use super::is_pinned;
@@ -16,8 +18,9 @@ use crate::{
 pub(super) struct Index {
     /// The file that an inode holds now
     pub(super) by_inode: BTreeMap<Inode, Key>,
-    /// Most paths have one file. The keys ascend, because files come in their order.
-    pub(super) by_path: HashMap<PathBuf, Vec<Key>>,
+    /// By the hash of their path, which may be that of other paths too; the keys of one ascend.
+    by_path: BTreeSet<(u64, Key)>,
+    hasher: RandomState,
     /// For each output the open files in which it would find something to read
     pub(super) ready: Vec<Ready>,
     /// The same of the files that wait for a descriptor
@@ -26,8 +29,7 @@ pub(super) struct Index {
     /// Files whose metrics are out of date
     untold: BTreeSet<Key>,
     /// Paths of files that are gone, whose metrics are out of date
-    gone: BTreeSet<PathBuf>,
-    shares: BTreeMap<Key, Totals>,
+    gone: BTreeSet<Arc<Path>>,
     pub(super) totals: Totals,
 }
 
@@ -56,12 +58,19 @@ impl Index {
 
     /// A file has come.
     pub(super) fn add(&mut self, key: Key, file: &KnownFile) {
-        self.by_path.entry(file.path().to_path_buf()).or_insert_with(|| Vec::with_capacity(1)).push(key);
-        self.update(key, file);
+        self.by_path.insert((self.hasher.hash_one(file.path()), key));
+        self.update(key, file, Totals::default());
     }
 
-    /// A file has changed.
-    pub(super) fn update(&mut self, key: Key, file: &KnownFile) {
+    /// Changes a file.
+    pub(super) fn change(&mut self, key: Key, file: &mut KnownFile, change: impl FnOnce(&mut KnownFile)) {
+        let former = Totals::of(file);
+        change(file);
+        self.update(key, file, former);
+    }
+
+    /// A file has changed, which had this share before.
+    fn update(&mut self, key: Key, file: &KnownFile, former: Totals) {
         for (output, (ready, parked)) in self.ready.iter_mut().zip(&mut self.parked).enumerate() {
             let wants = file.wants(OutputId(output));
             ready.set(key, (wants && file.is_open()).then(|| file.behind(OutputId(output))));
@@ -69,14 +78,7 @@ impl Index {
         }
         set(&mut self.restless, key, file.is_restless());
         self.untold.insert(key);
-        let outputs = (0..self.ready.len()).map(OutputId);
-        let share = Totals {
-            open: usize::from(file.is_open()),
-            pinned: if is_pinned(file) { file.size() } else { 0 },
-            behind: outputs.map(|output| file.behind(output)).sum(),
-        };
-        let former = self.shares.insert(key, share).unwrap_or_default();
-        self.totals.exchange(former, share);
+        self.totals.exchange(former, Totals::of(file));
     }
 
     /// A file has gone.
@@ -85,25 +87,24 @@ impl Index {
         for keys in self.parked.iter_mut().chain([&mut self.restless, &mut self.untold]) {
             keys.remove(&key);
         }
-        if let Some(keys) = self.by_path.get_mut(file.path()) {
-            keys.retain(|known| *known != key);
-            if keys.is_empty() {
-                self.by_path.remove(file.path());
-            }
-        }
-        self.gone.insert(file.path().to_path_buf());
-        let former = self.shares.remove(&key).unwrap_or_default();
-        self.totals.exchange(former, Totals::default());
+        self.by_path.remove(&(self.hasher.hash_one(file.path()), key));
+        self.gone.insert(file.source.path.clone());
+        self.totals.exchange(Totals::of(file), Totals::default());
+    }
+
+    /// The files with a path and maybe others, oldest first
+    pub(super) fn of_path(&self, path: &Path) -> impl Iterator<Item = Key> {
+        let hash = self.hasher.hash_one(path);
+        self.by_path.range((hash, Key::MIN)..=(hash, Key::MAX)).map(|(_, key)| *key)
     }
 
     /// Files whose metrics are out of date. Those that are behind grow older, and stay so.
-    pub(super) fn take_untold(&mut self) -> BTreeSet<Key> {
-        let is_behind = |key: &Key| self.shares.get(key).is_some_and(|share| share.behind > 0);
-        let behind = self.untold.iter().copied().filter(is_behind).collect();
+    pub(super) fn take_untold(&mut self, is_behind: impl Fn(Key) -> bool) -> BTreeSet<Key> {
+        let behind = self.untold.iter().copied().filter(|key| is_behind(*key)).collect();
         std::mem::replace(&mut self.untold, behind)
     }
 
-    pub(super) fn take_gone_paths(&mut self) -> BTreeSet<PathBuf> {
+    pub(super) fn take_gone_paths(&mut self) -> BTreeSet<Arc<Path>> {
         std::mem::take(&mut self.gone)
     }
 }
@@ -120,6 +121,16 @@ impl Ready {
 }
 
 impl Totals {
+    /// The share of a file
+    pub(super) fn of(file: &KnownFile) -> Self {
+        let outputs = (0..file.cursors.len()).map(OutputId);
+        Self {
+            open: usize::from(file.is_open()),
+            pinned: if is_pinned(file) { file.size() } else { 0 },
+            behind: outputs.map(|output| file.behind(output)).sum(),
+        }
+    }
+
     fn exchange(&mut self, former: Self, now: Self) {
         self.open = self.open + now.open - former.open;
         self.pinned = self.pinned + now.pinned - former.pinned;

@@ -60,7 +60,7 @@ impl Labels {
     pub(super) fn of(&self, source: &Source) -> Names {
         let mut known = vec![
             (Cow::from("filename"), source.path.to_string_lossy()),
-            ("generation".into(), source.generation.as_str().into()),
+            ("generation".into(), source.generation.as_ref().into()),
         ];
         let attributes = &source.treatment.attributes;
         let app = APP.iter().find_map(|name| attributes.iter().find(|(other, _)| other == name));

@@ -48,7 +48,8 @@ fn halves_with_the_same_bytes_have_names_of_their_own() {
         "2026-11-24T09:58:45Z stdout F b\n",
     ];
     let span = of(text.concat().as_bytes(), Mark::Whole);
-    let source = Source { path: "/logs/app.log".into(), generation: "0123456789abcdef".into(), treatment };
+    let source =
+        Source { path: std::path::Path::new("/logs/app.log").into(), generation: "0123456789abcdef".into(), treatment };
     let span = Span { source: source.into(), ..span };
     let (first, second) = span.halves().unwrap();
     assert_eq!((visited(&first), visited(&second)), (vec![(0, "ab".into())], vec![(32, "err".into())]));

@@ -89,9 +89,9 @@ impl Log {
 
     /// Ends the forwarder without a word, and starts it with its last checkpoint.
     fn restart(&mut self) {
-        let checkpoint = Checkpoint::of(&self.follower).kept();
+        let checkpoint = Checkpoint::of(&self.follower);
         self.follower = follower(&self.path);
-        resume(&mut self.follower, &checkpoint, self.now);
+        resume(&mut self.follower, checkpoint, self.now);
         self.follower.scan(Vec::new(), false, self.now);
     }
 

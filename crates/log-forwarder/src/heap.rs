@@ -1,0 +1,22 @@
+//! How the C library's allocator keeps free memory.
+
+/// Bytes of a block that goes back to the system as soon as it is free: more than the buffers that are used again and again, and
+/// less than the lists that a scan of thousands of files makes.
+#[cfg(target_env = "gnu")]
+const LARGE: i32 = 1024 * 1024;
+
+/// Lets all threads share one heap, because each scan, checkpoint and scrape of thousands of files would leave free memory in the
+/// heap of its own thread. Call it before any other thread starts.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "no crate has a safe function for this call")]
+pub fn share_heap() {
+    // SAFETY: mallopt(3) takes no pointer, and no other thread runs yet.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+    }
+}
+
+/// Other allocators have no such call.
+#[cfg(not(target_env = "gnu"))]
+pub fn share_heap() {}
