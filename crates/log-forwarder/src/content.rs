@@ -1,5 +1,6 @@
 //! Where the bytes of a file lie: as they are, or in a file that was compressed since.
 
+pub(crate) mod beginnings;
 pub(crate) mod copies;
 mod decoder;
 pub(crate) mod fingerprint;

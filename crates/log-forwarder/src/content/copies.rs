@@ -5,7 +5,7 @@ use std::{cmp::Reverse, io, path::Path, sync::Arc};
 use super::{
     Content,
     fingerprint::Fingerprint,
-    foreign::{Kind, kind_of},
+    foreign::{Kind, kind},
     measure::{Verdict, measure},
     volume::{Entry, Stat, Volume},
 };
@@ -93,11 +93,10 @@ pub(crate) fn open_as(volume: &dyn Volume, content: &Fingerprint, path: &Path) -
     Ok(content.is_of(&file)?.then_some(file))
 }
 
-/// Whether a file is compressed, or soon will be.
-pub(crate) fn is_packed(volume: &dyn Volume, path: &Path) -> bool {
-    let Ok(file) = volume.open(path) else { return false };
-    match file.stat() {
-        Ok(stat) if stat.size == 0 => path.extension().is_some_and(|extension| extension == "gz" || extension == "zst"),
-        _ => matches!(kind_of(file.as_ref()), Kind::Compressed(_)),
+/// Whether a file that begins so is compressed, or soon will be.
+pub(crate) fn is_packed(path: &Path, beginning: &[u8]) -> bool {
+    if beginning.is_empty() {
+        return path.extension().is_some_and(|extension| extension == "gz" || extension == "zst");
     }
+    matches!(kind(beginning), Kind::Compressed(_))
 }

@@ -1,6 +1,6 @@
 //! The identity of a content: its first bytes, and the bytes before each cursor, never a name.
 
-use std::{hash::Hasher, io};
+use std::{collections::BTreeSet, hash::Hasher, io};
 
 use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ pub(crate) const HEAD_LIMIT: usize = 1024;
 pub(crate) const ANCHOR_LIMIT: usize = 64;
 
 /// A hash of the first bytes of a file, and of how many
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Head {
     pub(crate) length: usize,
     pub(crate) hash: u64,
@@ -49,6 +49,16 @@ impl Head {
     pub(crate) fn is_of(self, file: &Content) -> io::Result<bool> {
         Ok(self.length == 0 || Self::read(file, self.length)? == self)
     }
+}
+
+/// The heads of these lengths, of a file that begins with these bytes
+pub(super) fn heads<'a>(bytes: &'a [u8], lengths: &'a BTreeSet<usize>) -> impl Iterator<Item = Head> + 'a {
+    let (mut hasher, mut from) = (FnvHasher::default(), 0);
+    lengths.range(..=bytes.len()).map(move |length| {
+        hasher.write(&bytes[from..*length]);
+        from = *length;
+        Head { length: *length, hash: hasher.finish() }
+    })
 }
 
 /// The marks that a file must have to be the one that was read: its head, and the bytes before each place that was reached
@@ -185,6 +195,13 @@ mod tests {
         assert!(head.is_of(&file).unwrap());
         // Of what nothing is known yet, every file may be the beginning.
         assert!(Head::default().is_of(&file).unwrap());
+    }
+
+    #[test]
+    fn heads_of_all_lengths_are_the_heads() {
+        let lengths = BTreeSet::from([1, 4, 9, 10]);
+        let expected = [1, 4, 9].map(|length| Head::of(&b"one line\n"[..length]));
+        assert_eq!(heads(b"one line\n", &lengths).collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -47,9 +47,15 @@ pub(crate) fn kind(beginning: &[u8]) -> Kind {
 
 /// The same of an open file; one that cannot be read now is judged when it is read.
 pub(crate) fn kind_of(file: &dyn Handle) -> Kind {
-    let mut beginning = [0; ENOUGH];
-    let length = io::Result::unwrap_or_default(file.read_at(&mut beginning, 0));
-    kind(&beginning[..length])
+    kind(&beginning(file).unwrap_or_default())
+}
+
+/// As many of the first bytes as tell the kind of a file
+pub(super) fn beginning(file: &dyn Handle) -> io::Result<Vec<u8>> {
+    let mut beginning = vec![0; ENOUGH];
+    let length = file.read_at(&mut beginning, 0)?;
+    beginning.truncate(length);
+    Ok(beginning)
 }
 
 impl Kind {

@@ -13,6 +13,7 @@ use std::{
 
 use super::{
     copies::{Sought, is_packed},
+    foreign::beginning,
     measure::{Packed, Verdict},
     volume::{Inode, Volume},
 };
@@ -58,7 +59,11 @@ impl<T: Send + 'static> Search<T> {
 /// The compressed files that may hold a content
 pub(crate) fn packed(volume: &dyn Volume, sought: &Sought, known: &Known) -> Vec<Arc<Path>> {
     let candidates = sought.candidates(volume, |stat| known.contains(&(stat.inode, stat.born)));
-    candidates.into_iter().map(|entry| entry.path).filter(|path| is_packed(volume, path)).collect()
+    let is_packed = |path: &Arc<Path>| {
+        let beginning = volume.open(path).and_then(|file| beginning(file.as_ref()));
+        beginning.is_ok_and(|beginning| is_packed(path, &beginning))
+    };
+    candidates.into_iter().map(|entry| entry.path).filter(is_packed).collect()
 }
 
 /// The compressed file that holds a content, among all files but those that are known

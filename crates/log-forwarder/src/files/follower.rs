@@ -157,9 +157,9 @@ impl Follower {
         }
     }
 
-    /// Begins with a file of the last run that is not where it was: its content is in a copy, or lost.
-    pub(crate) fn begin_missing(&mut self, file: KnownFile, now: Instant) {
-        self.looker.leave_behind(&mut self.set, &self.names, file, now);
+    /// Begins with files of the last run that are not where they were: the content of each is in a copy, or lost.
+    pub(crate) fn begin_missing(&mut self, files: Vec<KnownFile>, now: Instant) {
+        self.looker.leave_behind(&mut self.set, &self.names, files, now);
     }
 
     /// Finds files that have come, and marks those that have gone. `is_overflow` says that renames got lost.

@@ -1,5 +1,6 @@
 //! A look at known files: asks the system, and lets [`observe`] and [`decide`] say what becomes of each.
 
+mod leaving;
 mod measuring;
 mod seeking;
 
@@ -202,17 +203,6 @@ impl Looker {
                 Place::Same
             }
         }
-    }
-
-    /// A file of the last run that is not where it was: its content goes on in a copy, or is lost.
-    pub(crate) fn leave_behind(&mut self, set: &mut FileSet, names: &Names, file: KnownFile, now: Instant) {
-        // Before the file is known, because its own inode may be that of a compressed copy in which it was read.
-        let trace = self.trace(set, names, &file);
-        let key = set.next_key();
-        set.apply(Change::Begin(file.into()), now);
-        let Some(file) = set.get(key) else { return };
-        let fate = decide(file, &Observation::Deleted, Some(trace), LossReason::GoneWhileDown, &self.policy, now);
-        set.apply(Change::Meet(key, fate), now);
     }
 
     /// Where the content of a file is that is not in its file any more

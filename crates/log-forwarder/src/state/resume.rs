@@ -46,13 +46,11 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
         };
         match resumed {
             Ok(file) => follower.begin(file, now),
-            Err(file) => missing.push(file),
+            Err(file) => missing.push(*file),
         }
     }
     // Only when all known inodes are known can another one be a copy.
-    for file in missing {
-        follower.begin_missing(*file, now);
-    }
+    follower.begin_missing(missing, now);
     follower.judge_absence();
 }
 

@@ -75,6 +75,29 @@ fn a_thousand_files_that_come_grow_and_go_at_once_are_all_read() {
 }
 
 #[test]
+fn thousands_of_files_that_came_and_went_between_two_runs_delay_no_start() {
+    let pod = Pod::new();
+    let pattern = pod.log("*.log").display().to_string();
+    // Longer than the beginnings that are compared, and each with another one
+    let write = |file: u64| {
+        let text: String = (0..20).map(|number| line(file * 20 + number) + "\n").collect();
+        fs::write(pod.log(&format!("{file}.log")), text).unwrap();
+    };
+    (0..2000).for_each(write);
+    let program = pod.start(&["--input", &pattern, "--output", &pod.file_output()]);
+    pod.wait_for_lines(40_000);
+    stop(program);
+    (0..2000).for_each(|file| fs::remove_file(pod.log(&format!("{file}.log"))).unwrap());
+    (2000..4000).for_each(write);
+    // A search among all new files for each of those that went would take minutes.
+    let program = pod.start(&["--input", &pattern, "--output", &pod.file_output()]);
+    pod.wait_for_lines(80_000);
+    let ended = stop(program);
+    assert_all_there_in_any_order(pod.out().lines(), 80_000);
+    assert_eq!((ledger(&ended)["lines"], ledger(&ended)["lost"]), (40_000, 0));
+}
+
+#[test]
 fn a_receiver_that_is_slower_than_the_app_gets_all_and_costs_no_memory() {
     let pod = Pod::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
