@@ -104,4 +104,16 @@ mod tests {
         assert_eq!(hidden("password", json), r#"{"*":"hunter2", "note":"*: hunter2","id":5}"#);
         assert_eq!(hidden("note.*", r#"{"id":"note 5","a":1}"#), r#"{"id":"*","a":1}"#);
     }
+
+    #[test]
+    fn an_escaped_quote_is_not_the_end_of_a_secret() {
+        let json = r#"{"password":"a\"b\\","id":"\"x"}"#;
+        assert_eq!(hidden(r#""password":"(?<secret>[^"]*)""#, json), r#"{"password":"*","id":"\"x"}"#);
+        assert_eq!(hidden(r#""password":"(?<secret>[^"]*)"#, json), r#"{"password":"*","id":"\"x"}"#);
+        assert_eq!(hidden(r#""password":"[^"]*","#, r#"{"password":"a\",b","id":5}"#), r#"{*","id":5}"#);
+        assert_eq!(hidden(r#""password":"[^"]*""#, json), r#"{*,"id":"\"x"}"#);
+        // A pattern may also mean a part of a value.
+        assert_eq!(hidden(r#""password":"(?<secret>.)"#, json), r#"{"password":"*\"b\\","id":"\"x"}"#);
+        assert_eq!(hidden("b", json), r#"{"password":"a\"*\\","id":"\"x"}"#);
+    }
 }

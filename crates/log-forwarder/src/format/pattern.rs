@@ -61,7 +61,8 @@ impl Pattern {
             let string = &strings[..strings.partition_point(|string| string.start <= begin)];
             let shorter = string.last().filter(|string| begin < string.end);
             let shorter = shorter.and_then(|string| self.find(&text[..string.end], begin));
-            let Found { all, secret } = shorter.filter(|shorter| shorter.all.start == begin).unwrap_or(found);
+            let found = shorter.filter(|shorter| shorter.all.start == begin).unwrap_or(found);
+            let secret = whole_secret(text, strings, &found);
             if !secret.is_empty() {
                 if secret.start > end || end == 0 {
                     out.push_str(&text[end..secret.start]);
@@ -69,8 +70,9 @@ impl Pattern {
                 }
                 end = secret.end;
             }
+            let all = found.all;
             let next = text[all.end..].chars().next().filter(|_| all.is_empty()).map_or(0, char::len_utf8);
-            at = all.end + next;
+            at = secret.end.max(all.end) + next;
             if all.is_empty() && next == 0 {
                 break;
             }
@@ -102,6 +104,22 @@ impl Pattern {
         };
         Some(fields::parsed(self.groups.iter().filter_map(field).collect(), rule))
     }
+}
+
+/// The secret of a match. Where the pattern takes an escaped quote for the end of one of these strings,
+/// as `"password":"(?<secret>[^"]*)"` does with `"password":"a\"b"`, it goes on to the end of the string.
+fn whole_secret(text: &str, strings: &[Range<usize>], Found { all, secret }: &Found) -> Range<usize> {
+    let count = strings.partition_point(|string| string.start < secret.end);
+    let string = strings[..count].last().filter(|string| secret.end < string.end && !secret.is_empty());
+    let Some(string) = string else { return secret.clone() };
+    let inside = &text.as_bytes()[string.start..secret.end];
+    let ends_in_escape = inside.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1;
+    let takes_quote = all.start < string.start && inside.contains(&b'"');
+    if !ends_in_escape && !takes_quote {
+        return secret.clone();
+    }
+    // A match that ends with the escaped quote gets the quote that ends the string.
+    secret.start..string.end + usize::from(inside.ends_with(b"\""))
 }
 
 /// The last line of regex's error, and the place of the fault, without the drawing of the pattern
