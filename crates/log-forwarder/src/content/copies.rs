@@ -59,13 +59,14 @@ impl Sought {
         None
     }
 
-    /// The files of the directory that may have it, the largest first: an earlier copy of the same content would be shorter.
+    /// The files of the directory that may have it, first those whose names begin as its own. Of these the largest comes first,
+    /// because an earlier copy of the same content would be shorter.
     pub(crate) fn candidates(&self, volume: &dyn Volume, is_other: impl Fn(&Stat) -> bool) -> Vec<Entry> {
         if self.content.head.length == 0 {
             return Vec::new();
         }
         // Clocks can be set. Many files may share a head, so that a file that has only the head in common must also be as new.
-        let is_new = |stat: &Stat| stat.modified > self.written - SECOND;
+        let is_new = |stat: &Stat| stat.modified > self.written.saturating_sub(SECOND);
         let has_anchor = self.content.anchors.iter().any(|(position, _)| *position > 0);
         let successor = volume.stat(&self.path).ok().filter(|stat| stat.is_another(self.born)).map(|stat| stat.inode);
         let fits = |stat: &Stat| {
@@ -73,7 +74,13 @@ impl Sought {
         };
         let entries = volume.list(&self.home).unwrap_or_default().into_iter().filter(|entry| fits(&entry.stat));
         let mut candidates: Vec<_> = entries.collect();
-        candidates.sort_by_cached_key(|Entry { path, stat }| Reverse((is_new(stat), stat.size, path.clone())));
+        // Where thousands of files are truncated at once, only the likely copy of each is opened.
+        let own_name = self.path.file_stem().unwrap_or_default().as_encoded_bytes();
+        let is_likely =
+            |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(own_name));
+        candidates.sort_by_cached_key(|Entry { path, stat }| {
+            Reverse((is_new(stat), is_likely(path), stat.size, path.clone()))
+        });
         candidates
     }
 
@@ -99,4 +106,30 @@ pub(crate) fn is_packed(path: &Path, beginning: &[u8]) -> bool {
         return path.extension().is_some_and(|extension| extension == "gz" || extension == "zst");
     }
     matches!(kind(beginning), Kind::Compressed(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::content::{fingerprint::Head, volume::Disk};
+
+    #[test]
+    fn a_copy_is_first_looked_for_under_the_names_that_begin_as_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in [("app.log.1", "one\n"), ("app-2.log", "one\ntwo\n"), ("web.log.1", "one\ntwo\nthree\n")] {
+            fs::write(directory.path().join(name), text).unwrap();
+        }
+        let sought = Sought {
+            home: directory.path().into(),
+            path: directory.path().join("app.log").into(),
+            born: None,
+            written: 0,
+            content: Fingerprint { head: Head::of(b"one\n"), anchors: Vec::new() },
+        };
+        let candidates = sought.candidates(&Disk, |_| false);
+        let names: Vec<_> = candidates.iter().map(|entry| entry.path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["app-2.log", "app.log.1", "web.log.1"]);
+    }
 }
