@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::{
     content::volume::Disk,
-    delivery::{couriers::Couriers, dead_letters::DeadLetters, gatherer::Window},
+    delivery::{couriers::Couriers, dead_letters::DeadLetters},
     files::{
         descriptors::Descriptors,
         follower::{Follower, Policy, Settings, Shared, lock},
@@ -90,7 +90,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
         dead_letters: Arc::new(DeadLetters::new(args.dead_letter.clone(), own_files)),
         signal: signal.clone(),
         life: life.clone(),
-        window: window(&args, &plan),
+        linger: args.linger,
         silence: SILENCE,
         running: Vec::new(),
     };
@@ -152,14 +152,16 @@ fn plan(args: &Args, config: Option<&Config>) -> anyhow::Result<Plan> {
     Plan::of(args, inputs, outputs).map_err(messages)
 }
 
-/// The plan has checked that both sizes fit into memory.
+/// The plan has checked that all sizes fit into memory.
 fn settings(args: &Args, plan: &Plan) -> Settings {
     let size = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
     let line = size(args.max_line);
-    let batch = size(BATCH.min(args.max_in_flight / plan.outputs.len() as u64));
+    let share = args.max_in_flight / plan.outputs.len() as u64;
+    let batch = size(BATCH.min(share));
     Settings {
         inputs: plan.inputs.clone(),
         bounds: Bounds { batch, line, may_grow: true },
+        gathered: size(args.max_batch.min(share)),
         policy: Policy {
             max_pinned: args.max_pinned,
             quiet_period: args.quiet_period,
@@ -167,11 +169,6 @@ fn settings(args: &Args, plan: &Plan) -> Settings {
             stopping: None,
         },
     }
-}
-
-fn window(args: &Args, plan: &Plan) -> Window {
-    let most = args.max_batch.min(args.max_in_flight / plan.outputs.len() as u64);
-    Window { linger: args.linger, most: usize::try_from(most).unwrap_or(usize::MAX) }
 }
 
 /// A checkpoint that cannot be read is logged, and is no reason not to deliver.

@@ -9,7 +9,7 @@ use crate::{
     delivery::{
         courier::{Courier, Order},
         dead_letters::DeadLetters,
-        gatherer::{Gatherer, Window},
+        gatherer::Gatherer,
         retry::Retry,
     },
     files::{
@@ -27,7 +27,7 @@ pub(crate) struct Couriers {
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) signal: watch::Receiver<Signal>,
     pub(crate) life: Lifecycle,
-    pub(crate) window: Window,
+    pub(crate) linger: Duration,
     /// How long a courier may be silent before `/livez` fails
     pub(crate) silence: Duration,
     pub(crate) running: Vec<Running>,
@@ -93,7 +93,7 @@ impl Couriers {
                 follower: self.follower.clone(),
                 output: id,
                 signal: self.signal.clone(),
-                window: self.window,
+                linger: self.linger,
                 since: None,
             },
             retry: Retry::default(),

@@ -7,7 +7,7 @@ use tokio::{sync::watch, time};
 
 use crate::{
     files::{
-        follower::{Shared, feed::Gathering, lock},
+        follower::{Shared, lock},
         known::OutputId,
     },
     outputs::Output,
@@ -15,21 +15,13 @@ use crate::{
     watch::signal::Signal,
 };
 
-/// How long lines are gathered, because a receiver pays for each request
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Window {
-    /// The time that the first line waits for others
-    pub(crate) linger: Duration,
-    /// Bytes that do not wait for more
-    pub(crate) most: usize,
-}
-
 /// Gathers batches for one output
 pub(crate) struct Gatherer {
     pub(crate) follower: Shared,
     pub(crate) output: OutputId,
     pub(crate) signal: watch::Receiver<Signal>,
-    pub(crate) window: Window,
+    /// The time that the first line waits for others, because a receiver pays for each request
+    pub(crate) linger: Duration,
     /// Since when lines wait
     pub(crate) since: Option<Instant>,
 }
@@ -57,17 +49,14 @@ impl Gatherer {
 
     fn take(&self, output: &mut dyn Output) -> Option<Batch> {
         let joins = |first: &_, next: &_| output.joins(first, next);
-        let gathering = Gathering { most: self.window.most, joins: &joins };
-        lock(&self.follower).next(self.output, output.gathers().then_some(&gathering), Instant::now())
+        lock(&self.follower).next(self.output, output.gathers().then_some(&joins), Instant::now())
     }
 
     /// How long the lines that wait now are to wait for others
     fn rest(&mut self) -> Duration {
-        let Window { linger, most } = self.window;
-        let waiting = lock(&self.follower).waiting(self.output, most);
-        if waiting == 0 || waiting >= most as u64 {
+        if !lock(&self.follower).may_gather(self.output) {
             return Duration::ZERO;
         }
-        linger.saturating_sub(self.since.get_or_insert_with(Instant::now).elapsed())
+        self.linger.saturating_sub(self.since.get_or_insert_with(Instant::now).elapsed())
     }
 }

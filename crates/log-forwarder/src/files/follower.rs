@@ -1,6 +1,6 @@
 //! All parts of following files, as the tail, the couriers and the saver share them.
 
-pub(crate) mod feed;
+mod feed;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -40,6 +40,8 @@ pub(crate) const MOST_SETTLED: u64 = 8 * 1024 * 1024;
 pub(crate) struct Settings {
     pub(crate) inputs: Vec<Input>,
     pub(crate) bounds: Bounds,
+    /// Bytes with which a batch of several files ends, after one longer line at most
+    pub(crate) gathered: usize,
     pub(crate) policy: Policy,
 }
 
@@ -54,6 +56,7 @@ pub(crate) struct Follower {
     pub(crate) scanner: Scanner,
     looker: Looker,
     bounds: Bounds,
+    gathered: usize,
     /// For each output the key from which it looks on, so that no file keeps another waiting
     turns: BTreeMap<OutputId, Key>,
     /// Since when an output waits for the next attempt to read a file
@@ -78,6 +81,7 @@ impl Follower {
             scanner: Scanner::new(settings.inputs),
             looker: Looker::new(volume, OwnFiles::default(), settings.policy),
             bounds: settings.bounds,
+            gathered: settings.gathered,
             turns: BTreeMap::new(),
             failed: BTreeMap::new(),
         }
@@ -116,7 +120,7 @@ impl Follower {
     /// Takes other settings. Files that no input matches any more are not followed; lines that were read from them are delivered.
     pub(crate) fn take_settings(&mut self, settings: Settings, now: Instant) {
         self.scanner.inputs = settings.inputs;
-        self.bounds = settings.bounds;
+        (self.bounds, self.gathered) = (settings.bounds, settings.gathered);
         self.looker.policy = Policy { stopping: self.stopping(), ..settings.policy };
         self.looker.complaints.judge_again();
         let keys: Vec<Key> = self.set.iter().map(|(key, _)| key).collect();

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     files::{
         descriptors::Descriptors,
-        follower::{Follower, Policy, Settings, feed::Gathering},
+        follower::{Follower, Policy, Settings},
         known::{Key, KnownFile, OutputId},
         ledger::Ledger,
         names::Rename,
@@ -96,7 +96,7 @@ impl Run {
             close_inactive: setup.close_inactive,
             stopping: None,
         };
-        let settings = Settings { inputs, bounds: BOUNDS, policy };
+        let settings = Settings { inputs, bounds: BOUNDS, gathered: MOST, policy };
         let ledger = Ledger::new(&Registry::new()).expect("metrics");
         let mut follower = Follower::new(settings, ledger, Descriptors::new(setup.budget), Arc::new(model.clone()));
         for output in OUTPUTS {
@@ -148,8 +148,7 @@ impl Run {
         if self.in_flight.contains_key(&output) {
             return false;
         }
-        let gathering = Gathering { most: MOST, joins: &|_, _| true };
-        let batch = self.follower.next(output, Some(&gathering), self.now);
+        let batch = self.follower.next(output, Some(&|_, _| true), self.now);
         let is_some = batch.is_some();
         if let Some(sifted) = batch.map(Batch::sifted) {
             self.follower.drop_records(&sifted, output);

@@ -156,7 +156,8 @@ mod tests {
         }
         let inputs = vec![directory.path().join("*.log").to_str().unwrap().parse().unwrap()];
         let policy = Policy { quiet_period: Duration::ZERO, ..Policy::default() };
-        let settings = Settings { inputs, bounds: Bounds { batch: 1024, line: 1024, may_grow: true }, policy };
+        let settings =
+            Settings { inputs, bounds: Bounds { batch: 1024, line: 1024, may_grow: true }, gathered: 1024, policy };
         let ledger = Ledger::new(&Registry::new()).unwrap();
         let mut follower = Follower::new(settings, ledger, Descriptors::new(10), Arc::new(Disk));
         let output = follower.add_output("stdout://".into());

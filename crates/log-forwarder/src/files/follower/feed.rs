@@ -28,31 +28,31 @@ const MOST_STEPS: usize = 16;
 /// files, each batch would look at all of them.
 const MOST_APART: usize = 64;
 
-/// What may stand in one batch
-pub(crate) struct Gathering<'a> {
-    /// Bytes that it ends with, and one longer line
-    pub(crate) most: usize,
-    /// Whether spans of two sources may stand in one
-    pub(crate) joins: &'a dyn Fn(&Source, &Source) -> bool,
-}
+/// Whether spans of two sources may stand in one batch
+type Joins<'a> = &'a dyn Fn(&Source, &Source) -> bool;
 
 impl Follower {
-    /// Unread bytes that an output could get. While files wait for a descriptor it is this many at least, because those that are
-    /// open keep others waiting.
-    pub(crate) fn waiting(&self, output: OutputId, most: usize) -> u64 {
+    /// Whether an output could get something, and a batch has room for more.
+    pub(crate) fn may_gather(&self, output: OutputId) -> bool {
+        (1..self.gathered as u64).contains(&self.waiting(output))
+    }
+
+    /// Unread bytes that an output could get. While files wait for a descriptor they are enough for a batch, because those that
+    /// are open keep others waiting.
+    pub(super) fn waiting(&self, output: OutputId) -> u64 {
         match self.set.readable_bytes(output) {
             0 => 0,
-            bytes if self.descriptors.waiting > 0 => bytes.max(most as u64),
+            bytes if self.descriptors.waiting > 0 => bytes.max(self.gathered as u64),
             bytes => bytes,
         }
     }
 
-    /// The next batch for an output: file by file in turn, and of one path the older file first. It is of one file, unless more
-    /// is to be gathered.
-    pub(crate) fn next(&mut self, output: OutputId, gathering: Option<&Gathering>, now: Instant) -> Option<Batch> {
+    /// The next batch for an output: file by file in turn, and of one path the older file first. It is of one file, unless
+    /// others may join it.
+    pub(crate) fn next(&mut self, output: OutputId, joins: Option<Joins>, now: Instant) -> Option<Batch> {
         loop {
             let failed = self.failed.len();
-            let batch = self.gather(output, gathering, now);
+            let batch = self.gather(output, joins, now);
             // Later files waited for one that has just failed.
             if batch.is_some() || self.failed.len() == failed {
                 return batch;
@@ -70,18 +70,18 @@ impl Follower {
         }
     }
 
-    fn gather(&mut self, output: OutputId, gathering: Option<&Gathering>, now: Instant) -> Option<Batch> {
+    fn gather(&mut self, output: OutputId, joins: Option<Joins>, now: Instant) -> Option<Batch> {
         let turn = self.turns.get(&output).copied().unwrap_or(0);
-        let most = gathering.map_or(usize::MAX, |gathering| gathering.most);
+        let most = joins.map_or(usize::MAX, |_| self.gathered);
         let (mut spans, mut length, mut apart): (Vec<Span>, usize, usize) = (Vec::new(), 0, 0);
         // Each file is asked for when it is its turn: a list of all would cost more than most batches.
         'files: for mut keys in [turn..Key::MAX, 0..turn] {
             while let Some(key) = self.set.first_readable(output, keys.clone()) {
                 keys.start = key + 1;
                 let Some(file) = self.set.get(key) else { continue };
-                let is_apart = match (spans.first(), gathering) {
+                let is_apart = match (spans.first(), joins) {
                     (None, _) => false,
-                    (Some(first), Some(gathering)) if length < most => !(gathering.joins)(&first.source, &file.source),
+                    (Some(first), Some(joins)) if length < most => !joins(&first.source, &file.source),
                     (Some(_), _) => break 'files,
                 };
                 if is_apart && apart == MOST_APART {

@@ -16,6 +16,7 @@ fn settings(pattern: &Path, treatment: Treatment) -> Settings {
     Settings {
         inputs: vec![input.treated(&treatment.into())],
         bounds: Bounds { batch: 1024, line: 1024, may_grow: true },
+        gathered: 1024,
         policy: Policy { quiet_period: Duration::ZERO, ..Policy::default() },
     }
 }
@@ -86,17 +87,17 @@ fn the_bytes_that_wait_are_known_without_a_look_at_each_file() {
     let (mut follower, output) = follower(&directory.path().join("*.log"));
     let now = Instant::now();
     follower.scan_names(now);
-    assert_eq!(follower.waiting(output, 1024), 10);
+    assert_eq!(follower.waiting(output), 10);
     let batch = follower.next(output, None, now).unwrap();
-    assert_eq!(follower.waiting(output, 1024), 6);
+    assert_eq!(follower.waiting(output), 6);
     follower.account(Change::Settle(&batch.spans()[0], output));
-    assert_eq!(follower.waiting(output, 1024), 6);
+    assert_eq!(follower.waiting(output), 6);
     fs::write(directory.path().join("a.log"), "one\ntwo\n").unwrap();
     follower.look_at_all(now);
-    assert_eq!(follower.waiting(output, 1024), 10);
+    assert_eq!(follower.waiting(output), 10);
     // Those that are open keep others waiting.
     follower.descriptors.waiting = 1;
-    assert_eq!(follower.waiting(output, 1024), 1024);
+    assert_eq!(follower.waiting(output), 1024);
 }
 
 #[test]
@@ -114,7 +115,7 @@ fn a_batch_of_one_stream_looks_at_few_of_the_files_that_have_another() {
         looks.set(looks.get() + 1);
         false
     };
-    let batch = follower.next(output, Some(&feed::Gathering { most: 1024, joins: &joins }), now).unwrap();
+    let batch = follower.next(output, Some(&joins), now).unwrap();
     assert_eq!(batch.spans().len(), 1);
     assert!(looks.get() < 100, "{} files for a batch of one", looks.get());
 }
@@ -167,4 +168,22 @@ fn a_compressed_file_that_is_written_over_in_its_place_is_lost_for_the_output_th
         follower.look_at_all(now);
         (follower.set.ledger().of(second).sums().lost > 0).then_some(())
     });
+}
+
+#[test]
+fn other_settings_change_how_much_is_gathered() {
+    let directory = tempfile::tempdir().unwrap();
+    let pattern = directory.path().join("*.log");
+    for name in ["a.log", "b.log"] {
+        fs::write(directory.path().join(name), "line\n").unwrap();
+    }
+    let (mut follower, first) = follower(&pattern);
+    let second = follower.add_output("file:///second".into());
+    let now = Instant::now();
+    follower.scan_names(now);
+    assert!(follower.may_gather(second));
+    assert_eq!(follower.next(first, Some(&|_, _| true), now).unwrap().spans().len(), 2);
+    follower.take_settings(Settings { gathered: 5, ..settings(&pattern, Treatment::default()) }, now);
+    assert!(!follower.may_gather(second));
+    assert_eq!(follower.next(second, Some(&|_, _| true), now).unwrap().spans().len(), 1);
 }

@@ -108,7 +108,12 @@ fn follower(path: &Path) -> Follower {
     let treatment = Arc::new(Treatment { format: cri.unwrap(), ..Treatment::default() });
     let input = path.to_str().unwrap().parse::<Input>().unwrap().treated(&treatment);
     let policy = Policy { quiet_period: QUIET, ..Policy::default() };
-    let settings = Settings { inputs: vec![input], bounds: Bounds { batch: 4096, line: 1024, may_grow: true }, policy };
+    let settings = Settings {
+        inputs: vec![input],
+        bounds: Bounds { batch: 4096, line: 1024, may_grow: true },
+        gathered: 4096,
+        policy,
+    };
     let ledger = Ledger::new(&Registry::new()).unwrap();
     let mut follower = Follower::new(settings, ledger, Descriptors::new(10), Arc::new(Disk));
     assert_eq!(follower.add_output("stdout://".into()), OUTPUT);
