@@ -1,6 +1,9 @@
 //! Halves and selections together are the whole span.
 
-use std::collections::HashSet;
+use std::{
+    collections::{BTreeSet, HashSet},
+    path::Path,
+};
 
 use proptest::prelude::*;
 
@@ -37,26 +40,44 @@ fn what_is_no_text_is_replaced_and_counted() {
     assert_eq!(batch.tally().invalid_bytes, 2);
 }
 
+/// A span of the file of a container runtime
+fn of_cri(text: &str) -> Span {
+    let format = FormatFlags::default().format(Some(&"cri".parse().unwrap()), None, None, &TimeFlags::default());
+    let treatment = Arc::new(Treatment { format: format.unwrap(), ..Treatment::default() });
+    let source = Source { path: Path::new("/logs/app.log").into(), generation: "0123456789abcdef".into(), treatment };
+    Span { source: source.into(), ..of(text.as_bytes(), Mark::Whole) }
+}
+
 #[test]
 fn halves_with_the_same_bytes_have_names_of_their_own() {
-    let format =
-        FormatFlags::default().format(Some(&"cri".parse().unwrap()), None, None, &TimeFlags::default()).unwrap();
-    let treatment = Arc::new(Treatment { format, ..Treatment::default() });
-    let text = [
-        "2026-11-24T09:58:45Z stdout P a\n",
-        "2026-11-24T09:58:45Z stderr F err\n",
-        "2026-11-24T09:58:45Z stdout F b\n",
-    ];
-    let span = of(text.concat().as_bytes(), Mark::Whole);
-    let source =
-        Source { path: std::path::Path::new("/logs/app.log").into(), generation: "0123456789abcdef".into(), treatment };
-    let span = Span { source: source.into(), ..span };
+    let lines = ["stdout P a", "stderr F err", "stdout F b"].map(|line| format!("2026-11-24T09:58:45Z {line}\n"));
+    let span = of_cri(&lines.concat());
     let (first, second) = span.halves().unwrap();
     assert_eq!((visited(&first), visited(&second)), (vec![(0, "ab".into())], vec![(32, "err".into())]));
     assert_eq!(first.bytes(), second.bytes());
     let names: HashSet<_> = [&span, &first, &second].map(Span::name).into();
     assert_eq!(names.len(), 3, "{names:?}");
     assert_eq!(first.name(), span.halves().unwrap().0.name());
+}
+
+/// All single records of a span, as its refusals divide it
+fn divided(span: Span) -> Vec<Span> {
+    match span.halves() {
+        Some((first, second)) => [divided(first), divided(second)].concat(),
+        None => vec![span],
+    }
+}
+
+/// The raw lines of some spans, of which none comes twice
+fn lines_of(spans: &[Span]) -> BTreeSet<String> {
+    let mut written = Vec::new();
+    for span in spans {
+        span.write_raw(&mut written);
+    }
+    let text = String::from_utf8(written).unwrap();
+    let distinct: BTreeSet<_> = text.split_inclusive('\n').map(str::to_owned).collect();
+    assert_eq!(distinct.len(), text.lines().count());
+    distinct
 }
 
 proptest! {
@@ -90,5 +111,35 @@ proptest! {
         prop_assert_eq!(visited(&some.select(&again)), fewer);
         let single: Vec<_> = (0..numbers.len()).flat_map(|nth| visited(&some.only(nth).unwrap())).collect();
         prop_assert_eq!(single, expected);
+    }
+
+    #[test]
+    fn records_of_two_streams_are_divided_without_a_loss(
+        lines in proptest::collection::vec(any::<(bool, bool, bool)>(), 1..20),
+    ) {
+        let line = |(nth, (is_error, is_partial, _)): (usize, &(bool, bool, bool))| {
+            let (stream, tag) = (if *is_error { "stderr" } else { "stdout" }, if *is_partial { "P" } else { "F" });
+            format!("2026-11-24T09:58:45Z {stream} {tag} {nth},\n")
+        };
+        let text: Vec<String> = lines.iter().enumerate().map(line).collect();
+        let whole = of_cri(&text.concat());
+        prop_assert_eq!(lines_of(&divided(whole.clone())), text.iter().cloned().collect::<BTreeSet<_>>());
+        let kept: Vec<usize> = (0..whole.count()).filter(|number| lines[*number].2).collect();
+        for span in [whole.select(&kept), whole] {
+            let (records, parts) = (visited(&span), divided(span.clone()));
+            prop_assert_eq!(parts.iter().flat_map(visited).collect::<Vec<_>>(), records.clone());
+            let single = (0..records.len()).flat_map(|nth| visited(&span.only(nth).unwrap()));
+            prop_assert_eq!(single.collect::<Vec<_>>(), records);
+            prop_assert_eq!(parts.iter().map(Span::amount).fold(Amount::default(), Amount::add), span.amount());
+            let names: HashSet<_> = parts.iter().map(Span::name).collect();
+            prop_assert_eq!(names.len(), parts.len());
+            // A part that moves the cursor leaves no record behind, and the last one moves it to the end.
+            for (nth, part) in parts.iter().enumerate().filter(|(_, part)| !part.goes_on) {
+                let is_left = |(offset, _): &(u64, String)| *offset < part.end();
+                prop_assert!(!parts[nth + 1..].iter().flat_map(visited).any(|record| is_left(&record)));
+            }
+            let last = &parts[parts.len() - 1];
+            prop_assert_eq!((last.goes_on, last.end()), (false, span.end()));
+        }
     }
 }
