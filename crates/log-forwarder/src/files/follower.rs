@@ -259,10 +259,11 @@ impl Follower {
         self.scanner.directories(&self.set)
     }
 
-    /// The bytes of all open files of each directory that can grow
+    /// The bytes of all files of each directory that can grow, also of those that are not open: which of them are open changes without
+    /// events.
     pub(crate) fn sizes(&self) -> BTreeMap<PathBuf, u64> {
         let mut sizes = BTreeMap::new();
-        for (_, file) in self.set.iter().filter(|(_, file)| file.is_open() && !file.is_packed()) {
+        for (_, file) in self.set.iter().filter(|(_, file)| file.packed_size.is_none()) {
             match sizes.get_mut(file.home.as_ref()) {
                 Some(size) => *size += file.seen,
                 None => drop(sizes.insert(file.home.to_path_buf(), file.seen)),

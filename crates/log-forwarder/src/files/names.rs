@@ -222,7 +222,10 @@ impl Names {
 
     /// Forgets the names to which no input leads any more.
     pub(crate) fn keep_those_of(&mut self, inputs: &[Input]) {
-        self.watched.retain(|path| inputs.iter().any(|input| input.matches(path)));
+        let is_read = |path: &Path| inputs.iter().any(|input| input.matches(path));
+        self.watched.retain(|path| is_read(path));
+        self.rotated.retain(|path| is_read(path));
+        self.renamed.keep_those_of(is_read);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Resumes from a checkpoint: finds each of its files again, also under another name, or its copy.
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use super::{
     checkpoint::{Checkpoint, Entry},
@@ -19,7 +19,6 @@ use crate::{
         trust::Trust,
     },
     records::span::Source,
-    settings::input::Input,
 };
 
 /// Begins where the last run has ended. Call it before anything else is known.
@@ -32,8 +31,8 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
     let mut listings = Listings::new(volume.as_ref());
     let mut missing = Vec::new();
     for entry in files {
-        if is_excluded(&entry.path, &follower.scanner.inputs) {
-            tracing::info!(file = %entry.path.display(), "is excluded: it is not read any more");
+        if !follower.scanner.inputs.iter().any(|input| input.matches(&entry.path)) {
+            tracing::info!(file = %entry.path.display(), "no input leads to it any more");
             continue;
         }
         let file = known_file(&entry, follower, now);
@@ -52,12 +51,6 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
     // Only when all known inodes are known can another one be a copy.
     follower.begin_missing(missing, now);
     follower.judge_absence();
-}
-
-/// Whether a file that was read is excluded now.
-fn is_excluded(path: &Path, inputs: &[Input]) -> bool {
-    let is_read = inputs.iter().any(|input| input.matches(path));
-    !is_read && inputs.iter().any(|input| input.selection.excludes(path))
 }
 
 /// As the checkpoint says, without its open file

@@ -49,7 +49,7 @@ fn excluded_files_are_not_read() {
     // A file that was read before is not read on.
     let all = pod.log("app.*");
     let mut program = start_on_all(&pod, &["--exclude", all.to_str().unwrap()]);
-    program.wait_for_message("is excluded: it is not read any more");
+    program.wait_for_message("no input leads to it any more");
     write_line(&pod, "app.log", 6);
     pod.wait_for_lines(6);
     stop(program);

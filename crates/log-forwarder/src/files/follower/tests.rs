@@ -187,3 +187,32 @@ fn other_settings_change_how_much_is_gathered() {
     assert!(!follower.may_gather(second));
     assert_eq!(follower.next(second, Some(&|_, _| true), now).unwrap().spans().len(), 1);
 }
+
+#[test]
+fn a_rotated_file_of_an_input_that_is_no_more_does_not_come_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, to) = (directory.path().join("app.log"), directory.path().join("app.log.1"));
+    fs::write(&path, "line\n").unwrap();
+    let (mut follower, _) = follower(&path);
+    let now = Instant::now();
+    follower.scan(Vec::new(), false, now);
+    fs::rename(&path, &to).unwrap();
+    follower.scan(vec![Rename { from: path, to }], false, now);
+    assert_eq!(follower.set.iter().count(), 1);
+    follower.take_settings(settings(&directory.path().join("other.log"), Treatment::default()), now);
+    follower.scan(Vec::new(), false, now);
+    assert_eq!(follower.set.iter().count(), 0);
+}
+
+#[test]
+fn files_that_are_closed_and_opened_again_are_no_growth() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("app.log"), "line\n").unwrap();
+    let (mut follower, _) = follower(&directory.path().join("app.log"));
+    let now = Instant::now();
+    follower.scan_names(now);
+    let sizes = follower.sizes();
+    assert_eq!(sizes.into_values().collect::<Vec<_>>(), [5]);
+    follower.set.apply(Change::Meet(0, Fate::Park), now);
+    assert_eq!(follower.sizes().into_values().collect::<Vec<_>>(), [5]);
+}

@@ -74,6 +74,11 @@ impl Renamed {
         files
     }
 
+    /// Forgets the files that are no input's any more.
+    pub(super) fn keep_those_of(&mut self, is_read: impl Fn(&Path) -> bool) {
+        self.0.retain(|_, name| is_read(&name.origin));
+    }
+
     /// Whether the file was seen to be renamed.
     pub(super) fn knows(&self, inode: Inode) -> bool {
         self.0.values().any(|name| name.inode == Some(inode))

@@ -191,3 +191,12 @@ fn lines_that_were_written_since_the_last_look_complete_it_too() {
     log.settle(&batch);
     log.assert_done();
 }
+
+#[test]
+fn a_file_of_an_input_that_is_no_more_is_not_read_on() {
+    let mut log = Log::rotated("");
+    log.path = log.path.with_file_name("other.log");
+    log.restart();
+    log.wait();
+    assert_eq!(log.follower.set.iter().count(), 0);
+}
