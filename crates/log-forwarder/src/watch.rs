@@ -2,5 +2,6 @@
 
 mod directories;
 pub(crate) mod events;
+mod inotify;
 pub(crate) mod signal;
 pub(crate) mod tail;

@@ -5,16 +5,15 @@ use std::{
     path::PathBuf,
 };
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-
-use crate::{content::volume::Inode, watch::events::Events};
+use super::{events::Events, inotify::Watcher};
+use crate::content::volume::Inode;
 
 /// Sweeps in a row that find more bytes, without an event in that time, before a directory counts as one without events.
 const SILENT_SWEEPS: u32 = 2;
 
 /// The watched directories. One has one watch, however many paths lead to it.
 pub(crate) struct Directories {
-    watcher: Option<RecommendedWatcher>,
+    watcher: Option<Watcher>,
     watched: BTreeMap<Inode, Watched>,
     /// Which directory a path leads to
     paths: HashMap<PathBuf, Inode>,
@@ -32,7 +31,7 @@ struct Watched {
 
 impl Directories {
     pub(crate) fn new(events: &Events) -> Self {
-        let watcher = notify::recommended_watcher(events.handler());
+        let watcher = Watcher::start(events.clone());
         let watcher =
             watcher.inspect_err(|error| tracing::warn!(%error, "no events of files can be had; they are polled")).ok();
         Self { watcher, watched: BTreeMap::new(), paths: HashMap::new() }
@@ -47,15 +46,16 @@ impl Directories {
         let gone: Vec<_> = self.watched.iter().filter(gone).map(|(inode, _)| *inode).collect();
         for inode in gone {
             let path = self.watched.remove(&inode).map(|watched| watched.path);
-            // It fails when the directory is gone, and its watch with it.
-            let _ = self.watcher.as_mut().zip(path).map(|(watcher, path)| watcher.unwatch(&path));
+            if let Some((watcher, path)) = self.watcher.as_ref().zip(path) {
+                watcher.unwatch(&path);
+            }
         }
         let mut is_new = false;
         for path in wanted {
             if let Some(inode) = self.paths.get(path)
                 && !self.watched.contains_key(inode)
             {
-                let watching = self.watcher.as_mut().map(|watcher| watcher.watch(path, RecursiveMode::NonRecursive));
+                let watching = self.watcher.as_ref().map(|watcher| watcher.watch(path));
                 if let Some(Err(error)) = &watching {
                     tracing::warn!(directory = %path.display(), %error, "cannot be watched; it is polled");
                 }
@@ -91,10 +91,6 @@ impl Directories {
                 0 => watched.silent_sweeps + u32::from(is_silent),
                 _ => 0,
             };
-            if is_silent && !watched.polled {
-                // A late delete event for the old directory also removes the watch on its replacement.
-                let _ = self.watcher.as_mut().map(|watcher| watcher.watch(&watched.path, RecursiveMode::NonRecursive));
-            }
             if watched.silent_sweeps >= SILENT_SWEEPS && !watched.polled {
                 tracing::info!(directory = %watched.path.display(), "its files grow without events; it is polled");
                 watched.polled = true;

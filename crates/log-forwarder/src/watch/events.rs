@@ -4,23 +4,12 @@ use std::{
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    thread,
-    time::{Duration, Instant},
 };
 
-use notify::{
-    EventKind,
-    event::{Flag, ModifyKind, RenameMode},
-};
 use tokio::sync::Notify;
 
 use crate::files::names::Rename;
 
-/// After an event the next ones gather in the kernel for this long. The kernel merges equal events that are not read yet, so that
-/// a log that is written line by line does not wake the helper for each line.
-const GATHER: Duration = Duration::from_millis(20);
-/// An event that comes sooner after the one before was read together with it, and there is nothing to wait for.
-const SAME_READ: Duration = Duration::from_micros(25);
 /// Renames, and files that were written, that are remembered between two looks; more count as lost events
 const LIMIT: usize = 10_000;
 
@@ -53,6 +42,18 @@ impl News {
     }
 }
 
+/// The meaning of one event
+#[derive(Debug)]
+pub(super) enum Happening {
+    /// A file was written.
+    Written(PathBuf),
+    /// A name has come, gone or changed, or a file has other permissions.
+    Named,
+    Renamed(Rename),
+    /// Events got lost.
+    Lost,
+}
+
 /// Where events gather
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Events {
@@ -77,48 +78,28 @@ impl Events {
         self.wake.notified().await;
     }
 
-    /// What the watcher's own thread does with each event
-    pub(crate) fn handler(&self) -> impl FnMut(notify::Result<notify::Event>) + Send + 'static {
-        let events = self.clone();
-        let mut last: Option<Instant> = None;
-        move |event| {
-            if events.record(event) {
-                events.wake.notify_one();
-                if last.is_none_or(|at| at.elapsed() >= SAME_READ) {
-                    thread::sleep(GATHER);
-                }
+    /// Notes an event in a watched directory.
+    pub(super) fn note(&self, directory: Option<&Path>, happening: Happening) {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_room = news.renames.len().max(news.written.len()) < LIMIT;
+        news.overflow |= !is_room;
+        if let Some(directory) = directory {
+            count(&mut news.counts, directory);
+        }
+        match happening {
+            Happening::Written(path) => news.written.extend(Some(path).filter(|_| is_room)),
+            Happening::Named => news.names = true,
+            Happening::Renamed(rename) => {
+                news.names = true;
+                news.renames.extend(Some(rename).filter(|_| is_room));
             }
-            last = Some(Instant::now());
+            Happening::Lost => news.overflow = true,
         }
     }
 
-    /// False if the event is nothing that matters, such as our own opening of a file.
-    fn record(&self, event: notify::Result<notify::Event>) -> bool {
-        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
-        let Ok(mut event) = event else {
-            news.overflow = true;
-            return true;
-        };
-        if event.kind.is_access() {
-            return false;
-        }
-        news.overflow |= event.flag() == Some(Flag::Rescan) || news.renames.len().max(news.written.len()) >= LIMIT;
-        if let Some(directory) = event.paths.first().and_then(|path| path.parent()) {
-            count(&mut news.counts, directory);
-        }
-        if matches!(event.kind, EventKind::Modify(ModifyKind::Data(_))) {
-            let is_room = news.written.len() < LIMIT;
-            news.written.extend(event.paths.into_iter().filter(|_| is_room));
-            return true;
-        }
-        news.names = true;
-        if event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::Both))
-            && news.renames.len() < LIMIT
-            && let (Some(to), Some(from)) = (event.paths.pop(), event.paths.pop())
-        {
-            news.renames.push(Rename { from, to });
-        }
-        true
+    /// Wakes those who wait for events.
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
     }
 }
 

@@ -1,0 +1,172 @@
+//! Reads the events of inotify(7), all that have come at once, after a pause in which the kernel gathers and merges them.
+
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    io,
+    mem::MaybeUninit,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use rustix::{
+    fs::inotify::{self, CreateFlags, Event, ReadFlags, Reader, WatchFlags},
+    io::Errno,
+};
+
+use super::events::{Events, Happening};
+use crate::files::names::Rename;
+
+/// Between two reads. The kernel merges equal events that are not read yet, so that a log that is written line by line does not
+/// wake the helper for each line.
+const GATHER: Duration = Duration::from_millis(20);
+/// Bytes of events that are read at once: about two thousand, each of 16 bytes and a name
+const ROOM: usize = 64 * 1024;
+
+/// What happens to the names of a directory, to the directory itself, and to the content and the permissions of its files
+const WANTED: WatchFlags = WatchFlags::MODIFY
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::CREATE)
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::MOVE)
+    .union(WatchFlags::DELETE_SELF)
+    .union(WatchFlags::MOVE_SELF)
+    .union(WatchFlags::ONLYDIR);
+
+/// Watches directories
+pub(super) struct Watcher {
+    descriptor: Arc<OwnedFd>,
+    /// By their watch descriptors
+    directories: Directories,
+}
+
+type Directories = Arc<Mutex<HashMap<i32, PathBuf>>>;
+
+impl Watcher {
+    /// Starts the thread that notes events.
+    pub(super) fn start(events: Events) -> io::Result<Self> {
+        let descriptor = Arc::new(inotify::init(CreateFlags::CLOEXEC)?);
+        let directories = Directories::default();
+        let watcher = Self { descriptor: descriptor.clone(), directories: directories.clone() };
+        thread::Builder::new().name("inotify".into()).spawn(move || read(&descriptor, &directories, &events))?;
+        Ok(watcher)
+    }
+
+    /// Watches the directory that a path leads to.
+    pub(super) fn watch(&self, path: &Path) -> io::Result<()> {
+        // An event may come before the number of its watch is known.
+        let mut directories = lock(&self.directories);
+        let watch = inotify::add_watch(&*self.descriptor, path, WANTED)?;
+        directories.insert(watch, path.to_path_buf());
+        Ok(())
+    }
+
+    /// Watches no directory by this path any more.
+    pub(super) fn unwatch(&self, path: &Path) {
+        lock(&self.directories).retain(|watch, watched| {
+            let is_kept = watched != path;
+            if !is_kept {
+                // It fails when the directory is gone, and its watch with it.
+                let _ = inotify::remove_watch(&*self.descriptor, *watch);
+            }
+            is_kept
+        });
+    }
+}
+
+/// Notes events for as long as the process lives.
+fn read(descriptor: &OwnedFd, directories: &Directories, events: &Events) {
+    let mut room = vec![MaybeUninit::uninit(); ROOM];
+    let mut reader = Reader::new(descriptor, &mut room);
+    let mut moved = None;
+    loop {
+        match reader.next() {
+            Ok(event) => note(&event, &mut lock(directories), &mut moved, events),
+            Err(Errno::INTR) => continue,
+            Err(error) => {
+                tracing::error!(%error, "no events of files can be had any more; they are polled");
+                return;
+            }
+        }
+        if reader.is_buffer_empty() {
+            events.wake();
+            thread::sleep(GATHER);
+        }
+    }
+}
+
+/// Notes one event. The two of a rename have the same cookie, and the old name comes first.
+fn note(event: &Event, directories: &mut HashMap<i32, PathBuf>, moved: &mut Option<(u32, PathBuf)>, events: &Events) {
+    let flags = event.events();
+    if flags.contains(ReadFlags::QUEUE_OVERFLOW) {
+        return events.note(None, Happening::Lost);
+    }
+    if flags.contains(ReadFlags::IGNORED) {
+        directories.remove(&event.wd());
+        return;
+    }
+    let Some(directory) = directories.get(&event.wd()) else { return };
+    let path = event.file_name().map(|name| directory.join(OsStr::from_bytes(name.to_bytes())));
+    let happening = match path {
+        Some(path) if flags.contains(ReadFlags::MODIFY) => Happening::Written(path),
+        Some(path) if flags.contains(ReadFlags::MOVED_FROM) => {
+            *moved = Some((event.cookie(), path));
+            Happening::Named
+        }
+        Some(to) if flags.contains(ReadFlags::MOVED_TO) => match moved.take() {
+            Some((cookie, from)) if cookie == event.cookie() => Happening::Renamed(Rename { from, to }),
+            _ => Happening::Named,
+        },
+        _ => Happening::Named,
+    };
+    events.note(Some(directory), happening);
+}
+
+fn lock(directories: &Directories) -> MutexGuard<'_, HashMap<i32, PathBuf>> {
+    directories.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, fs};
+
+    use super::*;
+
+    #[test]
+    fn writes_to_thousands_of_files_are_all_known() {
+        let home = tempfile::tempdir().unwrap();
+        let path = |number: usize| home.path().join(format!("a-container-with-a-long-name-{number}.log"));
+        (0..3000).for_each(|number| fs::write(path(number), "").unwrap());
+        let events = Events::default();
+        let watcher = Watcher::start(events.clone()).unwrap();
+        watcher.watch(home.path()).unwrap();
+        (0..3000).for_each(|number| fs::write(path(number), "line\n").unwrap());
+        let mut written = HashSet::new();
+        harness::until("all writes are known", || {
+            written.extend(events.take().written);
+            (written.len() == 3000).then_some(())
+        });
+    }
+
+    #[test]
+    fn a_rename_has_both_names_and_a_directory_that_is_gone_has_no_watch() {
+        let home = tempfile::tempdir().unwrap();
+        let (one, other) = (home.path().join("one"), home.path().join("other"));
+        let events = Events::default();
+        let watcher = Watcher::start(events.clone()).unwrap();
+        watcher.watch(home.path()).unwrap();
+        fs::write(&one, "").unwrap();
+        fs::rename(&one, &other).unwrap();
+        let mut renames = Vec::new();
+        harness::until("the rename is known", || {
+            renames.extend(events.take().renames);
+            (!renames.is_empty()).then_some(())
+        });
+        assert_eq!(renames, [Rename { from: one, to: other }]);
+        drop(home);
+        harness::until("the watch is gone", || lock(&watcher.directories).is_empty().then_some(()));
+    }
+}
