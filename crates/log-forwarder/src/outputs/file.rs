@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     Attempt, Opened, Output, Scheme, Setup,
-    writing::{Progress, has_name, open_lines},
+    writing::{Identity, Progress, has_name, open_lines},
 };
 use crate::{
     outputs::encoding::{self, Encoding},
@@ -67,8 +67,7 @@ struct Writer {
 
 /// A write on a thread of its own
 struct Writing {
-    /// The name of its batch
-    batch: String,
+    batch: Identity,
     thread: JoinHandle<(State, io::Result<()>)>,
 }
 
@@ -95,12 +94,12 @@ impl Writer {
     fn start(&mut self, batch: Batch) -> Writing {
         let (path, own_files, encoding) = (self.path.clone(), self.own_files.clone(), self.encoding);
         let mut state = std::mem::take(&mut self.state);
-        let name = batch.name();
+        let identity = Identity::of(&batch);
         let thread = task::spawn_blocking(move || {
             let written = state.write(path, &own_files, encoding, &batch);
             (state, written)
         });
-        Writing { batch: name, thread }
+        Writing { batch: identity, thread }
     }
 
     async fn write(&mut self, batch: &Batch) -> Attempt {
@@ -111,7 +110,7 @@ impl Writer {
                     self.state = state;
                     // A limit of retries may have ended the attempts at another batch while its
                     // write went on. The end of that write says nothing of this batch.
-                    if writing.batch == batch.name() {
+                    if writing.batch == Identity::of(batch) {
                         return written.map_or_else(Attempt::again, |()| Attempt::Delivered);
                     }
                 }
@@ -187,7 +186,7 @@ mod tests {
             state: State::default(),
             writing: None,
         };
-        let [one, two] = [b"one\n", b"two\n"].map(|line| Batch::from(of(line, Mark::Whole)));
+        let (one, two) = Batch::from(of(b"one\ntwo\n", Mark::Whole)).halves().unwrap();
         // Nothing reads the pipe, so that its writer waits, and the batch is given up.
         let (attempt, ()) = tokio::join!(writer.deliver(&one), time::advance(TIMEOUT));
         assert!(matches!(attempt, Attempt::Again { .. }), "{attempt:?}");

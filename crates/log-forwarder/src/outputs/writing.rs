@@ -4,6 +4,7 @@
 use std::{
     fs::{File, Metadata},
     io::{self, Write},
+    ops::Range,
     os::unix::fs::FileExt,
     path::Path,
 };
@@ -23,15 +24,25 @@ use crate::{
 /// How much of a batch is written
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// Its name
-    batch: Option<String>,
+    batch: Option<Identity>,
     written: usize,
+}
+
+/// The ranges of a batch and their files, by which its next attempt is known. A name would not do, because
+/// a file that is written again with the same lines may have the same one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Identity(Vec<(u64, Range<u64>)>);
+
+impl Identity {
+    pub(crate) fn of(batch: &Batch) -> Self {
+        Self(batch.spans().iter().map(|span| (span.key, span.offset..span.end())).collect())
+    }
 }
 
 impl Progress {
     /// Writes what is missing of a batch that is these bytes.
     pub(crate) fn write(&mut self, batch: &Batch, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
-        let this = Some(batch.name());
+        let this = Some(Identity::of(batch));
         if self.batch != this {
             (self.batch, self.written) = (this, 0);
         }
