@@ -37,10 +37,28 @@ pub(super) struct Reading<'a> {
     pub(super) is_redacted: bool,
 }
 
+impl<'a> Reading<'a> {
+    /// A line that is its own message
+    fn raw(line: &'a str) -> Self {
+        Self {
+            line,
+            text: line,
+            time: None,
+            message: line.into(),
+            fields: Vec::new(),
+            is_parsed: true,
+            is_redacted: false,
+        }
+    }
+}
+
 impl Treatment {
     /// Reads the line of a record without its last newline, hides secrets in it, and hands it on.
     pub(super) fn read(&self, line: &str, redaction: &Redaction, visit: impl FnOnce(Reading<'_>)) {
         let format = &self.format;
+        if format.is_raw() && redaction.is_empty() {
+            return visit(Reading::raw(line));
+        }
         let wrapped = format.unwrap(line);
         let has_form = wrapped.is_some();
         let Wrapped { time: outer_time, mut text, fields: mut around } = wrapped.unwrap_or_else(|| Wrapped::bare(line));
