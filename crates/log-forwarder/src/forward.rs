@@ -73,7 +73,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
             "no --state-dir: a restart passes over lines, because each start is a first one for --start-at end"
         );
     } else {
-        tracing::warn!("no --state-dir: a restart delivers every file anew, from its beginning");
+        tracing::warn!("no --state-dir: a restart delivers every file again, from its beginning");
     }
     let (sender, signal) = watch::channel(Signal::default());
     let sender = Arc::new(sender);
@@ -178,7 +178,7 @@ async fn resume(follower: &Shared, directory: &Path) -> anyhow::Result<()> {
         Ok(Some(checkpoint)) => resume::resume(&mut lock(follower), checkpoint, Instant::now()),
         Ok(None) => tracing::info!("no checkpoint yet: this is the first start"),
         Err(error) => {
-            tracing::error!(%error, "cannot read the checkpoint: every file is delivered anew, from its beginning");
+            tracing::error!(%error, "cannot read the checkpoint: every file is delivered again, from its beginning");
             // Rotated files may hold what was not delivered: none of them is passed over as older than the first start.
             lock(follower).distrust_names();
         }

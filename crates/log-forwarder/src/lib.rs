@@ -1,9 +1,11 @@
 //! Forwards log files on a shared volume to collectors, at least once, in order within a file, and nothing silently.
 //!
-//! The source files are the buffer: each output reads them at its own pace, one batch at a time, so memory is bounded by the
-//! number of outputs and not by what is behind. Invariants: a batch is a contiguous range of one generation of a file; a
-//! cursor moves only over what its output has acknowledged, or what the ledger names as rejected, dropped or lost; the
-//! checkpoint holds nothing but cursors; a file is what its inode, its head and the bytes before the cursor say, not its name.
+//! The source files are the buffer: each output reads them at its own pace, one batch at a time, so that memory is bounded by
+//! the number of outputs and not by the bytes that they lack. Invariants:
+//! - A batch is a list of spans; a span is a contiguous range of one content of one file.
+//! - A cursor moves only over bytes that its output has acknowledged, or that the ledger names as rejected, dropped or lost.
+//! - The checkpoint holds cursors, and the marks by which files and names are known again; it holds no line.
+//! - A file is known by its inode, its head and the bytes before the cursors, never by its name.
 
 mod content;
 mod delivery;

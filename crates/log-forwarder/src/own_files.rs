@@ -18,7 +18,7 @@ use lifecycle::on_volume;
 
 use crate::content::volume::Inode;
 
-/// The time that a volume has for the first look; a writer tells later where its path leads.
+/// The time that a volume has for the first look; later a writer says where its path leads.
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// Paths that are written, and the file that each leads to, as far as that is known; one set, however often it is cloned

@@ -15,7 +15,7 @@ use super::{
     copies::{Sought, is_packed},
     foreign::beginning,
     measure::{Packed, Verdict},
-    volume::{Inode, Volume},
+    volume::{Inode, Stat, Volume},
 };
 
 /// Between two looks at a file that is being compressed still
@@ -57,8 +57,8 @@ impl<T: Send + 'static> Search<T> {
 }
 
 /// The compressed files that may hold a content
-pub(crate) fn packed(volume: &dyn Volume, sought: &Sought, known: &Known) -> Vec<Arc<Path>> {
-    let candidates = sought.candidates(volume, |stat| known.contains(&(stat.inode, stat.born)));
+pub(crate) fn packed(volume: &dyn Volume, sought: &Sought, is_known: impl Fn(&Stat) -> bool) -> Vec<Arc<Path>> {
+    let candidates = sought.candidates(volume, is_known);
     let is_packed = |path: &Arc<Path>| {
         let beginning = volume.open(path).and_then(|file| beginning(file.as_ref()));
         beginning.is_ok_and(|beginning| is_packed(path, &beginning))
@@ -71,7 +71,7 @@ pub(crate) fn seek(volume: &dyn Volume, sought: &Sought, known: &Known) -> Optio
     let (mut size, mut looks) = (0, 0);
     while looks < LOOKS {
         let mut unfinished = 0;
-        for path in packed(volume, sought, known) {
+        for path in packed(volume, sought, |stat| known.contains(&(stat.inode, stat.born))) {
             match sought.unpack(volume, &path) {
                 Ok(Verdict::Same(packed)) => return Some(packed),
                 Ok(Verdict::Unfinished(stat)) => unfinished += 1 + stat.size,

@@ -63,7 +63,7 @@ impl Reader {
 
     fn read(&mut self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         while self.end < offset {
-            // Far ahead, with nothing between that anybody wants
+            // Decode and discard up to the offset: no output reads the bytes between.
             let most = (offset - self.end).min(buffer.len() as u64);
             let part = &mut buffer[..usize::try_from(most).unwrap_or(usize::MAX)];
             let length = self.decoder.fill(part)?;

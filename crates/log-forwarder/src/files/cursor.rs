@@ -65,7 +65,7 @@ impl Cursor {
         self.in_flight_end = span.end();
     }
 
-    /// The beginning of what is in flight is settled: delivered or rejected.
+    /// The first bytes in flight are settled: delivered, rejected or dropped.
     pub(super) fn settle(&mut self, span: &Span) {
         if span.goes_on {
             return;

@@ -20,7 +20,7 @@ pub(crate) struct Descriptors {
     pub(crate) waiting: usize,
     /// The key after that of the file that got a descriptor last, so that none is passed over
     pub(super) turn: Key,
-    /// Told when an output finds nothing to read while files wait
+    /// Notified when an output finds nothing to read while files wait
     pub(crate) asked: Arc<Notify>,
     pub(super) throttle: LogThrottle,
 }

@@ -51,7 +51,7 @@ pub(crate) struct Follower {
     pub(crate) names: Names,
     pub(crate) descriptors: Descriptors,
     pub(crate) pool: Pool,
-    /// Told when a checkpoint is due, and when lines are delivered that no checkpoint holds
+    /// Notified when a checkpoint is due, and when lines are delivered that no checkpoint holds
     pub(crate) is_due: Arc<Notify>,
     pub(crate) scanner: Scanner,
     looker: Looker,
@@ -272,7 +272,7 @@ impl Follower {
         sizes
     }
 
-    /// The inodes of files and the state of each, for a checkpoint
+    /// The files that a checkpoint holds
     pub(crate) fn saved_files(&self) -> impl Iterator<Item = &KnownFile> {
         // A file that is lost cannot be found again.
         self.set.iter().map(|(_, file)| file).filter(|file| file.state != FileState::Lost)

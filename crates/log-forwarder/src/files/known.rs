@@ -230,7 +230,7 @@ impl KnownFile {
         self.is_all_settled() && self.size() == stat.size && self.modified == stat.modified
     }
 
-    /// Whether this is the file, and nobody has written to it since it was looked at.
+    /// Whether this is the file, and it was not written since the last look.
     pub(crate) fn is_unchanged(&self, stat: &Stat) -> bool {
         let is_this = self.inode == stat.inode && !stat.is_another(self.born);
         is_this && self.size() == stat.size && self.modified == stat.modified

@@ -212,7 +212,8 @@ impl Looker {
         if let Some(copy) = sought.find(volume, |stat| self.is_no_copy(set, names, stat)) {
             return Trace::Copy(copy.into());
         }
-        if search::packed(volume, &sought, &set.marks()).is_empty() { Trace::Nowhere } else { Trace::Packed }
+        let packed = search::packed(volume, &sought, |stat| set.has_touched(stat));
+        if packed.is_empty() { Trace::Nowhere } else { Trace::Packed }
     }
 
     /// Whether a file is known as it is, is written by an output of ours, or never was an input's.

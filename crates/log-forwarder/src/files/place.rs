@@ -14,7 +14,7 @@ use crate::content::{
 /// What a path leads to at which a known file was seen
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// The file with its content, as far as that can be told
+    /// The file with its content, as far as its marks say
     Same,
     /// The file, or its inode, with another content
     Other,

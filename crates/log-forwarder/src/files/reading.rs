@@ -101,7 +101,7 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
             return Ok(Read { reading: Reading::Foreign, size });
         }
         let (ended, is_quiet) = if end > file.seen { (false, false) } else { (file.ended, file.is_quiet) };
-        // The head takes more to be told than there may be room for.
+        // To compare the head, more bytes can be read than the batch has room for.
         let bytes = if bounds.may_grow { bytes } else { &bytes[..bytes.len().min(bounds.batch)] };
         let reaches_end = cursor.position + bytes.len() as u64 == size;
         let (is_last, is_quiet) = (ended && reaches_end, is_quiet && reaches_end);

@@ -105,7 +105,7 @@ impl Scanner {
         self.directories = std::mem::take(&mut found.directories);
         let watched = self.with_single_paths(found.files.keys().cloned());
         scan.names.watch(watched, scan.set, &mut listings);
-        // Before heirs are looked for, because what is known must not be taken for one.
+        // Before heirs are looked for, because a known file must not be taken for one.
         let changed = review_closed(&found, scan);
         self.take_heirs(changed, scan, &mut listings);
         // Before the inputs' own: they are older.
@@ -218,7 +218,7 @@ impl Scanner {
         let key = scan.set.next_key();
         tracing::debug!(file = %path.display(), offset = first.position, "new file");
         scan.set.apply(Change::Begin(file.into()), scan.now);
-        // What is in it already has no event of its own.
+        // The bytes that it has already cause no event.
         scan.looker.look_at(scan.set, scan.names, key, scan.now);
         if scan.set.open_count() > scan.budget && scan.set.get(key).is_some_and(KnownFile::is_open) {
             scan.set.apply(Change::Meet(key, Fate::Park), scan.now);

@@ -1,7 +1,7 @@
 //! All files that are known, in the order in which they began, and the books about them.
 //!
-//! Everybody may read the set. Only [`FileSet::apply`] changes it: each change has a name, moves what it moves, and writes the
-//! ledger in the same step. So the ledger's equation, read = delivered + rejected + dropped + lost + in flight, is a property of this
+//! All parts may read the set. Only [`FileSet::apply`] changes it: each change has a name, moves cursors, and writes the ledger in
+//! the same step. So the ledger's equation, read = delivered + rejected + dropped + lost + in flight, is a property of this
 //! one method.
 
 mod apply;
@@ -118,10 +118,16 @@ impl FileSet {
         self.known(stat).is_some()
     }
 
-    /// The marks of all files that have an inode and are read, or were
-    pub(crate) fn marks(&self) -> BTreeSet<(Inode, Option<i64>)> {
-        let files = self.index.by_inode.iter().filter_map(|(inode, key)| Some((*inode, self.files.get(key)?)));
+    /// The inodes of all files that are read, or were, and when each was made
+    pub(crate) fn touched_inodes(&self) -> BTreeSet<(Inode, Option<i64>)> {
+        let files = self.index.by_inode.iter().filter_map(|(inode, key)| Some((*inode, self.get(*key)?)));
         files.filter(|(_, file)| !file.is_untouched()).map(|(inode, file)| (inode, file.born)).collect()
+    }
+
+    /// Whether this is one of them.
+    pub(crate) fn has_touched(&self, stat: &Stat) -> bool {
+        let holder = self.holder(stat.inode).and_then(|key| self.get(key));
+        holder.is_some_and(|file| !file.is_untouched() && file.born == stat.born)
     }
 
     /// Whether this file is read, or was, and is as it is known. Where a file's number is its path's, the number of a file may have
@@ -194,12 +200,12 @@ impl FileSet {
         (self.settled, self.has_moved)
     }
 
-    /// A checkpoint is made of the present state. Returns what it was made for.
+    /// A checkpoint is made of the present state. Returns the changes since the last one.
     pub(crate) fn begin_checkpoint(&mut self) -> (u64, bool) {
         (std::mem::take(&mut self.settled), std::mem::take(&mut self.has_moved))
     }
 
-    /// A checkpoint was not written: what it was made for is due again.
+    /// A checkpoint was not written: the changes that it held are due again.
     pub(crate) fn undo_checkpoint(&mut self, (settled, has_moved): (u64, bool)) {
         self.settled += settled;
         self.has_moved |= has_moved;
@@ -220,7 +226,7 @@ impl FileSet {
     /// Sets the metrics of the files that have changed since the last call, and of those that are behind.
     pub(crate) fn set_metrics(&mut self, now: Instant) {
         let files = &self.files;
-        let keys = self.index.take_untold(|key| files.get(&key).is_some_and(|file| Totals::of(file).behind > 0));
+        let keys = self.index.take_stale_metrics(|key| files.get(&key).is_some_and(|file| Totals::of(file).behind > 0));
         let paths = keys.iter().filter_map(|key| Some(self.files.get(key)?.source.path.clone()));
         let paths: BTreeSet<_> = paths.chain(self.index.take_gone_paths()).collect();
         for path in paths {
@@ -239,8 +245,8 @@ impl FileSet {
                 age = age.max(file.age(output, now));
                 is_live |= file.state == FileState::Live;
             }
-            let is_told = !outlet.is_closed && (is_live || behind > 0);
-            self.ledger.set_lag(&outlet.label, path, is_told.then_some((behind, age)));
+            let has_lag = !outlet.is_closed && (is_live || behind > 0);
+            self.ledger.set_lag(&outlet.label, path, has_lag.then_some((behind, age)));
         }
     }
 }

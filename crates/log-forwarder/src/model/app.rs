@@ -116,7 +116,7 @@ impl App {
         }
     }
 
-    /// Copies the log, and truncates it. Nobody can know to which log the copy of one belongs that was never seen.
+    /// Copies the log, and truncates it. If the log was never seen, nothing says that the copy belongs to it.
     pub(super) fn copy(&mut self, log: usize) {
         if self.unseen[log] {
             return;

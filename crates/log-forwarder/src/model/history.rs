@@ -26,7 +26,7 @@ pub(crate) enum Step {
     Truncate(usize),
     Delete(usize),
     DeleteOldest(usize),
-    /// The forwarder reads the names; it was told of all renames, or events got lost.
+    /// The forwarder reads the names; it has events of all renames, or they got lost.
     Scan {
         is_overflow: bool,
     },

@@ -27,7 +27,7 @@ struct State {
     free: Vec<u64>,
     next_inode: u64,
     clock: i64,
-    /// Renames that the forwarder was not yet told of
+    /// Renames of which the forwarder has had no event yet
     renames: Vec<Rename>,
     /// Renames that come after this number of questions
     ambush: Option<(u32, Vec<(PathBuf, PathBuf)>)>,

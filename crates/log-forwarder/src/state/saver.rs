@@ -53,7 +53,7 @@ impl Saver {
                 drop(follower);
                 if throttle.is_due(&error.to_string(), Instant::now()) {
                     let directory = self.directory.display();
-                    tracing::error!(%directory, %error, "cannot save the checkpoint; a restart would deliver anew");
+                    tracing::error!(%directory, %error, "cannot save the checkpoint; a restart would deliver lines again");
                 }
             }
         }
@@ -69,7 +69,7 @@ impl Saver {
 
     fn complain_of_volume(&self, after: Duration) {
         let (directory, after) = (self.directory.display(), lifecycle::elapsed(after));
-        tracing::error!(%directory, "the checkpoint is not saved after {after}, and a restart would deliver anew: does its volume answer?");
+        tracing::error!(%directory, "the checkpoint is not saved after {after}, and a restart would deliver lines again: does its volume answer?");
     }
 
     /// Saves until all is over.

@@ -26,13 +26,13 @@ const SCAN: Duration = Duration::from_secs(30);
 /// Wait this many times the scan's duration before the next scan, so that reading gets its share of the thread while thousands
 /// of files come at once.
 const REST: u32 = 3;
-/// The same, without events
+/// Between two looks, and between two scans, where there are no events
 const POLL: Duration = Duration::from_millis(200);
 /// Between two looks while a file or the helper ends soon
 const RESTLESS: Duration = Duration::from_millis(50);
 
-/// How often the metrics of each file are set: with a thousand files that costs more than to look at them.
-const TELL: Duration = Duration::from_secs(1);
+/// Between two settings of the metrics of each file, which cost more than the looks with a thousand files
+const SET_METRICS: Duration = Duration::from_secs(1);
 
 /// Watches the files
 pub(crate) struct Tail {
@@ -41,17 +41,27 @@ pub(crate) struct Tail {
     pub(crate) pending: Pending,
     pub(crate) events: Events,
     directories: Directories,
-    told_pending: u64,
+    /// Bytes of `pending` that are not settled
+    reported_bytes: u64,
     /// When the metrics of files were last set, and whether they have changed since
-    told: Option<Instant>,
-    untold: bool,
+    metrics_set_at: Option<Instant>,
+    are_metrics_stale: bool,
 }
 
 impl Tail {
     pub(crate) fn new(follower: Shared, signal: Arc<watch::Sender<Signal>>, pending: Pending) -> Self {
         let events = Events::default();
         let directories = Directories::new(&events);
-        Self { follower, signal, pending, events, directories, told_pending: 0, told: None, untold: true }
+        Self {
+            follower,
+            signal,
+            pending,
+            events,
+            directories,
+            reported_bytes: 0,
+            metrics_set_at: None,
+            are_metrics_stale: true,
+        }
     }
 
     /// The first look; before it nothing is read.
@@ -64,7 +74,7 @@ impl Tail {
     /// Watches until a stop has nothing left to do, or the helper is over.
     pub(crate) async fn run(mut self, life: Lifecycle, heartbeat: Heartbeat) -> anyhow::Result<()> {
         let (mut swept, mut scanned) = (Instant::now(), Instant::now());
-        let (mut owed, mut cost) = (News::default(), Duration::ZERO);
+        let (mut pending_names, mut cost) = (News::default(), Duration::ZERO);
         let mut stopping: Option<Exit> = None;
         let mut has_looked_last = false;
         let mut over = self.signal.subscribe();
@@ -77,11 +87,11 @@ impl Tail {
             let sweep = swept.elapsed() >= pause;
             let scan_pause = if lock(&self.follower).names.is_unsure() { pause } else { scan_pause };
             let (written, idle) = (std::mem::take(&mut news.written), if sweep { IDLE } else { Duration::ZERO });
-            owed.add(news);
+            pending_names.add(news);
             let rest = (cost * REST).saturating_sub(scanned.elapsed());
-            if rest.is_zero() && (owed.is_urgent() || scanned.elapsed() >= scan_pause) {
+            if rest.is_zero() && (pending_names.is_urgent() || scanned.elapsed() >= scan_pause) {
                 let start = Instant::now();
-                self.scan(std::mem::take(&mut owed));
+                self.scan(std::mem::take(&mut pending_names));
                 (scanned, cost) = (Instant::now(), start.elapsed());
             }
             self.look(&written, idle);
@@ -98,18 +108,18 @@ impl Tail {
             has_looked_last = is_over;
             if is_over {
                 // A file may have come without an event, as on a mount that another host writes.
-                self.scan(std::mem::take(&mut owed));
+                self.scan(std::mem::take(&mut pending_names));
                 continue;
             }
             let pause = if self.is_restless() { RESTLESS } else { pause.saturating_sub(swept.elapsed()) };
-            let pause = if owed.is_urgent() { pause.min(rest) } else { pause };
+            let pause = if pending_names.is_urgent() { pause.min(rest) } else { pause };
             tokio::select! {
                 biased;
                 exit = life.stop_requested(), if stopping.is_none() => {
                     stopping = Some(exit);
                     lock(&self.follower).stop(Instant::now());
                     // A native sidecar may have started long before its app, and no event may have come.
-                    owed.names = true;
+                    pending_names.names = true;
                     self.signal.send_modify(|signal| signal.stopping = true);
                 }
                 _ = over.wait_for(|signal| signal.over) => return Ok(()),
@@ -143,20 +153,20 @@ impl Tail {
         let is_news = if is_whole { follower.look_at_all(now) } else { follower.look_at_busy(written, idle, now) };
         let is_news = follower.share(now) || is_news;
         let behind = follower.set.behind();
-        self.pending.done(self.told_pending.saturating_sub(behind));
-        self.pending.add(behind.saturating_sub(self.told_pending));
+        self.pending.done(self.reported_bytes.saturating_sub(behind));
+        self.pending.add(behind.saturating_sub(self.reported_bytes));
         // Unread bytes grow older, also without events.
-        self.untold |= is_news || behind > 0 || behind != self.told_pending;
-        if self.untold && self.told.is_none_or(|at| at.elapsed() >= TELL) {
-            self.untold = false;
-            self.told = Some(now);
+        self.are_metrics_stale |= is_news || behind > 0 || behind != self.reported_bytes;
+        if self.are_metrics_stale && self.metrics_set_at.is_none_or(|at| at.elapsed() >= SET_METRICS) {
+            self.are_metrics_stale = false;
+            self.metrics_set_at = Some(now);
             follower.set.set_metrics(now);
         }
         drop(follower);
-        if is_news || behind != self.told_pending {
+        if is_news || behind != self.reported_bytes {
             self.signal.send_modify(|signal| signal.news += 1);
         }
-        self.told_pending = behind;
+        self.reported_bytes = behind;
     }
 
     /// Whether a file is to end soon, or all of them.

@@ -57,13 +57,13 @@ fn a_full_state_directory_costs_nothing_but_what_comes_twice() {
         writer.write(50);
         writer.rotate(3);
         writer.write(50);
-        program.wait_for_message("cannot save the checkpoint; a restart would deliver anew");
+        program.wait_for_message("cannot save the checkpoint; a restart would deliver lines again");
         pod.wait_for_lines(150);
         assert_eq!(pod.checkpoint().unwrap(), before);
         program.signal(Signal::KILL);
         program.end();
         let mut program = pod.start(&["--output", &pod.file_output()]);
-        program.wait_for_message("cannot save the checkpoint; a restart would deliver anew");
+        program.wait_for_message("cannot save the checkpoint; a restart would deliver lines again");
         pod.wait_for_lines(250);
         fs::remove_file(pod.beside("state/filler")).unwrap();
         program.wait_for_message("the checkpoint is saved again");
@@ -83,7 +83,7 @@ fn a_state_directory_that_becomes_read_only_is_told_and_stops_nothing() {
         pod.wait_for_checkpoint();
         mount(&["-o", "remount,ro"], &pod.beside("state"));
         writer.write(50);
-        program.wait_for_message("cannot save the checkpoint; a restart would deliver anew");
+        program.wait_for_message("cannot save the checkpoint; a restart would deliver lines again");
         pod.wait_for_lines(50);
         mount(&["-o", "remount,rw"], &pod.beside("state"));
         program.wait_for_message("the checkpoint is saved again");

@@ -1,4 +1,4 @@
-//! What a restart finds: its checkpoint, files that were rotated meanwhile, or a ruin.
+//! Restarts: with a checkpoint, with a damaged one, and with files that were rotated between the runs.
 
 use std::{
     ffi::OsStr,
@@ -95,7 +95,7 @@ fn a_checkpoint_that_is_cut_in_half_is_told_and_costs_only_duplicates() {
     let program = pod.start(&["--output", &pod.file_output()]);
     pod.wait_for_lines(100);
     let ended = stop(program);
-    let message = "cannot read the checkpoint: every file is delivered anew, from its beginning";
+    let message = "cannot read the checkpoint: every file is delivered again, from its beginning";
     assert!(ended.message(message)["error"].as_str().unwrap().starts_with("it is damaged"));
     assert_all_there(pod.out().lines(), 50);
     // And it is whole again.
@@ -110,7 +110,7 @@ fn a_state_directory_that_cannot_be_written_is_told_and_stops_nothing() {
     // A file where a directory should be: refused to root too.
     fs::write(pod.beside("state"), "").unwrap();
     let mut program = pod.start(&["--output", &pod.file_output()]);
-    program.wait_for_message("cannot save the checkpoint; a restart would deliver anew");
+    program.wait_for_message("cannot save the checkpoint; a restart would deliver lines again");
     pod.wait_for_lines(50);
     fs::remove_file(pod.beside("state")).unwrap();
     program.wait_for_message("the checkpoint is saved again");
@@ -133,7 +133,7 @@ fn a_link_in_place_of_the_checkpoint_is_neither_read_nor_written_through() {
     let program = pod.start(&["--output", &pod.file_output()]);
     pod.wait_for_lines(50);
     let ended = stop(program);
-    let message = "cannot read the checkpoint: every file is delivered anew, from its beginning";
+    let message = "cannot read the checkpoint: every file is delivered again, from its beginning";
     assert_eq!(ended.message(message)["error"], "it is a symbolic link, not a regular file");
     assert!(!ended.everything().contains("hunter2"));
     assert_eq!(fs::read_to_string(&victim).unwrap(), "{\"version\":\"hunter2\"}");

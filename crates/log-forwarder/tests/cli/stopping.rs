@@ -104,7 +104,7 @@ fn without_a_state_directory_it_says_what_a_restart_costs() {
     Writer::new(&pod.log("app.log")).write(5);
     let mut command = crate::support::log_forwarder(&["--health-addr", "127.0.0.1:0", "--input", &input]);
     let mut program = harness::Program::start(command.args(["--output", "stdout://"]));
-    program.wait_for_message("no --state-dir: a restart delivers every file anew, from its beginning");
+    program.wait_for_message("no --state-dir: a restart delivers every file again, from its beginning");
     let ended = stop(program);
     assert_all_there(ended.stdout.lines(), 5);
     let mut program = harness::Program::start(command.args(["--start-at", "end"]));

@@ -46,7 +46,7 @@ impl Looker {
             return true;
         }
         let Some(search) = &self.search else {
-            let (volume, sought, known) = (self.volume.clone(), sought(file), set.marks());
+            let (volume, sought, known) = (self.volume.clone(), sought(file), set.touched_inodes());
             match Search::start(key, move || search::seek(volume.as_ref(), &sought, &known)) {
                 Ok(search) => self.search = Some(search),
                 Err(error) => self.complaints.warn(file.path(), "cannot look for the copy of", error, now),

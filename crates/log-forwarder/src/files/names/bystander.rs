@@ -9,7 +9,7 @@ use crate::content::volume::Stat;
 pub(crate) struct Bystander {
     /// When it was last written, in nanoseconds since 1970: a copy of an input may be written over it
     pub(crate) modified: i64,
-    /// When it was made, where the file system tells: its inode may be given to another file
+    /// When it was made, where the file system knows that: its inode may be given to another file
     pub(crate) born: Option<i64>,
 }
 

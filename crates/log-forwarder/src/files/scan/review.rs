@@ -15,9 +15,9 @@ use crate::{
     },
 };
 
-/// Looks at files that are not open and not what an input's path leads to as they were: forgets complete ones that are not
-/// there any more, and opens those that could not be opened. Returns what their inodes hold instead: they were an input's, and so
-/// is their new content.
+/// Looks at files that are not open, unless the path of an input leads to them as they were. Forgets complete ones that are gone, and
+/// opens those that could not be opened before. Returns the files to which their inodes were given: the inode was an input's, and so
+/// is its new content.
 pub(super) fn review_closed(found: &Found, scan: &mut Scan) -> Vec<Heir> {
     let volume = scan.looker.volume.clone();
     // Read again, because a file may have got another name since the scan has begun.

@@ -118,7 +118,7 @@ impl FileSet {
         match fate {
             Fate::KeepReading => is_news = false,
             Fate::Grow(growth) => {
-                // A loss that is found after a restart is counted up to what was seen.
+                // A loss that is found after a restart is counted up to the size that was seen.
                 self.has_moved |= self.files.get(&key).is_some_and(|file| file.seen != growth.size);
                 self.change(key, |file| file.grow(growth, now));
             }

@@ -1,4 +1,5 @@
-//! Which files are due for what, kept up to date by each change, so that no question walks over all files.
+//! The files that can be read, wait for a descriptor or need a look, kept up to date by each change, so that no question walks
+//! over all files.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +14,7 @@ use crate::{
     files::known::{Key, KnownFile, OutputId},
 };
 
-/// Which files are due for what
+/// Keys of files by their need, and sums over all files
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// The file that an inode holds now
@@ -27,7 +28,7 @@ pub(super) struct Index {
     pub(super) parked: Vec<BTreeSet<Key>>,
     pub(super) restless: BTreeSet<Key>,
     /// Files whose metrics are out of date
-    untold: BTreeSet<Key>,
+    stale_metrics: BTreeSet<Key>,
     /// Paths of files that are gone, whose metrics are out of date
     gone: BTreeSet<Arc<Path>>,
     pub(super) totals: Totals,
@@ -77,14 +78,14 @@ impl Index {
             set(parked, key, wants && file.is_parked());
         }
         set(&mut self.restless, key, file.is_restless());
-        self.untold.insert(key);
+        self.stale_metrics.insert(key);
         self.totals.exchange(former, Totals::of(file));
     }
 
     /// A file has gone.
     pub(super) fn remove(&mut self, key: Key, file: &KnownFile) {
         self.ready.iter_mut().for_each(|ready| ready.set(key, None));
-        for keys in self.parked.iter_mut().chain([&mut self.restless, &mut self.untold]) {
+        for keys in self.parked.iter_mut().chain([&mut self.restless, &mut self.stale_metrics]) {
             keys.remove(&key);
         }
         self.by_path.remove(&(self.hasher.hash_one(file.path()), key));
@@ -99,9 +100,9 @@ impl Index {
     }
 
     /// Files whose metrics are out of date. Those that are behind grow older, and stay so.
-    pub(super) fn take_untold(&mut self, is_behind: impl Fn(Key) -> bool) -> BTreeSet<Key> {
-        let behind = self.untold.iter().copied().filter(|key| is_behind(*key)).collect();
-        std::mem::replace(&mut self.untold, behind)
+    pub(super) fn take_stale_metrics(&mut self, is_behind: impl Fn(Key) -> bool) -> BTreeSet<Key> {
+        let behind = self.stale_metrics.iter().copied().filter(|key| is_behind(*key)).collect();
+        std::mem::replace(&mut self.stale_metrics, behind)
     }
 
     pub(super) fn take_gone_paths(&mut self) -> BTreeSet<Arc<Path>> {
