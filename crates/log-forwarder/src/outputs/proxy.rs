@@ -76,7 +76,12 @@ impl Proxy {
         let Some((user, password)) = &self.login else { return Ok(None) };
         let password = password.current().await?;
         // Base64 is always a header's value.
-        Ok(HeaderValue::from_str(&basic(user, &password)).ok())
+        let mut login = HeaderValue::from_str(&basic(user, &password)).ok();
+        // The reason of a failure does not repeat a sensitive value, where an error page does.
+        if let Some(login) = &mut login {
+            login.set_sensitive(true);
+        }
+        Ok(login)
     }
 
     /// After an answer of this status, which may be the proxy's own: a login that it refuses is

@@ -65,6 +65,34 @@ fn plain_requests_go_to_a_proxy_in_absolute_form_with_the_login_as_it_is_now() {
 }
 
 #[test]
+fn the_login_that_a_proxy_repeats_is_in_no_log_and_no_dead_letter() {
+    let pod = Pod::new();
+    let proxy = Receiver::start(|request| {
+        let login = request.headers["proxy-authorization"].clone();
+        // The first lines wait for the proxy, and the others are refused.
+        let status = if request.target.ends_with("/wait") { 407 } else { 400 };
+        Some((status, String::new(), format!("cannot log in with {login}, which is me:hunter2")))
+    });
+    Writer::new(&pod.log("app.log")).write(1);
+    let (password, letters) = (pod.beside("password"), pod.beside("letters"));
+    fs::write(&password, "hunter2").unwrap();
+    let options = format!("#proxy=http://{}&proxy-user=me&proxy-password-file={}", proxy.address(), password.display());
+    let mut command = pod.command(&["--shutdown-timeout", "2s"]);
+    for path in ["wait", "refuse"] {
+        command.arg("--output").arg(format!("http://collector.invalid/{path}{options}"));
+    }
+    let mut program = start(command.arg("--dead-letter").arg(&letters));
+    let refused = || fs::read_to_string(&letters).unwrap_or_default();
+    until("the line is a dead letter", || refused().contains("cannot log in with").then_some(()));
+    program.wait_for_reason("407 Proxy Authentication Required: cannot log in with …, which is me:…");
+    program.signal(harness::Signal::TERM);
+    let all = program.end().everything() + &refused();
+    for secret in ["hunter2", LOGIN.trim_start_matches("Basic ")] {
+        assert!(!all.contains(secret), "{secret}: {all}");
+    }
+}
+
+#[test]
 fn tls_goes_through_a_tunnel_that_alone_has_the_login() {
     let (pod, authority) = (Pod::new(), Authority::new());
     let collector = Collector::start_tls(authority.server(&["localhost"]));
