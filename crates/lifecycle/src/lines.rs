@@ -15,7 +15,7 @@ use clap::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lines<T>(pub Vec<T>);
 
-/// Reads an argument or a variable with one entry a line, as a YAML block writes a list; empty lines are no entries
+/// Reads an argument or a variable with one entry a line, as a YAML block writes a list; lines of blanks are no entries
 #[derive(Clone, Copy, Debug)]
 pub struct LinesParser<T> {
     /// The name of one entry in messages, such as `target`
@@ -28,6 +28,8 @@ pub struct LinesParser<T> {
     pub judge_argument: fn(&T) -> std::result::Result<(), String>,
     /// Is added to the error of an argument; it must not repeat the argument.
     pub argument_hint: fn(&str) -> &'static str,
+    /// Blanks at the ends of an entry belong to it, and an argument is one entry with all its lines, because it can be repeated.
+    pub is_verbatim: bool,
 }
 
 impl<T> LinesParser<T> {
@@ -37,7 +39,31 @@ impl<T> LinesParser<T> {
         parse: fn(&str) -> std::result::Result<T, String>,
         label: fn(&str) -> String,
     ) -> Self {
-        Self { name, parse, label, judge_argument: |_| Ok(()), argument_hint: |_| "" }
+        Self { name, parse, label, judge_argument: |_| Ok(()), argument_hint: |_| "", is_verbatim: false }
+    }
+
+    /// A parser of patterns and texts, of which no blank may be lost: `GET / ` finds less than `GET /`.
+    pub const fn verbatim(
+        name: &'static str,
+        parse: fn(&str) -> std::result::Result<T, String>,
+        label: fn(&str) -> String,
+    ) -> Self {
+        Self { is_verbatim: true, ..Self::new(name, parse, label) }
+    }
+
+    /// The texts of all entries
+    fn split<'a>(&self, text: &'a str, source: ValueSource) -> Vec<&'a str> {
+        if self.is_verbatim && source == ValueSource::CommandLine {
+            return vec![text];
+        }
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        if self.is_verbatim {
+            // A file of variables with CRLF leaves a CR at the end of each value.
+            return lines.map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
+        }
+        let lines: Vec<_> = lines.map(str::trim).collect();
+        // An empty argument is a mistake, and the parser says which; an empty variable counts as not set.
+        if lines.is_empty() && source == ValueSource::CommandLine { vec![""] } else { lines }
     }
 
     fn entry(&self, line: &str, source: ValueSource) -> std::result::Result<T, String> {
@@ -70,12 +96,7 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for LinesParser<T> {
             let message = format!("invalid {}{variable}: it is not UTF-8\n", self.name);
             return Err(clap::Error::raw(ErrorKind::InvalidUtf8, message).with_cmd(command));
         };
-        let mut lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        if lines.is_empty() && source == ValueSource::CommandLine {
-            // An empty argument is a mistake, and the parser says which; an empty variable counts as not set.
-            lines.push("");
-        }
-        let entries = lines.into_iter().map(|line| {
+        let entries = self.split(text, source).into_iter().map(|line| {
             self.entry(line, source).map_err(|reason| {
                 let message = format!("invalid {} {:?}{variable}: {reason}\n", self.name, (self.label)(line));
                 clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
@@ -88,6 +109,21 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for LinesParser<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_verbatim_entry_keeps_its_blanks_and_an_argument_its_lines() {
+        let parser = LinesParser::<String>::verbatim("pattern", |text| Ok(text.to_owned()), str::to_owned);
+        for (text, source, expected) in [
+            ("GET / ", ValueSource::CommandLine, &["GET / "][..]),
+            (" a\n b ", ValueSource::CommandLine, &[" a\n b "]),
+            ("  ", ValueSource::CommandLine, &["  "]),
+            (" a \n\n  \nb\t\r\nc\r", ValueSource::EnvVariable, &[" a ", "b\t", "c"]),
+            ("", ValueSource::EnvVariable, &[]),
+        ] {
+            let lines = parser.parse_ref_(&Command::new("x"), None, OsStr::new(text), source).unwrap();
+            assert_eq!(lines.0, expected, "{text:?}");
+        }
+    }
 
     fn read(arguments: &[&str]) -> std::result::Result<Vec<u8>, String> {
         let parse = |text: &str| text.parse().map_err(|_| "it is no number".to_owned());

@@ -6,11 +6,11 @@ use super::{FieldTest, Level, Redact, ReplacementText, Rules};
 use crate::format::Pattern;
 
 /// Patterns and tests of fields, one a line in the variable
-const KEEP: LinesParser<Pattern> = LinesParser::new("keep pattern", Pattern::new, str::to_owned);
-const DROP: LinesParser<Pattern> = LinesParser::new("drop pattern", Pattern::new, str::to_owned);
-const KEEP_FIELD: LinesParser<FieldTest> = LinesParser::new("keep-field", str::parse, str::to_owned);
-const DROP_FIELD: LinesParser<FieldTest> = LinesParser::new("drop-field", str::parse, str::to_owned);
-const REDACT: LinesParser<Redact> = LinesParser::new("redact pattern", str::parse, redact_label);
+const KEEP: LinesParser<Pattern> = LinesParser::verbatim("keep pattern", Pattern::new, str::to_owned);
+const DROP: LinesParser<Pattern> = LinesParser::verbatim("drop pattern", Pattern::new, str::to_owned);
+const KEEP_FIELD: LinesParser<FieldTest> = LinesParser::verbatim("keep-field", str::parse, str::to_owned);
+const DROP_FIELD: LinesParser<FieldTest> = LinesParser::verbatim("drop-field", str::parse, str::to_owned);
+const REDACT: LinesParser<Redact> = LinesParser::verbatim("redact pattern", str::parse, redact_label);
 
 // Which records are sent. Not a doc comment: clap would take it for the helper's description.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -15,7 +15,7 @@ const TAKEN: [&str; 8] = ["time", "file", "generation", "offset", "message", "fi
 const LABELS_LIMIT: u64 = 256 * 1024;
 
 /// Fields, one a line in the variable; their values may be secrets
-const FIELDS: LinesParser<StaticField> = LinesParser::new("field", str::parse, field_label);
+const FIELDS: LinesParser<StaticField> = LinesParser::verbatim("field", str::parse, field_label);
 
 /// Names and values, in their order
 pub(crate) type Attributes = Vec<(String, String)>;

@@ -47,6 +47,27 @@ fn records_are_those_that_would_be_sent() {
 }
 
 #[test]
+fn no_blank_of_a_pattern_and_no_line_of_a_flag_is_lost() {
+    let pod = Pod::new();
+    let file = pod.log("app.log");
+    fs::write(&file, "GET / 200\nGET /orders\n ERROR x\nERRORS\n").unwrap();
+    let messages = |flags: &[&str], variable: (&str, &str)| {
+        let mut command = trial(flags);
+        let (out, _) = ended(&command.arg(&file).env(variable.0, variable.1).output().unwrap(), 0);
+        out.lines().map(|line| line.replace("{\"message\":\"", "").replace("\"}", "")).collect::<Vec<_>>()
+    };
+    let none = ("SIDEKIT_LOG_FORWARDER_DROP", "");
+    assert_eq!(messages(&["--drop", "GET / "], none), ["GET /orders", " ERROR x", "ERRORS"]);
+    assert_eq!(messages(&["--keep", " ERROR "], none), [" ERROR x"]);
+    let format = ["--format", "regex:(?<message>.*)", "--keep-field", "message= ERROR x"];
+    assert_eq!(messages(&format, none), [" ERROR x"]);
+    assert_eq!(messages(&[], ("SIDEKIT_LOG_FORWARDER_DROP", "GET / \n\n ERROR \r\n")), ["GET /orders", "ERRORS"]);
+    let lines = "GET /orders\n(?<secret> ERROR)";
+    let found = messages(&["--multiline", "^GET / ", "--redact", lines], none);
+    assert_eq!(found, ["GET / 200\\nGET /orders\\n[REDACTED] x\\nERRORS"]);
+}
+
+#[test]
 fn lines_of_another_form_are_named_without_their_secrets() {
     let mut command = trial(&["--format", "logfmt", "--redact", "hunter2", "-"]);
     let mut program = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
