@@ -5,7 +5,7 @@ use std::io;
 use super::volume::Handle;
 
 /// Bytes that tell it: those of the longest mark, that of bzip2
-const ENOUGH: usize = 10;
+pub(crate) const ENOUGH: usize = 10;
 
 /// What a file holds, by its first bytes. A file that has too few of them yet holds lines, and none of the marks has a newline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

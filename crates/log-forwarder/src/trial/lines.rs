@@ -9,7 +9,7 @@ use std::{
 use memchr::memchr_iter;
 
 use crate::{
-    content::foreign::kind,
+    content::foreign::{ENOUGH, kind},
     files::reading::{BYTE_ORDER_MARK, whole_lines},
     records::{
         framing::{Frame, frame},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Bytes that are read at once
-const CHUNK: u64 = 256 * 1024;
+const CHUNK: usize = 256 * 1024;
 
 /// Reads spans, one after the other
 pub(super) struct Lines<'a> {
@@ -66,7 +66,10 @@ impl<'a> Lines<'a> {
     /// The next whole records; those at the end of the file are taken as they are.
     pub(super) fn next(&mut self) -> io::Result<Option<Span>> {
         if self.offset == 0 && self.bytes.is_empty() {
-            self.read()?;
+            // A stream may bring less than the mark of a compressed file, which has no newline.
+            while !self.is_over && self.bytes.len() < ENOUGH && !self.bytes.contains(&b'\n') {
+                self.read()?;
+            }
             self.obstacle = kind(&self.bytes).obstacle(false);
             if self.bytes.starts_with(BYTE_ORDER_MARK) {
                 self.take(BYTE_ORDER_MARK.len());
@@ -103,8 +106,18 @@ impl<'a> Lines<'a> {
         }
     }
 
+    /// Waits for some bytes and not for more, so that the lines of a stream are shown when they come.
     fn read(&mut self) -> io::Result<()> {
-        self.is_over = (&mut self.input).take(CHUNK).read_to_end(&mut self.bytes)? == 0;
+        let known = self.bytes.len();
+        self.bytes.resize(known + CHUNK, 0);
+        let read = loop {
+            match self.input.read(&mut self.bytes[known..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.bytes.truncate(known + *read.as_ref().unwrap_or(&0));
+        self.is_over = read? == 0;
         Ok(())
     }
 

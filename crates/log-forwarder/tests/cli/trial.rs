@@ -2,11 +2,13 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{BufRead, BufReader, Write},
     process::{Command, Output, Stdio},
+    sync::mpsc,
+    thread,
 };
 
-use crate::support::{Pod, log_forwarder};
+use crate::support::{Pod, log_forwarder, until};
 
 fn trial(arguments: &[&str]) -> Command {
     let mut command = log_forwarder(&["try"]);
@@ -84,6 +86,24 @@ fn lines_of_another_form_are_named_without_their_secrets() {
         log.contains("code=65 reason=data last=\\\"4 records, 0 dropped, 1 redacted, 2 that do not parse\\\""),
         "{log}"
     );
+}
+
+#[test]
+fn the_lines_of_a_stream_are_shown_when_they_come() {
+    let mut command = trial(&["--format", "json", "-"]);
+    let mut program = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = program.stdin.take().unwrap();
+    let (shown, lines) = mpsc::channel();
+    let stdout = BufReader::new(program.stdout.take().unwrap());
+    let reader = thread::spawn(move || stdout.lines().map(Result::unwrap).for_each(|line| shown.send(line).unwrap()));
+    for number in 0..3 {
+        writeln!(stdin, "{{\"n\":{number},\"msg\":\"a\"}}").unwrap();
+        let line = until("the record is shown", || lines.try_recv().ok());
+        assert_eq!(line, format!("{{\"message\":\"a\",\"fields\":{{\"n\":{number}}}}}"));
+    }
+    drop(stdin);
+    reader.join().unwrap();
+    ended(&program.wait_with_output().unwrap(), 0);
 }
 
 #[test]
