@@ -25,6 +25,8 @@ pub(crate) struct Sought {
     pub(crate) born: Option<i64>,
     /// When the content was last written, in nanoseconds since 1970
     pub(crate) written: i64,
+    /// Bytes that it was seen with
+    pub(crate) seen: u64,
     pub(crate) content: Fingerprint,
 }
 
@@ -59,18 +61,31 @@ impl Sought {
         None
     }
 
+    /// The same, if it is the file of a path, has all that was seen, and is as new. That takes no list of the directory.
+    pub(crate) fn find_at(&self, path: &Path, volume: &dyn Volume, is_other: impl Fn(&Stat) -> bool) -> Option<Copy> {
+        let handle = volume.open(path).ok()?;
+        let (stat, content) = (handle.stat().ok()?, Content::Plain(handle));
+        let has_all = self.content.head.length > 0 && stat.size >= self.seen && self.is_new(&stat);
+        let is_it = has_all && !is_other(&stat) && self.content.is_of(&content).unwrap_or(false);
+        is_it.then(|| Copy { path: path.into(), content, stat })
+    }
+
+    /// Whether a file was not written before the content was. Clocks can be set.
+    fn is_new(&self, stat: &Stat) -> bool {
+        stat.modified > self.written.saturating_sub(SECOND)
+    }
+
     /// The files of the directory that may have it, first those whose names begin as its own. Of these the largest comes first,
     /// because an earlier copy of the same content would be shorter.
     pub(crate) fn candidates(&self, volume: &dyn Volume, is_other: impl Fn(&Stat) -> bool) -> Vec<Entry> {
         if self.content.head.length == 0 {
             return Vec::new();
         }
-        // Clocks can be set. Many files may share a head, so that a file that has only the head in common must also be as new.
-        let is_new = |stat: &Stat| stat.modified > self.written.saturating_sub(SECOND);
+        // Many files may share a head, so that a file that has only the head in common must also be as new.
         let has_anchor = self.content.anchors.iter().any(|(position, _)| *position > 0);
         let successor = volume.stat(&self.path).ok().filter(|stat| stat.is_another(self.born)).map(|stat| stat.inode);
         let fits = |stat: &Stat| {
-            stat.is_file() && Some(stat.inode) != successor && !is_other(stat) && (has_anchor || is_new(stat))
+            stat.is_file() && Some(stat.inode) != successor && !is_other(stat) && (has_anchor || self.is_new(stat))
         };
         let entries = volume.list(&self.home).unwrap_or_default().into_iter().filter(|entry| fits(&entry.stat));
         let mut candidates: Vec<_> = entries.collect();
@@ -79,7 +94,7 @@ impl Sought {
         let is_likely =
             |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(own_name));
         candidates.sort_by_cached_key(|Entry { path, stat }| {
-            Reverse((is_new(stat), is_likely(path), stat.size, path.clone()))
+            Reverse((self.is_new(stat), is_likely(path), stat.size, path.clone()))
         });
         candidates
     }
@@ -126,6 +141,7 @@ mod tests {
             path: directory.path().join("app.log").into(),
             born: None,
             written: 0,
+            seen: 0,
             content: Fingerprint { head: Head::of(b"one\n"), anchors: Vec::new() },
         };
         let candidates = sought.candidates(&Disk, |_| false);

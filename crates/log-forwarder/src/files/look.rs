@@ -14,7 +14,7 @@ use super::{
     fate::Fate,
     known::{Access, FileState, Key, KnownFile},
     loss::LossReason,
-    names::Names,
+    names::{Form, Names},
     observe::{Observation, Sighting, observe},
     place::{Place, is_out_of_date, open_again, peek},
     set::{Change, FileSet},
@@ -42,6 +42,8 @@ pub(crate) struct Looker {
     pub(crate) own_files: OwnFiles,
     pub(crate) complaints: Complaints,
     pub(crate) policy: Policy,
+    /// The form of the name of the copy that was found last
+    copied: Option<Form>,
     /// Looks for a content among compressed files; one at a time
     search: Option<Search<Option<Box<Packed>>>>,
     /// Measures a compressed file; one at a time
@@ -50,7 +52,15 @@ pub(crate) struct Looker {
 
 impl Looker {
     pub(crate) fn new(volume: Arc<dyn Volume>, own_files: OwnFiles, policy: Policy) -> Self {
-        Self { volume, own_files, complaints: Complaints::default(), policy, search: None, measuring: None }
+        Self {
+            volume,
+            own_files,
+            complaints: Complaints::default(),
+            policy,
+            copied: None,
+            search: None,
+            measuring: None,
+        }
     }
 
     /// Looks at these files, and gives up deleted ones for which there is no room. True if an output may go on.
@@ -206,10 +216,15 @@ impl Looker {
     }
 
     /// Where the content of a file is that is not in its file any more
-    pub(crate) fn trace(&self, set: &FileSet, names: &Names, file: &KnownFile) -> Trace {
+    pub(crate) fn trace(&mut self, set: &FileSet, names: &Names, file: &KnownFile) -> Trace {
         let sought = sought(file);
         let volume = self.volume.as_ref();
-        if let Some(copy) = sought.find(volume, |stat| self.is_no_copy(set, names, stat)) {
+        let is_other = |stat: &Stat| self.is_no_copy(set, names, stat);
+        // Files that are rotated together get names of one form. A search among thousands of files for each of them takes minutes.
+        let likely = self.copied.as_ref().and_then(|form| form.name_of(&sought.path));
+        let copy = likely.and_then(|path| sought.find_at(&path, volume, is_other));
+        if let Some(copy) = copy.or_else(|| sought.find(volume, is_other)) {
+            self.copied = Form::of(&copy.path, &sought.path);
             return Trace::Copy(copy.into());
         }
         let packed = search::packed(volume, &sought, |stat| set.has_touched(stat));
@@ -241,6 +256,7 @@ fn sought(file: &KnownFile) -> Sought {
         path: file.source.path.clone(),
         born: file.born,
         written: file.modified,
+        seen: file.seen,
         content: file.fingerprint(),
     }
 }

@@ -5,6 +5,7 @@
 //! there is evidence that the input was rotated since the last look, and when its name has the form that rotation gives.
 
 mod bystander;
+mod form;
 mod renamed;
 mod rotated_name;
 mod siblings;
@@ -17,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use self::{bystander::Bystander, renamed::Rename};
+pub(crate) use self::{bystander::Bystander, form::Form, renamed::Rename};
 use self::{
     renamed::Renamed,
     rotated_name::number,
