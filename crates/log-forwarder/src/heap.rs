@@ -17,6 +17,21 @@ pub fn share_heap() {
     }
 }
 
+/// Gives free pages between those in use back to the system. That takes milliseconds when there are thousands of files, and so
+/// do the lists after which it is worth that.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "no crate has a safe function for this call")]
+pub(crate) fn trim() {
+    // SAFETY: malloc_trim(3) takes no pointer, and locks what it touches.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Other allocators have no such call.
 #[cfg(not(target_env = "gnu"))]
 pub fn share_heap() {}
+
+/// Other allocators have no such call.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) fn trim() {}

@@ -12,6 +12,7 @@ use tokio::{sync::watch, task, time};
 use super::checkpoint::Checkpoint;
 use crate::{
     files::follower::{MOST_SETTLED, Shared, lock},
+    heap,
     watch::signal::Signal,
 };
 
@@ -43,7 +44,10 @@ impl Saver {
             let mut follower = lock(&self.follower);
             (Checkpoint::of(&follower), follower.set.begin_checkpoint())
         };
-        match checkpoint.save(&self.directory) {
+        let saved = checkpoint.save(&self.directory);
+        drop(checkpoint);
+        heap::trim();
+        match saved {
             Ok(()) if throttle.settle() => tracing::info!("the checkpoint is saved again"),
             Ok(()) => {}
             Err(error) => {

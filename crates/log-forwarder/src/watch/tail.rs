@@ -15,7 +15,10 @@ use super::{
     events::{Events, News},
     signal::Signal,
 };
-use crate::files::follower::{Shared, lock};
+use crate::{
+    files::follower::{Shared, lock},
+    heap,
+};
 
 /// Between two looks at the open files that have not been idle for long, when there are events
 const SWEEP: Duration = Duration::from_secs(2);
@@ -141,6 +144,7 @@ impl Tail {
             follower.scan_names(now);
         }
         drop(follower);
+        heap::trim();
         self.signal.send_modify(|signal| signal.news += 1);
     }
 
