@@ -56,7 +56,7 @@ pub fn compressed(bytes: &[u8]) {
 /// Plays a history of logs and their rotation, of which each byte is a step. The books must balance, and no line may be missing.
 pub fn history(steps: &[u8], is_narrow: bool) {
     let steps: Vec<Step> = steps.iter().map(|byte| Step::of(*byte)).collect();
-    let others = u8::try_from(steps.len() % 4).unwrap_or_default();
+    let others = u8::try_from(steps.len() % 8).unwrap_or_default();
     play(&steps, Setup::of(u8::from(is_narrow) + 2 * others));
 }
 

@@ -57,7 +57,7 @@ mod tests {
         #[test]
         fn every_byte_has_one_account_and_every_line_that_is_there_is_delivered(
             steps in proptest::collection::vec(any::<u8>().prop_map(Step::of), 0..160),
-            setup in (0..8u8).prop_map(Setup::of),
+            setup in (0..16u8).prop_map(Setup::of),
         ) {
             play(&steps, setup);
         }

@@ -40,8 +40,10 @@ const MOST: usize = 240;
 /// Lines that a filter drops: four of ten
 const DROPPED: &str = r"\.log:\d{3}[2578]";
 
-fn input(log: &str, format: &str, start_at: StartAt) -> Input {
-    let format = FormatFlags::default().format(format.parse().ok().as_ref(), None, None, &TimeFlags::default());
+/// The input of one log. With a pattern of first lines, others are joined to the lines before them.
+fn input(log: &str, format: &str, first_line: Option<&str>, start_at: StartAt) -> Input {
+    let (parser, multiline) = (format.parse().ok(), first_line.and_then(|pattern| pattern.parse().ok()));
+    let format = FormatFlags::default().format(parser.as_ref(), multiline.as_ref(), None, &TimeFlags::default());
     let format = format.expect("a format");
     let rules = Rules { drop: vec![DROPPED.parse().expect("a pattern")], ..Rules::default() };
     let (filter, redaction) = rules.of(&format).expect("a filter");
@@ -58,15 +60,18 @@ pub(crate) struct Setup {
     budget: usize,
     pub(super) start_at: StartAt,
     close_inactive: Option<Duration>,
+    /// The lines of the first log are joined.
+    joins_lines: bool,
 }
 
 impl Setup {
-    /// A setup for each combination of three bits
+    /// A setup for each combination of four bits
     pub(crate) fn of(bits: u8) -> Self {
         Self {
             budget: if bits & 1 == 0 { 100 } else { 2 },
             start_at: if bits & 2 == 0 { StartAt::Beginning } else { StartAt::End },
             close_inactive: (bits & 4 > 0).then_some(Duration::from_secs(1)),
+            joins_lines: bits & 8 > 0,
         }
     }
 }
@@ -89,7 +94,9 @@ pub(super) struct Run {
 impl Run {
     /// Starts with a checkpoint, or for the first time.
     pub(super) fn start(model: &Model, checkpoint: Option<&Checkpoint>, now: Instant, setup: Setup) -> Self {
-        let inputs = LOGS.iter().zip(["raw", "cri"]).map(|(log, format)| input(log, format, setup.start_at)).collect();
+        let first_line = setup.joins_lines.then_some(r"\.log:\d{3}[13579]");
+        let of_app = input(LOGS[0], "raw", first_line, setup.start_at);
+        let inputs = vec![of_app, input(LOGS[1], "cri", None, setup.start_at)];
         let policy = Policy {
             max_pinned: 1 << 30,
             quiet_period: Duration::from_secs(1),

@@ -6,6 +6,7 @@ use flate2::{Compression, write::GzEncoder};
 
 use crate::{
     collector::Collector,
+    faults::peak_memory,
     packed::gzip,
     rotation::{assert_all_there_in_any_order, free_address},
     support::{Pod, Program, Signal, Writer, append, assert_all_there, ledger, line, start, stop, until, whole_lines},
@@ -244,9 +245,7 @@ fn a_bomb_takes_no_memory() {
     fs::write(pod.log("app.log"), "first\n").unwrap();
     let program = start_reading(&pod, &["--max-line", "64KiB"]);
     pod.wait_for_lines(2);
-    let status = fs::read_to_string(format!("/proc/{}/status", program.id())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    let peak: u64 = peak.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+    let peak = peak_memory(program.id());
     assert!(peak < 64 * 1024, "{peak} KiB");
     let ended = stop(program);
     assert_eq!(ledger(&ended)["lost"], (200 << 20) - (64 << 10));

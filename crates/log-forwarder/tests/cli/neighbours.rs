@@ -138,6 +138,5 @@ fn a_file_that_another_process_puts_under_the_name_of_a_rotated_one_is_not_read(
     writer.write(10);
     pod.wait_for_lines(30);
     stop(program);
-
     assert_all_there(pod.out().lines(), 30);
 }
