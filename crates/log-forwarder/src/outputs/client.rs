@@ -4,12 +4,18 @@
 mod answer;
 mod body;
 
-use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use endpoint::{LOGIN_OPTIONS, LoginHeaders, UrlLogin, refuse_login_in_query};
 use hyper::{
-    Request, StatusCode,
-    body::Bytes,
+    Request, Response, StatusCode,
+    body::{Bytes, Incoming},
     client::conn::http1::{self, SendRequest},
     header::{
         CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
@@ -17,7 +23,7 @@ use hyper::{
     },
 };
 use hyper_util::rt::TokioIo;
-use tokio::time;
+use tokio::time::{self, Instant};
 
 pub(super) use self::answer::Answer;
 use self::body::Pieces;
@@ -32,6 +38,8 @@ use crate::records::pool::{Buffer, Pool};
 
 /// A whole exchange must pass within this.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// The body of a success has this time, unless its output needs it: the status has delivered the batch already.
+const SUCCESS_BODY_LIMIT: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are read; its first words are the reason of a refusal
 const ANSWER_LIMIT: usize = 64 * 1024;
 const OURSELVES: HeaderValue = HeaderValue::from_static(concat!("log-forwarder/", env!("CARGO_PKG_VERSION")));
@@ -82,6 +90,17 @@ pub(super) struct Client {
     sender: Option<SendRequest<Pieces>>,
     /// Bytes of an answer that are read, where an output needs more than its first words
     pub(super) answer_limit: usize,
+    /// Whether only the body of a success says what is delivered
+    pub(super) needs_body: bool,
+}
+
+/// A request whose answer has begun
+struct Begun {
+    sender: SendRequest<Pieces>,
+    /// Whether the last byte of the request's body went out, now and when the head of the answer came
+    sent: Arc<AtomicBool>,
+    in_time: bool,
+    response: Response<Incoming>,
 }
 
 impl Client {
@@ -113,11 +132,13 @@ impl Client {
             pool: setup.pool.clone(),
             sender: None,
             answer_limit: ANSWER_LIMIT,
+            needs_body: false,
         })
     }
 
     /// POSTs, and reads the answer. The error is the result of an attempt without an answer. A
-    /// success that came before the end of the body was sent is such an attempt.
+    /// success that came before the end of the body was sent is such an attempt. An answer whose
+    /// head came is one, also when its body stalls or breaks off.
     pub(super) async fn post(
         &mut self,
         path_and_query: &str,
@@ -125,17 +146,19 @@ impl Client {
         headers: &[(HeaderName, HeaderValue)],
         body: Buffer,
     ) -> Result<Answer, Attempt> {
-        let exchange = async {
+        let deadline = Instant::now() + TIMEOUT;
+        let head = async {
             let mut all = self.login.current().await.map_err(|failure| failure.to_string())?;
             if let Some(login) = self.proxy_login().await? {
                 all.insert(PROXY_AUTHORIZATION, login);
             }
             self.sent.clone_from(&all);
             let request = self.request(path_and_query, all, content_type, headers, body)?;
-            self.exchange(request).await
+            self.head(request).await
         };
-        match time::timeout(TIMEOUT, exchange).await {
-            Ok(answer) => answer.map_err(Attempt::again),
+        match time::timeout_at(deadline, head).await {
+            Ok(Ok(begun)) => self.answer(begun, deadline).await.map_err(Attempt::again),
+            Ok(Err(reason)) => Err(Attempt::again(reason)),
             Err(_) => Err(Attempt::again("no answer within a minute")),
         }
     }
@@ -160,14 +183,25 @@ impl Client {
         }
     }
 
-    async fn exchange(&mut self, request: Request<Pieces>) -> Result<Answer, String> {
+    /// Sends a request, and waits for the head of its answer.
+    async fn head(&mut self, request: Request<Pieces>) -> Result<Begun, String> {
         let sent = request.body().sent();
         // The connection is put back only after a whole exchange, so that an exchange that fails or
         // is given up ends it.
         let mut sender = self.connection().await?;
         let response = sender.send_request(request).await.map_err(|error| error_text(&error))?;
         let in_time = sent.load(Relaxed);
-        let answer = Answer::read(response, self.answer_limit).await;
+        Ok(Begun { sender, sent, in_time, response })
+    }
+
+    /// Reads the rest of an answer, or as much of it as comes in time.
+    async fn answer(&mut self, begun: Begun, deadline: Instant) -> Result<Answer, String> {
+        let Begun { sender, sent, in_time, response } = begun;
+        let until = match response.status() {
+            status if status.is_success() && !self.needs_body => deadline.min(Instant::now() + SUCCESS_BODY_LIMIT),
+            _ => deadline,
+        };
+        let answer = Answer::read(response, self.answer_limit, until).await;
         if answer.status == StatusCode::UNAUTHORIZED {
             self.login.forget();
         }

@@ -47,6 +47,7 @@ fn open(setup: &mut Setup) -> Opened {
     let path = bulk_path(setup.url)?;
     let mut client = Client::open(setup, PORT)?;
     client.answer_limit = REPLY_LIMIT;
+    client.needs_body = true;
     Ok(Box::new(Elasticsearch { client, path, pool: setup.pool.clone() }))
 }
 
@@ -96,7 +97,8 @@ impl Elasticsearch {
         let answer = self.client.post(&self.path, &NDJSON, &[], body).await?;
         Ok(match answer.status {
             StatusCode::OK if answer.whole => reply::read(&answer.body, count, answer.retry_after),
-            StatusCode::OK => Attempt::again("the reply broke off, or is longer than 8 MiB"),
+            StatusCode::OK if answer.broken => Attempt::again("the reply broke off, or did not end within a minute"),
+            StatusCode::OK => Attempt::again("the reply is longer than 8 MiB"),
             status if self.client.is_final(status) => answer.refused(),
             _ => answer.again(),
         })

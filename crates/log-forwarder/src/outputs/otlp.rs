@@ -84,11 +84,10 @@ impl Otlp {
         batch.spans().iter().for_each(|span| request::write(span, &mut body));
         let answer = self.client.post(&self.path, &KIND, &[], body).await?;
         if answer.status.is_success() {
-            // The missing part may say that records were rejected.
-            if answer.broken && reply::is_readable(&answer.content_type) {
-                return Ok(Attempt::again("the answer broke off"));
-            }
-            return Ok(reply::judge(&answer.body, &answer.content_type).unwrap_or_else(|| self.take_at_its_word()));
+            // The missing part may say that records were rejected. But a server whose answers always stall would get the
+            // batch without end.
+            let judged = if answer.broken { None } else { reply::judge(&answer.body, &answer.content_type) };
+            return Ok(judged.unwrap_or_else(|| self.take_at_its_word(answer.broken)));
         }
         let reason = match reply::reason(&answer.body) {
             Some(reason) => format!("{}: {reason}", answer.status),
@@ -105,13 +104,11 @@ impl Otlp {
 
     /// Takes a 2xx with an unreadable body for what its status says: to send the batch again would
     /// deliver it twice, without end where every answer is like this one. Logs that once.
-    fn take_at_its_word(&mut self) -> Attempt {
+    fn take_at_its_word(&mut self, broken: bool) -> Attempt {
         if !std::mem::replace(&mut self.has_warned, true) {
+            let fault = if broken { "breaks off, or does not end in time" } else { "is no ExportLogsServiceResponse" };
             let hint = "does the URL lead to an OTLP receiver?";
-            tracing::warn!(
-                output = self.name,
-                "the answer is 2xx, but its body is no ExportLogsServiceResponse; {hint}"
-            );
+            tracing::warn!(output = self.name, "the answer is 2xx, but its body {fault}; {hint}");
         }
         Attempt::Delivered
     }

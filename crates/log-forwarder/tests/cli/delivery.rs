@@ -189,3 +189,16 @@ fn every_output_over_http_waits_as_long_as_it_is_asked_to() {
     program.signal(Signal::KILL);
     program.end();
 }
+
+#[test]
+fn a_success_whose_body_stalls_has_delivered_the_batch() {
+    let pod = Pod::new();
+    let stalling = Receiver::start(|_| Some((200, "Content-Length: 10\r\n".into(), "half".into())));
+    Writer::new(&pod.log("app.log")).write(5);
+    let schemes = ["http", "loki+http", "otlp+http"];
+    let outputs = schemes.map(|scheme| format!("{scheme}://{}/", stalling.address()));
+    let program = pod.start(&outputs.each_ref().map(|output| ["--output", output]).concat());
+    until("each output sends", || (stalling.requests().len() >= 3).then_some(()));
+    let ended = stop(program);
+    assert_eq!((ledger(&ended)["lines"], stalling.requests().len()), (15, 3));
+}

@@ -53,7 +53,6 @@ fn what_can_pass_goes_again_and_what_is_refused_is_halved() {
         Answer::Refuse(429, "Retry-After: 1\r\n", "slow down"),
         Answer::Refuse(503, "", "overloaded"),
         Answer::Refuse(401, "", "who are you"),
-        Answer::BreakOff,
         Answer::Refuse(413, "", "too much"),
     ]);
     Writer::new(&pod.log("app.log")).write(10);
@@ -61,7 +60,6 @@ fn what_can_pass_goes_again_and_what_is_refused_is_halved() {
     program.wait_for_reason("429 Too Many Requests: slow down");
     program.wait_for_reason("503 Service Unavailable: overloaded");
     program.wait_for_reason("401 Unauthorized: who are you");
-    program.wait_for_reason("the answer broke off");
     program.wait_for_message("delivers again");
     let ended = stop(program);
     assert_all_there(receiver.bodies().iter().map(String::as_str), 10);
@@ -96,6 +94,23 @@ fn a_2xx_is_delivered_whatever_its_body_says_and_json_may_reject() {
     assert_eq!((ledger(&ended)["lines"], receiver.records().len()), (57, 57));
     let message =
         "the answer is 2xx, but its body is no ExportLogsServiceResponse; does the URL lead to an OTLP receiver?";
+    assert_eq!(ended.messages(message).len(), 1);
+}
+
+#[test]
+fn a_2xx_is_delivered_also_when_its_body_breaks_off() {
+    let (pod, receiver) = (Pod::new(), Receiver::start());
+    receiver.answer([Answer::BreakOff, Answer::BreakOff]);
+    let mut writer = Writer::new(&pod.log("app.log"));
+    let program = pod.start(&["--output", &receiver.url("")]);
+    for round in 0..2 {
+        writer.write(10);
+        receiver.wait_for(&line(round * 10 + 9));
+    }
+    let ended = stop(program);
+    assert_eq!((ledger(&ended)["lines"], receiver.records().len()), (20, 20));
+    let message =
+        "the answer is 2xx, but its body breaks off, or does not end in time; does the URL lead to an OTLP receiver?";
     assert_eq!(ended.messages(message).len(), 1);
 }
 

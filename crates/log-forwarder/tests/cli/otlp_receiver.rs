@@ -123,7 +123,7 @@ pub(crate) enum Answer {
     Refuse(u16, &'static str, &'static str),
     /// Keeps all but this many of its first records, and answers 200 with a body of this content type
     Body(usize, &'static str, &'static str),
-    /// Keeps nothing, answers 200, announces a body in binary, and closes
+    /// Keeps all, answers 200, announces a body in binary, and closes
     BreakOff,
 }
 
@@ -224,6 +224,7 @@ fn serve(stream: &mut BufReader<TcpStream>, state: &Mutex<State>) -> Option<()> 
             (200, content_type, body.as_bytes().to_vec())
         }
         Some(Answer::BreakOff) => {
+            state.records.extend(records);
             let _ = stream
                 .get_mut()
                 .write_all(b"HTTP/1.1 200 X\r\nContent-Type: application/x-protobuf\r\nContent-Length: 20\r\n\r\n");

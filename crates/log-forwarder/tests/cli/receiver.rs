@@ -77,7 +77,12 @@ fn serve(mut stream: &TcpStream, answer: &Answer, requests: &Mutex<Vec<Request>>
         let _ = write!(stream, "HTTP/1.1 {status} X\r\n{headers}\r\n{}{}0\r\n\r\n", chunk(first), chunk(rest));
         return Some(());
     }
-    let length = if status == 204 { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    // A length of its own can be longer than the body, which then stalls.
+    let length = if status == 204 || headers.contains("Content-Length") {
+        String::new()
+    } else {
+        format!("Content-Length: {}\r\n", body.len())
+    };
     let _ = write!(stream, "HTTP/1.1 {status} X\r\n{length}{headers}\r\n{body}");
     Some(())
 }

@@ -8,6 +8,7 @@ use hyper::{
     body::{Bytes, Incoming},
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
+use tokio::time::{self, Instant};
 
 use crate::outputs::{Attempt, retry_after::retry_after};
 
@@ -17,7 +18,7 @@ pub(in crate::outputs) struct Answer {
     pub(in crate::outputs) body: Bytes,
     /// Whether that is all of the body; what is too long or breaks off is not
     pub(in crate::outputs) whole: bool,
-    /// Whether the connection failed in the middle of the body
+    /// Whether the body broke off, or did not come in time
     pub(in crate::outputs) broken: bool,
     /// `Content-Type` without its parameters, in lower case; empty if there is none
     pub(in crate::outputs) content_type: String,
@@ -26,12 +27,15 @@ pub(in crate::outputs) struct Answer {
 }
 
 impl Answer {
-    /// Reads at most `limit` bytes of the body.
-    pub(super) async fn read(response: Response<Incoming>, limit: usize) -> Self {
+    /// Reads at most `limit` bytes of the body, until this time.
+    pub(super) async fn read(response: Response<Incoming>, limit: usize, until: Instant) -> Self {
         let (head, mut body) = response.into_parts();
         let (mut read, mut whole, mut broken) = (Vec::new(), false, false);
         while read.len() <= limit {
-            let frame = body.frame().await;
+            let Ok(frame) = time::timeout_at(until, body.frame()).await else {
+                broken = true;
+                break;
+            };
             // Nothing else shows the end of a body in chunks.
             whole = frame.is_none();
             broken = frame.as_ref().is_some_and(Result::is_err);

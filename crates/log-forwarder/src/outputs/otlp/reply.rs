@@ -77,11 +77,6 @@ impl Default for JsonInteger {
     }
 }
 
-/// Whether a body of this content type can say that records were rejected
-pub(crate) fn is_readable(content_type: &str) -> bool {
-    [PROTOBUF, JSON].contains(&content_type)
-}
-
 /// The meaning of the body of a 2xx. `None`: the body is no answer of OTLP, so the status alone
 /// says what became of the batch.
 ///
