@@ -189,7 +189,8 @@ impl Courier {
     /// After a failed attempt at the first batch in flight: waits for the next attempt, or gives
     /// the batch up.
     async fn fail(&mut self, reason: &str, after: Option<Duration>) {
-        if self.retry.fail(self.patience, Instant::now()) {
+        let stopping = self.signal.borrow().stopping;
+        if self.retry.fail(self.patience, stopping, Instant::now()) {
             self.give_up(reason).await;
         }
         self.pause(reason, after).await;
@@ -199,7 +200,8 @@ impl Courier {
     /// each letter is a text in memory.
     async fn give_up(&mut self, reason: &str) {
         let attempts = self.retry.start_over();
-        let reason = format!("given up after {attempts} attempts: {reason}");
+        let plural = if attempts == 1 { "" } else { "s" };
+        let reason = format!("given up after {attempts} attempt{plural}: {reason}");
         let others = self.batches.len().saturating_sub(1);
         while self.batches.len() > others
             && let Some(batch) = self.batches.last().cloned()

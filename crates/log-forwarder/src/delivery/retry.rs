@@ -19,15 +19,16 @@ const LONGEST_ASKED_FOR: Duration = Duration::from_secs(15 * 60);
 pub(crate) struct Retry {
     backoff: Backoff,
     at_the_end: Backoff,
-    /// Failed attempts at the batch in flight, and when the first one was
+    /// Failed attempts at the batch in flight, those of them before a stop, and when the first one was
     failures: u32,
+    counted: u32,
     since: Option<Instant>,
 }
 
 impl Default for Retry {
     fn default() -> Self {
         let at_the_end = Backoff::new(SHORTEST, LONGEST_AT_THE_END);
-        Self { backoff: Backoff::new(SHORTEST, LONGEST), at_the_end, failures: 0, since: None }
+        Self { backoff: Backoff::new(SHORTEST, LONGEST), at_the_end, failures: 0, counted: 0, since: None }
     }
 }
 
@@ -41,17 +42,19 @@ impl Retry {
         asked_for.map_or(pause, |asked_for| asked_for.min(LONGEST_ASKED_FOR).max(SHORTEST))
     }
 
-    /// Counts a failed attempt. Says whether it was the last one.
-    pub(crate) fn fail(&mut self, patience: Patience, now: Instant) -> bool {
+    /// Counts a failed attempt. Says whether it was the last one. The attempts after a stop signal
+    /// follow each other so fast that their number says nothing.
+    pub(crate) fn fail(&mut self, patience: Patience, stopping: bool, now: Instant) -> bool {
         self.failures = self.failures.saturating_add(1);
+        self.counted = self.counted.saturating_add(u32::from(!stopping));
         let age = now.duration_since(*self.since.get_or_insert(now));
-        patience.is_over(self.failures, age)
+        patience.is_over(self.counted, age)
     }
 
     /// Begins to count for another batch, and says how many attempts at the last one failed. The
     /// pauses do not begin again, because the output still fails.
     pub(crate) fn start_over(&mut self) -> u32 {
-        self.since = None;
+        (self.counted, self.since) = (0, None);
         std::mem::take(&mut self.failures)
     }
 
@@ -79,14 +82,24 @@ mod tests {
     }
 
     #[test]
+    fn attempts_after_a_stop_do_not_count() {
+        let (mut retry, now) = (Retry::default(), Instant::now());
+        let patience = Patience { retries: Some(0), age: Some(Duration::from_secs(60)) };
+        assert!(!retry.fail(patience, true, now) && !retry.fail(patience, true, now));
+        assert!(retry.fail(patience, true, now + Duration::from_secs(60)));
+        assert_eq!(retry.start_over(), 3);
+        assert!(retry.fail(patience, false, now));
+    }
+
+    #[test]
     fn attempts_count_for_one_batch() {
         let (mut retry, now) = (Retry::default(), Instant::now());
         let patience = Patience { retries: Some(1), age: Some(Duration::from_secs(60)) };
-        assert!(!retry.fail(patience, now) && retry.fail(patience, now));
+        assert!(!retry.fail(patience, false, now) && retry.fail(patience, false, now));
         assert_eq!(retry.start_over(), 2);
-        assert!(!retry.fail(patience, now) && !retry.fail(Patience::default(), now));
+        assert!(!retry.fail(patience, false, now) && !retry.fail(Patience::default(), false, now));
         retry.reset();
         let patience = Patience { retries: None, ..patience };
-        assert!(!retry.fail(patience, now) && retry.fail(patience, now + Duration::from_secs(60)));
+        assert!(!retry.fail(patience, false, now) && retry.fail(patience, false, now + Duration::from_secs(60)));
     }
 }

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use harness::Signal;
 use serde_json::Value;
 
 use crate::{
@@ -69,6 +70,21 @@ fn a_batch_goes_to_the_dead_letters_after_its_last_attempt_and_the_next_one_is_d
     assert_eq!(ledger(&ended)["lines"], 10);
     let bytes = (0..600).map(|number| line(number).len() as u64 + 1).sum::<u64>();
     assert_eq!(ledger(&ended)["rejected"], bytes);
+}
+
+#[test]
+fn attempts_after_a_stop_give_nothing_up() {
+    let pod = Pod::new();
+    let collector = Receiver::start(|_| Some((503, String::new(), "overloaded".into())));
+    Writer::new(&pod.log("app.log")).write(10);
+    let (dead, output) = (pod.beside("dead"), format!("http://{}/#retry-limit=5", collector.address()));
+    let program = pod.start(&["--output", &output, "--dead-letter", &dead.display().to_string()]);
+    until("the first attempt fails", || (!collector.requests().is_empty()).then_some(()));
+    program.signal(Signal::TERM);
+    until("there are more attempts than the limit has", || (collector.requests().len() >= 8).then_some(()));
+    program.signal(Signal::KILL);
+    let ended = program.end();
+    assert!(!dead.exists() && ended.messages("a line is refused for good").is_empty());
 }
 
 #[test]
