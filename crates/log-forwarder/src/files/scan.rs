@@ -3,7 +3,7 @@
 mod review;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     io,
     path::Path,
     sync::Arc,
@@ -28,7 +28,7 @@ use crate::{
     content::{
         Content,
         foreign::{Kind, kind_of},
-        volume::{Stat, Volume},
+        volume::{Inode, Stat, Volume},
     },
     files::fate::Fate,
     records::treatment::Treatment,
@@ -82,6 +82,13 @@ impl Scanner {
         let mut listings = Listings::new(volume);
         let found = self.inputs.iter().flat_map(|input| Found::of(input, &mut listings).files.into_keys());
         self.with_single_paths(found.collect::<Vec<_>>().into_iter())
+    }
+
+    /// The paths of the files that inputs lead to now
+    pub(crate) fn paths_by_inode(&self, volume: &dyn Volume) -> HashMap<Inode, Arc<Path>> {
+        let mut listings = Listings::new(volume);
+        let found = self.inputs.iter().flat_map(|input| Found::of(input, &mut listings).files);
+        found.map(|(path, (stat, _))| (stat.inode, path)).collect()
     }
 
     fn with_single_paths(&self, found: impl Iterator<Item = Arc<Path>>) -> BTreeSet<Arc<Path>> {

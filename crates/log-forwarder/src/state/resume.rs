@@ -1,13 +1,13 @@
 //! Resumes from a checkpoint: finds each of its files again, also under another name, or its copy.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Instant};
 
 use super::{
     checkpoint::{Checkpoint, Entry},
     stored_path::StoredPath,
 };
 use crate::{
-    content::fingerprint::Anchor,
+    content::{fingerprint::Anchor, volume::Volume},
     files::{
         ages::Ages,
         cursor::Cursor,
@@ -30,11 +30,10 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
     let volume = follower.volume().clone();
     let mut listings = Listings::new(volume.as_ref());
     let mut missing = Vec::new();
-    for entry in files {
-        if !follower.scanner.inputs.iter().any(|input| input.matches(&entry.path)) {
-            tracing::info!(file = %entry.path.display(), "no input leads to it any more");
-            continue;
-        }
+    let is_read = |path: &Path| follower.scanner.inputs.iter().any(|input| input.matches(path));
+    let (files, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|entry| is_read(&entry.path));
+    let moved = moved(others, follower, volume.as_ref());
+    for entry in files.into_iter().chain(moved) {
         let file = known_file(&entry, follower, now);
         let listing = listings.of(&entry.home);
         let resumed = match listing.file(entry.inode) {
@@ -51,6 +50,19 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
     // Only when all known inodes are known can another one be a copy.
     follower.begin_missing(missing, now);
     follower.judge_absence();
+}
+
+/// Those of these files, to whose paths no input leads any more, that an input finds at another path.
+fn moved(entries: Vec<Entry>, follower: &Follower, volume: &dyn Volume) -> Vec<Entry> {
+    let paths = if entries.is_empty() { HashMap::new() } else { follower.scanner.paths_by_inode(volume) };
+    let moved = |entry: Entry| {
+        let Some(path) = paths.get(&entry.inode) else {
+            tracing::info!(file = %entry.path.display(), "no input leads to it any more");
+            return None;
+        };
+        Some(Entry { path: StoredPath(path.clone()), home: StoredPath(volume.home(path).into()), ..entry })
+    };
+    entries.into_iter().filter_map(moved).collect()
 }
 
 /// As the checkpoint says, without its open file

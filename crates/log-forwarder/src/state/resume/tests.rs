@@ -200,3 +200,18 @@ fn a_file_of_an_input_that_is_no_more_is_not_read_on() {
     log.wait();
     assert_eq!(log.follower.set.iter().count(), 0);
 }
+
+#[test]
+fn a_file_that_an_input_finds_at_another_path_is_read_on() {
+    let mut log = Log::rotated(&lines(&["out F two", "err F thing"]));
+    log.wait();
+    assert_eq!(log.deliver(), ["one two", "bad thing"]);
+    let directory = log.path.with_file_name("mounted-elsewhere");
+    fs::create_dir(&directory).unwrap();
+    let path = directory.join("0.log");
+    fs::rename(&log.path, &path).unwrap();
+    log.path = path;
+    fs::OpenOptions::new().append(true).open(&log.path).unwrap().write_all(lines(&["out F three"]).as_bytes()).unwrap();
+    log.restart();
+    assert_eq!(log.deliver(), ["three"]);
+}
