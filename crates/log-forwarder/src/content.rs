@@ -10,6 +10,7 @@ pub(crate) mod opening;
 pub(crate) mod search;
 pub(crate) mod unpacked;
 pub(crate) mod volume;
+pub(crate) mod zeros;
 
 use std::{io, sync::Arc};
 

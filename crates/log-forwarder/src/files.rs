@@ -12,6 +12,7 @@ pub(crate) mod descriptors;
 mod fate;
 mod finding;
 pub(crate) mod follower;
+mod growth;
 pub(crate) mod known;
 mod lag;
 pub(crate) mod ledger;

@@ -32,12 +32,13 @@ impl Head {
         Self { length: bytes.len(), hash: hash(bytes) }
     }
 
-    /// The head of a file that has grown to a size; `None` if it is not this one's or the file is shorter, truncated just now.
+    /// The head of a file whose text has grown to a size; `None` if it is not this one's or the file is shorter, truncated just now.
     pub(crate) fn grown(self, file: &Content, size: u64) -> io::Result<Option<Self>> {
         let mut bytes = [0; HEAD_LIMIT];
-        let length = file.read_at(&mut bytes, 0)?;
-        let is_whole = length as u64 >= size.min(HEAD_LIMIT as u64);
-        Ok((is_whole && self.begins(&bytes[..length])).then(|| Self::of(&bytes[..length])))
+        // NULs behind the text are no part of the head, because the next lines come in their place.
+        let limit = usize::try_from(size).unwrap_or(HEAD_LIMIT).min(HEAD_LIMIT);
+        let length = file.read_at(&mut bytes[..limit], 0)?;
+        Ok((length == limit && self.begins(&bytes[..length])).then(|| Self::of(&bytes[..length])))
     }
 
     /// Whether these bytes, from the beginning of a file, are this head and maybe more.

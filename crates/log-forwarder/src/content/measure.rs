@@ -13,6 +13,7 @@ use super::{
     foreign::{Kind, kind},
     unpacked::Unpacked,
     volume::{Handle, Inode, Stat, Volume},
+    zeros::trimmed,
 };
 
 /// The directory is listed at most this often, because the file may be renamed before it is opened.
@@ -27,7 +28,7 @@ pub(crate) struct Packed {
     pub(crate) unpacked: Unpacked,
     /// Of the compressed file, before it was read
     pub(crate) stat: Stat,
-    /// Of the content
+    /// Of the content, without NULs at its end
     pub(crate) length: u64,
     pub(crate) head: Head,
     /// The bytes before each place of the fingerprint
@@ -85,10 +86,10 @@ impl Unmeasured {
 pub(super) fn measure(file: Arc<dyn Handle>, path: &Path, content: &Fingerprint) -> io::Result<Verdict> {
     let stat = file.stat()?;
     let mut decoder = Decoder::new(file.clone())?;
-    let (mut chunk, mut beginning, mut length) = (vec![0; CHUNK], Vec::with_capacity(HEAD_LIMIT), 0);
+    let (mut chunk, mut beginning) = (vec![0; CHUNK], Vec::with_capacity(HEAD_LIMIT));
     let positions = content.anchors.iter().map(|(position, _)| *position);
     let mut anchors: BTreeMap<_, _> = positions.map(|position| (position, Anchor::default())).collect();
-    let mut end = Anchor::default();
+    let mut text = Text::default();
     loop {
         let bytes = match decoder.fill(&mut chunk).map_err(Fault::from) {
             Ok(0) => break,
@@ -107,12 +108,11 @@ pub(super) fn measure(file: Arc<dyn Handle>, path: &Path, content: &Fingerprint)
             }
         }
         for (position, anchor) in &mut anchors {
-            anchor.extend(before(*position, length, bytes));
+            anchor.extend(before(*position, text.read, bytes));
         }
-        end.extend(bytes);
-        length += bytes.len() as u64;
+        text.extend(bytes);
     }
-    let has = |(position, hash): &(u64, u64)| *position <= length && anchors[position].hash() == *hash;
+    let has = |(position, hash): &(u64, u64)| *position <= text.read && anchors[position].hash() == *hash;
     if !content.head.begins(&beginning) || !content.anchors.iter().all(has) {
         return Ok(Verdict::Other);
     }
@@ -122,11 +122,36 @@ pub(super) fn measure(file: Arc<dyn Handle>, path: &Path, content: &Fingerprint)
     }
     let unpacked = Unpacked::new(file);
     // Readers come to their places here, because it can take seconds.
-    for position in anchors.keys().filter(|position| (1..length).contains(*position)) {
+    for position in anchors.keys().filter(|position| (1..text.length).contains(*position)) {
         unpacked.read_at(&mut chunk, position.saturating_sub(ANCHOR_LIMIT as u64))?;
     }
-    let head = Head::of(&beginning);
+    beginning.truncate(usize::try_from(text.length).unwrap_or(HEAD_LIMIT));
+    let (head, Text { length, end, .. }) = (Head::of(&beginning), text);
     Ok(Verdict::Same(Packed { path: path.to_path_buf(), unpacked, stat, length, head, anchors, end }.into()))
+}
+
+/// The text of a content: NULs at its end are none.
+#[derive(Default)]
+struct Text {
+    /// Bytes up to its end
+    length: u64,
+    /// The bytes before its end
+    end: Anchor,
+    /// Bytes that were read
+    read: u64,
+}
+
+impl Text {
+    fn extend(&mut self, bytes: &[u8]) {
+        let text = trimmed(bytes);
+        if text > 0 {
+            let zeros = usize::try_from(self.read - self.length).unwrap_or(usize::MAX).min(ANCHOR_LIMIT);
+            self.end.extend(&[0; ANCHOR_LIMIT][..zeros]);
+            self.end.extend(&bytes[..text]);
+            self.length = self.read + text as u64;
+        }
+        self.read += bytes.len() as u64;
+    }
 }
 
 /// Why the content of a compressed file cannot be read as lines
@@ -154,10 +179,9 @@ pub(crate) fn assert_sound(packed: &[u8]) {
     let content = Fingerprint { head: Head::default(), anchors: Vec::new() };
     let verdict = measure(Arc::new(file), Path::new("packed"), &content).expect("a file in memory");
     let Verdict::Same(packed) = verdict else { return };
-    let (mut offset, mut end, mut buffer) = (0, Anchor::default(), [0; 3000]);
-    while let Ok(read @ 1..) = packed.unpacked.read_at(&mut buffer, offset) {
-        end.extend(&buffer[..read]);
-        offset += read as u64;
+    let (mut text, mut buffer) = (Text::default(), [0; 3000]);
+    while let Ok(read @ 1..) = packed.unpacked.read_at(&mut buffer, text.read) {
+        text.extend(&buffer[..read]);
     }
-    assert_eq!((offset, &end), (packed.length, &packed.end));
+    assert_eq!((text.length, &text.end), (packed.length, &packed.end));
 }

@@ -88,7 +88,8 @@ impl Cursor {
         let zeros = [0; crate::content::fingerprint::ANCHOR_LIMIT];
         let length = usize::try_from(end - self.position).unwrap_or(usize::MAX).min(zeros.len());
         self.anchor.extend(&zeros[..length]);
-        (self.position, self.in_flight_end, self.barren_end) = (end, end, end);
+        // A line does not go on behind a hole.
+        (self.position, self.in_flight_end, self.barren_end, self.within_cut) = (end, end, end, false);
     }
 
     /// Whether the output has no span of the file now.

@@ -1,9 +1,6 @@
 //! The fate of a known file: what becomes of it after a look.
 
-use super::{
-    known::{FileState, Growth},
-    loss::LossReason,
-};
+use super::{growth::Growth, known::FileState, loss::LossReason};
 use crate::content::{Content, copies::Copy, measure::Packed, volume::Stat};
 
 /// The fate of a known file

@@ -201,7 +201,8 @@ impl Follower {
         let mut keys: BTreeSet<Key> = inodes.into_iter().filter_map(|inode| self.set.holder(inode)).collect();
         keys.extend(self.set.restless());
         if !idle.is_zero() {
-            let is_busy = |file: &KnownFile| now.saturating_duration_since(file.grown) < idle;
+            // No event tells that lines came in the place of NULs, where an app maps its file into memory.
+            let is_busy = |file: &KnownFile| file.zeros > 0 || now.saturating_duration_since(file.grown) < idle;
             keys.extend(self.set.iter().filter(|(_, file)| is_busy(file)).map(|(key, _)| key));
         }
         self.look_at(keys.into_iter().collect(), now)

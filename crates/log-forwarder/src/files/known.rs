@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ages::Ages, cursor::Cursor, loss::LossReason, trust::Trust};
+use super::{ages::Ages, cursor::Cursor, growth::Growth, loss::LossReason, trust::Trust};
 use crate::{
     content::{
         Content,
@@ -66,8 +66,10 @@ pub(crate) struct KnownFile {
     pub(crate) born: Option<i64>,
     pub(crate) access: Access,
     pub(crate) head: Head,
-    /// The greatest size that it was seen with
+    /// The greatest size of its text that it was seen with
     pub(crate) seen: u64,
+    /// NULs behind the text, in whose place the next lines may come
+    pub(crate) zeros: u64,
     /// Nanoseconds since 1970, as the file system says
     pub(crate) modified: i64,
     /// The size of the compressed file, if the bytes lie in one
@@ -86,16 +88,6 @@ pub(crate) struct KnownFile {
     pub(crate) trust: Trust,
     /// One for each output
     pub(crate) cursors: Vec<Cursor>,
-}
-
-/// The size of a file, and all that changes with it
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Growth {
-    pub(crate) size: u64,
-    pub(crate) modified: i64,
-    /// An overlay gives a file another time when it copies the file up.
-    pub(crate) born: Option<i64>,
-    pub(crate) head: Head,
 }
 
 impl KnownFile {
@@ -117,6 +109,7 @@ impl KnownFile {
             access: Access::Open(Content::Plain(file)),
             head: Head::default(),
             seen: 0,
+            zeros: 0,
             modified: stat.modified,
             packed_size: None,
             ages: Ages::default(),
@@ -256,6 +249,7 @@ impl KnownFile {
     pub(super) fn grow(&mut self, growth: Growth, now: Instant) {
         (self.modified, self.born, self.head) = (growth.modified, growth.born, growth.head);
         self.reach(growth.size, now);
+        self.zeros = growth.zeros;
     }
 
     /// Takes a size that may be greater than before.
@@ -263,6 +257,7 @@ impl KnownFile {
         if size > self.seen {
             let open = self.cursors.iter().filter(|cursor| !cursor.is_closed);
             self.ages.grew(size, open.map(|cursor| cursor.position).min().unwrap_or(0), now);
+            self.zeros = self.zeros.saturating_sub(size - self.seen);
             (self.seen, self.grown, self.ended, self.is_quiet) = (size, now, false, false);
         }
     }

@@ -1,7 +1,8 @@
 //! What a look at a known file means: pure, of the file as it is known and of what the system says now.
 
 use super::{
-    known::{FileState, Growth, KnownFile},
+    growth::Growth,
+    known::{FileState, KnownFile},
     trust::Trust,
 };
 use crate::content::{fingerprint::Head, volume::Stat};
@@ -9,10 +10,10 @@ use crate::content::{fingerprint::Head, volume::Stat};
 /// What the system says of a known file at one moment
 #[derive(Clone, Debug)]
 pub(crate) enum Sighting {
-    /// Of the open file itself
-    Open { stat: Stat, marks: Marks },
-    /// Of the path that should lead to a file which is not open, with as much of its head as is there
-    Closed { stat: Stat, head: Head },
+    /// Of the open file itself. The size is that of its text, behind which it has this number of NULs.
+    Open { stat: Stat, zeros: u64, marks: Marks },
+    /// The same of the path that should lead to a file which is not open, with as much of its head as is there
+    Closed { stat: Stat, zeros: u64, head: Head },
     /// A file that is not open: nothing has its inode.
     Absent,
     /// A file that is not open: its inode holds another content, or nothing has its inode and a file beside it may be its copy.
@@ -72,13 +73,13 @@ pub(crate) fn observe(file: &KnownFile, sighting: &Sighting) -> Observation {
             (FileState::Rotated, true) => Observation::Renamed(FileState::Live),
             _ => Observation::Same,
         },
-        Sighting::Open { stat, marks } => observe_open(file, stat, *marks),
-        Sighting::Closed { stat, head } => observe_closed(file, stat, *head),
+        Sighting::Open { stat, zeros, marks } => observe_open(file, stat, *zeros, *marks),
+        Sighting::Closed { stat, zeros, head } => observe_closed(file, stat, *zeros, *head),
     }
 }
 
-fn observe_open(file: &KnownFile, stat: &Stat, marks: Marks) -> Observation {
-    let growth = |head| Growth { size: stat.size, modified: stat.modified, born: stat.born, head };
+fn observe_open(file: &KnownFile, stat: &Stat, zeros: u64, marks: Marks) -> Observation {
+    let growth = |head| Growth { size: stat.size, zeros, modified: stat.modified, born: stat.born, head };
     match marks {
         _ if stat.inode != file.inode => Observation::Astray,
         _ if stat.links == 0 && file.state != FileState::Deleted => Observation::Deleted,
@@ -94,8 +95,8 @@ fn observe_open(file: &KnownFile, stat: &Stat, marks: Marks) -> Observation {
     }
 }
 
-fn observe_closed(file: &KnownFile, stat: &Stat, head: Head) -> Observation {
-    let growth = Growth { size: stat.size, modified: stat.modified, born: stat.born, head };
+fn observe_closed(file: &KnownFile, stat: &Stat, zeros: u64, head: Head) -> Observation {
+    let growth = Growth { size: stat.size, zeros, modified: stat.modified, born: stat.born, head };
     match () {
         () if stat.inode != file.inode || stat.is_another(file.born) => Observation::Replaced,
         () if stat.size < file.seen => Observation::Truncated,
@@ -105,5 +106,6 @@ fn observe_closed(file: &KnownFile, stat: &Stat, head: Head) -> Observation {
 }
 
 fn known(file: &KnownFile) -> Growth {
-    Growth { size: file.seen, modified: file.modified, born: file.born, head: file.head }
+    let KnownFile { seen: size, zeros, modified, born, head, .. } = *file;
+    Growth { size, zeros, modified, born, head }
 }

@@ -5,6 +5,7 @@ use std::{io, path::Path, sync::Arc};
 use super::{
     known::{FileState, KnownFile},
     observe::{Marks, Sighting},
+    sight::text_size,
 };
 use crate::content::{
     Content,
@@ -27,30 +28,33 @@ pub(crate) enum Place {
 pub(super) fn peek(volume: &dyn Volume, file: &KnownFile, path: &Path) -> Option<Sighting> {
     let is_this = |stat: &Stat| stat.inode == file.inode && !stat.is_another(file.born) && stat.size >= file.seen;
     let stat = volume.stat(path).ok().filter(is_this)?;
+    let (zeros, head) = (file.zeros, file.head);
+    let as_it_was = |stat: Stat| Stat { size: stat.size.saturating_sub(zeros).max(file.seen), ..stat };
     if file.is_unchanged(&stat) {
-        return Some(Sighting::Closed { stat, head: file.head });
+        return Some(Sighting::Closed { stat: as_it_was(stat), zeros, head });
     }
     let handle = match volume.open(path) {
         Ok(handle) => handle,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         // A question that has no answer now may have one later.
-        Err(_) => return Some(Sighting::Closed { stat, head: file.head }),
+        Err(_) => return Some(Sighting::Closed { stat: as_it_was(stat), zeros, head }),
     };
     // Another file may have come to the path in between.
     let stat = handle.stat().ok().filter(is_this)?;
+    let size = text_size(file, handle.as_ref(), &stat).unwrap_or(stat.size);
     let content = Content::Plain(handle);
     if !file.fingerprint().is_of(&content).unwrap_or(true) {
         return Some(Sighting::Other);
     }
-    let head = file.head.grown(&content, stat.size).ok().flatten().unwrap_or(file.head);
-    Some(Sighting::Closed { stat, head })
+    let head = file.head.grown(&content, size).ok().flatten().unwrap_or(file.head);
+    Some(Sighting::Closed { stat: Stat { size, ..stat }, zeros: stat.size - size, head })
 }
 
 /// Whether the descriptor of an open file may be out of date: all that has changed is its time, or the system contradicts itself.
 /// A mount whose files are written elsewhere keeps old bytes for a descriptor, or has a new file's size for it.
 pub(super) fn is_out_of_date(file: &KnownFile, sighting: &Sighting) -> bool {
     match sighting {
-        Sighting::Open { stat, marks: Marks::Same(_) } => stat.size == file.seen && stat.modified != file.modified,
+        Sighting::Open { stat, marks: Marks::Same(_), .. } => stat.size == file.seen && stat.modified != file.modified,
         Sighting::Open { marks: Marks::Contradictory, .. } => true,
         _ => false,
     }

@@ -13,6 +13,7 @@ use crate::{
         Content,
         fingerprint::{HEAD_LIMIT, name},
         foreign::{Kind, kind},
+        zeros::{HOLE, hole, hole_end, trimmed},
     },
     format::Format,
     records::{
@@ -44,7 +45,7 @@ pub(crate) enum Reading {
         bytes: Vec<u8>,
         within_cut: bool,
     },
-    /// A hole at the beginning, up to this offset
+    /// A hole before the next line, up to this offset
     Hole(u64),
     /// The mark with which some editors and Windows programs begin a file of UTF-8; it is not part of the text.
     ByteOrderMark,
@@ -89,9 +90,12 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
         if !is_same || (is_short && file.trust != Trust::None) {
             return nothing(Reading::Suspicious);
         }
+        // NULs behind the known end are not text yet.
+        let known = length(file.seen - cursor.position).min(bytes.len());
+        let bytes = &bytes[..trimmed(bytes).max(known)];
         let end = cursor.position + bytes.len() as u64;
         let size = end.max(file.seen);
-        if let Some(hole) = hole(file, content, output, bytes)? {
+        if let Some(hole) = hole_before(file, content, output, bytes)? {
             return Ok(Read { reading: Reading::Hole(hole), size });
         }
         if cursor.position == 0 && bytes.starts_with(BYTE_ORDER_MARK) {
@@ -103,8 +107,12 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
         let (ended, is_quiet) = if end > file.seen { (false, false) } else { (file.ended, file.is_quiet) };
         // To compare the head, more bytes can be read than the batch has room for.
         let bytes = if bounds.may_grow { bytes } else { &bytes[..bytes.len().min(bounds.batch)] };
+        // No line goes on behind a hole.
+        let text = hole(bytes).map_or(bytes.len(), |hole| hole.start);
+        let is_before_hole = text < bytes.len();
+        let bytes = &bytes[..text];
         let reaches_end = cursor.position + bytes.len() as u64 == size;
-        let (is_last, is_quiet) = (ended && reaches_end, is_quiet && reaches_end);
+        let (is_last, is_quiet) = (is_before_hole || (ended && reaches_end), is_quiet && reaches_end);
         let framed = match frame(bytes, bounds.line, cursor.within_cut, is_last) {
             Frame::Lines(lines) => match records(&file.source.treatment.format, &bytes[..lines]) {
                 // The last record may go on. One of several lines that is longer than a line may be goes in parts.
@@ -135,20 +143,23 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
     }
 }
 
-/// Where a hole ends that stands before the first line of a file: an app that does not append goes on at its old offset after a
-/// truncation, and the file system makes the bytes before it zero. Zeros that were written are text, unless the file was
-/// truncated before.
-fn hole(file: &KnownFile, content: &Content, output: OutputId, bytes: &[u8]) -> io::Result<Option<u64>> {
+/// Where a hole ends that stands before a line of a file: an app that does not append goes on at its old offset after a
+/// truncation, and the file system makes the bytes before it zero. At the head of a truncated file, few NULs are a hole too.
+fn hole_before(file: &KnownFile, content: &Content, output: OutputId, bytes: &[u8]) -> io::Result<Option<u64>> {
     let cursor = &file.cursors[output.0];
-    let is_at_head = !cursor.within_cut && cursor.anchor.bytes().iter().all(|byte| *byte == 0);
-    let Content::Plain(handle) = content else { return Ok(None) };
-    if !is_at_head || bytes.first() != Some(&0) {
+    if bytes.first() != Some(&0) {
         return Ok(None);
     }
-    let data = handle.data_from(cursor.position)?.min(file.seen);
-    let has_begun = cursor.position > 0 || file.ordinal > 0 || data > cursor.position;
-    let zeros = bytes.iter().take_while(|byte| **byte == 0).count() as u64;
-    Ok(has_begun.then(|| data.max(cursor.position + zeros)))
+    let zeros = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+    let is_hole = zeros >= HOLE;
+    let Content::Plain(handle) = content else { return Ok(is_hole.then(|| cursor.position + zeros as u64)) };
+    let is_at_head = !cursor.within_cut && cursor.anchor.bytes().iter().all(|byte| *byte == 0);
+    let was_truncated = cursor.position > 0 || file.ordinal > 0;
+    if is_hole || is_at_head && (was_truncated || handle.data_from(cursor.position)? > cursor.position) {
+        let end = file.seen.max(cursor.position + bytes.len() as u64);
+        return hole_end(handle.as_ref(), cursor.position, end).map(Some);
+    }
+    Ok(None)
 }
 
 /// The source of the file's spans, which has a name for collectors as soon as something was read
@@ -191,10 +202,13 @@ mod tests {
 
     use super::*;
     use crate::{
-        content::{fingerprint::Head, volume::Handle},
+        content::{
+            fingerprint::Head,
+            volume::{Handle, Stat},
+        },
         files::{
             fate::Fate,
-            known::Growth,
+            growth::Growth,
             ledger::Ledger,
             set::{Change, FileSet},
         },
@@ -216,7 +230,8 @@ mod tests {
         let input = (Path::new("/logs/app.log").into(), treatment.into());
         let known = KnownFile::new(input, Path::new("/logs").into(), file, &stat, set.fresh_cursors(), now);
         set.apply(Change::Begin(known.into()), now);
-        let growth = Growth { size: stat.size, modified: stat.modified, born: stat.born, head: Head::default() };
+        let Stat { size, modified, born, .. } = stat;
+        let growth = Growth { size, zeros: 0, modified, born, head: Head::default() };
         set.apply(Change::Meet(0, Fate::Grow(growth)), now);
         (set, writer)
     }

@@ -29,6 +29,7 @@ use crate::{
         Content,
         foreign::{Kind, kind_of},
         volume::{Inode, Stat, Volume},
+        zeros::text_end,
     },
     files::fate::Fate,
     records::treatment::Treatment,
@@ -190,8 +191,12 @@ impl Scanner {
         let longest = (start_at == StartAt::End).then_some(scan.longest);
         let opened = scan.looker.volume.open(path).and_then(|handle| {
             let stat = handle.stat()?;
-            let end = longest.map(|longest| Cursor::at_end(&Content::Plain(handle.clone()), stat.size, longest));
-            Ok((stat, handle, end.transpose()?.unwrap_or_default()))
+            let at_end = |longest| {
+                let size = text_end(handle.as_ref(), 0, stat.size)?;
+                Cursor::at_end(&Content::Plain(handle.clone()), size, longest)
+            };
+            let first = longest.map(at_end).transpose()?.unwrap_or_default();
+            Ok((stat, handle, first))
         });
         let (stat, handle, first) = match opened {
             Ok(opened) => opened,

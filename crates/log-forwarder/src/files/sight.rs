@@ -14,6 +14,7 @@ use crate::content::{
     Content,
     fingerprint::{Anchor, HEAD_LIMIT},
     volume::{Entry, Handle, Kind, Stat},
+    zeros::{HOLE, text_end, trimmed},
 };
 
 /// Bytes that are tried behind the end of a file about which the system contradicts itself
@@ -22,9 +23,9 @@ const TRIED: usize = 4096;
 /// What the system says of an open file. The bytes are compared when something suggests that they have changed.
 pub(super) fn sight(file: &KnownFile, content: &Content, is_suspicious: bool) -> Sighting {
     let sighted = content.stat().and_then(|stat| match content {
-        Content::Packed(_) => Ok((stat, Marks::Unread)),
+        Content::Packed(_) => Ok((stat, 0, Marks::Unread)),
         Content::Plain(handle) if file.trust == Trust::None => {
-            Ok((by_reads(file, handle.as_ref(), stat)?, Marks::Unread))
+            Ok((by_reads(file, handle.as_ref(), stat)?, 0, Marks::Unread))
         }
         Content::Plain(handle) => {
             let tried = if stat.size < file.seen {
@@ -34,25 +35,41 @@ pub(super) fn sight(file: &KnownFile, content: &Content, is_suspicious: bool) ->
             } else {
                 None
             };
-            let marks = match tried {
-                Some(offset) if contradicts(handle.as_ref(), stat.size, offset)? => Marks::Contradictory,
-                _ if stat.size < file.seen => Marks::Unread,
-                _ if stat.size > file.seen || is_written(file, &stat) || is_suspicious => {
-                    marks(file, content, stat.size, is_suspicious)?
-                }
-                _ => Marks::Unread,
+            if let Some(offset) = tried
+                && contradicts(handle.as_ref(), stat.size, offset)?
+            {
+                return Ok((stat, 0, Marks::Contradictory));
+            }
+            let size = text_size(file, handle.as_ref(), &stat)?;
+            let zeros = stat.size - size;
+            let has_changed = size > file.seen || zeros != file.zeros || is_written(file, &stat);
+            let marks = match () {
+                () if size < file.seen => Marks::Unread,
+                () if has_changed || is_suspicious => marks(file, content, size, is_suspicious)?,
+                () => Marks::Unread,
             };
-            Ok((stat, marks))
+            Ok((Stat { size, ..stat }, zeros, marks))
         }
     });
     match sighted {
-        Ok((stat, marks)) => Sighting::Open { stat, marks },
+        Ok((stat, zeros, marks)) => Sighting::Open { stat, zeros, marks },
         Err(error) => Sighting::Failed(error.to_string()),
     }
 }
 
 fn is_written(file: &KnownFile, stat: &Stat) -> bool {
     stat.modified != file.modified || stat.is_another(file.born)
+}
+
+/// The size of a file without the NULs at its end that are not text yet. An app that maps its file into memory changes it without
+/// a change of its time or size.
+pub(super) fn text_size(file: &KnownFile, handle: &dyn Handle, stat: &Stat) -> io::Result<u64> {
+    let is_as_known = stat.size == file.size() && !is_written(file, stat);
+    let mut next = [0; HOLE];
+    if stat.size > file.seen && is_as_known && handle.read_at(&mut next, file.seen)? > 0 && trimmed(&next) == 0 {
+        return Ok(file.seen);
+    }
+    text_end(handle, file.seen, stat.size)
 }
 
 /// Whether a size that the system states twice is belied by a read between the two: of a byte behind it, or of none before it.
@@ -63,7 +80,9 @@ fn contradicts(handle: &dyn Handle, size: u64, offset: u64) -> io::Result<bool> 
 
 /// The file with the size that reads find.
 fn by_reads(file: &KnownFile, handle: &dyn Handle, stat: Stat) -> io::Result<Stat> {
-    let more = handle.read_at(&mut [0; TRIED], file.seen)? as u64;
+    let mut next = [0; TRIED];
+    let read = handle.read_at(&mut next, file.seen)?;
+    let more = trimmed(&next[..read]) as u64;
     Ok(Stat { size: file.seen + more, modified: file.modified, links: stat.links.max(1), ..stat })
 }
 
@@ -105,5 +124,5 @@ pub(super) fn unchanged(file: &KnownFile) -> Sighting {
         links: 1,
         kind: Kind::Regular,
     };
-    Sighting::Closed { stat, head: file.head }
+    Sighting::Closed { stat, zeros: file.zeros, head: file.head }
 }

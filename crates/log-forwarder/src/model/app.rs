@@ -132,6 +132,11 @@ impl App {
         self.begun[log] = None;
     }
 
+    /// Extends the log with zeros, in whose place the next lines come, or takes them away.
+    pub(super) fn extend(&mut self, log: usize, zeros: usize) {
+        self.model.resize(&path(LOGS[log]), zeros);
+    }
+
     pub(super) fn delete(&mut self, log: usize) {
         self.model.delete(&path(LOGS[log]));
         (self.begun[log], self.unseen[log]) = (None, true);

@@ -24,6 +24,8 @@ pub(crate) enum Step {
     Rename(usize),
     Copy(usize),
     Truncate(usize),
+    /// The app extends a log with this number of zeros, before it writes there.
+    Extend(usize, usize),
     Delete(usize),
     DeleteOldest(usize),
     /// The forwarder reads the names; it has events of all renames, or they got lost.
@@ -52,7 +54,8 @@ impl Step {
         let (log, output) = (usize::from(byte & 1), OUTPUTS[usize::from(byte >> 1 & 1)]);
         match byte >> 2 {
             0..=9 => Self::Write(log, u32::from(byte >> 3) + 1),
-            10..=12 => Self::Begin(log),
+            10..=11 => Self::Begin(log),
+            12 => Self::Extend(log, usize::from(byte & 2) * 200),
             13..=16 => Self::Rename(log),
             17..=20 => Self::Copy(log),
             21 => Self::Truncate(log),
@@ -118,6 +121,7 @@ impl History {
             Step::Rename(log) => self.app.rename(log),
             Step::Copy(log) => self.app.copy(log),
             Step::Truncate(log) => self.app.truncate(log),
+            Step::Extend(log, zeros) => self.app.extend(log, zeros),
             Step::Delete(log) => self.app.delete(log),
             Step::DeleteOldest(log) => self.app.delete_oldest(log),
             Step::Scan { is_overflow } => {

@@ -8,7 +8,10 @@ use std::{
 };
 
 use crate::{
-    content::volume::{Entry, Handle, Inode, Kind, Stat, Volume},
+    content::{
+        volume::{Entry, Handle, Inode, Kind, Stat, Volume},
+        zeros::trimmed,
+    },
     files::names::Rename,
 };
 
@@ -60,14 +63,30 @@ impl Model {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends to a file, which is made if it is missing.
+    /// Writes behind the text of a file, which is made if it is missing.
     pub(super) fn append(&self, path: &Path, bytes: &[u8]) {
         let state = &mut *self.state();
         state.clock += 1;
         let number = state.number(path);
         if let Some(file) = state.files.get_mut(&number) {
+            let text = trimmed(&file.bytes);
+            let zeros = file.bytes.len().saturating_sub(text + bytes.len());
+            file.bytes.truncate(text);
             file.bytes.extend_from_slice(bytes);
+            file.bytes.resize(text + bytes.len() + zeros, 0);
             file.modified = state.clock;
+        }
+    }
+
+    /// Extends a file with zeros, or takes those at its end away.
+    pub(super) fn resize(&self, path: &Path, zeros: usize) {
+        let state = &mut *self.state();
+        state.clock += 1;
+        let clock = state.clock;
+        if let Some(file) = state.names.get(path).and_then(|number| state.files.get_mut(number)) {
+            file.bytes.truncate(trimmed(&file.bytes));
+            file.bytes.resize(file.bytes.len() + zeros, 0);
+            file.modified = clock;
         }
     }
 

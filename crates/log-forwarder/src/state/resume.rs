@@ -84,6 +84,8 @@ fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
         access: Access::Closed,
         head: entry.head,
         seen: entry.seen,
+        // The next look finds them.
+        zeros: 0,
         modified: entry.modified,
         packed_size: entry.packed,
         ages: Ages::default(),

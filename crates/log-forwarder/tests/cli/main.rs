@@ -34,6 +34,7 @@ mod formats;
 mod forward;
 #[cfg(test)]
 mod gathering;
+mod holes;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Files that are renamed, copied and truncated, swapped, deleted: read to their end, or counted.
 
 use std::{
-    fs::{self, File},
-    io::{Seek, SeekFrom, Write},
+    fs,
+    io::Write,
     net::TcpListener,
     os::unix::fs::{MetadataExt, symlink},
 };
@@ -171,30 +171,6 @@ fn deleted_files_are_held_only_up_to_a_bound_and_the_rest_is_counted() {
     let ledger = ledger(&ended);
     assert_eq!((ledger["read"], lost["bytes"].as_u64().unwrap()), (size, ledger["lost"]));
     assert_eq!(collector.messages().len() as u64, ledger["lines"]);
-}
-
-#[test]
-fn a_hole_at_the_head_of_a_truncated_file_is_skipped() {
-    let pod = Pod::new();
-    // Not appended to: after a truncation this writer goes on where it was, and leaves a hole before it.
-    let mut writer = File::create(pod.log("app.log")).unwrap();
-    writeln!(writer, "{}", line(0)).unwrap();
-    let program = pod.start(&["--output", &pod.file_output()]);
-    pod.wait_for_lines(1);
-    let at = writer.stream_position().unwrap();
-    writer.set_len(0).unwrap();
-    writer.seek(SeekFrom::Start(at + 10_000)).unwrap();
-    writeln!(writer, "{}", line(1)).unwrap();
-    pod.wait_for_lines(2);
-    // Larger than what is read at once, and than a line may be
-    let at = writer.stream_position().unwrap();
-    writer.set_len(0).unwrap();
-    writer.seek(SeekFrom::Start(at + 3_000_000)).unwrap();
-    writeln!(writer, "{}", line(2)).unwrap();
-    pod.wait_for_lines(3);
-    let ended = stop(program);
-    assert_all_there(pod.out().lines(), 3);
-    assert_eq!(ledger(&ended)["lost"], 0);
 }
 
 #[test]

@@ -139,7 +139,7 @@ impl Follower {
                 Reading::Hole(end) => {
                     let bytes = end - file_position(&self.set, key, output);
                     let file = self.set.get(key)?.path().display();
-                    tracing::info!(%file, bytes, "a hole at the head is skipped");
+                    tracing::info!(%file, bytes, "a hole is skipped");
                     self.set.apply(Change::SkipHole(key, output, end), now);
                 }
                 Reading::ByteOrderMark => {

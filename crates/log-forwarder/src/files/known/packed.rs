@@ -27,7 +27,7 @@ impl KnownFile {
 
     /// The size of the file itself, which may be compressed
     pub(crate) fn size(&self) -> u64 {
-        self.packed_size.unwrap_or(self.seen)
+        self.packed_size.unwrap_or(self.seen + self.zeros)
     }
 
     /// Its compressed file is unpacked again before more is read.

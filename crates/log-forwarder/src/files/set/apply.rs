@@ -233,7 +233,7 @@ impl FileSet {
         self.index.by_inode.insert(stat.inode, key);
         self.has_moved = true;
         self.change(key, |file| {
-            (file.inode, file.born, file.state) = (stat.inode, stat.born, FileState::Rotated);
+            (file.inode, file.born, file.state, file.zeros) = (stat.inode, stat.born, FileState::Rotated, 0);
             file.access = Access::Open(content);
             // The next look finds bytes that the copy has and that were not seen.
             (file.ended, file.grown) = (ended, now);
