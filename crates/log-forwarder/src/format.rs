@@ -40,7 +40,7 @@ pub(crate) use self::{
     split::Split,
     time::{TimeFlags, TimeForm, TimeKey, Zone},
 };
-use self::{nested::Nested, parser::Parser, parts::ReadPart, time::TimeRule, wrapper::Wrapper};
+use self::{nested::Nested, parser::Parser, parts::Syntax, time::TimeRule, wrapper::Wrapper};
 use crate::format::record::{Parsed, Wrapped};
 
 /// How the lines of an input are read; cheap to clone
@@ -99,10 +99,10 @@ impl Format {
     /// where the first record may continue. A caller that cannot wait (the file has ended or is
     /// quiet, or the record is too long) takes all lines as they are.
     pub(crate) fn extent(&self, bytes: &[u8]) -> usize {
-        match (&self.multiline, self.parts()) {
+        match (&self.multiline, self.syntax()) {
             (Some(_), Some(_)) => self.nested().map_or(0, |nested| nested.extent(bytes)),
             (Some(multiline), None) => multiline.extent(bytes, self.charset),
-            (None, Some(read)) => parts::extent(read, bytes),
+            (None, Some(syntax)) => parts::extent(syntax, bytes),
             (None, None) => bytes.len(),
         }
     }
@@ -119,14 +119,14 @@ impl Format {
     pub(crate) fn join(&self, record: &[u8]) -> Option<Vec<u8>> {
         match self.nested() {
             Some(nested) => nested.join(record),
-            None => parts::join(self.parts()?, record),
+            None => parts::join(self.syntax()?, record),
         }
     }
 
     /// The lines of a record, without those of the other stream that stand between them
     pub(crate) fn write_own_lines(&self, record: &[u8], out: &mut Vec<u8>) {
-        match self.parts() {
-            Some(read) => parts::write_own_lines(read, record, out),
+        match self.syntax() {
+            Some(syntax) => parts::write_own_lines(syntax, record, out),
             None => out.extend_from_slice(record),
         }
     }
@@ -144,7 +144,7 @@ impl Format {
 
     /// How many bytes of the next file belong to the records at the end of this one.
     pub(crate) fn completion(&self, end: &[u8], next: &[u8]) -> Option<usize> {
-        parts::completion(self.parts()?, end, next)
+        parts::completion(self.syntax()?, end, next)
     }
 
     /// Bytes as text, if they are all text as it is.
@@ -200,8 +200,8 @@ impl Format {
         Some(Nested { wrapper: self.wrapper?, multiline: self.multiline.as_ref()?, charset: self.charset })
     }
 
-    fn parts(&self) -> Option<ReadPart> {
-        self.wrapper.map(Wrapper::parts)
+    fn syntax(&self) -> Option<Syntax> {
+        self.wrapper.map(Wrapper::syntax)
     }
 }
 

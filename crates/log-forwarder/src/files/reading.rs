@@ -15,7 +15,7 @@ use crate::{
         foreign::{Kind, kind},
         zeros::{HOLE, hole, hole_end, trimmed},
     },
-    format::Format,
+    format::{Extent, Format},
     records::{
         framing::{Frame, frame},
         pool::Pool,
@@ -114,7 +114,7 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
         let reaches_end = cursor.position + bytes.len() as u64 == size;
         let (is_last, is_quiet) = (is_before_hole || (ended && reaches_end), is_quiet && reaches_end);
         let framed = match frame(bytes, bounds.line, cursor.within_cut, is_last) {
-            Frame::Lines(lines) => match records(&file.source.treatment.format, &bytes[..lines]) {
+            Frame::Lines(lines) => match records(&file.source.treatment.format, &bytes[..lines], bounds.line) {
                 // The last record may go on. One of several lines that is longer than a line may be goes in parts.
                 0 if !is_last && !is_quiet && bytes.len() <= bounds.line => None,
                 0 => Some((whole_lines(&bytes[..lines], bounds.line), Mark::Whole)),
@@ -172,16 +172,32 @@ fn source(file: &KnownFile, content: &Content, beginning: &[u8]) -> io::Result<A
     Ok(Source { path, generation, treatment }.into())
 }
 
-/// How many bytes of whole lines are complete records, of not too many lines.
-fn records(format: &Format, lines: &[u8]) -> usize {
+/// How many bytes of whole lines are complete records, of not too many lines. A record that is joined of lines and is longer than
+/// one line may be goes in parts.
+fn records(format: &Format, lines: &[u8], longest: usize) -> usize {
     let mut most = MOST_LINES;
     loop {
         let end = memchr_iter(b'\n', lines).nth(most - 1).map_or(lines.len(), |newline| newline + 1);
         match format.extent(&lines[..end]) {
             0 if end < lines.len() => most *= 4,
+            extent if extent > longest && format.joins_lines() => {
+                return before_too_long(format, &lines[..extent], longest);
+            }
             extent => return extent,
         }
     }
+}
+
+/// How many bytes of complete records stand before the first that is too long, or are the first part of that one.
+fn before_too_long(format: &Format, records: &[u8], longest: usize) -> usize {
+    let mut apart = 0;
+    for Extent { range, amount, is_apart } in format.split(records) {
+        apart = if is_apart { range.start } else { apart };
+        if amount.lines > 1 && amount.bytes > longest as u64 {
+            return if apart > 0 { apart } else { whole_lines(records, longest) };
+        }
+    }
+    records.len()
 }
 
 /// How many of these bytes are whole lines that together are no longer than one line may be.
@@ -252,6 +268,26 @@ mod tests {
         assert!(matches!((grown.reading, grown.size), (Reading::Barren(7), 7)));
         set.apply(Change::Reach(0, 7), now);
         assert!(!set.get(0).unwrap().ended);
+    }
+
+    #[test]
+    fn no_record_among_others_is_longer_than_a_line_may_be() {
+        let now = Instant::now();
+        let java = FormatFlags::default().format(None, "java".parse().ok().as_ref(), None, &TimeFlags::default());
+        let long = "java.lang.IllegalStateException: no\n".to_owned() + &"\tat a.B.c(B.java:1)\n".repeat(30);
+        let text = format!("INFO one\nINFO two\n{long}INFO three\nINFO four\n");
+        let (mut set, _writer) = seen(text.as_bytes(), java.unwrap(), now);
+        let bounds = Bounds { batch: 4096, line: 128, may_grow: true };
+        let mut found = Vec::new();
+        while let Reading::Span(span) = read(set.get(0).unwrap(), 0, OUTPUT, bounds, &Pool::default()).unwrap().reading
+        {
+            found.push(String::from_utf8(span.bytes().to_vec()).unwrap());
+            set.apply(Change::HandOut(&span, OUTPUT), now);
+            set.apply(Change::Settle(&span, OUTPUT), now);
+        }
+        assert_eq!(found[0], "INFO one\n");
+        assert!(found[1..].iter().all(|text| text.len() <= 128), "{found:?}");
+        assert_eq!(found.concat() + "INFO four\n", text);
     }
 
     #[test]

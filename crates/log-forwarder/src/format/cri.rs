@@ -9,10 +9,17 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr_iter};
 
 use super::{
-    parts::{Part, Stream},
+    parts::{Part, Stream, Syntax},
     record::{Value, Wrapped},
     time,
 };
+
+pub(super) const SYNTAX: Syntax = Syntax { part, time: line_time };
+
+/// When a line was written
+fn line_time(line: &[u8]) -> Option<i64> {
+    time::parse(str::from_utf8(&line[..memchr(b' ', line)?]).ok()?)
+}
 
 /// A line, if it is in this format
 pub(super) fn part(line: &[u8]) -> Option<Part> {

@@ -4,18 +4,27 @@
 //! A line of the app's that is longer than 16 KiB comes in parts, of which each but the last has no
 //! newline in `log`.
 
-use memchr::{memchr2, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 use super::{
     json,
-    parts::{Part, Stream},
+    parts::{Part, Stream, Syntax},
     record::{Parsed, Wrapped},
-    time::TimeRule,
+    time::{self, TimeRule},
 };
 
 /// The beginning of each line
 const HEAD: &[u8] = br#"{"log":""#;
 const STREAM: &[u8] = br#""stream":"std"#;
+const TIME: &[u8] = br#""time":""#;
+
+pub(super) const SYNTAX: Syntax = Syntax { part, time: line_time };
+
+/// When a line was written
+fn line_time(line: &[u8]) -> Option<i64> {
+    let text = &line[memmem::rfind(line, TIME)? + TIME.len()..];
+    time::parse(str::from_utf8(&text[..memchr(b'"', text)?]).ok()?)
+}
 
 /// A line, if it is in this format. Its content is the inside of the string `log`, with all its
 /// escapes, so that contents can be joined.
@@ -94,7 +103,7 @@ mod tests {
             line(r"\\and", "stdout"),
             line(r" two\n", "stdout"),
         ];
-        let joined = parts::join(part, text.concat().as_bytes()).unwrap();
+        let joined = parts::join(SYNTAX, text.concat().as_bytes()).unwrap();
         let text = String::from_utf8(joined).unwrap();
         assert_eq!(text, line(r"one \u2028\\and two\n", "stdout"));
         let parsed = read(text.trim_end()).unwrap();

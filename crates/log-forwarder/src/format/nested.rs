@@ -11,13 +11,9 @@ use super::{
     Charset, Multiline,
     amount::Amount,
     extent::Extent,
-    parts::{Part, lines_from},
+    parts::{GAP, Part, lines_from},
     wrapper::Wrapper,
 };
-
-/// Nanoseconds between two lines that no record spans; a runtime prints a stack trace within
-/// milliseconds.
-const GAP: i64 = 1_000_000_000;
 
 /// How such lines are read
 #[derive(Clone, Copy)]
@@ -50,7 +46,7 @@ struct Segment {
 
 impl Segment {
     fn has_ended(&self, time: i64) -> bool {
-        !self.is_partial && self.last_time.is_some_and(|last| time.saturating_sub(last) > GAP)
+        self.last_time.is_some_and(|last| time.saturating_sub(last) > GAP)
     }
 
     /// Adds a line of the file, of which this is the app's text.
@@ -77,6 +73,7 @@ impl Nested<'_> {
         for mut segment in self.segments(bytes).0 {
             // A line that goes on may turn out to be any.
             if segment.is_partial
+                && !segment.is_closed
                 && let Some(line) = segment.lines.pop()
             {
                 segment.text.truncate(line.begin);
@@ -115,7 +112,7 @@ impl Nested<'_> {
 
     /// A record as its first line with the text of all
     pub(super) fn join(self, record: &[u8]) -> Option<Vec<u8>> {
-        let read = self.wrapper.parts();
+        let read = self.wrapper.syntax().part;
         let mut lines = lines_from(record, 0);
         let first_line = lines.next()?;
         let first = read(&record[first_line.clone()])?;
@@ -138,13 +135,14 @@ impl Nested<'_> {
     /// The lines of each stream, and those of another form
     fn segments(self, bytes: &[u8]) -> (Vec<Segment>, Vec<Range<usize>>) {
         let (mut open, mut closed, mut others) = ([Segment::default(), Segment::default()], Vec::new(), Vec::new());
+        let syntax = self.wrapper.syntax();
         for line in lines_from(bytes, 0) {
             let whole = &bytes[line.clone()];
-            let Some(Part { stream, is_partial, content }) = (self.wrapper.parts())(whole) else {
+            let Some(Part { stream, is_partial, content }) = (syntax.part)(whole) else {
                 others.push(line);
                 continue;
             };
-            let time = self.wrapper.time(whole);
+            let time = (syntax.time)(whole);
             for segment in &mut open {
                 if time.is_some_and(|time| segment.has_ended(time)) {
                     closed.push(Segment { is_closed: true, ..std::mem::take(segment) });

@@ -25,30 +25,62 @@ pub(super) enum Stream {
     Stderr,
 }
 
-/// Reads a line of the file; nothing if it has another form.
-pub(super) type ReadPart = fn(&[u8]) -> Option<Part>;
+/// Nanoseconds between two lines that no record spans: a runtime writes the parts of a line, and an app a stack trace, within
+/// milliseconds.
+pub(super) const GAP: i64 = 1_000_000_000;
 
-/// The streams of which a line goes on
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Pending([bool; 2]);
+/// How a runtime writes its lines
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Syntax {
+    /// Reads a line of the file; nothing if it has another form.
+    pub(super) part: fn(&[u8]) -> Option<Part>,
+    /// When a line was written, in nanoseconds since 1970
+    pub(super) time: fn(&[u8]) -> Option<i64>,
+}
+
+impl Syntax {
+    /// Whether a line is too young to belong to a record of which the last part was written then. An app may write half a line
+    /// and rest: without this bound it would hold up the other stream.
+    fn is_apart(self, last: Option<i64>, line: &[u8]) -> bool {
+        let (Some(last), Some(time)) = (last, (self.time)(line)) else { return false };
+        time.saturating_sub(last) > GAP
+    }
+}
+
+/// The streams of which a line goes on, with the times of their last parts
+#[derive(Clone, Copy, Debug, Default)]
+struct Pending([Option<Option<i64>>; 2]);
 
 impl Pending {
-    fn take(&mut self, part: Option<Part>) {
-        if let Some(part) = part {
-            self.0[part.stream as usize] = part.is_partial;
+    /// Ends what this line is too young for.
+    fn end_before(&mut self, syntax: Syntax, line: &[u8]) {
+        for pending in &mut self.0 {
+            pending.take_if(|last| syntax.is_apart(*last, line));
+        }
+    }
+
+    fn take(&mut self, syntax: Syntax, line: &[u8]) {
+        if let Some(part) = (syntax.part)(line) {
+            self.0[part.stream as usize] = part.is_partial.then(|| (syntax.time)(line));
         }
     }
 
     fn is_none(self) -> bool {
-        self.0 == [false; 2]
+        self.0 == [None; 2]
     }
 }
 
 /// Of whole lines, how many bytes stand before the first of which the rest is still to come.
-pub(super) fn extent(read: ReadPart, bytes: &[u8]) -> usize {
+pub(super) fn extent(syntax: Syntax, bytes: &[u8]) -> usize {
     let (mut complete, mut pending) = (0, Pending::default());
     for line in lines_from(bytes, 0) {
-        pending.take(read(&bytes[line.clone()]));
+        if !pending.is_none() {
+            pending.end_before(syntax, &bytes[line.clone()]);
+            if pending.is_none() {
+                complete = line.start;
+            }
+        }
+        pending.take(syntax, &bytes[line.clone()]);
         if pending.is_none() {
             complete = line.end;
         }
@@ -58,29 +90,39 @@ pub(super) fn extent(read: ReadPart, bytes: &[u8]) -> usize {
 
 /// How many bytes of the next file belong to the records that have begun at the end of the one
 /// before. Nothing if none has, or if the next file does not hold all of them.
-pub(super) fn completion(read: ReadPart, end: &[u8], next: &[u8]) -> Option<usize> {
+pub(super) fn completion(syntax: Syntax, end: &[u8], next: &[u8]) -> Option<usize> {
     let mut pending = Pending::default();
-    lines_from(end, 0).for_each(|line| pending.take(read(&end[line])));
+    for line in lines_from(end, 0) {
+        pending.end_before(syntax, &end[line.clone()]);
+        pending.take(syntax, &end[line]);
+    }
     if pending.is_none() {
         return None;
     }
-    let mut lines = lines_from(next, 0);
-    let last = lines.find(|line| {
-        pending.take(read(&next[line.clone()]));
-        pending.is_none()
-    });
-    last.map(|line| line.end)
+    for line in lines_from(next, 0) {
+        pending.end_before(syntax, &next[line.clone()]);
+        if pending.is_none() {
+            return Some(line.start).filter(|length| *length > 0);
+        }
+        pending.take(syntax, &next[line.clone()]);
+        if pending.is_none() {
+            return Some(line.end);
+        }
+    }
+    None
 }
 
 /// The parts of a record as its first line with the content of all; nothing if that line is the
 /// whole record. Bytes are joined and not text, because runtimes cut at any byte.
-pub(super) fn join(read: ReadPart, record: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn join(syntax: Syntax, record: &[u8]) -> Option<Vec<u8>> {
     let first_line = line(record, 0)?;
-    let first = read(&record[first_line.clone()]).filter(|first| first.is_partial)?;
+    let first = (syntax.part)(&record[first_line.clone()]).filter(|first| first.is_partial)?;
     let mut joined = Vec::with_capacity(record.len());
     joined.extend_from_slice(&record[..first.content.end]);
     for line in lines_from(record, first_line.end) {
-        let Some(part) = read(&record[line.clone()]).filter(|part| part.stream == first.stream) else { continue };
+        let Some(part) = (syntax.part)(&record[line.clone()]).filter(|part| part.stream == first.stream) else {
+            continue;
+        };
         joined.extend_from_slice(&record[line][part.content]);
         if !part.is_partial {
             break;
@@ -91,8 +133,8 @@ pub(super) fn join(read: ReadPart, record: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The lines of a record that are of the stream of its first line
-pub(super) fn write_own_lines(read: ReadPart, record: &[u8], out: &mut Vec<u8>) {
-    let stream = |line: &Range<usize>| read(&record[line.clone()]).map(|part| part.stream);
+pub(super) fn write_own_lines(syntax: Syntax, record: &[u8], out: &mut Vec<u8>) {
+    let stream = |line: &Range<usize>| (syntax.part)(&record[line.clone()]).map(|part| part.stream);
     let first = line(record, 0).and_then(|line| stream(&line));
     let own = lines_from(record, 0)
         .filter(|line| line.start == 0 || stream(line).is_some_and(|stream| Some(stream) == first));
@@ -102,27 +144,27 @@ pub(super) fn write_own_lines(read: ReadPart, record: &[u8], out: &mut Vec<u8>) 
 /// Finds where records are, in the order of their first lines
 #[derive(Debug)]
 pub(super) struct Split {
-    read: ReadPart,
+    syntax: Syntax,
     /// Where the last record of each stream ends
     ends: [usize; 2],
 }
 
 impl Split {
-    pub(super) fn new(read: ReadPart) -> Self {
-        Self { read, ends: [0; 2] }
+    pub(super) fn new(syntax: Syntax) -> Self {
+        Self { syntax, ends: [0; 2] }
     }
 
     /// The first record that begins there or later, and where to look for the next one
     pub(super) fn next(&mut self, bytes: &[u8], from: usize) -> Option<(Extent, usize)> {
         for line in lines_from(bytes, from) {
             let (next, is_apart) = (line.end, self.ends.iter().all(|end| *end <= line.start));
-            let Some(first) = (self.read)(&bytes[line.clone()]) else {
+            let Some(first) = (self.syntax.part)(&bytes[line.clone()]) else {
                 return Some((Extent { is_apart, ..Extent::apart(line, 1) }, next));
             };
             let end = &mut self.ends[first.stream as usize];
             // A line that belongs to an earlier record of its stream begins no record.
             if line.start >= *end {
-                let extent = Extent { is_apart, ..record(self.read, bytes, line, &first) };
+                let extent = Extent { is_apart, ..record(self.syntax, bytes, line, &first) };
                 *end = extent.range.end;
                 return Some((extent, next));
             }
@@ -132,13 +174,19 @@ impl Split {
 }
 
 /// The record with this first line
-fn record(read: ReadPart, bytes: &[u8], first_line: Range<usize>, first: &Part) -> Extent {
+fn record(syntax: Syntax, bytes: &[u8], first_line: Range<usize>, first: &Part) -> Extent {
+    let mut last = if first.is_partial { (syntax.time)(&bytes[first_line.clone()]) } else { None };
     let mut extent = Extent::apart(first_line, 1);
     if !first.is_partial {
         return extent;
     }
     for line in lines_from(bytes, extent.range.end) {
-        let Some(part) = read(&bytes[line.clone()]).filter(|part| part.stream == first.stream) else { continue };
+        let text = &bytes[line.clone()];
+        if syntax.is_apart(last, text) {
+            break;
+        }
+        let Some(part) = (syntax.part)(text).filter(|part| part.stream == first.stream) else { continue };
+        last = (syntax.time)(text);
         extent.range.end = line.end;
         extent.amount = extent.amount + Amount { bytes: line.len() as u64, lines: 1 };
         if !part.is_partial {
@@ -161,6 +209,8 @@ pub(super) fn lines_from(bytes: &[u8], mut from: usize) -> impl Iterator<Item = 
 mod tests {
     use super::{super::cri, *};
 
+    const CRI: Syntax = cri::SYNTAX;
+
     const ALTERNATING: &str = "\
 2026-11-24T09:58:45.000000001Z stdout P one \n\
 2026-11-24T09:58:45.000000002Z stderr F whole\n\
@@ -173,10 +223,10 @@ no such line\n\
 
     /// Where each record begins, and its first line with all of its content
     fn records(text: &[u8]) -> Vec<(usize, Vec<u8>)> {
-        let (mut split, mut from, mut found) = (Split::new(cri::part), 0, Vec::new());
+        let (mut split, mut from, mut found) = (Split::new(CRI), 0, Vec::new());
         while let Some((record, next)) = split.next(text, from) {
             let first_line = line(text, record.range.start).unwrap();
-            let joined = join(cri::part, &text[record.range.clone()]);
+            let joined = join(CRI, &text[record.range.clone()]);
             found.push((record.range.start, joined.unwrap_or_else(|| text[first_line].to_vec())));
             from = next;
         }
@@ -219,13 +269,13 @@ no such line\n\
     #[test]
     fn nothing_ends_within_a_record() {
         let complete: Vec<usize> = lines_from(ALTERNATING.as_bytes(), 0)
-            .map(|line| extent(cri::part, &ALTERNATING.as_bytes()[..line.end]))
+            .map(|line| extent(CRI, &ALTERNATING.as_bytes()[..line.end]))
             .enumerate()
             .filter(|(_, extent)| *extent > 0)
             .map(|(nth, _)| nth)
             .collect();
         assert_eq!(complete, [6, 7]);
-        assert_eq!(extent(cri::part, ALTERNATING.as_bytes()), ALTERNATING.len());
+        assert_eq!(extent(CRI, ALTERNATING.as_bytes()), ALTERNATING.len());
     }
 
     #[test]
@@ -233,18 +283,35 @@ no such line\n\
         let lines: Vec<Range<usize>> = lines_from(ALTERNATING.as_bytes(), 0).collect();
         for cut in &lines {
             let (end, next) = ALTERNATING.as_bytes().split_at(cut.end);
-            let begun = extent(cri::part, end);
+            let begun = extent(CRI, end);
             let wanted = (begun < end.len()).then(|| lines[6].end - end.len());
-            assert_eq!(completion(cri::part, &end[begun..], next), wanted);
+            assert_eq!(completion(CRI, &end[begun..], next), wanted);
         }
         let end = b"2026-11-24T09:58:45Z stdout P a\n";
-        assert_eq!(completion(cri::part, end, b"2026-11-24T09:58:45Z stderr F b\n"), None);
+        assert_eq!(completion(CRI, end, b"2026-11-24T09:58:45Z stderr F b\n"), None);
+    }
+
+    #[test]
+    fn a_part_that_nothing_follows_holds_up_no_other_stream() {
+        let prompt = "2026-11-24T09:58:45.000Z stdout P prompt> \n";
+        let others = ["2026-11-24T09:58:46.000Z stderr F a\n", "2026-11-24T09:58:46.001Z stderr F b\n"];
+        let answer = "2026-11-24T09:58:46.002Z stdout F yes\n";
+        let text = [prompt, others[0], others[1], answer].concat();
+        let before = prompt.len() + others[0].len();
+        assert_eq!(extent(CRI, &text.as_bytes()[..before]), 0);
+        assert_eq!(extent(CRI, &text.as_bytes()[..before + others[1].len()]), before + others[1].len());
+        let found: Vec<_> =
+            records(text.as_bytes()).into_iter().map(|(_, text)| String::from_utf8(text).unwrap()).collect();
+        assert_eq!(found, [prompt, others[0], others[1], answer]);
+        // Another file goes on with it only within that time.
+        assert_eq!(completion(CRI, prompt.as_bytes(), [others[1], answer].concat().as_bytes()), None);
+        assert_eq!(completion(CRI, prompt.as_bytes(), others.concat().as_bytes()), Some(others[0].len()));
     }
 
     #[test]
     fn what_never_ends_is_taken_as_it_is() {
         let text = b"2026-11-24T09:58:45Z stdout P a\n2026-11-24T09:58:45Z stdout P b\n";
         assert_eq!(records(text), [(0, b"2026-11-24T09:58:45Z stdout P ab\n".to_vec())]);
-        assert_eq!(extent(cri::part, text), 0);
+        assert_eq!(extent(CRI, text), 0);
     }
 }

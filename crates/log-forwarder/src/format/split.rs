@@ -24,12 +24,12 @@ enum Kind<'a> {
 
 impl<'a> Split<'a> {
     pub(super) fn new(format: &'a Format, bytes: &'a [u8]) -> Self {
-        let kind = match (&format.multiline, format.parts()) {
+        let kind = match (&format.multiline, format.syntax()) {
             (Some(_), Some(_)) => {
                 Kind::Nested(format.nested().map(|nested| nested.split(bytes)).unwrap_or_default().into_iter())
             }
             (Some(multiline), None) => Kind::Joined(multiline.reader(format.charset)),
-            (None, Some(read)) => Kind::Parts(parts::Split::new(read)),
+            (None, Some(syntax)) => Kind::Parts(parts::Split::new(syntax)),
             (None, None) => Kind::Lines,
         };
         Self { bytes, from: 0, kind }

@@ -2,17 +2,13 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
 
 use super::{
     cri, docker,
-    parts::{Part, ReadPart},
-    time,
+    parts::{Part, Syntax},
 };
 use crate::format::record::Wrapped;
-
-/// The member of Docker's lines that is their time
-const DOCKER_TIME: &[u8] = br#""time":""#;
 
 /// The runtime that has written a file
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +33,11 @@ impl Wrapper {
         }
     }
 
-    /// How a line is read that can be a part of a record
-    pub(super) fn parts(self) -> ReadPart {
+    /// How lines are read that can be parts of a record
+    pub(super) fn syntax(self) -> Syntax {
         match self {
-            Self::Cri => cri::part,
-            Self::Docker => docker::part,
+            Self::Cri => cri::SYNTAX,
+            Self::Docker => docker::SYNTAX,
         }
     }
 
@@ -51,18 +47,6 @@ impl Wrapper {
             Self::Cri => cri::read(line),
             Self::Docker => docker::read(line),
         }
-    }
-
-    /// When a line was written, in nanoseconds since 1970
-    pub(super) fn time(self, line: &[u8]) -> Option<i64> {
-        let (start, end) = match self {
-            Self::Cri => (0, memchr(b' ', line)?),
-            Self::Docker => {
-                let start = memmem::rfind(line, DOCKER_TIME)? + DOCKER_TIME.len();
-                (start, start + memchr(b'"', &line[start..])?)
-            }
-        };
-        time::parse(str::from_utf8(&line[start..end]).ok()?)
     }
 
     /// The text of the app in the content of a line
@@ -76,7 +60,7 @@ impl Wrapper {
 
     /// The line with another text
     pub(super) fn rewrap(self, line: &str, text: &str) -> Option<String> {
-        let Part { content, is_partial, .. } = self.parts()(line.as_bytes())?;
+        let Part { content, is_partial, .. } = (self.syntax().part)(line.as_bytes())?;
         let (before, after) = (line.get(..content.start)?, line.get(content.end..)?);
         Some(match self {
             Self::Cri => format!("{before}{text}{after}"),
