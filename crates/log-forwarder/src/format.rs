@@ -21,6 +21,7 @@ pub(crate) mod severity;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod soundness;
 mod split;
+mod syntax;
 pub(crate) mod time;
 mod traces;
 mod wrapper;
@@ -40,7 +41,7 @@ pub(crate) use self::{
     split::Split,
     time::{TimeFlags, TimeForm, TimeKey, Zone},
 };
-use self::{nested::Nested, parser::Parser, parts::Syntax, time::TimeRule, wrapper::Wrapper};
+use self::{nested::Nested, parser::Parser, syntax::Syntax, time::TimeRule, wrapper::Wrapper};
 use crate::format::record::{Parsed, Wrapped};
 
 /// How the lines of an input are read; cheap to clone

@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr_iter};
 
 use super::{
-    parts::{Part, Stream, Syntax},
     record::{Value, Wrapped},
+    syntax::{Part, Stream, Syntax},
     time,
 };
 

@@ -8,8 +8,8 @@ use memchr::{memchr, memchr2, memmem};
 
 use super::{
     json,
-    parts::{Part, Stream, Syntax},
     record::{Parsed, Wrapped},
+    syntax::{Part, Stream, Syntax},
     time::{self, TimeRule},
 };
 

@@ -11,7 +11,8 @@ use super::{
     Charset, Multiline,
     amount::Amount,
     extent::Extent,
-    parts::{GAP, Part, lines_from},
+    parts::lines_from,
+    syntax::{GAP, Part},
     wrapper::Wrapper,
 };
 

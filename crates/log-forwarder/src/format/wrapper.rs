@@ -6,7 +6,7 @@ use memchr::memchr;
 
 use super::{
     cri, docker,
-    parts::{Part, Syntax},
+    syntax::{Part, Syntax},
 };
 use crate::format::record::Wrapped;
 
