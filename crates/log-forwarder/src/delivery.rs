@@ -4,4 +4,5 @@ pub(crate) mod courier;
 pub(crate) mod couriers;
 pub(crate) mod dead_letters;
 pub(crate) mod gatherer;
+mod notices;
 pub(crate) mod retry;

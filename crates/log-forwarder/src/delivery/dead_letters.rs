@@ -9,9 +9,9 @@ use std::{
     time::Instant,
 };
 
-use lifecycle::LogThrottle;
 use serde::Serialize;
 
+use super::notices::{Notice, Notices};
 use crate::{
     outputs::{has_name, open_lines},
     own_files::OwnFiles,
@@ -23,7 +23,7 @@ use crate::{
 pub(crate) struct DeadLetters {
     path: Option<PathBuf>,
     own_files: OwnFiles,
-    state: Mutex<(Option<File>, LogThrottle)>,
+    state: Mutex<(Option<File>, Notices)>,
 }
 
 #[derive(Serialize)]
@@ -51,15 +51,14 @@ impl DeadLetters {
     /// the log tells where they are.
     pub(crate) fn write(&self, records: &[(Span, String)], output: &str) -> io::Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(path) = &self.path else {
+            log(&state.1.of(records, false, Instant::now()), output);
+            return Ok(());
+        };
         let mut bytes = Vec::new();
         for (record, reason) in records {
-            if state.1.is_due(reason, Instant::now()) {
-                let (file, offset) = (record.source.path.display(), record.offset);
-                tracing::warn!(output, reason, %file, offset, "a line is refused for good");
-            }
             write_letter(record, output, reason, &mut bytes)?;
         }
-        let Some(path) = &self.path else { return Ok(()) };
         // A file that was rotated away keeps its letters, and the next ones go to a new file.
         let file = match state.0.take().filter(|file| has_name(file, path)) {
             Some(file) => file,
@@ -72,7 +71,15 @@ impl DeadLetters {
             return Err(error);
         }
         state.0 = Some(file);
+        log(&state.1.of(records, true, Instant::now()), output);
         Ok(())
+    }
+}
+
+fn log(notices: &[Notice], output: &str) {
+    for Notice { reason, file, offsets, lines, unnamed } in notices {
+        let file = file.display();
+        tracing::warn!(output, reason, %file, offsets, lines, unnamed, "lines are refused for good");
     }
 }
 

@@ -46,6 +46,33 @@ fn a_final_status_refuses_one_line_and_no_other() {
 }
 
 #[test]
+fn without_dead_letters_the_log_names_each_line() {
+    let json = |number: u64| serde_json::json!(line(number)).to_string();
+    let (pod, poison, last) = (Pod::new(), [3, 4, 37].map(json), json(99));
+    let collector = Receiver::start(move |request| {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let is_poisoned = poison.iter().any(|poison| body.contains(poison));
+        if is_poisoned { Some((400, String::new(), "no such field".into())) } else { Some(ok()) }
+    });
+    let log = pod.log("app.log");
+    Writer::new(&log).write(100);
+    let program = pod.start(&["--output", &format!("http://{}/", collector.address())]);
+    until("all else is delivered", || {
+        let requests = collector.requests();
+        requests.last().is_some_and(|request| String::from_utf8_lossy(&request.body).contains(&last)).then_some(())
+    });
+    let ended = stop(program);
+    assert_eq!(ledger(&ended)["lines"], 97);
+    let notices = ended.messages("lines are refused for good");
+    let named: Vec<_> = notices.iter().map(|notice| (&notice["offsets"], &notice["lines"])).collect();
+    let start = |number: u64| (0..number).map(|before| line(before).len() + 1).sum::<usize>();
+    let place = |number: u64| format!("{}-{}", start(number), start(number + 1));
+    let expected = [place(3), place(4), place(37)];
+    assert_eq!(named.iter().map(|(offsets, _)| offsets.as_str().unwrap()).collect::<Vec<_>>(), expected);
+    assert!(named.iter().all(|(_, lines)| **lines == 1) && notices[0]["file"] == log.display().to_string());
+}
+
+#[test]
 fn a_batch_goes_to_the_dead_letters_after_its_last_attempt_and_the_next_one_is_delivered() {
     let (pod, mut requests) = (Pod::new(), 0);
     let collector = Receiver::start(move |_| {
@@ -84,7 +111,7 @@ fn attempts_after_a_stop_give_nothing_up() {
     until("there are more attempts than the limit has", || (collector.requests().len() >= 8).then_some(()));
     program.signal(Signal::KILL);
     let ended = program.end();
-    assert!(!dead.exists() && ended.messages("a line is refused for good").is_empty());
+    assert!(!dead.exists() && ended.messages("lines are refused for good").is_empty());
 }
 
 #[test]
