@@ -26,12 +26,18 @@ use futures_util::future::BoxFuture;
 use url::Url;
 
 pub(crate) use self::{
-    patience::{OPTIONS as OPTIONS_OF_ALL, Patience},
+    patience::Patience,
     writing::{has_name, open_lines},
 };
 use crate::{
     own_files::OwnFiles,
     records::{batch::Batch, pool::Pool, span::Source},
+};
+
+/// Options of every output
+pub(crate) const OPTIONS_OF_ALL: [&str; 3] = {
+    let [retry_limit, retry_age] = patience::OPTIONS;
+    ["name=NAME", retry_limit, retry_age]
 };
 
 /// Records of a request, for outputs that write much around each of them, because empty lines must

@@ -13,6 +13,10 @@ use crate::{
     records::pool::Pool,
 };
 
+/// The option that tells two outputs of one URL apart
+const NAME: &str = "name";
+const LONGEST_NAME: usize = 64;
+
 /// An output that is known to be possible
 #[derive(Clone)]
 pub(crate) struct Destination {
@@ -20,6 +24,8 @@ pub(crate) struct Destination {
     url: Url,
     /// Those of its kind
     options: Options,
+    /// Tells it from other outputs with the same URL but for the query
+    name: Option<String>,
     /// When a batch is no longer sent again
     pub(crate) patience: Patience,
 }
@@ -43,8 +49,9 @@ impl Destination {
         if url.password().is_some() || !url.username().is_empty() {
             return Err(no_login(scheme));
         }
+        let name = options.parsed(NAME, output_name)?;
         let patience = Patience::from_options(&mut options)?;
-        let destination = Self { scheme, url, options, patience };
+        let destination = Self { scheme, url, options, name, patience };
         destination.open(&Pool::default(), &OwnFiles::default()).map(|_| destination)
     }
 
@@ -63,10 +70,20 @@ impl Destination {
         self.options.files()
     }
 
-    /// Its text for messages: no query, which may hold a token
+    /// Its text for messages, metrics and the checkpoint: no query, which may hold a token
     pub(crate) fn label(&self) -> String {
-        self.url[..url::Position::AfterPath].to_owned()
+        let url = &self.url[..url::Position::AfterPath];
+        self.name.as_ref().map_or_else(|| url.to_owned(), |name| format!("{url}#{NAME}={name}"))
     }
+}
+
+/// The error does not repeat the text, which may be the half of a secret with an ampersand.
+fn output_name(text: &str) -> Result<String, String> {
+    let is_usual = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if (1..=LONGEST_NAME).contains(&text.len()) && text.chars().all(is_usual) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("a name has letters, digits and ._- only, and at most {LONGEST_NAME} of them"))
 }
 
 /// A URL is shown in logs, in metrics and in the list of processes.
@@ -87,7 +104,10 @@ fn unknown_scheme(name: &str) -> String {
 
 impl PartialEq for Destination {
     fn eq(&self, other: &Self) -> bool {
-        self.url == other.url && self.options == other.options && self.patience == other.patience
+        self.url == other.url
+            && self.options == other.options
+            && self.name == other.name
+            && self.patience == other.patience
     }
 }
 
@@ -125,5 +145,15 @@ mod tests {
         let destination: Destination = "http://collector/lines?token=secret#as=raw".parse().unwrap();
         assert_eq!(destination.label(), "http://collector/lines");
         assert!(!format!("{destination:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_name_tells_outputs_of_one_url_apart() {
+        let label = |text: &str| text.parse::<Destination>().map(|destination| destination.label());
+        assert_eq!(label("http://collector/x?pipeline=a#gzip&name=audit").unwrap(), "http://collector/x#name=audit");
+        for name in ["", "a b", "a/b", &"x".repeat(65)] {
+            let error = label(&format!("stdout://#name={name}")).unwrap_err();
+            assert_eq!(error, "option name: a name has letters, digits and ._- only, and at most 64 of them");
+        }
     }
 }

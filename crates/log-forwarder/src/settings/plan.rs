@@ -50,7 +50,10 @@ impl Plan {
         let twice = labels_in_order.filter(|(_, label)| !labels.insert(label.clone()));
         let misfit = |(index, label): (usize, String)| Misfit {
             at: index.checked_sub(of_flags).map(|index| format!("outputs.{index}")).unwrap_or_default(),
-            message: format!("output {label} is there twice, and its place in a file would be ambiguous: drop one"),
+            message: format!(
+                "output {label} is there twice, and its place in a file would be ambiguous: drop one, or give one of \
+                 them the option name=NAME if they differ in their query or headers"
+            ),
         };
         twice.map(misfit).collect()
     }

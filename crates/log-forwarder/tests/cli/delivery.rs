@@ -202,3 +202,20 @@ fn a_success_whose_body_stalls_has_delivered_the_batch() {
     let ended = stop(program);
     assert_eq!((ledger(&ended)["lines"], stalling.requests().len()), (15, 3));
 }
+
+#[test]
+fn two_outputs_of_one_url_have_places_of_their_own() {
+    let (pod, receiver) = (Pod::new(), Receiver::start(|_| Some((200, String::new(), String::new()))));
+    let url = format!("http://{}/", receiver.address());
+    let outputs = ["--output", &format!("{url}?tenant=a"), "--output", &format!("{url}?tenant=b#name=b")];
+    let mut writer = Writer::new(&pod.log("app.log"));
+    for count in [5, 1] {
+        writer.write(count);
+        let program = pod.start(&outputs);
+        let ended = stop(program);
+        assert_eq!(ledger(&ended)["lines"], 2 * count);
+    }
+    let mut targets: Vec<_> = receiver.requests().into_iter().map(|request| request.target).collect();
+    targets.sort();
+    assert_eq!(targets, ["/?tenant=a", "/?tenant=a", "/?tenant=b", "/?tenant=b"]);
+}

@@ -86,6 +86,8 @@ fn assert_refused(arguments: &[&str], words: &str) {
 #[test]
 fn flags_that_do_not_go_together() {
     assert_refused(&["--output", "stdout://", "--output", "stdout://#as=ndjson"], "output stdout:// is there twice");
+    let remedy = "output http://a/ is there twice, and its place in a file would be ambiguous: drop one, or give one of them the option name=NAME";
+    assert_refused(&["--output", "http://a/?pipeline=a", "--output", "http://a/?pipeline=b"], remedy);
     assert_refused(&["--output", "stdout://", "--max-line", "9MiB"], "--max-in-flight does not hold a line");
     assert_refused(&["--output", "stdout://", "--max-line", "0"], "invalid value for '--max-line <SIZE>': it would");
 }

@@ -45,6 +45,7 @@ fn schema(name: &str) -> Schema {
             "minimum": 0,
             "description": "Give a batch to the dead letters after this number of attempts again",
         }),
+        "name" => text("Tells this output from others of the same URL, such as tenant-a"),
         "retry-age" => text("Give a batch to the dead letters this long after its first attempt, such as 24h"),
         _ => option_schema(name),
     }
