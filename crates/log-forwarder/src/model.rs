@@ -2,6 +2,7 @@
 
 mod app;
 mod history;
+mod order;
 mod run;
 mod volume;
 

@@ -94,7 +94,6 @@ impl Couriers {
                 output: id,
                 signal: self.signal.clone(),
                 linger: self.linger,
-                since: None,
             },
             retry: Retry::default(),
             throttle: LogThrottle::default(),

@@ -22,8 +22,6 @@ pub(crate) struct Gatherer {
     pub(crate) signal: watch::Receiver<Signal>,
     /// The time that the first line waits for others, because a receiver pays for each request
     pub(crate) linger: Duration,
-    /// Since when lines wait
-    pub(crate) since: Option<Instant>,
 }
 
 impl Gatherer {
@@ -33,7 +31,6 @@ impl Gatherer {
             let is_stopping = self.signal.borrow_and_update().stopping;
             let rest = if output.gathers() && !is_stopping { self.rest() } else { Duration::ZERO };
             if rest.is_zero() {
-                self.since = None;
                 if let Some(batch) = self.take(output) {
                     return Some(batch);
                 }
@@ -52,11 +49,11 @@ impl Gatherer {
         lock(&self.follower).next(self.output, output.gathers().then_some(&joins), Instant::now())
     }
 
-    /// How long the lines that wait now are to wait for others
-    fn rest(&mut self) -> Duration {
-        if !lock(&self.follower).may_gather(self.output) {
-            return Duration::ZERO;
-        }
-        self.linger.saturating_sub(self.since.get_or_insert_with(Instant::now).elapsed())
+    /// How long the lines that wait now are to wait for others. Those that were there for so long before the last batch was
+    /// answered wait no more.
+    fn rest(&self) -> Duration {
+        let follower = lock(&self.follower);
+        let since = follower.set.readable_since(self.output).filter(|_| follower.may_gather(self.output));
+        since.map_or(Duration::ZERO, |since| self.linger.saturating_sub(since.elapsed()))
     }
 }

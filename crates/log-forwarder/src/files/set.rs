@@ -175,6 +175,12 @@ impl FileSet {
         ready.map(|(key, _)| *key).find(|key| !self.must_wait(*key, output))
     }
 
+    /// Since when the oldest bytes wait that an output could read now
+    pub(crate) fn readable_since(&self, output: OutputId) -> Option<Instant> {
+        let ready = self.index.ready[output.0].files.iter();
+        ready.filter(|(key, _)| !self.must_wait(**key, output)).filter_map(|(_, unread)| unread.since).min()
+    }
+
     /// The bytes that an output lacks of all files in which it would find something to read, also of those that wait for an
     /// older one of their path
     pub(crate) fn readable_bytes(&self, output: OutputId) -> u64 {
@@ -186,13 +192,22 @@ impl FileSet {
         self.index.parked[output.0].iter().copied().filter(move |key| !self.must_wait(*key, output))
     }
 
-    /// Whether an output has something to do in an older file of the same path.
+    /// Whether an output has something to read in an older file of the same path. A batch may have the rest of that file, and
+    /// this one's lines behind it.
     fn must_wait(&self, key: Key, output: OutputId) -> bool {
         let Some(file) = self.files.get(&key) else { return false };
-        let older = self.of_path(file.path()).take_while(|(other, _)| *other < key);
-        let must_come_first =
-            |file: &KnownFile| file.wants(output) || !file.cursors[output.0].is_idle() || file.may_go_on(output);
-        older.into_iter().any(|(_, file)| must_come_first(file))
+        let older = self.index.of_path_before(file.path(), key).rev().filter_map(|older| self.get(older));
+        for older in older.filter(|older| older.path() == file.path()) {
+            let cursor = &older.cursors[output.0];
+            if !cursor.is_idle() {
+                // It was read after all those before it.
+                return cursor.in_flight_end < older.seen;
+            }
+            if older.wants(output) || older.may_go_on(output) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Bytes that were settled since [`Self::begin_checkpoint`], and whether a file has come, gone or moved since

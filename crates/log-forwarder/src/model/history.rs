@@ -43,6 +43,8 @@ pub(crate) enum Step {
         output: OutputId,
         is_taken: bool,
     },
+    /// The server refuses the batch, and gets its halves.
+    Halve(OutputId),
     Wait,
     Checkpoint,
     /// The forwarder is killed, and starts with its last checkpoint.
@@ -67,7 +69,8 @@ impl Step {
             35..=37 => Self::ScanInRename { log, seed: u32::from(byte >> 1) * 7 },
             38..=43 => Self::Look,
             44..=51 => Self::HandOut(output),
-            52..=56 => Self::Answer { output, is_taken: true },
+            52..=55 => Self::Answer { output, is_taken: true },
+            56 => Self::Halve(output),
             57 => Self::Answer { output, is_taken: false },
             58..=59 => Self::Wait,
             60..=61 => Self::Checkpoint,
@@ -138,6 +141,7 @@ impl History {
             Step::Look => self.run.look(),
             Step::HandOut(output) => drop(self.run.hand_out(output)),
             Step::Answer { output, is_taken } => self.run.answer(output, is_taken),
+            Step::Halve(output) => self.run.halve(output),
             Step::Wait => self.run.wait(Duration::from_secs(1)),
             Step::Checkpoint => self.checkpoint = self.run.checkpoint(),
             Step::Restart => self.restart(),

@@ -9,7 +9,8 @@ use std::{
 use prometheus::Registry;
 
 use super::{
-    app::{LOGS, text},
+    app::LOGS,
+    order::Order,
     volume::{DIRECTORY, Model},
 };
 use crate::{
@@ -80,15 +81,15 @@ impl Setup {
 pub(super) struct Run {
     follower: Follower,
     now: Instant,
-    in_flight: BTreeMap<OutputId, Batch>,
+    /// The batches of each output that has some, the first last
+    in_flight: BTreeMap<OutputId, Vec<Batch>>,
     /// The beginning of each line that was delivered, refused or dropped, in order
     pub(super) settled: [Vec<String>; 2],
     /// The greatest size with which each file was seen
     seen: BTreeMap<Key, u64>,
     /// Bytes that were there before the first start, and are passed over
     passed_over: u64,
-    /// The number of the last line that was delivered of each file
-    last: BTreeMap<(OutputId, Key), String>,
+    order: Order,
 }
 
 impl Run {
@@ -118,7 +119,7 @@ impl Run {
             in_flight: BTreeMap::new(),
             settled: [Vec::new(), Vec::new()],
             seen: BTreeMap::new(),
-            last: BTreeMap::new(),
+            order: Order::default(),
             passed_over: 0,
         };
         run.scan(Vec::new(), false);
@@ -157,18 +158,34 @@ impl Run {
         }
         let batch = self.follower.next(output, Some(&|_, _| true), self.now);
         let is_some = batch.is_some();
-        if let Some(sifted) = batch.map(Batch::sifted) {
+        if let Some(batch) = batch {
+            self.order.get(batch.spans(), output, &self.follower.set);
+            let sifted = batch.sifted();
             self.follower.drop_records(&sifted, output);
             sifted.empty.iter().for_each(|span| self.take_lines(span, output));
-            self.in_flight.extend(sifted.rest.map(|batch| (output, batch)));
+            self.in_flight.extend(sifted.rest.map(|batch| (output, vec![batch])));
         }
         self.check();
         is_some
     }
 
+    /// The server of an output refuses its batch, which is divided.
+    pub(super) fn halve(&mut self, output: OutputId) {
+        let Some(batches) = self.in_flight.get_mut(&output) else { return };
+        if let Some((first, second)) = batches.last().and_then(Batch::halves) {
+            batches.pop();
+            batches.extend([second, first]);
+        }
+        self.check();
+    }
+
     /// The server of an output takes its batch, or refuses it for good.
     pub(super) fn answer(&mut self, output: OutputId, is_taken: bool) {
-        let Some(batch) = self.in_flight.remove(&output) else { return };
+        let Some(batches) = self.in_flight.get_mut(&output) else { return };
+        let Some(batch) = batches.pop() else { return };
+        if batches.is_empty() {
+            self.in_flight.remove(&output);
+        }
         for span in batch.spans() {
             let filter = &span.source.treatment.filter;
             span.records(|record| assert!(filter.keeps(record), "{} was to be dropped", record.text));
@@ -188,8 +205,7 @@ impl Run {
             let line = String::from_utf8_lossy(line).into_owned();
             // The end of a line whose beginning was delivered before as unfinished has no number.
             if line.contains(".log:") {
-                let last = self.last.insert((output, span.key), line.clone());
-                assert!(last.is_none_or(|last| text(&last) < text(&line)), "{line} out of order");
+                self.order.settle(&line, span.key, output);
                 self.settled[output.0].push(line);
             }
         }
@@ -205,8 +221,7 @@ impl Run {
             self.look();
             let mut is_news = false;
             for output in OUTPUTS {
-                self.answer(output, true);
-                while self.hand_out(output) {
+                while self.in_flight.contains_key(&output) || self.hand_out(output) {
                     self.answer(output, true);
                     is_news = true;
                 }
@@ -251,7 +266,8 @@ impl Run {
                 sums.delivered + sums.rejected + sums.dropped + sums.lost + sums.in_flight,
                 "{sums:?}"
             );
-            let in_flight = self.in_flight.get(&output).map_or(0, |batch| batch.amount().bytes);
+            let in_flight: u64 =
+                self.in_flight.get(&output).into_iter().flatten().map(|batch| batch.amount().bytes).sum();
             assert_eq!(sums.in_flight, in_flight, "in flight");
         }
         let behind: u64 =

@@ -54,6 +54,23 @@ fn lines_of_all_files_wait_for_each_other_and_a_stop_ends_the_wait() {
 }
 
 #[test]
+fn rotated_files_of_a_path_stand_in_one_request_in_their_order() {
+    let (pod, collector) = (Pod::new(), Collector::start());
+    let mut writer = Writer::new(&pod.log("app.log"));
+    let program = pod.start(&["--output", &collector.url(), "--linger", "1h"]);
+    pod.wait_for_checkpoint();
+    for number in 0..20 {
+        writer.write(5);
+        writer.move_away(&format!(".{}", 20 - number));
+    }
+    writer.write(5);
+    stop(program);
+    assert!(collector.messages() == (0..105).map(line).collect::<Vec<_>>(), "{:?}", collector.messages());
+    let requests = collector.seen().len();
+    assert!(requests < 5, "{requests} requests for 21 files");
+}
+
+#[test]
 fn enough_lines_do_not_wait() {
     let (pod, collector) = (pod_with_files(), Collector::start());
     let program = start_on_all(&pod, &collector.url(), &["--linger", "1h", "--max-batch", "1200"]);

@@ -101,6 +101,23 @@ fn the_bytes_that_wait_are_known_without_a_look_at_each_file() {
 }
 
 #[test]
+fn lines_that_waited_while_another_batch_was_sent_have_waited() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["a.log", "b.log"] {
+        fs::write(directory.path().join(name), "one\n").unwrap();
+    }
+    let (mut follower, output) = follower(&directory.path().join("*.log"));
+    let now = Instant::now();
+    assert_eq!(follower.set.readable_since(output), None);
+    follower.scan_names(now);
+    let batch = follower.next(output, Some(&|_, _| false), now + Duration::from_secs(1)).unwrap();
+    follower.account(Change::Settle(&batch.spans()[0], output));
+    assert_eq!(follower.set.readable_since(output), Some(now));
+    follower.next(output, None, now).unwrap();
+    assert_eq!(follower.set.readable_since(output), None);
+}
+
+#[test]
 fn a_batch_of_one_stream_looks_at_few_of_the_files_that_have_another() {
     let directory = tempfile::tempdir().unwrap();
     for number in 0..1000 {

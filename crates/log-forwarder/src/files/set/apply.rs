@@ -62,6 +62,7 @@ pub(crate) enum Change<'a> {
 impl FileSet {
     /// Applies a change. True if an output may find something new to do.
     pub(crate) fn apply(&mut self, change: Change, now: Instant) -> bool {
+        self.index.now = Some(now);
         match change {
             Change::AddOutput(label) => self.add_output(&label),
             Change::RemoveOutput(output) => self.remove_output(output),

@@ -6,6 +6,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     path::Path,
     sync::Arc,
+    time::Instant,
 };
 
 use super::is_pinned;
@@ -32,14 +33,23 @@ pub(super) struct Index {
     /// Paths of files that are gone, whose metrics are out of date
     gone: BTreeSet<Arc<Path>>,
     pub(super) totals: Totals,
+    /// When the latest change was made
+    pub(super) now: Option<Instant>,
 }
 
 /// The open files in which an output would find something to read
 #[derive(Debug, Default)]
 pub(super) struct Ready {
-    /// With the bytes that it lacks of each
-    pub(super) files: BTreeMap<Key, u64>,
+    pub(super) files: BTreeMap<Key, Unread>,
     pub(super) bytes: u64,
+}
+
+/// The bytes of a file that an output lacks
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unread {
+    pub(super) bytes: u64,
+    /// When the first of them could be read
+    pub(super) since: Option<Instant>,
 }
 
 /// Sums over all files, or the share of one
@@ -74,7 +84,7 @@ impl Index {
     fn update(&mut self, key: Key, file: &KnownFile, former: Totals) {
         for (output, (ready, parked)) in self.ready.iter_mut().zip(&mut self.parked).enumerate() {
             let wants = file.wants(OutputId(output));
-            ready.set(key, (wants && file.is_open()).then(|| file.behind(OutputId(output))));
+            ready.set(key, (wants && file.is_open()).then(|| file.behind(OutputId(output))), self.now);
             set(parked, key, wants && file.is_parked());
         }
         set(&mut self.restless, key, file.is_restless());
@@ -84,7 +94,7 @@ impl Index {
 
     /// A file has gone.
     pub(super) fn remove(&mut self, key: Key, file: &KnownFile) {
-        self.ready.iter_mut().for_each(|ready| ready.set(key, None));
+        self.ready.iter_mut().for_each(|ready| ready.set(key, None, None));
         for keys in self.parked.iter_mut().chain([&mut self.restless, &mut self.stale_metrics]) {
             keys.remove(&key);
         }
@@ -94,9 +104,14 @@ impl Index {
     }
 
     /// The files with a path and maybe others, oldest first
-    pub(super) fn of_path(&self, path: &Path) -> impl Iterator<Item = Key> {
+    pub(super) fn of_path(&self, path: &Path) -> impl DoubleEndedIterator<Item = Key> {
+        self.of_path_before(path, Key::MAX)
+    }
+
+    /// Those of them that began before this one
+    pub(super) fn of_path_before(&self, path: &Path, key: Key) -> impl DoubleEndedIterator<Item = Key> {
         let hash = self.hasher.hash_one(path);
-        self.by_path.range((hash, Key::MIN)..=(hash, Key::MAX)).map(|(_, key)| *key)
+        self.by_path.range((hash, Key::MIN)..(hash, key)).map(|(_, key)| *key)
     }
 
     /// Files whose metrics are out of date. Those that are behind grow older, and stay so.
@@ -112,12 +127,16 @@ impl Index {
 
 impl Ready {
     /// An output lacks these bytes of a file, or would find nothing in it.
-    fn set(&mut self, key: Key, bytes: Option<u64>) {
-        let former = match bytes {
-            Some(bytes) => self.files.insert(key, bytes),
-            None => self.files.remove(&key),
-        };
-        self.bytes = self.bytes + bytes.unwrap_or(0) - former.unwrap_or(0);
+    fn set(&mut self, key: Key, bytes: Option<u64>, now: Option<Instant>) {
+        let former = self.files.get(&key).copied();
+        match bytes {
+            Some(bytes) => {
+                let since = former.map_or(now, |former| former.since);
+                self.files.insert(key, Unread { bytes, since });
+            }
+            None => drop(self.files.remove(&key)),
+        }
+        self.bytes = self.bytes + bytes.unwrap_or(0) - former.map_or(0, |former| former.bytes);
     }
 }
 
