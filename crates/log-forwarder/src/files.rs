@@ -4,6 +4,7 @@
 //! [`FileSet::apply`](set::FileSet::apply) does it and keeps the books. A [scan](scan) does the same for names.
 
 pub(crate) mod ages;
+mod aside;
 mod complaints;
 mod copied;
 pub(crate) mod cursor;

@@ -40,6 +40,8 @@ pub(crate) enum Trace {
 /// Whether a decision needs to know where the content of the file is now.
 pub(crate) fn needs_trace(file: &KnownFile, observation: &Observation) -> bool {
     match observation {
+        // It is not read.
+        _ if file.state == FileState::Aside => false,
         // Also when all is settled: the copy may have more, and must not be taken for a file that was never read.
         // Of one that is inconsistent, the descriptor may show another file, to which its name has gone.
         Observation::Replaced | Observation::Truncated | Observation::Inconsistent => true,
@@ -114,7 +116,7 @@ fn by_time(file: &KnownFile, policy: &Policy, now: Instant) -> Fate {
         // A compressed file is known again by its inode, size and time.
         _ if file.is_packed() => Fate::Close,
         FileState::Rotated => Fate::Close,
-        FileState::Live | FileState::Sought(_) | FileState::Unmeasured { .. } => Fate::KeepReading,
+        FileState::Live | FileState::Aside | FileState::Sought(_) | FileState::Unmeasured { .. } => Fate::KeepReading,
     }
 }
 

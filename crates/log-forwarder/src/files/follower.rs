@@ -11,8 +11,8 @@ use std::{
 
 use tokio::sync::Notify;
 
-pub(crate) use super::{decide::Policy, resumed::resume_file};
 use super::{
+    aside::{set_aside, take_up},
     descriptors::Descriptors,
     fate::Fate,
     known::{FileState, Key, KnownFile, OutputId},
@@ -25,10 +25,11 @@ use super::{
     set::{Change, FileSet},
     sharing::Sharing,
 };
+pub(crate) use super::{decide::Policy, resumed::resume_file};
 use crate::{
     content::volume::Volume,
     own_files::OwnFiles,
-    records::{pool::Pool, span::Source, treatment::Treatment},
+    records::{pool::Pool, treatment::Treatment},
     settings::input::Input,
 };
 
@@ -117,7 +118,7 @@ impl Follower {
         output
     }
 
-    /// Takes other settings. Files that no input matches any more are not followed; lines that were read from them are delivered.
+    /// Takes other settings. Files that no input matches any more are not read on; lines that were read from them are delivered.
     pub(crate) fn take_settings(&mut self, settings: Settings, now: Instant) {
         self.scanner.inputs = settings.inputs;
         (self.bounds, self.gathered) = (settings.bounds, settings.gathered);
@@ -128,11 +129,10 @@ impl Follower {
             let Some(file) = self.set.get(key) else { continue };
             let path = file.source.path.clone();
             if self.scanner.inputs.iter().any(|input| input.matches(&path)) {
-                let (generation, treatment) = (file.source.generation.clone(), self.scanner.treatment(&path));
-                self.set.apply(Change::Treat(key, Source { path, generation, treatment }.into()), now);
-            } else {
+                take_up(&mut self.set, key, self.scanner.treatment(&path), now);
+            } else if file.state != FileState::Aside {
                 tracing::info!(file = %path.display(), "no input leads to it any more");
-                self.set.apply(Change::Unfollow(key), now);
+                set_aside(&mut self.set, key, now);
             }
         }
         self.names.keep_those_of(&self.scanner.inputs);

@@ -43,6 +43,8 @@ pub(crate) enum FileState {
     Sought(LossReason),
     /// Its bytes are gone, and those that were not read are counted as lost.
     Lost,
+    /// No input leads to it any more, and it is not read.
+    Aside,
 }
 
 /// Whether a file can be read now
@@ -179,7 +181,8 @@ impl KnownFile {
     fn is_settled(&self, cursor: &Cursor) -> bool {
         let is_unknown = matches!(self.state, FileState::Sought(_) | FileState::Unmeasured { .. });
         let is_at_end = cursor.position >= self.seen && !is_unknown;
-        cursor.is_closed || (cursor.is_idle() && (self.state == FileState::Lost || is_at_end))
+        let is_given_up = matches!(self.state, FileState::Lost | FileState::Aside);
+        cursor.is_closed || (cursor.is_idle() && (is_given_up || is_at_end))
     }
 
     pub(crate) fn is_all_settled(&self) -> bool {
@@ -199,6 +202,7 @@ impl KnownFile {
             FileState::Rotated | FileState::Deleted => !matches!(self.access, Access::Closed) && !self.ended,
             FileState::Sought(_) | FileState::Unmeasured { .. } => true,
             FileState::Lost => self.is_all_settled(),
+            FileState::Aside => false,
         }
     }
 
@@ -207,7 +211,7 @@ impl KnownFile {
         let cursor = &self.cursors[output.0];
         let end = match self.state {
             _ if cursor.is_closed => 0,
-            FileState::Lost => cursor.in_flight_end,
+            FileState::Lost | FileState::Aside => cursor.in_flight_end,
             _ => self.seen,
         };
         end.saturating_sub(cursor.position)

@@ -65,6 +65,8 @@ pub(crate) fn observe(file: &KnownFile, sighting: &Sighting) -> Observation {
         _ if matches!(file.state, FileState::Lost | FileState::Sought(_) | FileState::Unmeasured { .. }) => {
             Observation::Same
         }
+        Sighting::Absent if file.state == FileState::Aside => Observation::Deleted,
+        _ if file.state == FileState::Aside => Observation::Same,
         Sighting::Failed(error) => Observation::Unreadable(error.clone()),
         Sighting::Absent => Observation::Deleted,
         Sighting::Other => Observation::Replaced,

@@ -12,9 +12,10 @@ use std::{
 
 use self::review::review_closed;
 use super::{
+    aside::take_up,
     cursor::Cursor,
     finding::Found,
-    known::{Key, KnownFile},
+    known::{FileState, Key, KnownFile},
     listings::Listings,
     look::Looker,
     names::{Heir, Names, oldest_first},
@@ -162,7 +163,12 @@ impl Scanner {
         scan: &mut Scan,
         listings: &mut Listings,
     ) -> Option<Key> {
-        match scan.set.known(&stat) {
+        let known = scan.set.known(&stat);
+        let is_aside = |key: &Key| scan.set.get(*key).is_some_and(|file| file.state == FileState::Aside);
+        if let Some(key) = known.filter(is_aside) {
+            take_up(scan.set, key, self.treatment(path), scan.now);
+        }
+        match known {
             Some(key) if has_its_content(key, path, &stat, scan) => Some(key),
             _ => self.take(path, path, &stat, is_link, scan, listings),
         }

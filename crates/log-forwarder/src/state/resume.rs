@@ -32,7 +32,14 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
     let mut missing = Vec::new();
     let is_read = |path: &Path| follower.scanner.inputs.iter().any(|input| input.matches(path));
     let (files, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|entry| is_read(&entry.path));
-    let moved = moved(others, follower, volume.as_ref());
+    let (moved, aside) = moved(others, follower, volume.as_ref());
+    for entry in aside {
+        let listing = listings.of(&entry.home);
+        if listing.is_blind || listing.file(entry.inode).is_some_and(|there| !there.stat.is_another(entry.born)) {
+            tracing::info!(file = %entry.path.display(), "no input leads to it any more");
+            follower.begin(KnownFile { state: FileState::Aside, ..known_file(&entry, follower, now) }, now);
+        }
+    }
     for entry in files.into_iter().chain(moved) {
         let file = known_file(&entry, follower, now);
         let listing = listings.of(&entry.home);
@@ -52,17 +59,20 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
     follower.judge_absence();
 }
 
-/// Those of these files, to whose paths no input leads any more, that an input finds at another path.
-fn moved(entries: Vec<Entry>, follower: &Follower, volume: &dyn Volume) -> Vec<Entry> {
+/// Those of these files, to whose paths no input leads any more, that an input finds at another path; and the others.
+fn moved(entries: Vec<Entry>, follower: &Follower, volume: &dyn Volume) -> (Vec<Entry>, Vec<Entry>) {
     let paths = if entries.is_empty() { HashMap::new() } else { follower.scanner.paths_by_inode(volume) };
-    let moved = |entry: Entry| {
-        let Some(path) = paths.get(&entry.inode) else {
-            tracing::info!(file = %entry.path.display(), "no input leads to it any more");
-            return None;
-        };
-        Some(Entry { path: StoredPath(path.clone()), home: StoredPath(volume.home(path).into()), ..entry })
-    };
-    entries.into_iter().filter_map(moved).collect()
+    let (mut moved, mut others) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match paths.get(&entry.inode) {
+            Some(path) => {
+                let home = StoredPath(volume.home(path).into());
+                moved.push(Entry { path: StoredPath(path.clone()), home, ..entry });
+            }
+            None => others.push(entry),
+        }
+    }
+    (moved, others)
 }
 
 /// As the checkpoint says, without its open file

@@ -12,14 +12,14 @@ use crate::{
 };
 
 /// log-forwarder with this configuration and nothing else of inputs and outputs
-fn configured(pod: &Pod, text: &str) -> Program {
+pub(crate) fn configured(pod: &Pod, text: &str) -> Program {
     fs::write(pod.beside("config.yaml"), text).unwrap();
     let mut command = log_forwarder(&["--health-addr", "127.0.0.1:0", "--quiet-period", "200ms"]);
     command.arg("--config").arg(pod.beside("config.yaml")).arg("--state-dir").arg(pod.beside("state"));
     start(&mut command)
 }
 
-fn change(pod: &Pod, text: &str) {
+pub(crate) fn change(pod: &Pod, text: &str) {
     fs::write(pod.beside("config.yaml.new"), text).unwrap();
     fs::rename(pod.beside("config.yaml.new"), pod.beside("config.yaml")).unwrap();
 }
@@ -145,24 +145,6 @@ fn what_an_output_that_goes_had_in_flight_is_counted() {
     program.wait_for_message("is no longer delivered to");
     let ended = stop(program);
     assert_eq!((ledger(&ended)["delivered"], ledger(&ended)["lost"]), (size, size));
-}
-
-#[test]
-fn inputs_come_and_go() {
-    let pod = Pod::new();
-    let (mut one, mut two) = (Writer::new(&pod.log("one.log")), Writer::new(&pod.log("two.log")));
-    one.write(10);
-    let outputs = format!("outputs: ['{}']\n", pod.file_output());
-    let input = |name: &str| format!("inputs: [{{path: {}}}]\n{outputs}", pod.log(name).display());
-    let mut program = configured(&pod, &input("one.log"));
-    pod.wait_for_lines(10);
-    change(&pod, &input("two.log"));
-    program.wait_for_message("no input leads to it any more");
-    one.write(10);
-    two.write(5);
-    pod.wait_for_lines(15);
-    stop(program);
-    assert_eq!(pod.out().lines().count(), 15);
 }
 
 #[test]

@@ -35,6 +35,7 @@ mod forward;
 #[cfg(test)]
 mod gathering;
 mod holes;
+mod inputs;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

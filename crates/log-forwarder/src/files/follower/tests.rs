@@ -9,6 +9,7 @@ use super::*;
 use crate::{
     content::volume::Disk,
     format::{FormatFlags, TimeFlags},
+    records::span::Source,
 };
 
 fn settings(pattern: &Path, treatment: Treatment) -> Settings {
@@ -217,6 +218,11 @@ fn a_rotated_file_of_an_input_that_is_no_more_does_not_come_back() {
     follower.scan(vec![Rename { from: path, to }], false, now);
     assert_eq!(follower.set.iter().count(), 1);
     follower.take_settings(settings(&directory.path().join("other.log"), Treatment::default()), now);
+    follower.scan(Vec::new(), false, now);
+    let states: Vec<_> = follower.set.iter().map(|(_, file)| file.state).collect();
+    assert_eq!(states, [FileState::Aside]);
+    // It is known only as long as it is there.
+    fs::remove_file(directory.path().join("app.log.1")).unwrap();
     follower.scan(Vec::new(), false, now);
     assert_eq!(follower.set.iter().count(), 0);
 }

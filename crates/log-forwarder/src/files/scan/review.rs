@@ -25,7 +25,7 @@ pub(super) fn review_closed(found: &Found, scan: &mut Scan) -> Vec<Heir> {
     let is_as_it_was = |file: &KnownFile| found.files.get(file.path()).is_some_and(|(stat, _)| file.is_unchanged(stat));
     let is_closed = |file: &KnownFile| match file.state {
         _ if file.is_open() => false,
-        FileState::Rotated => true,
+        FileState::Rotated | FileState::Aside => true,
         FileState::Live => !is_as_it_was(file),
         _ => false,
     };
@@ -37,6 +37,12 @@ pub(super) fn review_closed(found: &Found, scan: &mut Scan) -> Vec<Heir> {
         let Some(file) = scan.set.get(key).filter(|_| !listing.is_blind) else { continue };
         let entry = listing.file(inode).filter(|entry| !entry.stat.is_another(file.born));
         if entry.is_some_and(|entry| file.is_complete(&entry.stat)) {
+            continue;
+        }
+        if file.state == FileState::Aside {
+            if entry.is_none() {
+                scan.looker.examine(scan.set, scan.names, key, &Sighting::Absent, scan.now);
+            }
             continue;
         }
         let (origin, is_remote) = (file.source.path.clone(), file.trust != Trust::Full);
