@@ -73,3 +73,73 @@ impl OwnFiles {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Two of these paths that lead to one file, also through links and before the file is there. A path on a volume that does
+/// not answer is left out.
+pub(crate) async fn one_file_twice(paths: &[PathBuf]) -> Option<(&Path, &Path)> {
+    let looks = paths.iter().map(|path| async {
+        let there = path.clone();
+        on_volume(path, LIMIT, move || Place::of(&there)).await.ok().flatten()
+    });
+    let places = future::join_all(looks).await;
+    let known: Vec<_> = paths.iter().zip(&places).filter_map(|(path, place)| Some((path, place.as_ref()?))).collect();
+    known.iter().enumerate().find_map(|(number, (path, place))| {
+        let (first, _) = known[..number].iter().find(|(_, earlier)| place.is(earlier))?;
+        Some((first.as_path(), path.as_path()))
+    })
+}
+
+/// Where a path leads
+struct Place {
+    /// Behind all links
+    path: PathBuf,
+    /// `None` before the file is there
+    inode: Option<Inode>,
+}
+
+impl Place {
+    /// `None` for a pipe or a device, which many may write to, and for a path that leads nowhere.
+    fn of(path: &Path) -> Option<Self> {
+        match path.metadata() {
+            Ok(metadata) if !metadata.is_file() => None,
+            Ok(metadata) => Some(Self { path: path.canonicalize().ok()?, inode: Some(Inode::of(&metadata)) }),
+            Err(_) => {
+                let absolute = std::path::absolute(path).ok()?;
+                Some(Self { path: absolute.parent()?.canonicalize().ok()?.join(path.file_name()?), inode: None })
+            }
+        }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.path == other.path || (self.inode.is_some() && self.inode == other.inode)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn one_file_is_found_under_each_of_its_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("real")).unwrap();
+        symlink(path("real"), path("link")).unwrap();
+        fs::write(path("real/there"), "").unwrap();
+        symlink("real/there", path("alias")).unwrap();
+        fs::hard_link(path("real/there"), path("hard")).unwrap();
+        for (one, other) in [
+            ("real/new", "link/new"),
+            ("real/new", "real/../real/./new"),
+            ("real/there", "alias"),
+            ("link/there", "hard"),
+        ] {
+            let paths = [path("other"), path(one), path(other)];
+            assert_eq!(one_file_twice(&paths).await, Some((&*paths[1], &*paths[2])), "{one} {other}");
+        }
+        let apart = [path("real/there"), path("real/new"), "/dev/null".into(), "/dev/null".into(), path("none/x")];
+        assert_eq!(one_file_twice(&apart).await, None);
+    }
+}

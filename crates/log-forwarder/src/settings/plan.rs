@@ -1,6 +1,9 @@
 //! Inputs and outputs, from flags and the configuration file together.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{self, Path, PathBuf},
+};
 
 use lifecycle::Misfit;
 
@@ -64,6 +67,12 @@ impl Plan {
         }
         if self.outputs.is_empty() {
             return Err("there is no output: give --output, or outputs in --config".into());
+        }
+        let absolute = |path: &Path| path::absolute(path).ok();
+        if let Some(letters) = &args.dead_letter
+            && self.own_files().any(|file| absolute(&file) == absolute(letters))
+        {
+            return Err("--dead-letter and an output write one file: give each a file of its own".into());
         }
         let needed = args.max_line.saturating_add(1).saturating_mul(self.outputs.len() as u64);
         if needed > args.max_in_flight {

@@ -1,6 +1,6 @@
 //! `file://` on a volume that takes no more bytes, as far as a limit of file sizes is like one, and half a line after a kill.
 
-use std::process::Command;
+use std::{os::unix::fs::symlink, process::Command};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
@@ -29,6 +29,16 @@ fn a_full_disk_leaves_whole_lines_and_doubles_none() {
     let ended = stop(program);
     assert_all_there(pod.out().lines(), 500);
     assert_eq!((pod.out().lines().count(), ledger(&ended)["lines"]), (500, 500));
+}
+
+#[test]
+fn dead_letters_in_the_file_of_an_output_are_refused_also_through_a_link() {
+    let pod = Pod::new();
+    symlink(pod.beside(""), pod.beside("link")).unwrap();
+    let dead = pod.beside("link/out").display().to_string();
+    let program = start(&mut pod.command(&["--output", &pod.file_output(), "--dead-letter", &dead]));
+    let told = format!("reason=usage last=\"{dead} and {} are one file", pod.beside("out").display());
+    program.end().ended_with(64, &told);
 }
 
 #[test]
