@@ -103,6 +103,11 @@ impl Options {
         self.left.iter().filter_map(Pair::file).map(PathBuf::from).collect()
     }
 
+    /// The values of an option, if no reader has taken one
+    pub(crate) fn values(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.left.iter().filter(move |pair| pair.name == key).map(|pair| pair.value.as_str())
+    }
+
     /// The names of all options, if no reader has taken one
     pub(crate) fn names(&self) -> Vec<String> {
         self.left.iter().map(|pair| pair.name.clone()).collect()

@@ -93,7 +93,8 @@ impl Args {
 /// Patterns, one a line in the variable
 const INPUTS: LinesParser<Input> = LinesParser::new("input", str::parse, str::to_owned);
 /// URLs, one a line in the variable; their options may hold secrets
-const OUTPUTS: LinesParser<Destination> = LinesParser::new("output", str::parse, url_label);
+const OUTPUTS: LinesParser<Destination> =
+    LinesParser { judge_argument: Destination::judge_argument, ..LinesParser::new("output", str::parse, url_label) };
 
 fn line_size(text: &str) -> Result<u64, String> {
     match lifecycle::size(text)? {

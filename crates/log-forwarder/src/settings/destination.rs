@@ -70,6 +70,11 @@ impl Destination {
         self.options.files()
     }
 
+    /// Refuses a login in an argument, where all who can list processes see it.
+    pub(crate) fn judge_argument(&self) -> Result<(), String> {
+        endpoint::refuse_login_in_argument(&self.options)
+    }
+
     /// Its text for messages, metrics and the checkpoint: no query, which may hold a token
     pub(crate) fn label(&self) -> String {
         let url = &self.url[..url::Position::AfterPath];

@@ -114,7 +114,8 @@ fn a_login_that_a_collector_repeats_is_not_told() {
         let pod = Pod::new();
         Writer::new(&pod.log("app.log")).write(1);
         let url = format!("{scheme}://{}/in#header=Authorization: Bearer SECRET", receiver.address());
-        let mut program = pod.start(&["--output", &url, "--shutdown-timeout", "1s"]);
+        let mut command = pod.command(&["--shutdown-timeout", "1s"]);
+        let mut program = start(command.env("SIDEKIT_LOG_FORWARDER_OUTPUT", &url));
         program.wait_for_reason("401 Unauthorized: who is …?");
         program.signal(Signal::TERM);
         let ended = program.end();

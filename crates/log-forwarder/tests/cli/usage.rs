@@ -88,6 +88,13 @@ fn flags_that_do_not_go_together() {
     assert_refused(&["--output", "stdout://", "--output", "stdout://#as=ndjson"], "output stdout:// is there twice");
     let remedy = "output http://a/ is there twice, and its place in a file would be ambiguous: drop one, or give one of them the option name=NAME";
     assert_refused(&["--output", "http://a/?pipeline=a", "--output", "http://a/?pipeline=b"], remedy);
+    let dead = ["--dead-letter", "/none//x", "--output", "file:///none/x"];
+    assert_refused(&dead, "--dead-letter and an output write one file: give each a file of its own");
+    let login = ["--output", "http://127.0.0.1:1/#header=Cookie:hunter2"];
+    assert_refused(
+        &login,
+        "invalid output \\\"http://127.0.0.1:1/\\\": option header: cookie in an argument is visible",
+    );
     assert_refused(&["--output", "stdout://", "--max-line", "9MiB"], "--max-in-flight does not hold a line");
     assert_refused(&["--output", "stdout://", "--max-line", "0"], "invalid value for '--max-line <SIZE>': it would");
 }
@@ -131,7 +138,7 @@ fn no_error_repeats_what_may_be_a_secret() {
 
 #[test]
 fn the_start_line_has_labels_and_a_refused_start_has_none() {
-    let output = "http://127.0.0.1:1/in?token=hunter2#header=Authorization: hunter2";
+    let output = "http://127.0.0.1:1/in?token=hunter2#header=X-Api-Key: hunter2";
     let flags = [
         "--health-addr",
         "127.0.0.1:0",
