@@ -21,6 +21,7 @@ use crate::{
         ledger::Ledger,
         reading::Bounds,
     },
+    own_files::one_file_twice,
     settings::{args::Args, config::Config, input::Input, plan::Plan, selection::Period},
     state::{checkpoint::Checkpoint, resume, saver::Saver, state_lock},
     volume,
@@ -60,6 +61,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     // A stop that comes now delivers all the same, once the volumes have answered.
     volume::all_answer(volumes.collect()).await?;
     let own_files = lock(&follower).own_files().clone();
+    files_are_distinct(&args, &plan).await?;
     own_files.add(plan.own_files().chain(args.dead_letter.clone()).collect()).await;
     let _lock = match &args.state_dir {
         Some(directory) => state_lock::take(directory).await?,
@@ -114,7 +116,11 @@ async fn follow(args: Args, mut config: Reloads<Config>, mut couriers: Couriers,
             changed = config.changed() => if changed.is_err() { return },
         }
         let content = config.borrow_and_update().clone();
-        match plan(&args, Some(&content)) {
+        let plan = match plan(&args, Some(&content)) {
+            Ok(plan) => files_are_distinct(&args, &plan).await.map(|()| plan),
+            Err(error) => Err(error),
+        };
+        match plan {
             Ok(plan) => {
                 let own_files = lock(&couriers.follower).own_files().clone();
                 own_files.add(plan.own_files().collect()).await;
@@ -150,6 +156,20 @@ fn plan(args: &Args, config: Option<&Config>) -> anyhow::Result<Plan> {
         Exit::Usage.because(messages.join("; "))
     };
     Plan::of(args, inputs, outputs).map_err(messages)
+}
+
+/// Refuses a file that two writers would write, because each cuts off half a line at its end after a failure.
+async fn files_are_distinct(args: &Args, plan: &Plan) -> anyhow::Result<()> {
+    let files: Vec<_> = args.dead_letter.iter().cloned().chain(plan.own_files()).collect();
+    match one_file_twice(&files).await {
+        Some((one, other)) => {
+            let (one, other) = (one.display(), other.display());
+            let message =
+                format!("{one} and {other} are one file, and dead letters and outputs need files of their own");
+            Err(Exit::Usage.because(message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The plan has checked that all sizes fit into memory.
@@ -212,7 +232,15 @@ async fn finish(
     } else {
         tracing::warn!(behind, "ledger, with losses: {summary}");
     }
-    let what = (exit != Exit::Done).then(|| format!("{behind} bytes"));
-    let last = (exit != Exit::Done).then(|| format!("not delivered within --shutdown-timeout; ledger: {summary}"));
-    Ok(End { what, last, ..exit.into() })
+    if exit == Exit::Done {
+        return Ok(exit.into());
+    }
+    let (what, reason) = match follower.set.last_grown() {
+        Some(file) if behind == 0 => {
+            let reason = "all lines are delivered, but it was not quiet for --quiet-period within --shutdown-timeout";
+            (file.display().to_string(), reason)
+        }
+        _ => (format!("{behind} bytes"), "not delivered within --shutdown-timeout"),
+    };
+    Ok(End { what: Some(what), last: Some(format!("{reason}; ledger: {summary}")), ..exit.into() })
 }

@@ -164,6 +164,11 @@ impl FileSet {
         self.index.totals.behind
     }
 
+    /// The file that has grown last
+    pub(crate) fn last_grown(&self) -> Option<&Path> {
+        self.files.values().max_by_key(|file| file.grown).map(|file| file.path())
+    }
+
     /// The files that must be looked at soon
     pub(crate) fn restless(&self) -> &BTreeSet<Key> {
         &self.index.restless

@@ -12,7 +12,9 @@ use std::{
 use crate::{
     collector::{Answer, Collector},
     rotation::free_address,
-    support::{Pod, Signal, Writer, assert_adds_up, assert_all_there, http, ledger, line, stop, until},
+    support::{
+        Pod, Signal, Writer, assert_adds_up, assert_all_there, http, ledger, line, log_forwarder, start, stop, until,
+    },
 };
 
 #[test]
@@ -44,6 +46,22 @@ fn what_the_app_writes_after_the_stop_signal_is_delivered_too() {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert_all_there(pod.out().lines(), written);
     assert_adds_up(&ledger(&ended));
+}
+
+#[test]
+fn a_file_that_is_not_quiet_until_the_deadline_is_named() {
+    let pod = Pod::new();
+    Writer::new(&pod.log("app.log")).write(5);
+    let mut command = log_forwarder(&["--health-addr", "127.0.0.1:0", "--output", &pod.file_output()]);
+    command.args(["--quiet-period", "30s", "--shutdown-timeout", "1s", "--input"]).arg(pod.log("app.log"));
+    let program = start(&mut command);
+    pod.wait_for_lines(5);
+    program.signal(Signal::TERM);
+    let file = pod.log("app.log").display().to_string();
+    let told = format!(
+        "reason=unfinished what=\"{file}\" last=\"all lines are delivered, but it was not quiet for --quiet-period"
+    );
+    program.end().ended_with(75, &told);
 }
 
 #[test]
