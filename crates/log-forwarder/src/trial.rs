@@ -15,6 +15,7 @@ use lifecycle::{End, Exit, OwnCommand};
 
 use self::{lines::Lines, report::Report};
 use crate::{
+    content::foreign::Kind,
     filters::FilterFlags,
     format::{Charset, Multiline, Parsers, TimeFlags},
     records::treatment::Treatment,
@@ -56,14 +57,15 @@ impl OwnCommand for Question {
     fn answer(self, args: Args) -> anyhow::Result<(String, End)> {
         let Self::Try(trial) = self;
         let treatment = trial.treatment(&args).map_err(|error| Exit::Usage.because(error))?;
-        let name = trial.file.display();
+        let is_stdin = trial.file.as_os_str() == "-";
+        let name = if is_stdin { "standard input".to_owned() } else { trial.file.display().to_string() };
         let cannot_read = |error: io::Error| Exit::Io.because(format!("cannot read {name}: {error}"));
         let mut input = trial.open().map_err(cannot_read)?;
         let longest = usize::try_from(args.max_line).context("--max-line is more than memory holds")?;
         let mut lines = Lines::new(&mut input, treatment, longest);
         let mut report = Report::new(io::stdout().lock());
         while let Some(span) = lines.next().map_err(cannot_read)? {
-            if let Some(obstacle) = lines.obstacle() {
+            if let Some(obstacle) = obstacle(lines.kind(), if is_stdin { "FILE" } else { &name }) {
                 return Err(Exit::Data.because(format!("cannot read {name} as lines: {obstacle}")));
             }
             match report.add(&span, lines.first_line()) {
@@ -72,7 +74,15 @@ impl OwnCommand for Question {
                 written => written.map_err(|error| Exit::Io.because(format!("cannot write to stdout: {error}")))?,
             }
         }
-        Ok((String::new(), report.end()))
+        Ok((String::new(), report.end(&name)))
+    }
+}
+
+/// Why no lines can be read, and what helps
+fn obstacle(kind: Kind, file: &str) -> Option<String> {
+    match kind.compressor() {
+        Some(tool) => Some(format!("it is compressed with {tool}: {tool} -dc {file} | log-forwarder try -")),
+        None => kind.obstacle(false).map(str::to_owned),
     }
 }
 

@@ -7,6 +7,9 @@ use super::volume::Handle;
 /// Bytes that tell it: those of the longest mark, that of bzip2
 pub(crate) const ENOUGH: usize = 10;
 
+const XZ: &str = "it is compressed with xz: give --exclude for such names, or compress with gzip or zstd";
+const BZIP2: &str = "it is compressed with bzip2: give --exclude for such names, or compress with gzip or zstd";
+
 /// What a file holds, by its first bytes. A file that has too few of them yet holds lines, and none of the marks has a newline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -32,14 +35,12 @@ pub(crate) fn kind(beginning: &[u8]) -> Kind {
         [0x1F, 0x8B, 8, ..] => Kind::Compressed(Packing::Gzip),
         // RFC 8878: a frame, or one that is skipped
         [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Kind::Compressed(Packing::Zstd),
-        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => {
-            Kind::Foreign("it is compressed with xz: give --exclude for such names, or compress with gzip or zstd")
-        }
+        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Kind::Foreign(XZ),
         // A level, and the mark of a block or of the end: a line of text can begin with BZh.
         [b'B', b'Z', b'h', b'1'..=b'9', block @ ..]
             if block.starts_with(b"1AY&SY") || block.starts_with(b"\x17\x72\x45\x38\x50\x90") =>
         {
-            Kind::Foreign("it is compressed with bzip2: give --exclude for such names, or compress with gzip or zstd")
+            Kind::Foreign(BZIP2)
         }
         _ => Kind::Lines,
     }
@@ -59,6 +60,17 @@ pub(super) fn beginning(file: &dyn Handle) -> io::Result<Vec<u8>> {
 }
 
 impl Kind {
+    /// The program that has compressed such a file; with `-dc` it prints the content.
+    pub(crate) fn compressor(self) -> Option<&'static str> {
+        match self {
+            Self::Compressed(Packing::Gzip) => Some("gzip"),
+            Self::Compressed(Packing::Zstd) => Some("zstd"),
+            Self::Foreign(XZ) => Some("xz"),
+            Self::Foreign(BZIP2) => Some("bzip2"),
+            Self::Lines | Self::Foreign(_) => None,
+        }
+    }
+
     /// Why such a file is not read, and what helps
     pub(crate) fn obstacle(self, reads_compressed: bool) -> Option<&'static str> {
         match self {
@@ -95,6 +107,7 @@ mod tests {
             (b"BZh1\x17\x72\x45\x38\x50\x90\0", "it is compressed with bzip2"),
         ] {
             assert_eq!(reason(text), expected);
+            assert_eq!(kind(text).compressor(), expected.strip_prefix("it is compressed with "));
             let is_read = expected.ends_with("gzip") || expected.ends_with("zstd");
             assert_eq!(kind(text).obstacle(true).is_none(), is_read);
         }

@@ -9,7 +9,7 @@ use std::{
 use memchr::memchr_iter;
 
 use crate::{
-    content::foreign::{ENOUGH, kind},
+    content::foreign::{ENOUGH, Kind, kind},
     files::reading::{BYTE_ORDER_MARK, whole_lines},
     records::{
         framing::{Frame, frame},
@@ -34,7 +34,7 @@ pub(super) struct Lines<'a> {
     is_over: bool,
     /// Newlines before the bytes, and before the last span
     newlines: (u64, u64),
-    obstacle: Option<&'static str>,
+    kind: Kind,
 }
 
 impl<'a> Lines<'a> {
@@ -49,7 +49,7 @@ impl<'a> Lines<'a> {
             is_skipping: false,
             is_over: false,
             newlines: (0, 0),
-            obstacle: None,
+            kind: Kind::Lines,
         }
     }
 
@@ -58,9 +58,9 @@ impl<'a> Lines<'a> {
         self.newlines.1 + 1
     }
 
-    /// Why the file holds no lines that can be read
-    pub(super) fn obstacle(&self) -> Option<&'static str> {
-        self.obstacle
+    /// What the file holds
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// The next whole records; those at the end of the file are taken as they are.
@@ -70,7 +70,7 @@ impl<'a> Lines<'a> {
             while !self.is_over && self.bytes.len() < ENOUGH && !self.bytes.contains(&b'\n') {
                 self.read()?;
             }
-            self.obstacle = kind(&self.bytes).obstacle(false);
+            self.kind = kind(&self.bytes);
             if self.bytes.starts_with(BYTE_ORDER_MARK) {
                 self.take(BYTE_ORDER_MARK.len());
             }

@@ -57,11 +57,14 @@ impl<W: Write> Report<W> {
         self.out.flush()
     }
 
-    /// Sums up, and says how to end.
-    pub(super) fn end(&self) -> End {
+    /// Sums up what the input of this name holds, and says how to end.
+    pub(super) fn end(&self, name: &str) -> End {
         let Self { records, dropped, redacted, unparsed, .. } = *self;
-        let summary =
-            format!("{records} records, {dropped} dropped, {redacted} redacted, {unparsed} that do not parse");
+        let noun = if records == 1 { "record" } else { "records" };
+        let summary = format!("{records} {noun}, {dropped} dropped, {redacted} redacted, {unparsed} that do not parse");
+        if records == 0 {
+            return End { what: Some(name.to_owned()), last: Some("it holds no lines".into()), ..Exit::Data.into() };
+        }
         if unparsed > 0 {
             return End { last: Some(summary), ..Exit::Data.into() };
         }

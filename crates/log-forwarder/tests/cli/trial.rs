@@ -123,15 +123,24 @@ fn traces_are_one_record_and_long_lines_are_cut() {
 #[test]
 fn what_cannot_be_tried() {
     let pod = Pod::new();
-    let (gone, packed) = (pod.log("gone.log"), pod.log("app.log.gz"));
+    let (gone, packed, empty) = (pod.log("gone.log"), pod.log("app.log.gz"), pod.log("empty.log"));
+    fs::write(&empty, "").unwrap();
+    let unpack = format!("as lines: it is compressed with gzip: gzip -dc {} | log-forwarder try -", packed.display());
     fs::write(&packed, b"\x1f\x8b\x08\0\0\0\0\0\0\0\0\0\n").unwrap();
     for (flags, file, code, words) in [
         (&["--format", "jsno"][..], &gone, 64, "did you mean json?"),
         (&["--drop-below", "info"], &gone, 64, "drop-below finds no level"),
         (&[], &gone, 74, "cannot read"),
-        (&[], &packed, 65, "it is compressed with gzip"),
+        (&[], &packed, 65, &unpack),
+        (&[], &empty, 65, &format!("what=\\\"{}\\\" last=\\\"it holds no lines\\\"", empty.display())),
     ] {
         let (out, log) = ended(&trial(flags).arg(file).output().unwrap(), code);
         assert!(out.is_empty() && log.contains(words), "{log}");
+    }
+    let piped = |path| trial(&["-"]).stdin(fs::File::open(path).unwrap()).output().unwrap();
+    let unpack = "cannot read standard input as lines: it is compressed with gzip: gzip -dc FILE | log-forwarder try -";
+    for (path, words) in [(&packed, unpack), (&empty, "what=\\\"standard input\\\" last=\\\"it holds no lines")] {
+        let log = ended(&piped(path), 65).1;
+        assert!(log.contains(words), "{log}");
     }
 }
