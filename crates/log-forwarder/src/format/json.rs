@@ -3,6 +3,7 @@
 
 mod scanner;
 mod special;
+mod surrogates;
 
 use std::borrow::Cow;
 
@@ -39,10 +40,13 @@ fn members(text: &str) -> Option<Vec<Field<'_>>> {
         Some(())
     })?;
     scanner.skip_space();
+    if scanner.has_surrogates {
+        fields.iter_mut().for_each(surrogates::pair);
+    }
     scanner.is_at_end().then_some(fields)
 }
 
-/// The characters of a string; nothing if its escapes are half a surrogate pair.
+/// The characters of a string
 #[inline]
 fn plain(quoted: Quoted<'_>) -> Option<Cow<'_, str>> {
     if quoted.has_escapes { unescaped(quoted) } else { Some(Cow::Borrowed(quoted.inside())) }
@@ -50,7 +54,9 @@ fn plain(quoted: Quoted<'_>) -> Option<Cow<'_, str>> {
 
 #[inline(never)]
 fn unescaped(quoted: Quoted<'_>) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<String>(quoted.whole).ok().map(Cow::Owned)
+    // Half a surrogate pair, which serde_json refuses, is replaced.
+    let read = |json: &str| serde_json::from_str::<String>(json).ok().map(Cow::Owned);
+    read(quoted.whole).or_else(|| read(&surrogates::paired(quoted.whole)?))
 }
 
 #[cfg(test)]

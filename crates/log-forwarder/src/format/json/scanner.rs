@@ -8,6 +8,8 @@ use super::special::first_special;
 pub(super) struct Scanner<'a> {
     text: &'a str,
     at: usize,
+    /// An escape may be half a surrogate pair.
+    pub(super) has_surrogates: bool,
 }
 
 /// A string, with its quotes
@@ -25,7 +27,7 @@ impl<'a> Quoted<'a> {
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, has_surrogates: false }
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
@@ -108,7 +110,10 @@ impl<'a> Scanner<'a> {
     fn skip_escape(&mut self) -> Option<()> {
         let length = match self.text.as_bytes()[self.at + 1..] {
             [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
-            [b'u', ref digits @ ..] if digits.get(..4)?.iter().all(u8::is_ascii_hexdigit) => 6,
+            [b'u', ref digits @ ..] if digits.get(..4)?.iter().all(u8::is_ascii_hexdigit) => {
+                self.has_surrogates |= matches!(digits[0], b'd' | b'D');
+                6
+            }
             _ => return None,
         };
         self.at += length;
