@@ -5,6 +5,7 @@ pub(crate) mod amount;
 mod charset;
 mod cri;
 mod docker;
+mod escapes;
 mod extent;
 mod fields;
 mod flags;
@@ -32,6 +33,7 @@ use memchr::memchr;
 
 pub(crate) use self::{
     charset::Charset,
+    escapes::unescaped,
     extent::Extent,
     fields::keep_last,
     flags::FormatFlags,
@@ -182,6 +184,24 @@ impl Format {
     /// runtime.
     pub(crate) fn rewrap(&self, line: &str, text: &str) -> Option<String> {
         self.wrapper?.rewrap(line, text)
+    }
+
+    /// The line of a container runtime without the text of the app and its time; the text stays if
+    /// it is not where it should be.
+    pub(crate) fn around(&self, line: &str, text: &str) -> String {
+        self.wrapper.map(|wrapper| wrapper.around(line, Some(text))).unwrap_or_default()
+    }
+
+    /// The lines of a record, each without its part of the text of the app and its time
+    pub(crate) fn around_parts(&self, lines: &[u8]) -> String {
+        let Some(wrapper) = self.wrapper else { return String::new() };
+        let (lines, _) = self.decode(lines);
+        lines.lines().map(|line| wrapper.around(line, None) + "\n").collect()
+    }
+
+    /// Whether a container runtime writes its lines as JSON
+    pub(crate) fn is_wrapped_in_json(&self) -> bool {
+        self.wrapper == Some(Wrapper::Docker)
     }
 
     /// Reads the text of the app; nothing if it is not in this format.

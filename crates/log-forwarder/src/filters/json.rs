@@ -1,44 +1,85 @@
 //! Redaction within a text of JSON: each string and each number alone, as they are read, so that no
-//! escape hides a secret and the text is JSON afterwards.
+//! escape hides a secret and the text is JSON afterwards. A text that is no JSON, such as half a
+//! line, is read as far as it looks like JSON.
 //!
 //! A name is no secret, but a pattern such as `password.*` begins in it and means the value behind
 //! it. Therefore a name is a part of the text like the punctuation around it, unless it has
 //! escapes.
 
-use std::{fmt, ops::Range};
+use std::ops::Range;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, Visitor},
-};
+use serde::de::IgnoredAny;
+
+use crate::format::unescaped;
+
+/// A string or a number
+struct Token<'a> {
+    range: Range<usize>,
+    /// The inside of a string, with its escapes; the whole of a number
+    inside: &'a str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A string that is the name of a member
+    Name,
+    Value,
+    /// A string without its last quote
+    Torn,
+    Number,
+}
+
+impl Token<'_> {
+    /// The token as JSON with another text
+    fn with(&self, text: &str) -> Option<String> {
+        let mut quoted = serde_json::to_string(text).ok()?;
+        if self.kind == Kind::Torn {
+            quoted.pop();
+        }
+        Some(quoted)
+    }
+}
 
 /// The text with other strings in place of strings and numbers; nothing if none changes.
 pub(super) fn replaced(json: &str, replace: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let bytes = json.as_bytes();
-    let (mut out, mut copied, mut at) = (String::new(), 0, 0);
-    while let Some(first) = bytes.get(at) {
-        let end = match first {
-            b'"' => string_end(bytes, at),
-            b'-' | b'0'..=b'9' => number_end(bytes, at),
-            _ => {
-                at += 1;
-                continue;
-            }
-        };
-        let token = &json[at..end];
-        let is_plain_name = || is_name(bytes, end) && !token.contains('\\');
-        let new = match first {
-            b'"' if is_plain_name() => None,
-            // A token that is no string of JSON stays, and is looked at as plain text.
-            b'"' => serde_json::from_str(token).ok().and_then(|Characters(text)| replace(&text)),
-            _ => replace(token),
-        };
-        if let Some(new) = new.and_then(|new| serde_json::to_string(&new).ok()) {
-            out.push_str(&json[copied..at]);
+    rewritten(json, |token| match token.kind {
+        Kind::Name if !token.inside.contains('\\') => None,
+        Kind::Number => token.with(&replace(token.inside)?),
+        _ => token.with(&replace(&unescaped(token.inside))?),
+    })
+}
+
+/// The text with as few escapes as JSON can have; nothing if that is the same.
+pub(super) fn plain(json: &str) -> Option<String> {
+    if !json.contains('\\') {
+        return None;
+    }
+    rewritten(json, |token| {
+        let new = token.with(&unescaped(token.inside)).filter(|_| token.kind != Kind::Number)?;
+        (new != json[token.range.clone()]).then_some(new)
+    })
+}
+
+/// The insides of all strings that are values
+pub(super) fn values(json: &str) -> Vec<Range<usize>> {
+    let values = tokens(json).filter(|token| matches!(token.kind, Kind::Value | Kind::Torn));
+    values.map(|token| token.range.start + 1..token.range.start + 1 + token.inside.len()).collect()
+}
+
+/// Whether the whole text is a value of JSON
+pub(super) fn is_whole(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+fn rewritten(json: &str, new: impl Fn(&Token<'_>) -> Option<String>) -> Option<String> {
+    let (mut out, mut copied) = (String::new(), 0);
+    for token in tokens(json) {
+        if let Some(new) = new(&token) {
+            out.push_str(&json[copied..token.range.start]);
             out.push_str(&new);
-            copied = end;
+            copied = token.range.end;
         }
-        at = end;
     }
     if copied == 0 {
         return None;
@@ -47,65 +88,41 @@ pub(super) fn replaced(json: &str, replace: impl Fn(&str) -> Option<String>) -> 
     Some(out)
 }
 
-/// The insides of all strings that are values
-pub(super) fn values(json: &str) -> Vec<Range<usize>> {
-    let bytes = json.as_bytes();
-    let (mut values, mut at) = (Vec::new(), 0);
-    while let Some(quote) = memchr::memchr(b'"', &bytes[at..]) {
-        let begin = at + quote;
-        at = string_end(bytes, begin);
-        let inside = begin + 1..at.max(begin + 2) - 1;
-        let is_value = !is_name(bytes, at) && json.is_char_boundary(inside.end);
-        values.extend(is_value.then_some(inside));
-    }
-    values
+fn tokens(json: &str) -> impl Iterator<Item = Token<'_>> {
+    let (bytes, mut at) = (json.as_bytes(), 0);
+    std::iter::from_fn(move || {
+        at += bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'-' | b'0'..=b'9'))?;
+        let begin = at;
+        if bytes[begin] != b'"' {
+            at = number_end(bytes, begin);
+            return Some(Token { range: begin..at, inside: &json[begin..at], kind: Kind::Number });
+        }
+        let quote = closing_quote(bytes, begin + 1);
+        let inside = &json[begin + 1..quote.unwrap_or(json.len())];
+        at = quote.map_or(json.len(), |quote| quote + 1);
+        let kind = match quote {
+            None => Kind::Torn,
+            Some(_) if bytes[at..].trim_ascii_start().starts_with(b":") => Kind::Name,
+            Some(_) => Kind::Value,
+        };
+        Some(Token { range: begin..at, inside, kind })
+    })
 }
 
-/// Whether the string that ends there is the name of a member
-fn is_name(bytes: &[u8], end: usize) -> bool {
-    bytes.get(end..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b":"))
-}
-
-/// Behind the closing quote of a string, or the end of the text
-fn string_end(bytes: &[u8], begin: usize) -> usize {
-    let mut at = begin + 1;
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
-        at += found;
+/// The quote that ends a string
+fn closing_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
         if bytes[at] == b'"' {
-            return at + 1;
+            return Some(at);
         }
         at += 2;
     }
-    bytes.len()
 }
 
 fn number_end(bytes: &[u8], begin: usize) -> usize {
     let is_of_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
     begin + bytes[begin..].iter().take_while(|byte| is_of_number(byte)).count()
-}
-
-/// The characters of a string. Half a surrogate pair, which many readers take, is replaced.
-struct Characters(String);
-
-impl<'de> Deserialize<'de> for Characters {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        // As bytes, because serde_json refuses text with such a half.
-        reader.deserialize_bytes(CharactersVisitor)
-    }
-}
-
-struct CharactersVisitor;
-
-impl Visitor<'_> for CharactersVisitor {
-    type Value = Characters;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Characters, E> {
-        Ok(Characters(String::from_utf8_lossy(bytes).into_owned()))
-    }
 }
 
 #[cfg(test)]
@@ -133,7 +150,19 @@ mod tests {
     #[test]
     fn half_a_surrogate_pair_hides_nothing() {
         let found = replaced(r#"["\ud800 \u0061","\ud800"]"#, without_a).unwrap();
-        assert_eq!(found, "[\"\u{fffd}\u{fffd}\u{fffd} *\",\"\\ud800\"]");
+        assert_eq!(found, "[\"\u{fffd} *\",\"\\ud800\"]");
+    }
+
+    #[test]
+    fn a_broken_text_is_read_as_far_as_it_goes() {
+        assert_eq!(replaced("{\"b\":\"\t\\u0061\"", without_a).as_deref(), Some("{\"b\":\"\\t*\""));
+        assert_eq!(replaced(r#"{"b":"\u0061 \"c\" \"#, without_a).as_deref(), Some(r#"{"b":"* \"c\" \\"#));
+        assert_eq!(
+            plain(r#"{"\u0061":"\u00e9\/\ud800","b":1,"c":"\n\"\u0061"#).as_deref(),
+            Some("{\"a\":\"é/\u{fffd}\",\"b\":1,\"c\":\"\\n\\\"a")
+        );
+        assert_eq!((plain(r#"["\n\""]"#), plain("{}")), (None, None));
+        assert!(is_whole(r#"["\ud800"]"#) && !is_whole("{\"a\""));
     }
 
     proptest! {
@@ -145,6 +174,7 @@ mod tests {
             prop_assert_eq!(serde_json::from_str::<Vec<String>>(&found).unwrap(), expected);
             // Other text is no reason to panic.
             replaced(&text, without_a);
+            plain(&text);
             prop_assert!(values(&text).iter().all(|inside| text.get(inside.clone()).is_some()));
         }
     }

@@ -1,13 +1,19 @@
 //! Secrets that are hidden in records before anything leaves the pod.
 //!
 //! A pattern is looked for in the text of the app as it is written, and in each value as it is
-//! read, because an escape can hide a secret from the text. A line that shows a secret only in such
-//! a way is hidden as a whole.
+//! read, because an escape can hide a secret from the text. A line that shows a secret only without
+//! its escapes is hidden as a whole.
 
 use std::borrow::Cow;
 
 use super::{json, rules::Redact};
-use crate::format::record::{Field, Parsed, Value};
+use crate::format::{
+    record::{Field, Parsed, Value},
+    unescaped,
+};
+
+/// Layers of escapes behind which a secret is looked for. The text gets shorter with each.
+const LAYERS: usize = 8;
 
 /// Patterns, and the text in place of what they find
 #[derive(Clone, Debug, Default)]
@@ -33,41 +39,68 @@ impl Redaction {
         if self.is_empty() {
             return false;
         }
-        let in_strings = is_json && replace(text, |text| json::replaced(text, |string| self.replaced(string, false)));
-        replace(text, |text| self.replaced(text, is_json)) || in_strings
+        let in_strings = is_json && replace(text, |text| json::replaced(text, |string| self.value(string)));
+        let as_written = replace(text, |text| self.replaced(text, is_json));
+        // A name and its value together, of which one has escapes that it needs not have
+        let as_read = is_json && replace(text, |text| self.replaced(&json::plain(text)?, true));
+        in_strings || as_written || as_read
+    }
+
+    /// Whether a text shows a secret only without its escapes. There may be several layers of them,
+    /// as in JSON that is a string of JSON.
+    pub(crate) fn is_behind_escapes(&self, text: &str) -> bool {
+        let mut text = Cow::from(text);
+        for _ in 0..LAYERS {
+            let plain = match unescaped(&text) {
+                Cow::Owned(plain) if !self.is_empty() && plain != *text => plain,
+                _ => return false,
+            };
+            if self.replaced(&plain, false).is_some() {
+                return true;
+            }
+            text = plain.into();
+        }
+        false
     }
 
     /// Hides secrets in values, and in the message that was found. True if there was one.
-    pub(crate) fn hide_in_values(&self, parsed: &mut Option<Parsed<'_>>, around: &mut [Field<'_>]) -> bool {
-        if self.is_empty() {
-            return false;
-        }
-        let mut is_redacted = self.hide_in_fields(around);
-        if let Some(Parsed { message, fields, .. }) = parsed {
-            is_redacted |= self.hide_in_fields(fields);
-            is_redacted |= message.as_mut().is_some_and(|message| self.hide(message, false));
-        }
-        is_redacted
+    pub(crate) fn hide_in_values(&self, parsed: &mut Option<Parsed<'_>>) -> bool {
+        let Some(Parsed { message, fields, .. }) = parsed.as_mut().filter(|_| !self.is_empty()) else { return false };
+        let in_message = message.as_mut().is_some_and(|message| replace(message, |message| self.value(message)));
+        fields.iter_mut().fold(in_message, |found, (_, value)| self.hide_in_value(value) || found)
     }
 
-    fn hide_in_fields(&self, fields: &mut [Field<'_>]) -> bool {
-        let mut is_redacted = false;
-        for (_, value) in fields {
-            is_redacted |= match value {
-                Value::Text(text) => self.hide(text, false),
-                Value::Json(json) => self.hide(json, true),
-            };
+    /// Hides secrets in the fields of a container runtime, whose names stand in the line, too. True
+    /// if there was one.
+    pub(crate) fn hide_around(&self, fields: &mut [Field<'_>]) -> bool {
+        fields.iter_mut().filter(|_| !self.is_empty()).fold(false, |found, (name, value)| {
+            let in_name = replace(name, |name| self.value(name));
+            self.hide_in_value(value) || in_name || found
+        })
+    }
+
+    fn hide_in_value(&self, value: &mut Value<'_>) -> bool {
+        match value {
+            Value::Text(text) => replace(text, |text| self.value(text)),
+            Value::Json(json) => self.hide(json, true),
         }
-        is_redacted
+    }
+
+    /// A value as it is read, without secrets; nothing if it has none.
+    fn value(&self, text: &str) -> Option<String> {
+        let new = self.replaced(text, false);
+        if self.is_behind_escapes(new.as_deref().unwrap_or(text)) { Some(self.with.clone()) } else { new }
     }
 
     fn replaced(&self, text: &str, is_json: bool) -> Option<String> {
         let mut found: Option<String> = None;
         for Redact(pattern) in &self.patterns {
             let text = found.as_deref().unwrap_or(text);
-            let values = if is_json && pattern.is_in(text) { json::values(text) } else { Vec::new() };
-            let new = pattern.replaced(text, &values, &self.with);
-            found = new.or(found);
+            if pattern.is_in(text) {
+                let is_json = is_json && json::is_whole(text);
+                let new = pattern.replaced(text, &json::values(text), is_json, &self.with);
+                found = new.or(found);
+            }
         }
         found
     }

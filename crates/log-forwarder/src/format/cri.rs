@@ -4,7 +4,7 @@
 //! A line is one write of the app's, or, with the tag `P`, a part of it that goes on in the next
 //! line of the same stream, up to one with `F`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use memchr::{memchr, memchr_iter};
 
@@ -14,11 +14,10 @@ use super::{
     time,
 };
 
-pub(super) const SYNTAX: Syntax = Syntax { part, time: line_time };
+pub(super) const SYNTAX: Syntax = Syntax { part, time_place };
 
-/// When a line was written
-fn line_time(line: &[u8]) -> Option<i64> {
-    time::parse(str::from_utf8(&line[..memchr(b' ', line)?]).ok()?)
+fn time_place(line: &[u8]) -> Option<Range<usize>> {
+    Some(0..memchr(b' ', line)?)
 }
 
 /// A line, if it is in this format

@@ -4,13 +4,15 @@
 //! A line of the app's that is longer than 16 KiB comes in parts, of which each but the last has no
 //! newline in `log`.
 
+use std::ops::Range;
+
 use memchr::{memchr, memchr2, memmem};
 
 use super::{
     json,
     record::{Parsed, Wrapped},
     syntax::{Part, Stream, Syntax},
-    time::{self, TimeRule},
+    time::TimeRule,
 };
 
 /// The beginning of each line
@@ -18,12 +20,11 @@ const HEAD: &[u8] = br#"{"log":""#;
 const STREAM: &[u8] = br#""stream":"std"#;
 const TIME: &[u8] = br#""time":""#;
 
-pub(super) const SYNTAX: Syntax = Syntax { part, time: line_time };
+pub(super) const SYNTAX: Syntax = Syntax { part, time_place };
 
-/// When a line was written
-fn line_time(line: &[u8]) -> Option<i64> {
-    let text = &line[memmem::rfind(line, TIME)? + TIME.len()..];
-    time::parse(str::from_utf8(&text[..memchr(b'"', text)?]).ok()?)
+fn time_place(line: &[u8]) -> Option<Range<usize>> {
+    let begin = memmem::rfind(line, TIME)? + TIME.len();
+    Some(begin..begin + memchr(b'"', &line[begin..])?)
 }
 
 /// A line, if it is in this format. Its content is the inside of the string `log`, with all its

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
-use super::{fields, time::TimeRule};
+use super::{escapes, fields, time::TimeRule};
 use crate::format::record::{Field, Parsed, Value};
 
 /// Digits of an integer that fits every collector's 64 bits; a longer one is a name made of digits.
@@ -63,62 +63,10 @@ fn unquote(text: &str) -> Option<(Cow<'_, str>, &str)> {
         if is_end {
             break;
         }
-        rest = unescape(rest, &mut plain)?;
+        rest = escapes::read(rest, &mut plain)?;
     }
     let plain = String::from_utf8_lossy(&plain).into_owned();
     Some((plain.into(), rest))
-}
-
-/// The character behind a backslash, as Go's `%q` and JSON write it; others stay as they are.
-fn unescape<'a>(text: &'a str, plain: &mut Vec<u8>) -> Option<&'a str> {
-    let escape = text.chars().next()?;
-    let rest = &text[escape.len_utf8()..];
-    match escape {
-        'n' => plain.push(b'\n'),
-        't' => plain.push(b'\t'),
-        'r' => plain.push(b'\r'),
-        'b' => plain.push(8),
-        'f' => plain.push(12),
-        'a' => plain.push(7),
-        'v' => plain.push(11),
-        '"' | '\\' | '/' | '\'' => plain.push(escape as u8),
-        'x' if let Some((byte, behind)) = hexadecimal(rest, 2) => {
-            plain.extend(u8::try_from(byte));
-            return Some(behind);
-        }
-        'u' if let Some((unit, behind)) = hexadecimal(rest, 4) => return Some(utf16(unit, behind, plain)),
-        'U' if let Some((value, behind)) = hexadecimal(rest, 8) => {
-            push(value, plain);
-            return Some(behind);
-        }
-        _ => {
-            plain.push(b'\\');
-            return Some(text);
-        }
-    }
-    Some(rest)
-}
-
-/// A character beyond the first 65,536 is two units.
-fn utf16<'a>(unit: u32, behind: &'a str, plain: &mut Vec<u8>) -> &'a str {
-    let low = behind.strip_prefix("\\u").and_then(|text| hexadecimal(text, 4));
-    if let (0xD800..0xDC00, Some((low @ 0xDC00..0xE000, rest))) = (unit, low) {
-        push(0x1_0000 + (((unit - 0xD800) << 10) | (low - 0xDC00)), plain);
-        return rest;
-    }
-    push(unit, plain);
-    behind
-}
-
-fn push(character: u32, plain: &mut Vec<u8>) {
-    let character = char::from_u32(character).unwrap_or(char::REPLACEMENT_CHARACTER);
-    plain.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-}
-
-fn hexadecimal(text: &str, digits: usize) -> Option<(u32, &str)> {
-    let (number, rest) = text.split_at_checked(digits)?;
-    let is_hexadecimal = number.bytes().all(|byte| byte.is_ascii_hexdigit());
-    Some((is_hexadecimal.then(|| u32::from_str_radix(number, 16).ok())??, rest))
 }
 
 fn typed(value: &str) -> Value<'_> {

@@ -143,7 +143,7 @@ impl Nested<'_> {
                 others.push(line);
                 continue;
             };
-            let time = (syntax.time)(whole);
+            let time = syntax.time(whole);
             for segment in &mut open {
                 if time.is_some_and(|time| segment.has_ended(time)) {
                     closed.push(Segment { is_closed: true, ..std::mem::take(segment) });

@@ -24,7 +24,7 @@ impl Pending {
 
     fn take(&mut self, syntax: Syntax, line: &[u8]) {
         if let Some(part) = (syntax.part)(line) {
-            self.0[part.stream as usize] = part.is_partial.then(|| (syntax.time)(line).unwrap_or(i64::MAX));
+            self.0[part.stream as usize] = part.is_partial.then(|| syntax.time(line).unwrap_or(i64::MAX));
         }
     }
 
@@ -138,7 +138,7 @@ impl Split {
 
 /// The record with this first line
 fn record(syntax: Syntax, bytes: &[u8], first_line: Range<usize>, first: &Part) -> Extent {
-    let mut last = if first.is_partial { (syntax.time)(&bytes[first_line.clone()]) } else { None };
+    let mut last = if first.is_partial { syntax.time(&bytes[first_line.clone()]) } else { None };
     let mut extent = Extent::apart(first_line, 1);
     if !first.is_partial {
         return extent;
@@ -149,7 +149,7 @@ fn record(syntax: Syntax, bytes: &[u8], first_line: Range<usize>, first: &Part) 
             break;
         }
         let Some(part) = (syntax.part)(text).filter(|part| part.stream == first.stream) else { continue };
-        last = (syntax.time)(text);
+        last = syntax.time(text);
         extent.range.end = line.end;
         extent.amount = extent.amount + Amount { bytes: line.len() as u64, lines: 1 };
         if !part.is_partial {

@@ -50,16 +50,16 @@ impl Pattern {
     }
 
     /// The text with each match replaced, or only the group `secret` of each, if the pattern has
-    /// one; nothing if that changes nothing. A match that can end within the one of these strings
-    /// in which it begins ends there. Matches that touch are replaced as one, so that a short
-    /// pattern makes no long text.
-    pub(crate) fn replaced(&self, text: &str, strings: &[Range<usize>], with: &str) -> Option<String> {
+    /// one; nothing if that changes nothing. In a text that is JSON as a whole, a match that can end
+    /// within the one of these strings in which it begins ends there. Matches that touch are
+    /// replaced as one, so that a short pattern makes no long text.
+    pub(crate) fn replaced(&self, text: &str, strings: &[Range<usize>], is_json: bool, with: &str) -> Option<String> {
         let mut out = String::new();
         let (mut end, mut at) = (0, 0);
         while let Some(found) = self.find(text, at) {
             let begin = found.all.start;
             let string = &strings[..strings.partition_point(|string| string.start <= begin)];
-            let shorter = string.last().filter(|string| begin < string.end);
+            let shorter = string.last().filter(|string| is_json && begin < string.end);
             let shorter = shorter.and_then(|string| self.find(&text[..string.end], begin));
             let found = shorter.filter(|shorter| shorter.all.start == begin).unwrap_or(found);
             let secret = whole_secret(text, strings, &found);
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn matches_or_their_secrets_are_replaced() {
-        let replaced = |pattern: &str, text: &str| Pattern::new(pattern).unwrap().replaced(text, &[], "*");
+        let replaced = |pattern: &str, text: &str| Pattern::new(pattern).unwrap().replaced(text, &[], false, "*");
         assert_eq!(replaced(r"\d{4}", "a 1234 b 56781234").as_deref(), Some("a * b *"));
         assert_eq!(replaced("(key|token)=(?<secret>[^&]+)", "?key=é&token=b").as_deref(), Some("?key=*&token=*"));
         assert_eq!(replaced("[0-9]", "12 3").as_deref(), Some("* *"));
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn a_match_ends_within_its_string_if_it_can() {
         let (text, strings) = (r#"{"a":"key=1","key":"b"}"#, [2..3, 6..11, 14..17, 20..21]);
-        let replaced = |pattern: &str| Pattern::new(pattern).unwrap().replaced(text, &strings, "*");
+        let replaced = |pattern: &str| Pattern::new(pattern).unwrap().replaced(text, &strings, true, "*");
         assert_eq!(replaced("key=(?<secret>.*)").as_deref(), Some(r#"{"a":"key=*","key":"b"}"#));
         assert_eq!(replaced(r#"key":"(?<secret>[^"]*)"#).as_deref(), Some(r#"{"a":"key=1","key":"*"}"#));
         assert_eq!(replaced(r#"key":.*"#).as_deref(), Some(r#"{"a":"key=1","*"#));

@@ -1,11 +1,10 @@
 //! The formats of container runtimes, which put words around each line of an app.
 
-use std::borrow::Cow;
-
-use memchr::memchr;
+use std::{borrow::Cow, ops::Range};
 
 use super::{
     cri, docker,
+    escapes::unescaped,
     syntax::{Part, Syntax},
 };
 use crate::format::record::Wrapped;
@@ -49,13 +48,37 @@ impl Wrapper {
         }
     }
 
+    /// A line without its time and without the text of the app, or a part of it. A text that is
+    /// known is left out only where it is, because Docker's lines can have two of them.
+    pub(super) fn around(self, line: &str, text: Option<&str>) -> String {
+        let (bytes, syntax) = (line.as_bytes(), self.syntax());
+        let content = (syntax.part)(bytes).map(|part| part.content);
+        let is_text = |content: &Range<usize>| text.is_none_or(|text| self.is_text(&bytes[content.clone()], text));
+        let time = syntax.time(bytes).and_then(|_| (syntax.time_place)(bytes));
+        let mut gaps: Vec<_> = content.filter(is_text).into_iter().chain(time).collect();
+        gaps.sort_by_key(|gap| gap.start);
+        let (mut around, mut at) = (String::new(), 0);
+        for gap in gaps {
+            around.push_str(line.get(at..gap.start).unwrap_or_default());
+            at = gap.end;
+        }
+        around + line.get(at..).unwrap_or_default()
+    }
+
+    /// Whether the content of a line is this text of the app, whose line ends are its own
+    fn is_text(self, content: &[u8], text: &str) -> bool {
+        let content = self.unescaped(content);
+        let content = content.strip_suffix(b"\n").unwrap_or(&content).iter();
+        let is_no_return = |byte: &&u8| **byte != b'\r';
+        content.filter(is_no_return).eq(text.as_bytes().iter().filter(is_no_return))
+    }
+
     /// The text of the app in the content of a line
     pub(super) fn unescaped(self, content: &[u8]) -> Cow<'_, [u8]> {
-        if self == Self::Cri || memchr(b'\\', content).is_none() {
-            return content.into();
+        match (self, str::from_utf8(content).map(unescaped)) {
+            (Self::Docker, Ok(Cow::Owned(text))) => text.into_bytes().into(),
+            _ => content.into(),
         }
-        let quoted = [b"\"", content, b"\""].concat();
-        serde_json::from_slice::<String>(&quoted).map_or(content.into(), |text| text.into_bytes().into())
     }
 
     /// The line with another text
@@ -76,6 +99,20 @@ impl Wrapper {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn around_a_text_is_the_rest_of_its_line() {
+        let docker =
+            |log: &str| format!(r#"{{"log":"{log}","stream":"stdout","log":"b","time":"2026-11-24T09:58:45Z"}}"#);
+        let around = |log: &str, text| Wrapper::Docker.around(&docker(log), text);
+        let rest = r#"{"log":"","stream":"stdout","log":"b","time":""}"#;
+        assert_eq!(around(r"\u0061\r\n", Some("a")), rest);
+        assert_eq!(around("a", None), rest);
+        // The text is that of the second one.
+        assert_eq!(around("a", Some("b")), r#"{"log":"a","stream":"stdout","log":"b","time":""}"#);
+        assert_eq!(Wrapper::Cri.around("2026-11-24T09:58:45Z stdout F:x a b", Some("a b")), " stdout F:x ");
+        assert_eq!(Wrapper::Cri.around("a", None), "a");
+    }
 
     #[test]
     fn a_line_of_docker_keeps_its_newline_or_lacks_it_still() {

@@ -62,17 +62,26 @@ impl Treatment {
         let wrapped = format.unwrap(line);
         let has_form = wrapped.is_some();
         let Wrapped { time: outer_time, mut text, fields: mut around } = wrapped.unwrap_or_else(|| Wrapped::bare(line));
+        let has_secret_around = has_form && self.has_secret_around(line, &text, redaction);
+        redaction.hide_around(&mut around);
         let has_secret_text = redaction.hide(&mut text, format.has_json_text());
         let mut parsed = if has_form { format.read(&text) } else { None };
-        let has_secret_value = redaction.hide_in_values(&mut parsed, &mut around);
+        let has_secret_value = redaction.hide_in_values(&mut parsed);
+        // All names and values of JSON were looked at as they are read.
+        let is_looked_through = has_secret_value || parsed.is_some() && format.has_json_text();
+        let has_escaped_secret = !is_looked_through && redaction.is_behind_escapes(&text);
+        if has_escaped_secret && let Some(parsed) = &mut parsed {
+            *parsed = Parsed { time: parsed.time, lacks_time: parsed.lacks_time, ..Parsed::default() };
+        }
         let rewrapped = if has_secret_text && has_form { format.rewrap(line, &text) } else { None };
-        // A secret that was seen in a value alone is still in the text, in another form.
-        let (text, line): (&str, &str) = match (has_secret_value, has_secret_text, &rewrapped) {
-            (true, ..) => (redaction.with(), redaction.with()),
-            (false, false, _) => (&text, line),
-            (false, true, Some(rewrapped)) => (&text, rewrapped),
-            (false, true, None) if format.is_wrapped() && has_form => (&text, redaction.with()),
-            (false, true, None) => (&text, &text),
+        // A secret that was seen only as it is read is still in the text, in another form.
+        let (text, line): (&str, &str) = match (has_secret_text, &rewrapped) {
+            _ if has_secret_value || has_escaped_secret => (redaction.with(), redaction.with()),
+            _ if has_secret_around => (&text, redaction.with()),
+            (false, _) => (&text, line),
+            (true, Some(rewrapped)) => (&text, rewrapped),
+            (true, None) if format.is_wrapped() && has_form => (&text, redaction.with()),
+            (true, None) => (&text, &text),
         };
         let is_parsed = parsed.as_ref().is_some_and(|parsed| !parsed.lacks_time);
         let Parsed { time, message, fields, .. } = parsed.unwrap_or_default();
@@ -83,8 +92,21 @@ impl Treatment {
             message: message.unwrap_or(text.into()),
             fields: joined(around, fields),
             is_parsed,
-            is_redacted: has_secret_text || has_secret_value,
+            is_redacted: has_secret_text || has_secret_value || has_escaped_secret || has_secret_around,
         });
+    }
+
+    /// Whether there is a secret in a line beside the text of the app
+    fn has_secret_around(&self, line: &str, text: &str, redaction: &Redaction) -> bool {
+        self.format.is_wrapped()
+            && !redaction.is_empty()
+            && redaction.hide(&mut self.format.around(line, text).into(), self.format.is_wrapped_in_json())
+    }
+
+    /// Whether there is a secret in the lines of a record beside the parts of the text of the app
+    pub(super) fn has_secret_around_parts(&self, lines: &[u8]) -> bool {
+        let around = self.format.around_parts(lines);
+        around.lines().any(|line| self.redaction.hide(&mut line.into(), self.format.is_wrapped_in_json()))
     }
 }
 

@@ -63,6 +63,7 @@ mod restart;
 #[cfg(test)]
 mod rotation;
 #[cfg(test)]
+mod secrets;
 mod selection;
 #[cfg(test)]
 mod stopping;

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io::Write,
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -86,6 +86,13 @@ impl Pod {
     pub(crate) fn wait_for_lines(&self, count: usize) {
         until(&format!("{count} lines are there"), || (self.out().lines().count() >= count).then_some(()));
     }
+}
+
+/// Waits until a metric has this value for one of its labels.
+#[track_caller]
+pub(crate) fn wait_for_metric(address: SocketAddr, name: &str, value: usize) {
+    let is_there = |line: &str| line.contains(name) && line.ends_with(&format!(" {value}"));
+    until(&format!("{name} is {value}"), || http::get(address, "/metrics").body.lines().any(is_there).then_some(()));
 }
 
 /// Starts it, and waits until signals are heard.

@@ -40,9 +40,19 @@ impl Span {
 
     fn write_lines(&self, out: &mut Vec<u8>) {
         let (format, bytes) = (self.format(), self.bytes());
-        let tally = self.read(&self.source.treatment.redaction, |Extent { range, amount, .. }, reading| {
+        let redaction = &self.source.treatment.redaction;
+        let tally = self.read(redaction, |Extent { range, amount, .. }, reading| {
             let record = &bytes[range.clone()];
-            if reading.is_redacted {
+            if amount.lines > 1 && format.is_wrapped() && !reading.is_redacted {
+                // The line that was read has the words around the first part alone.
+                let begin = out.len();
+                format.write_own_lines(record, out);
+                if self.source.treatment.has_secret_around_parts(&out[begin..]) {
+                    out.truncate(begin);
+                    out.extend_from_slice(redaction.with().as_bytes());
+                    out.extend_from_slice(line_end(record));
+                }
+            } else if reading.is_redacted {
                 out.extend_from_slice(&format.encode(reading.line, amount.lines));
                 out.extend_from_slice(line_end(record));
             } else if amount.bytes < record.len() as u64 {
