@@ -274,9 +274,13 @@ impl Courier {
         self.account.retries.inc();
         if self.throttle.is_due(reason, Instant::now()) {
             if self.patience.has_limit() {
-                tracing::warn!(output = self.label, reason, "cannot deliver; it is tried again up to its limit");
+                tracing::warn!(output = self.label, reason, "cannot deliver; the batch is sent again up to its limit");
             } else {
-                tracing::warn!(output = self.label, reason, "cannot deliver; it is tried until it succeeds");
+                tracing::warn!(
+                    output = self.label,
+                    reason,
+                    "cannot deliver; the batch is sent again until it is delivered"
+                );
             }
         }
         let stopping = self.signal.borrow().stopping;

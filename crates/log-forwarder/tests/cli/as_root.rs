@@ -205,7 +205,7 @@ fn a_full_disk_tears_no_dead_letter() {
         assert!(fs::write(pod.beside("dead/filler"), vec![b'x'; 64 << 10]).is_err());
         std::io::Write::write_all(&mut append(&pod.log("app.log")), format!("bad{}\n", "x".repeat(8000)).as_bytes())
             .unwrap();
-        let told = program.wait_for_message("cannot deliver; it is tried until it succeeds");
+        let told = program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
         assert!(told["reason"].as_str().unwrap().starts_with("cannot write the dead letter"), "{told}");
         fs::remove_file(pod.beside("dead/filler")).unwrap();
         until("there is another letter", || (letters().len() > 8000 && letters().ends_with('\n')).then_some(()));
@@ -233,7 +233,7 @@ fn a_name_that_nobody_knows_for_a_while_costs_nothing() {
         let mut writer = Writer::new(&pod.log("app.log"));
         writer.write(10);
         let mut program = pod.start(&["--output", &format!("http://collector.test:{port}/")]);
-        let told = program.wait_for_message("cannot deliver; it is tried until it succeeds");
+        let told = program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
         assert_eq!(told["reason"], "unknown name collector.test", "{told}");
         know("127.0.0.1 collector.test\n");
         let collector = Collector::on(listener);
@@ -242,7 +242,7 @@ fn a_name_that_nobody_knows_for_a_while_costs_nothing() {
         know("");
         collector.answer([Answer::HalfAndClose]);
         writer.write(10);
-        program.wait_for_message("cannot deliver; it is tried until it succeeds");
+        program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
         know("127.0.0.1 collector.test\n");
         collector.wait_for(&line(19));
         let ended = stop(program);

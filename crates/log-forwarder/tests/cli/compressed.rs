@@ -219,7 +219,7 @@ fn a_file_that_goes_while_it_is_read_is_read_to_its_end_and_one_that_is_written_
     let bounds = ["--max-batch", "64KiB", "--max-line", "4KiB", "--max-in-flight", "128KiB"];
     let mut command = pod.command(&["--input", &all, "--read-compressed", "--output", &url]);
     let mut program = start(command.args(bounds));
-    program.wait_for_message("cannot deliver; it is tried until it succeeds");
+    program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
     let is_open =
         |checkpoint: String| checkpoint.matches("\"packed\":").count() == 2 && !checkpoint.contains("\"packed\":0,");
     until("both are measured", || pod.checkpoint().is_some_and(is_open).then_some(()));

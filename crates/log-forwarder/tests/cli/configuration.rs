@@ -140,7 +140,7 @@ fn what_an_output_that_goes_had_in_flight_is_counted() {
     let mut program =
         configured(&pod, &format!("{inputs}outputs: ['{}', 'http://{}/']\n", first.url(), busy.address()));
     first.wait_for(&line(9));
-    program.wait_for_message("cannot deliver; it is tried until it succeeds");
+    program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
     change(&pod, &format!("{inputs}outputs: ['{}']\n", first.url()));
     program.wait_for_message("is no longer delivered to");
     let ended = stop(program);

@@ -84,7 +84,7 @@ fn a_batch_goes_to_the_dead_letters_after_its_last_attempt_and_the_next_one_is_d
     writer.write(600);
     let (dead, output) = (pod.beside("dead"), format!("http://{}/#retry-limit=2", collector.address()));
     let mut program = pod.start(&["--output", &output, "--dead-letter", &dead.display().to_string()]);
-    let told = program.wait_for_message("cannot deliver; it is tried again up to its limit");
+    let told = program.wait_for_message("cannot deliver; the batch is sent again up to its limit");
     assert_eq!(told["reason"], "503 Service Unavailable: overloaded");
     until("the batch is given up", || (letters(&dead).len() == 600).then_some(()));
     writer.write(10);

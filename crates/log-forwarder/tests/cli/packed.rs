@@ -149,7 +149,7 @@ fn what_is_in_no_copy_either_is_counted() {
     let url = format!("http://{}/", free_address());
     writer.write(10);
     let mut program = pod.start(&["--output", &url]);
-    program.wait_for_message("cannot deliver; it is tried until it succeeds");
+    program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
     let size = fs::metadata(pod.log("app.log")).unwrap().len();
     until("it is in the checkpoint", || pod.checkpoint()?.contains(&format!("\"seen\":{size}")).then_some(()));
     program.signal(Signal::KILL);

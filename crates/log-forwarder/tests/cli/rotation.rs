@@ -102,7 +102,7 @@ fn what_a_truncation_takes_along_is_counted() {
     let mut program = pod.start(&["--output", &format!("http://{address}/lines")]);
     wait_for_lag(&mut program, size);
     // The first lines are in flight already, and those are all: a batch holds far more.
-    program.wait_for_message("cannot deliver; it is tried until it succeeds");
+    program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
     writer.write(50);
     let grown = fs::metadata(pod.log("app.log")).unwrap().len();
     until("the growth is seen", || pod.checkpoint()?.contains(&format!("\"seen\":{grown}")).then_some(()));
@@ -161,7 +161,7 @@ fn deleted_files_are_held_only_up_to_a_bound_and_the_rest_is_counted() {
         pod.command(&["--output", &format!("http://{address}/lines"), "--max-pinned", "64KiB", "--max-line", "1KiB"]);
     let mut program = start(command.args(["--max-in-flight", "64KiB"]));
     wait_for_lag(&mut program, size);
-    program.wait_for_message("cannot deliver; it is tried until it succeeds");
+    program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
     fs::remove_file(pod.log("app.log")).unwrap();
     let lost = program.wait_for_message("lost: no output gets the rest of this file");
     assert_eq!(lost["reason"], "over --max-pinned");

@@ -71,7 +71,7 @@ fn a_collector_that_is_away_until_the_deadline_makes_it_75_and_the_next_run_deli
     let size = fs::metadata(pod.log("app.log")).unwrap().len();
     let url = format!("http://{address}/lines");
     let mut program = pod.start(&["--output", &url, "--shutdown-timeout", "1s"]);
-    program.wait_for_message("cannot deliver; it is tried until it succeeds");
+    program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
     program.signal(Signal::TERM);
     let ended = program.end();
     ended.ended_with(75, &format!("reason=unfinished what=\"{size} bytes\" last=\"not delivered within"));
@@ -92,7 +92,7 @@ fn a_stop_wakes_a_courier_that_waits_as_long_as_the_server_asked_for() {
     collector.answer([Answer::Say(429, "Retry-After: 600\r\n".into())]);
     Writer::new(&pod.log("app.log")).write(5);
     let mut program = pod.start(&["--output", &collector.url()]);
-    program.wait_for_message("cannot deliver; it is tried until it succeeds");
+    program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
     let ended = stop(program);
     assert_all_there(collector.messages().iter().map(String::as_str), 5);
     assert_eq!(ledger(&ended)["lines"], 5);
@@ -104,7 +104,7 @@ fn a_collector_that_is_down_makes_nothing_unready() {
     Writer::new(&pod.log("app.log")).write(5);
     let mut program = pod.start(&["--output", &format!("http://{}/", free_address())]);
     let address = program.address("health");
-    program.wait_for_message("cannot deliver; it is tried until it succeeds");
+    program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
     for path in ["/readyz", "/livez", "/startupz"] {
         assert_eq!(http::get(address, path).status, 200, "{path}");
     }

@@ -28,7 +28,7 @@ fn a_token_on_a_mount_whose_server_is_gone_stops_no_other_output() {
         let mut program = pod.start(&outputs);
         let health = program.address("health");
         for option in ["token-file", "ca"] {
-            let told = program.wait_for_message("cannot deliver; it is tried until it succeeds");
+            let told = program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
             let reason = told["reason"].as_str().unwrap();
             assert!(reason.ends_with("does not answer: is its server gone?"), "{option}: {told}");
         }
@@ -86,7 +86,7 @@ fn a_kept_connection_to_a_host_that_is_gone_is_noticed_before_a_stop_is_over() {
             set_loopback(false);
             let silent = Instant::now();
             writer.write(10);
-            program.wait_for_message("cannot deliver; it is tried until it succeeds");
+            program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
             assert!(silent.elapsed() < NOTICED_WITHIN, "{:?}", silent.elapsed());
             set_loopback(true);
             collector.wait_for(&line(19));

@@ -75,7 +75,7 @@ fn an_output_or_dead_letters_that_never_answer_stop_no_other_output() {
         let mut program = pod.start(&arguments);
         pod.wait_for_lines(10);
         let reasons = [(); 2].map(|()| {
-            let told = program.wait_for_message("cannot deliver; it is tried until it succeeds");
+            let told = program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
             told["reason"].as_str().unwrap().to_owned()
         });
         assert!(reasons.iter().any(|reason| reason.starts_with("nothing was taken within 10s")), "{reasons:?}");
@@ -100,7 +100,7 @@ fn a_link_that_another_user_plants_leads_to_no_file() {
     let (output, url) = (pod.file_output(), collector.url());
     let mut program = pod.start(&["--output", &output, "--output", &url, "--dead-letter", &letters]);
     for _ in 0..2 {
-        let told = program.wait_for_message("cannot deliver; it is tried until it succeeds");
+        let told = program.wait_for_message("cannot deliver; the batch is sent again until it is delivered");
         assert!(told["reason"].as_str().unwrap().contains("it is a symbolic link that user 65534 has made"), "{told}");
     }
     for name in ["out", "letters"] {
