@@ -113,7 +113,7 @@ impl Follower {
 
     /// Adds an output, which gets all existing lines; returns its number.
     pub(crate) fn add_output(&mut self, label: String) -> OutputId {
-        let output = OutputId(self.set.outlets().len());
+        let output = OutputId(self.set.known_outputs().len());
         self.set.apply(Change::AddOutput(label), Instant::now());
         output
     }

@@ -30,7 +30,7 @@ const MOST_ORDINALS: usize = 10_000;
 
 /// An output, as the set knows it
 #[derive(Debug)]
-pub(crate) struct Outlet {
+pub(crate) struct KnownOutput {
     pub(crate) label: Arc<str>,
     pub(crate) is_closed: bool,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Outlet {
 pub(crate) struct FileSet {
     /// In boxes, because half of a map's room is empty when keys ascend.
     files: BTreeMap<Key, Box<KnownFile>>,
-    outlets: Vec<Outlet>,
+    known_outputs: Vec<KnownOutput>,
     /// The number of contents that an inode has had, where that is known from before
     ordinals: BTreeMap<Inode, u32>,
     ledger: Ledger,
@@ -56,7 +56,7 @@ impl FileSet {
     pub(crate) fn new(ledger: Ledger) -> Self {
         Self {
             files: BTreeMap::new(),
-            outlets: Vec::new(),
+            known_outputs: Vec::new(),
             ordinals: BTreeMap::new(),
             ledger,
             index: Index::default(),
@@ -79,23 +79,23 @@ impl FileSet {
     }
 
     /// The outputs, by their numbers; those that were removed keep theirs.
-    pub(crate) fn outlets(&self) -> &[Outlet] {
-        &self.outlets
+    pub(crate) fn known_outputs(&self) -> &[KnownOutput] {
+        &self.known_outputs
     }
 
     pub(crate) fn outputs(&self) -> impl Iterator<Item = OutputId> + use<> {
-        (0..self.outlets.len()).map(OutputId)
+        (0..self.known_outputs.len()).map(OutputId)
     }
 
     /// The number of the output with a label, unless it was removed
     pub(crate) fn output(&self, label: &str) -> Option<OutputId> {
-        self.outlets.iter().position(|outlet| *outlet.label == *label && !outlet.is_closed).map(OutputId)
+        self.known_outputs.iter().position(|output| *output.label == *label && !output.is_closed).map(OutputId)
     }
 
     /// The first position in a file, for each output
     pub(crate) fn fresh_cursors(&self) -> Vec<Cursor> {
-        let cursor = |outlet: &Outlet| if outlet.is_closed { Cursor::closed() } else { Cursor::default() };
-        self.outlets.iter().map(cursor).collect()
+        let cursor = |output: &KnownOutput| if output.is_closed { Cursor::closed() } else { Cursor::default() };
+        self.known_outputs.iter().map(cursor).collect()
     }
 
     /// The key that the next file gets
@@ -257,16 +257,16 @@ impl FileSet {
     }
 
     fn set_metrics_of(&self, path: &Arc<Path>, now: Instant) {
-        for (output, outlet) in self.outputs().zip(&self.outlets) {
+        for (id, output) in self.outputs().zip(&self.known_outputs) {
             let (mut behind, mut age, mut is_live) = (0, Duration::ZERO, false);
             for (_, file) in self.of_path(path) {
-                behind += file.behind(output);
+                behind += file.behind(id);
                 // Of several files of one path, the oldest counts.
-                age = age.max(file.age(output, now));
+                age = age.max(file.age(id, now));
                 is_live |= file.state == FileState::Live;
             }
-            let has_lag = !outlet.is_closed && (is_live || behind > 0);
-            self.ledger.set_lag(&outlet.label, path, has_lag.then_some((behind, age)));
+            let has_lag = !output.is_closed && (is_live || behind > 0);
+            self.ledger.set_lag(&output.label, path, has_lag.then_some((behind, age)));
         }
     }
 }

@@ -11,7 +11,7 @@ use serde::{
 use super::stored_path::StoredPath;
 use crate::{
     content::{fingerprint::Head, volume::Inode},
-    files::{follower::Follower, known::KnownFile, names::Bystander, set::Outlet},
+    files::{follower::Follower, known::KnownFile, names::Bystander, set::KnownOutput},
 };
 
 const NAME: &str = "checkpoint.json";
@@ -74,7 +74,7 @@ impl Checkpoint {
     pub(crate) fn of(follower: &Follower) -> Self {
         // A list that doubles leaves holes in the heap.
         let mut entries = Vec::with_capacity(follower.saved_files().count());
-        entries.extend(follower.saved_files().map(|file| Entry::of(file, follower.set.outlets())));
+        entries.extend(follower.saved_files().map(|file| Entry::of(file, follower.set.known_outputs())));
         let names = &follower.names;
         Self {
             version: VERSION,
@@ -130,10 +130,10 @@ impl Checkpoint {
 }
 
 impl Entry {
-    fn of(file: &KnownFile, outlets: &[Outlet]) -> Self {
-        let open = file.cursors.iter().zip(outlets).filter(|(cursor, _)| !cursor.is_closed);
-        let cursors = open.map(|(cursor, outlet)| Progress {
-            output: outlet.label.clone(),
+    fn of(file: &KnownFile, known_outputs: &[KnownOutput]) -> Self {
+        let open = file.cursors.iter().zip(known_outputs).filter(|(cursor, _)| !cursor.is_closed);
+        let cursors = open.map(|(cursor, output)| Progress {
+            output: output.label.clone(),
             position: cursor.position,
             anchor: cursor.anchor.hash(),
             skipping: cursor.within_cut,

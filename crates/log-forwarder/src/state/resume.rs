@@ -15,7 +15,7 @@ use crate::{
         known::{Access, FileState, KnownFile},
         listings::Listings,
         names::Names,
-        set::Outlet,
+        set::KnownOutput,
         trust::Trust,
     },
     records::span::Source,
@@ -79,8 +79,8 @@ fn moved(entries: Vec<Entry>, follower: &Follower, volume: &dyn Volume) -> (Vec<
 fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
     let treatment = follower.treatment(&entry.path);
     let source = Source { path: entry.path.0.clone(), generation: entry.generation.clone(), treatment };
-    let cursor = |outlet: &Outlet| {
-        let known = entry.cursors.iter().find(|cursor| cursor.output == outlet.label);
+    let cursor = |output: &KnownOutput| {
+        let known = entry.cursors.iter().find(|cursor| cursor.output == output.label);
         // An output that is new gets all that is still there.
         known.map_or_else(Cursor::default, |known| {
             Cursor::at(known.position, Anchor::Hash(known.anchor), known.skipping)
@@ -106,7 +106,7 @@ fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
         ended: false,
         is_quiet: false,
         trust: Trust::Full,
-        cursors: follower.set.outlets().iter().map(cursor).collect(),
+        cursors: follower.set.known_outputs().iter().map(cursor).collect(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{FileSet, MOST_ORDINALS, Outlet};
+use super::{FileSet, KnownOutput, MOST_ORDINALS};
 use crate::{
     content::{Content, copies::Copy, fingerprint::Anchor, measure::Packed, volume::Stat},
     files::{
@@ -165,13 +165,13 @@ impl FileSet {
 
     fn add_output(&mut self, label: &str) {
         self.ledger.open(label);
-        self.outlets.push(Outlet { label: label.into(), is_closed: false });
+        self.known_outputs.push(KnownOutput { label: label.into(), is_closed: false });
         self.index.add_output();
         self.change_all(|file| file.cursors.push(Cursor::default()));
     }
 
     fn remove_output(&mut self, output: OutputId) {
-        self.outlets[output.0].is_closed = true;
+        self.known_outputs[output.0].is_closed = true;
         self.change_all(|file| file.cursors[output.0] = Cursor::closed());
     }
 
