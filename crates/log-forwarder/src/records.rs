@@ -1,6 +1,7 @@
 //! From the bytes of a file to whole records, in batches.
 
 pub(crate) mod batch;
+pub(crate) mod complete;
 pub(crate) mod framing;
 pub(crate) mod pool;
 #[cfg(any(test, fuzzing))]

@@ -2,8 +2,6 @@
 
 use std::{io, sync::Arc};
 
-use memchr::{memchr_iter, memrchr};
-
 use super::{
     known::{Key, KnownFile, OutputId},
     trust::Trust,
@@ -15,8 +13,8 @@ use crate::{
         foreign::{Kind, kind},
         zeros::{HOLE, hole, hole_end, trimmed},
     },
-    format::{Extent, Format},
     records::{
+        complete::{complete_records, whole_lines},
         framing::{Frame, frame},
         pool::Pool,
         span::{Mark, Source, Span},
@@ -25,10 +23,6 @@ use crate::{
 
 /// Bytes to read beyond the known size, because a file that grew may have grown further
 const BEYOND: u64 = 4096;
-
-/// Lines of a span, unless one record has more: outputs write much around each, and empty lines must not make a body of a
-/// hundred megabytes.
-const MOST_LINES: usize = 4096;
 
 /// U+FEFF in UTF-8
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -114,12 +108,14 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
         let reaches_end = cursor.position + bytes.len() as u64 == size;
         let (is_last, is_quiet) = (is_before_hole || (ended && reaches_end), is_quiet && reaches_end);
         let framed = match frame(bytes, bounds.line, cursor.within_cut, is_last) {
-            Frame::Lines(lines) => match records(&file.source.treatment.format, &bytes[..lines], bounds.line) {
-                // The last record may go on. One of several lines that is longer than a line may be goes in parts.
-                0 if !is_last && !is_quiet && bytes.len() <= bounds.line => None,
-                0 => Some((whole_lines(&bytes[..lines], bounds.line), Mark::Whole)),
-                length => Some((length, Mark::Whole)),
-            },
+            Frame::Lines(lines) => {
+                match complete_records(&file.source.treatment.format, &bytes[..lines], bounds.line) {
+                    // The last record may go on. One of several lines that is longer than a line may be goes in parts.
+                    0 if !is_last && !is_quiet && bytes.len() <= bounds.line => None,
+                    0 => Some((whole_lines(&bytes[..lines], bounds.line), Mark::Whole)),
+                    length => Some((length, Mark::Whole)),
+                }
+            }
             Frame::Cut(length) => Some((length, Mark::Cut)),
             Frame::Unfinished(length) => Some((length, Mark::Unfinished)),
             Frame::Skip { length, ended } => {
@@ -172,40 +168,6 @@ fn source(file: &KnownFile, content: &Content, beginning: &[u8]) -> io::Result<A
     Ok(Source { path, generation, treatment }.into())
 }
 
-/// How many bytes of whole lines are complete records, of not too many lines. A record that is joined of lines and is longer than
-/// one line may be goes in parts.
-fn records(format: &Format, lines: &[u8], longest: usize) -> usize {
-    let mut most = MOST_LINES;
-    loop {
-        let end = memchr_iter(b'\n', lines).nth(most - 1).map_or(lines.len(), |newline| newline + 1);
-        match format.extent(&lines[..end]) {
-            0 if end < lines.len() => most *= 4,
-            extent if extent > longest && format.joins_lines() => {
-                return before_too_long(format, &lines[..extent], longest);
-            }
-            extent => return extent,
-        }
-    }
-}
-
-/// How many bytes of complete records stand before the first that is too long, or are the first part of that one.
-fn before_too_long(format: &Format, records: &[u8], longest: usize) -> usize {
-    let mut apart = 0;
-    for Extent { range, amount, is_apart } in format.split(records) {
-        apart = if is_apart { range.start } else { apart };
-        if amount.lines > 1 && amount.bytes > longest as u64 {
-            return if apart > 0 { apart } else { whole_lines(records, longest) };
-        }
-    }
-    records.len()
-}
-
-/// How many of these bytes are whole lines that together are no longer than one line may be.
-pub(crate) fn whole_lines(lines: &[u8], longest: usize) -> usize {
-    let most = lines.len().min(longest + 1);
-    memrchr(b'\n', &lines[..most]).map_or(lines.len(), |newline| newline + 1)
-}
-
 fn length(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
@@ -228,7 +190,7 @@ mod tests {
             ledger::Ledger,
             set::{Change, FileSet},
         },
-        format::{FormatFlags, TimeFlags},
+        format::{Format, FormatFlags, TimeFlags},
         records::treatment::Treatment,
     };
 

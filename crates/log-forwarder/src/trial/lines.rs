@@ -10,8 +10,9 @@ use memchr::memchr_iter;
 
 use crate::{
     content::foreign::{ENOUGH, Kind, kind},
-    files::reading::{BYTE_ORDER_MARK, whole_lines},
+    files::reading::BYTE_ORDER_MARK,
     records::{
+        complete::whole_lines,
         framing::{Frame, frame},
         pool::Pool,
         span::{Mark, Source, Span},
