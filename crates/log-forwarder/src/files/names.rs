@@ -22,7 +22,7 @@ pub(crate) use self::{bystander::Bystander, form::Form, renamed::Rename};
 use self::{
     renamed::Renamed,
     rotated_name::number,
-    siblings::{Sibling, is_copy, is_unchanged, known_series, siblings},
+    siblings::{Sibling, is_copy, is_spent_copy, is_unchanged, known_series, siblings},
 };
 use super::{known::Key, listings::Listings, set::FileSet};
 use crate::{
@@ -186,6 +186,9 @@ impl Names {
                 self.bystanders.insert(inode, *bystander);
             } else if set.knows(&stat) {
                 // Read already
+            } else if is_spent_copy(&path, &origin, set, listings.volume()) {
+                self.bystanders.insert(inode, Bystander::of(&stat));
+                set.ask_for_checkpoint();
             } else if stat.size == 0 || is_copy(&path, &origin, set, listings.volume()) {
                 self.is_unsure = true;
             } else if self.rotated.contains(&origin) && (series.is_usual || known_series.contains(&series)) {

@@ -94,6 +94,32 @@ fn after_copy_and_truncate_the_tail_is_read_from_the_copy() {
 }
 
 #[test]
+fn a_file_that_is_renamed_and_then_copied_comes_once() {
+    let pod = Pod::new();
+    let mut writer = Writer::new(&pod.log("app.log"));
+    let program = pod.start(&["--output", &pod.file_output()]);
+    pod.wait_for_checkpoint();
+    // As logrotate's renamecopy does it, with a rename as usual in between; 100 lines are more than what is compared of a head.
+    for (count, is_copied) in [(3, true), (100, true), (3, false), (3, true), (100, false), (100, true), (3, true)] {
+        writer.write(count);
+        pod.wait_for_lines(usize::try_from(writer.written()).unwrap());
+        if is_copied {
+            for number in (1..9).rev() {
+                let _ = fs::rename(pod.log(&format!("app.log.{number}")), pod.log(&format!("app.log.{}", number + 1)));
+            }
+            writer.move_away(".tmp");
+            fs::copy(pod.log("app.log.tmp"), pod.log("app.log.1")).unwrap();
+            fs::remove_file(pod.log("app.log.tmp")).unwrap();
+        } else {
+            writer.rotate(9);
+        }
+    }
+    let ended = stop(program);
+    assert_eq!((ledger(&ended)["lines"], ledger(&ended)["lost"]), (writer.written(), 0));
+    assert_all_there(pod.out().lines(), writer.written());
+}
+
+#[test]
 fn what_a_truncation_takes_along_is_counted() {
     let (pod, address) = (Pod::new(), free_address());
     let mut writer = Writer::new(&pod.log("app.log"));

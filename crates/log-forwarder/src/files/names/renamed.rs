@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Heir;
+use super::{Heir, siblings::is_copy};
 use crate::{
     content::volume::{Inode, Volume},
     files::set::FileSet,
@@ -43,9 +43,11 @@ struct Name {
 impl Renamed {
     /// A file was renamed. That matters when it was an input's.
     pub(super) fn follow(&mut self, Rename { from, to }: Rename, inputs: &[Input]) {
-        let origin = match self.0.get(&from) {
+        // The next file with this name is another one, and may be a copy.
+        let name = self.0.remove(&from);
+        let origin = match name {
             _ if inputs.iter().any(|input| input.matches(&from)) => Some(from),
-            name => name.map(|name| name.origin.clone()),
+            name => name.map(|name| name.origin),
         };
         if let Some(origin) = origin.filter(|_| self.0.len() < MOST_NAMES) {
             self.0.insert(to, Name { origin, inode: None, missing: None });
@@ -62,8 +64,10 @@ impl Renamed {
                 return now.saturating_duration_since(since) < MISSING;
             };
             name.missing = None;
-            // The next rotation may be done already, and its renames not yet seen: then the input leads to a new file.
-            if *name.inode.get_or_insert(stat.inode) == stat.inode || !has_known_file(&name.origin) {
+            // The next rotation may be done already, and its renames not yet seen: then the input leads to a new file. But a copy
+            // may have come to the name, as logrotate's `renamecopy` makes it.
+            let is_next = || !has_known_file(&name.origin) && !is_copy(path, &name.origin, set, volume);
+            if name.inode.is_none_or(|inode| inode == stat.inode) || is_next() {
                 name.inode = Some(stat.inode);
                 if stat.is_file() {
                     files.push(Heir { path: path.as_path().into(), origin: name.origin.as_path().into(), stat });

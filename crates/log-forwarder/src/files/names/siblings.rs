@@ -7,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use super::rotated_name::{Series, parse};
+use super::{
+    is_rotated_name,
+    rotated_name::{Series, parse},
+};
 use crate::{
     content::{
         Content,
@@ -42,12 +45,34 @@ pub(super) fn is_unchanged(path: &Path, set: &FileSet, volume: &dyn Volume) -> b
     known.is_some_and(|file| file.path() == path && file.head.length > 0 && stat.size >= file.seen)
 }
 
-/// Whether a file begins as one does that had this path: a copy that is made before its file is truncated.
+/// Whether a file begins as one does that had this path: a copy that is made before its file is truncated or deleted.
 pub(super) fn is_copy(path: &Path, origin: &Path, set: &FileSet, volume: &dyn Volume) -> bool {
-    let Ok(handle) = volume.open(path) else { return false };
-    let Ok(stat) = handle.stat() else { return false };
-    let content = Content::Plain(handle);
+    let Some((content, stat)) = open(path, volume) else { return false };
     set.of_path(origin).any(|(_, file)| begins_alike(&content, &stat, file, volume) == Some(true))
+}
+
+/// Whether a file is the whole copy of one that had this path and has no name of a rotated one: all outputs have its lines, and
+/// its original is deleted next, as logrotate's `renamecopy` does it.
+pub(super) fn is_spent_copy(path: &Path, origin: &Path, set: &FileSet, volume: &dyn Volume) -> bool {
+    let Ok(stat) = volume.stat(path) else { return false };
+    let is_whole = |file: &KnownFile| file.head.length > 0 && file.is_all_settled() && file.size() == stat.size;
+    let mut whole = set.of_path(origin).filter(|(_, file)| is_whole(file) && is_renamed_elsewhere(file, volume));
+    let Some((content, _)) = open(path, volume).filter(|(_, opened)| opened.size == stat.size) else { return false };
+    whole.any(|(_, file)| file.fingerprint().is_of(&content).unwrap_or(false))
+}
+
+fn open(path: &Path, volume: &dyn Volume) -> Option<(Content, Stat)> {
+    let handle = volume.open(path).ok()?;
+    let stat = handle.stat().ok()?;
+    Some((Content::Plain(handle), stat))
+}
+
+/// Whether an open file has neither its name nor one that rotation gives: it was copied under another name, or is deleted.
+fn is_renamed_elsewhere(file: &KnownFile, volume: &dyn Volume) -> bool {
+    let is_it = |stat: &Stat| stat.inode == file.inode && !stat.is_another(file.born);
+    let is_named = |entry: &Entry| entry.path.as_ref() == file.path() || is_rotated_name(&entry.path, file.path());
+    let Ok(entries) = volume.list(&file.home) else { return false };
+    file.is_open() && !entries.iter().any(|entry| is_it(&entry.stat) && is_named(entry))
 }
 
 fn begins_alike(content: &Content, stat: &Stat, file: &KnownFile, volume: &dyn Volume) -> Option<bool> {
@@ -56,11 +81,19 @@ fn begins_alike(content: &Content, stat: &Stat, file: &KnownFile, volume: &dyn V
     if stat.born.zip(born).is_some_and(|(copy, known)| copy < known) {
         return None;
     }
-    // A file is copied while it has its name. Elsewhere only a whole head tells a copy from one that begins alike.
+    // A file is copied while it has its name, or one that rotation does not give. Elsewhere only a whole head tells a copy from
+    // one that begins alike.
     let has_its_name = || volume.stat(file.path()).is_ok_and(|stat| stat.inode == file.inode);
-    if file.head.length < HEAD_LIMIT && !has_its_name() {
+    let is_doubtful = file.head.length < HEAD_LIMIT && !has_its_name();
+    if is_doubtful && (!file.is_open() || stat.size > file.size()) {
         return None;
     }
+    let has_head = has_head(content, file)?;
+    (!is_doubtful || has_head && is_renamed_elsewhere(file, volume)).then_some(has_head)
+}
+
+/// Whether a file begins as a known one, as far as it goes
+fn has_head(content: &Content, file: &KnownFile) -> Option<bool> {
     // A file that was empty at the last look may have been written and copied since.
     let known = match file.head.length {
         0 => Head::read(file.content()?, HEAD_LIMIT).ok()?,
