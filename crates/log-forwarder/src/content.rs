@@ -7,6 +7,8 @@ pub(crate) mod fingerprint;
 pub(crate) mod foreign;
 pub(crate) mod measure;
 pub(crate) mod opening;
+#[cfg(test)]
+pub(crate) mod probe;
 pub(crate) mod search;
 pub(crate) mod unpacked;
 pub(crate) mod volume;

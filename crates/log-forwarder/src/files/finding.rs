@@ -14,6 +14,8 @@ use crate::{
 
 /// Directories below a `**` that are followed into the depth; a deeper tree is hardly one of logs.
 const MOST_DEPTH: usize = 32;
+/// Links in a row that lead to directories that are not there yet
+const MOST_LINKS: usize = 16;
 
 /// The result of one search
 #[derive(Debug, Default)]
@@ -45,13 +47,13 @@ impl Found {
         let Some((part, rest)) = parts.split_first() else { return };
         match part {
             Part::Name(name) if rest.is_empty() => {
-                self.directories.insert(nearest(directory, listings));
+                self.await_at(directory, listings);
                 self.take(directory.join(name).into(), None, listings);
             }
             // A directory without wildcards is not looked at, because the user may not be allowed to read it.
             Part::Name(name) => self.descend(&directory.join(name), rest, depth, listings),
             Part::Pattern(_) => {
-                self.directories.insert(nearest(directory, listings));
+                self.await_at(directory, listings);
                 let listing = listings.of(directory);
                 let fitting =
                     listing.entries().iter().filter(|entry| entry.path.file_name().is_some_and(|name| part.fits(name)));
@@ -65,7 +67,7 @@ impl Found {
             }
             Part::AnyDepth => {
                 self.descend(directory, rest, depth, listings);
-                self.directories.insert(nearest(directory, listings));
+                self.await_at(directory, listings);
                 let listing = listings.of(directory);
                 let below = listing.entries().iter().filter(|entry| entry.stat.kind == Kind::Directory);
                 for entry in below.filter(|_| depth < MOST_DEPTH) {
@@ -82,7 +84,24 @@ impl Found {
         match stat {
             Some(stat) if stat.is_file() => drop(self.files.insert(path, (stat, is_link))),
             Some(_) => drop(self.others.insert(path.to_path_buf())),
-            None => drop(self.directories.insert(nearest(&listings.home(&path, is_link), listings))),
+            None => self.await_at(&listings.home(&path, is_link), listings),
+        }
+    }
+
+    /// Notes a directory in which something can appear, or the nearest one above it that is there. If the name that is missing
+    /// there is a link, the directory may appear elsewhere.
+    fn await_at(&mut self, directory: &Path, listings: &Listings) {
+        let mut directory = directory.to_path_buf();
+        for _ in 0..MOST_LINKS {
+            let nearest = nearest(&directory, listings);
+            let inode = |path: &Path| listings.volume().stat(path).ok().map(|stat| stat.inode);
+            let missing = directory.strip_prefix(&nearest).ok().and_then(|below| below.iter().next());
+            let missing = missing.map(|name| nearest.join(name)).filter(|path| inode(path).is_none());
+            let target = missing.map(|path| listings.volume().home(&path));
+            let target = target.filter(|target| inode(target) != inode(&nearest));
+            self.directories.insert(nearest);
+            let Some(target) = target else { return };
+            directory = target;
         }
     }
 }
@@ -92,3 +111,6 @@ fn nearest(directory: &Path, listings: &Listings) -> PathBuf {
     let is_there = |path: &&Path| listings.volume().stat(path).is_ok_and(|stat| stat.kind == Kind::Directory);
     directory.ancestors().find(is_there).unwrap_or(Path::new("/")).to_path_buf()
 }
+
+#[cfg(test)]
+mod tests;

@@ -257,7 +257,7 @@ impl Follower {
 
     /// The directories in which something can happen that matters
     pub(crate) fn directories(&self) -> Vec<PathBuf> {
-        self.scanner.directories(&self.set)
+        self.scanner.directories(&self.set, self.looker.volume.as_ref())
     }
 
     /// The bytes of all files of each directory that can grow, also of those that are not open: which of them are open changes without
@@ -281,4 +281,4 @@ impl Follower {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

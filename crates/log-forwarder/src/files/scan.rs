@@ -72,10 +72,10 @@ impl Scanner {
     }
 
     /// The directories in which something can happen that matters: first those that the inputs name, then those to which
-    /// links lead
-    pub(crate) fn directories(&self, set: &FileSet) -> Vec<std::path::PathBuf> {
+    /// links lead, if they are there
+    pub(crate) fn directories(&self, set: &FileSet, volume: &dyn Volume) -> Vec<std::path::PathBuf> {
         let homes: BTreeSet<&Path> = set.iter().map(|(_, file)| file.home.as_ref()).collect();
-        let others = homes.into_iter().filter(|home| !self.directories.contains(*home));
+        let others = homes.into_iter().filter(|home| !self.directories.contains(*home) && volume.stat(home).is_ok());
         self.directories.iter().map(std::path::PathBuf::as_path).chain(others).map(Path::to_path_buf).collect()
     }
 

@@ -1,15 +1,26 @@
 //! Watches the directories of the inputs, and finds those without events.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    path::PathBuf,
+    collections::{BTreeMap, HashMap, HashSet},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
-use super::{events::Events, inotify::Watcher};
-use crate::content::volume::Inode;
+use super::{
+    events::Events,
+    inotify::{Watch, Watcher},
+};
+use crate::{content::volume::Inode, files::follower::Follower};
 
 /// Sweeps in a row that find more bytes, without an event in that time, before a directory counts as one without events.
 const SILENT_SWEEPS: u32 = 2;
+/// After a file was deleted, its directory may be deleted, too. The event of that comes late, because a file of it that is open,
+/// here or in the app, keeps the directory. The next sweep comes within this time.
+const CHECKED: Duration = Duration::from_secs(2);
+
+/// Scans in a row that find new directories, before other work gets its turn. One is enough, unless directories come and go while
+/// names are listed.
+const ROUNDS: u32 = 8;
 
 /// The watched directories. One has one watch, however many paths lead to it.
 pub(crate) struct Directories {
@@ -27,6 +38,11 @@ struct Watched {
     events: u64,
     silent_sweeps: u32,
     polled: bool,
+    watch: Option<Watch>,
+    /// The event of the watch's end may be lost.
+    is_doubtful: bool,
+    /// Until when each pass asks whether its path leads to another directory
+    checked_until: Option<Instant>,
 }
 
 impl Directories {
@@ -37,35 +53,92 @@ impl Directories {
         Self { watcher, watched: BTreeMap::new(), paths: HashMap::new() }
     }
 
-    /// Watches these and no others, by the first path that leads to each. True if one is new, because files
-    /// may have changed in it before the watch. One that was deleted and made again is new.
+    /// Takes note of events of directories: files were deleted in these, or anything may have happened.
+    pub(crate) fn doubt(&mut self, deletions: &HashSet<PathBuf>, is_overflow: bool) {
+        for watched in self.watched.values_mut() {
+            watched.is_doubtful |= is_overflow;
+            if deletions.contains(&watched.path) {
+                watched.checked_until = Some(Instant::now() + CHECKED);
+            }
+        }
+    }
+
+    /// Watches the directories that matter, and looks for names again until there is no further one. False if there may be more.
+    pub(crate) fn follow(&mut self, follower: &mut Follower) -> bool {
+        for _ in 0..ROUNDS {
+            if !self.watch(&follower.directories()) {
+                return true;
+            }
+            // Files and directories may have come in a directory before it was watched.
+            follower.scan_names(Instant::now());
+        }
+        false
+    }
+
+    /// Watches these and no others, by the first path that leads to each. True if names are to be looked at again, because a
+    /// directory is new, or is gone, so that the one above it is to be watched.
     pub(crate) fn watch(&mut self, wanted: &[PathBuf]) -> bool {
-        let inode = |path: &PathBuf| Some((path.clone(), Inode::of(&path.metadata().ok()?)));
-        self.paths = wanted.iter().filter_map(inode).collect();
+        self.paths = wanted.iter().filter_map(|path| Some((path.clone(), inode_of(path)?))).collect();
         let gone = |(inode, watched): &(&Inode, &Watched)| self.paths.get(&watched.path) != Some(inode);
         let gone: Vec<_> = self.watched.iter().filter(gone).map(|(inode, _)| *inode).collect();
         for inode in gone {
-            let path = self.watched.remove(&inode).map(|watched| watched.path);
-            if let Some((watcher, path)) = self.watcher.as_ref().zip(path) {
-                watcher.unwatch(&path);
+            let watch = self.watched.remove(&inode).and_then(|watched| watched.watch);
+            if let Some((watcher, watch)) = self.watcher.as_ref().zip(watch) {
+                watcher.unwatch(watch);
             }
         }
-        let mut is_new = false;
+        let mut is_new = self.paths.len() < wanted.len();
         for path in wanted {
-            if let Some(inode) = self.paths.get(path)
-                && !self.watched.contains_key(inode)
+            if let Some(inode) = self.paths.get(path).copied()
+                && self.watched.get(&inode).is_none_or(|watched| watched.path == *path && self.has_lost(watched))
             {
-                let watching = self.watcher.as_ref().map(|watcher| watcher.watch(path));
-                if let Some(Err(error)) = &watching {
-                    tracing::warn!(directory = %path.display(), %error, "cannot be watched; it is polled");
-                }
-                let polled = !matches!(watching, Some(Ok(())));
-                let watched = Watched { path: path.clone(), size: 0, events: 0, silent_sweeps: 0, polled };
-                self.watched.insert(*inode, watched);
-                is_new = true;
+                is_new |= self.begin(path, inode);
             }
         }
         is_new
+    }
+
+    /// Whether a watch has ended, because its directory was deleted, or may have.
+    fn has_lost(&self, watched: &Watched) -> bool {
+        let has = |watch| self.watcher.as_ref().is_some_and(|watcher| watcher.has(watch));
+        watched.is_doubtful || watched.watch.is_some_and(|watch| !has(watch))
+    }
+
+    /// Watches a directory, or does so again. True if it had no watch before.
+    fn begin(&mut self, path: &Path, inode: Inode) -> bool {
+        let watching = self.watcher.as_ref().map(|watcher| watcher.watch(path));
+        let watch = watching.as_ref().and_then(|watching| watching.as_ref().ok().copied());
+        if watch.is_none() && inode_of(path) != Some(inode) {
+            // It has gone in between, which the next call sees.
+            return true;
+        }
+        let watched = self.watched.entry(inode).or_insert_with(|| Watched::new(path));
+        let is_new = watch.is_none() || watched.watch != watch;
+        if let Some((watcher, former)) = self.watcher.as_ref().zip(watched.watch).filter(|_| is_new) {
+            watcher.unwatch(former);
+        }
+        if let Some(Err(error)) = watching {
+            tracing::warn!(directory = %path.display(), %error, "cannot be watched; it is polled");
+        }
+        watched.polled |= watch.is_none();
+        (watched.watch, watched.is_doubtful) = (watch, false);
+        is_new
+    }
+
+    /// Whether a path leads to another directory than before. There is no event when a directory above it was renamed, or a
+    /// link to it was changed; that is seen at a sweep.
+    pub(crate) fn has_moved(&self, is_sweep: bool) -> bool {
+        let leads_elsewhere = |path: &Path, inode: &Inode| inode_of(path) != Some(*inode);
+        if is_sweep {
+            return self.paths.iter().any(|(path, inode)| leads_elsewhere(path, inode));
+        }
+        let mut checked = self.watched.iter().filter(|(_, watched)| watched.is_checked());
+        checked.any(|(inode, watched)| leads_elsewhere(&watched.path, inode))
+    }
+
+    /// Whether a directory is to be checked at each pass
+    pub(crate) fn any_checked(&self) -> bool {
+        self.watched.values().any(Watched::is_checked)
     }
 
     pub(crate) fn count(&mut self, counts: &HashMap<PathBuf, u64>) {
@@ -105,27 +178,28 @@ impl Directories {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Watched {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            size: 0,
+            events: 0,
+            silent_sweeps: 0,
+            polled: false,
+            watch: None,
+            is_doubtful: false,
+            checked_until: None,
+        }
+    }
 
-    #[test]
-    fn files_that_grow_now_and_then_without_events_are_found_out() {
-        let home = tempfile::tempdir().unwrap().keep();
-        let mut directories = Directories::new(&Events::default());
-        directories.watch(std::slice::from_ref(&home));
-        let mut judge = |size| {
-            directories.judge(&BTreeMap::from([(home.clone(), size)]));
-            directories.any_polled()
-        };
-        assert!(!judge(0) && !judge(10) && !judge(10) && !judge(10));
-        assert!(judge(20));
-        // An event in time proves that the directory has events.
-        directories.watched.values_mut().for_each(|watched| watched.polled = false);
-        directories.count(&HashMap::from([(home.clone(), 1)]));
-        directories.judge(&BTreeMap::from([(home.clone(), 30)]));
-        directories.judge(&BTreeMap::from([(home.clone(), 40)]));
-        assert!(!directories.any_polled());
-        std::fs::remove_dir(home).unwrap();
+    fn is_checked(&self) -> bool {
+        self.checked_until.is_some_and(|until| Instant::now() < until)
     }
 }
+
+fn inode_of(path: &Path) -> Option<Inode> {
+    path.metadata().ok().map(|metadata| Inode::of(&metadata))
+}
+
+#[cfg(test)]
+mod tests;

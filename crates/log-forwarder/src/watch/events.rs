@@ -25,12 +25,15 @@ pub(crate) struct News {
     pub(crate) overflow: bool,
     /// How many events each directory had
     pub(crate) counts: HashMap<PathBuf, u64>,
+    /// The directories in which files were deleted
+    pub(crate) deletions: HashSet<PathBuf>,
 }
 
 impl News {
     /// The changes of names since then
     pub(crate) fn add(&mut self, news: Self) {
         self.names |= news.names;
+        self.deletions.extend(news.deletions);
         let room = LIMIT.saturating_sub(self.renames.len());
         self.overflow |= news.overflow || news.renames.len() > room;
         self.renames.extend(news.renames.into_iter().take(room));
@@ -50,6 +53,8 @@ pub(super) enum Happening {
     /// A name has come, gone or changed, or a file has other permissions.
     Named,
     Renamed(Rename),
+    /// A name of a directory was deleted.
+    Deleted,
     /// Events got lost.
     Lost,
 }
@@ -92,6 +97,10 @@ impl Events {
             Happening::Renamed(rename) => {
                 news.names = true;
                 news.renames.extend(Some(rename).filter(|_| is_room));
+            }
+            Happening::Deleted => {
+                news.names = true;
+                news.deletions.extend(directory.map(Path::to_path_buf));
             }
             Happening::Lost => news.overflow = true,
         }

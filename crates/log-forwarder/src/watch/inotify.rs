@@ -43,6 +43,10 @@ pub(super) struct Watcher {
     directories: Directories,
 }
 
+/// The number of a watch, which is not used again
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Watch(i32);
+
 type Directories = Arc<Mutex<HashMap<i32, PathBuf>>>;
 
 impl Watcher {
@@ -55,25 +59,25 @@ impl Watcher {
         Ok(watcher)
     }
 
-    /// Watches the directory that a path leads to.
-    pub(super) fn watch(&self, path: &Path) -> io::Result<()> {
+    /// Watches the directory that a path leads to. A directory has one watch, which keeps its number.
+    pub(super) fn watch(&self, path: &Path) -> io::Result<Watch> {
         // An event may come before the number of its watch is known.
         let mut directories = lock(&self.directories);
         let watch = inotify::add_watch(&*self.descriptor, path, WANTED)?;
         directories.insert(watch, path.to_path_buf());
-        Ok(())
+        Ok(Watch(watch))
     }
 
-    /// Watches no directory by this path any more.
-    pub(super) fn unwatch(&self, path: &Path) {
-        lock(&self.directories).retain(|watch, watched| {
-            let is_kept = watched != path;
-            if !is_kept {
-                // It fails when the directory is gone, and its watch with it.
-                let _ = inotify::remove_watch(&*self.descriptor, *watch);
-            }
-            is_kept
-        });
+    /// Whether a watch has not ended, as it does with its directory.
+    pub(super) fn has(&self, watch: Watch) -> bool {
+        lock(&self.directories).contains_key(&watch.0)
+    }
+
+    pub(super) fn unwatch(&self, watch: Watch) {
+        if lock(&self.directories).remove(&watch.0).is_some() {
+            // It fails when the directory is gone, and its watch with it.
+            let _ = inotify::remove_watch(&*self.descriptor, watch.0);
+        }
     }
 }
 
@@ -105,7 +109,10 @@ fn note(event: &Event, directories: &mut HashMap<i32, PathBuf>, moved: &mut Opti
         return events.note(None, Happening::Lost);
     }
     if flags.contains(ReadFlags::IGNORED) {
-        directories.remove(&event.wd());
+        if let Some(directory) = directories.remove(&event.wd()) {
+            // The path may lead to another directory by now.
+            events.note(Some(&directory), Happening::Named);
+        }
         return;
     }
     let Some(directory) = directories.get(&event.wd()) else { return };
@@ -120,6 +127,7 @@ fn note(event: &Event, directories: &mut HashMap<i32, PathBuf>, moved: &mut Opti
             Some((cookie, from)) if cookie == event.cookie() => Happening::Renamed(Rename { from, to }),
             _ => Happening::Named,
         },
+        Some(_) if flags.contains(ReadFlags::DELETE) => Happening::Deleted,
         _ => Happening::Named,
     };
     events.note(Some(directory), happening);

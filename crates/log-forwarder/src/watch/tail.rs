@@ -44,6 +44,8 @@ pub(crate) struct Tail {
     pub(crate) pending: Pending,
     pub(crate) events: Events,
     directories: Directories,
+    /// Directories may have come that are not watched yet.
+    is_unsettled: bool,
     /// Bytes of `pending` that are not settled
     reported_bytes: u64,
     /// When the metrics of files were last set, and whether they have changed since
@@ -61,6 +63,7 @@ impl Tail {
             pending,
             events,
             directories,
+            is_unsettled: false,
             reported_bytes: 0,
             metrics_set_at: None,
             are_metrics_stale: true,
@@ -88,7 +91,11 @@ impl Tail {
             self.directories.count(&news.counts);
             let (pause, scan_pause) = if self.directories.any_polled() { (POLL, POLL) } else { (SWEEP, SCAN) };
             let sweep = swept.elapsed() >= pause;
-            let scan_pause = if lock(&self.follower).names.is_unsure() { pause } else { scan_pause };
+            let scan_pause = match lock(&self.follower).names.is_unsure() {
+                _ if self.is_unsettled => POLL,
+                true => pause,
+                false => scan_pause,
+            };
             let (written, idle) = (std::mem::take(&mut news.written), if sweep { IDLE } else { Duration::ZERO });
             pending_names.add(news);
             let rest = (cost * REST).saturating_sub(scanned.elapsed());
@@ -103,6 +110,7 @@ impl Tail {
                 let sizes = lock(&self.follower).sizes();
                 self.directories.judge(&sizes);
             }
+            pending_names.names |= self.directories.has_moved(sweep);
             let is_over = lock(&self.follower).is_over(Instant::now());
             if is_over && has_looked_last {
                 self.signal.send_modify(|signal| signal.over = true);
@@ -133,16 +141,12 @@ impl Tail {
         }
     }
 
-    /// Finds files that have come, and marks those that have gone.
+    /// Finds files that have come, and marks those that have gone, until each directory that matters is watched.
     fn scan(&mut self, news: News) {
         let mut follower = lock(&self.follower);
-        let now = Instant::now();
-        follower.scan(news.renames, news.overflow, now);
-        let wanted = follower.directories();
-        if self.directories.watch(&wanted) {
-            // Files may have changed in a directory before it was watched.
-            follower.scan_names(now);
-        }
+        self.directories.doubt(&news.deletions, news.overflow);
+        follower.scan(news.renames, news.overflow, Instant::now());
+        self.is_unsettled = !self.directories.follow(&mut follower);
         drop(follower);
         heap::trim();
         self.signal.send_modify(|signal| signal.news += 1);
@@ -173,9 +177,12 @@ impl Tail {
         self.reported_bytes = behind;
     }
 
-    /// Whether a file is to end soon, or all of them.
+    /// Whether a file is to end soon, or all of them, or a directory may go.
     fn is_restless(&self) -> bool {
         let follower = lock(&self.follower);
-        follower.stopping().is_some() || !follower.set.restless().is_empty()
+        self.is_unsettled
+            || self.directories.any_checked()
+            || follower.stopping().is_some()
+            || !follower.set.restless().is_empty()
     }
 }

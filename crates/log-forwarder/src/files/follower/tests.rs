@@ -26,9 +26,17 @@ fn follower(pattern: &Path) -> (Follower, OutputId) {
     started(settings(pattern, Treatment::default()))
 }
 
+/// A follower of an input on a file system
+pub(crate) fn on_volume(pattern: &Path, volume: Arc<dyn Volume>) -> Follower {
+    built(settings(pattern, Treatment::default()), volume)
+}
+
+fn built(settings: Settings, volume: Arc<dyn Volume>) -> Follower {
+    Follower::new(settings, Ledger::new(&Registry::new()).unwrap(), Descriptors::new(10), volume)
+}
+
 fn started(settings: Settings) -> (Follower, OutputId) {
-    let ledger = Ledger::new(&Registry::new()).unwrap();
-    let mut follower = Follower::new(settings, ledger, Descriptors::new(10), Arc::new(Disk));
+    let mut follower = built(settings, Arc::new(Disk));
     let output = follower.add_output("stdout://".into());
     (follower, output)
 }
