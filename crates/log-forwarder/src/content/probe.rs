@@ -1,16 +1,20 @@
-//! The real file system for tests of scans: it makes directories while a scan looks.
+//! The real file system for tests of scans: it counts listings, and makes directories while a scan looks.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use super::volume::{Disk, Entry, Handle, Stat, Volume};
 
 /// A file system that a test observes
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Probe {
+    listings: AtomicUsize,
     /// Each is made when it was missed, if the directory above is there
     missing: Vec<PathBuf>,
 }
@@ -18,7 +22,12 @@ pub(crate) struct Probe {
 impl Probe {
     /// Makes these directories, each right after it was looked for in vain.
     pub(crate) fn making(missing: Vec<PathBuf>) -> Arc<Self> {
-        Self { missing }.into()
+        Self { missing, ..Self::default() }.into()
+    }
+
+    /// How many directories were listed since the last call
+    pub(crate) fn take_listings(&self) -> usize {
+        self.listings.swap(0, Relaxed)
     }
 }
 
@@ -33,6 +42,7 @@ impl Volume for Probe {
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
+        self.listings.fetch_add(1, Relaxed);
         Disk.list(directory)
     }
 

@@ -78,3 +78,6 @@ impl Listing {
         self.by_inode.get(&inode).map(|number| &self.entries[*number])
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,8 @@ use crate::{
     collector::{Answer, Collector},
     rotation::free_address,
     support::{
-        Pod, Signal, Writer, assert_adds_up, assert_all_there, http, ledger, line, log_forwarder, start, stop, until,
+        Pod, Program, Signal, Writer, assert_adds_up, assert_all_there, http, ledger, line, log_forwarder, start, stop,
+        until,
     },
 };
 
@@ -130,4 +131,69 @@ fn without_a_state_directory_it_says_what_a_restart_costs() {
         "no --state-dir: a restart passes over lines, because each start is a first one for --start-at end",
     );
     assert_eq!(stop(program).stdout, "");
+}
+
+/// A log in a directory below another, and the same with lines in it, which comes into its place without an event
+fn pod_with_a_tree() -> (Pod, String) {
+    let pod = Pod::new();
+    fs::create_dir_all(pod.log("tree/deep")).unwrap();
+    fs::create_dir_all(pod.beside("filled/deep")).unwrap();
+    Writer::new(&pod.beside("filled/deep/app.log")).write(10);
+    let input = pod.log("tree/deep/*.log").display().to_string();
+    (pod, input)
+}
+
+/// log-forwarder with a time in which a test can do something between the stop signal and the end
+fn start_patient(pod: &Pod, input: &str, quiet_period: &str) -> Program {
+    let mut command =
+        log_forwarder(&["--health-addr", "127.0.0.1:0", "--quiet-period", quiet_period, "--input", input]);
+    command.args(["--output", &pod.file_output()]).arg("--state-dir").arg(pod.beside("state"));
+    let program = start(&mut command);
+    pod.wait_for_checkpoint();
+    program
+}
+
+fn swap_trees(pod: &Pod) {
+    fs::rename(pod.log("tree"), pod.beside("empty")).unwrap();
+    fs::rename(pod.beside("filled"), pod.log("tree")).unwrap();
+}
+
+#[test]
+fn a_stop_signal_causes_a_look_for_files_that_came_without_an_event() {
+    let (pod, input) = pod_with_a_tree();
+    let program = start_patient(&pod, &input, "200ms");
+    swap_trees(&pod);
+    stop(program);
+    assert_all_there(pod.out().lines(), 10);
+}
+
+#[test]
+fn files_that_come_without_an_event_after_the_stop_signal_are_found_before_the_end() {
+    let (pod, input) = pod_with_a_tree();
+    let mut program = start_patient(&pod, &input, "1500ms");
+    program.signal(Signal::TERM);
+    program.wait_for_message("stopping");
+    swap_trees(&pod);
+    let ended = program.end();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_all_there(pod.out().lines(), 10);
+}
+
+#[test]
+fn each_new_file_after_the_stop_signal_puts_off_the_end() {
+    let pod = Pod::new();
+    let input = pod.log("*/*.log").display().to_string();
+    let mut program = start_patient(&pod, &input, "2s");
+    program.signal(Signal::TERM);
+    program.wait_for_message("stopping");
+    for number in 0..10 {
+        let directory = pod.log(&format!("job-{number}"));
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("app.log"), format!("{}\n", line(number))).unwrap();
+        pod.wait_for_lines(usize::try_from(number + 1).unwrap());
+    }
+    let ended = program.end();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_all_there(pod.out().lines(), 10);
+    assert_adds_up(&ledger(&ended));
 }
