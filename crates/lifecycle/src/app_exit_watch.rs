@@ -28,6 +28,8 @@ const FILE_TIMEOUT: Duration = Duration::from_secs(2);
 const PROCESS_POLL: Duration = Duration::from_millis(100);
 /// A process that was not seen for this long may have another name.
 const NOT_SEEN: Duration = Duration::from_secs(30);
+/// Between two later warnings about it, because a helper that waits for a misspelt name keeps its Job from ending
+const NOT_SEEN_STILL: Duration = Duration::from_secs(300);
 
 /// The state of the watch for the app's end
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,17 +109,18 @@ async fn until_process_gone(proc: &Path, name: &str) {
             "--exit-with-process sees no process but this one: set `shareProcessNamespace: true` in the pod's spec"
         );
     }
-    let started = time::Instant::now();
     let mut throttle = LogThrottle::default();
-    let mut has_warned = false;
+    let mut absence = Absence::since(time::Instant::now());
     let mut search = ProcessSearch::default();
     let mut process = loop {
         if let Some(Some(process)) = known(search.find(proc, name, time::Instant::now()), &mut throttle) {
             break process;
         }
-        if !has_warned && started.elapsed() >= NOT_SEEN {
-            has_warned = true;
-            tracing::warn!(name, "no process of --exit-with-process was seen yet; is the name as in /proc/PID/comm?");
+        if absence.is_due(time::Instant::now()) {
+            tracing::warn!(
+                name,
+                "no process of --exit-with-process was seen yet, and its end would end this helper; is the name as in /proc/PID/comm?"
+            );
         }
         time::sleep(PROCESS_POLL).await;
     };
@@ -132,6 +135,27 @@ async fn until_process_gone(proc: &Path, name: &str) {
                 None => {}
             }
         }
+    }
+}
+
+/// A process that was not seen yet
+struct Absence {
+    /// When it is warned about next
+    warn_at: time::Instant,
+}
+
+impl Absence {
+    fn since(start: time::Instant) -> Self {
+        Self { warn_at: start + NOT_SEEN }
+    }
+
+    /// Whether it is time for a warning: the first, or one more.
+    fn is_due(&mut self, now: time::Instant) -> bool {
+        let is_due = now >= self.warn_at;
+        if is_due {
+            self.warn_at = now + NOT_SEEN_STILL;
+        }
+        is_due
     }
 }
 
@@ -163,6 +187,14 @@ mod tests {
     fn watch_of(proc: &Path, events: Sender<Event>) -> AppExitWatch {
         let app_end = watch::Sender::new(AppEnd::Awaited);
         AppExitWatch { file: None, process: Some("app".into()), proc: proc.into(), events, app_end }
+    }
+
+    #[test]
+    fn a_process_that_never_comes_is_warned_about_again_and_again() {
+        let start = time::Instant::now();
+        let mut absence = Absence::since(start);
+        let seconds = (0..1000).filter(|second| absence.is_due(start + Duration::from_secs(*second)));
+        assert_eq!(seconds.collect::<Vec<_>>(), [30, 330, 630, 930]);
     }
 
     #[tokio::test(start_paused = true)]
