@@ -76,7 +76,7 @@ impl From<&io::Error> for Failure {
             Kind::HostUnreachable => Self::NoRoute,
             Kind::NetworkUnreachable => Self::NoNetwork,
             Kind::AddrNotAvailable => Self::NoLocalAddress,
-            kind => Self::Io { kind, text: one_line(&error.to_string()) },
+            kind => Self::Io { kind, text: one_line(&lifecycle::io_text(error)) },
         }
     }
 }

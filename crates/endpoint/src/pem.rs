@@ -53,7 +53,7 @@ fn is_encrypted(bytes: &[u8]) -> bool {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let cannot = |error: io::Error| format!("cannot read {}: {error}", path.display());
+    let cannot = |error: io::Error| format!("cannot read {}: {}", path.display(), lifecycle::io_text(&error));
     lifecycle::read_bytes(path, FILE_LIMIT).map_err(cannot)
 }
 

@@ -219,7 +219,7 @@ impl<T: Clone + Send + 'static> Inner<T> {
         let inner = self.clone();
         let look = lifecycle::on_volume_in_turn(self.path(), LOOK_LIMIT, move || inner.look());
         look.await.map_err(|error| Failure::File {
-            reason: format!("cannot read {}: {error}", self.path().display()),
+            reason: format!("cannot read {}: {}", self.path().display(), lifecycle::io_text(&error)),
             // A volume that is silent for that long may come back; the file is not at fault.
             may_pass: error.kind() == io::ErrorKind::TimedOut,
         })

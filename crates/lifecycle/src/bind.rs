@@ -7,7 +7,7 @@ use std::{
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::{exit::Exit, listen_address::ListenAddress};
+use crate::{exit::Exit, io_text::io_text, listen_address::ListenAddress};
 
 /// Connections that wait to be accepted; the system's own bound (`net.core.somaxconn`) may be
 /// lower.
@@ -40,9 +40,9 @@ fn bind_with(address: ListenAddress, flag: &str, is_shared: bool) -> anyhow::Res
         let reason = match error.kind() {
             io::ErrorKind::AddrInUse => format!("address in use; is another helper on {flag}?"),
             io::ErrorKind::PermissionDenied if address.port < 1024 => {
-                format!("{error}; give {flag} a port from 1024 on, or the container NET_BIND_SERVICE")
+                format!("permission denied; give {flag} a port from 1024 on, or the container NET_BIND_SERVICE")
             }
-            _ => error.to_string(),
+            _ => io_text(&error),
         };
         Exit::Unavailable.because(format!("cannot bind {address}: {reason}"))
     })

@@ -11,7 +11,10 @@ use rustix::{
     },
 };
 
-use crate::exit::{End, Exit, User};
+use crate::{
+    exit::{End, Exit, User},
+    io_text::io_text,
+};
 
 /// Replaces this process with the command, and returns only when that failed. The kernel resets the
 /// signals that have a handler to their defaults (execve(2)); the standard library resets PIPE and
@@ -28,7 +31,7 @@ pub(crate) fn become_command(words: &[OsString], user: Option<User>) -> End {
     }
     let error = Command::new(program).args(arguments).exec();
     let exit = if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::CannotRun };
-    End { what: Some(program.display().to_string()), last: Some(error.to_string()), ..exit.into() }
+    End { what: Some(program.display().to_string()), last: Some(io_text(&error)), ..exit.into() }
 }
 
 /// Gives this thread this user and group, and takes away every other group and all capabilities. It

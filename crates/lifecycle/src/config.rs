@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     exit::Exit,
     files,
+    io_text::io_text,
     job::Lifecycle,
     usage,
     volume::on_volume,
@@ -121,7 +122,7 @@ pub(crate) async fn text(path: &Path) -> anyhow::Result<String> {
     let owned = path.to_owned();
     match on_volume(path, READ_LIMIT, move || text_at_once(&owned)).await {
         Ok(text) => text,
-        Err(error) => Err(Exit::Io.because(format!("cannot read {}: {error}", path.display()))),
+        Err(error) => Err(cannot_read(Exit::Io, path, &error)),
     }
 }
 
@@ -136,8 +137,7 @@ fn text_in_time(path: &Path, timeout: Option<Duration>) -> anyhow::Result<String
         Some(timeout) if !timeout.is_zero() && timeout < READ_LIMIT => (timeout, Exit::TimedOut),
         _ => (READ_LIMIT, Exit::Io),
     };
-    let refused = |error| Err(exit.because(format!("cannot read {}: {error}", path.display())));
-    in_time(path, limit, text_at_once).unwrap_or_else(refused)
+    in_time(path, limit, text_at_once).unwrap_or_else(|error| Err(cannot_read(exit, path, &error)))
 }
 
 /// Work about a path where there is no runtime. Work that hangs keeps its thread.
@@ -153,8 +153,11 @@ fn in_time<T: Send + 'static>(path: &Path, limit: Duration, work: fn(&Path) -> T
 
 /// Blocks for as long as the volume does not answer.
 fn text_at_once(path: &Path) -> anyhow::Result<String> {
-    let refused = |error: io::Error| exit_of(&error).because(format!("cannot read {}: {error}", path.display()));
-    files::read(path, FILE_LIMIT).map_err(refused)
+    files::read(path, FILE_LIMIT).map_err(|error| cannot_read(exit_of(&error), path, &error))
+}
+
+fn cannot_read(exit: Exit, path: &Path, error: &io::Error) -> anyhow::Error {
+    exit.because(format!("cannot read {}: {}", path.display(), io_text(error)))
 }
 
 /// A fault of the disk or of its server is no fault of the file, and another try may find it gone.
@@ -197,11 +200,12 @@ fn unreadable(config: &Path, text: &str, paths: &[PathBuf]) -> Vec<String> {
     let mut list = Vec::new();
     for path in paths {
         let Err(error) = in_time(path, READ_LIMIT, files::try_read).and_then(identity) else { continue };
+        let reason = io_text(&error);
         // A relative path may be a secret that was written in place of its file.
         let fault = Fault::new(if path.is_absolute() {
-            format!("this names {}, which cannot be read: {error}", path.display())
+            format!("this names {}, which cannot be read: {reason}", path.display())
         } else {
-            format!("this names a file by a relative path, which cannot be read: {error}; write an absolute path")
+            format!("this names a file by a relative path, which cannot be read: {reason}; write an absolute path")
         });
         list.push(match path.to_str().and_then(|path| tree.naming(path)) {
             Some(node) => fault.at(node),

@@ -4,7 +4,7 @@ use std::{fmt, path::Path};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::files;
+use crate::{files, io_text::io_text};
 
 /// Bytes; no password or token is longer, and a wrong path could name anything.
 const FILE_LIMIT: u64 = 64 * 1024;
@@ -30,8 +30,8 @@ impl Secret {
 
     /// Reads a file of at most 64 KiB and leaves off the line end that editors and `kubectl` put there.
     pub fn from_file(path: &Path) -> Result<Self, String> {
-        let text =
-            files::read(path, FILE_LIMIT).map_err(|error| format!("cannot read {}: {error}", printable(path)))?;
+        let text = files::read(path, FILE_LIMIT)
+            .map_err(|error| format!("cannot read {}: {}", printable(path), io_text(&error)))?;
         let text = SecretString::from(text);
         Ok(text.expose_secret().trim_end_matches(['\r', '\n']).into())
     }
@@ -86,6 +86,6 @@ mod tests {
         std::fs::File::create(&path).unwrap().set_len(FILE_LIMIT + 1).unwrap();
         assert!(Secret::from_file(&path).unwrap_err().contains("more than 65536 bytes"));
         assert!(!Secret::from_file(Path::new("hunter2")).unwrap_err().contains("hunter2"));
-        assert!(Secret::from_file(&directory.path().join("none")).unwrap_err().contains("No such file"));
+        assert!(Secret::from_file(&directory.path().join("none")).unwrap_err().contains("no such file"));
     }
 }

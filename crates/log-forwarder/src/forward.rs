@@ -198,7 +198,8 @@ async fn resume(follower: &Shared, directory: &Path) -> anyhow::Result<()> {
         Ok(Some(checkpoint)) => resume::resume(&mut lock(follower), checkpoint, Instant::now()),
         Ok(None) => tracing::info!("no checkpoint yet: this is the first start"),
         Err(error) => {
-            tracing::error!(%error, "cannot read the checkpoint: every file is delivered again, from its beginning");
+            let error = lifecycle::io_text(&error);
+            tracing::error!(error, "cannot read the checkpoint: every file is delivered again, from its beginning");
             // Rotated files may hold what was not delivered: none of them is passed over as older than the first start.
             lock(follower).distrust_names();
         }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::Context;
-use lifecycle::{End, Exit, OwnCommand};
+use lifecycle::{End, Exit, OwnCommand, io_text};
 
 use self::{lines::Lines, report::Report};
 use crate::{
@@ -59,7 +59,8 @@ impl OwnCommand for Question {
         let treatment = trial.treatment(&args).map_err(|error| Exit::Usage.because(error))?;
         let is_stdin = trial.file.as_os_str() == "-";
         let name = if is_stdin { "standard input".to_owned() } else { trial.file.display().to_string() };
-        let cannot_read = |error: io::Error| Exit::Io.because(format!("cannot read {name}: {error}"));
+        let cannot_read = |error: io::Error| Exit::Io.because(format!("cannot read {name}: {}", io_text(&error)));
+        let cannot_write = |error: io::Error| Exit::Io.because(format!("cannot write to stdout: {}", io_text(&error)));
         let mut input = trial.open().map_err(cannot_read)?;
         let longest = usize::try_from(args.max_line).context("--max-line is more than memory holds")?;
         let mut lines = Lines::new(&mut input, treatment, longest);
@@ -71,7 +72,7 @@ impl OwnCommand for Question {
             match report.add(&span, lines.first_line()) {
                 // A reader that stops early, as `head` does, has read enough.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
-                written => written.map_err(|error| Exit::Io.because(format!("cannot write to stdout: {error}")))?,
+                written => written.map_err(cannot_write)?,
             }
         }
         Ok((String::new(), report.end(&name)))

@@ -16,7 +16,10 @@ pub(crate) async fn ask<T: Send + 'static>(
     path: &Path,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> anyhow::Result<T> {
-    let failed = |error| Exit::Io.because(format!("cannot look at {}: {error}; is its server gone?", path.display()));
+    let failed = |error| {
+        let (path, reason) = (path.display(), lifecycle::io_text(&error));
+        Exit::Io.because(format!("cannot look at {path}: {reason}; is its server gone?"))
+    };
     on_volume(path, LIMIT, work).await.map_err(failed)
 }
 

@@ -17,7 +17,7 @@ async fn a_file_is_read_again_when_the_server_refuses_what_it_held() {
     assert!(headers.has_login());
     let missing = headers.current().await.unwrap_err().to_string();
     let expected = "option token-file: cannot read ";
-    assert!(missing.starts_with(expected) && missing.contains("No such file"), "{missing}");
+    assert!(missing.starts_with(expected) && missing.contains("no such file"), "{missing}");
     fs::write(&path, "one\n").unwrap();
     headers.forget();
     assert_eq!(headers.current().await.unwrap()["authorization"], "Bearer one");

@@ -78,7 +78,7 @@ fn the_command_inherits_no_file_of_ours() {
 fn a_command_that_does_not_exist_is_127() {
     let tree = Tree::new(&["a"]);
     let ended = run_command(&tree, &["/none/app"]);
-    ended.ended_with(127, r#"reason=not-found what="/none/app" last="No such file or directory"#);
+    ended.ended_with(127, r#"reason=not-found what="/none/app" last="no such file or directory"#);
     assert_eq!(mode(&tree.root()), 0o700, "the work is done");
 }
 
@@ -87,7 +87,7 @@ fn a_command_that_cannot_run_is_126() {
     let file = NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
     let ended = run_command(&Tree::new(&["a"]), &[path]);
-    ended.ended_with(126, &format!(r#"reason=cannot-run what="{path}" last="Permission denied"#));
+    ended.ended_with(126, &format!(r#"reason=cannot-run what="{path}" last="permission denied"#));
 }
 
 #[test]

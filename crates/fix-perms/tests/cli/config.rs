@@ -186,7 +186,7 @@ fn a_file_without_volumes_or_with_too_many_is_told() {
 fn a_file_that_is_missing_or_no_yaml_is_told() {
     for arguments in [&["--config", "/none.yaml"][..], &["check", "--config", "/none.yaml"]] {
         let ended = run(arguments);
-        ended.ended_with(78, r#"reason=config last="cannot read /none.yaml: No such file or directory"#);
+        ended.ended_with(78, r#"reason=config last="cannot read /none.yaml: no such file or directory"#);
     }
     assert!(refusal("volumes: [").contains("this is not YAML"));
 }

@@ -70,8 +70,8 @@ fn a_command_that_is_not_there_is_127() {
 fn a_command_that_can_not_run_is_126() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
-    end(task(&["--", path])).ended_with(126, &format!("reason=cannot-run what={path:?} last=\"Permission denied"));
-    end(task(&["--", "/etc"])).ended_with(126, "reason=cannot-run what=\"/etc\" last=\"Permission denied");
+    end(task(&["--", path])).ended_with(126, &format!("reason=cannot-run what={path:?} last=\"permission denied"));
+    end(task(&["--", "/etc"])).ended_with(126, "reason=cannot-run what=\"/etc\" last=\"permission denied");
 }
 
 #[test]

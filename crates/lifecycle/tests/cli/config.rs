@@ -38,7 +38,7 @@ fn a_wrong_file_is_78_and_says_where() {
 #[test]
 fn a_file_that_can_be_no_configuration_is_78() {
     for (path, words) in
-        [("/nowhere/at-all", "No such file or directory"), ("/etc", "Is a directory"), ("/dev/zero", "it is a device")]
+        [("/nowhere/at-all", "no such file or directory"), ("/etc", "is a directory"), ("/dev/zero", "it is a device")]
     {
         let ended = end(sidecar_command(&["check", "--config", path]));
         ended.ended_with(78, &format!("reason=config last=\"cannot read {path}: "));

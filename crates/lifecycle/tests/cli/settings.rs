@@ -57,7 +57,7 @@ fn a_wrong_command_line_is_64_and_says_what_is_wrong() {
         (&["--end", "well"], "invalid value for '--end <END>': write done, failed, "),
         (&["--log-level", "loud"], "write error, warn, info, debug or trace"),
         (&["--log-level"], "'--log-level <LEVEL>' needs a value"),
-        (&["--secret-file", NEVER], "cannot read /nowhere/at-all: No such file or directory"),
+        (&["--secret-file", NEVER], "cannot read /nowhere/at-all: no such file or directory"),
         (&["probe"], "unexpected argument, which belongs to no flag"),
     ] {
         let ended = end(task(arguments));

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lifecycle::{Heartbeat, LogThrottle, on_volume_in_turn};
+use lifecycle::{Heartbeat, LogThrottle, io_text, on_volume_in_turn};
 use tokio::{sync::watch, task, time};
 
 use crate::{
@@ -234,7 +234,7 @@ impl Courier {
         let record = |(number, reason)| Some((batch.only(number)?, reason));
         let records: Arc<[_]> = refused.into_iter().filter_map(record).collect();
         while let Err(error) = self.write_dead_letters(records.clone()).await {
-            self.pause(&format!("cannot write the dead letter: {error}"), None).await;
+            self.pause(&format!("cannot write the dead letter: {}", io_text(&error)), None).await;
         }
         let rejected = records.iter().map(|(record, _)| record.amount()).fold(Amount::default(), Amount::add);
         self.book(Change::Reject(self.id, rejected));

@@ -209,7 +209,7 @@ impl Looker {
             Ok(_) => Place::Other,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Place::Elsewhere,
             Err(error) => {
-                self.complaints.warn(path, "cannot open", error, now);
+                self.complaints.warn(path, "cannot open", lifecycle::io_text(&error), now);
                 Place::Same
             }
         }

@@ -209,7 +209,7 @@ impl Scanner {
             // It was there a moment ago: deleted or renamed, of which another event speaks.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
-                scan.looker.complaints.warn(path, "cannot open", error, scan.now);
+                scan.looker.complaints.warn(path, "cannot open", lifecycle::io_text(&error), scan.now);
                 return None;
             }
         };

@@ -53,7 +53,7 @@ pub(super) fn sight(file: &KnownFile, content: &Content, is_suspicious: bool) ->
     });
     match sighted {
         Ok((stat, zeros, marks)) => Sighting::Open { stat, zeros, marks },
-        Err(error) => Sighting::Failed(error.to_string()),
+        Err(error) => Sighting::Failed(lifecycle::io_text(&error)),
     }
 }
 

@@ -111,7 +111,8 @@ impl Writer {
                     // A limit of retries may have ended the attempts at another batch while its
                     // write went on. The end of that write says nothing of this batch.
                     if writing.batch == Identity::of(batch) {
-                        return written.map_or_else(Attempt::again, |()| Attempt::Delivered);
+                        let failed = |error| Attempt::again(lifecycle::io_text(&error));
+                        return written.map_or_else(failed, |()| Attempt::Delivered);
                     }
                 }
                 Ok(Err(error)) => return Attempt::again(error),

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lifecycle::{Heartbeat, LogThrottle};
+use lifecycle::{Heartbeat, LogThrottle, io_text};
 use tokio::{sync::watch, task, time};
 
 use super::checkpoint::Checkpoint;
@@ -55,9 +55,10 @@ impl Saver {
                 follower.set.undo_checkpoint(due);
                 follower.set.ledger().checkpoint_failures.inc();
                 drop(follower);
-                if throttle.is_due(&error.to_string(), Instant::now()) {
+                let error = io_text(&error);
+                if throttle.is_due(&error, Instant::now()) {
                     let directory = self.directory.display();
-                    tracing::error!(%directory, %error, "cannot save the checkpoint; a restart would deliver lines again");
+                    tracing::error!(%directory, error, "cannot save the checkpoint; a restart would deliver lines again");
                 }
             }
         }

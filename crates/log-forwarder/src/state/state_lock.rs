@@ -3,7 +3,7 @@
 use std::{io, path::Path};
 
 use files::{Directory, Lock};
-use lifecycle::Exit;
+use lifecycle::{Exit, io_text};
 
 use crate::{state::checkpoint::Checkpoint, volume};
 
@@ -22,7 +22,10 @@ fn take_now(path: &Path) -> anyhow::Result<Option<Lock>> {
             match Checkpoint::remove_leftovers(&directory) {
                 Ok(0) => {}
                 Ok(count) => tracing::info!(count, "removed temporary files of a former run"),
-                Err(error) => tracing::warn!(%error, "cannot remove temporary files of a former run"),
+                Err(error) => {
+                    let error = io_text(&error);
+                    tracing::warn!(error, "cannot remove temporary files of a former run");
+                }
             }
             Ok(Some(lock))
         }
@@ -31,8 +34,8 @@ fn take_now(path: &Path) -> anyhow::Result<Option<Lock>> {
             Err(Exit::Unavailable.because(format!("{}: {reason}", path.display())))
         }
         Err(error) => {
-            let directory = path.display();
-            tracing::warn!(%directory, %error, "cannot be locked: see to it that no other log-forwarder uses it");
+            let (directory, error) = (path.display(), io_text(&error));
+            tracing::warn!(%directory, error, "cannot be locked: see to it that no other log-forwarder uses it");
             Ok(None)
         }
     }

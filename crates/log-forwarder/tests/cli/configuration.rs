@@ -216,7 +216,7 @@ fn check_does_not_wait_for_a_file_that_could_keep_it_waiting_for_ever() {
     );
     let (code, said) = check(&pod, &text);
     assert_eq!(code, Some(78), "{said}");
-    assert!(said.contains("cannot be read: Is a directory"), "{said}");
+    assert!(said.contains("cannot be read: is a directory"), "{said}");
     assert!(said.contains("cannot be read: it is a FIFO, not a regular file"), "{said}");
 }
 

@@ -21,7 +21,7 @@ fn a_full_disk_leaves_whole_lines_and_doubles_none() {
     let pod = Pod::new();
     Writer::new(&pod.log("app.log")).write(500);
     let mut program = start(&mut limited(&pod.command(&["--output", &pod.file_output()]), true));
-    program.wait_for_reason("File too large (os error 27)");
+    program.wait_for_reason("file too large");
     until("the file ends with a whole line", || (pod.out().len() > 1000 && pod.out().ends_with('\n')).then_some(()));
     let unlimited = Rlimit { current: None, maximum: None };
     prlimit(Pid::from_raw(program.id().try_into().unwrap()), Resource::Fsize, unlimited).unwrap();

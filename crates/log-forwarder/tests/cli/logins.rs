@@ -47,7 +47,7 @@ fn a_token_is_read_anew_when_its_file_changes() {
     collector.accept_login("Bearer SECRET-one");
     let mut program = pod.start(&["--output", &format!("{}#token-file={}", collector.url(), token.display())]);
     writer.write(10);
-    let missing = format!("option token-file: cannot read {}: No such file or directory (os error 2)", token.display());
+    let missing = format!("option token-file: cannot read {}: no such file or directory", token.display());
     program.wait_for_reason(&missing);
     fs::write(&token, "SECRET-one\n").unwrap();
     program.wait_for_message("delivers again");

@@ -102,7 +102,7 @@ impl Answer {
             match can_read(path).await {
                 Ok(()) => self.line("reads", shown),
                 Err(error) => {
-                    let fault = format!("{shown}, which cannot be read: {error}");
+                    let fault = format!("{shown}, which cannot be read: {}", lifecycle::io_text(&error));
                     self.line("reads", &fault);
                     self.note(format!("secret {} reads {fault}", entry.name));
                 }

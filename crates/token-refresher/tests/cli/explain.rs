@@ -69,7 +69,7 @@ fn a_file_that_cannot_be_read_and_a_wrong_configuration_are_said() {
     let config = format!("secrets: [{{name: a, source: {{file: {{path: {}/none}}}}}}]\n", path.display());
     let ended = explain(path, &config);
     ended.ended_with(65, "reason=data last=\"secret a reads");
-    assert!(ended.stdout.contains("none, which cannot be read: No such file"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("none, which cannot be read: no such file"), "{}", ended.stdout);
     let ended = explain(path, &config.replace("none", ""));
     assert!(ended.code == Some(65) && ended.stdout.contains("it is not a regular file"), "{ended:#?}");
     // A relative path may be a value in the wrong place.

@@ -81,14 +81,14 @@ fn the_command_inherits_no_file_of_ours() {
 #[test]
 fn a_command_that_does_not_exist_is_127() {
     let ended = run(&[READY, "--", "/none/app"]);
-    ended.ended_with(127, r#"reason=not-found what="/none/app" last="No such file or directory"#);
+    ended.ended_with(127, r#"reason=not-found what="/none/app" last="no such file or directory"#);
 }
 
 #[test]
 fn a_command_that_cannot_run_is_126() {
     let file = NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
-    run(&[READY, "--", path]).ended_with(126, &format!(r#"reason=cannot-run what="{path}" last="Permission denied"#));
+    run(&[READY, "--", path]).ended_with(126, &format!(r#"reason=cannot-run what="{path}" last="permission denied"#));
 }
 
 #[test]

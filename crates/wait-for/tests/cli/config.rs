@@ -182,7 +182,7 @@ fn a_file_without_targets_or_that_is_no_yaml_is_told() {
 fn a_file_that_is_missing_is_told() {
     for arguments in [&["--config", "/none.yaml"][..], &["check", "--config", "/none.yaml"]] {
         let ended = run(arguments);
-        ended.ended_with(78, r#"reason=config last="cannot read /none.yaml: No such file or directory"#);
+        ended.ended_with(78, r#"reason=config last="cannot read /none.yaml: no such file or directory"#);
     }
 }
 

@@ -136,7 +136,7 @@ fn help_tells_no_variable_values() {
 fn a_password_file_that_cannot_be_read_ends_the_wait_at_once() {
     let ended = crate::support::run(&["http://user@api/#password-file=/none"]);
     ended.ended_with(64, "reason=usage what=\"http://api/\" last=");
-    assert!(ended.last_line().contains("option password-file: cannot read /none: No such file"), "{ended:#?}");
+    assert!(ended.last_line().contains("option password-file: cannot read /none: no such file"), "{ended:#?}");
     let ended = crate::support::run(&["http://user@api/#password-env=NONE"]);
     assert!(ended.last_line().contains("option password-env: variable NONE is not set"), "{ended:#?}");
 }

@@ -155,7 +155,7 @@ fn a_file_that_cannot_be_read() {
         ("https://api/#insecure&cert=/none/c&key=/none/k", "https://api/", "option cert: cannot read /none/c"),
         ("redis://cache#password-file=/none/p", "redis://cache", "option password-file: cannot read /none/p"),
     ] {
-        let words = format!(r#"reason=usage what="{what}" last="{reason}: No such file"#);
+        let words = format!(r#"reason=usage what="{what}" last="{reason}: no such file"#);
         run(&[target]).ended_with(64, &words);
     }
 }

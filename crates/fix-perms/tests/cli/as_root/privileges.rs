@@ -212,7 +212,7 @@ fn a_command_that_cannot_be_reached_as_that_user_is_126() {
     let program = copy("/bin/true", &tree.beside("app"), 0o700);
     set_mode(&tree.beside(""), 0o755);
     let ended = run_behind_setpriv(&["--clear-groups"], &tree, "1000:2000", &[program.to_str().unwrap()]);
-    ended.ended_with(126, &format!(r#"reason=cannot-run what="{}" last="Permission denied"#, program.display()));
+    ended.ended_with(126, &format!(r#"reason=cannot-run what="{}" last="permission denied"#, program.display()));
 }
 
 #[test]

@@ -113,7 +113,7 @@ impl Follower {
             let Read { reading, size } = match read(file, key, output, bounds, &self.pool) {
                 Ok(read) => read,
                 Err(error) => {
-                    self.looker.complaints.warn(path, "cannot read", error, now);
+                    self.looker.complaints.warn(path, "cannot read", lifecycle::io_text(&error), now);
                     if file.is_packed() {
                         // Only on a thread of its own it is found out why.
                         self.set.apply(Change::Meet(key, Fate::Measure { stat: None, was_cut: false }), now);

@@ -49,7 +49,9 @@ impl Looker {
             let (volume, sought, known) = (self.volume.clone(), sought(file), set.touched_inodes());
             match Search::start(key, move || search::seek(volume.as_ref(), &sought, &known)) {
                 Ok(search) => self.search = Some(search),
-                Err(error) => self.complaints.warn(file.path(), "cannot look for the copy of", error, now),
+                Err(error) => {
+                    self.complaints.warn(file.path(), "cannot look for the copy of", lifecycle::io_text(&error), now);
+                }
             }
             return false;
         };
