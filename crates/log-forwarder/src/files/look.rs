@@ -3,10 +3,11 @@
 mod leaving;
 mod measuring;
 mod seeking;
+mod tracing;
 
 use std::{io, path::Path, sync::Arc, time::Instant};
 
-use self::measuring::Measured;
+use self::{measuring::Measured, tracing::Homes};
 
 use super::{
     complaints::Complaints,
@@ -22,13 +23,7 @@ use super::{
     trust::Trust,
 };
 use crate::{
-    content::{
-        Content,
-        copies::Sought,
-        measure::Packed,
-        search::{self, Search},
-        volume::{Stat, Volume},
-    },
+    content::{Content, measure::Packed, search::Search, volume::Volume},
     own_files::OwnFiles,
 };
 
@@ -66,10 +61,21 @@ impl Looker {
     /// Looks at these files, and gives up deleted ones for which there is no room. True if an output may go on.
     pub(crate) fn look(&mut self, set: &mut FileSet, names: &mut Names, keys: Vec<Key>, now: Instant) -> bool {
         let before = set.behind();
-        let mut is_news = false;
+        let (mut is_news, mut gone) = (false, Vec::new());
         for key in keys {
-            is_news |= self.look_at(set, names, key, now);
+            let Some(file) = set.get(key) else { continue };
+            if let FileState::Sought(reason) = file.state {
+                gone.push((key, Err(reason)));
+                continue;
+            }
+            let Some(sighting) = self.glance(set, names, key, now) else { continue };
+            if set.get(key).is_some_and(|file| needs_trace(file, &observe(file, &sighting))) {
+                gone.push((key, Ok(sighting)));
+            } else {
+                is_news |= self.examine(set, names, key, &sighting, now);
+            }
         }
+        is_news |= self.find(set, names, gone, now);
         is_news |= self.measure(set, names, now);
         for key in decide::over_max_pinned(set, &self.policy) {
             set.apply(Change::Meet(key, Fate::Lose(LossReason::OverMaxPinned)), now);
@@ -81,30 +87,35 @@ impl Looker {
     pub(crate) fn look_at(&mut self, set: &mut FileSet, names: &mut Names, key: Key, now: Instant) -> bool {
         let Some(file) = set.get(key) else { return false };
         if let FileState::Sought(reason) = file.state {
-            return self.seek(set, names, key, reason, now);
+            return self.seek(set, names, key, reason, now, &mut None);
         }
-        let sighting = match &file.access {
+        let sighting = self.glance(set, names, key, now);
+        sighting.is_some_and(|sighting| self.examine(set, names, key, &sighting, now))
+    }
+
+    /// What the system says of a file whose content is not looked for. An open one is opened again if its descriptor may be out of date.
+    fn glance(&self, set: &mut FileSet, names: &mut Names, key: Key, now: Instant) -> Option<Sighting> {
+        let file = set.get(key)?;
+        match &file.access {
             Access::Open(content) => {
                 let sighting = sight(file, content, false);
-                if is_out_of_date(file, &sighting)
-                    && let Some(handle) = open_again(self.volume.as_ref(), file)
-                {
-                    set.apply(Change::Meet(key, Fate::Refresh(Content::Plain(handle))), now);
-                    return self.suspect(set, names, key, now);
-                }
-                sighting
+                let is_out_of_date = is_out_of_date(file, &sighting);
+                let again = is_out_of_date.then(|| open_again(self.volume.as_ref(), file)).flatten();
+                let Some(handle) = again else { return Some(sighting) };
+                set.apply(Change::Meet(key, Fate::Refresh(Content::Plain(handle))), now);
+                let file = set.get(key)?;
+                Some(sight(file, file.content()?, true))
             }
             // If it is not there, a scan finds where the file is now, or that it is gone.
-            Access::Parked if file.state == FileState::Live => peek(self.volume.as_ref(), file, file.path())
-                .unwrap_or_else(|| {
+            Access::Parked if file.state == FileState::Live => {
+                Some(peek(self.volume.as_ref(), file, file.path()).unwrap_or_else(|| {
                     names.doubt();
                     unchanged(file)
-                }),
-            Access::Parked => unchanged(file),
-            Access::Closed if file.state == FileState::Lost => unchanged(file),
-            Access::Closed => return false,
-        };
-        self.examine(set, names, key, &sighting, now)
+                }))
+            }
+            Access::Parked => Some(unchanged(file)),
+            Access::Closed => (file.state == FileState::Lost).then(|| unchanged(file)),
+        }
     }
 
     /// Looks at a file whose bytes are not those that were there.
@@ -123,6 +134,19 @@ impl Looker {
         sighting: &Sighting,
         now: Instant,
     ) -> bool {
+        self.examine_beside(set, names, key, sighting, now, &mut None)
+    }
+
+    /// The same for one of several files whose contents are traced.
+    fn examine_beside(
+        &mut self,
+        set: &mut FileSet,
+        names: &mut Names,
+        key: Key,
+        sighting: &Sighting,
+        now: Instant,
+        homes: &mut Option<Homes>,
+    ) -> bool {
         let mut is_news = false;
         for _ in 0..MOST_STEPS {
             let Some(file) = set.get(key) else { break };
@@ -132,7 +156,7 @@ impl Looker {
                 break;
             }
             let has_gone = needs_trace(file, &observation);
-            let trace = has_gone.then(|| self.trace(set, names, file));
+            let trace = has_gone.then(|| self.trace(set, names, file, homes));
             let reason = if file.is_open() { LossReason::Truncated } else { LossReason::GoneUnread };
             let successor = self.successor(file, &observation, set, now);
             let path = file.path().to_path_buf();
@@ -215,27 +239,6 @@ impl Looker {
         }
     }
 
-    /// Where the content of a file is that is not in its file any more
-    pub(crate) fn trace(&mut self, set: &FileSet, names: &Names, file: &KnownFile) -> Trace {
-        let sought = sought(file);
-        let volume = self.volume.as_ref();
-        let is_other = |stat: &Stat| self.is_no_copy(set, names, stat);
-        // Files that are rotated together get names of one form. A search among thousands of files for each of them takes minutes.
-        let likely = self.copied.as_ref().and_then(|form| form.name_of(&sought.path));
-        let copy = likely.and_then(|path| sought.find_at(&path, volume, is_other));
-        if let Some(copy) = copy.or_else(|| sought.find(volume, is_other)) {
-            self.copied = Form::of(&copy.path, &sought.path);
-            return Trace::Copy(copy.into());
-        }
-        let packed = search::packed(volume, &sought, |stat| set.has_touched(stat));
-        if packed.is_empty() { Trace::Nowhere } else { Trace::Packed }
-    }
-
-    /// Whether a file is known as it is, is written by an output of ours, or never was an input's.
-    fn is_no_copy(&self, set: &FileSet, names: &Names, stat: &Stat) -> bool {
-        self.own_files.has_inode(stat.inode) || set.has_read(stat) || names.is_unchanged_bystander(stat)
-    }
-
     /// The file that begins where an open one has another content now. On a remote file system, that of a rotated file may be one
     /// whose name has come to this: a scan says which.
     fn successor(&self, file: &KnownFile, observation: &Observation, set: &FileSet, now: Instant) -> Option<KnownFile> {
@@ -247,16 +250,5 @@ impl Looker {
         let input = (file.source.path.clone(), file.source.treatment.clone());
         let fresh = KnownFile::new(input, file.home.clone(), handle, &stat, set.fresh_cursors(), now);
         Some(KnownFile { ordinal: file.ordinal + 1, state: file.state, ..fresh })
-    }
-}
-
-fn sought(file: &KnownFile) -> Sought {
-    Sought {
-        home: file.home.clone(),
-        path: file.source.path.clone(),
-        born: file.born,
-        written: file.modified,
-        seen: file.seen,
-        content: file.fingerprint(),
     }
 }

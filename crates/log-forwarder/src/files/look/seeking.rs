@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Looker, sought};
+use super::{
+    Looker,
+    tracing::{Homes, sought},
+};
 use crate::{
     content::search::{self, Search},
     files::{
@@ -32,10 +35,11 @@ impl Looker {
         key: Key,
         reason: LossReason,
         now: Instant,
+        homes: &mut Option<Homes>,
     ) -> bool {
         let Some(file) = set.get(key) else { return false };
         if file.trust != Trust::Full
-            && let trace @ (Trace::Copy(_) | Trace::Nowhere) = self.trace(set, names, file)
+            && let trace @ (Trace::Copy(_) | Trace::Nowhere) = self.trace(set, names, file, homes)
         {
             let fate = match trace {
                 Trace::Copy(copy) => Fate::ContinueInCopy(copy),
@@ -67,7 +71,7 @@ impl Looker {
         }
         let fate = match found.flatten() {
             Some(packed) if !self.is_no_copy(set, names, &packed.stat) => Fate::ContinueInPacked(packed),
-            Some(_) => match set.get(key).map(|file| self.trace(set, names, file)) {
+            Some(_) => match set.get(key).map(|file| self.trace(set, names, file, &mut None)) {
                 Some(Trace::Copy(copy)) => Fate::ContinueInCopy(copy),
                 Some(Trace::Packed) => return false,
                 Some(Trace::Nowhere) | None => Fate::Lose(reason),
