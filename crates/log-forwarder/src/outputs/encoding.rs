@@ -4,7 +4,7 @@ use endpoint::Options;
 
 use crate::{
     format::{
-        json::first_special,
+        json::each_special,
         record::{Field, Value},
     },
     records::{
@@ -136,11 +136,16 @@ pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
 
 /// Writes the inside of a JSON string (RFC 8259, section 7).
 pub(crate) fn escape(text: &str, out: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
-    while let Some(at) = first_special(rest) {
-        out.extend_from_slice(&rest[..at]);
-        match rest[at] {
-            byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', byte]),
+    let (bytes, mut written) = (text.as_bytes(), 0);
+    each_special(bytes, |at| {
+        out.extend_from_slice(&bytes[written..at]);
+        written = at + 1;
+        match bytes[at] {
+            b'"' | b'\\' => {
+                out.push(b'\\');
+                // It is written with the bytes behind it.
+                written = at;
+            }
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
@@ -153,9 +158,8 @@ pub(crate) fn escape(text: &str, out: &mut Vec<u8>) {
                 b"0123456789abcdef"[usize::from(byte & 15)],
             ]),
         }
-        rest = &rest[at + 1..];
-    }
-    out.extend_from_slice(rest);
+    });
+    out.extend_from_slice(&bytes[written..]);
 }
 
 #[cfg(test)]
