@@ -17,11 +17,19 @@ pub fn share_heap() {
     }
 }
 
-/// Gives free pages between those in use back to the system. That takes milliseconds when there are thousands of files, and so
-/// do the lists after which it is worth that.
+/// Files whose lists leave so much free memory behind that it is worth the time
+#[cfg(target_env = "gnu")]
+const MANY: usize = 1000;
+
+/// Gives free pages between those in use back to the system, after lists of this number of files. That takes milliseconds when
+/// there are thousands of files, and so do the lists. The pages of buffers stay where there are few files, because they are used
+/// again at once.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "no crate has a safe function for this call")]
-pub(crate) fn trim() {
+pub(crate) fn trim(files: usize) {
+    if files < MANY {
+        return;
+    }
     // SAFETY: malloc_trim(3) takes no pointer, and locks what it touches.
     unsafe {
         libc::malloc_trim(0);
@@ -34,4 +42,4 @@ pub fn share_heap() {}
 
 /// Other allocators have no such call.
 #[cfg(not(target_env = "gnu"))]
-pub(crate) fn trim() {}
+pub(crate) fn trim(_files: usize) {}

@@ -45,8 +45,9 @@ impl Saver {
             (Checkpoint::of(&follower), follower.set.begin_checkpoint())
         };
         let saved = checkpoint.save(&self.directory);
+        let files = checkpoint.files.len();
         drop(checkpoint);
-        heap::trim();
+        heap::trim(files);
         match saved {
             Ok(()) if throttle.settle() => tracing::info!("the checkpoint is saved again"),
             Ok(()) => {}

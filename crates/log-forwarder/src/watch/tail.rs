@@ -147,8 +147,9 @@ impl Tail {
         self.directories.doubt(&news.deletions, news.overflow);
         follower.scan(news.renames, news.overflow, Instant::now());
         self.is_unsettled = !self.directories.follow(&mut follower);
+        let files = follower.set.iter().count();
         drop(follower);
-        heap::trim();
+        heap::trim(files);
         self.signal.send_modify(|signal| signal.news += 1);
     }
 
