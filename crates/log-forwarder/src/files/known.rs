@@ -195,6 +195,11 @@ impl KnownFile {
         now.saturating_duration_since(still) >= period
     }
 
+    /// Whether the app may write to it still, as far as that is known
+    pub(crate) fn may_grow(&self) -> bool {
+        self.state == FileState::Live || (!matches!(self.access, Access::Closed) && !self.ended)
+    }
+
     /// Whether it must be looked at soon, because it is about to end or to be found
     pub(crate) fn is_restless(&self) -> bool {
         match self.state {

@@ -52,6 +52,9 @@ pub(crate) struct Entry {
     pub(crate) ordinal: u32,
     pub(crate) head: Head,
     pub(crate) seen: u64,
+    /// It may have grown since.
+    #[serde(default)]
+    pub(crate) may_grow: bool,
     pub(crate) modified: i64,
     /// The size of the compressed file, if the bytes lie in one that was unpacked to its end; 0 if its end is not known yet
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -147,6 +150,7 @@ impl Entry {
             ordinal: file.ordinal,
             head: file.head,
             seen: file.seen,
+            may_grow: file.may_grow(),
             modified: file.modified,
             packed: file.packed_size.map(|size| if file.is_measured() { size } else { 0 }),
             cursors: cursors.collect(),
@@ -206,6 +210,7 @@ mod tests {
             ordinal: 2,
             head: Head { length: 9, hash: u64::MAX },
             seen: 1 << 40,
+            may_grow: true,
             modified: i64::MIN,
             packed: Some(5),
             cursors: vec![Progress { output: "stdout".into(), position: 9, anchor: u64::MAX, skipping: true }],

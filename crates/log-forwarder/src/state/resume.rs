@@ -103,7 +103,8 @@ fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
         // The next scan finds whether it is an input's still.
         state: FileState::Rotated,
         ordinal: entry.ordinal,
-        ended: false,
+        // Where it is there, it may grow in any case.
+        ended: !entry.may_grow,
         is_quiet: false,
         trust: Trust::Full,
         cursors: follower.set.known_outputs().iter().map(cursor).collect(),

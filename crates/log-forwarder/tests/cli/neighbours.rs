@@ -7,7 +7,7 @@ use crate::{
     support::{Pod, Writer, append, assert_all_there, ledger, line, stop},
 };
 
-const NEIGHBOURS: [&str; 3] = ["app-1.log", "app.2.log", "app.log.7"];
+const NEIGHBOURS: [&str; 4] = ["app-1.log", "app.2.log", "app.log.7", "app3.log"];
 
 /// Other processes begin their logs, or go on.
 fn write_neighbours(pod: &Pod) {
@@ -139,4 +139,24 @@ fn a_file_that_another_process_puts_under_the_name_of_a_rotated_one_is_not_read(
     pod.wait_for_lines(30);
     stop(program);
     assert_all_there(pod.out().lines(), 30);
+}
+
+#[test]
+fn names_without_a_separator_are_rotated_ones_where_a_known_file_has_one() {
+    let (pod, mut writer) = Pod::with_a_past();
+    // As winston's `tailable` rotates, twice while nobody watches
+    for _ in 0..2 {
+        writer.write(10);
+        let _ = fs::rename(pod.log("app1.log"), pod.log("app2.log"));
+        fs::rename(pod.log("app.log"), pod.log("app1.log")).unwrap();
+        let written = writer.written();
+        writer = Writer::new(&pod.log("app.log"));
+        writer.skip(written);
+    }
+    writer.write(10);
+    let program = pod.start(&["--output", &pod.file_output()]);
+    pod.wait_for_lines(130);
+    let ended = stop(program);
+    assert_all_there_in_any_order(pod.out().lines(), 130);
+    assert_eq!((ledger(&ended)["lines"], ledger(&ended)["lost"]), (30, 0));
 }

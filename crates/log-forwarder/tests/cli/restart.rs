@@ -83,6 +83,28 @@ fn what_was_deleted_while_nobody_watched_is_counted() {
 }
 
 #[test]
+fn a_file_that_went_while_nobody_watched_and_may_have_grown_is_named() {
+    let (pod, mut writer) = Pod::with_a_past();
+    writer.write(10);
+    let elsewhere = pod.beside("old");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::rename(pod.log("app.log"), elsewhere.join("app.log.1")).unwrap();
+    writer = Writer::new(&pod.log("app.log"));
+    writer.write(1);
+    let mut program = pod.start(&["--output", &pod.file_output()]);
+    let gone = program.wait_for_message("its content is gone: lines that came since the last run are not counted");
+    assert_eq!(gone["file"], pod.log("app.log").display().to_string());
+    pod.wait_for_lines(101);
+    writer.rotate(3);
+    let ended = stop(program);
+    assert_eq!((ledger(&ended)["lines"], ledger(&ended)["lost"]), (1, 0));
+    // A rotated file that was read to its end goes as it should.
+    fs::remove_file(pod.log("app.log.1")).unwrap();
+    let ended = stop(pod.start(&["--output", &pod.file_output()]));
+    assert!(!format!("{ended:?}").contains("its content is gone"), "{ended:?}");
+}
+
+#[test]
 fn a_checkpoint_that_is_cut_in_half_is_told_and_costs_only_duplicates() {
     let pod = Pod::new();
     Writer::new(&pod.log("app.log")).write(50);

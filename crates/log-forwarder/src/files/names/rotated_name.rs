@@ -15,11 +15,11 @@ pub(super) struct Series {
     pub(super) is_usual: bool,
 }
 
-/// The name that a file had before it was rotated, and the form of its new one: that of `access.log.1`, `access.log-20261124`
-/// or `access-20261124.log` was `access.log`.
+/// The name that a file had before it was rotated, and the form of its new one: that of `access.log.1`, `access.log-20261124`,
+/// `access-20261124.log` or `access1.log` was `access.log`.
 pub(super) fn parse(name: &str, is_watched: impl Fn(&str) -> bool) -> Option<(String, Series)> {
     let separators = name.match_indices(['.', '-', '_']).map(|(at, _)| at);
-    separators.filter(|at| *at > 0).find_map(|at| {
+    let separated = separators.filter(|at| *at > 0).find_map(|at| {
         let (stem, rest) = (&name[..at], &name[at + 1..]);
         let before = name[..=at].to_owned();
         if is_mark(rest) && is_watched(stem) {
@@ -30,7 +30,17 @@ pub(super) fn parse(name: &str, is_watched: impl Fn(&str) -> bool) -> Option<(St
         let is_usual = mark.bytes().filter(u8::is_ascii_digit).count() >= DATE_DIGITS;
         let series = Series { before, after: format!(".{extension}"), is_usual };
         (is_mark(mark) && is_watched(&whole)).then_some((whole, series))
-    })
+    });
+    separated.or_else(|| numbered(name).filter(|(whole, _)| is_watched(whole)))
+}
+
+/// The same of a name with a number before its extension and nothing between, as winston's `tailable` gives it
+fn numbered(name: &str) -> Option<(String, Series)> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    let before = stem.trim_end_matches(|c: char| c.is_ascii_digit());
+    let series = Series { before: before.into(), after: format!(".{extension}"), is_usual: false };
+    let has_number = !before.is_empty() && before.len() < stem.len();
+    has_number.then(|| (format!("{before}.{extension}"), series))
 }
 
 /// The number in which a rotated name ends; a date is none, and sorts as it is.
@@ -63,11 +73,22 @@ mod tests {
             ("access.log.old", true),
             ("access.1.log", false),
             ("access-1.log", false),
+            ("access12.log", false),
         ] {
             assert_eq!(of(name), Some(("access.log".into(), is_usual)), "{name}");
         }
-        for name in ["access.log", "access.log.1.gz", "access.log.audit", "access-error.log", "access.logs", "x.log.1"]
-        {
+        for name in [
+            "access.log",
+            "access1",
+            "access1.log.gz",
+            "access1x.log",
+            "1.log",
+            "access.log.1.gz",
+            "access.log.audit",
+            "access-error.log",
+            "access.logs",
+            "x.log.1",
+        ] {
             assert_eq!(of(name), None, "{name}");
         }
     }

@@ -268,6 +268,9 @@ impl FileSet {
         if most > 0 {
             let file = file.path().display();
             tracing::error!(%file, bytes = most, %reason, "lost: no output gets the rest of this file");
+        } else if reason == LossReason::GoneWhileDown && !file.ended {
+            let file = file.path().display();
+            tracing::warn!(%file, "its content is gone: lines that came since the last run are not counted");
         }
     }
 
