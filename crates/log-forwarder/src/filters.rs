@@ -17,7 +17,7 @@ pub(crate) use self::{
 use crate::format::record::Record;
 
 /// Which records are sent
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Filter {
     /// Where there are some, a record must meet one of them.
     keep: Vec<Condition>,

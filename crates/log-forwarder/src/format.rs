@@ -47,7 +47,7 @@ use self::{nested::Nested, parser::Parser, syntax::Syntax, time::TimeRule, wrapp
 use crate::format::record::{Parsed, Wrapped};
 
 /// How the lines of an input are read; cheap to clone
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Format {
     /// A container runtime's, around the format of the app
     wrapper: Option<Wrapper>,

@@ -6,10 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lifecycle::{
-    End, Exit, Lifecycle, Misfit,
-    reload::{self, Reloads},
-};
+use lifecycle::{End, Exit, Lifecycle, Misfit, reload};
 use tokio::sync::watch;
 
 use crate::{
@@ -42,11 +39,10 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     // Each file that is read stays open.
     lifecycle::raise_descriptor_limit();
     let config = match &args.config {
-        Some(path) => Some(reload::follow::<Config>(path, args.clone(), &life).await?),
+        Some(path) => Some(reload::open::<Config>(path, args.clone(), &life).await?),
         None => None,
     };
-    let content = config.as_ref().map(|config| config.borrow().clone());
-    let plan = plan(&args, content.as_deref())?;
+    let plan = plan(&args, config.as_ref().map(|(content, _)| content))?;
     let ledger = Ledger::new(life.metrics())?;
     let lag = ledger.lag.clone();
     life.write_metrics(move |page| lag.write(page));
@@ -97,9 +93,9 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
         running: Vec::new(),
     };
     couriers.arrange(&plan.outputs);
-    if let Some(config) = config {
-        let (events, life) = (tail.events.clone(), life.clone());
-        life.clone().spawn(follow(args, config, couriers, events, life));
+    if let Some((_, config)) = config {
+        let (couriers, events) = (Arc::new(tokio::sync::Mutex::new(couriers)), tail.events.clone());
+        config.follow(&life, move |content| apply(args.clone(), content, couriers.clone(), events.clone()));
     }
     life.spawn(follow_hangups(life.clone()));
     let watching = life.clone();
@@ -108,30 +104,23 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     finish(&follower, saver, &sender, signal, &life).await
 }
 
-/// Applies each new configuration, until a stop.
-async fn follow(args: Args, mut config: Reloads<Config>, mut couriers: Couriers, events: Events, life: Lifecycle) {
-    loop {
-        tokio::select! {
-            _ = life.stop_requested() => return,
-            changed = config.changed() => if changed.is_err() { return },
-        }
-        let content = config.borrow_and_update().clone();
-        let plan = match plan(&args, Some(&content)) {
-            Ok(plan) => files_are_distinct(&args, &plan).await.map(|()| plan),
-            Err(error) => Err(error),
-        };
-        match plan {
-            Ok(plan) => {
-                let own_files = lock(&couriers.follower).own_files().clone();
-                own_files.add(plan.own_files().collect()).await;
-                lock(&couriers.follower).take_settings(settings(&args, &plan), Instant::now());
-                couriers.arrange(&plan.outputs);
-                events.ask();
-            }
-            // The configuration was judged before, so only files that it names can have changed since.
-            Err(error) => tracing::error!("the new configuration does not fit; the old one stays: {error:#}"),
-        }
-    }
+/// Puts a new configuration in force, for the batches in flight, too. It was judged before, so only
+/// files that it names can have changed since.
+async fn apply(
+    args: Args,
+    content: Config,
+    couriers: Arc<tokio::sync::Mutex<Couriers>>,
+    events: Events,
+) -> anyhow::Result<()> {
+    let plan = plan(&args, Some(&content))?;
+    files_are_distinct(&args, &plan).await?;
+    let mut couriers = couriers.lock().await;
+    let own_files = lock(&couriers.follower).own_files().clone();
+    own_files.add(plan.own_files().collect()).await;
+    lock(&couriers.follower).take_settings(settings(&args, &plan), Instant::now());
+    couriers.arrange(&plan.outputs);
+    events.ask();
+    Ok(())
 }
 
 /// SIGHUP asks for a new reading of certificates, keys, tokens and passwords.

@@ -13,7 +13,7 @@ use lifecycle::{Heartbeat, LogThrottle, io_text, on_volume_in_turn};
 use tokio::{sync::watch, task, time};
 
 use crate::{
-    delivery::{dead_letters::DeadLetters, gatherer::Gatherer, retry::Retry},
+    delivery::{dead_letters::DeadLetters, gatherer::Gatherer, in_flight::InFlight, retry::Retry},
     files::{
         follower::{Shared, lock},
         known::OutputId,
@@ -48,8 +48,7 @@ pub(crate) struct Courier {
     pub(crate) patience: Patience,
     pub(crate) retry: Retry,
     pub(crate) throttle: LogThrottle,
-    /// The batches in flight, the first last
-    pub(crate) batches: Vec<Batch>,
+    pub(crate) in_flight: InFlight,
 }
 
 /// The task of a courier when the configuration has changed
@@ -85,7 +84,7 @@ impl Courier {
                 }
             }
         }
-        for batch in &self.batches {
+        for batch in self.in_flight.batches() {
             self.book(Change::Abandon(self.id, batch.amount()));
         }
         Ok(())
@@ -93,22 +92,17 @@ impl Courier {
 
     async fn carry(&mut self) {
         while let Some(batch) = self.gatherer.next(self.output.as_mut()).await {
-            let sifted = batch.sifted();
-            lock(&self.follower).drop_records(&sifted, self.id);
-            if let Some(batch) = sifted.rest {
-                self.batches.push(batch);
-                self.deliver().await;
-            } else {
-                // Other tasks get their turn between any number of such batches.
-                task::yield_now().await;
-            }
+            self.in_flight.push_new(batch);
+            self.deliver().await;
+            // Other tasks get their turn between batches of which all is dropped.
+            task::yield_now().await;
         }
     }
 
     /// Tries until each record in flight is delivered or rejected. The cursor moves over batches
     /// that are done, the first one first.
     async fn deliver(&mut self) {
-        while let Some(batch) = self.batches.last().cloned() {
+        while let Some(batch) = self.first() {
             let attempt = self.attempt(&batch).await;
             match attempt {
                 Attempt::Delivered => {
@@ -118,8 +112,7 @@ impl Courier {
                 Attempt::Again { reason, after } => self.fail(&reason, after).await,
                 Attempt::Refused(reason) => {
                     if let Some((first, second)) = batch.halves() {
-                        self.batches.pop();
-                        self.batches.extend([second, first]);
+                        self.in_flight.replace([second, first]);
                     } else {
                         self.reject(&batch, vec![(0, reason)]).await;
                         self.settle();
@@ -130,8 +123,7 @@ impl Courier {
                     self.sort(&batch, refused, rest.as_ref().map(Batch::amount).unwrap_or_default()).await;
                     if let Some(rest) = rest {
                         self.settle_spans(&done);
-                        self.batches.pop();
-                        self.batches.push(rest);
+                        self.in_flight.replace([rest]);
                         self.fail(&reason, after).await;
                     } else {
                         self.settle();
@@ -165,13 +157,18 @@ impl Courier {
         attempt
     }
 
+    /// The first batch in flight, as the settings say now
+    fn first(&mut self) -> Option<Batch> {
+        self.in_flight.first(&self.follower, self.id)
+    }
+
     fn book(&self, change: Change) {
         lock(&self.follower).account(change);
     }
 
     /// The first batch in flight is accounted for.
     fn settle(&mut self) {
-        let Some(batch) = self.batches.pop() else { return };
+        let Some(batch) = self.in_flight.pop() else { return };
         self.retry.reset();
         if self.throttle.settle() {
             tracing::info!(output = self.label, "delivers again");
@@ -202,19 +199,18 @@ impl Courier {
         let attempts = self.retry.start_over();
         let plural = if attempts == 1 { "" } else { "s" };
         let reason = format!("given up after {attempts} attempt{plural}: {reason}");
-        let others = self.batches.len().saturating_sub(1);
-        while self.batches.len() > others
-            && let Some(batch) = self.batches.last().cloned()
+        let others = self.in_flight.batches().len().saturating_sub(1);
+        while let Some(batch) = self.first()
+            && self.in_flight.batches().len() > others
         {
             if batch.exceeds(LETTERS)
                 && let Some((first, second)) = batch.halves()
             {
-                self.batches.pop();
-                self.batches.extend([second, first]);
+                self.in_flight.replace([second, first]);
                 continue;
             }
             self.reject(&batch, (0..LETTERS).map(|number| (number, reason.clone())).collect()).await;
-            self.batches.pop();
+            self.in_flight.pop();
             self.settle_spans(batch.spans());
         }
     }
@@ -232,8 +228,13 @@ impl Courier {
             return Amount::default();
         }
         let record = |(number, reason)| Some((batch.only(number)?, reason));
-        let records: Arc<[_]> = refused.into_iter().filter_map(record).collect();
-        while let Err(error) = self.write_dead_letters(records.clone()).await {
+        let mut records: Vec<_> = refused.into_iter().filter_map(record).collect();
+        loop {
+            // Also while a letter waits for its volume, a new configuration may hide more in it.
+            for (record, _) in &mut records {
+                *record = lock(&self.follower).retreated(record);
+            }
+            let Err(error) = self.write_dead_letters(records.clone().into()).await else { break };
             self.pause(&format!("cannot write the dead letter: {}", io_text(&error)), None).await;
         }
         let rejected = records.iter().map(|(record, _)| record.amount()).fold(Amount::default(), Amount::add);

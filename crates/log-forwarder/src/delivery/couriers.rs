@@ -10,6 +10,7 @@ use crate::{
         courier::{Courier, Order},
         dead_letters::DeadLetters,
         gatherer::Gatherer,
+        in_flight::InFlight,
         retry::Retry,
     },
     files::{
@@ -97,7 +98,7 @@ impl Couriers {
             },
             retry: Retry::default(),
             throttle: LogThrottle::default(),
-            batches: Vec::new(),
+            in_flight: InFlight::default(),
         };
         self.life.vital("courier", self.silence, |heartbeat| courier.run(heartbeat));
         self.running.push(Running { destination, id, orders });

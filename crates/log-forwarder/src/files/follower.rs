@@ -29,7 +29,7 @@ pub(crate) use super::{decide::Policy, resumed::resume_file};
 use crate::{
     content::volume::Volume,
     own_files::OwnFiles,
-    records::{pool::Pool, treatment::Treatment},
+    records::{pool::Pool, span::Span, treatment::Treatment},
     settings::input::Input,
 };
 
@@ -58,6 +58,8 @@ pub(crate) struct Follower {
     looker: Looker,
     bounds: Bounds,
     gathered: usize,
+    /// How often other settings were taken
+    pub(crate) reloads: u64,
     /// For each output the key from which it looks on, so that no file keeps another waiting
     turns: BTreeMap<OutputId, Key>,
     /// Since when an output waits for the next attempt to read a file
@@ -83,6 +85,7 @@ impl Follower {
             looker: Looker::new(volume, OwnFiles::default(), settings.policy),
             bounds: settings.bounds,
             gathered: settings.gathered,
+            reloads: 0,
             turns: BTreeMap::new(),
             failed: BTreeMap::new(),
         }
@@ -99,6 +102,13 @@ impl Follower {
     /// How the file is read that was found at a path
     pub(crate) fn treatment(&self, path: &Path) -> Arc<Treatment> {
         self.scanner.treatment(path)
+    }
+
+    /// Lines that wait, as the settings say now. Those of an input that is gone stay as they are.
+    pub(crate) fn retreated(&self, span: &Span) -> Span {
+        let mut inputs = self.scanner.inputs.iter();
+        let input = inputs.find(|input| input.matches(&span.source.path));
+        input.map_or_else(|| span.clone(), |input| span.retreated(&input.treatment))
     }
 
     /// When the stop signal came
@@ -121,6 +131,7 @@ impl Follower {
     /// Takes other settings. Files that no input matches any more are not read on; lines that were read from them are delivered.
     pub(crate) fn take_settings(&mut self, settings: Settings, now: Instant) {
         self.scanner.inputs = settings.inputs;
+        self.reloads += 1;
         (self.bounds, self.gathered) = (settings.bounds, settings.gathered);
         self.looker.policy = Policy { stopping: self.stopping(), ..settings.policy };
         self.looker.complaints.judge_again();

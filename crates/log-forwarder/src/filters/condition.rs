@@ -12,7 +12,7 @@ use crate::format::{
 const MESSAGE: &str = "message";
 
 /// One condition of a record
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Condition {
     /// The text of the app has a match.
     Text(Pattern),
@@ -22,13 +22,13 @@ pub(super) enum Condition {
 }
 
 /// `--keep-field` and `--drop-field`: `NAME=VALUE`, or `NAME~PATTERN`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FieldTest {
     name: String,
     test: Test,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Test {
     Is(String),
     Matches(Pattern),

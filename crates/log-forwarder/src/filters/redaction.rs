@@ -16,7 +16,7 @@ use crate::format::{
 const LAYERS: usize = 8;
 
 /// Patterns, and the text in place of what they find
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Redaction {
     pub(super) patterns: Vec<Redact>,
     pub(super) with: String,

@@ -24,7 +24,7 @@ pub(crate) struct Rules {
 }
 
 /// A pattern of secrets, which is itself not printed, because it may hold one
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Redact(pub(super) Pattern);
 
 /// A level of `--drop-below`

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// `--multiline`: tells of each line whether it begins a record
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Multiline {
     /// The traces of a language
     Language(Language),

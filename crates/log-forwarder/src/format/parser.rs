@@ -14,7 +14,7 @@ pub(crate) struct Parsers {
 }
 
 /// The form of an app's text
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum Parser {
     #[default]
     Raw,

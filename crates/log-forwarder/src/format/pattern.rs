@@ -134,6 +134,12 @@ fn reason(error: &regex::Error) -> String {
     mark.map_or_else(|| last.to_owned(), |before| format!("{last}, at character {}", before + 1))
 }
 
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.regex.as_str() == other.regex.as_str()
+    }
+}
+
 impl FromStr for Pattern {
     type Err = String;
 

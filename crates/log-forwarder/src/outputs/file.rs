@@ -1,6 +1,15 @@
 //! `stdout://` and `file:///path`: a line is delivered when the system has taken it.
 
-use std::{fs::File, io, path::PathBuf, time::Duration};
+use std::{
+    fs::File,
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use tokio::{
@@ -68,6 +77,8 @@ struct Writer {
 /// A write on a thread of its own
 struct Writing {
     batch: Identity,
+    /// A new configuration has changed its records, so that they are not to be written as they are.
+    is_superseded: Arc<AtomicBool>,
     thread: JoinHandle<(State, io::Result<()>)>,
 }
 
@@ -94,17 +105,21 @@ impl Writer {
     fn start(&mut self, batch: Batch) -> Writing {
         let (path, own_files, encoding) = (self.path.clone(), self.own_files.clone(), self.encoding);
         let mut state = std::mem::take(&mut self.state);
-        let identity = Identity::of(&batch);
+        let (identity, is_superseded) = (Identity::of(&batch), Arc::<AtomicBool>::default());
+        let is_stale = is_superseded.clone();
         let thread = task::spawn_blocking(move || {
-            let written = state.write(path, &own_files, encoding, &batch);
+            let written = state.write(path, &own_files, encoding, &batch, &is_stale);
             (state, written)
         });
-        Writing { batch: identity, thread }
+        Writing { batch: identity, is_superseded, thread }
     }
 
     async fn write(&mut self, batch: &Batch) -> Attempt {
         loop {
             let mut writing = self.writing.take().unwrap_or_else(|| self.start(batch.clone()));
+            if Identity::of(batch).supersedes(&writing.batch) {
+                writing.is_superseded.store(true, Ordering::Relaxed);
+            }
             match time::timeout(TIMEOUT, &mut writing.thread).await {
                 Ok(Ok((state, written))) => {
                     self.state = state;
@@ -142,6 +157,7 @@ impl State {
         own_files: &OwnFiles,
         encoding: Encoding,
         batch: &Batch,
+        is_superseded: &AtomicBool,
     ) -> io::Result<()> {
         let bytes = encoding.bytes(batch, &mut self.room);
         let Some(path) = path else {
@@ -156,6 +172,11 @@ impl State {
             self.progress = Progress::default();
             open_lines(&path, own_files)?
         };
+        if is_superseded.load(Ordering::Relaxed) {
+            // A FIFO had no reader until now.
+            self.file = Some(file);
+            return Ok(());
+        }
         let written = self.progress.write(batch, bytes, &mut &file);
         if written.is_err() {
             self.progress.cut_back(bytes, &file, &path);
@@ -173,7 +194,14 @@ mod tests {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     use super::*;
-    use crate::records::span::{Mark, of};
+    use crate::{
+        filters::Rules,
+        format::Format,
+        records::{
+            span::{Mark, of},
+            treatment::Treatment,
+        },
+    };
 
     #[tokio::test(start_paused = true)]
     async fn a_write_that_was_given_up_delivers_no_other_batch() {
@@ -195,5 +223,34 @@ mod tests {
         assert_eq!(writer.deliver(&two).await, Attempt::Delivered);
         drop(writer);
         assert_eq!(reader.join().unwrap(), "one\ntwo\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_waits_is_not_made_as_it_was_before_a_new_configuration() {
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("fifo");
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let mut writer = Writer {
+            path: Some(fifo.clone()),
+            own_files: OwnFiles::default(),
+            encoding: Encoding::Raw,
+            state: State::default(),
+            writing: None,
+        };
+        let before = Batch::from(of(b"key=1\n", Mark::Whole));
+        let rules = Rules { redact: vec!["key=(?<secret>.)".parse().unwrap()], ..Rules::default() };
+        let (_, redaction) = rules.of(&Format::default()).unwrap();
+        let treatment = Arc::new(Treatment { redaction, ..Treatment::default() });
+        let after = before.map(|span| span.retreated(&treatment));
+        assert!(after.name() != before.name());
+        assert_eq!(after.map(|span| span.retreated(&treatment)).name(), after.name());
+        for batch in [&before, &after] {
+            let (attempt, ()) = tokio::join!(writer.deliver(batch), time::advance(TIMEOUT));
+            assert!(matches!(attempt, Attempt::Again { .. }), "{attempt:?}");
+        }
+        let reader = thread::spawn(move || fs::read_to_string(fifo).unwrap());
+        assert_eq!(writer.deliver(&after).await, Attempt::Delivered);
+        drop(writer);
+        assert_eq!(reader.join().unwrap(), "key=[REDACTED]\n");
     }
 }

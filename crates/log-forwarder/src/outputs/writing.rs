@@ -31,11 +31,21 @@ pub(crate) struct Progress {
 /// The ranges of a batch and their files, by which its next attempt is known. A name would not do, because
 /// a file that is written again with the same lines may have the same one.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Identity(Vec<(u64, Range<u64>)>);
+pub(crate) struct Identity {
+    ranges: Vec<(u64, Range<u64>)>,
+    /// How often a new configuration has changed its records
+    retreated: u32,
+}
 
 impl Identity {
     pub(crate) fn of(batch: &Batch) -> Self {
-        Self(batch.spans().iter().map(|span| (span.key, span.offset..span.end())).collect())
+        let ranges = batch.spans().iter().map(|span| (span.key, span.offset..span.end())).collect();
+        Self { ranges, retreated: batch.spans().iter().map(|span| span.retreated).sum() }
+    }
+
+    /// Whether a new configuration has changed these records since then
+    pub(crate) fn supersedes(&self, earlier: &Self) -> bool {
+        self.ranges == earlier.ranges && self.retreated > earlier.retreated
     }
 }
 

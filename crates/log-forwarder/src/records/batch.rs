@@ -55,6 +55,11 @@ impl Batch {
         Sifted { rest: Self::of(rest), ..sifted }
     }
 
+    /// The same spans, each read in the way that is found for it.
+    pub(crate) fn map(&self, span: impl FnMut(&Span) -> Span) -> Self {
+        Self(self.0.iter().map(span).collect())
+    }
+
     /// Bytes of all spans
     pub(crate) fn length(&self) -> usize {
         self.0.iter().map(|span| span.bytes().len()).sum()

@@ -1,7 +1,9 @@
 //! A contiguous range of lines of one content, as slices of the buffer that it was read into.
 
+mod dividing;
 mod examine;
 mod lines;
+mod retreated;
 
 use std::{
     hash::Hasher,
@@ -71,6 +73,8 @@ pub(crate) struct Span {
     pub(crate) rest: Option<Arc<Self>>,
     /// Shared by its clones: an output may visit one of those.
     tally: Arc<OnceLock<Tally>>,
+    /// How often another treatment has changed its records since they were read
+    pub(crate) retreated: u32,
 }
 
 impl Span {
@@ -95,6 +99,7 @@ impl Span {
             goes_on: false,
             rest: None,
             tally: Arc::default(),
+            retreated: 0,
         }
     }
 
@@ -140,7 +145,8 @@ impl Span {
         // The name has a hash of the end of the bytes, because without a checkpoint new lines of a
         // truncated file that begins as it did could have the name of old ones.
         let (end, hash) = (self.end(), hash_of_end(self.bytes()));
-        let name = format!("{}-{}-{end}-{hash:016x}", self.source.generation, self.offset);
+        let reading = if self.retreated > 0 { format!("-r{}", self.retreated) } else { String::new() };
+        let name = format!("{}-{}-{end}-{hash:016x}{reading}", self.source.generation, self.offset);
         let Some(selection) = &self.selection else { return name };
         // Two halves whose lines alternate have the same bytes.
         let mut hasher = FnvHasher::default();
@@ -207,47 +213,6 @@ impl Span {
     /// How many records are still to be sent
     pub(crate) fn count(&self) -> usize {
         self.selection.as_ref().map_or_else(|| self.all_extents().count(), |selection| selection.len())
-    }
-
-    /// Two spans of about as many records, in order; `None` if this is a single one. Where lines of all records alternate, both
-    /// have the whole range.
-    pub(crate) fn halves(&self) -> Option<(Self, Self)> {
-        let extents: Vec<_> = self.extents().collect();
-        let half = extents.len() / 2;
-        if half == 0 {
-            return None;
-        }
-        let is_apart = |number: &usize| extents[*number].is_apart;
-        let Some(middle) = (1..extents.len()).filter(is_apart).min_by_key(|number| number.abs_diff(half)) else {
-            let all: Vec<_> = (0..extents.len()).collect();
-            return Some((Self { goes_on: true, ..self.select(&all[..half]) }, self.select(&all[half..])));
-        };
-        let start = extents[middle].range.start;
-        let split = self.range.start + start;
-        let (mut before, mut after) = (self.selection.clone(), self.selection.clone());
-        if let Some(selection) = &self.selection {
-            let skipped = self.all_extents().take_while(|extent| extent.range.start < start).count();
-            before = Some(selection[..middle].into());
-            after = Some(selection[middle..].iter().map(|number| number - skipped).collect());
-        }
-        let first = Self { selection: before, ..self.part(self.range.start..split) };
-        let second = Self { selection: after, ..self.part(split..self.range.end) };
-        Some((first, second))
-    }
-
-    /// The same range, of which these records are still to be sent. They are counted as [`Span::records`] visits them.
-    pub(crate) fn select(&self, numbers: &[usize]) -> Self {
-        let number = |visited: &usize| self.selection.as_ref().map_or(Some(*visited), |all| all.get(*visited).copied());
-        let selection = numbers.iter().filter_map(number).collect();
-        Self { selection: Some(selection), ..self.part(self.range.clone()) }
-    }
-
-    /// A single record, counted as [`Span::records`] visits them
-    pub(crate) fn only(&self, visited: usize) -> Option<Self> {
-        let extent = self.extents().nth(visited)?;
-        let range = self.range.start + extent.range.start..self.range.start + extent.range.end;
-        let is_shared = extent.amount.bytes < range.len() as u64;
-        Some(Self { selection: is_shared.then(|| [0].into()), ..self.part(range) })
     }
 
     fn part(&self, range: Range<usize>) -> Self {

@@ -12,7 +12,7 @@ use crate::{
 
 /// How the lines of an input are read, which of them are sent, and the fields that each record
 /// carries
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Treatment {
     pub(crate) format: Format,
     pub(crate) filter: Filter,

@@ -5,7 +5,10 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, UdpSocket},
     process::Stdio,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread,
 };
 
@@ -13,7 +16,7 @@ use harness::Signal;
 
 use crate::{
     receiver::Receiver,
-    support::{Pod, log_forwarder, start, until, wait_for_metric},
+    support::{Pod, log_forwarder, messages, start, stop, until, wait_for_metric},
 };
 
 const SECRET: &str = "hunter2";
@@ -207,4 +210,58 @@ fn a_secret_is_in_no_output_dead_letter_or_log() {
         ),
         "{json}"
     );
+}
+
+/// Writes another configuration in place of the one before, as an editor does.
+#[track_caller]
+fn configure(pod: &Pod, inputs: &str, outputs: &[String]) {
+    let text = format!("inputs:\n- {{path: {}{inputs}}}\noutputs: {outputs:?}\n", pod.log("app.log").display());
+    fs::write(pod.beside("new.yaml"), text).unwrap();
+    fs::rename(pod.beside("new.yaml"), pod.beside("config.yaml")).unwrap();
+}
+
+#[test]
+fn a_new_configuration_holds_for_lines_that_wait() {
+    let pod = Pod::new();
+    fs::write(pod.log("app.log"), "key=1 one\nDEBUG two\nkey=3 three\n").unwrap();
+    let is_away = Arc::new(AtomicBool::new(true));
+    let away = is_away.clone();
+    let receiver = Receiver::start(move |request| {
+        let refuses = request.target == "/refuse";
+        let status = if away.load(Relaxed) {
+            503
+        } else if refuses {
+            400
+        } else {
+            200
+        };
+        Some((status, String::new(), String::new()))
+    });
+    let outputs = ["lines", "refuse"].map(|path| format!("http://{}/{path}", receiver.address()));
+    configure(&pod, "", &outputs);
+    let letters = pod.beside("letters");
+    let mut command = log_forwarder(&["--health-addr", "127.0.0.1:0", "--quiet-period", "200ms"]);
+    command.arg("--config").arg(pod.beside("config.yaml")).arg("--dead-letter").arg(&letters);
+    let mut program = start(&mut command);
+    let health = program.address("health");
+    until("both outputs have tried", || {
+        let requests = receiver.requests();
+        ["/lines", "/refuse"].iter().all(|path| requests.iter().any(|request| request.target == *path)).then_some(())
+    });
+    configure(&pod, ", drop: [DEBUG], redact: ['key=(?<secret>\\d)']", &outputs);
+    program.wait_for_message("new configuration in force");
+    let before = receiver.requests().len();
+    is_away.store(false, Relaxed);
+    let written = || fs::read_to_string(&letters).unwrap_or_default();
+    until("the lines are dead letters", || (written().lines().count() == 2).then_some(()));
+    wait_for_metric(health, "dropped_lines_total", 1);
+    let bodies = || -> Vec<_> {
+        let requests = receiver.requests().into_iter().skip(before);
+        requests.map(|request| (request.target, String::from_utf8(request.body).unwrap())).collect()
+    };
+    let delivered = until("the lines are delivered", || bodies().into_iter().find(|(path, _)| path == "/lines"));
+    assert_eq!(messages(&delivered.1), ["key=[REDACTED] one", "key=[REDACTED] three"]);
+    stop(program);
+    let after = format!("{:?}{}", bodies(), written());
+    assert!(["key=1", "key=3", "DEBUG"].iter().all(|hidden| !after.contains(hidden)), "{after}");
 }

@@ -11,7 +11,7 @@ const UNIX: [(&str, u32); 4] = [("unix", 0), ("unix_ms", 3), ("unix_us", 6), ("u
 const RFC_3339: &str = "rfc3339";
 
 /// `--time-format`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum TimeForm {
     Rfc3339,
     /// A number since 1970, with this number of digits behind the point of a second

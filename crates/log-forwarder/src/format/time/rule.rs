@@ -37,7 +37,7 @@ impl TimeFlags {
 }
 
 /// `--time-key`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TimeKey(Arc<str>);
 
 impl FromStr for TimeKey {
@@ -52,7 +52,7 @@ impl FromStr for TimeKey {
 }
 
 /// How the time of a record is found; cheap to clone
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct TimeRule {
     /// `None` means the usual ones
     key: Option<TimeKey>,
