@@ -63,11 +63,16 @@ impl Redaction {
         false
     }
 
-    /// Hides secrets in values, and in the message that was found. True if there was one.
+    /// Hides secrets in values, in names with escapes, and in the message that was found. True if
+    /// there was one.
     pub(crate) fn hide_in_values(&self, parsed: &mut Option<Parsed<'_>>) -> bool {
         let Some(Parsed { message, fields, .. }) = parsed.as_mut().filter(|_| !self.is_empty()) else { return false };
         let in_message = message.as_mut().is_some_and(|message| replace(message, |message| self.value(message)));
-        fields.iter_mut().fold(in_message, |found, (_, value)| self.hide_in_value(value) || found)
+        fields.iter_mut().fold(in_message, |found, (name, value)| {
+            // The text was searched for names as they are written.
+            let in_name = name.contains('\\') && replace(name, |name| self.value(name));
+            self.hide_in_value(value) || in_name || found
+        })
     }
 
     /// Hides secrets in the fields of a container runtime, whose names stand in the line, too. True
