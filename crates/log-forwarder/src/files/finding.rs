@@ -111,6 +111,3 @@ fn nearest(directory: &Path, listings: &Listings) -> PathBuf {
     let is_there = |path: &&Path| listings.volume().stat(path).is_ok_and(|stat| stat.kind == Kind::Directory);
     directory.ancestors().find(is_there).unwrap_or(Path::new("/")).to_path_buf()
 }
-
-#[cfg(test)]
-mod tests;

@@ -78,6 +78,3 @@ impl Listing {
         self.by_inode.get(&inode).map(|number| &self.entries[*number])
     }
 }
-
-#[cfg(test)]
-mod tests;

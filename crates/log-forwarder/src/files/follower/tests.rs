@@ -1,5 +1,7 @@
 //! Scans of real directories.
 
+mod scans;
+
 use std::{
     fs,
     io::{self, Write},
@@ -54,22 +56,6 @@ fn the_content_that_a_file_has_when_it_is_found_is_due_at_once() {
     follower.scan_names(now);
     assert_eq!(follower.set.behind(), 8);
     assert!(follower.next(output, None, now).is_some_and(|batch| batch.spans()[0].bytes() == b"one\ntwo\n"));
-}
-
-#[test]
-fn a_rotated_file_that_cannot_be_read_is_not_looked_at_for_ever() {
-    let directory = tempfile::tempdir().unwrap();
-    let log = directory.path().join("app.log");
-    fs::write(&log, "one\n").unwrap();
-    let (mut follower, _) = follower(&log);
-    let now = Instant::now();
-    follower.scan(Vec::new(), false, now);
-    fs::write(directory.path().join("app.log.1"), b"\x1F\x8B\x08 and more").unwrap();
-    follower.names.note_rotation(&log);
-    follower.scan(Vec::new(), false, now);
-    follower.scan(Vec::new(), false, now);
-    assert!(!follower.names.is_unsure());
-    assert_eq!(follower.set.iter().count(), 1);
 }
 
 #[test]
@@ -216,27 +202,6 @@ fn other_settings_change_how_much_is_gathered() {
     follower.take_settings(Settings { gathered: 5, ..settings(&pattern, Treatment::default()) }, now);
     assert!(!follower.may_gather(second));
     assert_eq!(follower.next(second, Some(&|_, _| true), now).unwrap().spans().len(), 1);
-}
-
-#[test]
-fn a_rotated_file_of_an_input_that_is_no_more_does_not_come_back() {
-    let directory = tempfile::tempdir().unwrap();
-    let (path, to) = (directory.path().join("app.log"), directory.path().join("app.log.1"));
-    fs::write(&path, "line\n").unwrap();
-    let (mut follower, _) = follower(&path);
-    let now = Instant::now();
-    follower.scan(Vec::new(), false, now);
-    fs::rename(&path, &to).unwrap();
-    follower.scan(vec![Rename { from: path, to }], false, now);
-    assert_eq!(follower.set.iter().count(), 1);
-    follower.take_settings(settings(&directory.path().join("other.log"), Treatment::default()), now);
-    follower.scan(Vec::new(), false, now);
-    let states: Vec<_> = follower.set.iter().map(|(_, file)| file.state).collect();
-    assert_eq!(states, [FileState::Aside]);
-    // It is known only as long as it is there.
-    fs::remove_file(directory.path().join("app.log.1")).unwrap();
-    follower.scan(Vec::new(), false, now);
-    assert_eq!(follower.set.iter().count(), 0);
 }
 
 #[test]

@@ -1,0 +1,98 @@
+//! Which files and directories a scan looks at.
+
+use std::os::unix::fs::symlink;
+
+use super::*;
+use crate::content::probe::Probe;
+
+#[test]
+fn the_places_to_which_links_lead_are_watched_before_anything_is_there() {
+    let home = tempfile::tempdir().unwrap();
+    let root = home.path().canonicalize().unwrap();
+    symlink("volume/deep/logs", root.join("link")).unwrap();
+    for (input, made) in [("link/*.log", "volume"), ("link/app.log", "volume/deep"), ("*/app.log", "volume/deep/logs")]
+    {
+        let mut follower = on_volume(&root.join(input), Arc::new(Disk));
+        follower.scan_names(Instant::now());
+        let above = root.join(made).parent().unwrap().to_path_buf();
+        assert!(follower.directories().contains(&above), "{input}: {:?}", follower.directories());
+        fs::create_dir(root.join(made)).unwrap();
+        follower.scan_names(Instant::now());
+        let is_there = |path: &PathBuf| path.canonicalize().is_ok_and(|path| path == root.join(made));
+        assert!(follower.directories().iter().any(is_there), "{input}: {:?}", follower.directories());
+    }
+}
+
+#[test]
+fn a_scan_lists_a_directory_as_often_for_a_hundred_files_as_for_forty() {
+    let listings = [40, 100].map(|count| {
+        let home = tempfile::tempdir().unwrap();
+        let path = |name: String| home.path().join(name);
+        let probe = Arc::new(Probe::default());
+        let mut follower = on_volume(&path("*.log".into()), probe.clone());
+        follower.add_output("stdout://".into());
+        let now = Instant::now();
+        let mut scan = |renames: Vec<Rename>| {
+            probe.take_listings();
+            follower.scan(renames, false, now);
+            probe.take_listings()
+        };
+        // More files than descriptors, with strangers beside them that have names of rotated files.
+        for number in 0..count {
+            fs::write(path(format!("{number}.log")), format!("line {number}\n")).unwrap();
+            fs::write(path(format!("{number}.log.9")), "other\n").unwrap();
+        }
+        let first = [scan(Vec::new()), scan(Vec::new())];
+        let rotated = (0..count).map(|number| {
+            let rename = Rename { from: path(format!("{number}.log")), to: path(format!("{number}.log.1")) };
+            fs::rename(&rename.from, &rename.to).unwrap();
+            fs::write(&rename.from, format!("another {number}\n")).unwrap();
+            rename
+        });
+        let rotated = scan(rotated.collect());
+        // Copied and truncated, without an event
+        for number in 0..count {
+            fs::copy(path(format!("{number}.log")), path(format!("{number}.log.2"))).unwrap();
+            fs::write(path(format!("{number}.log")), "").unwrap();
+        }
+        [first[0], first[1], rotated, scan(Vec::new()), scan(Vec::new())]
+    });
+    assert_eq!(listings[0], listings[1]);
+}
+
+#[test]
+fn a_rotated_file_that_cannot_be_read_is_not_looked_at_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("app.log");
+    fs::write(&log, "one\n").unwrap();
+    let (mut follower, _) = follower(&log);
+    let now = Instant::now();
+    follower.scan(Vec::new(), false, now);
+    fs::write(directory.path().join("app.log.1"), b"\x1F\x8B\x08 and more").unwrap();
+    follower.names.note_rotation(&log);
+    follower.scan(Vec::new(), false, now);
+    follower.scan(Vec::new(), false, now);
+    assert!(!follower.names.is_unsure());
+    assert_eq!(follower.set.iter().count(), 1);
+}
+
+#[test]
+fn a_rotated_file_of_an_input_that_is_no_more_does_not_come_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, to) = (directory.path().join("app.log"), directory.path().join("app.log.1"));
+    fs::write(&path, "line\n").unwrap();
+    let (mut follower, _) = follower(&path);
+    let now = Instant::now();
+    follower.scan(Vec::new(), false, now);
+    fs::rename(&path, &to).unwrap();
+    follower.scan(vec![Rename { from: path, to }], false, now);
+    assert_eq!(follower.set.iter().count(), 1);
+    follower.take_settings(settings(&directory.path().join("other.log"), Treatment::default()), now);
+    follower.scan(Vec::new(), false, now);
+    let states: Vec<_> = follower.set.iter().map(|(_, file)| file.state).collect();
+    assert_eq!(states, [FileState::Aside]);
+    // It is known only as long as it is there.
+    fs::remove_file(directory.path().join("app.log.1")).unwrap();
+    follower.scan(Vec::new(), false, now);
+    assert_eq!(follower.set.iter().count(), 0);
+}
