@@ -53,6 +53,45 @@ mod tests {
         assert_eq!(delivered(&mut run), 4);
     }
 
+    #[test]
+    fn a_copy_that_gets_a_name_during_a_scan_is_not_taken_for_the_file_that_had_it() {
+        let deliver = |run: &mut Run| {
+            for output in OUTPUTS {
+                while run.hand_out(output) {
+                    run.answer(output, true);
+                }
+            }
+        };
+        let (log, temporary) = (path("app.log"), path("app.log.tmp"));
+        let rotated = |number: u32| path(&format!("app.log.{number}"));
+        for questions in 0..60 {
+            let model = Model::default();
+            let mut app = App::new(model.clone());
+            app.write(0, 5);
+            let mut run = Run::start(&model, None, Instant::now(), Setup::of(0));
+            deliver(&mut run);
+            app.rename(0);
+            app.write(0, 5);
+            run.scan(model.take_renames(), false);
+            deliver(&mut run);
+            // As logrotate's renamecopy does it
+            model.rename(&rotated(1), &rotated(2));
+            model.rename(&log, &temporary);
+            model.copy(&temporary, &rotated(1));
+            model.delete(&temporary);
+            app.write(0, 5);
+            run.scan(model.take_renames(), false);
+            deliver(&mut run);
+            let next = vec![(rotated(2), rotated(3)), (rotated(1), rotated(2)), (log.clone(), rotated(1))];
+            model.rename_after(questions, next);
+            run.scan(Vec::new(), false);
+            model.call_off();
+            run.scan(model.take_renames(), false);
+            deliver(&mut run);
+            assert_eq!(run.settled.each_ref().map(Vec::len), [15, 15], "after {questions} questions");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 2_000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
         #[test]

@@ -213,6 +213,11 @@ impl Scanner {
                 return None;
             }
         };
+        if path != origin && stat.inode != listed.inode {
+            // The next rotation has begun: the file that was found has another name now, and this one may be a copy.
+            scan.names.doubt();
+            return None;
+        }
         if scan.set.knows(&stat) {
             return None;
         }
