@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 pub(crate) mod complete;
 pub(crate) mod framing;
+pub(crate) mod growing;
 pub(crate) mod pool;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod soundness;

@@ -7,6 +7,9 @@ use super::volume::Handle;
 /// Bytes that tell it: those of the longest mark, that of bzip2
 pub(crate) const ENOUGH: usize = 10;
 
+/// U+FEFF in UTF-8
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 const XZ: &str = "it is compressed with xz: give --exclude for such names, or compress with gzip or zstd";
 const BZIP2: &str = "it is compressed with bzip2: give --exclude for such names, or compress with gzip or zstd";
 

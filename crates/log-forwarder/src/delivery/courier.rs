@@ -84,8 +84,8 @@ impl Courier {
                 }
             }
         }
-        for batch in self.in_flight.batches() {
-            self.book(Change::Abandon(self.id, batch.amount()));
+        for amount in self.in_flight.batches().iter().map(Batch::amount).chain([self.gatherer.batch.amount()]) {
+            self.book(Change::Abandon(self.id, amount));
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use crate::{
         known::OutputId,
         set::Change,
     },
+    records::growing::Growing,
     settings::destination::Destination,
     watch::signal::Signal,
 };
@@ -95,6 +96,7 @@ impl Couriers {
                 output: id,
                 signal: self.signal.clone(),
                 linger: self.linger,
+                batch: Growing::default(),
             },
             retry: Retry::default(),
             throttle: LogThrottle::default(),

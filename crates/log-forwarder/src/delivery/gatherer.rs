@@ -11,7 +11,7 @@ use crate::{
         known::OutputId,
     },
     outputs::Output,
-    records::batch::Batch,
+    records::{batch::Batch, growing::Growing},
     watch::signal::Signal,
 };
 
@@ -22,6 +22,8 @@ pub(crate) struct Gatherer {
     pub(crate) signal: watch::Receiver<Signal>,
     /// The time that the first line waits for others, because a receiver pays for each request
     pub(crate) linger: Duration,
+    /// The lines that wait
+    pub(crate) batch: Growing,
 }
 
 impl Gatherer {
@@ -29,31 +31,31 @@ impl Gatherer {
     pub(crate) async fn next(&mut self, output: &mut dyn Output) -> Option<Batch> {
         loop {
             let is_stopping = self.signal.borrow_and_update().stopping;
-            let rest = if output.gathers() && !is_stopping { self.rest() } else { Duration::ZERO };
-            if rest.is_zero() {
-                if let Some(batch) = self.take(output) {
-                    return Some(batch);
-                }
-                self.signal.changed().await.ok()?;
-            } else {
-                tokio::select! {
-                    changed = self.signal.changed() => changed.ok()?,
-                    () = time::sleep(rest) => {}
-                }
+            let rest = self.gather(output);
+            if (rest.is_zero() || is_stopping)
+                && let Some(batch) = self.batch.take()
+            {
+                return Some(batch);
+            }
+            tokio::select! {
+                changed = self.signal.changed() => changed.ok()?,
+                () = time::sleep(rest), if !self.batch.is_empty() => {}
             }
         }
     }
 
-    fn take(&self, output: &mut dyn Output) -> Option<Batch> {
+    /// Reads what is there. Returns how long it is to wait for more: lines that waited while the last batch was sent wait no more.
+    fn gather(&mut self, output: &mut dyn Output) -> Duration {
+        let gathers = output.gathers();
         let joins = |first: &_, next: &_| output.joins(first, next);
-        lock(&self.follower).next(self.output, output.gathers().then_some(&joins), Instant::now())
-    }
-
-    /// How long the lines that wait now are to wait for others. Those that were there for so long before the last batch was
-    /// answered wait no more.
-    fn rest(&self) -> Duration {
-        let follower = lock(&self.follower);
-        let since = follower.set.readable_since(self.output).filter(|_| follower.may_gather(self.output));
-        since.map_or(Duration::ZERO, |since| self.linger.saturating_sub(since.elapsed()))
+        let (mut follower, now) = (lock(&self.follower), Instant::now());
+        let since = if gathers { follower.set.readable_since(self.output) } else { None };
+        follower.gather(self.output, gathers.then_some(&joins), &mut self.batch, now);
+        self.batch.waits_since(since);
+        if !gathers || follower.is_enough(self.output, &self.batch) {
+            return Duration::ZERO;
+        }
+        let waited = self.batch.since().map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        self.linger.saturating_sub(waited)
     }
 }

@@ -55,6 +55,13 @@ impl Cursor {
         Ok(Self::at(position, Anchor::read(file, position)?, first > 0))
     }
 
+    /// Where the output will be once it has settled this span
+    pub(super) fn behind(&self, span: &Span) -> Self {
+        let mut anchor = self.anchor.clone();
+        anchor.extend(span.own_bytes());
+        Self::at(span.end(), anchor, false)
+    }
+
     /// For an output that is removed
     pub(crate) fn closed() -> Self {
         Self { is_closed: true, ..Self::default() }

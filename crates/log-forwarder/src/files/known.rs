@@ -130,10 +130,7 @@ impl KnownFile {
     }
 
     pub(crate) fn content(&self) -> Option<&Content> {
-        match &self.access {
-            Access::Open(content) => Some(content),
-            Access::Parked | Access::Closed => None,
-        }
+        if let Access::Open(content) = &self.access { Some(content) } else { None }
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -157,12 +154,15 @@ impl KnownFile {
 
     /// Whether an output would find something to do here, if the file is open.
     pub(crate) fn wants(&self, output: OutputId) -> bool {
+        self.cursors[output.0].is_idle() && self.unread(output).is_some()
+    }
+
+    /// The bytes behind those that an output has, if it would find something to do there.
+    pub(crate) fn unread(&self, output: OutputId) -> Option<u64> {
         let cursor = &self.cursors[output.0];
-        !cursor.is_closed
-            && !cursor.has_failed
-            && cursor.is_idle()
-            && !matches!(self.access, Access::Closed)
-            && (cursor.barren_end < self.seen || (self.ended && cursor.position < self.seen))
+        let is_open = !(cursor.is_closed || cursor.has_failed || matches!(self.access, Access::Closed));
+        let barren_end = if self.ended { 0 } else { cursor.barren_end };
+        (is_open && barren_end.max(cursor.in_flight_end) < self.seen).then(|| self.seen - cursor.in_flight_end)
     }
 
     /// Whether its last line may go on in the next file of the same path, which must not be read before it has ended.

@@ -3,14 +3,15 @@
 use std::{io, sync::Arc};
 
 use super::{
-    known::{Key, KnownFile, OutputId},
+    cursor::Cursor,
+    known::{Key, KnownFile},
     trust::Trust,
 };
 use crate::{
     content::{
         Content,
         fingerprint::{HEAD_LIMIT, name},
-        foreign::{Kind, kind},
+        foreign::{BYTE_ORDER_MARK, Kind, kind},
         zeros::{HOLE, hole, hole_end, trimmed},
     },
     records::{
@@ -21,11 +22,8 @@ use crate::{
     },
 };
 
-/// Bytes to read beyond the known size, because a file that grew may have grown further
+/// Bytes to read beyond the known size, because a file that grew may have grown further, and one that was at its end may go on
 const BEYOND: u64 = 4096;
-
-/// U+FEFF in UTF-8
-pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The result of one look at the bytes behind a cursor
 #[derive(Debug)]
@@ -65,16 +63,17 @@ pub(crate) struct Bounds {
     pub(crate) may_grow: bool,
 }
 
-/// The next records for an output that has none of this file now.
-pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds, pool: &Pool) -> io::Result<Read> {
+/// The next records behind a cursor
+pub(crate) fn read(file: &KnownFile, key: Key, cursor: &Cursor, bounds: Bounds, pool: &Pool) -> io::Result<Read> {
     let nothing = |reading| Ok(Read { reading, size: file.seen });
-    let Some(content) = file.content().filter(|_| file.wants(output)) else { return nothing(Reading::Nothing) };
-    let cursor = &file.cursors[output.0];
+    let Some(content) = file.content() else { return nothing(Reading::Nothing) };
     // Enough to tell the head.
     let mut most = bounds.batch.max(HEAD_LIMIT);
+    // With exactly the known bytes, small appends cost one read each.
+    let beyond = if bounds.may_grow || file.ended || file.is_quiet { BEYOND } else { 0 };
     loop {
         let anchored = cursor.anchor.bytes().len();
-        let wanted = most.min(length(file.seen - cursor.position + BEYOND));
+        let wanted = most.min(length(file.seen - cursor.position + beyond));
         let mut buffer = pool.filled(anchored + wanted);
         let read = content.read_at(&mut buffer[..anchored + wanted], cursor.position - anchored as u64)?;
         let bytes = &buffer[anchored.min(read)..read];
@@ -89,7 +88,7 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
         let bytes = &bytes[..trimmed(bytes).max(known)];
         let end = cursor.position + bytes.len() as u64;
         let size = end.max(file.seen);
-        if let Some(hole) = hole_before(file, content, output, bytes)? {
+        if let Some(hole) = hole_before(file, content, cursor, bytes)? {
             return Ok(Read { reading: Reading::Hole(hole), size });
         }
         if cursor.position == 0 && bytes.starts_with(BYTE_ORDER_MARK) {
@@ -107,9 +106,14 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
         let bytes = &bytes[..text];
         let reaches_end = cursor.position + bytes.len() as u64 == size;
         let (is_last, is_quiet) = (is_before_hole || (ended && reaches_end), is_quiet && reaches_end);
+        let mut is_sealed = false;
         let framed = match frame(bytes, bounds.line, cursor.within_cut, is_last) {
             Frame::Lines(lines) => {
-                match complete_records(&file.source.treatment.format, &bytes[..lines], bounds.line) {
+                let format = &file.source.treatment.format;
+                let complete = complete_records(format, &bytes[..lines], bounds.line);
+                // A record that is over because no line came, and a part of a long one, get no further lines.
+                is_sealed = format.joins_lines() && (complete == 0 || lines > bounds.line);
+                match complete {
                     // The last record may go on. One of several lines that is longer than a line may be goes in parts.
                     0 if !is_last && !is_quiet && bytes.len() <= bounds.line => None,
                     0 => Some((whole_lines(&bytes[..lines], bounds.line), Mark::Whole)),
@@ -128,7 +132,8 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
             Some((length, mark)) => {
                 let source = source(file, content, &bytes[..length])?;
                 buffer.fit(anchored + length);
-                let span = Span::new((source, key), mark, cursor.position, buffer, anchored..anchored + length);
+                let mut span = Span::new((source, key), mark, cursor.position, buffer, anchored..anchored + length);
+                span.is_sealed |= is_sealed;
                 return Ok(Read { reading: Reading::Span(span), size });
             }
             // No record ends here, but there are more bytes.
@@ -141,8 +146,7 @@ pub(crate) fn read(file: &KnownFile, key: Key, output: OutputId, bounds: Bounds,
 
 /// Where a hole ends that stands before a line of a file: an app that does not append goes on at its old offset after a
 /// truncation, and the file system makes the bytes before it zero. At the head of a truncated file, few NULs are a hole too.
-fn hole_before(file: &KnownFile, content: &Content, output: OutputId, bytes: &[u8]) -> io::Result<Option<u64>> {
-    let cursor = &file.cursors[output.0];
+fn hole_before(file: &KnownFile, content: &Content, cursor: &Cursor, bytes: &[u8]) -> io::Result<Option<u64>> {
     if bytes.first() != Some(&0) {
         return Ok(None);
     }
@@ -187,6 +191,7 @@ mod tests {
         files::{
             fate::Fate,
             growth::Growth,
+            known::OutputId,
             ledger::Ledger,
             set::{Change, FileSet},
         },
@@ -214,12 +219,17 @@ mod tests {
         (set, writer)
     }
 
+    fn next(set: &FileSet, bounds: Bounds, pool: &Pool) -> io::Result<Read> {
+        let file = set.get(0).unwrap();
+        read(file, 0, &file.cursors[OUTPUT.0], bounds, pool)
+    }
+
     #[test]
     fn a_file_that_grows_while_it_is_read_has_not_ended() {
         let (bounds, pool, now) = (Bounds { batch: 64, line: 64, may_grow: true }, Pool::default(), Instant::now());
         let (mut set, mut writer) = seen(b"one\ntw", Format::default(), now);
         set.apply(Change::Meet(0, Fate::End), now);
-        let found = |set: &FileSet| read(set.get(0).unwrap(), 0, OUTPUT, bounds, &pool).unwrap();
+        let found = |set: &FileSet| next(set, bounds, &pool).unwrap();
         let Reading::Span(span) = found(&set).reading else { panic!("no span") };
         assert_eq!(span.bytes(), b"one\n");
         assert!(span.room() < 64, "a batch may hold thousands of short files, and this one takes {}", span.room());
@@ -241,8 +251,7 @@ mod tests {
         let (mut set, _writer) = seen(text.as_bytes(), java.unwrap(), now);
         let bounds = Bounds { batch: 4096, line: 128, may_grow: true };
         let mut found = Vec::new();
-        while let Reading::Span(span) = read(set.get(0).unwrap(), 0, OUTPUT, bounds, &Pool::default()).unwrap().reading
-        {
+        while let Reading::Span(span) = next(&set, bounds, &Pool::default()).unwrap().reading {
             found.push(String::from_utf8(span.bytes().to_vec()).unwrap());
             set.apply(Change::HandOut(&span, OUTPUT), now);
             set.apply(Change::Settle(&span, OUTPUT), now);
@@ -261,7 +270,7 @@ mod tests {
         set.apply(Change::Meet(0, Fate::Rest), now);
         let found = |batch, may_grow| {
             let bounds = Bounds { batch, line: 4096, may_grow };
-            read(set.get(0).unwrap(), 0, OUTPUT, bounds, &Pool::default()).unwrap().reading
+            next(&set, bounds, &Pool::default()).unwrap().reading
         };
         assert!(matches!(found(300, false), Reading::Nothing));
         assert!(matches!(found(300, true), Reading::Span(span) if span.bytes() == trace.as_bytes()));

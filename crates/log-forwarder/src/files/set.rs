@@ -177,13 +177,23 @@ impl FileSet {
     /// The first open file with a key in this range in which an output would find something to read
     pub(crate) fn first_readable(&self, output: OutputId, keys: Range<Key>) -> Option<Key> {
         let ready = self.index.ready[output.0].files.range(keys);
-        ready.map(|(key, _)| *key).find(|key| !self.must_wait(*key, output))
+        ready.map(|(key, _)| *key).find(|key| self.is_readable(*key, output))
+    }
+
+    fn is_readable(&self, key: Key, output: OutputId) -> bool {
+        self.get(key).is_some_and(|file| file.wants(output)) && !self.must_wait(key, output)
+    }
+
+    /// The open files that have more than an output has of them
+    pub(crate) fn grown(&self, output: OutputId) -> impl Iterator<Item = Key> {
+        let ready = self.index.ready[output.0].files.keys().copied();
+        ready.filter(move |key| self.get(*key).is_some_and(|file| !file.cursors[output.0].is_idle()))
     }
 
     /// Since when the oldest bytes wait that an output could read now
     pub(crate) fn readable_since(&self, output: OutputId) -> Option<Instant> {
         let ready = self.index.ready[output.0].files.iter();
-        ready.filter(|(key, _)| !self.must_wait(**key, output)).filter_map(|(_, unread)| unread.since).min()
+        ready.filter(|(key, _)| self.is_readable(**key, output)).filter_map(|(_, unread)| unread.since).min()
     }
 
     /// The bytes that an output lacks of all files in which it would find something to read, also of those that wait for an

@@ -38,6 +38,8 @@ pub(crate) enum Step {
         seed: u32,
     },
     Look,
+    /// Lines are read for an output, and wait for others.
+    Gather(OutputId),
     HandOut(OutputId),
     Answer {
         output: OutputId,
@@ -68,7 +70,8 @@ impl Step {
             34 => Self::Scan { is_overflow: true },
             35..=37 => Self::ScanInRename { log, seed: u32::from(byte >> 1) * 7 },
             38..=43 => Self::Look,
-            44..=51 => Self::HandOut(output),
+            44..=47 => Self::Gather(output),
+            48..=51 => Self::HandOut(output),
             52..=55 => Self::Answer { output, is_taken: true },
             56 => Self::Halve(output),
             57 => Self::Answer { output, is_taken: false },
@@ -139,6 +142,7 @@ impl History {
                 self.app.rename_during(log, seed, || run.scan(renames, false));
             }
             Step::Look => self.run.look(),
+            Step::Gather(output) => self.run.gather(output),
             Step::HandOut(output) => drop(self.run.hand_out(output)),
             Step::Answer { output, is_taken } => self.run.answer(output, is_taken),
             Step::Halve(output) => self.run.halve(output),

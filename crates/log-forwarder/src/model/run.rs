@@ -25,7 +25,7 @@ use crate::{
     },
     filters::Rules,
     format::{FormatFlags, TimeFlags},
-    records::{batch::Batch, span::Span, treatment::Treatment},
+    records::{batch::Batch, growing::Growing, span::Span, treatment::Treatment},
     settings::{
         input::Input,
         selection::{Selection, StartAt},
@@ -81,6 +81,8 @@ impl Setup {
 pub(super) struct Run {
     follower: Follower,
     now: Instant,
+    /// The lines that wait for others, of each output
+    waiting: [Growing; 2],
     /// The batches of each output that has some, the first last
     in_flight: BTreeMap<OutputId, Vec<Batch>>,
     /// The beginning of each line that was delivered, refused or dropped, in order
@@ -116,6 +118,7 @@ impl Run {
         let mut run = Self {
             follower,
             now,
+            waiting: Default::default(),
             in_flight: BTreeMap::new(),
             settled: [Vec::new(), Vec::new()],
             seen: BTreeMap::new(),
@@ -151,16 +154,23 @@ impl Run {
         self.check();
     }
 
+    /// Reads lines for an output that has no batch: they wait for others.
+    pub(super) fn gather(&mut self, output: OutputId) {
+        if !self.in_flight.contains_key(&output) {
+            let waiting = &mut self.waiting[output.0];
+            let former = waiting.spans().len();
+            self.follower.gather(output, Some(&|_, _| true), waiting, self.now);
+            self.order.get(&waiting.spans()[former..], output, &self.follower.set);
+        }
+        self.check();
+    }
+
     /// Hands a batch to an output that has none. True if there was one.
     pub(super) fn hand_out(&mut self, output: OutputId) -> bool {
-        if self.in_flight.contains_key(&output) {
-            return false;
-        }
-        let batch = self.follower.next(output, Some(&|_, _| true), self.now);
-        let is_some = batch.is_some();
-        if let Some(batch) = batch {
-            self.order.get(batch.spans(), output, &self.follower.set);
-            let sifted = batch.sifted();
+        self.gather(output);
+        let sifted = self.waiting[output.0].take().map(Batch::sifted);
+        let is_some = sifted.is_some();
+        if let Some(sifted) = sifted {
             self.follower.drop_records(&sifted, output);
             sifted.empty.iter().for_each(|span| self.take_lines(span, output));
             self.in_flight.extend(sifted.rest.map(|batch| (output, vec![batch])));
@@ -266,8 +276,8 @@ impl Run {
                 sums.delivered + sums.rejected + sums.dropped + sums.lost + sums.in_flight,
                 "{sums:?}"
             );
-            let in_flight: u64 =
-                self.in_flight.get(&output).into_iter().flatten().map(|batch| batch.amount().bytes).sum();
+            let in_flight = self.in_flight.get(&output).into_iter().flatten().map(|batch| batch.amount().bytes);
+            let in_flight = in_flight.sum::<u64>() + self.waiting[output.0].amount().bytes;
             assert_eq!(sums.in_flight, in_flight, "in flight");
         }
         let behind: u64 =

@@ -2,6 +2,7 @@
 
 mod dividing;
 mod examine;
+mod joining;
 mod lines;
 mod retreated;
 
@@ -69,6 +70,8 @@ pub(crate) struct Span {
     selection: Option<Arc<[usize]>>,
     /// Other records of the same range come after it: only with those is the range settled.
     pub(crate) goes_on: bool,
+    /// Nothing may be appended: its last record was taken for complete because no more lines came.
+    pub(crate) is_sealed: bool,
     /// The lines at its end that are the first ones of the next file: the end of its last records
     pub(crate) rest: Option<Arc<Self>>,
     /// Shared by its clones: an output may visit one of those.
@@ -97,6 +100,7 @@ impl Span {
             range,
             selection: None,
             goes_on: false,
+            is_sealed: mark != Mark::Whole,
             rest: None,
             tally: Arc::default(),
             retreated: 0,
@@ -127,16 +131,6 @@ impl Span {
     /// Of the file in which it begins
     pub(crate) fn end(&self) -> u64 {
         self.offset + self.own_bytes().len() as u64
-    }
-
-    /// With the first lines of the next file, which complete its records. Such a span is never cut in two, because each of its
-    /// records but the last goes on behind the beginning of the next.
-    pub(crate) fn completed(&self, next: &Self, length: usize, mut buffer: Buffer) -> Self {
-        let rest = next.part(next.range.start..next.range.start + length);
-        buffer.extend_from_slice(self.bytes());
-        buffer.extend_from_slice(rest.bytes());
-        let range = 0..buffer.len();
-        Self { buffer: buffer.into(), range, rest: Some(rest.into()), ..self.clone() }
     }
 
     /// A name that these records have at each attempt, and no others. Receivers drop a request whose

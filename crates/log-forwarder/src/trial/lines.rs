@@ -9,8 +9,7 @@ use std::{
 use memchr::memchr_iter;
 
 use crate::{
-    content::foreign::{ENOUGH, Kind, kind},
-    files::reading::BYTE_ORDER_MARK,
+    content::foreign::{BYTE_ORDER_MARK, ENOUGH, Kind, kind},
     records::{
         complete::whole_lines,
         framing::{Frame, frame},

@@ -41,6 +41,8 @@ mod limits;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
+mod lingering;
+#[cfg(test)]
 mod logins;
 #[cfg(test)]
 mod loki;

@@ -1,18 +1,24 @@
 //! What an output gets: batch by batch, file by file in turn.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::Follower;
 use crate::{
     files::{
         fate::Fate,
-        known::{Key, OutputId},
+        known::{Key, KnownFile, OutputId},
         loss::LossReason,
         reading::{Bounds, Read, Reading, read},
         set::{Change, FileSet},
     },
     records::{
-        batch::{Batch, Sifted},
+        batch::Sifted,
+        complete::MOST_LINES,
+        growing::Growing,
         span::{Mark, Source, Span},
     },
 };
@@ -32,9 +38,10 @@ const MOST_APART: usize = 64;
 type Joins<'a> = &'a dyn Fn(&Source, &Source) -> bool;
 
 impl Follower {
-    /// Whether an output could get something, and a batch has room for more.
-    pub(crate) fn may_gather(&self, output: OutputId) -> bool {
-        (1..self.gathered as u64).contains(&self.waiting(output))
+    /// Whether a batch is to wait for no more lines. Files that wait for a descriptor get one once it is sent.
+    pub(crate) fn is_enough(&self, output: OutputId, batch: &Growing) -> bool {
+        let length = batch.length() as u64 + self.waiting(output);
+        length >= self.gathered as u64 || batch.is_full() || self.descriptors.waiting > 0
     }
 
     /// Unread bytes that an output could get. While files wait for a descriptor they are enough for a batch, because those that
@@ -47,15 +54,35 @@ impl Follower {
         }
     }
 
-    /// The next batch for an output: file by file in turn, and of one path the older file first. It is of one file, unless
-    /// others may join it.
-    pub(crate) fn next(&mut self, output: OutputId, joins: Option<Joins>, now: Instant) -> Option<Batch> {
+    /// The next batch for an output, of all that is there now
+    #[cfg(test)]
+    pub(crate) fn next(
+        &mut self,
+        output: OutputId,
+        joins: Option<Joins>,
+        now: Instant,
+    ) -> Option<crate::records::batch::Batch> {
+        let mut batch = Growing::default();
+        self.gather(output, joins, &mut batch, now);
+        batch.take()
+    }
+
+    /// Reads the next lines for an output: file by file in turn, and of one path the older file first. The batch is of one file,
+    /// unless others may join it.
+    pub(crate) fn gather(&mut self, output: OutputId, joins: Option<Joins>, batch: &mut Growing, now: Instant) {
         loop {
             let failed = self.failed.len();
-            let batch = self.gather(output, joins, now);
+            let most = joins.map_or(usize::MAX, |_| self.gathered);
+            if joins.is_some() {
+                self.extend(output, batch, most, now);
+            }
+            self.add_files(output, joins, batch, most, now);
+            if joins.is_some() {
+                self.extend(output, batch, most, now);
+            }
             // Later files waited for one that has just failed.
-            if batch.is_some() || self.failed.len() == failed {
-                return batch;
+            if !batch.is_empty() || self.failed.len() == failed {
+                return;
             }
         }
     }
@@ -70,10 +97,10 @@ impl Follower {
         }
     }
 
-    fn gather(&mut self, output: OutputId, joins: Option<Joins>, now: Instant) -> Option<Batch> {
+    /// Adds lines of files that the batch does not have yet.
+    fn add_files(&mut self, output: OutputId, joins: Option<Joins>, spans: &mut Growing, most: usize, now: Instant) {
         let turn = self.turns.get(&output).copied().unwrap_or(0);
-        let most = joins.map_or(usize::MAX, |_| self.gathered);
-        let (mut spans, mut length, mut apart): (Vec<Span>, usize, usize) = (Vec::new(), 0, 0);
+        let mut apart = 0;
         // Each file is asked for when it is its turn: a list of all would cost more than most batches.
         'files: for mut keys in [turn..Key::MAX, 0..turn] {
             while let Some(key) = self.set.first_readable(output, keys.clone()) {
@@ -81,7 +108,7 @@ impl Follower {
                 let Some(file) = self.set.get(key) else { continue };
                 let is_apart = match (spans.first(), joins) {
                     (None, _) => false,
-                    (Some(first), Some(joins)) if length < most => !joins(&first.source, &file.source),
+                    (Some(first), Some(joins)) if spans.length() < most => !joins(&first.source, &file.source),
                     (Some(_), _) => break 'files,
                 };
                 if is_apart && apart == MOST_APART {
@@ -91,11 +118,10 @@ impl Follower {
                     apart += 1;
                     continue;
                 }
-                let batch = self.bounds.batch.min(most - length);
+                let batch = self.bounds.batch.min(most - spans.length());
                 let bounds = Bounds { batch, may_grow: spans.is_empty(), ..self.bounds };
                 if let Some(span) = self.read(key, output, bounds, now) {
                     self.turns.insert(output, key + 1);
-                    length += span.bytes().len();
                     spans.push(span);
                 }
             }
@@ -103,29 +129,76 @@ impl Follower {
         if spans.is_empty() && self.descriptors.waiting > 0 {
             self.descriptors.asked.notify_one();
         }
-        Batch::of(spans)
+    }
+
+    /// Appends the lines that have come since in the files of a batch.
+    fn extend(&mut self, output: OutputId, batch: &mut Growing, most: usize, now: Instant) {
+        let grown: Vec<Key> = self.set.grown(output).filter(|key| batch.of_file(*key).is_some()).collect();
+        for key in grown {
+            if batch.length() < most {
+                self.read_on(key, output, batch, most - batch.length(), now);
+            }
+        }
+    }
+
+    /// Appends the next lines of a file to its span. All but whole lines waits until that is settled.
+    fn read_on(&mut self, key: Key, output: OutputId, batch: &mut Growing, room: usize, now: Instant) -> Option<()> {
+        let (file, span) = (self.set.get(key)?, batch.of_file(key)?);
+        let cursor = &file.cursors[output.0];
+        let is_over = span.is_sealed || cursor.barren_end >= file.seen || !Arc::ptr_eq(&span.source, &file.source);
+        if is_over {
+            return None;
+        }
+        if span.has_lines(MOST_LINES) {
+            batch.fill();
+            return None;
+        }
+        let bounds = Bounds { batch: self.bounds.batch.min(room), may_grow: false, ..self.bounds };
+        let read = read(file, key, &cursor.behind(span), bounds, &self.pool);
+        let Read { reading, size } = read.map_err(|error| self.fail(key, output, &error, now)).ok()?;
+        self.set.apply(Change::Reach(key, size), now);
+        match reading {
+            Reading::Span(next) if next.mark == Mark::Whole && batch.append(&next) => {
+                self.set.apply(Change::HandOut(&next, output), now);
+            }
+            Reading::Suspicious => self.suspect(key, now),
+            Reading::Nothing => {}
+            _ => drop(self.set.apply(Change::Barren(key, output, size), now)),
+        }
+        Some(())
+    }
+
+    /// A file cannot be read, and is tried again later.
+    fn fail(&mut self, key: Key, output: OutputId, error: &io::Error, now: Instant) {
+        let Some(file) = self.set.get(key) else { return };
+        self.looker.complaints.warn(file.path(), "cannot read", lifecycle::io_text(error), now);
+        if file.is_packed() {
+            // Only on a thread of its own it is found out why.
+            self.set.apply(Change::Meet(key, Fate::Measure { stat: None, was_cut: false }), now);
+        }
+        self.set.apply(Change::Fail(key, output, true), now);
+        self.failed.insert((key, output), now);
+    }
+
+    /// A file is shorter than it was, or holds something else. An open one has a descriptor to ask about it. That a compressed one
+    /// was written over takes longer to find out.
+    fn suspect(&mut self, key: Key, now: Instant) {
+        if self.set.get(key).is_some_and(KnownFile::is_packed) {
+            self.set.apply(Change::Meet(key, Fate::Measure { stat: None, was_cut: false }), now);
+        } else {
+            self.looker.suspect(&mut self.set, &mut self.names, key, now);
+        }
     }
 
     fn read(&mut self, key: Key, output: OutputId, bounds: Bounds, now: Instant) -> Option<Span> {
         for _ in 0..MOST_STEPS {
             let file = self.set.get(key)?;
-            let path = file.path();
-            let Read { reading, size } = match read(file, key, output, bounds, &self.pool) {
-                Ok(read) => read,
-                Err(error) => {
-                    self.looker.complaints.warn(path, "cannot read", lifecycle::io_text(&error), now);
-                    if file.is_packed() {
-                        // Only on a thread of its own it is found out why.
-                        self.set.apply(Change::Meet(key, Fate::Measure { stat: None, was_cut: false }), now);
-                    }
-                    self.set.apply(Change::Fail(key, output, true), now);
-                    self.failed.insert((key, output), now);
-                    return None;
-                }
-            };
-            if size > file.seen {
-                self.set.apply(Change::Reach(key, size), now);
+            if !file.wants(output) {
+                return None;
             }
+            let read = read(file, key, &file.cursors[output.0], bounds, &self.pool);
+            let Read { reading, size } = read.map_err(|error| self.fail(key, output, &error, now)).ok()?;
+            self.set.apply(Change::Reach(key, size), now);
             match reading {
                 Reading::Span(span) => {
                     let span = self.completed(&span, output).unwrap_or(span);
@@ -155,13 +228,8 @@ impl Follower {
                     self.set.apply(Change::Barren(key, output, end), now);
                     return None;
                 }
-                // An open file has a descriptor to ask about it. That a compressed one was written over takes longer to find out.
-                Reading::Suspicious if self.set.get(key)?.is_packed() => {
-                    self.set.apply(Change::Meet(key, Fate::Measure { stat: None, was_cut: false }), now);
-                    return None;
-                }
                 Reading::Suspicious => {
-                    self.looker.suspect(&mut self.set, &mut self.names, key, now);
+                    self.suspect(key, now);
                     return None;
                 }
                 Reading::Nothing => return None,
@@ -195,10 +263,11 @@ impl Follower {
         let later =
             self.set.of_path(file.path()).filter(|(key, next)| *key != span.key && next.modified >= file.modified);
         let (key, next) = later.min_by_key(|(_, next)| next.modified)?;
-        if next.cursors[output.0].position > 0 {
+        let cursor = &next.cursors[output.0];
+        if cursor.position > 0 || !next.wants(output) {
             return None;
         }
-        let Reading::Span(next) = read(next, key, output, self.bounds, &self.pool).ok()?.reading else { return None };
+        let Reading::Span(next) = read(next, key, cursor, self.bounds, &self.pool).ok()?.reading else { return None };
         let length = format.completion(span.bytes(), next.bytes())?;
         let whole = span.bytes().len() + length;
         (whole <= self.bounds.line).then(|| span.completed(&next, length, self.pool.empty(whole)))

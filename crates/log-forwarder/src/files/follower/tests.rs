@@ -15,8 +15,10 @@ use super::*;
 use crate::{
     content::volume::{Disk, Entry, Handle, Stat},
     format::{FormatFlags, TimeFlags},
-    records::span::Source,
+    records::{growing::Growing, span::Source},
 };
+
+mod gathering;
 
 fn settings(pattern: &Path, treatment: Treatment) -> Settings {
     let input: Input = pattern.to_str().unwrap().parse().unwrap();
@@ -100,43 +102,6 @@ fn the_bytes_that_wait_are_known_without_a_look_at_each_file() {
 }
 
 #[test]
-fn lines_that_waited_while_another_batch_was_sent_have_waited() {
-    let directory = tempfile::tempdir().unwrap();
-    for name in ["a.log", "b.log"] {
-        fs::write(directory.path().join(name), "one\n").unwrap();
-    }
-    let (mut follower, output) = follower(&directory.path().join("*.log"));
-    let now = Instant::now();
-    assert_eq!(follower.set.readable_since(output), None);
-    follower.scan_names(now);
-    let batch = follower.next(output, Some(&|_, _| false), now + Duration::from_secs(1)).unwrap();
-    follower.account(Change::Settle(&batch.spans()[0], output));
-    assert_eq!(follower.set.readable_since(output), Some(now));
-    follower.next(output, None, now).unwrap();
-    assert_eq!(follower.set.readable_since(output), None);
-}
-
-#[test]
-fn a_batch_of_one_stream_looks_at_few_of_the_files_that_have_another() {
-    let directory = tempfile::tempdir().unwrap();
-    for number in 0..1000 {
-        fs::write(directory.path().join(format!("{number}.log")), "line\n").unwrap();
-    }
-    let (mut follower, output) = follower(&directory.path().join("*.log"));
-    follower.descriptors = Descriptors::new(2000);
-    let now = Instant::now();
-    follower.scan_names(now);
-    let looks = std::cell::Cell::new(0);
-    let joins = |_: &Source, _: &Source| {
-        looks.set(looks.get() + 1);
-        false
-    };
-    let batch = follower.next(output, Some(&joins), now).unwrap();
-    assert_eq!(batch.spans().len(), 1);
-    assert!(looks.get() < 100, "{} files for a batch of one", looks.get());
-}
-
-#[test]
 fn a_record_that_waits_for_further_lines_is_read_when_they_are_joined_no_more() {
     let directory = tempfile::tempdir().unwrap();
     let pattern = directory.path().join("*.log");
@@ -197,10 +162,10 @@ fn other_settings_change_how_much_is_gathered() {
     let second = follower.add_output("file:///second".into());
     let now = Instant::now();
     follower.scan_names(now);
-    assert!(follower.may_gather(second));
+    assert!(!follower.is_enough(second, &Growing::default()));
     assert_eq!(follower.next(first, Some(&|_, _| true), now).unwrap().spans().len(), 2);
     follower.take_settings(Settings { gathered: 5, ..settings(&pattern, Treatment::default()) }, now);
-    assert!(!follower.may_gather(second));
+    assert!(follower.is_enough(second, &Growing::default()));
     assert_eq!(follower.next(second, Some(&|_, _| true), now).unwrap().spans().len(), 1);
 }
 

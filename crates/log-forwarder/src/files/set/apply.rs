@@ -4,14 +4,13 @@ use std::{sync::Arc, time::Instant};
 
 use super::{FileSet, KnownOutput, MOST_ORDINALS};
 use crate::{
-    content::{Content, copies::Copy, fingerprint::Anchor, measure::Packed, volume::Stat},
+    content::{Content, copies::Copy, fingerprint::Anchor, foreign::BYTE_ORDER_MARK, measure::Packed, volume::Stat},
     files::{
         copied::{fill_anchors, log_copy},
         cursor::Cursor,
         fate::Fate,
         known::{Access, FileState, Key, KnownFile, OutputId},
         loss::LossReason,
-        reading::BYTE_ORDER_MARK,
         trust::Trust,
     },
     format::amount::Amount,

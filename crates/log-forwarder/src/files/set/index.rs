@@ -23,9 +23,9 @@ pub(super) struct Index {
     /// By the hash of their path, which may be that of other paths too; the keys of one ascend.
     by_path: BTreeSet<(u64, Key)>,
     hasher: RandomState,
-    /// For each output the open files in which it would find something to read
+    /// For each output the open files in which it would find something to read, now or once it has settled what it has
     pub(super) ready: Vec<Ready>,
-    /// The same of the files that wait for a descriptor
+    /// For each output the files that wait for a descriptor, in which it would find something now
     pub(super) parked: Vec<BTreeSet<Key>>,
     pub(super) restless: BTreeSet<Key>,
     /// Files whose metrics are out of date
@@ -83,9 +83,8 @@ impl Index {
     /// A file has changed, which had this share before.
     fn update(&mut self, key: Key, file: &KnownFile, former: Totals) {
         for (output, (ready, parked)) in self.ready.iter_mut().zip(&mut self.parked).enumerate() {
-            let wants = file.wants(OutputId(output));
-            ready.set(key, (wants && file.is_open()).then(|| file.behind(OutputId(output))), self.now);
-            set(parked, key, wants && file.is_parked());
+            ready.set(key, file.unread(OutputId(output)).filter(|_| file.is_open()), self.now);
+            set(parked, key, file.is_parked() && file.wants(OutputId(output)));
         }
         set(&mut self.restless, key, file.is_restless());
         self.stale_metrics.insert(key);

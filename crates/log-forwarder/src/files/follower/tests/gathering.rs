@@ -1,0 +1,66 @@
+//! Batches that grow.
+
+use super::*;
+
+#[test]
+fn lines_that_waited_while_another_batch_was_sent_have_waited() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["a.log", "b.log"] {
+        fs::write(directory.path().join(name), "one\n").unwrap();
+    }
+    let (mut follower, output) = follower(&directory.path().join("*.log"));
+    let now = Instant::now();
+    assert_eq!(follower.set.readable_since(output), None);
+    follower.scan_names(now);
+    let batch = follower.next(output, Some(&|_, _| false), now + Duration::from_secs(1)).unwrap();
+    follower.account(Change::Settle(&batch.spans()[0], output));
+    assert_eq!(follower.set.readable_since(output), Some(now));
+    follower.next(output, None, now).unwrap();
+    assert_eq!(follower.set.readable_since(output), None);
+}
+
+#[test]
+fn lines_that_wait_for_others_are_in_memory_when_their_file_is_truncated() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut file = fs::File::create(directory.path().join("app.log")).unwrap();
+    let (mut follower, output) = follower(&directory.path().join("*.log"));
+    let (now, mut batch) = (Instant::now(), Growing::default());
+    follower.scan_names(now);
+    for text in ["one\n", "two\nthr", "ee\n", "fo"] {
+        file.write_all(text.as_bytes()).unwrap();
+        follower.look_at_all(now);
+        let since = follower.set.readable_since(output);
+        follower.gather(output, Some(&|_, _| true), &mut batch, now);
+        batch.waits_since(since);
+    }
+    file.set_len(0).unwrap();
+    follower.look_at_all(now);
+    assert_eq!(batch.since(), Some(now));
+    let batch = batch.take().unwrap();
+    let [span] = batch.spans() else { panic!("{batch:?}") };
+    assert_eq!(span.bytes(), b"one\ntwo\nthree\n");
+    follower.account(Change::Deliver(output, batch.amount()));
+    follower.account(Change::Settle(span, output));
+    let sums = follower.set.ledger().of(output).sums();
+    assert_eq!((sums.delivered, sums.lost, sums.in_flight), (14, 2, 0));
+}
+
+#[test]
+fn a_batch_of_one_stream_looks_at_few_of_the_files_that_have_another() {
+    let directory = tempfile::tempdir().unwrap();
+    for number in 0..1000 {
+        fs::write(directory.path().join(format!("{number}.log")), "line\n").unwrap();
+    }
+    let (mut follower, output) = follower(&directory.path().join("*.log"));
+    follower.descriptors = Descriptors::new(2000);
+    let now = Instant::now();
+    follower.scan_names(now);
+    let looks = std::cell::Cell::new(0);
+    let joins = |_: &Source, _: &Source| {
+        looks.set(looks.get() + 1);
+        false
+    };
+    let batch = follower.next(output, Some(&joins), now).unwrap();
+    assert_eq!(batch.spans().len(), 1);
+    assert!(looks.get() < 100, "{} files for a batch of one", looks.get());
+}

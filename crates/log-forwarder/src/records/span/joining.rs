@@ -1,0 +1,35 @@
+//! Spans that grow: by the lines that follow in their file, or by those that complete their records in the next one.
+
+use std::sync::Arc;
+
+use memchr::memchr_iter;
+
+use super::{Mark, Span};
+use crate::records::pool::Buffer;
+
+impl Span {
+    /// With the first lines of the next file, which complete its records. Such a span is never cut in two, because each of its
+    /// records but the last goes on behind the beginning of the next.
+    pub(crate) fn completed(&self, next: &Self, length: usize, mut buffer: Buffer) -> Self {
+        let rest = next.part(next.range.start..next.range.start + length);
+        buffer.extend_from_slice(self.bytes());
+        buffer.extend_from_slice(rest.bytes());
+        let range = 0..buffer.len();
+        Self { buffer: buffer.into(), range, rest: Some(rest.into()), is_sealed: true, ..self.clone() }
+    }
+
+    /// Takes the lines that follow in its file. False if they cannot stand in one span.
+    pub(crate) fn append(&mut self, next: &Self) -> bool {
+        let is_next = next.offset == self.end() && next.mark == Mark::Whole && Arc::ptr_eq(&self.source, &next.source);
+        let Some(buffer) = Arc::get_mut(&mut self.buffer).filter(|_| is_next && !self.is_sealed) else { return false };
+        buffer.truncate(self.range.end);
+        buffer.extend_from_slice(next.bytes());
+        (self.range.end, self.is_sealed) = (buffer.len(), next.is_sealed);
+        true
+    }
+
+    /// Whether it has at least this number of lines.
+    pub(crate) fn has_lines(&self, number: usize) -> bool {
+        memchr_iter(b'\n', self.bytes()).nth(number.saturating_sub(1)).is_some()
+    }
+}
