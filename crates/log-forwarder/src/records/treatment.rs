@@ -98,15 +98,17 @@ impl Treatment {
 
     /// Whether there is a secret in a line beside the text of the app
     fn has_secret_around(&self, line: &str, text: &str, redaction: &Redaction) -> bool {
-        self.format.is_wrapped()
-            && !redaction.is_empty()
-            && redaction.hide(&mut self.format.around(line, text).into(), self.format.is_wrapped_in_json())
+        let is_looked_for = self.format.is_wrapped() && !redaction.is_empty();
+        is_looked_for && self.has_secret(&self.format.around(line, text), redaction)
     }
 
     /// Whether there is a secret in the lines of a record beside the parts of the text of the app
     pub(super) fn has_secret_around_parts(&self, lines: &[u8]) -> bool {
-        let around = self.format.around_parts(lines);
-        around.lines().any(|line| self.redaction.hide(&mut line.into(), self.format.is_wrapped_in_json()))
+        self.format.around_parts(lines).lines().any(|line| self.has_secret(line, &self.redaction))
+    }
+
+    fn has_secret(&self, around: &str, redaction: &Redaction) -> bool {
+        redaction.hide(&mut around.into(), self.format.is_wrapped_in_json()) || redaction.is_behind_escapes(around)
     }
 }
 
