@@ -265,3 +265,22 @@ fn a_new_configuration_holds_for_lines_that_wait() {
     let after = format!("{:?}{}", bodies(), written());
     assert!(["key=1", "key=3", "DEBUG"].iter().all(|hidden| !after.contains(hidden)), "{after}");
 }
+
+#[test]
+fn a_new_configuration_holds_for_lines_that_wait_for_others() {
+    let pod = Pod::new();
+    fs::write(pod.log("app.log"), "key=1 one\nDEBUG two\n").unwrap();
+    let receiver = Receiver::start(|_| Some((200, String::new(), String::new())));
+    let outputs = [format!("http://{}/", receiver.address())];
+    configure(&pod, "", &outputs);
+    let mut command = log_forwarder(&["--health-addr", "127.0.0.1:0", "--quiet-period", "200ms", "--linger", "1h"]);
+    let mut program = start(command.arg("--config").arg(pod.beside("config.yaml")));
+    let health = program.address("health");
+    wait_for_metric(health, "read_lines_total", 2);
+    configure(&pod, ", drop: [DEBUG], redact: ['key=(?<secret>\\d)']", &outputs);
+    program.wait_for_message("new configuration in force");
+    stop(program);
+    let bodies: Vec<_> =
+        receiver.requests().into_iter().map(|request| String::from_utf8(request.body).unwrap()).collect();
+    assert_eq!(messages(&bodies.concat()), ["key=[REDACTED] one"]);
+}
