@@ -135,3 +135,6 @@ pub(crate) fn over_max_pinned(set: &FileSet, policy: &Policy) -> Vec<Key> {
     });
     given_up.map(|(key, _)| key).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 //! The bytes of a content never change. Their place can: the content of a file that is copied and truncated goes on in the copy.
 //! Only the [set](super::set) changes a known file.
 
+#[cfg(test)]
+pub(super) mod example;
 mod packed;
 
 use std::{

@@ -111,3 +111,6 @@ fn known(file: &KnownFile) -> Growth {
     let KnownFile { seen: size, zeros, modified, born, head, .. } = *file;
     Growth { size, zeros, modified, born, head }
 }
+
+#[cfg(test)]
+mod tests;
