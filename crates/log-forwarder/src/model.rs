@@ -13,14 +13,17 @@ pub(crate) use self::{
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::{
+        path::PathBuf,
+        time::{Duration, Instant},
+    };
 
     use proptest::prelude::*;
 
     use super::{
         app::{App, path},
         run::{OUTPUTS, Run},
-        volume::Model,
+        volume::{Act, Model},
         *,
     };
 
@@ -75,21 +78,43 @@ mod tests {
             run.scan(model.take_renames(), false);
             deliver(&mut run);
             // As logrotate's renamecopy does it
-            model.rename(&rotated(1), &rotated(2));
-            model.rename(&log, &temporary);
-            model.copy(&temporary, &rotated(1));
+            let rename = |from: &PathBuf, to: &PathBuf| Act::Rename(from.clone(), to.clone());
+            for act in
+                [rename(&rotated(1), &rotated(2)), rename(&log, &temporary), Act::Copy(temporary.clone(), rotated(1))]
+            {
+                model.act(&act);
+            }
             model.delete(&temporary);
             app.write(0, 5);
             run.scan(model.take_renames(), false);
             deliver(&mut run);
-            let next = vec![(rotated(2), rotated(3)), (rotated(1), rotated(2)), (log.clone(), rotated(1))];
-            model.rename_after(questions, next);
+            let next = [(rotated(2), rotated(3)), (rotated(1), rotated(2)), (log.clone(), rotated(1))];
+            let next = next.iter().zip([questions, 0, 0]).map(|((from, to), questions)| (questions, rename(from, to)));
+            model.ambush(next.collect());
             run.scan(Vec::new(), false);
-            model.call_off();
+            model.finish_ambush();
             run.scan(model.take_renames(), false);
             deliver(&mut run);
             assert_eq!(run.settled.each_ref().map(Vec::len), [15, 15], "after {questions} questions");
         }
+    }
+
+    #[test]
+    fn a_copy_that_seems_older_than_lines_in_flight_is_not_read_from_its_beginning() {
+        let model = Model::default();
+        let mut app = App::new(model.clone());
+        app.write(0, 1);
+        model.touch(&path("app.log"), 1_000_000);
+        let mut run = Run::start(&model, None, Instant::now(), Setup::of(0));
+        assert!(run.hand_out(OUTPUTS[0]));
+        app.write(0, 2);
+        app.copy(0);
+        run.look();
+        run.scan(Vec::new(), false);
+        run.answer(OUTPUTS[0], true);
+        run.finish(Vec::new());
+        run.check_accounts();
+        assert_eq!((run.settled[0].len(), run.lost()), (3, 0));
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, io, path::Path, sync::Arc};
 
 use super::{
     Content,
-    fingerprint::Fingerprint,
+    fingerprint::{Fingerprint, has_mark},
     foreign::{Kind, kind},
     measure::{Verdict, measure},
     volume::{Entry, Stat, Volume},
@@ -28,6 +28,8 @@ pub(crate) struct Sought {
     /// Bytes that it was seen with
     pub(crate) seen: u64,
     pub(crate) content: Fingerprint,
+    /// Ends of what outputs have in flight, each with a hash of the bytes before it. The copy lacks them if it was made before.
+    pub(crate) in_flight: Vec<(u64, u64)>,
 }
 
 /// A file that holds the content as it is
@@ -43,14 +45,15 @@ impl Sought {
     pub(crate) fn find(&self, volume: &dyn Volume, is_other: impl Fn(&Stat) -> bool) -> Option<Copy> {
         for _ in 0..MOST_LISTINGS {
             let mut has_moved = false;
-            for Entry { path, stat: listed } in self.candidates(volume, &is_other) {
+            let fits = |stat: &Stat| !is_other(stat) && (!self.in_flight.is_empty() || self.is_near(stat));
+            for Entry { path, stat: listed } in self.files(volume, fits) {
                 let opened = volume.open(&path).and_then(|handle| Ok((handle.stat()?, Content::Plain(handle))));
                 has_moved |= match &opened {
                     Ok((stat, _)) => stat.inode != listed.inode,
                     Err(error) => error.kind() == io::ErrorKind::NotFound,
                 };
                 let Ok((stat, content)) = opened else { continue };
-                if !is_other(&stat) && self.content.is_of(&content).unwrap_or(false) {
+                if !is_other(&stat) && self.is_in(&content, &stat).unwrap_or(false) {
                     return Some(Copy { path, content, stat });
                 }
             }
@@ -70,23 +73,36 @@ impl Sought {
         is_it.then(|| Copy { path: path.into(), content, stat })
     }
 
+    /// Whether a file that is not compressed has the content, and not only a head in common.
+    fn is_in(&self, file: &Content, stat: &Stat) -> io::Result<bool> {
+        let has_any = || self.in_flight.iter().any(|mark| has_mark(file, *mark).unwrap_or(false));
+        Ok(self.content.is_of(file)? && (self.is_near(stat) || has_any()))
+    }
+
+    /// Whether a file that begins alike has the content. Many files may share a head, so that a file that has only the head in
+    /// common must also be as new.
+    fn is_near(&self, stat: &Stat) -> bool {
+        self.content.anchors.iter().any(|(position, _)| *position > 0) || self.is_new(stat)
+    }
+
     /// Whether a file was not written before the content was. Clocks can be set.
     fn is_new(&self, stat: &Stat) -> bool {
         stat.modified > self.written.saturating_sub(SECOND)
     }
 
-    /// The files of the directory that may have it, first those whose names begin as its own. Of these the largest comes first,
-    /// because an earlier copy of the same content would be shorter.
+    /// The files of the directory that may have it, as [`Self::files`] sorts them
     pub(crate) fn candidates(&self, volume: &dyn Volume, is_other: impl Fn(&Stat) -> bool) -> Vec<Entry> {
+        self.files(volume, |stat| !is_other(stat) && self.is_near(stat))
+    }
+
+    /// The files of the directory that the caller does not rule out, first those whose names begin as its own. Of these the largest
+    /// comes first, because an earlier copy of the same content would be shorter.
+    fn files(&self, volume: &dyn Volume, may_be: impl Fn(&Stat) -> bool) -> Vec<Entry> {
         if self.content.head.length == 0 {
             return Vec::new();
         }
-        // Many files may share a head, so that a file that has only the head in common must also be as new.
-        let has_anchor = self.content.anchors.iter().any(|(position, _)| *position > 0);
         let successor = volume.stat(&self.path).ok().filter(|stat| stat.is_another(self.born)).map(|stat| stat.inode);
-        let fits = |stat: &Stat| {
-            stat.is_file() && Some(stat.inode) != successor && !is_other(stat) && (has_anchor || self.is_new(stat))
-        };
+        let fits = |stat: &Stat| stat.is_file() && Some(stat.inode) != successor && may_be(stat);
         let entries = volume.list(&self.home).unwrap_or_default().into_iter().filter(|entry| fits(&entry.stat));
         let mut candidates: Vec<_> = entries.collect();
         // Where thousands of files are truncated at once, only the likely copy of each is opened.
@@ -143,6 +159,7 @@ mod tests {
             written: 0,
             seen: 0,
             content: Fingerprint { head: Head::of(b"one\n"), anchors: Vec::new() },
+            in_flight: Vec::new(),
         };
         let candidates = sought.candidates(&Disk, |_| false);
         let names: Vec<_> = candidates.iter().map(|entry| entry.path.file_name().unwrap().to_str().unwrap()).collect();

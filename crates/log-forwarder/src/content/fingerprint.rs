@@ -77,13 +77,18 @@ impl Fingerprint {
         if self.anchors.iter().any(|(position, _)| *position > size) || !self.head.is_of(file)? {
             return Ok(false);
         }
-        for (position, hash) in &self.anchors {
-            if Anchor::read(file, *position)?.hash() != *hash {
+        for mark in &self.anchors {
+            if !has_mark(file, *mark)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
+}
+
+/// Whether a file has bytes with this hash before a place
+pub(super) fn has_mark(file: &Content, (position, hash): (u64, u64)) -> io::Result<bool> {
+    Ok(Anchor::read(file, position)?.hash() == hash)
 }
 
 /// The bytes just before a cursor

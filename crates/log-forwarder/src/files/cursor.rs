@@ -23,6 +23,8 @@ pub(crate) struct Cursor {
     pub(crate) within_cut: bool,
     /// The end of the span that the output has now; the position, if it has none
     pub(crate) in_flight_end: u64,
+    /// A hash of the bytes before that end
+    in_flight_hash: u64,
     /// From the position up to here no record ends.
     pub(crate) barren_end: u64,
     /// Its output is removed, and there is nothing to do for it.
@@ -69,7 +71,14 @@ impl Cursor {
 
     /// The output has this span now.
     pub(super) fn hand_out(&mut self, span: &Span) {
-        self.in_flight_end = span.end();
+        let mut anchor = self.anchor.clone();
+        anchor.extend(span.own_bytes());
+        (self.in_flight_end, self.in_flight_hash) = (span.end(), anchor.hash());
+    }
+
+    /// The end of the span that the output has now, and a hash of the bytes before it
+    pub(super) fn in_flight_mark(&self) -> Option<(u64, u64)> {
+        (!self.is_closed && !self.is_idle()).then_some((self.in_flight_end, self.in_flight_hash))
     }
 
     /// The first bytes in flight are settled: delivered, rejected or dropped.

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::volume::{DIRECTORY, Model};
+use super::volume::{Act, DIRECTORY, Model};
 
 /// Bytes of a line up to the end of its number
 const NUMBERED: usize = "app.log:0000".len();
@@ -32,6 +32,19 @@ pub(super) struct App {
     unseen: [bool; 2],
 }
 
+/// Copies and truncations between the questions of the forwarder
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ambush {
+    /// Each copy has a name of its own, and is not renamed later.
+    pub(super) keeps_names: bool,
+    /// Questions before the first act
+    pub(super) first: u32,
+    /// Questions before the act with this number
+    pub(super) pause: u32,
+    pub(super) act: usize,
+}
+
 pub(super) fn path(name: &str) -> PathBuf {
     Path::new(DIRECTORY).join(name)
 }
@@ -51,9 +64,13 @@ impl App {
         self.finish(log);
         for _ in 0..count {
             let line = self.line(LOGS[log]);
-            self.model.append(&path(LOGS[log]), format!("{line}\n").as_bytes());
+            self.append(LOGS[log], &format!("{line}\n"));
             self.written.insert(line);
         }
+    }
+
+    fn append(&self, log: &str, text: &str) {
+        self.model.act(&Act::Append(path(log), text.into()));
     }
 
     /// Writes the beginning of a line. What comes next in this log finishes it, unless that is rotated before.
@@ -61,19 +78,19 @@ impl App {
         self.finish(log);
         let line = self.line(LOGS[log]);
         let (now, later) = line.split_at(line.len() - text(&line).len() + NUMBERED + 1);
-        self.model.append(&path(LOGS[log]), now.as_bytes());
+        self.append(LOGS[log], now);
         self.begun[log] = Some(later.to_owned());
         self.written.insert(line);
     }
 
     pub(super) fn write_foreign(&mut self) {
         let line = self.line(FOREIGN);
-        self.model.append(&path(FOREIGN), format!("{line}\n").as_bytes());
+        self.append(FOREIGN, &format!("{line}\n"));
     }
 
     fn finish(&mut self, log: usize) {
         if let Some(rest) = self.begun[log].take() {
-            self.model.append(&path(LOGS[log]), format!("{rest}\n").as_bytes());
+            self.append(LOGS[log], &format!("{rest}\n"));
         }
     }
 
@@ -88,19 +105,47 @@ impl App {
 
     /// Renames the log and the files that were rotated before.
     pub(super) fn rename(&mut self, log: usize) {
-        for (from, to) in renames(log) {
-            self.model.rename(&from, &to);
+        for act in renames(log) {
+            self.model.act(&act);
         }
         self.is_renamed(log);
     }
 
     /// Does so while the forwarder reads the names, after some of its questions; each number of them comes up.
     pub(super) fn rename_during(&mut self, log: usize, seed: u32, scan: impl FnOnce()) {
-        self.model.rename_after((seed + self.lines) % QUESTIONS, renames(log));
+        let first = (seed + self.lines) % QUESTIONS;
+        let acts = renames(log).into_iter().enumerate();
+        self.model.ambush(acts.map(|(at, act)| (if at == 0 { first } else { 0 }, act)).collect());
         scan();
-        if !self.model.call_off() {
-            self.is_renamed(log);
+        self.model.finish_ambush();
+        self.is_renamed(log);
+    }
+
+    /// Copies and truncates the log three times while the forwarder asks its questions, and writes lines after each truncation.
+    #[cfg(test)]
+    pub(super) fn copy_during(&mut self, log: usize, ambush: Ambush, scan: impl FnOnce()) {
+        let (original, mut acts) = (path(LOGS[log]), Vec::new());
+        for count in 1..=3 {
+            let copy = rotated(log, if ambush.keeps_names { count + 1 } else { 1 });
+            let mut older = if ambush.keeps_names { Vec::new() } else { renames(log) };
+            older.pop();
+            older.push(Act::Make(copy.clone()));
+            acts.extend([older, vec![Act::Copy(original.clone(), copy)], vec![Act::Truncate(original.clone())]]);
+            for _ in 0..count.min(2) {
+                let line = self.line(LOGS[log]);
+                acts.push(vec![Act::Append(original.clone(), format!("{line}\n").into())]);
+                self.written.insert(line);
+            }
         }
+        let mut timed = Vec::new();
+        for (at, acts) in acts.into_iter().enumerate() {
+            let questions = if at == ambush.act { ambush.pause } else { 0 } + if at == 0 { ambush.first } else { 0 };
+            timed.extend(acts.into_iter().enumerate().map(|(at, act)| (if at == 0 { questions } else { 0 }, act)));
+        }
+        self.model.ambush(timed);
+        scan();
+        self.model.finish_ambush();
+        self.begun[log] = None;
     }
 
     fn is_renamed(&mut self, log: usize) {
@@ -122,13 +167,16 @@ impl App {
             return;
         }
         let older = renames(log);
-        older[..older.len() - 1].iter().for_each(|(from, to)| self.model.rename(from, to));
-        self.model.copy(&path(LOGS[log]), &rotated(log, 1));
+        for act in &older[..older.len() - 1] {
+            self.model.act(act);
+        }
+        self.model.act(&Act::Make(rotated(log, 1)));
+        self.model.act(&Act::Copy(path(LOGS[log]), rotated(log, 1)));
         self.truncate(log);
     }
 
     pub(super) fn truncate(&mut self, log: usize) {
-        self.model.truncate(&path(LOGS[log]));
+        self.model.act(&Act::Truncate(path(LOGS[log])));
         self.begun[log] = None;
     }
 
@@ -152,10 +200,10 @@ impl App {
 }
 
 /// What a tool renames that keeps this number of rotated files: the oldest first, the log last. The oldest is overwritten.
-fn renames(log: usize) -> Vec<(PathBuf, PathBuf)> {
+fn renames(log: usize) -> Vec<Act> {
     let mut paths: Vec<_> = (1..=KEPT).rev().map(|number| rotated(log, number)).collect();
     paths.push(path(LOGS[log]));
-    paths.windows(2).map(|pair| (pair[1].clone(), pair[0].clone())).collect()
+    paths.windows(2).map(|pair| Act::Rename(pair[1].clone(), pair[0].clone())).collect()
 }
 
 fn rotated(log: usize, number: u32) -> PathBuf {

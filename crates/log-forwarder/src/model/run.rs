@@ -285,6 +285,12 @@ impl Run {
         assert_eq!(behind, self.follower.set.behind(), "the sum of what is behind");
     }
 
+    /// Bytes that the first output lost
+    #[cfg(test)]
+    pub(super) fn lost(&self) -> u64 {
+        self.follower.set.ledger().of(OUTPUTS[0]).sums().lost
+    }
+
     /// After [`Self::finish`]: each byte that was seen is in one account, and no line came twice.
     pub(super) fn check_accounts(&self) {
         let seen: u64 = self.seen.values().sum();

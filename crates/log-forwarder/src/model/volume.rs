@@ -1,12 +1,15 @@
-//! A file system in memory, whose files may be renamed, copied, truncated and deleted between any two questions.
+//! A file system in memory, whose files may be renamed, copied, truncated, written and deleted between any two questions.
+
+mod state;
 
 use std::{
-    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+pub(super) use self::state::Act;
+use self::state::{Number, State, Stored};
 use crate::{
     content::{
         volume::{Entry, Handle, Inode, Kind, Stat, Volume},
@@ -22,36 +25,6 @@ pub(super) const DIRECTORY: &str = "/logs";
 #[derive(Clone, Debug, Default)]
 pub(super) struct Model(Arc<Mutex<State>>);
 
-#[derive(Debug, Default)]
-struct State {
-    names: BTreeMap<PathBuf, Number>,
-    files: BTreeMap<Number, Stored>,
-    /// Inodes of deleted files that are used again, as ext4 does it
-    free: Vec<u64>,
-    next_inode: u64,
-    clock: i64,
-    /// Renames of which the forwarder has had no event yet
-    renames: Vec<Rename>,
-    /// Renames that come after this number of questions
-    ambush: Option<(u32, Vec<(PathBuf, PathBuf)>)>,
-}
-
-/// A file, also after its inode was given to another one
-type Number = u64;
-
-#[derive(Debug)]
-struct Stored {
-    inode: u64,
-    born: i64,
-    modified: i64,
-    links: u64,
-    /// Descriptors that are open
-    opens: u64,
-    /// Reads fail.
-    is_damaged: bool,
-    bytes: Vec<u8>,
-}
-
 #[derive(Debug)]
 struct Open {
     model: Model,
@@ -63,45 +36,30 @@ impl Model {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes behind the text of a file, which is made if it is missing.
-    pub(super) fn append(&self, path: &Path, bytes: &[u8]) {
-        let state = &mut *self.state();
-        state.clock += 1;
-        let number = state.number(path);
-        if let Some(file) = state.files.get_mut(&number) {
-            let text = trimmed(&file.bytes);
-            let zeros = file.bytes.len().saturating_sub(text + bytes.len());
-            file.bytes.truncate(text);
-            file.bytes.extend_from_slice(bytes);
-            file.bytes.resize(text + bytes.len() + zeros, 0);
-            file.modified = state.clock;
+    pub(super) fn act(&self, act: &Act) {
+        self.state().act(act);
+    }
+
+    /// Lets this happen between the questions that follow: each act after a number of them.
+    pub(super) fn ambush(&self, acts: Vec<(u32, Act)>) {
+        self.state().ambush = acts.into();
+    }
+
+    /// Does what no question has come for.
+    pub(super) fn finish_ambush(&self) {
+        let mut state = self.state();
+        let acts = std::mem::take(&mut state.ambush);
+        for (_, act) in acts {
+            state.act(&act);
         }
     }
 
     /// Extends a file with zeros, or takes those at its end away.
     pub(super) fn resize(&self, path: &Path, zeros: usize) {
-        let state = &mut *self.state();
-        state.clock += 1;
-        let clock = state.clock;
-        if let Some(file) = state.names.get(path).and_then(|number| state.files.get_mut(number)) {
-            file.bytes.truncate(trimmed(&file.bytes));
-            file.bytes.resize(file.bytes.len() + zeros, 0);
-            file.modified = clock;
-        }
-    }
-
-    pub(super) fn rename(&self, from: &Path, to: &Path) {
-        self.state().rename(from, to);
-    }
-
-    /// Does these renames after some more questions.
-    pub(super) fn rename_after(&self, questions: u32, renames: Vec<(PathBuf, PathBuf)>) {
-        self.state().ambush = Some((questions, renames));
-    }
-
-    /// Gives up what [`Self::rename_after`] has not done yet. True if there was something.
-    pub(super) fn call_off(&self) -> bool {
-        self.state().ambush.take().is_some()
+        self.state().write(path, |bytes| {
+            bytes.truncate(trimmed(bytes));
+            bytes.resize(bytes.len() + zeros, 0);
+        });
     }
 
     /// The renames since the last call
@@ -112,30 +70,16 @@ impl Model {
     /// The state for a question of the forwarder
     fn asked(&self) -> MutexGuard<'_, State> {
         let mut state = self.state();
-        match state.ambush.take() {
-            Some((0, renames)) => renames.iter().for_each(|(from, to)| state.rename(from, to)),
-            Some((questions, renames)) => state.ambush = Some((questions - 1, renames)),
-            None => {}
-        }
+        state.spring();
         state
     }
 
-    /// Copies a file as it is now.
-    pub(super) fn copy(&self, from: &Path, to: &Path) {
-        let bytes = self.bytes(from);
-        self.state().unlink(to);
-        if let Some(bytes) = bytes {
-            self.append(to, &bytes);
-        }
-    }
-
-    pub(super) fn truncate(&self, path: &Path) {
+    /// Gives a file another time.
+    #[cfg(test)]
+    pub(super) fn touch(&self, path: &Path, modified: i64) {
         let state = &mut *self.state();
-        state.clock += 1;
-        let clock = state.clock;
         if let Some(file) = state.names.get(path).and_then(|number| state.files.get_mut(number)) {
-            file.bytes.clear();
-            file.modified = clock;
+            file.modified = modified;
         }
     }
 
@@ -162,64 +106,6 @@ impl Model {
     pub(super) fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let state = self.state();
         state.names.iter().map(|(path, number)| (path.clone(), state.files[number].bytes.clone())).collect()
-    }
-}
-
-impl State {
-    fn rename(&mut self, from: &Path, to: &Path) {
-        let Some(number) = self.names.remove(from) else { return };
-        self.unlink(to);
-        self.names.insert(to.to_path_buf(), number);
-        self.renames.push(Rename { from: from.to_path_buf(), to: to.to_path_buf() });
-    }
-
-    fn number(&mut self, path: &Path) -> Number {
-        if let Some(number) = self.names.get(path) {
-            return *number;
-        }
-        let inode = self.free.pop().unwrap_or_else(|| {
-            self.next_inode += 1;
-            self.next_inode
-        });
-        let number = self.files.len() as Number;
-        let file = Stored {
-            inode,
-            born: self.clock,
-            modified: self.clock,
-            links: 1,
-            opens: 0,
-            is_damaged: false,
-            bytes: Vec::new(),
-        };
-        self.files.insert(number, file);
-        self.names.insert(path.to_path_buf(), number);
-        number
-    }
-
-    fn unlink(&mut self, path: &Path) {
-        let Some(number) = self.names.remove(path) else { return };
-        self.change(number, |file| file.links = 0);
-    }
-
-    /// An inode is used again when no name and no descriptor leads to its file any more.
-    fn change(&mut self, number: Number, change: impl FnOnce(&mut Stored)) {
-        let Some(file) = self.files.get_mut(&number) else { return };
-        change(file);
-        if file.links == 0 && file.opens == 0 {
-            self.free.push(file.inode);
-        }
-    }
-
-    fn stat(&self, number: Number) -> Stat {
-        let file = &self.files[&number];
-        Stat {
-            inode: Inode { device: 1, inode: file.inode },
-            born: Some(file.born),
-            size: file.bytes.len() as u64,
-            modified: file.modified * 1_000_000,
-            links: file.links,
-            kind: Kind::Regular,
-        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::Looker;
 use crate::{
     content::{beginnings::Beginnings, copies::Sought, search, volume::Stat},
     files::{
+        cursor::Cursor,
         decide::Trace,
         known::{Key, KnownFile},
         loss::LossReason,
@@ -98,5 +99,6 @@ pub(super) fn sought(file: &KnownFile) -> Sought {
         written: file.modified,
         seen: file.seen,
         content: file.fingerprint(),
+        in_flight: file.cursors.iter().filter_map(Cursor::in_flight_mark).collect(),
     }
 }
