@@ -21,7 +21,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        app::{App, path},
+        app::{Ambush, App, path},
         run::{OUTPUTS, Run},
         volume::{Act, Model},
         *,
@@ -115,6 +115,54 @@ mod tests {
         run.finish(Vec::new());
         run.check_accounts();
         assert_eq!((run.settled[0].len(), run.lost()), (3, 0));
+    }
+
+    #[test]
+    fn a_copy_that_seems_older_than_its_original_is_read() {
+        let model = Model::default();
+        let mut app = App::new(model.clone());
+        app.write(0, 1);
+        model.touch(&path("app.log"), 1_000_000);
+        let mut run = Run::start(&model, None, Instant::now(), Setup::of(0));
+        app.write(0, 2);
+        app.copy(0);
+        run.look();
+        run.finish(Vec::new());
+        assert_eq!(run.settled[0].len(), 3);
+    }
+
+    #[test]
+    fn copies_and_truncations_between_any_two_questions_cost_no_line() {
+        for (first, act) in (0..10).flat_map(|first| (0..14).map(move |act| (first, act))) {
+            for (keeps_names, pause) in
+                [false, true].into_iter().flat_map(|keeps| [1, 8, 200].map(|pause| (keeps, pause)))
+            {
+                let ambush = Ambush { keeps_names, first, pause, act };
+                let (lines, lost) = copied_during_scans(ambush);
+                assert_eq!((lines, lost), (7, 0), "{ambush:?}");
+            }
+        }
+    }
+
+    /// How many lines are delivered, and how many bytes count as lost
+    fn copied_during_scans(ambush: Ambush) -> (usize, u64) {
+        let model = Model::default();
+        let mut app = App::new(model.clone());
+        app.write(0, 1);
+        let mut run = Run::start(&model, None, Instant::now(), Setup::of(0));
+        // Behind a rotation that was seen, files beside the log are taken for rotated ones.
+        app.copy(0);
+        app.write(0, 1);
+        run.look();
+        app.copy_during(0, ambush, || {
+            run.scan(Vec::new(), false);
+            run.look();
+            run.scan(Vec::new(), false);
+        });
+        run.finish(Vec::new());
+        run.check_accounts();
+        assert!(run.settled[0].iter().all(|line| app.written.contains(line)), "{ambush:?}");
+        (run.settled[0].len(), run.lost())
     }
 
     proptest! {

@@ -17,7 +17,11 @@ use crate::{
         fingerprint::{HEAD_LIMIT, Head},
         volume::{Entry, Stat, Volume},
     },
-    files::{known::KnownFile, listings::Listings, set::FileSet},
+    files::{
+        known::{FileState, KnownFile},
+        listings::Listings,
+        set::FileSet,
+    },
 };
 
 /// A file beside an input, with the name of a rotated one
@@ -48,7 +52,9 @@ pub(super) fn is_unchanged(path: &Path, set: &FileSet, volume: &dyn Volume) -> b
 /// Whether a file begins as one does that had this path: a copy that is made before its file is truncated or deleted.
 pub(super) fn is_copy(path: &Path, origin: &Path, set: &FileSet, volume: &dyn Volume) -> bool {
     let Some((content, stat)) = open(path, volume) else { return false };
-    set.of_path(origin).any(|(_, file)| begins_alike(&content, &stat, file, volume) == Some(true))
+    // The content of a lost file goes on nowhere.
+    let mut files = set.of_path(origin).filter(|(_, file)| file.state != FileState::Lost);
+    files.any(|(_, file)| begins_alike(&content, &stat, file, volume))
 }
 
 /// Whether a file is the whole copy of one that had this path and has no name of a rotated one: all outputs have its lines, and
@@ -75,36 +81,35 @@ fn is_renamed_elsewhere(file: &KnownFile, volume: &dyn Volume) -> bool {
     file.is_open() && !entries.iter().any(|entry| is_it(&entry.stat) && is_named(entry))
 }
 
-fn begins_alike(content: &Content, stat: &Stat, file: &KnownFile, volume: &dyn Volume) -> Option<bool> {
+fn begins_alike(content: &Content, stat: &Stat, file: &KnownFile, volume: &dyn Volume) -> bool {
     // An older file is no copy, though it may begin alike.
     let born = file.content().and_then(|content| content.stat().ok()?.born);
     if stat.born.zip(born).is_some_and(|(copy, known)| copy < known) {
-        return None;
+        return false;
     }
     // A file is copied while it has its name, or one that rotation does not give. Elsewhere only a whole head tells a copy from
     // one that begins alike.
-    let has_its_name = || volume.stat(file.path()).is_ok_and(|stat| stat.inode == file.inode);
-    let is_doubtful = file.head.length < HEAD_LIMIT && !has_its_name();
+    let has_its_name = volume.stat(file.path()).is_ok_and(|stat| stat.inode == file.inode);
+    let is_doubtful = file.head.length < HEAD_LIMIT && !has_its_name;
     if is_doubtful && (!file.is_open() || stat.size > file.size()) {
-        return None;
+        return false;
     }
-    let has_head = has_head(content, file)?;
-    (!is_doubtful || has_head && is_renamed_elsewhere(file, volume)).then_some(has_head)
+    let opened = if file.is_parked() && has_its_name { open(file.path(), volume) } else { None };
+    let present = file.content().or(opened.as_ref().map(|(content, _)| content)).filter(|content| !content.is_packed());
+    // Since the last look it may have been written, or truncated and written, and copied.
+    let may_be_new = file.head.length == 0 || has_its_name;
+    let new = present.filter(|_| may_be_new).and_then(|present| Head::read(present, HEAD_LIMIT).ok());
+    let mut heads = [Some(file.head), new].into_iter().flatten();
+    heads.any(|head| has_head(content, head, present)) && (!is_doubtful || is_renamed_elsewhere(file, volume))
 }
 
-/// Whether a file begins as a known one, as far as it goes
-fn has_head(content: &Content, file: &KnownFile) -> Option<bool> {
-    // A file that was empty at the last look may have been written and copied since.
-    let known = match file.head.length {
-        0 => Head::read(file.content()?, HEAD_LIMIT).ok()?,
-        _ => file.head,
-    };
-    let head = Head::read(content, known.length).ok()?;
+/// Whether a file has this head. One that has less of it yet is a copy in the making, if it begins as the original does now.
+fn has_head(content: &Content, known: Head, original: Option<&Content>) -> bool {
+    let Ok(head) = Head::read(content, known.length) else { return false };
     if head.length == known.length {
-        return Some(head.length > 0 && head == known);
+        return head.length > 0 && head == known;
     }
-    // A copy in the making
-    Some(Head::read(file.content()?, head.length).ok()? == head)
+    original.is_some_and(|original| Head::read(original, head.length).is_ok_and(|begin| begin == head))
 }
 
 /// The files beside these paths that have the name of a rotated one
