@@ -8,7 +8,7 @@ mod surrogates;
 use std::borrow::Cow;
 
 use self::scanner::{Quoted, Scanner};
-pub(crate) use self::special::each_special;
+pub(crate) use self::special::first_special;
 use super::{fields, time::TimeRule};
 use crate::format::record::{Field, Parsed, Value};
 

@@ -4,7 +4,7 @@ use endpoint::Options;
 
 use crate::{
     format::{
-        json::each_special,
+        json::first_special,
         record::{Field, Value},
     },
     records::{
@@ -136,30 +136,31 @@ pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
 
 /// Writes the inside of a JSON string (RFC 8259, section 7).
 pub(crate) fn escape(text: &str, out: &mut Vec<u8>) {
-    let (bytes, mut written) = (text.as_bytes(), 0);
-    each_special(bytes, |at| {
-        out.extend_from_slice(&bytes[written..at]);
-        written = at + 1;
-        match bytes[at] {
-            b'"' | b'\\' => {
-                out.push(b'\\');
-                // It is written with the bytes behind it.
-                written = at;
-            }
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            byte => out.extend_from_slice(&[
-                b'\\',
-                b'u',
-                b'0',
-                b'0',
-                b'0' + (byte >> 4),
-                b"0123456789abcdef"[usize::from(byte & 15)],
-            ]),
+    let mut rest = text.as_bytes();
+    while let Some(at) = first_special(rest) {
+        out.extend_from_slice(&rest[..at]);
+        match rest[at] {
+            byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', byte]),
+            control => escape_control(control, out),
         }
-    });
-    out.extend_from_slice(&bytes[written..]);
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+}
+
+/// Apart, because lines of logs seldom have one.
+#[cold]
+#[inline(never)]
+fn escape_control(byte: u8, out: &mut Vec<u8>) {
+    match byte {
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        _ => {
+            out.extend_from_slice(b"\\u00");
+            out.extend([b'0' + (byte >> 4), b"0123456789abcdef"[usize::from(byte & 15)]]);
+        }
+    }
 }
 
 #[cfg(test)]

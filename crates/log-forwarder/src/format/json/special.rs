@@ -1,62 +1,50 @@
 //! The bytes that cannot stand in a JSON string as they are: quotes, backslashes and controls (RFC
 //! 8259, section 7).
 
-const ONES: u64 = u64::from_ne_bytes([1; 8]);
-const HIGHS: u64 = ONES << 7;
-
-/// Where the first such byte is; eight bytes are looked at at once.
+/// Where the first such byte is; sixteen bytes are looked at at once.
 #[inline]
 pub(crate) fn first_special(bytes: &[u8]) -> Option<usize> {
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (nth, word) in words.iter().enumerate() {
-        let special = first_specials(u64::from_le_bytes(*word));
+    let (pairs, rest) = bytes.as_chunks::<16>();
+    for (nth, pair) in pairs.iter().enumerate() {
+        let (words, _) = pair.as_chunks::<8>();
+        let (first, second) = (special(words[0]), special(words[1]));
+        if first | second != 0 {
+            return Some(nth * 16 + if first != 0 { place(first) } else { 8 + place(second) });
+        }
+    }
+    let (words, rest) = rest.as_chunks::<8>();
+    let mut at = pairs.len() * 16;
+    if let [word] = words {
+        let special = special(*word);
         if special != 0 {
-            return Some(nth * 8 + special.trailing_zeros() as usize / 8);
+            return Some(at + place(special));
         }
+        at += 8;
     }
-    Some(words.len() * 8 + rest.iter().position(|byte| is_special(*byte))?)
-}
-
-/// Visits the places of all such bytes in their order.
-#[inline]
-pub(crate) fn each_special(bytes: &[u8], mut visit: impl FnMut(usize)) {
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (nth, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        // Most words have none.
-        if first_specials(word) == 0 {
-            continue;
-        }
-        let mut special = specials(word);
-        while special != 0 {
-            visit(nth * 8 + special.trailing_zeros() as usize / 8);
-            special &= special - 1;
-        }
+    if rest.is_empty() {
+        return None;
     }
-    let places = rest.iter().enumerate().filter(|(_, byte)| is_special(**byte));
-    places.for_each(|(nth, _)| visit(words.len() * 8 + nth));
-}
-
-fn is_special(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
+    // The last eight bytes, some of which are known to be others
+    if let Some(last) = bytes.last_chunk() {
+        let special = special(*last);
+        return (special != 0).then(|| bytes.len() - 8 + place(special));
+    }
+    Some(at + rest.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\')?)
 }
 
 /// The high bit of the first such byte of a word. Above it there may be false ones, because a
 /// subtraction borrows from the high bit of each byte that is smaller.
 #[inline]
-fn first_specials(word: u64) -> u64 {
+fn special(word: [u8; 8]) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let word = u64::from_le_bytes(word);
     let controls = word.wrapping_sub(ONES * 0x20);
     let quotes = (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES);
     let backslashes = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
-    (controls | quotes | backslashes) & !word & HIGHS
+    (controls | quotes | backslashes) & !word & (ONES << 7)
 }
 
-/// The high bits of all such bytes of a word
-#[inline]
-fn specials(word: u64) -> u64 {
-    // An addition to seven bits carries into the eighth, unless the byte is smaller.
-    let smaller = |word: u64, bound: u8| !(((word & !HIGHS) + ONES * u64::from(0x80 - bound)) | word) & HIGHS;
-    let quotes = smaller(word ^ (ONES * u64::from(b'"')), 1);
-    let backslashes = smaller(word ^ (ONES * u64::from(b'\\')), 1);
-    smaller(word, 0x20) | quotes | backslashes
+/// Which byte has the first high bit
+fn place(highs: u64) -> usize {
+    highs.trailing_zeros() as usize / 8
 }
