@@ -9,11 +9,12 @@ use std::{
 use super::Follower;
 use crate::{
     files::{
+        cursor::Cursor,
         fate::Fate,
         known::{Key, KnownFile, OutputId},
         loss::LossReason,
         reading::{Bounds, Read, Reading, read},
-        set::{Change, FileSet},
+        set::Change,
     },
     records::{
         batch::Sifted,
@@ -210,9 +211,12 @@ impl Follower {
                     self.set.apply(Change::Skip { key, output, bytes: &bytes, within_cut, reason }, now);
                 }
                 Reading::Hole(end) => {
-                    let bytes = end - file_position(&self.set, key, output);
-                    let file = self.set.get(key)?.path().display();
-                    tracing::info!(%file, bytes, "a hole is skipped");
+                    let file = self.set.get(key)?;
+                    let (Cursor { position, anchor, .. }, path) = (&file.cursors[output.0], file.path().display());
+                    // A long hole is skipped in parts.
+                    if *position == 0 || anchor.bytes().iter().any(|byte| *byte != 0) {
+                        tracing::info!(file = %path, offset = position, "a hole is skipped");
+                    }
                     self.set.apply(Change::SkipHole(key, output, end), now);
                 }
                 Reading::ByteOrderMark => {
@@ -272,8 +276,4 @@ impl Follower {
         let whole = span.bytes().len() + length;
         (whole <= self.bounds.line).then(|| span.completed(&next, length, self.pool.empty(whole)))
     }
-}
-
-fn file_position(set: &FileSet, key: Key, output: OutputId) -> u64 {
-    set.get(key).map_or(0, |file| file.cursors[output.0].position)
 }
