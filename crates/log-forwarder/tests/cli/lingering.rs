@@ -1,10 +1,10 @@
 //! Lines that wait for others in a request are in memory: whatever becomes of their file, they are delivered.
 
-use std::{fs, net::SocketAddr};
+use std::{fs, io::Write, net::SocketAddr};
 
 use crate::{
     collector::Collector,
-    support::{Pod, Program, Signal, Writer, http, ledger, line, stop, until},
+    support::{self, Pod, Program, Signal, Writer, append, http, ledger, line, log_forwarder, stop, until},
 };
 
 /// log-forwarder whose lines wait, and its address for metrics
@@ -85,21 +85,43 @@ fn lines_that_waited_at_a_kill_are_read_again() {
     assert!(collector.messages() == (0..20).map(line).collect::<Vec<_>>(), "{:?}", collector.messages());
 }
 
+/// log-forwarder with a configuration, whose lines wait for an hour
+#[track_caller]
+fn configured(pod: &Pod, input: &str, outputs: &[String]) -> Program {
+    configure(pod, input, outputs);
+    let mut command = log_forwarder(&["--health-addr", "127.0.0.1:0", "--linger", "1h"]);
+    support::start(command.arg("--config").arg(pod.beside("config.yaml")).arg("--state-dir").arg(pod.beside("state")))
+}
+
+fn configure(pod: &Pod, input: &str, outputs: &[String]) {
+    let text = format!("inputs: [{{path: {}{input}}}]\noutputs: {outputs:?}\n", pod.log("app.log").display());
+    fs::write(pod.beside("new.yaml"), text).unwrap();
+    fs::rename(pod.beside("new.yaml"), pod.beside("config.yaml")).unwrap();
+}
+
 #[test]
 fn lines_that_wait_for_an_output_that_goes_are_counted() {
     let (pod, collector) = (Pod::new(), Collector::start());
     Writer::new(&pod.log("app.log")).write(10);
-    let config = pod.beside("config.yaml");
-    let text = |outputs: &str| format!("inputs: [{{path: {}}}]\noutputs: [{outputs}]\n", pod.log("app.log").display());
-    let both = format!("'{}', '{}'", pod.file_output(), collector.url());
-    fs::write(&config, text(&both)).unwrap();
-    let mut command = crate::support::log_forwarder(&["--health-addr", "127.0.0.1:0", "--linger", "1h"]);
-    command.arg("--config").arg(&config).arg("--state-dir").arg(pod.beside("state"));
-    let mut program = crate::support::start(&mut command);
+    let mut program = configured(&pod, "", &[pod.file_output(), collector.url()]);
     wait_for_memory(program.address("health"), size(&pod));
-    fs::write(&config, text(&format!("'{}'", pod.file_output()))).unwrap();
-    program.signal(Signal::HUP);
+    configure(&pod, "", &[pod.file_output()]);
     program.wait_for_message("is no longer delivered to");
     let ended = stop(program);
     assert_eq!((ledger(&ended)["lost"], ledger(&ended)["delivered"]), (size(&pod), size(&pod)));
+}
+
+#[test]
+fn a_new_configuration_holds_for_lines_that_wait_for_others() {
+    let (pod, collector) = (Pod::new(), Collector::start());
+    fs::write(pod.log("app.log"), "key=1 one\n").unwrap();
+    let mut program = configured(&pod, "", &[collector.url()]);
+    let address = program.address("health");
+    wait_for_memory(address, size(&pod));
+    configure(&pod, ", redact: ['key=(?<secret>\\d)']", &[collector.url()]);
+    program.wait_for_message("new configuration in force");
+    writeln!(append(&pod.log("app.log")), "key=2 two").unwrap();
+    until("the growth is seen", || pod.checkpoint()?.contains(&format!("\"seen\":{}", size(&pod))).then_some(()));
+    stop(program);
+    assert_eq!(collector.messages(), ["key=[REDACTED] one", "key=[REDACTED] two"]);
 }

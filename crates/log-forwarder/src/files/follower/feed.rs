@@ -154,12 +154,14 @@ impl Follower {
             batch.fill();
             return None;
         }
+        let has_parts = file.source.treatment.format.has_parts();
         let bounds = Bounds { batch: self.bounds.batch.min(room), may_grow: false, ..self.bounds };
         let read = read(file, key, &cursor.behind(span), bounds, &self.pool);
         let Read { reading, size } = read.map_err(|error| self.fail(key, output, &error, now)).ok()?;
         self.set.apply(Change::Reach(key, size), now);
         match reading {
-            Reading::Span(next) if next.mark == Mark::Whole && batch.append(&next) => {
+            // A line that was rotated away in the middle is read on its own, and completed.
+            Reading::Span(next) if !(next.is_sealed && has_parts) && batch.append(&next) => {
                 self.set.apply(Change::HandOut(&next, output), now);
             }
             Reading::Suspicious => self.suspect(key, now),

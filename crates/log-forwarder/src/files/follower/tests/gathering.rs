@@ -64,3 +64,26 @@ fn a_batch_of_one_stream_looks_at_few_of_the_files_that_have_another() {
     assert_eq!(batch.spans().len(), 1);
     assert!(looks.get() < 100, "{} files for a batch of one", looks.get());
 }
+
+#[test]
+fn a_line_that_is_rotated_away_in_the_middle_is_one_record_when_lines_before_it_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.log");
+    fs::write(&path, "t stdout F one\nt stdout P two \n").unwrap();
+    let cri = FormatFlags::default().format("cri".parse().ok().as_ref(), None, None, &TimeFlags::default());
+    let (mut follower, output) = started(settings(&path, Treatment { format: cri.unwrap(), ..Treatment::default() }));
+    let (now, mut batch) = (Instant::now(), Growing::default());
+    follower.scan_names(now);
+    follower.gather(output, Some(&|_, _| true), &mut batch, now);
+    fs::rename(&path, directory.path().join("app.log.1")).unwrap();
+    fs::write(&path, "t stdout F three\n").unwrap();
+    follower.scan(Vec::new(), true, now);
+    follower.look_at_all(now);
+    follower.gather(output, Some(&|_, _| true), &mut batch, now);
+    let first = batch.take().unwrap();
+    assert_eq!(first.spans()[0].bytes(), b"t stdout F one\n");
+    assert_eq!(first.spans().len(), 1);
+    follower.account(Change::Settle(&first.spans()[0], output));
+    let second = follower.next(output, Some(&|_, _| true), now).unwrap();
+    assert_eq!(second.spans()[0].bytes(), b"t stdout P two \nt stdout F three\n");
+}
