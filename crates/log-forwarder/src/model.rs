@@ -4,11 +4,12 @@ mod app;
 mod history;
 mod order;
 mod run;
+mod setup;
 mod volume;
 
 pub(crate) use self::{
     history::{Step, play},
-    run::Setup,
+    setup::Setup,
 };
 
 #[cfg(test)]

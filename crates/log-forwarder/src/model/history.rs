@@ -7,7 +7,8 @@ use std::{
 
 use super::{
     app::{App, FOREIGN, LOGS},
-    run::{OUTPUTS, Run, Setup},
+    run::{OUTPUTS, Run},
+    setup::Setup,
     volume::Model,
 };
 use crate::{files::known::OutputId, settings::selection::StartAt};

@@ -11,6 +11,7 @@ use prometheus::Registry;
 use super::{
     app::LOGS,
     order::Order,
+    setup::Setup,
     volume::{DIRECTORY, Model},
 };
 use crate::{
@@ -52,29 +53,6 @@ fn input(log: &str, format: &str, first_line: Option<&str>, start_at: StartAt) -
     let selection = Selection { start_at, ..Selection::default() };
     let input = format!("{DIRECTORY}/{log}").parse::<Input>().expect("a path");
     input.treated(&treatment.into()).selected(&selection.into())
-}
-
-/// How a forwarder is started
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Setup {
-    /// Files that may be open at once
-    budget: usize,
-    pub(super) start_at: StartAt,
-    close_inactive: Option<Duration>,
-    /// The lines of the first log are joined.
-    joins_lines: bool,
-}
-
-impl Setup {
-    /// A setup for each combination of four bits
-    pub(crate) fn of(bits: u8) -> Self {
-        Self {
-            budget: if bits & 1 == 0 { 100 } else { 2 },
-            start_at: if bits & 2 == 0 { StartAt::Beginning } else { StartAt::End },
-            close_inactive: (bits & 4 > 0).then_some(Duration::from_secs(1)),
-            joins_lines: bits & 8 > 0,
-        }
-    }
 }
 
 /// One forwarder, from its start to its end
