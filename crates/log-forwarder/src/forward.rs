@@ -31,8 +31,10 @@ const BATCH: u64 = 512 * 1024;
 const SILENCE: Duration = Duration::from_secs(30);
 /// The time that the checkpoint's volume has for the first save; later ones wait for it
 const FIRST_SAVE: Duration = Duration::from_secs(10);
-/// The time for the last save of the checkpoint
-const LAST_SAVE: Duration = Duration::from_millis(300);
+/// The time for the last save of the checkpoint: a busy disk may need more than a second, and a native sidecar has two at least
+const LAST_SAVE: Duration = Duration::from_millis(1500);
+/// The same shortly before the drain deadline
+const SAVE_AT_DEADLINE: Duration = Duration::from_millis(300);
 
 /// Forwards as the arguments say.
 pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
@@ -213,7 +215,7 @@ async fn finish(
         }
     };
     if let Some(saver) = saver {
-        saver.save_within(LAST_SAVE).await;
+        saver.save_within(if exit == Exit::Unfinished { SAVE_AT_DEADLINE } else { LAST_SAVE }).await;
     }
     let follower = lock(follower);
     let (summary, behind) = (follower.set.ledger().summary(), follower.set.behind());

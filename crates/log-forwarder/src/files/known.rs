@@ -1,7 +1,6 @@
 //! A file as this program knows it: one content, from its first byte to its last, and how far each output has come in it.
 //!
-//! The bytes of a content never change. Their place can: the content of a file that is copied and truncated goes on in the copy.
-//! Only the [set](super::set) changes a known file.
+//! A content never changes; its place can, from a truncated file to the copy. Only the [set](super::set) changes a known file.
 
 #[cfg(test)]
 pub(super) mod example;
