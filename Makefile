@@ -28,15 +28,15 @@ ZSTD_FLAGS += -DHUF_FORCE_DECOMPRESS_X1 -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT 
 RELEASE := target/$(TARGET)/release
 # Profiles of Cargo.toml: tasks, and sidecars whose work is CPU
 TASK := target/$(TARGET)/task
-DATA_PATH := target/$(TARGET)/data-path
+FORWARDER := target/$(TARGET)/forwarder
 EXPORTER := target/$(TARGET)/exporter
 PROXY := target/$(TARGET)/proxy
-# Sidecars that wait on I/O are built for size, with the profile release.
-CPU_BOUND := log-forwarder
-# CPU-bound too, but not all of their dependencies are; see the profiles of these names.
+# Sidecars that wait on I/O are built for size, with the profile release. The work of these is CPU, but not in all of their
+# dependencies; see the profiles of these names.
+FORWARDERS := log-forwarder
 EXPORTERS := metrics-exporter
 PROXIES := proxy
-IO_BOUND := $(filter-out $(CPU_BOUND) $(EXPORTERS) $(PROXIES),$(SIDECARS))
+IO_BOUND := $(filter-out $(FORWARDERS) $(EXPORTERS) $(PROXIES),$(SIDECARS))
 
 # Writes into each binary which crates it was built from, for scanners (trivy, grype, syft, cargo audit bin).
 AUDITABLE := cargo-auditable@0.7.7
@@ -101,12 +101,12 @@ docs: ## Write what is generated: usage blocks, flag reference, man pages, compl
 release: ## Static binaries; installs cargo-auditable, which lists in each what it was built from
 	cargo install --quiet --locked $(AUDITABLE)
 	$(STATIC) --profile task --bins $(TASKS:%=--package %)
-	$(STATIC) --profile data-path --bins $(CPU_BOUND:%=--package %)
+	$(STATIC) --profile forwarder --bins $(FORWARDERS:%=--package %)
 	$(STATIC) --profile exporter --bins $(EXPORTERS:%=--package %)
 	$(STATIC) --profile proxy --bins $(PROXIES:%=--package %)
 	$(if $(IO_BOUND),$(STATIC) --release --bins $(IO_BOUND:%=--package %))
 	mkdir -p $(RELEASE)
-	ln -f $(TASKS:%=$(TASK)/%) $(CPU_BOUND:%=$(DATA_PATH)/%) $(EXPORTERS:%=$(EXPORTER)/%) $(PROXIES:%=$(PROXY)/%) $(RELEASE)/
+	ln -f $(TASKS:%=$(TASK)/%) $(FORWARDERS:%=$(FORWARDER)/%) $(EXPORTERS:%=$(EXPORTER)/%) $(PROXIES:%=$(PROXY)/%) $(RELEASE)/
 	ls -l $(HELPERS:%=$(RELEASE)/%)
 
 images: release ## Images of all helpers, as archives in target/images; installs buildah and jq where they are missing (Debian, root)
