@@ -28,20 +28,24 @@ pub(crate) const HELPER: places::Helper = places::Helper {
 };
 
 /// Flags whose errors and start line may repeat the value: addresses, paths, patterns, names of things
-const REPEATED: [&str; 14] = [
+const REPEATED: [&str; 18] = [
     "admin-addr",
     "config",
     "container-name",
     "dead-letter",
+    "drop",
+    "exclude",
     "exit-with-file",
     "exit-with-process",
     "health-addr",
     "input",
+    "keep",
     "labels-file",
     "multiline",
     "node-name",
     "pod-name",
     "pod-namespace",
+    "redact-with",
     "state-dir",
 ];
 

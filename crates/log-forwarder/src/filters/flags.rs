@@ -8,8 +8,8 @@ use crate::format::Pattern;
 /// Patterns and tests of fields, one a line in the variable
 const KEEP: LinesParser<Pattern> = LinesParser::verbatim("keep pattern", Pattern::new, str::to_owned);
 const DROP: LinesParser<Pattern> = LinesParser::verbatim("drop pattern", Pattern::new, str::to_owned);
-const KEEP_FIELD: LinesParser<FieldTest> = LinesParser::verbatim("keep-field", str::parse, str::to_owned);
-const DROP_FIELD: LinesParser<FieldTest> = LinesParser::verbatim("drop-field", str::parse, str::to_owned);
+const KEEP_FIELD: LinesParser<FieldTest> = LinesParser::verbatim("keep-field", str::parse, test_label);
+const DROP_FIELD: LinesParser<FieldTest> = LinesParser::verbatim("drop-field", str::parse, test_label);
 const REDACT: LinesParser<Redact> = LinesParser::verbatim("redact pattern", str::parse, redact_label);
 
 // Which records are sent. Not a doc comment: clap would take it for the helper's description.
@@ -59,6 +59,11 @@ impl FilterFlags {
 
 fn all<T: Clone>(lines: &[Lines<T>]) -> Vec<T> {
     lines.iter().flat_map(|lines| &lines.0).cloned().collect()
+}
+
+/// In place of a test of a field, whose value may be a secret
+fn test_label(text: &str) -> String {
+    text.find(['=', '~']).map_or_else(|| "…".into(), |at| format!("{}…", &text[..=at]))
 }
 
 /// In place of a pattern of secrets, which may hold one

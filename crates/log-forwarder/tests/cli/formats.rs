@@ -187,12 +187,12 @@ fn what_docker_wrote_in_parts_is_one_record_of_the_first_time() {
     let long = "x".repeat(16384);
     let lines =
         [(long.as_str(), "out", 1), ("oh \\\"no\\\"\\n", "err", 2), (&long, "out", 3), ("\\\\ end\\r\\n", "out", 4)];
-    let line = |(log, stream, second): (&str, &str, u32)| {
-        format!(r#"{{"log":"{log}","stream":"std{stream}","time":"2026-11-24T09:58:0{second}Z"}}"#) + "\n"
+    let line = |(log, stream, milli): (&str, &str, u32)| {
+        format!(r#"{{"log":"{log}","stream":"std{stream}","time":"2026-11-24T09:58:45.00{milli}Z"}}"#) + "\n"
     };
     fs::write(pod.log("app.log"), lines.map(line).concat()).unwrap();
     let program = start(&pod, &["--format", "docker"]);
-    let of = |second: u32, stream: &str, message: &str| json!([format!("2026-11-24T09:58:0{second}.000Z"), message, {"stream": stream}]);
+    let of = |milli: u32, stream: &str, message: &str| json!([format!("2026-11-24T09:58:45.00{milli}Z"), message, {"stream": stream}]);
     let expected = [of(1, "stdout", &(long.repeat(2) + "\\ end")), of(2, "stderr", "oh \"no\"")];
     assert_eq!(records(&pod, 2, &["time", "message", "fields"]), expected);
     assert_eq!(ledger(&stop(program))["lines"], 4);
