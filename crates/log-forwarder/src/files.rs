@@ -10,6 +10,8 @@ mod copied;
 pub(crate) mod cursor;
 mod decide;
 pub(crate) mod descriptors;
+#[cfg(test)]
+mod example;
 mod fate;
 mod finding;
 pub(crate) mod follower;

@@ -17,6 +17,8 @@ mod forward;
 pub mod fuzzing;
 mod heap;
 mod helper;
+#[cfg(test)]
+mod log_lines;
 #[cfg(any(test, fuzzing))]
 mod model;
 mod outputs;

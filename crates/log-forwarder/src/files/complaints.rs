@@ -46,6 +46,14 @@ impl Complaints {
         }
     }
 
+    /// Warns that a file begins otherwise at each look.
+    pub(crate) fn note_rewritten(&mut self, path: &Path, now: Instant) {
+        let what = "its first bytes are written over again and again: only what comes behind them is read";
+        if self.throttles.entry(path.to_path_buf()).or_default().is_due(what, now) {
+            tracing::warn!(file = %path.display(), "{what}");
+        }
+    }
+
     /// Warns once that a file is not read, which no further attempt will change as long as the file is not written.
     pub(crate) fn leave(&mut self, path: &Path, stat: &Stat, reason: &str) {
         let Stat { born, modified, .. } = *stat;

@@ -61,7 +61,7 @@ pub(crate) fn decide(
     now: Instant,
 ) -> Fate {
     match observation {
-        Observation::Grew(growth) => Fate::Grow(*growth),
+        Observation::Grew(growth) | Observation::Rewritten(growth) => Fate::Grow(*growth),
         Observation::Renamed(state) => Fate::Turn(*state),
         Observation::Deleted if file.is_open() => Fate::Turn(FileState::Deleted),
         Observation::Inconsistent => match trace {
@@ -69,6 +69,7 @@ pub(crate) fn decide(
             _ => Fate::ReadOut,
         },
         Observation::Astray => Fate::Detach,
+        Observation::Unsteady => Fate::Mistrust,
         Observation::Deleted | Observation::Replaced | Observation::Truncated => match trace {
             None => Fate::Forget,
             Some(Trace::Copy(copy)) => Fate::ContinueInCopy(copy),

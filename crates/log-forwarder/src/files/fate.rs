@@ -12,6 +12,8 @@ pub(crate) enum Fate {
     Grow(Growth),
     /// Read on: a name of an input leads to the file again, or does not any more, or the file has no name any more.
     Turn(FileState),
+    /// Read nothing for a while, and take no other head for another content.
+    Mistrust,
     /// Read on until a read finds nothing, because the system contradicts itself about the file.
     ReadOut,
     /// Finish: no more bytes will come, and a last line without a newline is complete.

@@ -2,8 +2,6 @@
 //!
 //! A content never changes; its place can, from a truncated file to the copy. Only the [set](super::set) changes a known file.
 
-#[cfg(test)]
-pub(super) mod example;
 mod packed;
 
 use std::{
@@ -89,6 +87,8 @@ pub(crate) struct KnownFile {
     /// It has not grown for a while: the last record, which could have gone on in further lines, is complete.
     pub(crate) is_quiet: bool,
     pub(crate) trust: Trust,
+    /// How many contents in a row have had only another head than the one before
+    pub(crate) rewrites: u8,
     /// One for each output
     pub(crate) cursors: Vec<Cursor>,
 }
@@ -122,6 +122,7 @@ impl KnownFile {
             ended: false,
             is_quiet: false,
             trust,
+            rewrites: 0,
             cursors,
         }
     }
@@ -140,11 +141,6 @@ impl KnownFile {
 
     pub(crate) fn is_parked(&self) -> bool {
         matches!(self.access, Access::Parked)
-    }
-
-    /// Whether it is open, and its bytes lie in a compressed file
-    pub(crate) fn is_packed(&self) -> bool {
-        self.content().is_some_and(Content::is_packed)
     }
 
     /// The marks that a file must have to hold this content

@@ -16,7 +16,7 @@ use super::{
     known::{Access, FileState, Key, KnownFile},
     loss::LossReason,
     names::{Form, Names},
-    observe::{Observation, Sighting, observe},
+    observe::{Marks, Observation, Sighting, observe},
     place::{Place, is_out_of_date, open_again, peek},
     set::{Change, FileSet},
     sight::{sight, unchanged},
@@ -158,7 +158,7 @@ impl Looker {
             let has_gone = needs_trace(file, &observation);
             let trace = has_gone.then(|| self.trace(set, names, file, homes));
             let reason = if file.is_open() { LossReason::Truncated } else { LossReason::GoneUnread };
-            let successor = self.successor(file, &observation, set, now);
+            let successor = self.successor(file, (sighting, &observation), set, now);
             let path = file.path().to_path_buf();
             // A file that was seen empty may have had other contents since, which were copied away.
             let has_begun = file.seen == 0 && matches!(observation, Observation::Grew(_));
@@ -179,6 +179,14 @@ impl Looker {
             is_news |= set.apply(Change::Meet(key, fate), now);
             if has_begun || is_gone || is_copied {
                 names.note_rotation(&path);
+            }
+            match observation {
+                Observation::Unsteady => {
+                    self.complaints.warn(&path, "is not read", "its bytes differ from one read to the next", now);
+                    break;
+                }
+                Observation::Rewritten(_) => self.complaints.note_rewritten(&path, now),
+                _ => {}
             }
             if let Some(what) = remote {
                 self.complaints.note_remote(&path, what, now);
@@ -241,7 +249,13 @@ impl Looker {
 
     /// The file that begins where an open one has another content now. On a remote file system, that of a rotated file may be one
     /// whose name has come to this: a scan says which.
-    fn successor(&self, file: &KnownFile, observation: &Observation, set: &FileSet, now: Instant) -> Option<KnownFile> {
+    fn successor(
+        &self,
+        file: &KnownFile,
+        (sighting, observation): (&Sighting, &Observation),
+        set: &FileSet,
+        now: Instant,
+    ) -> Option<KnownFile> {
         let is_gone = matches!(observation, Observation::Replaced | Observation::Truncated);
         let may_be_other = file.trust != Trust::Full && file.state != FileState::Live;
         let (true, Some(Content::Plain(handle))) = (is_gone && !may_be_other, file.content()) else { return None };
@@ -249,6 +263,15 @@ impl Looker {
         let stat = handle.stat().ok()?;
         let input = (file.source.path.clone(), file.source.treatment.clone());
         let fresh = KnownFile::new(input, file.home.clone(), handle, &stat, set.fresh_cursors(), now);
-        Some(KnownFile { ordinal: file.ordinal + 1, state: file.state, ..fresh })
+        let rewrites = match sighting {
+            Sighting::Open { marks: Marks::Rewritten(_), .. } => file.rewrites + 1,
+            // Nothing of it was read that could be compared.
+            _ if file.cursors.iter().all(|cursor| cursor.position == 0) => file.rewrites,
+            _ => 0,
+        };
+        Some(KnownFile { ordinal: file.ordinal + 1, state: file.state, rewrites, ..fresh })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use super::{
     growth::Growth,
     known::{FileState, KnownFile},
-    trust::Trust,
+    trust::{MOST_REWRITES, Trust},
 };
 use crate::content::{fingerprint::Head, volume::Stat};
 
@@ -32,6 +32,10 @@ pub(crate) enum Marks {
     /// It begins as before, and has the same bytes before the foremost cursor.
     Same(Head),
     Other,
+    /// It begins otherwise than before, and has the same bytes before all cursors.
+    Rewritten(Head),
+    /// Two reads at once have found different bytes.
+    Unsteady,
     /// Twice the system stated a size that is less than what a read between the two returned.
     Contradictory,
 }
@@ -44,6 +48,8 @@ pub(crate) enum Observation {
     Grew(Growth),
     /// As long as before, or longer, and another content
     Replaced,
+    /// It begins otherwise once more, and the rest is what it was: reading it from its head again would never end.
+    Rewritten(Growth),
     /// Shorter than before
     Truncated,
     /// A name of an input leads to it again, or none does any more.
@@ -54,6 +60,8 @@ pub(crate) enum Observation {
     Astray,
     /// An error, and nothing about the file is known
     Unreadable(String),
+    /// Its bytes change from one read to the next, so that nothing can be said about them now.
+    Unsteady,
     /// What the system says about the file contradicts itself, as on mounts whose files are renamed elsewhere.
     Inconsistent,
 }
@@ -91,9 +99,12 @@ fn observe_open(file: &KnownFile, stat: &Stat, zeros: u64, marks: Marks) -> Obse
         _ if file.trust == Trust::None => Observation::Same,
         Marks::Contradictory => Observation::Inconsistent,
         _ if stat.size < file.seen => Observation::Truncated,
+        Marks::Unsteady => Observation::Unsteady,
         Marks::Other => Observation::Replaced,
+        Marks::Rewritten(_) if file.rewrites < MOST_REWRITES => Observation::Replaced,
+        Marks::Rewritten(head) if growth(head) != known(file) => Observation::Rewritten(growth(head)),
         Marks::Same(head) if growth(head) != known(file) => Observation::Grew(growth(head)),
-        Marks::Unread | Marks::Same(_) => Observation::Same,
+        Marks::Unread | Marks::Same(_) | Marks::Rewritten(_) => Observation::Same,
     }
 }
 

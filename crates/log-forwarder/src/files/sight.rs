@@ -8,11 +8,11 @@ use super::{
     names::is_rotated_name,
     observe::{Marks, Sighting},
     set::FileSet,
-    trust::Trust,
+    trust::{MOST_REWRITES, Trust},
 };
 use crate::content::{
     Content,
-    fingerprint::{Anchor, HEAD_LIMIT},
+    fingerprint::{ANCHOR_LIMIT, Anchor, HEAD_LIMIT, Head},
     volume::{Entry, Handle, Kind, Stat},
     zeros::{HOLE, text_end, trimmed},
 };
@@ -90,18 +90,38 @@ fn by_reads(file: &KnownFile, handle: &dyn Handle, stat: Stat) -> io::Result<Sta
 /// now.
 fn marks(file: &KnownFile, content: &Content, size: u64, is_suspicious: bool) -> io::Result<Marks> {
     if is_suspicious && !file.fingerprint().is_of(content)? {
-        return Ok(Marks::Other);
+        return change(file, content, size);
     }
     let foremost = file.foremost();
     if let Some(cursor) = foremost
         && Anchor::read(content, cursor.position)? != cursor.anchor
     {
-        return Ok(Marks::Other);
+        return change(file, content, size);
     }
     if file.head.length == HEAD_LIMIT && foremost.is_some_and(|cursor| cursor.position > 0) {
         return Ok(Marks::Same(file.head));
     }
-    Ok(file.head.grown(content, size)?.map_or(Marks::Other, Marks::Same))
+    match file.head.grown(content, size)? {
+        Some(head) => Ok(Marks::Same(head)),
+        None => change(file, content, size),
+    }
+}
+
+/// Where the bytes are not what they were: whether they stay so for a moment, and whether more has changed than the head. A log
+/// whose app counts its lines in the first one begins otherwise at each look.
+fn change(file: &KnownFile, content: &Content, size: u64) -> io::Result<Marks> {
+    let limit = usize::try_from(size).unwrap_or(HEAD_LIMIT).min(HEAD_LIMIT);
+    let position = file.foremost().map_or(0, |cursor| cursor.position);
+    let now = || io::Result::Ok((Head::read(content, limit)?, Anchor::read(content, position)?));
+    let (head, anchor) = now()?;
+    if now()? != (head, anchor) {
+        return Ok(Marks::Unsteady);
+    }
+    let mut is_rewritten = position >= ANCHOR_LIMIT as u64 || file.rewrites >= MOST_REWRITES;
+    for cursor in file.cursors.iter().filter(|cursor| !cursor.is_closed) {
+        is_rewritten &= Anchor::read(content, cursor.position)?.hash() == cursor.anchor.hash();
+    }
+    Ok(if is_rewritten { Marks::Rewritten(head) } else { Marks::Other })
 }
 
 /// A sighting of a file that is not open, and of whose inode a listing of its directory has nothing. A copy that was made before it

@@ -2,6 +2,9 @@
 
 use crate::content::volume::Handle;
 
+/// Contents of one inode in a row of which each has only another head than the one before. Then they are taken for one.
+pub(crate) const MOST_REWRITES: u8 = 2;
+
 /// How far the system's words about an open file are true of it
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {

@@ -107,6 +107,7 @@ fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
         ended: !entry.may_grow,
         is_quiet: false,
         trust: Trust::Full,
+        rewrites: 0,
         cursors: follower.set.known_outputs().iter().map(cursor).collect(),
     }
 }

@@ -12,11 +12,9 @@ use crate::{
     },
     files::{
         cursor::Cursor,
+        example::{SIZE, file, stat},
         growth::Growth,
-        known::{
-            Access, OutputId,
-            example::{SIZE, file, stat},
-        },
+        known::{Access, OutputId},
         ledger::Ledger,
         set::Change,
     },
@@ -67,6 +65,8 @@ fn each_observation_of_an_open_file_has_its_fate() {
     for (observation, needs, expected) in [
         (Observation::Same, false, "KeepReading"),
         (Observation::Grew(growth), false, "Grow 120"),
+        (Observation::Rewritten(growth), false, "Grow 120"),
+        (Observation::Unsteady, false, "Mistrust"),
         (Observation::Renamed(FileState::Rotated), false, "Turn(Rotated)"),
         // Its descriptor has the content still.
         (Observation::Deleted, false, "Turn(Deleted)"),

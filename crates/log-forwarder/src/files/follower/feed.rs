@@ -164,7 +164,7 @@ impl Follower {
             Reading::Span(next) if !(next.is_sealed && has_parts) && batch.append(&next) => {
                 self.set.apply(Change::HandOut(&next, output), now);
             }
-            Reading::Suspicious => self.suspect(key, now),
+            Reading::Suspicious => drop(self.suspect(key, output, now)),
             Reading::Nothing => {}
             _ => drop(self.set.apply(Change::Barren(key, output, size), now)),
         }
@@ -179,18 +179,28 @@ impl Follower {
             // Only on a thread of its own it is found out why.
             self.set.apply(Change::Meet(key, Fate::Measure { stat: None, was_cut: false }), now);
         }
+        self.let_be(key, output, now);
+    }
+
+    /// A file is not read for a while.
+    fn let_be(&mut self, key: Key, output: OutputId, now: Instant) {
         self.set.apply(Change::Fail(key, output, true), now);
         self.failed.insert((key, output), now);
     }
 
     /// A file is shorter than it was, or holds something else. An open one has a descriptor to ask about it. That a compressed one
-    /// was written over takes longer to find out.
-    fn suspect(&mut self, key: Key, now: Instant) {
+    /// was written over takes longer to find out. True if it may be read now.
+    fn suspect(&mut self, key: Key, output: OutputId, now: Instant) -> bool {
         if self.set.get(key).is_some_and(KnownFile::is_packed) {
             self.set.apply(Change::Meet(key, Fate::Measure { stat: None, was_cut: false }), now);
-        } else {
-            self.looker.suspect(&mut self.set, &mut self.names, key, now);
+            return false;
         }
+        let is_news = self.looker.suspect(&mut self.set, &mut self.names, key, now);
+        if !is_news {
+            // No event says when its bytes stay as they are.
+            self.let_be(key, output, now);
+        }
+        is_news
     }
 
     fn read(&mut self, key: Key, output: OutputId, bounds: Bounds, now: Instant) -> Option<Span> {
@@ -234,11 +244,8 @@ impl Follower {
                     self.set.apply(Change::Barren(key, output, end), now);
                     return None;
                 }
-                Reading::Suspicious => {
-                    self.suspect(key, now);
-                    return None;
-                }
-                Reading::Nothing => return None,
+                Reading::Suspicious if self.suspect(key, output, now) => {}
+                Reading::Suspicious | Reading::Nothing => return None,
             }
         }
         self.descriptors.asked.notify_one();

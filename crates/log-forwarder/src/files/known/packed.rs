@@ -4,11 +4,16 @@ use std::time::Instant;
 
 use super::{Access, FileState, KnownFile};
 use crate::{
-    content::{measure::Packed, volume::Stat},
+    content::{Content, measure::Packed, volume::Stat},
     files::cursor::Cursor,
 };
 
 impl KnownFile {
+    /// Whether it is open, and its bytes lie in a compressed file
+    pub(crate) fn is_packed(&self) -> bool {
+        self.content().is_some_and(Content::is_packed)
+    }
+
     /// It is compressed: it is read once its length is known, or passed over as it is now.
     pub(crate) fn begin_compressed(&mut self, stat: &Stat, is_passed_over: bool) {
         (self.packed_size, self.access) = (Some(stat.size), Access::Closed);

@@ -2,13 +2,12 @@
 
 use std::time::Instant;
 
-use super::{Growth, Head, KnownFile, Marks, Observation, Sighting, Stat, Trust, observe};
+use super::{Growth, Head, KnownFile, Marks, Observation, Sighting, Stat, observe};
 use crate::files::{
-    known::{
-        FileState,
-        example::{SIZE, file, head, stat},
-    },
+    example::{SIZE, file, head, stat},
+    known::FileState,
     loss::LossReason,
+    trust::{MOST_REWRITES, Trust},
 };
 
 const SAME: Marks = Marks::Unread;
@@ -43,6 +42,8 @@ fn an_open_file_is_judged_by_its_descriptor() {
         ("an overlay has copied it up", copied_up, same, Observation::Grew(born_again)),
         ("it is as long, with other bytes", stat(), Marks::Other, Observation::Replaced),
         ("it is longer, with other bytes", longer, Marks::Other, Observation::Replaced),
+        ("only its head is another", stat(), Marks::Rewritten(Head::default()), Observation::Replaced),
+        ("two reads differ", stat(), Marks::Unsteady, Observation::Unsteady),
         ("it is shorter", Stat { size: SIZE - 1, ..stat() }, SAME, Observation::Truncated),
         ("it is empty", Stat { size: 0, ..stat() }, SAME, Observation::Truncated),
         ("it has no name", Stat { links: 0, ..stat() }, SAME, Observation::Deleted),
@@ -54,6 +55,16 @@ fn an_open_file_is_judged_by_its_descriptor() {
         let sighting = Sighting::Open { stat, zeros: 0, marks };
         assert_eq!(observe(&file, &sighting), meaning, "{what}");
     }
+}
+
+#[test]
+fn a_head_that_changes_again_and_again_makes_no_other_content() {
+    let marks = Marks::Rewritten(Head::of(b"another first line"));
+    let sighting = Sighting::Open { stat: stat(), zeros: 0, marks };
+    let after = |rewrites| observe(&known(|file| file.rewrites = rewrites), &sighting);
+    assert_eq!(after(0), Observation::Replaced);
+    assert_eq!(after(MOST_REWRITES - 1), Observation::Replaced);
+    assert!(matches!(after(MOST_REWRITES), Observation::Rewritten(Growth { size: SIZE, .. })));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::{
         fate::Fate,
         known::{Access, FileState, Key, KnownFile, OutputId},
         loss::LossReason,
-        trust::Trust,
+        trust::{MOST_REWRITES, Trust},
     },
     format::amount::Amount,
     records::span::{Source, Span},
@@ -126,6 +126,7 @@ impl FileSet {
                 (self.has_moved, is_news) = (true, false);
                 self.change(key, |file| file.state = state);
             }
+            Fate::Mistrust => self.change(key, |file| (file.rewrites, is_news) = (MOST_REWRITES, false)),
             Fate::ReadOut => {
                 self.release_inode(key);
                 self.change(key, |file| (file.trust, file.state) = (Trust::None, FileState::Rotated));

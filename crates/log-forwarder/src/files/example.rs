@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Instant};
 
-use super::{Cursor, KnownFile};
+use super::{cursor::Cursor, known::KnownFile, trust::Trust};
 use crate::content::{
     fingerprint::{Anchor, Head},
     volume::{Handle, Inode, Kind, Stat},
@@ -28,5 +28,5 @@ pub(crate) fn file(now: Instant) -> KnownFile {
     let input = (Path::new("/logs/app.log").into(), std::sync::Arc::default());
     let cursors = vec![Cursor::at(SIZE, Anchor::default(), false)];
     let file = KnownFile::new(input, Path::new("/logs").into(), handle, &stat(), cursors, now);
-    KnownFile { head: head(), seen: SIZE, trust: super::Trust::Full, ..file }
+    KnownFile { head: head(), seen: SIZE, trust: Trust::Full, ..file }
 }
