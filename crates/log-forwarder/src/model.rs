@@ -1,6 +1,7 @@
 //! Random histories on a model of a file system, which check what the forwarder promises about files and its books.
 
 mod app;
+mod books;
 mod history;
 mod order;
 mod run;
@@ -23,10 +24,12 @@ mod tests {
 
     use super::{
         app::{Ambush, App, path},
-        run::{OUTPUTS, Run},
+        books::OUTPUTS,
+        run::{Answer, Run},
         volume::{Act, Model},
         *,
     };
+    use crate::log_lines::LogLines;
 
     #[test]
     fn a_file_that_cannot_be_read_holds_up_no_later_file_of_its_path() {
@@ -35,14 +38,9 @@ mod tests {
         app.write(0, 2);
         let mut run = Run::start(&model, None, Instant::now(), Setup::of(0));
         app.rename(0);
-        model.damage(&path("app.log.1"), true);
+        model.damage(&path("app.log.1"));
         app.write(0, 1);
         run.scan(model.take_renames(), false);
-        let delivered = |run: &mut Run| {
-            run.hand_out(OUTPUTS[0]);
-            run.answer(OUTPUTS[0], true);
-            run.settled[0].len()
-        };
         assert_eq!(delivered(&mut run), 1);
         // It is tried again, and fails again.
         run.wait(Duration::from_secs(2));
@@ -50,7 +48,7 @@ mod tests {
         app.write(0, 1);
         run.look();
         assert_eq!(delivered(&mut run), 2);
-        model.damage(&path("app.log.1"), false);
+        model.heal();
         assert_eq!(delivered(&mut run), 2);
         run.wait(Duration::from_secs(2));
         run.look();
@@ -62,7 +60,7 @@ mod tests {
         let deliver = |run: &mut Run| {
             for output in OUTPUTS {
                 while run.hand_out(output) {
-                    run.answer(output, true);
+                    run.answer(output, Answer::Take);
                 }
             }
         };
@@ -112,9 +110,9 @@ mod tests {
         app.copy(0);
         run.look();
         run.scan(Vec::new(), false);
-        run.answer(OUTPUTS[0], true);
+        run.answer(OUTPUTS[0], Answer::Take);
         run.finish(Vec::new());
-        run.check_accounts();
+        run.check_doubles();
         assert_eq!((run.settled[0].len(), run.lost()), (3, 0));
     }
 
@@ -161,9 +159,93 @@ mod tests {
             run.scan(Vec::new(), false);
         });
         run.finish(Vec::new());
-        run.check_accounts();
+        run.check_doubles();
         assert!(run.settled[0].iter().all(|line| app.written.contains(line)), "{ambush:?}");
         (run.settled[0].len(), run.lost())
+    }
+
+    /// Delivers all that is there to the first output.
+    fn delivered(run: &mut Run) -> usize {
+        while run.hand_out(OUTPUTS[0]) {
+            run.answer(OUTPUTS[0], Answer::Take);
+        }
+        run.settled[0].len()
+    }
+
+    #[test]
+    fn a_file_whose_bytes_differ_at_each_read_is_read_when_they_stay() {
+        let (log, _guard) = LogLines::taken();
+        let model = Model::default();
+        let mut app = App::new(model.clone());
+        app.write(0, 3);
+        model.unsettle(&path("app.log"), true);
+        let mut run = Run::start(&model, None, Instant::now(), Setup::of(0));
+        for _ in 0..20 {
+            assert_eq!(delivered(&mut run), 0);
+            run.wait(Duration::from_secs(2));
+            run.look();
+        }
+        assert_eq!((run.lost(), run.files()), (0, 1));
+        assert_eq!(log.count("differ from one read to the next"), 2, "at first and after 30 s");
+        model.unsettle(&path("app.log"), false);
+        run.wait(Duration::from_secs(2));
+        run.look();
+        assert_eq!(delivered(&mut run), 3);
+        app.write(0, 1);
+        run.look();
+        assert_eq!((delivered(&mut run), run.lost(), run.files()), (4, 0, 1));
+    }
+
+    #[test]
+    fn a_file_that_begins_otherwise_at_each_look_does_not_come_again_and_again() {
+        const LOOKS: usize = 40;
+        let (log, _guard) = LogLines::taken();
+        let model = Model::default();
+        let mut app = App::new(model.clone());
+        app.write(0, 20);
+        let mut run = Run::start(&model, None, Instant::now(), Setup::of(0));
+        assert_eq!(delivered(&mut run), 20);
+        for byte in (b'0'..=b'9').cycle().take(LOOKS) {
+            model.rewrite(&path("app.log"), byte);
+            app.write(0, 1);
+            run.wait(Duration::from_millis(100));
+            run.look();
+            delivered(&mut run);
+        }
+        // Two times the file is taken for another one.
+        let doubles = delivered(&mut run) - 20 - LOOKS;
+        assert!((20..=43).contains(&doubles), "{doubles}");
+        assert_eq!(log.count("written over again and again"), 1);
+        assert!(run.files() <= 3);
+        // What was written between two looks to a file that is taken for another is in this one.
+        let lost = run.lost();
+        app.write(0, 5);
+        run.look();
+        assert_eq!((delivered(&mut run), run.lost()), (20 + LOOKS + doubles + 5, lost));
+    }
+
+    #[test]
+    fn a_copy_beside_a_log_that_cannot_be_read_at_a_start_is_read() {
+        let model = Model::default();
+        let mut app = App::new(model.clone());
+        app.write(0, 1);
+        let mut run = Run::start(&model, None, Instant::now(), Setup::of(0));
+        run.scan(Vec::new(), false);
+        app.copy(0);
+        app.write(0, 2);
+        app.copy(0);
+        model.damage(&path("app.log"));
+        app.write(0, 4);
+        let mut run = Run::start(&model, Some(&run.checkpoint()), run.now(), Setup::of(0));
+        model.heal();
+        run.finish(Vec::new());
+        assert_eq!((run.settled.each_ref().map(Vec::len), run.lost()), ([7, 7], 0));
+    }
+
+    #[test]
+    fn zeros_that_cannot_be_read_are_no_text() {
+        let log = [Step::Rename(0), Step::Write(0, 1), Step::Extend(0, 400), Step::Damage(0), Step::Write(0, 1)];
+        play(&[log.as_slice(), &[Step::Scan { is_overflow: false }]].concat(), Setup::of(13));
     }
 
     proptest! {

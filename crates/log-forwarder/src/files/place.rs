@@ -5,7 +5,7 @@ use std::{io, path::Path, sync::Arc};
 use super::{
     known::{FileState, KnownFile},
     observe::{Marks, Sighting},
-    sight::text_size,
+    sight::{text_size, unchanged},
 };
 use crate::content::{
     Content,
@@ -41,10 +41,13 @@ pub(super) fn peek(volume: &dyn Volume, file: &KnownFile, path: &Path) -> Option
     };
     // Another file may have come to the path in between.
     let stat = handle.stat().ok().filter(is_this)?;
-    let size = text_size(file, handle.as_ref(), &stat).unwrap_or(stat.size);
+    // Bytes that cannot be read may be NULs, which are not text yet.
+    let Ok(size) = text_size(file, handle.as_ref(), &stat) else { return Some(unchanged(file)) };
     let content = Content::Plain(handle);
-    if !file.fingerprint().is_of(&content).unwrap_or(true) {
-        return Some(Sighting::Other);
+    match file.fingerprint().is_of(&content) {
+        Ok(true) => {}
+        Ok(false) => return Some(Sighting::Other),
+        Err(_) => return Some(unchanged(file)),
     }
     let head = file.head.grown(&content, size).ok().flatten().unwrap_or(file.head);
     Some(Sighting::Closed { stat: Stat { size, ..stat }, zeros: stat.size - size, head })

@@ -1,7 +1,6 @@
 //! One forwarder on a model file system, with two outputs whose servers are this test.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,6 +9,7 @@ use prometheus::Registry;
 
 use super::{
     app::LOGS,
+    books::{Books, OUTPUTS, describe},
     order::Order,
     setup::Setup,
     volume::{DIRECTORY, Model},
@@ -18,7 +18,7 @@ use crate::{
     files::{
         descriptors::Descriptors,
         follower::{Follower, Policy, Settings},
-        known::{Key, KnownFile, OutputId},
+        known::OutputId,
         ledger::Ledger,
         names::Rename,
         reading::Bounds,
@@ -34,7 +34,6 @@ use crate::{
     state::{checkpoint::Checkpoint, resume::resume},
 };
 
-pub(super) const OUTPUTS: [OutputId; 2] = [OutputId(0), OutputId(1)];
 const BOUNDS: Bounds = Bounds { batch: 96, line: 48, may_grow: true };
 /// Bytes of a batch, which holds several spans
 const MOST: usize = 240;
@@ -55,20 +54,30 @@ fn input(log: &str, format: &str, first_line: Option<&str>, start_at: StartAt) -
     input.treated(&treatment.into()).selected(&selection.into())
 }
 
+/// The answer of a server to a batch
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer {
+    /// It takes the batch.
+    Take,
+    /// It refuses the batch for good.
+    Refuse,
+    /// It refuses the batch, of which two halves are made.
+    Halve,
+    /// It takes every second record, and wants the others again, the first of which has this number.
+    TakeSome(usize),
+}
+
 /// One forwarder, from its start to its end
 pub(super) struct Run {
     follower: Follower,
     now: Instant,
     /// The lines that wait for others, of each output
     waiting: [Growing; 2],
-    /// The batches of each output that has some, the first last
-    in_flight: BTreeMap<OutputId, Vec<Batch>>,
+    /// The batches of each output, the first last
+    in_flight: [Vec<Batch>; 2],
     /// The beginning of each line that was delivered, refused or dropped, in order
     pub(super) settled: [Vec<String>; 2],
-    /// The greatest size with which each file was seen
-    seen: BTreeMap<Key, u64>,
-    /// Bytes that were there before the first start, and are passed over
-    passed_over: u64,
+    books: Books,
     order: Order,
 }
 
@@ -94,18 +103,17 @@ impl Run {
             resume(&mut follower, checkpoint.clone(), now);
         }
         let mut run = Self {
-            follower,
             now,
             waiting: Default::default(),
-            in_flight: BTreeMap::new(),
-            settled: [Vec::new(), Vec::new()],
-            seen: BTreeMap::new(),
+            in_flight: Default::default(),
+            settled: Default::default(),
+            books: Books::of(&follower.set, checkpoint),
+            follower,
             order: Order::default(),
-            passed_over: 0,
         };
-        run.scan(Vec::new(), false);
-        let first = |(_, file): (Key, &KnownFile)| file.cursors[0].position;
-        run.passed_over = run.follower.set.iter().map(first).sum();
+        run.follower.scan(Vec::new(), false, now);
+        run.books.begin(&run.follower.set);
+        run.check();
         run
     }
 
@@ -134,7 +142,7 @@ impl Run {
 
     /// Reads lines for an output that has no batch: they wait for others.
     pub(super) fn gather(&mut self, output: OutputId) {
-        if !self.in_flight.contains_key(&output) {
+        if self.in_flight[output.0].is_empty() {
             let waiting = &mut self.waiting[output.0];
             let former = waiting.spans().len();
             self.follower.gather(output, Some(&|_, _| true), waiting, self.now);
@@ -151,41 +159,51 @@ impl Run {
         if let Some(sifted) = sifted {
             self.follower.drop_records(&sifted, output);
             sifted.empty.iter().for_each(|span| self.take_lines(span, output));
-            self.in_flight.extend(sifted.rest.map(|batch| (output, vec![batch])));
+            self.in_flight[output.0].extend(sifted.rest);
         }
         self.check();
         is_some
     }
 
-    /// The server of an output refuses its batch, which is divided.
-    pub(super) fn halve(&mut self, output: OutputId) {
-        let Some(batches) = self.in_flight.get_mut(&output) else { return };
-        if let Some((first, second)) = batches.last().and_then(Batch::halves) {
-            batches.pop();
-            batches.extend([second, first]);
+    /// The server of an output answers to its first batch.
+    pub(super) fn answer(&mut self, output: OutputId, answer: Answer) {
+        let Some(batch) = self.in_flight[output.0].pop() else { return };
+        for span in batch.spans() {
+            let filter = &span.source.treatment.filter;
+            span.records(|record| assert!(filter.keeps(record), "{} was to be dropped", record.text));
+        }
+        let amount = batch.amount();
+        match (answer, batch.halves()) {
+            (Answer::Halve, Some((first, second))) => self.in_flight[output.0].extend([second, first]),
+            (Answer::Halve | Answer::Refuse, _) => {
+                self.follower.account(Change::Reject(output, amount));
+                self.settle(batch.spans(), output);
+            }
+            (Answer::Take, _) => {
+                self.follower.account(Change::Deliver(output, amount));
+                self.settle(batch.spans(), output);
+            }
+            (Answer::TakeSome(first), _) => {
+                let count = batch.spans().iter().map(Span::count).sum();
+                let again: Vec<usize> = (first..count).step_by(2).collect();
+                let (done, rest) = batch.parted(&again);
+                let left = rest.as_ref().map(Batch::amount).unwrap_or_default();
+                self.follower.account(Change::Deliver(output, amount - left));
+                self.settle(&done, output);
+                self.in_flight[output.0].extend(rest);
+            }
         }
         self.check();
     }
 
-    /// The server of an output takes its batch, or refuses it for good.
-    pub(super) fn answer(&mut self, output: OutputId, is_taken: bool) {
-        let Some(batches) = self.in_flight.get_mut(&output) else { return };
-        let Some(batch) = batches.pop() else { return };
-        if batches.is_empty() {
-            self.in_flight.remove(&output);
-        }
-        for span in batch.spans() {
-            let filter = &span.source.treatment.filter;
-            span.records(|record| assert!(filter.keeps(record), "{} was to be dropped", record.text));
-            self.take_lines(span, output);
-        }
-        let amount = batch.amount();
-        let change = if is_taken { Change::Deliver(output, amount) } else { Change::Reject(output, amount) };
-        self.follower.account(change);
-        for span in batch.spans() {
+    fn settle(&mut self, spans: &[Span], output: OutputId) {
+        for span in spans {
             self.follower.account(Change::Settle(span, output));
+            // Its lines alternate with others, which are still to be sent.
+            if !span.goes_on {
+                self.take_lines(span, output);
+            }
         }
-        self.check();
     }
 
     fn take_lines(&mut self, span: &Span, output: OutputId) {
@@ -199,6 +217,18 @@ impl Run {
         }
     }
 
+    /// Bytes that the first output never gets
+    #[cfg(test)]
+    pub(super) fn lost(&self) -> u64 {
+        self.follower.set.ledger().of(OUTPUTS[0]).sums().lost
+    }
+
+    /// The number of known files
+    #[cfg(test)]
+    pub(super) fn files(&self) -> usize {
+        self.follower.set.iter().count()
+    }
+
     /// Stops: reads and delivers until nothing is left, and all that is undecided is decided.
     pub(super) fn finish(&mut self, mut renames: Vec<Rename>) {
         // A last line without a newline is complete at a stop.
@@ -209,14 +239,14 @@ impl Run {
             self.look();
             let mut is_news = false;
             for output in OUTPUTS {
-                while self.in_flight.contains_key(&output) || self.hand_out(output) {
-                    self.answer(output, true);
+                while !self.in_flight[output.0].is_empty() || self.hand_out(output) {
+                    self.answer(output, Answer::Take);
                     is_news = true;
                 }
             }
             is_idle = if is_news { 0 } else { is_idle + 1 };
             if is_idle > 8 {
-                assert_eq!(self.follower.set.behind(), 0, "still behind: {:#?}", self.describe());
+                assert_eq!(self.follower.set.behind(), 0, "still behind: {:#?}", describe(&self.follower.set));
                 return;
             }
             self.wait(Duration::from_secs(1));
@@ -224,61 +254,22 @@ impl Run {
         panic!("it does not come to an end");
     }
 
-    /// The files, for a test that fails
-    fn describe(&self) -> Vec<String> {
-        let one = |(key, file): (Key, &KnownFile)| {
-            let positions: Vec<_> = file.cursors.iter().map(|cursor| (cursor.position, cursor.in_flight_end)).collect();
-            let access = if file.is_open() {
-                "open"
-            } else if file.is_parked() {
-                "parked"
-            } else {
-                "closed"
-            };
-            let (path, state, seen, inode) = (file.path().display(), file.state, file.seen, file.inode.inode);
-            format!("{key} {path} {state:?} {access} inode {inode} ended {} seen {seen} at {positions:?}", file.ended)
-        };
-        self.follower.set.iter().map(one).collect()
-    }
-
-    /// The ledger's equation
-    fn check(&mut self) {
-        for (key, file) in self.follower.set.iter() {
-            let seen = self.seen.entry(key).or_default();
-            *seen = (*seen).max(file.seen);
-        }
-        for output in OUTPUTS {
-            let sums = self.follower.set.ledger().of(output).sums();
-            assert_eq!(
-                sums.read,
-                sums.delivered + sums.rejected + sums.dropped + sums.lost + sums.in_flight,
-                "{sums:?}"
-            );
-            let in_flight = self.in_flight.get(&output).into_iter().flatten().map(|batch| batch.amount().bytes);
-            let in_flight = in_flight.sum::<u64>() + self.waiting[output.0].amount().bytes;
-            assert_eq!(sums.in_flight, in_flight, "in flight");
-        }
-        let behind: u64 =
-            self.follower.set.iter().flat_map(|(_, file)| OUTPUTS.map(|output| file.behind(output))).sum();
-        assert_eq!(behind, self.follower.set.behind(), "the sum of what is behind");
-    }
-
-    /// Bytes that the first output lost
+    /// No output got a line twice.
     #[cfg(test)]
-    pub(super) fn lost(&self) -> u64 {
-        self.follower.set.ledger().of(OUTPUTS[0]).sums().lost
-    }
-
-    /// After [`Self::finish`]: each byte that was seen is in one account, and no line came twice.
-    pub(super) fn check_accounts(&self) {
-        let seen: u64 = self.seen.values().sum();
-        for output in OUTPUTS {
-            let sums = self.follower.set.ledger().of(output).sums();
-            assert_eq!(sums.in_flight, 0);
-            assert_eq!(sums.read + self.passed_over, seen, "bytes that were seen and have no account: {sums:?}");
-            let lines = &self.settled[output.0];
-            let once: BTreeSet<&String> = lines.iter().collect();
+    pub(super) fn check_doubles(&self) {
+        for lines in &self.settled {
+            let mut once = lines.clone();
+            once.sort();
+            once.dedup();
             assert_eq!(lines.len(), once.len(), "lines came twice: {lines:?}");
         }
+    }
+
+    fn check(&mut self) {
+        let in_flight = OUTPUTS.map(|output| {
+            let batches = self.in_flight[output.0].iter().map(|batch| batch.amount().bytes).sum::<u64>();
+            batches + self.waiting[output.0].amount().bytes
+        });
+        self.books.check(&self.follower.set, in_flight);
     }
 }

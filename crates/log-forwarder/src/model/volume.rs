@@ -1,5 +1,6 @@
 //! A file system in memory, whose files may be renamed, copied, truncated, written and deleted between any two questions.
 
+mod open;
 mod state;
 
 use std::{
@@ -9,7 +10,10 @@ use std::{
 };
 
 pub(super) use self::state::Act;
-use self::state::{Number, State, Stored};
+use self::{
+    open::Open,
+    state::{Number, State, Stored},
+};
 use crate::{
     content::{
         volume::{Entry, Handle, Inode, Kind, Stat, Volume},
@@ -24,12 +28,6 @@ pub(super) const DIRECTORY: &str = "/logs";
 /// A file system; its clones are one
 #[derive(Clone, Debug, Default)]
 pub(super) struct Model(Arc<Mutex<State>>);
-
-#[derive(Debug)]
-struct Open {
-    model: Model,
-    number: Number,
-}
 
 impl Model {
     fn state(&self) -> MutexGuard<'_, State> {
@@ -83,13 +81,32 @@ impl Model {
         }
     }
 
-    /// Lets all reads of a file fail, or no more.
-    #[cfg(test)]
-    pub(super) fn damage(&self, path: &Path, is_damaged: bool) {
+    /// Lets all reads of a file fail.
+    pub(super) fn damage(&self, path: &Path) {
         let state = &mut *self.state();
         if let Some(file) = state.names.get(path).and_then(|number| state.files.get_mut(number)) {
-            file.is_damaged = is_damaged;
+            file.is_damaged = true;
         }
+    }
+
+    /// Lets each read of a file find other first bytes, or no more.
+    #[cfg(test)]
+    pub(super) fn unsettle(&self, path: &Path, is_unsteady: bool) {
+        let state = &mut *self.state();
+        if let Some(file) = state.names.get(path).and_then(|number| state.files.get_mut(number)) {
+            file.unsteady = is_unsteady.then_some(0);
+        }
+    }
+
+    /// Writes over the first byte of a file.
+    #[cfg(test)]
+    pub(super) fn rewrite(&self, path: &Path, byte: u8) {
+        self.state().write(path, |bytes| bytes[0] = byte);
+    }
+
+    /// Lets reads fail no more.
+    pub(super) fn heal(&self) {
+        self.state().files.values_mut().for_each(|file| file.is_damaged = false);
     }
 
     pub(super) fn delete(&self, path: &Path) {
@@ -133,38 +150,10 @@ impl Volume for Model {
         let mut state = self.asked();
         let number = state.names.get(path).copied().ok_or(io::ErrorKind::NotFound)?;
         state.change(number, |file| file.opens += 1);
-        Ok(Arc::new(Open { model: self.clone(), number }))
+        Ok(Arc::new(Open::new(self.clone(), number)))
     }
 
     fn home(&self, path: &Path) -> PathBuf {
         path.parent().unwrap_or(Path::new("/")).to_path_buf()
-    }
-}
-
-impl Handle for Open {
-    fn stat(&self) -> io::Result<Stat> {
-        Ok(self.model.asked().stat(self.number))
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let state = self.model.asked();
-        let Stored { bytes, is_damaged, .. } = &state.files[&self.number];
-        if *is_damaged {
-            return Err(io::Error::other("input/output error"));
-        }
-        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-        let length = buffer.len().min(bytes.len() - from);
-        buffer[..length].copy_from_slice(&bytes[from..from + length]);
-        Ok(length)
-    }
-
-    fn data_from(&self, offset: u64) -> io::Result<u64> {
-        Ok(offset)
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.model.state().change(self.number, |file| file.opens -= 1);
     }
 }

@@ -18,7 +18,7 @@ use crate::{
         volume::{Entry, Stat, Volume},
     },
     files::{
-        known::{FileState, KnownFile},
+        known::{Access, FileState, KnownFile},
         listings::Listings,
         set::FileSet,
     },
@@ -46,7 +46,10 @@ pub(super) fn known_series(siblings: &[Sibling], set: &FileSet) -> BTreeSet<Seri
 pub(super) fn is_unchanged(path: &Path, set: &FileSet, volume: &dyn Volume) -> bool {
     let Ok(stat) = volume.stat(path) else { return false };
     let known = set.known(&stat).and_then(|key| set.get(key));
-    known.is_some_and(|file| file.path() == path && file.head.length > 0 && stat.size >= file.seen)
+    // A file that could not be read was not compared.
+    let is_compared = |file: &KnownFile| file.packed_size.is_some() || !matches!(file.access, Access::Closed);
+    let is_as_long = |file: &KnownFile| file.head.length > 0 && stat.size >= file.seen;
+    known.is_some_and(|file| file.path() == path && is_compared(file) && is_as_long(file))
 }
 
 /// Whether a file begins as one does that had this path: a copy that is made before its file is truncated or deleted.

@@ -53,6 +53,8 @@ pub(super) struct Stored {
     pub(super) opens: u64,
     /// Reads fail.
     pub(super) is_damaged: bool,
+    /// Reads so far, if each of them finds other first bytes
+    pub(super) unsteady: Option<u16>,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -128,6 +130,7 @@ impl State {
             links: 1,
             opens: 0,
             is_damaged: false,
+            unsteady: None,
             bytes: Vec::new(),
         };
         self.files.insert(number, file);
