@@ -248,6 +248,14 @@ mod tests {
         play(&[log.as_slice(), &[Step::Scan { is_overflow: false }]].concat(), Setup::of(13));
     }
 
+    #[test]
+    fn lines_that_come_in_an_older_file_behind_its_copy_are_read_before_those_of_later_files() {
+        let scan = Step::Scan { is_overflow: false };
+        let copies = [Step::Copy(0), scan, Step::Write(0, 2), Step::Copy(0), scan, Step::Gather(OUTPUTS[0])];
+        let later = [Step::Write(0, 3), Step::Rename(0), Step::Write(0, 1)];
+        play(&[copies.as_slice(), &later].concat(), Setup::of(2));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 2_000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
         #[test]

@@ -214,11 +214,14 @@ impl FileSet {
         let older = self.index.of_path_before(file.path(), key).rev().filter_map(|older| self.get(older));
         for older in older.filter(|older| older.path() == file.path()) {
             let cursor = &older.cursors[output.0];
-            if !cursor.is_idle() {
-                // It was read after all those before it.
-                return cursor.in_flight_end < older.seen;
-            }
-            if older.wants(output) || older.may_go_on(output) {
+            // A file before one that was read can have got its lines since then, for example in the place of lines that were
+            // copied away.
+            let has_more = if cursor.is_idle() {
+                older.wants(output) || older.may_go_on(output)
+            } else {
+                cursor.in_flight_end < older.seen
+            };
+            if has_more {
                 return true;
             }
         }
