@@ -157,7 +157,9 @@ mod tests {
             lines in proptest::collection::vec(proptest::collection::vec(("[a-z]{0,9}", any::<bool>()), 1..9), 1..6),
         ) {
             let text = |lines: &Vec<(String, bool)>| lines.iter().fold(String::new(), |text, (line, _)| text + line + "\n");
-            let spans: Vec<Span> = lines.iter().map(|lines| of(text(lines).as_bytes(), Mark::Whole)).collect();
+            let mut spans: Vec<Span> = lines.iter().map(|lines| of(text(lines).as_bytes(), Mark::Whole)).collect();
+            // No two spans have the same place.
+            (0..).zip(&mut spans).for_each(|(nth, span)| span.offset = nth * 1000);
             let batch = Batch::of(spans).unwrap();
             let all = messages(batch.spans());
             let single: Vec<_> = (0..all.len()).flat_map(|number| messages(&batch.only(number))).collect();
