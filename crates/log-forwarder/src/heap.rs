@@ -17,7 +17,7 @@ pub fn share_heap() {
     }
 }
 
-/// Files whose lists leave so much free memory behind that it is worth the time
+/// The number of files from which on their lists leave enough free memory behind to be worth a trim
 #[cfg(target_env = "gnu")]
 const MANY: usize = 1000;
 

@@ -217,7 +217,7 @@ mod tests {
         assert!((20..=43).contains(&doubles), "{doubles}");
         assert_eq!(log.count("written over again and again"), 1);
         assert!(run.files() <= 3);
-        // What was written between two looks to a file that is taken for another is in this one.
+        // A loss can only come from the looks at which the file was taken for another one, so it stays the same from here on.
         let lost = run.lost();
         app.write(0, 5);
         run.look();

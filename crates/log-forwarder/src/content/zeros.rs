@@ -4,7 +4,7 @@ use std::{io, ops::Range};
 
 use super::volume::Handle;
 
-/// A run of so many NULs is a hole. Fewer are part of a line, because apps write binary data too.
+/// The least number of NULs in a row that are a hole. Fewer are part of a line, because apps write binary data too.
 pub(crate) const HOLE: usize = 64;
 /// Bytes that are read at once
 const CHUNK: usize = 64 * 1024;

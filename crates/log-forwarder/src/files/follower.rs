@@ -201,7 +201,7 @@ impl Follower {
         self.look_at(keys, now)
     }
 
-    /// Looks at the files that were written, those that have not been idle for so long, and those that are to end soon.
+    /// Looks at the files that were written, those that have grown within this time, and those that are to end soon.
     pub(crate) fn look_at_busy(&mut self, written: &HashSet<PathBuf>, idle: Duration, now: Instant) -> bool {
         let volume = &self.looker.volume;
         let inodes = written.iter().filter_map(|path| volume.stat(path).ok()).map(|stat| stat.inode);

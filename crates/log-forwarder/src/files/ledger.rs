@@ -166,7 +166,7 @@ impl Account {
         self.count_lost(amount.bytes, LossReason::OutputRemoved);
     }
 
-    /// What was found in records that are delivered or refused
+    /// Counts the defects of records that are delivered or refused.
     pub(crate) fn count_defects(&self, tally: Tally) {
         self.invalid_bytes.inc_by(tally.invalid_bytes);
         self.unparsed.inc_by(tally.unparsed);

@@ -189,7 +189,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, thread};
+    use std::{fs, path::Path, thread};
 
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
@@ -203,18 +203,24 @@ mod tests {
         },
     };
 
-    #[tokio::test(start_paused = true)]
-    async fn a_write_that_was_given_up_delivers_no_other_batch() {
-        let directory = tempfile::tempdir().unwrap();
-        let fifo = directory.path().join("fifo");
-        mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-        let mut writer = Writer {
-            path: Some(fifo.clone()),
+    /// A pipe that nothing reads yet, and its writer
+    fn fifo(directory: &Path) -> (PathBuf, Writer) {
+        let path = directory.join("fifo");
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let writer = Writer {
+            path: Some(path.clone()),
             own_files: OwnFiles::default(),
             encoding: Encoding::Raw,
             state: State::default(),
             writing: None,
         };
+        (path, writer)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_was_given_up_delivers_no_other_batch() {
+        let directory = tempfile::tempdir().unwrap();
+        let (fifo, mut writer) = fifo(directory.path());
         let (one, two) = Batch::from(of(b"one\ntwo\n", Mark::Whole)).halves().unwrap();
         // Nothing reads the pipe, so that its writer waits, and the batch is given up.
         let (attempt, ()) = tokio::join!(writer.deliver(&one), time::advance(TIMEOUT));
@@ -228,15 +234,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_write_that_waits_is_not_made_as_it_was_before_a_new_configuration() {
         let directory = tempfile::tempdir().unwrap();
-        let fifo = directory.path().join("fifo");
-        mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-        let mut writer = Writer {
-            path: Some(fifo.clone()),
-            own_files: OwnFiles::default(),
-            encoding: Encoding::Raw,
-            state: State::default(),
-            writing: None,
-        };
+        let (fifo, mut writer) = fifo(directory.path());
         let before = Batch::from(of(b"key=1\n", Mark::Whole));
         let rules = Rules { redact: vec!["key=(?<secret>.)".parse().unwrap()], ..Rules::default() };
         let (_, redaction) = rules.of(&Format::default()).unwrap();

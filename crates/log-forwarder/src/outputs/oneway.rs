@@ -15,8 +15,7 @@ use super::{
     dial::{Dialer, error_text},
 };
 
-/// A connection and a batch must pass within this; a receiver that reads nothing for so long is as
-/// good as gone.
+/// The time for a connection, and for a batch. A receiver that reads nothing within it counts as gone.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// A server judges our certificate only after the handshake (TLS 1.3), and says so within this, or
 /// takes it.

@@ -153,7 +153,7 @@ impl Tail {
         self.signal.send_modify(|signal| signal.news += 1);
     }
 
-    /// Looks at the files that were written, or have not been idle for so long, and wakes the couriers if that is worth it.
+    /// Looks at the files that were written or have grown within this time, and wakes the couriers when an output may go on.
     fn look(&mut self, written: &HashSet<PathBuf>, idle: Duration) {
         let mut follower = lock(&self.follower);
         let now = Instant::now();

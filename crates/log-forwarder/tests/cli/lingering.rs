@@ -1,4 +1,4 @@
-//! Lines that wait for others in a request are in memory: whatever becomes of their file, they are delivered.
+//! Lines that wait for others in a request are in memory. They are delivered also when their file is truncated or deleted.
 
 use std::{fs, io::Write, net::SocketAddr};
 

@@ -90,7 +90,7 @@ impl Looker {
     }
 }
 
-/// What is known of a content that is looked for
+/// The marks by which a search recognises the content of this file
 pub(super) fn sought(file: &KnownFile) -> Sought {
     Sought {
         home: file.home.clone(),
