@@ -7,8 +7,9 @@ use crate::waiting_pod::WaitingPod;
 #[test]
 fn a_pod_deleted_while_it_waits_is_gone_at_once_and_says_143() {
     let namespace = Namespace::new("deleted", Profile::Restricted);
-    // A helper that did not hear SIGTERM would be killed after these seconds, and its status would say 137.
-    for grace in [2, 60] {
+    // A helper that did not hear SIGTERM would be killed after these seconds, and its status would
+    // say 137. Ten leave room for a busy node, which can take some seconds to run it at all.
+    for grace in [10, 60] {
         namespace.create(&waits("for-ever", grace, ""));
         namespace.until_log("for-ever", "wait-for", "not ready");
         let (pod, elapsed) = namespace.delete_pod("for-ever");
