@@ -13,6 +13,8 @@ mod configuration;
 #[cfg(test)]
 mod containers;
 #[cfg(test)]
+mod default_linger;
+#[cfg(test)]
 mod delivery;
 #[cfg(test)]
 mod descriptors;
