@@ -210,22 +210,9 @@ impl FileSet {
     /// Whether an output has something to read in an older file of the same path. A batch may have the rest of that file, and
     /// this one's lines behind it.
     fn must_wait(&self, key: Key, output: OutputId) -> bool {
-        let Some(file) = self.files.get(&key) else { return false };
-        let older = self.index.of_path_before(file.path(), key).rev().filter_map(|older| self.get(older));
-        for older in older.filter(|older| older.path() == file.path()) {
-            let cursor = &older.cursors[output.0];
-            // A file before one that was read can have got its lines since then, for example in the place of lines that were
-            // copied away.
-            let has_more = if cursor.is_idle() {
-                older.wants(output) || older.may_go_on(output)
-            } else {
-                cursor.in_flight_end < older.seen
-            };
-            if has_more {
-                return true;
-            }
-        }
-        false
+        let Some(file) = self.get(key) else { return false };
+        let mut older = self.index.unfinished_before(file.path(), key, output);
+        older.any(|older| self.get(older).is_some_and(|older| older.path() == file.path()))
     }
 
     /// Bytes that were settled since [`Self::begin_checkpoint`], and whether a file has come, gone or moved since

@@ -27,6 +27,8 @@ pub(super) struct Index {
     pub(super) ready: Vec<Ready>,
     /// For each output the files that wait for a descriptor, in which it would find something now
     pub(super) parked: Vec<BTreeSet<Key>>,
+    /// For each output the files with more lines than it has, by the hash of their path: later files of the path wait for them.
+    unfinished: Vec<BTreeSet<(u64, Key)>>,
     pub(super) restless: BTreeSet<Key>,
     /// Files whose metrics are out of date
     stale_metrics: BTreeSet<Key>,
@@ -65,11 +67,12 @@ impl Index {
     pub(super) fn add_output(&mut self) {
         self.ready.push(Ready::default());
         self.parked.push(BTreeSet::new());
+        self.unfinished.push(BTreeSet::new());
     }
 
     /// A file has come.
     pub(super) fn add(&mut self, key: Key, file: &KnownFile) {
-        self.by_path.insert((self.hasher.hash_one(file.path()), key));
+        self.by_path.insert(self.place(key, file));
         self.update(key, file, Totals::default());
     }
 
@@ -82,9 +85,11 @@ impl Index {
 
     /// A file has changed, which had this share before.
     fn update(&mut self, key: Key, file: &KnownFile, former: Totals) {
+        let place = self.place(key, file);
         for (output, (ready, parked)) in self.ready.iter_mut().zip(&mut self.parked).enumerate() {
             ready.set(key, file.unread(OutputId(output)).filter(|_| file.is_open()), self.now);
             set(parked, key, file.is_parked() && file.wants(OutputId(output)));
+            set(&mut self.unfinished[output], place, has_more(file, OutputId(output)));
         }
         set(&mut self.restless, key, file.is_restless());
         self.stale_metrics.insert(key);
@@ -97,20 +102,28 @@ impl Index {
         for keys in self.parked.iter_mut().chain([&mut self.restless, &mut self.stale_metrics]) {
             keys.remove(&key);
         }
-        self.by_path.remove(&(self.hasher.hash_one(file.path()), key));
+        let place = self.place(key, file);
+        for places in self.unfinished.iter_mut().chain([&mut self.by_path]) {
+            places.remove(&place);
+        }
         self.gone.insert(file.source.path.clone());
         self.totals.exchange(Totals::of(file), Totals::default());
     }
 
     /// The files with a path and maybe others, oldest first
-    pub(super) fn of_path(&self, path: &Path) -> impl DoubleEndedIterator<Item = Key> {
-        self.of_path_before(path, Key::MAX)
+    pub(super) fn of_path(&self, path: &Path) -> impl Iterator<Item = Key> {
+        let hash = self.hasher.hash_one(path);
+        self.by_path.range((hash, Key::MIN)..=(hash, Key::MAX)).map(|(_, key)| *key)
     }
 
-    /// Those of them that began before this one
-    pub(super) fn of_path_before(&self, path: &Path, key: Key) -> impl DoubleEndedIterator<Item = Key> {
+    /// The files with a path and maybe others that began before this one, and in which an output has more to read than it has
+    pub(super) fn unfinished_before(&self, path: &Path, key: Key, output: OutputId) -> impl Iterator<Item = Key> {
         let hash = self.hasher.hash_one(path);
-        self.by_path.range((hash, Key::MIN)..(hash, key)).map(|(_, key)| *key)
+        self.unfinished[output.0].range((hash, Key::MIN)..(hash, key)).map(|(_, key)| *key)
+    }
+
+    fn place(&self, key: Key, file: &KnownFile) -> (u64, Key) {
+        (self.hasher.hash_one(file.path()), key)
     }
 
     /// Files whose metrics are out of date. Those that are behind grow older, and stay so.
@@ -157,10 +170,65 @@ impl Totals {
     }
 }
 
-fn set(keys: &mut BTreeSet<Key>, key: Key, is_in: bool) {
+/// Whether an output lacks lines of a file that come before those of later files of its path. A file before one that was read can
+/// have got its lines since then, for example in the place of lines that were copied away.
+fn has_more(file: &KnownFile, output: OutputId) -> bool {
+    let cursor = &file.cursors[output.0];
+    if cursor.is_idle() { file.wants(output) || file.may_go_on(output) } else { cursor.in_flight_end < file.seen }
+}
+
+fn set<T: Ord>(keys: &mut BTreeSet<T>, key: T, is_in: bool) {
     if is_in {
         keys.insert(key);
     } else {
         keys.remove(&key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::Registry;
+
+    use crate::{
+        content::fingerprint::Head,
+        files::{
+            cursor::Cursor,
+            example::file,
+            fate::Fate,
+            growth::Growth,
+            ledger::Ledger,
+            loss::LossReason,
+            set::{Change, FileSet},
+        },
+    };
+
+    use super::*;
+
+    #[test]
+    fn only_files_with_more_lines_are_asked_whether_a_later_file_of_their_path_waits_for_them() {
+        const FILES: Key = 100;
+        let (now, output) = (Instant::now(), OutputId(0));
+        let mut set = FileSet::new(Ledger::new(&Registry::new()).unwrap());
+        set.apply(Change::AddOutput("stdout://".into()), now);
+        for key in 0..FILES {
+            let known = file(now);
+            let inode = Inode { inode: key, ..known.inode };
+            let known = KnownFile { inode, seen: 0, head: Head::default(), cursors: vec![Cursor::default()], ..known };
+            set.apply(Change::Begin(known.into()), now);
+            let growth = Growth { size: 5, zeros: 0, modified: 1, born: None, head: Head::default() };
+            set.apply(Change::Meet(key, Fate::Grow(growth)), now);
+        }
+        let older = |set: &FileSet| {
+            let last = set.get(FILES - 1).unwrap();
+            set.index.unfinished_before(last.path(), FILES - 1, output).count() as Key
+        };
+        for key in 0..FILES - 1 {
+            assert_eq!((set.first_readable(output, 0..Key::MAX), older(&set)), (Some(key), FILES - 1 - key));
+            let reason = LossReason::TooLong;
+            set.apply(Change::Skip { key, output, bytes: b"line\n", within_cut: false, reason }, now);
+        }
+        assert_eq!((set.first_readable(output, 0..Key::MAX), older(&set)), (Some(FILES - 1), 0));
+        set.apply(Change::Unfollow(FILES - 1), now);
+        assert_eq!(set.first_readable(output, 0..Key::MAX), None);
     }
 }
