@@ -145,7 +145,7 @@ impl Format {
         self.is_wrapped()
     }
 
-    /// How many bytes of the next file belong to the records at the end of this one.
+    /// How many first bytes of the next files belong to the records at the end of this one, if these are all of them.
     pub(crate) fn completion(&self, end: &[u8], next: &[u8]) -> Option<usize> {
         parts::completion(self.syntax()?, end, next)
     }

@@ -1,5 +1,6 @@
 //! All parts of following files, as the tail, the couriers and the saver share them.
 
+mod completing;
 mod feed;
 
 use std::{

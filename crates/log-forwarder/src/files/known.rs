@@ -3,6 +3,7 @@
 //! A content never changes; its place can, from a truncated file to the copy. Only the [set](super::set) changes a known file.
 
 mod packed;
+mod succession;
 
 use std::{
     path::Path,
@@ -160,18 +161,6 @@ impl KnownFile {
         let is_open = !(cursor.is_closed || cursor.has_failed || matches!(self.access, Access::Closed));
         let barren_end = if self.ended { 0 } else { cursor.barren_end };
         (is_open && barren_end.max(cursor.in_flight_end) < self.seen).then(|| self.seen - cursor.in_flight_end)
-    }
-
-    /// Whether its last line may go on in the next file of the same path, which must not be read before it has ended.
-    pub(crate) fn may_go_on(&self, output: OutputId) -> bool {
-        let cursor = &self.cursors[output.0];
-        let has_end = !cursor.is_closed && !cursor.has_failed && cursor.position < self.seen;
-        has_end && self.is_open() && !self.ended && self.has_successor() && self.source.treatment.format.has_parts()
-    }
-
-    /// Whether the app may write to another file of the same path now
-    pub(crate) fn has_successor(&self) -> bool {
-        matches!(self.state, FileState::Rotated | FileState::Deleted)
     }
 
     /// Whether an output has settled everything.

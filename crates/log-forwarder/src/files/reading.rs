@@ -14,6 +14,7 @@ use crate::{
         foreign::{BYTE_ORDER_MARK, Kind, kind},
         zeros::{HOLE, hole, hole_end, trimmed},
     },
+    format::Format,
     records::{
         complete::{complete_records, whole_lines},
         framing::{Frame, frame},
@@ -65,6 +66,22 @@ pub(crate) struct Bounds {
 
 /// The next records behind a cursor
 pub(crate) fn read(file: &KnownFile, key: Key, cursor: &Cursor, bounds: Bounds, pool: &Pool) -> io::Result<Read> {
+    read_to(complete_records, (file, key), cursor, bounds, pool)
+}
+
+/// The next whole lines behind a cursor, which may complete the record of another file
+pub(crate) fn read_lines(file: &KnownFile, key: Key, cursor: &Cursor, bounds: Bounds, pool: &Pool) -> io::Result<Read> {
+    read_to(|_, lines, longest| whole_lines(lines, longest), (file, key), cursor, bounds, pool)
+}
+
+/// The same, of which a function finds the extent in whole lines
+fn read_to(
+    extent: fn(&Format, &[u8], usize) -> usize,
+    (file, key): (&KnownFile, Key),
+    cursor: &Cursor,
+    bounds: Bounds,
+    pool: &Pool,
+) -> io::Result<Read> {
     let nothing = |reading| Ok(Read { reading, size: file.seen });
     let Some(content) = file.content() else { return nothing(Reading::Nothing) };
     // Enough to tell the head.
@@ -110,7 +127,7 @@ pub(crate) fn read(file: &KnownFile, key: Key, cursor: &Cursor, bounds: Bounds, 
         let framed = match frame(bytes, bounds.line, cursor.within_cut, is_last) {
             Frame::Lines(lines) => {
                 let format = &file.source.treatment.format;
-                let complete = complete_records(format, &bytes[..lines], bounds.line);
+                let complete = extent(format, &bytes[..lines], bounds.line);
                 // A record that is over because no line came, and a part of a long one, get no further lines.
                 is_sealed = format.joins_lines() && (complete == 0 || lines > bounds.line);
                 match complete {
@@ -195,7 +212,7 @@ mod tests {
             ledger::Ledger,
             set::{Change, FileSet},
         },
-        format::{Format, FormatFlags, TimeFlags},
+        format::{FormatFlags, TimeFlags},
         records::treatment::Treatment,
     };
 

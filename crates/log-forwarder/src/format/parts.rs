@@ -51,8 +51,8 @@ pub(super) fn extent(syntax: Syntax, bytes: &[u8]) -> usize {
     complete
 }
 
-/// How many bytes of the next file belong to the records that have begun at the end of the one
-/// before. Nothing if none has, or if the next file does not hold all of them.
+/// How many first bytes of the next files belong to the records that have begun at the end of the one before: 0 if they
+/// have ended there, and nothing if these bytes do not hold all of them.
 pub(super) fn completion(syntax: Syntax, end: &[u8], next: &[u8]) -> Option<usize> {
     let mut pending = Pending::default();
     for line in lines_from(end, 0) {
@@ -60,12 +60,12 @@ pub(super) fn completion(syntax: Syntax, end: &[u8], next: &[u8]) -> Option<usiz
         pending.take(syntax, &end[line]);
     }
     if pending.is_none() {
-        return None;
+        return Some(0);
     }
     for line in lines_from(next, 0) {
         pending.end_before(syntax, &next[line.clone()]);
         if pending.is_none() {
-            return Some(line.start).filter(|length| *length > 0);
+            return Some(line.start);
         }
         pending.take(syntax, &next[line.clone()]);
         if pending.is_none() {
@@ -247,8 +247,8 @@ no such line\n\
         for cut in &lines {
             let (end, next) = ALTERNATING.as_bytes().split_at(cut.end);
             let begun = extent(CRI, end);
-            let wanted = (begun < end.len()).then(|| lines[6].end - end.len());
-            assert_eq!(completion(CRI, &end[begun..], next), wanted);
+            let wanted = if begun < end.len() { lines[6].end - end.len() } else { 0 };
+            assert_eq!(completion(CRI, &end[begun..], next), Some(wanted));
         }
         let end = b"2026-11-24T09:58:45Z stdout P a\n";
         assert_eq!(completion(CRI, end, b"2026-11-24T09:58:45Z stderr F b\n"), None);
@@ -267,7 +267,7 @@ no such line\n\
             records(text.as_bytes()).into_iter().map(|(_, text)| String::from_utf8(text).unwrap()).collect();
         assert_eq!(found, [prompt, others[0], others[1], answer]);
         // Another file goes on with it only within that time.
-        assert_eq!(completion(CRI, prompt.as_bytes(), [others[1], answer].concat().as_bytes()), None);
+        assert_eq!(completion(CRI, prompt.as_bytes(), [others[1], answer].concat().as_bytes()), Some(0));
         assert_eq!(completion(CRI, prompt.as_bytes(), others.concat().as_bytes()), Some(others[0].len()));
     }
 

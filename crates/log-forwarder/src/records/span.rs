@@ -72,8 +72,8 @@ pub(crate) struct Span {
     pub(crate) goes_on: bool,
     /// Nothing may be appended: its last record was taken for complete because no more lines came.
     pub(crate) is_sealed: bool,
-    /// The lines at its end that are the first ones of the next file: the end of its last records
-    pub(crate) rest: Option<Arc<Self>>,
+    /// The lines at its end that are the first ones of the next files, a span of each: the end of its last records
+    rest: Option<Arc<[Self]>>,
     /// Shared by its clones: an output may visit one of those.
     tally: Arc<OnceLock<Tally>>,
     /// How often another treatment has changed its records since they were read
@@ -120,8 +120,13 @@ impl Span {
 
     /// Those of the file in which it begins
     pub(crate) fn own_bytes(&self) -> &[u8] {
-        let rest = self.rest.as_ref().map_or(0, |rest| rest.range.len());
+        let rest: usize = self.rest.iter().flat_map(|rest| rest.iter()).map(|rest| rest.range.len()).sum();
         &self.buffer[self.range.start..self.range.end - rest]
+    }
+
+    /// Itself, with the place of its own bytes, and the lines at its end that are of the next files
+    pub(crate) fn by_file(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.rest.iter().flat_map(|rest| rest.iter()))
     }
 
     pub(crate) fn length(&self) -> u64 {

@@ -20,7 +20,7 @@ use crate::{
         batch::Sifted,
         complete::MOST_LINES,
         growing::Growing,
-        span::{Mark, Source, Span},
+        span::{Source, Span},
     },
 };
 
@@ -214,7 +214,7 @@ impl Follower {
             self.set.apply(Change::Reach(key, size), now);
             match reading {
                 Reading::Span(span) => {
-                    let span = self.completed(&span, output).unwrap_or(span);
+                    let span = self.completed(span, output)?;
                     self.set.apply(Change::HandOut(&span, output), now);
                     return Some(span);
                 }
@@ -262,27 +262,5 @@ impl Follower {
             self.set.apply(Change::Fail(*key, *output, false), now);
         }
         !due.is_empty()
-    }
-
-    /// The end of a file with the first lines of the next file of the same path, if a line was rotated away in the middle.
-    fn completed(&self, span: &Span, output: OutputId) -> Option<Span> {
-        let file = self.set.get(span.key)?;
-        let format = &file.source.treatment.format;
-        let is_end = file.ended && file.has_successor() && span.mark == Mark::Whole && span.end() == file.seen;
-        if !is_end || !format.has_parts() || format.extent(span.bytes()) > 0 {
-            return None;
-        }
-        // Of several rotations that were seen together, the files can be found in any order.
-        let later =
-            self.set.of_path(file.path()).filter(|(key, next)| *key != span.key && next.modified >= file.modified);
-        let (key, next) = later.min_by_key(|(_, next)| next.modified)?;
-        let cursor = &next.cursors[output.0];
-        if cursor.position > 0 || !next.wants(output) {
-            return None;
-        }
-        let Reading::Span(next) = read(next, key, cursor, self.bounds, &self.pool).ok()?.reading else { return None };
-        let length = format.completion(span.bytes(), next.bytes())?;
-        let whole = span.bytes().len() + length;
-        (whole <= self.bounds.line).then(|| span.completed(&next, length, self.pool.empty(whole)))
     }
 }

@@ -71,7 +71,7 @@ impl FileSet {
             Change::Unfollow(key) => self.forget(key),
             Change::HandOut(span, output) => {
                 self.ledger.of(output).read(span.amount());
-                for span in std::iter::once(span).chain(span.rest.as_deref()) {
+                for span in span.by_file() {
                     self.change(span.key, |file| {
                         file.source = span.source.clone();
                         // The lines that complete a record can stand behind the end that a look has seen.
@@ -99,8 +99,7 @@ impl FileSet {
             Change::Abandon(output, amount) => self.ledger.of(output).abandoned(amount),
             Change::Settle(span, output) => {
                 self.settled += span.length();
-                let rest = span.rest.as_deref().filter(|_| !span.goes_on);
-                for span in std::iter::once(span).chain(rest) {
+                for span in span.by_file().filter(|_| !span.goes_on) {
                     self.change(span.key, |file| {
                         let cursor = &mut file.cursors[output.0];
                         if !cursor.is_closed {

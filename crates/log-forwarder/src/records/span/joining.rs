@@ -1,4 +1,4 @@
-//! Spans that grow: by the lines that follow in their file, or by those that complete their records in the next one.
+//! Spans that grow: by the lines that follow in their file, or by those that complete their records in the next ones.
 
 use std::sync::Arc;
 
@@ -8,14 +8,20 @@ use super::{Mark, Span};
 use crate::records::pool::Buffer;
 
 impl Span {
-    /// With the first lines of the next file, which complete its records. Such a span is never cut in two, because each of its
+    /// With the first lines of the next files, which complete its records. Such a span is never cut in two, because each of its
     /// records but the last goes on behind the beginning of the next.
-    pub(crate) fn completed(&self, next: &Self, length: usize, mut buffer: Buffer) -> Self {
-        let rest = next.part(next.range.start..next.range.start + length);
+    pub(crate) fn completed(&self, rest: Vec<Self>, mut buffer: Buffer) -> Self {
         buffer.extend_from_slice(self.bytes());
-        buffer.extend_from_slice(rest.bytes());
+        for lines in &rest {
+            buffer.extend_from_slice(lines.bytes());
+        }
         let range = 0..buffer.len();
         Self { buffer: buffer.into(), range, rest: Some(rest.into()), is_sealed: true, ..self.clone() }
+    }
+
+    /// Its first bytes, which are whole lines; nothing without any
+    pub(crate) fn first(&self, length: usize) -> Option<Self> {
+        (length > 0).then(|| self.part(self.range.start..self.range.start + length))
     }
 
     /// Takes the lines that follow in its file. False if they cannot stand in one span.

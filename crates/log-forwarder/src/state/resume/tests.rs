@@ -38,6 +38,7 @@ struct Log {
     path: PathBuf,
     follower: Follower,
     now: Instant,
+    rotations: u8,
 }
 
 impl Log {
@@ -46,7 +47,8 @@ impl Log {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("0.log");
         fs::write(&path, lines(&["out F zero", "out P one ", "err P bad "])).unwrap();
-        let mut log = Self { follower: follower(&path), _directory: directory, path, now: Instant::now() };
+        let (follower, now) = (follower(&path), Instant::now());
+        let mut log = Self { follower, _directory: directory, path, now, rotations: 0 };
         log.follower.scan(Vec::new(), false, log.now);
         assert_eq!(log.deliver(), ["zero"]);
         log.rotate(next);
@@ -54,10 +56,16 @@ impl Log {
     }
 
     fn rotate(&mut self, next: &str) {
-        let to = self.path.with_extension("log.20261124");
+        self.rotations += 1;
+        let to = self.path.with_extension(format!("log.2026112{}", self.rotations));
         fs::rename(&self.path, &to).unwrap();
         fs::write(&self.path, next).unwrap();
         self.follower.scan(vec![Rename { from: self.path.clone(), to }], false, self.now);
+    }
+
+    fn append(&self, contents: &[&str]) {
+        let mut file = fs::OpenOptions::new().append(true).open(&self.path).unwrap();
+        file.write_all(lines(contents).as_bytes()).unwrap();
     }
 
     /// Waits until the rotated file has ended.
@@ -141,6 +149,35 @@ fn its_parts_are_joined() {
 }
 
 #[test]
+fn its_parts_are_joined_over_several_files() {
+    let mut log = Log::rotated(&lines(&["err F thing", "out P and ", "err P more "]));
+    log.rotate(&lines(&["out F two", "err P "]));
+    log.rotate(&lines(&["err F things", "out F three"]));
+    log.wait();
+    let batch = log.next().unwrap();
+    assert_eq!(messages(&batch), ["one and two", "bad thing", "more things"]);
+    log.restart();
+    log.wait();
+    assert_eq!(log.deliver(), ["one and two", "bad thing", "more things", "three"]);
+    log.restart();
+    assert_eq!(log.deliver(), Vec::<String>::new());
+}
+
+#[test]
+fn they_are_waited_for_in_a_file_that_may_still_grow() {
+    let mut log = Log::rotated(&lines(&["err F thing"]));
+    log.now += QUIET;
+    log.append(&["err P other "]);
+    log.follower.look_at_all(log.now);
+    assert_eq!(log.deliver(), Vec::<String>::new());
+    log.rotate(&lines(&["out F two", "err F end", "out F three"]));
+    assert_eq!(log.deliver(), Vec::<String>::new());
+    log.wait();
+    assert_eq!(log.deliver(), ["one two", "bad thing", "other end", "three"]);
+    log.assert_done();
+}
+
+#[test]
 fn a_restart_sends_it_again_as_one() {
     let mut log = Log::rotated(&lines(&["out F two", "err F thing", "out F three"]));
     log.wait();
@@ -171,10 +208,10 @@ fn halves_have_all_bytes_and_settle_both_files_at_last() {
 }
 
 #[test]
-fn without_an_end_each_file_stands_for_itself() {
+fn without_an_end_the_parts_that_are_there_are_joined() {
     let mut log = Log::rotated(&lines(&["err F thing", "err F whole"]));
     log.wait();
-    assert_eq!(log.deliver(), ["one ", "bad ", "thing", "whole"]);
+    assert_eq!(log.deliver(), ["one ", "bad thing", "whole"]);
     log.assert_done();
 }
 
@@ -182,8 +219,7 @@ fn without_an_end_each_file_stands_for_itself() {
 fn lines_that_were_written_since_the_last_look_complete_it_too() {
     let mut log = Log::rotated(&lines(&["out F two"]));
     log.wait();
-    let mut next = fs::OpenOptions::new().append(true).open(&log.path).unwrap();
-    next.write_all(lines(&["err F thing"]).as_bytes()).unwrap();
+    log.append(&["err F thing"]);
     let batch = log.next().unwrap();
     assert_eq!(messages(&batch), ["one two", "bad thing"]);
     let is_within = |file: &KnownFile| file.cursors[OUTPUT.0].in_flight_end <= file.seen;
@@ -212,7 +248,7 @@ fn a_file_that_an_input_finds_at_another_path_is_read_on() {
     let path = directory.join("0.log");
     fs::rename(&log.path, &path).unwrap();
     log.path = path;
-    fs::OpenOptions::new().append(true).open(&log.path).unwrap().write_all(lines(&["out F three"]).as_bytes()).unwrap();
+    log.append(&["out F three"]);
     log.restart();
     assert_eq!(log.deliver(), ["three"]);
 }
