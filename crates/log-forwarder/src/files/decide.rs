@@ -8,7 +8,7 @@ use super::{
     loss::LossReason,
     observe::Observation,
     set::FileSet,
-    trust::Trust,
+    trust::{OUT_OF_DATE, Trust},
 };
 use crate::content::copies::Copy;
 
@@ -71,7 +71,7 @@ pub(crate) fn decide(
         Observation::Astray => Fate::Detach,
         Observation::Unsteady => Fate::Mistrust,
         Observation::Deleted | Observation::Replaced | Observation::Truncated => match trace {
-            None => Fate::Forget,
+            None => by_absence(file, now),
             Some(Trace::Copy(copy)) => Fate::ContinueInCopy(copy),
             Some(Trace::Packed) => Fate::SearchPacked(reason),
             // Its new name may not be known yet, because a mount keeps what it knows for a while.
@@ -80,6 +80,15 @@ pub(crate) fn decide(
         },
         Observation::Unreadable(_) => Fate::KeepReading,
         Observation::Same => by_time(file, policy, now),
+    }
+}
+
+/// The fate of a file that nothing has the inode of, and of which every output has all
+fn by_absence(file: &KnownFile, now: Instant) -> Fate {
+    match file.state {
+        FileState::Missing if !file.is_still(None, OUT_OF_DATE, now) => Fate::KeepReading,
+        FileState::Live | FileState::Rotated if file.trust != Trust::Full => Fate::Miss,
+        _ => Fate::Forget,
     }
 }
 
@@ -117,7 +126,11 @@ fn by_time(file: &KnownFile, policy: &Policy, now: Instant) -> Fate {
         // A compressed file is known again by its inode, size and time.
         _ if file.is_packed() => Fate::Close,
         FileState::Rotated => Fate::Close,
-        FileState::Live | FileState::Aside | FileState::Sought(_) | FileState::Unmeasured { .. } => Fate::KeepReading,
+        FileState::Live
+        | FileState::Aside
+        | FileState::Missing
+        | FileState::Sought(_)
+        | FileState::Unmeasured { .. } => Fate::KeepReading,
     }
 }
 

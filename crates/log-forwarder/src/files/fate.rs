@@ -28,6 +28,8 @@ pub(crate) enum Fate {
     Reopen(Content),
     /// Read on through another descriptor, because a mount may keep old bytes for the first one.
     Refresh(Content),
+    /// Keep the file in mind for a while, because the mount may not tell its new name yet.
+    Miss,
     /// Close the file, whose descriptor leads to another one now. A scan finds it by its inode.
     Detach,
     /// Read on in a copy of the content.

@@ -37,6 +37,8 @@ pub(crate) enum FileState {
     Rotated,
     /// It has no name any more.
     Deleted,
+    /// It is on a mount that may not tell its new name yet, was read to its end, and is closed.
+    Missing,
     /// It is compressed, and its length is not known yet. At the last look it may have had no end.
     Unmeasured { was_cut: bool },
     /// It is looked for among compressed files. If it is not there, it is lost for this reason.
@@ -193,7 +195,7 @@ impl KnownFile {
             FileState::Rotated | FileState::Deleted => !matches!(self.access, Access::Closed) && !self.ended,
             FileState::Sought(_) | FileState::Unmeasured { .. } => true,
             FileState::Lost => self.is_all_settled(),
-            FileState::Aside => false,
+            FileState::Aside | FileState::Missing => false,
         }
     }
 

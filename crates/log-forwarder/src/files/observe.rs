@@ -75,12 +75,14 @@ pub(crate) fn observe(file: &KnownFile, sighting: &Sighting) -> Observation {
         }
         Sighting::Absent if file.state == FileState::Aside => Observation::Deleted,
         _ if file.state == FileState::Aside => Observation::Same,
+        // An inode or a name leads to it again.
+        Sighting::Closed { .. } if file.state == FileState::Missing => Observation::Renamed(FileState::Rotated),
         Sighting::Failed(error) => Observation::Unreadable(error.clone()),
         Sighting::Absent => Observation::Deleted,
         Sighting::Other => Observation::Replaced,
         Sighting::Named(is_live) => match (file.state, is_live) {
             (FileState::Live, false) => Observation::Renamed(FileState::Rotated),
-            (FileState::Rotated, true) => Observation::Renamed(FileState::Live),
+            (FileState::Rotated | FileState::Missing, true) => Observation::Renamed(FileState::Live),
             _ => Observation::Same,
         },
         Sighting::Open { stat, zeros, marks } => observe_open(file, stat, *zeros, *marks),

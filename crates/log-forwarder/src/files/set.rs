@@ -6,6 +6,7 @@
 
 mod apply;
 mod index;
+mod losing;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -110,6 +110,25 @@ fn a_content_that_has_left_its_file_goes_on_where_it_is_found() {
 }
 
 #[test]
+fn a_file_that_a_remote_mount_does_not_tell_is_kept_in_mind_for_five_seconds() {
+    let now = Instant::now();
+    let remote = |state, seconds| {
+        known(now.checked_sub(Duration::from_secs(seconds)).unwrap(), |file| {
+            (file.access, file.state, file.trust) = (Access::Closed, state, Trust::Limited);
+        })
+    };
+    for (state, seconds, expected) in [
+        (FileState::Live, 60, "Miss"),
+        (FileState::Rotated, 60, "Miss"),
+        (FileState::Missing, 4, "KeepReading"),
+        (FileState::Missing, 5, "Forget"),
+        (FileState::Aside, 0, "Forget"),
+    ] {
+        assert_eq!(fate(&remote(state, seconds), &Observation::Deleted, None, now), expected, "{state:?}");
+    }
+}
+
+#[test]
 fn a_deleted_file_that_is_not_open_is_looked_for_if_an_output_lacks_some_of_it() {
     let now = Instant::now();
     let settled = known(now, |file| file.access = Access::Closed);

@@ -1,11 +1,11 @@
 //! Scans of real directories.
 
+mod mounts;
 mod scans;
 
 use std::{
     fs,
     io::{self, Write},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use flate2::{Compression, write::GzEncoder};
@@ -13,7 +13,10 @@ use prometheus::Registry;
 
 use super::*;
 use crate::{
-    content::volume::{Disk, Entry, Handle, Stat},
+    content::{
+        probe::Probe,
+        volume::{Disk, Entry, Handle, Stat},
+    },
     format::{FormatFlags, TimeFlags},
     records::{growing::Growing, span::Source},
 };
@@ -182,35 +185,12 @@ fn files_that_are_closed_and_opened_again_are_no_growth() {
     assert_eq!(follower.sizes().into_values().collect::<Vec<_>>(), [5]);
 }
 
-/// The real file system, which counts how often a directory is listed
-#[derive(Debug, Default)]
-struct Listed(AtomicUsize);
-
-impl Volume for Listed {
-    fn stat(&self, path: &Path) -> io::Result<Stat> {
-        Disk.stat(path)
-    }
-
-    fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
-        self.0.fetch_add(1, Relaxed);
-        Disk.list(directory)
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn Handle>> {
-        Disk.open(path)
-    }
-
-    fn home(&self, path: &Path) -> PathBuf {
-        Disk.home(path)
-    }
-}
-
 #[test]
 fn the_directory_of_many_truncated_files_is_listed_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = |number: usize| directory.path().join(format!("{number}.log"));
     (0..100).for_each(|number| fs::write(path(number), format!("line of {number}\n")).unwrap());
-    let volume = Arc::new(Listed::default());
+    let volume = Arc::new(Probe::default());
     let ledger = Ledger::new(&Registry::new()).unwrap();
     let settings = settings(&path(0).with_file_name("*.log"), Treatment::default());
     let mut follower = Follower::new(settings, ledger, Descriptors::new(1000), volume.clone());
@@ -220,10 +200,10 @@ fn the_directory_of_many_truncated_files_is_listed_once() {
     let copy = directory.path().join("7.log.1");
     fs::copy(path(7), &copy).unwrap();
     (0..100).for_each(|number| fs::write(path(number), "").unwrap());
-    let before = volume.0.load(Relaxed);
+    volume.take_listings();
     follower.look_at_all(now);
     // Once for all, and once more for the copy, whose head is there
-    assert_eq!(volume.0.load(Relaxed) - before, 2);
+    assert_eq!(volume.take_listings(), 2);
     let is_in_copy = |file: &KnownFile| file.state == FileState::Rotated && file.path() == path(7);
     assert!(follower.set.iter().any(|(_, file)| is_in_copy(file)));
     assert_eq!(follower.set.iter().filter(|(_, file)| file.state == FileState::Lost).count(), 99);

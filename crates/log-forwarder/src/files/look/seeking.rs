@@ -1,10 +1,7 @@
 //! Looks for contents among compressed files: one at a time, on a thread of its own. On a remote file system, the names of plain
 //! files are looked at until they must be up to date.
 
-use std::{
-    task::Poll,
-    time::{Duration, Instant},
-};
+use std::{task::Poll, time::Instant};
 
 use super::{
     Looker,
@@ -19,12 +16,9 @@ use crate::{
         loss::LossReason,
         names::Names,
         set::{Change, FileSet},
-        trust::Trust,
+        trust::{OUT_OF_DATE, Trust},
     },
 };
-
-/// A mount may keep for this long what it knows of names: FUSE and SMB for a second, NFS for three by default.
-const OUT_OF_DATE: Duration = Duration::from_secs(5);
 
 impl Looker {
     /// Looks a content up among compressed files, and on a remote file system once more among all, one content after the other. True if there is news of it.

@@ -90,6 +90,10 @@ fn begins_alike(content: &Content, stat: &Stat, file: &KnownFile, volume: &dyn V
     if stat.born.zip(born).is_some_and(|(copy, known)| copy < known) {
         return false;
     }
+    // The search for its content says whether it goes on there.
+    if matches!(file.state, FileState::Sought(_)) {
+        return has_head(content, file.head, None);
+    }
     // A file is copied while it has its name, or one that rotation does not give. Elsewhere only a whole head tells a copy from
     // one that begins alike.
     let has_its_name = volume.stat(file.path()).is_ok_and(|stat| stat.inode == file.inode);

@@ -130,11 +130,21 @@ fn a_name_that_comes_or_goes_is_a_rename() {
         (FileState::Live, false, renamed(FileState::Rotated)),
         (FileState::Rotated, true, renamed(FileState::Live)),
         (FileState::Rotated, false, Observation::Same),
+        (FileState::Missing, true, renamed(FileState::Live)),
+        (FileState::Missing, false, Observation::Same),
         (FileState::Deleted, false, Observation::Same),
     ] {
         let file = known(|file| file.state = state);
         assert_eq!(observe(&file, &Sighting::Named(is_named)), meaning, "{state:?}, {is_named}");
     }
+}
+
+#[test]
+fn a_missing_file_that_is_there_again_has_another_name() {
+    let missing = known(|file| file.state = FileState::Missing);
+    let sighting = Sighting::Closed { stat: stat(), zeros: 0, head: head() };
+    assert_eq!(observe(&missing, &sighting), Observation::Renamed(FileState::Rotated));
+    assert_eq!(observe(&missing, &Sighting::Absent), Observation::Deleted);
 }
 
 #[test]

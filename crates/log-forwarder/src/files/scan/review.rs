@@ -10,7 +10,7 @@ use crate::{
         names::Heir,
         observe::Sighting,
         place::Place,
-        sight::absent,
+        sight::{absent, unchanged},
         trust::Trust,
     },
 };
@@ -25,7 +25,7 @@ pub(super) fn review_closed(found: &Found, scan: &mut Scan) -> Vec<Heir> {
     let is_as_it_was = |file: &KnownFile| found.files.get(file.path()).is_some_and(|(stat, _)| file.is_unchanged(stat));
     let is_closed = |file: &KnownFile| match file.state {
         _ if file.is_open() => false,
-        FileState::Rotated | FileState::Aside => true,
+        FileState::Rotated | FileState::Missing | FileState::Aside => true,
         FileState::Live => !is_as_it_was(file),
         _ => false,
     };
@@ -36,6 +36,11 @@ pub(super) fn review_closed(found: &Found, scan: &mut Scan) -> Vec<Heir> {
         let listing = listings.of(&home);
         let Some(file) = scan.set.get(key).filter(|_| !listing.is_blind) else { continue };
         let entry = listing.file(inode).filter(|entry| !entry.stat.is_another(file.born));
+        if entry.is_some() && file.state == FileState::Missing {
+            let sighting = unchanged(file);
+            scan.looker.examine(scan.set, scan.names, key, &sighting, scan.now);
+        }
+        let Some(file) = scan.set.get(key) else { continue };
         if entry.is_some_and(|entry| file.is_complete(&entry.stat)) {
             continue;
         }

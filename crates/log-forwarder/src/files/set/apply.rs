@@ -140,6 +140,10 @@ impl FileSet {
                 self.has_moved = true;
                 self.change(key, |file| (file.access, file.state) = (Access::Closed, FileState::Rotated));
             }
+            Fate::Miss => {
+                is_news = false;
+                self.leave(key, FileState::Missing, now);
+            }
             Fate::ContinueInCopy(copy) => self.continue_in_copy(key, *copy, now),
             Fate::ContinueInPacked(packed) => self.continue_in_packed(key, *packed, now),
             Fate::Measure { stat, was_cut } => {
@@ -152,9 +156,7 @@ impl FileSet {
             }
             Fate::SearchPacked(reason) => {
                 self.release_inode(key);
-                self.change(key, |file| {
-                    (file.access, file.state, file.grown) = (Access::Closed, FileState::Sought(reason), now);
-                });
+                self.leave(key, FileState::Sought(reason), now);
             }
             Fate::Lose(reason) => self.lose(key, reason),
             Fate::Forget => self.forget(key),
@@ -240,41 +242,8 @@ impl FileSet {
         });
     }
 
-    /// The copy of a content has this length. Bytes that were seen behind its end are lost.
-    fn cut(&mut self, key: Key, length: u64) {
-        self.lose_behind(key, length, LossReason::NotCopied);
-        self.change(key, |file| file.seen = file.seen.min(length));
-    }
-
-    fn lose(&mut self, key: Key, reason: LossReason) {
-        self.release_inode(key);
-        self.lose_behind(key, 0, reason);
-        self.has_moved = true;
-        self.change(key, |file| (file.access, file.state) = (Access::Closed, FileState::Lost));
-    }
-
-    /// The bytes that were seen behind an offset, and that an output has not read, are lost.
-    fn lose_behind(&mut self, key: Key, offset: u64, reason: LossReason) {
-        let Some(file) = self.files.get(&key) else { return };
-        let mut most = 0;
-        for (output, cursor) in file.cursors.iter().enumerate().filter(|(_, cursor)| !cursor.is_closed) {
-            let lost = file.seen.saturating_sub(offset.max(cursor.in_flight_end));
-            most = most.max(lost);
-            if lost > 0 {
-                self.ledger.of(OutputId(output)).lost(lost, reason);
-            }
-        }
-        if most > 0 {
-            let file = file.path().display();
-            tracing::error!(%file, bytes = most, %reason, "lost: no output gets the rest of this file");
-        } else if reason == LossReason::GoneWhileDown && !file.ended {
-            let file = file.path().display();
-            tracing::warn!(%file, "its content is gone: lines that came since the last run are not counted");
-        }
-    }
-
     /// The inode of a file holds, or may come to hold, another content.
-    fn release_inode(&mut self, key: Key) {
+    pub(super) fn release_inode(&mut self, key: Key) {
         let Some(&KnownFile { inode, ordinal, .. }) = self.get(key) else { return };
         if self.index.by_inode.get(&inode) == Some(&key) {
             self.index.by_inode.remove(&inode);
@@ -285,7 +254,12 @@ impl FileSet {
         }
     }
 
-    fn change(&mut self, key: Key, change: impl FnOnce(&mut KnownFile)) {
+    /// Nothing is known of a file's place from now on.
+    fn leave(&mut self, key: Key, state: FileState, now: Instant) {
+        self.change(key, |file| (file.access, file.state, file.grown) = (Access::Closed, state, now));
+    }
+
+    pub(super) fn change(&mut self, key: Key, change: impl FnOnce(&mut KnownFile)) {
         if let Some(file) = self.files.get_mut(&key) {
             self.index.change(key, file, change);
         }

@@ -3,7 +3,6 @@
 use std::os::unix::fs::symlink;
 
 use super::*;
-use crate::content::probe::Probe;
 
 #[test]
 fn the_places_to_which_links_lead_are_watched_before_anything_is_there() {
