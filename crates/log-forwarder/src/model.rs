@@ -113,7 +113,7 @@ mod tests {
         run.answer(OUTPUTS[0], Answer::Take);
         run.finish(Vec::new());
         run.check_doubles();
-        assert_eq!((run.settled[0].len(), run.lost()), (3, 0));
+        assert_eq!((run.settled[0].len(), run.lost(OUTPUTS[0])), (3, 0));
     }
 
     #[test]
@@ -127,7 +127,8 @@ mod tests {
         app.copy(0);
         run.look();
         run.finish(Vec::new());
-        assert_eq!(run.settled[0].len(), 3);
+        run.check_doubles();
+        assert_eq!((run.settled[0].len(), run.lost(OUTPUTS[0])), (3, 0));
     }
 
     #[test]
@@ -161,7 +162,7 @@ mod tests {
         run.finish(Vec::new());
         run.check_doubles();
         assert!(run.settled[0].iter().all(|line| app.written.contains(line)), "{ambush:?}");
-        (run.settled[0].len(), run.lost())
+        (run.settled[0].len(), run.lost(OUTPUTS[0]))
     }
 
     /// Delivers all that is there to the first output.
@@ -185,7 +186,7 @@ mod tests {
             run.wait(Duration::from_secs(2));
             run.look();
         }
-        assert_eq!((run.lost(), run.files()), (0, 1));
+        assert_eq!((run.lost(OUTPUTS[0]), run.files()), (0, 1));
         assert_eq!(log.count("differ from one read to the next"), 2, "at first and after 30 s");
         model.unsettle(&path("app.log"), false);
         run.wait(Duration::from_secs(2));
@@ -193,7 +194,7 @@ mod tests {
         assert_eq!(delivered(&mut run), 3);
         app.write(0, 1);
         run.look();
-        assert_eq!((delivered(&mut run), run.lost(), run.files()), (4, 0, 1));
+        assert_eq!((delivered(&mut run), run.lost(OUTPUTS[0]), run.files()), (4, 0, 1));
     }
 
     #[test]
@@ -218,10 +219,10 @@ mod tests {
         assert_eq!(log.count("written over again and again"), 1);
         assert!(run.files() <= 3);
         // A loss can only come from the looks at which the file was taken for another one, so it stays the same from here on.
-        let lost = run.lost();
+        let lost = run.lost(OUTPUTS[0]);
         app.write(0, 5);
         run.look();
-        assert_eq!((delivered(&mut run), run.lost()), (20 + LOOKS + doubles + 5, lost));
+        assert_eq!((delivered(&mut run), run.lost(OUTPUTS[0])), (20 + LOOKS + doubles + 5, lost));
     }
 
     #[test]
@@ -239,7 +240,7 @@ mod tests {
         let mut run = Run::start(&model, Some(&run.checkpoint()), run.now(), Setup::of(0));
         model.heal();
         run.finish(Vec::new());
-        assert_eq!((run.settled.each_ref().map(Vec::len), run.lost()), ([7, 7], 0));
+        assert_eq!((run.settled.each_ref().map(Vec::len), run.lost(OUTPUTS[0])), ([7, 7], 0));
     }
 
     #[test]

@@ -41,11 +41,19 @@ pub(crate) struct Copy {
 }
 
 impl Sought {
-    /// A file that has this content as it is, and that the caller does not rule out.
-    pub(crate) fn find(&self, volume: &dyn Volume, is_other: impl Fn(&Stat) -> bool) -> Option<Copy> {
+    /// A file that has this content as it is, and that the caller does not rule out. Of the files with names that rotation gives,
+    /// the caller rules out all that came before the content: whether one of them seems older does not matter.
+    pub(crate) fn find(
+        &self,
+        volume: &dyn Volume,
+        is_other: impl Fn(&Stat) -> bool,
+        is_rotated: impl Fn(&Path) -> bool,
+    ) -> Option<Copy> {
+        let is_near = |path: &Path, stat: &Stat| self.is_near(stat) || is_rotated(path);
+        let may_be = |path: &Path, stat: &Stat| !self.in_flight.is_empty() || is_near(path, stat);
         for _ in 0..MOST_LISTINGS {
             let mut has_moved = false;
-            let fits = |stat: &Stat| !is_other(stat) && (!self.in_flight.is_empty() || self.is_near(stat));
+            let fits = |entry: &Entry| !is_other(&entry.stat) && may_be(&entry.path, &entry.stat);
             for Entry { path, stat: listed } in self.files(volume, fits) {
                 let opened = volume.open(&path).and_then(|handle| Ok((handle.stat()?, Content::Plain(handle))));
                 has_moved |= match &opened {
@@ -53,7 +61,7 @@ impl Sought {
                     Err(error) => error.kind() == io::ErrorKind::NotFound,
                 };
                 let Ok((stat, content)) = opened else { continue };
-                if !is_other(&stat) && self.is_in(&content, &stat).unwrap_or(false) {
+                if !is_other(&stat) && self.is_in(&content, is_near(&path, &stat)).unwrap_or(false) {
                     return Some(Copy { path, content, stat });
                 }
             }
@@ -74,13 +82,13 @@ impl Sought {
     }
 
     /// Whether a file that is not compressed has the content, and not only a head in common.
-    fn is_in(&self, file: &Content, stat: &Stat) -> io::Result<bool> {
+    fn is_in(&self, file: &Content, is_near: bool) -> io::Result<bool> {
         let has_any = || self.in_flight.iter().any(|mark| has_mark(file, *mark).unwrap_or(false));
-        Ok(self.content.is_of(file)? && (self.is_near(stat) || has_any()))
+        Ok(self.content.is_of(file)? && (is_near || has_any()))
     }
 
-    /// Whether a file that begins alike has the content. Many files may share a head, so that a file that has only the head in
-    /// common must also be as new.
+    /// Whether a file that begins alike has the content, by no more than its time. Many files may share a head, so that a file that
+    /// has only the head in common must also be as new.
     fn is_near(&self, stat: &Stat) -> bool {
         self.content.anchors.iter().any(|(position, _)| *position > 0) || self.is_new(stat)
     }
@@ -92,19 +100,18 @@ impl Sought {
 
     /// The files of the directory that may have it, as [`Self::files`] sorts them
     pub(crate) fn candidates(&self, volume: &dyn Volume, is_other: impl Fn(&Stat) -> bool) -> Vec<Entry> {
-        self.files(volume, |stat| !is_other(stat) && self.is_near(stat))
+        self.files(volume, |Entry { stat, .. }| !is_other(stat) && self.is_near(stat))
     }
 
     /// The files of the directory that the caller does not rule out, first those whose names begin as its own. Of these the largest
     /// comes first, because an earlier copy of the same content would be shorter.
-    fn files(&self, volume: &dyn Volume, may_be: impl Fn(&Stat) -> bool) -> Vec<Entry> {
+    fn files(&self, volume: &dyn Volume, may_be: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         if self.content.head.length == 0 {
             return Vec::new();
         }
         let successor = volume.stat(&self.path).ok().filter(|stat| stat.is_another(self.born)).map(|stat| stat.inode);
-        let fits = |stat: &Stat| stat.is_file() && Some(stat.inode) != successor && may_be(stat);
-        let entries = volume.list(&self.home).unwrap_or_default().into_iter().filter(|entry| fits(&entry.stat));
-        let mut candidates: Vec<_> = entries.collect();
+        let fits = |entry: &Entry| entry.stat.is_file() && Some(entry.stat.inode) != successor && may_be(entry);
+        let mut candidates: Vec<_> = volume.list(&self.home).unwrap_or_default().into_iter().filter(fits).collect();
         // Where thousands of files are truncated at once, only the likely copy of each is opened.
         let own_name = self.path.file_stem().unwrap_or_default().as_encoded_bytes();
         let is_likely =

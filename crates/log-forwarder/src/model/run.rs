@@ -217,10 +217,9 @@ impl Run {
         }
     }
 
-    /// Bytes that the first output never gets
-    #[cfg(test)]
-    pub(super) fn lost(&self) -> u64 {
-        self.follower.set.ledger().of(OUTPUTS[0]).sums().lost
+    /// Bytes that an output never gets
+    pub(super) fn lost(&self, output: OutputId) -> u64 {
+        self.follower.set.ledger().of(output).sums().lost
     }
 
     /// The number of known files

@@ -60,6 +60,11 @@ impl Model {
         });
     }
 
+    /// Sets the clock by a number of milliseconds.
+    pub(super) fn set_clock(&self, milliseconds: i64) {
+        self.state().clock += milliseconds;
+    }
+
     /// The renames since the last call
     pub(super) fn take_renames(&self) -> Vec<Rename> {
         std::mem::take(&mut self.state().renames)

@@ -16,7 +16,7 @@ use crate::{
         decide::Trace,
         known::{Key, KnownFile},
         loss::LossReason,
-        names::{Form, Names},
+        names::{Form, Names, is_rotated_name},
         observe::Sighting,
         set::FileSet,
     },
@@ -76,7 +76,8 @@ impl Looker {
         // Files that are rotated together get names of one form. A search among thousands of files for each of them takes minutes.
         let likely = self.copied.as_ref().and_then(|form| form.name_of(&sought.path));
         let copy = likely.and_then(|path| sought.find_at(&path, volume, is_other));
-        if let Some(copy) = copy.or_else(|| sought.find(volume, is_other)) {
+        let is_rotated = |path: &Path| is_rotated_name(path, &sought.path);
+        if let Some(copy) = copy.or_else(|| sought.find(volume, is_other, is_rotated)) {
             self.copied = Form::of(&copy.path, &sought.path);
             return Trace::Copy(copy.into());
         }

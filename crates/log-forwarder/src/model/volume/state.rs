@@ -33,7 +33,8 @@ pub(super) struct State {
     /// Inodes of deleted files that are used again, as ext4 does it
     free: Vec<u64>,
     next_inode: u64,
-    clock: i64,
+    /// Milliseconds
+    pub(super) clock: i64,
     /// Renames of which the forwarder has had no event yet
     pub(super) renames: Vec<Rename>,
     /// What happens between the questions of the forwarder: after this number of them, the next of these
