@@ -164,9 +164,8 @@ impl Follower {
     }
 
     /// Begins with a file of the last run that is there.
-    pub(crate) fn begin(&mut self, file: KnownFile, now: Instant) {
-        let key = self.set.next_key();
-        self.set.apply(Change::Begin(file.into()), now);
+    pub(crate) fn begin(&mut self, key: Key, file: KnownFile, now: Instant) {
+        self.set.apply(Change::Begin(key, file.into()), now);
         let is_over = self.set.open_count() > self.descriptors.budget;
         if is_over && self.set.get(key).is_some_and(KnownFile::is_open) {
             self.set.apply(Change::Meet(key, Fate::Park), now);
@@ -174,7 +173,7 @@ impl Follower {
     }
 
     /// Begins with files of the last run that are not where they were: the content of each is in a copy, or lost.
-    pub(crate) fn begin_missing(&mut self, files: Vec<KnownFile>, now: Instant) {
+    pub(crate) fn begin_missing(&mut self, files: Vec<(Key, KnownFile)>, now: Instant) {
         self.looker.leave_behind(&mut self.set, &self.names, files, now);
     }
 

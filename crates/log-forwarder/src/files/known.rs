@@ -76,6 +76,8 @@ pub(crate) struct KnownFile {
     pub(crate) zeros: u64,
     /// Nanoseconds since 1970, as the file system says
     pub(crate) modified: i64,
+    /// The same of its text, also when that lies in a file that was compressed later
+    pub(crate) written: i64,
     /// The size of the compressed file, if the bytes lie in one
     pub(crate) packed_size: Option<u64>,
     /// When its bytes came
@@ -117,6 +119,7 @@ impl KnownFile {
             seen: 0,
             zeros: 0,
             modified: stat.modified,
+            written: stat.modified,
             packed_size: None,
             ages: Ages::default(),
             grown: now,
@@ -245,6 +248,7 @@ impl KnownFile {
     /// Takes the size, and all that changes with it.
     pub(super) fn grow(&mut self, growth: Growth, now: Instant) {
         (self.modified, self.born, self.head) = (growth.modified, growth.born, growth.head);
+        self.written = growth.modified;
         self.reach(growth.size, now);
         self.zeros = growth.zeros;
     }

@@ -195,7 +195,7 @@ impl Looker {
             if let Some(successor) = successor {
                 names.note_rotation(&path);
                 let key = set.next_key();
-                set.apply(Change::Begin(successor.into()), now);
+                set.apply(Change::Begin(key, successor.into()), now);
                 self.look_at(set, names, key, now);
             }
             if has_gone {

@@ -229,7 +229,7 @@ mod tests {
         let treatment = Treatment { format, ..Treatment::default() };
         let input = (Path::new("/logs/app.log").into(), treatment.into());
         let known = KnownFile::new(input, Path::new("/logs").into(), file, &stat, set.fresh_cursors(), now);
-        set.apply(Change::Begin(known.into()), now);
+        set.apply(Change::Begin(0, known.into()), now);
         let Stat { size, modified, born, .. } = stat;
         let growth = Growth { size, zeros: 0, modified, born, head: Head::default() };
         set.apply(Change::Meet(0, Fate::Grow(growth)), now);

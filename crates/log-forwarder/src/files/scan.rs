@@ -240,7 +240,7 @@ impl Scanner {
         let file = KnownFile { ordinal: scan.set.ordinal(stat.inode), ..fresh };
         let key = scan.set.next_key();
         tracing::debug!(file = %path.display(), offset = first.position, "new file");
-        scan.set.apply(Change::Begin(file.into()), scan.now);
+        scan.set.apply(Change::Begin(key, file.into()), scan.now);
         // The bytes that it has already cause no event.
         scan.looker.look_at(scan.set, scan.names, key, scan.now);
         if scan.set.open_count() > scan.budget && scan.set.get(key).is_some_and(KnownFile::is_open) {

@@ -56,6 +56,9 @@ pub(crate) struct Entry {
     #[serde(default)]
     pub(crate) may_grow: bool,
     pub(crate) modified: i64,
+    /// When its text was last written, if it was compressed later
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) written: Option<i64>,
     /// The size of the compressed file, if the bytes lie in one that was unpacked to its end; 0 if its end is not known yet
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) packed: Option<u64>,
@@ -152,6 +155,7 @@ impl Entry {
             seen: file.seen,
             may_grow: file.may_grow(),
             modified: file.modified,
+            written: (file.written != file.modified).then_some(file.written),
             packed: file.packed_size.map(|size| if file.is_measured() { size } else { 0 }),
             cursors: cursors.collect(),
         }
@@ -212,6 +216,7 @@ mod tests {
             seen: 1 << 40,
             may_grow: true,
             modified: i64::MIN,
+            written: Some(-1),
             packed: Some(5),
             cursors: vec![Progress { output: "stdout".into(), position: 9, anchor: u64::MAX, skipping: true }],
         };

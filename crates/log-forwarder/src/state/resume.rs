@@ -37,10 +37,12 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
         let listing = listings.of(&entry.home);
         if listing.is_blind || listing.file(entry.inode).is_some_and(|there| !there.stat.is_another(entry.born)) {
             tracing::info!(file = %entry.path.display(), "no input leads to it any more");
-            follower.begin(KnownFile { state: FileState::Aside, ..known_file(&entry, follower, now) }, now);
+            let file = KnownFile { state: FileState::Aside, ..known_file(&entry, follower, now) };
+            follower.begin(follower.set.next_key(), file, now);
         }
     }
-    for entry in files.into_iter().chain(moved) {
+    // Each file has its place in the order again, also one that is not found yet.
+    for (key, entry) in (follower.set.next_key()..).zip(files.into_iter().chain(moved)) {
         let file = known_file(&entry, follower, now);
         let listing = listings.of(&entry.home);
         let resumed = match listing.file(entry.inode) {
@@ -50,8 +52,8 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
             None => Err(file.into()),
         };
         match resumed {
-            Ok(file) => follower.begin(file, now),
-            Err(file) => missing.push(*file),
+            Ok(file) => follower.begin(key, file, now),
+            Err(file) => missing.push((key, *file)),
         }
     }
     // Only when all known inodes are known can another one be a copy.
@@ -97,6 +99,7 @@ fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
         // The next look finds them.
         zeros: 0,
         modified: entry.modified,
+        written: entry.written.unwrap_or(entry.modified),
         packed_size: entry.packed,
         ages: Ages::default(),
         grown: now,

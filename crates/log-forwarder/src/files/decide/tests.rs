@@ -208,7 +208,7 @@ fn the_oldest_deleted_files_are_given_up_until_the_others_fit() {
     for number in 0..4 {
         let cursors = vec![Cursor::at(0, Anchor::default(), false)];
         let file = known(now, |file| (file.inode.inode, file.cursors) = (number, cursors));
-        set.apply(Change::Begin(file.into()), now);
+        set.apply(Change::Begin(number, file.into()), now);
     }
     assert!(over_max_pinned(&set, &policy()).is_empty());
     for key in [1, 2, 3] {

@@ -3,11 +3,18 @@
 use super::{FileState, Key, KnownFile, OutputId};
 
 impl KnownFile {
-    /// Whether its last line may go on in the next file of the same path, which must not be read before it has ended.
+    /// Whether its last line may go on in the next file of the same path, which must not be read before this one has ended, or
+    /// was found among compressed files.
     pub(crate) fn may_go_on(&self, output: OutputId) -> bool {
         let cursor = &self.cursors[output.0];
-        let has_end = !cursor.is_closed && !cursor.has_failed && cursor.position < self.seen;
-        has_end && self.is_open() && !self.ended && self.has_successor() && self.source.treatment.format.has_parts()
+        let is_read = !cursor.is_closed && !cursor.has_failed && self.source.treatment.format.has_parts();
+        let may_grow = self.is_open() && !self.ended && self.has_successor();
+        is_read && (self.is_sought() || may_grow && cursor.position < self.seen)
+    }
+
+    /// Whether its content is looked for.
+    pub(crate) fn is_sought(&self) -> bool {
+        matches!(self.state, FileState::Sought(_))
     }
 
     /// Whether the app may write to another file of the same path now
@@ -18,6 +25,6 @@ impl KnownFile {
     /// Its place among the files of its path, in the order in which they were written. Files of several rotations that were seen
     /// together can be found in any order.
     pub(crate) fn place(&self, key: Key) -> (i64, Key) {
-        (self.modified, key)
+        (self.written, key)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Looker, tracing::Homes};
 use crate::files::{
     decide::decide,
-    known::KnownFile,
+    known::{Key, KnownFile},
     loss::LossReason,
     names::Names,
     observe::Observation,
@@ -14,13 +14,18 @@ use crate::files::{
 
 impl Looker {
     /// The content of each of these files goes on in a copy, or is lost.
-    pub(crate) fn leave_behind(&mut self, set: &mut FileSet, names: &Names, files: Vec<KnownFile>, now: Instant) {
-        let mut homes = Some(Homes::of(files.iter()));
-        for file in files {
+    pub(crate) fn leave_behind(
+        &mut self,
+        set: &mut FileSet,
+        names: &Names,
+        files: Vec<(Key, KnownFile)>,
+        now: Instant,
+    ) {
+        let mut homes = Some(Homes::of(files.iter().map(|(_, file)| file)));
+        for (key, file) in files {
             // Before the file is known, because its own inode may be that of a compressed copy in which it was read.
             let trace = self.trace(set, names, &file, &mut homes);
-            let key = set.next_key();
-            set.apply(Change::Begin(file.into()), now);
+            set.apply(Change::Begin(key, file.into()), now);
             let Some(file) = set.get(key) else { return };
             let fate = decide(file, &Observation::Deleted, Some(trace), LossReason::GoneWhileDown, &self.policy, now);
             set.apply(Change::Meet(key, fate), now);

@@ -74,7 +74,7 @@ fn looked_at(contrary: Contrary) -> (FileState, Trust, u64, u64, LogLines) {
     set.apply(Change::AddOutput("stdout://".into()), now);
     let content = Content::Plain(Arc::new(contrary));
     let known = KnownFile { access: Access::Open(content), trust: Trust::Limited, ..file(now) };
-    set.apply(Change::Begin(known.into()), now);
+    set.apply(Change::Begin(0, known.into()), now);
     let policy = Policy { quiet_period: Duration::from_secs(1), ..Policy::default() };
     let mut looker = Looker::new(Arc::new(Nowhere), OwnFiles::default(), policy);
     let mut names = Names::default();

@@ -24,8 +24,8 @@ pub(crate) enum Change<'a> {
     AddOutput(String),
     /// An output goes, and how far it has come is forgotten.
     RemoveOutput(OutputId),
-    /// A file is followed from now on.
-    Begin(Box<KnownFile>),
+    /// A file is followed from now on, under this key.
+    Begin(Key, Box<KnownFile>),
     /// A file meets its fate.
     Meet(Key, Fate),
     /// Another treatment of the lines of a file
@@ -65,7 +65,7 @@ impl FileSet {
         match change {
             Change::AddOutput(label) => self.add_output(&label),
             Change::RemoveOutput(output) => self.remove_output(output),
-            Change::Begin(file) => self.begin(file),
+            Change::Begin(key, file) => self.begin(key, file),
             Change::Meet(key, fate) => return self.meet(key, fate, now),
             Change::Treat(key, source) => self.change(key, |file| file.treat(source)),
             Change::Unfollow(key) => self.forget(key),
@@ -176,9 +176,8 @@ impl FileSet {
         self.change_all(|file| file.cursors[output.0] = Cursor::closed());
     }
 
-    fn begin(&mut self, file: Box<KnownFile>) {
-        let key = self.next_key;
-        self.next_key += 1;
+    fn begin(&mut self, key: Key, file: Box<KnownFile>) {
+        self.next_key = self.next_key.max(key + 1);
         // An inode that a file of a former run had may hold something else by now.
         if file.is_untouched() || !matches!(file.access, Access::Closed) || self.holder(file.inode).is_none() {
             self.index.by_inode.insert(file.inode, key);

@@ -214,7 +214,7 @@ mod tests {
             let known = file(now);
             let inode = Inode { inode: key, ..known.inode };
             let known = KnownFile { inode, seen: 0, head: Head::default(), cursors: vec![Cursor::default()], ..known };
-            set.apply(Change::Begin(known.into()), now);
+            set.apply(Change::Begin(key, known.into()), now);
             let growth = Growth { size: 5, zeros: 0, modified: 1, born: None, head: Head::default() };
             set.apply(Change::Meet(key, Fate::Grow(growth)), now);
         }

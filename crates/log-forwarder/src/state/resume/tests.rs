@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use flate2::{Compression, write::GzEncoder};
 use prometheus::Registry;
 use tempfile::TempDir;
 
@@ -56,11 +57,25 @@ impl Log {
     }
 
     fn rotate(&mut self, next: &str) {
+        let to = self.rotate_unseen(next);
+        self.follower.scan(vec![Rename { from: self.path.clone(), to }], false, self.now);
+    }
+
+    fn rotate_unseen(&mut self, next: &str) -> PathBuf {
         self.rotations += 1;
         let to = self.path.with_extension(format!("log.2026112{}", self.rotations));
         fs::rename(&self.path, &to).unwrap();
         fs::write(&self.path, next).unwrap();
-        self.follower.scan(vec![Rename { from: self.path.clone(), to }], false, self.now);
+        to
+    }
+
+    /// Compresses the file of a rotation. The new file does not keep the time of the old one.
+    fn compress(&self, rotation: u8) {
+        let path = self.path.with_extension(format!("log.2026112{rotation}"));
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&fs::read(&path).unwrap()).unwrap();
+        fs::write(path.with_added_extension("gz"), encoder.finish().unwrap()).unwrap();
+        fs::remove_file(path).unwrap();
     }
 
     fn append(&self, contents: &[&str]) {
@@ -174,6 +189,22 @@ fn they_are_waited_for_in_a_file_that_may_still_grow() {
     assert_eq!(log.deliver(), Vec::<String>::new());
     log.wait();
     assert_eq!(log.deliver(), ["one two", "bad thing", "other end", "three"]);
+    log.assert_done();
+}
+
+#[test]
+fn its_parts_are_joined_over_files_that_were_compressed_while_no_forwarder_ran() {
+    let mut log = Log::rotated(&lines(&["err F thing", "out P and "]));
+    log.rotate(&lines(&["out F two", "out P three "]));
+    log.rotate_unseen(&lines(&["out F four"]));
+    log.compress(1);
+    log.compress(2);
+    log.restart();
+    harness::until("the compressed files are found", || {
+        log.wait();
+        (!log.follower.set.iter().any(|(_, file)| file.is_sought())).then_some(())
+    });
+    assert_eq!(log.deliver(), ["one and two", "bad thing", "three four"]);
     log.assert_done();
 }
 
