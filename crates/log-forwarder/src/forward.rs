@@ -7,7 +7,7 @@ use std::{
 };
 
 use lifecycle::{End, Exit, Lifecycle, Misfit, reload};
-use tokio::sync::watch;
+use tokio::{sync::watch, time};
 
 use crate::{
     content::volume::Disk,
@@ -29,11 +29,10 @@ use crate::{
 const BATCH: u64 = 512 * 1024;
 /// How long a loop may be silent before `/livez` is 503. A file on a slow volume may take seconds.
 const SILENCE: Duration = Duration::from_secs(30);
-/// The time that the checkpoint's volume has for the first save; later ones wait for it
-const FIRST_SAVE: Duration = Duration::from_secs(10);
-/// The time for the last save of the checkpoint: a busy disk may need more than a second, and a native sidecar has two at least
-const LAST_SAVE: Duration = Duration::from_millis(1500);
-/// The same shortly before the drain deadline
+/// The time that the checkpoint's volume has for the first save and for the last one; those in between wait for it. A disk to which
+/// others write much may take some seconds.
+const SAVE: Duration = Duration::from_secs(10);
+/// The same once the drain deadline is near
 const SAVE_AT_DEADLINE: Duration = Duration::from_millis(300);
 
 /// Forwards as the arguments say.
@@ -81,7 +80,7 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     tail.begin();
     if let Some(saver) = &saver {
         // The next run needs the known files to find those that are rotated between the runs.
-        saver.save_within(FIRST_SAVE).await;
+        saver.save_before(time::sleep(SAVE)).await;
         let (saver, signal) = (saver.clone(), signal.clone());
         life.vital("checkpoint", SILENCE, |heartbeat| saver.run(signal, heartbeat));
     }
@@ -198,7 +197,7 @@ async fn resume(follower: &Shared, directory: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until a stop has nothing left to do, or no time; saves the checkpoint, and logs the ledger.
+/// Waits until a stop has nothing left to do, or no time; logs the ledger, and saves the checkpoint.
 async fn finish(
     follower: &Shared,
     saver: Option<Saver>,
@@ -214,20 +213,19 @@ async fn finish(
             Exit::Unfinished
         }
     };
+    let (summary, behind) = log_ledger(&lock(follower));
+    // The ledger is logged already, if a kill comes before the volume answers.
     if let Some(saver) = saver {
-        saver.save_within(if exit == Exit::Unfinished { SAVE_AT_DEADLINE } else { LAST_SAVE }).await;
-    }
-    let follower = lock(follower);
-    let (summary, behind) = (follower.set.ledger().summary(), follower.set.behind());
-    if follower.set.ledger().is_clean() {
-        tracing::info!(behind, "ledger: {summary}");
-    } else {
-        tracing::warn!(behind, "ledger, with losses: {summary}");
+        let deadline = async {
+            life.deadline_near().await;
+            time::sleep(SAVE_AT_DEADLINE).await;
+        };
+        saver.save_before(async { drop(time::timeout(SAVE, deadline).await) }).await;
     }
     if exit == Exit::Done {
         return Ok(exit.into());
     }
-    let (what, reason) = match follower.set.last_grown() {
+    let (what, reason) = match lock(follower).set.last_grown() {
         Some(file) if behind == 0 => {
             let reason = "all lines are delivered, but it was not quiet for --quiet-period within --shutdown-timeout";
             (file.display().to_string(), reason)
@@ -235,4 +233,15 @@ async fn finish(
         _ => (format!("{behind} bytes"), "not delivered within --shutdown-timeout"),
     };
     Ok(End { what: Some(what), last: Some(format!("{reason}; ledger: {summary}")), ..exit.into() })
+}
+
+/// Logs the ledger at the end. Returns it in short, and the bytes that are not delivered.
+fn log_ledger(follower: &Follower) -> (String, u64) {
+    let (summary, behind) = (follower.set.ledger().summary(), follower.set.behind());
+    if follower.set.ledger().is_clean() {
+        tracing::info!(behind, "ledger: {summary}");
+    } else {
+        tracing::warn!(behind, "ledger, with losses: {summary}");
+    }
+    (summary, behind)
 }

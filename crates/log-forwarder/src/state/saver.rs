@@ -65,11 +65,13 @@ impl Saver {
         }
     }
 
-    /// Saves, and waits for it at most this long. The write of a volume that answers later goes on.
-    pub(crate) async fn save_within(&self, limit: Duration) {
-        let this = self.clone();
-        if time::timeout(limit, task::spawn_blocking(move || this.save())).await.is_err() {
-            self.complain_of_volume(limit);
+    /// Saves, and waits for it until another event comes. The write of a volume that answers later goes on.
+    pub(crate) async fn save_before(&self, end: impl Future<Output = ()>) {
+        let (this, begun) = (self.clone(), Instant::now());
+        tokio::select! {
+            biased;
+            _ = task::spawn_blocking(move || this.save()) => {}
+            () = end => self.complain_of_volume(begun.elapsed()),
         }
     }
 
@@ -152,7 +154,28 @@ mod tests {
             reading::Bounds,
             set::Change,
         },
+        log_lines::LogLines,
     };
+
+    #[test]
+    fn a_last_save_has_until_its_end_and_goes_on_behind_it() {
+        let (lines, _guard) = LogLines::taken();
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = Ledger::new(&Registry::new()).unwrap();
+        let bounds = Bounds { batch: 1024, line: 1024, may_grow: true };
+        let settings = Settings { inputs: Vec::new(), bounds, gathered: 1024, policy: Policy::default() };
+        let follower = Follower::new(settings, ledger, Descriptors::new(10), Arc::new(Disk));
+        let saver = Saver::new(Arc::new(Mutex::new(follower)), directory.path());
+        let is_saved = || directory.path().join("checkpoint.json").exists();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        // As if the volume did not answer
+        let held = saver.throttle.lock().unwrap();
+        runtime.block_on(saver.save_before(std::future::ready(())));
+        assert_eq!((lines.count("a restart would deliver lines again"), is_saved()), (1, false));
+        drop(held);
+        runtime.block_on(saver.save_before(std::future::pending()));
+        assert_eq!((lines.count("a restart would deliver lines again"), is_saved()), (1, true));
+    }
 
     #[tokio::test]
     async fn the_first_delivery_that_no_checkpoint_holds_wakes_the_saver() {

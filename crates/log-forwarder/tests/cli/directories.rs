@@ -146,6 +146,7 @@ fn what_the_clock_says_decides_nothing() {
     pod.wait_for_lines(100);
     for (round, years) in [-40i64, 10, -20, 30, 0].into_iter().enumerate() {
         if round == 2 {
+            pod.wait_until_saved();
             stop(program.take().unwrap());
         }
         writer.write(500);
@@ -161,9 +162,9 @@ fn what_the_clock_says_decides_nothing() {
         pod.wait_for_lines(usize::try_from(writer.written()).unwrap());
     }
     let ended = stop(program.unwrap());
-    assert_eq!(ledger(&ended)["lost"], 0);
+    assert_eq!(ledger(&ended)["lost"], 0, "{ended:#?}");
     assert_all_there_in_any_order(pod.out().lines(), writer.written());
-    assert_eq!(pod.out().lines().count() as u64, writer.written());
+    assert_eq!(pod.out().lines().count() as u64, writer.written(), "{ended:#?}");
 }
 
 /// As if the clock stood so many years from 2026 when the file was written

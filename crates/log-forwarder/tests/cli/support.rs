@@ -71,6 +71,17 @@ impl Pod {
         fs::read_to_string(self.beside("state/checkpoint.json")).ok()
     }
 
+    /// Waits until the checkpoint has all that `out` holds, so that a restart repeats nothing of it.
+    #[track_caller]
+    pub(crate) fn wait_until_saved(&self) {
+        until("all deliveries are saved", || {
+            let checkpoint = serde_json::from_str::<Value>(&self.checkpoint()?).ok()?;
+            let cursors = checkpoint["files"].as_array()?.iter().filter_map(|file| file["cursors"].as_array());
+            let saved: u64 = cursors.flatten().filter_map(|cursor| cursor["position"].as_u64()).sum();
+            (saved == self.out().len() as u64).then_some(())
+        });
+    }
+
     /// `file://` of `out`, beside the logs
     pub(crate) fn file_output(&self) -> String {
         format!("file://{}", self.beside("out").display())

@@ -14,8 +14,8 @@ use crate::{
     support::{Pod, Signal, Writer, ledger, line, stop, until},
 };
 
-/// Less than `--shutdown-timeout`, by far
-const SOON: Duration = Duration::from_secs(12);
+/// Shorter than `--shutdown-timeout`
+const SOON: Duration = Duration::from_secs(22);
 
 #[test]
 fn a_state_directory_or_an_input_that_never_answers_ends_the_start_with_its_name() {
@@ -37,7 +37,7 @@ fn a_state_directory_or_an_input_that_never_answers_ends_the_start_with_its_name
 }
 
 #[test]
-fn a_state_directory_that_stops_answering_costs_no_line_and_no_time_at_the_stop() {
+fn a_state_directory_that_stops_answering_costs_no_line_and_the_stop_ends_in_time() {
     with_own_mounts(|| {
         let pod = Pod::new();
         let mut writer = Writer::new(&pod.log("app.log"));
