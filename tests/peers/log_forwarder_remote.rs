@@ -7,20 +7,27 @@ use std::{
     io::Write,
     os::{
         fd::OwnedFd,
-        unix::{fs::MetadataExt, net::UnixStream},
+        unix::{
+            fs::{FileExt, MetadataExt},
+            net::UnixStream,
+        },
     },
     path::{Path, PathBuf},
     process::{Child, Stdio},
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    thread,
 };
 
 use e2e::{
     forwarder::{Logs, finish, line},
-    process::{command, output},
+    process::{Process, command, output},
 };
 use harness::until;
 
 const ROUNDS: usize = 3;
 const LINES: usize = 300;
+/// The log says this about a descriptor whose path leads to another file now.
+const ASTRAY: &str = "its descriptor leads to another file";
 
 /// A directory on another host, as it were, and the mount through which log-forwarder sees it; unmounted when dropped
 struct Remote {
@@ -96,11 +103,11 @@ impl Drop for Remote {
     }
 }
 
-/// Each line is delivered once, although the log is rotated on the other host again and again.
-fn each_line_arrives_once(remote: &Remote, rotate: impl Fn(&Path, usize)) {
-    let out = format!("file://{}#as=raw", remote.logs.join("out").display());
+/// Each line is delivered once, although the log is rotated on the other host again and again. The mount has the inode numbers of
+/// the other host, or its own, by which a descriptor is known that leads to another file.
+fn each_line_arrives_once(remote: &Remote, rotate: impl Fn(&Path, usize), is_said: Option<&str>) {
     let mut written = 0;
-    let mut forwarder = remote.logs.forward_from(&remote.mounted().join("*.log"), &["--output", &out]);
+    let mut forwarder = forward(remote);
     for _ in 0..4 {
         remote.write(written, 1);
         written += 1;
@@ -112,6 +119,10 @@ fn each_line_arrives_once(remote: &Remote, rotate: impl Fn(&Path, usize)) {
         written += LINES;
         remote.wait_for(written);
         rotate(&remote.there().join("app.log"), round);
+    }
+    if let Some(what) = is_said {
+        let said = forwarder.says(what);
+        assert!(said.contains("app.log"), "{said}");
     }
     let ledger = finish(forwarder);
     let arrived = remote.arrived();
@@ -140,33 +151,94 @@ fn delete(log: &Path, _: usize) {
     fs::remove_file(log).unwrap();
 }
 
+/// log-forwarder on the mount, before it has polled anything
+fn forward(remote: &Remote) -> Process {
+    let out = format!("file://{}#as=raw", remote.logs.join("out").display());
+    remote.logs.forward_from(&remote.mounted().join("*.log"), &["--output", &out])
+}
+
+/// Each of these lines has come. Returns the bytes that count as lost.
+fn finish_with_all(remote: &Remote, forwarder: Process, count: usize) -> u64 {
+    let missing = || {
+        let arrived: BTreeSet<_> = remote.arrived().into_iter().collect();
+        (0..count).map(line).filter(|line| !arrived.contains(line)).collect::<Vec<_>>()
+    };
+    until("the last line is there", || (!missing().contains(&line(count - 1))).then_some(()));
+    let ledger = finish(forwarder);
+    assert_eq!(missing(), [""; 0]);
+    ledger["lost"]
+}
+
+#[test]
+fn bindfs_states_an_old_size_and_the_log_says_that_the_bytes_contradict_it() {
+    // The mount keeps its answers for an hour, and another host shortens the log within it. On a mount that can be written, each
+    // read would make the kernel ask again.
+    let remote = Remote::bindfs(&["-o", "ro,attr_timeout=3600,direct_io"]);
+    remote.write(0, 2 * LINES);
+    assert!(fs::metadata(remote.mounted().join("app.log")).unwrap().len() > 0);
+    File::options().write(true).open(remote.there().join("app.log")).unwrap().set_len(0).unwrap();
+    remote.write(0, LINES);
+    let mut forwarder = forward(&remote);
+    let said = forwarder.says("its size and its bytes contradict each other");
+    assert!(said.contains("app.log"), "{said}");
+    remote.wait_for(LINES);
+    // Lines that follow come too, although the size stays as it is.
+    remote.write(LINES, 1);
+    assert_eq!(finish_with_all(&remote, forwarder, LINES + 1), 0);
+}
+
+#[test]
+fn bindfs_shows_a_head_that_differs_from_one_read_to_the_next_and_the_log_says_so() {
+    let remote = Remote::bindfs(&["-o", "direct_io"]);
+    let mut forwarder = forward(&remote);
+    remote.write(0, LINES);
+    remote.wait_for(LINES);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let log = File::options().write(true).open(remote.there().join("app.log")).unwrap();
+            let mut texts = (0..).map(|number| format!("{number:013}"));
+            while !is_over.load(SeqCst) {
+                log.write_all_at(texts.next().unwrap().as_bytes(), 0).unwrap();
+            }
+            log.write_all_at(line(0).as_bytes(), 0).unwrap();
+        });
+        remote.write(LINES, 1);
+        let said = forwarder.says("its bytes differ from one read to the next");
+        is_over.store(true, SeqCst);
+        assert!(said.contains("app.log"), "{said}");
+    });
+    // A head that stayed for a moment before it was read may count as lost.
+    finish_with_all(&remote, forwarder, LINES + 1);
+}
+
 #[test]
 fn bindfs_shows_files_that_are_renamed_elsewhere() {
-    each_line_arrives_once(&Remote::bindfs(&[]), rename);
-    each_line_arrives_once(&Remote::bindfs(&["-o", "attr_timeout=0,entry_timeout=0"]), rename);
+    each_line_arrives_once(&Remote::bindfs(&[]), rename, Some(ASTRAY));
+    each_line_arrives_once(&Remote::bindfs(&["-o", "attr_timeout=0,entry_timeout=0"]), rename, Some(ASTRAY));
 }
 
 #[test]
 fn bindfs_shows_files_that_are_copied_and_truncated_elsewhere() {
-    each_line_arrives_once(&Remote::bindfs(&[]), copy_and_truncate);
+    each_line_arrives_once(&Remote::bindfs(&[]), copy_and_truncate, None);
 }
 
 #[test]
 fn bindfs_shows_files_that_are_deleted_elsewhere() {
-    each_line_arrives_once(&Remote::bindfs(&[]), delete);
+    each_line_arrives_once(&Remote::bindfs(&[]), delete, Some(ASTRAY));
 }
 
 #[test]
 fn sshfs_shows_files_that_are_renamed_elsewhere() {
-    each_line_arrives_once(&Remote::sshfs(), rename);
+    each_line_arrives_once(&Remote::sshfs(), rename, None);
 }
 
 #[test]
 fn sshfs_shows_files_that_are_copied_and_truncated_elsewhere() {
-    each_line_arrives_once(&Remote::sshfs(), copy_and_truncate);
+    each_line_arrives_once(&Remote::sshfs(), copy_and_truncate, None);
 }
 
 #[test]
 fn sshfs_shows_files_that_are_deleted_elsewhere() {
-    each_line_arrives_once(&Remote::sshfs(), delete);
+    each_line_arrives_once(&Remote::sshfs(), delete, None);
 }
