@@ -158,9 +158,9 @@ impl Follower {
     }
 
     /// After a restart, with all files of the checkpoint resumed: judges which files beside them are new.
-    pub(crate) fn judge_absence(&mut self) {
+    pub(crate) fn judge_absence(&mut self, saved: Option<i64>) {
         let volume = self.looker.volume.clone();
-        self.names.judge_absence(&self.set, &mut Listings::new(volume.as_ref()));
+        self.names.judge_absence(&self.set, &mut Listings::new(volume.as_ref()), saved);
     }
 
     /// Begins with a file of the last run that is there.

@@ -9,6 +9,7 @@ mod form;
 mod renamed;
 mod rotated_name;
 mod siblings;
+mod unread;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,6 +24,7 @@ use self::{
     renamed::Renamed,
     rotated_name::number,
     siblings::{Sibling, is_copy, is_spent_copy, is_unchanged, known_series, siblings},
+    unread::Absence,
 };
 use super::{known::Key, listings::Listings, set::FileSet};
 use crate::{
@@ -50,6 +52,8 @@ pub(crate) struct Names {
     rotated: BTreeSet<Arc<Path>>,
     /// A file may be a copy, or was truncated: the names must be read again soon.
     is_unsure: bool,
+    /// The time in which no forwarder ran, until the first scan
+    absence: Option<Absence>,
 }
 
 /// An unknown file that continues an input
@@ -147,8 +151,9 @@ impl Names {
     }
 
     /// After a restart: a path that still leads to the file of the last run was not rotated, and a new file beside it is
-    /// another's. Where it leads to something else, there was a rotation.
-    pub(crate) fn judge_absence(&mut self, set: &FileSet, listings: &mut Listings) {
+    /// another's. Where it leads to something else, there was a rotation. The last run saved its state at a time in nanoseconds since
+    /// 1970.
+    pub(crate) fn judge_absence(&mut self, set: &FileSet, listings: &mut Listings, saved: Option<i64>) {
         let unrotated: BTreeSet<_> = self.watched.difference(&self.rotated).cloned().collect();
         for sibling in siblings(&unrotated, listings) {
             let Sibling { entry: Entry { path, stat }, origin, .. } = &sibling;
@@ -161,6 +166,7 @@ impl Names {
         }
         let changed = unrotated.into_iter().filter(|path| !is_unchanged(path, set, listings.volume()));
         self.rotated.extend(changed.collect::<Vec<_>>());
+        self.absence = saved.map(|since| Absence { since, rotated: self.rotated.clone() });
     }
 
     /// The files whose rotation was not seen. Call it after a look, because it needs the present state of known files.

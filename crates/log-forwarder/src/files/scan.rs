@@ -132,6 +132,7 @@ impl Scanner {
         }
         let changed = review_closed(&found, scan);
         self.take_heirs(changed, scan, &mut listings);
+        scan.names.name_unread(scan.set, &self.inputs, &mut listings);
         self.selecting.end(scan.set.ledger());
         let set = &scan.set;
         let is_needed = |path: &Path| set.of_path(path).next().is_some() || volume.stat(path).is_ok();

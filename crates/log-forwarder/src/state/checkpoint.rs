@@ -10,7 +10,10 @@ use serde::{
 
 use super::stored_path::StoredPath;
 use crate::{
-    content::{fingerprint::Head, volume::Inode},
+    content::{
+        fingerprint::Head,
+        volume::{Inode, Stat},
+    },
     files::{follower::Follower, known::KnownFile, names::Bystander, set::KnownOutput},
 };
 
@@ -37,6 +40,9 @@ pub(crate) struct Checkpoint {
     pub(crate) bystanders: Vec<(Inode, Bystander)>,
     #[serde(deserialize_with = "entries")]
     pub(crate) files: Vec<Entry>,
+    /// The time of its file, in nanoseconds since 1970
+    #[serde(skip)]
+    pub(crate) saved: Option<i64>,
 }
 
 /// A generation. It shares what it can with others and with the known files, because there may be tens of thousands.
@@ -89,6 +95,7 @@ impl Checkpoint {
             rotated: names.rotated().iter().map(|path| path.clone().into()).collect(),
             bystanders: names.bystanders().iter().map(|(inode, bystander)| (*inode, *bystander)).collect(),
             files: entries,
+            saved: None,
         }
     }
 
@@ -99,7 +106,10 @@ impl Checkpoint {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
-        directory.read_with(NAME, SIZE_LIMIT, |file| Self::parse(file).map_err(io::Error::other))
+        directory.read_with(NAME, SIZE_LIMIT, |file| {
+            let saved = Stat::of(&file.get_ref().get_ref().metadata()?).modified;
+            Self::parse(file).map(|checkpoint| Self { saved: Some(saved), ..checkpoint }).map_err(io::Error::other)
+        })
     }
 
     /// Names only the place of a fault, because the text around it may be anything.
@@ -223,7 +233,15 @@ mod tests {
         let bystanders = vec![(Inode { device: 1, inode: 2 }, Bystander { modified: 7, born: None })];
         let watched = vec![path("/logs/a.log")];
         let inputs = vec!["/logs/*.log".into()];
-        Checkpoint { version: VERSION, inputs, rotated: Vec::clone(&watched), watched, bystanders, files: vec![entry] }
+        Checkpoint {
+            version: VERSION,
+            inputs,
+            rotated: Vec::clone(&watched),
+            watched,
+            bystanders,
+            files: vec![entry],
+            saved: None,
+        }
     }
 
     #[test]
@@ -232,7 +250,9 @@ mod tests {
         let state = directory.path().join("new/state");
         assert_eq!(Checkpoint::load(&state).unwrap(), None);
         checkpoint().save(&state).unwrap();
-        assert_eq!(Checkpoint::load(&state).unwrap(), Some(checkpoint()));
+        let loaded = Checkpoint::load(&state).unwrap().unwrap();
+        assert!(loaded.saved.is_some());
+        assert_eq!(Checkpoint { saved: None, ..loaded }, checkpoint());
     }
 
     proptest! {

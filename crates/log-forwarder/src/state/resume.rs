@@ -23,7 +23,7 @@ use crate::{
 
 /// Begins where the last run has ended. Call it before anything else is known.
 pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Instant) {
-    let Checkpoint { inputs, watched, rotated, bystanders, files, .. } = checkpoint;
+    let Checkpoint { inputs, watched, rotated, bystanders, files, saved, .. } = checkpoint;
     let paths = |paths: Vec<StoredPath>| paths.into_iter().map(|StoredPath(path)| path).collect();
     follower.names = Names::resume(paths(watched), paths(rotated), bystanders.into_iter().collect());
     follower.scanner.selecting.resume(inputs);
@@ -58,7 +58,7 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
     }
     // Only when all known inodes are known can another one be a copy.
     follower.begin_missing(missing, now);
-    follower.judge_absence();
+    follower.judge_absence(saved);
 }
 
 /// Those of these files, to whose paths no input leads any more, that an input finds at another path; and the others.

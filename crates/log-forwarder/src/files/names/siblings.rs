@@ -121,6 +121,19 @@ fn has_head(content: &Content, known: Head, original: Option<&Content>) -> bool 
 
 /// The files beside these paths that have the name of a rotated one
 pub(super) fn siblings(paths: &BTreeSet<Arc<Path>>, listings: &mut Listings) -> Vec<Sibling> {
+    beside(paths, listings, |name| Some(name))
+}
+
+/// The same with the end that a compressing tool adds
+pub(super) fn packed_siblings(paths: &BTreeSet<Arc<Path>>, listings: &mut Listings) -> Vec<Sibling> {
+    beside(paths, listings, |name| name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")))
+}
+
+fn beside(
+    paths: &BTreeSet<Arc<Path>>,
+    listings: &mut Listings,
+    rotated_name: impl Fn(&str) -> Option<&str>,
+) -> Vec<Sibling> {
     let mut names: BTreeMap<&Path, BTreeSet<&OsStr>> = BTreeMap::new();
     for path in paths {
         if let (Some(directory), Some(name)) = (path.parent(), path.file_name()) {
@@ -131,7 +144,7 @@ pub(super) fn siblings(paths: &BTreeSet<Arc<Path>>, listings: &mut Listings) -> 
     for (directory, names) in names {
         let listing = listings.of(directory);
         let sibling = |entry: &Entry| {
-            let name = entry.path.file_name()?.to_str()?;
+            let name = rotated_name(entry.path.file_name()?.to_str()?)?;
             let (origin, series) = parse(name, |name| names.contains(OsStr::new(name)))?;
             Some(Sibling { entry: entry.clone(), origin: directory.join(origin).into(), series })
         };

@@ -1,11 +1,11 @@
 //! A line that was rotated away in the middle: one record, also after a restart.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::Write,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use flate2::{Compression, write::GzEncoder};
@@ -25,6 +25,7 @@ use crate::{
         set::Change,
     },
     format::{FormatFlags, TimeFlags},
+    log_lines::LogLines,
     records::{batch::Batch, treatment::Treatment},
     settings::input::Input,
     state::checkpoint::Checkpoint,
@@ -36,6 +37,7 @@ const QUIET: Duration = Duration::from_secs(1);
 /// A log of a container, and its forwarder
 struct Log {
     _directory: TempDir,
+    state: TempDir,
     path: PathBuf,
     follower: Follower,
     now: Instant,
@@ -48,8 +50,8 @@ impl Log {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("0.log");
         fs::write(&path, lines(&["out F zero", "out P one ", "err P bad "])).unwrap();
-        let (follower, now) = (follower(&path), Instant::now());
-        let mut log = Self { follower, _directory: directory, path, now, rotations: 0 };
+        let (follower, state) = (follower(&path), tempfile::tempdir().unwrap());
+        let mut log = Self { follower, _directory: directory, state, path, now: Instant::now(), rotations: 0 };
         log.follower.scan(Vec::new(), false, log.now);
         assert_eq!(log.deliver(), ["zero"]);
         log.rotate(next);
@@ -74,7 +76,10 @@ impl Log {
         let path = self.path.with_extension(format!("log.2026112{rotation}"));
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(&fs::read(&path).unwrap()).unwrap();
-        fs::write(path.with_added_extension("gz"), encoder.finish().unwrap()).unwrap();
+        let mut packed = File::create(path.with_added_extension("gz")).unwrap();
+        packed.write_all(&encoder.finish().unwrap()).unwrap();
+        // Two times at once can be equal.
+        packed.set_modified(SystemTime::now() + Duration::from_secs(1)).unwrap();
         fs::remove_file(path).unwrap();
     }
 
@@ -89,6 +94,14 @@ impl Log {
             self.now += QUIET;
             self.follower.look_at_all(self.now);
         }
+    }
+
+    /// Waits until the compressed files are found.
+    fn find_compressed(&mut self) {
+        harness::until("they are found", || {
+            self.wait();
+            (!self.follower.set.iter().any(|(_, file)| file.is_sought())).then_some(())
+        });
     }
 
     fn next(&mut self) -> Option<Batch> {
@@ -112,7 +125,16 @@ impl Log {
 
     /// Ends the forwarder without a word, and starts it with its last checkpoint.
     fn restart(&mut self) {
-        let checkpoint = Checkpoint::of(&self.follower);
+        self.save();
+        self.start();
+    }
+
+    fn save(&self) {
+        Checkpoint::of(&self.follower).save(self.state.path()).unwrap();
+    }
+
+    fn start(&mut self) {
+        let checkpoint = Checkpoint::load(self.state.path()).unwrap().unwrap();
         self.follower = follower(&self.path);
         resume(&mut self.follower, checkpoint, self.now);
         self.follower.scan(Vec::new(), false, self.now);
@@ -200,10 +222,7 @@ fn its_parts_are_joined_over_files_that_were_compressed_while_no_forwarder_ran()
     log.compress(1);
     log.compress(2);
     log.restart();
-    harness::until("the compressed files are found", || {
-        log.wait();
-        (!log.follower.set.iter().any(|(_, file)| file.is_sought())).then_some(())
-    });
+    log.find_compressed();
     assert_eq!(log.deliver(), ["one and two", "bad thing", "three four"]);
     log.assert_done();
 }
@@ -282,4 +301,23 @@ fn a_file_that_an_input_finds_at_another_path_is_read_on() {
     log.append(&["out F three"]);
     log.restart();
     assert_eq!(log.deliver(), ["three"]);
+}
+
+#[test]
+fn a_file_that_was_written_and_compressed_while_no_forwarder_ran_is_named() {
+    let (log_lines, _guard) = LogLines::taken();
+    let mut log = Log::rotated(&lines(&["out F two", "err F thing"]));
+    log.wait();
+    assert_eq!(log.deliver(), ["one two", "bad thing"]);
+    log.save();
+    log.rotate_unseen(&lines(&["out F never seen"]));
+    log.rotate_unseen(&lines(&["out F three"]));
+    (1..=3).for_each(|rotation| log.compress(rotation));
+    log.start();
+    log.find_compressed();
+    log.follower.scan(Vec::new(), false, log.now);
+    assert_eq!((log_lines.count("not read: "), log_lines.count("0.log.20261123.gz")), (1, 1));
+    assert_eq!(log.deliver(), ["three"]);
+    log.restart();
+    assert_eq!(log_lines.count("not read: "), 1);
 }
