@@ -134,7 +134,7 @@ fn labels(path: &Path) -> Result<Attributes, String> {
     if !path.exists() {
         return Ok(Attributes::new());
     }
-    let text = lifecycle::read_text(path, LABELS_LIMIT).map_err(|error| error.to_string())?;
+    let text = lifecycle::read_text(path, LABELS_LIMIT).map_err(|error| lifecycle::io_text(&error))?;
     text.lines().filter(|line| !line.is_empty()).map(label).collect()
 }
 
@@ -172,6 +172,7 @@ mod tests {
         assert_eq!(labels(&path), Ok(expected));
         std::fs::write(&path, "app web").unwrap();
         assert!(labels(&path).unwrap_err().contains("Downward API"));
+        assert_eq!(labels(directory.path()), Err("is a directory".into()));
     }
 
     #[test]

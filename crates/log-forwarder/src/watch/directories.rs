@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lifecycle::io_text;
+
 use super::{
     events::Events,
     inotify::{Watch, Watcher},
@@ -48,8 +50,10 @@ struct Watched {
 impl Directories {
     pub(crate) fn new(events: &Events) -> Self {
         let watcher = Watcher::start(events.clone());
-        let watcher =
-            watcher.inspect_err(|error| tracing::warn!(%error, "no events of files can be had; they are polled")).ok();
+        if let Err(error) = &watcher {
+            tracing::warn!(error = io_text(error), "no events of files can be had; they are polled");
+        }
+        let watcher = watcher.ok();
         Self { watcher, watched: BTreeMap::new(), paths: HashMap::new() }
     }
 
@@ -118,7 +122,8 @@ impl Directories {
             watcher.unwatch(former);
         }
         if let Some(Err(error)) = watching {
-            tracing::warn!(directory = %path.display(), %error, "cannot be watched; it is polled");
+            let error = io_text(&error);
+            tracing::warn!(directory = %path.display(), error, "cannot be watched; it is polled");
         }
         watched.polled |= watch.is_none();
         (watched.watch, watched.is_doubtful) = (watch, false);

@@ -97,7 +97,8 @@ fn read(descriptor: &OwnedFd, directories: &Directories, events: &Events) {
             Ok(event) => note(&event, &mut lock(directories), &mut moved, events),
             Err(Errno::INTR) => continue,
             Err(error) => {
-                tracing::error!(%error, "no events of files can be had any more; they are polled");
+                let error = lifecycle::io_text(&error.into());
+                tracing::error!(error, "no events of files can be had any more; they are polled");
                 return;
             }
         }

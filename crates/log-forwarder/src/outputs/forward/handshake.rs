@@ -102,7 +102,8 @@ fn digest(parts: &[&[u8]]) -> String {
 /// Random, so that an answer that was heard before proves nothing.
 fn salt() -> Result<String, String> {
     let mut bytes = [0; 16];
-    getrandom(&mut bytes, GetRandomFlags::empty()).map_err(|error| format!("no random bytes: {error}"))?;
+    getrandom(&mut bytes, GetRandomFlags::empty())
+        .map_err(|error| format!("no random bytes: {}", lifecycle::io_text(&error.into())))?;
     Ok(hexadecimal(&bytes))
 }
 

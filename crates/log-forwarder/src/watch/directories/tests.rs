@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::{content::probe::Probe, files::follower::tests::on_volume};
+use crate::{content::probe::Probe, files::follower::tests::on_volume, log_lines::LogLines};
 
 /// Waits until an event says that a file in a directory was written.
 fn wait_for_write(events: &Events, directory: &Path) {
@@ -84,6 +84,16 @@ fn a_directory_whose_files_were_deleted_is_checked_while_an_open_file_keeps_it()
         directories.any_checked().then_some(())
     });
     assert!(directories.has_moved(false));
+}
+
+#[test]
+fn a_directory_that_cannot_be_watched_is_named_with_the_words_of_a_message() {
+    let (log, _guard) = LogLines::taken();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut directories = Directories::new(&Events::default());
+    directories.watch(&[file.path().to_path_buf()]);
+    assert_eq!(log.count("cannot be watched; it is polled"), 1);
+    assert_eq!((log.count("not a directory"), log.count("os error")), (1, 0));
 }
 
 #[test]
