@@ -257,6 +257,16 @@ mod tests {
         play(&[copies.as_slice(), &later].concat(), Setup::of(2));
     }
 
+    #[test]
+    fn other_content_of_an_inputs_inode_is_read_after_a_restart() {
+        let (scan, restart) = (Step::Scan { is_overflow: false }, |is_healed| Step::Restart { is_healed });
+        // A truncation that no look has seen, because reads failed
+        let truncated = [Step::Truncate(1), Step::Write(1, 1), Step::Damage(1), Step::Rename(1), Step::Write(1, 1)];
+        play(&[truncated.as_slice(), &[scan, scan, Step::Checkpoint, restart(true)]].concat(), Setup::of(0));
+        let rotated = [Step::Damage(0), Step::Copy(0), Step::Write(0, 4), Step::Rename(0), Step::Write(0, 2)];
+        play(&[rotated.as_slice(), &[scan, Step::Checkpoint, restart(false), restart(true)]].concat(), Setup::of(0));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 2_000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
         #[test]

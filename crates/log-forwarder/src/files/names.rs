@@ -26,7 +26,11 @@ use self::{
     siblings::{Sibling, is_copy, is_spent_copy, is_unchanged, known_series, siblings},
     unread::Absence,
 };
-use super::{known::Key, listings::Listings, set::FileSet};
+use super::{
+    known::{Key, KnownFile},
+    listings::Listings,
+    set::FileSet,
+};
 use crate::{
     content::volume::{Entry, Inode, Stat, Volume},
     settings::input::Input,
@@ -150,6 +154,14 @@ impl Names {
         }
     }
 
+    /// After a restart: the inode of a file of the last run holds another content, under a name of a rotated file. It was an
+    /// input's, and so is that content.
+    pub(crate) fn note_other_content(&mut self, entry: &Entry, file: &KnownFile) {
+        if !entry.stat.is_another(file.born) && is_rotated_name(&entry.path, file.path()) {
+            self.renamed.add(entry, file.path());
+        }
+    }
+
     /// After a restart: a path that still leads to the file of the last run was not rotated, and a new file beside it is
     /// another's. Where it leads to something else, there was a rotation. The last run saved its state at a time in nanoseconds since
     /// 1970.
@@ -158,7 +170,8 @@ impl Names {
         for sibling in siblings(&unrotated, listings) {
             let Sibling { entry: Entry { path, stat }, origin, .. } = &sibling;
             // A copy may be needed at any moment, when its file is truncated.
-            let is_new = stat.size > 0 && !is_copy(path, origin, set, listings.volume());
+            let is_inputs = self.renamed.has(&sibling.entry);
+            let is_new = stat.size > 0 && !is_inputs && !is_copy(path, origin, set, listings.volume());
             // Looked at last: a truncation before this makes the file a possible copy.
             if is_new && is_unchanged(origin, set, listings.volume()) {
                 self.pass_over(stat, set);

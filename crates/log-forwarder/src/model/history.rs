@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    app::{App, FOREIGN, LOGS, path},
+    app::{App, FOREIGN, LOGS, path, text},
     books::OUTPUTS,
     run::{Answer, Run},
     setup::Setup,
@@ -54,8 +54,10 @@ pub(crate) enum Step {
         back: bool,
     },
     Checkpoint,
-    /// The forwarder is killed, and starts with its last checkpoint when no reads fail any more.
-    Restart,
+    /// The forwarder is killed, and starts with its last checkpoint: when no reads fail any more, or while they fail.
+    Restart {
+        is_healed: bool,
+    },
 }
 
 impl Step {
@@ -86,7 +88,7 @@ impl Step {
             58 => Self::Wait,
             59 => Self::SetClock { back: log == 0 },
             60..=61 => Self::Checkpoint,
-            _ => Self::Restart,
+            more => Self::Restart { is_healed: more == 62 },
         }
     }
 }
@@ -109,8 +111,11 @@ struct History {
     run: Run,
     checkpoint: crate::state::checkpoint::Checkpoint,
     has_restarted: bool,
-    /// Reads have failed. A file that cannot be read is not known again, and so may come again under another name.
-    has_failed: bool,
+    /// Logs of which reads fail
+    failing: [bool; 2],
+    /// Lines that were there while reads of their log failed. A file that cannot be read is not compared with its copy, and so they
+    /// may come again.
+    unreadable: BTreeSet<String>,
     /// Lines that former runs have settled, for each output
     settled: [Vec<String>; 2],
     /// Lines that were settled when the last checkpoint was made, and when that was made with which the present run began
@@ -135,7 +140,8 @@ impl History {
             run,
             checkpoint,
             has_restarted: false,
-            has_failed: false,
+            failing: [false; 2],
+            unreadable: BTreeSet::new(),
             settled: Default::default(),
             saved: Default::default(),
             began: Default::default(),
@@ -171,17 +177,32 @@ impl History {
             Step::HandOut(output) => drop(self.run.hand_out(output)),
             Step::Answer(output, answer) => self.run.answer(output, answer),
             Step::Damage(log) => {
-                self.has_failed = true;
+                self.failing[log] = true;
                 self.app.model.damage(&path(LOGS[log]));
             }
-            Step::Heal => self.app.model.heal(),
+            Step::Heal => self.heal(),
             Step::Wait => self.run.wait(Duration::from_secs(1)),
             Step::SetClock { back } => self.app.model.set_clock(if back { -10_000 } else { 10_000 }),
             Step::Checkpoint => self.save(),
-            Step::Restart => {
-                self.app.model.heal();
+            Step::Restart { is_healed } => {
+                if is_healed {
+                    self.heal();
+                }
                 self.restart();
             }
+        }
+    }
+
+    fn heal(&mut self) {
+        self.note_unreadable();
+        self.failing = [false; 2];
+        self.app.model.heal();
+    }
+
+    fn note_unreadable(&mut self) {
+        for (log, _) in LOGS.iter().zip(self.failing).filter(|(_, is_failing)| *is_failing) {
+            let lines = self.app.written.iter().filter(|line| text(line).starts_with(log));
+            self.unreadable.extend(lines.cloned());
         }
     }
 
@@ -203,11 +224,12 @@ impl History {
         self.checkpoint = self.run.checkpoint();
     }
 
-    /// Within a run no line comes twice, and after a restart none again that the checkpoint has.
+    /// Within a run no line comes twice, and after a restart none again that the checkpoint has, unless it could not be read.
     fn end_run(&mut self) {
+        self.note_unreadable();
         for ((all, began), settled) in self.settled.iter_mut().zip(&mut self.began).zip(&mut self.run.settled) {
             for line in settled.iter() {
-                assert!(began.insert(line.clone()) || self.has_failed, "{line:?} came again");
+                assert!(began.insert(line.clone()) || is_among(line, &self.unreadable), "{line:?} came again");
             }
             all.append(settled);
         }
@@ -215,7 +237,7 @@ impl History {
 
     fn finish(mut self) {
         let renames = self.app.model.take_renames();
-        self.app.model.heal();
+        self.heal();
         self.run.finish(renames);
         let lost = OUTPUTS.map(|output| self.run.lost(output));
         self.end_run();
@@ -223,13 +245,13 @@ impl History {
             let is_missing = |line: &&String| !settled.contains(line);
             let missing: usize = self.app.written.iter().filter(is_missing).map(|line| line.len() + 1).sum();
             // After a restart or a failure, lines that counted as lost may come all the same.
-            let may_differ = self.has_restarted || self.has_failed;
+            let may_differ = self.has_restarted || !self.unreadable.is_empty();
             assert!(may_differ || lost <= missing as u64, "lost {lost} bytes of {missing}");
             for line in settled {
-                let may_come = self.has_restarted || self.has_failed || !self.passed_over.contains(line);
+                let may_come = self.has_restarted || !self.passed_over.contains(line);
+                let may_come = may_come || is_among(line, &self.unreadable);
                 assert!(may_come, "{line:?} was to be passed over");
-                let is_written = self.app.written.iter().any(|written| written.starts_with(line.as_str()));
-                assert!(is_written && !line.starts_with(FOREIGN), "nobody asked for {line:?}");
+                assert!(is_among(line, &self.app.written) && !line.starts_with(FOREIGN), "nobody asked for {line:?}");
             }
             for (path, bytes) in self.app.model.contents() {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -238,12 +260,15 @@ impl History {
                     let lines = text.split('\n').filter(|line| line.contains(".log:"));
                     for line in lines.filter(|line| !self.passed_over.contains(*line)) {
                         let is_there = settled.iter().any(|settled| line.starts_with(settled.as_str()));
-                        // After a restart, nothing tells a file that could not be read from one that no input names.
-                        let is_unknown = self.has_failed && self.has_restarted;
-                        assert!(is_there || is_unknown, "{line:?} of {} was not delivered", path.display());
+                        assert!(is_there, "{line:?} of {} was not delivered", path.display());
                     }
                 }
             }
         }
     }
+}
+
+/// Whether a line, or its beginning, is among these lines.
+fn is_among(line: &str, lines: &BTreeSet<String>) -> bool {
+    lines.range(line.to_owned()..).next().is_some_and(|other| other.starts_with(line))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::app::text;
 use crate::{
     files::{
-        known::{Key, OutputId},
+        known::{Key, KnownFile, OutputId},
         set::FileSet,
     },
     records::span::{Mark, Span},
@@ -30,7 +30,7 @@ impl Order {
                 assert!(span.end() > *size, "lines of file {} come after those of a later one", span.key);
             }
             let older = set.of_path(&span.source.path).take_while(|(key, _)| *key < span.key);
-            for (key, file) in older.filter(|(_, file)| !file.cursors[output.0].has_failed) {
+            for (key, file) in older.filter(|(_, file)| can_be_read(file, output)) {
                 self.older.insert((output, key), file.seen);
             }
         }
@@ -41,4 +41,11 @@ impl Order {
         let last = self.last.insert((output, key), line.to_owned());
         assert!(last.is_none_or(|last| text(&last) < text(line)), "{line} out of order");
     }
+}
+
+/// Whether no read of a file has failed, so that later files wait for it.
+fn can_be_read(file: &KnownFile, output: OutputId) -> bool {
+    let cursor = &file.cursors[output.0];
+    let is_there = file.is_open() || file.is_parked() || cursor.position >= file.seen;
+    is_there && !cursor.has_failed
 }

@@ -53,7 +53,12 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
         };
         match resumed {
             Ok(file) => follower.begin(key, file, now),
-            Err(file) => missing.push((key, *file)),
+            Err(file) => {
+                if let Some(there) = listing.file(file.inode) {
+                    follower.names.note_other_content(there, &file);
+                }
+                missing.push((key, *file));
+            }
         }
     }
     // Only when all known inodes are known can another one be a copy.

@@ -8,7 +8,7 @@ use std::{
 
 use super::{Heir, siblings::is_copy};
 use crate::{
-    content::volume::{Inode, Volume},
+    content::volume::{Entry, Inode, Volume},
     files::set::FileSet,
     settings::input::Input,
 };
@@ -52,6 +52,19 @@ impl Renamed {
         if let Some(origin) = origin.filter(|_| self.0.len() < MOST_NAMES) {
             self.0.insert(to, Name { origin, inode: None, missing: None });
         }
+    }
+
+    /// A file of an input has this name now.
+    pub(super) fn add(&mut self, Entry { path, stat }: &Entry, origin: &Path) {
+        if self.0.len() < MOST_NAMES {
+            let name = Name { origin: origin.into(), inode: Some(stat.inode), missing: None };
+            self.0.insert(path.to_path_buf(), name);
+        }
+    }
+
+    /// Whether a file has one of these names, and is the one that was found there first.
+    pub(super) fn has(&self, Entry { path, stat }: &Entry) -> bool {
+        self.0.get(path.as_ref()).is_some_and(|name| name.inode == Some(stat.inode))
     }
 
     /// The files that have these names now
