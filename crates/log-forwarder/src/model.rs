@@ -267,6 +267,14 @@ mod tests {
         play(&[rotated.as_slice(), &[scan, Step::Checkpoint, restart(false), restart(true)]].concat(), Setup::of(0));
     }
 
+    #[test]
+    fn a_log_that_was_copied_away_while_it_could_not_be_opened_is_read_in_the_copy() {
+        let copied = [Step::Copy(1), Step::Scan { is_overflow: false }, Step::Checkpoint];
+        let failing = [Step::Damage(0), Step::Damage(1), Step::Write(1, 1), Step::Write(0, 2)];
+        let restarted = [Step::Restart { is_healed: false }, Step::Copy(1)];
+        play(&[copied.as_slice(), &failing, &restarted].concat(), Setup::of(7));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 2_000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
         #[test]

@@ -208,7 +208,14 @@ impl Looker {
 
     /// Opens a file that is not open at a path where it was seen. A file that cannot be opened stays as it is, and one for which
     /// there is no descriptor waits.
-    pub(crate) fn reopen(&mut self, set: &mut FileSet, key: Key, path: &Path, has_room: bool, now: Instant) -> Place {
+    pub(crate) fn reopen(
+        &mut self,
+        set: &mut FileSet,
+        names: &mut Names,
+        (key, path): (Key, &Path),
+        has_room: bool,
+        now: Instant,
+    ) -> Place {
         let Some(file) = set.get(key) else { return Place::Elsewhere };
         if file.packed_size.is_some() {
             if file.is_measured() {
@@ -217,11 +224,8 @@ impl Looker {
             return Place::Same;
         }
         if !has_room && let Some(sighting @ Sighting::Closed { .. }) = peek(self.volume.as_ref(), file, path) {
-            let growth = observe(file, &sighting);
             set.apply(Change::Meet(key, Fate::Park), now);
-            if let Observation::Grew(growth) = growth {
-                set.apply(Change::Meet(key, Fate::Grow(growth)), now);
-            }
+            self.examine(set, names, key, &sighting, now);
             return Place::Same;
         }
         let opened = self.volume.open(path).and_then(|handle| {

@@ -262,7 +262,7 @@ fn has_its_content(key: Key, path: &Path, stat: &Stat, scan: &mut Scan) -> bool 
         return true;
     }
     let has_room = scan.set.open_count() < scan.budget;
-    match scan.looker.reopen(scan.set, key, path, has_room, scan.now) {
+    match scan.looker.reopen(scan.set, scan.names, (key, path), has_room, scan.now) {
         Place::Same => return true,
         Place::Other => drop(scan.looker.examine(scan.set, scan.names, key, &Sighting::Other, scan.now)),
         Place::Elsewhere => scan.names.doubt(),

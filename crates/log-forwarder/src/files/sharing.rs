@@ -112,7 +112,7 @@ impl Sharing<'_> {
 
     /// Opens a file that waits for its turn. True if there is something to read; a scan judges a file that has another content.
     fn open_again(&mut self, key: Key, path: &Path) -> bool {
-        let is_same = self.looker.reopen(self.set, key, path, true, self.now) == Place::Same;
+        let is_same = self.looker.reopen(self.set, self.names, (key, path), true, self.now) == Place::Same;
         if !is_same {
             self.names.doubt();
         }

@@ -52,7 +52,7 @@ pub(super) fn review_closed(found: &Found, scan: &mut Scan) -> Vec<Heir> {
         }
         let (origin, is_remote) = (file.source.path.clone(), file.trust != Trust::Full);
         let has_room = scan.set.open_count() < scan.budget;
-        let place = entry.map(|entry| scan.looker.reopen(scan.set, key, &entry.path, has_room, scan.now));
+        let place = entry.map(|entry| scan.looker.reopen(scan.set, scan.names, (key, &entry.path), has_room, scan.now));
         let sighting = match place {
             Some(Place::Same) => {
                 // Its last lines come before those of a new file of its path.
