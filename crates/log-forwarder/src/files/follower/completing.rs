@@ -31,7 +31,7 @@ impl Follower {
             let later = self.set.of_path(file.path()).filter(|(key, next)| next.place(*key) > place);
             let Some((key, next)) = later.min_by_key(|(key, next)| next.place(*key)) else { break };
             place = next.place(key);
-            if next.is_sought() && next.cursors[output.0].position == 0 {
+            if next.is_awaited() && next.cursors[output.0].position == 0 {
                 return None;
             }
             let Some(Begun { lines, is_all, may_grow }) = self.first_lines(key, next, output) else { break };

@@ -9,12 +9,16 @@ impl KnownFile {
         let cursor = &self.cursors[output.0];
         let is_read = !cursor.is_closed && !cursor.has_failed && self.source.treatment.format.has_parts();
         let may_grow = self.is_open() && !self.ended && self.has_successor();
-        is_read && (self.is_sought() || may_grow && cursor.position < self.seen)
+        is_read && (self.is_awaited() || may_grow && cursor.position < self.seen)
     }
 
-    /// Whether its content is looked for.
-    pub(crate) fn is_sought(&self) -> bool {
-        matches!(self.state, FileState::Sought(_))
+    /// Whether it was compressed since it was rotated, and will be found, or unpacked once more, within seconds.
+    pub(crate) fn is_awaited(&self) -> bool {
+        match self.state {
+            FileState::Sought(_) => true,
+            FileState::Unmeasured { was_cut } => !was_cut && !self.source.treatment.reads_compressed,
+            _ => false,
+        }
     }
 
     /// Whether the app may write to another file of the same path now

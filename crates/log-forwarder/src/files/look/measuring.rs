@@ -59,7 +59,13 @@ impl Looker {
             FileState::Unmeasured { was_cut } => file.is_still(None, if was_cut { UNFINISHED } else { SETTLED }, now),
             _ => false,
         };
-        let next = set.restless().iter().copied().find(|key| set.get(*key).is_some_and(is_due));
+        let due: Vec<Key> = set.restless().iter().copied().filter(|key| set.get(*key).is_some_and(is_due)).collect();
+        if due.is_empty() {
+            return false;
+        }
+        // Later files of a log wait for one that was compressed since: an output that keeps others open must not delay it.
+        let has_room = set.iter().filter(|(_, file)| file.is_packed()).count() < MOST_OPEN;
+        let next = due.into_iter().find(|key| has_room || set.get(*key).is_some_and(KnownFile::is_awaited));
         if let Some(key) = next {
             self.begin_to_measure(set, key, now);
         }
@@ -73,9 +79,6 @@ impl Looker {
             && !file.is_unchanged(&stat)
         {
             set.apply(Change::Meet(key, Fate::Measure { stat: Some(stat), was_cut: false }), now);
-            return;
-        }
-        if set.iter().filter(|(_, file)| file.is_packed()).count() >= MOST_OPEN {
             return;
         }
         let KnownFile { inode, born, .. } = *file;
