@@ -59,3 +59,47 @@ impl Gatherer {
         self.linger.saturating_sub(waited)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::{
+        files::follower::tests::with_a_line, own_files::OwnFiles, records::pool::Pool,
+        settings::destination::Destination,
+    };
+
+    /// How long a line that was seen at this moment waits for others on its way to an output
+    fn wait_of_a_line(url: &str, linger: Duration) -> Duration {
+        let directory = tempfile::tempdir().unwrap();
+        let (follower, output) = with_a_line(directory.path());
+        let (_sender, signal) = watch::channel(Signal::default());
+        let follower = Arc::new(Mutex::new(follower));
+        let mut gatherer = Gatherer { follower, output, signal, linger, batch: Growing::default() };
+        let destination: Destination = url.parse().unwrap();
+        let mut output = destination.open(&Pool::default(), &OwnFiles::default()).unwrap();
+        let wait = gatherer.gather(output.as_mut());
+        assert!(!gatherer.batch.is_empty());
+        wait
+    }
+
+    #[test]
+    fn a_line_waits_for_the_linger_where_requests_cost_and_nowhere_else() {
+        let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
+        let urls = ["http", "elasticsearch+http", "loki+http", "otlp+http", "forward"];
+        for url in urls.map(|scheme| format!("{scheme}://127.0.0.1:9/logs")) {
+            assert!(wait_of_a_line(&url, hour) + minute > hour, "{url}");
+            assert_eq!(wait_of_a_line(&url, Duration::ZERO), Duration::ZERO, "{url}");
+        }
+        for url in [
+            "stdout://",
+            "file:///dev/null",
+            "tcp://127.0.0.1:9",
+            "syslog+tcp://127.0.0.1:9",
+            "syslog+udp://127.0.0.1:9",
+        ] {
+            assert_eq!(wait_of_a_line(url, hour), Duration::ZERO, "{url}");
+        }
+    }
+}

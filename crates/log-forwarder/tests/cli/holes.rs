@@ -27,8 +27,13 @@ fn a_hole_at_the_head_of_a_truncated_file_is_skipped() {
     writer.seek(SeekFrom::Start(at + 3_000_000)).unwrap();
     writeln!(writer, "{}", line(2)).unwrap();
     pod.wait_for_lines(3);
+    // So large that no read of it would end
+    writer.set_len(0).unwrap();
+    writer.seek(SeekFrom::Start(1 << 40)).unwrap();
+    writeln!(writer, "{}", line(3)).unwrap();
+    pod.wait_for_lines(4);
     let ended = stop(program);
-    assert_all_there(pod.out().lines(), 3);
+    assert_all_there(pod.out().lines(), 4);
     assert_eq!(ledger(&ended)["lost"], 0);
 }
 

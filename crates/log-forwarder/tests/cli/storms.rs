@@ -75,6 +75,24 @@ fn a_thousand_files_that_come_grow_and_go_at_once_are_all_read() {
 }
 
 #[test]
+fn twenty_thousand_files_are_read_within_bounds_of_memory_and_the_stop() {
+    const FILES: u64 = 20_000;
+    let pod = Pod::new();
+    for file in 0..FILES {
+        fs::write(pod.log(&format!("{file}.log")), format!("{}\n", line(file))).unwrap();
+    }
+    let pattern = pod.log("*.log").display().to_string();
+    let program = pod.start(&["--input", &pattern, "--output", &pod.file_output()]);
+    // A cost that grows with the square of the number of files would take minutes for this.
+    pod.wait_for_lines(usize::try_from(FILES).unwrap());
+    let peak = peak_memory(program.id());
+    assert!(peak < 64 * 1024, "{peak} KiB");
+    let ended = stop(program);
+    assert_all_there_in_any_order(pod.out().lines(), FILES);
+    assert_eq!((ledger(&ended)["lines"], ledger(&ended)["lost"]), (FILES, 0));
+}
+
+#[test]
 fn thousands_of_files_that_came_and_went_between_two_runs_delay_no_start() {
     let pod = Pod::new();
     let pattern = pod.log("*.log").display().to_string();

@@ -52,6 +52,14 @@ fn started(settings: Settings) -> (Follower, OutputId) {
     (follower, output)
 }
 
+/// A follower that has seen a line in this directory, and its output
+pub(crate) fn with_a_line(directory: &Path) -> (Follower, OutputId) {
+    fs::write(directory.join("app.log"), "line\n").unwrap();
+    let (mut follower, output) = follower(&directory.join("*.log"));
+    follower.scan_names(Instant::now());
+    (follower, output)
+}
+
 #[test]
 fn the_content_that_a_file_has_when_it_is_found_is_due_at_once() {
     let directory = tempfile::tempdir().unwrap();
@@ -183,6 +191,28 @@ fn files_that_are_closed_and_opened_again_are_no_growth() {
     assert_eq!(sizes.into_values().collect::<Vec<_>>(), [5]);
     follower.set.apply(Change::Meet(0, Fate::Park), now);
     assert_eq!(follower.sizes().into_values().collect::<Vec<_>>(), [5]);
+}
+
+#[test]
+fn of_files_that_were_read_the_one_that_grew_longest_ago_gives_its_descriptor_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let (mut follower, output) = follower(&path("*.log"));
+    follower.descriptors = Descriptors::new(2);
+    let now = Instant::now();
+    // Neither the order of the names nor that of their first lines is that of the last growth.
+    for (second, (name, text)) in (0..).zip([("b.log", "1\n"), ("a.log", "1\n"), ("b.log", "1\n2\n"), ("c.log", "1\n")])
+    {
+        let now = now + Duration::from_secs(second);
+        fs::write(path(name), text).unwrap();
+        follower.scan_names(now);
+        follower.look_at_all(now);
+        follower.share(now);
+        let batch = follower.next(output, None, now).unwrap();
+        follower.account(Change::Settle(&batch.spans()[0], output));
+    }
+    let closed = follower.set.iter().filter(|(_, file)| !file.is_open()).map(|(_, file)| file.path().to_path_buf());
+    assert_eq!(closed.collect::<Vec<_>>(), [path("a.log")]);
 }
 
 #[test]
