@@ -132,6 +132,24 @@ mod tests {
     }
 
     #[test]
+    fn files_that_are_renamed_during_a_scan_are_read_in_their_order() {
+        for questions in 0..60 {
+            let model = Model::default();
+            let mut app = App::new(model.clone());
+            app.write(0, 1);
+            let mut run = Run::start(&model, None, Instant::now(), Setup::of(0));
+            app.rename(0);
+            app.write(0, 1);
+            app.rename_twice_during(0, questions, || run.scan(model.take_renames(), false));
+            run.finish(model.take_renames());
+            // The second line is dropped before the first one is answered.
+            let numbers: Vec<_> =
+                run.settled[0].iter().map(|line| &line[..12]).filter(|line| *line != "app.log:0002").collect();
+            assert_eq!(numbers, ["app.log:0001", "app.log:0003", "app.log:0004"], "after {questions} questions");
+        }
+    }
+
+    #[test]
     fn copies_and_truncations_between_any_two_questions_cost_no_line() {
         for (first, act) in (0..10).flat_map(|first| (0..14).map(move |act| (first, act))) {
             for (keeps_names, pause) in

@@ -155,6 +155,18 @@ impl Scanner {
         }
     }
 
+    /// Takes in the files that came to an input's path, and were rotated away, after the directory was read: they are older than the
+    /// file that is there now.
+    fn take_missed(&mut self, path: &Path, scan: &mut Scan) {
+        let volume = scan.looker.volume.clone();
+        let mut listings = Listings::new(volume.as_ref());
+        scan.names.note_rotation(path);
+        let heirs = scan.names.heirs(scan.set, &self.inputs, &mut listings, scan.now);
+        self.take_heirs(heirs, scan, &mut listings);
+        // A name that was in doubt before still is.
+        scan.names.doubt();
+    }
+
     /// The known file at an input's path
     fn take_input(
         &mut self,
@@ -214,10 +226,13 @@ impl Scanner {
                 return None;
             }
         };
-        if path != origin && stat.inode != listed.inode {
+        if stat.inode != listed.inode {
             // The next rotation has begun: the file that was found has another name now, and this one may be a copy.
-            scan.names.doubt();
-            return None;
+            if path != origin {
+                scan.names.doubt();
+                return None;
+            }
+            self.take_missed(path, scan);
         }
         if scan.set.knows(&stat) {
             return None;

@@ -121,6 +121,23 @@ impl App {
         self.is_renamed(log);
     }
 
+    /// Renames the log twice while the forwarder reads the names, after some of its questions, and writes a line to each new one.
+    #[cfg(test)]
+    pub(super) fn rename_twice_during(&mut self, log: usize, questions: u32, scan: impl FnOnce()) {
+        let mut acts = Vec::new();
+        for _ in 0..2 {
+            let line = self.line(LOGS[log]);
+            acts.extend(renames(log));
+            acts.push(Act::Append(path(LOGS[log]), format!("{line}\n").into()));
+            self.written.insert(line);
+        }
+        let acts = acts.into_iter().enumerate();
+        self.model.ambush(acts.map(|(at, act)| (if at == 0 { questions } else { 0 }, act)).collect());
+        scan();
+        self.model.finish_ambush();
+        self.begun[log] = None;
+    }
+
     /// Copies and truncates the log three times while the forwarder asks its questions, and writes lines after each truncation.
     #[cfg(test)]
     pub(super) fn copy_during(&mut self, log: usize, ambush: Ambush, scan: impl FnOnce()) {
