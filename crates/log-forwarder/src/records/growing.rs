@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use super::{batch::Batch, span::Span};
+use memchr::memchr_iter;
+
+use super::{batch::Batch, complete::MOST_LINES, span::Span};
 use crate::format::amount::Amount;
 
 /// A batch that grows, with one span of each file
@@ -11,6 +13,8 @@ use crate::format::amount::Amount;
 pub(crate) struct Growing {
     spans: Vec<Span>,
     length: usize,
+    /// Lines of all spans but the first, because thousands of files can have a short one each
+    further_lines: usize,
     /// The spans by the keys of their files
     places: BTreeMap<u64, usize>,
     /// Since when the oldest of its lines wait
@@ -24,8 +28,9 @@ impl Growing {
         self.spans.is_empty()
     }
 
+    /// Whether it has as many lines as outputs write at once.
     pub(crate) fn is_full(&self) -> bool {
-        self.is_full
+        self.is_full || self.further_lines >= MOST_LINES
     }
 
     pub(crate) fn fill(&mut self) {
@@ -68,17 +73,26 @@ impl Growing {
 
     /// Takes the first span of a file.
     pub(crate) fn push(&mut self, span: Span) {
-        self.length += span.bytes().len();
+        self.count(&span, self.spans.len());
         self.places.insert(span.key, self.spans.len());
         self.spans.push(span);
     }
 
     /// Takes lines that follow the span of their file. False if they cannot stand in it.
     pub(crate) fn append(&mut self, next: &Span) -> bool {
-        let Some(place) = self.places.get(&next.key) else { return false };
-        let fits = self.spans[*place].append(next);
-        self.length += if fits { next.bytes().len() } else { 0 };
+        let Some(place) = self.places.get(&next.key).copied() else { return false };
+        let fits = self.spans[place].append(next);
+        if fits {
+            self.count(next, place);
+        }
         fits
+    }
+
+    fn count(&mut self, lines: &Span, place: usize) {
+        self.length += lines.bytes().len();
+        if place > 0 {
+            self.further_lines += memchr_iter(b'\n', lines.bytes()).count();
+        }
     }
 
     /// The batch, which begins again; `None` if it is empty.

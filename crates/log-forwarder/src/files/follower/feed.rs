@@ -109,7 +109,9 @@ impl Follower {
                 let Some(file) = self.set.get(key) else { continue };
                 let is_apart = match (spans.first(), joins) {
                     (None, _) => false,
-                    (Some(first), Some(joins)) if spans.length() < most => !joins(&first.source, &file.source),
+                    (Some(first), Some(joins)) if spans.length() < most && !spans.is_full() => {
+                        !joins(&first.source, &file.source)
+                    }
                     (Some(_), _) => break 'files,
                 };
                 if is_apart && apart == MOST_APART {

@@ -87,3 +87,20 @@ fn a_line_that_is_rotated_away_in_the_middle_is_one_record_when_lines_before_it_
     let second = follower.next(output, Some(&|_, _| true), now).unwrap();
     assert_eq!(second.spans()[0].bytes(), b"t stdout P two \nt stdout F three\n");
 }
+
+#[test]
+fn a_batch_of_many_files_has_no_more_than_some_thousand_lines() {
+    let directory = tempfile::tempdir().unwrap();
+    for number in 0..20 {
+        fs::write(directory.path().join(format!("{number}.log")), "\n".repeat(1000)).unwrap();
+    }
+    let (mut follower, output) = follower(&directory.path().join("*.log"));
+    follower.gathered = 1024 * 1024;
+    follower.descriptors = Descriptors::new(100);
+    let now = Instant::now();
+    follower.scan_names(now);
+    let mut batch = Growing::default();
+    follower.gather(output, Some(&|_, _| true), &mut batch, now);
+    assert_eq!(batch.amount().lines, 6000);
+    assert!(follower.is_enough(output, &batch));
+}
