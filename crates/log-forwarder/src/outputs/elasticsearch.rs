@@ -98,7 +98,9 @@ impl Elasticsearch {
         Ok(match answer.status {
             StatusCode::OK if answer.whole => reply::read(&answer.body, count, answer.retry_after),
             StatusCode::OK if answer.broken => Attempt::again("the reply broke off, or did not end within a minute"),
-            StatusCode::OK => Attempt::again("the reply is longer than 8 MiB"),
+            // The reasons of refusals repeat the values of the documents, so half a batch has a
+            // shorter reply. Documents that are there already count as delivered.
+            StatusCode::OK => Attempt::Refused("the reply is longer than 8 MiB".into()),
             status if self.client.is_final(status) => answer.refused(),
             _ => answer.again(),
         })
