@@ -5,7 +5,7 @@ use crate::format::record::{Field, Value};
 /// Bytes of the longest word; a longer one is no level.
 const LONGEST_WORD: usize = 16;
 
-/// How severe a record is, in rising order
+/// How severe a record is, in rising order, which is that of OTLP's numbers
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Severity {
     Trace,
@@ -15,9 +15,10 @@ pub(crate) enum Severity {
     Warning,
     Error,
     Critical,
-    /// The program ends. That is critical, and no emergency of the machine.
-    Fatal,
     Alert,
+    /// The program ends. Syslog has no word for that: it is critical there, because it is neither
+    /// an alert nor an emergency of the machine.
+    Fatal,
     Emergency,
 }
 
@@ -149,6 +150,35 @@ mod tests {
             assert_eq!(found, expected, "{words}");
         }
         assert_eq!((Severity::of("PANIC").unwrap().otlp(), Severity::of("PANIC").unwrap().syslog()), (21, 2));
+    }
+
+    /// The rows of the table in the README, from the least severity to the greatest: all words and
+    /// numbers of a level, OTLP's number, syslog's number
+    fn documented() -> Vec<(Vec<&'static str>, u8, u8)> {
+        let (_, levels) = include_str!("../../README.md").split_once("\n### Levels\n").unwrap();
+        let rows = levels.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+        let row = |line: &'static str| {
+            let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let [name, words, otlp, syslog] = cells[..] else { panic!("{line}") };
+            let words = words.split(|char: char| !char.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+            (words.chain([name]).collect(), otlp.parse().unwrap(), syslog.parse().unwrap())
+        };
+        rows.take_while(|line| line.starts_with('|')).map(row).collect()
+    }
+
+    #[test]
+    fn levels_are_ordered_as_documented() {
+        let rows = documented();
+        assert_eq!(rows.len(), 10);
+        assert!(rows.is_sorted_by_key(|(_, otlp, _)| *otlp));
+        for (words, otlp, syslog) in &rows {
+            let severity = Severity::of(words.last().unwrap()).unwrap();
+            assert_eq!((severity.otlp(), severity.syslog()), (*otlp, *syslog), "{words:?}");
+            assert!(words.iter().all(|word| Severity::of(word) == Some(severity)), "{words:?}");
+        }
+        let levels: Vec<_> = rows.iter().filter_map(|(words, ..)| Severity::of(words.last()?)).collect();
+        assert!(levels.is_sorted_by(|less, more| less < more), "{levels:?}");
+        assert!(Severity::of("alert") < Severity::of("fatal") && Severity::of("critical") < Severity::of("alert"));
     }
 
     #[test]
