@@ -8,10 +8,10 @@ use std::{
 
 use harness::{HungMount, with_own_mounts};
 
-use super::USER;
+use super::{USER, mount};
 use crate::{
     collector::Collector,
-    support::{Pod, Signal, Writer, ledger, line, stop, until},
+    support::{Pod, Signal, Writer, assert_all_there, ledger, line, log_forwarder, start, stop, until},
 };
 
 /// Shorter than `--shutdown-timeout`
@@ -26,7 +26,7 @@ fn a_state_directory_or_an_input_that_never_answers_ends_the_start_with_its_name
         let output = pod.file_output();
         let arguments = ["--output", &output, "--health-addr", "127.0.0.1:0"];
         for (input, state) in [("logs/app.log", "mnt/state"), ("mnt/*.log", "state")] {
-            let mut command = crate::support::log_forwarder(&arguments);
+            let mut command = log_forwarder(&arguments);
             command.args(["--input", &path(input), "--state-dir", &path(state)]);
             let ended = harness::Program::start(&mut command).end();
             assert_eq!(ended.code, Some(74), "{ended:#?}");
@@ -110,4 +110,24 @@ fn a_link_that_another_user_plants_leads_to_no_file() {
     pod.wait_for_lines(2);
     until("the dead letter is there", || fs::read_to_string(&letters).ok()?.contains("bad").then_some(()));
     stop(program);
+}
+
+#[test]
+fn a_file_that_a_mount_puts_in_place_of_another_is_found_at_the_stop_signal() {
+    with_own_mounts(|| {
+        let pod = Pod::new();
+        Writer::new(&pod.log("app.log"));
+        Writer::new(&pod.beside("other")).write(10);
+        // The end by --quiet-period, before which names are looked at, too, and the scan of each half minute are far away.
+        let output = pod.file_output();
+        let mut command = log_forwarder(&["--health-addr", "127.0.0.1:0", "--output", &output, "--quiet-period", "1h"]);
+        command.args(["--shutdown-timeout", "5s"]).arg("--state-dir").arg(pod.beside("state"));
+        let program = start(command.arg("--input").arg(pod.log("*.log")));
+        pod.wait_for_checkpoint();
+        // No event tells of this, and the directory is the same.
+        mount(&["--bind", pod.beside("other").to_str().unwrap()], &pod.log("app.log"));
+        program.signal(Signal::TERM);
+        assert_eq!(program.end().code, Some(75));
+        assert_all_there(pod.out().lines(), 10);
+    });
 }
