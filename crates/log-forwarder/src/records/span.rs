@@ -214,12 +214,6 @@ impl Span {
         self.selection.as_ref().map_or_else(|| self.all_extents().count(), |selection| selection.len())
     }
 
-    fn part(&self, range: Range<usize>) -> Self {
-        let offset = self.offset + (range.start - self.range.start) as u64;
-        let rest = self.rest.clone().filter(|_| range.end == self.range.end);
-        Self { range, offset, rest, tally: Arc::default(), ..self.clone() }
-    }
-
     fn format(&self) -> &Format {
         &self.source.treatment.format
     }

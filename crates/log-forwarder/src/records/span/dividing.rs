@@ -1,17 +1,19 @@
 //! Parts of a span: halves, and records that are selected.
 
-use super::Span;
+use std::{ops::Range, sync::Arc};
+
+use super::{Source, Span};
 
 impl Span {
     /// Two spans of about as many records, in order; `None` if this is a single one. Where lines of all records alternate, both
-    /// have the whole range.
+    /// have the whole range; also where the lines are of several files, because each record keeps the name that it has in the whole.
     pub(crate) fn halves(&self) -> Option<(Self, Self)> {
         let extents: Vec<_> = self.extents().collect();
         let half = extents.len() / 2;
         if half == 0 {
             return None;
         }
-        let is_apart = |number: &usize| extents[*number].is_apart;
+        let is_apart = |number: &usize| self.rest.is_none() && extents[*number].is_apart;
         let Some(middle) = (1..extents.len()).filter(is_apart).min_by_key(|number| number.abs_diff(half)) else {
             let all: Vec<_> = (0..extents.len()).collect();
             return Some((Self { goes_on: true, ..self.select(&all[..half]) }, self.select(&all[half..])));
@@ -42,5 +44,31 @@ impl Span {
         let range = self.range.start + extent.range.start..self.range.start + extent.range.end;
         let is_shared = extent.amount.bytes < range.len() as u64;
         Some(Self { selection: is_shared.then(|| [0].into()), ..self.part(range) })
+    }
+
+    /// Some of its lines; their place is in the file in which they begin.
+    pub(super) fn part(&self, range: Range<usize>) -> Self {
+        let offset = self.offset + (range.start - self.range.start) as u64;
+        let part = Self { range: range.clone(), offset, rest: None, tally: Arc::default(), ..self.clone() };
+        let Some(rest) = &self.rest else { return part };
+        let own_end = self.range.start + self.own_bytes().len();
+        let mut begin = own_end;
+        let mut lines_of_rest = Vec::new();
+        for lines in rest.iter() {
+            let end = begin + lines.range.len();
+            let (from, to) = (range.start.clamp(begin, end), range.end.clamp(begin, end));
+            if from < to {
+                let first = lines.range.start;
+                lines_of_rest.push(lines.part(first + from - begin..first + to - begin));
+            }
+            begin = end;
+        }
+        let first = (range.start >= own_end && !lines_of_rest.is_empty()).then(|| lines_of_rest.remove(0));
+        let rest = (!lines_of_rest.is_empty()).then(|| lines_of_rest.into());
+        let Some(Self { source, offset, read_from, key, .. }) = first else { return Self { rest, ..part } };
+        // A change of the configuration has treated the whole span, and not the lines of each file.
+        let (path, generation) = (source.path.clone(), source.generation.clone());
+        let source = Source { path, generation, treatment: self.source.treatment.clone() }.into();
+        Self { source, offset, read_from, key, rest, ..part }
     }
 }

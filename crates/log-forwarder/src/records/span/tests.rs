@@ -8,7 +8,10 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::format::{FormatFlags, TimeFlags};
+use crate::{
+    format::{FormatFlags, TimeFlags},
+    records::pool::Pool,
+};
 
 /// Offsets and messages of what is still to be sent
 fn visited(batch: &Span) -> Vec<(u64, String)> {
@@ -80,7 +83,76 @@ fn lines_of(spans: &[Span]) -> BTreeSet<String> {
     distinct
 }
 
+/// Lines that stand in several files, as the span of the first one completed by those of the next ones
+fn completed(files: &[&[String]]) -> Span {
+    let mut spans = files.iter().zip(1..).map(|(lines, key)| {
+        let Span { source, .. } = of_cri("");
+        let generation = format!("generation {key}").into();
+        let source = Source { path: source.path.clone(), generation, treatment: source.treatment.clone() };
+        Span { source: source.into(), key, ..of_cri(&lines.concat()) }
+    });
+    let first = spans.next().unwrap();
+    first.completed(spans.collect(), Pool::default().empty(0))
+}
+
+#[test]
+fn a_record_that_begins_in_the_next_file_has_its_place_there() {
+    let line = |words: &&str| format!("2026-11-24T09:58:45Z {words}\n");
+    let lines: Vec<_> =
+        ["stdout P a", "stdout P b", "stderr P y", "stdout F c", "stderr F z"].iter().map(line).collect();
+    let span = completed(&[&lines[..1], &lines[1..4], &lines[4..]]);
+    assert_eq!((span.end(), span.by_file().map(Span::end).collect::<Vec<_>>()), (32, vec![32, 96, 32]));
+    let [first, second] = [0, 1].map(|number| span.only(number).unwrap());
+    assert_eq!((visited(&first), first.key, first.offset, first.end()), (vec![(0, "abc".into())], 1, 0, 32));
+    assert_eq!((visited(&second), second.key, second.offset, second.end()), (vec![(32, "yz".into())], 2, 32, 96));
+    assert_eq!((&*first.source.generation, &*second.source.generation), ("generation 1", "generation 2"));
+    assert_eq!([first.lines(), second.lines()].concat(), lines_of_two_streams(&lines).into_bytes());
+    // Their names as documents stay the same when an output divides the span.
+    let (one, other) = span.halves().unwrap();
+    assert_eq!([visited(&one), visited(&other)].concat(), visited(&span));
+    assert_eq!((one.goes_on, other.goes_on, other.end()), (true, false, span.end()));
+}
+
+/// These lines, those of stdout first
+fn lines_of_two_streams(lines: &[String]) -> String {
+    let (out, error): (Vec<_>, Vec<_>) = lines.iter().cloned().partition(|line| line.contains("stdout"));
+    out.concat() + &error.concat()
+}
+
 proptest! {
+    #[test]
+    fn each_record_of_several_files_is_found_where_it_begins(
+        lines in proptest::collection::vec(any::<(bool, bool)>(), 3..12),
+        cuts in any::<(prop::sample::Index, prop::sample::Index)>(),
+    ) {
+        let line = |(nth, (is_error, is_partial)): (usize, &(bool, bool))| {
+            let (stream, tag) = (if *is_error { "stderr" } else { "stdout" }, if *is_partial { "P" } else { "F" });
+            // The parts of some records come too late to be joined.
+            format!("2026-11-24T09:58:{:02}Z {stream} {tag} {nth},\n", 10 + nth / 3 * 2)
+        };
+        let text: Vec<String> = lines.iter().enumerate().map(line).collect();
+        let mut cuts = [cuts.0.index(text.len()), cuts.1.index(text.len())];
+        cuts.sort_unstable();
+        let files = [&text[..cuts[0]], &text[cuts[0]..cuts[1]], &text[cuts[1]..]];
+        let lengths = files.map(|lines| lines.concat().len() as u64);
+        let span = completed(&files);
+        let records = visited(&span);
+        let single: Vec<_> = (0..records.len()).map(|nth| span.only(nth).unwrap()).collect();
+        for ((offset, message), record) in records.iter().zip(&single) {
+            let begin: u64 = lengths[..usize::try_from(record.key).unwrap() - 1].iter().sum();
+            prop_assert_eq!(begin + record.offset, *offset);
+            prop_assert_eq!(&visited(record)[0].1, message);
+            let own_bytes = record.by_file().map(|lines| lines.own_bytes().len());
+            prop_assert_eq!(own_bytes.sum::<usize>(), record.bytes().len());
+            for lines in record.by_file() {
+                prop_assert!(lines.end() <= lengths[usize::try_from(lines.key).unwrap() - 1]);
+                prop_assert_eq!(&*lines.source.generation, format!("generation {}", lines.key));
+            }
+        }
+        prop_assert_eq!(lines_of(&single), text.iter().cloned().collect::<BTreeSet<_>>());
+        prop_assert_eq!(divided(span.clone()).iter().flat_map(visited).collect::<Vec<_>>(), records);
+    }
+
     #[test]
     fn halves_are_the_whole(lines in proptest::collection::vec("[a-z]{0,9}", 2..30)) {
         let text = lines.iter().fold(String::new(), |text, line| text + line + "\n");
