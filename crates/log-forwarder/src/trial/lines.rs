@@ -9,9 +9,12 @@ use std::{
 use memchr::memchr_iter;
 
 use crate::{
-    content::foreign::{BYTE_ORDER_MARK, ENOUGH, Kind, kind},
+    content::{
+        foreign::{BYTE_ORDER_MARK, ENOUGH, Kind, kind},
+        zeros::{HOLE, hole, trimmed},
+    },
     records::{
-        complete::whole_lines,
+        complete::{complete_records, whole_lines},
         framing::{Frame, frame},
         pool::Pool,
         span::{Mark, Source, Span},
@@ -76,8 +79,16 @@ impl<'a> Lines<'a> {
             }
         }
         loop {
-            let (length, mark) = match frame(&self.bytes, self.longest, self.is_skipping, self.is_over) {
-                Frame::Lines(lines) => (self.records(lines), Mark::Whole),
+            self.pass_hole();
+            // NULs at the end may be a hole, or come before text.
+            let text = &self.bytes[..trimmed(&self.bytes)];
+            let hole = hole(text);
+            let is_last = self.is_over || hole.is_some();
+            let text = hole.map_or(text, |hole| &text[..hole.start]);
+            let (length, mark) = match frame(text, self.longest, self.is_skipping, is_last) {
+                Frame::Lines(lines) => {
+                    (self.records(&text[..lines], is_last || text.len() > self.longest), Mark::Whole)
+                }
                 Frame::Cut(length) => (length, Mark::Cut),
                 Frame::Unfinished(length) => (length, Mark::Unfinished),
                 Frame::Skip { length, ended } => {
@@ -98,11 +109,23 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// How many of these bytes of whole lines are to be taken
-    fn records(&self, lines: usize) -> usize {
-        match self.source.treatment.format.extent(&self.bytes[..lines]) {
-            0 if self.is_over || self.bytes.len() > self.longest => whole_lines(&self.bytes[..lines], self.longest),
-            extent => extent,
+    /// How many of these bytes of whole lines are to be taken; nothing, if their only record may go
+    /// on and is not to be divided.
+    fn records(&self, lines: &[u8], may_divide: bool) -> usize {
+        match complete_records(&self.source.treatment.format, lines, self.longest) {
+            0 if may_divide => whole_lines(lines, self.longest),
+            length => length,
+        }
+    }
+
+    /// Passes over a hole before the next line. Its last NULs stay until text follows, so that the
+    /// rest of it is known as a part of a hole.
+    fn pass_hole(&mut self) {
+        let text = self.bytes.iter().position(|byte| *byte != 0);
+        let zeros = text.unwrap_or(self.bytes.len());
+        if zeros >= HOLE {
+            self.take(if text.is_some() { zeros } else { zeros - HOLE });
+            self.is_skipping = false;
         }
     }
 

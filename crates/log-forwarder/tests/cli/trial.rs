@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use crate::support::{Pod, log_forwarder, until};
+use crate::support::{Pod, log_forwarder, stop, until};
 
 fn trial(arguments: &[&str]) -> Command {
     let mut command = log_forwarder(&["try"]);
@@ -118,6 +118,42 @@ fn traces_are_one_record_and_long_lines_are_cut() {
     assert_eq!(out.lines().filter(|line| *line == first).count(), 20_000);
     assert_eq!(out.lines().last(), Some("{\"message\":\"INFO z\"}"));
     assert!(log.contains("20002 records"), "{log}");
+}
+
+#[test]
+fn holes_and_long_records_are_those_of_the_forwarder() {
+    let pod = Pod::new();
+    let trace = format!("java.lang.Exception: a\n{}", "\tat B.c(B.java:1)\n".repeat(30));
+    let hole = |length| "\0".repeat(length);
+    // The last NULs are not text yet.
+    let text = [
+        "one\n",
+        &hole(300_000),
+        "two\0\n",
+        &trace,
+        "three",
+        &hole(64),
+        &"4".repeat(200),
+        &hole(70),
+        "five\n",
+        &hole(9),
+    ];
+    fs::write(pod.log("app.log"), text.concat()).unwrap();
+    let flags = ["--max-line", "128", "--multiline", "java"];
+    let messages = |records: &str| -> Vec<String> {
+        let record = |line| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        records.lines().map(|line| record(line)["message"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut command = log_forwarder(&flags);
+    let tried = messages(&ended(&command.arg("try").arg(pod.log("app.log")).output().unwrap(), 0).0);
+    let output = format!("{}#as=ndjson", pod.file_output());
+    let program = pod.start(&[&flags[..], &["--output", &output]].concat());
+    pod.wait_for_lines(tried.len());
+    stop(program);
+    assert_eq!(tried, messages(&pod.out()));
+    assert_eq!(tried.first().unwrap(), "one");
+    assert_eq!(tried[tried.len() - 3..], ["three", &"4".repeat(128), "five"]);
+    assert!(tried.iter().all(|message| message.len() <= 128), "{tried:?}");
 }
 
 #[test]
