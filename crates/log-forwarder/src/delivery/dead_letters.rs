@@ -47,8 +47,8 @@ impl DeadLetters {
         self.path.as_deref()
     }
 
-    /// Keeps records, each with the reason; on return all are on the disk, or none. Without a file,
-    /// the log tells where they are.
+    /// Keeps records, each with the reason; on return all are on the disk, or none. A pipe and a
+    /// device have taken them. Without a file, the log tells where they are.
     pub(crate) fn write(&self, records: &[(Span, String)], output: &str) -> io::Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(path) = &self.path else {
@@ -64,16 +64,25 @@ impl DeadLetters {
             Some(file) => file,
             None => open_lines(path, &self.own_files)?,
         };
-        let length = file.metadata()?.len();
-        if let Err(error) = (&file).write_all(&bytes).and_then(|()| file.sync_data()) {
-            // A part of a letter would spoil the next one. What is no file keeps it.
-            let _ = file.set_len(length);
-            return Err(error);
-        }
+        append(&file, &bytes)?;
         state.0 = Some(file);
         log(&state.1.of(records, true, Instant::now()), output);
         Ok(())
     }
+}
+
+/// Writes letters to a file that is open.
+fn append(mut file: &File, letters: &[u8]) -> io::Result<()> {
+    let metadata = file.metadata()?;
+    let written = file.write_all(letters);
+    if !metadata.is_file() {
+        // The system refuses to sync a pipe or a device (EINVAL of fdatasync(2)), which have no disk.
+        return written;
+    }
+    written.and_then(|()| file.sync_data()).inspect_err(|_| {
+        // A part of a letter would spoil the next one.
+        let _ = file.set_len(metadata.len());
+    })
 }
 
 fn log(notices: &[Notice], output: &str) {
@@ -102,7 +111,9 @@ fn write_letter(span: &Span, output: &str, reason: &str, out: &mut Vec<u8>) -> i
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, thread};
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     use super::*;
     use crate::records::span::{Mark, of};
@@ -121,5 +132,20 @@ mod tests {
         fs::remove_file(&path).unwrap();
         write("three\n");
         assert!(has(&path, "three"));
+    }
+    #[test]
+    fn pipes_and_devices_take_letters_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("fifo");
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let records = [(of(b"one\n", Mark::Whole), "no".to_owned())];
+        let write = |path: &Path| DeadLetters::new(Some(path.into()), OwnFiles::default()).write(&records, "output");
+        let reader = thread::spawn({
+            let fifo = fifo.clone();
+            move || fs::read_to_string(fifo).unwrap()
+        });
+        write(&fifo).unwrap();
+        assert_eq!(reader.join().unwrap().lines().count(), 1);
+        write(Path::new("/dev/null")).unwrap();
     }
 }
