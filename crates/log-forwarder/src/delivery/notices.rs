@@ -47,7 +47,8 @@ struct Run {
 }
 
 impl Notices {
-    /// The notices about these records that are due. Records that are kept as dead letters need one for each reason only.
+    /// The notices about these records that are due. Those about records that are kept as dead letters are fewer: where the
+    /// reason stays the same, one in a while.
     pub(super) fn of<'a>(&mut self, records: &'a [(Span, String)], are_kept: bool, now: Instant) -> Vec<Notice<'a>> {
         let mut groups = BTreeMap::<_, Vec<Run>>::new();
         for (record, reason) in records {
@@ -57,8 +58,9 @@ impl Notices {
         for ((reason, file), runs) in groups {
             for runs in runs.chunks(RANGES) {
                 let lines = runs.iter().map(|run| run.lines).sum();
-                let is_due = if are_kept { self.throttle.is_due(reason, now) } else { self.has_room(now) };
-                if is_due {
+                // Each record may have a reason of its own, for example one that names its document.
+                let is_news = !are_kept || self.throttle.is_due(reason, now);
+                if is_news && self.has_room(now) {
                     let unnamed = std::mem::take(&mut self.unnamed);
                     notices.push(Notice { reason, file, offsets: offsets(runs), lines, unnamed });
                 } else {
@@ -128,12 +130,17 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_kept_have_a_notice_for_each_reason() {
+    fn lines_that_are_kept_have_a_notice_for_each_reason_within_the_bound() {
         let (mut notices, now) = (Notices::default(), Instant::now());
         let records = refused(&[0, 3]);
         assert_eq!(notices.of(&records, true, now)[0].lines, 2);
         assert_eq!(notices.of(&records, true, now), []);
         let other = [(records[0].0.clone(), "other".to_owned())];
         assert_eq!(notices.of(&other, true, now)[0].unnamed, 2);
+        let record = records[0].0.clone();
+        let each: Vec<_> = (0..150).map(|number| (record.clone(), format!("document {number:03}"))).collect();
+        let made = notices.of(&each, true, now);
+        assert_eq!((made.len(), made[97].reason), (98, "document 097"));
+        assert_eq!(notices.of(&each[149..], true, now + WINDOW)[0].unnamed, 52);
     }
 }
