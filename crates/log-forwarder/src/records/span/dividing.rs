@@ -3,6 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{Source, Span};
+use crate::format::Extent;
 
 impl Span {
     /// Two spans of about as many records, in order; `None` if this is a single one. Where lines of all records alternate, both
@@ -38,12 +39,26 @@ impl Span {
         Self { selection: Some(selection), ..self.part(self.range.clone()) }
     }
 
-    /// A single record, counted as [`Span::records`] visits them
-    pub(crate) fn only(&self, visited: usize) -> Option<Self> {
-        let extent = self.extents().nth(visited)?;
+    /// Single records, by their numbers in order, counted as [`Span::records`] visits them
+    pub(crate) fn singles(&self, visited: &[usize]) -> Vec<Self> {
+        let mut wanted = visited.iter().peekable();
+        let extents = self.extents().enumerate();
+        extents
+            .filter(|(number, _)| wanted.next_if_eq(&number).is_some())
+            .map(|(_, extent)| self.single(&extent))
+            .collect()
+    }
+
+    fn single(&self, extent: &Extent) -> Self {
         let range = self.range.start + extent.range.start..self.range.start + extent.range.end;
         let is_shared = extent.amount.bytes < range.len() as u64;
-        Some(Self { selection: is_shared.then(|| [0].into()), ..self.part(range) })
+        Self { selection: is_shared.then(|| [0].into()), ..self.part(range) }
+    }
+
+    /// A single record
+    #[cfg(test)]
+    pub(crate) fn only(&self, visited: usize) -> Option<Self> {
+        self.singles(&[visited]).pop()
     }
 
     /// Some of its lines; their place is in the file in which they begin.
