@@ -129,23 +129,27 @@ impl Courier {
     }
 
     async fn attempt(&mut self, batch: &Batch) -> Attempt {
-        if self.orders.has_changed().is_ok_and(|changed| changed)
-            && let Order::Change(destination) = self.orders.borrow_and_update().clone()
-        {
-            self.patience = destination.patience;
-            // The fault of an output was reported when it was read.
-            let opened = {
-                let follower = lock(&self.follower);
-                destination.open(&follower.pool, follower.own_files())
-            };
-            if let Ok(output) = opened {
-                self.output = output;
-            }
+        if self.orders.has_changed().is_ok_and(|changed| changed) {
+            self.take_order();
         }
         let start = Instant::now();
         let attempt = self.output.deliver(batch).await;
         self.account.seconds.observe(start.elapsed().as_secs_f64());
         attempt
+    }
+
+    /// Opens the output with the settings that have come.
+    fn take_order(&mut self) {
+        let Order::Change(destination) = self.orders.borrow_and_update().clone() else { return };
+        self.patience = destination.patience;
+        // The fault of an output was reported when it was read.
+        let opened = {
+            let follower = lock(&self.follower);
+            destination.open(&follower.pool, follower.own_files())
+        };
+        if let Ok(output) = opened {
+            self.output = output;
+        }
     }
 
     /// The first batch in flight, as the settings say now
@@ -184,7 +188,7 @@ impl Courier {
         self.pause(reason, after).await;
     }
 
-    /// Logs why a batch is sent again, and waits; a stop ends the wait at once.
+    /// Logs why a batch is sent again, and waits; a stop and a new configuration end the wait at once.
     async fn pause(&mut self, reason: &str, asked_for: Option<Duration>) {
         self.account.retries.inc();
         if self.throttle.is_due(reason, Instant::now()) {
@@ -200,11 +204,18 @@ impl Courier {
         }
         let stopping = self.signal.borrow().stopping;
         let pause = self.retry.pause(asked_for, stopping, fastrand::f64());
-        let (mut signal, mut orders) = (self.signal.clone(), self.orders.clone());
-        tokio::select! {
-            () = time::sleep(pause) => {}
-            Ok(()) = orders.changed() => {}
-            _ = signal.wait_for(|signal| signal.stopping), if !stopping => {}
+        let mut signal = self.signal.clone();
+        let is_ordered = tokio::select! {
+            () = time::sleep(pause) => false,
+            Ok(()) = self.orders.changed() => true,
+            _ = signal.wait_for(|signal| signal.stopping), if !stopping => false,
+        };
+        if is_ordered {
+            // An order ends one pause: that of a dead letter may follow.
+            self.take_order();
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! A courier whose server is a socket of the test.
+
+use std::{path::PathBuf, sync::Mutex};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::{files::follower::tests::with_a_line, own_files::OwnFiles, records::growing::Growing};
+
+/// A courier, and what it depends on
+struct Setup {
+    courier: Courier,
+    orders: watch::Sender<Order>,
+    _signal: watch::Sender<Signal>,
+    _directory: TempDir,
+}
+
+/// A courier to this URL that has seen a line
+fn courier(url: &str, dead_letter: Option<PathBuf>) -> Setup {
+    let directory = tempfile::tempdir().unwrap();
+    let (follower, id) = with_a_line(directory.path());
+    let destination: Destination = url.parse().unwrap();
+    let output = destination.open(&follower.pool, follower.own_files()).unwrap();
+    let account = follower.set.ledger().of(id);
+    let follower: Shared = Arc::new(Mutex::new(follower));
+    let (sender, signal) = watch::channel(Signal::default());
+    let (orders, receiver) = watch::channel(Order::Carry);
+    let linger = Duration::ZERO;
+    let gatherer =
+        Gatherer { follower: follower.clone(), output: id, signal: signal.clone(), linger, batch: Growing::default() };
+    let courier = Courier {
+        follower,
+        account,
+        id,
+        label: destination.label(),
+        output,
+        dead_letters: Arc::new(DeadLetters::new(dead_letter, OwnFiles::default())),
+        gatherer,
+        signal,
+        orders: receiver,
+        patience: destination.patience,
+        retry: Retry::default(),
+        throttle: LogThrottle::default(),
+        in_flight: InFlight::default(),
+    };
+    Setup { courier, orders, _signal: sender, _directory: directory }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_configuration_ends_one_pause_and_not_the_next_ones() {
+    let mut setup = courier("http://127.0.0.1:9/", None);
+    setup.orders.send_replace(Order::Change("http://127.0.0.1:9/#retry-limit=1".parse().unwrap()));
+    let start = time::Instant::now();
+    // A dead letter that cannot be written waits without an attempt at its batch.
+    setup.courier.pause("the disk is full", None).await;
+    assert_eq!((start.elapsed(), setup.courier.patience.has_limit()), (Duration::ZERO, true));
+    setup.courier.pause("the disk is full", None).await;
+    assert!(start.elapsed() >= Duration::from_millis(200));
+}
