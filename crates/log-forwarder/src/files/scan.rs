@@ -205,6 +205,10 @@ impl Scanner {
             scan.looker.complaints.warn(path, "is not read", "it is written here", scan.now);
             return None;
         }
+        if scan.set.knows(listed) {
+            // It was read when it was younger, and is not opened at each scan.
+            return None;
+        }
         let input = self.inputs.iter().find(|input| input.matches(origin));
         let start_at = self.selecting.start(input, (path, origin), listed, scan.clock)?;
         let longest = (start_at == StartAt::End).then_some(scan.longest);

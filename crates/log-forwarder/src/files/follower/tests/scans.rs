@@ -1,8 +1,9 @@
 //! Which files and directories a scan looks at.
 
-use std::os::unix::fs::symlink;
+use std::{fs::File, os::unix::fs::symlink, time::SystemTime};
 
 use super::*;
+use crate::settings::selection::Selection;
 
 #[test]
 fn the_places_to_which_links_lead_are_watched_before_anything_is_there() {
@@ -94,4 +95,34 @@ fn a_rotated_file_of_an_input_that_is_no_more_does_not_come_back() {
     fs::remove_file(directory.path().join("app.log.1")).unwrap();
     follower.scan(Vec::new(), false, now);
     assert_eq!(follower.set.iter().count(), 0);
+}
+
+#[test]
+fn a_file_that_was_read_is_not_counted_as_ignored_when_it_is_old() {
+    const DAY: Duration = Duration::from_hours(24);
+    let directory = tempfile::tempdir().unwrap();
+    let (path, to) = (directory.path().join("app.log"), directory.path().join("app.log.1"));
+    let age = |path: &Path| File::open(path).unwrap().set_modified(SystemTime::now() - 2 * DAY).unwrap();
+    let mut settings = settings(&path, Treatment::default());
+    for input in &mut settings.inputs {
+        input.selection = Selection { ignore_older: "24h".parse().ok(), ..Selection::default() }.into();
+    }
+    let (mut follower, _) = started(settings);
+    let now = Instant::now();
+    fs::write(&path, "line\n").unwrap();
+    follower.scan(Vec::new(), false, now);
+    fs::rename(&path, &to).unwrap();
+    fs::write(&path, "next\n").unwrap();
+    let ignored = |follower: &mut Follower, renames| {
+        follower.scan(renames, false, now);
+        follower.set.ledger().ignored.get()
+    };
+    assert_eq!(ignored(&mut follower, vec![Rename { from: path, to: to.clone() }]), 0);
+    age(&to);
+    assert_eq!(ignored(&mut follower, Vec::new()), 0);
+    // An old file that never was read counts.
+    fs::write(directory.path().join("app.log.2"), "old\n").unwrap();
+    age(&directory.path().join("app.log.2"));
+    follower.names.note_rotation(&directory.path().join("app.log"));
+    assert_eq!(ignored(&mut follower, Vec::new()), 1);
 }
