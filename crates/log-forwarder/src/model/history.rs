@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    app::{App, FOREIGN, LOGS, path, text},
+    app::{App, FOREIGN, LOGS, path},
     books::OUTPUTS,
     run::{Answer, Run},
     setup::Setup,
@@ -111,10 +111,7 @@ struct History {
     run: Run,
     checkpoint: crate::state::checkpoint::Checkpoint,
     has_restarted: bool,
-    /// Logs of which reads fail
-    failing: [bool; 2],
-    /// Lines that were there while reads of their log failed. A file that cannot be read is not compared with its copy, and so they
-    /// may come again.
+    /// Lines that a file had whose reads have failed. It could not be compared with its copy then, and so they may come again.
     unreadable: BTreeSet<String>,
     /// Lines that former runs have settled, for each output
     settled: [Vec<String>; 2],
@@ -140,7 +137,6 @@ impl History {
             run,
             checkpoint,
             has_restarted: false,
-            failing: [false; 2],
             unreadable: BTreeSet::new(),
             settled: Default::default(),
             saved: Default::default(),
@@ -151,6 +147,7 @@ impl History {
     }
 
     fn step(&mut self, step: Step) {
+        self.note_unreadable();
         match step {
             Step::Write(log, lines) => self.app.write(log, lines),
             Step::Begin(log) => self.app.begin(log),
@@ -176,33 +173,24 @@ impl History {
             Step::Gather(output) => self.run.gather(output),
             Step::HandOut(output) => drop(self.run.hand_out(output)),
             Step::Answer(output, answer) => self.run.answer(output, answer),
-            Step::Damage(log) => {
-                self.failing[log] = true;
-                self.app.model.damage(&path(LOGS[log]));
-            }
-            Step::Heal => self.heal(),
+            Step::Damage(log) => self.app.model.damage(&path(LOGS[log])),
+            Step::Heal => self.app.model.heal(),
             Step::Wait => self.run.wait(Duration::from_secs(1)),
             Step::SetClock { back } => self.app.model.set_clock(if back { -10_000 } else { 10_000 }),
             Step::Checkpoint => self.save(),
             Step::Restart { is_healed } => {
                 if is_healed {
-                    self.heal();
+                    self.app.model.heal();
                 }
                 self.restart();
             }
         }
     }
 
-    fn heal(&mut self) {
-        self.note_unreadable();
-        self.failing = [false; 2];
-        self.app.model.heal();
-    }
-
     fn note_unreadable(&mut self) {
-        for (log, _) in LOGS.iter().zip(self.failing).filter(|(_, is_failing)| *is_failing) {
-            let lines = self.app.written.iter().filter(|line| text(line).starts_with(log));
-            self.unreadable.extend(lines.cloned());
+        for bytes in self.app.model.unreadable() {
+            let text = String::from_utf8_lossy(&bytes);
+            self.unreadable.extend(text.split('\n').map(str::to_owned));
         }
     }
 
@@ -226,7 +214,6 @@ impl History {
 
     /// Within a run no line comes twice, and after a restart none again that the checkpoint has, unless it could not be read.
     fn end_run(&mut self) {
-        self.note_unreadable();
         for ((all, began), settled) in self.settled.iter_mut().zip(&mut self.began).zip(&mut self.run.settled) {
             for line in settled.iter() {
                 assert!(began.insert(line.clone()) || is_among(line, &self.unreadable), "{line:?} came again");
@@ -237,7 +224,8 @@ impl History {
 
     fn finish(mut self) {
         let renames = self.app.model.take_renames();
-        self.heal();
+        self.note_unreadable();
+        self.app.model.heal();
         self.run.finish(renames);
         let lost = OUTPUTS.map(|output| self.run.lost(output));
         self.end_run();

@@ -114,6 +114,13 @@ impl Model {
         self.state().files.values_mut().for_each(|file| file.is_damaged = false);
     }
 
+    /// All bytes that the files have had whose reads fail
+    pub(super) fn unreadable(&self) -> Vec<Vec<u8>> {
+        let state = self.state();
+        let damaged = state.files.values().filter(|file| file.is_damaged);
+        damaged.map(|file| [file.past.as_slice(), &file.bytes].concat()).collect()
+    }
+
     pub(super) fn delete(&self, path: &Path) {
         self.state().unlink(path);
     }

@@ -57,6 +57,8 @@ pub(super) struct Stored {
     /// Reads so far, if each of them finds other first bytes
     pub(super) unsteady: Option<u16>,
     pub(super) bytes: Vec<u8>,
+    /// Its bytes before each truncation
+    pub(super) past: Vec<u8>,
 }
 
 impl State {
@@ -83,7 +85,7 @@ impl State {
                 let bytes = self.names.get(from).map(|number| self.files[number].bytes.clone());
                 self.append(to, &bytes.unwrap_or_default());
             }
-            Act::Truncate(path) => self.write(path, Vec::clear),
+            Act::Truncate(path) => self.truncate(path),
             Act::Append(path, bytes) => self.append(path, bytes),
         }
     }
@@ -106,6 +108,14 @@ impl State {
             file.extend_from_slice(bytes);
             file.resize(text + bytes.len() + zeros, 0);
         });
+    }
+
+    fn truncate(&mut self, path: &Path) {
+        if let Some(file) = self.names.get(path).and_then(|number| self.files.get_mut(number)) {
+            file.past.extend_from_slice(&file.bytes);
+            file.past.push(b'\n');
+        }
+        self.write(path, Vec::clear);
     }
 
     fn rename(&mut self, from: &Path, to: &Path) {
@@ -133,6 +143,7 @@ impl State {
             is_damaged: false,
             unsteady: None,
             bytes: Vec::new(),
+            past: Vec::new(),
         };
         self.files.insert(number, file);
         self.names.insert(path.to_path_buf(), number);
