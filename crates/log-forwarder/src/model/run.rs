@@ -1,7 +1,7 @@
 //! One forwarder on a model file system, with two outputs whose servers are this test.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
@@ -41,17 +41,26 @@ const MOST: usize = 240;
 /// Lines that a filter drops: four of ten
 const DROPPED: &str = r"\.log:\d{3}[2578]";
 
-/// The input of one log. With a pattern of first lines, others are joined to the lines before them.
-fn input(log: &str, format: &str, first_line: Option<&str>, start_at: StartAt) -> Input {
+/// How the lines of each log are read, and those of the first one if they are joined: compiled once, because a history starts often
+static TREATMENTS: LazyLock<[Arc<Treatment>; 3]> = LazyLock::new(|| {
+    [treatment("raw", None), treatment("cri", None), treatment("raw", Some(r"\.log:\d{3}[13579]"))].map(Arc::new)
+});
+
+/// How lines of a format are read. With a pattern of first lines, others are joined to the lines before them.
+fn treatment(format: &str, first_line: Option<&str>) -> Treatment {
     let (parser, multiline) = (format.parse().ok(), first_line.and_then(|pattern| pattern.parse().ok()));
     let format = FormatFlags::default().format(parser.as_ref(), multiline.as_ref(), None, &TimeFlags::default());
     let format = format.expect("a format");
     let rules = Rules { drop: vec![DROPPED.parse().expect("a pattern")], ..Rules::default() };
     let (filter, redaction) = rules.of(&format).expect("a filter");
-    let treatment = Treatment { format, filter, redaction, ..Treatment::default() };
+    Treatment { format, filter, redaction, ..Treatment::default() }
+}
+
+/// The input of one log
+fn input(log: &str, treatment: &Arc<Treatment>, start_at: StartAt) -> Input {
     let selection = Selection { start_at, ..Selection::default() };
     let input = format!("{DIRECTORY}/{log}").parse::<Input>().expect("a path");
-    input.treated(&treatment.into()).selected(&selection.into())
+    input.treated(treatment).selected(&selection.into())
 }
 
 /// The answer of a server to a batch
@@ -84,9 +93,9 @@ pub(super) struct Run {
 impl Run {
     /// Starts with a checkpoint, or for the first time.
     pub(super) fn start(model: &Model, checkpoint: Option<&Checkpoint>, now: Instant, setup: Setup) -> Self {
-        let first_line = setup.joins_lines.then_some(r"\.log:\d{3}[13579]");
-        let of_app = input(LOGS[0], "raw", first_line, setup.start_at);
-        let inputs = vec![of_app, input(LOGS[1], "cri", None, setup.start_at)];
+        let [plain, container, joined] = &*TREATMENTS;
+        let of_app = input(LOGS[0], if setup.joins_lines { joined } else { plain }, setup.start_at);
+        let inputs = vec![of_app, input(LOGS[1], container, setup.start_at)];
         let policy = Policy {
             max_pinned: 1 << 30,
             quiet_period: Duration::from_secs(1),
