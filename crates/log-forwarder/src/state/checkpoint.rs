@@ -257,9 +257,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cut_checkpoint_is_damaged_and_no_text_panics(at in 0..300usize, text in "\\PC*") {
+        fn a_cut_checkpoint_is_damaged_and_no_text_panics(cut in any::<prop::sample::Index>(), text in "\\PC*") {
             let whole = serde_json::to_string(&checkpoint()).unwrap();
-            prop_assert!(Checkpoint::parse(&whole.as_bytes()[..at.min(whole.len() - 1)]).is_err());
+            prop_assert!(Checkpoint::parse(&whole.as_bytes()[..cut.index(whole.len())]).is_err());
             let _ = Checkpoint::parse(text.as_bytes());
             let _ = Checkpoint::parse(whole.replacen('9', &text, 1).as_bytes());
         }

@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicBool, Ordering::SeqCst},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -20,23 +21,26 @@ use crate::{
 
 #[test]
 fn what_the_app_writes_after_the_stop_signal_is_delivered_too() {
+    // A busy machine may stall the app for as long.
+    let quiet_period = Duration::from_secs(3);
     let pod = Pod::new();
     let mut writer = Writer::new(&pod.log("app.log"));
     writer.write(10);
-    let mut program = pod.start(&["--output", &pod.file_output()]);
+    let mut program = start_patient(&pod, &pod.log("app.log").display().to_string(), "3s");
     pod.wait_for_lines(10);
     program.signal(Signal::TERM);
     program.wait_for_message("stopping");
     let done = Arc::new(AtomicBool::new(false));
     let mark = done.clone();
     let app = thread::spawn(move || {
-        // Never quiet for long, through rotations, until the end is near.
-        for _ in 0..200 {
+        // It is never quiet for long, through rotations, and writes for longer than it may be quiet.
+        let begin = Instant::now();
+        while begin.elapsed() < quiet_period * 5 / 4 {
             writer.write(5);
             if writer.written().is_multiple_of(50) {
                 writer.rotate(99);
             }
-            thread::sleep(std::time::Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(20));
         }
         mark.store(true, SeqCst);
         writer.written()
