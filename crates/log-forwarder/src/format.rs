@@ -33,7 +33,7 @@ use memchr::memchr;
 
 pub(crate) use self::{
     charset::Charset,
-    escapes::unescaped,
+    escapes::{quoted_length, unescaped},
     extent::Extent,
     fields::keep_last,
     flags::FormatFlags,

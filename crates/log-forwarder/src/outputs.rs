@@ -40,10 +40,6 @@ pub(crate) const OPTIONS_OF_ALL: [&str; 3] = {
     ["name=NAME", retry_limit, retry_age]
 };
 
-/// Records of a request, for outputs that write much around each of them, because empty lines must
-/// not make a body of a hundred megabytes
-const MOST_RECORDS: usize = 4096;
-
 /// The result of one attempt at a batch
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Attempt {

@@ -6,12 +6,10 @@ use super::{
     Content,
     fingerprint::{Fingerprint, has_mark},
     foreign::{Kind, kind},
-    measure::{Verdict, measure},
+    measure::{MOST_LISTINGS, Verdict, measure},
     volume::{Entry, Stat, Volume},
 };
 
-/// The directory is listed at most this often for one search, because a file may be renamed before it is opened.
-const MOST_LISTINGS: usize = 4;
 /// Compressing tools keep the time of a file, some of them without its fraction.
 const SECOND: i64 = 1_000_000_000;
 

@@ -16,8 +16,9 @@ use super::{
     zeros::trimmed,
 };
 
-/// The directory is listed at most this often, because the file may be renamed before it is opened.
-const MOST_LISTINGS: usize = 4;
+/// A directory is listed at most this often for one search, because a file may be renamed before it
+/// is opened.
+pub(super) const MOST_LISTINGS: usize = 4;
 /// Bytes that are unpacked at once
 const CHUNK: usize = 64 * 1024;
 
@@ -63,7 +64,7 @@ pub(crate) struct Unmeasured {
 impl Unmeasured {
     /// Measures the file under its present name; `None` if it has none in its directory.
     pub(crate) fn measure(&self, volume: &dyn Volume) -> io::Result<Option<Verdict>> {
-        let is_this = |stat: &Stat| stat.inode == self.inode && !stat.is_another(self.born);
+        let is_this = |stat: &Stat| stat.is_of(self.inode, self.born);
         for _ in 0..MOST_LISTINGS {
             let entries = match volume.list(&self.home) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

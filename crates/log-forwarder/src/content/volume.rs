@@ -90,8 +90,8 @@ pub(crate) trait Handle: Debug + Send + Sync {
 
 /// File systems whose files other hosts may change: FUSE, NFS, SMB (two versions), 9P and Ceph (statfs(2))
 const REMOTE: [u64; 6] = [0x6573_5546, 0x6969, 0xFF53_4D42, 0xFE53_4D42, 0x0102_1997, 0x00C3_6400];
-/// Links that are followed to a file that is not there yet
-const MOST_LINKS: usize = 16;
+/// Links in a row that are followed to a file or a directory that is not there yet
+pub(crate) const MOST_LINKS: usize = 16;
 
 /// The real file system
 #[derive(Debug)]
@@ -118,6 +118,11 @@ impl Stat {
     /// Whether this cannot be the file that was made at a time.
     pub(crate) fn is_another(&self, made: Option<i64>) -> bool {
         self.born.zip(made).is_some_and(|(born, made)| born != made)
+    }
+
+    /// Whether this is the file that got an inode at a time, as far as that is known.
+    pub(crate) fn is_of(&self, inode: Inode, made: Option<i64>) -> bool {
+        self.inode == inode && !self.is_another(made)
     }
 
     pub(crate) fn is_file(&self) -> bool {

@@ -8,14 +8,12 @@ use std::{
 
 use super::listings::Listings;
 use crate::{
-    content::volume::{Kind, Stat},
+    content::volume::{Kind, MOST_LINKS, Stat},
     settings::input::{Input, Part},
 };
 
 /// Directories below a `**` that are followed into the depth; a deeper tree is hardly one of logs.
 const MOST_DEPTH: usize = 32;
-/// Links in a row that lead to directories that are not there yet
-const MOST_LINKS: usize = 16;
 
 /// The result of one search
 #[derive(Debug, Default)]

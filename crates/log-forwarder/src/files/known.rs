@@ -225,8 +225,7 @@ impl KnownFile {
 
     /// Whether this is the file, and it was not written since the last look.
     pub(crate) fn is_unchanged(&self, stat: &Stat) -> bool {
-        let is_this = self.inode == stat.inode && !stat.is_another(self.born);
-        is_this && self.size() == stat.size && self.modified == stat.modified
+        stat.is_of(self.inode, self.born) && self.size() == stat.size && self.modified == stat.modified
     }
 
     /// The cursor that is farthest

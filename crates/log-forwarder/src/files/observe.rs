@@ -113,7 +113,7 @@ fn observe_open(file: &KnownFile, stat: &Stat, zeros: u64, marks: Marks) -> Obse
 fn observe_closed(file: &KnownFile, stat: &Stat, zeros: u64, head: Head) -> Observation {
     let growth = Growth { size: stat.size, zeros, modified: stat.modified, born: stat.born, head };
     match () {
-        () if stat.inode != file.inode || stat.is_another(file.born) => Observation::Replaced,
+        () if !stat.is_of(file.inode, file.born) => Observation::Replaced,
         () if stat.size < file.seen => Observation::Truncated,
         () if growth != known(file) => Observation::Grew(growth),
         () => Observation::Same,

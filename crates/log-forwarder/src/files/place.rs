@@ -26,7 +26,7 @@ pub(crate) enum Place {
 /// What there is at the path of a file that waits for a descriptor; `None` if the file is elsewhere, or shorter than before. It
 /// is opened for a moment when it was written, for which there is a reserve.
 pub(super) fn peek(volume: &dyn Volume, file: &KnownFile, path: &Path) -> Option<Sighting> {
-    let is_this = |stat: &Stat| stat.inode == file.inode && !stat.is_another(file.born) && stat.size >= file.seen;
+    let is_this = |stat: &Stat| stat.is_of(file.inode, file.born) && stat.size >= file.seen;
     let stat = volume.stat(path).ok().filter(is_this)?;
     let (zeros, head) = (file.zeros, file.head);
     let as_it_was = |stat: Stat| Stat { size: stat.size.saturating_sub(zeros).max(file.seen), ..stat };

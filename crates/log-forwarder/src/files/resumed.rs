@@ -23,7 +23,7 @@ pub(crate) fn resume_file(
         Err(_) => return Ok(file),
     };
     let Ok(stat) = content.stat() else { return Err(file.into()) };
-    if stat.inode != file.inode || stat.is_another(file.born) {
+    if !stat.is_of(file.inode, file.born) {
         return Err(file.into());
     }
     // A file that has lost its end with a crash of the machine goes on where it is.
@@ -37,7 +37,7 @@ pub(crate) fn resume_file(
 /// The same of a compressed file. One that has more to read, or was written since, is unpacked again first.
 fn resume_packed(mut file: KnownFile, path: &Path, volume: &dyn Volume) -> Result<KnownFile, Box<KnownFile>> {
     match volume.stat(path) {
-        Ok(stat) if stat.inode != file.inode || stat.is_another(file.born) => Err(file.into()),
+        Ok(stat) if !stat.is_of(file.inode, file.born) => Err(file.into()),
         Ok(stat) if file.is_complete(&stat) => Ok(file),
         _ => {
             file.state = FileState::Unmeasured { was_cut: false };

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use crate::format::unescaped;
+use crate::format::{quoted_length, unescaped};
 
 /// A string or a number
 struct Token<'a> {
@@ -97,27 +97,17 @@ fn tokens(json: &str) -> impl Iterator<Item = Token<'_>> {
             at = number_end(bytes, begin);
             return Some(Token { range: begin..at, inside: &json[begin..at], kind: Kind::Number });
         }
-        let quote = closing_quote(bytes, begin + 1);
-        let inside = &json[begin + 1..quote.unwrap_or(json.len())];
-        at = quote.map_or(json.len(), |quote| quote + 1);
-        let kind = match quote {
+        let length = quoted_length(&bytes[begin + 1..]);
+        let quote = length.map_or(json.len(), |length| begin + 1 + length);
+        let inside = &json[begin + 1..quote];
+        at = json.len().min(quote + 1);
+        let kind = match length {
             None => Kind::Torn,
             Some(_) if bytes[at..].trim_ascii_start().starts_with(b":") => Kind::Name,
             Some(_) => Kind::Value,
         };
         Some(Token { range: begin..at, inside, kind })
     })
-}
-
-/// The quote that ends a string
-fn closing_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes[at] == b'"' {
-            return Some(at);
-        }
-        at += 2;
-    }
 }
 
 fn number_end(bytes: &[u8], begin: usize) -> usize {

@@ -6,9 +6,10 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memmem};
 
 use super::{
+    escapes::quoted_length,
     json,
     record::{Parsed, Wrapped},
     syntax::{Part, Stream, Syntax},
@@ -30,7 +31,7 @@ fn time_place(line: &[u8]) -> Option<Range<usize>> {
 /// A line, if it is in this format. Its content is the inside of the string `log`, with all its
 /// escapes, so that contents can be joined.
 pub(super) fn part(line: &[u8]) -> Option<Part> {
-    let length = inside(line.strip_prefix(HEAD)?)?;
+    let length = quoted_length(line.strip_prefix(HEAD)?)?;
     let content = HEAD.len()..HEAD.len() + length;
     let rest = &line[content.end..];
     let stream = match &rest[memmem::find(rest, STREAM)? + STREAM.len()..] {
@@ -45,18 +46,6 @@ pub(super) fn part(line: &[u8]) -> Option<Part> {
 pub(super) fn read(text: &str) -> Option<Wrapped<'_>> {
     let Parsed { time, message, fields, .. } = json::read(text, &TimeRule::default())?;
     Some(Wrapped { time, text: message?, fields })
-}
-
-/// The length of a JSON string, up to its closing quote
-fn inside(string: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        at += memchr2(b'"', b'\\', string.get(at..)?)?;
-        if string[at] == b'"' {
-            return Some(at);
-        }
-        at += 2;
-    }
 }
 
 /// Whether the inside of a JSON string ends with `\n`, whose backslash is not itself escaped

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 /// The text without its escapes. Those that stand for nothing stay, and half a surrogate pair
 /// becomes U+FFFD.
@@ -22,6 +22,18 @@ pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
     }
     plain.extend_from_slice(rest.as_bytes());
     String::from_utf8_lossy(&plain).into_owned().into()
+}
+
+/// The length of the inside of a JSON string, up to its closing quote
+pub(crate) fn quoted_length(string: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr2(b'"', b'\\', string.get(at..)?)?;
+        if string[at] == b'"' {
+            return Some(at);
+        }
+        at += 2;
+    }
 }
 
 /// The character behind a backslash, and the text behind both; nothing if there is no character.

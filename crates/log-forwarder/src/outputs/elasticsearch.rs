@@ -12,11 +12,11 @@ use url::Url;
 
 use self::documents::write_documents;
 use super::{
-    Attempt, MOST_RECORDS, Opened, Output, Scheme, Setup,
+    Attempt, Opened, Output, Scheme, Setup,
     client::{self, Client},
     dial,
 };
-use crate::records::{batch::Batch, pool::Pool};
+use crate::records::{batch::Batch, complete::MOST_LINES, pool::Pool};
 
 const PORT: Option<u16> = Some(9200);
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
@@ -89,7 +89,7 @@ impl Output for Elasticsearch {
 
 impl Elasticsearch {
     async fn send(&mut self, batch: &Batch) -> Result<Attempt, Attempt> {
-        if batch.exceeds(MOST_RECORDS) {
+        if batch.exceeds(MOST_LINES) {
             return Ok(Attempt::Refused("more records than fit into a request".into()));
         }
         let mut body = self.pool.empty(batch.length() * 2 + OVERHEAD);

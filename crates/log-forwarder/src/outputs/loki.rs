@@ -17,11 +17,11 @@ use self::{
     push::{Clock, Place, Times, places, write_push},
 };
 use super::{
-    Attempt, MOST_RECORDS, Opened, Output, Scheme, Setup,
+    Attempt, Opened, Output, Scheme, Setup,
     client::{self, Answer, Client},
     dial,
 };
-use crate::records::{batch::Batch, pool::Pool, span::Source, timestamp};
+use crate::records::{batch::Batch, complete::MOST_LINES, pool::Pool, span::Source, timestamp};
 
 const PORT: Option<u16> = Some(3100);
 const PATH: &str = "/loki/api/v1/push";
@@ -114,7 +114,7 @@ impl Loki {
     /// pushed once more under the present time, because the time of the read may be too old, too.
     /// Where the answer does not tell them apart, the batch is halved until one is alone.
     async fn send(&mut self, batch: &Batch) -> Result<Attempt, Attempt> {
-        if batch.exceeds(MOST_RECORDS) {
+        if batch.exceeds(MOST_LINES) {
             return Ok(Attempt::Refused("more records than fit into a request".into()));
         }
         // The options may have changed since it was gathered.

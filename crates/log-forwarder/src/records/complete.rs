@@ -4,8 +4,9 @@ use memchr::{memchr_iter, memrchr};
 
 use crate::format::{Extent, Format};
 
-/// Lines of a span, unless one record has more, and those of a batch of many files, about: outputs write much around each, and
-/// empty lines must not make a body of a hundred megabytes.
+/// Lines of a span, unless one record has more; lines of a batch of many files, about; and records of
+/// a request to Elasticsearch or Loki. Outputs write much around each, and empty lines must not make
+/// a body of a hundred megabytes.
 pub(crate) const MOST_LINES: usize = 4096;
 
 /// How many bytes of whole lines are complete records, of not too many lines. A record that is joined of lines and is longer than

@@ -78,7 +78,7 @@ fn open(path: &Path, volume: &dyn Volume) -> Option<(Content, Stat)> {
 
 /// Whether an open file has neither its name nor one that rotation gives: it was copied under another name, or is deleted.
 fn is_renamed_elsewhere(file: &KnownFile, volume: &dyn Volume) -> bool {
-    let is_it = |stat: &Stat| stat.inode == file.inode && !stat.is_another(file.born);
+    let is_it = |stat: &Stat| stat.is_of(file.inode, file.born);
     let is_named = |entry: &Entry| entry.path.as_ref() == file.path() || is_rotated_name(&entry.path, file.path());
     let Ok(entries) = volume.list(&file.home) else { return false };
     file.is_open() && !entries.iter().any(|entry| is_it(&entry.stat) && is_named(entry))
