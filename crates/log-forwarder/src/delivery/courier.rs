@@ -184,13 +184,14 @@ impl Courier {
         let stopping = self.signal.borrow().stopping;
         if self.retry.fail(self.patience, stopping, Instant::now()) {
             self.give_up(reason).await;
+        } else {
+            self.account.retries.inc();
         }
         self.pause(reason, after).await;
     }
 
     /// Logs why a batch is sent again, and waits; a stop and a new configuration end the wait at once.
     async fn pause(&mut self, reason: &str, asked_for: Option<Duration>) {
-        self.account.retries.inc();
         if self.throttle.is_due(reason, Instant::now()) {
             if self.patience.has_limit() {
                 tracing::warn!(output = self.label, reason, "cannot deliver; the batch is sent again up to its limit");

@@ -57,3 +57,15 @@ async fn a_new_configuration_ends_one_pause_and_not_the_next_ones() {
     setup.courier.pause("the disk is full", None).await;
     assert!(start.elapsed() >= Duration::from_millis(200));
 }
+
+#[tokio::test(start_paused = true)]
+async fn only_attempts_at_a_batch_count_as_retries() {
+    let Setup { mut courier, orders: _orders, _signal, _directory } = courier("http://127.0.0.1:9/#retry-limit=1", None);
+    courier.pause("the disk is full", None).await;
+    assert_eq!(courier.account.retries.get(), 0);
+    courier.fail("503", None).await;
+    assert_eq!(courier.account.retries.get(), 1);
+    // The next attempt is the first one at another batch.
+    courier.fail("503", None).await;
+    assert_eq!(courier.account.retries.get(), 1);
+}
