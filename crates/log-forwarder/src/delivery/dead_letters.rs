@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -23,7 +23,9 @@ use crate::{
 pub(crate) struct DeadLetters {
     path: Option<PathBuf>,
     own_files: OwnFiles,
-    state: Mutex<(Option<File>, Notices)>,
+    file: Mutex<Option<File>>,
+    /// Behind a lock of its own, because a write to the file may hang
+    notices: Mutex<Notices>,
 }
 
 #[derive(Serialize)]
@@ -39,7 +41,7 @@ struct Letter<'a> {
 
 impl DeadLetters {
     pub(crate) fn new(path: Option<PathBuf>, own_files: OwnFiles) -> Self {
-        Self { path, own_files, state: Mutex::default() }
+        Self { path, own_files, file: Mutex::default(), notices: Mutex::default() }
     }
 
     /// The file, if there is one
@@ -50,24 +52,37 @@ impl DeadLetters {
     /// Keeps records, each with the reason; on return all are on the disk, or none. A pipe and a
     /// device have taken them. Without a file, the log tells where they are.
     pub(crate) fn write(&self, records: &[(Span, String)], output: &str) -> io::Result<()> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(path) = &self.path else {
-            log(&state.1.of(records, false, Instant::now()), output);
+            log(&self.notices().of(records, false, Instant::now()), output);
             return Ok(());
         };
+        let mut open = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = Vec::new();
         for (record, reason) in records {
             write_letter(record, output, reason, &mut bytes)?;
         }
         // A file that was rotated away keeps its letters, and the next ones go to a new file.
-        let file = match state.0.take().filter(|file| has_name(file, path)) {
+        let file = match open.take().filter(|file| has_name(file, path)) {
             Some(file) => file,
             None => open_lines(path, &self.own_files)?,
         };
         append(&file, &bytes)?;
-        state.0 = Some(file);
-        log(&state.1.of(records, true, Instant::now()), output);
+        *open = Some(file);
+        log(&self.notices().of(records, true, Instant::now()), output);
         Ok(())
+    }
+
+    /// Says in the log that a receiver has refused this number of records from there on, and not
+    /// which.
+    pub(crate) fn mention(&self, refused: (u64, u64), first: &Span, reason: &str, output: &str) {
+        let (refused, of) = refused;
+        let Some(unnamed) = self.notices().of_some(refused, Instant::now()) else { return };
+        let (file, offset) = (first.source.path.display(), first.offset);
+        tracing::warn!(output, %file, offset, refused, of, unnamed, reason, "lines are refused for good; which of them is not said");
+    }
+
+    fn notices(&self) -> MutexGuard<'_, Notices> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -60,15 +60,26 @@ impl Notices {
                 let lines = runs.iter().map(|run| run.lines).sum();
                 // Each record may have a reason of its own, for example one that names its document.
                 let is_news = !are_kept || self.throttle.is_due(reason, now);
-                if is_news && self.has_room(now) {
-                    let unnamed = std::mem::take(&mut self.unnamed);
+                if let Some(unnamed) = self.room_for(lines, is_news, now) {
                     notices.push(Notice { reason, file, offsets: offsets(runs), lines, unnamed });
-                } else {
-                    self.unnamed += lines;
                 }
             }
         }
         notices
+    }
+
+    /// Whether lines have a notice, of which their receiver did not say which they are; the number of lines before them that are
+    /// in no notice.
+    pub(super) fn of_some(&mut self, lines: u64, now: Instant) -> Option<u64> {
+        self.room_for(lines, true, now)
+    }
+
+    fn room_for(&mut self, lines: u64, is_news: bool, now: Instant) -> Option<u64> {
+        if is_news && self.has_room(now) {
+            return Some(std::mem::take(&mut self.unnamed));
+        }
+        self.unnamed += lines;
+        None
     }
 
     fn has_room(&mut self, now: Instant) -> bool {
@@ -126,7 +137,8 @@ mod tests {
         let record = refused(&[0]);
         let count = (0..150).filter(|_| !notices.of(&record, false, start).is_empty()).count();
         assert_eq!(count, 100);
-        assert_eq!(notices.of(&record, false, start + WINDOW)[0].unnamed, 50);
+        assert_eq!(notices.of_some(7, start), None);
+        assert_eq!(notices.of(&record, false, start + WINDOW)[0].unnamed, 57);
     }
 
     #[test]

@@ -83,11 +83,16 @@ impl Batch {
         self.0.iter().map(Span::amount).fold(Amount::default(), Amount::add)
     }
 
+    /// How many records are still to be sent
+    pub(crate) fn count(&self) -> usize {
+        self.0.iter().map(Span::count).sum()
+    }
+
     /// Whether more records than these are still to be sent; a single one never is more.
     pub(crate) fn exceeds(&self, records: usize) -> bool {
         // No record is less than a line, and lines are counted faster.
         let lines: usize = self.0.iter().map(|span| memchr_iter(b'\n', span.bytes()).count()).sum();
-        lines > records && self.0.iter().map(Span::count).sum::<usize>() > records.max(1)
+        lines > records && self.count() > records.max(1)
     }
 
     /// Two batches of about as many bytes, or of one span about as many records; `None` if this is

@@ -84,16 +84,17 @@ impl Courier {
         }
     }
 
-    /// Books records that are refused by an answer that does not say which they are. Their bytes
-    /// are an average.
-    pub(super) fn reject_some(&mut self, batch: &Batch, refused: u64, reason: &str) {
-        let all = batch.amount();
-        let lines = refused.min(all.lines);
-        let rejected = Amount { lines, bytes: all.bytes * lines / all.lines.max(1) };
+    /// Books records that are refused by an answer that does not say which they are. Their lines
+    /// and bytes are an average.
+    pub(super) fn reject_some(&self, batch: &Batch, refused: u64, reason: &str) {
+        let (all, records) = (batch.amount(), batch.count() as u64);
+        let refused = refused.min(records);
+        let share = |of: u64| of * refused / records.max(1);
+        let rejected = Amount { lines: share(all.lines), bytes: share(all.bytes) };
         self.book(Change::Reject(self.id, rejected));
         self.book(Change::Deliver(self.id, all - rejected));
-        let Some(first) = batch.spans().first() else { return };
-        let (file, offset) = (first.source.path.display(), first.offset);
-        tracing::warn!(output = self.label, %file, offset, refused, of = all.lines, reason, "lines are refused for good; which of them is not said");
+        if let Some(first) = batch.spans().first() {
+            self.dead_letters.mention((refused, records), first, reason, &self.label);
+        }
     }
 }

@@ -5,7 +5,16 @@ use std::{path::PathBuf, sync::Mutex};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{files::follower::tests::with_a_line, own_files::OwnFiles, records::growing::Growing};
+use crate::{
+    files::follower::tests::with_a_line,
+    format::{FormatFlags, TimeFlags},
+    own_files::OwnFiles,
+    records::{
+        growing::Growing,
+        span::{Mark, of},
+        treatment::Treatment,
+    },
+};
 
 /// A courier, and what it depends on
 struct Setup {
@@ -60,7 +69,8 @@ async fn a_new_configuration_ends_one_pause_and_not_the_next_ones() {
 
 #[tokio::test(start_paused = true)]
 async fn only_attempts_at_a_batch_count_as_retries() {
-    let Setup { mut courier, orders: _orders, _signal, _directory } = courier("http://127.0.0.1:9/#retry-limit=1", None);
+    let Setup { mut courier, orders: _orders, _signal, _directory } =
+        courier("http://127.0.0.1:9/#retry-limit=1", None);
     courier.pause("the disk is full", None).await;
     assert_eq!(courier.account.retries.get(), 0);
     courier.fail("503", None).await;
@@ -68,4 +78,17 @@ async fn only_attempts_at_a_batch_count_as_retries() {
     // The next attempt is the first one at another batch.
     courier.fail("503", None).await;
     assert_eq!(courier.account.retries.get(), 1);
+}
+
+#[test]
+fn records_that_are_refused_by_number_have_an_average_of_lines() {
+    let setup = courier("http://127.0.0.1:9/", None);
+    let java = FormatFlags::default().format(None, "java".parse().ok().as_ref(), None, &TimeFlags::default());
+    let treatment = Treatment { format: java.unwrap(), ..Treatment::default() };
+    let batch: Batch =
+        of(b"one\n\tat a\n\tat b\ntwo\n\tat a\n\tat b\n", Mark::Whole).retreated(&treatment.into()).into();
+    assert_eq!((batch.count(), batch.amount().lines), (2, 6));
+    setup.courier.reject_some(&batch, 1, "too old");
+    let summary = lock(&setup.courier.follower).set.ledger().summary();
+    assert!(summary.contains(" rejected=16 ") && summary.ends_with(" lines=3"), "{summary}");
 }
