@@ -40,6 +40,8 @@ pub(crate) struct Courier {
     pub(crate) retry: Retry,
     pub(crate) throttle: LogThrottle,
     pub(crate) in_flight: InFlight,
+    /// How often the settings had changed when the batch of the last attempt was adapted to them
+    pub(crate) asked_at: u64,
 }
 
 /// The task of a courier when the configuration has changed
@@ -100,7 +102,7 @@ impl Courier {
                     self.book(Change::Deliver(self.id, batch.amount()));
                     self.settle();
                 }
-                Attempt::Again { reason, after } => self.fail(&reason, after).await,
+                Attempt::Again { reason, after } => self.fail(&batch, &reason, after).await,
                 Attempt::Refused(reason) => {
                     if let Some((first, second)) = batch.halves() {
                         self.in_flight.replace([second, first]);
@@ -115,7 +117,7 @@ impl Courier {
                     if let Some(rest) = rest {
                         self.settle_spans(&done);
                         self.in_flight.replace([rest]);
-                        self.fail(&reason, after).await;
+                        self.fail(&batch, &reason, after).await;
                     } else {
                         self.settle();
                     }
@@ -132,6 +134,7 @@ impl Courier {
         if self.orders.has_changed().is_ok_and(|changed| changed) {
             self.take_order();
         }
+        self.asked_at = self.in_flight.reloads;
         let start = Instant::now();
         let attempt = self.output.deliver(batch).await;
         self.account.seconds.observe(start.elapsed().as_secs_f64());
@@ -178,15 +181,16 @@ impl Courier {
         }
     }
 
-    /// After a failed attempt at the first batch in flight: waits for the next attempt, or gives
-    /// the batch up.
-    async fn fail(&mut self, reason: &str, after: Option<Duration>) {
+    /// After a failed attempt at a batch: waits for the next attempt at the first one in flight, or
+    /// gives that up.
+    async fn fail(&mut self, batch: &Batch, reason: &str, after: Option<Duration>) {
         let stopping = self.signal.borrow().stopping;
         if self.retry.fail(self.patience, stopping, Instant::now()) {
             self.give_up(reason).await;
         } else {
             self.account.retries.inc();
         }
+        let reason = self.without_secrets(reason, batch.spans());
         self.pause(reason, after).await;
     }
 

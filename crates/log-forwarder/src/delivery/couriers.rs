@@ -101,6 +101,7 @@ impl Couriers {
             retry: Retry::default(),
             throttle: LogThrottle::default(),
             in_flight: InFlight::default(),
+            asked_at: 0,
         };
         self.life.vital("courier", self.silence, |heartbeat| courier.run(heartbeat));
         self.running.push(Running { destination, id, orders });

@@ -15,7 +15,7 @@ pub(crate) struct InFlight {
     /// The first last
     batches: Vec<Batch>,
     /// How often the settings had changed when the batches were last adapted to them
-    reloads: u64,
+    pub(crate) reloads: u64,
     /// How many of them, from the last in order on, the filters of the present settings have not seen
     unsifted: usize,
 }

@@ -1,6 +1,6 @@
 //! Records that an output refuses for good become dead letters, and are booked.
 
-use std::{io, ops::Add, path::Path, sync::Arc, time::Duration};
+use std::{io, ops::Add, path::Path, slice, sync::Arc, time::Duration};
 
 use lifecycle::{io_text, on_volume_in_turn};
 use tokio::time;
@@ -18,6 +18,8 @@ const VOLUME_LIMIT: Duration = Duration::from_secs(10);
 const LETTERS: usize = 256;
 /// The time that the dead letters of other outputs have before that
 const TURN_LIMIT: Duration = Duration::from_secs(10);
+/// In place of an answer to lines in which more is hidden since then
+const WITHHELD: &str = "the answer is left out, because it may quote a secret that a new configuration hides";
 
 impl Courier {
     /// All records of the first batch in flight become dead letters, [`LETTERS`] at a time, because
@@ -58,7 +60,8 @@ impl Courier {
         let mut records: Vec<_> = batch.singles(&numbers).into_iter().zip(reasons).collect();
         loop {
             // Also while a letter waits for its volume, a new configuration may hide more in it.
-            for (record, _) in &mut records {
+            for (record, reason) in &mut records {
+                *reason = self.without_secrets(reason, slice::from_ref(record)).to_owned();
                 *record = lock(&self.follower).retreated(record);
             }
             let Err(error) = self.write_dead_letters(records.clone().into()).await else { break };
@@ -94,7 +97,22 @@ impl Courier {
         self.book(Change::Reject(self.id, rejected));
         self.book(Change::Deliver(self.id, all - rejected));
         if let Some(first) = batch.spans().first() {
+            let reason = self.without_secrets(reason, batch.spans());
             self.dead_letters.mention((refused, records), first, reason, &self.label);
         }
+    }
+
+    /// The reason for which an attempt at these lines failed. A receiver quotes lines, and in a
+    /// line that was sent before a change of the configuration, more may be hidden now. The reason
+    /// may quote a value alone, which no pattern finds without the line: it is left out as a whole.
+    pub(super) fn without_secrets<'a>(&self, reason: &'a str, lines: &[Span]) -> &'a str {
+        let retreated: Vec<_> = {
+            let follower = lock(&self.follower);
+            if follower.reloads == self.asked_at {
+                return reason;
+            }
+            lines.iter().map(|span| follower.retreated(span)).collect()
+        };
+        if retreated.iter().any(Span::hides_secrets) { WITHHELD } else { reason }
     }
 }

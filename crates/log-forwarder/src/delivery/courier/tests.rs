@@ -1,13 +1,14 @@
 //! A courier whose server is a socket of the test.
 
-use std::{path::PathBuf, sync::Mutex};
+use std::{fs, path::PathBuf, sync::Mutex};
 
 use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    files::follower::tests::with_a_line,
-    format::{FormatFlags, TimeFlags},
+    files::follower::tests::{settings, with_a_line},
+    filters::Rules,
+    format::{Format, FormatFlags, TimeFlags},
     own_files::OwnFiles,
     records::{
         growing::Growing,
@@ -21,7 +22,18 @@ struct Setup {
     courier: Courier,
     orders: watch::Sender<Order>,
     _signal: watch::Sender<Signal>,
-    _directory: TempDir,
+    directory: TempDir,
+}
+
+impl Setup {
+    /// A new configuration hides this text.
+    fn redact(&self, text: &str) {
+        let rules = Rules { redact: vec![text.parse().unwrap()], ..Rules::default() };
+        let (_, redaction) = rules.of(&Format::default()).unwrap();
+        let pattern = self.directory.path().join("*.log");
+        let settings = settings(&pattern, Treatment { redaction, ..Treatment::default() });
+        lock(&self.courier.follower).take_settings(settings, Instant::now());
+    }
 }
 
 /// A courier to this URL that has seen a line
@@ -51,8 +63,9 @@ fn courier(url: &str, dead_letter: Option<PathBuf>) -> Setup {
         retry: Retry::default(),
         throttle: LogThrottle::default(),
         in_flight: InFlight::default(),
+        asked_at: 0,
     };
-    Setup { courier, orders, _signal: sender, _directory: directory }
+    Setup { courier, orders, _signal: sender, directory }
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,14 +82,15 @@ async fn a_new_configuration_ends_one_pause_and_not_the_next_ones() {
 
 #[tokio::test(start_paused = true)]
 async fn only_attempts_at_a_batch_count_as_retries() {
-    let Setup { mut courier, orders: _orders, _signal, _directory } =
-        courier("http://127.0.0.1:9/#retry-limit=1", None);
+    let mut setup = courier("http://127.0.0.1:9/#retry-limit=1", None);
+    let courier = &mut setup.courier;
+    let batch = of(b"line\n", Mark::Whole).into();
     courier.pause("the disk is full", None).await;
     assert_eq!(courier.account.retries.get(), 0);
-    courier.fail("503", None).await;
+    courier.fail(&batch, "503", None).await;
     assert_eq!(courier.account.retries.get(), 1);
     // The next attempt is the first one at another batch.
-    courier.fail("503", None).await;
+    courier.fail(&batch, "503", None).await;
     assert_eq!(courier.account.retries.get(), 1);
 }
 
@@ -91,4 +105,25 @@ fn records_that_are_refused_by_number_have_an_average_of_lines() {
     setup.courier.reject_some(&batch, 1, "too old");
     let summary = lock(&setup.courier.follower).set.ledger().summary();
     assert!(summary.contains(" rejected=16 ") && summary.ends_with(" lines=3"), "{summary}");
+}
+
+#[tokio::test]
+async fn an_answer_that_may_quote_what_is_hidden_now_is_left_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let letters = directory.path().join("letters");
+    let mut setup = courier("http://127.0.0.1:9/", Some(letters.clone()));
+    let batch = lock(&setup.courier.follower).next(setup.courier.id, None, Instant::now()).unwrap();
+    let reason = "failed to parse field [a]: 'line'".to_owned();
+    setup.courier.reject(&batch, vec![(0, reason.clone())]).await;
+    setup.redact("line");
+    setup.courier.reject(&batch, vec![(0, reason.clone())]).await;
+    let text = fs::read_to_string(&letters).unwrap();
+    let letters: Vec<serde_json::Value> = text.lines().map(|letter| serde_json::from_str(letter).unwrap()).collect();
+    assert_eq!((&letters[0]["message"], &letters[0]["reason"]), (&"line".into(), &reason.clone().into()));
+    assert_eq!(letters[1]["message"], "[REDACTED]");
+    let withheld = "the answer is left out, because it may quote a secret that a new configuration hides";
+    assert_eq!(letters[1]["reason"], withheld);
+    assert_eq!(setup.courier.without_secrets(&reason, batch.spans()), withheld);
+    setup.redact("another");
+    assert_eq!(setup.courier.without_secrets(&reason, batch.spans()), reason);
 }

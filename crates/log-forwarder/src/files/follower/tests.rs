@@ -23,7 +23,7 @@ use crate::{
 
 mod gathering;
 
-fn settings(pattern: &Path, treatment: Treatment) -> Settings {
+pub(crate) fn settings(pattern: &Path, treatment: Treatment) -> Settings {
     let input: Input = pattern.to_str().unwrap().parse().unwrap();
     Settings {
         inputs: vec![input.treated(&treatment.into())],

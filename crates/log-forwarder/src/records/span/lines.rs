@@ -34,6 +34,12 @@ impl Span {
         }
     }
 
+    /// Whether anything is hidden in its lines. Where others stand between them, that is not known,
+    /// and taken for true.
+    pub(crate) fn hides_secrets(&self) -> bool {
+        !self.source.treatment.redaction.is_empty() && *self.lines() != *self.bytes()
+    }
+
     fn is_sent_as_it_is(&self) -> bool {
         self.selection.is_none() && self.source.treatment.redaction.is_empty()
     }
