@@ -115,6 +115,8 @@ impl Courier {
                     let (done, rest) = batch.parted(&again);
                     self.sort(&batch, refused, rest.as_ref().map(Batch::amount).unwrap_or_default()).await;
                     if let Some(rest) = rest {
+                        // Those of the rest count once it is settled.
+                        self.account.count_defects(batch.tally() - rest.visited());
                         self.settle_spans(&done);
                         self.in_flight.replace([rest]);
                         self.fail(&batch, &reason, after).await;
@@ -171,12 +173,12 @@ impl Courier {
         if self.throttle.settle() {
             tracing::info!(output = self.label, "delivers again");
         }
+        self.account.count_defects(batch.tally());
         self.settle_spans(batch.spans());
     }
 
     fn settle_spans(&self, spans: &[Span]) {
         for span in spans {
-            self.account.count_defects(span.tally());
             self.book(Change::Settle(span, self.id));
         }
     }

@@ -52,7 +52,7 @@ pub(crate) struct Account {
     in_flight_bytes: IntGauge,
     invalid_bytes: IntCounter,
     unparsed: IntCounter,
-    redacted: IntCounter,
+    pub(crate) redacted: IntCounter,
     pub(crate) retries: IntCounter,
     pub(crate) seconds: Histogram,
 }

@@ -15,6 +15,30 @@ pub(crate) struct Tally {
     pub(crate) redacted: u64,
 }
 
+impl Add for Tally {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            invalid_bytes: self.invalid_bytes + other.invalid_bytes,
+            unparsed: self.unparsed + other.unparsed,
+            redacted: self.redacted + other.redacted,
+        }
+    }
+}
+
+impl Sub for Tally {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            invalid_bytes: self.invalid_bytes.saturating_sub(other.invalid_bytes),
+            unparsed: self.unparsed.saturating_sub(other.unparsed),
+            redacted: self.redacted.saturating_sub(other.redacted),
+        }
+    }
+}
+
 /// A number of lines of a file, and their bytes there
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Amount {

@@ -7,7 +7,7 @@ use fnv::FnvHasher;
 use memchr::memchr_iter;
 
 use super::span::Span;
-use crate::format::amount::Amount;
+use crate::format::amount::{Amount, Tally};
 
 /// Spans of lines, no two of which overlap; cheap to clone, and never empty
 #[derive(Clone, Debug)]
@@ -81,6 +81,17 @@ impl Batch {
     /// The records that are still to be sent
     pub(crate) fn amount(&self) -> Amount {
         self.0.iter().map(Span::amount).fold(Amount::default(), Amount::add)
+    }
+
+    /// Defects that were found when the records were last visited
+    pub(crate) fn tally(&self) -> Tally {
+        self.0.iter().map(Span::tally).fold(Tally::default(), Add::add)
+    }
+
+    /// Visits the records, and returns the defects that are found.
+    pub(crate) fn visited(&self) -> Tally {
+        self.0.iter().for_each(|span| span.records(|_| {}));
+        self.tally()
     }
 
     /// How many records are still to be sent

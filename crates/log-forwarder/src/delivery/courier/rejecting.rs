@@ -28,6 +28,9 @@ impl Courier {
         let attempts = self.retry.start_over();
         let plural = if attempts == 1 { "" } else { "s" };
         let reason = format!("given up after {attempts} attempt{plural}: {reason}");
+        // Parts of the batch have no visit of their own.
+        let tally = self.in_flight.batches().last().map(Batch::tally);
+        self.account.count_defects(tally.unwrap_or_default());
         let others = self.in_flight.batches().len().saturating_sub(1);
         while let Some(batch) = self.first()
             && self.in_flight.batches().len() > others

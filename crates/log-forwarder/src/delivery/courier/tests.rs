@@ -1,6 +1,13 @@
 //! A courier whose server is a socket of the test.
 
-use std::{fs, path::PathBuf, sync::Mutex};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
+    path::PathBuf,
+    sync::Mutex,
+    thread,
+};
 
 use tempfile::TempDir;
 
@@ -126,4 +133,52 @@ async fn an_answer_that_may_quote_what_is_hidden_now_is_left_out() {
     assert_eq!(setup.courier.without_secrets(&reason, batch.spans()), withheld);
     setup.redact("another");
     assert_eq!(setup.courier.without_secrets(&reason, batch.spans()), reason);
+}
+
+#[tokio::test]
+async fn records_that_are_delivered_beside_those_that_go_again_are_counted() {
+    let url = elasticsearch([
+        r#"{"items":[{"create":{"status":201}},{"create":{"status":429}},{"create":{"status":400}}]}"#,
+        r#"{"items":[{"create":{"status":201}}]}"#,
+    ]);
+    assert_eq!(redacted(&url, 3).await, 3);
+}
+
+#[tokio::test]
+async fn records_that_are_given_up_in_parts_are_counted() {
+    assert_eq!(redacted("http://127.0.0.1:9/#retry-limit=0", 300).await, 300);
+}
+
+/// The records in which something is hidden, of this number of lines, once all are settled
+async fn redacted(url: &str, lines: usize) -> u64 {
+    let mut setup = courier(url, None);
+    fs::write(setup.directory.path().join("app.log"), "l\n".repeat(lines)).unwrap();
+    setup.redact("l");
+    lock(&setup.courier.follower).look_at_all(Instant::now());
+    let batch = lock(&setup.courier.follower).next(setup.courier.id, None, Instant::now()).unwrap();
+    assert_eq!(batch.count(), lines);
+    setup.courier.in_flight.push_new(batch);
+    setup.courier.deliver().await;
+    setup.courier.account.redacted.get()
+}
+
+/// A server that gives these answers, one on each connection; its URL
+fn elasticsearch(answers: [&'static str; 2]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let head: Vec<_> =
+                reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+            let length =
+                head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            reader.read_exact(&mut vec![0; length.unwrap()]).unwrap();
+            let length = answer.len();
+            let reply = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{answer}");
+            stream.write_all(reply.as_bytes()).unwrap();
+        }
+    });
+    format!("elasticsearch+http://{address}/logs")
 }
