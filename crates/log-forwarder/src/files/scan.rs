@@ -1,5 +1,6 @@
 //! A scan of the names: finds files that have come, and those that have gone or have other names.
 
+mod moves;
 mod review;
 
 use std::{
@@ -10,7 +11,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use self::review::review_closed;
+use self::{moves::follow_moves, review::review_closed};
 use super::{
     aside::take_up,
     cursor::Cursor,
@@ -114,6 +115,7 @@ impl Scanner {
         self.directories = std::mem::take(&mut found.directories);
         let watched = self.with_single_paths(found.files.keys().cloned());
         scan.names.watch(watched, scan.set, &mut listings);
+        follow_moves(&found, &renamed, scan, &mut listings);
         // Before heirs are looked for, because a known file must not be taken for one.
         let changed = review_closed(&found, scan);
         self.take_heirs(changed, scan, &mut listings);

@@ -7,7 +7,10 @@ use super::{
     stored_path::StoredPath,
 };
 use crate::{
-    content::{fingerprint::Anchor, volume::Volume},
+    content::{
+        fingerprint::Anchor,
+        volume::{Inode, Volume},
+    },
     files::{
         ages::Ages,
         cursor::Cursor,
@@ -41,6 +44,7 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
             follower.begin(follower.set.next_key(), file, now);
         }
     }
+    let mut elsewhere = None;
     // Each file has its place in the order again, also one that is not found yet.
     for (key, entry) in (follower.set.next_key()..).zip(files.into_iter().chain(moved)) {
         let file = known_file(&entry, follower, now);
@@ -49,7 +53,10 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
             Some(there) => resume_file(file, &there.path, volume.as_ref(), now),
             // A question that has no answer now may have one later.
             None if listing.is_blind => Ok(file),
-            None => Err(file.into()),
+            None => {
+                let paths = elsewhere.get_or_insert_with(|| follower.scanner.paths_by_inode(volume.as_ref()));
+                resume_elsewhere(file, paths, volume.as_ref(), now)
+            }
         };
         match resumed {
             Ok(file) => follower.begin(key, file, now),
@@ -64,6 +71,19 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
     // Only when all known inodes are known can another one be a copy.
     follower.begin_missing(missing, now);
     follower.judge_absence(saved);
+}
+
+/// A file that is not in its directory any more: an input may lead to it in another one.
+fn resume_elsewhere(
+    file: KnownFile,
+    paths: &HashMap<Inode, Arc<Path>>,
+    volume: &dyn Volume,
+    now: Instant,
+) -> Result<KnownFile, Box<KnownFile>> {
+    let Some(path) = paths.get(&file.inode) else { return Err(file.into()) };
+    let home = file.home.clone();
+    let moved = KnownFile { home: volume.home(path).into(), ..file };
+    resume_file(moved, path, volume, now).map_err(|file| KnownFile { home, ..*file }.into())
 }
 
 /// Those of these files, to whose paths no input leads any more, that an input finds at another path; and the others.

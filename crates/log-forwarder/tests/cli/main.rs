@@ -51,6 +51,7 @@ mod loki;
 #[cfg(test)]
 mod loki_times;
 #[cfg(test)]
+mod moves;
 mod neighbours;
 #[cfg(test)]
 mod otlp;

@@ -153,7 +153,8 @@ impl Looker {
 }
 
 /// Whether a known file that is not compressed has the content of one that is, and the outputs get it from there: the original, which
-/// a rotating tool has just compressed. Of short contents, which may be alike, the time must be the same too.
+/// a rotating tool has just compressed. Of contents that may be alike, because they are short or lie in different directories, the
+/// time must be the same too.
 fn is_read_already(set: &FileSet, key: Key, packed: &Packed) -> bool {
     let Some(home) = set.get(key).filter(|file| file.seen == 0).map(|file| &file.home) else { return false };
     let is_at_end = |file: &KnownFile| match file.content() {
@@ -163,9 +164,8 @@ fn is_read_already(set: &FileSet, key: Key, packed: &Packed) -> bool {
             .is_some_and(|cursor| cursor.position == packed.length && cursor.anchor.hash() == packed.end.hash()),
     };
     let has_content = |file: &KnownFile| {
-        let is_certain = packed.length >= HEAD_LIMIT as u64;
-        file.home == *home
-            && file.packed_size.is_none()
+        let is_certain = packed.length >= HEAD_LIMIT as u64 && file.home == *home;
+        file.packed_size.is_none()
             && file.seen == packed.length
             && file.head == packed.head
             && (is_certain || file.modified.abs_diff(packed.stat.modified) < SECOND)

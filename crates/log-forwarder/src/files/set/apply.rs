@@ -1,6 +1,6 @@
 //! The one way in which the set of files changes.
 
-use std::{sync::Arc, time::Instant};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use super::{FileSet, KnownOutput, MOST_ORDINALS};
 use crate::{
@@ -30,6 +30,8 @@ pub(crate) enum Change<'a> {
     Meet(Key, Fate),
     /// Another treatment of the lines of a file
     Treat(Key, Arc<Source>),
+    /// A file lies in another directory.
+    Move(Key, Arc<Path>),
     /// No input leads to a file any more.
     Unfollow(Key),
     /// An output gets a span.
@@ -68,6 +70,10 @@ impl FileSet {
             Change::Begin(key, file) => self.begin(key, file),
             Change::Meet(key, fate) => return self.meet(key, fate, now),
             Change::Treat(key, source) => self.change(key, |file| file.treat(source)),
+            Change::Move(key, home) => {
+                self.has_moved = true;
+                self.change(key, |file| file.home = home);
+            }
             Change::Unfollow(key) => self.forget(key),
             Change::HandOut(span, output) => {
                 self.ledger.of(output).read(span.amount());
