@@ -259,6 +259,11 @@ pub(super) fn is_rotated_name(path: &Path, origin: &Path) -> bool {
     names.is_some_and(|(name, origin)| rotated_name::parse(&name, |stem| stem == origin).is_some())
 }
 
+/// The names from which rotation could have given this one
+pub(super) fn origins(name: &str) -> impl Iterator<Item = String> {
+    rotated_name::origins(name).map(|(origin, _)| origin)
+}
+
 /// In the order in which they were written. Of two that were written at once, `.2` comes before `.1`.
 pub(crate) fn oldest_first(heirs: &mut [Heir]) {
     heirs.sort_by_cached_key(|heir| (heir.stat.modified, std::cmp::Reverse(number(&heir.path)), heir.path.clone()));

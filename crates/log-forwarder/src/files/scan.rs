@@ -1,5 +1,6 @@
 //! A scan of the names: finds files that have come, and those that have gone or have other names.
 
+mod absent;
 mod moves;
 mod review;
 

@@ -3,17 +3,14 @@
 use std::io;
 
 use super::{
-    known::{Key, KnownFile},
-    listings::Listing,
-    names::is_rotated_name,
+    known::KnownFile,
     observe::{Marks, Sighting},
-    set::FileSet,
     trust::{MOST_REWRITES, Trust},
 };
 use crate::content::{
     Content,
     fingerprint::{ANCHOR_LIMIT, Anchor, HEAD_LIMIT, Head},
-    volume::{Entry, Handle, Kind, Stat},
+    volume::{Handle, Kind, Stat},
     zeros::{HOLE, text_end, trimmed},
 };
 
@@ -122,16 +119,6 @@ fn change(file: &KnownFile, content: &Content, size: u64) -> io::Result<Marks> {
         is_rewritten &= Anchor::read(content, cursor.position)?.hash() == cursor.anchor.hash();
     }
     Ok(if is_rewritten { Marks::Rewritten(head) } else { Marks::Other })
-}
-
-/// A sighting of a file that is not open, and of whose inode a listing of its directory has nothing. A copy that was made before it
-/// was deleted must not be taken for a file that was never read.
-pub(super) fn absent(key: Key, listing: &Listing, set: &FileSet) -> Sighting {
-    let Some(file) = set.get(key) else { return Sighting::Absent };
-    let position = file.foremost().map_or(0, |cursor| cursor.position);
-    let may_be_copy = |stat: &Stat| stat.is_file() && stat.size >= position.max(1) && !set.knows(stat);
-    let is_copy = |entry: &Entry| may_be_copy(&entry.stat) && is_rotated_name(&entry.path, file.path());
-    if listing.entries().iter().any(is_copy) { Sighting::Other } else { Sighting::Absent }
 }
 
 /// A sighting of a file that is as it was

@@ -13,11 +13,11 @@ use crate::{
     content::{beginnings::Beginnings, copies::Sought, search, volume::Stat},
     files::{
         cursor::Cursor,
-        decide::Trace,
+        decide::{Trace, needs_trace},
         known::{Key, KnownFile},
         loss::LossReason,
         names::{Form, Names, is_rotated_name},
-        observe::Sighting,
+        observe::{Sighting, observe},
         set::FileSet,
     },
 };
@@ -37,6 +37,25 @@ impl Homes {
 }
 
 impl Looker {
+    /// Applies what the sightings of several files mean.
+    pub(crate) fn examine_all(
+        &mut self,
+        set: &mut FileSet,
+        names: &mut Names,
+        sighted: Vec<(Key, Sighting)>,
+        now: Instant,
+    ) {
+        let mut gone = Vec::new();
+        for (key, sighting) in sighted {
+            if set.get(key).is_some_and(|file| needs_trace(file, &observe(file, &sighting))) {
+                gone.push((key, Ok(sighting)));
+            } else {
+                self.examine(set, names, key, &sighting, now);
+            }
+        }
+        self.find(set, names, gone, now);
+    }
+
     /// Finds what has become of files whose contents have gone, by what was seen of them or by the loss if they are nowhere. A
     /// copy is older than that, and so each directory is read now. True if an output may go on.
     pub(super) fn find(

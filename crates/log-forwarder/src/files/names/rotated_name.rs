@@ -18,20 +18,27 @@ pub(super) struct Series {
 /// The name that a file had before it was rotated, and the form of its new one: that of `access.log.1`, `access.log-20261124`,
 /// `access-20261124.log` or `access1.log` was `access.log`.
 pub(super) fn parse(name: &str, is_watched: impl Fn(&str) -> bool) -> Option<(String, Series)> {
-    let separators = name.match_indices(['.', '-', '_']).map(|(at, _)| at);
-    let separated = separators.filter(|at| *at > 0).find_map(|at| {
-        let (stem, rest) = (&name[..at], &name[at + 1..]);
-        let before = name[..=at].to_owned();
-        if is_mark(rest) && is_watched(stem) {
-            return Some((stem.to_owned(), Series { before, after: String::new(), is_usual: true }));
-        }
-        let (mark, extension) = rest.rsplit_once('.')?;
-        let whole = format!("{stem}.{extension}");
-        let is_usual = mark.bytes().filter(u8::is_ascii_digit).count() >= DATE_DIGITS;
-        let series = Series { before, after: format!(".{extension}"), is_usual };
-        (is_mark(mark) && is_watched(&whole)).then_some((whole, series))
-    });
-    separated.or_else(|| numbered(name).filter(|(whole, _)| is_watched(whole)))
+    origins(name).find(|(origin, _)| is_watched(origin))
+}
+
+/// All names that a file can have had before it was rotated, each with the form of the new one
+pub(super) fn origins(name: &str) -> impl Iterator<Item = (String, Series)> {
+    let separators = name.match_indices(['.', '-', '_']).map(|(at, _)| at).filter(|at| *at > 0);
+    separators.flat_map(|at| [marked(name, at), dated(name, at)]).chain([numbered(name)]).flatten()
+}
+
+/// The name with the mark of a rotation behind this separator
+fn marked(name: &str, at: usize) -> Option<(String, Series)> {
+    let series = || Series { before: name[..=at].to_owned(), after: String::new(), is_usual: true };
+    is_mark(&name[at + 1..]).then(|| (name[..at].to_owned(), series()))
+}
+
+/// The same with the mark before the extension
+fn dated(name: &str, at: usize) -> Option<(String, Series)> {
+    let (mark, extension) = name[at + 1..].rsplit_once('.').filter(|(mark, _)| is_mark(mark))?;
+    let is_usual = mark.bytes().filter(u8::is_ascii_digit).count() >= DATE_DIGITS;
+    let series = Series { before: name[..=at].to_owned(), after: format!(".{extension}"), is_usual };
+    Some((format!("{}.{extension}", &name[..at]), series))
 }
 
 /// The same of a name with a number before its extension and nothing between, as winston's `tailable` gives it

@@ -1,6 +1,6 @@
 //! Known files that are not open: whether they are where they were, and as they were.
 
-use super::Scan;
+use super::{Scan, absent::absent};
 use crate::{
     content::volume::Entry,
     files::{
@@ -10,7 +10,7 @@ use crate::{
         names::Heir,
         observe::Sighting,
         place::Place,
-        sight::{absent, unchanged},
+        sight::unchanged,
         trust::Trust,
     },
 };
@@ -31,7 +31,7 @@ pub(super) fn review_closed(found: &Found, scan: &mut Scan) -> Vec<Heir> {
     };
     let closed = scan.set.iter().filter(|(_, file)| is_closed(file));
     let closed: Vec<_> = closed.map(|(key, file)| (key, file.inode, file.home.clone())).collect();
-    let mut heirs = Vec::new();
+    let (mut heirs, mut others, mut gone) = (Vec::new(), Vec::new(), Vec::new());
     for (key, inode, home) in closed {
         let listing = listings.of(&home);
         let Some(file) = scan.set.get(key).filter(|_| !listing.is_blind) else { continue };
@@ -53,29 +53,30 @@ pub(super) fn review_closed(found: &Found, scan: &mut Scan) -> Vec<Heir> {
         let (origin, is_remote) = (file.source.path.clone(), file.trust != Trust::Full);
         let has_room = scan.set.open_count() < scan.budget;
         let place = entry.map(|entry| scan.looker.reopen(scan.set, scan.names, (key, &entry.path), has_room, scan.now));
-        let sighting = match place {
+        match place {
             Some(Place::Same) => {
                 // Its last lines come before those of a new file of its path.
                 scan.looker.look_at(scan.set, scan.names, key, scan.now);
-                None
+                continue;
             }
             Some(Place::Elsewhere) => {
                 scan.names.doubt();
-                None
+                continue;
             }
-            Some(Place::Other) => Some(Sighting::Other),
-            None => Some(absent(key, &listing, scan.set)),
-        };
-        if let Some(sighting) = sighting {
-            scan.looker.examine(scan.set, scan.names, key, &sighting, scan.now);
-            match entry.cloned() {
-                // Where the inode is the path's, the content may be that of a known file whose name has come to this.
-                _ if is_remote => scan.names.note_rotation(&origin),
-                Some(Entry { path, stat }) => heirs.push(Heir { path, origin, stat }),
-                None => {}
-            }
+            Some(Place::Other) => others.push((key, Sighting::Other)),
+            None => gone.push(key),
+        }
+        match entry.cloned() {
+            // Where the inode is the path's, the content may be that of a known file whose name has come to this.
+            _ if is_remote => scan.names.note_rotation(&origin),
+            Some(Entry { path, stat }) => heirs.push(Heir { path, origin, stat }),
+            None => {}
         }
     }
+    scan.looker.examine_all(scan.set, scan.names, others, scan.now);
+    // An inode that holds another content now may be that of a copy.
+    let gone = absent(&gone, &mut listings, scan.set);
+    scan.looker.examine_all(scan.set, scan.names, gone, scan.now);
     let is_missed = |file: &KnownFile| {
         let may_come = matches!(file.state, FileState::Live | FileState::Rotated);
         let has_turn = file.is_parked() && file.state == FileState::Live;

@@ -61,6 +61,56 @@ fn a_scan_lists_a_directory_as_often_for_a_hundred_files_as_for_forty() {
 }
 
 #[test]
+fn a_scan_lists_a_directory_as_often_for_a_hundred_deleted_files_as_for_forty() {
+    let listings = [40, 100].map(|count| {
+        let home = tempfile::tempdir().unwrap();
+        let path = |number| home.path().join(format!("{number}.log"));
+        let probe = Arc::new(Probe::default());
+        let mut follower = on_volume(&home.path().join("*.log"), probe.clone());
+        follower.add_output("stdout://".into());
+        let now = Instant::now();
+        // More files than descriptors, and no output has read them.
+        (0..count).for_each(|number| fs::write(path(number), format!("line {number}\n")).unwrap());
+        follower.scan(Vec::new(), false, now);
+        (10..count).for_each(|number| fs::remove_file(path(number)).unwrap());
+        probe.take_listings();
+        follower.scan(Vec::new(), false, now);
+        assert_eq!(follower.set.iter().count(), 10);
+        probe.take_listings()
+    });
+    assert_eq!(listings[0], listings[1]);
+}
+
+#[test]
+fn only_a_file_that_can_be_a_copy_is_taken_for_one_of_a_deleted_file() {
+    let home = tempfile::tempdir().unwrap();
+    let path = |name: &str| home.path().join(name);
+    let probe = Arc::new(Probe::default());
+    let mut follower = on_volume(&path("*.log"), probe.clone());
+    let output = follower.add_output("stdout://".into());
+    let now = Instant::now();
+    for name in ["a.log", "b.log"] {
+        fs::write(path(name), "line\n").unwrap();
+    }
+    follower.scan(Vec::new(), false, now);
+    while let Some(batch) = follower.next(output, None, now) {
+        batch.spans().iter().for_each(|span| follower.account(Change::Settle(span, output)));
+    }
+    let keys: Vec<Key> = follower.set.iter().map(|(key, _)| key).collect();
+    for key in &keys {
+        follower.set.apply(Change::Meet(*key, Fate::Park), now);
+    }
+    fs::copy(path("a.log"), path("a.log.1")).unwrap();
+    fs::write(path("b.log.1"), "").unwrap();
+    for name in ["a.log", "b.log"] {
+        fs::remove_file(path(name)).unwrap();
+    }
+    follower.scan(Vec::new(), false, now);
+    let left: Vec<_> = follower.set.iter().map(|(key, file)| (key, file.state)).collect();
+    assert_eq!(left, [(keys[0], FileState::Rotated)]);
+}
+
+#[test]
 fn a_rotated_file_that_cannot_be_read_is_not_looked_at_for_ever() {
     let directory = tempfile::tempdir().unwrap();
     let log = directory.path().join("app.log");
