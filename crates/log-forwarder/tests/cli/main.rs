@@ -52,6 +52,7 @@ mod loki;
 mod loki_times;
 #[cfg(test)]
 mod moves;
+#[cfg(test)]
 mod neighbours;
 #[cfg(test)]
 mod otlp;
