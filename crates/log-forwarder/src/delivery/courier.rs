@@ -147,13 +147,14 @@ impl Courier {
     fn take_order(&mut self) {
         let Order::Change(destination) = self.orders.borrow_and_update().clone() else { return };
         self.patience = destination.patience;
-        // The fault of an output was reported when it was read.
         let opened = {
             let follower = lock(&self.follower);
             destination.open(&follower.pool, follower.own_files())
         };
-        if let Ok(output) = opened {
-            self.output = output;
+        match opened {
+            Ok(output) => self.output = output,
+            // Its settings were judged when they were read.
+            Err(fault) => tracing::error!(output = self.label, fault, "cannot be opened; keeps its former settings"),
         }
     }
 

@@ -78,8 +78,15 @@ impl Couriers {
             let id = known.unwrap_or_else(|| follower.add_output(label.clone()));
             (id, follower.set.ledger().of(id), destination.open(&follower.pool, follower.own_files()))
         };
-        // The fault of an output was reported when it was read.
-        let Ok(output) = opened else { return };
+        let output = match opened {
+            Ok(output) => output,
+            Err(fault) => {
+                // Its settings were judged when they were read. Its lines wait: the next change of
+                // the configuration tries again, because no courier runs for it.
+                tracing::error!(output = label, fault, "cannot be opened; its lines wait until --config changes");
+                return;
+            }
+        };
         let (orders, receiver) = watch::channel(Order::Carry);
         let courier = Courier {
             follower: self.follower.clone(),
