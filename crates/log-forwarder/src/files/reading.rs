@@ -30,6 +30,8 @@ const BEYOND: u64 = 4096;
 #[derive(Debug)]
 pub(crate) enum Reading {
     Nothing,
+    /// The next record is longer than the room.
+    NoRoom,
     /// No record ends before this offset.
     Barren(u64),
     Span(Span),
@@ -154,7 +156,7 @@ fn read_to(
                 return Ok(Read { reading: Reading::Span(span), size });
             }
             // No record ends here, but there are more bytes.
-            None if bytes.len() == bounds.batch && !bounds.may_grow => return nothing(Reading::Nothing),
+            None if bytes.len() == bounds.batch && !bounds.may_grow => return nothing(Reading::NoRoom),
             None if bytes.len() == most && most <= bounds.line => most = (most * 4).min(bounds.line + 1),
             None => return Ok(Read { reading: Reading::Barren(end), size }),
         }
@@ -289,7 +291,7 @@ mod tests {
             let bounds = Bounds { batch, line: 4096, may_grow };
             next(&set, bounds, &Pool::default()).unwrap().reading
         };
-        assert!(matches!(found(300, false), Reading::Nothing));
+        assert!(matches!(found(300, false), Reading::NoRoom));
         assert!(matches!(found(300, true), Reading::Span(span) if span.bytes() == trace.as_bytes()));
         assert!(matches!(found(4096, false), Reading::Span(span) if span.bytes() == trace.as_bytes()));
     }

@@ -19,7 +19,7 @@ pub(crate) struct Growing {
     places: BTreeMap<u64, usize>,
     /// Since when the oldest of its lines wait
     since: Option<Instant>,
-    /// More lines of a file are there than a span takes.
+    /// More lines of a file are there than a span takes, or its next record is longer than the room that is left.
     is_full: bool,
 }
 

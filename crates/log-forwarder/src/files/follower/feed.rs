@@ -16,12 +16,7 @@ use crate::{
         reading::{Bounds, Read, Reading, read},
         set::Change,
     },
-    records::{
-        batch::Sifted,
-        complete::MOST_LINES,
-        growing::Growing,
-        span::{Source, Span},
-    },
+    records::{batch::Sifted, complete::MOST_LINES, growing::Growing, span::Source},
 };
 
 /// After an error a file is not read for this long. Later files of its path are read.
@@ -123,10 +118,7 @@ impl Follower {
                 }
                 let batch = self.bounds.batch.min(most - spans.length());
                 let bounds = Bounds { batch, may_grow: spans.is_empty(), ..self.bounds };
-                if let Some(span) = self.read(key, output, bounds, now) {
-                    self.turns.insert(output, key + 1);
-                    spans.push(span);
-                }
+                self.read(key, output, spans, bounds, now);
             }
         }
         if spans.is_empty() && self.descriptors.waiting > 0 {
@@ -167,7 +159,7 @@ impl Follower {
                 self.set.apply(Change::HandOut(&next, output), now);
             }
             Reading::Suspicious => drop(self.suspect(key, output, now)),
-            Reading::Nothing => {}
+            Reading::Nothing | Reading::NoRoom => {}
             _ => drop(self.set.apply(Change::Barren(key, output, size), now)),
         }
         Some(())
@@ -205,7 +197,8 @@ impl Follower {
         is_news
     }
 
-    fn read(&mut self, key: Key, output: OutputId, bounds: Bounds, now: Instant) -> Option<Span> {
+    /// Adds the next lines of a file that the batch does not have yet.
+    fn read(&mut self, key: Key, output: OutputId, batch: &mut Growing, bounds: Bounds, now: Instant) -> Option<()> {
         for _ in 0..MOST_STEPS {
             let file = self.set.get(key)?;
             if !file.wants(output) {
@@ -218,7 +211,9 @@ impl Follower {
                 Reading::Span(span) => {
                     let span = self.completed(span, output)?;
                     self.set.apply(Change::HandOut(&span, output), now);
-                    return Some(span);
+                    self.turns.insert(output, key + 1);
+                    batch.push(span);
+                    return Some(());
                 }
                 Reading::TooLong { bytes, within_cut } => {
                     let reason = LossReason::TooLong;
@@ -244,6 +239,12 @@ impl Follower {
                 }
                 Reading::Barren(end) => {
                     self.set.apply(Change::Barren(key, output, end), now);
+                    return None;
+                }
+                Reading::NoRoom => {
+                    // The next batch begins with it: it would wait for as long as other files have lines.
+                    self.turns.insert(output, key);
+                    batch.fill();
                     return None;
                 }
                 Reading::Suspicious if self.suspect(key, output, now) => {}

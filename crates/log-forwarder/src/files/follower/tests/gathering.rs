@@ -104,3 +104,34 @@ fn a_batch_of_many_files_has_no_more_than_some_thousand_lines() {
     assert_eq!(batch.amount().lines, 6000);
     assert!(follower.is_enough(output, &batch));
 }
+
+#[test]
+fn a_record_for_which_a_batch_has_no_room_begins_the_next_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let (mut follower, output) = follower(&path("*.log"));
+    let now = Instant::now();
+    let long = "x".repeat(1022) + "\n";
+    let write = |follower: &mut Follower, name: &str, text: &str| {
+        fs::File::options().create(true).append(true).open(path(name)).unwrap().write_all(text.as_bytes()).unwrap();
+        follower.scan_names(now);
+        follower.look_at_all(now);
+    };
+    write(&mut follower, "a.log", "a\n");
+    write(&mut follower, "long.log", &long);
+    write(&mut follower, "z.log", "z\n");
+    let mut texts = Vec::new();
+    for _ in 0..3 {
+        let batch = follower.next(output, Some(&|_, _| true), now).unwrap();
+        texts.push(
+            batch.spans().iter().map(|span| String::from_utf8_lossy(span.bytes()).into_owned()).collect::<Vec<_>>(),
+        );
+        for span in batch.spans() {
+            follower.account(Change::Settle(span, output));
+        }
+        // The other files always have lines.
+        write(&mut follower, "a.log", "a\n");
+        write(&mut follower, "z.log", "z\n");
+    }
+    assert_eq!(texts, [vec!["a\n".to_owned()], vec![long], vec!["z\nz\nz\n".to_owned(), "a\na\n".to_owned()]]);
+}
