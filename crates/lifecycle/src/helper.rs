@@ -219,7 +219,9 @@ impl Helper {
             return Ok(whole.try_get_matches()?);
         }
         variables::check_spelling(&whole, variables::all())?;
-        matches.map_err(|error| Exit::Usage.because(usage::fault(&whole, &variables::name_source(&command, error))))
+        let matches = matches
+            .map_err(|error| Exit::Usage.because(usage::fault(&whole, &variables::name_source(&command, error))))?;
+        usage::missing_value(&whole, &matches).map_or(Ok(matches), |fault| Err(Exit::Usage.because(fault)))
     }
 }
 

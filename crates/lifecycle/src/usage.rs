@@ -3,11 +3,12 @@
 //! clap's own messages repeat what was typed, and a secret may have been typed at any place. These messages repeat a word only
 //! if it is nearly a word that the helper knows.
 
-use std::error::Error as _;
+use std::{error::Error as _, ffi::OsStr};
 
 use clap::{
-    Arg, Command,
+    Arg, ArgMatches, Command,
     error::{ContextKind, ContextValue, ErrorKind},
+    parser::ValueSource,
 };
 
 use crate::variables::nearest;
@@ -26,6 +27,27 @@ pub(crate) fn fault(command: &Command, error: &clap::Error) -> String {
         ErrorKind::TooManyValues => format!("'{}' takes no value", text(error, ContextKind::InvalidArg)),
         _ => first_paragraph(error),
     }
+}
+
+/// The fault of a flag that took the next flag for its value, which is missing. Only a flag whose values may begin with a hyphen
+/// can do so.
+pub(crate) fn missing_value(command: &Command, matches: &ArgMatches) -> Option<String> {
+    let is_flag = |value: &OsStr| {
+        let name = value.to_str().and_then(|text| text.strip_prefix("--")).unwrap_or_default();
+        let name = name.split_once('=').map_or(name, |(name, _)| name);
+        command.get_arguments().any(|argument| argument.get_long() == Some(name))
+    };
+    let has_flag = |argument: &&Arg| {
+        let id = argument.get_id().as_str();
+        argument.is_allow_hyphen_values_set()
+            && matches.value_source(id) == Some(ValueSource::CommandLine)
+            && matches.get_raw(id).is_some_and(|mut values| values.any(is_flag))
+    };
+    if let Some(flag) = command.get_opts().find(has_flag).and_then(Arg::get_long) {
+        return Some(format!("'--{flag}' needs a value, and a flag follows it"));
+    }
+    let (name, matches) = matches.subcommand()?;
+    missing_value(command.find_subcommand(name)?, matches)
 }
 
 /// An argument that nothing takes: a misspelt flag or command, or a value in the wrong place.
@@ -155,6 +177,23 @@ mod tests {
             (&["--any=yes"], "'--any' takes no value"),
         ] {
             assert_eq!(fault_of(arguments), expected, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn a_flag_is_no_value_of_another() {
+        let pattern = Arg::new("keep").long("keep").value_name("PATTERN").allow_hyphen_values(true);
+        let any = Arg::new("any").long("any").action(ArgAction::SetTrue);
+        let test = Command::new("try").args([pattern.clone(), any.clone()]);
+        let command = Command::new("x").args([pattern, any]).subcommand(test);
+        let fault =
+            |line: &str| missing_value(&command, &command.clone().try_get_matches_from(line.split(' ')).unwrap());
+        for line in ["x --keep --any", "x --keep --keep=hunter2", "x try --keep --any"] {
+            let expected = "'--keep' needs a value, and a flag follows it";
+            assert_eq!(fault(line).as_deref(), Some(expected), "{line}");
+        }
+        for line in ["x --keep -----BEGIN --any", "x --keep --", "x --keep=-1", "x try --keep any"] {
+            assert_eq!(fault(line), None, "{line}");
         }
     }
 

@@ -40,7 +40,7 @@ pub(crate) struct Trial {
     #[arg(long, value_name = "FORMAT")]
     format: Option<Parsers>,
     /// The lines that belong together, as for an input
-    #[arg(long, value_name = "START")]
+    #[arg(long, value_name = "START", allow_hyphen_values = true)]
     multiline: Option<Multiline>,
     /// The characters of the file
     #[arg(long, value_name = "NAME")]

@@ -18,28 +18,28 @@ const REDACT: LinesParser<Redact> = LinesParser::verbatim("redact pattern", str:
 pub(crate) struct FilterFlags {
     /// Send only records in whose text this pattern is found, such as `ERROR|WARN`; of several, one
     /// is enough; in the variable, one a line
-    #[arg(long, value_name = "PATTERN", value_parser = KEEP)]
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true, value_parser = KEEP)]
     keep: Vec<Lines<Pattern>>,
     /// Drop records in whose text this pattern is found, such as `GET /healthz`; repeat for more;
     /// in the variable, one a line
-    #[arg(long, value_name = "PATTERN", value_parser = DROP)]
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true, value_parser = DROP)]
     drop: Vec<Lines<Pattern>>,
     /// Send only records with this field: NAME=VALUE, or NAME~PATTERN; of these and of --keep, one
     /// is enough
-    #[arg(long, value_name = "NAME=VALUE", value_parser = KEEP_FIELD)]
+    #[arg(long, value_name = "NAME=VALUE", allow_hyphen_values = true, value_parser = KEEP_FIELD)]
     keep_field: Vec<Lines<FieldTest>>,
     /// Drop records with this field: NAME=VALUE, or NAME~PATTERN
-    #[arg(long, value_name = "NAME=VALUE", value_parser = DROP_FIELD)]
+    #[arg(long, value_name = "NAME=VALUE", allow_hyphen_values = true, value_parser = DROP_FIELD)]
     drop_field: Vec<Lines<FieldTest>>,
     /// Drop records whose level is below this one, such as info; a record without a level is sent
     #[arg(long, value_name = "LEVEL")]
     drop_below: Option<Level>,
     /// Hide what this pattern finds, or only its group `secret`, such as `password=(?<secret>\S+)`,
     /// in lines and fields, before they leave the pod; repeat for more; in the variable, one a line
-    #[arg(long, value_name = "PATTERN", value_parser = REDACT)]
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true, value_parser = REDACT)]
     redact: Vec<Lines<Redact>>,
     /// Write this in place of what --redact finds; [REDACTED] without it
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     redact_with: Option<ReplacementText>,
 }
 

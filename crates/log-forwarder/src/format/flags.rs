@@ -14,7 +14,7 @@ pub(crate) struct FormatFlags {
     format: Parsers,
     /// Join the lines of a stack trace: of java, python, go or rust, or each line with those before
     /// it up to one that this pattern is found in, such as `^\d{4}-`
-    #[arg(long, value_name = "START")]
+    #[arg(long, value_name = "START", allow_hyphen_values = true)]
     multiline: Option<Multiline>,
     /// The characters of the files, by a name that web browsers know
     #[arg(long, value_name = "NAME", default_value_t)]

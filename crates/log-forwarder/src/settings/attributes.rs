@@ -83,7 +83,7 @@ pub(crate) struct PodFlags {
     #[arg(long, value_name = "FILE", default_value = "/etc/podinfo/labels")]
     pub(crate) labels_file: std::path::PathBuf,
     /// A field for each record; repeat for more; in the variable, one a line
-    #[arg(long = "field", value_name = "NAME=VALUE", value_parser = FIELDS)]
+    #[arg(long = "field", value_name = "NAME=VALUE", allow_hyphen_values = true, value_parser = FIELDS)]
     pub(crate) fields: Vec<Lines<StaticField>>,
 }
 

@@ -64,6 +64,32 @@ fn a_format_that_is_none() {
 }
 
 #[test]
+fn a_value_may_begin_with_a_hyphen() {
+    for (flag, value) in [
+        ("--keep", "-----BEGIN"),
+        ("--drop", "-- "),
+        ("--keep-field", "-a=b"),
+        ("--drop-field", "-a=b"),
+        ("--redact", "-----BEGIN (?<secret>.*)"),
+        ("--redact-with", "---"),
+        ("--field", "-a=b"),
+        ("--multiline", "^---$|-"),
+        ("--multiline", "-- "),
+        ("--time-key", "-time"),
+        ("--time-format", "-%s"),
+        ("--time-zone", "-03:30"),
+    ] {
+        let format = if flag == "--multiline" { "raw" } else { "logfmt" };
+        let ended = run(&["--format", format, flag, value, "try", "/dev/null"]);
+        ended.ended_with(65, "reason=data what=\"/dev/null\" last=\"it holds no lines\"");
+    }
+    assert_refused(
+        &["--output", "stdout://", "--redact", "--read-compressed"],
+        "'--redact' needs a value, and a flag follows it",
+    );
+}
+
+#[test]
 fn an_output_that_is_none() {
     let with = |output: &'static str| ["--input", "/logs/*.log", "--output", output];
     assert_usage_error("unknown-scheme", &with("kafka://broker:9092"));
@@ -120,6 +146,7 @@ fn no_error_repeats_what_may_be_a_secret() {
         ("--field", "SIDEKIT_LOG_FORWARDER_FIELD", "message=hunter2"),
         ("--field", "SIDEKIT_LOG_FORWARDER_FIELD", "Bearer hunter2=x"),
         ("--redact", "SIDEKIT_LOG_FORWARDER_REDACT", "hunter2("),
+        ("--redact", "SIDEKIT_LOG_FORWARDER_REDACT", "-hunter2("),
         ("--max-line", "SIDEKIT_LOG_FORWARDER_MAX_LINE", "hunter2"),
         ("--log-level", "SIDEKIT_LOG_LEVEL", "hunter2"),
     ] {

@@ -18,14 +18,14 @@ const USUAL: [&str; 9] = ["time", "timestamp", "ts", "@timestamp", "t", "@t", "d
 pub(crate) struct TimeFlags {
     /// The field that holds a record's time, in place of the usual ones (time, timestamp, ts, …); a
     /// record without a time there gets the time of the read, and is counted
-    #[arg(id = "time_key", long = "time-key", value_name = "NAME")]
+    #[arg(id = "time_key", long = "time-key", value_name = "NAME", allow_hyphen_values = true)]
     pub(crate) key: Option<TimeKey>,
     /// The form of that time, in place of all that are known: rfc3339, unix, `unix_ms`, `unix_us`,
     /// `unix_ns`, or a pattern of strptime(3) such as `%d.%m.%Y %H:%M:%S`
-    #[arg(id = "time_format", long = "time-format", value_name = "FORM")]
+    #[arg(id = "time_format", long = "time-format", value_name = "FORM", allow_hyphen_values = true)]
     pub(crate) form: Option<TimeForm>,
     /// The zone of times that name none, such as Europe/Berlin or +01:00; UTC without this flag
-    #[arg(id = "time_zone", long = "time-zone", value_name = "ZONE")]
+    #[arg(id = "time_zone", long = "time-zone", value_name = "ZONE", allow_hyphen_values = true)]
     pub(crate) zone: Option<Zone>,
 }
 
