@@ -66,8 +66,10 @@ impl Rules {
         }
         let with = self.redact_with.as_ref().map_or(REDACTED, |ReplacementText(text)| text);
         if self.redact.iter().any(|Redact(pattern)| pattern.is_in(with)) {
+            // The text may hold a secret, as the pattern says.
+            let place = if self.redact_with.is_some() { "the text of redact-with" } else { REDACTED };
             return Err(format!(
-                "redact finds a secret in {with:?}, which it writes in place of secrets: choose another redact-with"
+                "redact finds a secret in {place}, which it writes in place of secrets: choose another redact-with"
             ));
         }
         let text = |patterns: &[Pattern]| patterns.iter().cloned().map(Condition::Text).collect::<Vec<_>>();

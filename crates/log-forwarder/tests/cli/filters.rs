@@ -148,7 +148,8 @@ fn wrong_filters_are_refused_with_their_place() {
         ("drop-below: info", "drop-below finds no level without a format that has fields"),
         ("drop-below: loud", "this is no level: write trace, debug"),
         ("redact: ['hunter2(']", "this is no regular expression: unclosed group, at character 8"),
-        ("redact: ['[A-Z]{4}']", "redact finds a secret in \"[REDACTED]\""),
+        ("redact: ['[A-Z]{4}']", "redact finds a secret in [REDACTED]"),
+        ("redact-with: hunter2\n  redact: [hunter]", "redact finds a secret in the text of redact-with"),
         ("redact: ['']", "an empty pattern hides nothing"),
         ("redact-with: \"a\\nb\"", "a control character, such as a newline, would tear lines"),
     ] {
