@@ -62,12 +62,21 @@ fn value(argument: &Arg, matches: &ArgMatches, labels: Labels) -> Option<Value> 
     if !defaults.is_empty() && texts.iter().map(String::as_str).eq(defaults.iter().filter_map(|text| text.to_str())) {
         return None;
     }
-    let label =
-        labels.iter().find(|(name, _)| *name == id).map_or(unlabelled as fn(&str) -> String, |(_, label)| *label);
-    let lines = texts.iter().flat_map(|text| text.lines()).map(str::trim).filter(|line| !line.is_empty());
-    let mut values: Vec<Value> = lines.map(|line| label(line).into()).collect();
     let takes_several = matches!(argument.get_action(), ArgAction::Append) || argument.is_positional();
+    let is_list = takes_several && matches.value_source(id) == Some(ValueSource::EnvVariable);
+    let mut values: Vec<Value> = match labels.iter().find(|(name, _)| *name == id) {
+        Some((_, label)) => lines(&texts).map(|line| label(line.trim()).into()).collect(),
+        // A blank may be a part of a pattern.
+        None if is_list => lines(&texts).map(|line| unlabelled(line).into()).collect(),
+        None => texts.iter().map(|text| unlabelled(text).into()).collect(),
+    };
     if values.len() == 1 && !takes_several { values.pop() } else { Some(values.into()) }
+}
+
+/// Those with more than blanks
+fn lines(texts: &[String]) -> impl Iterator<Item = &str> {
+    let lines = texts.iter().flat_map(|text| text.lines()).filter(|line| !line.trim().is_empty());
+    lines.map(|line| line.strip_suffix('\r').unwrap_or(line))
 }
 
 /// A value without a label is no place for a secret; what looks like a URL is one that was put there by mistake.
@@ -100,5 +109,21 @@ mod tests {
             "version": "1.2.3", "timeout": "2m", "any": true, "proxy": "…", "output": ["a"], "command": "app",
         });
         assert_eq!((line.message.as_str(), Value::from_iter(line.fields)), ("x starts", expected));
+    }
+
+    #[test]
+    fn blanks_are_shown_as_they_are_written() {
+        // A variable of each process, which is not empty, as a list
+        let (variable, path) = ("PATH", std::env::var("PATH").unwrap());
+        let command = Command::new("x")
+            .arg(Arg::new("drop").long("drop").action(ArgAction::Append))
+            .arg(Arg::new("with").long("with"))
+            .arg(Arg::new("paths").long("path").action(ArgAction::Append).env(variable))
+            .arg(Arg::new("key").long("key").action(ArgAction::Append));
+        let arguments = ["x", "--drop", " 9", "--drop", "a\n b", "--with", "  ", "--key", " hunter2\n\n k "];
+        let matches = command.clone().try_get_matches_from(arguments).unwrap();
+        let line = StartLine::new(&command, &matches, &[("key", |text| text[..1].to_owned())]);
+        let expected = json!({ "drop": [" 9", "a\n b"], "with": "  ", "path": [path], "key": ["h", "k"] });
+        assert_eq!(Value::from_iter(line.fields), expected);
     }
 }
