@@ -1,6 +1,6 @@
 //! The configuration file: `check`, `schema`, and changes while the helper runs.
 
-use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+use std::{fs, process::Command};
 
 use serde_json::Value;
 
@@ -64,35 +64,6 @@ fn the_schema_describes_the_file() {
     assert_eq!(schema["properties"]["greeting"]["type"], "string");
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(schema["required"][0], "greeting");
-}
-
-/// Puts a new version of a volume's content in force, as the kubelet does it: by a swap of the `..data` link.
-fn swap(volume: &Path, version: &str, text: &str) {
-    let content = volume.join(version);
-    fs::create_dir(&content).unwrap();
-    fs::write(content.join("sidecar.yaml"), text).unwrap();
-    symlink(version, volume.join("..data_tmp")).unwrap();
-    fs::rename(volume.join("..data_tmp"), volume.join("..data")).unwrap();
-}
-
-#[test]
-fn a_config_map_that_changes_is_followed() {
-    let volume = tempfile::tempdir().unwrap();
-    swap(volume.path(), "..1", "greeting: one");
-    let path = volume.path().join("sidecar.yaml");
-    symlink("..data/sidecar.yaml", &path).unwrap();
-    let mut program = Program::start(&mut sidecar(&["--config", path.to_str().unwrap()]));
-    let address = program.address("health");
-    program.wait_for_line(r#""greeting":"one""#);
-    for version in ["two", "three"] {
-        swap(volume.path(), &format!("..{version}"), &format!("greeting: {version}"));
-        program.wait_for_line(&format!(r#""greeting":"{version}""#));
-    }
-    let page = http::get(address, "/metrics").body;
-    assert!(page.contains("result=\"accepted\"} 2\n"), "{page}");
-    assert!(page.contains("result=\"refused\"} 0\n"), "{page}");
-    program.signal("TERM");
-    assert_eq!(program.end().code, Some(0));
 }
 
 /// A sidecar that follows a plain file, and the way to replace that file.

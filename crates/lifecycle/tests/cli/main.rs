@@ -9,6 +9,8 @@ mod command;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod config_links;
+#[cfg(test)]
 mod crowd;
 #[cfg(test)]
 mod exits;
