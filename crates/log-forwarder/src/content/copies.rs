@@ -4,7 +4,7 @@ use std::{cmp::Reverse, io, path::Path, sync::Arc};
 
 use super::{
     Content,
-    fingerprint::{Fingerprint, has_mark},
+    fingerprint::{Anchors, Fingerprint, has_mark},
     foreign::{Kind, kind},
     measure::{MOST_LISTINGS, Verdict, measure},
     volume::{Entry, Stat, Volume},
@@ -36,6 +36,8 @@ pub(crate) struct Copy {
     pub(crate) path: Arc<Path>,
     pub(crate) content: Content,
     pub(crate) stat: Stat,
+    /// The bytes before each place of the fingerprint
+    pub(crate) anchors: Anchors,
 }
 
 impl Sought {
@@ -59,8 +61,11 @@ impl Sought {
                     Err(error) => error.kind() == io::ErrorKind::NotFound,
                 };
                 let Ok((stat, content)) = opened else { continue };
-                if !is_other(&stat) && self.is_in(&content, is_near(&path, &stat)).unwrap_or(false) {
-                    return Some(Copy { path, content, stat });
+                if is_other(&stat) {
+                    continue;
+                }
+                if let Ok(Some(anchors)) = self.anchors_in(&content, is_near(&path, &stat)) {
+                    return Some(Copy { path, content, stat, anchors });
                 }
             }
             if !has_moved {
@@ -75,14 +80,17 @@ impl Sought {
         let handle = volume.open(path).ok()?;
         let (stat, content) = (handle.stat().ok()?, Content::Plain(handle));
         let has_all = self.content.head.length > 0 && stat.size >= self.seen && self.is_new(&stat);
-        let is_it = has_all && !is_other(&stat) && self.content.is_of(&content).unwrap_or(false);
-        is_it.then(|| Copy { path: path.into(), content, stat })
+        if !has_all || is_other(&stat) {
+            return None;
+        }
+        let anchors = self.content.anchors_in(&content).ok()??;
+        Some(Copy { path: path.into(), content, stat, anchors })
     }
 
-    /// Whether a file that is not compressed has the content, and not only a head in common.
-    fn is_in(&self, file: &Content, is_near: bool) -> io::Result<bool> {
+    /// The bytes before each place in a file that is not compressed, if it has the content, and not only a head in common.
+    fn anchors_in(&self, file: &Content, is_near: bool) -> io::Result<Option<Anchors>> {
         let has_any = || self.in_flight.iter().any(|mark| has_mark(file, *mark).unwrap_or(false));
-        Ok(self.content.is_of(file)? && (is_near || has_any()))
+        Ok(self.content.anchors_in(file)?.filter(|_| is_near || has_any()))
     }
 
     /// Whether a file that begins alike has the content, by no more than its time. Many files may share a head, so that a file that
@@ -126,14 +134,18 @@ impl Sought {
     }
 }
 
-/// Opens a file if it has this content. After an error this is not known.
-pub(crate) fn open_as(volume: &dyn Volume, content: &Fingerprint, path: &Path) -> io::Result<Option<Content>> {
+/// Opens a file if it has this content, and reads the bytes before each place. After an error this is not known.
+pub(crate) fn open_as(
+    volume: &dyn Volume,
+    content: &Fingerprint,
+    path: &Path,
+) -> io::Result<Option<(Content, Anchors)>> {
     let file = match volume.open(path) {
         Ok(file) => Content::Plain(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    Ok(content.is_of(&file)?.then_some(file))
+    Ok(content.anchors_in(&file)?.map(|anchors| (file, anchors)))
 }
 
 /// Whether a file that begins so is compressed, or soon will be.

@@ -1,6 +1,10 @@
 //! The identity of a content: its first bytes, and the bytes before each cursor, never a name.
 
-use std::{collections::BTreeSet, hash::Hasher, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::Hasher,
+    io,
+};
 
 use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
@@ -73,16 +77,24 @@ pub(crate) struct Fingerprint {
 impl Fingerprint {
     /// Whether a file that is not compressed has it.
     pub(crate) fn is_of(&self, file: &Content) -> io::Result<bool> {
+        Ok(self.anchors_in(file)?.is_some())
+    }
+
+    /// The bytes before each place in a file that is not compressed; `None` if it has other marks
+    pub(crate) fn anchors_in(&self, file: &Content) -> io::Result<Option<Anchors>> {
         let size = file.stat()?.size;
         if self.anchors.iter().any(|(position, _)| *position > size) || !self.head.is_of(file)? {
-            return Ok(false);
+            return Ok(None);
         }
-        for mark in &self.anchors {
-            if !has_mark(file, *mark)? {
-                return Ok(false);
+        let mut anchors = Anchors::new();
+        for (position, hash) in &self.anchors {
+            let anchor = Anchor::read(file, *position)?;
+            if anchor.hash() != *hash {
+                return Ok(None);
             }
+            anchors.insert(*position, anchor);
         }
-        Ok(true)
+        Ok(Some(anchors))
     }
 }
 
@@ -98,6 +110,9 @@ pub(crate) enum Anchor {
     /// Their hash, as a checkpoint says, as long as they have not been read
     Hash(u64),
 }
+
+/// The bytes before several places
+pub(crate) type Anchors = BTreeMap<u64, Anchor>;
 
 impl Default for Anchor {
     fn default() -> Self {

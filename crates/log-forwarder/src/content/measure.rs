@@ -1,7 +1,6 @@
 //! Unpacks a compressed file once to its end: whether it holds a content, and how long that is.
 
 use std::{
-    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -9,7 +8,7 @@ use std::{
 
 use super::{
     decoder::{Decoder, Fault},
-    fingerprint::{ANCHOR_LIMIT, Anchor, Fingerprint, HEAD_LIMIT, Head},
+    fingerprint::{ANCHOR_LIMIT, Anchor, Anchors, Fingerprint, HEAD_LIMIT, Head},
     foreign::{Kind, kind},
     unpacked::Unpacked,
     volume::{Handle, Inode, Stat, Volume},
@@ -33,7 +32,7 @@ pub(crate) struct Packed {
     pub(crate) length: u64,
     pub(crate) head: Head,
     /// The bytes before each place of the fingerprint
-    pub(crate) anchors: BTreeMap<u64, Anchor>,
+    pub(crate) anchors: Anchors,
     /// The bytes before the end
     pub(crate) end: Anchor,
 }
@@ -89,7 +88,7 @@ pub(super) fn measure(file: Arc<dyn Handle>, path: &Path, content: &Fingerprint)
     let mut decoder = Decoder::new(file.clone())?;
     let (mut chunk, mut beginning) = (vec![0; CHUNK], Vec::with_capacity(HEAD_LIMIT));
     let positions = content.anchors.iter().map(|(position, _)| *position);
-    let mut anchors: BTreeMap<_, _> = positions.map(|position| (position, Anchor::default())).collect();
+    let mut anchors: Anchors = positions.map(|position| (position, Anchor::default())).collect();
     let mut text = Text::default();
     loop {
         let bytes = match decoder.fill(&mut chunk).map_err(Fault::from) {

@@ -1,7 +1,7 @@
 //! The fate of a known file: what becomes of it after a look.
 
 use super::{growth::Growth, known::FileState, loss::LossReason};
-use crate::content::{Content, copies::Copy, measure::Packed, volume::Stat};
+use crate::content::{Content, copies::Copy, fingerprint::Anchors, measure::Packed, volume::Stat};
 
 /// The fate of a known file
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub(crate) enum Fate {
     Close,
     /// Close the file until it gets a descriptor again: when another one gives its own back, or when it grows.
     Park,
-    /// Read on in the file, which is open again.
-    Reopen(Content),
+    /// Read on in the file, which is open again, behind these bytes.
+    Reopen(Content, Anchors),
     /// Read on through another descriptor, because a mount may keep old bytes for the first one.
     Refresh(Content),
     /// Keep the file in mind for a while, because the mount may not tell its new name yet.

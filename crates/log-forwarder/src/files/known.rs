@@ -15,7 +15,7 @@ use super::{ages::Ages, cursor::Cursor, growth::Growth, loss::LossReason, trust:
 use crate::{
     content::{
         Content,
-        fingerprint::{Anchor, Fingerprint, Head},
+        fingerprint::{Anchors, Fingerprint, Head},
         volume::{Handle, Inode, Stat},
     },
     records::{span::Source, treatment::Treatment},
@@ -273,11 +273,18 @@ impl KnownFile {
         is_news
     }
 
-    /// Gives it its open file, and its cursors the bytes that stand before them.
-    pub(crate) fn attach(&mut self, content: Content, now: Instant) {
+    /// Gives its cursors the bytes that stand before them; after a restart they have none yet.
+    pub(super) fn anchor(&mut self, anchors: &Anchors) {
         for cursor in &mut self.cursors {
-            cursor.anchor = Anchor::read(&content, cursor.position).unwrap_or_default();
+            if let Some(anchor) = anchors.get(&cursor.position) {
+                cursor.anchor = anchor.clone();
+            }
         }
+    }
+
+    /// Gives it its open file, and its cursors the bytes that stand before them.
+    pub(crate) fn attach(&mut self, content: Content, anchors: &Anchors, now: Instant) {
+        self.anchor(anchors);
         // While it was parked, its growth was looked at all the time.
         if !self.is_parked() {
             (self.grown, self.ended) = (now, false);

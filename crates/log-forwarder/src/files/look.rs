@@ -230,13 +230,13 @@ impl Looker {
         }
         let opened = self.volume.open(path).and_then(|handle| {
             let (stat, content) = (handle.stat()?, Content::Plain(handle));
-            let is_same = file.fingerprint().is_of(&content)?;
-            Ok((stat, content, is_same))
+            let anchors = file.fingerprint().anchors_in(&content)?;
+            Ok((stat, content, anchors))
         });
         match opened {
             Ok((stat, ..)) if stat.inode != file.inode => Place::Elsewhere,
-            Ok((stat, content, true)) if !stat.is_another(file.born) => {
-                set.apply(Change::Meet(key, Fate::Reopen(content)), now);
+            Ok((stat, content, Some(anchors))) if !stat.is_another(file.born) => {
+                set.apply(Change::Meet(key, Fate::Reopen(content, anchors)), now);
                 if !has_room {
                     set.apply(Change::Meet(key, Fate::Park), now);
                 }

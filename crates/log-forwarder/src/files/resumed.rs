@@ -16,8 +16,8 @@ pub(crate) fn resume_file(
     if file.packed_size.is_some() {
         return resume_packed(file, path, volume);
     }
-    let content = match open_as(volume, &file.fingerprint(), path) {
-        Ok(Some(content)) => content,
+    let (content, anchors) = match open_as(volume, &file.fingerprint(), path) {
+        Ok(Some(found)) => found,
         Ok(None) => return Err(file.into()),
         // A question that has no answer now may have one later.
         Err(_) => return Ok(file),
@@ -30,7 +30,7 @@ pub(crate) fn resume_file(
     file.seen = file.seen.min(stat.size);
     file.ages.grew(file.seen, 0, now);
     file.access = Access::Closed;
-    file.attach(content, now);
+    file.attach(content, &anchors, now);
     Ok(file)
 }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     content::{
         Content,
-        fingerprint::{Anchor, Head},
+        fingerprint::{Anchor, Anchors, Head},
     },
     files::{
         cursor::Cursor,
@@ -40,7 +40,8 @@ fn known(now: Instant, change: impl FnOnce(&mut KnownFile)) -> KnownFile {
 /// A copy under the name of a rotated file
 fn copy() -> Trace {
     let content = Content::Plain(Arc::new(tempfile::tempfile().unwrap()));
-    Trace::Copy(Copy { path: Path::new("/logs/app.log.1").into(), content, stat: stat() }.into())
+    let anchors = Anchors::new();
+    Trace::Copy(Copy { path: Path::new("/logs/app.log.1").into(), content, stat: stat(), anchors }.into())
 }
 
 /// A fate in a word, and with its reason if it is a loss

@@ -1,5 +1,6 @@
 //! Scans of real directories.
 
+mod faults;
 mod mounts;
 mod scans;
 

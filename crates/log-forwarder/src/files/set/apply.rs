@@ -4,9 +4,9 @@ use std::{path::Path, sync::Arc, time::Instant};
 
 use super::{FileSet, KnownOutput, MOST_ORDINALS};
 use crate::{
-    content::{Content, copies::Copy, fingerprint::Anchor, foreign::BYTE_ORDER_MARK, measure::Packed, volume::Stat},
+    content::{Content, copies::Copy, foreign::BYTE_ORDER_MARK, measure::Packed, volume::Stat},
     files::{
-        copied::{fill_anchors, log_copy},
+        copied::log_copy,
         cursor::Cursor,
         fate::Fate,
         known::{Access, FileState, Key, KnownFile, OutputId},
@@ -140,7 +140,7 @@ impl FileSet {
             Fate::Rest => self.change(key, |file| is_news = file.rest()),
             Fate::Close => self.change(key, |file| file.access = Access::Closed),
             Fate::Park => self.change(key, |file| file.access = Access::Parked),
-            Fate::Reopen(content) => self.change(key, |file| file.attach(content, now)),
+            Fate::Reopen(content, anchors) => self.change(key, |file| file.attach(content, &anchors, now)),
             Fate::Refresh(content) => self.change(key, |file| file.access = Access::Open(content)),
             Fate::Detach => {
                 self.has_moved = true;
@@ -203,10 +203,10 @@ impl FileSet {
 
     /// Lines that were written between the copy and the truncation are lost.
     fn continue_in_copy(&mut self, key: Key, copy: Copy, now: Instant) {
-        let Copy { path, content, stat } = copy;
+        let Copy { path, content, stat, anchors } = copy;
         self.change(key, |file| {
             log_copy(file, &path, stat.size);
-            fill_anchors(file, |position| Anchor::read(&content, position).unwrap_or_default());
+            file.anchor(&anchors);
         });
         if self.files.get(&key).is_some_and(|file| stat.size < file.seen) {
             self.cut(key, stat.size);
@@ -224,7 +224,7 @@ impl FileSet {
             if file.inode != stat.inode {
                 log_copy(file, &path, length);
             }
-            fill_anchors(file, |position| anchors.get(&position).cloned().unwrap_or_default());
+            file.anchor(&anchors);
         });
         self.cut(key, length);
         self.change(key, |file| {
