@@ -12,7 +12,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use rustix::fs::SeekFrom;
+use rustix::fs::{SeekFrom, StatFs};
 use serde::{Deserialize, Serialize};
 
 use super::opening::open_to_read;
@@ -196,6 +196,15 @@ impl Handle for File {
     }
 
     fn is_remote(&self) -> bool {
-        rustix::fs::fstatfs(self).is_ok_and(|statistics| REMOTE.contains(&(statistics.f_type.cast_unsigned())))
+        rustix::fs::fstatfs(self).is_ok_and(|statistics| is_remote(&statistics))
     }
+}
+
+/// Whether another host may change the files of a directory, of which no event comes.
+pub(crate) fn is_on_remote_mount(directory: &Path) -> bool {
+    rustix::fs::statfs(directory).is_ok_and(|statistics| is_remote(&statistics))
+}
+
+fn is_remote(statistics: &StatFs) -> bool {
+    REMOTE.contains(&statistics.f_type.cast_unsigned())
 }

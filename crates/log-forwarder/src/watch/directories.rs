@@ -12,8 +12,18 @@ use super::{
     events::Events,
     inotify::{Watch, Watcher},
 };
-use crate::{content::volume::Inode, files::follower::Follower};
+use crate::{
+    content::volume::{Inode, is_on_remote_mount},
+    files::follower::Follower,
+};
 
+/// Between two looks at the open files that have not been idle for long, when there are events; and between two scans where
+/// another host may make files without an event
+const SWEEP: Duration = Duration::from_secs(2);
+/// Between two scans for new files, when there are events; the open ones are all looked at
+const SCAN: Duration = Duration::from_secs(30);
+/// Between two looks, and between two scans, where there are no events
+pub(super) const POLL: Duration = Duration::from_millis(200);
 /// Sweeps in a row that find more bytes, without an event in that time, before a directory counts as one without events.
 const SILENT_SWEEPS: u32 = 2;
 /// After a file was deleted, its directory may be deleted, too. The event of that comes late, because a file of it that is open,
@@ -40,6 +50,8 @@ struct Watched {
     events: u64,
     silent_sweeps: u32,
     polled: bool,
+    /// Another host may make files in it without an event.
+    is_remote: bool,
     watch: Option<Watch>,
     /// The event of the watch's end may be lost.
     is_doubtful: bool,
@@ -177,6 +189,15 @@ impl Directories {
         }
     }
 
+    /// Between two looks at the files, and between two scans for new ones
+    pub(crate) fn pauses(&self) -> (Duration, Duration) {
+        match () {
+            () if self.any_polled() => (POLL, POLL),
+            () if self.watched.values().any(|watched| watched.is_remote) => (SWEEP, SWEEP),
+            () => (SWEEP, SCAN),
+        }
+    }
+
     /// Whether some directory must be polled
     pub(crate) fn any_polled(&self) -> bool {
         self.watched.values().any(|watched| watched.polled)
@@ -191,6 +212,7 @@ impl Watched {
             events: 0,
             silent_sweeps: 0,
             polled: false,
+            is_remote: is_on_remote_mount(path),
             watch: None,
             is_doubtful: false,
             checked_until: None,

@@ -11,7 +11,7 @@ use lifecycle::{Exit, Heartbeat, Lifecycle, Pending};
 use tokio::{sync::watch, time};
 
 use super::{
-    directories::Directories,
+    directories::{Directories, POLL},
     events::{Events, News},
     signal::Signal,
 };
@@ -20,17 +20,11 @@ use crate::{
     heap,
 };
 
-/// Between two looks at the open files that have not been idle for long, when there are events
-const SWEEP: Duration = Duration::from_secs(2);
 /// A file that does not grow for this long is looked at after its events, and at each scan.
 const IDLE: Duration = Duration::from_secs(5);
-/// Between two scans for new files, when there are events; the open ones are all looked at
-const SCAN: Duration = Duration::from_secs(30);
 /// Wait this many times the scan's duration before the next scan, so that reading gets its share of the thread while thousands
 /// of files come at once.
 const REST: u32 = 3;
-/// Between two looks, and between two scans, where there are no events
-const POLL: Duration = Duration::from_millis(200);
 /// Between two looks while a file or the helper ends soon
 const RESTLESS: Duration = Duration::from_millis(50);
 
@@ -89,7 +83,7 @@ impl Tail {
             heartbeat.beat();
             let mut news = self.events.take();
             self.directories.count(&news.counts);
-            let (pause, scan_pause) = if self.directories.any_polled() { (POLL, POLL) } else { (SWEEP, SCAN) };
+            let (pause, scan_pause) = self.directories.pauses();
             let sweep = swept.elapsed() >= pause;
             let scan_pause = match lock(&self.follower).names.is_unsure() {
                 _ if self.is_unsettled => POLL,

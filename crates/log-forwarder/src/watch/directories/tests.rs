@@ -127,3 +127,15 @@ fn files_that_grow_now_and_then_without_events_are_found_out() {
     assert!(!directories.any_polled());
     std::fs::remove_dir(home).unwrap();
 }
+
+#[test]
+fn names_on_a_mount_of_other_hosts_are_looked_at_often_also_without_a_file() {
+    let home = tempfile::tempdir().unwrap();
+    let mut directories = Directories::new(&Events::default());
+    directories.watch(&[home.path().to_path_buf()]);
+    assert_eq!(directories.pauses(), (SWEEP, SCAN));
+    directories.watched.values_mut().for_each(|watched| watched.is_remote = true);
+    assert_eq!(directories.pauses(), (SWEEP, SWEEP));
+    directories.watched.values_mut().for_each(|watched| watched.polled = true);
+    assert_eq!(directories.pauses(), (POLL, POLL));
+}
