@@ -1,5 +1,6 @@
 //! The state that a restart needs, and its directory.
 
+mod bounded;
 pub(crate) mod checkpoint;
 pub(crate) mod resume;
 pub(crate) mod saver;

@@ -8,7 +8,7 @@ use serde::{
     de::{SeqAccess, Visitor},
 };
 
-use super::stored_path::StoredPath;
+use super::{bounded::Bounded, stored_path::StoredPath};
 use crate::{
     content::{
         fingerprint::Head,
@@ -22,7 +22,7 @@ const NAME: &str = "checkpoint.json";
 const PERMISSIONS: Permissions = Permissions::mode(0o644);
 /// Of the format: another one is not read
 const VERSION: u32 = 2;
-/// Bytes of a checkpoint that are read; it has about 400 for each file
+/// Bytes of a checkpoint that are written and read; it has about 400 for each file
 const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// The state that a restart needs
@@ -133,10 +133,14 @@ impl Checkpoint {
         }
     }
 
-    /// Writes it: whole or not at all, and on the disk on return.
+    /// Writes it: whole or not at all, and on the disk on return. One that a restart would not read is an error.
     pub(crate) fn save(&self, directory: &Path) -> io::Result<()> {
+        self.save_within(SIZE_LIMIT, directory)
+    }
+
+    fn save_within(&self, limit: u64, directory: &Path) -> io::Result<()> {
         let directory = Directory::create(directory)?;
-        directory.write_with(NAME, PERMISSIONS, |file| Ok(serde_json::to_writer(file, self)?))
+        directory.write_with(NAME, PERMISSIONS, |out| Ok(serde_json::to_writer(Bounded::new(out, limit), self)?))
     }
 
     /// Removes the temporary files of killed runs, with the lock of the directory held, and returns their number.
@@ -252,6 +256,18 @@ mod tests {
         checkpoint().save(&state).unwrap();
         let loaded = Checkpoint::load(&state).unwrap().unwrap();
         assert!(loaded.saved.is_some());
+        assert_eq!(Checkpoint { saved: None, ..loaded }, checkpoint());
+    }
+
+    #[test]
+    fn a_checkpoint_that_would_not_be_read_leaves_the_last_one_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let length = serde_json::to_vec(&checkpoint()).unwrap().len() as u64;
+        checkpoint().save_within(length, directory.path()).unwrap();
+        let larger = Checkpoint { inputs: vec!["/logs/*.log".into(); 2], ..checkpoint() };
+        let error = larger.save_within(length, directory.path()).unwrap_err();
+        assert!(error.to_string().contains("delete rotated files"), "{error}");
+        let loaded = Checkpoint::load(directory.path()).unwrap().unwrap();
         assert_eq!(Checkpoint { saved: None, ..loaded }, checkpoint());
     }
 
