@@ -1,4 +1,4 @@
-//! What lifecycle must know of this helper.
+//! The facts that lifecycle needs about this helper.
 
 use endpoint::url_label;
 use lifecycle::{Completions, ConfigFile, Helper, OwnCommands};

@@ -1,4 +1,4 @@
-//! What the first bytes of a file say about it: whether it holds lines, is compressed, or cannot be read.
+//! The kind of a file by its first bytes: whether it holds lines, is compressed, or cannot be read.
 
 use std::io;
 
@@ -13,7 +13,8 @@ pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 const XZ: &str = "it is compressed with xz: give --exclude for such names, or compress with gzip or zstd";
 const BZIP2: &str = "it is compressed with bzip2: give --exclude for such names, or compress with gzip or zstd";
 
-/// What a file holds, by its first bytes. A file that has too few of them yet holds lines, and none of the marks has a newline.
+/// The kind of a file, by its first bytes. A file that has too few of them yet holds lines, and
+/// none of the marks has a newline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Lines,

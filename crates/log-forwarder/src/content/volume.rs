@@ -1,6 +1,7 @@
 //! The file system as this program sees it: a few questions with plain answers.
 //!
-//! [`Disk`] asks the kernel. Tests of the file set ask a model, whose files can be renamed, truncated and lost at any moment.
+//! [`Disk`] asks the kernel. Tests of the file set ask a model, whose files can be renamed,
+//! truncated and lost at any moment.
 
 use std::{
     fmt::Debug,
@@ -24,12 +25,12 @@ pub(crate) struct Inode {
     pub(crate) inode: u64,
 }
 
-/// What the system says of a file at one moment
+/// The system's answer about a file at one moment
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) inode: Inode,
-    /// When the file was made, in nanoseconds since 1970, where the file system knows it. An inode that is used again has
-    /// another time.
+    /// When the file was made, in nanoseconds since 1970, where the file system knows it. An inode
+    /// that is used again has another time.
     pub(crate) born: Option<i64>,
     /// Bytes
     pub(crate) size: u64,
@@ -67,7 +68,8 @@ pub(crate) trait Volume: Debug + Send + Sync {
     /// Opens a regular file to read it, without waiting for anything.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn Handle>>;
 
-    /// The directory in which the file of a path lies, behind all links, or would lie if the last link led to one
+    /// The directory in which the file of a path lies, behind all links, or would lie if the last
+    /// link led to one
     fn home(&self, path: &Path) -> PathBuf;
 }
 
@@ -78,17 +80,19 @@ pub(crate) trait Handle: Debug + Send + Sync {
     /// Reads until the buffer is full or the file ends.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// The next byte from an offset on that is in no hole, or the end of the file. A file system that knows no holes has none.
+    /// The next byte from an offset on that is in no hole, or the end of the file. A file system
+    /// that knows no holes has none.
     fn data_from(&self, offset: u64) -> io::Result<u64>;
 
-    /// Whether another host may change the file, so that the system's words about it can be old, or those about another file that
-    /// has its path now.
+    /// Whether another host may change the file, so that the system's words about it can be old, or
+    /// those about another file that has its path now.
     fn is_remote(&self) -> bool {
         false
     }
 }
 
-/// File systems whose files other hosts may change: FUSE, NFS, SMB (two versions), 9P and Ceph (statfs(2))
+/// File systems whose files other hosts may change: FUSE, NFS, SMB (two versions), 9P and Ceph
+/// (statfs(2))
 const REMOTE: [u64; 6] = [0x6573_5546, 0x6969, 0xFF53_4D42, 0xFE53_4D42, 0x0102_1997, 0x00C3_6400];
 /// Links in a row that are followed to a file or a directory that is not there yet
 pub(crate) const MOST_LINKS: usize = 16;

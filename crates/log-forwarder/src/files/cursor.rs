@@ -26,7 +26,7 @@ pub(crate) struct Cursor {
     /// A hash of the bytes before that end
     in_flight_hash: u64,
     /// From the position up to here no record ends.
-    pub(crate) barren_end: u64,
+    pub(crate) no_newline_before: u64,
     /// Its output is removed, and there is nothing to do for it.
     pub(crate) is_closed: bool,
     /// The bytes behind it could not be read, and are tried again later.
@@ -36,10 +36,11 @@ pub(crate) struct Cursor {
 impl Cursor {
     /// At a position, with nothing in flight
     pub(crate) fn at(position: u64, anchor: Anchor, within_cut: bool) -> Self {
-        Self { position, anchor, within_cut, in_flight_end: position, barren_end: position, ..Self::default() }
+        Self { position, anchor, within_cut, in_flight_end: position, no_newline_before: position, ..Self::default() }
     }
 
-    /// Behind the last whole line of a file with this size. A longer line than may be is passed over to the end of the file.
+    /// Behind the last whole line of a file with this size. A longer line than may be is passed
+    /// over to the end of the file.
     pub(crate) fn at_end(file: &Content, size: u64, longest: usize) -> io::Result<Self> {
         let first = size.saturating_sub(longest as u64 + 1);
         let (mut end, mut chunk) = (size, Vec::new());
@@ -89,14 +90,14 @@ impl Cursor {
         self.position = span.end();
         self.anchor.extend(span.own_bytes());
         self.within_cut = span.mark == Mark::Cut;
-        self.barren_end = self.position;
+        self.no_newline_before = self.position;
     }
 
     /// Moves over bytes that the output never gets.
     pub(super) fn skip(&mut self, bytes: &[u8], within_cut: bool) {
         self.position += bytes.len() as u64;
         self.anchor.extend(bytes);
-        (self.within_cut, self.in_flight_end, self.barren_end) = (within_cut, self.position, self.position);
+        (self.within_cut, self.in_flight_end, self.no_newline_before) = (within_cut, self.position, self.position);
     }
 
     /// Moves over a hole, whose bytes are all zero.
@@ -105,7 +106,7 @@ impl Cursor {
         let length = usize::try_from(end - self.position).unwrap_or(usize::MAX).min(zeros.len());
         self.anchor.extend(&zeros[..length]);
         // A line does not go on behind a hole.
-        (self.position, self.in_flight_end, self.barren_end, self.within_cut) = (end, end, end, false);
+        (self.position, self.in_flight_end, self.no_newline_before, self.within_cut) = (end, end, end, false);
     }
 
     /// Whether the output has no span of the file now.

@@ -13,9 +13,9 @@ use super::{
 use crate::content::copies::Copy;
 
 /// A rotated file that is settled stays open for this long, because its writer may be slow to take the new one.
-const LINGER: Duration = Duration::from_secs(60);
+const KEPT_OPEN: Duration = Duration::from_secs(60);
 
-/// What the user has asked for, and whether a stop was asked for
+/// The settings that decide, and whether a stop was asked for
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Policy {
     /// Bytes of deleted files that may be held open
@@ -62,8 +62,8 @@ pub(crate) fn decide(
 ) -> Fate {
     match observation {
         Observation::Grew(growth) | Observation::Rewritten(growth) => Fate::Grow(*growth),
-        Observation::Renamed(state) => Fate::Turn(*state),
-        Observation::Deleted if file.is_open() => Fate::Turn(FileState::Deleted),
+        Observation::Renamed(state) => Fate::SetState(*state),
+        Observation::Deleted if file.is_open() => Fate::SetState(FileState::Deleted),
         Observation::Inconsistent => match trace {
             Some(Trace::Copy(copy)) => Fate::ContinueInCopy(copy),
             _ => Fate::ReadOut,
@@ -87,7 +87,7 @@ pub(crate) fn decide(
 fn by_absence(file: &KnownFile, now: Instant) -> Fate {
     match file.state {
         FileState::Missing if !file.is_still(None, OUT_OF_DATE, now) => Fate::KeepReading,
-        FileState::Live | FileState::Rotated if file.trust != Trust::Full => Fate::Miss,
+        FileState::Live | FileState::Rotated if file.trust != Trust::Full => Fate::AwaitName,
         _ => Fate::Forget,
     }
 }
@@ -103,7 +103,7 @@ fn by_time(file: &KnownFile, policy: &Policy, now: Instant) -> Fate {
     }
     let joins = file.source.treatment.format.joins_lines();
     if is_there && joins && !file.is_quiet && file.is_still(None, policy.quiet_period, now) {
-        return Fate::Rest;
+        return Fate::FinishRecord;
     }
     let is_inactive = policy.close_inactive.is_some_and(|period| file.is_still(None, period, now));
     if is_live
@@ -117,7 +117,7 @@ fn by_time(file: &KnownFile, policy: &Policy, now: Instant) -> Fate {
     }
     let is_done = match file.state {
         FileState::Lost => true,
-        _ => is_there && file.ended && (file.is_packed() || file.is_still(None, LINGER, now)),
+        _ => is_there && file.ended && (file.is_packed() || file.is_still(None, KEPT_OPEN, now)),
     };
     match file.state {
         _ if !is_done || !file.is_all_settled() => Fate::KeepReading,

@@ -11,7 +11,7 @@ pub(crate) enum Fate {
     /// Read on: the file has grown, or was written.
     Grow(Growth),
     /// Read on: a name of an input leads to the file again, or does not any more, or the file has no name any more.
-    Turn(FileState),
+    SetState(FileState),
     /// Read nothing for a while, and take no other head for another content.
     Mistrust,
     /// Read on until a read finds nothing, because the system contradicts itself about the file.
@@ -19,7 +19,7 @@ pub(crate) enum Fate {
     /// Finish: no more bytes will come, and a last line without a newline is complete.
     End,
     /// Finish the last record, because no line that continues it has come for a while.
-    Rest,
+    FinishRecord,
     /// Close the file, and remember it under its inode.
     Close,
     /// Close the file until it gets a descriptor again: when another one gives its own back, or when it grows.
@@ -29,7 +29,7 @@ pub(crate) enum Fate {
     /// Read on through another descriptor, because a mount may keep old bytes for the first one.
     Refresh(Content),
     /// Keep the file in mind for a while, because the mount may not tell its new name yet.
-    Miss,
+    AwaitName,
     /// Close the file, whose descriptor leads to another one now. A scan finds it by its inode.
     Detach,
     /// Read on in a copy of the content.

@@ -1,6 +1,8 @@
-//! A file as this program knows it: one content, from its first byte to its last, and how far each output has come in it.
+//! A file as this program knows it: one content, from its first byte to its last, and how far each
+//! output has come in it.
 //!
-//! A content never changes; its place can, from a truncated file to the copy. Only the [set](super::set) changes a known file.
+//! A content never changes; its place can, from a truncated file to the copy. Only the
+//! [set](super::set) changes a known file.
 
 mod packed;
 mod succession;
@@ -89,7 +91,8 @@ pub(crate) struct KnownFile {
     pub(crate) ordinal: u32,
     /// No more bytes will come: a last line without a newline is complete.
     pub(crate) ended: bool,
-    /// It has not grown for a while: the last record, which could have gone on in further lines, is complete.
+    /// It has not grown for a while: the last record, which could have gone on in further lines, is
+    /// complete.
     pub(crate) is_quiet: bool,
     pub(crate) trust: Trust,
     /// How many contents in a row have had only another head than the one before
@@ -164,8 +167,8 @@ impl KnownFile {
     pub(crate) fn unread(&self, output: OutputId) -> Option<u64> {
         let cursor = &self.cursors[output.0];
         let is_open = !(cursor.is_closed || cursor.has_failed || matches!(self.access, Access::Closed));
-        let barren_end = if self.ended { 0 } else { cursor.barren_end };
-        (is_open && barren_end.max(cursor.in_flight_end) < self.seen).then(|| self.seen - cursor.in_flight_end)
+        let no_newline_before = if self.ended { 0 } else { cursor.no_newline_before };
+        (is_open && no_newline_before.max(cursor.in_flight_end) < self.seen).then(|| self.seen - cursor.in_flight_end)
     }
 
     /// Whether an output has settled everything.
@@ -241,7 +244,7 @@ impl KnownFile {
     /// Its lines are read in another way, which may find a record where there was none.
     pub(super) fn treat(&mut self, source: Arc<Source>) {
         self.source = source;
-        self.cursors.iter_mut().for_each(|cursor| cursor.barren_end = cursor.position);
+        self.cursors.iter_mut().for_each(|cursor| cursor.no_newline_before = cursor.position);
     }
 
     /// Takes the size, and all that changes with it.
@@ -263,12 +266,12 @@ impl KnownFile {
     }
 
     /// Takes the last record for complete. True if that lets some output go on.
-    pub(super) fn rest(&mut self) -> bool {
+    pub(super) fn finish_record(&mut self) -> bool {
         self.is_quiet = true;
         let mut is_news = false;
         for cursor in &mut self.cursors {
             is_news |= !cursor.is_closed && cursor.is_idle() && cursor.position < self.seen;
-            cursor.barren_end = cursor.position;
+            cursor.no_newline_before = cursor.position;
         }
         is_news
     }

@@ -1,4 +1,5 @@
-//! A look at known files: asks the system, and lets [`observe`] and [`decide`] say what becomes of each.
+//! A look at known files: asks the system, and lets [`observe`] and [`decide`] say what becomes of
+//! each.
 
 mod leaving;
 mod measuring;
@@ -58,7 +59,8 @@ impl Looker {
         }
     }
 
-    /// Looks at these files, and gives up deleted ones for which there is no room. True if an output may go on.
+    /// Looks at these files, and gives up deleted ones for which there is no room. True if an
+    /// output may go on.
     pub(crate) fn look(&mut self, set: &mut FileSet, names: &mut Names, keys: Vec<Key>, now: Instant) -> bool {
         let before = set.behind();
         let (mut is_news, mut gone) = (false, Vec::new());
@@ -93,7 +95,8 @@ impl Looker {
         sighting.is_some_and(|sighting| self.examine(set, names, key, &sighting, now))
     }
 
-    /// What the system says of a file whose content is not looked for. An open one is opened again if its descriptor may be out of date.
+    /// The system's answer about a file whose content is not looked for. An open one is opened
+    /// again if its descriptor may be out of date.
     fn glance(&self, set: &mut FileSet, names: &mut Names, key: Key, now: Instant) -> Option<Sighting> {
         let file = set.get(key)?;
         match &file.access {
@@ -206,8 +209,8 @@ impl Looker {
         is_news
     }
 
-    /// Opens a file that is not open at a path where it was seen. A file that cannot be opened stays as it is, and one for which
-    /// there is no descriptor waits.
+    /// Opens a file that is not open at a path where it was seen. A file that cannot be opened
+    /// stays as it is, and one for which there is no descriptor waits.
     pub(crate) fn reopen(
         &mut self,
         set: &mut FileSet,
@@ -251,8 +254,8 @@ impl Looker {
         }
     }
 
-    /// The file that begins where an open one has another content now. On a remote file system, that of a rotated file may be one
-    /// whose name has come to this: a scan says which.
+    /// The file that begins where an open one has another content now. On a remote file system,
+    /// that of a rotated file may be one whose name has come to this: a scan says which.
     fn successor(
         &self,
         file: &KnownFile,

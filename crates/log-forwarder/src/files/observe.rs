@@ -1,4 +1,4 @@
-//! What a look at a known file means: pure, of the file as it is known and of what the system says now.
+//! The meaning of a look at a known file: a pure function of the known file and of the system's answer.
 
 use super::{
     growth::Growth,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::content::{fingerprint::Head, volume::Stat};
 
-/// What the system says of a known file at one moment
+/// The system's answer about a known file at one moment
 #[derive(Clone, Debug)]
 pub(crate) enum Sighting {
     /// Of the open file itself. The size is that of its text, behind which it has this number of NULs.
@@ -62,7 +62,7 @@ pub(crate) enum Observation {
     Unreadable(String),
     /// Its bytes change from one read to the next, so that nothing can be said about them now.
     Unsteady,
-    /// What the system says about the file contradicts itself, as on mounts whose files are renamed elsewhere.
+    /// The system's answers about the file contradict each other, as on mounts whose files are renamed elsewhere.
     Inconsistent,
 }
 

@@ -1,4 +1,5 @@
-//! What a path leads to at which a known file was seen: between two questions, another file may have come there.
+//! The file at the path at which a known file was seen: between two questions, another file may
+//! have come there.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -12,7 +13,7 @@ use crate::content::{
     volume::{Handle, Stat, Volume},
 };
 
-/// What a path leads to at which a known file was seen
+/// The outcome of a look at the path at which a known file was seen
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The file with its content, as far as its marks say
@@ -23,8 +24,9 @@ pub(crate) enum Place {
     Elsewhere,
 }
 
-/// What there is at the path of a file that waits for a descriptor; `None` if the file is elsewhere, or shorter than before. It
-/// is opened for a moment when it was written, for which there is a reserve.
+/// The file at the path of one that waits for a descriptor; `None` if the file is elsewhere, or
+/// shorter than before. It is opened for a moment when it was written, for which there is a
+/// reserve.
 pub(super) fn peek(volume: &dyn Volume, file: &KnownFile, path: &Path) -> Option<Sighting> {
     let is_this = |stat: &Stat| stat.is_of(file.inode, file.born) && stat.size >= file.seen;
     let stat = volume.stat(path).ok().filter(is_this)?;
@@ -53,8 +55,9 @@ pub(super) fn peek(volume: &dyn Volume, file: &KnownFile, path: &Path) -> Option
     Some(Sighting::Closed { stat: Stat { size, ..stat }, zeros: stat.size - size, head })
 }
 
-/// Whether the descriptor of an open file may be out of date: all that has changed is its time, or the system contradicts itself.
-/// A mount whose files are written elsewhere keeps old bytes for a descriptor, or has a new file's size for it.
+/// Whether the descriptor of an open file may be out of date: all that has changed is its time, or
+/// the system contradicts itself. A mount whose files are written elsewhere keeps old bytes for a
+/// descriptor, or has a new file's size for it.
 pub(super) fn is_out_of_date(file: &KnownFile, sighting: &Sighting) -> bool {
     match sighting {
         Sighting::Open { stat, marks: Marks::Same(_), .. } => stat.size == file.seen && stat.modified != file.modified,

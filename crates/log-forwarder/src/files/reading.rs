@@ -1,4 +1,4 @@
-//! The bytes behind a cursor: the next span of whole records, or why there is none. Nothing is changed here.
+//! The bytes behind a cursor: the next span of whole records, or why there is none. Read-only.
 
 use std::{io, sync::Arc};
 
@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// Bytes to read beyond the known size, because a file that grew may have grown further, and one that was at its end may go on
+/// Bytes to read beyond the known size, because a file may have grown since, or go on at its end
 const BEYOND: u64 = 4096;
 
 /// The result of one look at the bytes behind a cursor
@@ -33,7 +33,7 @@ pub(crate) enum Reading {
     /// The next record is longer than the room.
     NoRoom,
     /// No record ends before this offset.
-    Barren(u64),
+    NoNewlineBefore(u64),
     Span(Span),
     /// Bytes of a line that is too long, with its end or not
     TooLong {
@@ -42,7 +42,7 @@ pub(crate) enum Reading {
     },
     /// A hole before the next line, up to this offset
     Hole(u64),
-    /// The mark with which some editors and Windows programs begin a file of UTF-8; it is not part of the text.
+    /// The mark with which some editors begin a file of UTF-8; it is not part of the text.
     ByteOrderMark,
     /// No lines that can be read
     Foreign,
@@ -130,10 +130,11 @@ fn read_to(
             Frame::Lines(lines) => {
                 let format = &file.source.treatment.format;
                 let complete = extent(format, &bytes[..lines], bounds.line);
-                // A record that is over because no line came, and a part of a long one, get no further lines.
+                // A record that ended by silence, and a part of a long one, get no more lines.
                 is_sealed = format.joins_lines() && (complete == 0 || lines > bounds.line);
                 match complete {
-                    // The last record may go on. One of several lines that is longer than a line may be goes in parts.
+                    // The last record may go on. One of several lines that is longer than a line
+                    // may be goes in parts.
                     0 if !is_last && !is_quiet && bytes.len() <= bounds.line => None,
                     0 => Some((whole_lines(&bytes[..lines], bounds.line), Mark::Whole)),
                     length => Some((length, Mark::Whole)),
@@ -158,13 +159,14 @@ fn read_to(
             // No record ends here, but there are more bytes.
             None if bytes.len() == bounds.batch && !bounds.may_grow => return nothing(Reading::NoRoom),
             None if bytes.len() == most && most <= bounds.line => most = (most * 4).min(bounds.line + 1),
-            None => return Ok(Read { reading: Reading::Barren(end), size }),
+            None => return Ok(Read { reading: Reading::NoNewlineBefore(end), size }),
         }
     }
 }
 
-/// Where a hole ends that stands before a line of a file: an app that does not append goes on at its old offset after a
-/// truncation, and the file system makes the bytes before it zero. At the head of a truncated file, few NULs are a hole too.
+/// Where a hole ends that stands before a line of a file: an app that does not append goes on at
+/// its old offset after a truncation, and the file system makes the bytes before it zero. At the
+/// head of a truncated file, few NULs are a hole too.
 fn hole_before(file: &KnownFile, content: &Content, cursor: &Cursor, bytes: &[u8]) -> io::Result<Option<u64>> {
     if bytes.first() != Some(&0) {
         return Ok(None);
@@ -256,7 +258,7 @@ mod tests {
         set.apply(Change::Settle(&span, OUTPUT), now);
         writer.write_all(b"o").unwrap();
         let grown = found(&set);
-        assert!(matches!((grown.reading, grown.size), (Reading::Barren(7), 7)));
+        assert!(matches!((grown.reading, grown.size), (Reading::NoNewlineBefore(7), 7)));
         set.apply(Change::Reach(0, 7), now);
         assert!(!set.get(0).unwrap().ended);
     }
@@ -286,7 +288,7 @@ mod tests {
         let java = FormatFlags::default().format(None, "java".parse().ok().as_ref(), None, &TimeFlags::default());
         let trace = "java.lang.IllegalStateException: no\n".to_owned() + &"\tat a.B.c(B.java:1)\n".repeat(100);
         let (mut set, _writer) = seen(trace.as_bytes(), java.unwrap(), now);
-        set.apply(Change::Meet(0, Fate::Rest), now);
+        set.apply(Change::Meet(0, Fate::FinishRecord), now);
         let found = |batch, may_grow| {
             let bounds = Bounds { batch, line: 4096, may_grow };
             next(&set, bounds, &Pool::default()).unwrap().reading

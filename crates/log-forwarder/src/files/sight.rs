@@ -17,7 +17,7 @@ use crate::content::{
 /// Bytes that are tried behind the end of a file about which the system contradicts itself
 const TRIED: usize = 4096;
 
-/// What the system says of an open file. The bytes are compared when something suggests that they have changed.
+/// The system's answer about an open file. The bytes are compared when something suggests that they have changed.
 pub(super) fn sight(file: &KnownFile, content: &Content, is_suspicious: bool) -> Sighting {
     let sighted = content.stat().and_then(|stat| match content {
         Content::Packed(_) => Ok((stat, 0, Marks::Unread)),

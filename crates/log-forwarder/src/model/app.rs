@@ -15,7 +15,8 @@ const KEPT: u32 = 6;
 const QUESTIONS: u32 = 40;
 /// Its logs, both of which are inputs
 pub(super) const LOGS: [&str; 2] = ["app.log", "web.log"];
-/// Before each line of the second log, which is a container's: many of its lines are parts. The first is plain text.
+/// Before each line of the second log, which is a container's: many of its lines are parts. The
+/// first is plain text.
 const CONTAINER: &str = "t stdout ";
 /// The log of another process, which no input names
 pub(super) const FOREIGN: &str = "app-1.log";
@@ -73,7 +74,8 @@ impl App {
         self.model.act(&Act::Append(path(log), text.into()));
     }
 
-    /// Writes the beginning of a line. What comes next in this log finishes it, unless that is rotated before.
+    /// Writes the beginning of a line. What comes next in this log finishes it, unless that is
+    /// rotated before.
     pub(super) fn begin(&mut self, log: usize) {
         self.finish(log);
         let line = self.line(LOGS[log]);
@@ -94,7 +96,8 @@ impl App {
         }
     }
 
-    /// A line begins with its log and its number, so that no two are alike and each is known by its beginning.
+    /// A line begins with its log and its number, so that no two are alike and each is known by its
+    /// beginning.
     fn line(&mut self, log: &str) -> String {
         self.lines += 1;
         let filling = "x".repeat(3 + (self.lines as usize * 7) % 23 + usize::from(self.lines.is_multiple_of(17)) * 60);
@@ -111,7 +114,8 @@ impl App {
         self.is_renamed(log);
     }
 
-    /// Does so while the forwarder reads the names, after some of its questions; each number of them comes up.
+    /// Does so while the forwarder reads the names, after some of its questions; each number of
+    /// them comes up.
     pub(super) fn rename_during(&mut self, log: usize, seed: u32, scan: impl FnOnce()) {
         let first = (seed + self.lines) % QUESTIONS;
         let acts = renames(log).into_iter().enumerate();
@@ -121,7 +125,8 @@ impl App {
         self.is_renamed(log);
     }
 
-    /// Renames the log twice while the forwarder reads the names, after some of its questions, and writes a line to each new one.
+    /// Renames the log twice while the forwarder reads the names, after some of its questions, and
+    /// writes a line to each new one.
     #[cfg(test)]
     pub(super) fn rename_twice_during(&mut self, log: usize, questions: u32, scan: impl FnOnce()) {
         let mut acts = Vec::new();
@@ -138,7 +143,8 @@ impl App {
         self.begun[log] = None;
     }
 
-    /// Copies and truncates the log three times while the forwarder asks its questions, and writes lines after each truncation.
+    /// Copies and truncates the log three times while the forwarder asks its questions, and writes
+    /// lines after each truncation.
     #[cfg(test)]
     pub(super) fn copy_during(&mut self, log: usize, ambush: Ambush, scan: impl FnOnce()) {
         let (original, mut acts) = (path(LOGS[log]), Vec::new());
@@ -178,7 +184,8 @@ impl App {
         }
     }
 
-    /// Copies the log, and truncates it. If the log was never seen, nothing says that the copy belongs to it.
+    /// Copies the log, and truncates it. If the log was never seen, nothing says that the copy
+    /// belongs to it.
     pub(super) fn copy(&mut self, log: usize) {
         if self.unseen[log] {
             return;
@@ -216,7 +223,8 @@ impl App {
     }
 }
 
-/// What a tool renames that keeps this number of rotated files: the oldest first, the log last. The oldest is overwritten.
+/// The renames of a tool that keeps this number of rotated files: the oldest first, the log last.
+/// The oldest is overwritten.
 fn renames(log: usize) -> Vec<Act> {
     let mut paths: Vec<_> = (1..=KEPT).rev().map(|number| rotated(log, number)).collect();
     paths.push(path(LOGS[log]));

@@ -4,13 +4,13 @@ use memchr::{memchr_iter, memrchr};
 
 use crate::format::{Extent, Format};
 
-/// Lines of a span, unless one record has more; lines of a batch of many files, about; and records of
-/// a request to Elasticsearch or Loki. Outputs write much around each, and empty lines must not make
-/// a body of a hundred megabytes.
+/// Lines of a span, unless one record has more; lines of a batch of many files, about; and records
+/// of a request to Elasticsearch or Loki. Outputs write much around each, and empty lines must not
+/// make a body of a hundred megabytes.
 pub(crate) const MOST_LINES: usize = 4096;
 
-/// How many bytes of whole lines are complete records, of not too many lines. A record that is joined of lines and is longer than
-/// one line may be goes in parts.
+/// How many bytes of whole lines are complete records, of not too many lines. A record that is
+/// joined of lines and is longer than one line may be goes in parts.
 pub(crate) fn complete_records(format: &Format, lines: &[u8], longest: usize) -> usize {
     let mut most = MOST_LINES;
     loop {
@@ -25,7 +25,8 @@ pub(crate) fn complete_records(format: &Format, lines: &[u8], longest: usize) ->
     }
 }
 
-/// How many bytes of complete records stand before the first that is too long, or are the first part of that one.
+/// How many bytes of complete records stand before the first that is too long, or are the first
+/// part of that one.
 fn before_too_long(format: &Format, records: &[u8], longest: usize) -> usize {
     let mut apart = 0;
     for Extent { range, amount, is_apart } in format.split(records) {

@@ -124,7 +124,7 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// What can be read is written so that it is read the same.
+    /// Panics unless a checkpoint that can be read is written so that it is read the same.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn assert_stable(text: &str) {
         if let Ok(checkpoint) = Self::parse(text.as_bytes()) {

@@ -61,7 +61,7 @@ impl<'a> Lines<'a> {
         self.newlines.1 + 1
     }
 
-    /// What the file holds
+    /// The kind of the file
     pub(super) fn kind(&self) -> Kind {
         self.kind
     }
@@ -129,7 +129,8 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Waits for some bytes and not for more, so that the lines of a stream are shown when they come.
+    /// Waits for some bytes and not for more, so that the lines of a stream are shown when they
+    /// come.
     fn read(&mut self) -> io::Result<()> {
         let known = self.bytes.len();
         self.bytes.resize(known + CHUNK, 0);

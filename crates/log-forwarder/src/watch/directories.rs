@@ -17,21 +17,23 @@ use crate::{
     files::follower::Follower,
 };
 
-/// Between two looks at the open files that have not been idle for long, when there are events; and between two scans where
-/// another host may make files without an event
+/// Between two looks at the open files that have not been idle for long, when there are events; and
+/// between two scans where another host may make files without an event
 const SWEEP: Duration = Duration::from_secs(2);
 /// Between two scans for new files, when there are events; the open ones are all looked at
 const SCAN: Duration = Duration::from_secs(30);
 /// Between two looks, and between two scans, where there are no events
 pub(super) const POLL: Duration = Duration::from_millis(200);
-/// Sweeps in a row that find more bytes, without an event in that time, before a directory counts as one without events.
+/// Sweeps that find more bytes, since the last event of a directory, before it counts as one
+/// without events. Sweeps that find no more bytes do not change the count.
 const SILENT_SWEEPS: u32 = 2;
-/// After a file was deleted, its directory may be deleted, too. The event of that comes late, because a file of it that is open,
-/// here or in the app, keeps the directory. The next sweep comes within this time.
+/// After a file was deleted, its directory may be deleted, too. The event of that comes late,
+/// because a file of it that is open, here or in the app, keeps the directory. The next sweep comes
+/// within this time.
 const CHECKED: Duration = Duration::from_secs(2);
 
-/// Scans in a row that find new directories, before other work gets its turn. One is enough, unless directories come and go while
-/// names are listed.
+/// Scans in a row that find new directories, before other work gets its turn. One is enough, unless
+/// directories come and go while names are listed.
 const ROUNDS: u32 = 8;
 
 /// The watched directories. One has one watch, however many paths lead to it.
@@ -48,7 +50,10 @@ struct Watched {
     /// Bytes of all its files at the last sweep
     size: u64,
     events: u64,
+    /// Sweeps since the last event that found more bytes
     silent_sweeps: u32,
+    /// It counts as one without events, as long as it is watched: events that come later do not say
+    /// that all come.
     polled: bool,
     /// Another host may make files in it without an event.
     is_remote: bool,
@@ -69,7 +74,8 @@ impl Directories {
         Self { watcher, watched: BTreeMap::new(), paths: HashMap::new() }
     }
 
-    /// Takes note of events of directories: files were deleted in these, or anything may have happened.
+    /// Takes note of events of directories: files were deleted in these, or anything may have
+    /// happened.
     pub(crate) fn doubt(&mut self, deletions: &HashSet<PathBuf>, is_overflow: bool) {
         for watched in self.watched.values_mut() {
             watched.is_doubtful |= is_overflow;
@@ -79,7 +85,8 @@ impl Directories {
         }
     }
 
-    /// Watches the directories that matter, and looks for names again until there is no further one. False if there may be more.
+    /// Watches the directories that matter, and looks for names again until there is no further
+    /// one. False if there may be more.
     pub(crate) fn follow(&mut self, follower: &mut Follower) -> bool {
         for _ in 0..ROUNDS {
             if !self.watch(&follower.directories()) {
@@ -91,8 +98,9 @@ impl Directories {
         false
     }
 
-    /// Watches these and no others, by the first path that leads to each. True if names are to be looked at again, because a
-    /// directory is new, or is gone, so that the one above it is to be watched.
+    /// Watches these and no others, by the first path that leads to each. True if names are to be
+    /// looked at again, because a directory is new, or is gone, so that the one above it is to be
+    /// watched.
     pub(crate) fn watch(&mut self, wanted: &[PathBuf]) -> bool {
         self.paths = wanted.iter().filter_map(|path| Some((path.clone(), inode_of(path)?))).collect();
         let gone = |(inode, watched): &(&Inode, &Watched)| self.paths.get(&watched.path) != Some(inode);
@@ -142,8 +150,8 @@ impl Directories {
         is_new
     }
 
-    /// Whether a path leads to another directory than before. There is no event when a directory above it was renamed, or a
-    /// link to it was changed; that is seen at a sweep.
+    /// Whether a path leads to another directory than before. There is no event when a directory
+    /// above it was renamed, or a link to it was changed; that is seen at a sweep.
     pub(crate) fn has_moved(&self, is_sweep: bool) -> bool {
         let leads_elsewhere = |path: &Path, inode: &Inode| inode_of(path) != Some(*inode);
         if is_sweep {
@@ -166,7 +174,8 @@ impl Directories {
         }
     }
 
-    /// At each sweep: whether a directory's files, which have this number of bytes now, grew without an event.
+    /// At each sweep: whether a directory's files, which have this number of bytes now, grew
+    /// without an event.
     pub(crate) fn judge(&mut self, sizes: &BTreeMap<PathBuf, u64>) {
         let mut by_inode: HashMap<Inode, u64> = HashMap::new();
         for (home, size) in sizes {

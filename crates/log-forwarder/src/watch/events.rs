@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 
 use crate::files::names::Rename;
 
-/// Renames, and files that were written, that are remembered between two looks; more count as lost events
+/// Renames, and files that were written, that are remembered between two looks; more count as lost
+/// events
 const LIMIT: usize = 10_000;
 
 /// The events since the last look
@@ -106,7 +107,7 @@ impl Events {
         }
     }
 
-    /// Wakes those who wait for events.
+    /// Wakes the task that waits for events.
     pub(super) fn wake(&self) {
         self.wake.notify_one();
     }

@@ -1,10 +1,10 @@
 //! Reads the events of inotify(7), all that have come at once, after a pause in which the kernel
 //! gathers and merges them.
 //!
-//! Not the notify crate, because it reads 1024 bytes at once, which are 32 events or fewer. With that
-//! pause between two reads, lines of 1,000 files came with a p99 of 2231 ms; now it is 1005 ms, most
-//! of it the linger of a second. rustix parses the events; this file keeps which watch belongs to
-//! which directory.
+//! Not the notify crate, because it reads 1024 bytes at once, which are 32 events or fewer. With
+//! that pause between two reads, lines of 1,000 files came with a p99 of 2231 ms; now it is 1005
+//! ms, most of it the linger of a second. rustix parses the events; this file keeps which watch
+//! belongs to which directory.
 
 use std::{
     collections::HashMap,
@@ -26,13 +26,14 @@ use rustix::{
 use super::events::{Events, Happening};
 use crate::files::names::Rename;
 
-/// Between two reads. The kernel merges equal events that are not read yet, so that a log that is written line by line does not
-/// wake the helper for each line.
+/// Between two reads. The kernel merges equal events that are not read yet, so that a log that is
+/// written line by line does not wake the helper for each line.
 const GATHER: Duration = Duration::from_millis(20);
 /// Bytes of events that are read at once: about two thousand, each of 16 bytes and a name
 const ROOM: usize = 64 * 1024;
 
-/// What happens to the names of a directory, to the directory itself, and to the content and the permissions of its files
+/// The events that are wanted: of the names of a directory, of the directory itself, and of the
+/// content and the permissions of its files
 const WANTED: WatchFlags = WatchFlags::MODIFY
     .union(WatchFlags::ATTRIB)
     .union(WatchFlags::CREATE)
@@ -65,7 +66,8 @@ impl Watcher {
         Ok(watcher)
     }
 
-    /// Watches the directory that a path leads to. A directory has one watch, which keeps its number.
+    /// Watches the directory that a path leads to. A directory has one watch, which keeps its
+    /// number.
     pub(super) fn watch(&self, path: &Path) -> io::Result<Watch> {
         // An event may come before the number of its watch is known.
         let mut directories = lock(&self.directories);

@@ -1,4 +1,4 @@
-//! What only root can set up: full and read-only disks, mounts without events, another user.
+//! Conditions that only root can set up: full and read-only disks, mounts without events, another user.
 
 mod reaching;
 mod volumes;

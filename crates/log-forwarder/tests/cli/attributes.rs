@@ -1,4 +1,4 @@
-//! What each record carries besides: what the Downward API gives, and fields that are named.
+//! The fields that each record carries: those of the Downward API, and those of `--field`.
 
 use std::fs;
 

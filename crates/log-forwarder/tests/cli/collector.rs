@@ -1,4 +1,4 @@
-//! A small HTTP collector that keeps every line, and answers as it is told.
+//! A small HTTP collector that keeps every line, and answers as a test says.
 
 use std::{
     collections::{HashMap, VecDeque},

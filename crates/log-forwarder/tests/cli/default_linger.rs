@@ -79,7 +79,7 @@ fn a_file_that_is_renamed_while_its_lines_wait_is_read_to_its_end() {
         writer.write(10);
         wait_until_read(address, 0..writer.written());
         fs::rename(pod.log("app.log"), pod.log(&format!("app.log.{round}"))).unwrap();
-        // The app goes on in the old file until it is told to open the new one.
+        // The app goes on in the old file until it gets the order to open the new one.
         writer.write(10);
         wait_until_read(address, 0..writer.written());
         let next = writer.written();

@@ -167,7 +167,7 @@ fn what_the_clock_says_decides_nothing() {
     assert_eq!(pod.out().lines().count() as u64, writer.written(), "{ended:#?}");
 }
 
-/// As if the clock stood so many years from 2026 when the file was written
+/// As if the clock stood this number of years from 2026 when the file was written
 fn set_time(path: &std::path::Path, years: i64) {
     let date = format!("{}-11-24", 2026 + years);
     assert!(std::process::Command::new("touch").args(["-d", &date]).arg(path).status().unwrap().success());

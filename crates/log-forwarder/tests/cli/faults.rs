@@ -1,4 +1,4 @@
-//! What goes wrong for long: a collector that is away over rotations, one that is slow, one that fails at random.
+//! Faults that last long: a collector that is away over rotations, one that is slow, one that fails at random.
 
 use std::{fs, net::TcpListener, os::unix::fs::MetadataExt};
 

@@ -1,4 +1,5 @@
-//! What lines hold: fields and times of each format, traces in one record, other characters; and what is none of that.
+//! The content of lines: fields and times of each format, traces in one record, other
+//! characters; and lines of another form.
 
 use std::{fs, io::Write};
 
@@ -12,7 +13,7 @@ pub(crate) fn start(pod: &Pod, arguments: &[&str]) -> Program {
     pod.start(&[arguments, &["--output", &output]].concat())
 }
 
-/// The records that are delivered, once there are so many; of each only these members
+/// The records that are delivered, once there is this number of them; of each only these members
 #[track_caller]
 pub(crate) fn records(pod: &Pod, count: usize, names: &[&str]) -> Vec<Value> {
     pod.wait_for_lines(count);

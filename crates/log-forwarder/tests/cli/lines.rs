@@ -1,4 +1,4 @@
-//! What a line is: cut when it is too long, held back while it has no end, whatever bytes are in it.
+//! Lines: cut when they are too long, held back while they have no end, whatever bytes they have.
 
 use std::{fs, io::Write, process::Command};
 

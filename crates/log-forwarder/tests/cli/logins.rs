@@ -1,4 +1,5 @@
-//! What requests carry besides lines: compression, tokens and passwords that change, headers; and that no secret is told.
+//! Requests around their lines: compression, tokens and passwords that change, headers; no log line
+//! shows a secret.
 
 use std::fs;
 

@@ -20,7 +20,7 @@ pub(crate) fn assert_all_there_in_any_order<'a>(lines: impl Iterator<Item = &'a 
     assert_all_there(lines.into_iter(), count);
 }
 
-/// Waits until the forwarder has seen so many bytes that an output has not got.
+/// Waits until the forwarder has seen this number of bytes that an output has not got.
 #[track_caller]
 pub(crate) fn wait_for_lag(program: &mut Program, bytes: u64) {
     let address = program.address("health");
@@ -44,7 +44,7 @@ fn a_renamed_file_is_read_to_its_end_while_its_writer_goes_on() {
     writer.write(10);
     let program = pod.start(&["--output", &pod.file_output()]);
     pod.wait_for_lines(10);
-    // The app goes on in the old file until it is told to open the new one.
+    // The app goes on in the old file until it gets the order to open the new one.
     fs::rename(pod.log("app.log"), pod.log("app.log.1")).unwrap();
     writer.write(10);
     pod.wait_for_lines(20);

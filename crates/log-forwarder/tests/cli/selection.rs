@@ -236,7 +236,7 @@ fn a_file_that_does_not_grow_is_closed_and_opened_again_when_it_grows() {
         writer.write(10);
         pod.wait_for_lines(round * 10);
     }
-    // Whatever becomes of it while it is closed is seen as if it were open.
+    // A change while it is closed is seen as if it were open.
     until("the file is closed", || (!is_open()).then_some(()));
     writer.write(10);
     writer.rotate(3);

@@ -126,7 +126,7 @@ fn a_receiver_that_is_slower_than_the_app_gets_all_and_costs_no_memory() {
     let mut stream = BufReader::new(accept(&listener));
     let mut received = vec![0; line(0).len() + 1];
     stream.read_exact(&mut received).unwrap();
-    // The app never waits, and writes twice as much as is taken; it rotates meanwhile.
+    // The app never waits, and writes and rotates twice as much as is taken.
     for round in 0..60 {
         writer.write(10_000);
         if round % 20 == 19 {

@@ -92,7 +92,7 @@ impl Pod {
         fs::read_to_string(self.beside("out")).unwrap_or_default()
     }
 
-    /// Waits until `out` holds so many lines.
+    /// Waits until `out` holds this number of lines.
     #[track_caller]
     pub(crate) fn wait_for_lines(&self, count: usize) {
         until(&format!("{count} lines are there"), || (self.out().lines().count() >= count).then_some(()));

@@ -1,4 +1,4 @@
-//! Bad input: each mistake, word for word, and the help. `UPDATE_SNAPSHOTS=1` writes the snapshots anew.
+//! Bad input: each mistake, word for word, and the help. `UPDATE_SNAPSHOTS=1` writes the snapshots again.
 
 use std::path::Path;
 
@@ -102,7 +102,7 @@ fn an_output_that_is_none() {
     assert_usage_error("bad-age", &with("http://collector/#max-connection-age=10"));
 }
 
-/// What a wrong combination of flags is told with
+/// The message about a wrong combination of flags
 #[track_caller]
 fn assert_refused(arguments: &[&str], words: &str) {
     let all = [&["--health-addr", "127.0.0.1:0", "--input", "/logs/*.log"], arguments].concat();

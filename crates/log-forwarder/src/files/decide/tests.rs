@@ -53,7 +53,7 @@ fn name(fate: &Fate) -> String {
     }
 }
 
-/// What becomes of a file, and whether that needs a look for its content elsewhere
+/// The fate of a file, and whether that needs a look for its content elsewhere
 fn fate(file: &KnownFile, observation: &Observation, trace: Option<Trace>, now: Instant) -> String {
     name(&decide(file, observation, trace, REASON, &policy(), now))
 }
@@ -68,9 +68,9 @@ fn each_observation_of_an_open_file_has_its_fate() {
         (Observation::Grew(growth), false, "Grow 120"),
         (Observation::Rewritten(growth), false, "Grow 120"),
         (Observation::Unsteady, false, "Mistrust"),
-        (Observation::Renamed(FileState::Rotated), false, "Turn(Rotated)"),
+        (Observation::Renamed(FileState::Rotated), false, "SetState(Rotated)"),
         // Its descriptor has the content still.
-        (Observation::Deleted, false, "Turn(Deleted)"),
+        (Observation::Deleted, false, "SetState(Deleted)"),
         (Observation::Unreadable("input/output error".into()), false, "KeepReading"),
         (Observation::Astray, false, "Detach"),
         // It is read to its end through the descriptor, and nothing counts as lost.
@@ -119,8 +119,8 @@ fn a_file_that_a_remote_mount_does_not_tell_is_kept_in_mind_for_five_seconds() {
         })
     };
     for (state, seconds, expected) in [
-        (FileState::Live, 60, "Miss"),
-        (FileState::Rotated, 60, "Miss"),
+        (FileState::Live, 60, "AwaitName"),
+        (FileState::Rotated, 60, "AwaitName"),
         (FileState::Missing, 4, "KeepReading"),
         (FileState::Missing, 5, "Forget"),
         (FileState::Aside, 0, "Forget"),
@@ -166,11 +166,11 @@ fn time_ends_and_closes_a_file_that_has_a_successor() {
         ("a rotated file, soon", rotated, a_moment, "KeepReading"),
         ("a rotated file that is still", rotated, QUIET, "End"),
         ("one that has ended, before its writer takes the new one", ended, Duration::from_secs(59), "KeepReading"),
-        ("one that has ended, later", ended, LINGER, "Close"),
-        ("one that an output has not read", unread, LINGER * 10, "KeepReading"),
+        ("one that has ended, later", ended, KEPT_OPEN, "Close"),
+        ("one that an output has not read", unread, KEPT_OPEN * 10, "KeepReading"),
         ("a deleted one", deleted, Duration::from_secs(59), "KeepReading"),
-        ("a deleted one, later", deleted, LINGER, "Forget"),
-        ("one about which answers differ, later", in_doubt, LINGER, "Forget"),
+        ("a deleted one, later", deleted, KEPT_OPEN, "Forget"),
+        ("one about which answers differ, later", in_doubt, KEPT_OPEN, "Forget"),
         ("a lost one, whose bytes are counted", lost, Duration::ZERO, "Forget"),
         (
             "a lost one, of which an output has some",
@@ -178,7 +178,7 @@ fn time_ends_and_closes_a_file_that_has_a_successor() {
                 (file.state, file.access) = (FileState::Lost, Access::Closed);
                 file.cursors[0].in_flight_end += 1;
             },
-            LINGER,
+            KEPT_OPEN,
             "KeepReading",
         ),
     ];
@@ -213,7 +213,7 @@ fn the_oldest_deleted_files_are_given_up_until_the_others_fit() {
     }
     assert!(over_max_pinned(&set, &policy()).is_empty());
     for key in [1, 2, 3] {
-        set.apply(Change::Meet(key, Fate::Turn(FileState::Deleted)), now);
+        set.apply(Change::Meet(key, Fate::SetState(FileState::Deleted)), now);
     }
     assert_eq!(set.pinned(), 3 * SIZE);
     assert_eq!(over_max_pinned(&set, &policy()), [1, 2]);

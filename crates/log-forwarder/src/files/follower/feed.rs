@@ -1,4 +1,4 @@
-//! What an output gets: batch by batch, file by file in turn.
+//! The batches that an output gets, one after the other, from each file in turn.
 
 use std::{
     io,
@@ -22,26 +22,27 @@ use crate::{
 /// After an error a file is not read for this long. Later files of its path are read.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Reads of one file at once that bring no line. More of a line without an end are read after others had their turn, because a
-/// compressed file can have one of many gigabytes.
+/// Reads of one file at once that bring no line. More of a line without an end are read after
+/// others had their turn, because a compressed file can have one of many gigabytes.
 const MOST_STEPS: usize = 16;
 
-/// Files that are looked at in vain for one batch, because their lines may not stand in it. With a stream for each of thousands of
-/// files, each batch would look at all of them.
+/// Files that are looked at in vain for one batch, because their lines may not stand in it. With a
+/// stream for each of thousands of files, each batch would look at all of them.
 const MOST_APART: usize = 64;
 
 /// Whether spans of two sources may stand in one batch
 type Joins<'a> = &'a dyn Fn(&Source, &Source) -> bool;
 
 impl Follower {
-    /// Whether a batch is to wait for no more lines. Files that wait for a descriptor get one once it is sent.
+    /// Whether a batch is to wait for no more lines. Files that wait for a descriptor get one once
+    /// it is sent.
     pub(crate) fn is_enough(&self, output: OutputId, batch: &Growing) -> bool {
         let length = batch.length() as u64 + self.waiting(output);
         length >= self.gathered as u64 || batch.is_full() || self.descriptors.waiting > 0
     }
 
-    /// Unread bytes that an output could get. While files wait for a descriptor they are enough for a batch, because those that
-    /// are open keep others waiting.
+    /// Unread bytes that an output could get. While files wait for a descriptor they are enough for
+    /// a batch, because those that are open keep others waiting.
     pub(super) fn waiting(&self, output: OutputId) -> u64 {
         match self.set.readable_bytes(output) {
             0 => 0,
@@ -63,8 +64,8 @@ impl Follower {
         batch.take()
     }
 
-    /// Reads the next lines for an output: file by file in turn, and of one path the older file first. The batch is of one file,
-    /// unless others may join it.
+    /// Reads the next lines for an output: file by file in turn, and of one path the older file
+    /// first. The batch is of one file, unless others may join it.
     pub(crate) fn gather(&mut self, output: OutputId, joins: Option<Joins>, batch: &mut Growing, now: Instant) {
         loop {
             let failed = self.failed.len();
@@ -97,7 +98,8 @@ impl Follower {
     fn add_files(&mut self, output: OutputId, joins: Option<Joins>, spans: &mut Growing, most: usize, now: Instant) {
         let turn = self.turns.get(&output).copied().unwrap_or(0);
         let mut apart = 0;
-        // Each file is asked for when it is its turn: a list of all would cost more than most batches.
+        // Each file is asked for when it is its turn: a list of all would cost more than most
+        // batches.
         'files: for mut keys in [turn..Key::MAX, 0..turn] {
             while let Some(key) = self.set.first_readable(output, keys.clone()) {
                 keys.start = key + 1;
@@ -136,11 +138,13 @@ impl Follower {
         }
     }
 
-    /// Appends the next lines of a file to its span. All but whole lines waits until that is settled.
+    /// Appends the next lines of a file to its span. All but whole lines waits until that is
+    /// settled.
     fn read_on(&mut self, key: Key, output: OutputId, batch: &mut Growing, room: usize, now: Instant) -> Option<()> {
         let (file, span) = (self.set.get(key)?, batch.of_file(key)?);
         let cursor = &file.cursors[output.0];
-        let is_over = span.is_sealed || cursor.barren_end >= file.seen || !Arc::ptr_eq(&span.source, &file.source);
+        let is_over =
+            span.is_sealed || cursor.no_newline_before >= file.seen || !Arc::ptr_eq(&span.source, &file.source);
         if is_over {
             return None;
         }
@@ -160,7 +164,7 @@ impl Follower {
             }
             Reading::Suspicious => drop(self.suspect(key, output, now)),
             Reading::Nothing | Reading::NoRoom => {}
-            _ => drop(self.set.apply(Change::Barren(key, output, size), now)),
+            _ => drop(self.set.apply(Change::NoNewlineBefore(key, output, size), now)),
         }
         Some(())
     }
@@ -182,8 +186,9 @@ impl Follower {
         self.failed.insert((key, output), now);
     }
 
-    /// A file is shorter than it was, or holds something else. An open one has a descriptor to ask about it. That a compressed one
-    /// was written over takes longer to find out. True if it may be read now.
+    /// A file is shorter than it was, or holds something else. An open one has a descriptor to ask
+    /// about it. That a compressed one was written over takes longer to find out. True if it may be
+    /// read now.
     fn suspect(&mut self, key: Key, output: OutputId, now: Instant) -> bool {
         if self.set.get(key).is_some_and(KnownFile::is_packed) {
             self.set.apply(Change::Meet(key, Fate::Measure { stat: None, was_cut: false }), now);
@@ -237,12 +242,13 @@ impl Follower {
                     self.names.doubt();
                     return None;
                 }
-                Reading::Barren(end) => {
-                    self.set.apply(Change::Barren(key, output, end), now);
+                Reading::NoNewlineBefore(end) => {
+                    self.set.apply(Change::NoNewlineBefore(key, output, end), now);
                     return None;
                 }
                 Reading::NoRoom => {
-                    // The next batch begins with it: it would wait for as long as other files have lines.
+                    // The next batch begins with it: it would wait for as long as other files have
+                    // lines.
                     self.turns.insert(output, key);
                     batch.fill();
                     return None;

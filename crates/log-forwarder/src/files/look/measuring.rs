@@ -1,4 +1,5 @@
-//! Measures the compressed files of inputs that read such files: one at a time, on a thread of its own.
+//! Measures the compressed files of inputs that read such files: one at a time, on a thread of its
+//! own.
 
 use std::{
     io,
@@ -26,8 +27,8 @@ use crate::{
 
 /// Compressed files that are read at once. For each of them a decoder of zstd may need 8 MiB.
 const MOST_OPEN: usize = 4;
-/// A file is measured when it was not written for this long, because a tool that compresses sets the time of its file and
-/// deletes the original last.
+/// A file is measured when it was not written for this long, because a tool that compresses sets
+/// the time of its file and deletes the original last.
 const SETTLED: Duration = Duration::from_secs(1);
 /// A file without an end that is not written for this long stays without one.
 const UNFINISHED: Duration = Duration::from_secs(5);
@@ -63,7 +64,8 @@ impl Looker {
         if due.is_empty() {
             return false;
         }
-        // Later files of a log wait for one that was compressed since: an output that keeps others open must not delay it.
+        // Later files of a log wait for one that was compressed since: an output that keeps others
+        // open must not delay it.
         let has_room = set.iter().filter(|(_, file)| file.is_packed()).count() < MOST_OPEN;
         let next = due.into_iter().find(|key| has_room || set.get(*key).is_some_and(KnownFile::is_awaited));
         if let Some(key) = next {
@@ -146,15 +148,15 @@ impl Looker {
         sighting: &Sighting,
         now: Instant,
     ) -> bool {
-        set.apply(Change::Meet(key, Fate::Turn(FileState::Rotated)), now);
+        set.apply(Change::Meet(key, Fate::SetState(FileState::Rotated)), now);
         names.doubt();
         self.examine(set, names, key, sighting, now)
     }
 }
 
-/// Whether a known file that is not compressed has the content of one that is, and the outputs get it from there: the original, which
-/// a rotating tool has just compressed. Of contents that may be alike, because they are short or lie in different directories, the
-/// time must be the same too.
+/// Whether a known file that is not compressed has the content of one that is, and the outputs get
+/// it from there: the original, which a rotating tool has just compressed. Of contents that may be
+/// alike, because they are short or lie in different directories, the time must be the same too.
 fn is_read_already(set: &FileSet, key: Key, packed: &Packed) -> bool {
     let Some(home) = set.get(key).filter(|file| file.seen == 0).map(|file| &file.home) else { return false };
     let is_at_end = |file: &KnownFile| match file.content() {

@@ -1,8 +1,9 @@
-//! The form of name that a rotation gives: of two files that are rotated together, the name of one tells that of the other.
+//! The form of name that a rotation gives: of two files that are rotated together, the name of one
+//! tells that of the other.
 
 use std::path::{Path, PathBuf};
 
-/// What a name has in addition, and the end that stands behind it
+/// The part that a name has in addition, and the end that stands behind it
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Form {
     added: String,

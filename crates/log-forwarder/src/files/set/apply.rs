@@ -39,7 +39,7 @@ pub(crate) enum Change<'a> {
     /// A read found a file at least this long.
     Reach(Key, u64),
     /// An output finds no end of a record before this offset.
-    Barren(Key, OutputId, u64),
+    NoNewlineBefore(Key, OutputId, u64),
     /// An output never gets these bytes, with which a line ends or not.
     Skip { key: Key, output: OutputId, bytes: &'a [u8], within_cut: bool, reason: LossReason },
     /// An output passes over a hole that ends at this offset.
@@ -88,7 +88,9 @@ impl FileSet {
             }
             Change::Reach(key, size) => self.change(key, |file| file.reach(size, now)),
             Change::Fail(key, output, has) => self.change(key, |file| file.cursors[output.0].has_failed = has),
-            Change::Barren(key, output, end) => self.change(key, |file| file.cursors[output.0].barren_end = end),
+            Change::NoNewlineBefore(key, output, end) => {
+                self.change(key, |file| file.cursors[output.0].no_newline_before = end);
+            }
             Change::Skip { key, output, bytes, within_cut, reason } => {
                 self.ledger.of(output).lost(bytes.len() as u64, reason);
                 // A restart would count them once more.
@@ -127,7 +129,7 @@ impl FileSet {
                 self.has_moved |= self.files.get(&key).is_some_and(|file| file.seen != growth.size);
                 self.change(key, |file| file.grow(growth, now));
             }
-            Fate::Turn(state) => {
+            Fate::SetState(state) => {
                 (self.has_moved, is_news) = (true, false);
                 self.change(key, |file| file.state = state);
             }
@@ -137,7 +139,7 @@ impl FileSet {
                 self.change(key, |file| (file.trust, file.state) = (Trust::None, FileState::Rotated));
             }
             Fate::End => self.change(key, |file| file.ended = true),
-            Fate::Rest => self.change(key, |file| is_news = file.rest()),
+            Fate::FinishRecord => self.change(key, |file| is_news = file.finish_record()),
             Fate::Close => self.change(key, |file| file.access = Access::Closed),
             Fate::Park => self.change(key, |file| file.access = Access::Parked),
             Fate::Reopen(content, anchors) => self.change(key, |file| file.attach(content, &anchors, now)),
@@ -146,7 +148,7 @@ impl FileSet {
                 self.has_moved = true;
                 self.change(key, |file| (file.access, file.state) = (Access::Closed, FileState::Rotated));
             }
-            Fate::Miss => {
+            Fate::AwaitName => {
                 is_news = false;
                 self.leave(key, FileState::Missing, now);
             }

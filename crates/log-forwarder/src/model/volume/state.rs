@@ -37,7 +37,7 @@ pub(super) struct State {
     pub(super) clock: i64,
     /// Renames of which the forwarder has had no event yet
     pub(super) renames: Vec<Rename>,
-    /// What happens between the questions of the forwarder: after this number of them, the next of these
+    /// Acts between the questions of the forwarder, each with the number of questions before it
     pub(super) ambush: VecDeque<(u32, Act)>,
 }
 

@@ -1,4 +1,5 @@
-//! The names that streams and entries carry: a few labels make a stream, all else is metadata of each entry.
+//! The names that streams and entries carry: a few labels make a stream, all else is metadata of
+//! each entry.
 
 use std::borrow::Cow;
 
@@ -27,7 +28,7 @@ pub(super) struct Labels {
     fixed: Vec<(String, String)>,
 }
 
-/// What all records of a batch carry
+/// The names that all records of a batch carry
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
     pub(super) labels: Vec<(String, String)>,
@@ -56,7 +57,8 @@ impl Labels {
         self.of(one).labels == self.of(other).labels
     }
 
-    /// The names and values of what the records of a source carry. None comes twice, and none is empty.
+    /// The names and values of what the records of a source carry. None comes twice, and none is
+    /// empty.
     pub(super) fn of(&self, source: &Source) -> Names {
         let mut known = vec![
             (Cow::from("filename"), source.path.to_string_lossy()),
