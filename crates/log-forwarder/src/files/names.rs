@@ -168,13 +168,14 @@ impl Names {
     pub(crate) fn judge_absence(&mut self, set: &FileSet, listings: &mut Listings, saved: Option<i64>) {
         let unrotated: BTreeSet<_> = self.watched.difference(&self.rotated).cloned().collect();
         for sibling in siblings(&unrotated, listings) {
-            let Sibling { entry: Entry { path, stat }, origin, .. } = &sibling;
+            let Sibling { entry, origin, .. } = &sibling;
             // A copy may be needed at any moment, when its file is truncated.
-            let is_inputs = self.renamed.has(&sibling.entry);
-            let is_new = stat.size > 0 && !is_inputs && !is_copy(path, origin, set, listings.volume());
+            let is_inputs = self.renamed.has(entry);
+            let is_new = entry.stat.size > 0 && !is_inputs;
+            let is_new = is_new && is_copy(entry, origin, set, listings.volume()) == Some(false);
             // Looked at last: a truncation before this makes the file a possible copy.
             if is_new && is_unchanged(origin, set, listings.volume()) {
-                self.pass_over(stat, set);
+                self.pass_over(&entry.stat, set);
             }
         }
         let changed = unrotated.into_iter().filter(|path| !is_unchanged(path, set, listings.volume()));
@@ -199,24 +200,25 @@ impl Names {
         let (bystanders, undecided) = (std::mem::take(&mut self.bystanders), std::mem::take(&mut self.undecided));
         let mut heirs = Vec::new();
         self.is_unsure = false;
-        for Sibling { entry: Entry { path, stat }, origin, series } in all {
+        for Sibling { entry, origin, series } in all {
+            let Entry { path, stat } = &entry;
             let inode = stat.inode;
-            if let Some(bystander) = bystanders.get(&inode).filter(|bystander| bystander.is(&stat)) {
+            if let Some(bystander) = bystanders.get(&inode).filter(|bystander| bystander.is(stat)) {
                 self.bystanders.insert(inode, *bystander);
-            } else if set.knows(&stat) {
+            } else if set.knows(stat) {
                 // Read already
-            } else if is_spent_copy(&path, &origin, set, listings.volume()) {
-                self.bystanders.insert(inode, Bystander::of(&stat));
+            } else if is_spent_copy(&entry, &origin, set, listings.volume()) {
+                self.bystanders.insert(inode, Bystander::of(stat));
                 set.ask_for_checkpoint();
-            } else if stat.size == 0 || is_copy(&path, &origin, set, listings.volume()) {
+            } else if stat.size == 0 || is_copy(&entry, &origin, set, listings.volume()) == Some(true) {
                 self.is_unsure = true;
             } else if self.rotated.contains(&origin) && (series.is_usual || known_series.contains(&series)) {
-                heirs.push(Heir { path, origin, stat });
+                heirs.push(Heir { path: entry.path, origin, stat: entry.stat });
             } else {
                 let since = undecided.get(&inode).copied().unwrap_or(now);
                 if now.saturating_duration_since(since) >= UNDECIDED {
                     tracing::info!(file = %path.display(), "is not read: it is no rotated file of an input");
-                    self.bystanders.insert(inode, Bystander::of(&stat));
+                    self.bystanders.insert(inode, Bystander::of(stat));
                     set.ask_for_checkpoint();
                 } else {
                     self.undecided.insert(inode, since);

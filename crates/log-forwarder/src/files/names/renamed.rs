@@ -79,11 +79,13 @@ impl Renamed {
             name.missing = None;
             // The next rotation may be done already, and its renames not yet seen: then the input leads to a new file. But a copy
             // may have come to the name, as logrotate's `renamecopy` makes it.
-            let is_next = || !has_known_file(&name.origin) && !is_copy(path, &name.origin, set, volume);
+            let entry = Entry { path: path.as_path().into(), stat };
+            let is_no_copy = || is_copy(&entry, &name.origin, set, volume) == Some(false);
+            let is_next = || !has_known_file(&name.origin) && is_no_copy();
             if name.inode.is_none_or(|inode| inode == stat.inode) || is_next() {
                 name.inode = Some(stat.inode);
                 if stat.is_file() {
-                    files.push(Heir { path: path.as_path().into(), origin: name.origin.as_path().into(), stat });
+                    files.push(Heir { path: entry.path, origin: name.origin.as_path().into(), stat });
                 }
             }
             true

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
+    io,
     path::Path,
     sync::Arc,
 };
@@ -52,28 +53,34 @@ pub(super) fn is_unchanged(path: &Path, set: &FileSet, volume: &dyn Volume) -> b
     known.is_some_and(|file| file.path() == path && is_compared(file) && is_as_long(file))
 }
 
-/// Whether a file begins as one does that had this path: a copy that is made before its file is truncated or deleted.
-pub(super) fn is_copy(path: &Path, origin: &Path, set: &FileSet, volume: &dyn Volume) -> bool {
-    let Some((content, stat)) = open(path, volume) else { return false };
+/// Whether a file begins as one does that had this path: a copy that is made before its file is truncated or deleted. `None` if the
+/// file has another name by now: what its path leads to says nothing about it.
+pub(super) fn is_copy(entry: &Entry, origin: &Path, set: &FileSet, volume: &dyn Volume) -> Option<bool> {
+    let (content, stat) = match open(&entry.path, volume) {
+        Ok((_, stat)) if stat.inode != entry.stat.inode => return None,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(_) => return Some(false),
+        Ok(opened) => opened,
+    };
     // The content of a lost file goes on nowhere.
     let mut files = set.of_path(origin).filter(|(_, file)| file.state != FileState::Lost);
-    files.any(|(_, file)| begins_alike(&content, &stat, file, volume))
+    Some(files.any(|(_, file)| begins_alike(&content, &stat, file, volume)))
 }
 
 /// Whether a file is the whole copy of one that had this path and has no name of a rotated one: all outputs have its lines, and
 /// its original is deleted next, as logrotate's `renamecopy` does it.
-pub(super) fn is_spent_copy(path: &Path, origin: &Path, set: &FileSet, volume: &dyn Volume) -> bool {
-    let Ok(stat) = volume.stat(path) else { return false };
+pub(super) fn is_spent_copy(Entry { path, stat }: &Entry, origin: &Path, set: &FileSet, volume: &dyn Volume) -> bool {
     let is_whole = |file: &KnownFile| file.head.length > 0 && file.is_all_settled() && file.size() == stat.size;
     let mut whole = set.of_path(origin).filter(|(_, file)| is_whole(file) && is_renamed_elsewhere(file, volume));
-    let Some((content, _)) = open(path, volume).filter(|(_, opened)| opened.size == stat.size) else { return false };
+    let is_it = |opened: &Stat| opened.inode == stat.inode && opened.size == stat.size;
+    let Some((content, _)) = open(path, volume).ok().filter(|(_, opened)| is_it(opened)) else { return false };
     whole.any(|(_, file)| file.fingerprint().is_of(&content).unwrap_or(false))
 }
 
-fn open(path: &Path, volume: &dyn Volume) -> Option<(Content, Stat)> {
-    let handle = volume.open(path).ok()?;
-    let stat = handle.stat().ok()?;
-    Some((Content::Plain(handle), stat))
+fn open(path: &Path, volume: &dyn Volume) -> io::Result<(Content, Stat)> {
+    let handle = volume.open(path)?;
+    let stat = handle.stat()?;
+    Ok((Content::Plain(handle), stat))
 }
 
 /// Whether an open file has neither its name nor one that rotation gives: it was copied under another name, or is deleted.
@@ -101,7 +108,7 @@ fn begins_alike(content: &Content, stat: &Stat, file: &KnownFile, volume: &dyn V
     if is_doubtful && (!file.is_open() || stat.size > file.size()) {
         return false;
     }
-    let opened = if file.is_parked() && has_its_name { open(file.path(), volume) } else { None };
+    let opened = if file.is_parked() && has_its_name { open(file.path(), volume).ok() } else { None };
     let present = file.content().or(opened.as_ref().map(|(content, _)| content)).filter(|content| !content.is_packed());
     // Since the last look it may have been written, or truncated and written, and copied.
     let may_be_new = file.head.length == 0 || has_its_name;
