@@ -185,6 +185,7 @@ fn bindfs_states_an_old_size_and_the_log_says_that_the_bytes_contradict_it() {
     // Lines that follow come too, although the size stays as it is.
     remote.write(LINES, 1);
     assert_eq!(finish_with_all(&remote, forwarder, LINES + 1), 0);
+    assert_eq!(remote.arrived().len(), LINES + 1);
 }
 
 #[test]

@@ -66,7 +66,8 @@ pub(crate) fn decide(
         Observation::Deleted if file.is_open() => Fate::SetState(FileState::Deleted),
         Observation::Inconsistent => match trace {
             Some(Trace::Copy(copy)) => Fate::ContinueInCopy(copy),
-            _ => Fate::ReadOut,
+            // That is found out of the path of an input, by a scan.
+            _ => Fate::ReadOut { is_displaced: file.state != FileState::Live || file.trust == Trust::None },
         },
         Observation::Astray => Fate::Detach,
         Observation::Unsteady => Fate::Mistrust,

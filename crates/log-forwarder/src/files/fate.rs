@@ -14,8 +14,9 @@ pub(crate) enum Fate {
     SetState(FileState),
     /// Read nothing for a while, and take no other head for another content.
     Mistrust,
-    /// Read on until a read finds nothing, because the system contradicts itself about the file.
-    ReadOut,
+    /// Read on until a read finds nothing, because the system contradicts itself about the file. Its path and its inode may lead to
+    /// it still, or are known to lead to another content.
+    ReadOut { is_displaced: bool },
     /// Finish: no more bytes will come, and a last line without a newline is complete.
     End,
     /// Finish the last record, because no line that continues it has come for a while.

@@ -25,6 +25,7 @@ use super::{
     scan::{Scan, Scanner},
     set::{Change, FileSet},
     sharing::Sharing,
+    trust::Trust,
 };
 pub(crate) use super::{decide::Policy, resumed::resume_file};
 use crate::{
@@ -212,8 +213,10 @@ impl Follower {
         let mut keys: BTreeSet<Key> = inodes.into_iter().filter_map(|inode| self.set.holder(inode)).collect();
         keys.extend(self.set.restless());
         if !idle.is_zero() {
-            // No event tells that lines came in the place of NULs, where an app maps its file into memory.
-            let is_busy = |file: &KnownFile| file.zeros > 0 || now.saturating_duration_since(file.grown) < idle;
+            // No event tells that lines came in the place of NULs, where an app maps its file into memory, nor behind a size that
+            // the system states wrongly.
+            let is_untold = |file: &KnownFile| file.zeros > 0 || file.trust == Trust::None;
+            let is_busy = |file: &KnownFile| is_untold(file) || now.saturating_duration_since(file.grown) < idle;
             keys.extend(self.set.iter().filter(|(_, file)| is_busy(file)).map(|(key, _)| key));
         }
         self.look_at(keys.into_iter().collect(), now)

@@ -14,6 +14,8 @@ pub(crate) enum Sighting {
     Open { stat: Stat, zeros: u64, marks: Marks },
     /// The same of the path that should lead to a file which is not open, with as much of its head as is there
     Closed { stat: Stat, zeros: u64, head: Head },
+    /// An open file that the system contradicts itself about: its path and its inode lead to another content.
+    Displaced,
     /// A file that is not open: nothing has its inode.
     Absent,
     /// A file that is not open: its inode holds another content, or nothing has its inode and a file beside it may be its copy.
@@ -80,6 +82,7 @@ pub(crate) fn observe(file: &KnownFile, sighting: &Sighting) -> Observation {
         Sighting::Failed(error) => Observation::Unreadable(error.clone()),
         Sighting::Absent => Observation::Deleted,
         Sighting::Other => Observation::Replaced,
+        Sighting::Displaced => Observation::Inconsistent,
         Sighting::Named(is_live) => match (file.state, is_live) {
             (FileState::Live, false) => Observation::Renamed(FileState::Rotated),
             (FileState::Rotated | FileState::Missing, true) => Observation::Renamed(FileState::Live),
@@ -97,7 +100,7 @@ fn observe_open(file: &KnownFile, stat: &Stat, zeros: u64, marks: Marks) -> Obse
         _ if stat.links == 0 && file.state != FileState::Deleted => Observation::Deleted,
         _ if file.packed_size.is_some() => Observation::Same,
         // Its size is as much as reads have found.
-        _ if file.trust == Trust::None && stat.size > file.seen => Observation::Grew(growth(file.head)),
+        Marks::Same(head) if file.trust == Trust::None && stat.size > file.seen => Observation::Grew(growth(head)),
         _ if file.trust == Trust::None => Observation::Same,
         Marks::Contradictory => Observation::Inconsistent,
         _ if stat.size < file.seen => Observation::Truncated,

@@ -1,6 +1,7 @@
 //! A scan of the names: finds files that have come, and those that have gone or have other names.
 
 mod absent;
+mod holding;
 mod moves;
 mod review;
 
@@ -12,7 +13,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use self::{moves::follow_moves, review::review_closed};
+use self::{holding::holder_at, moves::follow_moves, review::review_closed};
 use super::{
     aside::take_up,
     cursor::Cursor,
@@ -22,7 +23,6 @@ use super::{
     look::Looker,
     names::{Heir, Names, oldest_first},
     observe::Sighting,
-    place::Place,
     selecting::Selecting,
     set::{Change, FileSet},
     unmatched::Unmatched,
@@ -184,10 +184,8 @@ impl Scanner {
         if let Some(key) = known.filter(is_aside) {
             take_up(scan.set, key, self.treatment(path), scan.now);
         }
-        match known {
-            Some(key) if has_its_content(key, path, &stat, scan) => Some(key),
-            _ => self.take(path, path, &stat, is_link, scan, listings),
-        }
+        let holder = known.and_then(|key| holder_at(key, path, &stat, scan));
+        holder.or_else(|| self.take(path, path, &stat, is_link, scan, listings))
     }
 
     /// Begins to follow a file that is not known yet.
@@ -274,20 +272,4 @@ impl Scanner {
         }
         Some(key)
     }
-}
-
-/// Whether a known inode still has its content. An open file is looked at elsewhere; a closed one is opened again when it has
-/// changed, and forgotten if its inode was given to another file.
-fn has_its_content(key: Key, path: &Path, stat: &Stat, scan: &mut Scan) -> bool {
-    let Some(file) = scan.set.get(key) else { return false };
-    if file.is_open() || file.is_complete(stat) {
-        return true;
-    }
-    let has_room = scan.set.open_count() < scan.budget;
-    match scan.looker.reopen(scan.set, scan.names, (key, path), has_room, scan.now) {
-        Place::Same => return true,
-        Place::Other => drop(scan.looker.examine(scan.set, scan.names, key, &Sighting::Other, scan.now)),
-        Place::Elsewhere => scan.names.doubt(),
-    }
-    false
 }

@@ -21,8 +21,9 @@ const TRIED: usize = 4096;
 pub(super) fn sight(file: &KnownFile, content: &Content, is_suspicious: bool) -> Sighting {
     let sighted = content.stat().and_then(|stat| match content {
         Content::Packed(_) => Ok((stat, 0, Marks::Unread)),
-        Content::Plain(handle) if file.trust == Trust::None => {
-            Ok((by_reads(file, handle.as_ref(), stat)?, 0, Marks::Unread))
+        Content::Plain(_) if file.trust == Trust::None => {
+            let stat = by_reads(file, content, stat)?;
+            Ok((stat, 0, Marks::Same(file.head.grown(content, stat.size)?.unwrap_or(file.head))))
         }
         Content::Plain(handle) => {
             let tried = if stat.size < file.seen {
@@ -75,11 +76,12 @@ fn contradicts(handle: &dyn Handle, size: u64, offset: u64) -> io::Result<bool> 
     Ok(has_byte != (offset < size) && handle.stat()?.size == size)
 }
 
-/// The file with the size that reads find.
-fn by_reads(file: &KnownFile, handle: &dyn Handle, stat: Stat) -> io::Result<Stat> {
+/// The file with the size that reads find. If it has other bytes than before, those behind its end are another content's.
+fn by_reads(file: &KnownFile, content: &Content, stat: Stat) -> io::Result<Stat> {
     let mut next = [0; TRIED];
-    let read = handle.read_at(&mut next, file.seen)?;
-    let more = trimmed(&next[..read]) as u64;
+    let read = content.read_at(&mut next, file.seen)?;
+    let text = trimmed(&next[..read]) as u64;
+    let more = if text > 0 && file.fingerprint().read_in(content)?.is_some() { text } else { 0 };
     Ok(Stat { size: file.seen + more, modified: file.modified, links: stat.links.max(1), ..stat })
 }
 

@@ -74,7 +74,7 @@ fn each_observation_of_an_open_file_has_its_fate() {
         (Observation::Unreadable("input/output error".into()), false, "KeepReading"),
         (Observation::Astray, false, "Detach"),
         // It is read to its end through the descriptor, and nothing counts as lost.
-        (Observation::Inconsistent, true, "ReadOut"),
+        (Observation::Inconsistent, true, "ReadOut { is_displaced: false }"),
         (Observation::Replaced, true, "Lose(Truncated)"),
         (Observation::Truncated, true, "Lose(Truncated)"),
     ] {
@@ -89,12 +89,15 @@ fn a_content_that_has_left_its_file_goes_on_where_it_is_found() {
     let open = known(now, |_| ());
     let closed = known(now, |file| file.access = Access::Closed);
     let remote = known(now, |file| file.trust = Trust::Limited);
+    let astray = known(now, |file| file.trust = Trust::None);
+    let read_out = "ReadOut { is_displaced: true }";
     let copied = "ContinueInCopy /logs/app.log.1";
     for (what, file, observation, trace, expected) in [
         ("a copy of a truncated file", &open, Observation::Truncated, Some(copy()), copied),
         ("a copy of one that was written over", &open, Observation::Replaced, Some(copy()), copied),
         ("a copy of one that was deleted", &closed, Observation::Deleted, Some(copy()), copied),
         ("a copy of one about which answers differ", &open, Observation::Inconsistent, Some(copy()), copied),
+        ("none of a file whose path leads elsewhere", &astray, Observation::Inconsistent, None, read_out),
         ("compressed files", &open, Observation::Truncated, Some(Trace::Packed), "SearchPacked(Truncated)"),
         (
             "no copy yet on a remote mount",

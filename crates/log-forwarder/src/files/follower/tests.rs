@@ -1,5 +1,6 @@
 //! Scans of real directories.
 
+mod contradictions;
 mod faults;
 mod mounts;
 mod scans;

@@ -6,8 +6,12 @@ use prometheus::Registry;
 
 use super::*;
 use crate::{
-    content::volume::{Entry, Handle, Inode, Stat},
+    content::{
+        fingerprint::{ANCHOR_LIMIT, Anchor, Head},
+        volume::{Entry, Handle, Inode, Stat},
+    },
     files::{
+        cursor::Cursor,
         example::{SIZE, file, stat},
         known::OutputId,
         ledger::Ledger,
@@ -73,7 +77,9 @@ fn looked_at(contrary: Contrary) -> (FileState, Trust, u64, u64, LogLines) {
     let mut set = FileSet::new(Ledger::new(&Registry::new()).unwrap());
     set.apply(Change::AddOutput("stdout://".into()), now);
     let content = Content::Plain(Arc::new(contrary));
-    let known = KnownFile { access: Access::Open(content), trust: Trust::Limited, ..file(now) };
+    let cursors = vec![Cursor::at(SIZE, Anchor::Bytes(vec![b'x'; ANCHOR_LIMIT]), false)];
+    let (access, head) = (Access::Open(content), Head::of(b"xxx"));
+    let known = KnownFile { access, head, cursors, trust: Trust::Limited, ..file(now) };
     set.apply(Change::Begin(0, known.into()), now);
     let policy = Policy { quiet_period: Duration::from_secs(1), ..Policy::default() };
     let mut looker = Looker::new(Arc::new(Nowhere), OwnFiles::default(), policy);
@@ -92,12 +98,12 @@ fn looked_at(contrary: Contrary) -> (FileState, Trust, u64, u64, LogLines) {
 fn a_file_whose_size_is_belied_by_a_read_is_read_to_its_end_and_nothing_is_lost() {
     let shorter = Stat { size: 0, ..stat() };
     let (state, trust, seen, lost, lines) = looked_at(Contrary { stated: shorter, bytes: 140 });
-    assert_eq!((state, trust, seen, lost), (FileState::Rotated, Trust::None, 140, 0));
+    assert_eq!((state, trust, seen, lost), (FileState::Live, Trust::None, 140, 0));
     assert_eq!(lines.count("its size and its bytes contradict each other"), 1);
     // It is said to have bytes that no read finds.
     let longer = Stat { size: 2 * SIZE, ..stat() };
     let (state, trust, seen, lost, lines) = looked_at(Contrary { stated: longer, bytes: 100 });
-    assert_eq!((state, trust, seen, lost), (FileState::Rotated, Trust::None, SIZE, 0));
+    assert_eq!((state, trust, seen, lost), (FileState::Live, Trust::None, SIZE, 0));
     assert_eq!(lines.count("its size and its bytes contradict each other"), 1);
 }
 

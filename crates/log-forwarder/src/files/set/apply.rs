@@ -134,9 +134,12 @@ impl FileSet {
                 self.change(key, |file| file.state = state);
             }
             Fate::Mistrust => self.change(key, |file| (file.rewrites, is_news) = (MOST_REWRITES, false)),
-            Fate::ReadOut => {
-                self.release_inode(key);
-                self.change(key, |file| (file.trust, file.state) = (Trust::None, FileState::Rotated));
+            Fate::ReadOut { is_displaced } => {
+                self.change(key, |file| file.trust = Trust::None);
+                if is_displaced {
+                    self.release_inode(key);
+                    self.change(key, |file| file.state = FileState::Rotated);
+                }
             }
             Fate::End => self.change(key, |file| file.ended = true),
             Fate::FinishRecord => self.change(key, |file| is_news = file.finish_record()),
