@@ -1,4 +1,5 @@
-//! Random histories on a model of a file system, which check what the forwarder promises about files and its books.
+//! Random histories on a model of a file system, which check what the forwarder promises about
+//! files and its books.
 
 mod app;
 mod books;

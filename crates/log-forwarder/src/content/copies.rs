@@ -1,4 +1,5 @@
-//! Finds a content again among the files of a directory: the copy of a truncated file, plain or compressed.
+//! Finds a content again among the files of a directory: the copy of a truncated file, plain or
+//! compressed.
 
 use std::{cmp::Reverse, io, path::Path, sync::Arc};
 
@@ -18,7 +19,8 @@ const SECOND: i64 = 1_000_000_000;
 pub(crate) struct Sought {
     /// The directory in which its file was
     pub(crate) home: Arc<Path>,
-    /// The path at which it was. A file that was made later and is there now is no copy, though it may begin alike.
+    /// The path at which it was. A file that was made later and is there now is no copy, though it
+    /// may begin alike.
     pub(crate) path: Arc<Path>,
     pub(crate) born: Option<i64>,
     /// When the content was last written, in nanoseconds since 1970
@@ -26,7 +28,8 @@ pub(crate) struct Sought {
     /// Bytes that it was seen with
     pub(crate) seen: u64,
     pub(crate) content: Fingerprint,
-    /// Ends of what outputs have in flight, each with a hash of the bytes before it. The copy lacks them if it was made before.
+    /// Ends of what outputs have in flight, each with a hash of the bytes before it. The copy lacks
+    /// them if it was made before.
     pub(crate) in_flight: Vec<(u64, u64)>,
 }
 
@@ -41,8 +44,9 @@ pub(crate) struct Copy {
 }
 
 impl Sought {
-    /// A file that has this content as it is, and that the caller does not rule out. Of the files with names that rotation gives,
-    /// the caller rules out all that came before the content: whether one of them seems older does not matter.
+    /// A file that has this content as it is, and that the caller does not rule out. Of the files
+    /// with names that rotation gives, the caller rules out all that came before the content:
+    /// whether one of them seems older does not matter.
     pub(crate) fn find(
         &self,
         volume: &dyn Volume,
@@ -75,7 +79,8 @@ impl Sought {
         None
     }
 
-    /// The same, if it is the file of a path, has all that was seen, and is as new. That takes no list of the directory.
+    /// The same, if it is the file of a path, has all that was seen, and is as new. That takes no
+    /// list of the directory.
     pub(crate) fn find_at(&self, path: &Path, volume: &dyn Volume, is_other: impl Fn(&Stat) -> bool) -> Option<Copy> {
         let handle = volume.open(path).ok()?;
         let (stat, content) = (handle.stat().ok()?, Content::Plain(handle));
@@ -87,14 +92,15 @@ impl Sought {
         Some(Copy { path: path.into(), content, stat, anchors })
     }
 
-    /// The bytes before each place in a file that is not compressed, if it has the content, and not only a head in common.
+    /// The bytes before each place in a file that is not compressed, if it has the content, and not
+    /// only a head in common.
     fn anchors_in(&self, file: &Content, is_near: bool) -> io::Result<Option<Anchors>> {
         let has_any = || self.in_flight.iter().any(|mark| has_mark(file, *mark).unwrap_or(false));
         Ok(self.content.anchors_in(file)?.filter(|_| is_near || has_any()))
     }
 
-    /// Whether a file that begins alike has the content, by no more than its time. Many files may share a head, so that a file that
-    /// has only the head in common must also be as new.
+    /// Whether a file that begins alike has the content, by no more than its time. Many files may
+    /// share a head, so that a file that has only the head in common must also be as new.
     fn is_near(&self, stat: &Stat) -> bool {
         self.content.anchors.iter().any(|(position, _)| *position > 0) || self.is_new(stat)
     }
@@ -109,8 +115,9 @@ impl Sought {
         self.files(volume, |Entry { stat, .. }| !is_other(stat) && self.is_near(stat))
     }
 
-    /// The files of the directory that the caller does not rule out, first those whose names begin as its own. Of these the largest
-    /// comes first, because an earlier copy of the same content would be shorter.
+    /// The files of the directory that the caller does not rule out, first those whose names begin
+    /// as its own. Of these the largest comes first, because an earlier copy of the same content
+    /// would be shorter.
     fn files(&self, volume: &dyn Volume, may_be: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         if self.content.head.length == 0 {
             return Vec::new();
@@ -128,13 +135,15 @@ impl Sought {
         candidates
     }
 
-    /// Whether a compressed file holds it. Reads it to its end, unless it begins with something else.
+    /// Whether a compressed file holds it. Reads it to its end, unless it begins with something
+    /// else.
     pub(crate) fn unpack(&self, volume: &dyn Volume, path: &Path) -> io::Result<Verdict> {
         measure(volume.open(path)?, path, &self.content)
     }
 }
 
-/// Opens a file if it has this content, and reads the bytes before each place. After an error this is not known.
+/// Opens a file if it has this content, and reads the bytes before each place. After an error this
+/// is not known.
 pub(crate) fn open_as(
     volume: &dyn Volume,
     content: &Fingerprint,

@@ -169,7 +169,8 @@ fn before(position: u64, offset: u64, bytes: &[u8]) -> &[u8] {
     &bytes[within(position.saturating_sub(ANCHOR_LIMIT as u64))..within(position)]
 }
 
-/// Any bytes as a compressed file: if it can be measured, reads find as many bytes as were measured, and its end.
+/// Any bytes as a compressed file: if it can be measured, reads find as many bytes as were
+/// measured, and its end.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn assert_sound(packed: &[u8]) {
     use std::io::Write;

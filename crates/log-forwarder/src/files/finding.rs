@@ -48,7 +48,8 @@ impl Found {
                 self.await_at(directory, listings);
                 self.take(directory.join(name).into(), None, listings);
             }
-            // A directory without wildcards is not looked at, because the user may not be allowed to read it.
+            // A directory without wildcards is not looked at, because the user may not be allowed
+            // to read it.
             Part::Name(name) => self.descend(&directory.join(name), rest, depth, listings),
             Part::Pattern(_) => {
                 self.await_at(directory, listings);
@@ -75,7 +76,8 @@ impl Found {
         }
     }
 
-    /// Takes a path that an input leads to. The target of a link may come later, in another directory.
+    /// Takes a path that an input leads to. The target of a link may come later, in another
+    /// directory.
     fn take(&mut self, path: Arc<Path>, entry: Option<Stat>, listings: &mut Listings) {
         let is_link = entry.is_none_or(|stat| stat.kind == Kind::Link);
         let stat = if is_link { listings.volume().stat(&path).ok() } else { entry };
@@ -86,8 +88,8 @@ impl Found {
         }
     }
 
-    /// Notes a directory in which something can appear, or the nearest one above it that is there. If the name that is missing
-    /// there is a link, the directory may appear elsewhere.
+    /// Notes a directory in which something can appear, or the nearest one above it that is there.
+    /// If the name that is missing there is a link, the directory may appear elsewhere.
     fn await_at(&mut self, directory: &Path, listings: &Listings) {
         let mut directory = directory.to_path_buf();
         for _ in 0..MOST_LINKS {

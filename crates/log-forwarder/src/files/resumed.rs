@@ -5,8 +5,8 @@ use std::{path::Path, time::Instant};
 use super::known::{Access, FileState, KnownFile};
 use crate::content::{copies::open_as, volume::Volume};
 
-/// A known file as a checkpoint describes it, opened again where a listing has it; the description, if it is not there or holds
-/// something else.
+/// A known file as a checkpoint describes it, opened again where a listing has it; the description,
+/// if it is not there or holds something else.
 pub(crate) fn resume_file(
     mut file: KnownFile,
     path: &Path,
@@ -34,7 +34,8 @@ pub(crate) fn resume_file(
     Ok(file)
 }
 
-/// The same of a compressed file. One that has more to read, or was written since, is unpacked again first.
+/// The same of a compressed file. One that has more to read, or was written since, is unpacked
+/// again first.
 fn resume_packed(mut file: KnownFile, path: &Path, volume: &dyn Volume) -> Result<KnownFile, Box<KnownFile>> {
     match volume.stat(path) {
         Ok(stat) if !stat.is_of(file.inode, file.born) => Err(file.into()),

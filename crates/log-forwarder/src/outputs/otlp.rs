@@ -84,8 +84,8 @@ impl Otlp {
         batch.spans().iter().for_each(|span| request::write(span, &mut body));
         let answer = self.client.post(&self.path, &KIND, &[], body).await?;
         if answer.status.is_success() {
-            // The missing part may say that records were rejected. But a server whose answers always stall would get the
-            // batch without end.
+            // The missing part may say that records were rejected. But a server whose answers
+            // always stall would get the batch without end.
             let judged = if answer.broken { None } else { reply::judge(&answer.body, &answer.content_type) };
             return Ok(judged.unwrap_or_else(|| self.take_at_its_word(answer.broken)));
         }

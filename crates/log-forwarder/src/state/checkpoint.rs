@@ -1,4 +1,5 @@
-//! The state that a restart needs: for each generation its identity, and how far each output has come.
+//! The state that a restart needs: for each generation its identity, and how far each output has
+//! come.
 
 use std::{collections::BTreeSet, fmt, io, path::Path, sync::Arc};
 
@@ -18,7 +19,8 @@ use crate::{
 };
 
 const NAME: &str = "checkpoint.json";
-/// The file holds paths, offsets and hashes, and no line, so that users who may list the logs may read it.
+/// The file holds paths, offsets and hashes, and no line, so that users who may list the logs may
+/// read it.
 const PERMISSIONS: Permissions = Permissions::mode(0o644);
 /// Of the format: another one is not read
 const VERSION: u32 = 2;
@@ -34,7 +36,8 @@ pub(crate) struct Checkpoint {
     pub(crate) inputs: Vec<String>,
     /// Paths that inputs have led to
     pub(crate) watched: Vec<StoredPath>,
-    /// Those of them that were rotated unseen, and beside which no scan has looked for rotated files since
+    /// Those of them that were rotated unseen, and beside which no scan has looked for rotated
+    /// files since
     pub(crate) rotated: Vec<StoredPath>,
     /// Files with names of rotated ones that belong to no input
     pub(crate) bystanders: Vec<(Inode, Bystander)>,
@@ -45,7 +48,8 @@ pub(crate) struct Checkpoint {
     pub(crate) saved: Option<i64>,
 }
 
-/// A generation. It shares what it can with others and with the known files, because there may be tens of thousands.
+/// A generation. It shares what it can with others and with the known files, because there may be
+/// tens of thousands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) path: StoredPath,
@@ -65,7 +69,8 @@ pub(crate) struct Entry {
     /// When its text was last written, if it was compressed later
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) written: Option<i64>,
-    /// The size of the compressed file, if the bytes lie in one that was unpacked to its end; 0 if its end is not known yet
+    /// The size of the compressed file, if the bytes lie in one that was unpacked to its end; 0 if
+    /// its end is not known yet
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) packed: Option<u64>,
     pub(crate) cursors: Vec<Progress>,
@@ -99,8 +104,9 @@ impl Checkpoint {
         }
     }
 
-    /// Reads the checkpoint of a state directory; `None` if there is none. A damaged one is an error that says so. A symbolic
-    /// link is refused: an app that may write to the directory could make it lead anywhere.
+    /// Reads the checkpoint of a state directory; `None` if there is none. A damaged one is an
+    /// error that says so. A symbolic link is refused: an app that may write to the directory could
+    /// make it lead anywhere.
     pub(crate) fn load(directory: &Path) -> io::Result<Option<Self>> {
         let directory = match Directory::open(directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -133,7 +139,8 @@ impl Checkpoint {
         }
     }
 
-    /// Writes it: whole or not at all, and on the disk on return. One that a restart would not read is an error.
+    /// Writes it: whole or not at all, and on the disk on return. One that a restart would not read
+    /// is an error.
     pub(crate) fn save(&self, directory: &Path) -> io::Result<()> {
         self.save_within(SIZE_LIMIT, directory)
     }
@@ -143,7 +150,8 @@ impl Checkpoint {
         directory.write_with(NAME, PERMISSIONS, |out| Ok(serde_json::to_writer(Bounded::new(out, limit), self)?))
     }
 
-    /// Removes the temporary files of killed runs, with the lock of the directory held, and returns their number.
+    /// Removes the temporary files of killed runs, with the lock of the directory held, and returns
+    /// their number.
     pub(crate) fn remove_leftovers(directory: &Directory) -> io::Result<usize> {
         directory.remove_leftovers(NAME)
     }
