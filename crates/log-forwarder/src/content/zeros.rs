@@ -8,17 +8,32 @@ use super::volume::Handle;
 pub(crate) const HOLE: usize = 64;
 /// Bytes that are read at once
 const CHUNK: usize = 64 * 1024;
-/// Bytes of a hole that are passed over at once, unless the file system knows the hole
+/// Bytes of a hole that are passed over at once, and bytes at either end of NULs that are read in one look, unless the file system
+/// knows the hole
 const MOST: u64 = 16 * 1024 * 1024;
 
 /// Where the text of a file with a size ends, at or behind an offset: NULs at its end are not text yet.
 pub(crate) fn text_end(file: &dyn Handle, from: u64, size: u64) -> io::Result<u64> {
+    Ok(last_text(file, from, size, u64::MAX)?.unwrap_or(from))
+}
+
+/// The same for one look at a file of which the text is known up to an offset. An app may have filled it with gigabytes of NULs, which
+/// are not all read each time: behind some megabytes, later looks find more text.
+pub(crate) fn next_text_end(file: &dyn Handle, from: u64, size: u64) -> io::Result<u64> {
+    match last_text(file, from, size, MOST)? {
+        Some(end) => Ok(end),
+        None => text_end(file, from, size.min(from + MOST)),
+    }
+}
+
+/// Where the text before a size ends; `None` if it ends before this number of NULs.
+fn last_text(file: &dyn Handle, from: u64, size: u64, most: u64) -> io::Result<Option<u64>> {
     let mut last = [0];
     if size <= from || (file.read_at(&mut last, size - 1)? == 1 && last != [0]) {
-        return Ok(size);
+        return Ok(Some(size));
     }
-    let (mut end, mut chunk) = (size, vec![0; CHUNK]);
-    while end > from {
+    let (mut end, mut chunk, mut zeros) = (size, vec![0; CHUNK], 0);
+    while end > from && zeros < most {
         // The size of a part doubles while the file system knows that it is a hole.
         let begin = unwritten(file, from, end)?;
         if begin < end {
@@ -29,11 +44,12 @@ pub(crate) fn text_end(file: &dyn Handle, from: u64, size: u64) -> io::Result<u6
         let wanted = usize::try_from(end - begin).unwrap_or(CHUNK);
         let read = file.read_at(&mut chunk[..wanted], begin)?;
         if let Some(last) = chunk[..read].iter().rposition(|byte| *byte != 0) {
-            return Ok(begin + last as u64 + 1);
+            return Ok(Some(begin + last as u64 + 1));
         }
+        zeros += end - begin;
         end = begin;
     }
-    Ok(from)
+    Ok((end <= from).then_some(from))
 }
 
 /// The least offset from which on the file system knows a hole up to an end, as far as a few questions find it; the end, if
@@ -87,11 +103,16 @@ pub(crate) fn trimmed(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, os::unix::fs::FileExt};
+    use std::{
+        fs::File,
+        os::unix::fs::FileExt,
+        sync::atomic::{AtomicU64, Ordering::Relaxed},
+    };
 
     use proptest::prelude::*;
 
     use super::*;
+    use crate::content::volume::Stat;
 
     /// A file with these texts at their offsets, and zeros between; some of the zeros are written
     fn file(texts: &[(u64, &str)], zeros: &[u64], size: u64) -> File {
@@ -120,6 +141,44 @@ mod tests {
         assert_eq!(hole_end(&far, 0, MIB).unwrap(), 0);
         let empty = file(&[], &[0, CHUNK as u64], 4 * MIB);
         assert_eq!(text_end(&empty, 0, 4 * MIB).unwrap(), 0);
+    }
+
+    /// A file on a file system that knows no holes, and the bytes that were read of it
+    #[derive(Debug)]
+    struct Dense(File, AtomicU64);
+
+    impl Handle for Dense {
+        fn stat(&self) -> io::Result<Stat> {
+            self.0.stat()
+        }
+
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+            self.1.fetch_add(buffer.len() as u64, Relaxed);
+            Handle::read_at(&self.0, buffer, offset)
+        }
+
+        fn data_from(&self, offset: u64) -> io::Result<u64> {
+            Ok(offset)
+        }
+    }
+
+    #[test]
+    fn a_look_does_not_read_all_zeros_that_were_written() {
+        const GIB: u64 = 1 << 30;
+        let end = |texts: &[(u64, &str)], from| {
+            let dense = Dense(file(texts, &[], GIB), AtomicU64::new(0));
+            let end = next_text_end(&dense, from, GIB).unwrap();
+            let read = dense.1.into_inner();
+            assert!(read <= 2 * MOST + 2, "{read} bytes");
+            end
+        };
+        assert_eq!(end(&[(0, "one\n")], 0), 4);
+        assert_eq!(end(&[(0, "one\ntwo\n")], 4), 8);
+        assert_eq!(end(&[(0, "one\n")], 4), 4);
+        assert_eq!(end(&[(0, "one\n"), (GIB - MOST, "two\n")], 4), GIB - MOST + 4);
+        // A later look finds the rest.
+        assert_eq!(end(&[(0, "one\n"), (MOST - 2, "more\n")], 0), MOST);
+        assert_eq!(end(&[(0, "one\n"), (MOST - 2, "more\n")], MOST), MOST + 3);
     }
 
     proptest! {

@@ -11,7 +11,7 @@ use crate::content::{
     Content,
     fingerprint::{ANCHOR_LIMIT, Anchor, HEAD_LIMIT, Head},
     volume::{Handle, Kind, Stat},
-    zeros::{HOLE, text_end, trimmed},
+    zeros::{HOLE, next_text_end, trimmed},
 };
 
 /// Bytes that are tried behind the end of a file about which the system contradicts itself
@@ -67,7 +67,7 @@ pub(super) fn text_size(file: &KnownFile, handle: &dyn Handle, stat: &Stat) -> i
     if stat.size > file.seen && is_as_known && handle.read_at(&mut next, file.seen)? > 0 && trimmed(&next) == 0 {
         return Ok(file.seen);
     }
-    text_end(handle, file.seen, stat.size)
+    next_text_end(handle, file.seen, stat.size)
 }
 
 /// Whether a size that the system states twice is belied by a read between the two: of a byte behind it, or of none before it.
