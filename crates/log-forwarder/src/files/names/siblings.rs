@@ -69,11 +69,13 @@ pub(super) fn is_copy(entry: &Entry, origin: &Path, set: &FileSet, volume: &dyn 
 
 /// Whether a file is the whole copy of one that had this path and has no name of a rotated one: all outputs have its lines, and
 /// its original is deleted next, as logrotate's `renamecopy` does it.
-pub(super) fn is_spent_copy(Entry { path, stat }: &Entry, origin: &Path, set: &FileSet, volume: &dyn Volume) -> bool {
+pub(super) fn is_spent_copy(entry: &Entry, origin: &Path, set: &FileSet, volume: &dyn Volume) -> bool {
+    // It may have become whole since it was listed.
+    let Ok(stat) = volume.stat(&entry.path) else { return false };
     let is_whole = |file: &KnownFile| file.head.length > 0 && file.is_all_settled() && file.size() == stat.size;
     let mut whole = set.of_path(origin).filter(|(_, file)| is_whole(file) && is_renamed_elsewhere(file, volume));
-    let is_it = |opened: &Stat| opened.inode == stat.inode && opened.size == stat.size;
-    let Some((content, _)) = open(path, volume).ok().filter(|(_, opened)| is_it(opened)) else { return false };
+    let is_it = |opened: &Stat| opened.inode == entry.stat.inode && opened.size == stat.size;
+    let Some((content, _)) = open(&entry.path, volume).ok().filter(|(_, opened)| is_it(opened)) else { return false };
     whole.any(|(_, file)| file.fingerprint().is_of(&content).unwrap_or(false))
 }
 
