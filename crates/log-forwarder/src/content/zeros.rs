@@ -1,24 +1,28 @@
-//! NULs of a file that are not text: an app extends its file before it writes lines, or leaves a hole behind.
+//! NULs of a file that are not text: an app extends its file before it writes lines, or leaves a
+//! hole behind.
 
 use std::{io, ops::Range};
 
 use super::volume::Handle;
 
-/// The least number of NULs in a row that are a hole. Fewer are part of a line, because apps write binary data too.
+/// The least number of NULs in a row that are a hole. Fewer are part of a line, because apps write
+/// binary data too.
 pub(crate) const HOLE: usize = 64;
 /// Bytes that are read at once
 const CHUNK: usize = 64 * 1024;
-/// Bytes of a hole that are passed over at once, and bytes at either end of NULs that are read in one look, unless the file system
-/// knows the hole
+/// Bytes of a hole that are passed over at once, and bytes at either end of NULs that are read in
+/// one look, unless the file system knows the hole
 const MOST: u64 = 16 * 1024 * 1024;
 
-/// Where the text of a file with a size ends, at or behind an offset: NULs at its end are not text yet.
+/// Where the text of a file with a size ends, at or behind an offset: NULs at its end are not text
+/// yet.
 pub(crate) fn text_end(file: &dyn Handle, from: u64, size: u64) -> io::Result<u64> {
     Ok(last_text(file, from, size, u64::MAX)?.unwrap_or(from))
 }
 
-/// The same for one look at a file of which the text is known up to an offset. An app may have filled it with gigabytes of NULs, which
-/// are not all read each time: behind some megabytes, later looks find more text.
+/// The same for one look at a file of which the text is known up to an offset. An app may have
+/// filled it with gigabytes of NULs, which are not all read each time: behind some megabytes, later
+/// looks find more text.
 pub(crate) fn next_text_end(file: &dyn Handle, from: u64, size: u64) -> io::Result<u64> {
     match last_text(file, from, size, MOST)? {
         Some(end) => Ok(end),
@@ -52,8 +56,8 @@ fn last_text(file: &dyn Handle, from: u64, size: u64, most: u64) -> io::Result<O
     Ok((end <= from).then_some(from))
 }
 
-/// The least offset from which on the file system knows a hole up to an end, as far as a few questions find it; the end, if
-/// there is no hole before it
+/// The least offset from which on the file system knows a hole up to an end, as far as a few
+/// questions find it; the end, if there is no hole before it
 fn unwritten(file: &dyn Handle, from: u64, end: u64) -> io::Result<u64> {
     let (mut begin, mut length) = (end, CHUNK as u64);
     while begin > from {
@@ -66,7 +70,8 @@ fn unwritten(file: &dyn Handle, from: u64, end: u64) -> io::Result<u64> {
     Ok(begin)
 }
 
-/// Where NULs at an offset end, before a limit. Of more than some megabytes it is the end of a part.
+/// Where NULs at an offset end, before a limit. Of more than some megabytes it is the end of a
+/// part.
 pub(crate) fn hole_end(file: &dyn Handle, from: u64, limit: u64) -> io::Result<u64> {
     let (mut at, mut chunk) = (from, vec![0; CHUNK]);
     while at < limit && at - from < MOST {

@@ -1,5 +1,5 @@
-//! A batch that grows: lines are read as they come and wait in memory, because their file may be truncated or deleted at any
-//! moment.
+//! A batch that grows: lines are read as they come and wait in memory, because their file may be
+//! truncated or deleted at any moment.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -19,7 +19,8 @@ pub(crate) struct Growing {
     places: BTreeMap<u64, usize>,
     /// Since when the oldest of its lines wait
     since: Option<Instant>,
-    /// More lines of a file are there than a span takes, or its next record is longer than the room that is left.
+    /// More lines of a file are there than a span takes, or its next record is longer than the room
+    /// that is left.
     is_full: bool,
 }
 

@@ -13,7 +13,8 @@ use crate::{
     },
 };
 
-/// Sightings of these files. A copy that was made before a file was deleted must not be taken for a file that was never read.
+/// Sightings of these files. A copy that was made before a file was deleted must not be taken for a
+/// file that was never read.
 pub(super) fn absent(keys: &[Key], listings: &mut Listings, set: &FileSet) -> Vec<(Key, Sighting)> {
     // Thousands of files can be deleted at once: each directory is looked through for all of them.
     let mut homes = HashMap::new();
@@ -28,7 +29,8 @@ pub(super) fn absent(keys: &[Key], listings: &mut Listings, set: &FileSet) -> Ve
     keys.iter().map(seen).collect()
 }
 
-/// The size of the greatest unknown file that can have been rotated away from each name, or can be a copy of one that was
+/// The size of the greatest unknown file that can have been rotated away from each name, or can be
+/// a copy of one that was
 fn greatest_unknown(listing: &Listing, set: &FileSet) -> HashMap<String, u64> {
     let mut greatest = HashMap::new();
     let may_be_copy = |stat: &Stat| stat.is_file() && !set.knows(stat);

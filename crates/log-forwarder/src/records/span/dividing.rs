@@ -6,8 +6,9 @@ use super::{Source, Span};
 use crate::format::Extent;
 
 impl Span {
-    /// Two spans of about as many records, in order; `None` if this is a single one. Where lines of all records alternate, both
-    /// have the whole range; also where the lines are of several files, because each record keeps the name that it has in the whole.
+    /// Two spans of about as many records, in order; `None` if this is a single one. Where lines of
+    /// all records alternate, both have the whole range; also where the lines are of several files,
+    /// because each record keeps the name that it has in the whole.
     pub(crate) fn halves(&self) -> Option<(Self, Self)> {
         let extents: Vec<_> = self.extents().collect();
         let half = extents.len() / 2;
@@ -32,7 +33,8 @@ impl Span {
         Some((first, second))
     }
 
-    /// The same range, of which these records are still to be sent. They are counted as [`Span::records`] visits them.
+    /// The same range, of which these records are still to be sent. They are counted as
+    /// [`Span::records`] visits them.
     pub(crate) fn select(&self, numbers: &[usize]) -> Self {
         let number = |visited: &usize| self.selection.as_ref().map_or(Some(*visited), |all| all.get(*visited).copied());
         let selection = numbers.iter().filter_map(number).collect();
