@@ -16,6 +16,7 @@ use std::{
     process::{Child, Stdio},
     sync::atomic::{AtomicBool, Ordering::SeqCst},
     thread,
+    time::Duration,
 };
 
 use e2e::{
@@ -26,6 +27,8 @@ use harness::until;
 
 const ROUNDS: usize = 3;
 const LINES: usize = 300;
+/// Between two writes of an app: short in comparison with the time for which a mount keeps names
+const PAUSE: Duration = Duration::from_millis(250);
 /// The log says this about a descriptor whose path leads to another file now.
 const ASTRAY: &str = "its descriptor leads to another file";
 
@@ -227,6 +230,33 @@ fn bindfs_shows_files_that_are_copied_and_truncated_elsewhere() {
 #[test]
 fn bindfs_shows_files_that_are_deleted_elsewhere() {
     each_line_arrives_once(&Remote::bindfs(&[]), delete, Some(ASTRAY));
+}
+
+#[test]
+fn bindfs_has_one_cache_for_files_that_have_one_path_one_after_another() {
+    // While the mount keeps the old name, the descriptors of both files read into one cache.
+    let remote = Remote::bindfs(&["-o", "attr_timeout=3,entry_timeout=3,negative_timeout=3"]);
+    let rotate = |round| rename(&remote.there().join("app.log"), round);
+    remote.write(0, LINES);
+    let forwarder = forward(&remote);
+    remote.wait_for(LINES);
+    finish(forwarder);
+    rotate(0);
+    remote.write(LINES, 1);
+    let forwarder = forward(&remote);
+    let mut written = LINES + 1;
+    for number in 0..8 {
+        if number == 4 {
+            rotate(1);
+        }
+        remote.write(written, LINES);
+        written += LINES;
+        thread::sleep(PAUSE);
+    }
+    remote.wait_for(written);
+    finish(forwarder);
+    let distinct: BTreeSet<_> = remote.arrived().into_iter().collect();
+    assert_eq!(distinct, (0..written).map(line).collect());
 }
 
 #[test]

@@ -7,13 +7,14 @@ use std::{
     fmt::Debug,
     fs::{self, File, Metadata},
     io,
+    num::NonZeroU64,
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::UNIX_EPOCH,
 };
 
-use rustix::fs::{SeekFrom, StatFs};
+use rustix::fs::{Advice, SeekFrom, StatFs};
 use serde::{Deserialize, Serialize};
 
 use super::opening::open_to_read;
@@ -93,7 +94,10 @@ pub(crate) trait Handle: Debug + Send + Sync {
 
 /// File systems whose files other hosts may change: FUSE, NFS, SMB (two versions), 9P and Ceph
 /// (statfs(2))
-const REMOTE: [u64; 6] = [0x6573_5546, 0x6969, 0xFF53_4D42, 0xFE53_4D42, 0x0102_1997, 0x00C3_6400];
+const REMOTE: [u64; 6] = [FUSE, 0x6969, 0xFF53_4D42, 0xFE53_4D42, 0x0102_1997, 0x00C3_6400];
+const FUSE: u64 = 0x6573_5546;
+/// No page of the system's cache is larger on any processor.
+const PAGE: u64 = 64 * 1024;
 /// Links in a row that are followed to a file or a directory that is not there yet
 pub(crate) const MOST_LINKS: usize = 16;
 
@@ -154,7 +158,8 @@ impl Volume for Disk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn Handle>> {
-        Ok(Arc::new(open_to_read(path)?))
+        let file = open_to_read(path)?;
+        Ok(if shares_caches(&file) { Arc::new(Uncached(file)) } else { Arc::new(file) })
     }
 
     fn home(&self, path: &Path) -> PathBuf {
@@ -202,6 +207,36 @@ impl Handle for File {
     fn is_remote(&self) -> bool {
         rustix::fs::fstatfs(self).is_ok_and(|statistics| is_remote(&statistics))
     }
+}
+
+/// A file of FUSE. Files that have one path one after another have one inode there, and one cache: it may hold bytes that a
+/// descriptor of another file has read.
+#[derive(Debug)]
+struct Uncached(File);
+
+impl Handle for Uncached {
+    fn stat(&self) -> io::Result<Stat> {
+        Handle::stat(&self.0)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let (begin, end) = (offset / PAGE * PAGE, (offset + buffer.len() as u64).next_multiple_of(PAGE));
+        // Without it, the bytes come from the cache, as they did without this call.
+        let _ = rustix::fs::fadvise(&self.0, begin, NonZeroU64::new(end - begin), Advice::DontNeed);
+        Handle::read_at(&self.0, buffer, offset)
+    }
+
+    fn data_from(&self, offset: u64) -> io::Result<u64> {
+        self.0.data_from(offset)
+    }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
+}
+
+fn shares_caches(file: &File) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|statistics| statistics.f_type.cast_unsigned() == FUSE)
 }
 
 /// Whether another host may change the files of a directory, of which no event comes.
