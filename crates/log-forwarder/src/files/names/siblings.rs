@@ -53,8 +53,9 @@ pub(super) fn is_unchanged(path: &Path, set: &FileSet, volume: &dyn Volume) -> b
     known.is_some_and(|file| file.path() == path && is_compared(file) && is_as_long(file))
 }
 
-/// Whether a file begins as one does that had this path: a copy that is made before its file is truncated or deleted. `None` if the
-/// file has another name by now: what its path leads to says nothing about it.
+/// Whether a file begins as one does that had this path: a copy that is made before its file is
+/// truncated or deleted. `None` if the file has another name by now: what its path leads to says
+/// nothing about it.
 pub(super) fn is_copy(entry: &Entry, origin: &Path, set: &FileSet, volume: &dyn Volume) -> Option<bool> {
     let (content, stat) = match open(&entry.path, volume) {
         Ok((_, stat)) if stat.inode != entry.stat.inode => return None,
