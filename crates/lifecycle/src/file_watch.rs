@@ -1,5 +1,6 @@
-//! Events about a file that may change: its directory is watched, because a swap of a link and a rename are no events of the
-//! file itself. So is each directory with a link on the way to it, as git-sync swaps one above the file.
+//! Events about a file that may change: its directory is watched, because a swap of a link and a
+//! rename are no events of the file itself. So is each directory with a link on the way to it, as
+//! git-sync swaps one above the file.
 
 mod places;
 
@@ -46,7 +47,8 @@ impl FileWatch {
         Ok(Self { path: path.to_owned(), watching, is_settling: false })
     }
 
-    /// Resolves a moment after an event that may be a change, or if the way to the file is another one than at the last call.
+    /// Resolves a moment after an event that may be a change, or if the way to the file is another
+    /// one than at the last call.
     /// No event is lost when the future is dropped.
     pub async fn changed(&mut self) {
         if !self.is_settling {
@@ -60,10 +62,11 @@ impl FileWatch {
         self.is_settling = false;
     }
 
-    /// Watches the present way to the file. True if it is another one, so that the file may have changed before.
+    /// Watches the present way to the file. True if it is another one, so that the file may have
+    /// changed before.
     async fn renew(&mut self) -> io::Result<bool> {
         let (path, former) = (self.path.clone(), self.watching.places.clone());
-        // A turn of its own: the caller may give up, and then read the file while this is under way.
+        // A turn of its own: the caller may give up, and then read the file while this goes on.
         let turn = self.path.join("..");
         let new = on_volume_in_turn(&turn, WATCH_LIMIT, move || {
             let places = Places::of(&path);
@@ -77,7 +80,8 @@ impl FileWatch {
 }
 
 impl Watching {
-    /// Asks for events of directories; hangs for as long as a volume does not answer. Only that of the file must be had.
+    /// Asks for events of directories; hangs for as long as a volume does not answer. Only that of
+    /// the file must be had.
     fn of(path: &Path, places: Places) -> notify::Result<Self> {
         let (wake, woken) = mpsc::channel(1);
         let mut watcher = notify::recommended_watcher(move |event| {

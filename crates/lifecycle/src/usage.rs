@@ -29,8 +29,8 @@ pub(crate) fn fault(command: &Command, error: &clap::Error) -> String {
     }
 }
 
-/// The fault of a flag that took the next flag for its value, which is missing. Only a flag whose values may begin with a hyphen
-/// can do so.
+/// The fault of a flag that took the next flag for its value, which is missing. Only a flag whose
+/// values may begin with a hyphen can do so.
 pub(crate) fn missing_value(command: &Command, matches: &ArgMatches) -> Option<String> {
     let is_flag = |value: &OsStr| {
         let name = value.to_str().and_then(|text| text.strip_prefix("--")).unwrap_or_default();

@@ -209,8 +209,8 @@ impl Handle for File {
     }
 }
 
-/// A file of FUSE. Files that have one path one after another have one inode there, and one cache: it may hold bytes that a
-/// descriptor of another file has read.
+/// A file of FUSE. Files that have one path one after another have one inode there, and one cache:
+/// it may hold bytes that a descriptor of another file has read.
 #[derive(Debug)]
 struct Uncached(File);
 
