@@ -7,6 +7,7 @@ use super::{
     known::{FileState, KnownFile},
     observe::{Marks, Sighting},
     sight::{text_size, unchanged},
+    trust::Trust,
 };
 use crate::content::{
     Content,
@@ -24,13 +25,16 @@ pub(crate) enum Place {
     Elsewhere,
 }
 
-/// The file at the path of one that waits for a descriptor; `None` if the file is elsewhere, or
-/// shorter than before. It is opened for a moment when it was written, for which there is a
-/// reserve.
+/// The file at the path of one that waits for a descriptor; `None` if the file is elsewhere. It is
+/// opened for a moment when it was written, for which there is a reserve.
 pub(super) fn peek(volume: &dyn Volume, file: &KnownFile, path: &Path) -> Option<Sighting> {
-    let is_this = |stat: &Stat| stat.is_of(file.inode, file.born) && stat.size >= file.seen;
+    let is_this = |stat: &Stat| stat.is_of(file.inode, file.born);
     let stat = volume.stat(path).ok().filter(is_this)?;
     let (zeros, head) = (file.zeros, file.head);
+    if stat.size < file.seen {
+        // The size that a mount states may be an old one.
+        return (file.trust == Trust::Full).then_some(Sighting::Closed { stat, zeros: 0, head });
+    }
     let as_it_was = |stat: Stat| Stat { size: stat.size.saturating_sub(zeros).max(file.seen), ..stat };
     if file.is_unchanged(&stat) {
         return Some(Sighting::Closed { stat: as_it_was(stat), zeros, head });
@@ -42,7 +46,7 @@ pub(super) fn peek(volume: &dyn Volume, file: &KnownFile, path: &Path) -> Option
         Err(_) => return Some(Sighting::Closed { stat: as_it_was(stat), zeros, head }),
     };
     // Another file may have come to the path in between.
-    let stat = handle.stat().ok().filter(is_this)?;
+    let stat = handle.stat().ok().filter(|stat| is_this(stat) && stat.size >= file.seen)?;
     // Bytes that cannot be read may be NULs, which are not text yet.
     let Ok(size) = text_size(file, handle.as_ref(), &stat) else { return Some(unchanged(file)) };
     let content = Content::Plain(handle);

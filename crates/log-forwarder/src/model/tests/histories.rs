@@ -43,3 +43,12 @@ fn a_copy_that_gets_another_name_while_the_names_are_read_is_read() {
         play(&[copied.as_slice(), &renamed].concat(), Setup::of(0));
     }
 }
+
+#[test]
+fn a_log_that_waits_for_a_descriptor_while_it_is_copied_goes_on_in_the_copy() {
+    let waiting = [Step::Rename(1), Step::Rename(1), Step::Write(1, 5), Step::Scan { is_overflow: true }];
+    for seed in 0..42 {
+        let copied = [Step::Copy(1), Step::Look, Step::ScanInRename { log: 1, seed }];
+        play(&[waiting.as_slice(), &copied].concat(), Setup::of(1));
+    }
+}
