@@ -30,6 +30,10 @@ const MOST_STEPS: usize = 16;
 /// stream for each of thousands of files, each batch would look at all of them.
 const MOST_APART: usize = 64;
 
+/// With so many lines, a file's share of a batch grows no more: with a further read it could have
+/// more than outputs take at once, and would be halved.
+const MANY_LINES: usize = MOST_LINES / 2;
+
 /// Whether spans of two sources may stand in one batch
 type Joins<'a> = &'a dyn Fn(&Source, &Source) -> bool;
 
@@ -148,7 +152,7 @@ impl Follower {
         if is_over {
             return None;
         }
-        if span.has_lines(MOST_LINES) {
+        if span.has_lines(MANY_LINES) {
             batch.fill();
             return None;
         }
