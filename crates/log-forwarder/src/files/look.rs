@@ -166,8 +166,8 @@ impl Looker {
             // A file that was seen empty may have had other contents since, which were copied away.
             let has_begun = file.seen == 0 && matches!(observation, Observation::Grew(_));
             // So may one that has gone from its path, since the last look.
-            let is_gone =
-                observation == Observation::Deleted || (!file.is_open() && observation == Observation::Replaced);
+            let is_replaced = matches!(observation, Observation::Replaced | Observation::Truncated);
+            let is_gone = observation == Observation::Deleted || (!file.is_open() && is_replaced);
             let is_gone = file.state == FileState::Live && is_gone;
             let is_copied = matches!(trace, Some(Trace::Copy(_))) || (has_gone && file.trust != Trust::Full);
             let remote = match observation {

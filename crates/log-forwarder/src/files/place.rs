@@ -31,6 +31,9 @@ pub(super) fn peek(volume: &dyn Volume, file: &KnownFile, path: &Path) -> Option
     let is_this = |stat: &Stat| stat.is_of(file.inode, file.born);
     let stat = volume.stat(path).ok().filter(is_this)?;
     let (zeros, head) = (file.zeros, file.head);
+    if file.packed_size.is_some() {
+        return file.is_unchanged(&stat).then(|| unchanged(file));
+    }
     if stat.size < file.seen {
         // The size that a mount states may be an old one.
         return (file.trust == Trust::Full).then_some(Sighting::Closed { stat, zeros: 0, head });

@@ -35,6 +35,9 @@ impl Follower {
                 return None;
             }
             let Some(Begun { lines, is_all, may_grow }) = self.first_lines(key, next, output) else { break };
+            if lines.mark != Mark::Whole {
+                break;
+            }
             let before = text.len();
             text.extend_from_slice(lines.bytes());
             if let Some(length) = format.completion(span.bytes(), &text) {

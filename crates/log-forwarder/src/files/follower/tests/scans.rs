@@ -176,3 +176,86 @@ fn a_file_that_was_read_is_not_counted_as_ignored_when_it_is_old() {
     follower.names.note_rotation(&directory.path().join("app.log"));
     assert_eq!(ignored(&mut follower, Vec::new()), 1);
 }
+
+#[test]
+fn a_compressed_file_of_an_input_that_comes_back_is_not_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.gz");
+    let mut encoder = GzEncoder::new(fs::File::create(&path).unwrap(), Compression::fast());
+    encoder.write_all("line\n".repeat(2000).as_bytes()).unwrap();
+    encoder.finish().unwrap();
+    let treatment = || Treatment { reads_compressed: true, ..Treatment::default() };
+    let (mut follower, output) = started(settings(&path, treatment()));
+    let mut now = Instant::now();
+    follower.scan_names(now);
+    let mut delivered = 0;
+    harness::until("it is delivered", || {
+        now += Duration::from_secs(1);
+        follower.look_at_all(now);
+        while let Some(batch) = follower.next(output, None, now) {
+            delivered += batch.length();
+            batch.spans().iter().for_each(|span| follower.account(Change::Settle(span, output)));
+        }
+        (delivered == 10_000).then_some(())
+    });
+    for pattern in [directory.path().join("other.log"), path] {
+        follower.take_settings(settings(&pattern, treatment()), now);
+        follower.scan_names(now);
+        follower.look_at_all(now);
+        follower.scan_names(now);
+    }
+    assert_eq!(follower.set.iter().map(|(key, file)| (key, file.state)).collect::<Vec<_>>(), [(0, FileState::Live)]);
+    assert!(follower.next(output, None, now).is_none());
+}
+
+#[test]
+fn the_next_lines_of_a_truncated_file_without_a_descriptor_are_looked_for_soon() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.log");
+    fs::write(&path, "one\ntwo\n").unwrap();
+    let (mut follower, output) = follower(&path);
+    let now = Instant::now();
+    follower.scan_names(now);
+    let batch = follower.next(output, None, now).unwrap();
+    follower.account(Change::Settle(&batch.spans()[0], output));
+    follower.set.apply(Change::Meet(0, Fate::Park), now);
+    follower.scan_names(now);
+    assert!(!follower.names.is_unsure());
+    fs::write(&path, "three\n").unwrap();
+    follower.look_at_all(now);
+    assert!(follower.names.is_unsure());
+    follower.scan_names(now);
+    assert!(follower.next(output, None, now).is_some_and(|batch| batch.spans()[0].bytes() == b"three\n"));
+}
+
+#[test]
+fn a_line_that_breaks_off_in_the_next_file_is_joined_with_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let log = path("app.log");
+    let docker = FormatFlags::default().format("docker".parse().ok().as_ref(), None, None, &TimeFlags::default());
+    let (mut follower, output) = started(settings(&log, Treatment { format: docker.unwrap(), ..Treatment::default() }));
+    let now = Instant::now();
+    let part = r#"{"log":"one ","stream":"stdout","time":"2026-11-28T00:00:00Z"}"#.to_owned() + "\n";
+    let whole = r#"{"log":"two\n","stream":"stdout","time":"2026-11-28T00:00:05Z"}"#.to_owned() + "\n";
+    let texts = [part, r#"{"log":"abc"#.to_owned(), whole];
+    for (number, text) in texts.iter().enumerate() {
+        let names = ["app.log.2", "app.log.1", "app.log"].map(path);
+        let renames = names.windows(2).filter(|names| fs::rename(&names[1], &names[0]).is_ok());
+        let renames = renames.map(|names| Rename { from: names[1].clone(), to: names[0].clone() }).collect();
+        fs::write(&log, text).unwrap();
+        follower.scan(renames, false, now);
+        assert_eq!(follower.set.iter().count(), number + 1);
+    }
+    let mut delivered = String::new();
+    for seconds in 0..5 {
+        follower.look_at_all(now + Duration::from_secs(seconds));
+        while let Some(batch) = follower.next(output, None, now + Duration::from_secs(seconds)) {
+            for span in batch.spans() {
+                delivered += std::str::from_utf8(span.bytes()).unwrap();
+                follower.account(Change::Settle(span, output));
+            }
+        }
+    }
+    assert_eq!(delivered, texts.concat());
+}
