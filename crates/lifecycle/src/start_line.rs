@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn blanks_are_shown_as_they_are_written() {
         // A variable of each process, which is not empty, as a list
-        let (variable, path) = ("PATH", std::env::var("PATH").unwrap());
+        let (variable, path) = ("PATH", crate::variable("PATH").unwrap());
         let command = Command::new("x")
             .arg(Arg::new("drop").long("drop").action(ArgAction::Append))
             .arg(Arg::new("with").long("with"))
