@@ -1,6 +1,6 @@
 //! The handshake with an upstream that speaks TLS, and what the log says where no connection stands.
 
-use std::{cell::Cell, time::Instant};
+use std::{cell::Cell, io::ErrorKind, time::Instant};
 
 use endpoint::{Failure, TlsClient};
 use rustls::{AlertDescription, CertificateError, Error};
@@ -88,7 +88,7 @@ pub(crate) fn refusal(failure: &Failure) -> Refusal {
             Refusal::UpstreamCertificate
         }
         Failure::File { .. } => Refusal::NoTlsFiles,
-        Failure::Reset => Refusal::UpstreamClosed,
+        Failure::Reset | Failure::Io { kind: ErrorKind::UnexpectedEof, .. } => Refusal::UpstreamClosed,
         Failure::Silent => Refusal::UpstreamUnreachable,
         _ => Refusal::UpstreamTls,
     }

@@ -136,18 +136,23 @@ fn each_fault_of_a_handshake_has_a_name_and_a_remedy() {
 
 #[test]
 fn a_connection_that_is_closed_in_its_handshake_is_tried_three_times() {
-    // A listener that closes resets the connections that it has not accepted.
-    let upstream = Upstream::start(|connection| {
-        (&connection.stream).read_exact(&mut [0]).unwrap();
-        socket2::SockRef::from(&connection.stream).set_linger(Some(Duration::ZERO)).unwrap();
-    });
-    let proxy = Proxy::run(&["--listen", "127.0.0.1:0", "--upstream", &upstream.url().replace("http:", "https:")]);
-    assert_eq!(proxy.client().get("/").status, 502);
-    assert_eq!((upstream.connections(), proxy.refusals("upstream-closed")), (3, 1));
-    let mut client = proxy.client();
-    client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: any\r\n\r\n");
-    assert_eq!(client.answer().status, 502);
-    assert_eq!((upstream.connections(), proxy.refusals("upstream-closed")), (6, 2));
+    // A listener that closes resets the connections that it has not accepted, and a server that ends closes the others.
+    for resets in [true, false] {
+        let upstream = Upstream::start(move |connection| {
+            let hello = (&connection.stream).read(&mut [0; 16 * 1024]).unwrap();
+            assert!(hello > 0);
+            let linger = resets.then_some(Duration::ZERO);
+            socket2::SockRef::from(&connection.stream).set_linger(linger).unwrap();
+        });
+        let url = upstream.url().replace("http:", "https:");
+        let proxy = Proxy::run(&["--listen", "127.0.0.1:0", "--upstream", &url]);
+        assert_eq!(proxy.client().get("/").status, 502);
+        assert_eq!((upstream.connections(), proxy.refusals("upstream-closed")), (3, 1), "{resets}");
+        let mut client = proxy.client();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: any\r\n\r\n");
+        assert_eq!(client.answer().status, 502);
+        assert_eq!((upstream.connections(), proxy.refusals("upstream-closed")), (6, 2), "{resets}");
+    }
 }
 
 #[test]
