@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    copies::is_packed,
+    copies::{is_exhausted, is_packed},
     fingerprint::{HEAD_LIMIT, Head, heads},
     volume::{Entry, Stat, Volume},
 };
@@ -19,7 +19,8 @@ pub(crate) struct Beginnings {
     heads: HashSet<Head>,
     /// One of the files is compressed, or soon will be.
     pub(crate) has_packed: bool,
-    /// A file was renamed while it was looked at, and may begin with anything.
+    /// A file was renamed while it was looked at, or there was no descriptor for it: it may begin with
+    /// anything.
     has_moved: bool,
 }
 
@@ -32,7 +33,9 @@ impl Beginnings {
         is_other: impl Fn(&Stat) -> bool,
     ) -> Self {
         let mut beginnings = Self::default();
-        let entries = volume.list(directory).unwrap_or_default().into_iter();
+        let listed = volume.list(directory);
+        beginnings.has_moved = listed.as_ref().is_err_and(is_exhausted);
+        let entries = listed.unwrap_or_default().into_iter();
         for entry in entries.filter(|entry| entry.stat.is_file() && !is_other(&entry.stat)) {
             match beginning(volume, &entry) {
                 Ok(Some(bytes)) => {
@@ -40,7 +43,7 @@ impl Beginnings {
                     beginnings.has_packed |= is_packed(&entry.path, &bytes);
                 }
                 Ok(None) => beginnings.has_moved = true,
-                Err(error) => beginnings.has_moved |= error.kind() == io::ErrorKind::NotFound,
+                Err(error) => beginnings.has_moved |= error.kind() == io::ErrorKind::NotFound || is_exhausted(&error),
             }
         }
         beginnings

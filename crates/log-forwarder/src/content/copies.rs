@@ -3,6 +3,8 @@
 
 use std::{cmp::Reverse, io, path::Path, sync::Arc};
 
+use rustix::io::Errno;
+
 use super::{
     Content,
     fingerprint::{Anchors, Fingerprint, has_mark},
@@ -46,21 +48,23 @@ pub(crate) struct Copy {
 impl Sought {
     /// A file that has this content as it is, and that the caller does not rule out. Of the files
     /// with names that rotation gives, the caller rules out all that came before the content:
-    /// whether one of them seems older does not matter.
+    /// whether one of them seems older does not matter. An error if there is no descriptor to look at
+    /// one of them.
     pub(crate) fn find(
         &self,
         volume: &dyn Volume,
         is_other: impl Fn(&Stat) -> bool,
         is_rotated: impl Fn(&Path) -> bool,
-    ) -> Option<Copy> {
+    ) -> io::Result<Option<Copy>> {
         let is_near = |path: &Path, stat: &Stat| self.is_near(stat) || is_rotated(path);
         let may_be = |path: &Path, stat: &Stat| !self.in_flight.is_empty() || is_near(path, stat);
         for _ in 0..MOST_LISTINGS {
             let mut has_moved = false;
             let fits = |entry: &Entry| !is_other(&entry.stat) && may_be(&entry.path, &entry.stat);
-            for Entry { path, stat: listed } in self.files(volume, fits) {
+            for Entry { path, stat: listed } in self.files(volume, fits)? {
                 let opened = volume.open(&path).and_then(|handle| Ok((handle.stat()?, Content::Plain(handle))));
                 has_moved |= match &opened {
+                    Err(error) if is_exhausted(error) => return opened.map(|_| None),
                     Ok((stat, _)) => stat.inode != listed.inode,
                     Err(error) => error.kind() == io::ErrorKind::NotFound,
                 };
@@ -69,14 +73,14 @@ impl Sought {
                     continue;
                 }
                 if let Ok(Some(anchors)) = self.anchors_in(&content, is_near(&path, &stat)) {
-                    return Some(Copy { path, content, stat, anchors });
+                    return Ok(Some(Copy { path, content, stat, anchors }));
                 }
             }
             if !has_moved {
                 break;
             }
         }
-        None
+        Ok(None)
     }
 
     /// The same, if it is the file of a path, has all that was seen, and is as new. That takes no
@@ -112,19 +116,23 @@ impl Sought {
 
     /// The files of the directory that may have it, as [`Self::files`] sorts them
     pub(crate) fn candidates(&self, volume: &dyn Volume, is_other: impl Fn(&Stat) -> bool) -> Vec<Entry> {
-        self.files(volume, |Entry { stat, .. }| !is_other(stat) && self.is_near(stat))
+        self.files(volume, |Entry { stat, .. }| !is_other(stat) && self.is_near(stat)).unwrap_or_default()
     }
 
     /// The files of the directory that the caller does not rule out, first those whose names begin
     /// as its own. Of these the largest comes first, because an earlier copy of the same content
     /// would be shorter.
-    fn files(&self, volume: &dyn Volume, may_be: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+    fn files(&self, volume: &dyn Volume, may_be: impl Fn(&Entry) -> bool) -> io::Result<Vec<Entry>> {
         if self.content.head.length == 0 {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let successor = volume.stat(&self.path).ok().filter(|stat| stat.is_another(self.born)).map(|stat| stat.inode);
         let fits = |entry: &Entry| entry.stat.is_file() && Some(entry.stat.inode) != successor && may_be(entry);
-        let mut candidates: Vec<_> = volume.list(&self.home).unwrap_or_default().into_iter().filter(fits).collect();
+        let entries = match volume.list(&self.home) {
+            Err(error) if is_exhausted(&error) => return Err(error),
+            entries => entries.unwrap_or_default(),
+        };
+        let mut candidates: Vec<_> = entries.into_iter().filter(fits).collect();
         // Where thousands of files are truncated at once, only the likely copy of each is opened.
         let own_name = self.path.file_stem().unwrap_or_default().as_encoded_bytes();
         let is_likely =
@@ -132,7 +140,7 @@ impl Sought {
         candidates.sort_by_cached_key(|Entry { path, stat }| {
             Reverse((self.is_new(stat), is_likely(path), stat.size, path.clone()))
         });
-        candidates
+        Ok(candidates)
     }
 
     /// Whether a compressed file holds it. Reads it to its end, unless it begins with something
@@ -155,6 +163,11 @@ pub(crate) fn open_as(
         Err(error) => return Err(error),
     };
     Ok(content.anchors_in(&file)?.map(|anchors| (file, anchors)))
+}
+
+/// Whether a file cannot be opened because this process, or the system, has no descriptor left.
+pub(super) fn is_exhausted(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// Whether a file that begins so is compressed, or soon will be.

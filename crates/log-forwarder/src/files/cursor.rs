@@ -29,11 +29,18 @@ pub(crate) struct Cursor {
     pub(crate) no_newline_before: u64,
     /// Its output is removed, and there is nothing to do for it.
     pub(crate) is_closed: bool,
+    /// Its output is new since the last run, and gets what is still there.
+    pub(crate) is_new: bool,
     /// The bytes behind it could not be read, and are tried again later.
     pub(crate) has_failed: bool,
 }
 
 impl Cursor {
+    /// At the beginning of a file that was there before the output
+    pub(crate) fn of_new_output() -> Self {
+        Self { is_new: true, ..Self::default() }
+    }
+
     /// At a position, with nothing in flight
     pub(crate) fn at(position: u64, anchor: Anchor, within_cut: bool) -> Self {
         Self { position, anchor, within_cut, in_flight_end: position, no_newline_before: position, ..Self::default() }

@@ -28,6 +28,9 @@ use crate::{
     own_files::OwnFiles,
 };
 
+/// Why a copy is looked for later
+const NO_DESCRIPTOR: &str = "no descriptor is left: raise the limit of open files";
+
 /// Steps that one look takes at most with one file: a rename, growth, an end, and a close
 const MOST_STEPS: usize = 5;
 
@@ -159,7 +162,11 @@ impl Looker {
                 break;
             }
             let has_gone = needs_trace(file, &observation);
-            let trace = has_gone.then(|| self.trace(set, names, file, homes));
+            let trace = if has_gone { self.trace(set, names, file, homes) } else { None };
+            if has_gone && trace.is_none() {
+                self.complaints.warn(file.path(), "cannot look for the copy of", NO_DESCRIPTOR, now);
+                break;
+            }
             let reason = if file.is_open() { LossReason::Truncated } else { LossReason::GoneUnread };
             let successor = self.successor(file, (sighting, &observation), set, now);
             let path = file.path().to_path_buf();

@@ -22,6 +22,8 @@ pub(crate) enum Sighting {
     Other,
     /// The names of all files were read: one of an input leads to this file, or none does.
     Named(bool),
+    /// The descriptor of an open file leads to nothing any more.
+    Strayed,
     /// The system gives an error instead of an answer.
     Failed(String),
 }
@@ -79,6 +81,7 @@ pub(crate) fn observe(file: &KnownFile, sighting: &Sighting) -> Observation {
         _ if file.state == FileState::Aside => Observation::Same,
         // An inode or a name leads to it again.
         Sighting::Closed { .. } if file.state == FileState::Missing => Observation::Renamed(FileState::Rotated),
+        Sighting::Strayed => Observation::Astray,
         Sighting::Failed(error) => Observation::Unreadable(error.clone()),
         Sighting::Absent => Observation::Deleted,
         Sighting::Other => Observation::Replaced,

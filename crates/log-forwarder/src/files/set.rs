@@ -257,6 +257,12 @@ impl FileSet {
         self.ledger.pinned.set(self.pinned().cast_signed());
     }
 
+    /// Whether the metrics of open files say what is so: a file can be closed without any other news.
+    pub(crate) fn are_gauges_set(&self) -> bool {
+        let Ledger { open_files, pinned, .. } = &self.ledger;
+        open_files.get() == (self.open_count() as u64).cast_signed() && pinned.get() == self.pinned().cast_signed()
+    }
+
     fn set_metrics_of(&self, path: &Arc<Path>, now: Instant) {
         for (id, output) in self.outputs().zip(&self.known_outputs) {
             let (mut behind, mut age, mut is_live) = (0, Duration::ZERO, false);

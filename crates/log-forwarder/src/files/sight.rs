@@ -51,6 +51,8 @@ pub(super) fn sight(file: &KnownFile, content: &Content, is_suspicious: bool) ->
     });
     match sighted {
         Ok((stat, zeros, marks)) => Sighting::Open { stat, zeros, marks },
+        // On a mount that finds an open file by its path, which leads to nothing now
+        Err(error) if error.kind() == io::ErrorKind::NotFound && file.trust != Trust::Full => Sighting::Strayed,
         Err(error) => Sighting::Failed(lifecycle::io_text(&error)),
     }
 }

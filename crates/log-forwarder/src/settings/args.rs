@@ -144,4 +144,5 @@ Examples:
   log-forwarder --input /logs/app.log --output syslog+tls://rsyslog:6514#app=shop
   log-forwarder try --format json --drop-below info /logs/app.log
 
-Exit codes: 0 all delivered, 64 usage, 69 address in use, 75 stopped with lines undelivered";
+Exit codes: 0 all delivered, 64 usage, 69 address or state directory in use, 74 configuration cannot be read, 75 stopped with lines undelivered, \
+78 wrong configuration";

@@ -109,7 +109,7 @@ fn known_file(entry: &Entry, follower: &Follower, now: Instant) -> KnownFile {
     let cursor = |output: &KnownOutput| {
         let known = entry.cursors.iter().find(|cursor| cursor.output == output.label);
         // An output that is new gets all that is still there.
-        known.map_or_else(Cursor::default, |known| {
+        known.map_or_else(Cursor::of_new_output, |known| {
             Cursor::at(known.position, Anchor::Hash(known.anchor), known.skipping)
         })
     };

@@ -159,7 +159,8 @@ impl Tail {
         self.pending.done(self.reported_bytes.saturating_sub(behind));
         self.pending.add(behind.saturating_sub(self.reported_bytes));
         // Unread bytes grow older, also without events.
-        self.are_metrics_stale |= is_news || behind > 0 || behind != self.reported_bytes;
+        let is_other = is_news || behind > 0 || behind != self.reported_bytes;
+        self.are_metrics_stale |= is_other || !follower.set.are_gauges_set();
         if self.are_metrics_stale && self.metrics_set_at.is_none_or(|at| at.elapsed() >= SET_METRICS) {
             self.are_metrics_stale = false;
             self.metrics_set_at = Some(now);

@@ -193,6 +193,17 @@ fn a_new_output_gets_everything_and_the_old_one_nothing_twice() {
 }
 
 #[test]
+fn a_new_output_has_not_lost_what_was_gone_before_it_came() {
+    let (pod, _) = Pod::with_a_past();
+    fs::remove_file(pod.log("app.log")).unwrap();
+    let second = format!("file://{}", pod.beside("second").display());
+    let program = pod.start(&["--output", &pod.file_output(), "--output", &second]);
+    pod.wait_for_checkpoint();
+    let ended = stop(program);
+    assert_eq!(ledger(&ended)["lost"], 0, "{ended:#?}");
+}
+
+#[test]
 fn killed_a_hundred_times_while_files_rotate_nothing_is_lost() {
     nothing_is_lost_when_killed(100, Writer::move_away);
 }

@@ -26,8 +26,9 @@ impl Looker {
             // Before the file is known, because its own inode may be that of a compressed copy in which it was read.
             let trace = self.trace(set, names, &file, &mut homes);
             set.apply(Change::Begin(key, file.into()), now);
-            let Some(file) = set.get(key) else { return };
-            let fate = decide(file, &Observation::Deleted, Some(trace), LossReason::GoneWhileDown, &self.policy, now);
+            // Without a descriptor to look for it, a scan does that later.
+            let (Some(file), Some(_)) = (set.get(key), &trace) else { continue };
+            let fate = decide(file, &Observation::Deleted, trace, LossReason::GoneWhileDown, &self.policy, now);
             set.apply(Change::Meet(key, fate), now);
         }
     }

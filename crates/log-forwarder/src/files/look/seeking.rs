@@ -33,7 +33,7 @@ impl Looker {
     ) -> bool {
         let Some(file) = set.get(key) else { return false };
         if file.trust != Trust::Full
-            && let trace @ (Trace::Copy(_) | Trace::Nowhere) = self.trace(set, names, file, homes)
+            && let Some(trace @ (Trace::Copy(_) | Trace::Nowhere)) = self.trace(set, names, file, homes)
         {
             let fate = match trace {
                 Trace::Copy(copy) => Fate::ContinueInCopy(copy),
@@ -65,10 +65,10 @@ impl Looker {
         }
         let fate = match found.flatten() {
             Some(packed) if !self.is_no_copy(set, names, &packed.stat) => Fate::ContinueInPacked(packed),
-            Some(_) => match set.get(key).map(|file| self.trace(set, names, file, &mut None)) {
+            Some(_) => match set.get(key).and_then(|file| self.trace(set, names, file, &mut None)) {
                 Some(Trace::Copy(copy)) => Fate::ContinueInCopy(copy),
-                Some(Trace::Packed) => return false,
-                Some(Trace::Nowhere) | None => Fate::Lose(reason),
+                Some(Trace::Packed) | None => return false,
+                Some(Trace::Nowhere) => Fate::Lose(reason),
             },
             None => Fate::Lose(reason),
         };

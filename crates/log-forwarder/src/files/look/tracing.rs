@@ -77,8 +77,15 @@ impl Looker {
         is_news
     }
 
-    /// Where the content of a file is that is not in its file any more
-    pub(super) fn trace(&mut self, set: &FileSet, names: &Names, file: &KnownFile, homes: &mut Option<Homes>) -> Trace {
+    /// Where the content of a file is that is not in its file any more. Nothing as long as there is no
+    /// descriptor to look for it.
+    pub(super) fn trace(
+        &mut self,
+        set: &FileSet,
+        names: &Names,
+        file: &KnownFile,
+        homes: &mut Option<Homes>,
+    ) -> Option<Trace> {
         if let Some(Homes { lengths, read }) = homes {
             let beginnings = read.entry(file.home.clone()).or_insert_with(|| {
                 let is_other = |stat: &_| self.is_no_copy(set, names, stat);
@@ -86,7 +93,7 @@ impl Looker {
             });
             if !beginnings.may_have(file.head) {
                 let may_be_packed = beginnings.has_packed && file.head.length > 0;
-                return if may_be_packed { Trace::Packed } else { Trace::Nowhere };
+                return Some(if may_be_packed { Trace::Packed } else { Trace::Nowhere });
             }
         }
         let sought = sought(file);
@@ -96,12 +103,13 @@ impl Looker {
         let likely = self.copied.as_ref().and_then(|form| form.name_of(&sought.path));
         let copy = likely.and_then(|path| sought.find_at(&path, volume, is_other));
         let is_rotated = |path: &Path| is_rotated_name(path, &sought.path);
-        if let Some(copy) = copy.or_else(|| sought.find(volume, is_other, is_rotated)) {
+        let copy = if copy.is_some() { copy } else { sought.find(volume, is_other, is_rotated).ok()? };
+        if let Some(copy) = copy {
             self.copied = Form::of(&copy.path, &sought.path);
-            return Trace::Copy(copy.into());
+            return Some(Trace::Copy(copy.into()));
         }
         let packed = search::packed(volume, &sought, |stat| set.has_touched(stat));
-        if packed.is_empty() { Trace::Nowhere } else { Trace::Packed }
+        Some(if packed.is_empty() { Trace::Nowhere } else { Trace::Packed })
     }
 
     /// Whether a file is known as it is, is written by an output of ours, or never was an input's.

@@ -140,6 +140,11 @@ fn a_name_that_comes_or_goes_is_a_rename() {
 }
 
 #[test]
+fn a_descriptor_that_leads_to_nothing_any_more_is_astray() {
+    assert_eq!(observe(&known(|_| ()), &Sighting::Strayed), Observation::Astray);
+}
+
+#[test]
 fn a_missing_file_that_is_there_again_has_another_name() {
     let missing = known(|file| file.state = FileState::Missing);
     let sighting = Sighting::Closed { stat: stat(), zeros: 0, head: head() };

@@ -2,6 +2,7 @@
 
 use super::FileSet;
 use crate::files::{
+    cursor::Cursor,
     known::{Access, FileState, Key, OutputId},
     loss::LossReason,
 };
@@ -24,7 +25,9 @@ impl FileSet {
     fn lose_behind(&mut self, key: Key, offset: u64, reason: LossReason) {
         let Some(file) = self.files.get(&key) else { return };
         let mut most = 0;
-        for (output, cursor) in file.cursors.iter().enumerate().filter(|(_, cursor)| !cursor.is_closed) {
+        // A new output gets the lines that are still there, and has not lost the others.
+        let is_due = |cursor: &Cursor| !cursor.is_closed && !(cursor.is_new && reason == LossReason::GoneWhileDown);
+        for (output, cursor) in file.cursors.iter().enumerate().filter(|(_, cursor)| is_due(cursor)) {
             let lost = file.seen.saturating_sub(offset.max(cursor.in_flight_end));
             most = most.max(lost);
             if lost > 0 {
