@@ -12,6 +12,15 @@ use crate::{
 /// Bytes that are read at once to find the end of the last line
 const CHUNK: u64 = 64 * 1024;
 
+/// Since when an output reads a file
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Since {
+    #[default]
+    Beginning,
+    /// It is new since the last run, and gets what is still there.
+    Restart,
+}
+
 /// How far one output has come in one file
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cursor {
@@ -29,8 +38,7 @@ pub(crate) struct Cursor {
     pub(crate) no_newline_before: u64,
     /// Its output is removed, and there is nothing to do for it.
     pub(crate) is_closed: bool,
-    /// Its output is new since the last run, and gets what is still there.
-    pub(crate) is_new: bool,
+    pub(crate) since: Since,
     /// The bytes behind it could not be read, and are tried again later.
     pub(crate) has_failed: bool,
 }
@@ -38,7 +46,7 @@ pub(crate) struct Cursor {
 impl Cursor {
     /// At the beginning of a file that was there before the output
     pub(crate) fn of_new_output() -> Self {
-        Self { is_new: true, ..Self::default() }
+        Self { since: Since::Restart, ..Self::default() }
     }
 
     /// At a position, with nothing in flight

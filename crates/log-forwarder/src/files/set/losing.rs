@@ -2,7 +2,7 @@
 
 use super::FileSet;
 use crate::files::{
-    cursor::Cursor,
+    cursor::{Cursor, Since},
     known::{Access, FileState, Key, OutputId},
     loss::LossReason,
 };
@@ -26,8 +26,9 @@ impl FileSet {
         let Some(file) = self.files.get(&key) else { return };
         let mut most = 0;
         // A new output gets the lines that are still there, and has not lost the others.
-        let is_due = |cursor: &Cursor| !cursor.is_closed && !(cursor.is_new && reason == LossReason::GoneWhileDown);
-        for (output, cursor) in file.cursors.iter().enumerate().filter(|(_, cursor)| is_due(cursor)) {
+        let is_gone_before = |cursor: &Cursor| cursor.since == Since::Restart && reason == LossReason::GoneWhileDown;
+        let is_none = |cursor: &Cursor| cursor.is_closed || is_gone_before(cursor);
+        for (output, cursor) in file.cursors.iter().enumerate().filter(|(_, cursor)| !is_none(cursor)) {
             let lost = file.seen.saturating_sub(offset.max(cursor.in_flight_end));
             most = most.max(lost);
             if lost > 0 {
