@@ -32,7 +32,7 @@ const MOST_APART: usize = 64;
 
 /// With so many lines, a file's share of a batch grows no more: with a further read it could have
 /// more than outputs take at once, and would be halved.
-const MANY_LINES: usize = MOST_LINES / 4;
+const MANY_LINES: usize = MOST_LINES / 2;
 
 /// Whether spans of two sources may stand in one batch
 type Joins<'a> = &'a dyn Fn(&Source, &Source) -> bool;
