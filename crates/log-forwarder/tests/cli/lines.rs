@@ -1,4 +1,4 @@
-//! Lines: cut when they are too long, held back while they have no end, whatever bytes they have.
+//! Lines of any bytes: cut when they are too long, held back while they have no end.
 
 use std::{fs, io::Write, process::Command};
 

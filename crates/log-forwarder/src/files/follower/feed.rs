@@ -30,7 +30,7 @@ const MOST_STEPS: usize = 16;
 /// stream for each of thousands of files, each batch would look at all of them.
 const MOST_APART: usize = 64;
 
-/// With so many lines, a file's share of a batch grows no more: with a further read it could have
+/// A file with this number of lines in a batch gets no more of them: with a further read it could have
 /// more than outputs take at once, and would be halved.
 const MANY_LINES: usize = MOST_LINES / 2;
 

@@ -8,7 +8,7 @@ use crate::content::volume::Inode;
 /// The real file system as such a mount shows it
 #[derive(Debug, Default)]
 struct Mount {
-    /// The size that it states of each file, whatever the file has
+    /// The size that it states of each file, which may differ from what the file has
     stated: Arc<Mutex<Option<u64>>>,
 }
 
