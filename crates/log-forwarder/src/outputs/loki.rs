@@ -80,14 +80,22 @@ struct Loki {
 struct Whole {
     /// The generation of each span, and when it was read
     spans: HashSet<(u64, i64)>,
-    /// The time to which late records are moved: one that comes twice is stored once.
-    moved_to: i64,
+    /// The present time of the first push: a record that is moved to it twice is stored once.
+    present: i64,
     /// The times that the records had in the first push
     times: Times,
     /// The records that the ingester has judged: it has stored a record, or has refused it, and
     /// then the record is moved. When the ingester finds one of them too far behind in a later
     /// push, the record is stored already, and a newer one of the same batch has come since.
     judged: HashSet<Place>,
+}
+
+impl Whole {
+    /// The newest time of the records that are not among these
+    fn newest_beside(&self, late: &Batch) -> Option<i64> {
+        let late: HashSet<_> = places(late.spans(), None).into_iter().map(|(place, _)| place).collect();
+        self.times.iter().filter(|(place, _)| !late.contains(place)).map(|(_, time)| *time).max()
+    }
 }
 
 impl Output for Loki {
@@ -111,8 +119,8 @@ impl Output for Loki {
 
 impl Loki {
     /// Loki stores the valid records of a push. Records that it refuses because of their times are
-    /// pushed once more under the present time, because the time of the read may be too old, too.
-    /// Where the answer does not tell them apart, the batch is halved until one is alone.
+    /// pushed once more under another time. Where the answer does not tell them apart, the batch is
+    /// halved until one is alone.
     async fn send(&mut self, batch: &Batch) -> Result<Attempt, Attempt> {
         if batch.exceeds(MOST_LINES) {
             return Ok(Attempt::Refused("more records than fit into a request".into()));
@@ -170,13 +178,23 @@ impl Loki {
         }
     }
 
-    /// Pushes these records of a batch under the present time.
+    /// Pushes these records of a batch under the time of the newest other record, because under
+    /// the present time they would make the next records of an old file too far behind. Where Loki
+    /// refuses that time, and where there is no other record, they get the present time.
     async fn push_moved(&mut self, batch: &Batch, numbers: &[usize]) -> Attempt {
         let Some(late) = batch.parted(numbers).1 else { return Attempt::Delivered };
-        let time = self.whole_of(batch).moved_to;
-        match self.push(&late, Some(time)).await {
+        let whole = self.whole_of(batch);
+        let (newest, present) = (whole.newest_beside(&late), whole.present);
+        if let Some(time) = newest {
+            match self.push(&late, Some(time)).await {
+                Err(instead) => return instead,
+                Ok(answer) if is_of_time(&answer) => {}
+                Ok(answer) => return self.judge(&answer),
+            }
+        }
+        match self.push(&late, Some(present)).await {
             Err(instead) => instead,
-            Ok(answer) if answer.status == StatusCode::BAD_REQUEST && speaks_of(&answer, &OF_TIME) => {
+            Ok(answer) if is_of_time(&answer) => {
                 // One of the two clocks is wrong. The next attempt takes another time.
                 self.whole = None;
                 answer.again()
@@ -189,7 +207,7 @@ impl Loki {
     fn whole_of(&mut self, batch: &Batch) -> &mut Whole {
         let spans: HashSet<_> = batch.spans().iter().map(|span| (span.key, span.time)).collect();
         let same = self.whole.take().filter(|whole| spans.is_subset(&whole.spans));
-        let new = || Whole { spans, moved_to: timestamp::now(), times: Times::new(), judged: HashSet::new() };
+        let new = || Whole { spans, present: timestamp::now(), times: Times::new(), judged: HashSet::new() };
         self.whole.insert(same.unwrap_or_else(new))
     }
 
@@ -217,6 +235,11 @@ impl Loki {
             _ => answer.again(),
         }
     }
+}
+
+/// Whether an answer refuses records because of their times
+fn is_of_time(answer: &Answer) -> bool {
+    answer.status == StatusCode::BAD_REQUEST && speaks_of(answer, &OF_TIME)
 }
 
 /// Of several faults in a push, the text may tell but one.

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::Write,
     process::Command,
     sync::{Arc, Mutex},
     time::{SystemTime, UNIX_EPOCH},
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     receiver::{Receiver, Request},
-    support::{Pod, assert_all_there, ledger, line, stop},
+    support::{Pod, append, assert_all_there, ledger, line, stop},
 };
 
 /// Nanoseconds
@@ -86,14 +87,24 @@ fn judge(stored: &mut Entries, request: &Request) -> (u16, String, String) {
     (400, String::new(), answer)
 }
 
+/// Keeps what it stores here
+fn loki(stored: &Arc<Mutex<Entries>>) -> Receiver {
+    let stored = stored.clone();
+    Receiver::start(move |request| Some(judge(&mut stored.lock().unwrap(), request)))
+}
+
+/// A line of a file
+fn object(time: u64, text: &str) -> String {
+    json!({"ts": time, "msg": text}).to_string() + "\n"
+}
+
 /// Delivers lines of these times, of which these numbers come under another time, and some are dead letters. Returns how many pushes there were.
 #[track_caller]
 fn deliver(times: &[u64], moved: &[u64], too_long: &[u64]) -> usize {
     let (pod, stored) = (Pod::new(), Arc::<Mutex<Entries>>::default());
-    let shared = stored.clone();
-    let loki = Receiver::start(move |request| Some(judge(&mut shared.lock().unwrap(), request)));
+    let loki = loki(&stored);
     let text = |number| if too_long.contains(&number) { "x".repeat(LONGEST + 1) } else { line(number) };
-    let lines = (0..).zip(times).map(|(number, time)| json!({"ts": time, "msg": text(number)}).to_string() + "\n");
+    let lines = (0..).zip(times).map(|(number, time)| object(*time, &text(number)));
     fs::write(pod.log("app.log"), lines.collect::<String>()).unwrap();
     let (output, dead) = (format!("loki+http://{}", loki.address()), pod.beside("dead").display().to_string());
     let program = pod.start(&["--output", &output, "--format", "json", "--dead-letter", &dead]);
@@ -134,6 +145,27 @@ fn a_line_that_is_too_far_behind_is_moved_alone() {
     let mut times = forty(60_000_000, 0);
     times[20] = now() - 3 * HOUR;
     assert_eq!(deliver(&times, &[20], &[]), 2);
+}
+
+#[test]
+fn lines_after_a_late_one_keep_their_times() {
+    let (pod, stored) = (Pod::new(), Arc::<Mutex<Entries>>::default());
+    let loki = loki(&stored);
+    let mut times = forty(5 * HOUR, 1_000_000);
+    times[0] = now() - 30 * DAY;
+    times[39] = now() - 31 * DAY;
+    let lines = (0..).zip(&times).map(|(number, time)| object(*time, &line(number)));
+    fs::write(pod.log("app.log"), lines.collect::<String>()).unwrap();
+    let program = pod.start(&["--output", &format!("loki+http://{}", loki.address()), "--format", "json"]);
+    harness::until("the first lines are there", || (stored.lock().unwrap().len() == 40).then_some(()));
+    let later = times[38] + 1_000_000;
+    append(&pod.log("app.log")).write_all(object(later, &line(40)).as_bytes()).unwrap();
+    harness::until("the last line is there", || (stored.lock().unwrap().len() == 41).then_some(()));
+    stop(program);
+    let stored = stored.lock().unwrap();
+    let newest = stored.keys().next_back().unwrap();
+    assert_eq!(newest.1, line(40));
+    assert_eq!(stored[newest]["time"], Value::Null);
 }
 
 #[test]
