@@ -25,8 +25,9 @@ use crate::{
     watch::{events::Events, signal::Signal, tail::Tail},
 };
 
-/// Bytes that are read at once. More does not read faster, and less asks the system more often.
-const BATCH: u64 = 512 * 1024;
+/// Bytes that are read at once. Less asks the system more often, and of more the processor's cache
+/// has no room for the lines and the body of their request.
+const BATCH: u64 = 256 * 1024;
 /// How long a loop may be silent before `/livez` is 503. A file on a slow volume may take seconds.
 const SILENCE: Duration = Duration::from_secs(30);
 /// The time that the checkpoint's volume has for the first save and for the last one; those in between wait for it. A disk to which

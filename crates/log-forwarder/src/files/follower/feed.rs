@@ -32,7 +32,7 @@ const MOST_APART: usize = 64;
 
 /// A file with this number of lines in a batch gets no more of them: with a further read it could have
 /// more than outputs take at once, and would be halved.
-const MANY_LINES: usize = MOST_LINES / 2;
+const MANY_LINES: usize = MOST_LINES / 4;
 
 /// Whether spans of two sources may stand in one batch
 type Joins<'a> = &'a dyn Fn(&Source, &Source) -> bool;
