@@ -25,8 +25,8 @@ use crate::{
     watch::{events::Events, signal::Signal, tail::Tail},
 };
 
-/// Bytes that are read at once. Less asks the system more often, and of more the processor's cache
-/// has no room for the lines and the body of their request.
+/// Bytes that are read at once. Less asks the system and other threads more often, and of more the
+/// processor's cache has no room for the lines and the body of their request.
 const BATCH: u64 = 256 * 1024;
 /// How long a loop may be silent before `/livez` is 503. A file on a slow volume may take seconds.
 const SILENCE: Duration = Duration::from_secs(30);

@@ -49,10 +49,19 @@ pub(crate) struct Amount {
 impl Amount {
     /// Of all these; the last line may have no newline.
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        let newlines = memchr_iter(b'\n', bytes).count() as u64;
-        let unfinished = u64::from(bytes.last().is_some_and(|last| *last != b'\n'));
-        Self { bytes: bytes.len() as u64, lines: newlines + unfinished }
+        Self::counted(bytes, newlines(bytes))
     }
+
+    /// The same, of which the newlines were counted
+    pub(crate) fn counted(bytes: &[u8], newlines: usize) -> Self {
+        let unfinished = usize::from(bytes.last().is_some_and(|last| *last != b'\n'));
+        Self { bytes: bytes.len() as u64, lines: (newlines + unfinished) as u64 }
+    }
+}
+
+/// Newlines of these bytes
+pub(crate) fn newlines(bytes: &[u8]) -> usize {
+    memchr_iter(b'\n', bytes).count()
 }
 
 impl Add for Amount {

@@ -3,8 +3,6 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use memchr::memchr_iter;
-
 use super::{batch::Batch, complete::MOST_LINES, span::Span};
 use crate::format::amount::Amount;
 
@@ -92,7 +90,7 @@ impl Growing {
     fn count(&mut self, lines: &Span, place: usize) {
         self.length += lines.bytes().len();
         if place > 0 {
-            self.further_lines += memchr_iter(b'\n', lines.bytes()).count();
+            self.further_lines += lines.newlines();
         }
     }
 

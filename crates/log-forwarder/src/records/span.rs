@@ -20,7 +20,7 @@ use crate::{
     filters::Redaction,
     format::{
         Extent, Format, Split,
-        amount::{Amount, Tally},
+        amount::{Amount, Tally, newlines},
         record::Record,
     },
     records::{
@@ -66,6 +66,8 @@ pub(crate) struct Span {
     pub(crate) key: u64,
     buffer: Arc<Buffer>,
     range: Range<usize>,
+    /// Newlines in the range. They are counted once, because that costs as much as a tenth of a read.
+    newlines: usize,
     /// Which of its records are still to be sent, counted from its beginning; `None` means all
     selection: Option<Arc<[usize]>>,
     /// Other records of the same range come after it: only with those is the range settled.
@@ -89,6 +91,7 @@ impl Span {
         range: Range<usize>,
     ) -> Self {
         let (time, buffer) = (timestamp::now(), Arc::new(buffer));
+        let newlines = newlines(&buffer[range.clone()]);
         Self {
             source,
             mark,
@@ -98,6 +101,7 @@ impl Span {
             key,
             buffer,
             range,
+            newlines,
             selection: None,
             goes_on: false,
             is_sealed: mark != Mark::Whole,
@@ -116,6 +120,11 @@ impl Span {
     #[cfg(test)]
     pub(crate) fn room(&self) -> usize {
         self.buffer.capacity()
+    }
+
+    /// Newlines of all of it
+    pub(crate) fn newlines(&self) -> usize {
+        self.newlines
     }
 
     /// Those of the file in which it begins
@@ -156,7 +165,7 @@ impl Span {
     /// The records that are still to be sent
     pub(crate) fn amount(&self) -> Amount {
         match &self.selection {
-            None => Amount::of(self.bytes()),
+            None => Amount::counted(self.bytes(), self.newlines),
             Some(_) => self.extents().map(|extent| extent.amount).fold(Amount::default(), Amount::add),
         }
     }

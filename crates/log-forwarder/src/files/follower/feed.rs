@@ -152,7 +152,7 @@ impl Follower {
         if is_over {
             return None;
         }
-        if span.has_lines(MANY_LINES) {
+        if span.newlines() >= MANY_LINES {
             batch.fill();
             return None;
         }

@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{Source, Span};
-use crate::format::Extent;
+use crate::format::{Extent, amount::newlines};
 
 impl Span {
     /// Two spans of about as many records, in order; `None` if this is a single one. Where lines of
@@ -66,7 +66,8 @@ impl Span {
     /// Some of its lines; their place is in the file in which they begin.
     pub(super) fn part(&self, range: Range<usize>) -> Self {
         let offset = self.offset + (range.start - self.range.start) as u64;
-        let part = Self { range: range.clone(), offset, rest: None, tally: Arc::default(), ..self.clone() };
+        let newlines = if range == self.range { self.newlines } else { newlines(&self.buffer[range.clone()]) };
+        let part = Self { range: range.clone(), newlines, offset, rest: None, tally: Arc::default(), ..self.clone() };
         let Some(rest) = &self.rest else { return part };
         let own_end = self.range.start + self.own_bytes().len();
         let mut begin = own_end;

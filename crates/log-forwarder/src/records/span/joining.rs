@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use memchr::memchr_iter;
-
 use super::{Mark, Span};
 use crate::records::pool::Buffer;
 
@@ -16,7 +14,8 @@ impl Span {
             buffer.extend_from_slice(lines.bytes());
         }
         let range = 0..buffer.len();
-        Self { buffer: buffer.into(), range, rest: Some(rest.into()), is_sealed: true, ..self.clone() }
+        let newlines = self.newlines + rest.iter().map(Self::newlines).sum::<usize>();
+        Self { buffer: buffer.into(), range, newlines, rest: Some(rest.into()), is_sealed: true, ..self.clone() }
     }
 
     /// Its first bytes, which are whole lines; nothing without any
@@ -31,11 +30,7 @@ impl Span {
         buffer.truncate(self.range.end);
         buffer.extend_from_slice(next.bytes());
         (self.range.end, self.is_sealed) = (buffer.len(), next.is_sealed);
+        self.newlines += next.newlines;
         true
-    }
-
-    /// Whether it has at least this number of lines.
-    pub(crate) fn has_lines(&self, number: usize) -> bool {
-        memchr_iter(b'\n', self.bytes()).nth(number.saturating_sub(1)).is_some()
     }
 }
