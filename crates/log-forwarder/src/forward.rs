@@ -27,7 +27,7 @@ use crate::{
 
 /// Bytes that are read at once. Less asks the system and other threads more often, and of more the
 /// processor's cache has no room for the lines and the body of their request.
-const BATCH: u64 = 256 * 1024;
+const BATCH: u64 = 384 * 1024;
 /// How long a loop may be silent before `/livez` is 503. A file on a slow volume may take seconds.
 const SILENCE: Duration = Duration::from_secs(30);
 /// The time that the checkpoint's volume has for the first save and for the last one; those in between wait for it. A disk to which
