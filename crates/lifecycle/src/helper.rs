@@ -213,7 +213,8 @@ impl Helper {
     fn matches<A: CommandFactory>(&self) -> anyhow::Result<ArgMatches> {
         let whole = self.command::<A>();
         let command = variables::without_empty(whole.clone());
-        let matches = command.clone().try_get_matches();
+        let words: Vec<_> = std::env::args_os().collect();
+        let matches = command.clone().try_get_matches_from(&words);
         // Help comes first, because it names all variables to a user who has misspelt one.
         if matches.as_ref().is_err_and(|error| error.exit_code() == 0) {
             return Ok(whole.try_get_matches()?);
@@ -221,7 +222,7 @@ impl Helper {
         variables::check_spelling(&whole, variables::all())?;
         let matches = matches
             .map_err(|error| Exit::Usage.because(usage::fault(&whole, &variables::name_source(&command, error))))?;
-        usage::missing_value(&whole, &matches).map_or(Ok(matches), |fault| Err(Exit::Usage.because(fault)))
+        usage::missing_value(&whole, &matches, &words).map_or(Ok(matches), |fault| Err(Exit::Usage.because(fault)))
     }
 }
 

@@ -3,7 +3,10 @@
 //! clap's own messages repeat what was typed, and a secret may have been typed at any place. These messages repeat a word only
 //! if it is nearly a word that the helper knows.
 
-use std::{error::Error as _, ffi::OsStr};
+use std::{
+    error::Error as _,
+    ffi::{OsStr, OsString},
+};
 
 use clap::{
     Arg, ArgMatches, Command,
@@ -30,12 +33,14 @@ pub(crate) fn fault(command: &Command, error: &clap::Error) -> String {
 }
 
 /// The fault of a flag that took the next flag for its value, which is missing. Only a flag whose
-/// values may begin with a hyphen can do so.
-pub(crate) fn missing_value(command: &Command, matches: &ArgMatches) -> Option<String> {
+/// values may begin with a hyphen can do so. `words` are the command line, where a value behind `=`
+/// is no flag.
+pub(crate) fn missing_value(command: &Command, matches: &ArgMatches, words: &[OsString]) -> Option<String> {
     let is_flag = |value: &OsStr| {
         let name = value.to_str().and_then(|text| text.strip_prefix("--")).unwrap_or_default();
         let name = name.split_once('=').map_or(name, |(name, _)| name);
-        command.get_arguments().any(|argument| argument.get_long() == Some(name))
+        let is_known = command.get_arguments().any(|argument| argument.get_long() == Some(name));
+        is_known && words.iter().any(|word| word == value)
     };
     let has_flag = |argument: &&Arg| {
         let id = argument.get_id().as_str();
@@ -47,7 +52,7 @@ pub(crate) fn missing_value(command: &Command, matches: &ArgMatches) -> Option<S
         return Some(format!("'--{flag}' needs a value, and a flag follows it"));
     }
     let (name, matches) = matches.subcommand()?;
-    missing_value(command.find_subcommand(name)?, matches)
+    missing_value(command.find_subcommand(name)?, matches, words)
 }
 
 /// An argument that nothing takes: a misspelt flag or command, or a value in the wrong place.
@@ -186,13 +191,15 @@ mod tests {
         let any = Arg::new("any").long("any").action(ArgAction::SetTrue);
         let test = Command::new("try").args([pattern.clone(), any.clone()]);
         let command = Command::new("x").args([pattern, any]).subcommand(test);
-        let fault =
-            |line: &str| missing_value(&command, &command.clone().try_get_matches_from(line.split(' ')).unwrap());
+        let fault = |line: &str| {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            missing_value(&command, &command.clone().try_get_matches_from(&words).unwrap(), &words)
+        };
         for line in ["x --keep --any", "x --keep --keep=hunter2", "x try --keep --any"] {
             let expected = "'--keep' needs a value, and a flag follows it";
             assert_eq!(fault(line).as_deref(), Some(expected), "{line}");
         }
-        for line in ["x --keep -----BEGIN --any", "x --keep --", "x --keep=-1", "x try --keep any"] {
+        for line in ["x --keep -----BEGIN --any", "x --keep --", "x --keep=-1", "x --keep=--any", "x try --keep any"] {
             assert_eq!(fault(line), None, "{line}");
         }
     }

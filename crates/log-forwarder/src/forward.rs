@@ -58,6 +58,9 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let volumes = plan.inputs.iter().map(Input::root).chain(args.state_dir.clone());
     // A stop that comes now delivers all the same, once the volumes have answered.
     volume::all_answer(volumes.collect()).await?;
+    if let Some(letters) = &args.dead_letter {
+        volume::look_for_directory_of(letters).await?;
+    }
     let own_files = lock(&follower).own_files().clone();
     files_are_distinct(&args, &plan).await?;
     own_files.add(plan.own_files().chain(args.dead_letter.clone()).collect()).await;

@@ -1,4 +1,5 @@
-//! The first looks at the volumes of inputs and state directory: one whose server is gone must not hang the start without a word.
+//! The first looks at the volumes of inputs, state directory and dead letters: one whose server is
+//! gone must not hang the start without a word.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,6 +22,18 @@ pub(crate) async fn ask<T: Send + 'static>(
         Exit::Io.because(format!("cannot look at {path}: {reason}; is its server gone?"))
     };
     on_volume(path, LIMIT, work).await.map_err(failed)
+}
+
+/// Warns of dead letters without a directory, because that would show only at the first line that is
+/// refused for good. The directory may still come.
+pub(crate) async fn look_for_directory_of(letters: &Path) -> anyhow::Result<()> {
+    let directory = letters.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let there = directory.to_path_buf();
+    if !ask(directory, move || there.is_dir()).await? {
+        let directory = directory.display();
+        tracing::warn!(%directory, "the directory of --dead-letter is not there: a line that is refused for good holds up its output until it is");
+    }
+    Ok(())
 }
 
 /// Waits until each of these paths was looked at; whether it is there does not matter.

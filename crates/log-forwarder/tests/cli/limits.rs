@@ -46,6 +46,17 @@ fn a_final_status_refuses_one_line_and_no_other() {
 }
 
 #[test]
+fn dead_letters_without_a_directory_are_a_warning_at_the_start() {
+    let pod = Pod::new();
+    let letters = pod.beside("none/dead");
+    let mut program = pod.start(&["--output", &pod.file_output(), "--dead-letter", &letters.display().to_string()]);
+    let warning =
+        "the directory of --dead-letter is not there: a line that is refused for good holds up its output until it is";
+    assert_eq!(program.wait_for_message(warning)["directory"], pod.beside("none").display().to_string());
+    stop(program);
+}
+
+#[test]
 fn without_dead_letters_the_log_names_each_line() {
     let json = |number: u64| serde_json::json!(line(number)).to_string();
     let (pod, poison, last) = (Pod::new(), [3, 4, 37].map(json), json(99));

@@ -83,6 +83,9 @@ fn a_value_may_begin_with_a_hyphen() {
         let ended = run(&["--format", format, flag, value, "try", "/dev/null"]);
         ended.ended_with(65, "reason=data what=\"/dev/null\" last=\"it holds no lines\"");
     }
+    // Behind = it is no flag.
+    let ended = run(&["--format", "logfmt", "--drop=--output", "try", "/dev/null"]);
+    ended.ended_with(65, "reason=data what=\"/dev/null\" last=\"it holds no lines\"");
     assert_refused(
         &["--output", "stdout://", "--redact", "--read-compressed"],
         "'--redact' needs a value, and a flag follows it",
