@@ -5,20 +5,14 @@ mod faults;
 mod mounts;
 mod scans;
 
-use std::{
-    fs,
-    io::{self, Write},
-};
+use std::{fs, io::Write};
 
 use flate2::{Compression, write::GzEncoder};
 use prometheus::Registry;
 
 use super::*;
 use crate::{
-    content::{
-        probe::Probe,
-        volume::{Disk, Entry, Handle, Stat},
-    },
+    content::{probe::Probe, volume::Disk},
     format::{FormatFlags, TimeFlags},
     records::{growing::Growing, span::Source},
 };
