@@ -1,7 +1,7 @@
 //! `run()`: resumes from the last run's checkpoint, watches, delivers, and at a stop continues until nothing is left.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -58,8 +58,8 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let volumes = plan.inputs.iter().map(Input::root).chain(args.state_dir.clone());
     // A stop that comes now delivers all the same, once the volumes have answered.
     volume::all_answer(volumes.collect()).await?;
-    if let Some(letters) = &args.dead_letter {
-        volume::look_for_directory_of(letters).await?;
+    if let Some(letters) = args.dead_letter.clone() {
+        life.spawn(look_for_directory_of(letters, life.clone()));
     }
     let own_files = lock(&follower).own_files().clone();
     files_are_distinct(&args, &plan).await?;
@@ -126,6 +126,14 @@ async fn apply(
     couriers.arrange(&plan.outputs);
     events.ask();
     Ok(())
+}
+
+/// Warns of dead letters without a directory. A stop does not wait for their volume.
+async fn look_for_directory_of(letters: PathBuf, life: Lifecycle) {
+    tokio::select! {
+        _ = life.stop_requested() => {}
+        () = volume::look_for_directory_of(letters) => {}
+    }
 }
 
 /// SIGHUP asks for a new reading of certificates, keys, tokens and passwords.

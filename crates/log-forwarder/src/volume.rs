@@ -25,15 +25,15 @@ pub(crate) async fn ask<T: Send + 'static>(
 }
 
 /// Warns of dead letters without a directory, because that would show only at the first line that is
-/// refused for good. The directory may still come.
-pub(crate) async fn look_for_directory_of(letters: &Path) -> anyhow::Result<()> {
+/// refused for good. The directory may still come, and a volume that does not answer holds up
+/// nothing but letters.
+pub(crate) async fn look_for_directory_of(letters: PathBuf) {
     let directory = letters.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let there = directory.to_path_buf();
-    if !ask(directory, move || there.is_dir()).await? {
+    if let Ok(false) = on_volume(directory, LIMIT, move || there.is_dir()).await {
         let directory = directory.display();
         tracing::warn!(%directory, "the directory of --dead-letter is not there: a line that is refused for good holds up its output until it is");
     }
-    Ok(())
 }
 
 /// Waits until each of these paths was looked at; whether it is there does not matter.
