@@ -33,6 +33,8 @@ struct Disturbed {
     untold: Mutex<Option<PathBuf>>,
     /// The size that it states of each file
     stated: Mutex<Option<u64>>,
+    /// Each is renamed right after the next listing, and another file comes to its place.
+    rotated: Mutex<Vec<PathBuf>>,
     /// This number of reads succeed, and all later ones fail.
     reads_left: Mutex<Option<usize>>,
     has_no_descriptor: AtomicBool,
@@ -67,6 +69,11 @@ impl Probe {
     /// States this size of each file.
     pub(crate) fn state_size(&self, size: u64) {
         *self.0.stated.lock().unwrap() = Some(size);
+    }
+
+    /// Rotates these files right after the next listing; the new one has the line `new`.
+    pub(crate) fn rotate_after_listing(&self, logs: Vec<PathBuf>) {
+        *self.0.rotated.lock().unwrap() = logs;
     }
 
     /// Lets this number of reads succeed, or all.
@@ -111,6 +118,10 @@ impl Volume for Probe {
         self.check_descriptors()?;
         self.0.listings.fetch_add(1, Relaxed);
         let entries = Disk.list(directory)?.into_iter().filter(|entry| self.tells(&entry.path));
+        for log in std::mem::take(&mut *self.0.rotated.lock().unwrap()) {
+            fs::rename(&log, log.with_added_extension("1"))?;
+            fs::write(log, "new\n")?;
+        }
         Ok(entries.map(|entry| Entry { stat: self.shown(entry.stat), ..entry }).collect())
     }
 

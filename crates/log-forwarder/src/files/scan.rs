@@ -2,6 +2,7 @@
 
 mod absent;
 mod holding;
+mod missed;
 mod moves;
 mod review;
 
@@ -13,7 +14,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use self::{holding::holder_at, moves::follow_moves, review::review_closed};
+use self::{holding::holder_at, missed::Missed, moves::follow_moves, review::review_closed};
 use super::{
     aside::take_up,
     cursor::Cursor,
@@ -45,6 +46,8 @@ pub(crate) struct Scanner {
     pub(crate) inputs: Vec<Input>,
     unmatched: Unmatched,
     pub(crate) selecting: Selecting,
+    /// Paths that the present scan must look at once more
+    missed: Vec<Missed>,
     /// The directories in which something can happen that matters, as of the last scan
     directories: BTreeSet<std::path::PathBuf>,
 }
@@ -128,6 +131,7 @@ impl Scanner {
         for (path, (stat, is_link)) in &found.files {
             live.extend(self.take_input(path, *stat, *is_link, scan, &mut listings));
         }
+        self.take_missed(scan, &mut live);
         let keys: Vec<_> = scan.set.iter().map(|(key, _)| key).collect();
         for key in keys {
             let sighting = Sighting::Named(live.contains(&key));
@@ -156,18 +160,6 @@ impl Scanner {
                 scan.names.note_rotation(&origin);
             }
         }
-    }
-
-    /// Takes in the files that came to an input's path, and were rotated away, after the directory was read: they are older than the
-    /// file that is there now.
-    fn take_missed(&mut self, path: &Path, scan: &mut Scan) {
-        let volume = scan.looker.volume.clone();
-        let mut listings = Listings::new(volume.as_ref());
-        scan.names.note_rotation(path);
-        let heirs = scan.names.heirs(scan.set, &self.inputs, &mut listings, scan.now);
-        self.take_heirs(heirs, scan, &mut listings);
-        // A name that was in doubt before still is.
-        scan.names.doubt();
     }
 
     /// The known file at an input's path
@@ -233,11 +225,12 @@ impl Scanner {
         };
         if stat.inode != listed.inode {
             // The next rotation has begun: the file that was found has another name now, and this one may be a copy.
-            if path != origin {
+            if path == origin {
+                self.missed.push((path.clone(), is_link));
+            } else {
                 scan.names.doubt();
-                return None;
             }
-            self.take_missed(path, scan);
+            return None;
         }
         if scan.set.knows(&stat) {
             return None;

@@ -61,6 +61,35 @@ fn a_scan_lists_a_directory_as_often_for_a_hundred_files_as_for_forty() {
 }
 
 #[test]
+fn a_scan_lists_a_directory_as_often_for_a_hundred_files_that_are_rotated_by_then_as_for_forty() {
+    let listings = [40, 100].map(|count| {
+        let home = tempfile::tempdir().unwrap();
+        let path = |number| home.path().join(format!("{number}.log"));
+        let probe = Arc::new(Probe::default());
+        let (settings, ledger) =
+            (settings(&home.path().join("*.log"), Treatment::default()), Ledger::new(&Registry::new()).unwrap());
+        let mut follower = Follower::new(settings, ledger, Descriptors::new(1000), probe.clone());
+        let output = follower.add_output("stdout://".into());
+        let now = Instant::now();
+        (0..count).for_each(|number| fs::write(path(number), "old\n").unwrap());
+        probe.rotate_after_listing((0..count).map(path).collect());
+        follower.scan(Vec::new(), false, now);
+        let listings = probe.take_listings();
+        let mut text = Vec::new();
+        while let Some(batch) = follower.next(output, None, now) {
+            for span in batch.spans() {
+                text.extend_from_slice(span.bytes());
+                follower.account(Change::Settle(span, output));
+            }
+        }
+        let lines = |line: &[u8]| text.split_inclusive(|byte| *byte == b'\n').filter(|other| *other == line).count();
+        assert_eq!((lines(b"old\n"), lines(b"new\n"), text.len()), (count, count, 8 * count));
+        listings
+    });
+    assert_eq!(listings[0], listings[1]);
+}
+
+#[test]
 fn a_scan_lists_a_directory_as_often_for_a_hundred_deleted_files_as_for_forty() {
     let listings = [40, 100].map(|count| {
         let home = tempfile::tempdir().unwrap();
