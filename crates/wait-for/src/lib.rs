@@ -7,9 +7,12 @@ mod args;
 mod board;
 mod check;
 mod config;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod helper;
 mod http_error;
 mod kinds;
+mod lines;
 mod network;
 mod not_ready;
 mod pace;

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::{
     check::Check,
-    kinds::{dns, file, grpc, http, mysql, postgres, redis, tcp, unix},
+    kinds::{dns, file, grpc, http, ldap, memcached, mysql, nats, postgres, redis, smtp, tcp, unix},
     wire,
 };
 
@@ -33,7 +33,7 @@ type Parse = fn(&Url, &mut Options) -> Result<Arc<dyn Check>, String>;
 pub(crate) const COMMON_OPTIONS: [&str; 4] = ["stable=3", "interval=1s", "attempt-timeout=2s", "not"];
 
 /// All kinds
-pub(crate) const SCHEMES: [Scheme; 9] = [
+pub(crate) const SCHEMES: [Scheme; 13] = [
     Scheme {
         names: &["tcp"],
         examples: &[("tcp://db:5432", "connected, and still open 100 ms later")],
@@ -121,6 +121,44 @@ pub(crate) const SCHEMES: [Scheme; 9] = [
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
         parse: redis::parse,
+    },
+    Scheme {
+        names: &["memcached"],
+        examples: &[("memcached://cache:11211", "answers its version")],
+        options: &wire::OPTIONS,
+        login: &PASSWORD_OPTIONS,
+        tls: Some("add tls=require"),
+        parse: memcached::parse,
+    },
+    Scheme {
+        names: &["nats"],
+        examples: &[("nats://queue:4222", "takes clients, and PING answers PONG")],
+        options: &wire::OPTIONS,
+        login: &PASSWORD_OPTIONS,
+        tls: Some("add tls=require"),
+        parse: nats::parse,
+    },
+    Scheme {
+        names: &["smtp", "smtps"],
+        examples: &[
+            ("smtp://mail:25", "greets, and takes EHLO"),
+            ("smtps://mail:465", "the same, over TLS from the first byte"),
+        ],
+        options: &wire::OPTIONS,
+        login: &PASSWORD_OPTIONS,
+        tls: Some("add tls=require"),
+        parse: smtp::parse,
+    },
+    Scheme {
+        names: &["ldap", "ldaps"],
+        examples: &[
+            ("ldap://directory:389", "a bind is answered"),
+            ("ldaps://directory:636", "the same, over TLS from the first byte"),
+        ],
+        options: &wire::OPTIONS,
+        login: &PASSWORD_OPTIONS,
+        tls: Some("add tls=require"),
+        parse: ldap::parse,
     },
 ];
 

@@ -139,7 +139,7 @@ mod tests {
     fn every_example_is_a_target() {
         for (example, _) in SCHEMES.iter().flat_map(|scheme| scheme.examples) {
             // A machine without a bundle of authorities has none to trust.
-            let trust = if ["https", "grpcs", "rediss"].iter().any(|name| example.starts_with(name)) {
+            let trust = if ["https", "grpcs", "rediss", "smtps", "ldaps"].iter().any(|name| example.starts_with(name)) {
                 "#insecure"
             } else {
                 ""

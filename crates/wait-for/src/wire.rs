@@ -58,6 +58,10 @@ impl Server {
         })
     }
 
+    pub(crate) fn has_password(&self) -> bool {
+        self.password.is_some()
+    }
+
     /// Reads the files if that is due.
     pub(crate) async fn login(&self) -> Result<Login<'_>, NotReady> {
         if let Some(tls) = &self.tls {

@@ -10,6 +10,15 @@ pub(super) fn no_query(url: &Url, example: &str) -> Result<(), String> {
     }
 }
 
+/// Refuses a path.
+pub(super) fn no_path(url: &Url) -> Result<(), String> {
+    if matches!(url.path(), "" | "/") {
+        Ok(())
+    } else {
+        Err(format!("a {} target has no path, and this one has {:?}", url.scheme(), url.path()))
+    }
+}
+
 /// Refuses a user and a password.
 pub(super) fn no_login(url: &Url) -> Result<(), String> {
     if url.username().is_empty() && url.password().is_none() {

@@ -17,6 +17,10 @@ fn a_query_is_refused() {
         "mysql://db/?ssl=1",
         "postgres://db/app?sslmode=require",
         "redis://cache?",
+        "memcached://cache?x",
+        "nats://queue?x",
+        "smtp://mail?x",
+        "ldap://directory?base",
     ] {
         let scheme = url.split_once(':').unwrap().0;
         let words = format!("a {scheme} target has no query: options stand behind #, such as #");

@@ -126,7 +126,10 @@ fn memory_stays_bounded_whatever_servers_send() {
     let body = after_head(|stream| pour(stream, &[b'x'; 16384]));
     let pouring = Server::start(|stream, _| pour(stream, &[b'x'; 16384]));
     let mut targets = vec![headers.url("http"), format!("{}/#body=end", body.url("http"))];
-    targets.extend(["http", "grpc", "mysql", "postgres", "redis"].map(|scheme| pouring.url(scheme)));
+    targets.extend(
+        ["http", "grpc", "mysql", "postgres", "redis", "memcached", "nats", "smtp", "ldap"]
+            .map(|scheme| pouring.url(scheme)),
+    );
     let mut arguments = vec!["--interval", "20ms"];
     arguments.extend(targets.iter().map(String::as_str));
     let mut program = Program::start(&mut wait_for(&arguments));

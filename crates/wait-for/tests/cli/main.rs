@@ -21,6 +21,8 @@ mod http_routes;
 #[cfg(test)]
 mod https;
 #[cfg(test)]
+mod ldap;
+#[cfg(test)]
 mod leaks;
 #[cfg(test)]
 mod logins;
@@ -48,6 +50,8 @@ mod targets;
 mod tcp;
 #[cfg(test)]
 mod terminal;
+#[cfg(test)]
+mod text_protocols;
 #[cfg(test)]
 mod unix;
 #[cfg(test)]
