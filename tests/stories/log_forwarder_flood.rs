@@ -1,4 +1,5 @@
-//! log-forwarder in 32 MiB, before a flood of lines and a collector that takes none, beside a writer of another user.
+//! log-forwarder in little memory: before a flood of lines and a collector that takes none, beside a writer of another user; and
+//! with 20,000 files.
 
 use e2e::cluster::{Namespace, Profile};
 
@@ -26,7 +27,7 @@ fn a_flood_before_a_dead_collector_fits_in_32_mib_and_arrives_once_it_lives() {
     let collector = Collector::start(&namespace);
     collector.tell("hang");
     let writer = WRITER.replace("LINES", &LINES.to_string());
-    namespace.create(&example_with("log-forwarder.yaml", "      image: nginxinc/nginx-unprivileged:1.29\n", &writer));
+    namespace.create(&with_writer(&writer).replace("memory: 48Mi", "memory: 32Mi"));
     let written = namespace.until_log("web", "nginx", "all is written");
     assert!(written.ends_with("101:2000 640"), "{written}");
     namespace.until("the forwarder has a batch that it can't deliver, and has seen the rest", || {
@@ -40,6 +41,38 @@ fn a_flood_before_a_dead_collector_fits_in_32_mib_and_arrives_once_it_lives() {
     collector.until_distinct("app", LINES);
     is_the_first(&namespace);
     assert_eq!(collector.source("app")["late"], 0);
+}
+
+/// Makes files with a line each.
+const FILES_WRITER: &str = r#"      image: busybox:1.36
+      command:
+        - sh
+        - -c
+        - |
+          awk 'BEGIN { for (n = 0; n < FILES; n++) {
+            file = "/var/log/nginx/" n ".log"; printf "seq=app:%d a line\n", n >file; close(file) } }'
+          echo "all is written"
+          exec sleep 1000
+"#;
+
+#[test]
+fn twenty_thousand_files_fit_into_the_limit_of_the_manifest() {
+    const FILES: u64 = 20_000;
+    let namespace = Namespace::new("many-files", Profile::Restricted);
+    let collector = Collector::start(&namespace);
+    namespace.create(&with_writer(&FILES_WRITER.replace("FILES", &FILES.to_string())));
+    namespace.until_log("web", "nginx", "all is written");
+    collector.until_distinct("app", FILES);
+    // A scrape has two series of each file.
+    namespace.until("no file has more to read", || (metric(&namespace, "web", "lag_bytes")? == 0.0).then_some(()));
+    is_the_first(&namespace);
+    let (pod, _) = namespace.delete_pod("web");
+    assert_eq!(pod.ended("log-forwarder").unwrap().code, 0);
+}
+
+/// The example, whose app is this writer
+fn with_writer(writer: &str) -> String {
+    example_with("log-forwarder.yaml", "      image: nginxinc/nginx-unprivileged:1.29\n", writer)
 }
 
 /// Fails if the forwarder's container was ever ended, for its memory or anything else.

@@ -1,7 +1,7 @@
 //! The directories that one scan has read, each of them once.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     io,
     path::{Path, PathBuf},
     rc::Rc,
@@ -21,7 +21,8 @@ pub(crate) struct Listings<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     entries: Vec<Entry>,
-    by_inode: BTreeMap<Inode, usize>,
+    /// The numbers of the files among them, in the order of their inodes: a map would take five times the memory.
+    by_inode: Vec<usize>,
     /// The directory is there and cannot be read, so that the place of its files is not known.
     pub(crate) is_blind: bool,
 }
@@ -61,8 +62,9 @@ impl Listing {
     fn read(volume: &dyn Volume, directory: &Path) -> Self {
         match volume.list(directory) {
             Ok(entries) => {
-                let files = entries.iter().enumerate().filter(|(_, entry)| entry.stat.is_file());
-                let by_inode = files.map(|(number, entry)| (entry.stat.inode, number)).collect();
+                let mut by_inode: Vec<_> =
+                    (0..entries.len()).filter(|number| entries[*number].stat.is_file()).collect();
+                by_inode.sort_unstable_by_key(|number| entries[*number].stat.inode);
                 Self { entries, by_inode, is_blind: false }
             }
             Err(error) => Self { is_blind: error.kind() != io::ErrorKind::NotFound, ..Self::default() },
@@ -75,6 +77,7 @@ impl Listing {
 
     /// The file with an inode
     pub(crate) fn file(&self, inode: Inode) -> Option<&Entry> {
-        self.by_inode.get(&inode).map(|number| &self.entries[*number])
+        let found = self.by_inode.binary_search_by_key(&inode, |number| self.entries[*number].stat.inode);
+        found.ok().map(|place| &self.entries[self.by_inode[place]])
     }
 }
