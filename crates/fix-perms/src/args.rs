@@ -1,11 +1,17 @@
 //! The command line, nothing else.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use crate::{accounts::Owner, fixer::Treatment, report::Output, volume::Volume};
 
 /// Threads only wait for the disk or the server; more of them than this wait for each other.
 const THREAD_LIMIT: u16 = 64;
+
+/// The words that stand in the place of a PATH
+const COMMANDS: [&str; 4] = ["check", "schema", "completions", "help"];
 
 /// Set the owner and mode of everything below each PATH; change only wrong entries
 ///
@@ -51,6 +57,11 @@ impl Args {
     /// Faults of flags together. clap's own conflicts count a switch that a variable turns off, too.
     pub(crate) fn check(&self) -> Result<(), String> {
         let says = |what: &str| Err(what.to_owned());
+        if let Some(hint) =
+            self.paths.first().filter(|_| !self.volume.wants_something()).and_then(|path| misread_path(path))
+        {
+            return Err(hint);
+        }
         match self {
             Self { verify: true, dry_run: true, .. } => says("--verify and --dry-run are two ways to look: give one"),
             Self { verify: false, sample: Some(_), .. } => says("--sample goes with --verify"),
@@ -70,6 +81,19 @@ impl Args {
             (_, true) => Treatment::DryRun,
             _ => Treatment::Apply,
         }
+    }
+}
+
+/// The remedy for a first PATH that is a misspelt command, or an owner as chown takes it. The caller asks only when nothing is
+/// wanted, so a directory with such a name stays a PATH in every command line that could do something.
+fn misread_path(path: &Path) -> Option<String> {
+    let word = path.to_str().filter(|word| !word.contains('/'))?;
+    if word.contains(':') && word.parse::<Owner>().is_ok() {
+        return Some(format!("{word} stands where a PATH belongs: an owner is written as --owner {word}"));
+    }
+    match lifecycle::nearest(word, COMMANDS.into_iter())? {
+        "help" => Some("nothing is wanted of this PATH; did you mean --help?".into()),
+        near => Some(format!("nothing is wanted of the PATH {word}; did you mean the command {near}?")),
     }
 }
 

@@ -137,6 +137,25 @@ fn nothing_is_wanted() {
 }
 
 #[test]
+fn a_misspelt_command_or_an_owner_in_the_place_of_a_path() {
+    let tree = Tree::new(&["a"]);
+    for (word, near) in [("chek", "check"), ("shema", "schema"), ("completion", "completions")] {
+        let words = format!("nothing is wanted of the PATH {word}; did you mean the command {near}?");
+        assert_refused(&tree, &[word, "data"], &words);
+    }
+    for word in ["help", "hlep"] {
+        assert_refused(&tree, &[word], "nothing is wanted of this PATH; did you mean --help?");
+    }
+    let owner = "stands where a PATH belongs: an owner is written as --owner";
+    for word in ["1000:1000", ":1000"] {
+        assert_refused(&tree, &[word, "data"], &format!("{word} {owner} {word}"));
+    }
+    // A PATH with such a name is still a PATH when something is wanted.
+    let ended = run_beside(&tree, &["--mode", "0700", "--create", "chek"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
+
+#[test]
 fn a_group_of_the_kubelet_goes_without_owner_and_modes() {
     let tree = Tree::new(&["a"]);
     assert_refused(&tree, &["--read-only", "--mode", "0700", "data"], "read-only goes with fs-group: name the group");
