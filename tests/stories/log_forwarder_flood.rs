@@ -51,8 +51,10 @@ const FILES_WRITER: &str = r#"      image: busybox:1.36
         - |
           awk 'BEGIN { for (n = 0; n < FILES; n++) {
             file = "/var/log/nginx/" n ".log"; printf "seq=app:%d a line\n", n >file; close(file) } }'
+          trap exit TERM
           echo "all is written"
-          exec sleep 1000
+          sleep 1000 &
+          wait
 "#;
 
 #[test]
