@@ -53,6 +53,65 @@ fn a_redis_with_a_password_is_ready_with_the_right_one_and_never_with_a_wrong_on
 }
 
 #[test]
+fn a_node_of_a_cluster_is_ready_once_it_has_its_slots() {
+    let mut redis = Redis::new(&["--cluster-enabled", "yes"]);
+    redis.start();
+    let mut helper = Process::wait_for([redis.url()]);
+    helper.says("a node of a cluster that has no slots yet");
+    redis.command("CLUSTER ADDSLOTSRANGE 0 16383");
+    helper.ends_with(0);
+    let end = Process::wait_for([format!("{}/1", redis.url())]).ends_with(69);
+    assert!(end.log.contains("SELECT is not allowed in cluster mode"), "{}", end.log);
+}
+
+#[test]
+fn a_sentinel_is_ready_once_it_knows_a_primary() {
+    let (mut redis, mut sentinel) = (Redis::new(&[]), Redis::sentinel());
+    redis.start();
+    sentinel.start();
+    let mut helper = Process::wait_for([sentinel.url()]);
+    helper.says("a Sentinel that knows no primary");
+    sentinel.command(&format!("SENTINEL MONITOR cache 127.0.0.1 {} 1", redis.server.port()));
+    helper.ends_with(0);
+}
+
+#[test]
+fn a_role_and_a_database_are_asked_for() {
+    let (mut primary, mut replica) = (Redis::new(&[]), Redis::new(&[]));
+    primary.start();
+    replica.start();
+    replica.command(&format!("REPLICAOF 127.0.0.1 {}", primary.server.port()));
+    Process::wait_for([format!("{}/15#role=primary", primary.url())]).ends_with(0);
+    Process::wait_for([format!("{}#role=replica", replica.url())]).ends_with(0);
+    let mut helper = Process::wait_for([format!("{}#role=primary", replica.url())]);
+    helper.says("is a replica, not the primary");
+    replica.command("REPLICAOF NO ONE");
+    helper.ends_with(0);
+    let end = Process::wait_for([format!("{}/16", primary.url())]).ends_with(69);
+    assert!(end.log.contains("DB index is out of range"), "{}", end.log);
+}
+
+#[test]
+fn a_user_without_the_right_to_ping_can_log_in() {
+    let mut redis = Redis::new(&[]);
+    redis.start();
+    redis.command("ACL SETUSER app on >secret ~* +get");
+    let file = redis.server.directory.write("password", "secret");
+    let url = redis.url().replace("://", "://app@");
+    let end = Process::wait_for([format!("{url}#password-file={}", file.display())]).ends_with(0);
+    assert!(end.log.contains("the user may not send PING"), "{}", end.log);
+}
+
+#[test]
+fn a_redis_that_speaks_tls_is_named() {
+    let mut redis = Redis::with_tls(&Authority::new().identity("localhost"));
+    redis.start();
+    let mut helper = Process::wait_for([redis.url()]);
+    helper.says("does it speak TLS? then write rediss://");
+    drop(helper);
+}
+
+#[test]
 fn a_connection_by_tls_is_checked() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let mut redis = Redis::with_tls(&authority.identity("localhost"));

@@ -117,7 +117,7 @@ pub(crate) const SCHEMES: [Scheme; 13] = [
     Scheme {
         names: &["redis", "rediss"],
         examples: &[("redis://cache:6379", "PING answers PONG"), ("rediss://cache:6379", "the same, over TLS")],
-        options: &wire::OPTIONS,
+        options: &redis::OPTIONS,
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
         parse: redis::parse,

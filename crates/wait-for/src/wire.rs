@@ -58,6 +58,10 @@ impl Server {
         })
     }
 
+    pub(crate) fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
     pub(crate) fn has_password(&self) -> bool {
         self.password.is_some()
     }

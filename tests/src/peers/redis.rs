@@ -1,6 +1,6 @@
 //! Redis.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use crate::{
     contained::{Network, as_nobody},
@@ -14,12 +14,14 @@ pub struct Redis {
     /// Its port, directory, log and process
     pub server: Server,
     options: Vec<String>,
+    /// Of a Sentinel
+    configuration: Option<PathBuf>,
 }
 
 impl Redis {
     /// One that does not run yet, with further options of `redis-server`
     pub fn new(options: &[&str]) -> Self {
-        Self { server: Server::new(), options: options.iter().map(ToString::to_string).collect() }
+        Self { server: Server::new(), options: options.iter().map(ToString::to_string).collect(), configuration: None }
     }
 
     /// One that takes TLS instead, with this identity
@@ -33,9 +35,20 @@ impl Redis {
         redis
     }
 
+    /// A Sentinel that knows no primary
+    pub fn sentinel() -> Self {
+        let mut redis = Self::new(&["--sentinel"]);
+        // It keeps its state in its configuration, as nobody.
+        let file = redis.server.directory.write("sentinel.conf", "");
+        std::os::unix::fs::chown(&file, Some(65534), Some(65534)).expect("a file for nobody");
+        redis.configuration = Some(file);
+        redis
+    }
+
     /// Starts it, and waits until it answers.
     pub fn start(&mut self) {
-        self.server.start(&self.program(), Network::Shared, "Ready to accept connections");
+        let ready = if self.configuration.is_some() { "Sentinel ID is" } else { "Ready to accept connections" };
+        self.server.start(&self.program(), Network::Shared, ready);
     }
 
     /// Starts it with further options, and waits for nothing.
@@ -59,7 +72,10 @@ impl Redis {
 
     fn program(&self) -> Command {
         let mut program = as_nobody("redis-server");
-        program.args(["--bind", "127.0.0.1", "--save", "", "--enable-debug-command", "local"]);
+        program.args(&self.configuration).args(["--bind", "127.0.0.1"]);
+        if self.configuration.is_none() {
+            program.args(["--save", "", "--enable-debug-command", "local"]);
+        }
         program.arg("--dir").arg(self.server.directory.path()).args(["--port", &self.server.port().to_string()]);
         program.args(["--unixsocket", &self.socket()]).args(&self.options);
         program

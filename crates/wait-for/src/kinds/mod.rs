@@ -13,6 +13,8 @@ pub(crate) mod nats;
 pub(crate) mod postgres;
 mod postgres_wire;
 pub(crate) mod redis;
+mod redis_verdicts;
+pub(crate) mod redis_wire;
 mod shape;
 pub(crate) mod smtp;
 pub(crate) mod tcp;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::support::{
-    Authority, DEADLINE, Program, Signal, never, proof, reason,
+    Authority, DEADLINE, Program, Signal, never, proof, reason, run,
     server::{Server, hold, pour, reset},
     wait_for,
 };
@@ -44,7 +44,7 @@ fn read_command(reader: &mut impl BufRead) -> Option<String> {
 fn pong_is_ready() {
     let (server, heard) = redis(|_| "+PONG");
     assert_eq!(proof(&[&server.url("redis")]), "PONG");
-    assert_eq!(*heard.lock().unwrap(), ["PING"]);
+    assert_eq!(*heard.lock().unwrap(), ["PING", "INFO server"]);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_login_is_proof() {
     command.env("SECRET", "hunter2");
     let ended = Program::start(&mut command).end();
     assert_eq!((ended.code, &ended.message("ready")["proof"]), (Some(0), &"PONG".into()));
-    assert_eq!(*heard.lock().unwrap(), ["AUTH app hunter2", "PING"]);
+    assert_eq!(*heard.lock().unwrap(), ["AUTH app hunter2", "PING", "INFO server"]);
     assert!(!ended.everything().contains("hunter2"));
 }
 
@@ -120,12 +120,84 @@ fn a_server_that_denies_this_host_ends_the_wait_at_once() {
 }
 
 #[test]
+fn a_command_that_the_server_does_not_know_ends_the_wait_at_once() {
+    let (server, _) = redis(|_| "-ERR unknown command 'PING', with args beginning with: ");
+    assert_eq!(never(69, &[&server.url("redis")]), "ERR unknown command 'PING', with args beginning with:");
+}
+
+#[test]
+fn a_database_is_selected() {
+    let (server, heard) = redis(|command| match command {
+        "SELECT 99" => "-ERR DB index is out of range",
+        "PING" => "+PONG",
+        _ => "+OK",
+    });
+    assert_eq!(proof(&[&format!("{}/3", server.url("redis"))]), "PONG");
+    assert_eq!(*heard.lock().unwrap(), ["PING", "SELECT 3", "INFO server"]);
+    assert_eq!(never(69, &[&format!("{}/99", server.url("redis"))]), "ERR DB index is out of range");
+    let ended = run(&["redis://cache/app"]);
+    ended.ended_with(64, "reason=usage");
+    assert!(ended.last_line().contains("the path is the number of a database, such as /0"), "{ended:#?}");
+}
+
+#[test]
+fn a_node_without_slots_and_a_sentinel_without_a_primary_are_not_ready() {
+    for (server_info, more, said) in [
+        (
+            "redis_mode:cluster",
+            "cluster_state:ok\r\ncluster_slots_assigned:0",
+            "a node of a cluster that has no slots yet",
+        ),
+        (
+            "redis_mode:cluster",
+            "cluster_state:fail\r\ncluster_slots_assigned:9",
+            "the state of the cluster is \"fail\"",
+        ),
+        ("redis_mode:sentinel", "sentinel_masters:0", "a Sentinel that knows no primary"),
+        ("redis_mode:sentinel", "master0:name=x,status=odown,address=y", "a Sentinel that reaches no primary"),
+    ] {
+        let bulk = |text: &str| -> &'static str { format!("${}\r\n{text}", text.len()).leak() };
+        let (server_info, more) = (bulk(server_info), bulk(more));
+        let (server, _) = redis(move |command| match command {
+            "PING" => "+PONG",
+            "INFO server" => server_info,
+            _ => more,
+        });
+        assert_eq!(reason(&[&server.url("redis")]), said);
+    }
+}
+
+#[test]
+fn a_role_can_be_asked_for() {
+    let (server, _) = redis(|command| match command {
+        "ROLE" => "*3\r\n$6\r\nmaster\r\n:0\r\n*0",
+        "PING" => "+PONG",
+        _ => "-NOPERM no",
+    });
+    assert_eq!(proof(&[&format!("{}#role=primary", server.url("redis"))]), "is the primary");
+    assert_eq!(reason(&[&format!("{}#role=replica", server.url("redis"))]), "is the primary, not a replica");
+    let ended = run(&["redis://cache#role=master"]);
+    assert!(ended.last_line().contains("option role: this is neither primary nor replica"), "{ended:#?}");
+}
+
+#[test]
+fn a_server_that_speaks_tls_is_named() {
+    let alert = Server::start(|mut stream, _| {
+        let _ = stream.read(&mut [0; 64]);
+        let _ = stream.write_all(b"\x15\x03\x01\x00\x02\x02\x46");
+    });
+    assert_eq!(never(69, &[&alert.url("redis")]), "the server speaks TLS: write rediss://, or add tls=require");
+}
+
+#[test]
 fn a_server_that_says_nothing_useful_is_not_ready() {
     let closing = Server::start(|stream, _| drop(BufReader::new(stream).read_line(&mut String::new())));
     let said = reason(&[&closing.url("redis")]);
-    assert!(["closed without an answer", "connection reset"].contains(&&*said), "{said}");
+    let hint = " at the first command; does it speak TLS? then write rediss://";
+    let said = said.strip_suffix(hint).unwrap();
+    assert!(["closed without an answer", "connection reset"].contains(&said), "{said}");
     let resetting = Server::start(|stream, _| reset(stream));
-    assert_eq!(reason(&[&resetting.url("redis")]), "connection reset");
+    assert_eq!(reason(&[&resetting.url("redis")]), format!("connection reset{hint}"));
     let silent = Server::start(|stream, _| hold(stream));
     assert_eq!(reason(&["--attempt-timeout", "300ms", &silent.url("redis")]), "no answer within 300ms");
     let (http, _) = redis(|_| "HTTP/1.1 400 Bad Request");
@@ -144,8 +216,8 @@ fn tls_is_spoken_for_rediss() {
         let connection = rustls::ServerConnection::new(config.clone()).unwrap();
         let mut reader = BufReader::new(rustls::StreamOwned::new(connection, stream));
         while let Some(command) = read_command(&mut reader) {
-            assert_eq!(command, "PING");
-            reader.get_mut().write_all(b"+PONG\r\n").unwrap();
+            let reply = if command == "PING" { "+PONG\r\n" } else { "-NOPERM no\r\n" };
+            reader.get_mut().write_all(reply.as_bytes()).unwrap();
         }
         let _ = sender.send(reader.read_to_end(&mut Vec::new()).map_err(|error| error.kind()));
     });
