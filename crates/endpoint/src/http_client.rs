@@ -120,7 +120,7 @@ impl HttpClient {
         let mark = mark(&(url.as_str(), &*options));
         let tls = match url.scheme() {
             "https" => TlsClient::from_options(options)?,
-            "http" | "http+unix" => TlsClient::without_options(false)?,
+            "http" | "http+unix" => TlsClient::without_options()?,
             _ => return Err("this is not a URL of http:// or https://".into()),
         };
         let label = url_label(url.as_str());

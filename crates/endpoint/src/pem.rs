@@ -10,6 +10,8 @@ use rustls_pki_types::{
 
 /// Bytes; the bundle of a whole system has a tenth of that, and a wrong path could name anything.
 const FILE_LIMIT: u64 = 4 * 1024 * 1024;
+/// Editors on Windows put it before the first BEGIN line.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// All certificates of a file as authorities, and the certificates themselves
 pub(crate) fn roots(path: &Path) -> Result<(Arc<RootCertStore>, Vec<CertificateDer<'static>>), String> {
@@ -24,8 +26,9 @@ pub(crate) fn roots(path: &Path) -> Result<(Arc<RootCertStore>, Vec<CertificateD
 
 /// All certificates of a file; at least one
 pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let bytes = read(path)?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let bytes = with_plain_labels(&read(path)?);
+    let certificates: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(&bytes).map(|der| der.map(without_trust)).collect();
     match certificates {
         Ok(certificates) if certificates.is_empty() => Err(format!("{} holds no PEM certificate", path.display())),
         certificates => certificates.map_err(|error| pem_error(path, &error)),
@@ -46,6 +49,31 @@ pub(crate) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
     })
 }
 
+/// The labels of OpenSSL's older and extended forms as the plain one
+fn with_plain_labels(bytes: &[u8]) -> Vec<u8> {
+    const LABELS: [&[u8]; 2] = [b"TRUSTED CERTIFICATE-----", b"X509 CERTIFICATE-----"];
+    let plain = |line: &[u8]| {
+        let marks: [&[u8]; 2] = [b"-----BEGIN ", b"-----END "];
+        let mark = marks.into_iter().find(|mark| line.starts_with(mark))?;
+        LABELS.contains(&line[mark.len()..].trim_ascii_end()).then(|| [mark, b"CERTIFICATE-----"].concat())
+    };
+    let lines = bytes.split(|byte| *byte == b'\n').map(|line| plain(line).unwrap_or_else(|| line.to_vec()));
+    lines.collect::<Vec<_>>().join(&b'\n')
+}
+
+/// The certificate alone: OpenSSL's `TRUSTED CERTIFICATE` has a list of purposes behind it.
+fn without_trust(der: CertificateDer<'static>) -> CertificateDer<'static> {
+    const SEQUENCE: u8 = 0x30;
+    // A certificate is longer than 255 bytes and shorter than 64 KiB, so its length has two bytes (X.690, section 8.1.3).
+    match *der.as_ref() {
+        [SEQUENCE, 0x82, high, low, ..] => {
+            let end = 4 + usize::from(u16::from_be_bytes([high, low]));
+            der.get(..end).map(|bytes| CertificateDer::from(bytes.to_vec())).unwrap_or(der)
+        }
+        _ => der,
+    }
+}
+
 /// Whether a key needs a passphrase: in PKCS #8 (RFC 5958), or in the older form of OpenSSL with a header of RFC 1421
 fn is_encrypted(bytes: &[u8]) -> bool {
     const MARKS: [&[u8]; 2] = [b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED"];
@@ -54,7 +82,11 @@ fn is_encrypted(bytes: &[u8]) -> bool {
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     let cannot = |error: io::Error| format!("cannot read {}: {}", path.display(), lifecycle::io_text(&error));
-    lifecycle::read_bytes(path, FILE_LIMIT).map_err(cannot)
+    let mut bytes = lifecycle::read_bytes(path, FILE_LIMIT).map_err(cannot)?;
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
+    Ok(bytes)
 }
 
 /// Says what is wrong with a PEM file. The parser's own errors hold lines of the file, which may be the private key, so
@@ -82,6 +114,11 @@ mod tests {
     use super::*;
 
     const KEY: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg";
+
+    fn pem_of(label: &str, der: &[u8]) -> String {
+        let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
+        format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+    }
 
     /// The errors about a file, as a key and as certificates
     fn errors(text: &str) -> [String; 2] {
@@ -117,6 +154,32 @@ mod tests {
         for (begin, end) in [("ENCRYPTED PRIVATE KEY-----\n", "ENCRYPTED PRIVATE KEY"), (old, "RSA PRIVATE KEY")] {
             let [key, _] = errors(&format!("-----BEGIN {begin}{KEY}\n-----END {end}-----\n"));
             assert!(key.contains("is encrypted: take its passphrase away") && !key.contains(&KEY[..6]), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_the_labels_of_openssl_are_read() {
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (plain, der) = (pair.cert.pem(), pair.cert.der());
+        let trusted = [der.as_ref(), &[0x30, 0x0a, 0x30, 0x08, 6, 6, 0x2b, 6, 1, 5, 5, 7]].concat();
+        let trusted = pem_of("TRUSTED CERTIFICATE", &trusted);
+        let x509 = pem_of("X509 CERTIFICATE", der);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ca.pem");
+        for text in [format!("\u{feff}{plain}"), trusted.clone(), x509, trusted.replace('\n', "\r\n")] {
+            std::fs::write(&path, &text).unwrap();
+            assert_eq!(certificates(&path).unwrap(), std::slice::from_ref(der), "{text}");
+            roots(&path).unwrap();
+        }
+        std::fs::write(&path, format!("\u{feff}{}", pair.signing_key.serialize_pem())).unwrap();
+        key(&path).unwrap();
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_certificate_makes_the_reader_panic(bytes: Vec<u8>) {
+            let _ = with_plain_labels(&bytes);
+            let _ = without_trust(bytes.into());
         }
     }
 

@@ -75,9 +75,22 @@ impl TlsClient {
         Ok(Self { config, settings, sni, offering: Arc::default() })
     }
 
-    /// For a plain server that may lead to a TLS one by a redirect.
-    pub fn without_options(may_be_redirected: bool) -> Result<Self, String> {
-        let roots = if may_be_redirected { system_roots() } else { RootCertStore::empty().into() };
+    /// For a plain server that may lead to a TLS one by a redirect: [`TLS_OPTIONS`] are meant for that one. A system without
+    /// authorities is no fault, because the redirect may lead to another plain server.
+    pub fn for_redirects(options: &mut Options) -> Result<Self, String> {
+        let names = TLS_OPTIONS.map(|option| option.split_once('=').map_or(option, |(name, _)| name));
+        if options.names().iter().any(|name| names.contains(&name.as_str())) {
+            return Self::from_options(options);
+        }
+        Self::trusting(system_roots())
+    }
+
+    /// For a plain server.
+    pub fn without_options() -> Result<Self, String> {
+        Self::trusting(RootCertStore::empty().into())
+    }
+
+    fn trusting(roots: Arc<RootCertStore>) -> Result<Self, String> {
         let config = Source::Fixed(config(Trust::Authorities(roots), None)?);
         Ok(Self { config, settings: Settings::default(), sni: None, offering: Arc::default() })
     }

@@ -52,11 +52,17 @@ pub fn tls_error_text(error: &rustls::Error) -> String {
         }
         Tls::AlertReceived(
             AlertDescription::BadCertificate | AlertDescription::UnknownCA | AlertDescription::CertificateUnknown,
-        ) => "the server refuses our client certificate",
+        ) => "the server wants a client certificate, or refuses ours: give cert=PATH and key=PATH that it trusts",
         Tls::AlertReceived(AlertDescription::CertificateExpired) => {
             "the server says that our client certificate has expired: renew the files of cert=PATH and key=PATH"
         }
         Tls::AlertReceived(AlertDescription::ProtocolVersion) => "the server speaks neither TLS 1.2 nor TLS 1.3",
+        Tls::AlertReceived(AlertDescription::HandshakeFailure) => {
+            "the server takes no TLS version and cipher of ours, or wants a client certificate (cert=PATH and key=PATH)"
+        }
+        Tls::AlertReceived(AlertDescription::UnrecognisedName) => {
+            "the server does not serve this name: ask for one of its names with sni=NAME"
+        }
         Tls::InvalidMessage(_) => "the answer is not TLS",
         error => return format!("TLS fails: {}", one_line(&error.to_string())),
     };

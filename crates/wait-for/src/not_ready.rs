@@ -123,7 +123,11 @@ fn cause_of_tls(error: &rustls::Error) -> Cause {
         Tls::InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
             Cause::Odd
         }
-        Tls::InvalidCertificate(_) => Cause::Never(Exit::Unavailable),
+        // Settings of the server decide the alerts: its names, its versions and its ciphers.
+        Tls::InvalidCertificate(_)
+        | Tls::AlertReceived(
+            AlertDescription::UnrecognisedName | AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure,
+        ) => Cause::Never(Exit::Unavailable),
         Tls::AlertReceived(
             AlertDescription::CertificateRequired
             | AlertDescription::BadCertificate

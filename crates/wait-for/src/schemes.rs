@@ -62,7 +62,7 @@ pub(crate) const SCHEMES: [Scheme; 13] = [
             "method=HEAD",
             "body=TEXT",
             "body-regex=REGEX",
-            "json=/pointer=VALUE",
+            "json=/pointer[=VALUE]",
             "redirects=5",
             "http2",
             "resolve=IP",

@@ -84,7 +84,9 @@ fn a_client_certificate_is_shown_where_one_is_wanted_and_renewed() {
     let (cert, key) = stranger.identity_files(&["client"]);
     let options = format!("ca={}&cert={cert}&key={key}", authority.ca());
     let mut program = pod.start(&["--output", &collector.url_tls(&options)]);
-    program.wait_for_reason("the server refuses our client certificate");
+    program.wait_for_reason(
+        "the server wants a client certificate, or refuses ours: give cert=PATH and key=PATH that it trusts",
+    );
     let renewed = authority.identity_files(&["client"]);
     fs::copy(renewed.1, &key).unwrap();
     fs::copy(renewed.0, &cert).unwrap();

@@ -64,8 +64,7 @@ enum ServingStatus {
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
     shape::no_query(url, "stable=3")?;
     shape::no_login(url)?;
-    let tls =
-        if url.scheme() == "grpcs" { TlsClient::from_options(options)? } else { TlsClient::without_options(false)? };
+    let tls = if url.scheme() == "grpcs" { TlsClient::from_options(options)? } else { TlsClient::without_options()? };
     let address = Address::of(url, None)?;
     let service = decode(url.path().trim_start_matches('/'))?;
     let scheme = if url.scheme() == "grpcs" { "https" } else { "http" };

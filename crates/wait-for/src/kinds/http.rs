@@ -4,7 +4,10 @@
 
 use std::{ops::RangeInclusive, sync::Arc};
 
-use endpoint::{Address, LoginHeaders, Options, TlsClient, UrlLogin, refuse_login_in_query, split_http_unix};
+use endpoint::{
+    Address, LoginHeaders, Options, TlsClient, UrlLogin, one_line, refuse_login_in_query, split_http_unix,
+    without_secrets,
+};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use http_body_util::Full;
 use hyper::{Method, Request, StatusCode, Uri};
@@ -41,8 +44,27 @@ struct Http {
 enum Wanted {
     Text(String),
     Pattern(Regex),
-    /// A JSON pointer (RFC 6901) and the value there
-    Json(String, serde_json::Value),
+    /// A JSON pointer (RFC 6901) and the value there, as JSON or as the text of a string
+    Json(String, Literal),
+    /// A JSON pointer, and any value there
+    Exists(String),
+}
+
+/// A value as the user wrote it: `json=/version=1.10` means the number and the string alike.
+#[derive(Debug)]
+struct Literal {
+    json: Option<serde_json::Value>,
+    text: String,
+}
+
+impl Literal {
+    fn new(text: &str) -> Self {
+        Self { json: serde_json::from_str(text).ok(), text: text.to_owned() }
+    }
+
+    fn is(&self, found: &serde_json::Value) -> bool {
+        self.json.as_ref() == Some(found) || found.as_str() == Some(self.text.as_str())
+    }
 }
 
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
@@ -51,10 +73,10 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     if redirects > REDIRECT_LIMIT {
         return Err(format!("option redirects: at most {REDIRECT_LIMIT}"));
     }
-    let tls = if url.scheme() == "https" {
-        TlsClient::from_options(options)?
-    } else {
-        TlsClient::without_options(redirects > 0)?
+    let tls = match url.scheme() {
+        "https" => TlsClient::from_options(options)?,
+        _ if redirects > 0 => TlsClient::for_redirects(options)?,
+        _ => TlsClient::without_options()?,
     };
     refuse_login_in_query(&url)?;
     let login = LoginHeaders::from_options(options, url_login(&url)?, &[])?;
@@ -119,14 +141,18 @@ fn wanted(options: &mut Options) -> Result<Vec<Wanted>, String> {
         wanted.push(Wanted::Pattern(pattern.map_err(|error| format!("option body-regex: {error}"))?));
     }
     for condition in options.all("json") {
-        let wrong = || "option json: write it as json=/pointer=value".to_owned();
-        let (pointer, value) = condition.split_once('=').ok_or_else(wrong)?;
-        if !pointer.is_empty() && !pointer.starts_with('/') {
-            return Err(wrong());
+        let (pointer, value) = match condition.split_once('=') {
+            Some((pointer, value)) => (pointer, Some(value)),
+            None => (condition.as_str(), None),
+        };
+        // The empty pointer names the whole body, which needs a value to be a condition.
+        if !pointer.starts_with('/') && (!pointer.is_empty() || value.is_none()) {
+            return Err("option json: write it as json=/pointer=value, or json=/pointer for any value".to_owned());
         }
-        // A value that is not JSON is a string, so that json=/status=ok needs no quotes.
-        let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
-        wanted.push(Wanted::Json(pointer.to_owned(), value));
+        wanted.push(match value {
+            Some(value) => Wanted::Json(pointer.to_owned(), Literal::new(value)),
+            None => Wanted::Exists(pointer.to_owned()),
+        });
     }
     Ok(wanted)
 }
@@ -137,7 +163,8 @@ impl Check for Http {
             let mut request = Request::new(Full::default());
             *request.method_mut() = self.method.clone();
             *request.uri_mut() = self.uri.clone();
-            *request.headers_mut() = self.login.current().await?;
+            let login = self.login.current().await?;
+            *request.headers_mut() = login.clone();
             let mut answer = self.client.send(network, request).await?;
             let status = answer.response.status();
             let mut verdict = self.judge_status(status);
@@ -146,6 +173,9 @@ impl Check for Http {
                 verdict = self.judge_body(&body);
             }
             answer.leave().await;
+            // A server may answer with the headers that it got.
+            let verdict =
+                verdict.map_err(|refusal| NotReady { reason: without_secrets(&refusal.reason, &login), ..refusal });
             verdict.map(|()| format!("HTTP {}", status.as_u16()))
         }
         .boxed_local()
@@ -179,17 +209,35 @@ impl Http {
                 Wanted::Pattern(pattern) if !pattern.is_match(&start) => {
                     return Err(contrary(format!("the body has no match of {:?}", pattern.as_str())));
                 }
-                Wanted::Json(pointer, value) => {
-                    let json: serde_json::Value = serde_json::from_slice(body)
-                        .map_err(|error| contrary(format!("the body is not JSON: {error}")))?;
-                    if json.pointer(pointer) != Some(value) {
-                        return Err(contrary(format!("the body's {pointer} is not {value}")));
+                Wanted::Json(pointer, value) => match json(body)?.pointer(pointer) {
+                    Some(found) if value.is(found) => {}
+                    Some(found) => {
+                        let (found, value) = (shown(found), &value.text);
+                        return Err(contrary(format!("the body's {pointer} is {found}, and not {value}")));
                     }
+                    None => return Err(contrary(format!("the body has no {pointer}"))),
+                },
+                Wanted::Exists(pointer) if json(body)?.pointer(pointer).is_none() => {
+                    return Err(contrary(format!("the body has no {pointer}")));
                 }
                 _ => {}
             }
         }
         Ok(())
+    }
+}
+
+fn json(body: &[u8]) -> Result<serde_json::Value, NotReady> {
+    serde_json::from_slice(body)
+        .map_err(|error| NotReady::new(Cause::Contrary, format!("the body is not JSON: {error}")))
+}
+
+/// A value for people: a string, a number or a truth value as it is, and of the rest the kind alone, which is short.
+fn shown(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Array(_) => "an array".into(),
+        serde_json::Value::Object(_) => "an object".into(),
+        value => one_line(&value.to_string()),
     }
 }
 

@@ -25,6 +25,8 @@ use crate::{
 const PORT: u16 = 5432;
 /// Exists nearly everywhere; a name that does not would leave a line in the server's log under `trust`.
 const USER: &str = "postgres";
+/// The code of `PgBouncer`'s own errors
+const PROTOCOL_VIOLATION: &str = "08P01";
 
 type Secured = Channel<Box<dyn Stream>>;
 
@@ -157,12 +159,32 @@ async fn leave(channel: &mut Secured) {
     let _ = channel.write(TERMINATE, &[]).await;
 }
 
+/// Whether `pg_hba.conf` has no line for a connection without TLS
+fn wants_tls(message: &str) -> bool {
+    ["no encryption", "SSL off"].iter().any(|words| message.contains(words))
+}
+
+/// The words of `PgBouncer`, which has one code for all its errors in older versions
+fn is_refused_login(message: &str) -> bool {
+    let words = message.to_ascii_lowercase();
+    ["authentication failed", "auth failed", "no such user", "login rejected"].iter().any(|part| words.contains(part))
+}
+
 /// The meaning of a server's refusal for a login.
 fn refusal(said: Said) -> NotReady {
     let cause = match said.code.as_str() {
         _ if said.is_busy() => Cause::Busy,
         // invalid_authorization_specification, invalid_password, insufficient_privilege
-        "28000" | "28P01" | "42501" => return NotReady::denied(format!("login refused: {}", said.message)),
+        "28000" | "28P01" | "42501" => {
+            let remedy = if wants_tls(&said.message) { "; does the server want TLS? give tls=require" } else { "" };
+            return NotReady::denied(format!("login refused: {}{remedy}", said.message));
+        }
+        PROTOCOL_VIOLATION if is_refused_login(&said.message) => {
+            return NotReady::denied(format!("login refused: {}", said.message));
+        }
+        PROTOCOL_VIOLATION if said.message.contains("no such database") => {
+            return NotReady::never(format!("{}: PgBouncer has no such entry in its [databases]", said.message));
+        }
         // invalid_catalog_name: the database may be made later.
         "3D000" => Cause::Contrary,
         _ => Cause::Odd,

@@ -131,10 +131,21 @@ fn a_json_body_must_have_the_value_at_the_pointer() {
     for condition in ["/status=ok", "/status=\"ok\"", "/db/up=true", "/db/nodes/1=2", "/db/nodes=[1,2]", "/a~1b=null"] {
         assert_eq!(proof(&[&server.url(&format!("/#json={condition}"))]), "HTTP 200", "{condition}");
     }
-    assert_eq!(reason(&[&server.url("/#json=/status=down")]), r#"the body's /status is not "down""#);
-    assert_eq!(reason(&[&server.url("/#json=/none=null")]), "the body's /none is not null");
+    assert_eq!(reason(&[&server.url("/#json=/status=down")]), r#"the body's /status is "ok", and not down"#);
+    assert_eq!(reason(&[&server.url("/#json=/db=up")]), "the body's /db is an object, and not up");
+    assert_eq!(reason(&[&server.url("/#json=/none=null")]), "the body has no /none");
     let html = always(&response("200 OK", &[], "<html>"));
     assert_eq!(reason(&[&html.url("/#json=/status=ok")]), "the body is not JSON: expected value at line 1 column 1");
+}
+
+#[test]
+fn a_json_condition_may_be_the_text_of_a_string_or_ask_for_a_value_alone() {
+    let server = always(&response("200 OK", &[], r#"{"version":"1.10","shards":5,"gone":null}"#));
+    for condition in ["/version=1.10", "/shards=5", "/version", "/gone"] {
+        assert_eq!(proof(&[&server.url(&format!("/#json={condition}"))]), "HTTP 200", "{condition}");
+    }
+    assert_eq!(reason(&[&server.url("/#json=/version=1.1")]), r#"the body's /version is "1.10", and not 1.1"#);
+    assert_eq!(reason(&[&server.url("/#json=/leader")]), "the body has no /leader");
 }
 
 #[test]

@@ -12,9 +12,9 @@ use tempfile::TempDir;
 use crate::support::{
     Authority, DEADLINE, Program,
     h2::{Http2, Reply},
-    http::{Http, read_head, status},
+    http::{Http, read_head, response, status},
     namespace, never, proof, reason, run,
-    server::Server,
+    server::{Server, hold},
     wait_for,
 };
 
@@ -60,6 +60,18 @@ fn a_certificate_for_another_name_ends_the_wait_at_once() {
     let server = ready(&authority, &["other.example"]);
     let said = never(69, &[&server.url_tls(&format!("/#ca={}", authority.ca()))]);
     assert!(said.contains("localhost") && said.contains("other.example"), "{said}");
+}
+
+#[test]
+fn a_redirect_from_a_plain_server_trusts_the_authority_of_ca() {
+    let authority = Authority::new();
+    let secure = ready(&authority, &["localhost"]);
+    let location = format!("Location: {}", secure.url_tls("/"));
+    let plain = Http::start(move |_| response("301 Moved Permanently", &[&location], ""));
+    assert_eq!(proof(&[&plain.url(&format!("/#redirects=1&ca={}", authority.ca()))]), "HTTP 200");
+    let stranger = Authority::new();
+    let said = never(69, &[&plain.url(&format!("/#redirects=1&ca={}", stranger.ca()))]);
+    assert!(said.contains("unknown authority"), "{said}");
 }
 
 #[test]
@@ -138,7 +150,10 @@ fn a_client_certificate_of_a_stranger_is_denied() {
     let server = Http::start_tls(authority.server_for_known_clients(&["localhost"]), |_| status("200 OK"));
     let (cert, key) = stranger.identity_files(&["client"]);
     let said = never(77, &[&server.url_tls(&format!("/#ca={}&cert={cert}&key={key}", authority.ca()))]);
-    assert_eq!(said, "the server refuses our client certificate");
+    assert_eq!(
+        said,
+        "the server wants a client certificate, or refuses ours: give cert=PATH and key=PATH that it trusts"
+    );
 }
 
 #[test]
@@ -222,4 +237,20 @@ fn a_key_that_lost_its_line_breaks_is_not_printed() {
     assert!(ended.last_line().contains("were its line breaks lost?"), "{ended:#?}");
     let everything = ended.everything();
     assert!(!everything.contains(&secret[..8]) && !everything.contains(&bytes.join(", ")), "{ended:#?}");
+}
+
+#[test]
+fn an_alert_that_only_settings_mend_ends_the_wait_at_once() {
+    for (alert, said) in [
+        (40, "the server takes no TLS version and cipher of ours, or wants a client certificate"),
+        (70, "the server speaks neither TLS 1.2 nor TLS 1.3"),
+        (112, "the server does not serve this name: ask for one of its names with sni=NAME"),
+    ] {
+        let server = Server::start(move |mut stream, _| {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(&[21, 3, 3, 0, 2, 2, alert]);
+            hold(stream);
+        });
+        assert!(never(69, &[&format!("{}#insecure", server.url("https"))]).starts_with(said), "{alert}");
+    }
 }

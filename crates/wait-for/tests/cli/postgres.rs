@@ -104,6 +104,28 @@ fn a_refused_login_ends_the_wait_at_once() {
 }
 
 #[test]
+fn what_pgbouncer_refuses_ends_the_wait_at_once() {
+    for (code, text, exit, said) in [
+        ("08P01", "password authentication failed", 77, "login refused: password authentication failed"),
+        ("08P01", "no such user: app", 77, "login refused: no such user: app"),
+        ("08P01", "no such database: shop", 69, "no such database: shop: PgBouncer has no such entry"),
+        (
+            "28000",
+            "no pg_hba.conf entry for host \"10.0.0.1\", user \"app\", database \"shop\", no encryption",
+            77,
+            "login refused: no pg_hba.conf entry",
+        ),
+    ] {
+        let (server, _) = postgres(error(code, text));
+        let mut command = wait_for(&[&format!("postgres://app@{}/shop#password-env=SECRET", server.address)]);
+        let ended = Program::start(command.env("SECRET", "hunter2")).end();
+        assert_eq!(ended.code, Some(exit), "{ended:#?}");
+        assert!(ended.everything().contains(said), "{ended:#?}");
+        assert_eq!(code == "28000", ended.everything().contains("give tls=require"), "{ended:#?}");
+    }
+}
+
+#[test]
 fn a_password_is_never_sent_in_the_clear() {
     let (server, heard) = postgres(message(b'R', &[0, 0, 0, 3]));
     let mut command = wait_for(&[&format!("postgres://app@{}#password-env=SECRET", server.address)]);
