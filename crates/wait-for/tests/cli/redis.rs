@@ -197,7 +197,9 @@ fn a_server_that_says_nothing_useful_is_not_ready() {
     let said = said.strip_suffix(hint).unwrap();
     assert!(["closed without an answer", "connection reset"].contains(&said), "{said}");
     let resetting = Server::start(|stream, _| reset(stream));
-    assert_eq!(reason(&[&resetting.url("redis")]), format!("connection reset{hint}"));
+    // A reset can come before the first command.
+    let said = reason(&[&resetting.url("redis")]);
+    assert_eq!(said.strip_suffix(hint).unwrap_or(&said), "connection reset");
     let silent = Server::start(|stream, _| hold(stream));
     assert_eq!(reason(&["--attempt-timeout", "300ms", &silent.url("redis")]), "no answer within 300ms");
     let (http, _) = redis(|_| "HTTP/1.1 400 Bad Request");
