@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{accounts::Owner, fixer::Treatment, report::Output, volume::Volume};
+use lifecycle::Lines;
+
+use crate::{accounts::Owner, fixer::Treatment, paths::PathsParser, report::Output, volume::Volume};
 
 /// Threads only wait for the disk or the server; more of them than this wait for each other.
 const THREAD_LIMIT: u16 = 64;
@@ -21,9 +23,9 @@ const COMMANDS: [&str; 4] = ["check", "schema", "completions", "help"];
 #[derive(Clone, clap::Parser)]
 #[command(name = "fix-perms", version, after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Args {
-    /// The root of a tree, or a single file; repeat for more
-    #[arg(value_name = "PATH", required_unless_present = "config")]
-    pub(crate) paths: Vec<PathBuf>,
+    /// The root of a tree, or a single file; repeat for more; in the variable, one a line
+    #[arg(value_name = "PATH", env = "SIDEKIT_FIX_PERMS_PATHS", value_parser = PathsParser, required_unless_present = "config")]
+    pub(crate) paths: Vec<Lines<PathBuf>>,
     /// Become this command at the end: same process, same environment, its own exit code
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
@@ -58,7 +60,7 @@ impl Args {
     pub(crate) fn check(&self) -> Result<(), String> {
         let says = |what: &str| Err(what.to_owned());
         if let Some(hint) =
-            self.paths.first().filter(|_| !self.volume.wants_something()).and_then(|path| misread_path(path))
+            self.paths().next().filter(|_| !self.volume.wants_something()).and_then(|path| misread_path(path))
         {
             return Err(hint);
         }
@@ -68,11 +70,16 @@ impl Args {
             Self { dry_run: true, command, .. } if !command.is_empty() => {
                 says("--dry-run sets nothing right, so COMMAND would start on what is wrong: leave one of them out")
             }
-            Self { paths, volume, .. } if paths.is_empty() && volume.wants_something() => says(
+            Self { volume, .. } if self.paths().next().is_none() && volume.wants_something() => says(
                 "what is wanted by flags or variables is for each PATH, and there is none: name one, or write it into the file of --config",
             ),
             _ => Ok(()),
         }
+    }
+
+    /// The paths of the command line, or those of the variable.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.paths.iter().flat_map(|lines| &lines.0)
     }
 
     pub(crate) fn treatment(&self) -> Treatment {

@@ -23,7 +23,7 @@ impl Configuration for Config {
     type Args = Args;
 
     fn judge_args(args: &Args) -> Result<(), String> {
-        args.check().and_then(|()| if args.paths.is_empty() { Ok(()) } else { args.volume.check() })
+        args.check().and_then(|()| if args.paths().next().is_none() { Ok(()) } else { args.volume.check() })
     }
 
     fn judge(&self, _: &Args) -> Vec<Misfit> {

@@ -167,7 +167,7 @@ impl Work {
 
 /// The trees of the command line, which share its settings, and those of the file.
 async fn volumes(args: &Args, life: &Lifecycle) -> anyhow::Result<Vec<Volume>> {
-    let mut volumes: Vec<_> = args.paths.iter().map(|path| args.volume.at(path)).collect();
+    let mut volumes: Vec<_> = args.paths().map(|path| args.volume.at(path)).collect();
     if let Some(path) = &args.config {
         volumes.extend(lifecycle::config::read::<Config>(path, args, life).await?.volumes);
     }

@@ -22,6 +22,7 @@ mod ledger;
 mod links;
 mod mode;
 mod names;
+mod paths;
 mod progress;
 mod queue;
 mod report;

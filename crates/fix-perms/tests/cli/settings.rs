@@ -16,6 +16,28 @@ fn assert_tells(ended: &Ended, settings: &Value) {
 }
 
 #[test]
+fn paths_stand_in_a_variable_one_a_line() {
+    let tree = Tree::new(&["a", "two words/b", "c"]);
+    let (first, second) = (tree.join("a"), tree.join("two words"));
+    let paths = format!("{}\n\n  {}\n", first.display(), second.display());
+    let variables = [("SIDEKIT_FIX_PERMS_PATHS", paths.as_str()), ("SIDEKIT_FIX_PERMS_MODE", "0700")];
+    let ended = run_with(&variables, &[]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!((mode(&first), mode(&second)), (0o700, 0o700));
+    assert_ne!(mode(&tree.join("c")), 0o700, "a PATH that is not named");
+
+    // Arguments take the place of the variable, as for every flag.
+    let third = tree.join("c");
+    let variables = [("SIDEKIT_FIX_PERMS_PATHS", paths.as_str()), ("SIDEKIT_FIX_PERMS_MODE", "0711")];
+    let ended = run_with(&variables, &[third.to_str().unwrap()]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!((mode(&first), mode(&third)), (0o700, 0o711));
+
+    let ended = run_with(&[("SIDEKIT_FIX_PERMS_PATHS", ""), ("SIDEKIT_FIX_PERMS_MODE", "0700")], &[]);
+    assert_eq!(ended.code, Some(64), "an empty variable counts as not set: {ended:#?}");
+}
+
+#[test]
 fn every_flag_has_a_variable() {
     let tree = Tree::new(&["a", "b/c"]);
     let config = tree.beside("volumes.yaml");

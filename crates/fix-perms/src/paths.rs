@@ -1,0 +1,59 @@
+//! PATHs: one an argument, byte for byte, and one a line in the variable.
+
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::PathBuf,
+};
+
+use clap::{
+    Arg, Command,
+    builder::{PathBufValueParser, TypedValueParser},
+    error::Result,
+    parser::ValueSource,
+};
+use lifecycle::Lines;
+
+/// Reads PATHs. Only the variable is split at line ends: an argument with a line end in its name is one PATH, because half of a
+/// name may be another tree.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PathsParser;
+
+impl TypedValueParser for PathsParser {
+    type Value = Lines<PathBuf>;
+
+    fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<Self::Value> {
+        self.parse_ref_(command, argument, value, ValueSource::CommandLine)
+    }
+
+    fn parse_ref_(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+        source: ValueSource,
+    ) -> Result<Self::Value> {
+        if source == ValueSource::CommandLine {
+            return Ok(Lines(vec![PathBufValueParser::new().parse_ref(command, argument, value)?]));
+        }
+        let lines = value.as_bytes().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let path = |line: &[u8]| PathBuf::from(OsString::from_vec(line.to_vec()));
+        Ok(Lines(lines.filter(|line| !line.is_empty()).map(path).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_has_a_path_a_line_and_an_argument_is_one_path() {
+        let read = |bytes: &[u8], source| {
+            let paths = PathsParser.parse_ref_(&Command::new("x"), None, OsStr::from_bytes(bytes), source).unwrap();
+            paths.0.into_iter().map(|path| path.into_os_string().into_vec()).collect::<Vec<_>>()
+        };
+        let variable = b" /data\r\n\n  \n/two words\n/latin\xe9\n";
+        assert_eq!(read(variable, ValueSource::EnvVariable), [&b"/data"[..], b"/two words", b"/latin\xe9"]);
+        assert_eq!(read(b" a\nb ", ValueSource::CommandLine), [b" a\nb "]);
+    }
+}
