@@ -1,7 +1,9 @@
 //! The door for fuzz targets, which are a crate of their own: answers of servers.
 #![expect(clippy::missing_panics_doc, reason = "a panic is how a fuzz target fails")]
 
-use crate::kinds::ldap_wire;
+use futures_util::FutureExt;
+
+use crate::kinds::{ldap_wire, redis_wire};
 
 /// Reads any bytes as the content of a message of LDAP.
 pub fn ldap(bytes: &[u8]) {
@@ -10,12 +12,20 @@ pub fn ldap(bytes: &[u8]) {
     }
 }
 
+/// Reads any bytes as a reply of Redis. All of them are there, so nothing waits.
+pub fn redis(bytes: &[u8]) {
+    assert!(redis_wire::read(&mut &bytes[..]).now_or_never().is_some());
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
     fn the_entry_takes_messages_and_what_none_is() {
         for bytes in [&b"\x02\x01\x02\x61\x07\x0a\x01\x31\x04\x00\x04\x00"[..], b"", b"\xff\xff\xff"] {
             super::ldap(bytes);
+        }
+        for bytes in [&b"*2\r\n$1\r\na\r\n:1\r\n"[..], b"*1\r\n", b"\xff"] {
+            super::redis(bytes);
         }
     }
 }
