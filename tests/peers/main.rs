@@ -6,6 +6,7 @@ mod default_acls;
 mod exchanges;
 mod grpc_health;
 mod ignored_changes;
+mod kafka;
 mod late;
 mod log_forwarder_logrotate;
 mod log_forwarder_loki;

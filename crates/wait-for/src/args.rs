@@ -2,10 +2,11 @@
 
 use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
 
-use endpoint::{TLS_OPTIONS, url_label};
+use endpoint::TLS_OPTIONS;
 use lifecycle::{Lines, LinesParser};
 
 use crate::{
+    hosts,
     schemes::{COMMON_OPTIONS, SCHEMES},
     target::{Target, positive_duration},
 };
@@ -67,7 +68,7 @@ pub struct Args {
 const TARGETS: LinesParser<Target> = LinesParser {
     judge_argument: without_password,
     argument_hint: behind_dashes,
-    ..LinesParser::new("target", Target::parse, url_label)
+    ..LinesParser::new("target", Target::parse, hosts::label)
 };
 
 /// A word without a colon is no misspelt target, but the name of a program.

@@ -3,7 +3,10 @@
 
 use futures_util::FutureExt;
 
-use crate::kinds::{ldap_wire, redis_wire};
+use crate::kinds::{
+    kafka_wire::{Handshake, Metadata, Step, Versions},
+    ldap_wire, redis_wire,
+};
 
 /// Reads any bytes as the content of a message of LDAP.
 pub fn ldap(bytes: &[u8]) {
@@ -17,6 +20,15 @@ pub fn redis(bytes: &[u8]) {
     assert!(redis_wire::read(&mut &bytes[..]).now_or_never().is_some());
 }
 
+/// Reads any bytes as the answers of Kafka.
+pub fn kafka(bytes: &[u8]) {
+    let _ = (Versions::parse(bytes), Handshake::parse(bytes), Step::parse(bytes));
+    if let Some(Metadata { brokers, topics }) = Metadata::parse(bytes) {
+        // An item takes at least two bytes.
+        assert!(brokers + topics.iter().map(|topic| topic.partitions).sum::<usize>() <= bytes.len());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -26,6 +38,9 @@ mod tests {
         }
         for bytes in [&b"*2\r\n$1\r\na\r\n:1\r\n"[..], b"*1\r\n", b"\xff"] {
             super::redis(bytes);
+        }
+        for bytes in [&b"\0\0\0\0\0\0\0\0\xff\xff\0\0\0\x01\0\0\0\0"[..], b"", b"\xff\xff\xff\xff\xff\xff"] {
+            super::kafka(bytes);
         }
     }
 }

@@ -1,13 +1,12 @@
 //! What lifecycle must know of this helper.
 
-use endpoint::url_label;
 use lifecycle::{Completions, ConfigFile, Helper};
 
-use crate::config::Config;
+use crate::{config::Config, hosts};
 
 /// A task with a configuration file
 pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>(SCHEMA)))
-    .with_labels(&[("targets", url_label)])
+    .with_labels(&[("targets", hosts::label)])
     .with_completions(COMPLETIONS);
 
 /// Written by `cargo xtask docs`

@@ -10,6 +10,7 @@ mod config;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod helper;
+mod hosts;
 mod http_error;
 mod kinds;
 mod lines;

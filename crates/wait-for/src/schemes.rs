@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::{
     check::Check,
-    kinds::{dns, file, grpc, http, ldap, memcached, mysql, nats, postgres, redis, smtp, tcp, unix},
+    kinds::{dns, file, grpc, http, kafka, ldap, memcached, mysql, nats, postgres, redis, smtp, tcp, unix},
     wire,
 };
 
@@ -23,6 +23,8 @@ pub(crate) struct Scheme {
     pub(crate) login: &'static [&'static str],
     /// How to ask for TLS, where there is any; [`TLS_OPTIONS`] need it
     pub(crate) tls: Option<&'static str>,
+    /// A URL may name several hosts, of which one is enough
+    pub(crate) several_hosts: bool,
     pub(crate) parse: Parse,
 }
 
@@ -33,13 +35,14 @@ type Parse = fn(&Url, &mut Options) -> Result<Arc<dyn Check>, String>;
 pub(crate) const COMMON_OPTIONS: [&str; 4] = ["stable=3", "interval=1s", "attempt-timeout=2s", "not"];
 
 /// All kinds
-pub(crate) const SCHEMES: [Scheme; 13] = [
+pub(crate) const SCHEMES: [Scheme; 14] = [
     Scheme {
         names: &["tcp"],
         examples: &[("tcp://db:5432", "connected, and still open 100 ms later")],
         options: &["hold=100ms"],
         login: &[],
         tls: None,
+        several_hosts: false,
         parse: tcp::parse,
     },
     Scheme {
@@ -48,6 +51,7 @@ pub(crate) const SCHEMES: [Scheme; 13] = [
         options: &[],
         login: &[],
         tls: None,
+        several_hosts: false,
         parse: unix::parse,
     },
     Scheme {
@@ -69,6 +73,7 @@ pub(crate) const SCHEMES: [Scheme; 13] = [
         ],
         login: &LOGIN_OPTIONS,
         tls: Some("write https://"),
+        several_hosts: false,
         parse: http::parse,
     },
     Scheme {
@@ -77,6 +82,7 @@ pub(crate) const SCHEMES: [Scheme; 13] = [
         options: &["min=3", "type=A|AAAA|SRV"],
         login: &[],
         tls: None,
+        several_hosts: false,
         parse: dns::parse,
     },
     Scheme {
@@ -85,6 +91,7 @@ pub(crate) const SCHEMES: [Scheme; 13] = [
         options: &["min-size=1KiB", "settled=2s", "mode=0640"],
         login: &[],
         tls: None,
+        several_hosts: false,
         parse: file::parse,
     },
     Scheme {
@@ -96,6 +103,7 @@ pub(crate) const SCHEMES: [Scheme; 13] = [
         options: &[],
         login: &LOGIN_OPTIONS,
         tls: Some("write grpcs://"),
+        several_hosts: false,
         parse: grpc::parse,
     },
     Scheme {
@@ -104,6 +112,7 @@ pub(crate) const SCHEMES: [Scheme; 13] = [
         options: &wire::OPTIONS,
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
+        several_hosts: false,
         parse: mysql::parse,
     },
     Scheme {
@@ -112,6 +121,7 @@ pub(crate) const SCHEMES: [Scheme; 13] = [
         options: &wire::OPTIONS,
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
+        several_hosts: false,
         parse: postgres::parse,
     },
     Scheme {
@@ -120,6 +130,7 @@ pub(crate) const SCHEMES: [Scheme; 13] = [
         options: &redis::OPTIONS,
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
+        several_hosts: false,
         parse: redis::parse,
     },
     Scheme {
@@ -128,6 +139,7 @@ pub(crate) const SCHEMES: [Scheme; 13] = [
         options: &wire::OPTIONS,
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
+        several_hosts: false,
         parse: memcached::parse,
     },
     Scheme {
@@ -136,6 +148,7 @@ pub(crate) const SCHEMES: [Scheme; 13] = [
         options: &wire::OPTIONS,
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
+        several_hosts: false,
         parse: nats::parse,
     },
     Scheme {
@@ -147,6 +160,7 @@ pub(crate) const SCHEMES: [Scheme; 13] = [
         options: &wire::OPTIONS,
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
+        several_hosts: false,
         parse: smtp::parse,
     },
     Scheme {
@@ -158,7 +172,20 @@ pub(crate) const SCHEMES: [Scheme; 13] = [
         options: &wire::OPTIONS,
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
+        several_hosts: false,
         parse: ldap::parse,
+    },
+    Scheme {
+        names: &["kafka", "kafkas"],
+        examples: &[
+            ("kafka://k1,k2:9092", "one of the brokers answers with the cluster's metadata"),
+            ("kafkas://kafka:9093", "the same, over TLS"),
+        ],
+        options: &kafka::OPTIONS,
+        login: &PASSWORD_OPTIONS,
+        tls: Some("add tls=require"),
+        several_hosts: true,
+        parse: kafka::parse,
     },
 ];
 

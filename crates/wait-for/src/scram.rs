@@ -1,26 +1,31 @@
-//! SCRAM-SHA-256, the client's side (RFC 5802, RFC 7677), without channel binding.
+//! SCRAM, the client's side (RFC 5802, RFC 7677), without channel binding.
 //!
 //! Passwords are taken as they are: only ASCII ones are sure to be equal to their `SASLprep` form (RFC 4013).
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use rustls::crypto::ring;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 use tokio::task;
 
 use crate::not_ready::{Cause, NotReady};
 
-pub(crate) const MECHANISM: &str = "SCRAM-SHA-256";
 /// "No channel binding" (`n,,`), as it stands in the first message, and in the last one in Base64
 const HEADER: &str = "n,,";
 const HEADER_BASE64: &str = "biws";
-/// A server that asks for more rounds only wants to keep us busy; PostgreSQL's default is 4096.
+/// A server that asks for more rounds only wants to keep us busy; PostgreSQL's and Kafka's default is 4096.
 const ITERATION_LIMIT: u32 = 100_000;
 
-type Key = [u8; 32];
+/// The hash function of a mechanism
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hash {
+    Sha256,
+    Sha512,
+}
 
 /// A login under way
 pub(crate) struct Scram {
+    hash: Hash,
     /// The first message without its header
     first: String,
     nonce: String,
@@ -35,21 +40,21 @@ struct Challenge<'a> {
 
 /// A login of which the server's proof is still to come
 pub(crate) struct Unproven {
-    signature: Key,
+    signature: Vec<u8>,
 }
 
 impl Scram {
-    /// Draws a nonce and begins.
-    pub(crate) fn new() -> Result<Self, NotReady> {
+    /// Draws a nonce and begins. PostgreSQL ignores the user here, because it knows the user from the start-up message.
+    pub(crate) fn new(hash: Hash, user: &str) -> Result<Self, NotReady> {
         let mut random = [0; 18];
         let filled = ring::default_provider().secure_random.fill(&mut random);
         filled.map_err(|_| NotReady::never("the system has no random numbers"))?;
-        Ok(Self::with_nonce(BASE64_STANDARD.encode(random)))
+        Ok(Self::with_nonce(hash, user, BASE64_STANDARD.encode(random)))
     }
 
-    fn with_nonce(nonce: String) -> Self {
-        // The user is known from the start-up message; PostgreSQL ignores it here.
-        Self { first: format!("n=,r={nonce}"), nonce }
+    fn with_nonce(hash: Hash, user: &str, nonce: String) -> Self {
+        let user = user.replace('=', "=3D").replace(',', "=2C");
+        Self { hash, first: format!("n={user},r={nonce}"), nonce }
     }
 
     /// The client's first message
@@ -60,16 +65,16 @@ impl Scram {
     /// Answers the server's first message with the client's last.
     pub(crate) async fn answer(&self, server_first: &str, password: &str) -> Result<(String, Unproven), NotReady> {
         let Challenge { nonce, salt, iterations } = self.challenge(server_first).ok_or_else(wrong)?;
-        let password = password.to_owned();
+        let (hash, password) = (self.hash, password.to_owned());
         // Elsewhere: the other targets and the deadlines share this thread.
-        let salted = task::spawn_blocking(move || salted_password(password.as_bytes(), &salt, iterations)).await;
+        let salted = task::spawn_blocking(move || hash.salted_password(password.as_bytes(), &salt, iterations)).await;
         let salted = salted.map_err(|_| NotReady::new(Cause::Odd, "the password's hash was not computed"))?;
-        let client_key = hmac(&salted, &[b"Client Key"]);
+        let client_key = hash.hmac(&salted, &[b"Client Key"]);
         let last = format!("c={HEADER_BASE64},r={nonce}");
         let parts = [self.first.as_bytes(), b",", server_first.as_bytes(), b",", last.as_bytes()];
-        let client_signature = hmac(&Sha256::digest(client_key), &parts);
+        let client_signature = hash.hmac(&hash.digest(&client_key), &parts);
         let proof: Vec<u8> = client_key.iter().zip(client_signature).map(|(key, signature)| key ^ signature).collect();
-        let signature = hmac(&hmac(&salted, &[b"Server Key"]), &parts);
+        let signature = hash.hmac(&hash.hmac(&salted, &[b"Server Key"]), &parts);
         Ok((format!("{last},p={}", BASE64_STANDARD.encode(proof)), Unproven { signature }))
     }
 
@@ -98,26 +103,56 @@ impl Unproven {
     }
 }
 
+impl Hash {
+    /// The name of the mechanism in SASL
+    pub(crate) fn mechanism(self) -> &'static str {
+        match self {
+            Self::Sha256 => "SCRAM-SHA-256",
+            Self::Sha512 => "SCRAM-SHA-512",
+        }
+    }
+
+    fn salted_password(self, password: &[u8], salt: &[u8], iterations: u32) -> Vec<u8> {
+        match self {
+            Self::Sha256 => salted_password::<Hmac<Sha256>>(password, salt, iterations),
+            Self::Sha512 => salted_password::<Hmac<Sha512>>(password, salt, iterations),
+        }
+    }
+
+    fn hmac(self, key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+        match self {
+            Self::Sha256 => hmac::<Hmac<Sha256>>(key, parts),
+            Self::Sha512 => hmac::<Hmac<Sha512>>(key, parts),
+        }
+    }
+
+    fn digest(self, bytes: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Sha256 => Sha256::digest(bytes).to_vec(),
+            Self::Sha512 => Sha512::digest(bytes).to_vec(),
+        }
+    }
+}
+
 /// `Hi()` of RFC 5802, which is PBKDF2 with one block
-fn salted_password(password: &[u8], salt: &[u8], iterations: u32) -> Key {
+fn salted_password<M: Mac + KeyInit + Clone>(password: &[u8], salt: &[u8], iterations: u32) -> Vec<u8> {
     // Keyed once: the key's own two blocks are half of the work.
-    let keyed = Hmac::<Sha256>::new_from_slice(password).expect("HMAC takes keys of any length");
-    let round = |block: &[u8]| -> Key { keyed.clone().chain_update(block).finalize().into_bytes().into() };
-    let mut block = round(&[salt, &1u32.to_be_bytes()].concat());
-    let mut result = block;
+    let keyed = <M as KeyInit>::new_from_slice(password).expect("HMAC takes keys of any length");
+    let mut block = keyed.clone().chain_update(salt).chain_update(1u32.to_be_bytes()).finalize().into_bytes();
+    let mut result = block.to_vec();
     for _ in 1..iterations {
-        block = round(&block);
-        result.iter_mut().zip(block).for_each(|(sum, byte)| *sum ^= byte);
+        block = keyed.clone().chain_update(&block).finalize().into_bytes();
+        result.iter_mut().zip(&block).for_each(|(sum, byte)| *sum ^= byte);
     }
     result
 }
 
-fn hmac(key: &[u8], parts: &[&[u8]]) -> Key {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+fn hmac<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    let mut mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
     for part in parts {
         mac.update(part);
     }
-    mac.finalize().into_bytes().into()
+    mac.finalize().into_bytes().to_vec()
 }
 
 fn attribute<'a>(message: &'a str, name: &str) -> Option<&'a str> {
@@ -134,11 +169,10 @@ mod tests {
 
     use super::*;
 
-    /// The example of RFC 7677, section 3, but for the user, whom PostgreSQL leaves out.
+    /// The example of RFC 7677, section 3
     #[tokio::test]
     async fn the_example_of_the_rfc() {
-        let mut scram = Scram::with_nonce("rOprNGfwEbeRWgbNEkqO".into());
-        scram.first = "n=user,r=rOprNGfwEbeRWgbNEkqO".into();
+        let scram = Scram::with_nonce(Hash::Sha256, "user", "rOprNGfwEbeRWgbNEkqO".into());
         let server_first = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
         let (last, unproven) = scram.answer(server_first, "pencil").await.unwrap();
         let expected = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
@@ -147,9 +181,15 @@ mod tests {
         assert!(unproven.check("v=AAAA").is_err());
     }
 
+    #[test]
+    fn a_name_with_a_comma_is_one_name() {
+        let scram = Scram::with_nonce(Hash::Sha512, "a=b,c", "x".into());
+        assert_eq!(scram.first_message(), "n,,n=a=3Db=2Cc,r=x");
+    }
+
     #[tokio::test]
     async fn a_hash_of_many_rounds_does_not_hold_up_the_others() {
-        let scram = Scram::with_nonce("abc".into());
+        let scram = Scram::with_nonce(Hash::Sha256, "", "abc".into());
         tokio::select! {
             biased;
             _ = scram.answer("r=abcd,s=AAAA,i=100000", "x") => panic!("nothing else could go on"),
@@ -159,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_server_that_plays_tricks_is_refused() {
-        let scram = Scram::with_nonce("abc".into());
+        let scram = Scram::with_nonce(Hash::Sha256, "", "abc".into());
         for tricky in
             ["r=xyz,s=AAAA,i=4096", "r=abcd,s=AAAA,i=100001", "r=abcd,s=AAAA,i=0", "r=abcd,s=?,i=1", "e=other-error"]
         {
@@ -170,7 +210,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_message_makes_the_parser_panic(message in "(r=abc\\PC*,s=[A-Za-z0-9+/=]*,i=[0-9]{0,2})|\\PC*") {
-            let _ = Scram::with_nonce("abc".into()).challenge(&message);
+            let _ = Scram::with_nonce(Hash::Sha256, "", "abc".into()).challenge(&message);
         }
     }
 }

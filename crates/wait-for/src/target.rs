@@ -7,12 +7,13 @@ mod yaml;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use endpoint::{Options, url_label};
+use endpoint::Options;
 use lifecycle::Exit;
 use url::Url;
 
 use crate::{
     check::Check,
+    hosts,
     not_ready::{Cause, NotReady, Verdict},
     schemes::{SCHEMES, Scheme},
 };
@@ -52,17 +53,18 @@ impl Target {
         let name = text.split_once("://").map(|(name, _)| name.to_ascii_lowercase());
         let name = name.ok_or_else(|| no_url(text))?;
         let scheme = Scheme::named(&name).ok_or_else(|| unknown_scheme(&name))?;
-        let url = Url::parse(text).map_err(|error| match error {
-            url::ParseError::InvalidPort => "the port is not a number from 1 to 65535".to_owned(),
-            url::ParseError::EmptyHost => "the host is missing".to_owned(),
-            error => error.to_string(),
-        })?;
-        let files = options.files();
-        let check = (scheme.parse)(&url, &mut options)?;
+        let urls = if scheme.several_hosts { hosts::urls(text)? } else { vec![text.to_owned()] };
+        let urls = urls.iter().map(|url| parse_url(url)).collect::<Result<Vec<_>, _>>()?;
+        let (files, all_options) = (options.files(), options.clone());
+        let mut checks = Vec::new();
+        for url in &urls {
+            options = all_options.clone();
+            checks.push((scheme.parse)(url, &mut options)?);
+        }
         let target = Self {
-            label: url_label(text),
-            has_password: url.password().is_some(),
-            check,
+            label: hosts::label(text),
+            has_password: urls.iter().any(|url| url.password().is_some()),
+            check: hosts::any_of(text, checks),
             files,
             not: options.optional_switch("not")?,
             stable: options.number("stable")?,
@@ -107,6 +109,14 @@ fn invert(verdict: Verdict) -> Verdict {
     }
 }
 
+fn parse_url(text: &str) -> Result<Url, String> {
+    Url::parse(text).map_err(|error| match error {
+        url::ParseError::InvalidPort => "the port is not a number from 1 to 65535".to_owned(),
+        url::ParseError::EmptyHost => "the host is missing".to_owned(),
+        error => error.to_string(),
+    })
+}
+
 fn no_url(text: &str) -> String {
     let hint = if text.starts_with('/') { "file:///PATH or unix:///PATH" } else { "tcp://db:5432" };
     format!("a target is a URL, such as {hint}")
@@ -139,7 +149,10 @@ mod tests {
     fn every_example_is_a_target() {
         for (example, _) in SCHEMES.iter().flat_map(|scheme| scheme.examples) {
             // A machine without a bundle of authorities has none to trust.
-            let trust = if ["https", "grpcs", "rediss", "smtps", "ldaps"].iter().any(|name| example.starts_with(name)) {
+            let trust = if ["https", "grpcs", "rediss", "smtps", "ldaps", "kafkas"]
+                .iter()
+                .any(|name| example.starts_with(name))
+            {
                 "#insecure"
             } else {
                 ""
@@ -170,6 +183,17 @@ mod tests {
             ("https://a#cert=/none", "options cert and key go together"),
             ("dns://db#type=MX", "option type: this is neither A, AAAA nor SRV"),
             ("file://relative", "the path must be absolute: write file:///PATH"),
+            ("kafka://h1,,h2", "a host between two commas is missing"),
+            ("kafka://h1:x,h2", "the port is not a number from 1 to 65535"),
+            ("kafka://h1/orders", "a kafka target has no path: write #topic=NAME for a topic"),
+            ("kafka://h1#brokers=0", "option brokers: at least 1"),
+            ("kafka://h1#sasl=GSSAPI", "option sasl: this is neither PLAIN, SCRAM-SHA-256 nor SCRAM-SHA-512"),
+            ("kafka://h1#sasl=PLAIN", "option sasl is for a login: give a user, and password-file=PATH"),
+            ("kafka://:x@h1", "a login needs a user before the @, such as kafka://USER@HOST"),
+            (
+                "kafka://h1#topic=a b",
+                "option topic: this is not the name of a topic, which has letters, digits, '.', '_' and '-'",
+            ),
         ] {
             assert_eq!(refusal(text), reason, "{text}");
         }

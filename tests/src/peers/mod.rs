@@ -8,6 +8,7 @@ pub mod client;
 pub mod front;
 pub mod grpc_health;
 pub mod h2load;
+pub mod kafka;
 pub mod loki;
 pub mod mariadb;
 pub mod memcached;

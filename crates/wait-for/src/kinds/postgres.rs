@@ -18,13 +18,14 @@ use crate::{
     check::Check,
     network::Network,
     not_ready::{Cause, NotReady, Verdict},
-    scram::{self, Scram},
+    scram::{Hash, Scram},
     wire::{self, Login, Server},
 };
 
 const PORT: u16 = 5432;
 /// Exists nearly everywhere; a name that does not would leave a line in the server's log under `trust`.
 const USER: &str = "postgres";
+const MECHANISM: Hash = Hash::Sha256;
 /// The code of `PgBouncer`'s own errors
 const PROTOCOL_VIOLATION: &str = "08P01";
 
@@ -83,7 +84,7 @@ impl Session<'_> {
                 Authentication::Md5Password { salt } => {
                     send_password(channel, &md5_proof(self.user(), password.expose(), salt)).await?;
                 }
-                Authentication::Sasl { mechanisms } if mechanisms.iter().any(|name| name == scram::MECHANISM) => {
+                Authentication::Sasl { mechanisms } if mechanisms.iter().any(|name| name == MECHANISM.mechanism()) => {
                     log_in_by_scram(channel, password).await?;
                 }
                 Authentication::Sasl { .. } | Authentication::Unsupported => {
@@ -120,10 +121,10 @@ async fn knock(channel: &mut Secured) -> Verdict {
 
 /// SCRAM-SHA-256 up to the server's proof; the caller waits for what follows.
 async fn log_in_by_scram(channel: &mut Secured, password: &Secret) -> Result<(), NotReady> {
-    let scram = Scram::new()?;
+    let scram = Scram::new(MECHANISM, "")?;
     let first = scram.first_message();
     let length = u32::try_from(first.len()).unwrap_or(u32::MAX).to_be_bytes();
-    channel.write(PASSWORD, &[scram::MECHANISM.as_bytes(), &[0], &length, first.as_bytes()].concat()).await?;
+    channel.write(PASSWORD, &[MECHANISM.mechanism().as_bytes(), &[0], &length, first.as_bytes()].concat()).await?;
     let Authentication::SaslContinue(server_first) = authentication(channel).await? else { return Err(not_postgres()) };
     let (last, unproven) = scram.answer(&server_first, password.expose()).await?;
     channel.write(PASSWORD, last.as_bytes()).await?;

@@ -17,6 +17,7 @@ fn a_query_is_refused() {
         "mysql://db/?ssl=1",
         "postgres://db/app?sslmode=require",
         "redis://cache?",
+        "kafka://k1,k2?topic=orders",
         "memcached://cache?x",
         "nats://queue?x",
         "smtp://mail?x",

@@ -21,6 +21,8 @@ mod http_routes;
 #[cfg(test)]
 mod https;
 #[cfg(test)]
+mod kafka;
+#[cfg(test)]
 mod ldap;
 #[cfg(test)]
 mod leaks;

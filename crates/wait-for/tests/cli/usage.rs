@@ -79,7 +79,7 @@ fn a_command_without_its_dashes() {
 #[test]
 fn an_unknown_scheme() {
     assert_usage_error("unknown-scheme", &["tpc://db:5432"]);
-    assert_usage_error("unknown-scheme-without-a-near-one", &["kafka://broker:9092"]);
+    assert_usage_error("unknown-scheme-without-a-near-one", &["zookeeper://broker:9092"]);
 }
 
 #[test]

@@ -1,0 +1,165 @@
+//! Several hosts in one URL, such as `kafka://h1,h2:9092`: one that is ready is enough.
+//!
+//! Each host has a port of its own or the default one, as in the URLs of `MongoDB` and of libpq.
+
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use endpoint::{one_line, url_label};
+use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
+use lifecycle::Exit;
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    check::Check,
+    network::Network,
+    not_ready::{Cause, NotReady, Verdict},
+};
+
+/// Hosts of one URL; a replica set of `MongoDB` has at most 50 members.
+const HOST_LIMIT: usize = 50;
+/// The next host is asked after this long without an answer of the one before, or when that one has failed.
+const STAGGER: Duration = Duration::from_millis(250);
+/// Once a host has answered that it is not ready, the others have this long to say more.
+const GRACE: Duration = Duration::from_secs(1);
+/// Longer than any attempt
+const ANY_TIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A URL at the places where its hosts begin and end
+struct Parts<'a> {
+    /// Scheme and login
+    before: &'a str,
+    hosts: &'a str,
+    path: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(url: &'a str) -> Self {
+        let start = url.find("://").map_or(0, |at| at + 3);
+        let end = url[start..].find(['/', '?']).map_or(url.len(), |at| start + at);
+        let start = url[start..end].rfind('@').map_or(start, |at| start + at + 1);
+        Self { before: &url[..start], hosts: &url[start..end], path: &url[end..] }
+    }
+}
+
+/// The URLs of all hosts of a URL, one each
+pub(crate) fn urls(url: &str) -> Result<Vec<String>, String> {
+    let Parts { before, hosts, path } = Parts::of(url);
+    let urls: Vec<_> = hosts.split(',').map(|host| format!("{before}{host}{path}")).collect();
+    if urls.len() > HOST_LIMIT {
+        return Err(format!("at most {HOST_LIMIT} hosts of one URL"));
+    }
+    if urls.len() > 1 && hosts.split(',').any(|host| host.is_empty() || host.starts_with(':')) {
+        return Err("a host between two commas is missing".into());
+    }
+    Ok(urls)
+}
+
+/// What may be printed of a text that should be a URL with one host or several. An `@` or a blank behind the hosts: a
+/// password with a slash, a `#` or a blank in it was torn apart, and half of it stands in front.
+pub(crate) fn label(text: &str) -> String {
+    let (url, fragment) = text.split_once('#').unwrap_or((text, ""));
+    let Parts { before, hosts, path } = Parts::of(url);
+    let is_torn = path.contains('@') || fragment.contains('@') || url.contains(char::is_whitespace);
+    match before.split_once("://") {
+        Some((scheme, _)) if hosts.contains(',') && !is_torn => {
+            one_line(&format!("{scheme}://{hosts}{}", path.split('?').next().unwrap_or_default()))
+        }
+        _ => url_label(text),
+    }
+}
+
+/// A check of all hosts
+pub(crate) fn any_of(url: &str, mut checks: Vec<Arc<dyn Check>>) -> Arc<dyn Check> {
+    if checks.len() == 1 {
+        return checks.remove(0);
+    }
+    let names = Parts::of(url).hosts.split(',').map(one_line);
+    Arc::new(AnyHost(names.zip(checks).collect()))
+}
+
+/// Hosts by name and port, and the check of each
+#[derive(Debug)]
+struct AnyHost(Vec<(String, Arc<dyn Check>)>);
+
+impl Check for AnyHost {
+    fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
+        async {
+            let networks: Vec<_> = self.0.iter().map(|_| network.for_another_target()).collect();
+            let mut failures: Vec<Option<NotReady>> = vec![None; self.0.len()];
+            let mut later = self.0.iter().zip(&networks).enumerate();
+            let mut asked = FuturesUnordered::new();
+            let mut deadline = None;
+            loop {
+                match later.next() {
+                    Some((at, ((_, check), network))) => asked.push(check.check(network).map(move |said| (at, said))),
+                    None if asked.is_empty() => break,
+                    None => {}
+                }
+                let left = || deadline.map_or(ANY_TIME, |at: Instant| at.saturating_duration_since(Instant::now()));
+                let patience = if later.len() > 0 { STAGGER } else { left() };
+                match timeout(patience, asked.next()).await {
+                    Ok(Some((_, Ok(proof)))) => return Ok(proof),
+                    Ok(Some((at, Err(failure)))) => {
+                        if is_answer(failure.cause) {
+                            deadline.get_or_insert_with(|| Instant::now() + GRACE);
+                        }
+                        // A login is one of all hosts.
+                        let is_final = failure.cause == Cause::Never(Exit::Denied);
+                        failures[at] = Some(failure);
+                        if is_final {
+                            break;
+                        }
+                    }
+                    Err(_) if later.len() == 0 => break,
+                    Ok(None) | Err(_) => {}
+                }
+            }
+            let names = self.0.iter().map(|(name, _)| name.as_str());
+            Err(summary(&names.zip(failures).collect::<Vec<_>>()))
+        }
+        .boxed_local()
+    }
+}
+
+/// Whether the host spoke its protocol, so that others will hardly say more
+fn is_answer(cause: Cause) -> bool {
+    matches!(cause, Cause::Contrary | Cause::Busy | Cause::Never(Exit::Denied))
+}
+
+/// How much a failure says; of two that say as much, the first host's is taken.
+fn weight(cause: Cause) -> u8 {
+    match cause {
+        Cause::Never(Exit::Denied) => 5,
+        Cause::Contrary | Cause::Busy => 4,
+        Cause::Odd => 3,
+        Cause::Never(_) => 2,
+        Cause::Silent | Cause::NoResolver => 1,
+        Cause::Absent | Cause::UnknownName => 0,
+    }
+}
+
+/// One failure of those of all hosts; a host without one has not answered.
+fn summary(failures: &[(&str, Option<NotReady>)]) -> NotReady {
+    let silent = NotReady::new(Cause::Silent, "no answer");
+    let all = || failures.iter().map(|(name, failure)| (name, failure.as_ref().unwrap_or(&silent)));
+    let heaviest = all().rev().max_by_key(|(_, failure)| weight(failure.cause));
+    let Some((name, telling)) = heaviest else { return silent };
+    let reason = if all().all(|(_, failure)| failure.reason == telling.reason) {
+        format!("all hosts: {}", telling.reason)
+    } else {
+        format!("{name}: {}", telling.reason)
+    };
+    let is_no = |cause| matches!(cause, Cause::Absent | Cause::UnknownName | Cause::Contrary);
+    let cause = match telling.cause {
+        Cause::Never(Exit::Denied) => telling.cause,
+        // Another host may still come up and do.
+        Cause::Never(_) if !all().all(|(_, failure)| matches!(failure.cause, Cause::Never(_))) => Cause::Odd,
+        // The target is gone only where each host proves it.
+        Cause::Contrary if !all().all(|(_, failure)| is_no(failure.cause)) => Cause::Busy,
+        cause => cause,
+    };
+    NotReady::new(cause, reason)
+}

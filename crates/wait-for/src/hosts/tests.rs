@@ -1,0 +1,65 @@
+//! Tests: how hosts are read, and what becomes of their failures.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn each_host_has_a_port_of_its_own() {
+    let urls = urls("kafka://app:a,b@h1,h2:9093,[::1]:1/x?y,z").unwrap();
+    assert_eq!(urls, ["kafka://app:a,b@h1/x?y,z", "kafka://app:a,b@h2:9093/x?y,z", "kafka://app:a,b@[::1]:1/x?y,z"]);
+    assert_eq!(super::urls("kafka://h1").unwrap(), ["kafka://h1"]);
+    for wrong in ["kafka://h1,,h2", "kafka://h1,", "kafka://,h1", "kafka://h1,:9092"] {
+        assert_eq!(super::urls(wrong).unwrap_err(), "a host between two commas is missing", "{wrong}");
+    }
+    assert!(super::urls(&format!("kafka://h{}", ",h".repeat(50))).unwrap_err().starts_with("at most 50"));
+}
+
+#[test]
+fn a_label_has_all_hosts_and_no_login() {
+    for (url, printed) in [
+        ("kafka://app:SECRET@h1,h2:9092", "kafka://h1,h2:9092"),
+        ("mongodb://h1:1,h2:2/app?x=SECRET", "mongodb://h1:1,h2:2/app"),
+        ("kafka://app:SEC,RET/x@h1,h2:9092", "kafka://…"),
+        ("kafka://app:1,2#3SECRET@h1,h2", "kafka://…"),
+        ("kafka://app:1,2 SECRET@h1/,h2", "kafka://…"),
+        ("SEC,RET", "…"),
+        ("kafka://h1:9092", "kafka://h1:9092"),
+    ] {
+        assert_eq!(label(url), printed);
+    }
+}
+
+fn summed(causes: &[Option<Cause>]) -> (Cause, String) {
+    let failures = causes.iter().map(|cause| cause.map(|cause| NotReady::new(cause, format!("{cause:?}"))));
+    let named: Vec<_> = ["a", "b", "c"].into_iter().zip(failures).collect();
+    let NotReady { cause, reason } = summary(&named);
+    (cause, reason)
+}
+
+#[test]
+fn the_failure_that_says_most_is_told() {
+    let denied = Cause::Never(Exit::Denied);
+    let never = Cause::Never(Exit::Unavailable);
+    for (causes, cause, reason) in [
+        (&[Some(Cause::Absent), Some(Cause::Absent)][..], Cause::Absent, "all hosts: Absent"),
+        (&[Some(Cause::Absent), Some(denied), None], denied, "b: Never(Denied)"),
+        (&[Some(Cause::Absent), Some(Cause::Contrary)], Cause::Contrary, "b: Contrary"),
+        // No proof that all are gone
+        (&[Some(Cause::Contrary), None], Cause::Busy, "a: Contrary"),
+        (&[Some(Cause::Absent), None], Cause::Silent, "b: no answer"),
+        (&[Some(never), Some(Cause::Absent)], Cause::Odd, "a: Never(Unavailable)"),
+        (&[Some(never), Some(never)], never, "all hosts: Never(Unavailable)"),
+    ] {
+        assert_eq!(summed(causes), (cause, reason.to_owned()), "{causes:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_label_holds_the_password(host in "[a-z%:/@, ]{0,9}", path in "[/?a-z@,]{0,9}", torn in "[,# ?]?") {
+        let text = format!("kafka://user:{torn}hunter2@{host}{path}");
+        prop_assert!(!label(&text).contains("hunter2"));
+        let _ = urls(&text);
+    }
+}
