@@ -43,6 +43,7 @@ mod proxy_tls;
 mod proxy_tls_scan;
 mod proxy_websockets;
 mod proxy_with_apps;
+mod rabbitmq;
 mod redis;
 mod smtp;
 mod system_calls;

@@ -4,6 +4,7 @@
 use futures_util::FutureExt;
 
 use crate::kinds::{
+    amqp_wire::Method,
     kafka_wire::{Handshake, Metadata, Step, Versions},
     ldap_wire, redis_wire,
 };
@@ -29,6 +30,13 @@ pub fn kafka(bytes: &[u8]) {
     }
 }
 
+/// Reads any bytes as the content of a frame of AMQP.
+pub fn amqp(bytes: &[u8]) {
+    if let Some(Method::Start { mechanisms }) = Method::parse(bytes) {
+        assert!(mechanisms.len() <= bytes.len());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -41,6 +49,9 @@ mod tests {
         }
         for bytes in [&b"\0\0\0\0\0\0\0\0\xff\xff\0\0\0\x01\0\0\0\0"[..], b"", b"\xff\xff\xff\xff\xff\xff"] {
             super::kafka(bytes);
+        }
+        for bytes in [&b"\0\x0a\0\x0a\0\x09\0\0\0\0\0\0\0\x05PLAIN"[..], b"\0\x0a\0\x32\x01", b"\xff"] {
+            super::amqp(bytes);
         }
     }
 }

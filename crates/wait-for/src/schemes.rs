@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::{
     check::Check,
-    kinds::{dns, file, grpc, http, kafka, ldap, memcached, mysql, nats, postgres, redis, smtp, tcp, unix},
+    kinds::{amqp, dns, file, grpc, http, kafka, ldap, memcached, mysql, nats, postgres, redis, smtp, tcp, unix},
     wire,
 };
 
@@ -35,7 +35,7 @@ type Parse = fn(&Url, &mut Options) -> Result<Arc<dyn Check>, String>;
 pub(crate) const COMMON_OPTIONS: [&str; 4] = ["stable=3", "interval=1s", "attempt-timeout=2s", "not"];
 
 /// All kinds
-pub(crate) const SCHEMES: [Scheme; 14] = [
+pub(crate) const SCHEMES: [Scheme; 15] = [
     Scheme {
         names: &["tcp"],
         examples: &[("tcp://db:5432", "connected, and still open 100 ms later")],
@@ -186,6 +186,18 @@ pub(crate) const SCHEMES: [Scheme; 14] = [
         tls: Some("add tls=require"),
         several_hosts: true,
         parse: kafka::parse,
+    },
+    Scheme {
+        names: &["amqp", "amqps"],
+        examples: &[
+            ("amqp://queue:5672/shop", "AMQP 0-9-1 (RabbitMQ): logged in, and the virtual host opens"),
+            ("amqps://queue:5671", "the same, over TLS"),
+        ],
+        options: &wire::OPTIONS,
+        login: &PASSWORD_OPTIONS,
+        tls: Some("add tls=require"),
+        several_hosts: true,
+        parse: amqp::parse,
     },
 ];
 

@@ -183,6 +183,8 @@ mod tests {
             ("https://a#cert=/none", "options cert and key go together"),
             ("dns://db#type=MX", "option type: this is neither A, AAAA nor SRV"),
             ("file://relative", "the path must be absolute: write file:///PATH"),
+            ("amqp://app@h1", "a login needs a password: add password-file=PATH, or leave out the user for guest"),
+            ("amqp://:x@h1", "a login needs a user before the @, such as amqp://USER@HOST"),
             ("kafka://h1,,h2", "a host between two commas is missing"),
             ("kafka://h1:x,h2", "the port is not a number from 1 to 65535"),
             ("kafka://h1/orders", "a kafka target has no path: write #topic=NAME for a topic"),

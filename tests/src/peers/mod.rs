@@ -22,6 +22,7 @@ pub mod otel_collector;
 pub mod postgres;
 pub mod prometheus;
 pub mod python;
+pub mod rabbitmq;
 pub mod redis;
 pub mod rsyslog;
 pub mod smtp;

@@ -7,6 +7,7 @@
 use endpoint::{Stream, one_line};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::reader::Reader;
 use crate::not_ready::{Cause, NotReady};
 
 /// Bytes of an answer; a topic with ten thousand partitions in three copies has half of it.
@@ -125,7 +126,7 @@ impl Versions {
     pub(crate) fn parse(answer: &[u8]) -> Option<Self> {
         let mut rest = Reader(answer);
         let _code = rest.short()?;
-        rest.list(|rest| Some([rest.short()?, rest.short()?, rest.short()?])).map(Self)
+        list(&mut rest, |rest| Some([rest.short()?, rest.short()?, rest.short()?])).map(Self)
     }
 
     pub(super) fn have(&self, (key, version): Api) -> bool {
@@ -136,15 +137,15 @@ impl Versions {
 impl Handshake {
     pub(crate) fn parse(answer: &[u8]) -> Option<Self> {
         let mut rest = Reader(answer);
-        Some(Self { code: rest.short()?, mechanisms: rest.list(Reader::text)? })
+        Some(Self { code: rest.short()?, mechanisms: list(&mut rest, short_text)? })
     }
 }
 
 impl Step {
     pub(crate) fn parse(answer: &[u8]) -> Option<Self> {
         let mut rest = Reader(answer);
-        let (code, message) = (rest.short()?, rest.text()?);
-        let length = rest.length()?;
+        let (code, message) = (rest.short()?, short_text(&mut rest)?);
+        let length = length(&mut rest)?;
         Some(Self { code, message, bytes: rest.take(length)?.to_vec() })
     }
 }
@@ -153,23 +154,23 @@ impl Metadata {
     pub(crate) fn parse(answer: &[u8]) -> Option<Self> {
         let mut rest = Reader(answer);
         let _throttled_for = rest.long()?;
-        let brokers = rest.list(|rest| {
+        let brokers = list(&mut rest, |rest| {
             let _id = rest.long()?;
-            let _host = rest.text()?;
+            let _host = short_text(rest)?;
             let _port = rest.long()?;
-            rest.text()
+            short_text(rest)
         })?;
-        let _cluster = rest.text()?;
+        let _cluster = short_text(&mut rest)?;
         let _controller = rest.long()?;
-        Some(Self { brokers: brokers.len(), topics: rest.list(Topic::parse)? })
+        Some(Self { brokers: brokers.len(), topics: list(&mut rest, Topic::parse)? })
     }
 }
 
 impl Topic {
     fn parse(rest: &mut Reader) -> Option<Self> {
-        let (code, name) = (rest.short()?, rest.text()?);
+        let (code, name) = (rest.short()?, short_text(rest)?);
         let _is_internal = rest.take(1)?;
-        let partitions = rest.list(Self::has_leader)?;
+        let partitions = list(rest, Self::has_leader)?;
         let leaderless = partitions.iter().filter(|has_leader| !**has_leader).count();
         Some(Self { code, name, partitions: partitions.len(), leaderless })
     }
@@ -182,50 +183,31 @@ impl Topic {
         let _index = rest.long()?;
         let leader = rest.long()?;
         for _ in ["replicas", "replicas in sync"] {
-            rest.list(Reader::long)?;
+            list(rest, Reader::long)?;
         }
         Some(leader.cast_signed() >= 0 && [NONE, REPLICA_NOT_AVAILABLE].contains(&code))
     }
 }
 
-/// An answer that is read from its front. Errors: it ends too early.
-struct Reader<'a>(&'a [u8]);
+/// A length or a count; -1 stands for "null", which is as good as nothing here.
+fn length(rest: &mut Reader) -> Option<usize> {
+    rest.long().map(|length| if length == u32::MAX { 0 } else { length as usize })
+}
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
+fn short_text(rest: &mut Reader) -> Option<String> {
+    let length = rest.short()?;
+    let length = if length == u16::MAX { 0 } else { length.into() };
+    rest.take(length).map(|bytes| one_line(&String::from_utf8_lossy(bytes)))
+}
 
-    fn short(&mut self) -> Option<u16> {
-        self.take(2)?.try_into().ok().map(u16::from_be_bytes)
+/// Each item takes some bytes, so the answer's own length bounds them all.
+fn list<'a, T>(rest: &mut Reader<'a>, item: impl Fn(&mut Reader<'a>) -> Option<T>) -> Option<Vec<T>> {
+    let count = length(rest)?;
+    let mut items = Vec::new();
+    for _ in 0..count {
+        items.push(item(rest)?);
     }
-
-    fn long(&mut self) -> Option<u32> {
-        self.take(4)?.try_into().ok().map(u32::from_be_bytes)
-    }
-
-    /// A length or a count; -1 stands for "null", which is as good as nothing here.
-    fn length(&mut self) -> Option<usize> {
-        self.long().map(|length| if length == u32::MAX { 0 } else { length as usize })
-    }
-
-    fn text(&mut self) -> Option<String> {
-        let length = self.short()?;
-        let length = if length == u16::MAX { 0 } else { length.into() };
-        self.take(length).map(|bytes| one_line(&String::from_utf8_lossy(bytes)))
-    }
-
-    /// Each item takes some bytes, so the answer's own length bounds them all.
-    fn list<T>(&mut self, item: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let count = self.length()?;
-        let mut items = Vec::new();
-        for _ in 0..count {
-            items.push(item(self)?);
-        }
-        Some(items)
-    }
+    Some(items)
 }
 
 fn text(text: &str) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! One file a kind of target. A new kind is a file here and a line in `schemes.rs`.
 
+pub(crate) mod amqp;
+pub(crate) mod amqp_wire;
 pub(crate) mod dns;
 pub(crate) mod file;
 pub(crate) mod grpc;
@@ -15,6 +17,7 @@ mod mysql_wire;
 pub(crate) mod nats;
 pub(crate) mod postgres;
 mod postgres_wire;
+mod reader;
 pub(crate) mod redis;
 mod redis_verdicts;
 pub(crate) mod redis_wire;

@@ -18,6 +18,7 @@ fn a_query_is_refused() {
         "postgres://db/app?sslmode=require",
         "redis://cache?",
         "kafka://k1,k2?topic=orders",
+        "amqp://queue/shop?heartbeat=5",
         "memcached://cache?x",
         "nats://queue?x",
         "smtp://mail?x",
@@ -42,7 +43,14 @@ fn a_login_is_refused_where_there_is_none() {
 
 #[test]
 fn a_nul_is_refused() {
-    for url in ["file:///a%00b", "unix:///a%00b", "http+unix:///a%00b", "grpc://api:1/a%00", "mysql://a%00b@db"] {
+    for url in [
+        "file:///a%00b",
+        "unix:///a%00b",
+        "http+unix:///a%00b",
+        "grpc://api:1/a%00",
+        "mysql://a%00b@db",
+        "amqp://queue/a%00",
+    ] {
         assert_eq!(refusal(url), "the URL has a NUL (%00), which nothing here can hold");
     }
 }

@@ -33,6 +33,7 @@ fn ten_thousand_attempts_leak_no_socket() {
         closing.url("nats"),
         closing.url("smtp"),
         closing.url("ldap"),
+        closing.url("amqp"),
         format!("{},{}", closing.url("kafka"), closing.address),
         http.url("/"),
         format!("http://{}/#http2&stable=1000000", http2.address),

@@ -1,6 +1,8 @@
 //! The binary `wait-for` as a pod meets it: its exit codes, its words, its targets' servers.
 
 #[cfg(test)]
+mod amqp;
+#[cfg(test)]
 mod as_root;
 #[cfg(test)]
 mod command;
