@@ -2,6 +2,7 @@
 
 use e2e::{
     peers::postgres::Postgres,
+    port::Port,
     process::{Process, kill, output},
 };
 use harness::until;
@@ -42,6 +43,17 @@ fn a_postgresql_that_recovers_from_a_crash_is_not_ready_yet() {
     let log = postgres.server.log().split_off(mark);
     assert!(log.contains("automatic recovery in progress") && log.contains("redo done"), "{log}");
     helper.ends_with(0);
+}
+
+#[test]
+fn one_of_several_hosts_is_enough() {
+    let (closed, mut postgres) = (Port::free(), Postgres::new("scram-sha-256", &[]));
+    let url = postgres.url().replace("://", &format!("://127.0.0.1:{},nosuch.invalid,", closed.number()));
+    let mut helper = Process::wait_for([&url]);
+    helper.says("not ready");
+    postgres.start();
+    let end = helper.ends_with(0);
+    assert!(end.log.contains(&format!("127.0.0.1:{}: asks for a login", postgres.server.port())), "{}", end.log);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Several hosts in one URL, such as `kafka://h1,h2:9092`: one that is ready is enough.
 //!
-//! Each host has a port of its own or the default one, as in the URLs of `MongoDB` and of libpq.
+//! Each host has a port of its own or the default one, as in the URLs of `MongoDB` and of libpq. As in libpq, a refused login
+//! is the end for all hosts.
 
 #[cfg(test)]
 mod tests;
@@ -101,7 +102,7 @@ impl Check for AnyHost {
                 let left = || deadline.map_or(ANY_TIME, |at: Instant| at.saturating_duration_since(Instant::now()));
                 let patience = if later.len() > 0 { STAGGER } else { left() };
                 match timeout(patience, asked.next()).await {
-                    Ok(Some((_, Ok(proof)))) => return Ok(proof),
+                    Ok(Some((at, Ok(proof)))) => return Ok(format!("{}: {proof}", self.0[at].0)),
                     Ok(Some((at, Err(failure)))) => {
                         if is_answer(failure.cause) {
                             deadline.get_or_insert_with(|| Instant::now() + GRACE);

@@ -121,7 +121,7 @@ pub(crate) const SCHEMES: [Scheme; 15] = [
         options: &wire::OPTIONS,
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
-        several_hosts: false,
+        several_hosts: true,
         parse: postgres::parse,
     },
     Scheme {

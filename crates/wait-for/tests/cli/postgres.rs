@@ -7,7 +7,7 @@ use std::{
 
 use crate::support::{
     Authority, Program, never, proof, reason,
-    server::{Server, hold, pour, reset},
+    server::{ClosedPort, Server, hold, pour, reset},
     wait_for,
 };
 
@@ -199,4 +199,30 @@ fn a_server_that_says_nothing_useful_is_not_ready() {
 fn notices_without_end_cost_an_attempt_its_deadline() {
     let notices = Server::start(|stream, _| pour(stream, &message(b'N', b"Mhello\0\0")));
     assert_eq!(reason(&["--attempt-timeout", "500ms", &notices.url("postgres")]), "no answer within 500ms");
+}
+
+#[test]
+fn one_host_of_several_is_enough_and_the_proof_names_it() {
+    let closed = ClosedPort::new();
+    let (starting, _) = postgres(error("57P03", "the database system is starting up"));
+    let (ready, _) = postgres(message(b'R', &[0, 0, 0, 3]));
+    let hosts = format!("127.0.0.1:{},{}", closed.port(), starting.address);
+    assert_eq!(
+        reason(&[&format!("postgres://{hosts}/app")]),
+        format!("{}: the database system is starting up", starting.address)
+    );
+    let said = proof(&[&format!("postgresql://{hosts},{}/app", ready.address)]);
+    assert_eq!(said, format!("{}: asks for a login", ready.address));
+}
+
+#[test]
+fn a_login_that_one_host_refuses_is_not_tried_at_the_next() {
+    let (refusing, _) = postgres(error("28P01", "password authentication failed"));
+    let (other, heard) = postgres(message(b'R', &[0, 0, 0, 3]));
+    let mut command = wait_for(&[&format!("postgres://app@{},{}#password-env=PW", refusing.address, other.address)]);
+    let ended = Program::start(command.env("PW", "hunter2")).end();
+    let what = format!("postgres://{},{}", refusing.address, other.address);
+    let said = format!("{}: login refused: password authentication failed", refusing.address);
+    ended.ended_with(77, &format!(r#"reason=denied what="{what}" last="{said}""#));
+    assert!(heard.lock().unwrap().is_empty());
 }
