@@ -7,6 +7,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 use url::Url;
 
 use crate::{
+    kinds::shape,
     network::Network,
     not_ready::{NotReady, Verdict},
 };
@@ -42,6 +43,7 @@ impl Server {
         always_tls: bool,
         options: &mut Options,
     ) -> Result<Self, String> {
+        shape::no_torn_password(url)?;
         let tls = options.parsed("tls", |text| match text {
             "require" => Ok(true),
             "off" => Ok(false),

@@ -21,7 +21,7 @@ mod reader;
 pub(crate) mod redis;
 mod redis_verdicts;
 pub(crate) mod redis_wire;
-mod shape;
+pub(crate) mod shape;
 pub(crate) mod smtp;
 pub(crate) mod tcp;
 pub(crate) mod unix;

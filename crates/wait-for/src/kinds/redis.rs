@@ -48,7 +48,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     })?;
     let server = Server::from_url(url, PORT, url.scheme() == "rediss", options)?;
     if server.database().is_some_and(|number| number.parse::<u32>().is_err()) {
-        return Err(format!("the path is the number of a database, such as /0, and not {:?}", url.path()));
+        return Err("the path is the number of a database, such as /0".into());
     }
     Ok(Arc::new(Redis { server, role }))
 }

@@ -10,12 +10,18 @@ pub(super) fn no_query(url: &Url, example: &str) -> Result<(), String> {
     }
 }
 
-/// Refuses a path.
+/// Refuses a path. It is not repeated, because it can be a part of a password.
 pub(super) fn no_path(url: &Url) -> Result<(), String> {
-    if matches!(url.path(), "" | "/") {
-        Ok(())
+    no_torn_password(url)?;
+    if matches!(url.path(), "" | "/") { Ok(()) } else { Err(format!("a {} target has no path", url.scheme())) }
+}
+
+/// Refuses a password with a `/` in it, because a URL ends the login there: the user would be asked for as a host.
+pub(crate) fn no_torn_password(url: &Url) -> Result<(), String> {
+    if url.path().contains('@') {
+        Err("in a password / is written as %2F, and in a path @ as %40".into())
     } else {
-        Err(format!("a {} target has no path, and this one has {:?}", url.scheme(), url.path()))
+        Ok(())
     }
 }
 

@@ -30,9 +30,7 @@ struct Tcp {
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
     shape::no_query(url, "hold=100ms")?;
     shape::no_login(url)?;
-    if !matches!(url.path(), "" | "/") {
-        return Err(format!("a TCP target has no path, and this one has {:?}", url.path()));
-    }
+    shape::no_path(url)?;
     Ok(Arc::new(Tcp { address: Address::of(url, None)?, hold: hold(options)? }))
 }
 
