@@ -88,7 +88,9 @@ pub(crate) fn decide(
 fn by_absence(file: &KnownFile, now: Instant) -> Fate {
     match file.state {
         FileState::Missing if !file.is_still(None, OUT_OF_DATE, now) => Fate::KeepReading,
-        FileState::Live | FileState::Rotated if file.trust != Trust::Full => Fate::AwaitName,
+        // A mount may keep an old name for a while, and a directory that is read while its files are
+        // renamed may show neither name of one (readdir(3)).
+        FileState::Live | FileState::Rotated => Fate::AwaitName,
         _ => Fate::Forget,
     }
 }

@@ -107,28 +107,31 @@ fn a_content_that_has_left_its_file_goes_on_where_it_is_found() {
             "SearchPacked(Truncated)",
         ),
         ("no copy", &closed, Observation::Deleted, Some(Trace::Nowhere), "Lose(Truncated)"),
-        ("no need of a copy", &closed, Observation::Deleted, None, "Forget"),
+        ("no need of a copy", &closed, Observation::Deleted, None, "AwaitName"),
     ] {
         assert_eq!(fate(file, &observation, trace, now), expected, "{what}");
     }
 }
 
 #[test]
-fn a_file_that_a_remote_mount_does_not_tell_is_kept_in_mind_for_five_seconds() {
+fn a_file_without_a_name_is_kept_in_mind_for_five_seconds() {
     let now = Instant::now();
-    let remote = |state, seconds| {
-        known(now.checked_sub(Duration::from_secs(seconds)).unwrap(), |file| {
-            (file.access, file.state, file.trust) = (Access::Closed, state, Trust::Limited);
-        })
-    };
-    for (state, seconds, expected) in [
-        (FileState::Live, 60, "AwaitName"),
-        (FileState::Rotated, 60, "AwaitName"),
-        (FileState::Missing, 4, "KeepReading"),
-        (FileState::Missing, 5, "Forget"),
-        (FileState::Aside, 0, "Forget"),
-    ] {
-        assert_eq!(fate(&remote(state, seconds), &Observation::Deleted, None, now), expected, "{state:?}");
+    for trust in [Trust::Full, Trust::Limited] {
+        let closed = |state, seconds| {
+            known(now.checked_sub(Duration::from_secs(seconds)).unwrap(), |file| {
+                (file.access, file.state, file.trust) = (Access::Closed, state, trust);
+            })
+        };
+        for (state, seconds, expected) in [
+            (FileState::Live, 60, "AwaitName"),
+            (FileState::Rotated, 60, "AwaitName"),
+            (FileState::Missing, 4, "KeepReading"),
+            (FileState::Missing, 5, "Forget"),
+            (FileState::Aside, 0, "Forget"),
+        ] {
+            let fate = fate(&closed(state, seconds), &Observation::Deleted, None, now);
+            assert_eq!(fate, expected, "{trust:?} {state:?}");
+        }
     }
 }
 

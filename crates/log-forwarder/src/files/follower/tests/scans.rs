@@ -136,7 +136,7 @@ fn only_a_file_that_can_be_a_copy_is_taken_for_one_of_a_deleted_file() {
     }
     follower.scan(Vec::new(), false, now);
     let left: Vec<_> = follower.set.iter().map(|(key, file)| (key, file.state)).collect();
-    assert_eq!(left, [(keys[0], FileState::Rotated)]);
+    assert_eq!(left, [(keys[0], FileState::Rotated), (keys[1], FileState::Missing)]);
 }
 
 #[test]
