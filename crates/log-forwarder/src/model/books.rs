@@ -27,7 +27,7 @@ impl Books {
     /// Those of a set that was made of a checkpoint. A file without a head was never read, and nothing tells its content from
     /// another one.
     pub(super) fn of(set: &FileSet, checkpoint: Option<&Checkpoint>) -> Self {
-        let saved = checkpoint.iter().flat_map(|checkpoint| &checkpoint.files);
+        let saved = checkpoint.iter().flat_map(|checkpoint| &checkpoint.files.0);
         let saved: u64 = saved.filter(|entry| entry.head.length > 0).map(|entry| entry.seen).sum();
         let known: u64 = set.iter().filter(|(_, file)| file.head.length > 0).map(|(_, file)| file.seen).sum();
         let mut books = Self { cut: saved - known, ..Self::default() };

@@ -135,7 +135,7 @@ impl Run {
     }
 
     pub(super) fn checkpoint(&self) -> Checkpoint {
-        Checkpoint::of(&self.follower)
+        Checkpoint::of(&self.follower).reloaded()
     }
 
     pub(super) fn scan(&mut self, renames: Vec<Rename>, is_overflow: bool) {

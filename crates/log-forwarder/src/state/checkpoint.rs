@@ -1,21 +1,20 @@
 //! The state that a restart needs: for each generation its identity, and how far each output has
 //! come.
 
-use std::{collections::BTreeSet, fmt, io, path::Path, sync::Arc};
+use std::{io, path::Path};
 
 use files::{Directory, Permissions};
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{SeqAccess, Visitor},
-};
+use serde::{Deserialize, Serialize};
 
-use super::{bounded::Bounded, stored_path::StoredPath};
+use super::{
+    bounded::Bounded,
+    entry::{Entries, share},
+    snapshot::Snapshot,
+    stored_path::StoredPath,
+};
 use crate::{
-    content::{
-        fingerprint::Head,
-        volume::{Inode, Stat},
-    },
-    files::{follower::Follower, known::KnownFile, names::Bystander, set::KnownOutput},
+    content::volume::{Inode, Stat},
+    files::{follower::Follower, names::Bystander},
 };
 
 const NAME: &str = "checkpoint.json";
@@ -29,7 +28,7 @@ const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// The state that a restart needs
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Checkpoint {
+pub(crate) struct Checkpoint<Files = Entries> {
     version: u32,
     /// Inputs, by their text, whose files were looked for
     #[serde(default)]
@@ -41,57 +40,15 @@ pub(crate) struct Checkpoint {
     pub(crate) rotated: Vec<StoredPath>,
     /// Files with names of rotated ones that belong to no input
     pub(crate) bystanders: Vec<(Inode, Bystander)>,
-    #[serde(deserialize_with = "entries")]
-    pub(crate) files: Vec<Entry>,
+    pub(crate) files: Files,
     /// The time of its file, in nanoseconds since 1970
     #[serde(skip)]
     pub(crate) saved: Option<i64>,
 }
 
-/// A generation. It shares what it can with others and with the known files, because there may be
-/// tens of thousands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Entry {
-    pub(crate) path: StoredPath,
-    pub(crate) home: StoredPath,
-    pub(crate) generation: Arc<str>,
-    #[serde(flatten)]
-    pub(crate) inode: Inode,
-    #[serde(default)]
-    pub(crate) born: Option<i64>,
-    pub(crate) ordinal: u32,
-    pub(crate) head: Head,
-    pub(crate) seen: u64,
-    /// It may have grown since.
-    #[serde(default)]
-    pub(crate) may_grow: bool,
-    pub(crate) modified: i64,
-    /// When its text was last written, if it was compressed later
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) written: Option<i64>,
-    /// The size of the compressed file, if the bytes lie in one that was unpacked to its end; 0 if
-    /// its end is not known yet
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) packed: Option<u64>,
-    pub(crate) cursors: Vec<Progress>,
-}
-
-/// How far an output has come
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Progress {
-    pub(crate) output: Arc<str>,
-    pub(crate) position: u64,
-    /// A hash of the bytes before the position
-    pub(crate) anchor: u64,
-    pub(crate) skipping: bool,
-}
-
-impl Checkpoint {
+impl Checkpoint<Snapshot> {
     /// The present state
     pub(crate) fn of(follower: &Follower) -> Self {
-        // A list that doubles leaves holes in the heap.
-        let mut entries = Vec::with_capacity(follower.saved_files().count());
-        entries.extend(follower.saved_files().map(|file| Entry::of(file, follower.set.known_outputs())));
         let names = &follower.names;
         Self {
             version: VERSION,
@@ -99,11 +56,24 @@ impl Checkpoint {
             watched: names.watched().iter().map(|path| path.clone().into()).collect(),
             rotated: names.rotated().iter().map(|path| path.clone().into()).collect(),
             bystanders: names.bystanders().iter().map(|(inode, bystander)| (*inode, *bystander)).collect(),
-            files: entries,
+            files: Snapshot::of(follower),
             saved: None,
         }
     }
 
+    /// The files in it
+    pub(crate) fn count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// What a restart would load
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn reloaded(&self) -> Checkpoint {
+        Checkpoint::parse(&serde_json::to_vec(self).expect("JSON")[..]).expect("a checkpoint")
+    }
+}
+
+impl Checkpoint {
     /// Reads the checkpoint of a state directory; `None` if there is none. A damaged one is an
     /// error that says so. A symbolic link is refused: an app that may write to the directory could
     /// make it lead anywhere.
@@ -126,7 +96,7 @@ impl Checkpoint {
             return Err(format!("it has version {}, and only {VERSION} is known", checkpoint.version));
         }
         let mut paths = checkpoint.watched.iter().map(|StoredPath(path)| path.clone()).collect();
-        checkpoint.files.iter_mut().for_each(|entry| share(&mut entry.path.0, &mut paths));
+        checkpoint.files.0.iter_mut().for_each(|entry| share(&mut entry.path.0, &mut paths));
         Ok(checkpoint)
     }
 
@@ -139,6 +109,14 @@ impl Checkpoint {
         }
     }
 
+    /// Removes the temporary files of killed runs, with the lock of the directory held, and returns
+    /// their number.
+    pub(crate) fn remove_leftovers(directory: &Directory) -> io::Result<usize> {
+        directory.remove_leftovers(NAME)
+    }
+}
+
+impl<Files: Serialize> Checkpoint<Files> {
     /// Writes it: whole or not at all, and on the disk on return. One that a restart would not read
     /// is an error.
     pub(crate) fn save(&self, directory: &Path) -> io::Result<()> {
@@ -149,74 +127,6 @@ impl Checkpoint {
         let directory = Directory::create(directory)?;
         directory.write_with(NAME, PERMISSIONS, |out| Ok(serde_json::to_writer(Bounded::new(out, limit), self)?))
     }
-
-    /// Removes the temporary files of killed runs, with the lock of the directory held, and returns
-    /// their number.
-    pub(crate) fn remove_leftovers(directory: &Directory) -> io::Result<usize> {
-        directory.remove_leftovers(NAME)
-    }
-}
-
-impl Entry {
-    fn of(file: &KnownFile, known_outputs: &[KnownOutput]) -> Self {
-        let open = file.cursors.iter().zip(known_outputs).filter(|(cursor, _)| !cursor.is_closed);
-        let cursors = open.map(|(cursor, output)| Progress {
-            output: output.label.clone(),
-            position: cursor.position,
-            anchor: cursor.anchor.hash(),
-            skipping: cursor.within_cut,
-        });
-        Self {
-            path: file.source.path.clone().into(),
-            home: file.home.clone().into(),
-            generation: file.source.generation.clone(),
-            inode: file.inode,
-            born: file.born,
-            ordinal: file.ordinal,
-            head: file.head,
-            seen: file.seen,
-            may_grow: file.may_grow(),
-            modified: file.modified,
-            written: (file.written != file.modified).then_some(file.written),
-            packed: file.packed_size.map(|size| if file.is_measured() { size } else { 0 }),
-            cursors: cursors.collect(),
-        }
-    }
-}
-
-/// Reads entries, and keeps each directory and each output only once.
-fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
-    deserializer.deserialize_seq(Entries)
-}
-
-struct Entries;
-
-impl<'de> Visitor<'de> for Entries {
-    type Value = Vec<Entry>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str("files")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<Entry>, A::Error> {
-        let (mut homes, mut outputs) = (BTreeSet::new(), BTreeSet::new());
-        let mut entries = Vec::new();
-        while let Some(mut entry) = sequence.next_element::<Entry>()? {
-            share(&mut entry.home.0, &mut homes);
-            entry.cursors.iter_mut().for_each(|cursor| share(&mut cursor.output, &mut outputs));
-            entry.cursors.shrink_to_fit();
-            entries.push(entry);
-        }
-        Ok(entries)
-    }
-}
-
-/// Replaces a value by an equal one that is known.
-fn share<T: Ord + ?Sized>(value: &mut Arc<T>, known: &mut BTreeSet<Arc<T>>) {
-    match known.get(value) {
-        Some(same) => *value = same.clone(),
-        None => drop(known.insert(value.clone())),
-    }
 }
 
 #[cfg(test)]
@@ -224,6 +134,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{
+        content::fingerprint::Head,
+        state::entry::{Entry, Progress},
+    };
 
     fn checkpoint() -> Checkpoint {
         let path = |path: &str| StoredPath(Path::new(path).into());
@@ -251,7 +165,7 @@ mod tests {
             rotated: Vec::clone(&watched),
             watched,
             bystanders,
-            files: vec![entry],
+            files: Entries(vec![entry]),
             saved: None,
         }
     }

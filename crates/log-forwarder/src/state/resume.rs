@@ -2,10 +2,7 @@
 
 use std::{collections::HashMap, path::Path, sync::Arc, time::Instant};
 
-use super::{
-    checkpoint::{Checkpoint, Entry},
-    stored_path::StoredPath,
-};
+use super::{checkpoint::Checkpoint, entry::Entry, stored_path::StoredPath};
 use crate::{
     content::{
         fingerprint::Anchor,
@@ -34,7 +31,8 @@ pub(crate) fn resume(follower: &mut Follower, checkpoint: Checkpoint, now: Insta
     let mut listings = Listings::new(volume.as_ref());
     let mut missing = Vec::new();
     let is_read = |path: &Path| follower.scanner.inputs.iter().any(|input| input.matches(path));
-    let (files, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|entry| is_read(&entry.path));
+    let mut files = files.0;
+    let others = files.extract_if(.., |entry| !is_read(&entry.path)).collect();
     let (moved, aside) = moved(others, follower, volume.as_ref());
     for entry in aside {
         let listing = listings.of(&entry.home);

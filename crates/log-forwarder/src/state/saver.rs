@@ -45,7 +45,7 @@ impl Saver {
             (Checkpoint::of(&follower), follower.set.begin_checkpoint())
         };
         let saved = checkpoint.save(&self.directory);
-        let files = checkpoint.files.len();
+        let files = checkpoint.count();
         drop(checkpoint);
         heap::trim(files);
         match saved {
