@@ -16,32 +16,38 @@ const SECONDS: (&str, &str) =
 /// How far each output is behind; cheap to clone
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lag {
-    /// By the label of the output and the path; bytes and the age of the oldest one
+    /// By the label of the output
     series: Arc<Mutex<BTreeMap<String, Paths>>>,
 }
 
-type Paths = BTreeMap<Arc<Path>, (u64, Duration)>;
+/// By the path
+type Paths = BTreeMap<Arc<Path>, Behind>;
+
+/// Bytes, and the age of the oldest one; `None` if there are none, as in most files, because there may be tens of thousands.
+type Behind = Option<Box<(u64, Duration)>>;
 
 impl Lag {
-    /// Sets how far an output is behind in the files of a path, or that there is nothing to say about them.
-    pub(super) fn set(&self, output: &str, path: &Arc<Path>, lag: Option<(u64, Duration)>) {
+    /// Sets how far an output is behind in the files of some paths, or that there is nothing to say about them.
+    pub(super) fn set(&self, output: &str, lags: impl Iterator<Item = (Arc<Path>, Option<(u64, Duration)>)>) {
         // Two names that are not UTF-8 may look the same, and then they have one series.
-        let path = if path.to_str().is_some() { path.clone() } else { Path::new(&*path.to_string_lossy()).into() };
-        let mut series = self.series();
-        match (series.get_mut(output), lag) {
-            (Some(paths), Some(lag)) => match paths.get_mut(&path) {
-                Some(known) => *known = lag,
-                None => drop(paths.insert(path, lag)),
-            },
-            (None, Some(lag)) => drop(series.insert(output.to_owned(), BTreeMap::from([(path, lag)]))),
-            (Some(paths), None) => {
-                paths.remove(&path);
-                if paths.is_empty() {
-                    series.remove(output);
-                }
+        let shown = |path: Arc<Path>| match path.to_str() {
+            Some(_) => path,
+            None => Path::new(&*path.to_string_lossy()).into(),
+        };
+        let mut all = self.series();
+        let known = all.entry(output.to_owned()).or_default();
+        let mut new = Vec::new();
+        for (path, lag) in lags.map(|(path, lag)| (shown(path), lag)) {
+            let behind = lag.map(|lag| (lag.0 > 0).then(|| lag.into()));
+            match (known.get_mut(&path), behind) {
+                (Some(known), Some(behind)) => *known = behind,
+                (None, Some(behind)) => new.push((path, behind)),
+                (_, None) => drop(known.remove(&path)),
             }
-            (None, None) => {}
         }
+        // A map into which paths are put one after the other is half empty.
+        known.append(&mut new.into_iter().collect());
+        all.retain(|_, paths| !paths.is_empty());
     }
 
     fn series(&self) -> MutexGuard<'_, BTreeMap<String, Paths>> {
@@ -70,9 +76,10 @@ fn family(
     page.extend(["# HELP ", name, " ", help, "\n# TYPE ", name, " gauge\n"]);
     for (output, paths) in series {
         let output = escaped(output);
-        for (path, lag) in paths {
+        for (path, behind) in paths {
+            let value = value(behind.as_deref().copied().unwrap_or_default());
             let path = path.to_string_lossy();
-            page.extend([name, "{file=\"", &escaped(&path), "\",output=\"", &output, "\"} ", &value(*lag), "\n"]);
+            page.extend([name, "{file=\"", &escaped(&path), "\",output=\"", &output, "\"} ", &value, "\n"]);
         }
     }
 }
@@ -100,9 +107,10 @@ mod tests {
             page
         };
         assert_eq!(text(), "");
-        lag.set("tcp://one", &one, Some((7, Duration::from_millis(1500))));
-        lag.set("tcp://one", &one, Some((8, Duration::from_millis(2500))));
-        lag.set("tcp://two", &two, Some((0, Duration::ZERO)));
+        let set = |output, path: &Arc<Path>, behind| lag.set(output, [(path.clone(), behind)].into_iter());
+        set("tcp://one", &one, Some((7, Duration::from_millis(1500))));
+        set("tcp://one", &one, Some((8, Duration::from_millis(2500))));
+        set("tcp://two", &two, Some((0, Duration::ZERO)));
         let lines = |name| {
             let begin = format!("sidekit_log_forwarder_lag_{name}{{");
             text().lines().filter_map(|line| Some(line.strip_prefix(&begin)?.to_owned())).collect::<Vec<_>>()
@@ -111,10 +119,10 @@ mod tests {
             (r#"file="/logs/a.log",output="tcp://one"}"#, r#"file="/logs/b\".log",output="tcp://two"}"#);
         assert_eq!(lines("bytes"), [format!("{first} 8"), format!("{second} 0")]);
         assert_eq!(lines("seconds"), [format!("{first} 2.5"), format!("{second} 0")]);
-        lag.set("tcp://one", &one, None);
-        lag.set("tcp://one", &none, None);
+        set("tcp://one", &one, None);
+        set("tcp://one", &none, None);
         assert_eq!(lines("bytes"), [format!("{second} 0")]);
-        lag.set("tcp://two", &two, None);
+        set("tcp://two", &two, None);
         assert_eq!(text(), "");
     }
 }

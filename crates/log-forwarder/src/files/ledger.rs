@@ -3,13 +3,9 @@
 #[cfg(any(test, fuzzing))]
 mod sums;
 
-use std::{
-    path::Path,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use anyhow::Context;
@@ -95,11 +91,6 @@ impl Ledger {
 
     pub(crate) fn of(&self, output: OutputId) -> Arc<Account> {
         self.accounts()[output.0].clone()
-    }
-
-    /// Sets how far an output is behind in the files of a path, or that there is nothing to say about them.
-    pub(super) fn set_lag(&self, output: &str, path: &Arc<Path>, lag: Option<(u64, Duration)>) {
-        self.lag.set(output, path, lag);
     }
 
     fn accounts(&self) -> MutexGuard<'_, Vec<Arc<Account>>> {

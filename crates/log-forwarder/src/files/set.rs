@@ -250,8 +250,9 @@ impl FileSet {
         let keys = self.index.take_stale_metrics(|key| files.get(&key).is_some_and(|file| Totals::of(file).behind > 0));
         let paths = keys.iter().filter_map(|key| Some(self.files.get(key)?.source.path.clone()));
         let paths: BTreeSet<_> = paths.chain(self.index.take_gone_paths()).collect();
-        for path in paths {
-            self.set_metrics_of(&path, now);
+        for (id, output) in self.outputs().zip(&self.known_outputs) {
+            let lag = |path: &Arc<Path>| self.lag(path, id, now).filter(|_| !output.is_closed);
+            self.ledger.lag.set(&output.label, paths.iter().map(|path| (path.clone(), lag(path))));
         }
         self.ledger.open_files.set(i64::try_from(self.open_count()).unwrap_or(i64::MAX));
         self.ledger.pinned.set(self.pinned().cast_signed());
@@ -263,18 +264,16 @@ impl FileSet {
         open_files.get() == (self.open_count() as u64).cast_signed() && pinned.get() == self.pinned().cast_signed()
     }
 
-    fn set_metrics_of(&self, path: &Arc<Path>, now: Instant) {
-        for (id, output) in self.outputs().zip(&self.known_outputs) {
-            let (mut behind, mut age, mut is_live) = (0, Duration::ZERO, false);
-            for (_, file) in self.of_path(path) {
-                behind += file.behind(id);
-                // Of several files of one path, the oldest counts.
-                age = age.max(file.age(id, now));
-                is_live |= file.state == FileState::Live;
-            }
-            let has_lag = !output.is_closed && (is_live || behind > 0);
-            self.ledger.set_lag(&output.label, path, has_lag.then_some((behind, age)));
+    /// How far an output is behind in the files of a path, and since when
+    fn lag(&self, path: &Path, output: OutputId, now: Instant) -> Option<(u64, Duration)> {
+        let (mut behind, mut age, mut is_live) = (0, Duration::ZERO, false);
+        for (_, file) in self.of_path(path) {
+            behind += file.behind(output);
+            // Of several files of one path, the oldest counts.
+            age = age.max(file.age(output, now));
+            is_live |= file.state == FileState::Live;
         }
+        (is_live || behind > 0).then_some((behind, age))
     }
 }
 
