@@ -37,7 +37,7 @@ _fix_perms() {
         check:--config) return ;;
     esac
     case $command in
-        '') flags='--owner --mode --dir-mode --file-mode --fs-group --read-only --private --links --default-acl --create --policy --exclude --no-default-excludes --one-file-system --max-depth --hard-links --on-denied --no-symlinks --follow-root --allow-root --config --verify --sample --dry-run --threads --output --as --log-format --log-level -h --help -V --version' words='check schema completions' ;;
+        '') flags='--owner --mode --dir-mode --file-mode --fs-group --read-only --private --links --default-acl --create --policy --exclude --no-default-excludes --one-file-system --skip-read-only --max-depth --hard-links --on-denied --no-symlinks --follow-root --allow-root --config --verify --sample --dry-run --threads --output --as --log-format --log-level -h --help -V --version' words='check schema completions' ;;
         check) flags='--config --no-files -h --help' words='' ;;
         schema) flags='-h --help' words='' ;;
         completions) flags='-h --help' words='bash zsh fish' ;;

@@ -29,6 +29,7 @@ complete -c fix-perms -n '__fix_perms_in ""' -l policy -x -a 'always root-match 
 complete -c fix-perms -n '__fix_perms_in ""' -l exclude -r -F -d 'Leave out names like this, or paths below PATH if there is a slash in it; repeat for more; in the variable, one a line'
 complete -c fix-perms -n '__fix_perms_in ""' -l no-default-excludes -d 'Do not leave out `.snapshot` and `lost+found` at the top of PATH'
 complete -c fix-perms -n '__fix_perms_in ""' -l one-file-system -d 'Do not look into what is mounted below PATH'
+complete -c fix-perms -n '__fix_perms_in ""' -l skip-read-only -d 'Leave out and count what is mounted read-only below PATH (for example by `subPath`)'
 complete -c fix-perms -n '__fix_perms_in ""' -l max-depth -x -d 'Look at most DEPTH levels below PATH; 0 is PATH alone'
 complete -c fix-perms -n '__fix_perms_in ""' -l hard-links -x -a 'leave allow' -d 'Files with names outside PATH: leave them alone, or allow their change (leave, allow)'
 complete -c fix-perms -n '__fix_perms_in ""' -l on-denied -x -a 'fail warn accessible' -d 'How a refused or ignored change counts: fail, warn, or accessible (no failure if the wanted owner can already read and write)'

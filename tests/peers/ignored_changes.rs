@@ -4,83 +4,15 @@
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
-    path::{Path, PathBuf},
-    process::Output,
+    path::Path,
 };
 
-use e2e::process::{binary, command, output};
 use harness::with_own_mounts;
-use rustix::fs::getxattr;
-use tempfile::TempDir;
+
+use crate::bindfs::{Volume, fix_perms};
 
 const OWNER: &str = "--owner=1000:1000";
 const STAMP: &str = "--policy=stamp";
-
-/// A directory with a file in it, seen through bindfs; unmounted when dropped, so that bindfs ends
-struct Volume {
-    directory: TempDir,
-}
-
-impl Volume {
-    fn mount(options: &[&str]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        for name in ["below", "mounted"] {
-            fs::create_dir(directory.path().join(name)).unwrap();
-        }
-        fs::write(directory.path().join("below/file"), "content").unwrap();
-        let volume = Self { directory };
-        let mut bindfs = command("bindfs");
-        bindfs.args(options).arg(volume.directory.path().join("below")).arg(volume.root());
-        output(bindfs);
-        volume
-    }
-
-    fn ignoring_everything() -> Self {
-        Self::mount(&["--chown-ignore", "--chgrp-ignore", "--chmod-ignore"])
-    }
-
-    fn root(&self) -> PathBuf {
-        self.directory.path().join("mounted")
-    }
-
-    fn has_stamp(&self) -> bool {
-        getxattr(self.root(), "user.sidekit.fix-perms", &mut [0; 100]).is_ok()
-    }
-
-    #[track_caller]
-    fn fix_perms(&self, arguments: &[&str]) -> Ended {
-        let mut fix_perms = command(binary("fix-perms"));
-        Ended::of(fix_perms.args(arguments).arg(self.root()).output().unwrap())
-    }
-}
-
-impl Drop for Volume {
-    fn drop(&mut self) {
-        let mut umount = command("umount");
-        umount.arg(self.root());
-        // No assertion: the test may be failing already.
-        let _ = umount.status();
-    }
-}
-
-struct Ended {
-    code: Option<i32>,
-    log: String,
-}
-
-impl Ended {
-    fn of(output: Output) -> Self {
-        Self { code: output.status.code(), log: String::from_utf8(output.stderr).unwrap() }
-    }
-
-    #[track_caller]
-    fn ended_with(&self, code: i32, words: &[&str]) {
-        assert_eq!(self.code, Some(code), "{}", self.log);
-        for words in words {
-            assert!(self.log.contains(words), "{words}: {}", self.log);
-        }
-    }
-}
 
 #[test]
 fn an_owner_and_a_mode_that_are_ignored_are_a_failure_that_names_the_mount_options() {
@@ -155,7 +87,7 @@ fn a_link_whose_new_owner_is_ignored_is_a_failure() {
 fn a_change_that_is_ignored_is_fine_where_the_wanted_owner_can_read_and_write_already() {
     with_own_mounts(|| {
         let volume = Volume::ignoring_everything();
-        let below = volume.directory.path().join("below");
+        let below = volume.below();
         fs::set_permissions(&below, fs::Permissions::from_mode(0o777)).unwrap();
         let arguments = [OWNER, "--on-denied=accessible"];
         volume.fix_perms(&arguments).ended_with(77, &["/file"]);
@@ -168,11 +100,8 @@ fn a_change_that_is_ignored_is_fine_where_the_wanted_owner_can_read_and_write_al
 fn a_directory_is_made_where_the_mount_options_give_everything_to_the_wanted_owner() {
     with_own_mounts(|| {
         let volume = Volume::mount(&["--force-user=1000", "--force-group=1000", "--chown-ignore", "--chgrp-ignore"]);
-        let path = volume.root().join("new").display().to_string();
-        let create = |owner: &str| {
-            let mut fix_perms = command(binary("fix-perms"));
-            Ended::of(fix_perms.args(["--create", owner, &path]).output().unwrap())
-        };
+        let path = volume.root().join("new");
+        let create = |owner: &str| fix_perms(&["--create", owner], &path);
         create("--owner=2000").ended_with(1, &["mount it with the option uid= of the wanted owner"]);
         fs::remove_dir(&path).unwrap();
         create(OWNER).ended_with(0, &[]);

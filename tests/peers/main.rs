@@ -1,6 +1,7 @@
 //! The helpers before real servers, and beside real tools; `make test-peers` installs them and runs this.
 #![expect(clippy::unwrap_used, reason = "a panic here is how a test fails")]
 
+mod bindfs;
 mod completions;
 mod default_acls;
 mod exchanges;
@@ -45,6 +46,7 @@ mod proxy_websockets;
 mod proxy_with_apps;
 mod rabbitmq;
 mod redis;
+mod refused_changes;
 mod smtp;
 mod system_calls;
 mod token_refresher_formats;

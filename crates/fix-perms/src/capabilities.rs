@@ -97,7 +97,8 @@ impl Capabilities {
     pub(crate) fn explain(self, action: Action, error: Errno) -> String {
         match (error, self.missing_for(action)) {
             (Errno::ROFS, _) => {
-                "the file system is read-only: mount it writable, or leave it out with --exclude".into()
+                "the file system is read-only: mount it writable, or leave it out with --skip-read-only or --exclude"
+                    .into()
             }
             // chown(2) in a user namespace or on an idmapped mount
             (Errno::INVAL | Errno::OVERFLOW, _) => format!(

@@ -16,6 +16,7 @@ use crate::{
     fchmodat2::change_mode,
     ignored::Ignored,
     ledger::{Ledger, Text},
+    mounts::Mounts,
     report::Report,
     stat::{Kind, Stat},
     volume::OnDenied,
@@ -24,6 +25,9 @@ use crate::{
 
 /// Bytes of an ACL that can be equal to a wanted one; a longer one differs
 const ACL_LIMIT: usize = 4096;
+/// The reason and the remedy where the mount of the PATH itself refuses changes
+const READ_ONLY_PATH: &str = "the file system is read-only: mount it writable, or leave this PATH out (--skip-read-only \
+                              leaves out only what is mounted below a PATH)";
 
 /// The treatment of an entry that is wrong
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,7 @@ pub(crate) struct Fixer<'a> {
     pub(crate) treatment: Treatment,
     pub(crate) on_denied: OnDenied,
     pub(crate) capabilities: Capabilities,
+    pub(crate) mounts: Mounts<'a>,
     pub(crate) ledger: &'a Ledger,
     pub(crate) report: &'a Report,
     /// Set once enough is known
@@ -188,6 +193,7 @@ impl Fixer<'_> {
             Errno::NOENT => {
                 Ledger::count(&self.ledger.vanished);
             }
+            Errno::ROFS if self.mounts.leave_out_after_refusal(stat, path) => {}
             Errno::PERM | Errno::ACCESS | Errno::ROFS => self.denied(refusal, stat, path),
             Errno::INVAL | Errno::OVERFLOW if action == Action::ChangeOwner => self.denied(refusal, stat, path),
             Errno::IO
@@ -213,7 +219,11 @@ impl Fixer<'_> {
     }
 
     fn denied(&self, refusal: Refusal, stat: Option<&Stat>, path: Text) {
-        let reason: Text = &|| refusal.describe(&self.capabilities.explain(refusal.action, refusal.error));
+        let is_own_mount = refusal.error == Errno::ROFS && !stat.is_some_and(|stat| self.mounts.are_below(stat));
+        let reason: Text = &|| match refusal {
+            _ if is_own_mount => refusal.describe(READ_ONLY_PATH),
+            Refusal { action, error } => refusal.describe(&self.capabilities.explain(action, error)),
+        };
         let read_only = matches!(self.wanted.modes, Modes::FsGroup { read_only: true });
         let is_writable = refusal.error != Errno::ROFS || read_only;
         let is_accessible = is_writable && stat.is_some_and(|stat| self.wanted.is_accessible(stat));

@@ -26,6 +26,8 @@ pub(crate) struct Ledger {
     /// Refused, and good enough as they are, or only warned of
     pub(crate) tolerated: AtomicU64,
     pub(crate) warned: AtomicU64,
+    /// Mounts that were left out because they are read-only
+    pub(crate) read_only: AtomicU64,
     denied: AtomicU64,
     io: AtomicU64,
     failed: AtomicU64,
@@ -49,6 +51,7 @@ pub(crate) struct Counts {
     pub(crate) vanished: u64,
     pub(crate) tolerated: u64,
     pub(crate) warned: u64,
+    pub(crate) read_only: u64,
     pub(crate) failed: u64,
 }
 
@@ -98,6 +101,7 @@ impl Ledger {
             vanished: of(&self.vanished),
             tolerated: of(&self.tolerated),
             warned: of(&self.warned),
+            read_only: of(&self.read_only),
             failed: of(&self.denied) + of(&self.io) + of(&self.failed),
         }
     }
@@ -123,6 +127,7 @@ impl Counts {
             vanished: sum.vanished + counts.vanished,
             tolerated: sum.tolerated + counts.tolerated,
             warned: sum.warned + counts.warned,
+            read_only: sum.read_only + counts.read_only,
             failed: sum.failed + counts.failed,
         })
     }

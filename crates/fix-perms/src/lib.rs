@@ -21,6 +21,7 @@ mod ignored;
 mod ledger;
 mod links;
 mod mode;
+mod mounts;
 mod names;
 mod paths;
 mod progress;

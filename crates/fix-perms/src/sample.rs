@@ -29,7 +29,6 @@ pub(crate) struct Sample<'a> {
     pub(crate) fixer: Fixer<'a>,
     pub(crate) excludes: Excludes,
     pub(crate) max_depth: usize,
-    pub(crate) one_file_system: bool,
 }
 
 impl Sample<'_> {
@@ -54,7 +53,7 @@ impl Sample<'_> {
             };
             match at.enter(&name) {
                 // Another draw may find another entry.
-                Ok(directory) if self.one_file_system && directory.about.stat.is_elsewhere(&root.about.stat) => return,
+                Ok(directory) if self.leaves_out(&directory) => return,
                 Ok(directory) => {
                     at = directory.into();
                     if fastrand::u32(..STAY) == 0 {
@@ -96,9 +95,17 @@ impl Sample<'_> {
     fn look_at(&self, directory: &Directory, name: &CStr) -> Result<(), Errno> {
         let pinned = directory.pin(name)?;
         let stat = Stat::open(&pinned)?;
-        self.fixer.ledger.seen.fetch_add(1, Relaxed);
-        self.fixer.set(pinned.as_fd(), &stat, &|| Trail::below(&directory.about.trail, name.to_bytes()).printed());
+        let path: Text = &|| Trail::below(&directory.about.trail, name.to_bytes()).printed();
+        if !self.fixer.mounts.leave_out(&pinned, &stat, path) {
+            self.fixer.ledger.seen.fetch_add(1, Relaxed);
+            self.fixer.set(pinned.as_fd(), &stat, path);
+        }
         Ok(())
+    }
+
+    fn leaves_out(&self, directory: &Directory) -> bool {
+        let about = &directory.about;
+        self.fixer.mounts.leave_out(directory, &about.stat, &|| about.trail.printed())
     }
 
     fn refused(&self, error: Errno, directory: &Directory, name: &CStr) {

@@ -21,6 +21,7 @@ use crate::{
     fixer::{Fixer, Refusal, Treatment, restore},
     ledger::Ledger,
     links::HardLinks,
+    mounts::Mounts,
     report::Report,
     root::{self, Root},
     sample::Sample,
@@ -52,6 +53,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
         treatment: run.treatment,
         on_denied: volume.on_denied,
         capabilities: run.capabilities,
+        mounts: Mounts::of(volume, ledger),
         ledger,
         report: &run.report,
         stopped: &run.stopped,
@@ -61,7 +63,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
         Root::Directory { root, forced } => fix_directory(volume, run, fixer, &root, forced),
         Root::Single(file) => {
             let links = leaves_hard_links(volume, run).then(HardLinks::begin);
-            let visitor = Visitor::new(&fixer, links.as_ref(), None);
+            let visitor = Visitor::new(&fixer, links.as_ref());
             // Waits for changes that were begun before the moment.
             match file.parent.settle() {
                 Ok(()) => drop(visitor.look(&file.parent, &file.name)),
@@ -81,6 +83,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
         vanished = counts.vanished,
         tolerated = counts.tolerated,
         warned = counts.warned,
+        read_only = volume.skip_read_only.then_some(counts.read_only),
         failed = counts.failed,
         took = elapsed(start.elapsed()),
         "looked at"
@@ -90,6 +93,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
 
 /// `forced` is what the root was before it had to be set right to be opened: only then it is not the last.
 fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>, forced: Option<Stat>) {
+    let fixer = Fixer { mounts: fixer.mounts.below(&root.about.stat), ..fixer };
     let ledger = fixer.ledger;
     ledger.seen.fetch_add(1, Relaxed);
     warn_of_closed_directories(volume, &fixer);
@@ -98,8 +102,8 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
         fixer.set_directory(root);
     }
     if let Some(count) = run.sample {
-        let (max_depth, one_file_system) = (volume.max_depth.unwrap_or(usize::MAX), volume.one_file_system);
-        return Sample { fixer, excludes, max_depth, one_file_system }.look(root, count);
+        let max_depth = volume.max_depth.unwrap_or(usize::MAX);
+        return Sample { fixer, excludes, max_depth }.look(root, count);
     }
     let stamp = stamp(volume, &fixer);
     if let Some(reason) = trusted(volume, &fixer, &stamp, root).filter(|_| forced.is_none()) {
@@ -115,7 +119,6 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
         fixer,
         excludes,
         max_depth: volume.max_depth.unwrap_or(usize::MAX),
-        one_file_system: volume.one_file_system,
         links: leaves_hard_links(volume, run).then(HardLinks::begin),
         threads: run.threads.map_or_else(|| filesystem::threads(root), usize::from),
     };
@@ -165,9 +168,10 @@ fn trusted(volume: &Volume, fixer: &Fixer, stamp: &Stamp, root: &Directory) -> O
 
 /// The stamp of all settings that decide what a run does, and what it leaves wrong without a failure.
 fn stamp(volume: &Volume, fixer: &Fixer) -> Stamp {
-    let Volume { max_depth, one_file_system, hard_links, on_denied, .. } = volume;
-    let excludes = volume.excludes();
-    Stamp::of(&format!("{:?} {excludes:?} {max_depth:?} {one_file_system} {hard_links:?} {on_denied:?}", fixer.wanted))
+    let Volume { max_depth, one_file_system, skip_read_only, hard_links, on_denied, .. } = volume;
+    let (wanted, excludes) = (fixer.wanted, volume.excludes());
+    let mounts = (one_file_system, skip_read_only);
+    Stamp::of(&format!("{wanted:?} {excludes:?} {max_depth:?} {mounts:?} {hard_links:?} {on_denied:?}"))
 }
 
 /// Without a stamp the next run looks at everything; that is no failure.

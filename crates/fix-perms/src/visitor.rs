@@ -21,8 +21,6 @@ pub(crate) struct Visitor<'a> {
     fixer: &'a Fixer<'a>,
     /// Where files with several names are left alone until all of them were seen
     links: Option<&'a HardLinks>,
-    /// Entries on another mount than this are left alone
-    file_system: Option<&'a Stat>,
     /// Entries that the ledger does not know of yet
     seen: Cell<u64>,
     /// Whether the entry that was looked at last was wrong
@@ -32,13 +30,8 @@ pub(crate) struct Visitor<'a> {
 }
 
 impl<'a> Visitor<'a> {
-    pub(crate) fn new(fixer: &'a Fixer<'a>, links: Option<&'a HardLinks>, file_system: Option<&'a Stat>) -> Self {
-        Self { fixer, links, file_system, seen: Cell::new(0), expects_wrong: Cell::new(false), times: Cell::new(None) }
-    }
-
-    /// Whether an entry is on a file system that is left out.
-    pub(crate) fn leaves_out(&self, stat: &Stat) -> bool {
-        self.file_system.is_some_and(|root| stat.is_elsewhere(root))
+    pub(crate) fn new(fixer: &'a Fixer<'a>, links: Option<&'a HardLinks>) -> Self {
+        Self { fixer, links, seen: Cell::new(0), expects_wrong: Cell::new(false), times: Cell::new(None) }
     }
 
     /// Notes that an entry was seen.
@@ -77,7 +70,8 @@ impl<'a> Visitor<'a> {
         if stat.is_directory() {
             return Ok(true);
         }
-        if self.leaves_out(&stat) {
+        let path: Text = &|| Trail::below(&directory.about.trail, name.to_bytes()).printed();
+        if self.fixer.mounts.leave_out(&pinned, &stat, path) {
             return Ok(false);
         }
         self.count();
@@ -86,7 +80,6 @@ impl<'a> Visitor<'a> {
         if change.is_nothing() {
             return Ok(false);
         }
-        let path: Text = &|| Trail::below(&directory.about.trail, name.to_bytes()).printed();
         if let Some(links) = self.links {
             match links.see(&pinned, &stat, directory, name, keeps_times)? {
                 Sighting::Complete => {}
@@ -132,13 +125,17 @@ impl<'a> Visitor<'a> {
         self.fixer.refused(Refusal { action: Action::Look, error }, stat, path);
     }
 
-    /// Opens a directory that is closed to this process: it is set right first, if that opens it.
-    pub(crate) fn force(&self, parent: &Directory, name: &CStr) -> Result<Directory, (Errno, Option<Stat>)> {
+    /// Opens a directory that is closed to this process: it is set right first, if that opens it. `None` if it is left out.
+    pub(crate) fn force(&self, parent: &Directory, name: &CStr) -> Result<Option<Directory>, (Errno, Option<Stat>)> {
         let pinned = parent.pin(name).map_err(|error| (error, None))?;
         let stat = Stat::open(&pinned).map_err(|error| (error, None))?;
-        if self.fixer.treatment == Treatment::Apply && stat.is_directory() && !self.leaves_out(&stat) {
-            self.fixer.set(pinned.as_fd(), &stat, &|| Trail::below(&parent.about.trail, name.to_bytes()).printed());
+        let path: Text = &|| Trail::below(&parent.about.trail, name.to_bytes()).printed();
+        if self.fixer.mounts.leave_out(&pinned, &stat, path) {
+            return Ok(None);
         }
-        parent.enter_pinned(&pinned, name).map_err(|error| (error, Some(stat)))
+        if self.fixer.treatment == Treatment::Apply && stat.is_directory() {
+            self.fixer.set(pinned.as_fd(), &stat, path);
+        }
+        parent.enter_pinned(&pinned, name).map(Some).map_err(|error| (error, Some(stat)))
     }
 }

@@ -94,6 +94,10 @@ pub(crate) struct Volume {
     #[arg(long)]
     #[serde(default)]
     pub(crate) one_file_system: bool,
+    /// Leave out and count what is mounted read-only below PATH (for example by `subPath`)
+    #[arg(long)]
+    #[serde(default)]
+    pub(crate) skip_read_only: bool,
     /// Look at most DEPTH levels below PATH; 0 is PATH alone
     #[arg(long, value_name = "DEPTH")]
     #[serde(default)]

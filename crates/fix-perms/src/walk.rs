@@ -51,7 +51,6 @@ pub(crate) struct Walk<'a> {
     pub(crate) excludes: Excludes,
     /// Directories this deep are not looked into
     pub(crate) max_depth: usize,
-    pub(crate) one_file_system: bool,
     /// Files with several names are left alone until all of them were seen here
     pub(crate) links: Option<HardLinks>,
     pub(crate) threads: usize,
@@ -81,7 +80,7 @@ impl Walk<'_> {
         // Half, since pieces that were given away keep their directories open too.
         let open_limit = (descriptors / threads / 2).clamp(*OPEN_LIMITS.start(), *OPEN_LIMITS.end());
         let queue = Queue::new(Frame::new(root.clone(), true), stopped);
-        let work = || Worker::new(self, &queue, root, open_limit).run();
+        let work = || Worker::new(self, &queue, open_limit).run();
         thread::scope(|scope| {
             for _ in 1..threads {
                 queue.add_worker();
@@ -97,7 +96,7 @@ impl Walk<'_> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(walk: &'a Walk<'a>, queue: &'a Queue<'a, Frame>, root: &'a Directory, open_limit: usize) -> Self {
+    fn new(walk: &'a Walk<'a>, queue: &'a Queue<'a, Frame>, open_limit: usize) -> Self {
         let buffer = vec![MaybeUninit::uninit(); READ_SIZE];
         Self {
             walk,
@@ -106,7 +105,7 @@ impl<'a> Worker<'a> {
             buffer,
             name: Vec::new(),
             pending: 0,
-            visitor: Visitor::new(&walk.fixer, walk.links.as_ref(), walk.one_file_system.then_some(&root.about.stat)),
+            visitor: Visitor::new(&walk.fixer, walk.links.as_ref()),
         }
     }
 
@@ -219,7 +218,7 @@ impl<'a> Worker<'a> {
                 }
             }
             Err(Errno::ACCESS) => match self.visitor.force(parent, name) {
-                Ok(directory) => self.arrive(directory),
+                Ok(directory) => directory.into_iter().for_each(|directory| self.arrive(directory)),
                 Err((error, stat)) => self.visitor.refused(error, stat.as_ref(), parent, name),
             },
             Err(error) => self.visitor.refused(error, None, parent, name),
@@ -227,7 +226,8 @@ impl<'a> Worker<'a> {
     }
 
     fn arrive(&mut self, directory: Directory) {
-        if self.visitor.leaves_out(&directory.about.stat) {
+        let about = &directory.about;
+        if self.walk.fixer.mounts.leave_out(&directory, &about.stat, &|| about.trail.printed()) {
             return;
         }
         self.visitor.count();

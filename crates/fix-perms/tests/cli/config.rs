@@ -215,7 +215,7 @@ fn the_schema_describes_every_setting() {
     for name in settings.keys().filter(|name| *name != "path") {
         assert!(help.contains(&format!("      --{name}")), "{name} is a flag too");
     }
-    assert_eq!(settings.len(), 21, "{settings:#?}");
+    assert_eq!(settings.len(), 22, "{settings:#?}");
 }
 
 #[test]

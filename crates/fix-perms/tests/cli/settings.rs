@@ -55,6 +55,7 @@ fn every_flag_has_a_variable() {
         ("SIDEKIT_FIX_PERMS_EXCLUDE", "*.sock"),
         ("SIDEKIT_FIX_PERMS_NO_DEFAULT_EXCLUDES", "true"),
         ("SIDEKIT_FIX_PERMS_ONE_FILE_SYSTEM", "1"),
+        ("SIDEKIT_FIX_PERMS_SKIP_READ_ONLY", "1"),
         ("SIDEKIT_FIX_PERMS_MAX_DEPTH", "7"),
         ("SIDEKIT_FIX_PERMS_HARD_LINKS", "allow"),
         ("SIDEKIT_FIX_PERMS_ON_DENIED", "warn"),
@@ -74,7 +75,7 @@ fn every_flag_has_a_variable() {
         &json!({
             "owner": "54321:54322", "mode": "u=rwX,go=", "dir-mode": "0710", "file-mode": "0604", "private": true,
             "links": true, "default-acl": "g::rx", "create": true, "policy": "root-match", "exclude": ["*.sock"],
-            "no-default-excludes": true, "one-file-system": true, "max-depth": "7", "hard-links": "allow",
+            "no-default-excludes": true, "one-file-system": true, "skip-read-only": true, "max-depth": "7", "hard-links": "allow",
             "on-denied": "warn", "no-symlinks": true, "allow-root": true, "config": config.to_str(),
             "dry-run": true, "threads": "3", "output": "json", "paths": [tree.path()],
         }),

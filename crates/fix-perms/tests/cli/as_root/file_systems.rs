@@ -29,7 +29,8 @@ fn a_read_only_mount_below_is_a_refusal_with_its_remedy() {
         fs::write(tree.join("ro/b"), "").unwrap();
         mount(&["-o", "remount,ro"], Path::new(""), &tree.join("ro"));
         let ended = run(&[OWNER, &tree.path()]);
-        let words = "the file system is read-only: mount it writable, or leave it out with --exclude";
+        let words =
+            "the file system is read-only: mount it writable, or leave it out with --skip-read-only or --exclude";
         assert_eq!(ended.code, Some(77), "{ended:#?}");
         assert!(ended.last_line().contains(words), "{ended:#?}");
         assert_eq!(tree.entry("a").owner, (1000, 1000));

@@ -8,6 +8,7 @@ mod links;
 mod policy;
 mod privileges;
 mod races;
+mod read_only;
 mod shapes;
 mod wanted;
 
