@@ -66,4 +66,14 @@ fn an_attempt_is_no_error_in_the_log(rabbit: &RabbitMq) {
         (log.matches("closing AMQP connection").count() == 4).then_some(log)
     });
     assert!(!log.contains("[error]") && !log.contains("[warning]"), "{log}");
+    assert_eq!(log.lines().count(), 4 * 3, "{log}");
+    let mark = rabbit.server.log().len();
+    rabbit.server.connect_and_drop();
+    // Another attempt, so that all before it is there
+    Process::wait_for([rabbit.url()]).ends_with(0);
+    harness::until("the attempt is in the log", || {
+        let log = rabbit.server.log().split_off(mark);
+        log.contains("closing AMQP connection").then(|| assert_eq!(log.lines().count(), 3, "{log}"))
+    });
+    println!("RabbitMQ's log of four attempts, and nothing of a dropped connection:\n{log}");
 }
