@@ -5,6 +5,7 @@ mod bindfs;
 mod completions;
 mod default_acls;
 mod exchanges;
+mod ferretdb;
 mod grpc_health;
 mod ignored_changes;
 mod kafka;

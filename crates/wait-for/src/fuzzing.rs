@@ -5,6 +5,7 @@ use futures_util::FutureExt;
 
 use crate::kinds::{
     amqp_wire::Method,
+    bson::Document,
     kafka_wire::{Handshake, Metadata, Step, Versions},
     ldap_wire, redis_wire,
 };
@@ -37,6 +38,16 @@ pub fn amqp(bytes: &[u8]) {
     }
 }
 
+/// Reads any bytes as a document in an answer of `MongoDB`.
+pub fn mongodb(bytes: &[u8]) {
+    let Some(document) = Document::parse(bytes) else { return };
+    for name in ["a", "payload", "saslSupportedMechs"] {
+        let texts = document.texts(name);
+        assert!(texts.iter().map(|text| text.len()).sum::<usize>() <= bytes.len());
+        assert!(document.binary(name).is_none_or(|value| value.len() < bytes.len()));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -52,6 +63,9 @@ mod tests {
         }
         for bytes in [&b"\0\x0a\0\x0a\0\x09\0\0\0\0\0\0\0\x05PLAIN"[..], b"\0\x0a\0\x32\x01", b"\xff"] {
             super::amqp(bytes);
+        }
+        for bytes in [&b"\x14\0\0\0\x04a\0\x0c\0\0\0\x020\0\x01\0\0\0\0\0\0"[..], b"\x05\0\0\0\0", b"\xff"] {
+            super::mongodb(bytes);
         }
     }
 }

@@ -7,7 +7,9 @@ use url::Url;
 
 use crate::{
     check::Check,
-    kinds::{amqp, dns, file, grpc, http, kafka, ldap, memcached, mysql, nats, postgres, redis, smtp, tcp, unix},
+    kinds::{
+        amqp, dns, file, grpc, http, kafka, ldap, memcached, mongodb, mysql, nats, postgres, redis, smtp, tcp, unix,
+    },
     wire,
 };
 
@@ -34,8 +36,14 @@ type Parse = fn(&Url, &mut Options) -> Result<Arc<dyn Check>, String>;
 /// The options of every kind
 pub(crate) const COMMON_OPTIONS: [&str; 4] = ["stable=3", "interval=1s", "attempt-timeout=2s", "not"];
 
+/// Schemes that other programs take, and what to write instead
+pub(crate) const FOREIGN: [(&str, &str); 1] = [(
+    "mongodb+srv",
+    "its hosts stand in the DNS record _mongodb._tcp.NAME (SRV): write them as mongodb://HOST1,HOST2#tls=require",
+)];
+
 /// All kinds
-pub(crate) const SCHEMES: [Scheme; 15] = [
+pub(crate) const SCHEMES: [Scheme; 16] = [
     Scheme {
         names: &["tcp"],
         examples: &[("tcp://db:5432", "connected, and still open 100 ms later")],
@@ -186,6 +194,18 @@ pub(crate) const SCHEMES: [Scheme; 15] = [
         tls: Some("add tls=require"),
         several_hosts: true,
         parse: kafka::parse,
+    },
+    Scheme {
+        names: &["mongodb"],
+        examples: &[(
+            "mongodb://m1,m2:27017",
+            "one of the servers takes writes: a primary, a router or a single server",
+        )],
+        options: &mongodb::OPTIONS,
+        login: &PASSWORD_OPTIONS,
+        tls: Some("add tls=require"),
+        several_hosts: true,
+        parse: mongodb::parse,
     },
     Scheme {
         names: &["amqp", "amqps"],

@@ -5,6 +5,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use rustls::crypto::ring;
+use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 use tokio::task;
 
@@ -13,12 +14,13 @@ use crate::not_ready::{Cause, NotReady};
 /// "No channel binding" (`n,,`), as it stands in the first message, and in the last one in Base64
 const HEADER: &str = "n,,";
 const HEADER_BASE64: &str = "biws";
-/// A server that asks for more rounds only wants to keep us busy; PostgreSQL's and Kafka's default is 4096.
+/// A server that asks for more rounds only wants to keep us busy; PostgreSQL's and Kafka's default is 4096, `MongoDB`'s 15000.
 const ITERATION_LIMIT: u32 = 100_000;
 
 /// The hash function of a mechanism
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hash {
+    Sha1,
     Sha256,
     Sha512,
 }
@@ -107,6 +109,7 @@ impl Hash {
     /// The name of the mechanism in SASL
     pub(crate) fn mechanism(self) -> &'static str {
         match self {
+            Self::Sha1 => "SCRAM-SHA-1",
             Self::Sha256 => "SCRAM-SHA-256",
             Self::Sha512 => "SCRAM-SHA-512",
         }
@@ -114,6 +117,7 @@ impl Hash {
 
     fn salted_password(self, password: &[u8], salt: &[u8], iterations: u32) -> Vec<u8> {
         match self {
+            Self::Sha1 => salted_password::<Hmac<Sha1>>(password, salt, iterations),
             Self::Sha256 => salted_password::<Hmac<Sha256>>(password, salt, iterations),
             Self::Sha512 => salted_password::<Hmac<Sha512>>(password, salt, iterations),
         }
@@ -121,6 +125,7 @@ impl Hash {
 
     fn hmac(self, key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
         match self {
+            Self::Sha1 => hmac::<Hmac<Sha1>>(key, parts),
             Self::Sha256 => hmac::<Hmac<Sha256>>(key, parts),
             Self::Sha512 => hmac::<Hmac<Sha512>>(key, parts),
         }
@@ -128,6 +133,7 @@ impl Hash {
 
     fn digest(self, bytes: &[u8]) -> Vec<u8> {
         match self {
+            Self::Sha1 => Sha1::digest(bytes).to_vec(),
             Self::Sha256 => Sha256::digest(bytes).to_vec(),
             Self::Sha512 => Sha512::digest(bytes).to_vec(),
         }
@@ -179,6 +185,17 @@ mod tests {
         assert_eq!(last, expected);
         assert_eq!(unproven.check("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="), Ok(()));
         assert!(unproven.check("v=AAAA").is_err());
+    }
+
+    /// The example of RFC 5802, section 5
+    #[tokio::test]
+    async fn the_example_of_the_older_rfc() {
+        let scram = Scram::with_nonce(Hash::Sha1, "user", "fyko+d2lbbFgONRv9qkxdawL".into());
+        let server_first = "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096";
+        let (last, unproven) = scram.answer(server_first, "pencil").await.unwrap();
+        let expected = "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=";
+        assert_eq!(last, expected);
+        assert_eq!(unproven.check("v=rmF9pqV8S7suAoZWja4dJRkFsKQ="), Ok(()));
     }
 
     #[test]

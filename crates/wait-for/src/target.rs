@@ -15,7 +15,7 @@ use crate::{
     check::Check,
     hosts,
     not_ready::{Cause, NotReady, Verdict},
-    schemes::{SCHEMES, Scheme},
+    schemes::{FOREIGN, SCHEMES, Scheme},
 };
 
 /// Something to wait for
@@ -123,6 +123,9 @@ fn no_url(text: &str) -> String {
 }
 
 fn unknown_scheme(name: &str) -> String {
+    if let Some((_, remedy)) = FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
+        return format!("{name}:// is not supported; {remedy}");
+    }
     let known = || SCHEMES.iter().flat_map(|scheme| scheme.names).copied();
     match lifecycle::nearest(name, known()) {
         Some(near) => format!("unknown scheme {name:?}; did you mean {near}://?"),
@@ -173,6 +176,10 @@ mod tests {
                 "mysql does not know option number 1; it takes tls, password-file, password-env, ca, cert, key, sni, insecure, stable, interval, attempt-timeout, not",
             ),
             ("tpc://db:5432", r#"unknown scheme "tpc"; did you mean tcp://?"#),
+            (
+                "mongodb+srv://app:SECRET@cluster.example/db",
+                "mongodb+srv:// is not supported; its hosts stand in the DNS record _mongodb._tcp.NAME (SRV): write them as mongodb://HOST1,HOST2#tls=require",
+            ),
             ("tcp://db", "the port is missing: write tcp://db:PORT"),
             ("tcp://db:0", "port 0 can't be dialed: give a port from 1 to 65535"),
             ("tcp://db:65536", "the port is not a number from 1 to 65535"),
@@ -186,6 +193,10 @@ mod tests {
             ("https://a#cert=/none", "options cert and key go together"),
             ("dns://db#type=MX", "option type: this is neither A, AAAA nor SRV"),
             ("file://relative", "the path must be absolute: write file:///PATH"),
+            ("mongodb://:x@h1", "a login needs a user before the @, such as mongodb://USER@HOST"),
+            ("mongodb://h1#role=x", "option role: this is neither primary, secondary nor any"),
+            ("mongodb://h1#authsource=app", "option authsource is for a login: give a user, and password-file=PATH"),
+            ("mongodb://h1#replicaset=", "option replicaset: the name is missing"),
             ("amqp://app@h1", "a login needs a password: add password-file=PATH, or leave out the user for guest"),
             ("amqp://:x@h1", "a login needs a user before the @, such as amqp://USER@HOST"),
             ("kafka://h1,,h2", "a host between two commas is missing"),

@@ -134,3 +134,9 @@ pub(crate) fn decode(text: &str) -> Result<String, String> {
     }
     Ok(text.into_owned())
 }
+
+/// Lower-case hexadecimal digits
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+}

@@ -5,6 +5,7 @@
 pub mod app;
 pub mod certificates;
 pub mod client;
+pub mod ferretdb;
 pub mod front;
 pub mod grpc_health;
 pub mod h2load;

@@ -2,6 +2,7 @@
 
 pub(crate) mod amqp;
 pub(crate) mod amqp_wire;
+pub(crate) mod bson;
 pub(crate) mod dns;
 pub(crate) mod file;
 pub(crate) mod grpc;
@@ -12,6 +13,9 @@ pub(crate) mod kafka_wire;
 pub(crate) mod ldap;
 pub(crate) mod ldap_wire;
 pub(crate) mod memcached;
+pub(crate) mod mongodb;
+mod mongodb_login;
+mod mongodb_wire;
 pub(crate) mod mysql;
 mod mysql_wire;
 pub(crate) mod nats;

@@ -6,7 +6,10 @@ use endpoint::{Stream, one_line};
 use md5::{Digest, Md5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::not_ready::{Cause, NotReady};
+use crate::{
+    not_ready::{Cause, NotReady},
+    wire::hex,
+};
 
 /// Bytes; messages of a login and of `SELECT 1` are far smaller.
 const MESSAGE_LIMIT: usize = 64 * 1024;
@@ -154,8 +157,6 @@ impl Said {
 
 /// What proves a password of an `md5` user: "md5" + hex(MD5(hex(MD5(password + user)) + salt))
 pub(super) fn md5_proof(user: &str, password: &str, salt: [u8; 4]) -> String {
-    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-    let hex = |digest: &[u8]| digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect::<String>();
     let inner = hex(&Md5::new().chain_update(password).chain_update(user).finalize());
     format!("md5{}", hex(&Md5::new().chain_update(inner).chain_update(salt).finalize()))
 }

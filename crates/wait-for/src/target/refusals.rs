@@ -18,6 +18,7 @@ fn a_query_is_refused() {
         "postgres://db/app?sslmode=require",
         "redis://cache?",
         "kafka://k1,k2?topic=orders",
+        "mongodb://m1,m2/app?replicaSet=rs0",
         "amqp://queue/shop?heartbeat=5",
         "memcached://cache?x",
         "nats://queue?x",

@@ -34,6 +34,7 @@ fn ten_thousand_attempts_leak_no_socket() {
         closing.url("smtp"),
         closing.url("ldap"),
         closing.url("amqp"),
+        closing.url("mongodb"),
         format!("{},{}", closing.url("kafka"), closing.address),
         http.url("/"),
         format!("http://{}/#http2&stable=1000000", http2.address),

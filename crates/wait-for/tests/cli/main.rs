@@ -31,6 +31,8 @@ mod leaks;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
+mod mongodb;
+#[cfg(test)]
 mod mysql;
 #[cfg(test)]
 mod pace;
