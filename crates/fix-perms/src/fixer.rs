@@ -10,7 +10,6 @@ use rustix::{
 };
 
 use crate::{
-    acl,
     capabilities::{Action, Capabilities, error_text},
     directory::Directory,
     fchmodat2::change_mode,
@@ -20,7 +19,7 @@ use crate::{
     report::Report,
     stat::{Kind, Stat},
     volume::OnDenied,
-    wanted::{Change, Modes, SET_GROUP_ID, Wanted},
+    wanted::{Change, Modes, SET_GROUP_ID, Wanted, acl},
 };
 
 /// Bytes of an ACL that can be equal to a wanted one; a longer one differs

@@ -5,7 +5,6 @@
 //! it is right; descriptors have a bound that no tree moves, and memory grows with the depth of a tree alone.
 
 mod accounts;
-mod acl;
 mod args;
 mod capabilities;
 mod config;
@@ -15,17 +14,13 @@ mod fchmodat2;
 mod filesystem;
 mod fix;
 mod fixer;
-mod frame;
 mod helper;
 mod ignored;
 mod ledger;
 mod links;
-mod mode;
 mod mounts;
-mod names;
 mod paths;
 mod progress;
-mod queue;
 mod report;
 mod root;
 mod sample;
@@ -37,7 +32,6 @@ mod visitor;
 mod volume;
 mod walk;
 mod wanted;
-mod way;
 
 pub use args::Args;
 pub use config::schema;

@@ -16,10 +16,8 @@ use serde::{
 
 use crate::{
     accounts::Owner,
-    acl::DefaultAcl,
     exclude::{Excludes, Glob},
-    mode::Rule,
-    wanted::{Modes, Wanted},
+    wanted::{Modes, Wanted, acl::DefaultAcl, mode::Rule},
 };
 
 // Not a doc comment: clap would take it for the helper's description.

@@ -15,19 +15,26 @@ use std::{
 use lifecycle::Exit;
 use rustix::io::Errno;
 
+mod frame;
+mod names;
+mod queue;
+mod way;
+
+use self::{
+    frame::{Frame, Place},
+    names::Names,
+    queue::Queue,
+    way::{Lost, Way},
+};
 use crate::{
     capabilities::Action,
     directory::Directory,
     exclude::Excludes,
     fixer::{Fixer, Refusal},
-    frame::{Frame, Place},
     ledger::{Ledger, Text},
     links::HardLinks,
-    names::Names,
-    queue::Queue,
     stat::Kind,
     visitor::Visitor,
-    way::{Lost, Way},
 };
 
 /// Bytes of names that one reading of a directory may give: about 1,000

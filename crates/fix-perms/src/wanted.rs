@@ -1,10 +1,10 @@
 //! The wanted state of an entry, and the change that leads to it. Pure.
 
-use crate::{
-    acl::DefaultAcl,
-    mode::Rule,
-    stat::{Kind, Stat},
-};
+pub(crate) mod acl;
+pub(crate) mod mode;
+
+use self::{acl::DefaultAcl, mode::Rule};
+use crate::stat::{Kind, Stat};
 
 const SET_USER_ID: u16 = 0o4000;
 pub(crate) const SET_GROUP_ID: u16 = 0o2000;

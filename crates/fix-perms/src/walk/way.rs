@@ -7,12 +7,8 @@ use std::{iter, sync::Arc};
 
 use rustix::io;
 
-use crate::{
-    capabilities::error_text,
-    directory::Directory,
-    frame::{Frame, Place},
-    trail::Trail,
-};
+use super::frame::{Frame, Place};
+use crate::{capabilities::error_text, directory::Directory, trail::Trail};
 
 /// The frames of one thread, the deepest last
 #[derive(Debug)]

@@ -2,10 +2,8 @@
 
 use std::{mem, sync::Arc};
 
-use crate::{
-    directory::{Closed, Directory},
-    names::Names,
-};
+use super::names::Names;
+use crate::directory::{Closed, Directory};
 
 /// A directory on a thread's way
 #[derive(Debug)]
