@@ -14,7 +14,6 @@ mod oneway;
 pub(crate) mod otlp;
 mod patience;
 mod proxy;
-mod retry_after;
 mod syslog;
 mod tcp;
 mod writing;

@@ -1,6 +1,6 @@
 //! The verdict on one attempt: proof that a target is ready, or why it is not.
 
-use std::io;
+use std::{io, time::Duration};
 
 use endpoint::Failure;
 use hyper::StatusCode;
@@ -16,6 +16,8 @@ pub(crate) struct NotReady {
     pub(crate) cause: Cause,
     /// For people: short, without secrets, the same for the same cause
     pub(crate) reason: String,
+    /// The server is overloaded, and wants no other request for this long; zero where it names no time
+    pub(crate) rest: Option<Duration>,
 }
 
 /// The kind of a reason: it decides the pace, and what counts as gone
@@ -41,7 +43,7 @@ pub(crate) enum Cause {
 
 impl NotReady {
     pub(crate) fn new(cause: Cause, reason: impl Into<String>) -> Self {
-        Self { cause, reason: reason.into() }
+        Self { cause, reason: reason.into(), rest: None }
     }
 
     /// Only a DNS server that works can say that a name does not exist.
@@ -57,6 +59,16 @@ impl NotReady {
     /// A login or a permission that was refused
     pub(crate) fn denied(reason: impl Into<String>) -> Self {
         Self::new(Cause::Never(Exit::Denied), reason)
+    }
+
+    /// A server that has as many clients as it takes
+    pub(crate) fn full(reason: impl Into<String>) -> Self {
+        Self::new(Cause::Busy, reason).overloaded(None)
+    }
+
+    /// The same from a server that is overloaded, which is asked slowly. A server may name the time of its rest.
+    pub(crate) fn overloaded(self, rest: Option<Duration>) -> Self {
+        Self { rest: Some(rest.unwrap_or_default()), ..self }
     }
 
     /// The exit code that ends the wait at once, if this is a "never".

@@ -27,12 +27,12 @@ pub(crate) async fn dial(network: &Network, via: &Intercept) -> Result<Box<dyn S
 }
 
 /// A failure of the proxy says nothing of the target, which must not count as gone.
-pub(crate) fn blame(NotReady { cause, reason }: NotReady) -> NotReady {
-    let cause = match cause {
+pub(crate) fn blame(failure: NotReady) -> NotReady {
+    let cause = match failure.cause {
         Cause::Absent | Cause::UnknownName | Cause::Contrary => Cause::Odd,
         cause => cause,
     };
-    NotReady::new(cause, format!("proxy: {reason}"))
+    NotReady { cause, reason: format!("proxy: {}", failure.reason), ..failure }
 }
 
 /// An answer in the target's place: a login of its own, or its word that the target does not answer it.

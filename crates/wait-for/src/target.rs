@@ -97,15 +97,15 @@ pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
 fn invert(verdict: Verdict) -> Verdict {
     match verdict {
         Ok(proof) => Err(NotReady::new(Cause::Contrary, format!("still there: {proof}"))),
-        Err(NotReady { cause: Cause::Absent | Cause::UnknownName | Cause::Contrary, reason }) => {
+        Err(NotReady { cause: Cause::Absent | Cause::UnknownName | Cause::Contrary, reason, .. }) => {
             Ok(format!("gone: {reason}"))
         }
         // A fault in the target's own options says nothing of the target.
         Err(refusal @ NotReady { cause: Cause::Never(Exit::Usage), .. }) => Err(refusal),
-        Err(NotReady { cause: Cause::Never(_), reason }) => {
+        Err(NotReady { cause: Cause::Never(_), reason, .. }) => {
             Err(NotReady::new(Cause::Odd, format!("not proven gone: {reason}")))
         }
-        Err(NotReady { cause, reason }) => Err(NotReady::new(cause, format!("not proven gone: {reason}"))),
+        Err(refusal) => Err(NotReady { reason: format!("not proven gone: {}", refusal.reason), ..refusal }),
     }
 }
 

@@ -144,7 +144,7 @@ async fn target_ready(args: &Args, network: &Network, board: &RefCell<Board>, in
             }
             Err(refusal) => {
                 successes = 0;
-                pace.after(refusal.cause, fastrand::f64())
+                pace.after(&refusal, fastrand::f64())
             }
         };
         time::sleep(pause).await;

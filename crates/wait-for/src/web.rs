@@ -2,6 +2,7 @@
 
 mod answer;
 mod redirect;
+mod refusal;
 
 use std::{net::IpAddr, path::PathBuf};
 
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use self::answer::{Answer, BODY_LIMIT, read};
 use self::redirect::redirected;
+pub(crate) use self::refusal::refusal;
 use crate::{
     http_error::{self, HEAD_LIMIT},
     network::Network,
@@ -102,7 +104,7 @@ impl Client {
             settings.handshake(TokioIo::new(stream)).await.map_err(|error| http_error::not_ready(&error))?;
         connection.spawn(async { drop(driver.await) });
         sender.send_request(request).await.map_err(|error| match http_error::not_ready(&error) {
-            NotReady { cause: Cause::Odd, reason } => {
+            NotReady { cause: Cause::Odd, reason, .. } => {
                 NotReady::new(Cause::Odd, format!("{reason}; does the server speak HTTP/2?"))
             }
             failure => failure,

@@ -99,7 +99,7 @@ impl Login<'_> {
 
     /// The verdict with a reason that does not repeat the password.
     pub(crate) fn judged(&self, verdict: Verdict) -> Verdict {
-        verdict.map_err(|NotReady { cause, reason }| NotReady { cause, reason: self.without_password(&reason) })
+        verdict.map_err(|refusal| NotReady { reason: self.without_password(&refusal.reason), ..refusal })
     }
 
     /// Goes over to TLS where that is wanted.

@@ -22,7 +22,7 @@ use crate::{
     http_error,
     network::Network,
     not_ready::{Cause, NotReady, Verdict},
-    web::Client,
+    web::{self, Client},
     wire::decode,
 };
 
@@ -109,7 +109,7 @@ struct Answer {
 
 async fn read(response: &mut Response<Incoming>) -> Result<Answer, NotReady> {
     if response.status() != StatusCode::OK {
-        return Err(NotReady::new(Cause::Contrary, format!("HTTP {}", response.status())));
+        return Err(web::refusal(response.status(), response.headers()));
     }
     let mut answer = Answer { status: None, words: String::new(), message: Vec::new() };
     answer.note(response.headers());
@@ -147,6 +147,7 @@ fn judge(answer: Answer) -> Verdict {
         Some("12") => {
             Err(NotReady::never("the server has no health service (UNIMPLEMENTED): check it by tcp:// instead"))
         }
+        Some("8") => Err(NotReady::full(format!("gRPC status 8 (RESOURCE_EXHAUSTED): {words}"))),
         Some("7" | "16") => Err(NotReady::denied(format!("refused: {words}"))),
         Some(code) => Err(NotReady::new(Cause::Busy, format!("gRPC status {}: {words}", one_line(code)))),
         None => Err(not_grpc()),

@@ -10,7 +10,7 @@ use endpoint::{
 };
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use http_body_util::Full;
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
 use lifecycle::Secret;
 use regex_lite::{Regex, RegexBuilder};
 use url::{Position, Url};
@@ -167,7 +167,7 @@ impl Check for Http {
             *request.headers_mut() = login.clone();
             let mut answer = self.client.send(network, request).await?;
             let status = answer.response.status();
-            let mut verdict = self.judge_status(status);
+            let mut verdict = self.judge_status(status, answer.response.headers());
             if verdict.is_ok() && !self.wanted.is_empty() {
                 let body = web::read(answer.response.body_mut(), BODY_LIMIT).await?;
                 verdict = self.judge_body(&body);
@@ -183,18 +183,18 @@ impl Check for Http {
 }
 
 impl Http {
-    fn judge_status(&self, status: StatusCode) -> Result<(), NotReady> {
+    fn judge_status(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), NotReady> {
         if self.status.iter().any(|range| range.contains(&status.as_u16())) {
             return Ok(());
         }
-        let reason = format!("HTTP {status}");
+        let refusal = web::refusal(status, headers);
         let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
         // Without a login of ours, a server that is still starting may answer every client like that.
         if refused && self.login.has_login() {
             self.login.forget();
-            return Err(NotReady::denied(format!("login refused: {reason}")));
+            return Err(NotReady::denied(format!("login refused: {}", refusal.reason)));
         }
-        Err(NotReady::new(Cause::Contrary, reason))
+        Err(refusal)
     }
 
     fn judge_body(&self, body: &[u8]) -> Result<(), NotReady> {

@@ -90,9 +90,12 @@ fn judge_version(answer: &str) -> Verdict {
 }
 
 fn judge_other(answer: &str) -> NotReady {
+    if answer.starts_with("ERROR Too many open connections") {
+        return NotReady::full(answer);
+    }
     let is_of_memcached = ["ERROR", "SERVER_ERROR", "CLIENT_ERROR"].iter().any(|word| answer.starts_with(word));
     if is_of_memcached {
-        // Too many open connections, out of memory
+        // Out of memory
         NotReady::new(Cause::Busy, one_line(answer))
     } else {
         NotReady::new(Cause::Odd, format!("the answer is not memcached: {:?}", one_line(answer)))

@@ -163,6 +163,8 @@ impl Session<'_> {
             1129 => NotReady::never(format!("{told} (mariadb-admin flush-hosts, on the server, lifts it)")),
             1130 | 1044 => NotReady::denied(told),
             1045 | 1698 if self.0.password.is_some() => NotReady::denied(told),
+            // Too many connections: in all, of the user, or by a limit of the account
+            1040 | 1203 | 1226 => NotReady::full(told),
             // Unknown database: it may be made later.
             1049 => NotReady::new(Cause::Contrary, told),
             _ => NotReady::new(Cause::Busy, told),

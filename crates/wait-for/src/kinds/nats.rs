@@ -118,8 +118,10 @@ fn judge_error(line: &str) -> Option<NotReady> {
         NotReady::denied(format!("login refused: {reason}"))
     } else if is_about(&["tls required"]) {
         NotReady::never("the server asks for TLS: add tls=require")
+    } else if is_about(&["maximum connections", "maximum account"]) {
+        NotReady::full(reason)
     } else {
-        // The maximum of connections, a login that took too long
+        // A login that took too long
         NotReady::new(Cause::Busy, reason)
     })
 }

@@ -11,7 +11,10 @@ use lifecycle::Secret;
 use url::Url;
 
 use super::{
-    postgres_wire::{Authentication, Channel, Message, PASSWORD, QUERY, Said, TERMINATE, md5_proof, not_postgres},
+    postgres_wire::{
+        Authentication, Channel, Message, PASSWORD, QUERY, Said, TERMINATE, TOO_MANY_CONNECTIONS, md5_proof,
+        not_postgres,
+    },
     shape,
 };
 use crate::{
@@ -174,6 +177,9 @@ fn is_refused_login(message: &str) -> bool {
 /// The meaning of a server's refusal for a login.
 fn refusal(said: Said) -> NotReady {
     let cause = match said.code.as_str() {
+        TOO_MANY_CONNECTIONS => return NotReady::full(said.message),
+        // PgBouncer
+        PROTOCOL_VIOLATION if said.message.contains("no more connections") => return NotReady::full(said.message),
         _ if said.is_busy() => Cause::Busy,
         // invalid_authorization_specification, invalid_password, insufficient_privilege
         "28000" | "28P01" | "42501" => {

@@ -17,6 +17,9 @@ const VERSION_3: u32 = 3 << 16;
 /// The first words of a connection that shall become TLS
 const TLS_REQUEST: [u32; 2] = [8, 80_877_103];
 
+/// A code of errors (SQLSTATE)
+pub(super) const TOO_MANY_CONNECTIONS: &str = "53300";
+
 /// Types of messages to the server
 pub(super) const PASSWORD: u8 = b'p';
 pub(super) const QUERY: u8 = b'Q';
@@ -149,9 +152,9 @@ impl Said {
         is_sqlstate.then_some(found)
     }
 
-    /// `cannot_connect_now`, `too_many_connections`, and the shutdowns
+    /// `cannot_connect_now`, and the shutdowns
     pub(super) fn is_busy(&self) -> bool {
-        ["57P03", "53300", "57P01", "57P02"].contains(&self.code.as_str())
+        ["57P03", TOO_MANY_CONNECTIONS, "57P01", "57P02"].contains(&self.code.as_str())
     }
 }
 

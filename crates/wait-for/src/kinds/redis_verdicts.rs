@@ -118,6 +118,8 @@ fn judge_error(text: &str) -> NotReady {
     if text.to_ascii_lowercase().starts_with("err unknown command") {
         // Renamed or disabled in its configuration
         NotReady::never(one_line(text))
+    } else if text.contains("max number of clients") {
+        NotReady::full(one_line(text))
     } else {
         NotReady::new(Cause::Busy, one_line(text))
     }

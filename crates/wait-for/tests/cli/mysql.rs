@@ -10,7 +10,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use crate::support::{
-    Ended, Program, never, proof, reason,
+    Ended, Program, never, proof, reason, run,
     server::{Server, hold, pour, reset},
     wait_for,
 };
@@ -133,6 +133,16 @@ fn a_server_that_is_full_is_not_ready() {
     assert_eq!(not, "not proven gone: error 1040: Too many connections");
     let (full_later, _) = mysql("mysql_native_password", |wire| wire.send(&error(1040, "Too many connections")));
     assert_eq!(reason(&[&full_later.url("mysql")]), "error 1040: Too many connections");
+}
+
+#[test]
+fn a_server_that_is_full_is_asked_slowly() {
+    for code in [1040, 1203, 1226] {
+        let full = refusing(code, "Too many connections");
+        run(&["--timeout", "2500ms", &full.url("mysql")]).ended_with(124, "reason=timed-out");
+        // At least a second apart
+        assert!(full.accepted() <= 3, "{code}: {}", full.accepted());
+    }
 }
 
 #[test]

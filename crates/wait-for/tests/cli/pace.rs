@@ -61,6 +61,25 @@ fn a_silent_server_is_asked_ever_more_seldom() {
 }
 
 #[test]
+fn an_overloaded_server_is_asked_slowly() {
+    let server = Http::start(|_| status("503 Service Unavailable"));
+    let ended = run(&["--timeout", "3s", &server.url("/")]);
+    // At least a second apart
+    let attempts = attempts(&ended, &server.url("/"));
+    assert!((2..=3).contains(&attempts), "{attempts}");
+}
+
+#[test]
+fn a_server_is_left_alone_as_long_as_it_asks_for() {
+    for options in ["", "#interval=10ms"] {
+        let server =
+            Http::start(|_| "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n".into());
+        let ended = run(&["--timeout", "2s", &format!("{}{options}", server.url("/"))]);
+        assert_eq!(attempts(&ended, &server.url("/")), 1, "{options}");
+    }
+}
+
+#[test]
 fn a_fixed_interval_is_kept_whatever_the_reason() {
     let (one, other, silent) = (ClosedPort::new(), ClosedPort::new(), Silent::new());
     let quick = format!("{}#interval=10ms&attempt-timeout=10ms", silent.url());

@@ -10,7 +10,7 @@ use hyper::{
 };
 use tokio::time::{self, Instant};
 
-use crate::outputs::{Attempt, retry_after::retry_after};
+use crate::outputs::Attempt;
 
 /// An answer, read as far as its output wants to
 pub(in crate::outputs) struct Answer {
@@ -46,7 +46,7 @@ impl Answer {
         }
         read.truncate(limit);
         let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = after.and_then(|value| retry_after(value, SystemTime::now()));
+        let retry_after = after.and_then(|value| endpoint::retry_after(value, SystemTime::now()));
         let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let content_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         Self { status: head.status, body: read.into(), whole, broken, content_type, retry_after }

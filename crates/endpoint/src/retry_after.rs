@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 /// The time of a `Retry-After` header: seconds, or a date (RFC 9110, section 10.2.3).
-pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // The caller has a bound, and a number that is too large for this type is beyond it.
