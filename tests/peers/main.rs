@@ -30,6 +30,7 @@ mod metrics_exporter_scraped;
 mod metrics_exporter_sources;
 mod metrics_pod;
 mod monitoring;
+mod mysql;
 mod nats;
 mod nginx;
 mod nobody;

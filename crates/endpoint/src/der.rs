@@ -5,6 +5,7 @@
 pub(crate) type Tag = u8;
 
 pub(crate) const BOOLEAN: Tag = 0x01;
+pub(crate) const INTEGER: Tag = 0x02;
 pub(crate) const BIT_STRING: Tag = 0x03;
 pub(crate) const OCTET_STRING: Tag = 0x04;
 pub(crate) const OBJECT_IDENTIFIER: Tag = 0x06;

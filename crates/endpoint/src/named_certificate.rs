@@ -10,11 +10,10 @@ use std::sync::Arc;
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
     client::{
-        WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        verify_server_name,
+        verify_server_cert_signed_by_trust_anchor, verify_server_name,
     },
-    crypto::CryptoProvider,
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     server::ParsedCertificate,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
@@ -22,20 +21,12 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 /// Trusts what webpki trusts, and a server certificate that is one of `named`
 #[derive(Debug)]
 pub(crate) struct TrustNamed {
-    webpki: Arc<WebPkiServerVerifier>,
-    named: Vec<CertificateDer<'static>>,
-}
-
-impl TrustNamed {
-    /// `named` are the certificates in `roots`.
-    pub(crate) fn new(
-        roots: Arc<RootCertStore>,
-        named: Vec<CertificateDer<'static>>,
-        provider: Arc<CryptoProvider>,
-    ) -> Result<Self, String> {
-        let webpki = WebPkiServerVerifier::builder_with_provider(roots, provider).build();
-        Ok(Self { webpki: webpki.map_err(|error| error.to_string())?, named })
-    }
+    pub(crate) roots: Arc<RootCertStore>,
+    /// Those of `roots` that a user has named
+    pub(crate) named: Vec<CertificateDer<'static>>,
+    /// A trusted certificate is also one for another name
+    pub(crate) any_name: bool,
+    pub(crate) provider: Arc<CryptoProvider>,
 }
 
 impl ServerCertVerifier for TrustNamed {
@@ -44,19 +35,21 @@ impl ServerCertVerifier for TrustNamed {
         certificate: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
-        ocsp: &[u8],
+        _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match self.webpki.verify_server_cert(certificate, intermediates, name, ocsp, now) {
+        let parsed = ParsedCertificate::try_from(certificate)?;
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        match verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, algorithms) {
             // webpki looks at the dates and at the purpose before it looks at this mark or for an issuer, so they are right.
             Err(error)
-                if (is_marked_as_authority(&error) || has_no_issuer(&error)) && self.named.contains(certificate) =>
-            {
-                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
-                Ok(ServerCertVerified::assertion())
-            }
-            verified => verified,
+                if (is_marked_as_authority(&error) || has_no_issuer(&error)) && self.named.contains(certificate) => {}
+            verified => verified?,
         }
+        if !self.any_name {
+            verify_server_name(&parsed, name)?;
+        }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -65,7 +58,7 @@ impl ServerCertVerifier for TrustNamed {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.webpki.verify_tls12_signature(message, certificate, signature)
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -74,11 +67,11 @@ impl ServerCertVerifier for TrustNamed {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.webpki.verify_tls13_signature(message, certificate, signature)
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.webpki.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -110,10 +103,19 @@ mod tests {
 
     /// The verdict on a server that shows `shown`, where `ca=` names `named`
     fn verify(named: &CertificateDer<'static>, shown: &CertificateDer<'_>, name: &str) -> Result<(), Error> {
+        verify_with(named, shown, name, false)
+    }
+
+    fn verify_with(
+        named: &CertificateDer<'static>,
+        shown: &CertificateDer<'_>,
+        name: &str,
+        any_name: bool,
+    ) -> Result<(), Error> {
         let mut roots = RootCertStore::empty();
         roots.add(named.clone()).unwrap();
         let provider = Arc::new(ring::default_provider());
-        let trust = TrustNamed::new(roots.into(), vec![named.clone()], provider).unwrap();
+        let trust = TrustNamed { roots: roots.into(), named: vec![named.clone()], any_name, provider };
         let name = ServerName::try_from(name.to_owned()).unwrap();
         trust.verify_server_cert(shown, &[], &name, &[], UnixTime::now()).map(drop)
     }
@@ -127,6 +129,15 @@ mod tests {
             matches!(&other_name, Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. })),
             "{other_name:?}"
         );
+    }
+
+    #[test]
+    fn a_trusted_certificate_may_have_any_name_where_that_is_wanted() {
+        let (named, other) = (certificate(|_| ()), certificate(|_| ()));
+        assert_eq!(verify_with(&named, &named, "db", true), Ok(()));
+        assert!(is_marked_as_authority(&verify_with(&named, &other, "localhost", true).unwrap_err()));
+        let expired = certificate(|params| params.not_after = date_time_ymd(2021, 1, 1));
+        assert!(verify_with(&expired, &expired, "localhost", true).is_err());
     }
 
     #[test]

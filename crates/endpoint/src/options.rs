@@ -141,7 +141,7 @@ impl Options {
 impl Pair {
     fn file(&self) -> Option<&str> {
         match self.name.as_str() {
-            "ca" | "cert" | "key" => Some(&self.value),
+            "ca" | "cert" | "key" | "server-key" => Some(&self.value),
             "header-file" => self.value.split_once(':').map(|(_, path)| path.trim_start()),
             name if name.ends_with("-file") => Some(&self.value),
             _ => None,

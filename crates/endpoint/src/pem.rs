@@ -80,7 +80,8 @@ fn is_encrypted(bytes: &[u8]) -> bool {
     bytes.split(|byte| *byte == b'\n').any(|line| MARKS.contains(&line.trim_ascii()))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
+/// The bytes of a file without a byte-order mark
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let cannot = |error: io::Error| format!("cannot read {}: {}", path.display(), lifecycle::io_text(&error));
     let mut bytes = lifecycle::read_bytes(path, FILE_LIMIT).map_err(cannot)?;
     if bytes.starts_with(BYTE_ORDER_MARK) {

@@ -1,4 +1,4 @@
-//! URLs of Unix sockets: `unix:///run/app.sock`, and `http+unix:///run/app.sock:/metrics` for HTTP on one.
+//! URLs of Unix sockets: `unix:///run/app.sock`, and for a protocol on one `http+unix:///run/app.sock:/metrics` and the like.
 
 use std::path::PathBuf;
 
@@ -25,11 +25,18 @@ pub fn path_without_host(url: &Url) -> Result<PathBuf, String> {
 /// Only the socket's path is decoded, because `%3F` and `%2F` in the other one are no `?` and no
 /// `/` for the server.
 pub fn split_http_unix(url: &Url) -> Result<(PathBuf, Url), String> {
-    let path = absolute_path(url)?;
-    let (socket, path) = path.split_once(":/").unwrap_or((path, ""));
+    let (socket, path) = split_socket(url)?;
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
     let request_url = Url::parse(&format!("http://localhost/{path}{query}")).map_err(|error| error.to_string())?;
-    Ok((socket_path(decoded(socket)?)?, request_url))
+    Ok((socket, request_url))
+}
+
+/// Splits the URL into the socket's path, and what stands behind it as the URL has it, percent-encoded:
+/// `postgres+unix:///run/db.sock:/app` is `/run/db.sock` and `app`.
+pub fn split_socket(url: &Url) -> Result<(PathBuf, &str), String> {
+    let path = absolute_path(url)?;
+    let (socket, rest) = path.split_once(":/").unwrap_or((path, ""));
+    Ok((socket_path(decoded(socket)?)?, rest))
 }
 
 /// The path as the URL has it, percent-encoded

@@ -1,5 +1,6 @@
 //! TLS for one server: which authorities to trust, which certificate to show, which name to ask for.
 
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -9,20 +10,12 @@ use std::{
     time::SystemTime,
 };
 
-use rustls::{ClientConfig, RootCertStore, client::danger::ServerCertVerifier, crypto::ring};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::ServerName;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{
-    certificate::Certificate,
-    failure::Failure,
-    named_certificate::TrustNamed,
-    options::Options,
-    pem,
-    source::Source,
-    stream::Stream,
-    trust::{TrustAnyone, system_roots},
-};
+use self::settings::{Made, Settings, Trust};
+use crate::{failure::Failure, options::Options, source::Source, stream::Stream, trust::system_roots};
 
 /// The options that [`TlsClient`] takes
 pub const TLS_OPTIONS: [&str; 5] = ["ca=PATH", "cert=PATH", "key=PATH", "sni=NAME", "insecure"];
@@ -31,7 +24,7 @@ pub const TLS_OPTIONS: [&str; 5] = ["ca=PATH", "cert=PATH", "key=PATH", "sni=NAM
 /// the sessions that connections resume.
 #[derive(Clone, Debug)]
 pub struct TlsClient {
-    config: Source<Arc<ClientConfig>>,
+    made: Source<Made>,
     settings: Settings,
     sni: Option<String>,
     /// The settings of the last connection that offered protocols
@@ -49,6 +42,16 @@ struct Offering {
 impl TlsClient {
     /// Takes [`TLS_OPTIONS`]. No file is read, but a system without authorities is refused where they are needed.
     pub fn from_options(options: &mut Options) -> Result<Self, String> {
+        Self::with_names(options, false)
+    }
+
+    /// Takes [`TLS_OPTIONS`], `ca` among them, for a server whose certificate may have any name or none, as those do that
+    /// MySQL makes for itself. Its authority must be one of `ca`, because the system's authorities sign for every server.
+    pub fn for_any_name(options: &mut Options) -> Result<Self, String> {
+        Self::with_names(options, true)
+    }
+
+    fn with_names(options: &mut Options, any_name: bool) -> Result<Self, String> {
         let ca = options.text("ca")?.map(PathBuf::from);
         let identity = match (options.text("cert")?, options.text("key")?) {
             (Some(cert), Some(key)) => Some((PathBuf::from(cert), PathBuf::from(key))),
@@ -60,19 +63,22 @@ impl TlsClient {
             server_name(name).map_err(|_| "option sni: this is not a host name".to_owned())?;
         }
         let insecure = options.switch("insecure")?;
+        if any_name && (ca.is_none() || insecure) {
+            return Err("tls=verify-ca goes with ca=PATH, and without insecure".into());
+        }
         if ca.is_none() && !insecure && system_roots().is_empty() {
             return Err(
                 "no CA certificates on this system: mount a bundle and name it with ca=PATH or SSL_CERT_FILE".into()
             );
         }
-        let settings = Settings { ca, identity, insecure };
+        let settings = Settings { ca, identity, insecure, any_name };
         let (files, read) = (settings.files(), settings.clone());
-        let config = if files.is_empty() {
+        let made = if files.is_empty() {
             Source::Fixed(settings.read()?)
         } else {
             Source::files(files, move || read.read_and_warn())
         };
-        Ok(Self { config, settings, sni, offering: Arc::default() })
+        Ok(Self { made, settings, sni, offering: Arc::default() })
     }
 
     /// For a plain server that may lead to a TLS one by a redirect: [`TLS_OPTIONS`] are meant for that one. A system without
@@ -91,8 +97,9 @@ impl TlsClient {
     }
 
     fn trusting(roots: Arc<RootCertStore>) -> Result<Self, String> {
-        let config = Source::Fixed(config(Trust::Authorities(roots), None)?);
-        Ok(Self { config, settings: Settings::default(), sni: None, offering: Arc::default() })
+        let trust = Trust::Authorities { roots, named: Vec::new(), any_name: false };
+        let made = Source::Fixed(Made::new(trust, None)?);
+        Ok(Self { made, settings: Settings::default(), sni: None, offering: Arc::default() })
     }
 
     /// The name to ask a server at `host` for, and to verify: that of the option `sni`, or the host
@@ -122,22 +129,22 @@ impl TlsClient {
 
     /// The settings as the files are now; the same `Arc` as long as no file changes
     pub(crate) async fn config(&self) -> Result<Arc<ClientConfig>, Failure> {
-        self.config.current().await
+        Ok(self.made.current().await?.config)
     }
 
     /// The files that the options name
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.config.paths().iter().map(PathBuf::as_path)
+        self.made.paths().iter().map(PathBuf::as_path)
     }
 
     /// Reads the files if that is due, so that a fault in them shows before a server is dialed.
     pub async fn ready(&self) -> Result<(), Failure> {
-        self.config.current().await.map(drop)
+        self.made.current().await.map(drop)
     }
 
     /// Reads all files once, and says what is wrong with them. It blocks on their volumes.
     pub fn check(&self) -> Result<(), String> {
-        if self.config.paths().is_empty() {
+        if self.made.paths().is_empty() {
             return Ok(());
         }
         self.settings.read()?;
@@ -151,8 +158,22 @@ impl TlsClient {
         stream: S,
         protocols: &[&[u8]],
     ) -> Result<TlsStream<S>, Failure> {
-        let config = self.offering(self.config.current().await?, protocols);
+        let config = self.offering(self.config().await?, protocols);
         Ok(TlsConnector::from(config).connect(name, stream).await?)
+    }
+
+    /// Speaks TLS with any server, and judges it then: for servers that count a broken handshake as a fault of the client, so that
+    /// the caller can take its leave of one that is not `name`. No secret may go to such a server.
+    pub async fn connect_unjudged<S: Stream>(
+        &self,
+        name: ServerName<'static>,
+        stream: S,
+    ) -> Result<(TlsStream<S>, Result<(), Failure>), Failure> {
+        let made = self.made.current().await?;
+        let stream = TlsConnector::from(Arc::new(made.unjudged())).connect(name.clone(), stream).await?;
+        let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let judgement = made.judge(shown, &name).map_err(Failure::Tls);
+        Ok((stream, judgement))
     }
 
     /// The settings with these protocols. Connections that offer the same ones share them, so that none makes a copy.
@@ -181,14 +202,6 @@ pub fn server_name(name: &str) -> Result<ServerName<'static>, String> {
     ServerName::try_from(name.to_owned()).map_err(|_| format!("{name} can't be a certificate's name"))
 }
 
-/// A certificate that is shown to the server
-struct Identity {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    /// The fault of a key that does not fit
-    misfit: String,
-}
-
 /// Two are equal that have equal options.
 impl PartialEq for TlsClient {
     fn eq(&self, other: &Self) -> bool {
@@ -197,88 +210,3 @@ impl PartialEq for TlsClient {
 }
 
 impl Eq for TlsClient {}
-
-/// The files of the options, and how far to trust
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Settings {
-    ca: Option<PathBuf>,
-    /// Certificate and key
-    identity: Option<(PathBuf, PathBuf)>,
-    insecure: bool,
-}
-
-/// Which server certificates are trusted
-enum Trust {
-    Any,
-    Authorities(Arc<RootCertStore>),
-    /// The authorities of a file, and the certificates of the file themselves
-    Named(Arc<RootCertStore>, Vec<CertificateDer<'static>>),
-}
-
-impl Settings {
-    fn files(&self) -> Vec<PathBuf> {
-        let identity = self.identity.iter().flat_map(|(cert, key)| [cert, key]);
-        self.ca.iter().chain(identity).cloned().collect()
-    }
-
-    /// A client certificate that is not valid is shown all the same: whether it will do is the server's decision.
-    fn read_and_warn(&self) -> Result<Arc<ClientConfig>, String> {
-        let config = self.read()?;
-        if let Err(reason) = self.judge_identity(SystemTime::now()) {
-            tracing::warn!(reason, "a client certificate is shown although it is not valid");
-        }
-        Ok(config)
-    }
-
-    /// Reads the certificate that is shown to the server, and says whether it is valid at this time.
-    fn judge_identity(&self, now: SystemTime) -> Result<(), String> {
-        let Some((cert, _)) = &self.identity else { return Ok(()) };
-        let about_it = |reason: &str| format!("option cert: {}: {reason}", cert.display());
-        let chain = pem::certificates(cert).map_err(|error| format!("option cert: {error}"))?;
-        let Some(first) = chain.first() else { return Ok(()) };
-        let certificate = Certificate::from_der(first).map_err(|reason| about_it(&reason))?;
-        certificate.invalid_at(now).map_or(Ok(()), |reason| Err(about_it(reason)))
-    }
-
-    fn read(&self) -> Result<Arc<ClientConfig>, String> {
-        let trust = match &self.ca {
-            _ if self.insecure => Trust::Any,
-            Some(path) => {
-                let (roots, certificates) = pem::roots(path).map_err(|error| format!("option ca: {error}"))?;
-                Trust::Named(roots, certificates)
-            }
-            None => Trust::Authorities(system_roots()),
-        };
-        let identity = match &self.identity {
-            Some((cert, key)) => Some(Identity {
-                chain: pem::certificates(cert).map_err(|error| format!("option cert: {error}"))?,
-                key: pem::key(key).map_err(|error| format!("option key: {error}"))?,
-                misfit: format!(
-                    "options cert and key: {} cannot be used, or it is not the key of the first certificate in {}",
-                    key.display(),
-                    cert.display()
-                ),
-            }),
-            None => None,
-        };
-        config(trust, identity)
-    }
-}
-
-fn config(trust: Trust, identity: Option<Identity>) -> Result<Arc<ClientConfig>, String> {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone());
-    let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-    let verified_by =
-        |verifier: Arc<dyn ServerCertVerifier>| builder.clone().dangerous().with_custom_certificate_verifier(verifier);
-    let builder = match trust {
-        Trust::Any => verified_by(Arc::new(TrustAnyone(provider))),
-        Trust::Named(roots, named) => verified_by(Arc::new(TrustNamed::new(roots, named, provider)?)),
-        Trust::Authorities(roots) => builder.with_root_certificates(roots),
-    };
-    let config = match identity {
-        Some(Identity { chain, key, misfit }) => builder.with_client_auth_cert(chain, key).map_err(|_| misfit)?,
-        None => builder.with_no_client_auth(),
-    };
-    Ok(config.into())
-}

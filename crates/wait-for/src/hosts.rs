@@ -162,5 +162,5 @@ fn summary(failures: &[(&str, Option<NotReady>)]) -> NotReady {
         Cause::Contrary if !all().all(|(_, failure)| is_no(failure.cause)) => Cause::Busy,
         cause => cause,
     };
-    NotReady::new(cause, reason)
+    NotReady { cause, reason, rest: telling.rest }
 }

@@ -1,10 +1,7 @@
 //! Lines of a text protocol, and the hand-over to TLS between two of them.
 
 use endpoint::Stream;
-use tokio::{
-    io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader},
-    net::TcpStream,
-};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use crate::{
     not_ready::{Cause, NotReady},
@@ -28,12 +25,12 @@ pub(crate) async fn read_line(stream: &mut (impl AsyncBufRead + Unpin), most: u6
 
 /// Goes over to TLS where that is wanted. Bytes that came before TLS and were not asked for may be
 /// of somebody between, and would count as an answer of the server (CVE-2011-0411).
-pub(crate) async fn secure(login: &Login<'_>, plain: BufReader<TcpStream>) -> Result<Lines, NotReady> {
+pub(crate) async fn secure(login: &Login<'_>, plain: Lines) -> Result<Lines, NotReady> {
     if login.tls.is_some() && !plain.buffer().is_empty() {
         return Err(NotReady::new(Cause::Odd, "the server says more than it was asked before TLS"));
     }
     if login.tls.is_some() {
         return Ok(BufReader::new(login.secure(plain.into_inner()).await?));
     }
-    Ok(BufReader::new(Box::new(plain)))
+    Ok(plain)
 }

@@ -27,12 +27,12 @@ pub(crate) async fn dial(network: &Network, via: &Intercept) -> Result<Box<dyn S
 }
 
 /// A failure of the proxy says nothing of the target, which must not count as gone.
-pub(crate) fn blame(failure: NotReady) -> NotReady {
-    let cause = match failure.cause {
-        Cause::Absent | Cause::UnknownName | Cause::Contrary => Cause::Odd,
-        cause => cause,
-    };
-    NotReady { cause, reason: format!("proxy: {}", failure.reason), ..failure }
+pub(crate) fn blame(mut failure: NotReady) -> NotReady {
+    if matches!(failure.cause, Cause::Absent | Cause::UnknownName | Cause::Contrary) {
+        failure.cause = Cause::Odd;
+    }
+    failure.reason.insert_str(0, "proxy: ");
+    failure
 }
 
 /// An answer in the target's place: a login of its own, or its word that the target does not answer it.

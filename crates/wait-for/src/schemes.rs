@@ -115,17 +115,23 @@ pub(crate) const SCHEMES: [Scheme; 16] = [
         parse: grpc::parse,
     },
     Scheme {
-        names: &["mysql"],
-        examples: &[("mysql://db:3306", "MySQL or MariaDB takes logins")],
-        options: &wire::OPTIONS,
+        names: &["mysql", "mysql+unix"],
+        examples: &[
+            ("mysql://db:3306", "MySQL or MariaDB takes logins"),
+            ("mysql+unix:///run/mysqld/mysqld.sock:/app", "the same, on a UNIX socket"),
+        ],
+        options: &mysql::OPTIONS,
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
         several_hosts: false,
         parse: mysql::parse,
     },
     Scheme {
-        names: &["postgres", "postgresql"],
-        examples: &[("postgres://user@db:5432/app", "PostgreSQL takes logins; with a password: is logged in to")],
+        names: &["postgres", "postgresql", "postgres+unix"],
+        examples: &[
+            ("postgres://user@db:5432/app", "PostgreSQL takes logins; with a password: is logged in to"),
+            ("postgres+unix:///run/postgresql/.s.PGSQL.5432:/app", "the same, on a UNIX socket"),
+        ],
         options: &wire::OPTIONS,
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
@@ -133,8 +139,12 @@ pub(crate) const SCHEMES: [Scheme; 16] = [
         parse: postgres::parse,
     },
     Scheme {
-        names: &["redis", "rediss"],
-        examples: &[("redis://cache:6379", "PING answers PONG"), ("rediss://cache:6379", "the same, over TLS")],
+        names: &["redis", "rediss", "redis+unix"],
+        examples: &[
+            ("redis://cache:6379", "PING answers PONG"),
+            ("rediss://cache:6379", "the same, over TLS"),
+            ("redis+unix:///run/redis.sock", "the same, on a UNIX socket"),
+        ],
         options: &redis::OPTIONS,
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),

@@ -4,12 +4,14 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
-use rustls::crypto::ring;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 use tokio::task;
 
-use crate::not_ready::{Cause, NotReady};
+use crate::{
+    not_ready::{Cause, NotReady},
+    random::random,
+};
 
 /// "No channel binding" (`n,,`), as it stands in the first message, and in the last one in Base64
 const HEADER: &str = "n,,";
@@ -48,10 +50,7 @@ pub(crate) struct Unproven {
 impl Scram {
     /// Draws a nonce and begins. PostgreSQL ignores the user here, because it knows the user from the start-up message.
     pub(crate) fn new(hash: Hash, user: &str) -> Result<Self, NotReady> {
-        let mut random = [0; 18];
-        let filled = ring::default_provider().secure_random.fill(&mut random);
-        filled.map_err(|_| NotReady::never("the system has no random numbers"))?;
-        Ok(Self::with_nonce(hash, user, BASE64_STANDARD.encode(random)))
+        Ok(Self::with_nonce(hash, user, BASE64_STANDARD.encode(random::<18>()?)))
     }
 
     fn with_nonce(hash: Hash, user: &str, nonce: String) -> Self {

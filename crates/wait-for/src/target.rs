@@ -112,7 +112,12 @@ fn invert(verdict: Verdict) -> Verdict {
 fn parse_url(text: &str) -> Result<Url, String> {
     Url::parse(text).map_err(|error| match error {
         url::ParseError::InvalidPort => "the port is not a number from 1 to 65535".to_owned(),
-        url::ParseError::EmptyHost => "the host is missing".to_owned(),
+        url::ParseError::EmptyHost => match text.split_once("://") {
+            Some((name, _)) if name.ends_with("+unix") => {
+                format!("a socket's URL has no host and no @: write {name}:///PATH#user=NAME")
+            }
+            _ => "the host is missing".to_owned(),
+        },
         error => error.to_string(),
     })
 }
@@ -173,7 +178,7 @@ mod tests {
             ("tcp://a..b:1", "\"a..b\" can't be a host name"),
             (
                 "mysql://root:12#34SECRET@db",
-                "mysql does not know option number 1; it takes tls, password-file, password-env, ca, cert, key, sni, insecure, stable, interval, attempt-timeout, not",
+                "mysql does not know option number 1; it takes tls, user, server-key, password-file, password-env, ca, cert, key, sni, insecure, stable, interval, attempt-timeout, not",
             ),
             ("tpc://db:5432", r#"unknown scheme "tpc"; did you mean tcp://?"#),
             (
@@ -192,6 +197,18 @@ mod tests {
             ("http://a#stable=0", "option stable: at least 1"),
             ("https://a#cert=/none", "options cert and key go together"),
             ("dns://db#type=MX", "option type: this is neither A, AAAA nor SRV"),
+            (
+                "mysql+unix://app@/run/db.sock",
+                "a socket's URL has no host and no @: write mysql+unix:///PATH#user=NAME",
+            ),
+            ("mysql+unix://run/db.sock", "the path must be absolute: write mysql+unix:///PATH"),
+            (
+                "redis+unix:///run/redis.sock#tls=require",
+                "option tls: no other host can listen to a UNIX socket, so leave it out",
+            ),
+            ("postgres://app@db#user=root", "the user is given twice"),
+            ("redis://db#tls=verify-ca", "tls=verify-ca goes with ca=PATH, and without insecure"),
+            ("redis://db#tls=on", "option tls: this is neither require, verify-ca nor off"),
             ("file://relative", "the path must be absolute: write file:///PATH"),
             ("mongodb://:x@h1", "a login needs a user before the @, such as mongodb://USER@HOST"),
             ("mongodb://h1#role=x", "option role: this is neither primary, secondary nor any"),

@@ -1,29 +1,36 @@
 //! A connection that may become TLS half-way, and the login on it, for all database protocols.
 
-use endpoint::{Address, Options, Password, Stream, TlsClient};
+use std::path::PathBuf;
+
+use endpoint::{Address, Options, Password, Stream, TlsClient, connect_unix, split_socket};
 use lifecycle::Secret;
 use percent_encoding::percent_decode_str;
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::io::AsyncWriteExt;
 use url::Url;
 
 use crate::{
-    kinds::shape,
     network::Network,
     not_ready::{NotReady, Verdict},
 };
 
-/// The option that every database takes, in addition to those of passwords and TLS
-pub(crate) const OPTIONS: [&str; 1] = ["tls=require"];
+/// The options that every database takes, in addition to those of passwords and TLS
+pub(crate) const OPTIONS: [&str; 2] = ["tls=require|verify-ca", "user=NAME"];
 
 /// Where a database is, and how to log in there
 #[derive(Debug)]
 pub(crate) struct Server {
-    address: Address,
+    place: Place,
     tls: Option<TlsClient>,
     user: Option<String>,
     password: Option<Password>,
-    /// The URL's path
+    /// The URL's path, or what stands behind the path of its socket
     database: Option<String>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Address(Address),
+    Socket(PathBuf),
 }
 
 /// What one attempt logs in with; the password as it is now
@@ -32,7 +39,7 @@ pub(crate) struct Login<'a> {
     pub(crate) user: Option<&'a str>,
     pub(crate) password: Option<Secret>,
     pub(crate) database: Option<&'a str>,
-    address: &'a Address,
+    place: &'a Place,
 }
 
 impl Server {
@@ -43,21 +50,25 @@ impl Server {
         always_tls: bool,
         options: &mut Options,
     ) -> Result<Self, String> {
-        shape::no_torn_password(url)?;
-        let tls = options.parsed("tls", |text| match text {
-            "require" => Ok(true),
-            "off" => Ok(false),
-            _ => Err("this is neither require nor off".into()),
-        })?;
-        let tls = if always_tls || tls == Some(true) { Some(TlsClient::from_options(options)?) } else { None };
+        no_torn_password(url)?;
+        let (place, path) = if url.scheme().ends_with("+unix") {
+            let (socket, path) = split_socket(url)?;
+            (Place::Socket(socket), path)
+        } else {
+            (Place::Address(Address::of(url, Some(default_port))?), url.path())
+        };
         let in_url = url.password().map(decode).transpose()?.map(|text| Secret::from(text.as_str()));
         Ok(Self {
-            address: Address::of(url, Some(default_port))?,
-            tls,
-            user: Some(decode(url.username())?).filter(|user| !user.is_empty()),
+            tls: tls(options, always_tls, &place)?,
+            place,
+            user: user(url, options)?,
             password: Password::from_options(options, in_url)?,
-            database: Some(decode(url.path().trim_start_matches('/'))?).filter(|name| !name.is_empty()),
+            database: Some(decode(path.trim_start_matches('/'))?).filter(|name| !name.is_empty()),
         })
+    }
+
+    pub(crate) fn has_user(&self) -> bool {
+        self.user.is_some()
     }
 
     pub(crate) fn database(&self) -> Option<&str> {
@@ -82,14 +93,52 @@ impl Server {
             user: self.user.as_deref(),
             password,
             database: self.database.as_deref(),
-            address: &self.address,
+            place: &self.place,
         })
     }
 }
 
+fn tls(options: &mut Options, always: bool, place: &Place) -> Result<Option<TlsClient>, String> {
+    let wanted = options.parsed("tls", |text| match text {
+        "require" | "verify-ca" | "off" => Ok(text.to_owned()),
+        _ => Err("this is neither require, verify-ca nor off".into()),
+    })?;
+    match wanted.as_deref() {
+        Some("require" | "verify-ca") if matches!(place, Place::Socket(_)) => {
+            Err("option tls: no other host can listen to a UNIX socket, so leave it out".into())
+        }
+        Some("verify-ca") => TlsClient::for_any_name(options).map(Some),
+        Some("require") => TlsClient::from_options(options).map(Some),
+        _ if always => TlsClient::from_options(options).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The user of the URL or of the option; a URL of a socket has no place for one.
+fn user(url: &Url, options: &mut Options) -> Result<Option<String>, String> {
+    let in_url = Some(decode(url.username())?).filter(|user| !user.is_empty());
+    match (in_url, options.text("user")?) {
+        (Some(_), Some(_)) => Err("the user is given twice".into()),
+        (in_url, option) => Ok(in_url.or(option).filter(|user| !user.is_empty())),
+    }
+}
+
 impl Login<'_> {
-    pub(crate) async fn dial(&self, network: &Network) -> Result<TcpStream, NotReady> {
-        Ok(network.dial(self.address).await?)
+    /// The same for a server that is not trusted: without user and password
+    pub(crate) fn without_secrets(&self) -> Self {
+        Self { user: None, password: None, ..*self }
+    }
+
+    pub(crate) async fn dial(&self, network: &Network) -> Result<Box<dyn Stream>, NotReady> {
+        Ok(match self.place {
+            Place::Address(address) => Box::new(network.dial(address).await?),
+            Place::Socket(path) => Box::new(connect_unix(path).await?),
+        })
+    }
+
+    /// Whether no other host can listen: a password may be sent as it is.
+    pub(crate) fn is_private(&self) -> bool {
+        self.tls.is_some() || matches!(self.place, Place::Socket(_))
     }
 
     /// A server's text without the password: a server that does not understand a login may repeat it.
@@ -103,14 +152,42 @@ impl Login<'_> {
     }
 
     /// Goes over to TLS where that is wanted.
-    pub(crate) async fn secure(&self, stream: TcpStream) -> Result<Box<dyn Stream>, NotReady> {
-        Ok(match self.tls {
-            Some(tls) => {
-                let name = tls.name_for(&self.address.host).map_err(NotReady::never)?;
+    pub(crate) async fn secure(&self, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, NotReady> {
+        Ok(match self.tls_and_host() {
+            Some((tls, host)) => {
+                let name = tls.name_for(host).map_err(NotReady::never)?;
                 Box::new(tls.connect(name, stream, &[]).await?)
             }
-            None => Box::new(stream),
+            None => stream,
         })
+    }
+
+    /// The same, with the judgement of the server's certificate beside the stream: no secret may go to a server that is refused,
+    /// but words of leave may.
+    pub(crate) async fn secure_unjudged(
+        &self,
+        stream: Box<dyn Stream>,
+    ) -> Result<(Box<dyn Stream>, Result<(), NotReady>), NotReady> {
+        let Some((tls, host)) = self.tls_and_host() else { return Ok((stream, Ok(()))) };
+        let name = tls.name_for(host).map_err(NotReady::never)?;
+        let (stream, judgement) = tls.connect_unjudged(name, stream).await?;
+        Ok((Box::new(stream), judgement.map_err(NotReady::from)))
+    }
+
+    fn tls_and_host(&self) -> Option<(&TlsClient, &str)> {
+        match self.place {
+            Place::Address(address) => self.tls.map(|tls| (tls, address.host.as_str())),
+            Place::Socket(_) => None,
+        }
+    }
+}
+
+/// Refuses a password with a `/` in it, because a URL ends the login there: the user would be asked for as a host.
+pub(crate) fn no_torn_password(url: &Url) -> Result<(), String> {
+    if url.path().contains('@') {
+        Err("in a password / is written as %2F, and in a path @ as %40".into())
+    } else {
+        Ok(())
     }
 }
 

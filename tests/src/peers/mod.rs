@@ -14,6 +14,7 @@ pub mod loki;
 pub mod mariadb;
 pub mod memcached;
 pub mod metrics_app;
+pub mod mysql;
 pub mod nats;
 pub mod nginx;
 pub mod openbao;

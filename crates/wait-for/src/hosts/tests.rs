@@ -33,7 +33,7 @@ fn a_label_has_all_hosts_and_no_login() {
 fn summed(causes: &[Option<Cause>]) -> (Cause, String) {
     let failures = causes.iter().map(|cause| cause.map(|cause| NotReady::new(cause, format!("{cause:?}"))));
     let named: Vec<_> = ["a", "b", "c"].into_iter().zip(failures).collect();
-    let NotReady { cause, reason } = summary(&named);
+    let NotReady { cause, reason, .. } = summary(&named);
     (cause, reason)
 }
 

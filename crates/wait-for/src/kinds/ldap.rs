@@ -46,7 +46,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     shape::no_path(url)?;
     let is_tls = url.scheme() == "ldaps";
     let server = Server::from_url(url, if is_tls { TLS_PORT } else { PORT }, is_tls, options)?;
-    if server.has_password() && url.username().is_empty() {
+    if server.has_password() && !server.has_user() {
         return Err(format!(
             "a login needs the name of an entry before the @, such as {}://cn=app,dc=example,dc=org@HOST",
             url.scheme()

@@ -30,7 +30,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     shape::no_query(url, "tls=require")?;
     shape::no_path(url)?;
     let server = Server::from_url(url, PORT, false, options)?;
-    if server.has_password() && url.username().is_empty() {
+    if server.has_password() && !server.has_user() {
         return Err("a login needs a user: memcached://USER@HOST".into());
     }
     Ok(Arc::new(Memcached(server)))

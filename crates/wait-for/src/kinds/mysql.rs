@@ -1,31 +1,37 @@
-//! `mysql://host[:port]`: the server speaks first, and its greeting is answered in full.
+//! `mysql://host[:port]`, `mysql+unix:///socket`: the server speaks first, and its greeting is answered in full.
 //!
-//! A connection that leaves the greeting unanswered counts as broken, and after `max_connect_errors` of them the server
-//! blocks the host. So the answer is a proper `HandshakeResponse41`, and OK or "access denied" both mean ready. With a
-//! password the proof is a login and `SELECT 1`. Protocol: MySQL Internals, "Connection Phase"; MariaDB's is the same.
+//! A connection that ends within its handshake counts as broken, and after `max_connect_errors` of them the server blocks the
+//! host. So every handshake is brought to its end, also where the reason against the server is known before: a server that is
+//! not trusted, or whose plugin is not supported, gets the answers of a client without a password, and no secret. OK and
+//! "access denied" both mean ready; with a password the proof is a login and `SELECT 1`.
+//! Protocol: MySQL documentation, "Connection Phase"; MariaDB's is the same.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use endpoint::{Options, Stream, one_line};
+use endpoint::{Options, RsaKeyFile, RsaPublicKey};
 use futures_util::{FutureExt, future::LocalBoxFuture};
-use tokio::net::TcpStream;
+use lifecycle::Secret;
+use tokio::time;
 use url::Url;
 
 use super::{
-    mysql_wire::{
-        Channel, Failure, Greeting, Refusal, client_answer, client_header, hash_native, hash_sha2, not_mysql,
-        parse_switch,
-    },
+    mysql_exchange::Exchange,
+    mysql_verdicts::{judge, judge_login},
+    mysql_wire::{Channel, Failure, Greeting, client_answer, client_header, not_mysql, parse_switch},
     shape,
 };
 use crate::{
     check::Check,
     network::Network,
-    not_ready::{Cause, NotReady, Verdict},
+    not_ready::{NotReady, Verdict},
     wire::{self, Login, Server},
 };
 
+pub(crate) const OPTIONS: [&str; 3] = [wire::OPTIONS[0], wire::OPTIONS[1], "server-key=PATH"];
+
 const PORT: u16 = 3306;
+/// How long a server may take for its part of a handshake whose result does not matter any more
+const COURTESY: Duration = Duration::from_secs(1);
 /// The name of the helper, because it stands in the server's log.
 const USER: &str = "wait-for";
 
@@ -36,153 +42,176 @@ const QUERY: u8 = 0x03;
 const OK: u8 = 0x00;
 const MORE_DATA: u8 = 0x01;
 const SWITCH: u8 = 0xfe;
-/// What follows `MORE_DATA` in `caching_sha2_password`
-const FULL_AUTHENTICATION: u8 = 0x04;
 
 #[derive(Debug)]
-struct Mysql(Server);
+struct Mysql {
+    server: Server,
+    /// The key that passwords are encrypted with, where there is no TLS
+    server_key: Option<RsaKeyFile>,
+}
 
 /// One attempt
-struct Session<'a>(Login<'a>);
+struct Session<'a> {
+    login: Login<'a>,
+    server_key: Option<RsaPublicKey>,
+    /// Only a login needs one.
+    database: Option<&'a str>,
+}
 
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
     shape::no_query(url, "tls=require")?;
-    Ok(Arc::new(Mysql(Server::from_url(url, PORT, false, options)?)))
+    let server_key = RsaKeyFile::from_options(options, "server-key")?;
+    let server = Server::from_url(url, PORT, false, options)?;
+    Ok(Arc::new(Mysql { server, server_key }))
 }
 
 impl Check for Mysql {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            let session = Session(self.0.login().await?);
-            let stream = session.0.dial(network).await?;
-            session.0.judged(session.log_in(Channel::new(stream)).await)
+            let login = self.server.login().await?;
+            let server_key = match &self.server_key {
+                Some(file) => Some(file.current().await?),
+                None => None,
+            };
+            let database = login.database.filter(|_| login.password.is_some());
+            let session = Session { login, server_key, database };
+            let channel = Channel::new(session.login.dial(network).await?);
+            session.login.judged(session.converse(channel).await)
         }
         .boxed_local()
     }
 }
 
 impl Session<'_> {
-    /// Answers the greeting; without a password, any word about the login is proof enough.
-    async fn log_in(&self, mut channel: Channel<TcpStream>) -> Verdict {
+    async fn converse(&self, mut channel: Channel) -> Verdict {
         let greeting = match channel.read().await {
             Ok(packet) => Greeting::parse(&packet)?,
             Err(failure) => return Err(self.meaning(failure)),
         };
-        let server = &self.0;
-        if server.tls.is_some() {
-            if !greeting.offers_tls() {
-                return Err(NotReady::never("the server offers no TLS: leave tls=require off, or turn ssl on there"));
+        let (mut channel, trusted) = self.secure(channel, &greeting).await?;
+        let verdict = match trusted {
+            Ok(()) => self.log_in(&mut channel, &greeting).await,
+            Err(refusal) => {
+                let login = self.login.without_secrets();
+                let stranger = Session { login, server_key: None, ..*self };
+                let _ = time::timeout(COURTESY, stranger.log_in(&mut channel, &greeting)).await;
+                Err(refusal)
             }
-            channel.write(&client_header(true, self.database().is_some())).await?;
-        }
-        let mut channel = channel.upgrade(async |stream| server.secure(stream).await).await?;
-        let verdict = self.answer(&mut channel, &greeting).await;
+        };
         channel.close().await;
         verdict
     }
 
-    async fn answer(&self, channel: &mut Channel<Box<dyn Stream>>, greeting: &Greeting) -> Verdict {
-        let server = &self.0;
-        let proof = self.proof(&greeting.plugin, &greeting.nonce).unwrap_or_default();
-        let user = server.user.unwrap_or(USER);
-        channel.write(&client_answer(server.tls.is_some(), user, &proof, self.database(), &greeting.plugin)).await?;
-        match self.authenticate(channel).await {
-            Ok(()) if server.password.is_some() => select_one(channel).await.map_err(|failure| self.meaning(failure)),
+    /// Goes over to TLS where that is wanted. Beside the connection stands whether the server is trusted with a login.
+    async fn secure(
+        &self,
+        mut channel: Channel,
+        greeting: &Greeting,
+    ) -> Result<(Channel, Result<(), NotReady>), NotReady> {
+        if self.login.tls.is_none() {
+            return Ok((channel, Ok(())));
+        }
+        if !greeting.offers_tls() {
+            let refusal = NotReady::never("the server offers no TLS: leave tls=require off, or turn ssl on there");
+            return Ok((channel, Err(refusal)));
+        }
+        channel.write(&client_header(true, self.database.is_some())).await?;
+        channel.secure(&self.login).await
+    }
+
+    /// Answers the greeting; without a password, any word about the login is proof enough.
+    async fn log_in(&self, channel: &mut Channel, greeting: &Greeting) -> Verdict {
+        let has_password = self.login.password.is_some();
+        match self.authenticate(channel, greeting).await {
             Ok(()) => {
-                leave(channel).await;
-                Ok("lets in without a password".into())
+                let verdict = if has_password {
+                    select_one(channel).await.map_err(|failure| self.meaning(failure))
+                } else {
+                    Ok("lets in without a password".into())
+                };
+                // Without this word the server logs an aborted connection. An error no longer matters.
+                let _ = channel.command(QUIT, &[]).await;
+                verdict
             }
-            Err(Failure::Refused(refusal)) if server.password.is_none() && refusal.is_about_the_login() => {
+            Err(Failure::Refused(refusal)) if !has_password && refusal.is_about_the_login() => {
                 Ok(format!("asks for a login (error {})", refusal.code))
             }
             Err(failure) => Err(self.meaning(failure)),
         }
     }
 
-    /// Answers what the server asks for until it says OK.
-    async fn authenticate(&self, channel: &mut Channel<Box<dyn Stream>>) -> Result<(), Failure> {
+    /// Answers what the server asks for until it says OK. Where the password cannot be proven, the answers are empty from there
+    /// on, until the server refuses the login.
+    async fn authenticate(&self, channel: &mut Channel, greeting: &Greeting) -> Result<(), Failure> {
+        let mut exchange = Exchange {
+            password: self.login.password.as_ref().map(Secret::expose),
+            is_private: self.login.is_private(),
+            is_tls: channel.is_tls,
+            server_key: self.server_key.as_ref(),
+            plugin: greeting.plugin.clone(),
+            nonce: greeting.nonce.clone(),
+        };
+        let (proof, mut unproven) = or_instead(exchange.proof(), &[]);
+        let user = self.login.user.unwrap_or(USER);
+        channel.write(&client_answer(channel.is_tls, user, &proof, self.database, &greeting.plugin)).await?;
         loop {
-            let packet = channel.read().await?;
-            match packet.split_first() {
+            let packet = match unproven.take() {
+                None => channel.read().await?,
+                Some(reason) => match time::timeout(COURTESY, channel.read()).await {
+                    Ok(Ok(packet)) => packet,
+                    _ => return Err(reason.into()),
+                },
+            };
+            let answer = match packet.split_first() {
                 Some((&OK, _)) => return Ok(()),
                 Some((&SWITCH, request)) => {
-                    let (plugin, nonce) = parse_switch(request).ok_or_else(not_mysql)?;
-                    // Without a password an empty answer keeps the handshake whole, so that it does not count as broken.
-                    let proof = self.proof(&plugin, &nonce);
-                    if proof.is_none() && self.0.password.is_some() {
-                        let advice = "check without a password instead";
-                        return Err(NotReady::never(format!(
-                            "plugin {} is not supported: {advice}",
-                            one_line(&plugin)
-                        ))
-                        .into());
-                    }
-                    channel.write(&proof.unwrap_or_default()).await?;
+                    (exchange.plugin, exchange.nonce) = parse_switch(request).ok_or_else(not_mysql)?;
+                    Some(or_instead(exchange.proof(), &[]))
                 }
-                Some((&MORE_DATA, [FULL_AUTHENTICATION])) => channel.write(&self.password_in_the_clear()?).await?,
-                Some((&MORE_DATA, _)) => {}
+                // An empty packet here is a broken handshake for the server.
+                Some((&MORE_DATA, data)) => exchange.answer(data).transpose().map(|answer| or_instead(answer, &[0])),
                 _ => return Err(not_mysql().into()),
+            };
+            if let Some((answer, reason)) = answer {
+                unproven = reason;
+                channel.write(&answer).await?;
             }
         }
     }
 
-    /// What proves the password; nothing for a plugin that is not known here.
-    fn proof(&self, plugin: &str, nonce: &[u8]) -> Option<Vec<u8>> {
-        let password = self.0.password.as_ref()?.expose().as_bytes();
-        match plugin {
-            _ if password.is_empty() => Some(Vec::new()),
-            "mysql_native_password" => Some(hash_native(password, nonce)),
-            "caching_sha2_password" => Some(hash_sha2(password, nonce)),
-            "mysql_clear_password" => self.password_in_the_clear().ok(),
-            _ => None,
+    /// The settings, in addition to the password, for which a server refuses a login
+    fn doubts(&self) -> &'static str {
+        if self.login.is_private() {
+            ""
+        } else if self.server_key.is_some() {
+            "; are the password and server-key right, or does the account want TLS (tls=require)?"
+        } else {
+            "; is the password right, or does the account want TLS (tls=require)?"
         }
-    }
-
-    /// Full authentication sends the password itself, so only inside TLS; without a password there is nothing to hide.
-    fn password_in_the_clear(&self) -> Result<Vec<u8>, NotReady> {
-        let password = self.0.password.as_ref().map_or("", |password| password.expose());
-        if self.0.tls.is_none() && !password.is_empty() {
-            return Err(wire::password_needs_tls());
-        }
-        Ok([password.as_bytes(), &[0]].concat())
-    }
-
-    /// Only a login needs a database.
-    fn database(&self) -> Option<&str> {
-        self.0.database.filter(|_| self.0.password.is_some())
     }
 
     fn meaning(&self, failure: Failure) -> NotReady {
-        let Refusal { code, message } = match failure {
-            Failure::Refused(refusal) => refusal,
-            Failure::Broken(failure) => return failure,
-        };
-        let told = format!("error {code}: {message}");
-        match code {
-            // The server has blocked this host; only its administrator can undo that.
-            1129 => NotReady::never(format!("{told} (mariadb-admin flush-hosts, on the server, lifts it)")),
-            1130 | 1044 => NotReady::denied(told),
-            1045 | 1698 if self.0.password.is_some() => NotReady::denied(told),
-            // Too many connections: in all, of the user, or by a limit of the account
-            1040 | 1203 | 1226 => NotReady::full(told),
-            // Unknown database: it may be made later.
-            1049 => NotReady::new(Cause::Contrary, told),
-            _ => NotReady::new(Cause::Busy, told),
+        match failure {
+            Failure::Refused(refusal) if self.login.password.is_some() => judge_login(&refusal, self.doubts()),
+            Failure::Refused(refusal) => judge(&refusal),
+            Failure::Broken(failure) => failure,
         }
+    }
+}
+
+/// An answer, or the one in its place and the reason
+fn or_instead(answer: Result<Vec<u8>, NotReady>, instead: &[u8]) -> (Vec<u8>, Option<NotReady>) {
+    match answer {
+        Ok(answer) => (answer, None),
+        Err(reason) => (instead.to_vec(), Some(reason)),
     }
 }
 
 /// Reads the answer to `SELECT 1`: the number of columns, a column, end, a row, end.
-async fn select_one(channel: &mut Channel<Box<dyn Stream>>) -> Result<String, Failure> {
+async fn select_one(channel: &mut Channel) -> Result<String, Failure> {
     channel.command(QUERY, b"SELECT 1").await?;
     for _ in 0..5 {
         channel.read().await?;
     }
-    leave(channel).await;
     Ok("logged in, SELECT 1 answered".into())
-}
-
-/// Says goodbye, so that the server does not log an aborted connection. An error no longer matters.
-async fn leave(channel: &mut Channel<Box<dyn Stream>>) {
-    let _ = channel.command(QUIT, &[]).await;
 }

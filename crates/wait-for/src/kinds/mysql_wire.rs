@@ -1,13 +1,11 @@
-//! Packets and hashes of the MySQL protocol, as far as a login needs them.
+//! Packets of the MySQL protocol, as far as a login needs them.
 
 use endpoint::{Stream, one_line};
-use sha1::Sha1;
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     not_ready::{Cause, NotReady},
-    wire,
+    wire::{self, Login},
 };
 
 /// Bytes; greetings, errors and the rows of `SELECT 1` are far smaller.
@@ -29,19 +27,21 @@ const MAX_PACKET: u32 = 0x100_0000;
 const UTF8MB4: u8 = 45;
 
 /// Packets on a stream, numbered from 0 in each exchange
-pub(super) struct Channel<S> {
-    stream: S,
+pub(super) struct Channel {
+    stream: Box<dyn Stream>,
     sequence: u8,
+    pub(super) is_tls: bool,
 }
 
-impl<S: Stream> Channel<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self { stream, sequence: 0 }
+impl Channel {
+    pub(super) fn new(stream: Box<dyn Stream>) -> Self {
+        Self { stream, sequence: 0, is_tls: false }
     }
 
-    /// Goes on, with the same numbering, on what the stream has become.
-    pub(super) async fn upgrade<T, E>(self, upgrade: impl AsyncFnOnce(S) -> Result<T, E>) -> Result<Channel<T>, E> {
-        Ok(Channel { stream: upgrade(self.stream).await?, sequence: self.sequence })
+    /// Goes over to TLS, with the same numbering, and gives the judgement of the server's certificate.
+    pub(super) async fn secure(self, login: &Login<'_>) -> Result<(Self, Result<(), NotReady>), NotReady> {
+        let (stream, judgement) = login.secure_unjudged(self.stream).await?;
+        Ok((Self { stream, sequence: self.sequence, is_tls: true }, judgement))
     }
 
     /// Reads a packet; one that is an error comes back as `Err`.
@@ -108,9 +108,9 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// Access denied, in its several forms; TLS demanded; account expired or locked: all said by a server that works.
+    /// Access denied, in its several forms; TLS demanded; account expired, locked or blocked: all said by a server that works.
     pub(super) fn is_about_the_login(&self) -> bool {
-        matches!(self.code, 1045 | 1251 | 1524 | 1698 | 1862 | 3118 | 3159 | 4151)
+        matches!(self.code, 1045 | 1251 | 1275 | 1524 | 1698 | 1862 | 3118 | 3159 | 3955 | 4151)
     }
 
     /// Reads what stands behind the packet's first byte.
@@ -196,24 +196,6 @@ pub(super) fn client_answer(tls: bool, user: &str, proof: &[u8], database: Optio
 pub(super) fn parse_switch(packet: &[u8]) -> Option<(String, Vec<u8>)> {
     let (plugin, nonce) = split_at_nul(packet)?;
     Some((String::from_utf8_lossy(plugin).into_owned(), nonce.strip_suffix(&[0]).unwrap_or(nonce).to_vec()))
-}
-
-/// The proof of `mysql_native_password`: SHA1(password) XOR SHA1(nonce + SHA1(SHA1(password)))
-pub(super) fn hash_native(password: &[u8], nonce: &[u8]) -> Vec<u8> {
-    let once = Sha1::digest(password);
-    let salted = Sha1::new().chain_update(nonce).chain_update(Sha1::digest(once)).finalize();
-    xor(&once, &salted)
-}
-
-/// The proof of `caching_sha2_password`: SHA256(password) XOR SHA256(SHA256(SHA256(password)) + nonce)
-pub(super) fn hash_sha2(password: &[u8], nonce: &[u8]) -> Vec<u8> {
-    let once = Sha256::digest(password);
-    let salted = Sha256::new().chain_update(Sha256::digest(once)).chain_update(nonce).finalize();
-    xor(&once, &salted)
-}
-
-fn xor(one: &[u8], other: &[u8]) -> Vec<u8> {
-    one.iter().zip(other).map(|(a, b)| a ^ b).collect()
 }
 
 fn split_at_nul(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -82,7 +82,7 @@ impl Session<'_> {
         loop {
             match authentication(channel).await? {
                 Authentication::Ok => break,
-                Authentication::CleartextPassword if self.0.tls.is_none() => return Err(wire::password_needs_tls()),
+                Authentication::CleartextPassword if !self.0.is_private() => return Err(wire::password_needs_tls()),
                 Authentication::CleartextPassword => send_password(channel, password.expose()).await?,
                 Authentication::Md5Password { salt } => {
                     send_password(channel, &md5_proof(self.user(), password.expose(), salt)).await?;

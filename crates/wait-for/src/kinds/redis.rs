@@ -25,7 +25,7 @@ use crate::{
 };
 
 const PORT: u16 = 6379;
-pub(crate) const OPTIONS: [&str; 2] = [wire::OPTIONS[0], "role=primary|replica"];
+pub(crate) const OPTIONS: [&str; 3] = [wire::OPTIONS[0], wire::OPTIONS[1], "role=primary|replica"];
 
 #[derive(Debug)]
 struct Redis {
@@ -71,7 +71,7 @@ impl Check for Redis {
 impl Session<'_> {
     /// Redis with TLS resets a connection that begins without.
     fn with_hint(&self, failure: NotReady) -> NotReady {
-        if failure.cause != Cause::Absent || self.login.tls.is_some() || self.login.password.is_some() {
+        if failure.cause != Cause::Absent || self.login.is_private() || self.login.password.is_some() {
             return failure;
         }
         NotReady::new(

@@ -6,12 +6,9 @@
 use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use endpoint::{Options, one_line};
+use endpoint::{Options, Stream, one_line};
 use futures_util::{FutureExt, future::LocalBoxFuture};
-use tokio::{
-    io::{AsyncBufRead, AsyncWrite, AsyncWriteExt, BufReader},
-    net::TcpStream,
-};
+use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt, BufReader};
 use url::Url;
 
 use super::shape;
@@ -51,7 +48,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     shape::no_path(url)?;
     let is_tls = url.scheme() == "smtps";
     let server = Server::from_url(url, if is_tls { TLS_PORT } else { PORT }, is_tls, options)?;
-    if server.has_password() && url.username().is_empty() {
+    if server.has_password() && !server.has_user() {
         return Err(format!("a login needs a user: {}://USER@HOST", url.scheme()));
     }
     Ok(Arc::new(Smtp { server, is_tls }))
@@ -79,7 +76,7 @@ impl Check for Smtp {
 }
 
 /// Reads the greeting, and goes over to TLS where that is wanted.
-async fn greet_and_secure(login: &Login<'_>, plain: TcpStream) -> Result<Lines, NotReady> {
+async fn greet_and_secure(login: &Login<'_>, plain: Box<dyn Stream>) -> Result<Lines, NotReady> {
     let mut plain = BufReader::new(plain);
     judge_greeting(&read_reply(&mut plain).await?)?;
     if login.tls.is_some() {

@@ -15,7 +15,7 @@ fn a_mount_whose_server_is_gone_outlasts_no_deadline_and_stops_no_other_target()
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("mnt");
         let _mount = HungMount::new(&path);
-        let server = Http::start(|_| status("503 No"));
+        let server = Http::start(|_| status("404 No"));
         let targets = [
             format!("file://{}/ready", path.display()),
             format!("unix://{}/app.sock", path.display()),

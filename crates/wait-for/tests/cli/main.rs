@@ -35,6 +35,8 @@ mod mongodb;
 #[cfg(test)]
 mod mysql;
 #[cfg(test)]
+mod mysql_logins;
+#[cfg(test)]
 mod pace;
 #[cfg(test)]
 mod pid_one;

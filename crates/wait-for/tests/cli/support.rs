@@ -3,6 +3,7 @@
 pub(crate) mod dns;
 pub(crate) mod h2;
 pub(crate) mod http;
+pub(crate) mod mysql;
 pub(crate) mod namespace;
 pub(crate) mod server;
 
