@@ -22,6 +22,7 @@ _fix_perms() {
         :--file-mode) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--fs-group) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--default-acl) compopt +o default +o bashdefault 2>/dev/null; return ;;
+        :--selinux-label) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--policy) COMPREPLY=($(compgen -W 'always root-match stamp' -- "$cur")); return ;;
         :--exclude) return ;;
         :--max-depth) compopt +o default +o bashdefault 2>/dev/null; return ;;
@@ -37,7 +38,7 @@ _fix_perms() {
         check:--config) return ;;
     esac
     case $command in
-        '') flags='--owner --mode --dir-mode --file-mode --fs-group --read-only --private --links --default-acl --create --policy --exclude --no-default-excludes --one-file-system --skip-read-only --max-depth --hard-links --on-denied --no-symlinks --follow-root --allow-root --config --verify --sample --dry-run --threads --output --as --log-format --log-level -h --help -V --version' words='check schema completions' ;;
+        '') flags='--owner --mode --dir-mode --file-mode --fs-group --read-only --private --links --default-acl --selinux-label --create --policy --exclude --no-default-excludes --one-file-system --skip-read-only --max-depth --hard-links --on-denied --no-symlinks --follow-root --allow-root --config --verify --sample --dry-run --threads --output --as --log-format --log-level -h --help -V --version' words='check schema completions' ;;
         check) flags='--config --no-files -h --help' words='' ;;
         schema) flags='-h --help' words='' ;;
         completions) flags='-h --help' words='bash zsh fish' ;;

@@ -24,6 +24,7 @@ complete -c fix-perms -n '__fix_perms_in ""' -l read-only -d 'With --fs-group: s
 complete -c fix-perms -n '__fix_perms_in ""' -l private -d 'Never give group and others a permission on entries that give them none (for example keys)'
 complete -c fix-perms -n '__fix_perms_in ""' -l links -d 'Change the owner of symbolic links too; they are never followed'
 complete -c fix-perms -n '__fix_perms_in ""' -l default-acl -x -d 'Wanted default ACL of directories, such as `u:1000:rwx,g::rx`'
+complete -c fix-perms -n '__fix_perms_in ""' -l selinux-label -x -d 'Wanted SELinux label of everything, such as `system_u:object_r:container_file_t:s0`'
 complete -c fix-perms -n '__fix_perms_in ""' -l create -d 'Make PATH and its missing parents, with the wanted owner and mode'
 complete -c fix-perms -n '__fix_perms_in ""' -l policy -x -a 'always root-match stamp' -d 'always looks at everything; root-match trusts a root that is right; stamp trusts a finished run'
 complete -c fix-perms -n '__fix_perms_in ""' -l exclude -r -F -d 'Leave out names like this, or paths below PATH if there is a slash in it; repeat for more; in the variable, one a line'

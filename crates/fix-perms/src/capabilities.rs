@@ -22,6 +22,7 @@ pub(crate) enum Action {
     ChangeMode,
     SetGroupId,
     SetAcl,
+    SetLabel,
     Look,
     Create,
     Stamp,
@@ -41,7 +42,7 @@ impl Capabilities {
         if wanted.user.is_some() || wanted.group.is_some() {
             needed.push(Action::ChangeOwner);
         }
-        if wanted.has_modes() {
+        if wanted.has_more_than_owners() {
             needed.push(Action::ChangeMode);
         }
         if wanted.may_set_group_id() {
@@ -55,7 +56,7 @@ impl Capabilities {
     pub(crate) fn missing_for(self, action: Action) -> Option<&'static str> {
         let (needed, name) = match action {
             Action::ChangeOwner => (CapabilitySet::CHOWN, "CHOWN"),
-            Action::ChangeMode | Action::SetAcl => (CapabilitySet::FOWNER, "FOWNER"),
+            Action::ChangeMode | Action::SetAcl | Action::SetLabel => (CapabilitySet::FOWNER, "FOWNER"),
             Action::SetGroupId => (CapabilitySet::FSETID, "FSETID"),
             // Either is enough for looking. Pod Security's baseline lets only this one be added.
             Action::Look => (CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH, "DAC_OVERRIDE"),
@@ -100,6 +101,14 @@ impl Capabilities {
                 "the file system is read-only: mount it writable, or leave it out with --skip-read-only or --exclude"
                     .into()
             }
+            (Errno::INVAL, _) if action == Action::SetLabel => {
+                "the SELinux policy of this machine does not have this label: choose another".into()
+            }
+            (Errno::OPNOTSUPP, _) if action == Action::SetLabel => {
+                "the file system keeps no SELinux labels: mount it with the option context= and the label, and leave \
+                 --selinux-label out"
+                    .into()
+            }
             // chown(2) in a user namespace or on an idmapped mount
             (Errno::INVAL | Errno::OVERFLOW, _) => format!(
                 "{}: the user namespace of the pod, or the idmapped mount, has no such user or group \
@@ -107,6 +116,11 @@ impl Capabilities {
                 error_text(error)
             ),
             (_, Some(name)) => format!("{}: CAP_{name} is missing; {}", error_text(error), self.remedy(&[name])),
+            (Errno::ACCESS, None) if action == Action::SetLabel => format!(
+                "{}: the SELinux policy keeps this container from relabelling; \
+                 give it securityContext: {{seLinuxOptions: {{type: spc_t}}}}",
+                error_text(error)
+            ),
             (Errno::PERM, None) => {
                 format!("{}: the entry is immutable (lsattr shows it), or its server squashes root", error_text(error))
             }
@@ -141,6 +155,10 @@ mod tests {
         let full = Capabilities { held: CapabilitySet::all(), is_root: true };
         assert!(full.explain(Action::ChangeMode, Errno::PERM).contains("immutable"));
         assert!(full.explain(Action::ChangeMode, Errno::ROFS).contains("read-only"));
+        let policy = "permission denied: the SELinux policy keeps this container from relabelling; \
+                      give it securityContext: {seLinuxOptions: {type: spc_t}}";
+        assert_eq!(full.explain(Action::SetLabel, Errno::ACCESS), policy);
+        assert!(full.explain(Action::SetLabel, Errno::INVAL).contains("does not have this label"));
     }
 
     #[test]

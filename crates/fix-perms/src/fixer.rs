@@ -5,9 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use lifecycle::Exit;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{AtFlags, Gid, Uid, XattrFlags, chownat, fgetxattr, fsetxattr},
+    fs::{AtFlags, Gid, Uid, chownat},
     io::{self, Errno},
 };
+
+mod default_acl;
+mod label;
 
 use crate::{
     capabilities::{Action, Capabilities, error_text},
@@ -19,11 +22,9 @@ use crate::{
     report::Report,
     stat::{Kind, Stat},
     volume::OnDenied,
-    wanted::{Change, Modes, SET_GROUP_ID, Wanted, acl},
+    wanted::{Change, Modes, SET_GROUP_ID, Wanted},
 };
 
-/// Bytes of an ACL that can be equal to a wanted one; a longer one differs
-const ACL_LIMIT: usize = 4096;
 /// The reason and the remedy where the mount of the PATH itself refuses changes
 const READ_ONLY_PATH: &str = "the file system is read-only: mount it writable, or leave this PATH out (--skip-read-only \
                               leaves out only what is mounted below a PATH)";
@@ -60,9 +61,14 @@ pub(crate) struct Refusal {
 }
 
 impl Fixer<'_> {
-    /// Sets owner and mode of a pinned entry right, if they are wrong. `stat` was asked of the same descriptor.
+    /// The change that an open or pinned entry needs.
+    pub(crate) fn needed(&self, entry: impl AsFd, stat: &Stat) -> Change {
+        Change { label: self.has_wrong_label(entry), ..self.wanted.change(stat) }
+    }
+
+    /// Sets owner, mode and label of a pinned entry right, if they are wrong. `stat` was asked of the same descriptor.
     pub(crate) fn set(&self, pinned: BorrowedFd, stat: &Stat, path: Text) {
-        self.change(pinned, stat, self.wanted.change(stat), path);
+        self.change(pinned, stat, self.needed(pinned, stat), path);
     }
 
     /// Makes one change of a pinned entry, or says what it would be.
@@ -71,37 +77,40 @@ impl Fixer<'_> {
             return;
         }
         if self.treatment != Treatment::Apply {
-            return self.differs(path, &|| change.describe(stat));
+            return self.differs(path, &|| self.describe(pinned, stat, change));
         }
-        match self.apply(pinned, stat, change) {
-            Ok(()) => self.confirm(pinned, stat, path),
-            Err(refusal) => {
-                // An owner that was changed is a change, even if the mode was then refused.
-                if refusal.action != Action::ChangeOwner && change.owner() {
-                    self.count_if_changed(stat, Stat::open(pinned).ok().as_ref());
-                }
-                self.refused(refusal, Some(stat), path);
-            }
-        }
-    }
-
-    /// Looks once more at an entry whose change the kernel accepted, because some file systems then do nothing.
-    fn confirm(&self, pinned: BorrowedFd, before: &Stat, path: Text) {
-        match Stat::open(pinned) {
-            Ok(now) => {
-                self.count_if_changed(before, Some(&now));
-                if let Some(ignored) = Ignored::find(self.wanted, &now) {
-                    self.stays_wrong(self.wanted.is_accessible(&now), path, &|| ignored.describe());
-                }
-            }
-            Err(error) => self.refused(Refusal { action: Action::Look, error }, None, path),
-        }
-    }
-
-    fn count_if_changed(&self, before: &Stat, now: Option<&Stat>) {
-        let owner_and_mode = |stat: &Stat| (stat.user, stat.group, stat.mode);
-        if now.is_some_and(|now| owner_and_mode(now) != owner_and_mode(before)) {
+        let is_labelled = change.label && self.set_label(pinned, stat, path);
+        let is_changed = change.owner_or_mode() && self.set_owner_and_mode(pinned, stat, change, path);
+        if is_labelled || is_changed {
             Ledger::count(&self.ledger.changed);
+        }
+    }
+
+    /// Whether the owner or the mode is another one now.
+    fn set_owner_and_mode(&self, pinned: BorrowedFd, stat: &Stat, change: Change, path: Text) -> bool {
+        let owner_and_mode = |stat: &Stat| (stat.user, stat.group, stat.mode);
+        let has_changed = |now: &Stat| owner_and_mode(now) != owner_and_mode(stat);
+        match self.apply(pinned, stat, change) {
+            // Some file systems accept a change and do nothing.
+            Ok(()) => match Stat::open(pinned) {
+                Ok(now) => {
+                    if let Some(ignored) = Ignored::find(self.wanted, &now) {
+                        self.stays_wrong(self.wanted.is_accessible(&now), path, &|| ignored.describe());
+                    }
+                    has_changed(&now)
+                }
+                Err(error) => {
+                    self.refused(Refusal { action: Action::Look, error }, None, path);
+                    false
+                }
+            },
+            Err(refusal) => {
+                self.refused(refusal, Some(stat), path);
+                // An owner that was changed is a change, even if the mode was then refused.
+                refusal.action != Action::ChangeOwner
+                    && change.owner()
+                    && Stat::open(pinned).is_ok_and(|now| has_changed(&now))
+            }
         }
     }
 
@@ -123,35 +132,7 @@ impl Fixer<'_> {
     /// Whether nothing about a directory is wrong.
     pub(crate) fn is_right(&self, directory: &Directory) -> bool {
         let stat = &directory.about.stat;
-        self.wanted.change(stat).is_nothing() && self.missing_acl(directory, stat).is_none()
-    }
-
-    /// The default ACL that a directory must be given; an error is reported when the ACL is set.
-    fn missing_acl(&self, directory: &Directory, stat: &Stat) -> Option<Vec<u8>> {
-        let acl = self.wanted.default_acl(stat)?;
-        let mode = self.wanted.change(stat).mode.unwrap_or(stat.mode);
-        let wanted = acl.attribute(mode, acl_of(directory, acl::ACCESS).ok().flatten().as_deref());
-        (acl_of(directory, acl::DEFAULT).ok().flatten().as_ref() != Some(&wanted)).then_some(wanted)
-    }
-
-    fn set_acl(&self, directory: &Directory, stat: &Stat, path: Text) {
-        let Some(wanted) = self.missing_acl(directory, stat) else { return };
-        if self.treatment != Treatment::Apply {
-            return self.differs(path, &|| "another default ACL".into());
-        }
-        match fsetxattr(directory, acl::DEFAULT, &wanted, XattrFlags::empty()) {
-            Ok(()) if acl_of(directory, acl::DEFAULT).ok().flatten().as_ref() != Some(&wanted) => {
-                let reason =
-                    "the file system accepted the default ACL and keeps another, or none: leave --default-acl out";
-                self.stays_wrong(false, path, &|| reason.into());
-            }
-            // With owner or mode it is one entry that was changed.
-            Ok(()) if !self.wanted.change(stat).is_nothing() => {}
-            Ok(()) => {
-                Ledger::count(&self.ledger.changed);
-            }
-            Err(error) => self.refused(Refusal { action: Action::SetAcl, error }, Some(stat), path),
-        }
+        self.needed(directory, stat).is_nothing() && self.missing_acl(directory, stat).is_none()
     }
 
     /// Owner first, since that takes set-ID bits away.
@@ -194,6 +175,7 @@ impl Fixer<'_> {
             }
             Errno::ROFS if self.mounts.leave_out_after_refusal(stat, path) => {}
             Errno::PERM | Errno::ACCESS | Errno::ROFS => self.denied(refusal, stat, path),
+            Errno::INVAL | Errno::OPNOTSUPP if action == Action::SetLabel => self.denied(refusal, stat, path),
             Errno::INVAL | Errno::OVERFLOW if action == Action::ChangeOwner => self.denied(refusal, stat, path),
             Errno::IO
             | Errno::STALE
@@ -259,6 +241,7 @@ impl Refusal {
             Action::ChangeMode => "cannot change the mode",
             Action::SetGroupId => "cannot set the set-group-ID bit",
             Action::SetAcl => "cannot set the default ACL",
+            Action::SetLabel => "cannot set the SELinux label",
             Action::Look => "cannot look at it",
             Action::Create => "cannot make the directory",
             Action::Stamp => "cannot set the stamp",
@@ -272,14 +255,4 @@ pub(crate) fn restore(directory: &Directory, before: &Stat) {
     let (user, group) = (Some(Uid::from_raw(before.user)), Some(Gid::from_raw(before.group)));
     let _ = change_mode(directory, before.mode);
     let _ = chownat(directory, c"", user, group, AtFlags::EMPTY_PATH);
-}
-
-/// The ACL that an attribute of a directory holds, if it has one
-fn acl_of(directory: &Directory, attribute: &str) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = [0; ACL_LIMIT];
-    match fgetxattr(directory, attribute, &mut bytes) {
-        Ok(length) => Ok(Some(bytes[..length].to_vec())),
-        Err(Errno::NODATA) => Ok(None),
-        Err(error) => Err(error),
-    }
 }

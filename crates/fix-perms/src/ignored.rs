@@ -60,7 +60,16 @@ mod tests {
     };
 
     fn wanted(modes: Modes) -> Wanted {
-        Wanted { user: Some(1000), group: Some(2000), modes, private: false, links: true, acl: None, umask: 0o022 }
+        Wanted {
+            user: Some(1000),
+            group: Some(2000),
+            modes,
+            private: false,
+            links: true,
+            acl: None,
+            label: None,
+            umask: 0o022,
+        }
     }
 
     fn rules(mode: &str) -> Modes {

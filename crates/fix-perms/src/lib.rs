@@ -24,6 +24,7 @@ mod progress;
 mod report;
 mod root;
 mod sample;
+mod selinux;
 mod stamp;
 mod stat;
 mod trail;

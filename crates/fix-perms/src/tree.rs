@@ -25,6 +25,7 @@ use crate::{
     report::Report,
     root::{self, Root},
     sample::Sample,
+    selinux,
     stamp::Stamp,
     stat::Stat,
     trail::printed,
@@ -47,7 +48,12 @@ pub(crate) struct Run {
 /// Sets a tree right, or says what is wrong with it. An error is a PATH that can't be one; all else is in the ledger.
 pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result<()> {
     let start = Instant::now();
-    let wanted = volume.wanted(current_umask());
+    let mut wanted = volume.wanted(current_umask());
+    if wanted.label.is_some() && !selinux::is_in_kernel() {
+        // As the kubelet does: one manifest serves nodes with and without it.
+        tracing::warn!(path = printed(&volume.path), "the kernel has no SELinux: labels are left as they are");
+        wanted.label = None;
+    }
     let fixer = Fixer {
         wanted: &wanted,
         treatment: run.treatment,

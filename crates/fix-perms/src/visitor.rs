@@ -45,7 +45,7 @@ impl<'a> Visitor<'a> {
         if !self.expects_wrong.get() {
             match Stat::at(directory, name) {
                 Ok(stat) if stat.is_directory() => return true,
-                Ok(stat) if self.fixer.wanted.change(&stat).is_nothing() => {
+                Ok(stat) if !self.fixer.wants_labels() && self.fixer.wanted.change(&stat).is_nothing() => {
                     self.count();
                     return false;
                 }
@@ -75,7 +75,7 @@ impl<'a> Visitor<'a> {
             return Ok(false);
         }
         self.count();
-        let change = self.fixer.wanted.change(&stat);
+        let change = self.fixer.needed(&pinned, &stat);
         self.expects_wrong.set(!change.is_nothing());
         if change.is_nothing() {
             return Ok(false);

@@ -1,23 +1,21 @@
 //! One tree and how it should be: the same settings as flags and as YAML.
 
 use std::{
-    borrow::Cow,
-    fmt,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use lifecycle::{Lines, LinesParser};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, Visitor},
-};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de::Error};
 
+mod number_or_text;
+
+use self::number_or_text::NumberOrText;
 use crate::{
     accounts::Owner,
     exclude::{Excludes, Glob},
-    wanted::{Modes, Wanted, acl::DefaultAcl, mode::Rule},
+    wanted::{Modes, Wanted, acl::DefaultAcl, label::Label, mode::Rule},
 };
 
 // Not a doc comment: clap would take it for the helper's description.
@@ -70,6 +68,11 @@ pub(crate) struct Volume {
     #[serde(default, deserialize_with = "optional")]
     #[schemars(with = "Option<String>")]
     pub(crate) default_acl: Option<DefaultAcl>,
+    /// Wanted SELinux label of everything, such as `system_u:object_r:container_file_t:s0`
+    #[arg(long, value_name = "LABEL")]
+    #[serde(default, deserialize_with = "optional")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) selinux_label: Option<Label>,
     /// Make PATH and its missing parents, with the wanted owner and mode
     #[arg(long)]
     #[serde(default)]
@@ -186,24 +189,27 @@ impl Volume {
 
     /// Whether anything but the way to look at it is said.
     pub(crate) fn wants_something(&self) -> bool {
-        let has_mode = self.mode.is_some() || self.dir_mode.is_some() || self.file_mode.is_some();
-        has_mode || self.owner.is_some() || self.fs_group.is_some() || self.default_acl.is_some() || self.create
+        let has_attribute = self.default_acl.is_some() || self.selinux_label.is_some();
+        self.has_mode() || has_attribute || self.owner.is_some() || self.fs_group.is_some() || self.create
+    }
+
+    fn has_mode(&self) -> bool {
+        self.mode.is_some() || self.dir_mode.is_some() || self.file_mode.is_some()
     }
 
     /// Faults of settings together.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let has_mode = self.mode.is_some() || self.dir_mode.is_some() || self.file_mode.is_some();
         let says = |what: &str| Err(what.to_owned());
         if self.no_symlinks && self.follow_root {
             return says("no-symlinks and follow-root say opposite things: give one of them");
         }
         match self.fs_group {
-            Some(_) if has_mode || self.owner.is_some() => {
+            Some(_) if self.has_mode() || self.owner.is_some() => {
                 says("fs-group takes the place of owner and modes: give the one or the others")
             }
             None if self.read_only => says("read-only goes with fs-group: name the group"),
             None if !self.wants_something() => {
-                says("nothing is wanted: give owner, mode, fs-group, default-acl or create")
+                says("nothing is wanted: give owner, mode, fs-group, default-acl, selinux-label or create")
             }
             _ => Ok(()),
         }
@@ -224,6 +230,7 @@ impl Volume {
             // The kubelet re-owns them.
             links: self.links || self.fs_group.is_some(),
             acl: self.default_acl.clone(),
+            label: self.selinux_label.clone(),
             umask,
         }
     }
@@ -254,41 +261,4 @@ fn list<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) ->
     let texts = Vec::<String>::deserialize(deserializer)?;
     let entries: Result<Vec<T>, _> = texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect();
     Ok(vec![Lines(entries?)])
-}
-
-/// `"1000:1000"` or 1000
-struct NumberOrText(String);
-
-impl<'de> Deserialize<'de> for NumberOrText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NumberOrTextVisitor)
-    }
-}
-
-struct NumberOrTextVisitor;
-
-impl Visitor<'_> for NumberOrTextVisitor {
-    type Value = NumberOrText;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a text or a number")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<NumberOrText, E> {
-        Ok(NumberOrText(text.to_owned()))
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<NumberOrText, E> {
-        Ok(NumberOrText(number.to_string()))
-    }
-}
-
-impl JsonSchema for NumberOrText {
-    fn schema_name() -> Cow<'static, str> {
-        "NumberOrText".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["integer", "string"], "minimum": 0 })
-    }
 }

@@ -1,9 +1,10 @@
 //! The wanted state of an entry, and the change that leads to it. Pure.
 
 pub(crate) mod acl;
+pub(crate) mod label;
 pub(crate) mod mode;
 
-use self::{acl::DefaultAcl, mode::Rule};
+use self::{acl::DefaultAcl, label::Label, mode::Rule};
 use crate::stat::{Kind, Stat};
 
 const SET_USER_ID: u16 = 0o4000;
@@ -22,6 +23,7 @@ pub(crate) struct Wanted {
     /// Symbolic links are re-owned too
     pub(crate) links: bool,
     pub(crate) acl: Option<DefaultAcl>,
+    pub(crate) label: Option<Label>,
     pub(crate) umask: u16,
 }
 
@@ -41,6 +43,8 @@ pub(crate) struct Change {
     pub(crate) user: Option<u32>,
     pub(crate) group: Option<u32>,
     pub(crate) mode: Option<u16>,
+    /// The SELinux label differs, which a look at the entry's attributes tells
+    pub(crate) label: bool,
 }
 
 impl Wanted {
@@ -51,7 +55,7 @@ impl Wanted {
         }
         let user = self.user.filter(|user| *user != stat.user);
         let group = self.group.filter(|group| *group != stat.group);
-        let change = Change { user, group, mode: None };
+        let change = Change { user, group, ..Change::default() };
         let left = if change.owner() { left_by_chown(stat) } else { stat.mode };
         Change { mode: self.mode(stat, left), ..change }
     }
@@ -117,9 +121,10 @@ impl Wanted {
         !matches!(&self.modes, Modes::Rules { directory: None, .. })
     }
 
-    /// Whether anything but owners is wanted.
-    pub(crate) fn has_modes(&self) -> bool {
-        !matches!(&self.modes, Modes::Rules { directory: None, file: None }) || self.acl.is_some()
+    /// Whether more is wanted that only the owner of an entry may change: its mode, its ACL or its label.
+    pub(crate) fn has_more_than_owners(&self) -> bool {
+        let has_modes = !matches!(&self.modes, Modes::Rules { directory: None, file: None });
+        has_modes || self.acl.is_some() || self.label.is_some()
     }
 }
 
@@ -152,7 +157,12 @@ impl Change {
         self.user.is_some() || self.group.is_some()
     }
 
-    /// The change of this entry, in words: `owner 0:0 → 1000:1000, mode 0644 → 0640`.
+    /// Whether anything but the label changes
+    pub(crate) fn owner_or_mode(self) -> bool {
+        self.owner() || self.mode.is_some()
+    }
+
+    /// The change of this entry's owner and mode, in words: `owner 0:0 → 1000:1000, mode 0644 → 0640`.
     pub(crate) fn describe(self, stat: &Stat) -> String {
         let owner = self.owner().then(|| {
             let (user, group) = (self.user.unwrap_or(stat.user), self.group.unwrap_or(stat.group));
@@ -178,7 +188,16 @@ mod tests {
     }
 
     fn wanted(modes: Modes) -> Wanted {
-        Wanted { user: Some(1000), group: Some(1000), modes, private: false, links: false, acl: None, umask: 0o022 }
+        Wanted {
+            user: Some(1000),
+            group: Some(1000),
+            modes,
+            private: false,
+            links: false,
+            acl: None,
+            label: None,
+            umask: 0o022,
+        }
     }
 
     fn mode(wanted: &Wanted, kind: Kind, before: u16) -> u16 {
@@ -256,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_change_in_words() {
-        let change = Change { user: Some(1000), group: None, mode: Some(0o640) };
+        let change = Change { user: Some(1000), mode: Some(0o640), ..Change::default() };
         let words = change.describe(&stat(Kind::Regular, 0o4755));
         assert_eq!(words, "owner 0:0 → 1000:0, mode 4755 → 0640");
     }

@@ -87,7 +87,8 @@ fn make(parent: &OwnedFd, name: &[u8], path: &Path, fixer: &Fixer) -> anyhow::Re
     let usual = Stat { mode: stat.mode & !0o777 | 0o777 & !fixer.wanted.umask, ..stat };
     let change = fixer.wanted.change(if is_usual { &stat } else { &usual });
     let mode = if is_usual { None } else { Some(change.mode.unwrap_or(usual.mode)) };
-    let change = Change { mode: mode.filter(|mode| *mode != stat.mode), ..change };
+    let change =
+        Change { mode: mode.filter(|mode| *mode != stat.mode), label: fixer.has_wrong_label(&directory), ..change };
     fixer.change(directory.as_fd(), &stat, change, &|| printed(path));
     tracing::info!(path = printed(path), "made");
     Ok(directory)

@@ -160,7 +160,7 @@ fn a_value_that_is_wrong_is_told_with_its_volume() {
 #[test]
 fn settings_that_do_not_go_together_are_told_with_their_path() {
     for (settings, words) in [
-        ("private: true", "nothing is wanted: give owner, mode, fs-group, default-acl or create"),
+        ("private: true", "nothing is wanted: give owner, mode, fs-group, default-acl, selinux-label or create"),
         ("mode: 700, read-only: true", "read-only goes with fs-group: name the group"),
         ("fs-group: 1, owner: 1", "fs-group takes the place of owner and modes: give the one or the others"),
     ] {
@@ -215,7 +215,7 @@ fn the_schema_describes_every_setting() {
     for name in settings.keys().filter(|name| *name != "path") {
         assert!(help.contains(&format!("      --{name}")), "{name} is a flag too");
     }
-    assert_eq!(settings.len(), 22, "{settings:#?}");
+    assert_eq!(settings.len(), 23, "{settings:#?}");
 }
 
 #[test]

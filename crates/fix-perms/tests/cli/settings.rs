@@ -50,6 +50,7 @@ fn every_flag_has_a_variable() {
         ("SIDEKIT_FIX_PERMS_PRIVATE", "1"),
         ("SIDEKIT_FIX_PERMS_LINKS", "yes"),
         ("SIDEKIT_FIX_PERMS_DEFAULT_ACL", "g::rx"),
+        ("SIDEKIT_FIX_PERMS_SELINUX_LABEL", "u:r:t:s0"),
         ("SIDEKIT_FIX_PERMS_CREATE", "on"),
         ("SIDEKIT_FIX_PERMS_POLICY", "root-match"),
         ("SIDEKIT_FIX_PERMS_EXCLUDE", "*.sock"),
@@ -74,7 +75,7 @@ fn every_flag_has_a_variable() {
         &ended,
         &json!({
             "owner": "54321:54322", "mode": "u=rwX,go=", "dir-mode": "0710", "file-mode": "0604", "private": true,
-            "links": true, "default-acl": "g::rx", "create": true, "policy": "root-match", "exclude": ["*.sock"],
+            "links": true, "default-acl": "g::rx", "selinux-label": "u:r:t:s0", "create": true, "policy": "root-match", "exclude": ["*.sock"],
             "no-default-excludes": true, "one-file-system": true, "skip-read-only": true, "max-depth": "7", "hard-links": "allow",
             "on-denied": "warn", "no-symlinks": true, "allow-root": true, "config": config.to_str(),
             "dry-run": true, "threads": "3", "output": "json", "paths": [tree.path()],

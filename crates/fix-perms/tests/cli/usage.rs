@@ -83,6 +83,11 @@ fn an_acl_that_is_none() {
 }
 
 #[test]
+fn a_label_that_is_none() {
+    assert_usage_error("bad-label", &["--selinux-label", "container_file_t", "/data"]);
+}
+
+#[test]
 fn a_pattern_that_is_none() {
     assert_usage_error("bad-exclude", &["--exclude", "cache[", "--mode", "0700", "/data"]);
     assert_usage_error("empty-exclude", &["--exclude", "", "--mode", "0700", "/data"]);
@@ -131,7 +136,7 @@ fn a_user_to_become_without_a_group() {
 #[test]
 fn nothing_is_wanted() {
     let tree = Tree::new(&["a"]);
-    let words = "nothing is wanted: give owner, mode, fs-group, default-acl or create";
+    let words = "nothing is wanted: give owner, mode, fs-group, default-acl, selinux-label or create";
     assert_refused(&tree, &["data"], words);
     assert_refused(&tree, &["--private", "--links", "--verify", "data"], words);
 }

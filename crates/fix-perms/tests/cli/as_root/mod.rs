@@ -9,6 +9,7 @@ mod policy;
 mod privileges;
 mod races;
 mod read_only;
+mod selinux;
 mod shapes;
 mod wanted;
 

@@ -1,0 +1,58 @@
+//! The SELinux label of an entry: whether it is as wanted, and its change.
+
+use lifecycle::Exit;
+use rustix::{
+    fd::{AsFd, BorrowedFd},
+    io::Errno,
+};
+
+use super::{Fixer, Refusal};
+use crate::{capabilities::Action, ledger::Text, selinux, stat::Stat, wanted::Change};
+
+impl Fixer<'_> {
+    /// Whether labels are wanted, so that every entry must be pinned for a look at its label.
+    pub(crate) fn wants_labels(&self) -> bool {
+        self.wanted.label.is_some()
+    }
+
+    /// Whether an entry has another label than the wanted one. A label that cannot be read is taken for wrong, because the error
+    /// is reported when the label is set.
+    pub(crate) fn has_wrong_label(&self, entry: impl AsFd) -> bool {
+        self.wanted.label.as_ref().is_some_and(|wanted| selinux::read(entry).ok().flatten().as_ref() != Some(wanted))
+    }
+
+    /// Whether the label is the wanted one now.
+    pub(super) fn set_label(&self, pinned: BorrowedFd, stat: &Stat, path: Text) -> bool {
+        let Some(wanted) = &self.wanted.label else { return false };
+        match selinux::write(pinned, wanted) {
+            Ok(()) if self.has_wrong_label(pinned) => {
+                let reason = "the file system accepted the SELinux label and keeps another, or none: mount it with the \
+                              option context= and the label, and leave --selinux-label out";
+                self.stays_wrong(self.wanted.is_accessible(stat), path, &|| reason.into());
+                false
+            }
+            Ok(()) => true,
+            // The entry is there as long as it is held.
+            Err(error @ Errno::NOENT) => {
+                let reason = "labels are set through /proc/self/fd, and /proc is not mounted";
+                let refusal = Refusal { action: Action::SetLabel, error };
+                self.ledger.fail(Exit::Failed, path, &|| refusal.describe(reason));
+                false
+            }
+            Err(error) => {
+                self.refused(Refusal { action: Action::SetLabel, error }, Some(stat), path);
+                false
+            }
+        }
+    }
+
+    /// A change in words, with both labels.
+    pub(super) fn describe(&self, entry: impl AsFd, stat: &Stat, change: Change) -> String {
+        let label = self.wanted.label.as_ref().filter(|_| change.label).map(|wanted| {
+            let now = selinux::read(entry).ok().flatten();
+            format!("label {} → {wanted}", now.map_or_else(|| "none".to_owned(), |label| label.to_string()))
+        });
+        let rest = change.owner_or_mode().then(|| change.describe(stat));
+        [rest, label].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
