@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{
     kafka_login::{self, Mechanism, Refusal},
-    kafka_wire::{Channel, METADATA, Metadata, Topic},
+    kafka_wire::{Channel, METADATA, Metadata, SASL_HANDSHAKE, Topic},
     shape,
 };
 use crate::{
@@ -121,15 +121,20 @@ impl Kafka {
         login: &Login<'_>,
         mechanism: Mechanism,
     ) -> Result<String, Refusal> {
-        if !channel.versions().await?.have(METADATA) {
+        let versions = channel.versions().await?;
+        if !versions.have(METADATA) {
             let (_, version) = METADATA;
             return Err(NotReady::never(format!("the broker has no version {version} of metadata requests")).into());
         }
+        let takes_logins = versions.have(SASL_HANDSHAKE);
         match &login.password {
+            Some(_) if !takes_logins => return Err(kafka_login::not_taken().into()),
             Some(password) => {
                 kafka_login::log_in(channel, mechanism, login.user.unwrap_or_default(), password).await?;
             }
-            None if kafka_login::is_wanted(channel).await? => return Ok(self.wanted.without_login()?),
+            None if takes_logins && kafka_login::is_wanted(channel).await? => {
+                return Ok(self.wanted.without_login()?);
+            }
             None => {}
         }
         let metadata = channel.metadata(&self.wanted.topics).await?;

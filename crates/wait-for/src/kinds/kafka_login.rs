@@ -87,9 +87,7 @@ pub(super) async fn log_in(
     match handshake.code {
         NONE => {}
         UNSUPPORTED_MECHANISM => return Err(Refusal::Offers(handshake.mechanisms)),
-        ILLEGAL_SASL_STATE => {
-            return Err(NotReady::never("the listener takes no login: leave out user and password").into());
-        }
+        ILLEGAL_SASL_STATE => return Err(not_taken().into()),
         code => return Err(NotReady::new(Cause::Busy, format!("error {code} at the login")).into()),
     }
     match mechanism {
@@ -102,6 +100,11 @@ pub(super) async fn log_in(
         }
     }
     Ok(())
+}
+
+/// For a listener without logins, and for Kafka before 1.0, whose logins are another protocol
+pub(super) fn not_taken() -> NotReady {
+    NotReady::never("the listener takes no login: leave out user and password")
 }
 
 async fn step(channel: &mut Channel, message: &str) -> Result<String, NotReady> {

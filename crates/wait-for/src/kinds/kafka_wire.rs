@@ -2,7 +2,7 @@
 //!
 //! <https://kafka.apache.org/protocol>: a request has a length, a key, a version, a number and the client's name;
 //! its answer has a length and the same number. The versions here are the oldest that do, without tagged fields,
-//! and brokers from 0.11 to 4 have them.
+//! and brokers from 0.11 to 4 have them, those of logins from 1.0 on.
 
 use endpoint::{Stream, one_line};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

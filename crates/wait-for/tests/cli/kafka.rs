@@ -17,8 +17,10 @@ const HANDSHAKE: u16 = 17;
 const AUTHENTICATE: u16 = 36;
 const VERSIONS: u16 = 18;
 
-/// Metadata requests of the versions 0 to 13
-const GOOD_VERSIONS: &[u8] = b"\0\0\0\0\0\x01\0\x03\0\0\0\x0d";
+/// Metadata requests of the versions 0 to 13, and a handshake of logins of the versions 0 and 1
+const GOOD_VERSIONS: &[u8] = b"\0\0\0\0\0\x02\0\x03\0\0\0\x0d\0\x11\0\0\0\x01";
+/// The same of a broker without logins
+const WITHOUT_LOGINS: &[u8] = b"\0\0\0\0\0\x01\0\x03\0\0\0\x0d";
 /// "There is no login to make here"
 const NO_LOGIN: &[u8] = b"\0\x22\0\0\0\0";
 
@@ -152,6 +154,17 @@ fn a_listener_with_logins_is_ready_without_one_and_never_for_a_topic() {
     assert_eq!(proof(&[&server.url("kafka")]), "answers, but more can't be known without a password");
     let said = never(77, &[&format!("{}#topic=orders", server.url("kafka"))]);
     assert_eq!(said, "the listener asks for a login: give a user, and password-file=PATH");
+}
+
+#[test]
+fn a_broker_that_knows_no_logins_is_not_asked_for_one() {
+    let server = broker(&[(VERSIONS, WITHOUT_LOGINS.to_vec()), (METADATA, metadata(1, &[]))]);
+    assert_eq!(proof(&[&server.url("kafka")]), "metadata answered, brokers: 1");
+    let mut command = wait_for(&[&format!("kafka://app@{}#password-env=PW", server.address)]);
+    let ended = Program::start(command.env("PW", "hunter2")).end();
+    assert_eq!(ended.code, Some(69), "{ended:#?}");
+    let said = "the listener takes no login: leave out user and password";
+    assert_eq!(ended.message("will not become ready")["reason"], said);
 }
 
 #[test]
