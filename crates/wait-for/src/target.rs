@@ -249,9 +249,9 @@ mod tests {
 
         #[test]
         fn no_complaint_holds_the_password(
-            scheme in "(tcp|http|mysql|redis|nats|ldap|dns|tpc)",
+            scheme in "(tcp|http|mysql|redis|nats|ldap|dns|tpc|postgres|kafka|amqp|mongodb)",
             user in "([a-z]{0,3}:|[a-z])[0-9]{0,3}[a-z/?#@: ]{0,2}",
-            host in "[a-z%:/@]{0,9}",
+            host in "[a-z%:/@,]{0,9}",
             query in "(\\?[a-z]*=hunter2@?[a-z]*)?",
             fragment in "[a-z=&]{0,9}(=hunter2(@[a-z]*)?)?",
         ) {

@@ -114,7 +114,8 @@ fn judge_close(code: u16, text: String, with_password: bool, with_host: bool) ->
             Err(NotReady::denied(format!("login refused to guest: {text}: give a user, and password-file=PATH")))
         }
         ACCESS_REFUSED => Ok("answers, but more can't be known without a password".into()),
-        NOT_ALLOWED if words.contains("limit") || words.contains("is down") => Err(NotReady::new(Cause::Busy, text)),
+        NOT_ALLOWED if words.contains("connection limit") => Err(NotReady::full(text)),
+        NOT_ALLOWED if words.ends_with("is down") => Err(NotReady::new(Cause::Busy, text)),
         NOT_ALLOWED | INVALID_PATH => Err(NotReady::new(Cause::Contrary, text)),
         // A server that ends (320), or is broken inside (541)
         _ => Err(NotReady::new(Cause::Busy, format!("closed with {code}: {text}"))),
@@ -136,11 +137,14 @@ mod tests {
             (403, "ACCESS_REFUSED - Login was refused", false, false, None),
             (530, "NOT_ALLOWED - vhost shop not found", true, true, Some(Cause::Contrary)),
             (530, "NOT_ALLOWED - access to vhost 'shop' refused for user 'app'", true, true, Some(Cause::Contrary)),
+            (530, "NOT_ALLOWED - vhost limits not found", true, true, Some(Cause::Contrary)),
             (530, "NOT_ALLOWED - vhost 'shop' is down", true, true, Some(Cause::Busy)),
             (530, "NOT_ALLOWED - vhost connection limit (1) is reached", true, true, Some(Cause::Busy)),
             (320, "CONNECTION_FORCED - broker forced connection closure", true, true, Some(Cause::Busy)),
         ] {
             let verdict = judge_close(code, text.into(), with_password, with_host);
+            let is_full = verdict.as_ref().is_err_and(|failure| failure.rest.is_some());
+            assert_eq!(is_full, text.contains("connection limit"), "{text}");
             assert_eq!(verdict.err().map(|failure| failure.cause), expected, "{text}");
         }
     }
