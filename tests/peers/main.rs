@@ -37,6 +37,8 @@ mod nobody;
 mod openldap;
 mod postgres;
 mod postgres_logins;
+mod postgres_migrations;
+mod postgres_queries;
 mod proxy_beside;
 mod proxy_grpc;
 mod proxy_http2;

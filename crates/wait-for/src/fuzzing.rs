@@ -7,7 +7,7 @@ use crate::kinds::{
     amqp_wire::Method,
     bson::Document,
     kafka_wire::{Handshake, Metadata, Step, Versions},
-    ldap_wire, redis_wire,
+    ldap_wire, migration, postgres_wire, redis_wire,
 };
 
 /// Reads any bytes as the content of a message of LDAP.
@@ -48,6 +48,15 @@ pub fn mongodb(bytes: &[u8]) {
     }
 }
 
+/// Reads any bytes as the type and the content of a message of PostgreSQL, and a row as one of every migration tool.
+pub fn postgres(bytes: &[u8]) {
+    let Some((kind, body)) = bytes.split_first() else { return };
+    if let Some(postgres_wire::Message::Row(row)) = postgres_wire::Message::parse(*kind, body) {
+        assert!(row.iter().flatten().map(String::len).sum::<usize>() <= body.len() * 3, "{row:?}");
+        migration::judge_any(&row);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -66,6 +75,9 @@ mod tests {
         }
         for bytes in [&b"\x14\0\0\0\x04a\0\x0c\0\0\0\x020\0\x01\0\0\0\0\0\0"[..], b"\x05\0\0\0\0", b"\xff"] {
             super::mongodb(bytes);
+        }
+        for bytes in [&b"D\0\x02\0\0\0\x0212\0\0\0\x07applied"[..], b"", b"D\0\x01\xff", b"E"] {
+            super::postgres(bytes);
         }
     }
 }

@@ -132,7 +132,7 @@ pub(crate) const SCHEMES: [Scheme; 16] = [
             ("postgres://user@db:5432/app", "PostgreSQL takes logins; with a password: is logged in to"),
             ("postgres+unix:///run/postgresql/.s.PGSQL.5432:/app", "the same, on a UNIX socket"),
         ],
-        options: &wire::OPTIONS,
+        options: &postgres::OPTIONS,
         login: &PASSWORD_OPTIONS,
         tls: Some("add tls=require"),
         several_hosts: true,

@@ -11,7 +11,10 @@ use anyhow::Context;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper_util::client::proxy::matcher::Matcher;
 use lifecycle::{End, Exit, Lifecycle};
-use tokio::{task, time};
+use tokio::{
+    task,
+    time::{self, Instant},
+};
 
 use crate::{
     args::{Args, Output, Proxy},
@@ -111,12 +114,13 @@ async fn targets_ready(args: &Args, targets: &[Target], board: &RefCell<Board>) 
 
 /// Resolves to `Done` once a target has been ready often enough, or to the exit that says why it never will be.
 async fn target_ready(args: &Args, network: &Network, board: &RefCell<Board>, index: usize, target: &Target) -> Exit {
-    let network = network.for_another_target();
+    let mut network = network.for_another_target();
     let attempt_timeout = target.attempt_timeout.unwrap_or(args.attempt_timeout);
     let needed = target.stable.unwrap_or(args.stable);
     let mut pace = Pace::new(target.interval.or(args.interval));
     let mut successes = 0;
     loop {
+        network.deadline = Instant::now().checked_add(attempt_timeout);
         let attempt = time::timeout(attempt_timeout, target.check.check(&network)).await;
         let verdict = attempt.unwrap_or_else(|_| Err(unanswered(&network, attempt_timeout)));
         let verdict = target.judge(verdict, args.not);

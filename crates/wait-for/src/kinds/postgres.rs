@@ -1,7 +1,7 @@
 //! `postgres://host[:port]`: any answer but "cannot connect now" means ready, as libpq's `PQping` has it.
 //!
-//! With a password the proof is a login and `SELECT 1`. Protocol 3.0: PostgreSQL documentation, "Frontend/Backend
-//! Protocol"; error codes: its appendix A.
+//! With a password the proof is a login and `SELECT 1`, and with a question its answer. Protocol 3.0: PostgreSQL
+//! documentation, "Frontend/Backend Protocol"; error codes: its appendix A.
 
 use std::sync::Arc;
 
@@ -11,10 +11,12 @@ use lifecycle::Secret;
 use url::Url;
 
 use super::{
+    postgres_query::Enquiry,
     postgres_wire::{
         Authentication, Channel, Message, PASSWORD, QUERY, Said, TERMINATE, TOO_MANY_CONNECTIONS, md5_proof,
         not_postgres,
     },
+    question::{self, Question},
     shape,
 };
 use crate::{
@@ -24,6 +26,17 @@ use crate::{
     scram::{Hash, Scram},
     wire::{self, Login, Server},
 };
+
+pub(crate) const OPTIONS: [&str; 8] = [
+    "tls=require|verify-ca",
+    "user=NAME",
+    "query=SQL",
+    "query-file=PATH",
+    "query-env=NAME",
+    "table=[SCHEMA.]NAME",
+    "migration=TOOL:VERSION",
+    "schema=NAME",
+];
 
 const PORT: u16 = 5432;
 /// Exists nearly everywhere; a name that does not would leave a line in the server's log under `trust`.
@@ -35,28 +48,41 @@ const PROTOCOL_VIOLATION: &str = "08P01";
 type Secured = Channel<Box<dyn Stream>>;
 
 #[derive(Debug)]
-struct Postgres(Server);
+struct Postgres {
+    server: Server,
+    enquiry: Option<Enquiry>,
+}
 
 /// One attempt
-struct Session<'a>(Login<'a>);
+struct Session<'a> {
+    login: Login<'a>,
+    enquiry: Option<&'a Enquiry>,
+    network: &'a Network,
+}
 
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
     shape::no_query(url, "tls=require")?;
-    Ok(Arc::new(Postgres(Server::from_url(url, PORT, false, options)?)))
+    let question = Question::from_options(options)?;
+    let schema = options.parsed("schema", question::name)?;
+    let enquiry = match (question, schema) {
+        (None, Some(_)) => return Err("option schema goes together with query, table or migration".into()),
+        (question, schema) => question.map(|question| Enquiry { question, schema }),
+    };
+    Ok(Arc::new(Postgres { server: Server::from_url(url, PORT, false, options)?, enquiry }))
 }
 
 impl Check for Postgres {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            let session = Session(self.0.login().await?);
-            let mut plain = Channel(session.0.dial(network).await?);
-            if session.0.tls.is_some() && !plain.ask_for_tls().await? {
+            let session = Session { login: self.server.login().await?, enquiry: self.enquiry.as_ref(), network };
+            let mut plain = Channel(session.login.dial(network).await?);
+            if session.login.tls.is_some() && !plain.ask_for_tls().await? {
                 return Err(NotReady::never("the server offers no TLS: leave tls=require off, or turn ssl on there"));
             }
-            let mut channel = Channel(session.0.secure(plain.0).await?);
+            let mut channel = Channel(session.login.secure(plain.0).await?);
             let verdict = session.converse(&mut channel).await;
             wire::close(&mut channel.0).await;
-            session.0.judged(verdict)
+            session.login.judged(verdict)
         }
         .boxed_local()
     }
@@ -65,24 +91,29 @@ impl Check for Postgres {
 impl Session<'_> {
     async fn converse(&self, channel: &mut Secured) -> Verdict {
         let mut parameters = vec![("user", self.user()), ("application_name", "wait-for")];
-        parameters.extend(self.0.database.map(|name| ("database", name)));
+        parameters.extend(self.login.database.map(|name| ("database", name)));
         channel.start(&parameters).await?;
-        match &self.0.password {
-            None => knock(channel).await,
-            Some(password) => self.log_in(channel, password).await,
+        match (&self.login.password, self.enquiry) {
+            (None, None) => knock(channel).await,
+            (password, _) => self.log_in(channel, password.as_ref()).await,
         }
     }
 
     fn user(&self) -> &str {
-        self.0.user.unwrap_or(USER)
+        self.login.user.unwrap_or(USER)
     }
 
-    /// Logs in and asks for `SELECT 1`.
-    async fn log_in(&self, channel: &mut Secured, password: &Secret) -> Verdict {
+    /// Logs in, and asks the question or `SELECT 1`. A server may let in without a password, for example by a certificate.
+    async fn log_in(&self, channel: &mut Secured, password: Option<&Secret>) -> Verdict {
         loop {
-            match authentication(channel).await? {
-                Authentication::Ok => break,
-                Authentication::CleartextPassword if !self.0.is_private() => return Err(wire::password_needs_tls()),
+            let request = authentication(channel).await?;
+            if request == Authentication::Ok {
+                break;
+            }
+            // A plain close, as in `knock`.
+            let Some(password) = password else { return Err(needs_password()) };
+            match request {
+                Authentication::CleartextPassword if !self.login.is_private() => return Err(wire::password_needs_tls()),
                 Authentication::CleartextPassword => send_password(channel, password.expose()).await?,
                 Authentication::Md5Password { salt } => {
                     send_password(channel, &md5_proof(self.user(), password.expose(), salt)).await?;
@@ -93,15 +124,25 @@ impl Session<'_> {
                 Authentication::Sasl { .. } | Authentication::Unsupported => {
                     return Err(NotReady::never("the server asks for a kind of login that is not supported here"));
                 }
-                Authentication::SaslContinue(_) | Authentication::SaslFinal(_) => return Err(not_postgres()),
+                Authentication::Ok | Authentication::SaslContinue(_) | Authentication::SaslFinal(_) => {
+                    return Err(not_postgres());
+                }
             }
         }
         until_idle(channel).await?;
-        channel.write(QUERY, b"SELECT 1\0").await?;
-        until_idle(channel).await?;
+        let verdict = match self.enquiry {
+            Some(enquiry) => enquiry.ask(channel, self.network.time_left()).await,
+            None => select_one(channel).await,
+        };
         leave(channel).await;
-        Ok("logged in, SELECT 1 answered".into())
+        verdict
     }
+}
+
+async fn select_one(channel: &mut Secured) -> Verdict {
+    channel.write(QUERY, b"SELECT 1\0").await?;
+    until_idle(channel).await?;
+    Ok("logged in, SELECT 1 answered".into())
 }
 
 /// Without a password: any word but "not now" is proof enough, and so is a role that does not exist.
@@ -117,7 +158,7 @@ async fn knock(channel: &mut Secured) -> Verdict {
             Message::Authentication(_) => return Ok("asks for a login".into()),
             Message::Error(said) if said.is_busy() => return Err(refusal(said)),
             Message::Error(said) => return Ok(format!("answers {}", said.code)),
-            Message::Other => return Err(not_postgres()),
+            _ => return Err(not_postgres()),
         }
     }
 }
@@ -161,6 +202,12 @@ async fn until_idle(channel: &mut Secured) -> Result<(), NotReady> {
 /// Sends Terminate, so that the server does not log a lost connection. An error no longer matters.
 async fn leave(channel: &mut Secured) {
     let _ = channel.write(TERMINATE, &[]).await;
+}
+
+fn needs_password() -> NotReady {
+    NotReady::denied(
+        "the server asks for a password, and a query needs a login: add password-file=PATH or password-env=NAME",
+    )
 }
 
 /// Whether `pg_hba.conf` has no line for a connection without TLS

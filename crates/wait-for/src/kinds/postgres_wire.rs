@@ -1,4 +1,4 @@
-//! Messages of the PostgreSQL protocol, version 3, as far as a login and `SELECT 1` need them.
+//! Messages of the PostgreSQL protocol, version 3, as far as a login and a query need them.
 //!
 //! PostgreSQL documentation, "Message Formats".
 
@@ -6,13 +6,17 @@ use endpoint::{Stream, one_line};
 use md5::{Digest, Md5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::reader::Reader;
 use crate::{
     not_ready::{Cause, NotReady},
     wire::hex,
 };
 
-/// Bytes; messages of a login and of `SELECT 1` are far smaller.
+/// Bytes; messages of a login and rows of a few values are far smaller.
 const MESSAGE_LIMIT: usize = 64 * 1024;
+/// Columns of a row that are read; no question needs more.
+const COLUMNS: usize = 3;
+const ROW: u8 = b'D';
 const VERSION_3: u32 = 3 << 16;
 /// The first words of a connection that shall become TLS
 const TLS_REQUEST: [u32; 2] = [8, 80_877_103];
@@ -23,21 +27,28 @@ pub(super) const TOO_MANY_CONNECTIONS: &str = "53300";
 /// Types of messages to the server
 pub(super) const PASSWORD: u8 = b'p';
 pub(super) const QUERY: u8 = b'Q';
+pub(super) const PARSE: u8 = b'P';
+pub(super) const BIND: u8 = b'B';
+pub(super) const DESCRIBE: u8 = b'D';
+pub(super) const EXECUTE: u8 = b'E';
+pub(super) const SYNC: u8 = b'S';
 pub(super) const TERMINATE: u8 = b'X';
 
 /// A message from the server
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Message {
+pub(crate) enum Message {
     Authentication(Authentication),
     Error(Said),
     ReadyForQuery,
-    /// Notices, settings, rows: of no matter here
+    /// The first values of a row; `None` is NULL
+    Row(Vec<Option<String>>),
+    /// Notices, settings, the end of a statement: of no matter here
     Other,
 }
 
 /// The proof of a login that the server asks for
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Authentication {
+pub(crate) enum Authentication {
     Ok,
     CleartextPassword,
     Md5Password { salt: [u8; 4] },
@@ -49,10 +60,12 @@ pub(super) enum Authentication {
 
 /// An error as the server tells it
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Said {
+pub(crate) struct Said {
     /// SQLSTATE
     pub(super) code: String,
     pub(super) message: String,
+    /// Where in the statement, in characters from 1
+    pub(super) position: Option<u32>,
 }
 
 /// Messages on a stream
@@ -85,7 +98,8 @@ impl<S: Stream> Channel<S> {
     }
 
     async fn write_framed(&mut self, kind: &[u8], body: &[u8]) -> Result<(), NotReady> {
-        let length = u32::try_from(body.len() + 4).map_err(|_| NotReady::never("the password is too long"))?;
+        let length =
+            u32::try_from(body.len() + 4).map_err(|_| NotReady::never("the password or the query is too long"))?;
         self.0.write_all(&[kind, &length.to_be_bytes(), body].concat()).await?;
         Ok(self.0.flush().await?)
     }
@@ -96,7 +110,7 @@ impl<S: Stream> Channel<S> {
             let kind = self.0.read_u8().await?;
             let length = self.0.read_u32().await?.checked_sub(4).ok_or_else(not_postgres)? as usize;
             if length > MESSAGE_LIMIT {
-                return Err(not_postgres());
+                return Err(if kind == ROW { row_too_long() } else { not_postgres() });
             }
             let mut body = vec![0; length];
             self.0.read_exact(&mut body).await?;
@@ -109,16 +123,36 @@ impl<S: Stream> Channel<S> {
 }
 
 impl Message {
-    fn parse(kind: u8, body: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(kind: u8, body: &[u8]) -> Option<Self> {
         match kind {
             b'R' => Authentication::parse(body).map(Self::Authentication),
             b'E' => Said::parse(body).map(Self::Error),
             b'Z' => Some(Self::ReadyForQuery),
-            // NoticeResponse, ParameterStatus, BackendKeyData, NegotiateProtocolVersion, and what answers a query
-            b'N' | b'S' | b'K' | b'v' | b'T' | b'D' | b'C' => Some(Self::Other),
+            // CopyOutResponse begins with a format; with any other byte the answer is HTTP.
+            b'H' if !matches!(body.first(), Some(0 | 1)) => None,
+            // Notices and settings (N, S, K, v), the beginning and end of an answer (T, C, 1, 2, n, s, I), and the data of
+            // COPY (H, d, c), which gives no rows
+            b'N' | b'S' | b'K' | b'v' | b'T' | b'C' | b'1' | b'2' | b'n' | b's' | b'I' | b'H' | b'd' | b'c' => {
+                Some(Self::Other)
+            }
+            ROW => row(body).map(Self::Row),
             _ => None,
         }
     }
+}
+
+/// `DataRow`: the number of columns, then length and bytes of each; the length -1 is NULL
+fn row(body: &[u8]) -> Option<Vec<Option<String>>> {
+    let mut reader = Reader(body);
+    let count = usize::from(reader.short()?);
+    let mut values = Vec::new();
+    for _ in 0..count.min(COLUMNS) {
+        values.push(match reader.long()? {
+            u32::MAX => None,
+            length => Some(String::from_utf8_lossy(reader.take(length as usize)?).into_owned()),
+        });
+    }
+    Some(values)
 }
 
 impl Authentication {
@@ -144,6 +178,7 @@ impl Said {
         for field in body.split(|byte| *byte == 0) {
             match field.split_first() {
                 Some((b'C', code)) => found.code = one_line(&String::from_utf8_lossy(code)),
+                Some((b'P', position)) => found.position = str::from_utf8(position).ok()?.parse().ok(),
                 Some((b'M', message)) => found.message = one_line(&String::from_utf8_lossy(message)),
                 _ => {}
             }
@@ -164,6 +199,10 @@ pub(super) fn md5_proof(user: &str, password: &str, salt: [u8; 4]) -> String {
     format!("md5{}", hex(&Md5::new().chain_update(inner).chain_update(salt).finalize()))
 }
 
+fn row_too_long() -> NotReady {
+    NotReady::never("a row has more than 64 KiB: let the query select one short value")
+}
+
 pub(super) fn not_postgres() -> NotReady {
     NotReady::new(Cause::Odd, "the answer is not PostgreSQL")
 }
@@ -176,14 +215,22 @@ mod tests {
 
     #[test]
     fn messages_are_read() {
-        let error = Message::parse(b'E', b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0").unwrap();
+        let error =
+            Message::parse(b'E', b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0P7\0\0").unwrap();
         let Message::Error(said) = error else { panic!("{error:?}") };
+        assert_eq!(said.position, Some(7));
         assert_eq!((said.code.as_str(), said.message.as_str()), ("57P03", "the database system is starting up"));
         assert!(said.is_busy());
         let sasl = Message::parse(b'R', b"\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0");
         let mechanisms = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", ""].map(str::to_owned).to_vec();
         assert_eq!(sasl, Some(Message::Authentication(Authentication::Sasl { mechanisms })));
         assert_eq!(Message::parse(b'H', b"TTP/1.1"), None);
+        let row = Message::parse(ROW, b"\0\x02\0\0\0\x01a\xff\xff\xff\xff");
+        assert_eq!(row, Some(Message::Row(vec![Some("a".into()), None])));
+        assert_eq!(Message::parse(ROW, b"\0\0"), Some(Message::Row(Vec::new())));
+        for row in [&b"\0\x01"[..], b"\0\x01\0\0\0\x02a", b"\0\x01\xff\xff\xff\xfe"] {
+            assert_eq!(Message::parse(ROW, row), None, "{row:?}");
+        }
         for error in [&b"\0"[..], b"", b"C57\0", b"C57P0?\0Mno\0\0"] {
             assert_eq!(Message::parse(b'E', error), None, "{error:?}");
         }

@@ -43,6 +43,8 @@ mod pid_one;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod postgres_query;
+#[cfg(test)]
 mod redis;
 #[cfg(test)]
 mod settings;

@@ -108,6 +108,8 @@ fn an_option_that_there_is_not() {
 fn an_option_that_needs_another() {
     assert_usage_error("tls-option-without-tls", &["http://api/#ca=/certs/ca.pem"]);
     assert_usage_error("tls-option-without-tls-of-a-database", &["mysql://db#ca=/certs/ca.pem"]);
+    assert_usage_error("query-and-table", &["postgres://db#query=SELECT 1&table=users"]);
+    assert_usage_error("schema-without-a-question", &["postgres://db#schema=app"]);
     assert_usage_error("cert-without-key", &["https://api/#insecure&cert=/certs/tls.crt"]);
     assert_usage_error("run-anyway-without-a-command", &["--run-anyway", "tcp://db:5432"]);
 }
@@ -132,6 +134,9 @@ fn an_option_whose_value_is_wrong() {
         ("bad-dns-type", "dns://db#type=MX"),
         ("bad-dns-min", "dns://db#min=0"),
         ("bad-tls", "redis://cache#tls=maybe"),
+        ("bad-query", "postgres://db#query="),
+        ("bad-migration-tool", "postgres://db#migration=flywya:12"),
+        ("bad-migration-version", "postgres://db#migration=flyway:V12__users"),
         ("bad-switch", "tcp://db:1#not=maybe"),
         ("option-twice", "tcp://db:1#hold=1s&hold=2s"),
     ] {
