@@ -1,6 +1,10 @@
 //! fix-perms on file systems whose server refuses changes, where the mount options do not show it; bindfs plays the server.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
 
 use e2e::process::{command, output};
 use harness::with_own_mounts;
@@ -34,5 +38,25 @@ fn a_snapshot_that_its_server_keeps_read_only_is_left_out_after_its_first_refusa
         let mut umount = command("umount");
         umount.arg(&inside);
         output(umount);
+    });
+}
+
+/// An NFS server that squashes root refuses like this; its own words need a mount whose kind is NFS, and this one's is FUSE.
+#[test]
+fn a_server_that_refuses_root_is_named_with_the_remedy() {
+    with_own_mounts(|| {
+        let refusing = || Volume::mount(&["--chown-deny", "--chgrp-deny", "--chmod-deny"]);
+        let volume = refusing();
+        for wanted in [OWNER, "--mode=u=rwX,g=rwX,o=rwX"] {
+            let remedy = "operation not permitted: the server of the file system refuses it: set it right there or by mount \
+                          options (uid=, gid=), or give --on-denied accessible";
+            volume.fix_perms(&[wanted]).ended_with(77, &[remedy]);
+        }
+        // A volume that its server has made accessible is as good as one that is right.
+        let volume = refusing();
+        for (name, mode) in [("", 0o777), ("file", 0o666)] {
+            fs::set_permissions(volume.below().join(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        volume.fix_perms(&[OWNER, "--on-denied=accessible"]).ended_with(0, &[r#""tolerated":2"#]);
     });
 }

@@ -8,7 +8,7 @@ const NETWORK_THREADS: usize = 16;
 /// Magic numbers of file systems whose answers come from elsewhere (`linux/magic.h` and their own sources). FUSE is among
 /// them: in pods it is a bucket or a cluster more often than not.
 const NETWORK: [u32; 15] = [
-    0x0000_6969, // NFS
+    NFS,
     0x0000_517b, // SMB
     0xff53_4d42, // CIFS
     0xfe53_4d42, // SMB2
@@ -25,6 +25,9 @@ const NETWORK: [u32; 15] = [
     0x7375_7245, // Coda
 ];
 
+const NFS: u32 = 0x0000_6969;
+const OVERLAY: u32 = 0x794c_7630;
+
 /// Those that are known to stamp files and directories by the kernel's own clock at each link, rename and unlink
 const LOCAL: [u32; 7] = [
     0x0000_ef53, // ext2, ext3, ext4
@@ -35,6 +38,30 @@ const LOCAL: [u32; 7] = [
     0x2fc1_2fc1, // ZFS
     0xca45_1a4e, // bcachefs
 ];
+
+/// The kind of file system that refuses a change
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum FileSystem {
+    Nfs,
+    /// Another one behind a server, or a process
+    Network,
+    /// On this machine
+    Local,
+    #[default]
+    Unknown,
+}
+
+impl FileSystem {
+    /// That of an open or pinned entry
+    pub(crate) fn of(entry: impl AsFd) -> Self {
+        match magic(entry) {
+            Some(NFS) => Self::Nfs,
+            Some(magic) if NETWORK.contains(&magic) => Self::Network,
+            Some(magic) if magic == OVERLAY || LOCAL.contains(&magic) => Self::Local,
+            _ => Self::Unknown,
+        }
+    }
+}
 
 /// As many threads as the CPU quota has CPUs, since a local look costs only CPU; more where looks mostly wait.
 pub(crate) fn threads(root: impl AsFd) -> usize {
@@ -50,7 +77,7 @@ pub(crate) fn keeps_links_and_times(file: impl AsFd) -> bool {
 
 /// A file system that does not tell is taken for a local one.
 fn is_network(root: impl AsFd) -> bool {
-    magic(root).is_some_and(|magic| NETWORK.contains(&magic))
+    matches!(FileSystem::of(root), FileSystem::Nfs | FileSystem::Network)
 }
 
 fn magic(file: impl AsFd) -> Option<u32> {
@@ -69,6 +96,12 @@ mod tests {
     fn only_what_is_known_keeps_times() {
         assert!(keeps_links_and_times(File::open("/dev/shm").unwrap()));
         assert!(!keeps_links_and_times(File::open("/proc").unwrap()));
+    }
+
+    #[test]
+    fn the_kind_of_a_file_system() {
+        let kind = |path| FileSystem::of(File::open(path).unwrap());
+        assert_eq!([kind("/dev/shm"), kind("/proc")], [FileSystem::Local, FileSystem::Unknown]);
     }
 
     #[test]

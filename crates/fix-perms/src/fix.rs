@@ -19,6 +19,7 @@ use crate::{
     capabilities::Capabilities,
     config::Config,
     fixer::Treatment,
+    id_maps::IdMaps,
     ledger::{Counts, Ledger},
     progress::Progress,
     report::{Report, Summary, VolumeSummary},
@@ -69,6 +70,9 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
 /// Refuses a user for COMMAND before any tree is touched.
 fn may_become(run_as: Option<(u32, u32)>, capabilities: Capabilities) -> anyhow::Result<()> {
     let Some((user, group)) = run_as else { return Ok(()) };
+    if let Some(lack) = IdMaps::of_this_process().lacks(Some(user), Some(group)) {
+        return Err(Exit::Denied.because(format!("cannot become {user}:{group}: {lack}: choose others")));
+    }
     let missing = capabilities.missing_to_become(user, group);
     if missing.is_empty() {
         return Ok(());

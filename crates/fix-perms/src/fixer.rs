@@ -1,6 +1,9 @@
 //! One entry: its faults, and the change.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use lifecycle::Exit;
 use rustix::{
@@ -16,18 +19,17 @@ use crate::{
     capabilities::{Action, Capabilities, error_text},
     directory::Directory,
     fchmodat2::change_mode,
+    filesystem::FileSystem,
+    id_maps::IdMaps,
     ignored::Ignored,
     ledger::{Ledger, Text},
     mounts::Mounts,
+    refusal::{Facts, Refusal},
     report::Report,
     stat::{Kind, Stat},
     volume::OnDenied,
     wanted::{Change, Modes, SET_GROUP_ID, Wanted},
 };
-
-/// The reason and the remedy where the mount of the PATH itself refuses changes
-const READ_ONLY_PATH: &str = "the file system is read-only: mount it writable, or leave this PATH out (--skip-read-only \
-                              leaves out only what is mounted below a PATH)";
 
 /// The treatment of an entry that is wrong
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,17 +49,12 @@ pub(crate) struct Fixer<'a> {
     pub(crate) on_denied: OnDenied,
     pub(crate) capabilities: Capabilities,
     pub(crate) mounts: Mounts<'a>,
+    /// The one that PATH is on, once PATH was found
+    pub(crate) file_system: OnceLock<FileSystem>,
     pub(crate) ledger: &'a Ledger,
     pub(crate) report: &'a Report,
     /// Set once enough is known
     pub(crate) stopped: &'a AtomicBool,
-}
-
-/// An action and why the kernel refused it
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Refusal {
-    pub(crate) action: Action,
-    pub(crate) error: Errno,
 }
 
 impl Fixer<'_> {
@@ -200,11 +197,7 @@ impl Fixer<'_> {
     }
 
     fn denied(&self, refusal: Refusal, stat: Option<&Stat>, path: Text) {
-        let is_own_mount = refusal.error == Errno::ROFS && !stat.is_some_and(|stat| self.mounts.are_below(stat));
-        let reason: Text = &|| match refusal {
-            _ if is_own_mount => refusal.describe(READ_ONLY_PATH),
-            Refusal { action, error } => refusal.describe(&self.capabilities.explain(action, error)),
-        };
+        let reason: Text = &|| refusal.describe(&refusal.explain(&self.facts(stat)));
         let read_only = matches!(self.wanted.modes, Modes::FsGroup { read_only: true });
         let is_writable = refusal.error != Errno::ROFS || read_only;
         let is_accessible = is_writable && stat.is_some_and(|stat| self.wanted.is_accessible(stat));
@@ -213,6 +206,20 @@ impl Fixer<'_> {
             return self.warn(path, reason);
         }
         self.stays_wrong(is_accessible, path, reason);
+    }
+
+    /// The facts that explain why a change of an entry was refused.
+    pub(crate) fn facts(&self, stat: Option<&Stat>) -> Facts {
+        let is_on_own_mount = !stat.is_some_and(|stat| self.mounts.are_below(stat));
+        let file_system = self.file_system.get().filter(|_| is_on_own_mount);
+        Facts {
+            capabilities: self.capabilities,
+            file_system: file_system.copied().unwrap_or_default(),
+            maps: IdMaps::of_this_process(),
+            now: (stat.map(|stat| stat.user), stat.map(|stat| stat.group)),
+            wanted: (self.wanted.user, self.wanted.group),
+            is_on_own_mount,
+        }
     }
 
     /// An entry that can't be set right: `--on-denied` decides whether that is a failure. `is_accessible` says whether the
@@ -231,22 +238,6 @@ impl Fixer<'_> {
         if Ledger::count(&self.ledger.warned) {
             tracing::warn!(path = path(), reason = reason(), "left as it is");
         }
-    }
-}
-
-impl Refusal {
-    fn describe(self, reason: &str) -> String {
-        let what = match self.action {
-            Action::ChangeOwner => "cannot change the owner",
-            Action::ChangeMode => "cannot change the mode",
-            Action::SetGroupId => "cannot set the set-group-ID bit",
-            Action::SetAcl => "cannot set the default ACL",
-            Action::SetLabel => "cannot set the SELinux label",
-            Action::Look => "cannot look at it",
-            Action::Create => "cannot make the directory",
-            Action::Stamp => "cannot set the stamp",
-        };
-        format!("{what}: {reason}")
     }
 }
 

@@ -14,7 +14,9 @@ mod create;
 use crate::{
     capabilities::{Action, Capabilities, error_text},
     directory::{About, Directory},
-    fixer::{Fixer, Refusal, Treatment},
+    filesystem::FileSystem,
+    fixer::{Fixer, Treatment},
+    refusal::{Facts, Refusal},
     stat::{Kind, Stat},
     trail::{Trail, printed},
     volume::Volume,
@@ -61,6 +63,7 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
         }
         pinned => pinned.map_err(refused)?,
     };
+    let _ = fixer.file_system.set(FileSystem::of(&pinned));
     let stat = stat(volume, &pinned, fixer.capabilities)?;
     let trail = Trail::root(path.as_os_str().as_bytes());
     if !stat.is_directory() {
@@ -154,9 +157,10 @@ fn refusal(path: &Path, error: Errno, capabilities: Capabilities) -> anyhow::Err
         Errno::NOTDIR => Exit::Usage.because(format!("{path} leads through something that is no directory")),
         Errno::LOOP => Exit::Usage.because(format!("{path} leads through a symbolic link: name where it leads")),
         Errno::NOSYS => Exit::Usage.because("--no-symlinks needs Linux 5.6 or newer: leave it out".to_owned()),
-        Errno::ACCESS | Errno::PERM => {
-            Exit::Denied.because(format!("cannot open {path}: {}", capabilities.explain(Action::Look, error)))
-        }
+        Errno::ACCESS | Errno::PERM => Exit::Denied.because(format!(
+            "cannot open {path}: {}",
+            Refusal { action: Action::Look, error }.explain(&Facts::unknown(capabilities))
+        )),
         Errno::IO | Errno::STALE => Exit::Io.because(format!("cannot open {path}: {}", error_text(error))),
         error => Exit::Failed.because(format!("cannot open {path}: {}", error_text(error))),
     }

@@ -9,13 +9,8 @@ use std::{
 use rustix::{fd::AsFd, io::Errno};
 
 use crate::{
-    capabilities::Action,
-    directory::Directory,
-    exclude::Excludes,
-    fixer::{Fixer, Refusal},
-    ledger::Text,
-    stat::Stat,
-    trail::Trail,
+    capabilities::Action, directory::Directory, exclude::Excludes, fixer::Fixer, ledger::Text, refusal::Refusal,
+    stat::Stat, trail::Trail,
 };
 
 const READ_SIZE: usize = 32 * 1024;

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{
             AtomicBool,
             Ordering::{Relaxed, SeqCst},
@@ -18,10 +18,11 @@ use crate::{
     capabilities::{Action, Capabilities, error_text},
     directory::Directory,
     filesystem,
-    fixer::{Fixer, Refusal, Treatment, restore},
+    fixer::{Fixer, Treatment, restore},
     ledger::Ledger,
     links::HardLinks,
     mounts::Mounts,
+    refusal::Refusal,
     report::Report,
     root::{self, Root},
     sample::Sample,
@@ -60,6 +61,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
         on_denied: volume.on_denied,
         capabilities: run.capabilities,
         mounts: Mounts::of(volume, ledger),
+        file_system: OnceLock::new(),
         ledger,
         report: &run.report,
         stopped: &run.stopped,

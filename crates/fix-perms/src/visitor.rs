@@ -9,9 +9,10 @@ use crate::{
     capabilities::Action,
     directory::Directory,
     filesystem,
-    fixer::{Fixer, Refusal, Treatment},
+    fixer::{Fixer, Treatment},
     ledger::Text,
     links::{HardLinks, Sighting},
+    refusal::Refusal,
     stat::Stat,
     trail::Trail,
 };

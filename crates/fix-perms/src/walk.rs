@@ -30,9 +30,10 @@ use crate::{
     capabilities::Action,
     directory::Directory,
     exclude::Excludes,
-    fixer::{Fixer, Refusal},
+    fixer::Fixer,
     ledger::{Ledger, Text},
     links::HardLinks,
+    refusal::Refusal,
     stat::Kind,
     visitor::Visitor,
 };

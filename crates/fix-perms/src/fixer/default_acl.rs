@@ -5,11 +5,12 @@ use rustix::{
     io::{self, Errno},
 };
 
-use super::{Fixer, Refusal, Treatment};
+use super::{Fixer, Treatment};
 use crate::{
     capabilities::Action,
     directory::Directory,
     ledger::{Ledger, Text},
+    refusal::Refusal,
     stat::Stat,
     wanted::acl,
 };

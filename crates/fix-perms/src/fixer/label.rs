@@ -6,8 +6,8 @@ use rustix::{
     io::Errno,
 };
 
-use super::{Fixer, Refusal};
-use crate::{capabilities::Action, ledger::Text, selinux, stat::Stat, wanted::Change};
+use super::Fixer;
+use crate::{capabilities::Action, ledger::Text, refusal::Refusal, selinux, stat::Stat, wanted::Change};
 
 impl Fixer<'_> {
     /// Whether labels are wanted, so that every entry must be pinned for a look at its label.

@@ -16,7 +16,9 @@ use rustix::{
 use super::refusal;
 use crate::{
     capabilities::{Action, error_text},
+    filesystem::FileSystem,
     fixer::Fixer,
+    refusal::{Facts, Refusal},
     stat::Stat,
     trail::printed,
     volume::Volume,
@@ -56,7 +58,8 @@ pub(super) fn directories(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Owne
 
 fn make(parent: &OwnedFd, name: &[u8], path: &Path, fixer: &Fixer) -> anyhow::Result<OwnedFd> {
     let cannot = |error: Errno| {
-        let reason = fixer.capabilities.explain(Action::Create, error);
+        let reason = Refusal { action: Action::Create, error }
+            .explain(&Facts { file_system: FileSystem::of(parent), ..fixer.facts(None) });
         let (exit, reason) = match error {
             Errno::ACCESS | Errno::PERM | Errno::ROFS => (Exit::Denied, reason),
             Errno::IO | Errno::DQUOT | Errno::NOSPC => (Exit::Io, error_text(error)),

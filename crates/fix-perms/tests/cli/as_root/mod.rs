@@ -11,6 +11,7 @@ mod races;
 mod read_only;
 mod selinux;
 mod shapes;
+mod user_namespaces;
 mod wanted;
 
 use crate::support::{mount, need_root};

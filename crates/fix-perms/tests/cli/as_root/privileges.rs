@@ -6,7 +6,6 @@ use std::{
     process::Command,
 };
 
-use super::need_root;
 use crate::support::{Ended, Program, Tree, entry, fix_perms, last_words, mode, set_mode, set_owner};
 
 /// Prints what a process may do.
@@ -213,25 +212,4 @@ fn a_command_that_cannot_be_reached_as_that_user_is_126() {
     set_mode(&tree.beside(""), 0o755);
     let ended = run_behind_setpriv(&["--clear-groups"], &tree, "1000:2000", &[program.to_str().unwrap()]);
     ended.ended_with(126, &format!(r#"reason=cannot-run what="{}" last="permission denied"#, program.display()));
-}
-
-#[test]
-fn an_owner_that_the_user_namespace_lacks_is_a_refusal_that_says_so() {
-    need_root();
-    let in_namespace = |arguments: &[&str]| {
-        let inside = fix_perms(arguments);
-        let mut command = Command::new("unshare");
-        command.env_clear().args(["--user", "--map-root-user", "--"]);
-        command.arg(inside.get_program()).args(inside.get_args());
-        Program::start(&mut command).end()
-    };
-    let tree = Tree::new(&["a"]);
-    let ended = in_namespace(&["--owner=1000:1000", &tree.path()]);
-    assert_eq!(ended.code, Some(77), "{ended:#?}");
-    assert!(ended.last_line().contains("has no such user or group (hostUsers: false has 0 to 65535)"), "{ended:#?}");
-    for name in ["", "a"] {
-        set_mode(&tree.join(name), 0o777);
-    }
-    let ended = in_namespace(&["--owner=1000:1000", "--on-denied=accessible", &tree.path()]);
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
 }

@@ -1,0 +1,58 @@
+//! A user namespace, as a pod with `hostUsers: false` has one: it lacks users and groups.
+
+use std::process::Command;
+
+use super::need_root;
+use crate::support::{Ended, Program, Tree, fix_perms, set_mode, set_owner};
+
+/// In a user namespace that has no user and no group but 0
+fn in_namespace(arguments: &[&str]) -> Ended {
+    let inside = fix_perms(arguments);
+    let mut command = Command::new("unshare");
+    command.env_clear().args(["--user", "--map-root-user", "--"]);
+    command.arg(inside.get_program()).args(inside.get_args());
+    Program::start(&mut command).end()
+}
+
+#[test]
+fn an_owner_that_the_namespace_lacks_is_a_refusal_that_says_so() {
+    need_root();
+    let tree = Tree::new(&["a"]);
+    for (owner, lack) in [
+        ("1000:1000", "the user namespace of the pod has user 0 only, and not user 1000"),
+        (":1000", "the user namespace of the pod has group 0 only, and not group 1000"),
+    ] {
+        let ended = in_namespace(&["--owner", owner, &tree.path()]);
+        let words = format!("invalid argument: {lack}: choose another owner, or give the pod hostUsers: true");
+        assert!(ended.code == Some(77) && ended.last_line().contains(&words), "{ended:#?}");
+    }
+    for name in ["", "a"] {
+        set_mode(&tree.join(name), 0o777);
+    }
+    let ended = in_namespace(&["--owner=1000:1000", "--on-denied=accessible", &tree.path()]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
+
+#[test]
+fn an_entry_whose_owner_the_namespace_lacks_is_a_refusal_that_says_so() {
+    need_root();
+    let tree = Tree::new(&["a"]);
+    set_owner(&tree.join("a"), 5, 0);
+    for wanted in ["--owner=0", "--mode=0600"] {
+        let ended = in_namespace(&[wanted, &tree.join("a").display().to_string()]);
+        let words = "operation not permitted: the user namespace of the pod has user 0 only, and not user 65534, to which \
+                     the entry belongs: set it right from a pod with hostUsers: true";
+        assert!(ended.code == Some(77) && ended.last_line().contains(words), "{ended:#?}");
+    }
+}
+
+#[test]
+fn a_user_for_the_command_that_the_namespace_lacks_is_refused_before_any_change() {
+    need_root();
+    let tree = Tree::new(&["a"]);
+    let ended = in_namespace(&["--mode=0700", &tree.path(), "--as=1000:1000", "--", "/bin/true"]);
+    let words =
+        "cannot become 1000:1000: the user namespace of the pod has user 0 only, and not user 1000: choose others";
+    assert!(ended.code == Some(77) && ended.last_line().contains(words), "{ended:#?}");
+    assert_eq!(tree.entry("").mode & 0o7777, 0o755);
+}
