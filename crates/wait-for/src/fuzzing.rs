@@ -1,13 +1,14 @@
 //! The door for fuzz targets, which are a crate of their own: answers of servers.
 #![expect(clippy::missing_panics_doc, reason = "a panic is how a fuzz target fails")]
 
+use endpoint::RsaPublicKey;
 use futures_util::FutureExt;
 
 use crate::kinds::{
     amqp_wire::Method,
     bson::Document,
     kafka_wire::{Handshake, Metadata, Step, Versions},
-    ldap_wire, migration, postgres_wire, redis_wire,
+    ldap_wire, migration, mysql_wire, postgres_wire, redis_wire,
 };
 
 /// Reads any bytes as the content of a message of LDAP.
@@ -20,6 +21,17 @@ pub fn ldap(bytes: &[u8]) {
 /// Reads any bytes as a reply of Redis. All of them are there, so nothing waits.
 pub fn redis(bytes: &[u8]) {
     assert!(redis_wire::read(&mut &bytes[..]).now_or_never().is_some());
+}
+
+/// Reads any bytes as what MySQL sends during a login.
+pub fn mysql(bytes: &[u8]) {
+    if let Ok(greeting) = mysql_wire::Greeting::parse(bytes) {
+        assert!(greeting.nonce.len() < bytes.len());
+    }
+    let _ = (mysql_wire::Refusal::parse(bytes), mysql_wire::parse_switch(bytes));
+    if let Ok(key) = RsaPublicKey::from_pem(bytes) {
+        assert!(key.modulus.len() + key.exponent.len() < bytes.len());
+    }
 }
 
 /// Reads any bytes as the answers of Kafka.
@@ -66,6 +78,9 @@ mod tests {
         }
         for bytes in [&b"*2\r\n$1\r\na\r\n:1\r\n"[..], b"*1\r\n", b"\xff"] {
             super::redis(bytes);
+        }
+        for bytes in [&b"\x15\x04#28000Access denied"[..], b"client_ed25519\0nonce\0", b"\x0a5.5.5\0"] {
+            super::mysql(bytes);
         }
         for bytes in [&b"\0\0\0\0\0\0\0\0\xff\xff\0\0\0\x01\0\0\0\0"[..], b"", b"\xff\xff\xff\xff\xff\xff"] {
             super::kafka(bytes);

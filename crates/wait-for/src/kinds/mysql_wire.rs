@@ -101,7 +101,7 @@ impl From<std::io::Error> for Failure {
 }
 
 /// An error packet
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// As in MySQL's and MariaDB's "Server Error Message Reference"
     pub(super) code: u16,
     pub(super) message: String,
@@ -114,7 +114,7 @@ impl Refusal {
     }
 
     /// Reads what stands behind the packet's first byte.
-    fn parse(packet: &[u8]) -> Result<Self, NotReady> {
+    pub(crate) fn parse(packet: &[u8]) -> Result<Self, NotReady> {
         let (code, rest) = packet.split_first_chunk().ok_or_else(not_mysql)?;
         let code = u16::from_le_bytes(*code);
         if code < FIRST_ERROR {
@@ -128,16 +128,16 @@ impl Refusal {
 
 /// The server's first packet, `HandshakeV10`
 #[derive(Debug)]
-pub(super) struct Greeting {
+pub(crate) struct Greeting {
     capabilities: u32,
     /// The nonce for the password's hash
-    pub(super) nonce: Vec<u8>,
+    pub(crate) nonce: Vec<u8>,
     /// The authentication plugin that the server proposes
     pub(super) plugin: String,
 }
 
 impl Greeting {
-    pub(super) fn parse(packet: &[u8]) -> Result<Self, NotReady> {
+    pub(crate) fn parse(packet: &[u8]) -> Result<Self, NotReady> {
         Self::fields(packet).ok_or_else(not_mysql)
     }
 
@@ -193,7 +193,7 @@ pub(super) fn client_answer(tls: bool, user: &str, proof: &[u8], database: Optio
 }
 
 /// The request of an `AuthSwitchRequest`: plugin and nonce.
-pub(super) fn parse_switch(packet: &[u8]) -> Option<(String, Vec<u8>)> {
+pub(crate) fn parse_switch(packet: &[u8]) -> Option<(String, Vec<u8>)> {
     let (plugin, nonce) = split_at_nul(packet)?;
     Some((String::from_utf8_lossy(plugin).into_owned(), nonce.strip_suffix(&[0]).unwrap_or(nonce).to_vec()))
 }
