@@ -8,7 +8,10 @@ use crate::kinds::{
     amqp_wire::Method,
     bson::Document,
     kafka_wire::{Handshake, Metadata, Step, Versions},
-    ldap_wire, migration, mysql_wire, postgres_wire, redis_wire,
+    ldap_wire, mysql_wire,
+    postgres::wire::Message,
+    question::migration,
+    redis_wire,
 };
 
 /// Reads any bytes as the content of a message of LDAP.
@@ -63,7 +66,7 @@ pub fn mongodb(bytes: &[u8]) {
 /// Reads any bytes as the type and the content of a message of PostgreSQL, and a row as one of every migration tool.
 pub fn postgres(bytes: &[u8]) {
     let Some((kind, body)) = bytes.split_first() else { return };
-    if let Some(postgres_wire::Message::Row(row)) = postgres_wire::Message::parse(*kind, body) {
+    if let Some(Message::Row(row)) = Message::parse(*kind, body) {
         assert!(row.iter().flatten().map(String::len).sum::<usize>() <= body.len() * 3, "{row:?}");
         migration::judge_any(&row);
     }

@@ -3,6 +3,9 @@
 //! With a password the proof is a login and `SELECT 1`, and with a question its answer. Protocol 3.0: PostgreSQL
 //! documentation, "Frontend/Backend Protocol"; error codes: its appendix A.
 
+mod query;
+pub(crate) mod wire;
+
 use std::sync::Arc;
 
 use endpoint::{Options, Stream};
@@ -10,12 +13,14 @@ use futures_util::{FutureExt, future::LocalBoxFuture};
 use lifecycle::Secret;
 use url::Url;
 
-use super::{
-    postgres_query::Enquiry,
-    postgres_wire::{
+use self::{
+    query::Enquiry,
+    wire::{
         Authentication, Channel, Message, PASSWORD, QUERY, Said, TERMINATE, TOO_MANY_CONNECTIONS, md5_proof,
         not_postgres,
     },
+};
+use super::{
     question::{self, Question},
     shape,
 };
@@ -24,7 +29,7 @@ use crate::{
     network::Network,
     not_ready::{Cause, NotReady, Verdict},
     scram::{Hash, Scram},
-    wire::{self, Login, Server},
+    wire::{Login, Server, close, password_needs_tls},
 };
 
 pub(crate) const OPTIONS: [&str; 8] = [
@@ -81,7 +86,7 @@ impl Check for Postgres {
             }
             let mut channel = Channel(session.login.secure(plain.0).await?);
             let verdict = session.converse(&mut channel).await;
-            wire::close(&mut channel.0).await;
+            close(&mut channel.0).await;
             session.login.judged(verdict)
         }
         .boxed_local()
@@ -113,7 +118,9 @@ impl Session<'_> {
             // A plain close, as in `knock`.
             let Some(password) = password else { return Err(needs_password()) };
             match request {
-                Authentication::CleartextPassword if !self.login.is_private() => return Err(wire::password_needs_tls()),
+                Authentication::CleartextPassword if !self.login.is_private() => {
+                    return Err(password_needs_tls());
+                }
                 Authentication::CleartextPassword => send_password(channel, password.expose()).await?,
                 Authentication::Md5Password { salt } => {
                     send_password(channel, &md5_proof(self.user(), password.expose(), salt)).await?;

@@ -2,10 +2,13 @@
 //!
 //! Any value of a query may be a secret. Therefore no message holds one that is true, and none holds any of the SQL.
 
+pub(crate) mod migration;
+mod tools;
+
 use endpoint::{Options, Password};
 use lifecycle::{Exit, Secret};
 
-use super::migration::Migration;
+use self::migration::Migration;
 use crate::not_ready::{Cause, NotReady, Verdict};
 
 /// Bytes of the name of a table

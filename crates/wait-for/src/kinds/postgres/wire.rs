@@ -6,7 +6,7 @@ use endpoint::{Stream, one_line};
 use md5::{Digest, Md5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::reader::Reader;
+use crate::kinds::reader::Reader;
 use crate::{
     not_ready::{Cause, NotReady},
     wire::hex,

@@ -1,12 +1,10 @@
 //! `migration=TOOL:VERSION`: a migration tool's own table has that version, and no migration is half done.
 
-mod tools;
-
 use std::cmp::Ordering;
 
 use endpoint::one_line;
 
-use self::tools::{APPLIED, DIRTY, LOCKED, TOOLS, Tool, Versions};
+use super::tools::{APPLIED, DIRTY, LOCKED, TOOLS, Tool, Versions};
 use crate::not_ready::{Cause, NotReady, Verdict};
 
 /// Bytes of a version in an option
@@ -14,14 +12,14 @@ const VERSION_LIMIT: usize = 512;
 
 /// A tool, and the version that its table is to have
 #[derive(Debug)]
-pub(super) struct Migration {
+pub(crate) struct Migration {
     tool: &'static Tool,
     wanted: String,
 }
 
 /// What the rows of a table say, as far as they have come. The memory does not grow with the rows.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     has_wanted: bool,
     /// The highest and the lowest version; of versions without an order, the last row's
     highest: Option<String>,
@@ -34,7 +32,7 @@ pub(super) struct Found {
 
 impl Migration {
     /// Reads `TOOL:VERSION`. An error does not repeat it.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (name, wanted) = text.split_once(':').unwrap_or((text, ""));
         let tool = TOOLS.iter().find(|tool| tool.name == name).ok_or_else(|| {
             let names: Vec<_> = TOOLS.iter().map(|tool| tool.name).collect();
@@ -56,17 +54,17 @@ impl Migration {
     }
 
     /// The table that the statement reads, as it stands in the statement
-    pub(super) fn table(&self) -> &'static str {
+    pub(crate) fn table(&self) -> &'static str {
         self.tool.table
     }
 
     /// The statement that reads the table. It fails where the table is missing.
-    pub(super) fn statement(&self) -> &'static str {
+    pub(crate) fn statement(&self) -> &'static str {
         self.tool.statement
     }
 
     /// Takes a row of the statement.
-    pub(super) fn take(&self, found: &mut Found, row: &[Option<String>]) {
+    pub(crate) fn take(&self, found: &mut Found, row: &[Option<String>]) {
         let [version, state, second_name @ ..] = row else { return };
         let version = version.as_deref();
         match state.as_deref() {
@@ -98,7 +96,7 @@ impl Migration {
     }
 
     /// The verdict on the whole table
-    pub(super) fn judge(&self, found: &Found) -> Verdict {
+    pub(crate) fn judge(&self, found: &Found) -> Verdict {
         let (tool, wanted) = (self.tool.name, &self.wanted);
         if let Some(holder) = &found.locked {
             let holder = one_line(holder);
@@ -123,7 +121,7 @@ impl Migration {
     }
 
     /// The verdict where the table is missing, because the tool makes it; `place` is where it was looked for.
-    pub(super) fn without_table(&self, place: &str) -> NotReady {
+    pub(crate) fn without_table(&self, place: &str) -> NotReady {
         self.not_yet(&format!("has no table {} in {place}", self.tool.table))
     }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use endpoint::Stream;
 
-use super::{
-    migration::{Found, Migration},
-    postgres_wire::{BIND, Channel, DESCRIBE, EXECUTE, Message, PARSE, QUERY, SYNC, Said},
-    question::{self, Question, Sql},
+use super::wire::{BIND, Channel, DESCRIBE, EXECUTE, Message, PARSE, QUERY, SYNC, Said};
+use crate::{
+    kinds::question::{
+        self, Question, Sql,
+        migration::{Found, Migration},
+    },
+    not_ready::{Cause, NotReady, Verdict},
 };
-use crate::not_ready::{Cause, NotReady, Verdict};
 
 const ROLLBACK: &[u8] = b"ROLLBACK\0";
 /// Views and foreign tables count as tables, indexes and sequences do not.
