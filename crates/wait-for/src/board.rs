@@ -6,6 +6,7 @@ use lifecycle::{End, Exit, elapsed};
 use serde::Serialize;
 
 use crate::{
+    network::Network,
     row::{Row, State},
     table::Table,
     target::Target,
@@ -67,6 +68,15 @@ impl Board {
         if news {
             row.reason = reason;
             self.tell(index);
+        }
+    }
+
+    /// The wait ends amid an attempt: if none has ended before, or this one hangs, its words are how far it came.
+    pub(crate) fn interrupt(&mut self, index: usize, network: &Network) {
+        let row = &mut self.rows[index];
+        let is_telling = row.state == State::Waiting && (row.reason.is_empty() || network.progress.is_long());
+        if let Some(words) = network.so_far().filter(|_| is_telling) {
+            row.reason = words;
         }
     }
 

@@ -88,7 +88,7 @@ struct AnyHost(Vec<(String, Arc<dyn Check>)>);
 impl Check for AnyHost {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            let networks: Vec<_> = self.0.iter().map(|_| network.for_another_target()).collect();
+            let networks: Vec<_> = self.0.iter().map(|_| network.for_another_host()).collect();
             let mut failures: Vec<Option<NotReady>> = vec![None; self.0.len()];
             let mut later = self.0.iter().zip(&networks).enumerate();
             let mut asked = FuturesUnordered::new();

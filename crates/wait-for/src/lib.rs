@@ -24,6 +24,7 @@ mod rsa_oaep;
 mod schemes;
 mod scram;
 mod srv;
+mod stage;
 mod table;
 mod target;
 mod wait;

@@ -60,7 +60,7 @@ fn line(row: &Row) -> String {
         State::Never => '✗',
     };
     let attempts = if row.attempts == 1 { "1 attempt".into() } else { format!("{} attempts", row.attempts) };
-    let reason = if row.attempts == 0 { "asking" } else { &row.reason };
+    let reason = if row.reason.is_empty() { "asking" } else { &row.reason };
     format!("{sign} {:<32} {reason} ({attempts})", row.label)
 }
 

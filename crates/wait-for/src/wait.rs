@@ -11,10 +11,7 @@ use anyhow::Context;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper_util::client::proxy::matcher::Matcher;
 use lifecycle::{End, Exit, Lifecycle};
-use tokio::{
-    task,
-    time::{self, Instant},
-};
+use tokio::{task, time};
 
 use crate::{
     args::{Args, Output, Proxy},
@@ -47,14 +44,21 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
         return Err(Exit::Usage.because("no targets: name one, such as tcp://db:5432"));
     }
     let board = RefCell::new(Board::new(&targets, life.on_terminal()));
+    let network =
+        Network { proxies: (args.proxy == Proxy::Env).then(|| Matcher::from_env().into()), ..Network::default() };
+    let networks: Vec<_> = targets.iter().map(|_| network.for_another_target()).collect();
     let exit = tokio::select! {
         biased;
         exit = life.stop_requested() => exit,
-        exit = targets_ready(&args, &targets, &board) => exit,
+        exit = targets_ready(&args, &targets, &networks, &board) => exit,
         () = timeout(args.timeout) => Exit::TimedOut,
         () = keep_telling(&board) => Exit::Bug,
     };
-    finish(args, board.into_inner(), exit).await
+    let mut board = board.into_inner();
+    for (index, network) in networks.iter().enumerate() {
+        board.interrupt(index, network);
+    }
+    finish(args, board, exit).await
 }
 
 /// Why an attempt ran out of time. The resolver's own timeout can be longer or shorter than ours; the reason is the same.
@@ -96,10 +100,9 @@ async fn print(args: &Args, board: &Board, state: &str, exit: Exit) -> anyhow::R
 }
 
 /// Resolves once enough targets are ready, or one that is needed never will be.
-async fn targets_ready(args: &Args, targets: &[Target], board: &RefCell<Board>) -> Exit {
-    let network =
-        Network { proxies: (args.proxy == Proxy::Env).then(|| Matcher::from_env().into()), ..Network::default() };
-    let waits = targets.iter().enumerate().map(|(index, target)| target_ready(args, &network, board, index, target));
+async fn targets_ready(args: &Args, targets: &[Target], networks: &[Network], board: &RefCell<Board>) -> Exit {
+    let waits = targets.iter().zip(networks).enumerate();
+    let waits = waits.map(|(index, (target, network))| target_ready(args, network, board, index, target));
     let mut waits: FuturesUnordered<_> = waits.collect();
     let mut first = None;
     while let Some(exit) = waits.next().await {
@@ -114,15 +117,15 @@ async fn targets_ready(args: &Args, targets: &[Target], board: &RefCell<Board>) 
 
 /// Resolves to `Done` once a target has been ready often enough, or to the exit that says why it never will be.
 async fn target_ready(args: &Args, network: &Network, board: &RefCell<Board>, index: usize, target: &Target) -> Exit {
-    let mut network = network.for_another_target();
     let attempt_timeout = target.attempt_timeout.unwrap_or(args.attempt_timeout);
     let needed = target.stable.unwrap_or(args.stable);
     let mut pace = Pace::new(target.interval.or(args.interval));
     let mut successes = 0;
     loop {
-        network.deadline = Instant::now().checked_add(attempt_timeout);
-        let attempt = time::timeout(attempt_timeout, target.check.check(&network)).await;
-        let verdict = attempt.unwrap_or_else(|_| Err(unanswered(&network, attempt_timeout)));
+        network.progress.begin(attempt_timeout);
+        let attempt = time::timeout(attempt_timeout, target.check.check(network)).await;
+        network.progress.end();
+        let verdict = attempt.unwrap_or_else(|_| Err(unanswered(network, attempt_timeout)));
         let verdict = target.judge(verdict, args.not);
         let (state, exit) = match &verdict {
             Ok(_) if successes + 1 >= needed => (State::Ready, Some(Exit::Done)),

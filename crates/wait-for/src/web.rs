@@ -6,7 +6,7 @@ mod refusal;
 
 use std::{net::IpAddr, path::PathBuf};
 
-use endpoint::{Address, Failure, Stream, TlsClient, connect_unix};
+use endpoint::{Address, Failure, Stream, TlsClient};
 use http_body_util::Full;
 use hyper::{
     Request, Response, Uri,
@@ -124,7 +124,7 @@ impl Client {
         let secure = uri.scheme_str() == Some("https");
         let via = network.proxies.as_ref().and_then(|proxies| proxies.intercept(&uri));
         let stream: Box<dyn Stream> = match (&self.unix_socket, via) {
-            (Some(path), _) if ours => Box::new(connect_unix(path).await?),
+            (Some(path), _) if ours => Box::new(network.dial_unix(path).await?),
             (_, Some(via)) if secure => proxy::tunnel(network, &via, &address).await?,
             (_, Some(via)) => {
                 proxy::authorize(request, &via);

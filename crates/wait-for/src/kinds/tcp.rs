@@ -15,6 +15,7 @@ use crate::{
     check::Check,
     network::Network,
     not_ready::{Cause, NotReady, Verdict},
+    stage::Stage,
 };
 
 const HOLD: Duration = Duration::from_millis(100);
@@ -60,6 +61,7 @@ impl Check for Tcp {
             if self.hold.is_zero() {
                 return Ok("connected".into());
             }
+            network.progress.reach(Stage::Held);
             match time::timeout(self.hold, end(&mut stream)).await {
                 Err(_) => Ok("connected and held".into()),
                 Ok(Ok(())) => Err(NotReady::new(Cause::Absent, "accepted, then closed")),

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use endpoint::{Options, connect_unix, path_without_host, socket_path};
+use endpoint::{Options, path_without_host, socket_path};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use url::Url;
 
@@ -19,9 +19,9 @@ pub(crate) fn parse(url: &Url, _: &mut Options) -> Result<Arc<dyn Check>, String
 }
 
 impl Check for Unix {
-    fn check<'a>(&'a self, _: &'a Network) -> LocalBoxFuture<'a, Verdict> {
+    fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            connect_unix(&self.0).await?;
+            network.dial_unix(&self.0).await?;
             Ok("connected".into())
         }
         .boxed_local()

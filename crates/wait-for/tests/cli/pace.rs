@@ -109,3 +109,46 @@ fn an_attempt_may_not_take_longer_than_its_timeout() {
     assert_eq!(ended.message("not ready")["reason"], "no answer within 1s");
     assert_eq!(ended.code, Some(0));
 }
+
+/// How far the only attempt came when the timeout ended it.
+#[track_caller]
+fn came_so_far(url: &str) -> String {
+    let ended = run(&["--timeout", "300ms", url]);
+    ended.ended_with(124, "reason=timed-out what=");
+    let reason = ended.message("missing")["reason"].as_str().unwrap().to_owned();
+    assert!(ended.last_line().contains(&format!("last={reason:?} attempts=0 ")), "{ended:#?}");
+    reason
+}
+
+#[test]
+fn a_timeout_amid_the_first_attempt_says_how_far_it_came() {
+    let server = Server::start(|stream, _| hold(stream));
+    let port = server.port();
+    let schemes =
+        ["http", "grpc", "mysql", "postgres", "redis", "memcached", "nats", "smtp", "ldap", "amqp", "mongodb"];
+    let urls = schemes.map(|scheme| server.url(scheme)).into_iter();
+    let others = [
+        format!("https://127.0.0.1:{port}#insecure"),
+        format!("mysql://127.0.0.1:{port}#tls=require&insecure"),
+        format!("postgres://127.0.0.1:{port},127.0.0.1:{port}"),
+    ];
+    for url in urls.chain(others) {
+        assert_eq!(came_so_far(&url), "connected, no answer yet", "{url}");
+    }
+    let held = format!("{}#hold=3s", server.url("tcp"));
+    assert_eq!(came_so_far(&held), "connected, and not held for long enough yet");
+    assert_eq!(came_so_far(&Silent::new().url()), "no connection yet");
+}
+
+#[test]
+fn an_attempt_that_hangs_says_more_than_the_one_before_it() {
+    let server = Server::start(|stream, nth| {
+        if nth > 0 {
+            hold(stream);
+        }
+    });
+    let url = server.url("mysql");
+    let ended = run(&["--timeout", "4s", "--attempt-timeout", "1h", &url]);
+    assert_eq!(ended.message("not ready")["reason"], "closed before its answer was whole");
+    assert_eq!(ended.message("missing")["reason"], "connected, no answer yet");
+}

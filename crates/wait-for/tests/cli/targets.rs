@@ -47,7 +47,7 @@ fn a_target_that_hangs_does_not_hold_up_the_others() {
     assert_eq!(line["target"], ready.url("tcp"));
     program.signal(Signal::TERM);
     let what = silent.url("http");
-    let words = format!(r#"reason=stopped what="{what}" last="no attempt has ended yet" attempts=0"#);
+    let words = format!(r#"reason=stopped what="{what}" last="connected, no answer yet" attempts=0"#);
     program.end().ended_with(143, &words);
 }
 
