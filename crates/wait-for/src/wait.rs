@@ -32,13 +32,13 @@ const PRINT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Waits as the arguments say.
 pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let mut targets: Vec<_> = mem::take(&mut args.targets).into_iter().flat_map(|lines| lines.0).collect();
+    if let Some(path) = &args.config {
+        targets.extend(lifecycle::config::read::<Config>(path, &args, &life).await?.targets);
+    }
     if args.disabled {
         tracing::info!("waiting is disabled");
         print(&args, &Board::new(&targets, false), "disabled", Exit::Done).await?;
         return Ok(End { become_command: args.command, ..Exit::Done.into() });
-    }
-    if let Some(path) = &args.config {
-        targets.extend(lifecycle::config::read::<Config>(path, &args, &life).await?.targets);
     }
     if targets.is_empty() {
         return Err(Exit::Usage.because("no targets: name one, such as tcp://db:5432"));

@@ -1,6 +1,7 @@
 //! COMMAND: wait-for becomes it, with all that the app would have had without wait-for.
 
 use std::{
+    fs,
     io::{Read, Seek, Write},
     process::{Command, Stdio},
 };
@@ -126,4 +127,23 @@ fn waiting_can_be_switched_off() {
     let ended = run(&["--disabled"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     ended.message("waiting is disabled");
+}
+
+#[test]
+fn without_waiting_targets_are_read_and_their_files_are_not_needed() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("targets.yaml");
+    let config = config.to_str().unwrap();
+    let named = "https://api/#ca=/none/ca&cert=/none/cert&key=/none/key&token-file=/none/token";
+    fs::write(config, format!("targets: [\"{named}\", {{url: \"mysql://u@db\", password-file: /none}}]")).unwrap();
+    let ended = run(&["--disabled", "--output", "json", "--config", config, named, "file:///none"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let json = ended.json();
+    let labels: Vec<_> =
+        json["targets"].as_array().unwrap().iter().map(|row| row["target"].as_str().unwrap()).collect();
+    assert_eq!(labels, ["https://api/", "file:///none", "https://api/", "mysql://db"]);
+    // A fault is one in both places.
+    assert_eq!(run(&["--disabled", "tcp://db"]).code, Some(64));
+    fs::write(config, "targets: [\"tcp://db\"]").unwrap();
+    assert_eq!(run(&["--disabled", "--config", config]).code, Some(78));
 }
