@@ -11,7 +11,7 @@ _fix_perms() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
             --) return ;;
-            check|schema|completions) command=$word; break ;;
+            check|schema|completions|help) command=$word; break ;;
         esac
     done
     # An empty answer makes bash complete names of files.
@@ -38,10 +38,11 @@ _fix_perms() {
         check:--config) return ;;
     esac
     case $command in
-        '') flags='--owner --mode --dir-mode --file-mode --fs-group --read-only --private --links --default-acl --selinux-label --create --policy --exclude --no-default-excludes --one-file-system --skip-read-only --max-depth --hard-links --on-denied --no-symlinks --follow-root --allow-root --config --verify --sample --dry-run --threads --output --as --log-format --log-level -h --help -V --version' words='check schema completions' ;;
+        '') flags='--owner --mode --dir-mode --file-mode --fs-group --read-only --private --links --default-acl --selinux-label --create --policy --exclude --no-default-excludes --one-file-system --skip-read-only --max-depth --hard-links --on-denied --no-symlinks --follow-root --allow-root --config --verify --sample --dry-run --threads --output --as --log-format --log-level -h --help -V --version' words='check schema completions help' ;;
         check) flags='--config --no-files -h --help' words='' ;;
         schema) flags='-h --help' words='' ;;
         completions) flags='-h --help' words='bash zsh fish' ;;
+        help) flags='' words='' ;;
     esac
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "$flags" -- "$cur"))

@@ -8,7 +8,7 @@ function __fix_perms_in --argument-names wanted
         switch $word
             case --
                 break
-            case check schema completions
+            case check schema completions help
                 set found $word
                 break
         end
@@ -58,3 +58,5 @@ complete -c fix-perms -n '__fix_perms_in ""' -a schema -d 'Print the JSON Schema
 complete -c fix-perms -n '__fix_perms_in "completions"' -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fix-perms -n '__fix_perms_in "completions"' -f -a 'bash zsh fish'
 complete -c fix-perms -n '__fix_perms_in ""' -a completions -d 'Print the script that completes this command line in a shell'
+complete -c fix-perms -n '__fix_perms_in "help"' -f
+complete -c fix-perms -n '__fix_perms_in ""' -a help -d 'Print this message or the help of the given subcommand(s)'

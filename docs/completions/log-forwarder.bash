@@ -11,7 +11,7 @@ _log_forwarder() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
             --) return ;;
-            probe|drain|quit|check|schema|try|completions) command=$word; break ;;
+            probe|drain|quit|check|schema|try|completions|help) command=$word; break ;;
         esac
     done
     # An empty answer makes bash complete names of files.
@@ -88,7 +88,7 @@ _log_forwarder() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--input --output --config --state-dir --dead-letter --max-in-flight --linger --max-batch --max-line --max-pinned --quiet-period --exclude --start-at --ignore-older --read-compressed --close-inactive --format --multiline --encoding --time-key --time-format --time-zone --keep --drop --keep-field --drop-field --drop-below --redact --redact-with --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema try completions' ;;
+        '') flags='--input --output --config --state-dir --dead-letter --max-in-flight --linger --max-batch --max-line --max-pinned --quiet-period --exclude --start-at --ignore-older --read-compressed --close-inactive --format --multiline --encoding --time-key --time-format --time-zone --keep --drop --keep-field --drop-field --drop-below --redact --redact-with --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema try completions help' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;
@@ -96,6 +96,7 @@ _log_forwarder() {
         schema) flags='--health-addr --admin-addr -h --help' words='' ;;
         try) flags='--format --multiline --encoding --time-key --time-format --time-zone --keep --drop --keep-field --drop-field --drop-below --redact --redact-with --health-addr --admin-addr -h --help' words='' ;;
         completions) flags='--health-addr --admin-addr -h --help' words='bash zsh fish' ;;
+        help) flags='' words='' ;;
     esac
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "$flags" -- "$cur"))

@@ -8,7 +8,7 @@ function __log_forwarder_in --argument-names wanted
         switch $word
             case --
                 break
-            case probe drain quit check schema try completions
+            case probe drain quit check schema try completions help
                 set found $word
                 break
         end
@@ -109,3 +109,5 @@ complete -c log-forwarder -n '__log_forwarder_in "completions"' -l admin-addr -x
 complete -c log-forwarder -n '__log_forwarder_in "completions"' -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c log-forwarder -n '__log_forwarder_in "completions"' -f -a 'bash zsh fish'
 complete -c log-forwarder -n '__log_forwarder_in ""' -a completions -d 'Print the script that completes this command line in a shell'
+complete -c log-forwarder -n '__log_forwarder_in "help"' -f
+complete -c log-forwarder -n '__log_forwarder_in ""' -a help -d 'Print this message or the help of the given subcommand(s)'

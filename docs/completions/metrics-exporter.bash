@@ -11,7 +11,7 @@ _metrics_exporter() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
             --) return ;;
-            probe|drain|quit|check|schema|lint|completions) command=$word; break ;;
+            probe|drain|quit|check|schema|lint|completions|help) command=$word; break ;;
         esac
     done
     # An empty answer makes bash complete names of files.
@@ -52,7 +52,7 @@ _metrics_exporter() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--scrape --config --collect --textfile-directory --root --on-duplicate --max-source-size --max-memory --max-source-series --max-metric-series --max-series --log-format --log-level --admin-allow-remote --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay --shutdown-timeout -h --help -V --version' words='probe drain quit check schema lint completions' ;;
+        '') flags='--scrape --config --collect --textfile-directory --root --on-duplicate --max-source-size --max-memory --max-source-series --max-metric-series --max-series --log-format --log-level --admin-allow-remote --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay --shutdown-timeout -h --help -V --version' words='probe drain quit check schema lint completions help' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;
@@ -60,6 +60,7 @@ _metrics_exporter() {
         schema) flags='--health-addr --admin-addr -h --help' words='' ;;
         lint) flags='--health-addr --admin-addr -h --help' words='' ;;
         completions) flags='--health-addr --admin-addr -h --help' words='bash zsh fish' ;;
+        help) flags='' words='' ;;
     esac
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "$flags" -- "$cur"))

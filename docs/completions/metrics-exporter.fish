@@ -8,7 +8,7 @@ function __metrics_exporter_in --argument-names wanted
         switch $word
             case --
                 break
-            case probe drain quit check schema lint completions
+            case probe drain quit check schema lint completions help
                 set found $word
                 break
         end
@@ -72,3 +72,5 @@ complete -c metrics-exporter -n '__metrics_exporter_in "completions"' -l admin-a
 complete -c metrics-exporter -n '__metrics_exporter_in "completions"' -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c metrics-exporter -n '__metrics_exporter_in "completions"' -f -a 'bash zsh fish'
 complete -c metrics-exporter -n '__metrics_exporter_in ""' -a completions -d 'Print the script that completes this command line in a shell'
+complete -c metrics-exporter -n '__metrics_exporter_in "help"' -f
+complete -c metrics-exporter -n '__metrics_exporter_in ""' -a help -d 'Print this message or the help of the given subcommand(s)'

@@ -11,7 +11,7 @@ _proxy() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
             --) return ;;
-            probe|drain|quit|check|schema|explain|completions) command=$word; break ;;
+            probe|drain|quit|check|schema|explain|completions|help) command=$word; break ;;
         esac
     done
     # An empty answer makes bash complete names of files.
@@ -78,7 +78,7 @@ _proxy() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--listen --upstream --direction --tls-cert --tls-key --client-ca --client-auth --identity-header --trusted-proxies --config --workers --hold-start --probe-pass --probe-addr --begin-trace --access-log --access-log-sample --access-log-slow --app-down --app-down-queue --app-down-wait --max-connections --max-requests --max-header-size --max-headers --max-body --handshake-timeout --max-handshakes --header-timeout --idle-timeout --min-body-rate --request-timeout --max-upstream-age --tunnel-timeout --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema explain completions' ;;
+        '') flags='--listen --upstream --direction --tls-cert --tls-key --client-ca --client-auth --identity-header --trusted-proxies --config --workers --hold-start --probe-pass --probe-addr --begin-trace --access-log --access-log-sample --access-log-slow --app-down --app-down-queue --app-down-wait --max-connections --max-requests --max-header-size --max-headers --max-body --handshake-timeout --max-handshakes --header-timeout --idle-timeout --min-body-rate --request-timeout --max-upstream-age --tunnel-timeout --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema explain completions help' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;
@@ -86,6 +86,7 @@ _proxy() {
         schema) flags='--health-addr --admin-addr -h --help' words='' ;;
         explain) flags='-H --header --http2 --protocol --from --listener --config --health-addr --admin-addr -h --help' words='' ;;
         completions) flags='--health-addr --admin-addr -h --help' words='bash zsh fish' ;;
+        help) flags='' words='' ;;
     esac
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "$flags" -- "$cur"))

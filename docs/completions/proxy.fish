@@ -8,7 +8,7 @@ function __proxy_in --argument-names wanted
         switch $word
             case --
                 break
-            case probe drain quit check schema explain completions
+            case probe drain quit check schema explain completions help
                 set found $word
                 break
         end
@@ -101,3 +101,5 @@ complete -c proxy -n '__proxy_in "completions"' -l admin-addr -x -d 'Serve POST 
 complete -c proxy -n '__proxy_in "completions"' -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c proxy -n '__proxy_in "completions"' -f -a 'bash zsh fish'
 complete -c proxy -n '__proxy_in ""' -a completions -d 'Print the script that completes this command line in a shell'
+complete -c proxy -n '__proxy_in "help"' -f
+complete -c proxy -n '__proxy_in ""' -a help -d 'Print this message or the help of the given subcommand(s)'

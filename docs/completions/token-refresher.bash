@@ -11,7 +11,7 @@ _token_refresher() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
             --) return ;;
-            probe|drain|quit|check|schema|explain|completions) command=$word; break ;;
+            probe|drain|quit|check|schema|explain|completions|help) command=$word; break ;;
         esac
     done
     # An empty answer makes bash complete names of files.
@@ -46,7 +46,7 @@ _token_refresher() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--config --once --timeout --state-dir --status-file --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema explain completions' ;;
+        '') flags='--config --once --timeout --state-dir --status-file --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema explain completions help' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;
@@ -54,6 +54,7 @@ _token_refresher() {
         schema) flags='--health-addr --admin-addr -h --help' words='' ;;
         explain) flags='--config --health-addr --admin-addr -h --help' words='' ;;
         completions) flags='--health-addr --admin-addr -h --help' words='bash zsh fish' ;;
+        help) flags='' words='' ;;
     esac
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "$flags" -- "$cur"))

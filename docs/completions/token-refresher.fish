@@ -8,7 +8,7 @@ function __token_refresher_in --argument-names wanted
         switch $word
             case --
                 break
-            case probe drain quit check schema explain completions
+            case probe drain quit check schema explain completions help
                 set found $word
                 break
         end
@@ -68,3 +68,5 @@ complete -c token-refresher -n '__token_refresher_in "completions"' -l admin-add
 complete -c token-refresher -n '__token_refresher_in "completions"' -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c token-refresher -n '__token_refresher_in "completions"' -f -a 'bash zsh fish'
 complete -c token-refresher -n '__token_refresher_in ""' -a completions -d 'Print the script that completes this command line in a shell'
+complete -c token-refresher -n '__token_refresher_in "help"' -f
+complete -c token-refresher -n '__token_refresher_in ""' -a help -d 'Print this message or the help of the given subcommand(s)'

@@ -11,7 +11,7 @@ _wait_for() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
             --) return ;;
-            check|schema|completions) command=$word; break ;;
+            check|schema|completions|help) command=$word; break ;;
         esac
     done
     # An empty answer makes bash complete names of files.
@@ -28,10 +28,11 @@ _wait_for() {
         check:--config) return ;;
     esac
     case $command in
-        '') flags='--config --timeout --attempt-timeout --interval --stable --any --not --retry-all --run-anyway --disabled --proxy --output --log-format --log-level -h --help -V --version' words='check schema completions' ;;
+        '') flags='--config --timeout --attempt-timeout --interval --stable --any --not --retry-all --run-anyway --disabled --proxy --output --log-format --log-level -h --help -V --version' words='check schema completions help' ;;
         check) flags='--config --no-files -h --help' words='' ;;
         schema) flags='-h --help' words='' ;;
         completions) flags='-h --help' words='bash zsh fish' ;;
+        help) flags='' words='' ;;
     esac
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "$flags" -- "$cur"))

@@ -8,7 +8,7 @@ function __wait_for_in --argument-names wanted
         switch $word
             case --
                 break
-            case check schema completions
+            case check schema completions help
                 set found $word
                 break
         end
@@ -41,3 +41,5 @@ complete -c wait-for -n '__wait_for_in ""' -a schema -d 'Print the JSON Schema o
 complete -c wait-for -n '__wait_for_in "completions"' -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wait-for -n '__wait_for_in "completions"' -f -a 'bash zsh fish'
 complete -c wait-for -n '__wait_for_in ""' -a completions -d 'Print the script that completes this command line in a shell'
+complete -c wait-for -n '__wait_for_in "help"' -f
+complete -c wait-for -n '__wait_for_in ""' -a help -d 'Print this message or the help of the given subcommand(s)'

@@ -98,10 +98,8 @@ fn misread_path(path: &Path) -> Option<String> {
     if word.contains(':') && word.parse::<Owner>().is_ok() {
         return Some(format!("{word} stands where a PATH belongs: an owner is written as --owner {word}"));
     }
-    match lifecycle::nearest(word, COMMANDS.into_iter())? {
-        "help" => Some("nothing is wanted of this PATH; did you mean --help?".into()),
-        near => Some(format!("nothing is wanted of the PATH {word}; did you mean the command {near}?")),
-    }
+    let near = lifecycle::nearest(word, COMMANDS.into_iter())?;
+    Some(format!("nothing is wanted of the PATH {word}; did you mean the command {near}?"))
 }
 
 fn user_and_group(text: &str) -> Result<(u32, u32), String> {

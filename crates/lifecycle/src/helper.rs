@@ -150,7 +150,6 @@ impl Helper {
             .subcommand_required(false)
             .arg_required_else_help(false)
             .subcommand_negates_reqs(true)
-            .disable_help_subcommand(true)
             .infer_long_args(false)
     }
 

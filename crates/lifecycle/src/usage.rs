@@ -23,6 +23,10 @@ const NAME_LIMIT: usize = 32;
 pub(crate) fn fault(command: &Command, error: &clap::Error) -> String {
     match error.kind() {
         ErrorKind::UnknownArgument => unexpected(command, text(error, ContextKind::InvalidArg)),
+        // Where other words are arguments, only `help` asks for a command.
+        ErrorKind::InvalidSubcommand if command.get_positionals().next().is_some() => {
+            "help knows no such command; --help lists all commands".into()
+        }
         ErrorKind::InvalidSubcommand => unexpected(command, text(error, ContextKind::InvalidSubcommand)),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation if error.get(ContextKind::InvalidArg).is_some() => {
             invalid_value(error)

@@ -38,6 +38,17 @@ fn help_is_printed_on_stdout() {
 }
 
 #[test]
+fn help_is_a_command_too() {
+    assert_eq!(done(&["help"]).stdout, done(&["--help"]).stdout);
+    assert_eq!(done(&["help", "check"]).stdout, done(&["check", "--help"]).stdout);
+    run(&["help", "nothing"])
+        .ended_with(64, r#"reason=usage last="help knows no such command; --help lists all commands""#);
+    let tree = Tree::new(&["help/"]);
+    done(&["--mode", "0700", tree.join("help").to_str().unwrap()]);
+    assert_eq!(mode(&tree.join("help")), 0o700);
+}
+
+#[test]
 fn the_version_is_printed_on_stdout() {
     let ended = run(&["--version"]);
     let version = concat!("fix-perms ", env!("CARGO_PKG_VERSION"), "\n");
@@ -144,12 +155,9 @@ fn nothing_is_wanted() {
 #[test]
 fn a_misspelt_command_or_an_owner_in_the_place_of_a_path() {
     let tree = Tree::new(&["a"]);
-    for (word, near) in [("chek", "check"), ("shema", "schema"), ("completion", "completions")] {
+    for (word, near) in [("chek", "check"), ("shema", "schema"), ("completion", "completions"), ("hlep", "help")] {
         let words = format!("nothing is wanted of the PATH {word}; did you mean the command {near}?");
         assert_refused(&tree, &[word, "data"], &words);
-    }
-    for word in ["help", "hlep"] {
-        assert_refused(&tree, &[word], "nothing is wanted of this PATH; did you mean --help?");
     }
     let owner = "stands where a PATH belongs: an owner is written as --owner";
     for word in ["1000:1000", ":1000"] {
