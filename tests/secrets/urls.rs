@@ -52,6 +52,7 @@ fn urls_with(scheme: &str, spellings: &[String], options: &[&str]) -> Vec<(Strin
         urls.push(place("a bad escape", format!("{server}#header=X: {secret}%zz")));
         urls.push(place("a line break", format!("{server}#header=X: {secret}%0a{secret}")));
         urls.push(place("a NUL", format!("{server}#header=X: {secret}%00")));
+        urls.push(place("the password before several hosts", format!("user:{secret}@127.0.0.1:1,127.0.0.1:2")));
         urls.push(place("a bracket", format!("user:{secret}@[::1/x")));
     }
     let secret = plain();

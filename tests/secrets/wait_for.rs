@@ -23,11 +23,29 @@ pub(crate) const HELPER: places::Helper = places::Helper {
 const REPEATED: [&str; 1] = ["config"];
 
 /// One scheme of each kind of target
-const SCHEMES: [&str; 11] =
-    ["tcp", "https", "http+unix", "unix", "dns", "file", "grpc", "grpcs", "mysql", "postgres", "redis"];
+const SCHEMES: [&str; 18] = [
+    "tcp",
+    "https",
+    "http+unix",
+    "unix",
+    "dns",
+    "file",
+    "grpc",
+    "grpcs",
+    "mysql",
+    "postgres",
+    "redis",
+    "memcached",
+    "nats",
+    "smtp",
+    "ldap",
+    "kafka",
+    "mongodb",
+    "amqp",
+];
 
 /// Targets whose options name a file
-const FILE_URLS: [&str; 8] = [
+const FILE_URLS: [&str; 9] = [
     "http://127.0.0.1:1/#user=x&password-file=FILE",
     "http://127.0.0.1:1/#token-file=FILE",
     "http://127.0.0.1:1/#header-file=X:FILE",
@@ -36,6 +54,7 @@ const FILE_URLS: [&str; 8] = [
     "postgres://user@127.0.0.1:1/#password-file=FILE",
     "redis://127.0.0.1:1/#password-file=FILE",
     "mysql://user@127.0.0.1:1/#password-file=FILE",
+    "mongodb://user@127.0.0.1:1,127.0.0.1:2/#password-file=FILE",
 ];
 
 /// Targets whose options name a variable
