@@ -31,6 +31,7 @@ mod metrics_exporter_sources;
 mod metrics_pod;
 mod monitoring;
 mod mysql;
+mod mysql_questions;
 mod nats;
 mod nginx;
 mod nobody;

@@ -8,7 +8,7 @@ use crate::kinds::{
     amqp_wire::Method,
     bson::Document,
     kafka_wire::{Handshake, Metadata, Step, Versions},
-    ldap_wire, mysql_wire,
+    ldap_wire, mysql, mysql_wire,
     postgres::wire::Message,
     question::migration,
     redis_wire,
@@ -32,6 +32,10 @@ pub fn mysql(bytes: &[u8]) {
         assert!(greeting.nonce.len() < bytes.len());
     }
     let _ = (mysql_wire::Refusal::parse(bytes), mysql_wire::parse_switch(bytes));
+    if let Some(row) = mysql::query::parse_row(bytes) {
+        assert!(row.iter().flatten().map(String::len).sum::<usize>() <= bytes.len() * 3, "{row:?}");
+        migration::judge_any(&row);
+    }
     if let Ok(key) = RsaPublicKey::from_pem(bytes) {
         assert!(key.modulus.len() + key.exponent.len() < bytes.len());
     }

@@ -6,6 +6,8 @@
 //! "access denied" both mean ready; with a password the proof is a login and `SELECT 1`.
 //! Protocol: MySQL documentation, "Connection Phase"; MariaDB's is the same.
 
+pub(crate) mod query;
+
 use std::{sync::Arc, time::Duration};
 
 use endpoint::{Options, RsaKeyFile, RsaPublicKey};
@@ -17,7 +19,8 @@ use url::Url;
 use super::{
     mysql_exchange::Exchange,
     mysql_verdicts::{judge, judge_login},
-    mysql_wire::{Channel, Failure, Greeting, client_answer, client_header, not_mysql, parse_switch},
+    mysql_wire::{Channel, Failure, Greeting, QUERY, client_answer, client_header, not_mysql, parse_switch},
+    question::{self, Question},
     shape,
 };
 use crate::{
@@ -27,7 +30,16 @@ use crate::{
     wire::{self, Login, Server},
 };
 
-pub(crate) const OPTIONS: [&str; 3] = [wire::OPTIONS[0], wire::OPTIONS[1], "server-key=PATH"];
+pub(crate) const OPTIONS: [&str; 8] = [
+    wire::OPTIONS[0],
+    wire::OPTIONS[1],
+    "server-key=PATH",
+    "query=SQL",
+    "query-file=PATH",
+    "query-env=NAME",
+    "table=[DATABASE.]NAME",
+    "migration=TOOL:VERSION",
+];
 
 const PORT: u16 = 3306;
 /// How long a server may take for its part of a handshake whose result does not matter any more
@@ -35,9 +47,8 @@ const COURTESY: Duration = Duration::from_secs(1);
 /// The name of the helper, because it stands in the server's log.
 const USER: &str = "wait-for";
 
-/// Commands of the command phase
+/// A command of the command phase
 const QUIT: u8 = 0x01;
-const QUERY: u8 = 0x03;
 /// First bytes of answers
 const OK: u8 = 0x00;
 const MORE_DATA: u8 = 0x01;
@@ -48,21 +59,28 @@ struct Mysql {
     server: Server,
     /// The key that passwords are encrypted with, where there is no TLS
     server_key: Option<RsaKeyFile>,
+    question: Option<Question>,
 }
 
 /// One attempt
 struct Session<'a> {
     login: Login<'a>,
     server_key: Option<RsaPublicKey>,
-    /// Only a login needs one.
+    /// Only a login or a question needs one.
     database: Option<&'a str>,
+    question: Option<&'a Question>,
+    network: &'a Network,
 }
 
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
     shape::no_query(url, "tls=require")?;
     let server_key = RsaKeyFile::from_options(options, "server-key")?;
+    let question = Question::from_options(options)?;
     let server = Server::from_url(url, PORT, false, options)?;
-    Ok(Arc::new(Mysql { server, server_key }))
+    if let Some(question) = &question {
+        query::check_database(question, server.database())?;
+    }
+    Ok(Arc::new(Mysql { server, server_key, question }))
 }
 
 impl Check for Mysql {
@@ -73,8 +91,9 @@ impl Check for Mysql {
                 Some(file) => Some(file.current().await?),
                 None => None,
             };
-            let database = login.database.filter(|_| login.password.is_some());
-            let session = Session { login, server_key, database };
+            let question = self.question.as_ref();
+            let database = login.database.filter(|_| login.password.is_some() || question.is_some());
+            let session = Session { login, server_key, database, question, network };
             let channel = Channel::new(session.login.dial(network).await?);
             session.login.judged(session.converse(channel).await)
         }
@@ -93,7 +112,7 @@ impl Session<'_> {
             Ok(()) => self.log_in(&mut channel, &greeting).await,
             Err(refusal) => {
                 let login = self.login.without_secrets();
-                let stranger = Session { login, server_key: None, ..*self };
+                let stranger = Session { login, server_key: None, question: None, ..*self };
                 let _ = time::timeout(COURTESY, stranger.log_in(&mut channel, &greeting)).await;
                 Err(refusal)
             }
@@ -124,16 +143,19 @@ impl Session<'_> {
         let has_password = self.login.password.is_some();
         match self.authenticate(channel, greeting).await {
             Ok(()) => {
-                let verdict = if has_password {
-                    select_one(channel).await.map_err(|failure| self.meaning(failure))
-                } else {
-                    Ok("lets in without a password".into())
+                let verdict = match self.question {
+                    Some(question) => query::ask(channel, question, self.network.time_left()).await,
+                    None if has_password => select_one(channel).await.map_err(|failure| self.meaning(failure)),
+                    None => Ok("lets in without a password".into()),
                 };
                 // Without this word the server logs an aborted connection. An error no longer matters.
                 let _ = channel.command(QUIT, &[]).await;
                 verdict
             }
             Err(Failure::Refused(refusal)) if !has_password && refusal.is_about_the_login() => {
+                if self.question.is_some() {
+                    return Err(question::needs_password());
+                }
                 Ok(format!("asks for a login (error {})", refusal.code))
             }
             Err(failure) => Err(self.meaning(failure)),

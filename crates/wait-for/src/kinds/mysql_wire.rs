@@ -8,7 +8,7 @@ use crate::{
     wire::{self, Login},
 };
 
-/// Bytes; greetings, errors and the rows of `SELECT 1` are far smaller.
+/// Bytes; greetings, errors and rows of a few values are far smaller.
 const PACKET_LIMIT: usize = 64 * 1024;
 const ERROR: u8 = 0xff;
 /// Lower numbers are the operating system's and never sent.
@@ -21,6 +21,9 @@ const PROTOCOL_41: u32 = 0x200;
 const SSL: u32 = 0x800;
 const SECURE_CONNECTION: u32 = 0x8000;
 const PLUGIN_AUTH: u32 = 0x8_0000;
+
+/// The command that asks a statement
+pub(super) const QUERY: u8 = 0x03;
 
 /// The largest packet that the client announces, in bytes
 const MAX_PACKET: u32 = 0x100_0000;

@@ -116,7 +116,7 @@ impl Session<'_> {
                 break;
             }
             // A plain close, as in `knock`.
-            let Some(password) = password else { return Err(needs_password()) };
+            let Some(password) = password else { return Err(question::needs_password()) };
             match request {
                 Authentication::CleartextPassword if !self.login.is_private() => {
                     return Err(password_needs_tls());
@@ -209,12 +209,6 @@ async fn until_idle(channel: &mut Secured) -> Result<(), NotReady> {
 /// Sends Terminate, so that the server does not log a lost connection. An error no longer matters.
 async fn leave(channel: &mut Secured) {
     let _ = channel.write(TERMINATE, &[]).await;
-}
-
-fn needs_password() -> NotReady {
-    NotReady::denied(
-        "the server asks for a password, and a query needs a login: add password-file=PATH or password-env=NAME",
-    )
 }
 
 /// Whether `pg_hba.conf` has no line for a connection without TLS

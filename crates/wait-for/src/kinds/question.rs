@@ -14,6 +14,9 @@ use crate::not_ready::{Cause, NotReady, Verdict};
 /// Bytes of the name of a table
 const NAME_LIMIT: usize = 256;
 
+/// For a query that the server has ended in time
+pub(super) const TAKES_TOO_LONG: &str = "the query takes longer than an attempt has: give attempt-timeout=DURATION";
+
 /// What a database is asked after the login
 #[derive(Debug)]
 pub(super) enum Question {
@@ -90,6 +93,13 @@ fn untrue(text: &str) -> Option<&'static str> {
             _ => None,
         },
     }
+}
+
+/// For a question without a password, where the server asks for one
+pub(super) fn needs_password() -> NotReady {
+    NotReady::denied(
+        "the server asks for a password, and a query needs a login: add password-file=PATH or password-env=NAME",
+    )
 }
 
 fn usable(text: &str) -> Result<&str, String> {

@@ -37,6 +37,8 @@ mod mysql;
 #[cfg(test)]
 mod mysql_logins;
 #[cfg(test)]
+mod mysql_query;
+#[cfg(test)]
 mod pace;
 #[cfg(test)]
 mod pid_one;

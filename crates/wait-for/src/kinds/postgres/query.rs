@@ -188,9 +188,7 @@ fn refusal(said: Said) -> NotReady {
         code if code.starts_with("42") || code.starts_with("0A") => {
             NotReady::never(format!("query refused with SQLSTATE {code}{place}"))
         }
-        "57014" => {
-            NotReady::new(Cause::Silent, "the query takes longer than an attempt has: give attempt-timeout=DURATION")
-        }
+        "57014" => NotReady::new(Cause::Silent, question::TAKES_TOO_LONG),
         code => NotReady::new(Cause::Odd, format!("query: SQLSTATE {code}{place}")),
     }
 }
