@@ -23,7 +23,7 @@ pub(crate) const HELPER: places::Helper = places::Helper {
 const REPEATED: [&str; 1] = ["config"];
 
 /// One scheme of each kind of target
-const SCHEMES: [&str; 18] = [
+const SCHEMES: [&str; 19] = [
     "tcp",
     "https",
     "http+unix",
@@ -42,6 +42,7 @@ const SCHEMES: [&str; 18] = [
     "kafka",
     "mongodb",
     "amqp",
+    "kubernetes",
 ];
 
 /// Targets whose options name a file

@@ -8,6 +8,7 @@ mod examples;
 mod exit_codes;
 mod first_pod;
 mod issuer;
+mod kubernetes_objects;
 mod log_forwarder_ends;
 mod log_forwarder_flood;
 mod log_forwarder_metrics;

@@ -8,6 +8,7 @@ use crate::kinds::{
     amqp_wire::Method,
     bson::Document,
     kafka_wire::{Handshake, Metadata, Step, Versions},
+    kubernetes::events,
     ldap_wire, mysql, mysql_wire,
     postgres::wire::Message,
     question::migration,
@@ -19,6 +20,13 @@ pub fn ldap(bytes: &[u8]) {
     if let Some(outcome) = ldap_wire::outcome(bytes) {
         assert!(outcome.text.len() <= bytes.len() * 3, "{outcome:?}");
     }
+}
+
+/// Reads any bytes as the events of a watch, cut into parts of 1 to 256 bytes by the first byte.
+pub fn kubernetes(bytes: &[u8]) {
+    let Some((size, bytes)) = bytes.split_first() else { return };
+    let (events, _) = events::read_in_parts(bytes.chunks(usize::from(*size) + 1));
+    assert_eq!(events, events::read_in_parts([bytes]).0, "the parts decide");
 }
 
 /// Reads any bytes as a reply of Redis. All of them are there, so nothing waits.
@@ -82,6 +90,9 @@ mod tests {
     fn the_entry_takes_messages_and_what_none_is() {
         for bytes in [&b"\x02\x01\x02\x61\x07\x0a\x01\x31\x04\x00\x04\x00"[..], b"", b"\xff\xff\xff"] {
             super::ldap(bytes);
+        }
+        for bytes in [&b"\x03{\"type\":\"X\"}\n\n"[..], b"", b"\x00\n{"] {
+            super::kubernetes(bytes);
         }
         for bytes in [&b"*2\r\n$1\r\na\r\n:1\r\n"[..], b"*1\r\n", b"\xff"] {
             super::redis(bytes);

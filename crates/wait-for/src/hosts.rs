@@ -127,14 +127,14 @@ impl Check for AnyHost {
 
 /// Whether the host spoke its protocol, so that others will hardly say more
 fn is_answer(cause: Cause) -> bool {
-    matches!(cause, Cause::Contrary | Cause::Busy | Cause::Never(Exit::Denied))
+    matches!(cause, Cause::Contrary | Cause::Watched | Cause::Busy | Cause::Never(Exit::Denied))
 }
 
 /// How much a failure says; of two that say as much, the first host's is taken.
 fn weight(cause: Cause) -> u8 {
     match cause {
         Cause::Never(Exit::Denied) => 5,
-        Cause::Contrary | Cause::Busy => 4,
+        Cause::Contrary | Cause::Watched | Cause::Busy => 4,
         Cause::Odd => 3,
         Cause::Never(_) => 2,
         Cause::Silent | Cause::NoResolver => 1,

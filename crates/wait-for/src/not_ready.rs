@@ -29,6 +29,8 @@ pub(crate) enum Cause {
     UnknownName,
     /// A definite answer, but not the wanted one
     Contrary,
+    /// The same from a server that tells each change: the next attempt lasts until there is one
+    Watched,
     /// It is there, and says itself that it is not ready
     Busy,
     /// No DNS server answers, or none that works
@@ -54,6 +56,11 @@ impl NotReady {
     /// A dependency that said no for good
     pub(crate) fn never(reason: impl Into<String>) -> Self {
         Self::new(Cause::Never(Exit::Unavailable), reason)
+    }
+
+    /// Not yet as wanted, and the server tells each change
+    pub(crate) fn watched(reason: impl Into<String>) -> Self {
+        Self::new(Cause::Watched, reason)
     }
 
     /// A login or a permission that was refused

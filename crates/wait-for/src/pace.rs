@@ -41,6 +41,7 @@ enum Manner {
     Names,
     Silent,
     Overloaded,
+    Watched,
 }
 
 impl Pace {
@@ -76,6 +77,8 @@ impl Pace {
             }
             Manner::Names => NAMES.0 + NAMES.1.saturating_sub(NAMES.0).mul_f64(random),
             Manner::Silent => self.silent.next(random),
+            // The next attempt itself waits, for a change.
+            Manner::Watched => Duration::ZERO,
         };
         self.waited += delay;
         delay
@@ -90,6 +93,7 @@ impl Manner {
             Cause::UnknownName | Cause::NoResolver => Self::Names,
             // With --retry-all: repeated logins in quick succession would lock an account.
             Cause::Silent | Cause::Never(_) => Self::Silent,
+            Cause::Watched => Self::Watched,
         }
     }
 }

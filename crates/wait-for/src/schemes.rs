@@ -8,7 +8,8 @@ use url::Url;
 use crate::{
     check::Check,
     kinds::{
-        amqp, dns, file, grpc, http, kafka, ldap, memcached, mongodb, mysql, nats, postgres, redis, smtp, tcp, unix,
+        amqp, dns, file, grpc, http, kafka, kubernetes, ldap, memcached, mongodb, mysql, nats, postgres, redis, smtp,
+        tcp, unix,
     },
     wire,
 };
@@ -43,7 +44,7 @@ pub(crate) const FOREIGN: [(&str, &str); 1] = [(
 )];
 
 /// All kinds
-pub(crate) const SCHEMES: [Scheme; 16] = [
+pub(crate) const SCHEMES: [Scheme; 17] = [
     Scheme {
         names: &["tcp"],
         examples: &[("tcp://db:5432", "connected, and still open 100 ms later")],
@@ -113,6 +114,20 @@ pub(crate) const SCHEMES: [Scheme; 16] = [
         tls: Some("write grpcs://"),
         several_hosts: false,
         parse: grpc::parse,
+    },
+    Scheme {
+        names: &["kubernetes"],
+        examples: &[
+            ("kubernetes://jobs/migrate", "the Job is complete"),
+            ("kubernetes://pods?selector=app=web", "a pod of them is ready"),
+            ("kubernetes://services/db", "the Service has a ready endpoint"),
+            ("kubernetes://deployments/web", "the rollout is done; also of statefulsets and daemonsets"),
+        ],
+        options: &kubernetes::OPTIONS,
+        login: &kubernetes::LOGIN,
+        tls: Some("write server=https://…"),
+        several_hosts: false,
+        parse: kubernetes::parse,
     },
     Scheme {
         names: &["mysql", "mysql+unix"],

@@ -97,9 +97,9 @@ pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
 fn invert(verdict: Verdict) -> Verdict {
     match verdict {
         Ok(proof) => Err(NotReady::new(Cause::Contrary, format!("still there: {proof}"))),
-        Err(NotReady { cause: Cause::Absent | Cause::UnknownName | Cause::Contrary, reason, .. }) => {
-            Ok(format!("gone: {reason}"))
-        }
+        Err(NotReady {
+            cause: Cause::Absent | Cause::UnknownName | Cause::Contrary | Cause::Watched, reason, ..
+        }) => Ok(format!("gone: {reason}")),
         // A fault in the target's own options says nothing of the target.
         Err(refusal @ NotReady { cause: Cause::Never(Exit::Usage), .. }) => Err(refusal),
         Err(NotReady { cause: Cause::Never(_), reason, .. }) => {
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn only_a_definite_no_proves_that_something_is_gone() {
         let gone = |cause| invert(Err(NotReady::new(cause, "x"))).is_ok();
-        assert!([Cause::Absent, Cause::UnknownName, Cause::Contrary].into_iter().all(gone));
+        assert!([Cause::Absent, Cause::UnknownName, Cause::Contrary, Cause::Watched].into_iter().all(gone));
         let unproven = [Cause::NoResolver, Cause::Silent, Cause::Odd, Cause::Busy, Cause::Never(Exit::Unavailable)];
         assert!(!unproven.into_iter().any(gone));
         assert_eq!(invert(Ok("HTTP 200".into())).unwrap_err().reason, "still there: HTTP 200");

@@ -125,7 +125,9 @@ async fn target_ready(args: &Args, network: &Network, board: &RefCell<Board>, in
         network.progress.begin(attempt_timeout);
         let attempt = time::timeout(attempt_timeout, target.check.check(network)).await;
         network.progress.end();
-        let verdict = attempt.unwrap_or_else(|_| Err(unanswered(network, attempt_timeout)));
+        let verdict = attempt.unwrap_or_else(|_| {
+            Err(target.check.at_deadline().unwrap_or_else(|| unanswered(network, attempt_timeout)))
+        });
         let verdict = target.judge(verdict, args.not);
         let (state, exit) = match &verdict {
             Ok(_) if successes + 1 >= needed => (State::Ready, Some(Exit::Done)),

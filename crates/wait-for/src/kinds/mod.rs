@@ -10,6 +10,7 @@ pub(crate) mod http;
 pub(crate) mod kafka;
 mod kafka_login;
 pub(crate) mod kafka_wire;
+pub(crate) mod kubernetes;
 pub(crate) mod ldap;
 pub(crate) mod ldap_wire;
 pub(crate) mod memcached;

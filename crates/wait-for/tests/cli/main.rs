@@ -25,6 +25,10 @@ mod https;
 #[cfg(test)]
 mod kafka;
 #[cfg(test)]
+mod kubernetes;
+#[cfg(test)]
+mod kubernetes_faults;
+#[cfg(test)]
 mod ldap;
 #[cfg(test)]
 mod leaks;

@@ -1,5 +1,6 @@
 //! Starts wait-for, serves it, and sees it end.
 
+pub(crate) mod api_server;
 pub(crate) mod dns;
 pub(crate) mod h2;
 pub(crate) mod http;
