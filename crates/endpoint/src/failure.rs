@@ -5,6 +5,7 @@ use std::{fmt, io};
 use http::StatusCode;
 
 use crate::{
+    client_certificate_fault::ClientCertificateFault,
     one_line::one_line,
     tls_error::{tls_error, tls_error_text},
 };
@@ -39,6 +40,8 @@ pub enum Failure {
     NoLocalAddress,
     /// The handshake failed
     Tls(rustls::Error),
+    /// The server wants a client certificate, or refuses the one that is given
+    ClientCertificate(ClientCertificateFault),
     /// A file of the options cannot be used, or its volume does not answer
     File {
         /// The text, with the name of the option and a remedy
@@ -66,6 +69,9 @@ impl From<io::Error> for Failure {
 impl From<&io::Error> for Failure {
     fn from(error: &io::Error) -> Self {
         use io::ErrorKind as Kind;
+        if let Some(fault) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            return Self::ClientCertificate(*fault);
+        }
         if let Some(tls) = tls_error(error) {
             return Self::Tls(tls.clone());
         }
@@ -97,6 +103,7 @@ impl fmt::Display for Failure {
             Self::NoNetwork => f.write_str("network unreachable"),
             Self::NoLocalAddress => f.write_str("this host has no address or port to dial from"),
             Self::Tls(error) => f.write_str(&tls_error_text(error)),
+            Self::ClientCertificate(fault) => fault.fmt(f),
             Self::ProxyRefused(status) => write!(f, "HTTP {status}"),
             Self::File { reason: text, .. } | Self::Io { text, .. } => f.write_str(text),
         }

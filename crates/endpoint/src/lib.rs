@@ -4,6 +4,7 @@
 
 mod address;
 mod certificate;
+mod client_certificate_fault;
 mod connect;
 mod der;
 mod echo;
@@ -37,6 +38,7 @@ mod written_schema;
 
 pub use address::{Address, check_name};
 pub use certificate::{Certificate, SubjectName, date_text};
+pub use client_certificate_fault::ClientCertificateFault;
 pub use connect::{SILENCE_LIMIT, addresses, dial, dial_any, dial_with_limit};
 pub use echo::{sent_secrets, without_secrets};
 pub use failure::Failure;

@@ -1,5 +1,6 @@
 //! TLS for one server: which authorities to trust, which certificate to show, which name to ask for.
 
+mod client_certificate;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -162,18 +163,35 @@ impl TlsClient {
         Ok(TlsConnector::from(config).connect(name, stream).await?)
     }
 
-    /// Speaks TLS with any server, and judges it then: for servers that count a broken handshake as a fault of the client, so that
-    /// the caller can take its leave of one that is not `name`. No secret may go to such a server.
-    pub async fn connect_unjudged<S: Stream>(
+    /// The same without protocols or with them, as a stream whose errors tell of the client certificate: that the server wants
+    /// one, or refuses the one that is given.
+    pub async fn secure<S: Stream + 'static>(
         &self,
         name: ServerName<'static>,
         stream: S,
-    ) -> Result<(TlsStream<S>, Result<(), Failure>), Failure> {
+        protocols: &[&[u8]],
+    ) -> Result<Box<dyn Stream>, Failure> {
         let made = self.made.current().await?;
-        let stream = TlsConnector::from(Arc::new(made.unjudged())).connect(name.clone(), stream).await?;
-        let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
-        let judgement = made.judge(shown, &name).map_err(Failure::Tls);
-        Ok((stream, judgement))
+        let config = self.offering(made.config.clone(), protocols);
+        Ok(Box::new(made.request.connect(config, name, stream).await?))
+    }
+
+    /// The fault of the client certificate that the last error of a stream was, once: for libraries that lose it.
+    pub async fn certificate_fault(&self) -> Option<Failure> {
+        self.made.current().await.ok()?.request.take_fault().map(Failure::ClientCertificate)
+    }
+
+    /// Speaks TLS with any server, and judges it then: for servers that count a broken handshake as a fault of the client, so that
+    /// the caller can take its leave of one that is not `name`. No secret may go to such a server.
+    pub async fn secure_unjudged<S: Stream + 'static>(
+        &self,
+        name: ServerName<'static>,
+        stream: S,
+    ) -> Result<(Box<dyn Stream>, Result<(), Failure>), Failure> {
+        let made = self.made.current().await?;
+        let stream = made.request.connect(made.unjudged().into(), name.clone(), stream).await?;
+        let judgement = made.judge(stream.certificates(), &name).map_err(Failure::Tls);
+        Ok((Box::new(stream), judgement))
     }
 
     /// The settings with these protocols. Connections that offer the same ones share them, so that none makes a copy.

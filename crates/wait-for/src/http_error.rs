@@ -21,8 +21,10 @@ pub(crate) fn not_ready(error: &hyper::Error) -> NotReady {
     let mut text = String::new();
     while let Some(inner) = cause {
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            let tls = endpoint::tls_error(io).cloned().map(endpoint::Failure::Tls);
-            return tls.map_or_else(|| std::io::Error::from(io.kind()).into(), NotReady::from);
+            return match endpoint::Failure::from(io) {
+                failure @ (endpoint::Failure::Tls(_) | endpoint::Failure::ClientCertificate(_)) => failure.into(),
+                _ => std::io::Error::from(io.kind()).into(),
+            };
         }
         text = inner.to_string();
         cause = inner.source();

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use endpoint::Failure;
+use endpoint::{ClientCertificateFault, Failure};
 use hyper::StatusCode;
 use lifecycle::Exit;
 use rustls::{AlertDescription, CertificateError};
@@ -110,6 +110,9 @@ impl From<Failure> for NotReady {
                 let remedy = "are user and password in the proxy's URL, and right?";
                 (Cause::Never(Exit::Denied), format!("login refused: {reason}; {remedy}"))
             }
+            // Another attempt may find a server that has only restarted.
+            Failure::ClientCertificate(ClientCertificateFault::MaybeMissing) => (Cause::Absent, reason),
+            Failure::ClientCertificate(_) => (Cause::Never(Exit::Denied), reason),
             Failure::NoLocalAddress | Failure::ProxyRefused(_) => (Cause::Odd, reason),
             Failure::Tls(error) => (cause_of_tls(&error), reason),
             Failure::File { may_pass: false, .. } => (Cause::Never(Exit::Usage), reason),

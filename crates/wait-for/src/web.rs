@@ -17,6 +17,7 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::JoinSet;
 
+use self::answer::Driver;
 pub(crate) use self::answer::{Answer, BODY_LIMIT, read};
 use self::redirect::redirected;
 pub(crate) use self::refusal::refusal;
@@ -86,7 +87,7 @@ impl Client {
         &self,
         stream: Box<dyn Stream>,
         request: Request<Full<Bytes>>,
-        connection: &mut JoinSet<()>,
+        connection: &mut Driver,
     ) -> Result<Response<Incoming>, NotReady> {
         if !self.http2 {
             let mut settings = http1::Builder::new();
@@ -95,15 +96,27 @@ impl Client {
                 .handshake(TokioIo::new(stream))
                 .await
                 .map_err(|error| http_error::not_ready(&error))?;
-            connection.spawn(async { drop(driver.await) });
+            connection.spawn(async { driver.await.err() });
             return sender.send_request(request).await.map_err(|error| http_error::not_ready(&error));
         }
         let mut settings = http2::Builder::new(TokioExecutor::new());
         settings.max_header_list_size(u32::try_from(HEAD_LIMIT).unwrap_or(u32::MAX));
         let (mut sender, driver) =
             settings.handshake(TokioIo::new(stream)).await.map_err(|error| http_error::not_ready(&error))?;
-        connection.spawn(async { drop(driver.await) });
-        sender.send_request(request).await.map_err(|error| match http_error::not_ready(&error) {
+        connection.spawn(async { driver.await.err() });
+        let error = match sender.send_request(request).await {
+            Ok(answer) => return Ok(answer),
+            // The driver knows why the connection ended.
+            Err(error) if error.is_closed() || error.is_canceled() => match connection.join_next().await {
+                Some(Ok(Some(cause))) => cause,
+                _ => error,
+            },
+            Err(error) => error,
+        };
+        if let Some(fault) = self.tls.certificate_fault().await {
+            return Err(fault.into());
+        }
+        Err(match http_error::not_ready(&error) {
             NotReady { cause: Cause::Odd, reason, .. } => {
                 NotReady::new(Cause::Odd, format!("{reason}; does the server speak HTTP/2?"))
             }
@@ -145,8 +158,8 @@ impl Client {
         }
         let name = if ours { self.tls.name_for(&address.host) } else { endpoint::server_name(&address.host) };
         let name = name.map_err(NotReady::never)?;
-        let stream = self.tls.connect(name, stream, if self.http2 { &[b"h2"] } else { &[] }).await?;
-        Ok((Box::new(stream), false))
+        let stream = self.tls.secure(name, stream, if self.http2 { &[b"h2"] } else { &[] }).await?;
+        Ok((stream, false))
     }
 }
 

@@ -156,7 +156,7 @@ impl Login<'_> {
         Ok(match self.tls_and_host() {
             Some((tls, host)) => {
                 let name = tls.name_for(host).map_err(NotReady::never)?;
-                Box::new(tls.connect(name, stream, &[]).await?)
+                tls.secure(name, stream, &[]).await?
             }
             None => stream,
         })
@@ -170,8 +170,8 @@ impl Login<'_> {
     ) -> Result<(Box<dyn Stream>, Result<(), NotReady>), NotReady> {
         let Some((tls, host)) = self.tls_and_host() else { return Ok((stream, Ok(()))) };
         let name = tls.name_for(host).map_err(NotReady::never)?;
-        let (stream, judgement) = tls.connect_unjudged(name, stream).await?;
-        Ok((Box::new(stream), judgement.map_err(NotReady::from)))
+        let (stream, judgement) = tls.secure_unjudged(name, stream).await?;
+        Ok((stream, judgement.map_err(NotReady::from)))
     }
 
     fn tls_and_host(&self) -> Option<(&TlsClient, &str)> {

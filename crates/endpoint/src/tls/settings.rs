@@ -9,6 +9,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
+use super::client_certificate::{Noted, Request};
 use crate::{
     certificate::Certificate,
     named_certificate::TrustNamed,
@@ -33,6 +34,8 @@ pub(super) struct Made {
     pub(super) config: Arc<ClientConfig>,
     /// The judge of servers in `config`
     verifier: Arc<dyn ServerCertVerifier>,
+    /// Whether the server has asked for a certificate
+    pub(super) request: Request,
 }
 
 /// Which server certificates are trusted
@@ -107,11 +110,13 @@ impl Made {
             Trust::Authorities { roots, named, any_name } => Arc::new(TrustNamed { roots, named, any_name, provider }),
         };
         let builder = builder.dangerous().with_custom_certificate_verifier(verifier.clone());
-        let config = match identity {
+        let mut config = match identity {
             Some(Identity { chain, key, misfit }) => builder.with_client_auth_cert(chain, key).map_err(|_| misfit)?,
             None => builder.with_no_client_auth(),
         };
-        Ok(Self { config: config.into(), verifier })
+        let (resolver, request) = Noted::new(config.client_auth_cert_resolver.clone());
+        config.client_auth_cert_resolver = resolver;
+        Ok(Self { config: config.into(), verifier, request })
     }
 
     /// Settings for a connection whose server is judged after the handshake. No later connection resumes its session, because

@@ -75,11 +75,10 @@ async fn a_server_can_be_judged_after_the_handshake() {
             let (near, far) = duplex(1 << 14);
             let acceptor = TlsAcceptor::from(server.config().unwrap());
             let (accepted, connected) =
-                tokio::join!(acceptor.accept(far), client.connect_unjudged(client.name_for(host).unwrap(), near));
-            let (stream, judgement) = connected.unwrap();
+                tokio::join!(acceptor.accept(far), client.secure_unjudged(client.name_for(host).unwrap(), near));
+            let (_stream, judgement) = connected.unwrap();
             assert_eq!(judgement.is_ok(), trusted, "{host} {any_name}: {judgement:?}");
-            assert_eq!(stream.get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
-            accepted.unwrap();
+            assert_eq!(accepted.unwrap().get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
         }
     }
 }

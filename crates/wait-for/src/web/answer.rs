@@ -19,11 +19,13 @@ pub(crate) const BODY_LIMIT: usize = 1024 * 1024;
 /// The unwanted rest of an answer is still read for this long, because leaving at once would be a reset in the server's log.
 const COURTESY: Duration = Duration::from_millis(100);
 
+/// The task that drives a connection, which ends with what broke the connection
+pub(super) type Driver = JoinSet<Option<hyper::Error>>;
+
 /// An answer whose head is read; its connection ends with it
 pub(crate) struct Answer {
     pub(crate) response: Response<Incoming>,
-    /// The task that drives the connection
-    pub(super) connection: JoinSet<()>,
+    pub(super) connection: Driver,
 }
 
 impl Answer {
