@@ -87,7 +87,7 @@ fn a_pod_waits_for_pods_a_service_and_workloads() {
     namespace.create(&workload("StatefulSet", "state", "serviceName: state"));
     namespace.create(&workload("DaemonSet", "agent", "minReadySeconds: 0"));
     for proof in [
-        "2 ready pods",
+        "2 ready pods with app=web",
         "2 ready endpoints of the Service web",
         "the Deployment web is rolled out, with 2 available replicas",
         "the StatefulSet state is rolled out, with 1 ready replicas",

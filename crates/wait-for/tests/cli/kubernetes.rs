@@ -10,6 +10,9 @@ use crate::support::{
     never, proof, run, wait_for,
 };
 
+const ABSENT: &str =
+    "no Job migrate in the namespace shop; is it still to come, or did ttlSecondsAfterFinished delete it?";
+
 /// A server that lists one object of this status, and opens a watch on it
 fn with(status: &Value) -> ApiServer {
     ApiServer::listing(vec![object("migrate", "7", status)], |_, answer| answer.watch().hold())
@@ -45,7 +48,7 @@ fn a_job_is_followed_from_before_it_exists_until_it_is_complete() {
         watch.hold();
     });
     let mut program = Program::start(&mut wait_for(&[&server.target("jobs/migrate", "")]));
-    program.wait_for_reason("no Job migrate in the namespace shop");
+    program.wait_for_reason(ABSENT);
     open();
     program.wait_for_reason("the Job migrate is not complete: pods active 1, failed 0");
     open();
@@ -97,7 +100,7 @@ fn a_deleted_job_is_gone() {
         watch.hold();
     });
     let proof = proof(&["--not", &server.target("jobs/migrate", "")]);
-    assert_eq!(proof, "gone: no Job migrate in the namespace shop");
+    assert_eq!(proof, format!("gone: {ABSENT}"));
 }
 
 #[test]
@@ -123,7 +126,7 @@ fn pods_of_a_selector_are_counted_over_pages_and_events() {
     open();
     let ended = program.end();
     let ready = ended.message("ready");
-    assert_eq!((&ready["proof"], &ready["target"]), (&"3 ready pods".into(), &"kubernetes://pods".into()));
+    assert_eq!((&ready["proof"], &ready["target"]), (&"3 ready pods with app=web".into(), &"kubernetes://pods".into()));
     assert_eq!(server.verbs(), ["list", "list", "watch 7"]);
     assert!(server.requests().iter().all(|request| request.line.contains("labelSelector=app%3Dweb&")));
 }
@@ -181,6 +184,16 @@ fn outside_of_a_pod_the_api_server_must_be_named() {
         assert_eq!(ended.code, Some(64), "{ended:#?}");
         assert!(ended.everything().contains(remedy) && !ended.everything().contains("hunter2"), "{ended:#?}");
     }
+}
+
+#[test]
+fn outside_of_a_pod_a_target_is_read_without_its_files() {
+    let mut command = wait_for(&["kubernetes://jobs/migrate"]);
+    command.env("SIDEKIT_WAIT_FOR_DISABLED", "1");
+    assert_eq!(Program::start(&mut command).end().code, Some(0));
+    let ended = run(&["--disabled", "kubernetes://job/migrate"]);
+    ended.ended_with(64, "reason=usage");
+    assert!(ended.everything().contains("did you mean kubernetes://jobs/NAME?"), "{ended:#?}");
 }
 
 #[test]

@@ -12,6 +12,8 @@ use crate::support::{
     wait_for,
 };
 
+const ABSENT: &str =
+    "no Job migrate in the namespace shop; is it still to come, or did ttlSecondsAfterFinished delete it?";
 const FORBIDDEN: &str = "jobs.batch is forbidden: User \"system:serviceaccount:shop:web\" cannot list resource \"jobs\" \
     in API group \"batch\" in the namespace \"shop\"";
 
@@ -66,7 +68,7 @@ fn a_token_that_was_renewed_is_read_again() {
         }
     });
     let mut program = Program::start(&mut wait_for(&[&server.target("jobs/migrate", "")]));
-    program.wait_for_reason("no Job migrate in the namespace shop");
+    program.wait_for_reason(ABSENT);
     fs::write(server.token_file(), "token-number-two").unwrap();
     open();
     let ended = program.end();
@@ -150,7 +152,7 @@ fn an_api_server_that_still_loads_its_roles_is_asked_again() {
         watch.hold();
     });
     let mut program = Program::start(&mut wait_for(&[&server.target("jobs/migrate", "")]));
-    program.wait_for_reason("no Job migrate in the namespace shop");
+    program.wait_for_reason(ABSENT);
     open();
     let ended = program.end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");

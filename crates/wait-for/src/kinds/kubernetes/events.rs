@@ -57,10 +57,13 @@ impl EventReader {
                 self.searched = self.bytes.len();
                 return if self.searched > EVENT_LIMIT { Err(too_long()) } else { Ok(None) };
             };
-            let line: Vec<u8> = self.bytes.drain(..=self.searched + end).collect();
+            let end = self.searched + end;
+            let line = self.bytes[..end].trim_ascii();
+            let event = if line.is_empty() { None } else { Some(read(line)) };
+            self.bytes.drain(..=end);
             self.searched = 0;
-            if !line.trim_ascii().is_empty() {
-                return read(&line).map(Some);
+            if let Some(event) = event {
+                return event.map(Some);
             }
         }
     }

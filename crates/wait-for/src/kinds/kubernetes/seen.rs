@@ -51,7 +51,7 @@ pub(super) fn judge(resource: &Resource, objects: &BTreeMap<String, Seen>, names
         Chosen::Name(name) => {
             let what = resource.kind.singular();
             let Some(seen) = objects.values().next() else {
-                return Err(NotReady::watched(format!("no {what} {name} in the namespace {namespace}")));
+                return Err(absent(resource.kind, name, namespace));
             };
             let named = |text: &str| format!("the {what} {name} {text}");
             match &seen.verdict {
@@ -61,19 +61,25 @@ pub(super) fn judge(resource: &Resource, objects: &BTreeMap<String, Seen>, names
         }
         Chosen::Selector(selector) => {
             let ready = count(objects);
+            let selector = one_line(selector);
             if ready >= resource.count {
-                return Ok(format!("{ready} ready {}", plural(ready, "pod")));
+                return Ok(format!("{ready} ready {} with {selector}", plural(ready, "pod")));
             }
             let first = objects
                 .iter()
                 .find_map(|(name, seen)| Some(format!("; {name} {}", seen.verdict.as_ref().err()?.reason)));
-            let (wanted, selector) = (resource.count, one_line(selector));
+            let wanted = resource.count;
             Err(NotReady::watched(format!(
                 "{ready} of {wanted} pods with {selector} are ready{}",
                 first.unwrap_or_default()
             )))
         }
     }
+}
+
+fn absent(kind: Kind, name: &str, namespace: &str) -> NotReady {
+    let hint = if kind == Kind::Jobs { "; is it still to come, or did ttlSecondsAfterFinished delete it?" } else { "" };
+    NotReady::watched(format!("no {} {name} in the namespace {namespace}{hint}", kind.singular()))
 }
 
 fn count(objects: &BTreeMap<String, Seen>) -> usize {
@@ -109,6 +115,9 @@ fn pod(object: &Object) -> Verdict {
         return Ok("is ready".into());
     }
     let Some(status) = &object.status else { return Err(NotReady::watched("has no status yet")) };
+    if ["Succeeded", "Failed"].contains(&&*status.phase) {
+        return Err(NotReady::watched(format!("has ended: {}", status.phase)));
+    }
     if let Some(reason) = waiting(status) {
         return Err(NotReady::watched(format!("is not ready: {}", one_line(reason))));
     }
@@ -194,9 +203,10 @@ mod tests {
         let mut deleted = ready;
         deleted["metadata"] = json!({"deletionTimestamp": "2026-01-01T00:00:00Z"});
         assert_eq!(named(Kind::Pods, &deleted), refused("the Pod x is being deleted"));
+        let ended = named(Kind::Pods, &json!({"status": {"phase": "Succeeded"}}));
+        assert_eq!(ended, refused("the Pod x has ended: Succeeded"));
         let waiting = |reason| json!([{"state": {"waiting": {"reason": reason}}}]);
         for (status, why) in [
-            (json!({"phase": "Succeeded"}), "Succeeded"),
             (json!({"conditions": [condition("Ready", "False")]}), "Why"),
             (json!({"phase": "Pending", "containerStatuses": waiting("ImagePullBackOff")}), "ImagePullBackOff"),
             (json!({"phase": "Pending", "initContainerStatuses": waiting("CrashLoopBackOff")}), "CrashLoopBackOff"),
@@ -213,9 +223,9 @@ mod tests {
         let (ready, waiting) =
             (json!({"status": {"conditions": [condition("Ready", "True")]}}), json!({"status": {"phase": "Pending"}}));
         let both = json!([waiting, ready]);
-        assert_eq!(judged(&pods(1), both.clone()), Ok("1 ready pod".into()));
+        assert_eq!(judged(&pods(1), both.clone()), Ok("1 ready pod with app=web".into()));
         assert_eq!(judged(&pods(2), both), refused("1 of 2 pods with app=web are ready; o0 is not ready: Pending"));
-        assert_eq!(judged(&pods(2), json!([ready, ready])), Ok("2 ready pods".into()));
+        assert_eq!(judged(&pods(2), json!([ready, ready])), Ok("2 ready pods with app=web".into()));
         assert_eq!(judged(&pods(1), json!([])), refused("0 of 1 pods with app=web are ready"));
     }
 
