@@ -85,6 +85,16 @@ fn one_list_and_one_watch_serve_all_attempts() {
 }
 
 #[test]
+fn the_end_of_a_wait_has_the_words_of_the_watch() {
+    let server = with(&json!({"active": 1}));
+    let ended = run(&["--timeout", "3s", &server.target("jobs/migrate", "")]);
+    ended.ended_with(
+        124,
+        "reason=timed-out what=\"kubernetes://jobs/migrate\" last=\"the Job migrate is not complete: pods active 1, failed 0\"",
+    );
+}
+
+#[test]
 fn successes_in_a_row_come_from_the_watch() {
     let server = with(&condition("Complete"));
     let ended = run(&[&server.target("jobs/migrate", "&stable=3")]);

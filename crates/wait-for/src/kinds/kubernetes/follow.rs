@@ -119,6 +119,8 @@ impl Followed {
             if verdict.is_ok() || self.told.as_ref() != Some(&verdict) {
                 return Ok(verdict);
             }
+            // From here on the attempt waits for a change, which may be hours away: it does not hang.
+            network.progress.end();
             let event = self.event().await?;
             self.apply(resource, event)?;
         }
