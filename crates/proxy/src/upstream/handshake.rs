@@ -83,7 +83,7 @@ impl Handshakes {
 /// The refusal of a request where the handshake fails
 pub(crate) fn refusal(failure: &Failure) -> Refusal {
     match failure {
-        Failure::Tls(Error::AlertReceived(_)) => Refusal::UpstreamAlert,
+        Failure::Tls(Error::AlertReceived(_)) | Failure::ClientCertificate(_) => Refusal::UpstreamAlert,
         Failure::Tls(Error::InvalidCertificate(_) | Error::NoCertificatesPresented | Error::UnsupportedNameType) => {
             Refusal::UpstreamCertificate
         }
