@@ -32,6 +32,7 @@ fn a_virtual_host_that_is_made_late_is_waited_for(rabbit: &RabbitMq) {
     rabbit.control("set_permissions --vhost shop/east app .* .* .*");
     let end = helper.ends_with(0);
     assert!(end.log.contains("logged in, virtual host shop/east opened"), "{}", end.log);
+    assert!(rabbit.server.log().contains("[error]"), "a refused virtual host is an error in the log");
 }
 
 fn a_password_decides(rabbit: &RabbitMq) {
