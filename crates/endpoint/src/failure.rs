@@ -40,6 +40,8 @@ pub enum Failure {
     NoLocalAddress,
     /// The handshake failed
     Tls(rustls::Error),
+    /// The other side has ended the connection amid the handshake
+    HandshakeCut,
     /// The server wants a client certificate, or refuses the one that is given
     ClientCertificate(ClientCertificateFault),
     /// A file of the options cannot be used, or its volume does not answer
@@ -104,6 +106,7 @@ impl fmt::Display for Failure {
             Self::NoLocalAddress => f.write_str("this host has no address or port to dial from"),
             Self::Tls(error) => f.write_str(&tls_error_text(error)),
             Self::ClientCertificate(fault) => fault.fmt(f),
+            Self::HandshakeCut => f.write_str("closed amid the TLS handshake"),
             Self::ProxyRefused(status) => write!(f, "HTTP {status}"),
             Self::File { reason: text, .. } | Self::Io { text, .. } => f.write_str(text),
         }

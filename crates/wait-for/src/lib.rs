@@ -27,6 +27,7 @@ mod srv;
 mod stage;
 mod table;
 mod target;
+mod tls_hint;
 mod wait;
 mod web;
 mod wire;

@@ -99,9 +99,12 @@ impl From<Failure> for NotReady {
         let (cause, reason) = match failure {
             Failure::UnknownName(_) => (Cause::UnknownName, reason),
             Failure::NoDnsAnswer(_) | Failure::NotAskedYet(_) | Failure::Lookup { .. } => (Cause::NoResolver, reason),
-            Failure::Refused | Failure::Reset | Failure::Io { kind: io::ErrorKind::ConnectionAborted, .. } => {
-                (Cause::Absent, reason)
-            }
+            Failure::Refused
+            | Failure::Reset
+            | Failure::HandshakeCut
+            | Failure::Io { kind: io::ErrorKind::ConnectionAborted, .. }
+            // Another attempt may find a server that has only restarted.
+            | Failure::ClientCertificate(ClientCertificateFault::MaybeMissing) => (Cause::Absent, reason),
             Failure::Silent | Failure::NoRoute | Failure::NoNetwork | Failure::File { may_pass: true, .. } => {
                 (Cause::Silent, reason)
             }
@@ -110,8 +113,6 @@ impl From<Failure> for NotReady {
                 let remedy = "are user and password in the proxy's URL, and right?";
                 (Cause::Never(Exit::Denied), format!("login refused: {reason}; {remedy}"))
             }
-            // Another attempt may find a server that has only restarted.
-            Failure::ClientCertificate(ClientCertificateFault::MaybeMissing) => (Cause::Absent, reason),
             Failure::ClientCertificate(_) => (Cause::Never(Exit::Denied), reason),
             Failure::NoLocalAddress | Failure::ProxyRefused(_) => (Cause::Odd, reason),
             Failure::Tls(error) => (cause_of_tls(&error), reason),

@@ -16,6 +16,7 @@ use crate::{
     hosts,
     not_ready::{Cause, NotReady, Verdict},
     schemes::{FOREIGN, SCHEMES, Scheme},
+    tls_hint::TlsHint,
 };
 
 /// Something to wait for
@@ -26,6 +27,7 @@ pub(crate) struct Target {
     /// The URL named a password
     pub(crate) has_password: bool,
     pub(crate) check: Arc<dyn Check>,
+    pub(crate) tls_hint: TlsHint,
     /// The files that its options name
     pub(crate) files: Vec<PathBuf>,
     /// Wait until it is proven gone; what all targets do if it says nothing
@@ -65,6 +67,7 @@ impl Target {
             label: hosts::label(text),
             has_password: urls.iter().any(|url| url.password().is_some()),
             check: hosts::any_of(text, checks),
+            tls_hint: TlsHint::of(scheme, &name, all_options.clone().text("tls")?.as_deref()),
             files,
             not: options.optional_switch("not")?,
             stable: options.number("stable")?,
@@ -178,7 +181,7 @@ mod tests {
             ("tcp://a..b:1", "\"a..b\" can't be a host name"),
             (
                 "mysql://root:12#34SECRET@db",
-                "mysql does not know option number 1; it takes tls, user, server-key, password-file, password-env, ca, cert, key, sni, insecure, stable, interval, attempt-timeout, not",
+                "mysql does not know option number 1; it takes tls, user, server-key, query, query-file, query-env, table, migration, password-file, password-env, ca, cert, key, sni, insecure, stable, interval, attempt-timeout, not",
             ),
             ("tpc://db:5432", r#"unknown scheme "tpc"; did you mean tcp://?"#),
             (

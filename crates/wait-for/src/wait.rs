@@ -21,6 +21,7 @@ use crate::{
     not_ready::{Cause, NotReady},
     pace::Pace,
     row::State,
+    stage::Stage,
     target::Target,
 };
 
@@ -124,11 +125,13 @@ async fn target_ready(args: &Args, network: &Network, board: &RefCell<Board>, in
     loop {
         network.progress.begin(attempt_timeout);
         let attempt = time::timeout(attempt_timeout, target.check.check(network)).await;
+        let is_connected = network.progress.stage() >= Some(Stage::Connected);
         network.progress.end();
         let verdict = attempt.unwrap_or_else(|_| {
             Err(target.check.at_deadline().unwrap_or_else(|| unanswered(network, attempt_timeout)))
         });
         let verdict = target.judge(verdict, args.not);
+        let verdict = verdict.map_err(|refusal| if is_connected { target.tls_hint.added_to(refusal) } else { refusal });
         let (state, exit) = match &verdict {
             Ok(_) if successes + 1 >= needed => (State::Ready, Some(Exit::Done)),
             Ok(_) => (State::Waiting, None),

@@ -19,7 +19,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{client_certificate_fault::ClientCertificateFault, stream::Stream, tls_error::tls_error};
+use crate::{client_certificate_fault::ClientCertificateFault, failure::Failure, stream::Stream, tls_error::tls_error};
 
 /// Notes whether the server has asked for a certificate
 #[derive(Debug)]
@@ -60,10 +60,15 @@ impl Request {
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
         stream: S,
-    ) -> io::Result<Explained<S>> {
-        let connected = TlsConnector::from(config).connect(name, stream).await;
-        let stream = connected.map_err(|error| self.explain(error))?;
-        Ok(Explained { stream, request: self.clone(), was_heard: false })
+    ) -> Result<Explained<S>, Failure> {
+        match TlsConnector::from(config).connect(name, stream).await {
+            Ok(stream) => Ok(Explained { stream, request: self.clone(), was_heard: false }),
+            Err(error) => Err(match self.fault(&error) {
+                Some(fault) => Failure::ClientCertificate(fault),
+                None if is_end(&error) => Failure::HandshakeCut,
+                None => error.into(),
+            }),
+        }
     }
 
     /// The error, or the fault of the certificate that it means.

@@ -162,7 +162,7 @@ fn what_waiting_does_not_mend_ends_the_wait_at_once() {
 #[test]
 fn half_an_answer_and_what_is_none_are_not_ready() {
     for (answer, said) in [
-        (b"".to_vec(), "closed without an answer"),
+        (b"".to_vec(), "closed without an answer; does the server want TLS? then write amqps://"),
         (b"AMQ".to_vec(), "closed before its answer was whole"),
         (frame(1, START)[..20].to_vec(), "closed before its answer was whole"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), "the answer is not AMQP"),

@@ -151,9 +151,10 @@ fn a_server_that_resets_or_closes_is_not_ready() {
         read_head(&mut stream);
         reset(stream);
     });
-    assert_eq!(reason(&[&server.url("http")]), "connection reset");
+    let hint = "; does the server want TLS? then write https://";
+    assert_eq!(reason(&[&server.url("http")]), format!("connection reset{hint}"));
     let server = Server::start(|mut stream, _| drop(read_head(&mut stream)));
-    assert_eq!(reason(&[&server.url("http")]), "closed without an HTTP answer");
+    assert_eq!(reason(&[&server.url("http")]), format!("closed without an HTTP answer{hint}"));
     assert_eq!(proof(&["--not", &server.url("http")]), "gone: closed without an HTTP answer");
 }
 

@@ -210,7 +210,7 @@ fn a_server_without_tls_is_told() {
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     });
     let url = format!("https://localhost:{}/#insecure", server.port());
-    assert_eq!(reason(&[&url]), "the answer is not TLS");
+    assert_eq!(reason(&[&url]), "the answer is not TLS; is the port a plain one? then write http://");
     assert_eq!(reason(&[&format!("{url}&not")]), "not proven gone: the answer is not TLS");
 }
 

@@ -203,7 +203,7 @@ fn a_login_that_cannot_be_made_now_is_tried_again() {
 #[test]
 fn half_an_answer_and_what_is_none_are_not_ready() {
     for (answer, said) in [
-        (&b""[..], "closed without an answer"),
+        (&b""[..], "closed without an answer; does the server want TLS? then write kafkas://"),
         (b"\0\0", "closed before its answer was whole"),
         (b"\0\0\0\x10\0\0\0\x01\0\0", "closed before its answer was whole"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "the answer is not Kafka"),

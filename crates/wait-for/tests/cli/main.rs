@@ -69,6 +69,8 @@ mod terminal;
 #[cfg(test)]
 mod text_protocols;
 #[cfg(test)]
+mod tls_hints;
+#[cfg(test)]
 mod unix;
 #[cfg(test)]
 mod usage;

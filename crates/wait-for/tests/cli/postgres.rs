@@ -177,7 +177,8 @@ fn a_server_that_says_nothing_useful_is_not_ready() {
     let silent = Server::start(|stream, _| hold(stream));
     assert_eq!(reason(&["--attempt-timeout", "300ms", &silent.url("postgres")]), "no answer within 300ms");
     let resetting = Server::start(|stream, _| reset(stream));
-    assert_eq!(reason(&[&resetting.url("postgres")]), "connection reset");
+    let said = "connection reset; does the server want TLS? then add tls=require";
+    assert_eq!(reason(&[&resetting.url("postgres")]), said);
     let (closing, _) = postgres(b"R\0\0".to_vec());
     assert_eq!(reason(&["--attempt-timeout", "300ms", &closing.url("postgres")]), "no answer within 300ms");
     for garbage in [
