@@ -44,6 +44,14 @@ pub fn tls_error_text(error: &rustls::Error) -> String {
         Tls::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }) => {
             return other_name(expected, presented);
         }
+        // rustls' own text has numbers of algorithms. Its crypto library, ring, verifies all that are usual but P-521.
+        Tls::InvalidCertificate(
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+        ) => {
+            "the certificate is signed by a kind of key that is not supported, such as P-521: \
+             use RSA, P-256, P-384 or Ed25519"
+        }
         Tls::InvalidCertificate(reason) => {
             return format!("the certificate is refused: {}", one_line(&reason.to_string()));
         }
@@ -58,7 +66,8 @@ pub fn tls_error_text(error: &rustls::Error) -> String {
         }
         Tls::AlertReceived(AlertDescription::ProtocolVersion) => "the server speaks neither TLS 1.2 nor TLS 1.3",
         Tls::AlertReceived(AlertDescription::HandshakeFailure) => {
-            "the server takes no TLS version and cipher of ours, or wants a client certificate (cert=PATH and key=PATH)"
+            "the server takes no TLS version, cipher and kind of signature of ours (its key may be P-521, which is not \
+             supported), or wants a client certificate (cert=PATH and key=PATH)"
         }
         Tls::AlertReceived(AlertDescription::UnrecognisedName) => {
             "the server does not serve this name: ask for one of its names with sni=NAME"
@@ -82,4 +91,19 @@ fn other_name(expected: &ServerName, presented: &[String]) -> String {
         "the server's certificate is for {names}, and not for {}: ask for one of its names with sni=NAME",
         expected.to_str()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_of_key_that_is_not_supported_is_named_without_numbers() {
+        let error = CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id: vec![6, 8, 42],
+            public_key_algorithm_id: vec![6, 7, 42],
+        };
+        let text = tls_error_text(&rustls::Error::InvalidCertificate(error));
+        assert!(text.contains("P-521") && !text.contains('['), "{text}");
+    }
 }

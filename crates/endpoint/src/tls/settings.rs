@@ -88,7 +88,8 @@ impl Settings {
                 chain: pem::certificates(cert).map_err(|error| format!("option cert: {error}"))?,
                 key: pem::key(key).map_err(|error| format!("option key: {error}"))?,
                 misfit: format!(
-                    "options cert and key: {} cannot be used, or it is not the key of the first certificate in {}",
+                    "options cert and key: {} cannot be used, or it is not the key of the first certificate in {} \
+                     (P-521 is not supported)",
                     key.display(),
                     cert.display()
                 ),

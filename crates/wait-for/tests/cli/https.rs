@@ -266,7 +266,7 @@ fn a_key_that_lost_its_line_breaks_is_not_printed() {
 #[test]
 fn an_alert_that_only_settings_mend_ends_the_wait_at_once() {
     for (alert, said) in [
-        (40, "the server takes no TLS version and cipher of ours, or wants a client certificate"),
+        (40, "the server takes no TLS version, cipher and kind of signature of ours (its key may be P-521"),
         (70, "the server speaks neither TLS 1.2 nor TLS 1.3"),
         (112, "the server does not serve this name: ask for one of its names with sni=NAME"),
     ] {
