@@ -99,6 +99,24 @@ fn a_version_that_was_forgotten_is_listed_again() {
 }
 
 #[test]
+fn a_watch_that_fails_is_begun_again_by_a_list() {
+    let server = ApiServer::start(move |request, answer| match (is_watch(request), request.nth) {
+        (false, 0) => answer.list("7", &[]),
+        (false, _) => answer.list("21", &[object("migrate", "21", &condition("Complete"))]),
+        (true, _) => {
+            let mut watch = answer.watch();
+            let words = "etcdserver: leader changed";
+            watch.event("ERROR", &json!({"kind": "Status", "status": "Failure", "code": 500, "message": words}));
+            watch.hold();
+        }
+    });
+    let ended = run(&[&server.target("jobs/migrate", "")]);
+    assert_eq!((ended.code, server.verbs()), (Some(0), ["list", "watch 7", "list"].map(String::from).to_vec()));
+    let reasons: Vec<_> = ended.messages("not ready").iter().map(|line| line["reason"].clone()).collect();
+    assert_eq!(reasons.last(), Some(&"the API server ends the watch: etcdserver: leader changed".into()));
+}
+
+#[test]
 fn a_version_that_is_always_forgotten_makes_no_busy_loop() {
     let server = ApiServer::listing(Vec::new(), |_, answer| answer.refuse("410 Gone", &[], "too old"));
     let ended = run(&["--timeout", "1s", &server.target("jobs/migrate", "")]);
