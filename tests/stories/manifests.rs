@@ -27,6 +27,20 @@ fn the_deployment_with_a_configuration_file_comes_up() {
 }
 
 #[test]
+fn the_deployment_behind_a_migration_gate_comes_up_after_the_migration() {
+    let namespace = Namespace::new("example-migration-gate", Profile::Restricted);
+    let manifest = example("migration-gate.yaml");
+    let (app, job) = manifest.rsplit_once("---\n").unwrap();
+    namespace.create(&example("database.yaml"));
+    namespace.create(app);
+    let pod = namespace.until("there is a pod", || Some(namespace.pods("app=main-app").first()?.name().to_owned()));
+    namespace.until_log(&pod, "wait-for", "golang-migrate has no table schema_migrations");
+    namespace.create(job);
+    namespace.until_pod(&pod, "it is ready", |pod| pod.is_ready().then_some(()));
+    assert!(namespace.log(&pod, "wait-for").contains("golang-migrate is at 2"));
+}
+
+#[test]
 fn the_deployment_that_kustomize_builds_comes_up() {
     let namespace = Namespace::new("example-kustomize", Profile::Baseline);
     let pod = comes_up(&namespace, &kustomization("main-app"));
