@@ -93,7 +93,7 @@ impl From<Failure> for FetchFault {
             }
             Failure::Refused => Reason::Refused,
             Failure::Silent => Reason::TimedOut,
-            Failure::Tls(_) | Failure::ClientCertificate(_) => Reason::Tls,
+            Failure::Tls(_) | Failure::ClientCertificate(_) | Failure::HandshakeCut => Reason::Tls,
             Failure::File { .. } => Reason::File,
             Failure::Reset | Failure::Io { kind: ErrorKind::UnexpectedEof | ErrorKind::InvalidData, .. } => {
                 Reason::BadAnswer
