@@ -1,6 +1,10 @@
 //! Where each target stands, and the words about it: a line when a reason changes, one every 30 s, a summary.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use lifecycle::{End, Exit, elapsed};
 use serde::Serialize;
@@ -20,8 +24,8 @@ pub(crate) const REMINDER: Duration = Duration::from_secs(30);
 pub(crate) struct Board {
     started: Instant,
     rows: Vec<Row>,
-    /// The first target that will never be ready
-    never: Option<usize>,
+    /// The targets that will never be ready, in the order of their last attempts
+    never: Vec<usize>,
     /// On a terminal, instead of log lines
     table: Option<Table>,
 }
@@ -39,6 +43,7 @@ impl Board {
     pub(crate) fn new(targets: &[Target], on_terminal: bool) -> Self {
         let row = |target: &Target| Row {
             label: target.label.clone(),
+            group: target.group.clone(),
             state: State::Waiting,
             reason: String::new(),
             attempts: 0,
@@ -47,7 +52,7 @@ impl Board {
         Self {
             started: Instant::now(),
             rows: targets.iter().map(row).collect(),
-            never: None,
+            never: Vec::new(),
             table: on_terminal.then(Table::default),
         }
     }
@@ -60,7 +65,7 @@ impl Board {
         row.attempts += 1;
         row.state = state;
         if state == State::Never {
-            self.never.get_or_insert(index);
+            self.never.push(index);
         }
         if state != State::Waiting {
             row.seconds = Some((seconds * 1000.0).round() / 1000.0);
@@ -84,20 +89,34 @@ impl Board {
         if self.table.is_some() {
             return self.draw();
         }
-        let Row { label, state, reason, attempts, .. } = &self.rows[index];
+        let Row { label, group, state, reason, attempts, .. } = &self.rows[index];
+        let group = group.as_deref();
         match state {
-            State::Waiting => tracing::info!(target = label, reason, attempts, "not ready"),
-            State::Ready => tracing::info!(target = label, proof = reason, attempts, "ready"),
+            State::Waiting => tracing::info!(target = label, group, reason, attempts, "not ready"),
+            State::Ready => tracing::info!(target = label, group, proof = reason, attempts, "ready"),
+            // Another target of the group may still become ready.
+            State::Never if group.is_some() => {
+                tracing::warn!(target = label, group, reason, attempts, "will not become ready");
+            }
             State::Never => tracing::error!(target = label, reason, attempts, "will not become ready"),
+            State::NotNeeded => {}
         }
+    }
+
+    /// A group has a ready target: the others are not needed any more.
+    pub(crate) fn release(&mut self, group: Range<usize>) {
+        for row in self.rows[group].iter_mut().filter(|row| row.state != State::Ready) {
+            row.state = State::NotNeeded;
+        }
+        self.draw();
     }
 
     /// Tells what is still missing.
     pub(crate) fn remind(&mut self) {
         let waited = elapsed(self.started.elapsed());
         for row in self.rows.iter().filter(|row| row.state == State::Waiting) {
-            let Row { label, reason, attempts, .. } = row;
-            tracing::info!(target = label, reason, attempts, waited, "still not ready");
+            let Row { label, group, reason, attempts, .. } = row;
+            tracing::info!(target = label, group = group.as_deref(), reason, attempts, waited, "still not ready");
         }
     }
 
@@ -117,13 +136,14 @@ impl Board {
     pub(crate) fn summarize(&mut self, exit: Exit) {
         self.draw();
         let ready = self.rows.iter().filter(|row| row.state == State::Ready).count();
-        let (all, waited) = (self.rows.len(), elapsed(self.started.elapsed()));
+        let all = self.rows.iter().filter(|row| row.state != State::NotNeeded).count();
+        let waited = elapsed(self.started.elapsed());
         if exit == Exit::Done {
             return tracing::info!(ready, targets = all, waited, "the wait is over");
         }
-        for row in self.rows.iter().filter(|row| row.state != State::Ready) {
-            let Row { label, reason, attempts, .. } = row;
-            tracing::warn!(target = label, reason, attempts, "missing");
+        for row in self.rows.iter().filter(|row| row.is_missing()) {
+            let Row { label, group, reason, attempts, .. } = row;
+            tracing::warn!(target = label, group = group.as_deref(), reason, attempts, "missing");
         }
         tracing::warn!(ready, targets = all, waited, "the wait ends: {}", exit.reason());
     }
@@ -136,20 +156,30 @@ impl Board {
 
     /// The end, in the words of the target that decided it: one that will never be ready, else the first that is missing.
     pub(crate) fn end(&self, exit: Exit) -> End {
-        let missing = || self.rows.iter().filter(|row| row.state != State::Ready);
+        let missing = || self.rows.iter().filter(|row| row.is_missing());
         // The words of a deadline or a signal are those of a target that still waits.
         let waiting = missing().find(|row| row.state == State::Waiting);
-        let never = self.never.map(|index| &self.rows[index]);
+        let never = self.never.iter().map(|index| &self.rows[*index]).find(|row| self.is_lost(row));
         let decisive = match exit {
             Exit::Done => None,
             Exit::TimedOut | Exit::Stopped(_) => waiting.or(never),
             _ => never.or(waiting),
         };
         let Some(row) = decisive else { return exit.into() };
-        let others = missing().count() - 1;
-        let what = if others == 0 { row.label.clone() } else { format!("{} and {others} more", row.label) };
-        let last = if row.reason.is_empty() { "no attempt has ended yet".into() } else { row.reason.clone() };
+        // A group counts once.
+        let groups: BTreeSet<_> = missing().filter_map(|row| row.group.as_ref()).collect();
+        let others = missing().filter(|row| row.group.is_none()).count() + groups.len() - 1;
+        let name = row.group.as_ref().map_or_else(|| row.label.clone(), |group| format!("group {group}"));
+        let what = if others == 0 { name } else { format!("{name} and {others} more") };
+        let last = if row.reason.is_empty() { "no attempt has ended yet" } else { &row.reason };
+        let last = if row.group.is_some() { format!("{}: {last}", row.label) } else { last.to_owned() };
         End { what: Some(what), last: Some(last), attempts: Some(row.attempts), ..exit.into() }
+    }
+
+    /// Whether a target that will never be ready was the last hope of its group, or has none
+    fn is_lost(&self, row: &Row) -> bool {
+        row.group.is_none()
+            || self.rows.iter().filter(|other| other.group == row.group).all(|row| row.state == State::Never)
     }
 }
 
@@ -175,6 +205,31 @@ mod tests {
         board.record(2, "wrong name".into(), State::Never);
         assert_eq!(board.end(Exit::Unavailable).what.as_deref(), Some("tcp://c:3 and 1 more"));
         assert_eq!(board.end(Exit::Done).what, None);
+    }
+
+    #[test]
+    fn a_group_counts_once_and_never_ends_before_its_last_target() {
+        let mut targets = ["tcp://a:1", "tcp://b:2", "tcp://c:3"].map(|url| Target::parse(url).unwrap());
+        for target in &mut targets[1..] {
+            target.group = Some("search".into());
+        }
+        let mut board = Board::new(&targets, false);
+        board.record(1, "wrong name".into(), State::Never);
+        let end = board.end(Exit::TimedOut);
+        assert_eq!(end.what.as_deref(), Some("tcp://a:1 and 1 more"));
+        board.record(0, "wrong name".into(), State::Never);
+        assert_eq!(board.end(Exit::Unavailable).what.as_deref(), Some("tcp://a:1 and 1 more"));
+        let mut board = Board::new(&targets, false);
+        board.record(0, "connected".into(), State::Ready);
+        board.record(1, "wrong name".into(), State::Never);
+        board.record(2, "refused".into(), State::Never);
+        let end = board.end(Exit::Unavailable);
+        assert_eq!(end.what.as_deref(), Some("group search"));
+        assert_eq!(end.last.as_deref(), Some("tcp://b:2: wrong name"));
+        let mut board = Board::new(&targets, false);
+        board.record(2, "connected".into(), State::Ready);
+        board.release(1..3);
+        assert_eq!(board.end(Exit::TimedOut).what.as_deref(), Some("tcp://a:1"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! `--config FILE`: the same targets as YAML.
+//! `--config FILE`: the same targets as YAML, and groups of them.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use lifecycle::{Configuration, Misfit};
 use schemars::JsonSchema;
@@ -10,15 +10,46 @@ use crate::{args::Args, target::Target};
 
 /// Targets of a file; each takes a socket and a line of the summary.
 const TARGET_LIMIT: usize = 1000;
+/// Characters of a group's name
+const NAME_LIMIT: usize = 64;
+
+const NO_TARGETS: &str = "no targets: name one, such as tcp://db:5432";
 
 /// The content of a configuration file
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a map with the key targets")]
+#[serde(deny_unknown_fields, expecting = "a map with the keys targets and groups")]
 pub(crate) struct Config {
     /// More targets, in addition to those of the command line
-    #[serde(deserialize_with = "targets")]
+    #[serde(default, deserialize_with = "targets")]
     #[schemars(length(min = 1, max = 1000))]
-    pub(crate) targets: Vec<Target>,
+    targets: Vec<Target>,
+    /// Groups of more targets by name; of each group one ready target is enough
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Vec<Target>>")]
+    groups: BTreeMap<GroupName, Members>,
+}
+
+/// The name of a group: letters, digits, dots, hyphens and underscores
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct GroupName(String);
+
+/// The targets of a group
+#[derive(Debug)]
+struct Members(Vec<Target>);
+
+impl Config {
+    /// All targets; those of a group follow each other.
+    pub(crate) fn into_targets(self) -> Vec<Target> {
+        let mut targets = self.targets;
+        for (GroupName(name), Members(members)) in self.groups {
+            targets.extend(members.into_iter().map(|target| Target { group: Some(name.clone()), ..target }));
+        }
+        targets
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().chain(self.groups.values().flat_map(|members| &members.0))
+    }
 }
 
 impl Configuration for Config {
@@ -26,11 +57,16 @@ impl Configuration for Config {
 
     /// Targets do not depend on each other or on flags.
     fn judge(&self, _: &Args) -> Vec<Misfit> {
-        Vec::new()
+        let message = match self.all().count() {
+            0 => NO_TARGETS.to_owned(),
+            1..=TARGET_LIMIT => return Vec::new(),
+            _ => too_many(),
+        };
+        vec![Misfit { at: String::new(), message }]
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        self.targets.iter().flat_map(|target| target.files.clone()).collect()
+        self.all().flat_map(|target| target.files.clone()).collect()
     }
 }
 
@@ -42,8 +78,31 @@ pub fn schema() -> String {
 fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Target>, D::Error> {
     let targets = Option::<Vec<Target>>::deserialize(deserializer)?.unwrap_or_default();
     match targets.len() {
-        0 => Err(D::Error::custom("no targets: name one, such as tcp://db:5432")),
+        0 => Err(D::Error::custom(NO_TARGETS)),
         1..=TARGET_LIMIT => Ok(targets),
-        _ => Err(D::Error::custom(format_args!("at most {TARGET_LIMIT} targets"))),
+        _ => Err(D::Error::custom(too_many())),
+    }
+}
+
+fn too_many() -> String {
+    format!("at most {TARGET_LIMIT} targets")
+}
+
+impl<'de> Deserialize<'de> for GroupName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if !(1..=NAME_LIMIT).contains(&name.len()) || !name.bytes().all(is_usual) {
+            return Err(D::Error::custom(format_args!(
+                "the name of a group has 1 to {NAME_LIMIT} letters, digits, dots, hyphens and underscores"
+            )));
+        }
+        Ok(Self(name))
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        targets(deserializer).map(Self)
     }
 }

@@ -7,6 +7,8 @@ use serde::Serialize;
 pub(crate) struct Row {
     #[serde(rename = "target")]
     pub(crate) label: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<String>,
     pub(crate) state: State,
     /// The last proof or refusal
     #[serde(rename = "last")]
@@ -24,4 +26,13 @@ pub(crate) enum State {
     Waiting,
     Ready,
     Never,
+    /// Another target of its group is ready
+    NotNeeded,
+}
+
+impl Row {
+    /// Whether the wait goes on for it, or has ended in vain
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self.state, State::Waiting | State::Never)
+    }
 }

@@ -42,14 +42,15 @@ impl Table {
 /// A line a target, those that are missing first; none wider or more than the terminal can show.
 fn layout(rows: &[Row], waited: Duration, columns: usize, height: usize) -> Vec<String> {
     let mut sorted: Vec<_> = rows.iter().collect();
-    sorted.sort_by_key(|row| row.state == State::Ready);
+    sorted.sort_by_key(|row| !row.is_missing());
     let room = height.saturating_sub(3).max(1);
     let mut lines: Vec<_> = sorted.iter().take(room).map(|row| fit(&line(row), columns)).collect();
     if rows.len() > room {
         lines.push(fit(&format!("  … and {} more", rows.len() - room), columns));
     }
     let ready = rows.iter().filter(|row| row.state == State::Ready).count();
-    lines.push(fit(&format!("{ready} of {} ready after {}", rows.len(), elapsed(waited)), columns));
+    let all = rows.iter().filter(|row| row.state != State::NotNeeded).count();
+    lines.push(fit(&format!("{ready} of {all} ready after {}", elapsed(waited)), columns));
     lines
 }
 
@@ -58,10 +59,12 @@ fn line(row: &Row) -> String {
         State::Waiting => '…',
         State::Ready => '✓',
         State::Never => '✗',
+        State::NotNeeded => '-',
     };
     let attempts = if row.attempts == 1 { "1 attempt".into() } else { format!("{} attempts", row.attempts) };
     let reason = if row.reason.is_empty() { "asking" } else { &row.reason };
-    format!("{sign} {:<32} {reason} ({attempts})", row.label)
+    let name = row.group.as_ref().map_or_else(|| row.label.clone(), |group| format!("{group}: {}", row.label));
+    format!("{sign} {name:<32} {reason} ({attempts})")
 }
 
 /// Cut to the terminal's width. A control character would steer the terminal, so it becomes a replacement character.
@@ -75,7 +78,7 @@ mod tests {
     use super::*;
 
     fn row(label: &str, state: State) -> Row {
-        Row { label: label.into(), state, reason: "connection refused".into(), attempts: 2, seconds: None }
+        Row { label: label.into(), group: None, state, reason: "connection refused".into(), attempts: 2, seconds: None }
     }
 
     #[test]

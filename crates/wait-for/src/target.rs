@@ -24,6 +24,8 @@ use crate::{
 pub(crate) struct Target {
     /// The URL without user, password, query and fragment: what may be printed
     pub(crate) label: String,
+    /// The name of its group, of which one target is enough
+    pub(crate) group: Option<String>,
     /// The URL named a password
     pub(crate) has_password: bool,
     pub(crate) check: Arc<dyn Check>,
@@ -67,6 +69,7 @@ impl Target {
             label: hosts::label(text),
             has_password: urls.iter().any(|url| url.password().is_some()),
             check: hosts::any_of(text, checks),
+            group: None,
             tls_hint: TlsHint::of(scheme, &name, all_options.clone().text("tls")?.as_deref()),
             files,
             not: options.optional_switch("not")?,

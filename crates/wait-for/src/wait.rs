@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     io::{self, Write},
     mem,
+    ops::Range,
     time::Duration,
 };
 
@@ -34,7 +35,7 @@ const PRINT_TIMEOUT: Duration = Duration::from_secs(1);
 pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
     let mut targets: Vec<_> = mem::take(&mut args.targets).into_iter().flat_map(|lines| lines.0).collect();
     if let Some(path) = &args.config {
-        targets.extend(lifecycle::config::read::<Config>(path, &args, &life).await?.targets);
+        targets.extend(lifecycle::config::read::<Config>(path, &args, &life).await?.into_targets());
     }
     if args.disabled {
         tracing::info!("waiting is disabled");
@@ -102,13 +103,37 @@ async fn print(args: &Args, board: &Board, state: &str, exit: Exit) -> anyhow::R
 
 /// Resolves once enough targets are ready, or one that is needed never will be.
 async fn targets_ready(args: &Args, targets: &[Target], networks: &[Network], board: &RefCell<Board>) -> Exit {
-    let waits = targets.iter().zip(networks).enumerate();
-    let waits = waits.map(|(index, (target, network))| target_ready(args, network, board, index, target));
-    let mut waits: FuturesUnordered<_> = waits.collect();
+    let mut start = 0;
+    let groups = targets.chunk_by(|one, next| one.group.is_some() && one.group == next.group).map(|members| {
+        let range = start..start + members.len();
+        start = range.end;
+        group_ready(args, targets, networks, board, range)
+    });
+    decided(groups.collect(), args.any).await
+}
+
+/// Resolves to `Done` once one target of a group is ready, or to the exit of the first when none ever will be. A target without
+/// a group is one of its own.
+async fn group_ready(
+    args: &Args,
+    targets: &[Target],
+    networks: &[Network],
+    board: &RefCell<Board>,
+    group: Range<usize>,
+) -> Exit {
+    let waits = group.clone().map(|index| target_ready(args, &networks[index], board, index, &targets[index]));
+    let exit = decided(waits.collect(), true).await;
+    if exit == Exit::Done {
+        board.borrow_mut().release(group);
+    }
+    exit
+}
+
+/// With `any` a success decides, without it a failure does; if nothing has decided, the first end counts.
+async fn decided(mut waits: FuturesUnordered<impl Future<Output = Exit>>, any: bool) -> Exit {
     let mut first = None;
     while let Some(exit) = waits.next().await {
-        // With --any a success decides; without it a failure does.
-        if (exit == Exit::Done) == args.any {
+        if (exit == Exit::Done) == any {
             return exit;
         }
         first.get_or_insert(exit);

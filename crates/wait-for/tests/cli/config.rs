@@ -47,9 +47,9 @@ fn targets_are_strings_and_maps() {
 #[test]
 fn an_unknown_key_is_told_with_line_and_column() {
     let said = refusal("targets: ['tcp://db:5432']\ntimeuot: 5m\n");
-    assert_eq!(said, "2:1: unknown key \"timeuot\"; there are targets");
+    assert_eq!(said, "2:1: unknown key \"timeuot\"; there are targets, groups");
     let said = refusal("targets: ['tcp://db:5432']\ntimeout: 5m\n");
-    assert_eq!(said, "2:1: unknown key timeout, which is a flag: write --timeout; there are targets");
+    assert_eq!(said, "2:1: unknown key timeout, which is a flag: write --timeout; there are targets, groups");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn no_message_holds_a_value() {
     let said = refusal(&format!("targets: {url}\n"));
     assert_eq!(said, "1:10: expected a list: begin each entry with -");
     let said = refusal(&format!("targets: [tcp://db:1]\n{url}: true\n"));
-    assert_eq!(said, "2:1: unknown key; there are targets");
+    assert_eq!(said, "2:1: unknown key; there are targets, groups");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_small_file_does_not_become_large_by_its_aliases() {
 
 #[test]
 fn a_file_without_targets_or_that_is_no_yaml_is_told() {
-    assert_eq!(refusal("{}\n"), "1:1: the key \"targets\" is missing");
+    assert_eq!(refusal("{}\n"), "1:1: no targets: name one, such as tcp://db:5432");
     assert!(refusal("targets: [").contains("this is not YAML"));
     for none in ["targets: []\n", "targets:\n"] {
         assert!(refusal(none).contains(": no targets: name one, such as tcp://db:5432"));
@@ -193,7 +193,7 @@ fn the_schema_describes_every_option() {
     let schema = ended.json();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert_eq!((&schema["type"], &schema["additionalProperties"]), (&"object".into(), &Value::Bool(false)));
-    assert_eq!(schema["required"], Value::from(vec!["targets"]));
+    assert_eq!(schema["properties"]["groups"]["additionalProperties"]["items"]["$ref"], "#/$defs/Target");
     assert_eq!(schema["properties"]["targets"]["items"]["$ref"], "#/$defs/Target");
     let [text, map] = schema["$defs"]["Target"]["anyOf"].as_array().unwrap().as_slice() else { panic!("{schema:#}") };
     assert_eq!((&text["type"], &map["type"]), (&"string".into(), &"object".into()));

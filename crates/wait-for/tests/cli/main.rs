@@ -13,6 +13,8 @@ mod dns;
 #[cfg(test)]
 mod file;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
 mod grpc;
 #[cfg(test)]
 mod http;
