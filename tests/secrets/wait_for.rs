@@ -45,8 +45,20 @@ const SCHEMES: [&str; 19] = [
     "kubernetes",
 ];
 
+/// Options of databases that hold SQL, or stand where it may be written by mistake
+const QUESTIONS: [&str; 8] = [
+    "query=SELECT ",
+    "query=SELECT 1&table=",
+    "query-file=",
+    "query-env=",
+    "table=a%00",
+    "migration=",
+    "migration=flyway:",
+    "schema=",
+];
+
 /// Targets whose options name a file
-const FILE_URLS: [&str; 9] = [
+const FILE_URLS: [&str; 10] = [
     "http://127.0.0.1:1/#user=x&password-file=FILE",
     "http://127.0.0.1:1/#token-file=FILE",
     "http://127.0.0.1:1/#header-file=X:FILE",
@@ -55,12 +67,16 @@ const FILE_URLS: [&str; 9] = [
     "postgres://user@127.0.0.1:1/#password-file=FILE",
     "redis://127.0.0.1:1/#password-file=FILE",
     "mysql://user@127.0.0.1:1/#password-file=FILE",
+    "mysql://user@127.0.0.1:1/#query-file=FILE",
     "mongodb://user@127.0.0.1:1,127.0.0.1:2/#password-file=FILE",
 ];
 
 /// Targets whose options name a variable
-const VARIABLE_URLS: [&str; 2] =
-    ["http://127.0.0.1:1/#user=x&password-env=KEY", "postgres://user@127.0.0.1:1/#password-env=KEY"];
+const VARIABLE_URLS: [&str; 3] = [
+    "http://127.0.0.1:1/#user=x&password-env=KEY",
+    "postgres://user@127.0.0.1:1/#password-env=KEY",
+    "postgres://user@127.0.0.1:1/#query-env=KEY",
+];
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = HELPER.rows();
@@ -79,6 +95,12 @@ pub(crate) fn rows() -> Vec<Row> {
         rows.push(Row::new(HELPER.name, place, &SOON).and(&["--config", "FILE"]).with_file(&text));
     }
     for secret in spellings() {
+        for option in QUESTIONS {
+            for url in ["postgres://app@127.0.0.1:1/x", "mysql://app@127.0.0.1:1/x", "mysql://127.0.0.1:1"] {
+                rows.push(row("a question", &[&format!("{url}#{option}{secret}")]));
+                rows.push(row("a question", &[&format!("{url}#{option}{secret}&nosuch=1")]));
+            }
+        }
         rows.push(row("COMMAND's argument", &["tcp://127.0.0.1:1", "--", "/bin/true", &secret]));
         rows.push(row("COMMAND's argument", &["--disabled", "tcp://127.0.0.1:1", "--", "/bin/false", &secret]));
         // Without an `@` the words belong to the path, which may be printed.

@@ -249,6 +249,9 @@ fn the_name_of_a_table_and_of_a_schema_are_parameters() {
     let words = "table users is not there in the search path (schema=NAME names a schema)";
     assert_eq!(reason(&server, "table=users"), words);
     assert_eq!(reason(&server, "table=app.users"), "table app.users is not there");
+    let words = "table app.Users is not there; a name with capital letters stands in double quotes";
+    assert_eq!(reason(&server, "table=app.Users"), words);
+    assert_eq!(reason(&server, "table=app.\"Users\""), "table app.\"Users\" is not there");
 }
 
 #[test]

@@ -96,7 +96,9 @@ async fn table<S: Stream>(channel: &mut Channel<S>, name: &str) -> Result<String
         return Ok(format!("logged in, table {name} is there"));
     }
     let place = if name.contains('.') { String::new() } else { format!(" in {SEARCH_PATH}") };
-    Err(Failure::Refused(NotReady::new(Cause::Contrary, format!("table {name} is not there{place}"))))
+    let is_folded = name.contains(|c: char| c.is_uppercase()) && !name.contains('"');
+    let hint = if is_folded { "; a name with capital letters stands in double quotes" } else { "" };
+    Err(Failure::Refused(NotReady::new(Cause::Contrary, format!("table {name} is not there{place}{hint}"))))
 }
 
 async fn migrated<S: Stream>(channel: &mut Channel<S>, migration: &Migration) -> Result<String, Failure> {
