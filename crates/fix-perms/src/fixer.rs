@@ -210,7 +210,7 @@ impl Fixer<'_> {
 
     /// The facts that explain why a change of an entry was refused.
     pub(crate) fn facts(&self, stat: Option<&Stat>) -> Facts {
-        let is_on_own_mount = !stat.is_some_and(|stat| self.mounts.are_below(stat));
+        let is_on_own_mount = stat.is_some_and(|stat| !self.mounts.are_below(stat));
         let file_system = self.file_system.get().filter(|_| is_on_own_mount);
         Facts {
             capabilities: self.capabilities,

@@ -21,7 +21,8 @@ const FILE_SYSTEMS: &str = "/proc/filesystems";
 
 /// Whether the kernel has SELinux. Without it a label has no effect, and only `CAP_SYS_ADMIN` could set one.
 pub(crate) fn is_in_kernel() -> bool {
-    let Ok(file) = File::open(FILE_SYSTEMS) else { return false };
+    // Without /proc no label can be set, and that failure says so.
+    let Ok(file) = File::open(FILE_SYSTEMS) else { return true };
     let mut lines = BufReader::new(file).lines().map_while(Result::ok);
     lines.any(|line| line.split_whitespace().next_back() == Some("selinuxfs"))
 }

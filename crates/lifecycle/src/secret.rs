@@ -10,6 +10,8 @@ use crate::{files, io_text::io_text};
 const FILE_LIMIT: u64 = 64 * 1024;
 /// Bytes of a secret that is looked for in a text: a shorter one is part of many words.
 const SHORTEST: usize = 4;
+/// Characters of a secret's start that stand in no text by accident
+const LONG_PART: usize = 12;
 
 /// A password or token: no way of printing it exists, and its memory is wiped when it goes
 #[derive(Clone)]
@@ -21,11 +23,21 @@ impl Secret {
         self.0.expose_secret()
     }
 
-    /// The text with `…` in place of the secret: a server that refuses a login may repeat it. A secret of less than four bytes
-    /// stays, because it is part of many words.
+    /// The text with `…` in place of the secret: a server that refuses a login may repeat it, cut off, in quotes with escapes,
+    /// or with blanks for control characters. A secret of less than four bytes stays, because it is part of many words.
     pub fn blotted_out(&self, text: &str) -> String {
         let secret = self.expose();
-        if secret.len() < SHORTEST { text.to_owned() } else { text.replace(secret, "…") }
+        if secret.len() < SHORTEST {
+            return text.to_owned();
+        }
+        let escaped = SecretString::from(secret.escape_debug().to_string());
+        let (mut rest, mut clean) = (text, String::new());
+        while let Some(next) = rest.chars().next() {
+            let found = repeated(secret, rest).max(repeated(escaped.expose_secret(), rest));
+            clean.push(found.map_or(next, |_| '…'));
+            rest = &rest[found.unwrap_or(next.len_utf8())..];
+        }
+        clean
     }
 
     /// Reads a file of at most 64 KiB and leaves off the line end that editors and `kubectl` put there.
@@ -35,6 +47,16 @@ impl Secret {
         let text = SecretString::from(text);
         Ok(text.expose_secret().trim_end_matches(['\r', '\n']).into())
     }
+}
+
+/// The bytes at the start of a text that repeat the secret, or so much of its start that it is no accident.
+fn repeated(secret: &str, text: &str) -> Option<usize> {
+    let is_same = |(one, other): &(char, char)| one == other || one.is_control() && *other == ' ';
+    let same = || secret.chars().zip(text.chars()).take_while(is_same);
+    let (count, length) = (same().count(), same().map(|(_, c)| c.len_utf8()).sum());
+    let is_whole = secret.chars().nth(count).is_none();
+    let is_cut = text[length..].chars().next().is_none_or(|next| ['…', '\'', '"'].contains(&next));
+    (is_whole || count >= LONG_PART || is_cut && count >= SHORTEST).then_some(length)
 }
 
 /// A path for an error. The user may have written the secret itself in place of its path.
@@ -67,6 +89,22 @@ mod tests {
         assert_eq!(Secret::from("hunter2").blotted_out("no hunter2 here: hunter2"), "no … here: …");
         assert_eq!(Secret::from("no").blotted_out("no hunter2"), "no hunter2");
         assert_eq!(Secret::from("").blotted_out("no"), "no");
+    }
+
+    #[test]
+    fn a_secret_is_blotted_out_where_a_server_or_a_message_has_changed_it() {
+        let secret = Secret::from("tab\tquote\"hunter2 and more");
+        for (text, clean) in [
+            ("near 'tab quote\"hunter2 and more'", "near '…'"),
+            ("near \"tab\\tquote\\\"hunter2 and more\"", "near \"…\""),
+            ("near 'tab quote\"hun', 'x'", "near '…', 'x'"),
+            ("near tab quo…", "near ……"),
+            ("near tab q", "near …"),
+            ("a tab", "a tab"),
+            ("é tab quote\"hunter2 and more é", "é … é"),
+        ] {
+            assert_eq!(secret.blotted_out(text), clean, "{text}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ const NAMES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs
 /// A silent server has cost the whole attempt's time already; one that said "never" will hardly change its mind.
 const SILENT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 /// Each question is work for an overloaded server: the first and the longest delay, and the share of the time waited
-const OVERLOADED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
+const OVERLOADED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
 const OVERLOADED_SHARE: u32 = 10;
 /// A server may ask for a rest of this length at most: after a longer one the answer would come too late for most timeouts.
 const LONGEST_REST: Duration = Duration::from_secs(60);

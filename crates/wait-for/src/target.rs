@@ -59,6 +59,9 @@ impl Target {
         let scheme = Scheme::named(&name).ok_or_else(|| unknown_scheme(&name))?;
         let urls = if scheme.several_hosts { hosts::urls(text)? } else { vec![text.to_owned()] };
         let urls = urls.iter().map(|url| parse_url(url)).collect::<Result<Vec<_>, _>>()?;
+        if urls.iter().any(|url| url.host_str().is_some_and(|host| host.contains(','))) {
+            return Err(format!("{name} has one host a target: give two targets, with --any where one is enough"));
+        }
         let (files, all_options) = (options.files(), options.clone());
         let mut checks = Vec::new();
         for url in &urls {
@@ -215,6 +218,8 @@ mod tests {
             ("postgres://app@db#user=root", "the user is given twice"),
             ("redis://db#tls=verify-ca", "tls=verify-ca goes with ca=PATH, and without insecure"),
             ("redis://db#tls=on", "option tls: this is neither require, verify-ca nor off"),
+            ("redis://a,b", "redis has one host a target: give two targets, with --any where one is enough"),
+            ("tcp://a,b:1", "tcp has one host a target: give two targets, with --any where one is enough"),
             ("file://relative", "the path must be absolute: write file:///PATH"),
             ("mongodb://:x@h1", "a login needs a user before the @, such as mongodb://USER@HOST"),
             ("mongodb://h1#role=x", "option role: this is neither primary, secondary nor any"),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use endpoint::{Address, Options, Password, Stream, TlsClient, connect_unix, split_socket};
+use endpoint::{Address, Options, Password, Stream, TlsClient, split_socket};
 use lifecycle::Secret;
 use percent_encoding::percent_decode_str;
 use tokio::io::AsyncWriteExt;
@@ -63,7 +63,7 @@ impl Server {
             place,
             user: user(url, options)?,
             password: Password::from_options(options, in_url)?,
-            database: Some(decode(path.trim_start_matches('/'))?).filter(|name| !name.is_empty()),
+            database: Some(decode(path.strip_prefix('/').unwrap_or(path))?).filter(|name| !name.is_empty()),
         })
     }
 
@@ -132,7 +132,7 @@ impl Login<'_> {
     pub(crate) async fn dial(&self, network: &Network) -> Result<Box<dyn Stream>, NotReady> {
         Ok(match self.place {
             Place::Address(address) => Box::new(network.dial(address).await?),
-            Place::Socket(path) => Box::new(connect_unix(path).await?),
+            Place::Socket(path) => Box::new(network.dial_unix(path).await?),
         })
     }
 

@@ -61,6 +61,8 @@ impl Request {
         name: ServerName<'static>,
         stream: S,
     ) -> Result<Explained<S>, Failure> {
+        // Of this connection, and not of one before it
+        self.came.store(false, Relaxed);
         match TlsConnector::from(config).connect(name, stream).await {
             Ok(stream) => Ok(Explained { stream, request: self.clone(), was_heard: false }),
             Err(error) => Err(match self.fault(&error) {

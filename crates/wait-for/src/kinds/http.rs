@@ -236,7 +236,8 @@ impl Http {
 
 /// Whether an answer says so: those of Go, of nginx, of Apache and of Tomcat.
 fn wants_tls(body: &[u8]) -> bool {
-    const WORDS: [&str; 4] = ["to an HTTPS server", "to HTTPS port", "SSL-enabled server port", "requires TLS"];
+    const WORDS: [&str; 4] =
+        ["to an HTTPS server", "to HTTPS port", "SSL-enabled server port", "host and port requires TLS"];
     let body = String::from_utf8_lossy(body);
     WORDS.iter().any(|words| body.contains(words))
 }

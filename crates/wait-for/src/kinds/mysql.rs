@@ -173,8 +173,14 @@ impl Session<'_> {
             plugin: greeting.plugin.clone(),
             nonce: greeting.nonce.clone(),
         };
-        let (proof, mut unproven) = or_instead(exchange.proof(), &[]);
-        let user = self.login.user.unwrap_or(USER);
+        // The length has one byte in this packet.
+        let is_short = |proof: &Vec<u8>| u8::try_from(proof.len()).is_ok();
+        let too_long = || NotReady::never("the password is longer than 254 bytes, which MySQL does not take");
+        let proof = exchange.proof().and_then(|proof| Some(proof).filter(is_short).ok_or_else(too_long));
+        let (proof, mut unproven) = or_instead(proof, &[]);
+        // A login without its password counts as a failed one, and some accounts are locked after a few of them.
+        let may_log_in = self.login.password.is_some() || self.question.is_some() || self.login.is_private();
+        let user = self.login.user.filter(|_| may_log_in).unwrap_or(USER);
         channel.write(&client_answer(channel.is_tls, user, &proof, self.database, &greeting.plugin)).await?;
         loop {
             let packet = match unproven.take() {

@@ -185,7 +185,6 @@ pub(super) fn client_header(tls: bool, database: bool) -> Vec<u8> {
 pub(super) fn client_answer(tls: bool, user: &str, proof: &[u8], database: Option<&str>, plugin: &str) -> Vec<u8> {
     let mut answer = client_header(tls, database.is_some());
     answer.extend_from_slice(user.as_bytes());
-    // A proof is a hash of at most 32 bytes.
     answer.extend_from_slice(&[0, u8::try_from(proof.len()).unwrap_or(u8::MAX)]);
     answer.extend_from_slice(proof);
     for text in database.into_iter().chain([plugin]) {

@@ -13,6 +13,7 @@ use url::Url;
 use super::{
     redis_verdicts::{
         NO_PASSWORD, Role, field, judge_cluster, judge_login, judge_ping, judge_role, judge_select, judge_sentinel,
+        needs_login,
     },
     redis_wire::{Reply, ask},
     shape,
@@ -88,7 +89,8 @@ impl Session<'_> {
         let reply = ask(stream, ["PING"]).await.map_err(|failure| self.with_hint(failure))?;
         let mut proof = judge_ping(&reply)?;
         if proof == NO_PASSWORD {
-            return Ok(proof);
+            let asks_for_more = self.role.is_some() || self.login.database.is_some();
+            return if asks_for_more { Err(needs_login()) } else { Ok(proof) };
         }
         if let Some(number) = self.login.database {
             judge_select(&ask(stream, ["SELECT", number]).await?)?;

@@ -54,6 +54,11 @@ pub(super) fn judge_ping(reply: &Reply) -> Verdict {
     }
 }
 
+/// For a role or a database of a server that asks for a password
+pub(super) fn needs_login() -> NotReady {
+    NotReady::denied("the server asks for a password, and role= and a database need a login: give password-file=PATH")
+}
+
 pub(super) fn judge_select(reply: &Reply) -> Result<(), NotReady> {
     match reply {
         Reply::Simple(_) => Ok(()),

@@ -45,7 +45,7 @@ pub(super) async fn ask(
 pub(crate) async fn read(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<Reply, NotReady> {
     // The arrays that are open, each with the number of items that it still lacks
     let mut open: Vec<(Vec<Reply>, usize)> = Vec::new();
-    let mut items = 0;
+    let mut items = 0_usize;
     loop {
         let line = read_line(stream).await?;
         let (kind, rest) = line.split_at_checked(1).ok_or_else(|| not_redis(&line))?;
@@ -56,7 +56,7 @@ pub(crate) async fn read(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<Rep
             "$" => Reply::Bulk(read_text(stream, &line, rest).await?),
             "*" => {
                 let count = length(rest, &line)?.unwrap_or(0);
-                items += count;
+                items = items.saturating_add(count);
                 if items > MOST_ITEMS || open.len() == DEEPEST {
                     return Err(NotReady::new(Cause::Odd, "the reply has too many items"));
                 }
@@ -144,9 +144,16 @@ mod tests {
         ] {
             assert_eq!(read(&mut bytes.as_bytes()).await, Ok(expected), "{bytes}");
         }
-        for bytes in
-            ["*5000\r\n", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", "$99999\r\n", "$x\r\n", "HTTP/1.1 400\r\n", "é\r\n", "\r\n"]
-        {
+        for bytes in [
+            "*5000\r\n",
+            "*1\r\n*18446744073709551615\r\n",
+            "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n",
+            "$99999\r\n",
+            "$x\r\n",
+            "HTTP/1.1 400\r\n",
+            "é\r\n",
+            "\r\n",
+        ] {
             assert_eq!(read(&mut bytes.as_bytes()).await.unwrap_err().cause, Cause::Odd, "{bytes}");
         }
         for bytes in ["", "$4\r\na"] {

@@ -18,6 +18,13 @@ fn a_refused_login_is_ready_and_the_handshake_is_whole() {
 }
 
 #[test]
+fn a_user_without_a_password_is_not_named_because_a_few_failed_logins_lock_an_account() {
+    let (server, heard) = mysql("mysql_native_password", |wire| wire.send(&error(1045, "Access denied")));
+    assert_eq!(proof(&[&server.url("mysql").replace("://", "://app@")]), "asks for a login (error 1045)");
+    assert_eq!(heard.lock().unwrap()[0][32..42], *b"wait-for\0\0");
+}
+
+#[test]
 fn a_login_without_a_password_is_ready_and_ends_politely() {
     let (server, heard) = mysql("mysql_native_password", |wire| wire.send(OK));
     assert_eq!(proof(&[&server.url("mysql")]), "lets in without a password");

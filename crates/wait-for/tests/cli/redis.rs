@@ -56,6 +56,14 @@ fn a_server_that_repeats_the_password_does_not_bring_it_into_the_log() {
     assert_eq!(ended.code, Some(77), "{ended:#?}");
     assert!(ended.everything().contains("with args beginning with: '…'"), "{ended:#?}");
     assert!(!ended.everything().contains("hunter2"), "{ended:#?}");
+    // A control character, which no line has, and an echo that is cut off
+    for (password, echo) in [("hunter\t2", "hunter\t2"), ("hunter2 and so much more", "hunter2 and so")] {
+        let answer: &str = format!("-ERR unknown command 'AUTH', with args beginning with: '{echo}' ").leak();
+        let (server, _) = redis(move |_| answer);
+        let target = format!("{}#password-env=PW", server.url("redis"));
+        let ended = Program::start(wait_for(&[&target]).env("PW", password)).end();
+        assert!(ended.code == Some(77) && !ended.everything().contains("hunter"), "{ended:#?}");
+    }
 }
 
 #[test]
@@ -75,6 +83,10 @@ fn a_server_that_loads_or_is_busy_is_not_ready() {
 fn a_server_that_wants_a_password_is_ready_as_far_as_can_be_known() {
     let (server, _) = redis(|_| "-NOAUTH Authentication required.");
     assert_eq!(proof(&[&server.url("redis")]), "answers, but more can't be known without a password");
+    for more in ["#role=replica", "/9"] {
+        let said = "the server asks for a password, and role= and a database need a login: give password-file=PATH";
+        assert_eq!(never(77, &[&format!("{}{more}", server.url("redis"))]), said);
+    }
 }
 
 #[test]

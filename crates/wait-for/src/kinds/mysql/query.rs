@@ -38,7 +38,10 @@ pub(super) fn check_database(question: &Question, database: Option<&str>) -> Res
         Question::Migration(_) if database.is_none() => {
             Err("option migration: name the database in the URL's path".into())
         }
-        Question::Table(name) if database.is_none() && !name.contains('.') => {
+        Question::Table(name) if parts(name).len() > 2 => {
+            Err("option table: a name has one dot at most; one with more stands between backticks".into())
+        }
+        Question::Table(name) if database.is_none() && parts(name).len() < 2 => {
             Err("option table: name the database in the URL's path, or as DATABASE.TABLE".into())
         }
         _ => Ok(()),
@@ -97,15 +100,35 @@ fn limits(question: &Question, time: Duration) -> String {
 
 /// Asks for a table or a view. The name goes as a number of bytes, because the text protocol has no parameters.
 fn table_statement(name: &str) -> String {
-    let (database, table) = match name.split_once('.') {
-        Some((database, table)) => (literal(database), literal(table)),
-        None => ("DATABASE()".to_owned(), literal(name)),
+    let parts = parts(name);
+    let (database, table) = match &parts[..] {
+        [database, table] => (literal(database), literal(table)),
+        _ => ("DATABASE()".to_owned(), literal(&parts.concat())),
     };
     format!("SELECT 1 FROM information_schema.tables WHERE table_schema = {database} AND table_name = {table}")
 }
 
+/// The parts of a name, as SQL has them: a dot between backticks is part of a name, and two backticks stand for one.
+fn parts(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let (mut is_quoted, mut was_quoted) = (false, false);
+    for c in name.chars() {
+        let last = parts.len() - 1;
+        match c {
+            '`' if !is_quoted && was_quoted => {
+                parts[last].push('`');
+                is_quoted = true;
+            }
+            '`' => is_quoted = !is_quoted,
+            '.' if !is_quoted => parts.push(String::new()),
+            c => parts[last].push(c),
+        }
+        was_quoted = c == '`' && !is_quoted;
+    }
+    parts
+}
+
 fn literal(name: &str) -> String {
-    let name = name.strip_prefix('`').and_then(|name| name.strip_suffix('`')).unwrap_or(name);
     format!("CONVERT(0x{} USING utf8mb4)", crate::wire::hex(name.as_bytes()))
 }
 
@@ -191,6 +214,8 @@ fn meaning(refusal: &Refusal) -> NotReady {
         1568 | 1792 => NotReady::never("query refused: it writes, and wait-for only reads"),
         // Out of time (in MySQL, in MariaDB), also behind the lock of a table
         1205 | 1969 | 3024 => NotReady::new(Cause::Silent, question::TAKES_TOO_LONG),
+        // The password has expired, which the login says only now.
+        1820 => mysql_verdicts::judge_login(refusal, ""),
         // Full, or a shutdown
         1040 | 1053 | 1203 | 1226 => mysql_verdicts::judge(refusal),
         _ => NotReady::new(Cause::Odd, format!("query: error {code}")),
@@ -216,6 +241,12 @@ mod tests {
 
     #[test]
     fn a_name_never_becomes_part_of_a_statement() {
+        let name = |text: &str| parts(text).join("|");
+        for (text, read) in
+            [("a", "a"), ("a.b", "a|b"), ("`a.b`", "a.b"), ("`a``b`.c", "a`b|c"), ("`a`.`b.c`", "a|b.c"), ("````", "`")]
+        {
+            assert_eq!(name(text), read, "{text}");
+        }
         let statement = table_statement("x' OR 1 -- .`my table`");
         assert!(!statement.contains("OR") && !statement.contains("my"), "{statement}");
         assert!(statement.ends_with("table_name = CONVERT(0x6d79207461626c65 USING utf8mb4)"), "{statement}");

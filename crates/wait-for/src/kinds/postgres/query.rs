@@ -179,15 +179,15 @@ fn refusal(said: Said) -> NotReady {
     let code = &said.code;
     match code.as_str() {
         _ if said.is_busy() => NotReady::new(Cause::Busy, said.message),
-        // undefined_table, undefined_function, invalid_schema_name: a migration may still make them.
-        "42P01" | "42883" | "3F000" => NotReady::new(Cause::Contrary, format!("query: {}", said.message)),
+        // undefined_table, undefined_function, undefined_object, invalid_schema_name: a migration may still make them.
+        "42P01" | "42883" | "42704" | "3F000" => NotReady::new(Cause::Contrary, format!("query: {}", said.message)),
         // undefined_column, which may be a text in the wrong quotes
         "42703" => NotReady::new(Cause::Contrary, format!("query: a column does not exist{place}")),
         "42501" => NotReady::denied(format!("query refused: {}", said.message)),
         "42601" => NotReady::never(format!("query refused: a syntax error{place}, or more than one statement")),
         // active_sql_transaction: SET TRANSACTION READ WRITE
         "25001" | "25006" => NotReady::never("query refused: it writes, and wait-for only reads"),
-        code if code.starts_with("42") || code.starts_with("0A") => {
+        code if code.starts_with("42") || code.starts_with("0A") || code == "08P01" => {
             NotReady::never(format!("query refused with SQLSTATE {code}{place}"))
         }
         "57014" => NotReady::new(Cause::Silent, question::TAKES_TOO_LONG),
