@@ -40,6 +40,12 @@ impl Secret {
         clean
     }
 
+    /// The same where the whole secret stands as it is, for a caller that looks for its parts and other forms itself
+    pub fn blotted_out_as_it_is(&self, text: &str) -> String {
+        let secret = self.expose();
+        if secret.len() < SHORTEST { text.to_owned() } else { text.replace(secret, "…") }
+    }
+
     /// Reads a file of at most 64 KiB and leaves off the line end that editors and `kubectl` put there.
     pub fn from_file(path: &Path) -> Result<Self, String> {
         let text = files::read(path, FILE_LIMIT)

@@ -31,7 +31,7 @@ pub(crate) fn scrubbed(text: &str, sent: &[Secret]) -> String {
 /// The text with `…` in place of the secrets that were sent. Nothing is left of a text that has one in pieces, or in an
 /// encoding that is not replaced.
 pub(crate) fn without_sent(text: &str, sent: &[Secret]) -> String {
-    let text = sent.iter().flat_map(encodings).fold(text.to_owned(), |text, form| form.blotted_out(&text));
+    let text = sent.iter().flat_map(encodings).fold(text.to_owned(), |text, form| form.blotted_out_as_it_is(&text));
     // Twice, because an answer in a redirect or in a page may be encoded once more.
     let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
     let decoded = percent_decode_str(&decoded).decode_utf8_lossy();
