@@ -49,6 +49,10 @@ pub fn check_name(host: &str) -> Result<(), String> {
     const NAME_LIMIT: usize = 253;
     const LABEL_LIMIT: usize = 63;
     let name = host.strip_suffix('.').unwrap_or(host);
+    // The URL's parser encodes such a name so, where its scheme is not HTTP's.
+    if !host.is_ascii() || host.contains('%') {
+        return Err("a host's name has ASCII letters only: write its xn-- form".into());
+    }
     let possible = name.len() <= NAME_LIMIT && name.split('.').all(|label| (1..=LABEL_LIMIT).contains(&label.len()));
     if possible || host.parse::<IpAddr>().is_ok() {
         Ok(())

@@ -68,9 +68,12 @@ impl TlsClient {
             return Err("tls=verify-ca goes with ca=PATH, and without insecure".into());
         }
         if ca.is_none() && !insecure && system_roots().is_empty() {
-            return Err(
-                "no CA certificates on this system: mount a bundle and name it with ca=PATH or SSL_CERT_FILE".into()
-            );
+            return Err(match lifecycle::variable("SSL_CERT_FILE") {
+                Ok(path) => format!("no CA certificates in {path}, which SSL_CERT_FILE names: is the file there?"),
+                Err(_) => {
+                    "no CA certificates on this system: mount a bundle and name it with ca=PATH or SSL_CERT_FILE".into()
+                }
+            });
         }
         let settings = Settings { ca, identity, insecure, any_name };
         let (files, read) = (settings.files(), settings.clone());

@@ -21,7 +21,6 @@ use crate::{
 pub struct Args {
     /// What to wait for, such as `tcp://db:5432`; in the variable, one a line
     #[arg(value_name = "TARGET", env = "SIDEKIT_WAIT_FOR_TARGETS", value_parser = TARGETS)]
-    #[arg(required_unless_present_any = ["config", "disabled"])]
     pub(crate) targets: Vec<Lines<Target>>,
     /// Become this command once all are ready: same process, same environment, its own exit code
     #[arg(last = true, value_name = "COMMAND")]

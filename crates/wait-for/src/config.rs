@@ -55,6 +55,12 @@ impl Config {
 impl Configuration for Config {
     type Args = Args;
 
+    fn judge_args(args: &Args) -> Result<(), String> {
+        let is_enough = !args.targets.is_empty() || args.config.is_some() || args.disabled;
+        let remedy = "as an argument, in SIDEKIT_WAIT_FOR_TARGETS, or in a file that --config names";
+        if is_enough { Ok(()) } else { Err(format!("{NO_TARGETS}, {remedy}")) }
+    }
+
     /// Targets do not depend on each other or on flags.
     fn judge(&self, _: &Args) -> Vec<Misfit> {
         let message = match self.all().count() {

@@ -38,10 +38,13 @@ type Parse = fn(&Url, &mut Options) -> Result<Arc<dyn Check>, String>;
 pub(crate) const COMMON_OPTIONS: [&str; 4] = ["stable=3", "interval=1s", "attempt-timeout=2s", "not"];
 
 /// Schemes that other programs take, and what to write instead
-pub(crate) const FOREIGN: [(&str, &str); 1] = [(
-    "mongodb+srv",
-    "its hosts stand in the DNS record _mongodb._tcp.NAME (SRV): write them as mongodb://HOST1,HOST2#tls=require",
-)];
+pub(crate) const FOREIGN: [(&str, &str); 2] = [
+    (
+        "mongodb+srv",
+        "its hosts stand in the DNS record _mongodb._tcp.NAME (SRV): write them as mongodb://HOST1,HOST2#tls=require",
+    ),
+    ("mariadb", "write mysql://, the protocol of both"),
+];
 
 /// All kinds
 pub(crate) const SCHEMES: [Scheme; 17] = [

@@ -1,5 +1,6 @@
 //! A target: its check, and how often and how it is asked.
 
+mod faults;
 #[cfg(test)]
 mod refusals;
 mod schema;
@@ -9,7 +10,6 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use endpoint::Options;
 use lifecycle::Exit;
-use url::Url;
 
 use crate::{
     check::Check,
@@ -55,10 +55,10 @@ impl Target {
     /// Reads a URL whose options came apart from it.
     pub(crate) fn with_options(text: &str, mut options: Options) -> Result<Self, String> {
         let name = text.split_once("://").map(|(name, _)| name.to_ascii_lowercase());
-        let name = name.ok_or_else(|| no_url(text))?;
+        let name = name.ok_or_else(|| faults::no_url(text))?;
         let scheme = Scheme::named(&name).ok_or_else(|| unknown_scheme(&name))?;
         let urls = if scheme.several_hosts { hosts::urls(text)? } else { vec![text.to_owned()] };
-        let urls = urls.iter().map(|url| parse_url(url)).collect::<Result<Vec<_>, _>>()?;
+        let urls = urls.iter().map(|url| faults::parse_url(url)).collect::<Result<Vec<_>, _>>()?;
         if urls.iter().any(|url| url.host_str().is_some_and(|host| host.contains(','))) {
             return Err(format!("{name} has one host a target: give two targets, with --any where one is enough"));
         }
@@ -118,32 +118,14 @@ fn invert(verdict: Verdict) -> Verdict {
     }
 }
 
-fn parse_url(text: &str) -> Result<Url, String> {
-    Url::parse(text).map_err(|error| match error {
-        url::ParseError::InvalidPort => "the port is not a number from 1 to 65535".to_owned(),
-        url::ParseError::EmptyHost => match text.split_once("://") {
-            Some((name, _)) if name.ends_with("+unix") => {
-                format!("a socket's URL has no host and no @: write {name}:///PATH#user=NAME")
-            }
-            _ => "the host is missing".to_owned(),
-        },
-        error => error.to_string(),
-    })
-}
-
-fn no_url(text: &str) -> String {
-    let hint = if text.starts_with('/') { "file:///PATH or unix:///PATH" } else { "tcp://db:5432" };
-    format!("a target is a URL, such as {hint}")
-}
-
 fn unknown_scheme(name: &str) -> String {
     if let Some((_, remedy)) = FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
         return format!("{name}:// is not supported; {remedy}");
     }
-    let known = || SCHEMES.iter().flat_map(|scheme| scheme.names).copied();
-    match lifecycle::nearest(name, known()) {
+    let known: Vec<_> = SCHEMES.iter().flat_map(|scheme| scheme.names).copied().collect();
+    match lifecycle::nearest(name, known.iter().copied()) {
         Some(near) => format!("unknown scheme {name:?}; did you mean {near}://?"),
-        None => format!("unknown scheme {name:?}; there are {}", known().collect::<Vec<_>>().join(", ")),
+        None => format!("unknown scheme {name:?}; there are {}; tcp:// does for any server", known.join(", ")),
     }
 }
 

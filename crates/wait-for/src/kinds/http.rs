@@ -117,9 +117,11 @@ fn url_login(url: &Url) -> Result<UrlLogin, String> {
 }
 
 fn method(text: &str) -> Result<Method, String> {
-    match Method::from_bytes(text.as_bytes()) {
-        Ok(method) if text == text.to_uppercase() => Ok(method),
-        _ => Err("this is not a method such as GET or HEAD".to_owned()),
+    const KNOWN: [Method; 7] =
+        [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+    match KNOWN.into_iter().find(|method| method.as_str() == text) {
+        Some(method) => Ok(method),
+        None => Err("this is not GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS".to_owned()),
     }
 }
 

@@ -25,7 +25,7 @@ fn targets_come_from_a_variable_one_a_line() {
 #[test]
 fn an_empty_variable_is_none() {
     let ended = run_with(&[("SIDEKIT_WAIT_FOR_TARGETS", "")], &[]);
-    ended.ended_with(64, "reason=usage last=\"the following required arguments were not provided: <TARGET>");
+    ended.ended_with(64, "reason=usage last=\"no targets: name one");
 }
 
 #[test]

@@ -1,0 +1,76 @@
+//! What is wrong with a URL, and how to write it. No message repeats a part that may be a secret.
+
+use url::{ParseError, Url};
+
+/// Reads a URL. An error is text for people.
+pub(super) fn parse_url(text: &str) -> Result<Url, String> {
+    let path = text.split_once("://").and_then(|(_, rest)| rest.find(['/', '?']).map(|at| &rest[at..]));
+    if path.is_some_and(has_torn_escape) {
+        return Err("a % in the URL is not followed by two hexadecimal digits: write it as %25".into());
+    }
+    Url::parse(text).map_err(|error| match error {
+        _ if text.matches("://").count() > 1 => {
+            "this looks like several targets: each is an argument, or a line of the variable".into()
+        }
+        ParseError::InvalidPort | ParseError::EmptyHost if is_bare_ipv6(text) => {
+            "an IPv6 address stands in brackets: write [::1]:PORT".into()
+        }
+        ParseError::InvalidPort => "the port is not a number from 1 to 65535".into(),
+        ParseError::EmptyHost => match text.split_once("://") {
+            Some((name, _)) if name.ends_with("+unix") => {
+                format!("a socket's URL has no host and no @: write {name}:///PATH#user=NAME")
+            }
+            _ => "the host is missing".into(),
+        },
+        error => error.to_string(),
+    })
+}
+
+/// For a text without `://`
+pub(super) fn no_url(text: &str) -> String {
+    match text.split_once(":/") {
+        Some((name @ ("file" | "unix" | "http+unix"), _)) => {
+            format!("the path stands behind three slashes: write {name}:///PATH")
+        }
+        _ if text.starts_with('/') => "a target is a URL, such as file:///PATH or unix:///PATH".into(),
+        _ => "a target is a URL, such as tcp://db:5432".into(),
+    }
+}
+
+/// A `%` that a server would take for itself, or refuse
+fn has_torn_escape(path: &str) -> bool {
+    path.split('%')
+        .skip(1)
+        .any(|rest| !rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)))
+}
+
+/// Whether what should be a host and a port has the colons of an IPv6 address, and no login before it
+fn is_bare_ipv6(text: &str) -> bool {
+    let authority = text.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
+    authority.matches(':').count() > 1 && authority.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_has_its_remedy() {
+        for (text, words) in [
+            ("tcp://::1:1", "write [::1]:PORT"),
+            ("tcp://fe80::1:80", "write [::1]:PORT"),
+            ("tcp://a:1 tcp://b:2", "several targets"),
+            ("tcp://a:1,tcp://b:2", "several targets"),
+            ("http://h/%zz", "write it as %25"),
+            ("http://h/a?b=%", "write it as %25"),
+            ("tcp://db:x", "the port is not a number"),
+        ] {
+            let fault = parse_url(text).unwrap_err();
+            assert!(fault.contains(words), "{text}: {fault}");
+        }
+        for text in ["http://h/%41?a=%2F", "http://h/?u=http://b/", "tcp://[::1]:1"] {
+            assert!(parse_url(text).is_ok(), "{text}");
+        }
+        assert!(no_url("file:/data/ready").contains("file:///PATH") && no_url("unix:/x").contains("unix:///PATH"));
+    }
+}
