@@ -7,7 +7,7 @@ use std::{
 
 use crate::support::{
     Authority, Program, never, proof, reason,
-    server::{ClosedPort, Server, hold, pour, reset},
+    server::{ClosedPort, Server, hold, pour, reset_when_spoken_to},
     wait_for,
 };
 
@@ -176,7 +176,7 @@ fn tls_that_the_server_does_not_offer_is_told() {
 fn a_server_that_says_nothing_useful_is_not_ready() {
     let silent = Server::start(|stream, _| hold(stream));
     assert_eq!(reason(&["--attempt-timeout", "300ms", &silent.url("postgres")]), "no answer within 300ms");
-    let resetting = Server::start(|stream, _| reset(stream));
+    let resetting = Server::start(|stream, _| reset_when_spoken_to(stream));
     let said = "connection reset; does the server want TLS? then add tls=require";
     assert_eq!(reason(&[&resetting.url("postgres")]), said);
     let (closing, _) = postgres(b"R\0\0".to_vec());

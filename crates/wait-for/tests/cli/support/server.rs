@@ -134,6 +134,12 @@ pub(crate) fn reset(stream: TcpStream) {
     drop(stream);
 }
 
+/// Resets the connection once the client has spoken: before, the client may not even be connected.
+pub(crate) fn reset_when_spoken_to(mut stream: TcpStream) {
+    let _ = stream.read(&mut [0]);
+    reset(stream);
+}
+
 /// Sends the same bytes until nobody wants more.
 pub(crate) fn pour(mut stream: impl Write, bytes: &[u8]) {
     while stream.write_all(bytes).is_ok() {}
