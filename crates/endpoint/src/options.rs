@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 /// Options whose values are free text and may hold a secret. An ampersand in such a value that is not written `%26` ends
 /// the value, and the rest of the value looks like the name of another option.
-const FREE_TEXT: [&str; 5] = ["header", "body", "body-regex", "json", "query"];
+const FREE_TEXT: [&str; 6] = ["header", "body", "body-regex", "json", "query", "request-body"];
 
 /// Follows the number of an option that may be the second half of a value
 pub(crate) const ESCAPE_REMINDER: &str = " (write & in a value as %26)";

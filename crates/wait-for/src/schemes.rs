@@ -76,6 +76,9 @@ pub(crate) const SCHEMES: [Scheme; 17] = [
         options: &[
             "status=200-299,404",
             "method=HEAD",
+            "request-body=TEXT",
+            "request-body-file=PATH",
+            "request-body-env=NAME",
             "body=TEXT",
             "body-regex=REGEX",
             "json=/pointer[=VALUE]",
@@ -107,10 +110,11 @@ pub(crate) const SCHEMES: [Scheme; 17] = [
         parse: file::parse,
     },
     Scheme {
-        names: &["grpc", "grpcs"],
+        names: &["grpc", "grpcs", "grpc+unix"],
         examples: &[
             ("grpc://api:9000/my.Service", "gRPC health Check answers SERVING"),
             ("grpcs://api:9443", "the same, over TLS, for the server as a whole"),
+            ("grpc+unix:///run/app.sock:/my.Service", "the same, on a UNIX socket"),
         ],
         options: &[],
         login: &LOGIN_OPTIONS,

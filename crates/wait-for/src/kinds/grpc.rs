@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use endpoint::{Address, LoginHeaders, Options, TlsClient, UrlLogin, one_line, without_secrets};
+use endpoint::{Address, LoginHeaders, Options, TlsClient, UrlLogin, one_line, split_http_unix, without_secrets};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -65,13 +65,18 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     shape::no_query(url, "stable=3")?;
     shape::no_login(url)?;
     let tls = if url.scheme() == "grpcs" { TlsClient::from_options(options)? } else { TlsClient::without_options()? };
-    let address = Address::of(url, None)?;
+    let (socket, url) = match url.scheme() {
+        "grpc+unix" => split_http_unix(url).map(|(socket, asked)| (Some(socket), asked))?,
+        _ => (None, url.clone()),
+    };
+    let address = Address::of(&url, None)?;
     let service = decode(url.path().trim_start_matches('/'))?;
     let scheme = if url.scheme() == "grpcs" { "https" } else { "http" };
     let uri = format!("{scheme}://{}{PATH}", address.authority());
     let uri = uri.parse().map_err(|_| "the host is not a host name".to_owned())?;
     let mut client = Client::new(address.host, tls);
     client.http2 = true;
+    client.unix_socket = socket;
     let login = LoginHeaders::from_options(options, UrlLogin::default(), &[CONTENT_TYPE, TE])?;
     Ok(Arc::new(Grpc { client, uri, login, service }))
 }

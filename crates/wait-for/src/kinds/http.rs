@@ -15,6 +15,7 @@ use lifecycle::Secret;
 use regex_lite::{Regex, RegexBuilder};
 use url::{Position, Url};
 
+use super::request_body::RequestBody;
 use crate::{
     check::Check,
     network::Network,
@@ -34,12 +35,13 @@ struct Http {
     client: Client,
     uri: Uri,
     method: Method,
+    body: Option<RequestBody>,
     login: LoginHeaders,
     status: Vec<RangeInclusive<u16>>,
     wanted: Vec<Wanted>,
 }
 
-/// A condition on the body
+/// A condition on the body of the answer
 #[derive(Debug)]
 enum Wanted {
     Text(String),
@@ -95,7 +97,12 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     client.http2 = options.switch("http2")?;
     client.resolve =
         options.parsed("resolve", |text| text.parse().map_err(|_| "this is not an IP address".to_owned()))?;
-    let method = options.parsed("method", method)?.unwrap_or(Method::GET);
+    let body = RequestBody::from_options(options)?;
+    let method = options.parsed("method", method)?;
+    let method = method.unwrap_or(if body.is_some() { Method::POST } else { Method::GET });
+    if body.is_some() && [Method::GET, Method::HEAD].contains(&method) {
+        return Err(format!("a {method} has no body: leave the method out, or write method=PUT"));
+    }
     let wanted = wanted(options)?;
     if method == Method::HEAD && !wanted.is_empty() {
         return Err("an answer to HEAD has no body: leave method=HEAD out, or body, body-regex and json".into());
@@ -104,6 +111,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
         client,
         uri: url[..Position::AfterQuery].parse().map_err(|_| "the URL is not one of HTTP")?,
         method,
+        body,
         login,
         status: options.parsed("status", status_ranges)?.unwrap_or_else(|| vec![200..=399]),
         wanted,
@@ -162,7 +170,11 @@ fn wanted(options: &mut Options) -> Result<Vec<Wanted>, String> {
 impl Check for Http {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            let mut request = Request::new(Full::default());
+            let body = match &self.body {
+                Some(body) => body.current().await?,
+                None => String::new(),
+            };
+            let mut request = Request::new(Full::from(body));
             *request.method_mut() = self.method.clone();
             *request.uri_mut() = self.uri.clone();
             let login = self.login.current().await?;

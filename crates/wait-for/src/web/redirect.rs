@@ -26,19 +26,21 @@ pub(super) fn redirected<B>(request: &Request<Full<Bytes>>, answer: &Response<B>
     *next.uri_mut() = after[..url::Position::AfterQuery].parse().ok()?;
     next.headers_mut().remove(HOST);
     if after.origin() != before.origin() {
-        // The user's headers are meant for the target alone, credentials above all.
+        // The user's headers and body are meant for the target alone, credentials above all.
         next.headers_mut().clear();
+        *next.body_mut() = Full::default();
     }
     let method = request.method();
     if (REWRITE_POST.contains(&status) && method == Method::POST) || (status == REWRITE_ALL && method != Method::HEAD) {
         *next.method_mut() = Method::GET;
+        *next.body_mut() = Full::default();
     }
     Some(next)
 }
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::AUTHORIZATION;
+    use hyper::{body::Body, header::AUTHORIZATION};
 
     use super::*;
 
@@ -55,6 +57,17 @@ mod tests {
         for elsewhere in ["http://b/new", "https://a/new", "http://a:81/"] {
             assert!(redirect(Method::GET, 302, elsewhere).unwrap().headers().is_empty(), "{elsewhere}");
         }
+    }
+
+    #[test]
+    fn a_body_goes_to_the_target_alone_and_with_its_method() {
+        let has_body = |status, location: &str| {
+            let request =
+                Request::builder().method(Method::POST).uri("http://a/old").body(Full::from("secret")).unwrap();
+            let answer = Response::builder().status(status).header(LOCATION, location).body(()).unwrap();
+            redirected(&request, &answer).unwrap().body().size_hint().exact() == Some(6)
+        };
+        assert!(has_body(307, "/new") && !has_body(307, "http://b/new") && !has_body(303, "/new"));
     }
 
     #[test]

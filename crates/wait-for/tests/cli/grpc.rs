@@ -1,5 +1,7 @@
 //! `grpc://`, `grpcs://`: the health protocol's Check answers SERVING.
 
+use std::{io, net::TcpStream, os::unix::net::UnixListener, thread};
+
 use crate::support::{
     Authority,
     h2::{Heard, Http2, Reply},
@@ -134,4 +136,25 @@ fn another_name_is_asked_for_and_verified_as_told() {
     let server = Http2::start(Some(authority.server(&["api.example"])), |_| health(SERVING));
     let url = format!("grpcs://localhost:{}#sni=api.example&ca={}", server.address.port(), authority.ca());
     assert_eq!(proof(&[&url]), "SERVING");
+}
+
+#[test]
+fn a_unix_socket_and_metadata() {
+    let (server, _) = server(|_| health(SERVING));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let address = server.address;
+    thread::spawn(move || {
+        let (client, _) = listener.accept().unwrap();
+        let upstream = TcpStream::connect(address).unwrap();
+        let (mut there, mut back) = (client.try_clone().unwrap(), upstream.try_clone().unwrap());
+        thread::spawn(move || io::copy(&mut back, &mut { client }));
+        let _ = io::copy(&mut there, &mut { upstream });
+    });
+    let url = format!("grpc+unix://{}:/my.Service#header=x-tenant: blue", path.display());
+    assert_eq!(proof(&[&url]), "SERVING");
+    let request = server.only();
+    assert_eq!(request.headers["x-tenant"], "blue");
+    assert_eq!(request.body[5..], *b"\x0a\x0amy.Service");
 }

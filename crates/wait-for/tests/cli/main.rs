@@ -21,6 +21,8 @@ mod http;
 #[cfg(test)]
 mod http_bounds;
 #[cfg(test)]
+mod http_request;
+#[cfg(test)]
 mod http_routes;
 #[cfg(test)]
 mod https;

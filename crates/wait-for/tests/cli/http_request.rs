@@ -1,0 +1,59 @@
+//! `http://` with a body in the request.
+
+use std::{
+    io::{Read, Write},
+    sync::mpsc,
+};
+
+use crate::support::{
+    DEADLINE,
+    http::{read_head, status},
+    proof, run,
+    server::Server,
+};
+
+/// The head and the body of the only request, which has as many bytes of a body as this text.
+fn sent(options: &str, body: &str) -> (String, String) {
+    let (sender, requests) = mpsc::channel();
+    let length = body.len();
+    let server = Server::start(move |mut stream, _| {
+        let head = read_head(&mut stream).unwrap();
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).unwrap();
+        stream.write_all(status("200 OK").as_bytes()).unwrap();
+        sender.send((head, String::from_utf8(body).unwrap())).unwrap();
+    });
+    assert_eq!(proof(&[&format!("{}/graphql#{options}", server.url("http"))]), "HTTP 200");
+    requests.recv_timeout(DEADLINE).unwrap()
+}
+
+#[test]
+fn a_body_is_posted() {
+    let body = r#"{"query":"{ up }"}"#;
+    let (head, content) = sent(&format!("request-body={body}&header=Content-Type: application/json"), body);
+    assert!(head.starts_with("POST /graphql HTTP/1.1\r\n"), "{head}");
+    let head = head.to_ascii_lowercase();
+    assert!(head.contains("content-type: application/json") && head.contains("content-length: 18"), "{head}");
+    assert_eq!(content, body);
+}
+
+#[test]
+fn a_body_comes_from_a_file_and_with_another_method() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "a=1").unwrap();
+    let (head, content) = sent(&format!("method=PUT&request-body-file={}", file.path().display()), "a=1");
+    assert!(head.starts_with("PUT ") && content == "a=1", "{head}{content}");
+}
+
+#[test]
+fn a_body_that_cannot_be_sent_is_refused() {
+    for (options, words) in [
+        ("request-body=x&method=GET", "a GET has no body"),
+        ("request-body=x&request-body-file=/none", "given twice"),
+        ("request-body-env=NONE", "variable NONE is not set"),
+    ] {
+        let ended = run(&[&format!("http://api/#{options}")]);
+        assert_eq!(ended.code, Some(64), "{ended:#?}");
+        assert!(ended.last_line().contains(words), "{ended:#?}");
+    }
+}
