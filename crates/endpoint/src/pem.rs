@@ -1,6 +1,6 @@
 //! Certificates and keys in PEM files.
 
-use std::{io, path::Path, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc};
 
 use rustls::RootCertStore;
 use rustls_pki_types::{
@@ -10,18 +10,42 @@ use rustls_pki_types::{
 
 /// Bytes; the bundle of a whole system has a tenth of that, and a wrong path could name anything.
 const FILE_LIMIT: u64 = 4 * 1024 * 1024;
+/// Files of a folder of authorities; a system's has two names for each of 150.
+const FOLDER_LIMIT: usize = 1000;
 /// Editors on Windows put it before the first BEGIN line.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// All certificates of a file as authorities, and the certificates themselves
+/// All certificates of a file or a folder as authorities, and the certificates themselves
 pub(crate) fn roots(path: &Path) -> Result<(Arc<RootCertStore>, Vec<CertificateDer<'static>>), String> {
-    let certificates = certificates(path)?;
+    let certificates = if path.is_dir() { of_folder(path)? } else { certificates(path)? };
     let mut roots = RootCertStore::empty();
     for certificate in &certificates {
         let added = roots.add(certificate.clone());
         added.map_err(|_| format!("{} holds a certificate that is broken", path.display()))?;
     }
     Ok((roots.into(), certificates))
+}
+
+/// All certificates of the files in a folder; at least one. Files without any are left out, and so are hidden ones, because
+/// the kubelet keeps `..data` there.
+fn of_folder(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let cannot = |error: io::Error| format!("cannot read {}: {}", path.display(), lifecycle::io_text(&error));
+    let entries = fs::read_dir(path).map_err(cannot)?.take(FOLDER_LIMIT + 1).collect::<Result<Vec<_>, _>>();
+    let mut files: Vec<_> = entries.map_err(cannot)?.iter().map(fs::DirEntry::path).collect();
+    if files.len() > FOLDER_LIMIT {
+        return Err(format!("{} has more than {FOLDER_LIMIT} files", path.display()));
+    }
+    let is_hidden = |file: &Path| file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    files.retain(|file| !is_hidden(file) && file.is_file());
+    files.sort_unstable();
+    // One certificate may have several names, as those that c_rehash makes.
+    let mut found: Vec<_> = Vec::new();
+    for certificate in files.iter().filter_map(|file| certificates(file).ok()).flatten() {
+        if !found.contains(&certificate) {
+            found.push(certificate);
+        }
+    }
+    if found.is_empty() { Err(format!("{} is a folder without a PEM certificate", path.display())) } else { Ok(found) }
 }
 
 /// All certificates of a file; at least one
@@ -174,6 +198,23 @@ mod tests {
         }
         std::fs::write(&path, format!("\u{feff}{}", pair.signing_key.serialize_pem())).unwrap();
         key(&path).unwrap();
+    }
+
+    #[test]
+    fn a_folder_of_authorities_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        assert!(roots(path).unwrap_err().ends_with("is a folder without a PEM certificate"));
+        let pair = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
+        let (one, other) = (pair(), pair());
+        for (name, text) in
+            [("a.pem", &one), ("again.0", &one), ("b.crt", &other), (".hidden", &pair()), ("README", &"no".to_owned())]
+        {
+            std::fs::write(path.join(name), text).unwrap();
+        }
+        std::fs::create_dir(path.join("sub")).unwrap();
+        let (store, certificates) = roots(path).unwrap();
+        assert_eq!((store.len(), certificates.len()), (2, 2));
     }
 
     proptest::proptest! {

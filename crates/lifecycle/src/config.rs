@@ -32,6 +32,8 @@ pub use crate::{bounded::bounded, yaml::AtKey};
 const FILE_LIMIT: u64 = 1024 * 1024;
 /// A volume that has not answered for this long does not answer at all.
 const READ_LIMIT: Duration = Duration::from_secs(30);
+/// The option that may name a folder, in every helper: authorities
+const FOLDER_OPTION: &str = "ca";
 /// Faults of one file that are reported; more of them have one cause.
 const FAULT_LIMIT: usize = 50;
 
@@ -200,6 +202,10 @@ fn unreadable(config: &Path, text: &str, paths: &[PathBuf]) -> Vec<String> {
     let mut list = Vec::new();
     for path in paths {
         let Err(error) = in_time(path, READ_LIMIT, files::try_read).and_then(identity) else { continue };
+        let may_be_folder = || path.to_str().is_some_and(|path| tree.gives_option(FOLDER_OPTION, path));
+        if error.kind() == io::ErrorKind::IsADirectory && may_be_folder() {
+            continue;
+        }
         let reason = io_text(&error);
         // A relative path may be a secret that was written in place of its file.
         let fault = Fault::new(if path.is_absolute() {

@@ -79,6 +79,20 @@ impl Node {
         }
     }
 
+    /// Whether an option has this path as its value: as an entry of a map, or in a URL
+    pub(crate) fn gives_option(&self, option: &str, path: &str) -> bool {
+        match &self.content {
+            Content::Scalar { text, .. } => {
+                let pairs = text.split(['#', '&']).skip(1);
+                pairs.filter_map(|pair| pair.split_once('=')).any(|pair| pair == (option, path))
+            }
+            Content::Map(entries) if entries.iter().any(|(key, value)| key.is_text(option) && value.is_text(path)) => {
+                true
+            }
+            _ => self.children().any(|child| child.gives_option(option, path)),
+        }
+    }
+
     /// Whether nothing stands here.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.content, Content::Scalar { text, is_plain: true } if is_nothing(text))

@@ -40,6 +40,23 @@ fn the_bundle_of_the_system_is_trusted() {
 }
 
 #[test]
+fn the_authorities_of_a_folder_are_trusted() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    fs::copy(authority.ca(), folder.path().join("ca.crt")).unwrap();
+    let server = ready(&authority, &["localhost"]);
+    let ca = folder.path().display();
+    assert_eq!(proof(&[&server.url_tls(&format!("/#ca={ca}"))]), "HTTP 200");
+    let config = folder.path().join("targets.yaml");
+    let check = |option| {
+        let targets = format!("targets: [{{url: \"https://api/\", {option}: {ca}}}, \"https://b/#{option}={ca}\"]");
+        fs::write(&config, targets).unwrap();
+        run(&["check", config.to_str().unwrap()])
+    };
+    assert_eq!(check("ca").code, Some(0));
+    assert!(check("token-file").everything().contains("is a directory"));
+}
+
+#[test]
 fn an_address_is_a_name_too() {
     let authority = Authority::new();
     let server = ready(&authority, &["127.0.0.1"]);
