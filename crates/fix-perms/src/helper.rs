@@ -2,10 +2,11 @@
 
 use lifecycle::{Completions, ConfigFile, Helper};
 
-use crate::config::Config;
+use crate::{config::Config, summary::summary};
 
 /// A task with a configuration file
-pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>(SCHEMA))).with_completions(COMPLETIONS);
+pub const HELPER: Helper =
+    Helper::task(Some(ConfigFile::of::<Config>(SCHEMA))).with_completions(COMPLETIONS).with_summary(summary);
 
 /// Written by `cargo xtask docs`
 const SCHEMA: &str = include_str!("../../../docs/schema/fix-perms.json");

@@ -29,6 +29,7 @@ mod sample;
 mod selinux;
 mod stamp;
 mod stat;
+mod summary;
 mod trail;
 mod tree;
 mod visitor;

@@ -15,6 +15,16 @@ pub fn assert_snapshot(directory: &Path, name: &str, text: &str) {
     assert!(text == expected, "{name} is now (UPDATE_SNAPSHOTS=1 accepts it)\n{text}\nand was\n{expected}");
 }
 
+/// Fails unless a short help fits on a terminal of 80 columns and 24 lines, prompt included, and the whole help has each of its flags.
+#[track_caller]
+pub fn assert_summary(short: &str, whole: &str) {
+    assert!(short.lines().count() < 24 && short.lines().all(|line| line.chars().count() <= 80), "{short}");
+    let words = short.split(|character: char| character.is_whitespace() || character == ',');
+    for flag in words.filter(|word| word.starts_with("--") && word.len() > 2) {
+        assert!(whole.contains(&format!("{flag} ")) || whole.contains(&format!("{flag}\n")), "{flag} is no flag");
+    }
+}
+
 /// Fails unless the program ended with a usage error whose text equals `NAME.txt`.
 #[track_caller]
 pub fn assert_usage_error(directory: &Path, name: &str, ended: &Ended) {

@@ -27,6 +27,8 @@ pub struct Helper {
     labels: Labels,
     completions: Option<Completions>,
     own_commands: Option<OwnCommands>,
+    /// The help on one screen, for `-h`
+    pub(crate) summary: Option<fn() -> String>,
     /// The long name of the switch that makes a task of a sidecar
     once: Option<&'static str>,
     /// Runs before the settings are read
@@ -123,6 +125,13 @@ impl Helper {
         self
     }
 
+    /// A helper whose `-h` prints this text, of at most 24 lines of 80 columns. `--help` prints everything.
+    #[must_use]
+    pub const fn with_summary(mut self, summary: fn() -> String) -> Self {
+        self.summary = Some(summary);
+        self
+    }
+
     /// A helper that has commands of its own.
     #[must_use]
     pub const fn with_commands(mut self, commands: OwnCommands) -> Self {
@@ -206,7 +215,16 @@ impl Helper {
     }
 
     const fn new(kind: Kind, config: Option<ConfigFile>) -> Self {
-        Self { kind, config, labels: &[], completions: None, own_commands: None, once: None, harden: None }
+        Self {
+            kind,
+            config,
+            labels: &[],
+            completions: None,
+            own_commands: None,
+            summary: None,
+            once: None,
+            harden: None,
+        }
     }
 
     fn matches<A: CommandFactory>(&self) -> anyhow::Result<ArgMatches> {

@@ -16,6 +16,7 @@ use crate::{
     exit::End,
     log_line::{LogLine, escaped_lines},
     stderr,
+    variables::variable,
 };
 
 /// The file of a container's termination message (the default of `terminationMessagePath`)
@@ -49,7 +50,7 @@ impl LogFormat {
 
 /// Sends events of `own_crates` from `level` up to stderr. Events of other crates are written from
 /// warnings up, because libraries print the data that they send at finer levels, secrets included.
-/// Returns whether a person reads the log: text on a terminal, at level info or finer.
+/// Returns whether a person reads the log on a terminal that can be drawn on: text, at level info or finer.
 pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) -> bool {
     let others = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
@@ -60,7 +61,12 @@ pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) 
     let line = if json { LogLine::Json } else { LogLine::Text };
     let layer = fmt::layer().with_writer(|| Queued).with_ansi(false).event_format(line);
     tracing_subscriber::registry().with(layer.with_filter(filter)).init();
-    io::stderr().is_terminal() && !json && level >= LevelFilter::INFO
+    io::stderr().is_terminal() && !is_dumb() && !json && level >= LevelFilter::INFO
+}
+
+/// Whether the terminal only prints and cannot move its cursor, as in an editor's shell. Lines are all that it can show.
+fn is_dumb() -> bool {
+    variable("TERM").is_ok_and(|kind| kind == "dumb")
 }
 
 /// Says why the helper ends: in the termination message where this process speaks for its

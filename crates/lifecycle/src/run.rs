@@ -74,7 +74,7 @@ where
         Err(error) => {
             // The answer to --help may go to a reader that has stalled.
             handlers.end_at_once()?;
-            refused(helper.command::<A>(), error)
+            refused(helper, helper.command::<A>(), error)
         }
         Ok(Request::Config(asked, matches)) => {
             handlers.end_at_once()?;
@@ -242,9 +242,11 @@ impl Supervisor {
 
 /// Help and version are answers on stdout. A fault is said once, in the last line; people also see
 /// how the helper is used.
-fn refused(mut command: clap::Command, error: anyhow::Error) -> Result<Exit, End> {
+fn refused(helper: Helper, mut command: clap::Command, error: anyhow::Error) -> Result<Exit, End> {
     if let Some(answer) = error.downcast_ref::<clap::Error>().filter(|answer| answer.exit_code() == 0) {
-        return printed(Ok((answer.to_string(), Exit::Done.into())));
+        let answer = answer.to_string();
+        let summary = helper.summary.filter(|_| answer == command.render_help().to_string());
+        return printed(Ok((summary.map_or(answer, |summary| summary()), Exit::Done.into())));
     }
     let people_read = log_before_settings();
     let end = End::from(error);

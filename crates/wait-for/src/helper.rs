@@ -2,12 +2,13 @@
 
 use lifecycle::{Completions, ConfigFile, Helper};
 
-use crate::{config::Config, hosts};
+use crate::{config::Config, hosts, summary::summary};
 
 /// A task with a configuration file
 pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>(SCHEMA)))
     .with_labels(&[("targets", hosts::label)])
-    .with_completions(COMPLETIONS);
+    .with_completions(COMPLETIONS)
+    .with_summary(summary);
 
 /// Written by `cargo xtask docs`
 const SCHEMA: &str = include_str!("../../../docs/schema/wait-for.json");

@@ -25,6 +25,7 @@ mod schemes;
 mod scram;
 mod srv;
 mod stage;
+mod summary;
 mod table;
 mod target;
 mod tls_hint;

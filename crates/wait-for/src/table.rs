@@ -12,6 +12,8 @@ const USUAL_SIZE: (u16, u16) = (80, 24);
 /// ANSI (ECMA-48): up some lines; erase to the end of the line, and of the screen
 const ERASE_LINE: &str = "\x1b[K";
 const ERASE_BELOW: &str = "\x1b[J";
+/// Begins the second line of a target and those after it
+const INDENT: &str = "    ";
 
 /// The live table, which remembers how many lines it drew
 #[derive(Debug, Default)]
@@ -39,18 +41,28 @@ impl Table {
     }
 }
 
-/// A line a target, those that are missing first; none wider or more than the terminal can show.
+/// The targets that are missing first, each with its whole reason; no line wider and no more lines than the terminal can show.
 fn layout(rows: &[Row], waited: Duration, columns: usize, height: usize) -> Vec<String> {
+    let width = columns.saturating_sub(1).max(1);
+    let room = height.saturating_sub(3).max(1);
     let mut sorted: Vec<_> = rows.iter().collect();
     sorted.sort_by_key(|row| !row.is_missing());
-    let room = height.saturating_sub(3).max(1);
-    let mut lines: Vec<_> = sorted.iter().take(room).map(|row| fit(&line(row), columns)).collect();
-    if rows.len() > room {
-        lines.push(fit(&format!("  … and {} more", rows.len() - room), columns));
+    let (mut lines, mut shown) = (Vec::new(), 0);
+    for row in sorted {
+        let wrapped = wrap(&line(row), width);
+        if shown > 0 && lines.len() + wrapped.len() > room {
+            break;
+        }
+        lines.extend(wrapped.into_iter().take(room));
+        shown += 1;
+    }
+    if shown < rows.len() {
+        lines.extend(wrap(&format!("  … and {} more", rows.len() - shown), width).into_iter().take(1));
     }
     let ready = rows.iter().filter(|row| row.state == State::Ready).count();
     let all = rows.iter().filter(|row| row.state != State::NotNeeded).count();
-    lines.push(fit(&format!("{ready} of {all} ready after {}", elapsed(waited)), columns));
+    let sum = format!("{ready} of {all} ready after {}", elapsed(waited));
+    lines.extend(wrap(&sum, width).into_iter().take(1));
     lines
 }
 
@@ -67,10 +79,26 @@ fn line(row: &Row) -> String {
     format!("{sign} {name:<32} {reason} ({attempts})")
 }
 
-/// Cut to the terminal's width. A control character would steer the terminal, so it becomes a replacement character.
-fn fit(line: &str, columns: usize) -> String {
+/// Breaks a line between words where that is possible. Further lines are indented. A control character would steer the
+/// terminal, so it becomes a replacement character.
+fn wrap(line: &str, width: usize) -> Vec<String> {
     let harmless = |character: char| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
-    line.chars().map(harmless).take(columns.saturating_sub(1)).collect()
+    let characters: Vec<char> = line.chars().map(harmless).collect();
+    let mut lines = Vec::new();
+    let mut rest = &characters[..];
+    loop {
+        let indent = if lines.is_empty() || width <= 2 * INDENT.len() { "" } else { INDENT };
+        let room = width - indent.len();
+        if rest.len() <= room {
+            lines.push(indent.chars().chain(rest.iter().copied()).collect());
+            return lines;
+        }
+        // A blank right behind the last character that fits is a break, too.
+        let at = rest[..=room].iter().rposition(|character| *character == ' ').filter(|at| *at > 0).unwrap_or(room);
+        lines.push(indent.chars().chain(rest[..at].iter().copied()).collect());
+        let blanks = rest[at..].iter().take_while(|character| **character == ' ').count();
+        rest = &rest[at + blanks..];
+    }
 }
 
 #[cfg(test)]
@@ -85,10 +113,34 @@ mod tests {
     fn what_is_missing_comes_first_and_all_fits() {
         let rows = [row("tcp://a:1", State::Ready), row("tcp://b:2", State::Waiting), row("tcp://c:3", State::Never)];
         let lines = layout(&rows, Duration::from_secs(12), 60, 24);
-        assert_eq!(lines[0], "… tcp://b:2                        connection refused (2 at");
-        assert!(lines[2].starts_with('✓'));
-        assert_eq!(lines[3], "1 of 3 ready after 12s");
-        assert_eq!(layout(&rows, Duration::ZERO, 60, 5).len(), 4);
+        assert_eq!(lines[..2], ["… tcp://b:2                        connection refused (2", "    attempts)"]);
+        assert!(lines[4].starts_with('✓'));
+        assert_eq!(lines[6], "1 of 3 ready after 12s");
+        let few = layout(&rows, Duration::from_secs(12), 60, 5);
+        assert_eq!(few[1..], ["    attempts)", "  … and 2 more", "1 of 3 ready after 12s"]);
+    }
+
+    #[test]
+    fn no_reason_is_cut_while_there_is_room() {
+        let reason = "the certificate of the server is not trusted: ".to_owned() + &"x".repeat(200);
+        let row = Row { reason, ..row("tcp://a:1", State::Waiting) };
+        for columns in [12, 40, 80, 200] {
+            let lines = layout(std::slice::from_ref(&row), Duration::ZERO, columns, 100);
+            assert!(lines.iter().all(|line| line.chars().count() < columns), "{columns}: {lines:#?}");
+            let text: String =
+                lines[..lines.len() - 1].iter().flat_map(|line| line.chars()).filter(|c| *c != ' ').collect();
+            assert_eq!(text, line(&row).replace(' ', ""), "{columns}");
+        }
+        // A terminal that is too small shows as much as it can.
+        assert_eq!(layout(&[row], Duration::ZERO, 20, 6).len(), 4);
+    }
+
+    #[test]
+    fn a_line_breaks_between_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("one two three four", 11), ["one two", "    three", "    four"]);
+        assert_eq!(wrap("", 1), [""]);
+        assert_eq!(wrap("abc", 1), ["a", "b", "c"]);
     }
 
     #[test]

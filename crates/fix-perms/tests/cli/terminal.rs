@@ -69,6 +69,14 @@ fn log_lines_are_written_to_a_terminal_when_asked_for_and_no_progress() {
 }
 
 #[test]
+fn a_dumb_terminal_gets_no_progress() {
+    let walk = LongWalk::new(LONG);
+    let mut command = walk.fix_perms(&["--mode", "u=rwX,go="]);
+    let (status, text, _) = Terminal::start(command.env("TERM", "dumb"), 24).end();
+    assert!(status.success() && !text.contains('\u{1b}') && text.contains(" INFO looked at "), "{text}");
+}
+
+#[test]
 fn lines_for_people_are_written_on_a_terminal() {
     let tree = Tree::new(&["a"]);
     let path = tree.path();

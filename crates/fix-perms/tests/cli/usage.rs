@@ -38,6 +38,11 @@ fn help_is_printed_on_stdout() {
 }
 
 #[test]
+fn the_short_help_fits_on_a_screen_and_names_only_flags_that_there_are() {
+    harness::assert_summary(&run(&["-h"]).stdout, &run(&["--help"]).stdout);
+}
+
+#[test]
 fn help_is_a_command_too() {
     assert_eq!(done(&["help"]).stdout, done(&["--help"]).stdout);
     assert_eq!(done(&["help", "check"]).stdout, done(&["check", "--help"]).stdout);

@@ -50,6 +50,22 @@ fn a_table_is_no_higher_than_its_terminal() {
 }
 
 #[test]
+fn a_reason_is_wrapped_and_never_cut() {
+    let path = format!("/none/{}/end-of-name", "x".repeat(150));
+    let terminal = Terminal::start(&mut wait_for(&[&format!("file://{path}")]), 24);
+    terminal.wait_for("\u{1b}[K\r\n    ");
+    terminal.wait_for("(1 attempt)");
+}
+
+#[test]
+fn a_dumb_terminal_gets_lines() {
+    let mut command = wait_for(&["--timeout", "300ms", "file:///none"]);
+    let (status, text, _) = Terminal::start(command.env("TERM", "dumb"), 24).end();
+    assert_eq!(status.code(), Some(124), "{text}");
+    assert!(!text.contains('\u{1b}') && text.contains(" INFO not ready target="), "{text}");
+}
+
+#[test]
 fn log_lines_are_written_to_a_terminal_when_asked_for() {
     let terminal = Terminal::start(&mut wait_for(&["--log-format", "json", "--timeout", "500ms", "file:///none"]), 24);
     let (status, text, _) = terminal.end();

@@ -28,6 +28,11 @@ fn help_is_printed_on_stdout() {
     }
 }
 
+#[test]
+fn the_short_help_fits_on_a_screen_and_names_only_flags_that_there_are() {
+    harness::assert_summary(&run(&["-h"]).stdout, &run(&["--help"]).stdout);
+}
+
 /// clap breaks lines at the width of the terminal, or else at that of COLUMNS.
 #[test]
 fn a_narrow_terminal_breaks_no_example() {
