@@ -31,7 +31,8 @@ pub fn url_label(text: &str) -> String {
             one_line(&format!("{}://{host}{port}{}", read.scheme(), if is_bare { "" } else { read.path() }))
         }
         _ if text.is_empty() => String::new(),
-        _ if text.contains('@') => match url.split_once("://") {
+        // No port: perhaps a password whose host is missing
+        _ if text.contains('@') || has_odd_port(first_word) => match url.split_once("://") {
             Some((scheme, _)) => one_line(&format!("{scheme}://{HIDDEN}")),
             None => HIDDEN.into(),
         },
@@ -40,6 +41,14 @@ pub fn url_label(text: &str) -> String {
         }
         _ => HIDDEN.into(),
     }
+}
+
+/// Whether something else than a port stands behind the host of a URL.
+fn has_odd_port(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = authority.rsplit_once(']').map_or(authority, |(_, port)| port).split_once(':');
+    port.is_some_and(|(_, port)| !port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Whether a text is a host's name and a port, such as `db:5432`.
@@ -64,6 +73,10 @@ mod tests {
             ("http://h/#header=X: abc@SECRET&bad=1", "http://h/"),
             ("http://h?a=b", "http://h"),
             ("tcp://[::1]:80", "tcp://[::1]:80"),
+            ("tcp://db:99999", "tcp://db:99999"),
+            ("redis://:SECRET", "redis://…"),
+            ("redis://app:SECRET/0", "redis://…"),
+            ("kafka://h1:9092,h2:9092", "kafka://…"),
             ("tcp://db:99999?token=SECRET", "tcp://db:99999"),
             ("unix:///run/a@b.sock#stable=2", "unix:///run/a@b.sock"),
             ("postgres://u:SECRET/a@ss@db:5432/app", "postgres://…"),

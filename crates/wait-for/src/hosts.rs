@@ -21,12 +21,9 @@ use crate::{
 
 /// Hosts of one URL; a replica set of `MongoDB` has at most 50 members.
 const HOST_LIMIT: usize = 50;
-/// The next host is asked after this long without an answer of the one before, or when that one has failed.
+/// The next host is asked after this long without an answer of the one before, or when that one has failed. Many hosts are
+/// asked faster, so that each has at least a half of the attempt.
 const STAGGER: Duration = Duration::from_millis(250);
-/// Once a host has answered that it is not ready, the others have this long to say more.
-const GRACE: Duration = Duration::from_secs(1);
-/// Longer than any attempt
-const ANY_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A URL at the places where its hosts begin and end
 struct Parts<'a> {
@@ -65,11 +62,21 @@ pub(crate) fn label(text: &str) -> String {
     let Parts { before, hosts, path } = Parts::of(url);
     let is_torn = path.contains('@') || fragment.contains('@') || url.contains(char::is_whitespace);
     match before.split_once("://") {
+        // A password whose host is missing
+        Some((scheme, _)) if hosts.contains(',') && !hosts.split(',').all(is_host) => {
+            one_line(&format!("{scheme}://…"))
+        }
         Some((scheme, _)) if hosts.contains(',') && !is_torn => {
             one_line(&format!("{scheme}://{hosts}{}", path.split('?').next().unwrap_or_default()))
         }
         _ => url_label(text),
     }
+}
+
+/// Whether a text is a host with a port or without
+fn is_host(text: &str) -> bool {
+    let bare = text.rsplit_once(']').map_or(text, |(_, port)| port);
+    bare.split_once(':').is_none_or(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A check of all hosts
@@ -92,42 +99,51 @@ impl Check for AnyHost {
             let mut failures: Vec<Option<NotReady>> = vec![None; self.0.len()];
             let mut later = self.0.iter().zip(&networks).enumerate();
             let mut asked = FuturesUnordered::new();
-            let mut deadline = None;
-            loop {
+            let stagger = STAGGER.min(network.time_left() / 2 / u32::try_from(self.0.len()).unwrap_or(u32::MAX));
+            // Before the attempt is over, because nothing could be told then
+            let mut deadline = Instant::now() + network.time_left() / 20 * 19;
+            let mut has_failed = false;
+            let proof = loop {
                 match later.next() {
                     Some((at, ((_, check), network))) => asked.push(check.check(network).map(move |said| (at, said))),
-                    None if asked.is_empty() => break,
+                    None if asked.is_empty() => break None,
                     None => {}
                 }
-                let left = || deadline.map_or(ANY_TIME, |at: Instant| at.saturating_duration_since(Instant::now()));
-                let patience = if later.len() > 0 { STAGGER } else { left() };
+                let patience =
+                    if later.len() > 0 { stagger } else { deadline.saturating_duration_since(Instant::now()) };
                 match timeout(patience, asked.next()).await {
-                    Ok(Some((at, Ok(proof)))) => return Ok(format!("{}: {proof}", self.0[at].0)),
+                    Ok(Some((at, Ok(proof)))) => break Some(format!("{}: {proof}", self.0[at].0)),
                     Ok(Some((at, Err(failure)))) => {
-                        if is_answer(failure.cause) {
-                            deadline.get_or_insert_with(|| Instant::now() + GRACE);
-                        }
                         // A login is one of all hosts.
                         let is_final = failure.cause == Cause::Never(Exit::Denied);
                         failures[at] = Some(failure);
                         if is_final {
-                            break;
+                            break None;
                         }
                     }
-                    Err(_) if later.len() == 0 => break,
+                    Err(_) if later.len() == 0 => break None,
                     Ok(None) | Err(_) => {}
                 }
+                // The next attempt may find more than the rest of this one.
+                if later.len() == 0 && !has_failed && failures.iter().any(Option::is_some) {
+                    has_failed = true;
+                    deadline = deadline.min(Instant::now() + network.time_left() / 2);
+                }
+            };
+            // Hosts amid a handshake would log that it was broken off.
+            let leave = STAGGER.min(network.time_left() / 4);
+            let _ = timeout(leave, async { while asked.next().await.is_some() {} }).await;
+            if let Some(proof) = proof {
+                return Ok(proof);
+            }
+            for (failure, network) in failures.iter_mut().zip(&networks) {
+                *failure = failure.take().or_else(|| network.names.unanswered().map(NotReady::from));
             }
             let names = self.0.iter().map(|(name, _)| name.as_str());
             Err(summary(&names.zip(failures).collect::<Vec<_>>()))
         }
         .boxed_local()
     }
-}
-
-/// Whether the host spoke its protocol, so that others will hardly say more
-fn is_answer(cause: Cause) -> bool {
-    matches!(cause, Cause::Contrary | Cause::Watched | Cause::Busy | Cause::Never(Exit::Denied))
 }
 
 /// How much a failure says; of two that say as much, the first host's is taken.
@@ -162,5 +178,6 @@ fn summary(failures: &[(&str, Option<NotReady>)]) -> NotReady {
         Cause::Contrary if !all().all(|(_, failure)| is_no(failure.cause)) => Cause::Busy,
         cause => cause,
     };
-    NotReady { cause, reason, rest: telling.rest }
+    let rest = all().filter_map(|(_, failure)| failure.rest).max();
+    NotReady { cause, reason, rest }
 }

@@ -17,7 +17,9 @@ use crate::{
 const HEADER: &str = "n,,";
 const HEADER_BASE64: &str = "biws";
 /// A server that asks for more rounds only wants to keep us busy; PostgreSQL's and Kafka's default is 4096, `MongoDB`'s 15000.
-const ITERATION_LIMIT: u32 = 100_000;
+const MOST_ROUNDS: u32 = 600_000;
+/// With fewer rounds the proof, which a false server has from us, makes the password easy to guess (RFC 7677, section 4).
+pub(crate) const USUAL_ROUNDS: u32 = 4096;
 
 /// The hash function of a mechanism
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +35,15 @@ pub(crate) struct Scram {
     /// The first message without its header
     first: String,
     nonce: String,
+    /// Fewer are refused.
+    least_rounds: u32,
 }
 
 /// The challenge of the server
 struct Challenge<'a> {
     nonce: &'a str,
     salt: Vec<u8>,
-    iterations: u32,
+    rounds: u32,
 }
 
 /// A login of which the server's proof is still to come
@@ -49,13 +53,14 @@ pub(crate) struct Unproven {
 
 impl Scram {
     /// Draws a nonce and begins. PostgreSQL ignores the user here, because it knows the user from the start-up message.
-    pub(crate) fn new(hash: Hash, user: &str) -> Result<Self, NotReady> {
-        Ok(Self::with_nonce(hash, user, BASE64_STANDARD.encode(random::<18>()?)))
+    pub(crate) fn new(hash: Hash, user: &str, least_rounds: u32) -> Result<Self, NotReady> {
+        let scram = Self::with_nonce(hash, user, BASE64_STANDARD.encode(random::<18>()?));
+        Ok(Self { least_rounds, ..scram })
     }
 
     fn with_nonce(hash: Hash, user: &str, nonce: String) -> Self {
         let user = user.replace('=', "=3D").replace(',', "=2C");
-        Self { hash, first: format!("n={user},r={nonce}"), nonce }
+        Self { hash, first: format!("n={user},r={nonce}"), nonce, least_rounds: 1 }
     }
 
     /// The client's first message
@@ -65,10 +70,11 @@ impl Scram {
 
     /// Answers the server's first message with the client's last.
     pub(crate) async fn answer(&self, server_first: &str, password: &str) -> Result<(String, Unproven), NotReady> {
-        let Challenge { nonce, salt, iterations } = self.challenge(server_first).ok_or_else(wrong)?;
+        let Challenge { nonce, salt, rounds } = self.challenge(server_first).ok_or_else(wrong)?;
+        self.check_rounds(rounds)?;
         let (hash, password) = (self.hash, password.to_owned());
         // Elsewhere: the other targets and the deadlines share this thread.
-        let salted = task::spawn_blocking(move || hash.salted_password(password.as_bytes(), &salt, iterations)).await;
+        let salted = task::spawn_blocking(move || hash.salted_password(password.as_bytes(), &salt, rounds)).await;
         let salted = salted.map_err(|_| NotReady::new(Cause::Odd, "the password's hash was not computed"))?;
         let client_key = hash.hmac(&salted, &[b"Client Key"]);
         let last = format!("c={HEADER_BASE64},r={nonce}");
@@ -84,11 +90,24 @@ impl Scram {
         Some(Challenge {
             nonce: attribute(server_first, "r=").filter(|nonce| nonce.starts_with(&self.nonce))?,
             salt: BASE64_STANDARD.decode(attribute(server_first, "s=")?).ok()?,
-            iterations: attribute(server_first, "i=")?
-                .parse()
-                .ok()
-                .filter(|count| (1..=ITERATION_LIMIT).contains(count))?,
+            rounds: attribute(server_first, "i=")?.parse().ok().filter(|rounds| *rounds > 0)?,
         })
+    }
+
+    fn check_rounds(&self, rounds: u32) -> Result<(), NotReady> {
+        let remedy = "have the server store the password with another number of them";
+        if rounds < self.least_rounds {
+            let least = self.least_rounds;
+            let reason =
+                format!("the server has {rounds} rounds of SCRAM, and fewer than {least} are unsafe: {remedy}");
+            return Err(NotReady::never(reason));
+        }
+        if rounds > MOST_ROUNDS {
+            let reason =
+                format!("the server has {rounds} rounds of SCRAM, and wait-for does at most {MOST_ROUNDS}: {remedy}");
+            return Err(NotReady::never(reason));
+        }
+        Ok(())
     }
 }
 
@@ -216,10 +235,23 @@ mod tests {
     #[test]
     fn a_server_that_plays_tricks_is_refused() {
         let scram = Scram::with_nonce(Hash::Sha256, "", "abc".into());
-        for tricky in
-            ["r=xyz,s=AAAA,i=4096", "r=abcd,s=AAAA,i=100001", "r=abcd,s=AAAA,i=0", "r=abcd,s=?,i=1", "e=other-error"]
-        {
+        for tricky in ["r=xyz,s=AAAA,i=4096", "r=abcd,s=AAAA,i=0", "r=abcd,s=?,i=1", "e=other-error"] {
             assert!(scram.challenge(tricky).is_none(), "{tricky}");
+        }
+    }
+
+    #[tokio::test]
+    async fn too_few_and_too_many_rounds_are_refused_with_their_number() {
+        for (least_rounds, rounds, said) in [
+            (USUAL_ROUNDS, 1, Some("has 1 rounds of SCRAM, and fewer than 4096 are unsafe")),
+            (USUAL_ROUNDS, 4096, None),
+            (1, 1, None),
+            (1, 600_001, Some("has 600001 rounds of SCRAM, and wait-for does at most 600000")),
+        ] {
+            let scram = Scram { least_rounds, ..Scram::with_nonce(Hash::Sha256, "", "abc".into()) };
+            let refusal = scram.answer(&format!("r=abcd,s=AAAA,i={rounds}"), "x").await.err();
+            assert_eq!(refusal.as_ref().map(|refusal| refusal.reason.contains(said.unwrap())), said.map(|_| true));
+            assert!(refusal.is_none_or(|refusal| refusal.never_exit().is_some()));
         }
     }
 

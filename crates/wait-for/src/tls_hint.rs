@@ -40,11 +40,13 @@ impl TlsHint {
 
     /// The refusal of a server that accepted the connection, with the hint where it may help.
     pub(crate) fn added_to(&self, refusal: NotReady) -> NotReady {
+        // Of several hosts
+        let reason = refusal.reason.strip_prefix("all hosts: ").unwrap_or(&refusal.reason);
         let hint = match self {
-            Self::Secure(remedy) if refusal.cause == Cause::Absent && ENDS.contains(&&*refusal.reason) => {
+            Self::Secure(remedy) if refusal.cause == Cause::Absent && ENDS.contains(&reason) => {
                 format!("; does the server want TLS? then {remedy}")
             }
-            Self::Plain(remedy) if NOT_TLS.contains(&&*refusal.reason) => {
+            Self::Plain(remedy) if NOT_TLS.contains(&reason) => {
                 format!("; is the port a plain one? then {remedy}")
             }
             _ => return refusal,

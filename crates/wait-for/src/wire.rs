@@ -67,6 +67,15 @@ impl Server {
         })
     }
 
+    /// Refuses a half of a login, for kinds in which the user alone would say nothing.
+    pub(crate) fn check_login(&self, url: &Url) -> Result<(), String> {
+        match (self.has_user(), self.has_password()) {
+            (false, true) => Err(format!("a login needs a user before the @, such as {}://USER@HOST", url.scheme())),
+            (true, false) => Err("a login needs a password: add password-file=PATH, or leave out the user".into()),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn has_user(&self) -> bool {
         self.user.is_some()
     }
@@ -109,6 +118,7 @@ fn tls(options: &mut Options, always: bool, place: &Place) -> Result<Option<TlsC
         }
         Some("verify-ca") => TlsClient::for_any_name(options).map(Some),
         Some("require") => TlsClient::from_options(options).map(Some),
+        Some("off") if always => Err("option tls: this scheme is TLS, so leave it out".into()),
         _ if always => TlsClient::from_options(options).map(Some),
         _ => Ok(None),
     }

@@ -24,6 +24,8 @@ fn a_label_has_all_hosts_and_no_login() {
         ("kafka://app:1,2#3SECRET@h1,h2", "kafka://…"),
         ("kafka://app:1,2 SECRET@h1/,h2", "kafka://…"),
         ("SEC,RET", "…"),
+        ("kafka://app:a,SECRET", "kafka://…"),
+        ("kafka://[::1]:9092,h2:1", "kafka://[::1]:9092,h2:1"),
         ("kafka://h1:9092", "kafka://h1:9092"),
     ] {
         assert_eq!(label(url), printed);

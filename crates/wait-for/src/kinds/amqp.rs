@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use endpoint::Options;
+use endpoint::{Options, one_line};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use lifecycle::Secret;
 use tokio::time;
@@ -42,16 +42,11 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     shape::no_query(url, "tls=require")?;
     let is_tls = url.scheme() == "amqps";
     let server = Server::from_url(url, if is_tls { TLS_PORT } else { PORT }, is_tls, options)?;
-    match (url.username().is_empty(), server.has_password()) {
-        (true, true) => Err(format!("a login needs a user before the @, such as {}://USER@HOST", url.scheme())),
-        (false, false) => {
-            Err("a login needs a password: add password-file=PATH, or leave out the user for guest".into())
-        }
-        _ if server.database().is_some_and(|name| name.len() > NAME_LIMIT) => {
-            Err(format!("the name of a virtual host has at most {NAME_LIMIT} bytes"))
-        }
-        _ => Ok(Arc::new(Amqp(server))),
+    server.check_login(url)?;
+    if server.database().is_some_and(|name| name.len() > NAME_LIMIT) {
+        return Err(format!("the name of a virtual host has at most {NAME_LIMIT} bytes"));
     }
+    Ok(Arc::new(Amqp(server)))
 }
 
 impl Check for Amqp {
@@ -60,7 +55,7 @@ impl Check for Amqp {
             let login = self.0.login().await?;
             let stream = login.dial(network).await?;
             let mut channel = Channel(login.secure(stream).await?);
-            let verdict = converse(&mut channel, &login).await;
+            let verdict = converse(&mut channel, &login, network).await;
             wire::close(&mut channel.0).await;
             login.judged(verdict)
         }
@@ -68,12 +63,15 @@ impl Check for Amqp {
     }
 }
 
-async fn converse(channel: &mut Channel, login: &Login<'_>) -> Verdict {
+async fn converse(channel: &mut Channel, login: &Login<'_>, network: &Network) -> Verdict {
     channel.begin().await?;
     match channel.read().await? {
         Method::Start { mechanisms } if mechanisms.iter().any(|name| name == "PLAIN") => {}
         Method::Start { mechanisms } => {
-            return Err(NotReady::never(format!("the server takes no PLAIN, but {}", mechanisms.join(", "))));
+            return Err(NotReady::never(format!(
+                "the server takes no PLAIN, but {}: turn PLAIN on there (auth_mechanisms)",
+                one_line(&mechanisms.join(", "))
+            )));
         }
         Method::Close { code, text } => return refused(channel, login, code, text).await,
         _ => return Err(not_amqp()),
@@ -93,7 +91,7 @@ async fn converse(channel: &mut Channel, login: &Login<'_>) -> Verdict {
         _ => return Err(not_amqp()),
     }
     // Without it the server logs that the connection broke.
-    let _ = time::timeout(GOODBYE, channel.close()).await;
+    let _ = time::timeout(GOODBYE.min(network.time_left() / 2), channel.close()).await;
     let user = if login.password.is_some() { "logged in" } else { "logged in as guest" };
     Ok(format!("{user}, virtual host {virtual_host} opened"))
 }
@@ -115,7 +113,8 @@ fn judge_close(code: u16, text: String, with_password: bool, with_host: bool) ->
         }
         ACCESS_REFUSED => Ok("answers, but more can't be known without a password".into()),
         NOT_ALLOWED if words.contains("connection limit") => Err(NotReady::full(text)),
-        NOT_ALLOWED if words.ends_with("is down") => Err(NotReady::new(Cause::Busy, text)),
+        // "access to vhost … refused" is no proof that it is gone.
+        NOT_ALLOWED if words.ends_with("is down") || words.contains("refused") => Err(NotReady::new(Cause::Busy, text)),
         NOT_ALLOWED | INVALID_PATH => Err(NotReady::new(Cause::Contrary, text)),
         // A server that ends (320), or is broken inside (541)
         _ => Err(NotReady::new(Cause::Busy, format!("closed with {code}: {text}"))),
@@ -136,7 +135,7 @@ mod tests {
             (403, "ACCESS_REFUSED - Login was refused", false, true, denied),
             (403, "ACCESS_REFUSED - Login was refused", false, false, None),
             (530, "NOT_ALLOWED - vhost shop not found", true, true, Some(Cause::Contrary)),
-            (530, "NOT_ALLOWED - access to vhost 'shop' refused for user 'app'", true, true, Some(Cause::Contrary)),
+            (530, "NOT_ALLOWED - access to vhost 'shop' refused for user 'app'", true, true, Some(Cause::Busy)),
             (530, "NOT_ALLOWED - vhost limits not found", true, true, Some(Cause::Contrary)),
             (530, "NOT_ALLOWED - vhost 'shop' is down", true, true, Some(Cause::Busy)),
             (530, "NOT_ALLOWED - vhost connection limit (1) is reached", true, true, Some(Cause::Busy)),

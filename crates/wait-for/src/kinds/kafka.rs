@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use endpoint::Options;
+use endpoint::{Options, one_line};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use url::Url;
 
@@ -20,7 +20,7 @@ use crate::{
     wire::{self, Login, Server},
 };
 
-pub(crate) const OPTIONS: [&str; 4] = ["topic=NAME", "brokers=3", "sasl=PLAIN", wire::OPTIONS[0]];
+pub(crate) const OPTIONS: [&str; 5] = ["topic=NAME", "brokers=3", "sasl=PLAIN", wire::OPTIONS[0], wire::OPTIONS[1]];
 
 const PORT: u16 = 9092;
 /// Bytes of a topic's name
@@ -64,9 +64,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     }
     let named = options.parsed("sasl", Mechanism::named)?;
     let server = Server::from_url(url, PORT, url.scheme() == "kafkas", options)?;
-    if server.has_password() && url.username().is_empty() {
-        return Err(format!("a login needs a user before the @, such as {}://USER@HOST", url.scheme()));
-    }
+    server.check_login(url)?;
     if named.is_some() && !server.has_password() {
         return Err("option sasl is for a login: give a user, and password-file=PATH".into());
     }
@@ -192,7 +190,8 @@ fn judge_topic(topic: &Topic) -> Result<(), NotReady> {
 }
 
 fn not_taken(mechanism: Mechanism, offered: &[String]) -> NotReady {
-    NotReady::never(format!("the listener takes no {}, but {}", mechanism.name(), offered.join(", ")))
+    let (name, offered) = (mechanism.name(), one_line(&offered.join(", ")));
+    NotReady::never(format!("the listener takes no {name}, but {offered}: name one of them by sasl=NAME"))
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //!
 //! A broker ends a connection whose mechanism it does not take, and names those that it does take.
 
+use endpoint::one_line;
 use lifecycle::Secret;
 
 use super::kafka_wire::{Channel, Step, not_kafka};
 use crate::{
     not_ready::{Cause, NotReady},
-    scram::{Hash, Scram},
+    scram::{Hash, Scram, USUAL_ROUNDS},
 };
 
 // Error codes of <https://kafka.apache.org/protocol#protocol_error_codes>
@@ -65,7 +66,7 @@ impl Mechanism {
             Some(mechanism) => Ok(mechanism),
             None => Err(NotReady::never(format!(
                 "the listener takes only logins that are not supported here: {}",
-                offered.join(", ")
+                one_line(&offered.join(", "))
             ))),
         }
     }
@@ -93,7 +94,7 @@ pub(super) async fn log_in(
     match mechanism {
         Mechanism::Plain => drop(step(channel, &["", user, password.expose()].join("\0")).await?),
         Mechanism::Scram(hash) => {
-            let scram = Scram::new(hash, user)?;
+            let scram = Scram::new(hash, user, USUAL_ROUNDS)?;
             let server_first = step(channel, &scram.first_message()).await?;
             let (last, unproven) = scram.answer(&server_first, password.expose()).await?;
             unproven.check(&step(channel, &last).await?)?;

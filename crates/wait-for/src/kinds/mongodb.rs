@@ -21,8 +21,8 @@ use crate::{
     wire::{self, Login, Server},
 };
 
-pub(crate) const OPTIONS: [&str; 4] =
-    ["role=primary|secondary|any", "replicaset=NAME", "authsource=NAME", wire::OPTIONS[0]];
+pub(crate) const OPTIONS: [&str; 5] =
+    ["role=primary|secondary|any", "replicaset=NAME", "authsource=NAME", wire::OPTIONS[0], wire::OPTIONS[1]];
 
 const PORT: u16 = 27017;
 /// The database that has the users by default
@@ -67,9 +67,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     let replica_set = name_of("replicaset")?;
     let auth_source = name_of("authsource")?;
     let server = Server::from_url(url, PORT, false, options)?;
-    if server.has_password() && url.username().is_empty() {
-        return Err("a login needs a user before the @, such as mongodb://USER@HOST".into());
-    }
+    server.check_login(url)?;
     if auth_source.is_some() && !server.has_password() {
         return Err("option authsource is for a login: give a user, and password-file=PATH".into());
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     not_ready::NotReady,
-    scram::{Hash, Scram},
+    scram::{Hash, Scram, USUAL_ROUNDS},
     wire,
 };
 
@@ -33,7 +33,7 @@ pub(super) async fn log_in(
     password: &Secret,
 ) -> Result<(), NotReady> {
     let hash = choose(&hello.texts("saslSupportedMechs"))?;
-    let scram = Scram::new(hash, user)?;
+    let scram = Scram::new(hash, user, USUAL_ROUNDS)?;
     let password = match hash {
         Hash::Sha1 => older_password(user, password.expose()),
         _ => password.expose().to_owned(),

@@ -113,7 +113,7 @@ impl Session<'_> {
             Err(refusal) => {
                 let login = self.login.without_secrets();
                 let stranger = Session { login, server_key: None, question: None, ..*self };
-                let _ = time::timeout(COURTESY, stranger.log_in(&mut channel, &greeting)).await;
+                let _ = time::timeout(self.courtesy(), stranger.log_in(&mut channel, &greeting)).await;
                 Err(refusal)
             }
         };
@@ -185,7 +185,7 @@ impl Session<'_> {
         loop {
             let packet = match unproven.take() {
                 None => channel.read().await?,
-                Some(reason) => match time::timeout(COURTESY, channel.read()).await {
+                Some(reason) => match time::timeout(self.courtesy(), channel.read()).await {
                     Ok(Ok(packet)) => packet,
                     _ => return Err(reason.into()),
                 },
@@ -205,6 +205,11 @@ impl Session<'_> {
                 channel.write(&answer).await?;
             }
         }
+    }
+
+    /// The time for a handshake whose result is known: what is left of the attempt must be enough to tell it.
+    fn courtesy(&self) -> Duration {
+        COURTESY.min(self.network.time_left() / 2)
     }
 
     /// The settings, in addition to the password, for which a server refuses a login

@@ -172,7 +172,7 @@ async fn knock(channel: &mut Secured) -> Verdict {
 
 /// SCRAM-SHA-256 up to the server's proof; the caller waits for what follows.
 async fn log_in_by_scram(channel: &mut Secured, password: &Secret) -> Result<(), NotReady> {
-    let scram = Scram::new(MECHANISM, "")?;
+    let scram = Scram::new(MECHANISM, "", 1)?;
     let first = scram.first_message();
     let length = u32::try_from(first.len()).unwrap_or(u32::MAX).to_be_bytes();
     channel.write(PASSWORD, &[MECHANISM.mechanism().as_bytes(), &[0], &length, first.as_bytes()].concat()).await?;

@@ -144,7 +144,10 @@ fn a_server_that_refuses_guest_is_ready_unless_a_virtual_host_is_wanted() {
 fn what_waiting_does_not_mend_ends_the_wait_at_once() {
     let external = b"\0\x0a\0\x0a\0\x09\0\0\0\0\0\0\0\x08EXTERNAL\0\0\0\x05en_US";
     let (server, _) = broker(&[external]);
-    assert_eq!(never(69, &[&server.url("amqp")]), "the server takes no PLAIN, but EXTERNAL");
+    assert_eq!(
+        never(69, &[&server.url("amqp")]),
+        "the server takes no PLAIN, but EXTERNAL: turn PLAIN on there (auth_mechanisms)"
+    );
     let (server, _) = broker(&[START, b"\0\x0a\0\x14\0\0\0\0"]);
     assert_eq!(never(69, &[&server.url("amqp")]), "the server asks for more than user and password");
     for (word, said) in [

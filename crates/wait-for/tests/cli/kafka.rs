@@ -231,6 +231,47 @@ fn one_host_of_several_is_enough_even_behind_a_silent_one() {
 }
 
 #[test]
+fn a_host_that_is_not_ready_leaves_a_slow_one_its_time() {
+    let ready = cluster(metadata(1, &[("orders", 0, &[(0, 1)])]));
+    let (behind, silent) = (ready.address, Silent::new());
+    let slow = Server::start(move |mut client, _| {
+        std::thread::sleep(std::time::Duration::from_millis(1300));
+        let mut server = TcpStream::connect(behind).unwrap();
+        let (mut back, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+        std::thread::spawn(move || std::io::copy(&mut back, &mut to_client));
+        let _ = std::io::copy(&mut client, &mut server);
+    });
+    let other = cluster(metadata(1, &[("orders", 3, &[])]));
+    let hosts = [other.address.to_string(), format!("127.0.0.1:{}", silent.port()), slow.address.to_string()];
+    let said = proof(&["--attempt-timeout", "20s", &format!("kafka://{}#topic=orders", hosts.join(","))]);
+    assert_eq!(said, format!("{}: metadata answered, brokers: 1, topic orders with partitions: 1", slow.address));
+}
+
+#[test]
+fn a_silent_host_does_not_hide_what_another_says() {
+    let silent = Silent::new();
+    let odd = Server::start(|mut stream, _| drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")));
+    let url = format!("kafka://{},127.0.0.1:{}", odd.address, silent.port());
+    let said = reason(&["--attempt-timeout", "2s", &url]);
+    assert_eq!(said, format!("{}: the answer is not Kafka", odd.address));
+    let other = Silent::new();
+    let both = format!("kafka://127.0.0.1:{},127.0.0.1:{}", silent.port(), other.port());
+    assert_eq!(reason(&["--attempt-timeout", "1s", &both]), "all hosts: no answer");
+}
+
+#[test]
+fn mechanisms_without_end_make_a_short_message() {
+    let many = 3000_u32.to_be_bytes();
+    let names = b"\0\x09MECHANISM".repeat(3000);
+    let server = login(&[&b"\0\x21"[..], &many, &names].concat(), b"");
+    let mut command =
+        wait_for(&[&format!("{}#password-env=PW&sasl=PLAIN", server.url("kafka").replace("//", "//app@"))]);
+    let ended = Program::start(command.env("PW", "hunter2")).end();
+    assert!(ended.code == Some(69) && ended.last_line().len() < 1000, "{}", ended.last_line());
+    assert!(ended.last_line().contains("…: name one of them by sasl=NAME"), "{}", ended.last_line());
+}
+
+#[test]
 fn of_several_hosts_the_one_that_says_most_gives_the_reason() {
     let (closed, silent) = (ClosedPort::new(), Silent::new());
     let server = cluster(metadata(1, &[("orders", 3, &[])]));
