@@ -95,7 +95,7 @@ struct AnyHost(Vec<(String, Arc<dyn Check>)>);
 impl Check for AnyHost {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            let networks: Vec<_> = self.0.iter().map(|_| network.for_another_host()).collect();
+            let networks = network.for_hosts(self.0.len());
             let mut failures: Vec<Option<NotReady>> = vec![None; self.0.len()];
             let mut later = self.0.iter().zip(&networks).enumerate();
             let mut asked = FuturesUnordered::new();
@@ -124,8 +124,9 @@ impl Check for AnyHost {
                     Err(_) if later.len() == 0 => break None,
                     Ok(None) | Err(_) => {}
                 }
-                // The next attempt may find more than the rest of this one.
-                if later.len() == 0 && !has_failed && failures.iter().any(Option::is_some) {
+                // The next attempt may find more than the rest of this one. A closed port says nothing of the others.
+                if later.len() == 0 && !has_failed && failures.iter().flatten().any(|failure| weight(failure.cause) > 0)
+                {
                     has_failed = true;
                     deadline = deadline.min(Instant::now() + network.time_left() / 2);
                 }
@@ -137,7 +138,7 @@ impl Check for AnyHost {
                 return Ok(proof);
             }
             for (failure, network) in failures.iter_mut().zip(&networks) {
-                *failure = failure.take().or_else(|| network.names.unanswered().map(NotReady::from));
+                *failure = failure.take().or_else(|| network.unanswered().map(NotReady::from));
             }
             let names = self.0.iter().map(|(name, _)| name.as_str());
             Err(summary(&names.zip(failures).collect::<Vec<_>>()))

@@ -1,6 +1,6 @@
 //! What all checks share on the way to their targets.
 
-use std::{path::Path, rc::Rc, time::Duration};
+use std::{cell::RefCell, path::Path, rc::Rc, time::Duration};
 
 use endpoint::{Address, Failure, Names, connect_unix};
 use hyper_util::client::proxy::matcher::Matcher;
@@ -11,21 +11,36 @@ use crate::stage::{Progress, Stage};
 /// What all checks share; each target has its own copy
 #[derive(Default)]
 pub(crate) struct Network {
-    pub(crate) names: Names,
+    pub(crate) names: Rc<Names>,
+    /// The names of the hosts, where a target has several
+    hosts: RefCell<Vec<Rc<Names>>>,
     /// The settings of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, if HTTP goes by them
     pub(crate) proxies: Option<Rc<Matcher>>,
     pub(crate) progress: Rc<Progress>,
 }
 
 impl Network {
-    /// The same for another target
-    pub(crate) fn for_another_target(&self) -> Self {
-        Self { names: Names::default(), proxies: self.proxies.clone(), progress: Rc::default() }
+    pub(crate) fn new(proxies: Option<Rc<Matcher>>) -> Self {
+        Self { proxies, ..Self::default() }
     }
 
-    /// The same for another host of a target
-    pub(crate) fn for_another_host(&self) -> Self {
-        Self { progress: self.progress.clone(), ..self.for_another_target() }
+    /// The same for another target
+    pub(crate) fn for_another_target(&self) -> Self {
+        Self::new(self.proxies.clone())
+    }
+
+    /// The same for each of a target's several hosts
+    pub(crate) fn for_hosts(&self, count: usize) -> Vec<Self> {
+        let for_host = |_| Self { progress: self.progress.clone(), ..self.for_another_target() };
+        let networks: Vec<_> = (0..count).map(for_host).collect();
+        *self.hosts.borrow_mut() = networks.iter().map(|network| network.names.clone()).collect();
+        networks
+    }
+
+    /// Why a lookup of the attempt under way has no answer yet: of the target's name, or of the first of its hosts
+    pub(crate) fn unanswered(&self) -> Option<Failure> {
+        let hosts = self.hosts.borrow();
+        self.names.unanswered().or_else(|| hosts.iter().find_map(|names| names.unanswered()))
     }
 
     /// How long the attempt under way has left
@@ -52,7 +67,7 @@ impl Network {
     /// How far the attempt under way has come, in words; `None` when none is.
     pub(crate) fn so_far(&self) -> Option<String> {
         let stage = self.progress.stage()?;
-        let name = self.names.unanswered().filter(|_| stage <= Stage::Dialing);
+        let name = self.unanswered().filter(|_| stage <= Stage::Dialing);
         Some(name.map_or_else(|| stage.words().to_owned(), |failure| failure.to_string()))
     }
 }

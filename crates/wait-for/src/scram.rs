@@ -118,7 +118,9 @@ impl Unproven {
         if signature.is_some_and(|signature| signature == self.signature) {
             Ok(())
         } else {
-            Err(NotReady::never("the server does not prove that it knows the password"))
+            Err(NotReady::never(
+                "the server does not prove that it knows the password: is this the right host? tls=require proves that",
+            ))
         }
     }
 }

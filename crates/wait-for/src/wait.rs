@@ -46,8 +46,7 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
         return Err(Exit::Usage.because("no targets: name one, such as tcp://db:5432"));
     }
     let board = RefCell::new(Board::new(&targets, life.on_terminal()));
-    let network =
-        Network { proxies: (args.proxy == Proxy::Env).then(|| Matcher::from_env().into()), ..Network::default() };
+    let network = Network::new((args.proxy == Proxy::Env).then(|| Matcher::from_env().into()));
     let networks: Vec<_> = targets.iter().map(|_| network.for_another_target()).collect();
     let exit = tokio::select! {
         biased;
@@ -65,7 +64,7 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
 
 /// Why an attempt ran out of time. The resolver's own timeout can be longer or shorter than ours; the reason is the same.
 fn unanswered(network: &Network, limit: Duration) -> NotReady {
-    match network.names.unanswered() {
+    match network.unanswered() {
         Some(failure) => failure.into(),
         None => NotReady::new(Cause::Silent, format!("no answer within {}", lifecycle::format_duration(limit))),
     }

@@ -80,7 +80,11 @@ async fn converse(channel: &mut Channel, login: &Login<'_>, network: &Network) -
     match channel.read().await? {
         Method::Tune { channels, frame_size } => channel.tune_ok(channels, frame_size).await?,
         Method::Close { code, text } => return refused(channel, login, code, text).await,
-        Method::Secure => return Err(NotReady::never("the server asks for more than user and password")),
+        Method::Secure => {
+            return Err(NotReady::never(
+                "the server asks for more than user and password: let it take PLAIN (auth_mechanisms), or check it by tcp://",
+            ));
+        }
         _ => return Err(not_amqp()),
     }
     let virtual_host = login.database.unwrap_or(DEFAULT_HOST);

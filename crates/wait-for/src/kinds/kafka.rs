@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use endpoint::{Options, one_line};
 use futures_util::{FutureExt, future::LocalBoxFuture};
+use lifecycle::Exit;
 use url::Url;
 
 use super::{
-    kafka_login::{self, Mechanism, Refusal},
+    kafka_login::{self, LOGIN_REFUSED, Mechanism, Refusal},
     kafka_wire::{Channel, METADATA, Metadata, SASL_HANDSHAKE, Topic},
     shape,
 };
@@ -84,7 +85,7 @@ impl Check for Kafka {
             let mechanism = *self.mechanism.lock().unwrap_or_else(PoisonError::into_inner);
             let offered = match self.ask(&login, network, mechanism).await {
                 Ok(proof) => return Ok(proof),
-                Err(Refusal::Failed(failure)) => return login.judged(Err(failure)),
+                Err(Refusal::Failed(failure)) => return login.judged(Err(self.with_doubts(failure, mechanism))),
                 Err(Refusal::Offers(offered)) => offered,
             };
             if self.named.is_some() {
@@ -94,7 +95,7 @@ impl Check for Kafka {
             let mechanism = Mechanism::choose(&offered, login.tls.is_some())?;
             *self.mechanism.lock().unwrap_or_else(PoisonError::into_inner) = mechanism;
             let verdict = self.ask(&login, network, mechanism).await.map_err(|refusal| match refusal {
-                Refusal::Failed(failure) => failure,
+                Refusal::Failed(failure) => self.with_doubts(failure, mechanism),
                 Refusal::Offers(offered) => not_taken(mechanism, &offered),
             });
             login.judged(verdict)
@@ -104,6 +105,18 @@ impl Check for Kafka {
 }
 
 impl Kafka {
+    /// A user may have a password for one SCRAM mechanism and not for the other, and the broker's refusal is the same.
+    fn with_doubts(&self, failure: NotReady, mechanism: Mechanism) -> NotReady {
+        let is_refusal = failure.cause == Cause::Never(Exit::Denied) && failure.reason.starts_with(LOGIN_REFUSED);
+        match mechanism {
+            Mechanism::Scram(_) if is_refusal && self.named.is_none() => {
+                let doubt = format!("; is the password one of {}? sasl=NAME names another", mechanism.name());
+                NotReady { reason: failure.reason + &doubt, ..failure }
+            }
+            _ => failure,
+        }
+    }
+
     /// Asks on one connection.
     async fn ask(&self, login: &Login<'_>, network: &Network, mechanism: Mechanism) -> Result<String, Refusal> {
         let stream = login.dial(network).await?;
@@ -122,7 +135,7 @@ impl Kafka {
         let versions = channel.versions().await?;
         if !versions.have(METADATA) {
             let (_, version) = METADATA;
-            return Err(NotReady::never(format!("the broker has no version {version} of metadata requests")).into());
+            return Err(NotReady::never(format!("the broker has no version {version} of metadata requests, which Kafka has since 0.11: check it by tcp:// instead")).into());
         }
         let takes_logins = versions.have(SASL_HANDSHAKE);
         match &login.password {
@@ -196,8 +209,6 @@ fn not_taken(mechanism: Mechanism, offered: &[String]) -> NotReady {
 
 #[cfg(test)]
 mod tests {
-    use lifecycle::Exit;
-
     use super::*;
 
     fn topic(code: u16, partitions: usize, leaderless: usize) -> Topic {

@@ -17,6 +17,10 @@ const UNSUPPORTED_MECHANISM: u16 = 33;
 const ILLEGAL_SASL_STATE: u16 = 34;
 const AUTHENTICATION_FAILED: u16 = 58;
 
+/// Begins the reason of a login that a broker refuses.
+pub(super) const LOGIN_REFUSED: &str = "login refused";
+const BROKER_LOG: &str = "the broker's log says more";
+
 /// A way to prove a password
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mechanism {
@@ -89,7 +93,7 @@ pub(super) async fn log_in(
         NONE => {}
         UNSUPPORTED_MECHANISM => return Err(Refusal::Offers(handshake.mechanisms)),
         ILLEGAL_SASL_STATE => return Err(not_taken().into()),
-        code => return Err(NotReady::new(Cause::Busy, format!("error {code} at the login")).into()),
+        code => return Err(NotReady::new(Cause::Busy, format!("error {code} at the login: {BROKER_LOG}")).into()),
     }
     match mechanism {
         Mechanism::Plain => drop(step(channel, &["", user, password.expose()].join("\0")).await?),
@@ -112,8 +116,8 @@ async fn step(channel: &mut Channel, message: &str) -> Result<String, NotReady> 
     let Step { code, message, bytes } = channel.authenticate(message.as_bytes()).await?;
     match code {
         NONE => String::from_utf8(bytes).map_err(|_| not_kafka()),
-        AUTHENTICATION_FAILED => Err(NotReady::denied(format!("login refused: {message}"))),
-        code => Err(NotReady::new(Cause::Busy, format!("error {code} at the login: {message}"))),
+        AUTHENTICATION_FAILED => Err(NotReady::denied(format!("{LOGIN_REFUSED}: {message}"))),
+        code => Err(NotReady::new(Cause::Busy, format!("error {code} at the login: {message}: {BROKER_LOG}"))),
     }
 }
 

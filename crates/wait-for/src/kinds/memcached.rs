@@ -91,7 +91,7 @@ fn judge_version(answer: &str) -> Verdict {
 
 fn judge_other(answer: &str) -> NotReady {
     if answer.starts_with("ERROR Too many open connections") {
-        return NotReady::full(answer);
+        return NotReady::full(one_line(answer));
     }
     let is_of_memcached = ["ERROR", "SERVER_ERROR", "CLIENT_ERROR"].iter().any(|word| answer.starts_with(word));
     if is_of_memcached {
@@ -114,6 +114,8 @@ mod tests {
         assert!(judge_version(UNAUTHENTICATED).unwrap().contains("without a password"));
         let cause = |answer| judge_version(answer).unwrap_err().cause;
         assert_eq!(cause("ERROR Too many open connections"), Cause::Busy);
+        let full = judge_version("ERROR Too many open connections\x1b[2J").unwrap_err();
+        assert!(full.rest.is_some() && !full.reason.contains('\x1b'), "{full:?}");
         assert_eq!(cause("HTTP/1.1 400 Bad Request"), Cause::Odd);
         assert_eq!(judge_login("STORED"), Ok(()));
         let refused = judge_login("CLIENT_ERROR authentication failure").unwrap_err();

@@ -126,6 +126,21 @@ fn a_resolver_that_never_answers_costs_an_attempt_its_deadline() {
 }
 
 #[test]
+fn a_resolver_that_never_answers_is_named_for_several_hosts_too() {
+    inside(|| {
+        namespace::resolv_conf("nameserver 127.0.0.1\noptions timeout:30 attempts:5\n");
+        serve(|_| Answer::Silence);
+        let last = "DNS gives no answer for a: no server is there, or it fails";
+        let said = reason(&["--attempt-timeout", "1s", "kafka://a,b"]);
+        assert_eq!(said, format!("a: {last}"));
+        // Amid the first attempt
+        let flags = ["--attempt-timeout", "1m", "--timeout", "1s", "kafka://a,b"];
+        let ended = Program::start(&mut wait_for(&flags)).end();
+        ended.ended_with(124, &format!(r#"reason=timed-out what="kafka://a,b" last="{last}""#));
+    });
+}
+
+#[test]
 fn a_resolver_that_gives_up_now_before_and_now_after_an_attempt_is_told_once() {
     inside(|| {
         namespace::resolv_conf("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n");

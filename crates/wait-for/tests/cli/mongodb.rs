@@ -201,7 +201,7 @@ fn a_server_that_does_not_prove_the_password_is_refused() {
     });
     let ended = log_in(&server, "");
     assert_eq!(ended.code, Some(69), "{ended:#?}");
-    let said = "the server does not prove that it knows the password";
+    let said = "the server does not prove that it knows the password: is this the right host? tls=require proves that";
     assert_eq!(ended.message("will not become ready")["reason"], said);
     let last = heard.lock().unwrap()[2].clone();
     assert!(holds(&last, &number("conversationId", 7)) && holds(&last, b"c=biws,r="), "{last:?}");
