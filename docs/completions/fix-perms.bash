@@ -34,11 +34,12 @@ _fix_perms() {
         :--output) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
         :--as) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--log-format) COMPREPLY=($(compgen -W 'auto text json' -- "$cur")); return ;;
+        :--color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
         :--log-level) COMPREPLY=($(compgen -W 'error warn info debug trace' -- "$cur")); return ;;
         check:--config) return ;;
     esac
     case $command in
-        '') flags='--owner --mode --dir-mode --file-mode --fs-group --read-only --private --links --default-acl --selinux-label --create --policy --exclude --no-default-excludes --one-file-system --skip-read-only --max-depth --hard-links --on-denied --no-symlinks --follow-root --allow-root --config --verify --sample --dry-run --threads --output --as --log-format --log-level -h --help -V --version' words='check schema completions help' ;;
+        '') flags='--owner --mode --dir-mode --file-mode --fs-group --read-only --private --links --default-acl --selinux-label --create --policy --exclude --no-default-excludes --one-file-system --skip-read-only --max-depth --hard-links --on-denied --no-symlinks --follow-root --allow-root --config --verify --sample --dry-run --threads --output --as --log-format --color --log-level -h --help -V --version' words='check schema completions help' ;;
         check) flags='--config --no-files -h --help' words='' ;;
         schema) flags='-h --help' words='' ;;
         completions) flags='-h --help' words='bash zsh fish' ;;

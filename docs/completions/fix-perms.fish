@@ -45,6 +45,7 @@ complete -c fix-perms -n '__fix_perms_in ""' -l threads -x -d 'Look at COUNT ent
 complete -c fix-perms -n '__fix_perms_in ""' -l output -x -a 'text json' -d 'json prints one object on stdout for each difference, and a summary object at the end'
 complete -c fix-perms -n '__fix_perms_in ""' -l as -x -d 'Become COMMAND as this user and group: UID:GID, without any capability or other group'
 complete -c fix-perms -n '__fix_perms_in ""' -l log-format -x -a 'auto text json' -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json'
+complete -c fix-perms -n '__fix_perms_in ""' -l color -x -a 'auto always never' -d 'Colour text on stderr: auto (on a terminal, unless NO_COLOR is set), always or never'
 complete -c fix-perms -n '__fix_perms_in ""' -l log-level -x -a 'error warn info debug trace' -d 'The least important lines that are still written: error, warn, info, debug or trace'
 complete -c fix-perms -n '__fix_perms_in ""' -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fix-perms -n '__fix_perms_in ""' -s V -l version -d 'Print version'

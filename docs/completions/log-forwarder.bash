@@ -51,6 +51,7 @@ _log_forwarder() {
         :--labels-file) return ;;
         :--field) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--log-format) COMPREPLY=($(compgen -W 'auto text json' -- "$cur")); return ;;
+        :--color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
         :--log-level) COMPREPLY=($(compgen -W 'error warn info debug trace' -- "$cur")); return ;;
         :--shutdown-timeout) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--exit-with-file) return ;;
@@ -88,7 +89,7 @@ _log_forwarder() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--input --output --config --state-dir --dead-letter --max-in-flight --linger --max-batch --max-line --max-pinned --quiet-period --exclude --start-at --ignore-older --read-compressed --close-inactive --format --multiline --encoding --time-key --time-format --time-zone --keep --drop --keep-field --drop-field --drop-below --redact --redact-with --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema try completions help' ;;
+        '') flags='--input --output --config --state-dir --dead-letter --max-in-flight --linger --max-batch --max-line --max-pinned --quiet-period --exclude --start-at --ignore-older --read-compressed --close-inactive --format --multiline --encoding --time-key --time-format --time-zone --keep --drop --keep-field --drop-field --drop-below --redact --redact-with --pod-name --pod-namespace --node-name --container-name --labels-file --field --log-format --color --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema try completions help' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;

@@ -51,6 +51,7 @@ complete -c log-forwarder -n '__log_forwarder_in ""' -l container-name -x -d 'Th
 complete -c log-forwarder -n '__log_forwarder_in ""' -l labels-file -r -F -d 'The pod\'s labels, as a Downward API volume writes them, each as `k8s.pod.label.NAME`; read at the start, if it is there'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l field -x -d 'A field for each record; repeat for more; in the variable, one a line'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l log-format -x -a 'auto text json' -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json'
+complete -c log-forwarder -n '__log_forwarder_in ""' -l color -x -a 'auto always never' -d 'Colour text on stderr: auto (on a terminal, unless NO_COLOR is set), always or never'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l log-level -x -a 'error warn info debug trace' -d 'The least important lines that are still written: error, warn, info, debug or trace'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l admin-allow-remote -d 'Let --admin-addr be an address that other pods can reach'
 complete -c log-forwarder -n '__log_forwarder_in ""' -l shutdown-timeout -x -d 'After a stop signal, exit with 75 when work is still undelivered after this long'

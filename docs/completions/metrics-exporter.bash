@@ -28,6 +28,7 @@ _metrics_exporter() {
         :--max-metric-series) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--max-series) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--log-format) COMPREPLY=($(compgen -W 'auto text json' -- "$cur")); return ;;
+        :--color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
         :--log-level) COMPREPLY=($(compgen -W 'error warn info debug trace' -- "$cur")); return ;;
         :--exit-with-file) return ;;
         :--exit-with-process) compopt +o default +o bashdefault 2>/dev/null; return ;;
@@ -52,7 +53,7 @@ _metrics_exporter() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--scrape --config --collect --textfile-directory --root --on-duplicate --max-source-size --max-memory --max-source-series --max-metric-series --max-series --log-format --log-level --admin-allow-remote --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay --shutdown-timeout -h --help -V --version' words='probe drain quit check schema lint completions help' ;;
+        '') flags='--scrape --config --collect --textfile-directory --root --on-duplicate --max-source-size --max-memory --max-source-series --max-metric-series --max-series --log-format --color --log-level --admin-allow-remote --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay --shutdown-timeout -h --help -V --version' words='probe drain quit check schema lint completions help' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;

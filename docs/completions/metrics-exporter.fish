@@ -27,6 +27,7 @@ complete -c metrics-exporter -n '__metrics_exporter_in ""' -l max-source-series 
 complete -c metrics-exporter -n '__metrics_exporter_in ""' -l max-metric-series -x -d 'Take at most this many series of one metric'
 complete -c metrics-exporter -n '__metrics_exporter_in ""' -l max-series -x -d 'Take at most this many series of all sources'
 complete -c metrics-exporter -n '__metrics_exporter_in ""' -l log-format -x -a 'auto text json' -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json'
+complete -c metrics-exporter -n '__metrics_exporter_in ""' -l color -x -a 'auto always never' -d 'Colour text on stderr: auto (on a terminal, unless NO_COLOR is set), always or never'
 complete -c metrics-exporter -n '__metrics_exporter_in ""' -l log-level -x -a 'error warn info debug trace' -d 'The least important lines that are still written: error, warn, info, debug or trace'
 complete -c metrics-exporter -n '__metrics_exporter_in ""' -l admin-allow-remote -d 'Let --admin-addr be an address that other pods can reach'
 complete -c metrics-exporter -n '__metrics_exporter_in ""' -l exit-with-file -r -F -d 'Stop once this file is there: the app\'s last act in a Job without native sidecars'

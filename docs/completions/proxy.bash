@@ -49,6 +49,7 @@ _proxy() {
         :--max-upstream-age) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--tunnel-timeout) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--log-format) COMPREPLY=($(compgen -W 'auto text json' -- "$cur")); return ;;
+        :--color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
         :--log-level) COMPREPLY=($(compgen -W 'error warn info debug trace' -- "$cur")); return ;;
         :--shutdown-timeout) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--exit-with-file) return ;;
@@ -78,7 +79,7 @@ _proxy() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--listen --upstream --direction --tls-cert --tls-key --client-ca --client-auth --identity-header --trusted-proxies --config --workers --hold-start --probe-pass --probe-addr --begin-trace --access-log --access-log-sample --access-log-slow --app-down --app-down-queue --app-down-wait --max-connections --max-requests --max-header-size --max-headers --max-body --handshake-timeout --max-handshakes --header-timeout --idle-timeout --min-body-rate --request-timeout --max-upstream-age --tunnel-timeout --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema explain completions help' ;;
+        '') flags='--listen --upstream --direction --tls-cert --tls-key --client-ca --client-auth --identity-header --trusted-proxies --config --workers --hold-start --probe-pass --probe-addr --begin-trace --access-log --access-log-sample --access-log-slow --app-down --app-down-queue --app-down-wait --max-connections --max-requests --max-header-size --max-headers --max-body --handshake-timeout --max-handshakes --header-timeout --idle-timeout --min-body-rate --request-timeout --max-upstream-age --tunnel-timeout --log-format --color --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema explain completions help' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;

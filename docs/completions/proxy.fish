@@ -50,6 +50,7 @@ complete -c proxy -n '__proxy_in ""' -l request-timeout -x -d 'The time from a r
 complete -c proxy -n '__proxy_in ""' -l max-upstream-age -x -d 'Use a connection to an upstream for no longer, so that requests come to new servers behind its name; 0s is no limit'
 complete -c proxy -n '__proxy_in ""' -l tunnel-timeout -x -d 'Close a tunnel (a WebSocket or another upgraded connection) through which no byte passes for longer'
 complete -c proxy -n '__proxy_in ""' -l log-format -x -a 'auto text json' -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json'
+complete -c proxy -n '__proxy_in ""' -l color -x -a 'auto always never' -d 'Colour text on stderr: auto (on a terminal, unless NO_COLOR is set), always or never'
 complete -c proxy -n '__proxy_in ""' -l log-level -x -a 'error warn info debug trace' -d 'The least important lines that are still written: error, warn, info, debug or trace'
 complete -c proxy -n '__proxy_in ""' -l admin-allow-remote -d 'Let --admin-addr be an address that other pods can reach'
 complete -c proxy -n '__proxy_in ""' -l shutdown-timeout -x -d 'After a stop signal, exit with 75 when work is still undelivered after this long'

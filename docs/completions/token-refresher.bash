@@ -21,6 +21,7 @@ _token_refresher() {
         :--state-dir) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--status-file) return ;;
         :--log-format) COMPREPLY=($(compgen -W 'auto text json' -- "$cur")); return ;;
+        :--color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
         :--log-level) COMPREPLY=($(compgen -W 'error warn info debug trace' -- "$cur")); return ;;
         :--shutdown-timeout) compopt +o default +o bashdefault 2>/dev/null; return ;;
         :--exit-with-file) return ;;
@@ -46,7 +47,7 @@ _token_refresher() {
         completions:--admin-addr) compopt +o default +o bashdefault 2>/dev/null; return ;;
     esac
     case $command in
-        '') flags='--config --once --timeout --state-dir --status-file --log-format --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema explain completions help' ;;
+        '') flags='--config --once --timeout --state-dir --status-file --log-format --color --log-level --admin-allow-remote --shutdown-timeout --exit-with-file --exit-with-process --health-addr --admin-addr --drain-delay -h --help -V --version' words='probe drain quit check schema explain completions help' ;;
         probe) flags='--health-addr --admin-addr -h --help' words='live ready startup' ;;
         drain) flags='--health-addr --admin-addr -h --help' words='' ;;
         quit) flags='--health-addr --admin-addr -h --help' words='' ;;

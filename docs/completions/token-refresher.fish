@@ -21,6 +21,7 @@ complete -c token-refresher -n '__token_refresher_in ""' -l timeout -x -d 'With 
 complete -c token-refresher -n '__token_refresher_in ""' -l state-dir -x -d 'Keep the times of the secrets in this directory, so that the next start uses values that are still valid'
 complete -c token-refresher -n '__token_refresher_in ""' -l status-file -r -F -d 'Write the state of all secrets to this JSON file; it holds no secret'
 complete -c token-refresher -n '__token_refresher_in ""' -l log-format -x -a 'auto text json' -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json'
+complete -c token-refresher -n '__token_refresher_in ""' -l color -x -a 'auto always never' -d 'Colour text on stderr: auto (on a terminal, unless NO_COLOR is set), always or never'
 complete -c token-refresher -n '__token_refresher_in ""' -l log-level -x -a 'error warn info debug trace' -d 'The least important lines that are still written: error, warn, info, debug or trace'
 complete -c token-refresher -n '__token_refresher_in ""' -l admin-allow-remote -d 'Let --admin-addr be an address that other pods can reach'
 complete -c token-refresher -n '__token_refresher_in ""' -l shutdown-timeout -x -d 'After a stop signal, exit with 75 when work is still undelivered after this long'

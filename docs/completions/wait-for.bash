@@ -24,11 +24,12 @@ _wait_for() {
         :--proxy) COMPREPLY=($(compgen -W 'none env' -- "$cur")); return ;;
         :--output) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
         :--log-format) COMPREPLY=($(compgen -W 'auto text json' -- "$cur")); return ;;
+        :--color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
         :--log-level) COMPREPLY=($(compgen -W 'error warn info debug trace' -- "$cur")); return ;;
         check:--config) return ;;
     esac
     case $command in
-        '') flags='--config --timeout --attempt-timeout --interval --stable --any --not --retry-all --run-anyway --disabled --proxy --output --log-format --log-level -h --help -V --version' words='check schema completions help' ;;
+        '') flags='--config --timeout --attempt-timeout --interval --stable --any --not --retry-all --run-anyway --disabled --proxy --output --log-format --color --log-level -h --help -V --version' words='check schema completions help' ;;
         check) flags='--config --no-files -h --help' words='' ;;
         schema) flags='-h --help' words='' ;;
         completions) flags='-h --help' words='bash zsh fish' ;;

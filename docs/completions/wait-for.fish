@@ -28,6 +28,7 @@ complete -c wait-for -n '__wait_for_in ""' -l disabled -d 'Skip the waiting, tho
 complete -c wait-for -n '__wait_for_in ""' -l proxy -x -a 'none env' -d 'HTTP proxy: none, or env for that of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`'
 complete -c wait-for -n '__wait_for_in ""' -l output -x -a 'text json' -d 'json prints one object on stdout at the end; text prints nothing there'
 complete -c wait-for -n '__wait_for_in ""' -l log-format -x -a 'auto text json' -d 'How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json'
+complete -c wait-for -n '__wait_for_in ""' -l color -x -a 'auto always never' -d 'Colour text on stderr: auto (on a terminal, unless NO_COLOR is set), always or never'
 complete -c wait-for -n '__wait_for_in ""' -l log-level -x -a 'error warn info debug trace' -d 'The least important lines that are still written: error, warn, info, debug or trace'
 complete -c wait-for -n '__wait_for_in ""' -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wait-for -n '__wait_for_in ""' -s V -l version -d 'Print version'

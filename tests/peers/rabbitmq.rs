@@ -76,5 +76,4 @@ fn an_attempt_is_no_error_in_the_log(rabbit: &RabbitMq) {
         let log = rabbit.server.log().split_off(mark);
         log.contains("closing AMQP connection").then(|| assert_eq!(log.lines().count(), 3, "{log}"))
     });
-    println!("RabbitMQ's log of four attempts, and nothing of a dropped connection:\n{log}");
 }

@@ -23,9 +23,13 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts the program on a terminal with this number of rows.
+    /// Starts the program on a terminal with this number of rows, without colours unless the command has a `NO_COLOR` of its
+    /// own.
     #[track_caller]
     pub fn start(command: &mut Command, rows: u16) -> Self {
+        if !command.get_envs().any(|(name, _)| name == "NO_COLOR") {
+            command.env("NO_COLOR", "1");
+        }
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags).unwrap();
         grantpt(&master).unwrap();

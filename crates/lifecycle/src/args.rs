@@ -1,14 +1,15 @@
 //! The flags and subcommands that every helper carries.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{env::ArgsOs, ffi::OsString, path::PathBuf};
 
 use clap::{
-    ArgMatches, ValueEnum as _,
+    ArgMatches, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use tracing::level_filters::LevelFilter;
 
 use crate::{
+    color::Color,
     config,
     exit::{End, Exit},
     log::LogFormat,
@@ -16,6 +17,7 @@ use crate::{
 };
 
 const LOG_FORMAT: &str = "SIDEKIT_LOG_FORMAT";
+const COLOR: &str = "SIDEKIT_COLOR";
 
 /// The help's section for what lifecycle adds
 pub(crate) const HEADING: &str = "Flags every helper carries";
@@ -35,6 +37,10 @@ pub(crate) struct Common {
     )]
     #[arg(help = "How log lines are written to stderr: auto (text on a terminal, else JSON lines), text or json")]
     pub(crate) log_format: LogFormat,
+    /// Whether text on stderr has colours
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t, env = COLOR, hide_possible_values = true)]
+    #[arg(help = "Colour text on stderr: auto (on a terminal, unless NO_COLOR is set), always or never")]
+    pub(crate) color: Color,
     /// The least important lines that are still written: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "SIDEKIT_LOG_LEVEL", value_parser = log_level())]
     #[arg(hide_possible_values = true)]
@@ -84,22 +90,27 @@ impl Check {
     }
 }
 
-/// How to write the log before the command line could be read: as its flag, or else its variable, asks for
-pub(crate) fn log_format(mut arguments: impl Iterator<Item = OsString>) -> LogFormat {
-    let flag = loop {
+/// How to write the log before the command line could be read: as its flags, or else their variables, ask for
+pub(crate) fn log_format(arguments: impl Fn() -> ArgsOs) -> (LogFormat, Color) {
+    (early("--log-format", LOG_FORMAT, arguments()), early("--color", COLOR, arguments()))
+}
+
+fn early<T: ValueEnum + Default>(flag: &str, name: &str, mut arguments: impl Iterator<Item = OsString>) -> T {
+    let given = loop {
         match arguments.next() {
-            Some(word) if word == "--log-format" => break arguments.next(),
+            Some(word) if word == flag => break arguments.next(),
             Some(word) if word == "--" => break None,
             Some(word) => {
-                if let Some(value) = word.to_str().and_then(|word| word.strip_prefix("--log-format=")) {
+                let value = word.to_str().and_then(|word| word.strip_prefix(flag)?.strip_prefix('='));
+                if let Some(value) = value {
                     break Some(value.into());
                 }
             }
             None => break None,
         }
     };
-    let value = flag.and_then(|value| value.into_string().ok()).or_else(|| variables::variable(LOG_FORMAT).ok());
-    value.and_then(|value| LogFormat::from_str(&value, false).ok()).unwrap_or_default()
+    let value = given.and_then(|value| value.into_string().ok()).or_else(|| variables::variable(name).ok());
+    value.and_then(|value| T::from_str(&value, false).ok()).unwrap_or_default()
 }
 
 /// Whether this switch stands on a command line that may not have been parsed yet

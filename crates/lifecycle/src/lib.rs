@@ -26,6 +26,7 @@ mod args;
 mod backoff;
 mod bind;
 mod bounded;
+mod color;
 mod command;
 mod completions;
 pub mod config;
@@ -77,6 +78,7 @@ mod yaml;
 
 pub use backoff::Backoff;
 pub use bind::bind_shared;
+pub use color::{Paint, painted};
 pub use completions::Completions;
 pub use config::{ConfigFile, Configuration, Misfit};
 pub use descriptors::{descriptor_limit, raise_descriptor_limit};

@@ -13,6 +13,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
+    color::{self, Color},
     exit::End,
     log_line::{LogLine, escaped_lines},
     stderr,
@@ -51,7 +52,8 @@ impl LogFormat {
 /// Sends events of `own_crates` from `level` up to stderr. Events of other crates are written from
 /// warnings up, because libraries print the data that they send at finer levels, secrets included.
 /// Returns whether a person reads the log on a terminal that can be drawn on: text, at level info or finer.
-pub(crate) fn start(format: LogFormat, level: LevelFilter, own_crates: &[&str]) -> bool {
+pub(crate) fn start(format: LogFormat, color: Color, level: LevelFilter, own_crates: &[&str]) -> bool {
+    color::decide(color, is_dumb());
     let others = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         // h2 warns of each connection that a peer floods. Helpers count those, and such a line could fill the log.

@@ -5,7 +5,7 @@ use std::fmt::{self, Debug, Write as _};
 use serde::ser::{Error, SerializeMap, Serializer};
 use serde_json::Value;
 use tracing::{
-    Event, Subscriber,
+    Event, Level, Subscriber,
     field::{Field, Visit},
 };
 use tracing_serde::SerdeMapVisitor;
@@ -17,6 +17,8 @@ use tracing_subscriber::{
     },
     registry::LookupSpan,
 };
+
+use crate::color::{Paint, painted};
 
 /// How an event becomes a line. One type for both, because each kind of layer is a copy of all its code.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +54,8 @@ impl LogLine {
                 format!("{{{}}}\n", head.into_iter().chain(fields).collect::<Vec<_>>().join(","))
             }
             Self::Text => {
-                let mut line = format!("{time}  INFO {}", escaped(message));
+                let level = painted(" INFO", Paint::of(Level::INFO));
+                let mut line = format!("{time} {level} {}", escaped(message));
                 for (name, value) in fields {
                     let text = match value {
                         Value::String(text) if is_plain(text) => text.clone(),
@@ -115,7 +118,8 @@ fn text(mut writer: Writer, event: &Event) -> fmt::Result {
     SystemTime.format_time(&mut writer)?;
     let mut fields = TextFields::default();
     event.record(&mut fields);
-    writeln!(writer, " {:>5} {}{}", event.metadata().level(), fields.message, fields.others)
+    let level = *event.metadata().level();
+    writeln!(writer, " {} {}{}", painted(&format!("{level:>5}"), Paint::of(level)), fields.message, fields.others)
 }
 
 /// The fields of an event as text

@@ -99,7 +99,7 @@ where
             let command = A::command();
             // `endpoint` follows files for helpers, and logs their changes.
             let own_crates = [command.get_name(), env!("CARGO_PKG_NAME"), "endpoint"];
-            let on_terminal = log::start(common.log_format, common.log_level, &own_crates);
+            let on_terminal = log::start(common.log_format, common.color, common.log_level, &own_crates);
             start_line.write(&common);
             let supervisor = Supervisor::start(args, on_terminal, sidecar, job, sender, events)?;
             handlers.let_signals_in().context("cannot listen for signals")?;
@@ -259,7 +259,8 @@ fn refused(helper: Helper, mut command: clap::Command, error: anyhow::Error) -> 
 /// The log of a helper whose settings are not known, or which only answers a question; returns
 /// whether people read along.
 fn log_before_settings() -> bool {
-    log::start(args::log_format(env::args_os()), LevelFilter::INFO, &[env!("CARGO_PKG_NAME")])
+    let (format, color) = args::log_format(env::args_os);
+    log::start(format, color, LevelFilter::INFO, &[env!("CARGO_PKG_NAME")])
 }
 
 /// Prints an answer to stdout, and gives its end.

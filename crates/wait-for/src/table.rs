@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, io, time::Duration};
 
-use lifecycle::elapsed;
+use lifecycle::{Paint, elapsed, painted};
 use terminal_size::{Height, Width, terminal_size_of};
 
 use crate::row::{Row, State};
@@ -49,10 +49,12 @@ fn layout(rows: &[Row], waited: Duration, columns: usize, height: usize) -> Vec<
     sorted.sort_by_key(|row| !row.is_missing());
     let (mut lines, mut shown) = (Vec::new(), 0);
     for row in sorted {
-        let wrapped = wrap(&line(row), width);
+        let mut wrapped = wrap(&line(row), width);
         if shown > 0 && lines.len() + wrapped.len() > room {
             break;
         }
+        // After the lines are broken, because a colour has no width.
+        wrapped[0] = in_color(&wrapped[0], row.state);
         lines.extend(wrapped.into_iter().take(room));
         shown += 1;
     }
@@ -64,6 +66,18 @@ fn layout(rows: &[Row], waited: Duration, columns: usize, height: usize) -> Vec<
     let sum = format!("{ready} of {all} ready after {}", elapsed(waited));
     lines.extend(wrap(&sum, width).into_iter().take(1));
     lines
+}
+
+/// The line with its sign in the colour of the state
+fn in_color(line: &str, state: State) -> String {
+    let (sign, rest) = line.split_at(line.chars().next().map_or(0, char::len_utf8));
+    let paint = match state {
+        State::Waiting => Paint::Doubtful,
+        State::Ready => Paint::Good,
+        State::Never => Paint::Bad,
+        State::NotNeeded => Paint::Minor,
+    };
+    painted(sign, paint) + rest
 }
 
 fn line(row: &Row) -> String {

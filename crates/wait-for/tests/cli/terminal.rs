@@ -58,6 +58,29 @@ fn a_reason_is_wrapped_and_never_cut() {
 }
 
 #[test]
+fn a_terminal_gets_colours_unless_they_are_not_wanted() {
+    let (waiting, warning) = ("\u{1b}[33m…\u{1b}[0m file:///none", "\u{1b}[33m WARN\u{1b}[0m missing target=");
+    let arguments = ["--timeout", "500ms", "file:///none"];
+    let (_, text, _) = Terminal::start(wait_for(&arguments).env("NO_COLOR", ""), 24).end();
+    assert!(text.contains(waiting) && text.contains(warning), "{text}");
+    let unwanted = [("NO_COLOR", "1"), ("SIDEKIT_COLOR", "never"), ("TERM", "dumb")];
+    for (name, value) in unwanted {
+        let mut command = wait_for(&arguments);
+        let (_, text, _) = Terminal::start(command.env("NO_COLOR", "").env(name, value), 24).end();
+        assert!(text.contains("missing target=") && !text.contains("\u{1b}[33m"), "{name}: {text}");
+    }
+}
+
+#[test]
+fn colours_can_be_asked_for_where_there_is_no_terminal() {
+    let arguments = ["--color", "always", "--log-format", "text", "--timeout", "300ms", "file:///none"];
+    let output = wait_for(&arguments).env("NO_COLOR", "1").output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("\u{1b}[33m WARN\u{1b}[0m missing target="), "{text}");
+    assert!(text.contains("\u{1b}[31mERROR\u{1b}[0m code=124"), "{text}");
+}
+
+#[test]
 fn a_dumb_terminal_gets_lines() {
     let mut command = wait_for(&["--timeout", "300ms", "file:///none"]);
     let (status, text, _) = Terminal::start(command.env("TERM", "dumb"), 24).end();
