@@ -63,7 +63,7 @@ fn a_connection_by_tls_is_checked() {
     trusting(&authority).ends_with(0);
     trusting(&Authority::new()).ends_with(69);
     // MongoDB too ends such a connection without a word.
-    Process::wait_for([server.url_with_tls()]).says("does the server want TLS? give tls=require");
+    Process::wait_for([server.url_with_tls()]).says("does the server want TLS? then add tls=require");
 }
 
 #[test]

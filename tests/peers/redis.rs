@@ -107,7 +107,7 @@ fn a_redis_that_speaks_tls_is_named() {
     let mut redis = Redis::with_tls(&Authority::new().identity("localhost"));
     redis.start();
     let mut helper = Process::wait_for([redis.url()]);
-    helper.says("does it speak TLS? then write rediss://");
+    helper.says("does the server want TLS? then write rediss://");
     drop(helper);
 }
 

@@ -180,5 +180,5 @@ fn summary(failures: &[(&str, Option<NotReady>)]) -> NotReady {
         cause => cause,
     };
     let rest = all().filter_map(|(_, failure)| failure.rest).max();
-    NotReady { cause, reason, rest }
+    NotReady { cause, reason, rest, tls_doubt: telling.tls_doubt }
 }

@@ -19,7 +19,7 @@ pub(crate) async fn read_line(stream: &mut (impl AsyncBufRead + Unpin), most: u6
         Some(b'\n') => Ok(String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(&line)).into_owned()),
         Some(_) if line.len() as u64 + 1 >= most => Err(NotReady::new(Cause::Odd, "a line of the answer has no end")),
         Some(_) => Err(NotReady::new(Cause::Absent, "closed before its answer was whole")),
-        None => Err(NotReady::new(Cause::Absent, "closed without an answer")),
+        None => Err(NotReady::unanswered()),
     }
 }
 

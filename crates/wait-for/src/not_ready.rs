@@ -18,6 +18,16 @@ pub(crate) struct NotReady {
     pub(crate) reason: String,
     /// The server is overloaded, and wants no other request for this long; zero where it names no time
     pub(crate) rest: Option<Duration>,
+    pub(crate) tls_doubt: Option<TlsDoubt>,
+}
+
+/// A sign that one side speaks TLS and the other does not
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TlsDoubt {
+    /// A connection without TLS ended before the server's first word.
+    Ended,
+    /// The server's words are no TLS, or it closed the connection amid the handshake.
+    NotTls,
 }
 
 /// The kind of a reason: it decides the pace, and what counts as gone
@@ -45,7 +55,7 @@ pub(crate) enum Cause {
 
 impl NotReady {
     pub(crate) fn new(cause: Cause, reason: impl Into<String>) -> Self {
-        Self { cause, reason: reason.into(), rest: None }
+        Self { cause, reason: reason.into(), rest: None, tls_doubt: None }
     }
 
     /// Only a DNS server that works can say that a name does not exist.
@@ -56,6 +66,16 @@ impl NotReady {
     /// A dependency that said no for good
     pub(crate) fn never(reason: impl Into<String>) -> Self {
         Self::new(Cause::Never(Exit::Unavailable), reason)
+    }
+
+    /// A connection that the server closed before its first word
+    pub(crate) fn unanswered() -> Self {
+        Self::closed("closed without an answer")
+    }
+
+    /// The same in other words
+    pub(crate) fn closed(reason: impl Into<String>) -> Self {
+        Self { tls_doubt: Some(TlsDoubt::Ended), ..Self::new(Cause::Absent, reason) }
     }
 
     /// Not yet as wanted, and the server tells each change
@@ -78,6 +98,11 @@ impl NotReady {
         Self { rest: Some(rest.unwrap_or_default()), ..self }
     }
 
+    /// The same of a server that has answered before, so that TLS is not to blame
+    pub(crate) fn without_tls_doubt(self) -> Self {
+        Self { tls_doubt: None, ..self }
+    }
+
     /// The exit code that ends the wait at once, if this is a "never".
     pub(crate) fn never_exit(&self) -> Option<Exit> {
         match self.cause {
@@ -96,6 +121,11 @@ impl From<io::Error> for NotReady {
 impl From<Failure> for NotReady {
     fn from(failure: Failure) -> Self {
         let reason = failure.to_string();
+        let tls_doubt = match &failure {
+            Failure::Reset => Some(TlsDoubt::Ended),
+            Failure::HandshakeCut | Failure::Tls(rustls::Error::InvalidMessage(_)) => Some(TlsDoubt::NotTls),
+            _ => None,
+        };
         let (cause, reason) = match failure {
             Failure::UnknownName(_) => (Cause::UnknownName, reason),
             Failure::NoDnsAnswer(_) | Failure::NotAskedYet(_) | Failure::Lookup { .. } => (Cause::NoResolver, reason),
@@ -122,7 +152,7 @@ impl From<Failure> for NotReady {
                 None => (Cause::Odd, reason),
             },
         };
-        Self::new(cause, reason)
+        Self { tls_doubt, ..Self::new(cause, reason) }
     }
 }
 

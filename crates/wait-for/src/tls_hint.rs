@@ -1,16 +1,12 @@
 //! A hint where one side speaks TLS and the other does not: it names the scheme or the option to write.
 
 use crate::{
-    not_ready::{Cause, NotReady},
+    not_ready::{NotReady, TlsDoubt},
     schemes::Scheme,
 };
 
 /// Servers that speak first are silent on a port with TLS, and a close means something else.
 const SPEAKS_FIRST: [&str; 3] = ["mysql", "nats", "smtp"];
-/// How kinds say that a connection has ended before the first word of the server
-const ENDS: [&str; 3] = ["closed without an answer", "closed without an HTTP answer", "connection reset"];
-/// How a TLS client says that the server does not speak it
-const NOT_TLS: [&str; 2] = ["the answer is not TLS", "closed amid the TLS handshake"];
 
 /// What to write if the other side speaks TLS, or if it does not
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,15 +36,9 @@ impl TlsHint {
 
     /// The refusal of a server that accepted the connection, with the hint where it may help.
     pub(crate) fn added_to(&self, refusal: NotReady) -> NotReady {
-        // Of several hosts
-        let reason = refusal.reason.strip_prefix("all hosts: ").unwrap_or(&refusal.reason);
-        let hint = match self {
-            Self::Secure(remedy) if refusal.cause == Cause::Absent && ENDS.contains(&reason) => {
-                format!("; does the server want TLS? then {remedy}")
-            }
-            Self::Plain(remedy) if NOT_TLS.contains(&reason) => {
-                format!("; is the port a plain one? then {remedy}")
-            }
+        let hint = match (self, refusal.tls_doubt) {
+            (Self::Secure(remedy), Some(TlsDoubt::Ended)) => format!("; does the server want TLS? then {remedy}"),
+            (Self::Plain(remedy), Some(TlsDoubt::NotTls)) => format!("; is the port a plain one? then {remedy}"),
             _ => return refusal,
         };
         NotReady { reason: refusal.reason + &hint, ..refusal }

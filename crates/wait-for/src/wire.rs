@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use endpoint::{Address, Options, Password, Stream, TlsClient, split_socket};
 use lifecycle::Secret;
 use percent_encoding::percent_decode_str;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use url::Url;
 
 use crate::{
@@ -15,6 +15,9 @@ use crate::{
 
 /// The options that every database takes, in addition to those of passwords and TLS
 pub(crate) const OPTIONS: [&str; 2] = ["tls=require|verify-ca", "user=NAME"];
+
+/// The first bytes of a TLS record that is an alert (RFC 8446, section 5.1)
+const TLS_ALERT: [u8; 2] = [21, 3];
 
 /// Where a database is, and how to log in there
 #[derive(Debug)]
@@ -204,6 +207,23 @@ pub(crate) fn no_torn_password(url: &Url) -> Result<(), String> {
 /// For a server that wants to see the password itself, on a connection that others may read.
 pub(crate) fn password_needs_tls() -> NotReady {
     NotReady::never("the server asks for the password itself, which needs TLS: give tls=require")
+}
+
+/// Reads the first bytes of an answer. `remedy` is for a server that speaks TLS: it answers with an alert.
+pub(crate) async fn read_head<const N: usize>(
+    stream: &mut (impl AsyncRead + Unpin),
+    remedy: &str,
+) -> Result<[u8; N], NotReady> {
+    let mut head = [0; N];
+    if stream.read(&mut head[..1]).await? == 0 {
+        return Err(NotReady::unanswered());
+    }
+    stream.read_exact(&mut head[1..]).await?;
+    if head.starts_with(&TLS_ALERT) { Err(speaks_tls(remedy)) } else { Ok(head) }
+}
+
+pub(crate) fn speaks_tls(remedy: &str) -> NotReady {
+    NotReady::never(format!("the server speaks TLS: {remedy}"))
 }
 
 /// Ends a connection, with the closing alert of TLS where it has TLS: without the alert, servers log a broken connection

@@ -7,16 +7,18 @@ use endpoint::{Stream, one_line};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::reader::Reader;
-use crate::not_ready::{Cause, NotReady};
+use crate::{
+    not_ready::{Cause, NotReady},
+    wire,
+};
 
 /// Bytes of a frame; before both sides have agreed on a size it has at most 4096.
 const FRAME_LIMIT: usize = 64 * 1024;
 const FRAME_END: u8 = 0xce;
 
 const PROTOCOL: &[u8] = b"AMQP\0\0\x09\x01";
-/// First bytes of what a server sends: its own protocol, a TLS record that is an alert, and types of frames
-const HEADER: u8 = b'A';
-const TLS_ALERT: u8 = 21;
+/// First bytes of what a server sends: its own protocol, and types of frames
+const HEADER: [u8; 2] = *b"AM";
 const METHOD: u8 = 1;
 const HEARTBEAT: u8 = 8;
 
@@ -113,17 +115,14 @@ impl Channel {
     /// The next method that matters
     pub(super) async fn read(&mut self) -> Result<Method, NotReady> {
         loop {
-            let mut kind = [0];
-            if self.0.read(&mut kind).await? == 0 {
-                return Err(NotReady::new(Cause::Absent, "closed without an answer"));
-            }
-            match kind[0] {
-                METHOD | HEARTBEAT => {}
+            let [kind, next] = wire::read_head(&mut self.0, "write amqps://, or add tls=require").await?;
+            match [kind, next] {
+                // The channel is 0.
+                [METHOD | HEARTBEAT, 0] => {}
                 HEADER => return Err(self.other_protocol().await?),
-                TLS_ALERT => return Err(NotReady::never("the server speaks TLS: write amqps://, or add tls=require")),
                 _ => return Err(not_amqp()),
             }
-            let _channel = self.0.read_u16().await?;
+            let _channel = self.0.read_u8().await?;
             let size = self.0.read_u32().await? as usize;
             if size > FRAME_LIMIT {
                 return Err(not_amqp());
@@ -134,7 +133,7 @@ impl Channel {
                 return Err(not_amqp());
             }
             match Method::parse(&content) {
-                _ if kind[0] == HEARTBEAT => {}
+                _ if kind == HEARTBEAT => {}
                 None => return Err(not_amqp()),
                 Some(Method::Other) => {}
                 Some(method) => return Ok(method),
@@ -144,9 +143,9 @@ impl Channel {
 
     /// A server that does not speak the version that it is asked for names its own, and closes the connection.
     async fn other_protocol(&mut self) -> Result<NotReady, NotReady> {
-        let mut header = [0; 7];
+        let mut header = [0; 6];
         self.0.read_exact(&mut header).await?;
-        let Some([_, major, minor, revision]) = header.strip_prefix(b"MQP") else { return Ok(not_amqp()) };
+        let Some([_, major, minor, revision]) = header.strip_prefix(b"QP") else { return Ok(not_amqp()) };
         Ok(NotReady::never(format!(
             "the server speaks AMQP {major}.{minor}.{revision} and not 0-9-1: check it by tcp:// instead"
         )))

@@ -1,5 +1,7 @@
 //! BSON (<https://bsonspec.org>), as far as a few commands of `MongoDB` and their answers need it.
 
+use super::reader::Reader;
+
 /// A value of an answer
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value<'a> {
@@ -20,13 +22,13 @@ pub(crate) struct Document<'a>(Vec<(&'a str, Value<'a>)>);
 impl<'a> Document<'a> {
     /// Reads the document at the front of these bytes. `None`: it is not whole, or none.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let mut rest = Reader(bytes);
+        let mut rest = Elements(Reader(bytes));
         let length = rest.length()?.checked_sub(5)?;
-        let mut rest = Reader(bytes.get(4..4 + length + 1)?);
+        let mut rest = Elements(Reader(bytes.get(4..4 + length + 1)?));
         let mut elements = Vec::new();
         loop {
-            match rest.take(1)?[0] {
-                0 => return rest.0.is_empty().then_some(Self(elements)),
+            match rest.0.byte()? {
+                0 => return rest.0.0.is_empty().then_some(Self(elements)),
                 kind => elements.push((rest.name()?, rest.value(kind)?)),
             }
         }
@@ -70,54 +72,48 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Bytes that are read from their front, the lowest byte of a number first. `None`: they end too early.
-struct Reader<'a>(&'a [u8]);
+/// Elements that are read from their front, the lowest byte of a number first. `None`: they end too early.
+struct Elements<'a>(Reader<'a>);
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
+impl<'a> Elements<'a> {
     fn length(&mut self) -> Option<usize> {
-        let length = i32::from_le_bytes(self.take(4)?.try_into().ok()?);
+        let length = i32::from_le_bytes(self.0.take(4)?.try_into().ok()?);
         usize::try_from(length).ok()
     }
 
     fn name(&mut self) -> Option<&'a str> {
-        let length = self.0.iter().position(|byte| *byte == 0)?;
-        let name = self.take(length + 1)?;
+        let length = self.0.0.iter().position(|byte| *byte == 0)?;
+        let name = self.0.take(length + 1)?;
         str::from_utf8(&name[..length]).ok()
     }
 
     /// A text with its NUL
     fn text(&mut self) -> Option<&'a str> {
         let length = self.length()?;
-        let (end, text) = self.take(length)?.split_last()?;
+        let (end, text) = self.0.take(length)?.split_last()?;
         str::from_utf8(text).ok().filter(|_| *end == 0)
     }
 
     /// A document or an array, whose length counts its own four bytes
     fn nested(&mut self) -> Option<&'a [u8]> {
-        let length = Reader(self.0).length()?;
-        self.take(length)
+        let length = Elements(Reader(self.0.0)).length()?;
+        self.0.take(length)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "codes and counts are small")]
     fn value(&mut self, kind: u8) -> Option<Value<'a>> {
         Some(match kind {
-            0x01 => Value::Number(f64::from_le_bytes(self.take(8)?.try_into().ok()?)),
+            0x01 => Value::Number(f64::from_le_bytes(self.0.take(8)?.try_into().ok()?)),
             0x02 => Value::Text(self.text()?),
             0x04 => Value::Array(self.nested()?),
             0x05 => {
                 let length = self.length()?;
-                let _subtype = self.take(1)?;
-                Value::Binary(self.take(length)?)
+                let _subtype = self.0.take(1)?;
+                Value::Binary(self.0.take(length)?)
             }
-            0x08 => Value::Bool(self.take(1)?[0] == 1),
-            0x10 => Value::Number(i32::from_le_bytes(self.take(4)?.try_into().ok()?).into()),
-            0x12 => Value::Number(i64::from_le_bytes(self.take(8)?.try_into().ok()?) as f64),
+            0x08 => Value::Bool(self.0.take(1)?[0] == 1),
+            0x10 => Value::Number(i32::from_le_bytes(self.0.take(4)?.try_into().ok()?).into()),
+            0x12 => Value::Number(i64::from_le_bytes(self.0.take(8)?.try_into().ok()?) as f64),
             _ => {
                 self.skip(kind)?;
                 Value::Other
@@ -130,9 +126,9 @@ impl<'a> Reader<'a> {
             // undefined, null, the smallest and the largest key
             0x06 | 0x0a | 0xff | 0x7f => {}
             // date, timestamp; object ID; decimal
-            0x09 | 0x11 => drop(self.take(8)?),
-            0x07 => drop(self.take(12)?),
-            0x13 => drop(self.take(16)?),
+            0x09 | 0x11 => drop(self.0.take(8)?),
+            0x07 => drop(self.0.take(12)?),
+            0x13 => drop(self.0.take(16)?),
             // document, code with its scope
             0x03 | 0x0f => drop(self.nested()?),
             // regular expression
@@ -145,7 +141,7 @@ impl<'a> Reader<'a> {
             // pointer
             0x0c => {
                 self.text()?;
-                self.take(12)?;
+                self.0.take(12)?;
             }
             _ => return None,
         }

@@ -8,14 +8,15 @@ use endpoint::{Stream, one_line};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::reader::Reader;
-use crate::not_ready::{Cause, NotReady};
+use crate::{
+    not_ready::{Cause, NotReady},
+    wire,
+};
 
 /// Bytes of an answer; a topic with ten thousand partitions in three copies has half of it.
 const ANSWER_LIMIT: usize = 1024 * 1024;
 /// The name of the client in the logs and metrics of brokers
 const CLIENT: &str = "wait-for";
-/// The first bytes of a TLS record that is an alert
-const TLS_ALERT: [u8; 2] = [21, 3];
 
 /// A kind of request: its key and version
 pub(super) type Api = (u16, u16);
@@ -103,14 +104,9 @@ impl Channel {
         let length = u32::try_from(request.len()).map_err(|_| NotReady::never("the request is too long"))?;
         self.stream.write_all(&[&length.to_be_bytes(), &request[..]].concat()).await?;
         self.stream.flush().await?;
-        let mut length = [0; 4];
-        if self.stream.read(&mut length[..1]).await? == 0 {
-            return Err(NotReady::new(Cause::Absent, "closed without an answer"));
-        }
-        self.stream.read_exact(&mut length[1..]).await?;
-        if length.starts_with(&TLS_ALERT) {
-            return Err(NotReady::never("the listener speaks TLS: write kafkas://, or add tls=require"));
-        }
+        let length = wire::read_head(&mut self.stream, "write kafkas://, or add tls=require").await;
+        // A broker that has answered once wants no other way to speak.
+        let length = if self.number == 1 { length? } else { length.map_err(NotReady::without_tls_doubt)? };
         let length = (u32::from_be_bytes(length) as usize).checked_sub(4).filter(|length| *length <= ANSWER_LIMIT);
         let length = length.ok_or_else(not_kafka)?;
         if self.stream.read_u32().await? != self.number {

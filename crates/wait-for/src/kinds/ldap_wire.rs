@@ -4,7 +4,10 @@
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::not_ready::{Cause, NotReady};
+use crate::{
+    not_ready::{Cause, NotReady},
+    wire,
+};
 
 /// Bytes of a message: a result code and a sentence
 const MESSAGE_LIMIT: usize = 64 * 1024;
@@ -70,11 +73,7 @@ pub(super) async fn ask(
 ) -> Result<Outcome, NotReady> {
     stream.write_all(request).await?;
     stream.flush().await?;
-    let mut head = [0; 2];
-    if stream.read(&mut head[..1]).await? == 0 {
-        return Err(NotReady::new(Cause::Absent, "closed without an answer"));
-    }
-    stream.read_exact(&mut head[1..]).await?;
+    let head: [u8; 2] = wire::read_head(stream, "write ldaps://").await?;
     let mut length = usize::from(head[1]);
     if length >= 0x80 {
         let mut bytes = [0; 4];

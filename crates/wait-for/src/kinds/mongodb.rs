@@ -81,7 +81,7 @@ impl Check for Mongodb {
         async {
             let login = self.server.login().await?;
             let stream = login.dial(network).await?;
-            let mut channel = Channel::new(login.secure(stream).await?, login.tls.is_some());
+            let mut channel = Channel::new(login.secure(stream).await?);
             let verdict = self.converse(&mut channel, &login).await;
             wire::close(&mut channel.stream).await;
             login.judged(verdict)

@@ -3,13 +3,14 @@
 //! <https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/>: length, number, number of the request, type; then flags,
 //! a section's kind and a document.
 
-use std::io::ErrorKind;
-
 use endpoint::{Stream, one_line};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::bson::{self, Document};
-use crate::not_ready::{Cause, NotReady};
+use crate::{
+    not_ready::{Cause, NotReady},
+    wire,
+};
 
 /// Bytes of a message; the names of fifty members are a third of it.
 const MESSAGE_LIMIT: usize = 64 * 1024;
@@ -17,8 +18,6 @@ const HEADER: usize = 16;
 /// Flags and the kind of the section that stand before the document
 const BEFORE_DOCUMENT: usize = 5;
 const OP_MSG: i32 = 2013;
-/// The first bytes of a TLS record that is an alert
-const TLS_ALERT: [u8; 2] = [21, 3];
 
 // Error codes of <https://www.mongodb.com/docs/manual/reference/error-codes/>
 const UNAUTHORIZED: u32 = 13;
@@ -31,13 +30,12 @@ const ATLAS_ERROR: u32 = 8000;
 /// Commands and answers on a stream
 pub(super) struct Channel {
     pub(super) stream: Box<dyn Stream>,
-    has_tls: bool,
     number: i32,
 }
 
 impl Channel {
-    pub(super) fn new(stream: Box<dyn Stream>, has_tls: bool) -> Self {
-        Self { stream, has_tls, number: 0 }
+    pub(super) fn new(stream: Box<dyn Stream>) -> Self {
+        Self { stream, number: 0 }
     }
 
     /// Sends a command to a database, and reads the bytes of its answer, a document.
@@ -49,16 +47,8 @@ impl Channel {
         let head = [length, self.number, 0, OP_MSG, 0].map(i32::to_le_bytes).concat();
         self.stream.write_all(&[&head[..], &[0], &document].concat()).await?;
         self.stream.flush().await?;
-        let mut length = [0; 4];
-        match self.stream.read(&mut length[..1]).await {
-            Ok(0) => return Err(self.closed("closed without an answer")),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Err(self.closed("connection reset")),
-            taken => taken?,
-        };
-        self.stream.read_exact(&mut length[1..]).await?;
-        if length.starts_with(&TLS_ALERT) {
-            return Err(NotReady::never("the server speaks TLS: add tls=require"));
-        }
+        let length = wire::read_head(&mut self.stream, "add tls=require").await;
+        let length = if self.number == 1 { length? } else { length.map_err(NotReady::without_tls_doubt)? };
         let length = usize::try_from(i32::from_le_bytes(length)).unwrap_or_default();
         if !(HEADER + BEFORE_DOCUMENT..=MESSAGE_LIMIT).contains(&length) {
             return Err(not_mongodb());
@@ -70,13 +60,6 @@ impl Channel {
             return Err(not_mongodb());
         }
         Ok(message.split_off(HEADER - 4 + BEFORE_DOCUMENT))
-    }
-
-    /// A server that wants TLS ends a connection without it at the first command, and says nothing.
-    fn closed(&self, how: &str) -> NotReady {
-        let is_first = self.number == 1;
-        let remedy = if is_first && !self.has_tls { "; does the server want TLS? give tls=require" } else { "" };
-        NotReady::new(Cause::Absent, format!("{how}{remedy}"))
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     check::Check,
     network::Network,
-    not_ready::{Cause, NotReady, Verdict},
+    not_ready::{NotReady, Verdict},
     wire::{self, Login, Server},
 };
 
@@ -70,23 +70,12 @@ impl Check for Redis {
 }
 
 impl Session<'_> {
-    /// Redis with TLS resets a connection that begins without.
-    fn with_hint(&self, failure: NotReady) -> NotReady {
-        if failure.cause != Cause::Absent || self.login.is_private() || self.login.password.is_some() {
-            return failure;
-        }
-        NotReady::new(
-            failure.cause,
-            format!("{} at the first command; does it speak TLS? then write rediss://", failure.reason),
-        )
-    }
-
     async fn converse(&self, stream: &mut BufReader<Box<dyn Stream>>) -> Verdict {
         if let Some(password) = &self.login.password {
             let words = ["AUTH"].into_iter().chain(self.login.user).chain([password.expose()]);
             judge_login(&ask(stream, words).await?)?;
         }
-        let reply = ask(stream, ["PING"]).await.map_err(|failure| self.with_hint(failure))?;
+        let reply = ask(stream, ["PING"]).await?;
         let mut proof = judge_ping(&reply)?;
         if proof == NO_PASSWORD {
             let asks_for_more = self.role.is_some() || self.login.database.is_some();

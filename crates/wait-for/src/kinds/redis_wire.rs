@@ -5,7 +5,10 @@
 use endpoint::{Stream, one_line};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
-use crate::not_ready::{Cause, NotReady};
+use crate::{
+    not_ready::{Cause, NotReady},
+    wire,
+};
 
 /// Bytes of a line; every error fits
 const LINE_LIMIT: u64 = 1024;
@@ -85,10 +88,8 @@ async fn read_line(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<String, N
     let mut line = Vec::new();
     stream.take(LINE_LIMIT).read_until(b'\n', &mut line).await?;
     match line.first() {
-        None => Err(NotReady::new(Cause::Absent, "closed without an answer")),
-        Some(first) if OF_TLS.contains(first) => {
-            Err(NotReady::never("the server speaks TLS: write rediss://, or add tls=require"))
-        }
+        None => Err(NotReady::unanswered()),
+        Some(first) if OF_TLS.contains(first) => Err(wire::speaks_tls("write rediss://, or add tls=require")),
         Some(_) => Ok(String::from_utf8_lossy(&line).trim_end().to_owned()),
     }
 }

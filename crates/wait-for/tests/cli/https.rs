@@ -228,7 +228,10 @@ fn a_server_without_tls_is_told() {
     });
     let url = format!("https://localhost:{}/#insecure", server.port());
     assert_eq!(reason(&[&url]), "the answer is not TLS; is the port a plain one? then write http://");
-    assert_eq!(reason(&[&format!("{url}&not")]), "not proven gone: the answer is not TLS");
+    assert_eq!(
+        reason(&[&format!("{url}&not")]),
+        "not proven gone: the answer is not TLS; is the port a plain one? then write http://"
+    );
 }
 
 #[test]

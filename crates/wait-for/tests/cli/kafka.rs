@@ -151,7 +151,7 @@ fn what_waiting_does_not_mend_ends_the_wait_at_once() {
         hold(stream);
     });
     let said = never(69, &[&tls.url("kafka")]);
-    assert_eq!(said, "the listener speaks TLS: write kafkas://, or add tls=require");
+    assert_eq!(said, "the server speaks TLS: write kafkas://, or add tls=require");
 }
 
 #[test]

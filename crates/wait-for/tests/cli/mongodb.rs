@@ -228,7 +228,7 @@ fn a_server_that_changes_is_not_ready_and_an_old_one_never() {
 #[test]
 fn a_server_that_wants_tls_just_ends_the_connection() {
     let closing = Server::start(|mut stream, _| drop(read_command(&mut stream)));
-    let hint = "; does the server want TLS? give tls=require";
+    let hint = "; does the server want TLS? then add tls=require";
     assert_eq!(reason(&[&closing.url("mongodb")]), format!("closed without an answer{hint}"));
     let resetting = Server::start(|mut stream, _| {
         read_command(&mut stream);

@@ -205,7 +205,7 @@ fn a_server_that_speaks_tls_is_named() {
 fn a_server_that_says_nothing_useful_is_not_ready() {
     let closing = Server::start(|stream, _| drop(BufReader::new(stream).read_line(&mut String::new())));
     let said = reason(&[&closing.url("redis")]);
-    let hint = " at the first command; does it speak TLS? then write rediss://";
+    let hint = "; does the server want TLS? then write rediss://";
     let said = said.strip_suffix(hint).unwrap();
     assert!(["closed without an answer", "connection reset"].contains(&said), "{said}");
     let resetting = Server::start(|stream, _| reset_when_spoken_to(stream));

@@ -1,11 +1,11 @@
 //! One side speaks TLS and the other does not: the message names the scheme or the option to write.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use crate::support::{
     http::{Http, response},
     never, reason,
-    server::Server,
+    server::{ClosedPort, Server},
 };
 
 #[test]
@@ -19,6 +19,28 @@ fn a_plain_server_is_named_to_a_target_with_tls() {
         let said = reason(&[&format!("{url}{}insecure", if url.contains('#') { "&" } else { "#" })]);
         assert_eq!(said, format!("closed amid the TLS handshake; is the port a plain one? then {remedy}"));
     }
+}
+
+#[test]
+fn several_hosts_have_the_hint_too() {
+    let closing = Server::start(|mut stream, _| drop(stream.read(&mut [0; 4096])));
+    let closed = ClosedPort::new();
+    let hosts = format!("{},127.0.0.1:{}", closing.address, closed.port());
+    let said = reason(&[&format!("kafka://{hosts}")]);
+    let hint = "does the server want TLS? then write kafkas://";
+    assert_eq!(said, format!("{}: closed without an answer; {hint}", closing.address));
+    let said = reason(&[&format!("kafkas://{hosts}#insecure")]);
+    let hint = "is the port a plain one? then write kafka://";
+    assert_eq!(said, format!("{}: closed amid the TLS handshake; {hint}", closing.address));
+}
+
+#[test]
+fn an_alert_names_the_scheme_with_tls() {
+    let alert = Server::start(|mut stream, _| {
+        let _ = stream.read(&mut [0; 64]);
+        let _ = stream.write_all(b"\x15\x03\x01\0\x02\x02\x46");
+    });
+    assert_eq!(never(69, &[&alert.url("ldap")]), "the server speaks TLS: write ldaps://");
 }
 
 #[test]
