@@ -57,6 +57,13 @@ fn the_failure_that_says_most_is_told() {
     }
 }
 
+#[test]
+fn the_rest_of_a_full_server_is_kept_beside_another_reason() {
+    let contrary = NotReady::new(Cause::Contrary, "no such host");
+    let failure = summary(&[("a", Some(contrary)), ("b", Some(NotReady::full("connection limit"))), ("c", None)]);
+    assert_eq!((failure.reason.as_str(), failure.rest), ("a: no such host", Some(Duration::ZERO)));
+}
+
 proptest! {
     #[test]
     fn no_label_holds_the_password(host in "[a-z%:/@, ]{0,9}", path in "[/?a-z@,]{0,9}", torn in "[,# ?]?") {

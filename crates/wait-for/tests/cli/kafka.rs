@@ -4,7 +4,10 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread,
     time::Duration,
 };
@@ -12,7 +15,7 @@ use std::{
 use crate::support::{
     Program, never, proof, reason,
     server::{ClosedPort, Server, Silent, hold, pour},
-    wait_for,
+    until, wait_for,
 };
 
 const METADATA: u16 = 3;
@@ -248,6 +251,37 @@ fn slow(behind: SocketAddr, milliseconds: u64) -> Server {
         thread::spawn(move || std::io::copy(&mut back, &mut to_client));
         let _ = std::io::copy(&mut client, &mut server);
     })
+}
+
+#[test]
+fn a_host_that_is_not_needed_may_end_its_handshake() {
+    let (ready, first) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+    let (is_ready, is_done) = (ready.clone(), first.clone());
+    let answer = |stream: &mut TcpStream, key, number: [u8; 4]| {
+        let answer = match key {
+            VERSIONS => GOOD_VERSIONS.to_vec(),
+            HANDSHAKE => NO_LOGIN.to_vec(),
+            _ => metadata(1, &[]),
+        };
+        let length = u32::try_from(answer.len() + 4).unwrap().to_be_bytes();
+        stream.write_all(&[&length, &number, &answer[..]].concat()).is_ok()
+    };
+    let slow = Server::start(move |mut stream, _| {
+        while let Some((key, number, _)) = read_request(&mut stream) {
+            until("the other host is asked for metadata", || ready.load(Relaxed).then_some(()));
+            if answer(&mut stream, key, number) && key == METADATA {
+                first.store(true, Relaxed);
+            }
+        }
+    });
+    let fast = Server::start(move |mut stream, _| {
+        while let Some((key, number, _)) = read_request(&mut stream) {
+            is_ready.store(key == METADATA, Relaxed);
+            answer(&mut stream, key, number);
+        }
+    });
+    proof(&["--attempt-timeout", "20s", &format!("kafka://{},{}", slow.address, fast.address)]);
+    until("the slow host has answered all", || is_done.load(Relaxed).then_some(()));
 }
 
 #[test]
