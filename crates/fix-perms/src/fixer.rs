@@ -17,6 +17,7 @@ mod label;
 
 use crate::{
     capabilities::{Action, Capabilities, error_text},
+    difference::Difference,
     directory::Directory,
     fchmodat2::change_mode,
     filesystem::FileSystem,
@@ -74,7 +75,7 @@ impl Fixer<'_> {
             return;
         }
         if self.treatment != Treatment::Apply {
-            return self.differs(path, &|| self.describe(pinned, stat, change));
+            return self.differs(path, &|| self.difference(pinned, stat, change));
         }
         let is_labelled = change.label && self.set_label(pinned, stat, path);
         let is_changed = change.owner_or_mode() && self.set_owner_and_mode(pinned, stat, change, path);
@@ -154,8 +155,8 @@ impl Fixer<'_> {
     }
 
     /// Notes that an entry is not as it should be, where nothing is to be changed.
-    pub(crate) fn differs(&self, path: Text, what: Text) {
-        let is_told = self.ledger.differs(path, what);
+    pub(crate) fn differs(&self, path: Text, what: &dyn Fn() -> Difference) {
+        let is_told = self.ledger.differs(path, &|| what().to_string());
         if self.treatment == Treatment::DryRun || is_told {
             self.report.difference(&path(), &what());
         } else {

@@ -4,6 +4,7 @@
 //! options. For them chown(2) and chmod(2) succeed and do nothing. Some of them keep one and ignore the other.
 
 use crate::{
+    difference::Difference,
     stat::Stat,
     wanted::{Change, Wanted},
 };
@@ -45,7 +46,7 @@ impl Ignored {
         format!(
             "the file system accepted the change and did not make it ({}), as SMB and some FUSE mounts do: \
              mount the volume with the options {}",
-            left.describe(&now),
+            Difference::of(&now, left),
             options.join(",")
         )
     }

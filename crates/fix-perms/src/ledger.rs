@@ -39,6 +39,9 @@ pub(crate) struct Ledger {
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Problem {
     pub(crate) path: String,
+    /// The exit code that it leads to; none for a difference
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<u8>,
     pub(crate) error: String,
 }
 
@@ -71,7 +74,7 @@ impl Ledger {
         count.fetch_add(1, Relaxed);
         let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
         if problems.len() < TOLD_LIMIT {
-            let problem = Problem { path: path(), error: error() };
+            let problem = Problem { path: path(), code: Some(exit.code()), error: error() };
             tracing::error!(path = problem.path, error = problem.error, "cannot set right");
             problems.push(problem);
         }
@@ -79,7 +82,7 @@ impl Ledger {
 
     /// Something is not as it should be; true while such things are still told one by one.
     pub(crate) fn differs(&self, path: Text, error: Text) -> bool {
-        self.difference.get_or_init(|| Problem { path: path(), error: error() });
+        self.difference.get_or_init(|| Problem { path: path(), code: None, error: error() });
         Self::count(&self.different)
     }
 

@@ -8,6 +8,7 @@ mod accounts;
 mod args;
 mod capabilities;
 mod config;
+mod difference;
 mod directory;
 mod exclude;
 mod fchmodat2;

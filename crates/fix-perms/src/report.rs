@@ -8,7 +8,10 @@ use std::{
 use lifecycle::Exit;
 use serde::Serialize;
 
-use crate::ledger::{Counts, Problem};
+use crate::{
+    difference::Difference,
+    ledger::{Counts, Problem},
+};
 
 /// The output on stdout
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -25,10 +28,12 @@ pub(crate) struct Report {
     lines: Mutex<io::BufWriter<io::Stdout>>,
 }
 
+/// One entry that differs
 #[derive(Serialize)]
-struct Difference<'a> {
+struct Entry<'a> {
     path: &'a str,
-    difference: &'a str,
+    #[serde(flatten)]
+    difference: &'a Difference,
 }
 
 /// The object that closes `--output json`
@@ -54,10 +59,10 @@ impl Report {
         Self { output, lines: Mutex::new(io::BufWriter::new(io::stdout())) }
     }
 
-    pub(crate) fn difference(&self, path: &str, difference: &str) {
+    pub(crate) fn difference(&self, path: &str, difference: &Difference) {
         let line = match self.output {
             Output::Text => format!("{path}: {difference}"),
-            Output::Json => serde_json::to_string(&Difference { path, difference }).unwrap_or_default(),
+            Output::Json => serde_json::to_string(&Entry { path, difference }).unwrap_or_default(),
         };
         // The flush at the end reports an error.
         let _ = writeln!(self.lines.lock().unwrap_or_else(PoisonError::into_inner), "{line}");

@@ -13,6 +13,7 @@ mod create;
 
 use crate::{
     capabilities::{Action, Capabilities, error_text},
+    difference::Difference,
     directory::{About, Directory},
     filesystem::FileSystem,
     fixer::{Fixer, Treatment},
@@ -58,7 +59,7 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
             create::directories(volume, fixer)?
         }
         Err(Errno::NOENT) if volume.create => {
-            fixer.differs(&|| printed(path), &|| "does not exist → is made".into());
+            fixer.differs(&|| printed(path), &Difference::missing);
             return Ok(Root::None);
         }
         pinned => pinned.map_err(refused)?,

@@ -161,16 +161,6 @@ impl Change {
     pub(crate) fn owner_or_mode(self) -> bool {
         self.owner() || self.mode.is_some()
     }
-
-    /// The change of this entry's owner and mode, in words: `owner 0:0 → 1000:1000, mode 0644 → 0640`.
-    pub(crate) fn describe(self, stat: &Stat) -> String {
-        let owner = self.owner().then(|| {
-            let (user, group) = (self.user.unwrap_or(stat.user), self.group.unwrap_or(stat.group));
-            format!("owner {}:{} → {user}:{group}", stat.user, stat.group)
-        });
-        let mode = self.mode.map(|mode| format!("mode {:04o} → {mode:04o}", stat.mode));
-        [owner, mode].into_iter().flatten().collect::<Vec<_>>().join(", ")
-    }
 }
 
 #[cfg(test)]
@@ -271,12 +261,5 @@ mod tests {
             assert_eq!(wanted(rules(mode)).closed_directory_mode(), None, "{mode}");
         }
         assert_eq!(wanted(Modes::FsGroup { read_only: false }).closed_directory_mode(), None);
-    }
-
-    #[test]
-    fn a_change_in_words() {
-        let change = Change { user: Some(1000), mode: Some(0o640), ..Change::default() };
-        let words = change.describe(&stat(Kind::Regular, 0o4755));
-        assert_eq!(words, "owner 0:0 → 1000:0, mode 4755 → 0640");
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::{
     network::Network,
+    not_ready::Verdict,
     row::{Row, State},
     table::Table,
     target::Target,
@@ -45,6 +46,7 @@ impl Board {
             label: target.label.clone(),
             group: target.group.clone(),
             state: State::Waiting,
+            cause: None,
             reason: String::new(),
             attempts: 0,
             seconds: None,
@@ -57,11 +59,16 @@ impl Board {
         }
     }
 
-    /// Notes an attempt: its proof or refusal in words, and where the target stands with it.
-    pub(crate) fn record(&mut self, index: usize, reason: String, state: State) {
+    /// Notes the verdict of an attempt, and where the target stands with it.
+    pub(crate) fn record(&mut self, index: usize, verdict: &Verdict, state: State) {
         let seconds = self.started.elapsed().as_secs_f64();
         let row = &mut self.rows[index];
-        let news = row.state != state || row.reason != reason;
+        let (reason, cause) = match verdict {
+            Ok(proof) => (proof, None),
+            Err(refusal) => (&refusal.reason, Some(refusal.cause.name())),
+        };
+        let news = row.state != state || row.reason != *reason;
+        row.cause = cause;
         row.attempts += 1;
         row.state = state;
         if state == State::Never {
@@ -71,7 +78,7 @@ impl Board {
             row.seconds = Some((seconds * 1000.0).round() / 1000.0);
         }
         if news {
-            row.reason = reason;
+            row.reason.clone_from(reason);
             self.tell(index);
         }
     }
@@ -186,13 +193,18 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::not_ready::{Cause, NotReady};
+
+    fn refused(reason: &str) -> Verdict {
+        Err(NotReady::new(Cause::Absent, reason))
+    }
 
     fn board() -> Board {
         let targets = ["tcp://a:1", "tcp://b:2", "tcp://c:3"].map(|url| Target::parse(url).unwrap());
         let mut board = Board::new(&targets, false);
-        board.record(0, "connection refused".into(), State::Waiting);
-        board.record(0, "connection refused".into(), State::Waiting);
-        board.record(1, "connected".into(), State::Ready);
+        board.record(0, &refused("connection refused"), State::Waiting);
+        board.record(0, &refused("connection refused"), State::Waiting);
+        board.record(1, &Ok("connected".into()), State::Ready);
         board
     }
 
@@ -202,7 +214,7 @@ mod tests {
         assert_eq!(end.what.as_deref(), Some("tcp://a:1 and 1 more"));
         assert_eq!((end.last.as_deref(), end.attempts), (Some("connection refused"), Some(2)));
         let mut board = board();
-        board.record(2, "wrong name".into(), State::Never);
+        board.record(2, &refused("wrong name"), State::Never);
         assert_eq!(board.end(Exit::Unavailable).what.as_deref(), Some("tcp://c:3 and 1 more"));
         assert_eq!(board.end(Exit::Done).what, None);
     }
@@ -214,20 +226,20 @@ mod tests {
             target.group = Some("search".into());
         }
         let mut board = Board::new(&targets, false);
-        board.record(1, "wrong name".into(), State::Never);
+        board.record(1, &refused("wrong name"), State::Never);
         let end = board.end(Exit::TimedOut);
         assert_eq!(end.what.as_deref(), Some("tcp://a:1 and 1 more"));
-        board.record(0, "wrong name".into(), State::Never);
+        board.record(0, &refused("wrong name"), State::Never);
         assert_eq!(board.end(Exit::Unavailable).what.as_deref(), Some("tcp://a:1 and 1 more"));
         let mut board = Board::new(&targets, false);
-        board.record(0, "connected".into(), State::Ready);
-        board.record(1, "wrong name".into(), State::Never);
-        board.record(2, "refused".into(), State::Never);
+        board.record(0, &Ok("connected".into()), State::Ready);
+        board.record(1, &refused("wrong name"), State::Never);
+        board.record(2, &refused("refused"), State::Never);
         let end = board.end(Exit::Unavailable);
         assert_eq!(end.what.as_deref(), Some("group search"));
         assert_eq!(end.last.as_deref(), Some("tcp://b:2: wrong name"));
         let mut board = Board::new(&targets, false);
-        board.record(2, "connected".into(), State::Ready);
+        board.record(2, &Ok("connected".into()), State::Ready);
         board.release(1..3);
         assert_eq!(board.end(Exit::TimedOut).what.as_deref(), Some("tcp://a:1"));
     }
@@ -237,7 +249,8 @@ mod tests {
         let json: serde_json::Value =
             serde_json::from_str(&board().json("timed-out", Exit::TimedOut).unwrap()).unwrap();
         assert_eq!((&json["state"], &json["code"]), (&"timed-out".into(), &124.into()));
-        assert_eq!(json["targets"][0]["last"], "connection refused");
+        let row = &json["targets"][0];
+        assert_eq!((&row["last"], &row["cause"]), (&"connection refused".into(), &"absent".into()));
         assert_eq!(json["targets"][1]["state"], "ready");
         assert_eq!(json["targets"][2]["attempts"], 0);
     }

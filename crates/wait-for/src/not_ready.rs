@@ -53,6 +53,24 @@ pub(crate) enum Cause {
     Never(Exit),
 }
 
+impl Cause {
+    /// Its name for programs
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::UnknownName => "unknown-name",
+            Self::Contrary | Self::Watched => "contrary",
+            Self::Busy => "busy",
+            Self::NoResolver => "no-resolver",
+            Self::Silent => "silent",
+            Self::Odd => "odd",
+            Self::Never(Exit::Denied) => "denied",
+            Self::Never(Exit::Usage) => "usage",
+            Self::Never(_) => "never",
+        }
+    }
+}
+
 impl NotReady {
     pub(crate) fn new(cause: Cause, reason: impl Into<String>) -> Self {
         Self { cause, reason: reason.into(), rest: None, tls_doubt: None }

@@ -10,6 +10,9 @@ pub(crate) struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) group: Option<String>,
     pub(crate) state: State,
+    /// The kind of the last refusal; none without one
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cause: Option<&'static str>,
     /// The last proof or refusal
     #[serde(rename = "last")]
     pub(crate) reason: String,

@@ -120,7 +120,15 @@ mod tests {
     use super::*;
 
     fn row(label: &str, state: State) -> Row {
-        Row { label: label.into(), group: None, state, reason: "connection refused".into(), attempts: 2, seconds: None }
+        Row {
+            label: label.into(),
+            group: None,
+            state,
+            cause: None,
+            reason: "connection refused".into(),
+            attempts: 2,
+            seconds: None,
+        }
     }
 
     #[test]

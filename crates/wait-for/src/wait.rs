@@ -164,12 +164,11 @@ async fn target_ready(args: &Args, network: &Network, board: &RefCell<Board>, in
                 None => (State::Waiting, None),
             },
         };
-        let words = match &verdict {
-            Ok(proof) if exit.is_none() => format!("{proof}, but not yet {needed} times in a row"),
-            Ok(proof) => proof.clone(),
-            Err(refusal) => refusal.reason.clone(),
+        let told = match &verdict {
+            Ok(proof) if exit.is_none() => Ok(format!("{proof}, but not yet {needed} times in a row")),
+            verdict => verdict.clone(),
         };
-        board.borrow_mut().record(index, words, state);
+        board.borrow_mut().record(index, &told, state);
         if let Some(exit) = exit {
             return exit;
         }
@@ -239,8 +238,8 @@ mod tests {
         let _default = tracing::subscriber::set_default(subscriber);
         let targets = ["file:///one", "file:///two"].map(|url| Target::parse(url).unwrap());
         let board = RefCell::new(Board::new(&targets, false));
-        board.borrow_mut().record(0, "no such file".into(), State::Waiting);
-        board.borrow_mut().record(1, "0 bytes".into(), State::Ready);
+        board.borrow_mut().record(0, &Err(NotReady::new(Cause::Absent, "no such file")), State::Waiting);
+        board.borrow_mut().record(1, &Ok("0 bytes".into()), State::Ready);
         let _ = time::timeout(Duration::from_secs(100), keep_telling(&board)).await;
         let reminder = r#"still not ready target="file:///one" reason="no such file" attempts=1"#;
         assert_eq!((log.count(reminder), log.count("still not ready")), (3, 3));

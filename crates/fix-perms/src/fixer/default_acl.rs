@@ -8,6 +8,7 @@ use rustix::{
 use super::{Fixer, Treatment};
 use crate::{
     capabilities::Action,
+    difference::Difference,
     directory::Directory,
     ledger::{Ledger, Text},
     refusal::Refusal,
@@ -30,7 +31,7 @@ impl Fixer<'_> {
     pub(super) fn set_acl(&self, directory: &Directory, stat: &Stat, path: Text) {
         let Some(wanted) = self.missing_acl(directory, stat) else { return };
         if self.treatment != Treatment::Apply {
-            return self.differs(path, &|| "another default ACL".into());
+            return self.differs(path, &Difference::default_acl);
         }
         match fsetxattr(directory, acl::DEFAULT, &wanted, XattrFlags::empty()) {
             Ok(()) if acl_of(directory, acl::DEFAULT).ok().flatten().as_ref() != Some(&wanted) => {

@@ -7,7 +7,9 @@ use rustix::{
 };
 
 use super::Fixer;
-use crate::{capabilities::Action, ledger::Text, refusal::Refusal, selinux, stat::Stat, wanted::Change};
+use crate::{
+    capabilities::Action, difference::Difference, ledger::Text, refusal::Refusal, selinux, stat::Stat, wanted::Change,
+};
 
 impl Fixer<'_> {
     /// Whether labels are wanted, so that every entry must be pinned for a look at its label.
@@ -46,13 +48,15 @@ impl Fixer<'_> {
         }
     }
 
-    /// A change in words, with both labels.
-    pub(super) fn describe(&self, entry: impl AsFd, stat: &Stat, change: Change) -> String {
-        let label = self.wanted.label.as_ref().filter(|_| change.label).map(|wanted| {
-            let now = selinux::read(entry).ok().flatten();
-            format!("label {} → {wanted}", now.map_or_else(|| "none".to_owned(), |label| label.to_string()))
-        });
-        let rest = change.owner_or_mode().then(|| change.describe(stat));
-        [rest, label].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    /// What is wrong with an entry, its label included
+    pub(super) fn difference(&self, entry: impl AsFd, stat: &Stat, change: Change) -> Difference {
+        let difference = Difference::of(stat, change);
+        match self.wanted.label.as_ref().filter(|_| change.label) {
+            None => difference,
+            Some(wanted) => {
+                let now = selinux::read(entry).ok().flatten().map(|label| label.to_string());
+                difference.with_label(now, wanted.to_string())
+            }
+        }
     }
 }

@@ -107,8 +107,8 @@ fn a_dry_run_prints_objects_when_asked_for() {
     let before = tree.entries();
     let ended = run_on_data(&tree, &["--dry-run", "--output", "json"]);
     let [file, root, whole] = &objects(&ended)[..] else { panic!("{ended:#?}") };
-    assert_eq!(*file, json!({"path": "data/a", "difference": "mode 0644 → 0600"}));
-    assert_eq!(*root, json!({"path": "data", "difference": "mode 0755 → 0700"}));
+    assert_eq!(*file, json!({"path": "data/a", "mode": {"now": "0644", "wanted": "0600"}}));
+    assert_eq!(*root, json!({"path": "data", "mode": {"now": "0755", "wanted": "0700"}}));
     assert_eq!((&whole["code"], &whole["volumes"][0]["different"]), (&0.into(), &2.into()));
     assert_eq!(tree.entries(), before);
 }
