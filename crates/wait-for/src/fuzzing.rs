@@ -4,15 +4,18 @@
 use endpoint::RsaPublicKey;
 use futures_util::FutureExt;
 
-use crate::kinds::{
-    amqp_wire::Method,
-    bson::Document,
-    kafka_wire::{Handshake, Metadata, Step, Versions},
-    kubernetes::events,
-    ldap_wire, mysql, mysql_wire,
-    postgres::wire::Message,
-    question::migration,
-    redis_wire,
+use crate::{
+    kinds::{
+        amqp_wire::Method,
+        bson::Document,
+        kafka_wire::{Handshake, Metadata, Step, Versions},
+        kubernetes::events,
+        ldap_wire, mysql, mysql_wire,
+        postgres::wire::Message,
+        question::migration,
+        redis_wire,
+    },
+    lines,
 };
 
 /// Reads any bytes as the content of a message of LDAP.
@@ -27,6 +30,14 @@ pub fn kubernetes(bytes: &[u8]) {
     let Some((size, bytes)) = bytes.split_first() else { return };
     let (events, _) = events::read_in_parts(bytes.chunks(usize::from(*size) + 1));
     assert_eq!(events, events::read_in_parts([bytes]).0, "the parts decide");
+}
+
+/// Reads any bytes as the lines of memcached, NATS or SMTP.
+pub fn lines(mut bytes: &[u8]) {
+    const MOST: u64 = 64;
+    while let Some(Ok(line)) = lines::read_line(&mut bytes, MOST).now_or_never() {
+        assert!(line.chars().count() < 64, "{line:?}");
+    }
 }
 
 /// Reads any bytes as a reply of Redis. All of them are there, so nothing waits.
@@ -93,6 +104,9 @@ mod tests {
         }
         for bytes in [&b"\x03{\"type\":\"X\"}\n\n"[..], b"", b"\x00\n{"] {
             super::kubernetes(bytes);
+        }
+        for bytes in [&b"220 ready\r\n250 OK\n"[..], b"no end", b"\n\r\n\xff\n"] {
+            super::lines(bytes);
         }
         for bytes in [&b"*2\r\n$1\r\na\r\n:1\r\n"[..], b"*1\r\n", b"\xff"] {
             super::redis(bytes);
