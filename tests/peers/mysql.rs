@@ -62,7 +62,8 @@ fn the_certificate_that_mysql_makes_itself_is_checked_but_for_its_name() {
     let own = mysql.server.directory.join("data/ca.pem").display().to_string();
     let stranger = mysql.server.directory.write("stranger.pem", &Authority::new().certificate());
     wait_beside(&mysql, &app, &format!("{secret}&tls=verify-ca&ca={own}")).ends_with(0);
-    wait_beside(&mysql, &app, &format!("{secret}&tls=require&ca={own}")).ends_with(69);
+    let end = wait_beside(&mysql, &app, &format!("{secret}&tls=require&ca={own}")).ends_with(69);
+    assert!(end.log.contains("is for no name") && end.log.contains("tls=verify-ca"), "{}", end.log);
     wait_beside(&mysql, &app, &format!("{secret}&tls=verify-ca&ca={}", stranger.display())).ends_with(69);
     let end = wait_beside(&mysql, &app, &secret).ends_with(77);
     assert!(end.log.contains("tls=require"), "{}", end.log);

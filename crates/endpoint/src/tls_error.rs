@@ -84,13 +84,17 @@ fn other_name(expected: &ServerName, presented: &[String]) -> String {
         let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
         one_line(inner.trim_matches('"'))
     };
+    let host = expected.to_str();
+    if presented.is_empty() {
+        return format!(
+            "the server's certificate is for no name, and so not for {host}: make one with its name (subjectAltName), or \
+             leave the name unchecked where that can be set (tls=verify-ca)"
+        );
+    }
     let names: Vec<_> = presented.iter().take(NAMES_LIMIT).map(bare).collect();
     let more = if presented.len() > NAMES_LIMIT { " and others" } else { "" };
-    let names = if names.is_empty() { "no name".to_owned() } else { names.join(", ") + more };
-    format!(
-        "the server's certificate is for {names}, and not for {}: ask for one of its names with sni=NAME",
-        expected.to_str()
-    )
+    let names = names.join(", ") + more;
+    format!("the server's certificate is for {names}, and not for {host}: ask for one of its names with sni=NAME")
 }
 
 #[cfg(test)]

@@ -60,8 +60,9 @@ impl Sql {
             Self::Named(place) => {
                 let sql = place.current().await?;
                 let unusable = |error| NotReady::new(Cause::Never(Exit::Usage), format!("the query: {error}"));
-                usable(sql.expose()).map_err(unusable)?;
-                Ok(sql)
+                // Editors may begin a file with a byte-order mark, which is no SQL.
+                let text = sql.expose().trim_start_matches('\u{feff}');
+                usable(text).map(Secret::from).map_err(unusable)
             }
         }
     }

@@ -222,7 +222,7 @@ fn a_query_comes_from_a_file_that_may_change_and_from_a_variable() {
     };
     let program = Program::start(&mut wait_for(&[&arguments(&server, &format!("query-file={}", path.display()))[0]]));
     heard_statement("SELECT 1 FROM a -- '&%#'");
-    std::fs::write(&path, "SELECT 2\n").unwrap();
+    std::fs::write(&path, "\u{feff}SELECT 2\n").unwrap();
     heard_statement("SELECT 2");
     program.signal(Signal::TERM);
     program.end().ended_with(143, "reason=stopped");
