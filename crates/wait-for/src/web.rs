@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use self::answer::Driver;
 pub(crate) use self::answer::{Answer, BODY_LIMIT, read};
 use self::redirect::redirected;
-pub(crate) use self::refusal::refusal;
+pub(crate) use self::refusal::{refusal, wants_tls};
 use crate::{
     http_error::{self, HEAD_LIMIT},
     network::Network,
@@ -80,7 +80,7 @@ impl Client {
             Err(failure) if by_proxy => return Err(proxy::blame(failure)),
             response => response?,
         };
-        Ok(Answer { response, connection })
+        Ok(Answer::new(response, connection))
     }
 
     async fn ask(

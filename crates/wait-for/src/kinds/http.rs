@@ -185,7 +185,7 @@ impl Check for Http {
             let may_want_tls = status == StatusCode::BAD_REQUEST && self.uri.scheme_str() == Some("http");
             if verdict.is_err() && may_want_tls {
                 let body = web::read(answer.response.body_mut(), PATTERN_BODY_LIMIT).await.unwrap_or_default();
-                if wants_tls(&body) {
+                if web::wants_tls(&body) {
                     verdict = Err(NotReady::never(format!("HTTP {status}: the server wants TLS, so write https://")));
                 }
             }
@@ -246,14 +246,6 @@ impl Http {
         }
         Ok(())
     }
-}
-
-/// Whether an answer says so: those of Go, of nginx, of Apache and of Tomcat.
-fn wants_tls(body: &[u8]) -> bool {
-    const WORDS: [&str; 4] =
-        ["to an HTTPS server", "to HTTPS port", "SSL-enabled server port", "host and port requires TLS"];
-    let body = String::from_utf8_lossy(body);
-    WORDS.iter().any(|words| body.contains(words))
 }
 
 fn json(body: &[u8]) -> Result<serde_json::Value, NotReady> {

@@ -11,6 +11,7 @@ mod objects;
 mod resource;
 mod rollouts;
 mod seen;
+mod trouble;
 mod watch;
 
 use std::sync::Arc;

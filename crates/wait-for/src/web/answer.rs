@@ -25,10 +25,14 @@ pub(super) type Driver = JoinSet<Option<hyper::Error>>;
 /// An answer whose head is read; its connection ends with it
 pub(crate) struct Answer {
     pub(crate) response: Response<Incoming>,
-    pub(super) connection: Driver,
+    connection: Driver,
 }
 
 impl Answer {
+    pub(crate) fn new(response: Response<Incoming>, connection: Driver) -> Self {
+        Self { response, connection }
+    }
+
     /// Ends the connection politely: the body read, as far as there is one, and the last words of TLS and HTTP/2 said.
     pub(crate) async fn leave(self) {
         let Self { response, mut connection } = self;

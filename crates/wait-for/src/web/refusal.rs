@@ -20,6 +20,14 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> NotReady {
     refusal.overloaded(text.and_then(|text| endpoint::retry_after(text, SystemTime::now())))
 }
 
+/// Whether the body of a 400 says that its port speaks TLS: those of Go, of nginx, of Apache and of Tomcat.
+pub(crate) fn wants_tls(body: &[u8]) -> bool {
+    const WORDS: [&str; 4] =
+        ["to an HTTPS server", "to HTTPS port", "SSL-enabled server port", "host and port requires TLS"];
+    let body = String::from_utf8_lossy(body);
+    WORDS.iter().any(|words| body.contains(words))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

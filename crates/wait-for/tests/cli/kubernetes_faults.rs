@@ -1,14 +1,15 @@
 //! `kubernetes://`: what RBAC, tokens, restarts and load do, by a scripted API server.
 
-use std::fs;
+use std::{fs, io::Write};
 
 use serde_json::json;
 
 use crate::support::{
     Program,
     api_server::{ApiServer, TOKEN, condition, gate, is_watch, object},
-    never, proof, reason, run,
-    server::ClosedPort,
+    http::{read_head, response},
+    never, reason, run,
+    server::{ClosedPort, Server},
     wait_for,
 };
 
@@ -35,6 +36,74 @@ fn a_role_without_watch_is_named_too() {
     let server = ApiServer::listing(Vec::new(), |_, answer| answer.refuse("403 Forbidden", &[], FORBIDDEN));
     let said = never(77, &[&server.target("jobs/migrate", "")]);
     assert!(said.starts_with("system:serviceaccount:shop:web may not watch jobs in the namespace shop"), "{said}");
+}
+
+#[test]
+fn a_job_that_has_failed_needs_no_right_to_watch() {
+    let failed = object("migrate", "7", &condition("Failed"));
+    let server = ApiServer::listing(vec![failed], |_, answer| answer.refuse("403 Forbidden", &[], FORBIDDEN));
+    let said = never(69, &[&server.target("jobs/migrate", "")]);
+    assert!(said.starts_with("the Job migrate has failed"), "{said}");
+    assert_eq!(server.verbs(), ["list"]);
+}
+
+#[test]
+fn a_login_that_is_missing_is_no_missing_right() {
+    let words = FORBIDDEN.replace("serviceaccount:shop:web", "anonymous");
+    let server = ApiServer::start(move |_, answer| answer.refuse("403 Forbidden", &[], &words));
+    let target = server.target("jobs/migrate", "");
+    let without_token = target.replace(&format!("&token-file={}", server.token_file()), "");
+    let said = never(77, &[&without_token]);
+    assert!(said.ends_with("wants a login: give token-file=PATH, or cert=PATH and key=PATH"), "{said}");
+    let said = never(77, &[&target]);
+    assert!(said.ends_with("does not accept the token: has it expired?"), "{said}");
+}
+
+#[test]
+fn a_refusal_by_a_proxy_is_no_missing_right() {
+    let server = ApiServer::start(|_, answer| answer.whole("403 Forbidden", &[], &json!("Unauthorized")));
+    let said = never(77, &[&server.target("jobs/migrate", "")]);
+    let words = "answers 403 Forbidden, as no API server does: a proxy before it?";
+    assert!(said.ends_with(words) && !said.contains("Role"), "{said}");
+}
+
+#[test]
+fn a_port_with_tls_and_a_server_that_is_no_api_server_are_named() {
+    for (status, words) in [
+        ("400 Bad Request", "wants TLS, so write server=https://"),
+        ("302 Found", "has no such API: is it an API server?"),
+        ("500 Internal Server Error", "answers 500 Internal Server Error"),
+    ] {
+        let server = Server::start(move |mut stream, _| {
+            read_head(&mut stream);
+            let body = "Client sent an HTTP request to an HTTPS server.\n";
+            let _ = stream.write_all(response(status, &[], body).as_bytes());
+        });
+        let target = format!("kubernetes://jobs/migrate#namespace=shop&server={}", server.url("http"));
+        let ended = run(&["--timeout", "1s", &target]);
+        let last = format!("last=\"the server at 127.0.0.1:{} {words}\"", server.port());
+        assert!(ended.last_line().replace("the API server", "the server").contains(&last), "{ended:#?}");
+    }
+}
+
+#[test]
+fn a_token_that_the_api_server_repeats_is_not_shown() {
+    let event = json!({"kind": "Status", "code": 500, "message": format!("no user for Bearer {TOKEN}")});
+    let server = ApiServer::listing(Vec::new(), move |_, answer| {
+        let mut watch = answer.watch();
+        watch.event("ERROR", &event);
+        watch.hold();
+    });
+    let ended = run(&["--timeout", "1s", &server.target("jobs/migrate", "")]);
+    assert!(ended.last_line().contains("the API server ends the watch: no user for"), "{ended:#?}");
+    assert!(!ended.everything().contains(TOKEN), "{ended:#?}");
+    let mut failed = condition("Failed");
+    failed["conditions"][0]["message"] = format!("pod sent {TOKEN}").into();
+    let server = ApiServer::listing(vec![object("migrate", "7", &failed)], |_, answer| answer.watch().hold());
+    assert_eq!(
+        never(69, &[&server.target("jobs/migrate", "")]),
+        "the Job migrate has failed: BackoffLimitExceeded: pod sent …"
+    );
 }
 
 #[test]
@@ -73,85 +142,6 @@ fn a_token_that_was_renewed_is_read_again() {
     open();
     let ended = program.end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-}
-
-#[test]
-fn a_version_that_was_forgotten_is_listed_again() {
-    let complete = || object("migrate", "21", &condition("Complete"));
-    let at_once = ApiServer::start(move |request, answer| match (is_watch(request), request.nth) {
-        (false, 0) => answer.list("7", &[]),
-        (false, _) => answer.list("21", &[complete()]),
-        (true, _) => answer.refuse("410 Gone", &[], "too old resource version: 7 (20)"),
-    });
-    assert_eq!(proof(&[&at_once.target("jobs/migrate", "")]), "the Job migrate is complete");
-    assert_eq!(at_once.verbs(), ["list", "watch 7", "list"]);
-    let later = ApiServer::start(move |request, answer| match (is_watch(request), request.nth) {
-        (false, 0) => answer.list("7", &[]),
-        (false, _) => answer.list("21", &[complete()]),
-        (true, _) => {
-            let mut watch = answer.watch();
-            watch.event("ERROR", &json!({"kind": "Status", "status": "Failure", "code": 410, "reason": "Expired"}));
-            watch.hold();
-        }
-    });
-    assert_eq!(proof(&[&later.target("jobs/migrate", "")]), "the Job migrate is complete");
-    assert_eq!(later.verbs(), ["list", "watch 7", "list"]);
-}
-
-#[test]
-fn a_watch_that_fails_is_begun_again_by_a_list() {
-    let server = ApiServer::start(move |request, answer| match (is_watch(request), request.nth) {
-        (false, 0) => answer.list("7", &[]),
-        (false, _) => answer.list("21", &[object("migrate", "21", &condition("Complete"))]),
-        (true, _) => {
-            let mut watch = answer.watch();
-            let words = "etcdserver: leader changed";
-            watch.event("ERROR", &json!({"kind": "Status", "status": "Failure", "code": 500, "message": words}));
-            watch.hold();
-        }
-    });
-    let ended = run(&[&server.target("jobs/migrate", "")]);
-    assert_eq!((ended.code, server.verbs()), (Some(0), ["list", "watch 7", "list"].map(String::from).to_vec()));
-    let reasons: Vec<_> = ended.messages("not ready").iter().map(|line| line["reason"].clone()).collect();
-    assert_eq!(reasons.last(), Some(&"the API server ends the watch: etcdserver: leader changed".into()));
-}
-
-#[test]
-fn a_version_that_is_always_forgotten_makes_no_busy_loop() {
-    let server = ApiServer::listing(Vec::new(), |_, answer| answer.refuse("410 Gone", &[], "too old"));
-    let ended = run(&["--timeout", "1s", &server.target("jobs/migrate", "")]);
-    ended.ended_with(
-        124,
-        "reason=timed-out what=\"kubernetes://jobs/migrate\" last=\"the API server forgets the list at once",
-    );
-    // Four requests for each pause of 25 ms or more
-    assert!(server.requests().len() < 200, "{}", server.requests().len());
-}
-
-#[test]
-fn a_restart_of_the_api_server_is_survived() {
-    let (open, opened) = gate();
-    let script = move |request: &_, answer: crate::support::api_server::Answer| {
-        if !is_watch(request) {
-            return answer.list("7", &[]);
-        }
-        let mut watch = answer.watch();
-        if request.nth == 1 {
-            watch.event("ADDED", &object("migrate", "8", &json!({"active": 1})));
-            opened();
-            return watch.reset();
-        }
-        watch.event("MODIFIED", &object("migrate", "9", &condition("Complete")));
-        watch.hold();
-    };
-    // The third to the fifth connection
-    let server = ApiServer::after_broken(|nth| (2..5).contains(&nth), script);
-    let mut program = Program::start(&mut wait_for(&[&server.target("jobs/migrate", "")]));
-    program.wait_for_reason("the Job migrate is not complete: pods active 1, failed 0");
-    open();
-    let ended = program.end();
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    assert_eq!(server.verbs(), ["list", "watch 7", "watch 8"]);
 }
 
 #[test]
@@ -213,19 +203,4 @@ fn answers_that_no_api_server_gives_are_not_ready_and_bounded() {
     assert_eq!(reason(&[&server.target("jobs/migrate", "")]), "the list is not what an API server sends");
     let server = ApiServer::start(|_, answer| answer.whole("200 OK", &[], &json!({"x": "y".repeat(5 * 1024 * 1024)})));
     assert_eq!(reason(&[&server.target("jobs/migrate", "")]), "a list is over 4 MiB");
-    for (bytes, words) in [
-        (b"no event\n".to_vec(), "an event of the watch is not what an API server sends"),
-        (vec![b' '; 5 * 1024 * 1024], "an event of the watch is over 4 MiB"),
-    ] {
-        let server = ApiServer::listing(Vec::new(), move |_, answer| {
-            let mut watch = answer.watch();
-            watch.part(&bytes);
-            watch.hold();
-        });
-        let mut program = Program::start(&mut wait_for(&[&server.target("jobs/migrate", "")]));
-        program.wait_for_reason(words);
-    }
-    let server = ApiServer::listing(Vec::new(), |_, answer| answer.watch().end());
-    let mut program = Program::start(&mut wait_for(&[&server.target("jobs/migrate", "")]));
-    program.wait_for_reason("the API server ends the watch at once");
 }

@@ -33,6 +33,8 @@ mod kubernetes;
 #[cfg(test)]
 mod kubernetes_faults;
 #[cfg(test)]
+mod kubernetes_watches;
+#[cfg(test)]
 mod ldap;
 #[cfg(test)]
 mod leaks;

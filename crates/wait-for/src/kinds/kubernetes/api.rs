@@ -85,7 +85,8 @@ impl Api {
     }
 
     /// Sends a GET. A token that is refused is read again once, because the kubelet may have renewed it.
-    pub(super) async fn get(&self, network: &Network, path: &str) -> Result<Answer, Refusal> {
+    /// The headers that were sent come with the answer, which may repeat them.
+    pub(super) async fn get(&self, network: &Network, path: &str) -> Result<(Answer, HeaderMap), Refusal> {
         let server = self.server()?;
         match server.get(network, path).await {
             Err(Refusal { status: Some(StatusCode::UNAUTHORIZED), .. }) if server.login.has_login() => {
@@ -128,7 +129,7 @@ impl Server {
         Self { client: Client::new(address.host.clone(), tls), url, label, login, is_own: true }
     }
 
-    async fn get(&self, network: &Network, path: &str) -> Result<Answer, Refusal> {
+    async fn get(&self, network: &Network, path: &str) -> Result<(Answer, HeaderMap), Refusal> {
         let login = self.login.current().await.map_err(|failure| self.without_account(failure.into()))?;
         let mut request = Request::new(Full::default());
         *request.uri_mut() =
@@ -136,7 +137,11 @@ impl Server {
         *request.headers_mut() = login.clone();
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         let answer = self.client.send(network, request).await.map_err(|failure| self.blame(failure))?;
-        if answer.response.status().is_success() { Ok(answer) } else { Err(self.refusal(answer, &login).await) }
+        if answer.response.status().is_success() {
+            Ok((answer, login))
+        } else {
+            Err(self.refusal(answer, &login).await)
+        }
     }
 
     async fn refusal(&self, mut answer: Answer, login: &HeaderMap) -> Refusal {
@@ -147,19 +152,32 @@ impl Server {
         answer.leave().await;
         let failure: Failure = serde_json::from_slice(&body).unwrap_or_default();
         let words = one_line(&without_secrets(&failure.message, login));
+        let says = if words.is_empty() { status.to_string() } else { words.clone() };
+        let label = &self.label;
+        let is_anonymous = status == StatusCode::FORBIDDEN && words.contains("User \"system:anonymous\"");
         let reason = match status {
-            StatusCode::UNAUTHORIZED => {
-                NotReady::denied(format!("the API server at {} {}", self.label, self.unknown()))
+            _ if status == StatusCode::UNAUTHORIZED || is_anonymous => {
+                let reason = NotReady::denied(format!("the API server at {label} {}", self.unknown()));
+                return Refusal { status: Some(StatusCode::UNAUTHORIZED), reason };
+            }
+            StatusCode::FORBIDDEN if failure.kind != "Status" => {
+                let reason =
+                    format!("the server at {label} answers {status}, as no API server does: a proxy before it?");
+                return NotReady::denied(reason).into();
             }
             StatusCode::FORBIDDEN => NotReady::denied(words),
-            StatusCode::BAD_REQUEST => {
-                NotReady::new(Cause::Never(Exit::Usage), format!("the API server refuses the request: {words}"))
+            StatusCode::BAD_REQUEST if web::wants_tls(&body) => {
+                NotReady::never(format!("the server at {label} wants TLS, so write server=https://"))
             }
-            StatusCode::NOT_FOUND => {
-                NotReady::new(Cause::Odd, format!("the server at {} has no such API: is it an API server?", self.label))
+            StatusCode::BAD_REQUEST => {
+                NotReady::new(Cause::Never(Exit::Usage), format!("the API server refuses the request: {says}"))
+            }
+            _ if status == StatusCode::NOT_FOUND || status.is_redirection() => {
+                NotReady::new(Cause::Odd, format!("the server at {label} has no such API: is it an API server?"))
             }
             _ => {
-                let reason = format!("the API server at {} answers {status}: {words}", self.label);
+                let words = if words.is_empty() { words } else { format!(": {words}") };
+                let reason = format!("the API server at {label} answers {status}{words}");
                 NotReady { cause: Cause::Busy, reason, ..overloaded }
             }
         };

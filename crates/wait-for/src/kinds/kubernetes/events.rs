@@ -3,10 +3,10 @@
 use serde::Deserialize;
 
 use super::objects::{Failure, Object};
-use crate::not_ready::{Cause, NotReady};
-
 /// Bytes of one event, which holds a whole object. etcd takes objects of 1.5 MiB.
 const EVENT_LIMIT: usize = 4 * 1024 * 1024;
+/// Bytes that a reader keeps for the next events
+const BUFFER: usize = 16 * 1024;
 const GONE: u16 = 410;
 
 /// A change of the objects, as the API server tells it
@@ -21,6 +21,8 @@ pub(super) enum Event {
     Expired,
     /// The watch fails in another way
     Failed(Failure),
+    /// What no API server sends
+    Nonsense(String),
     /// Of a type that is not known
     Other,
 }
@@ -51,7 +53,7 @@ impl EventReader {
     }
 
     /// The next event, if all of it has come.
-    pub(super) fn next(&mut self) -> Result<Option<Event>, NotReady> {
+    pub(super) fn next(&mut self) -> Result<Option<Event>, String> {
         loop {
             let Some(end) = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n') else {
                 self.searched = self.bytes.len();
@@ -61,6 +63,7 @@ impl EventReader {
             let line = self.bytes[..end].trim_ascii();
             let event = if line.is_empty() { None } else { Some(read(line)) };
             self.bytes.drain(..=end);
+            self.bytes.shrink_to(BUFFER);
             self.searched = 0;
             if let Some(event) = event {
                 return event.map(Some);
@@ -69,7 +72,7 @@ impl EventReader {
     }
 }
 
-fn read(line: &[u8]) -> Result<Event, NotReady> {
+fn read(line: &[u8]) -> Result<Event, String> {
     Ok(match &*json::<Type>(line)?.name {
         "ADDED" | "MODIFIED" => Event::Changed(json::<Line<_>>(line)?.object),
         "DELETED" => Event::Deleted(json::<Line<_>>(line)?.object),
@@ -82,13 +85,12 @@ fn read(line: &[u8]) -> Result<Event, NotReady> {
     })
 }
 
-fn json<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, NotReady> {
-    serde_json::from_slice(line)
-        .map_err(|_| NotReady::new(Cause::Odd, "an event of the watch is not what an API server sends"))
+fn json<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, String> {
+    serde_json::from_slice(line).map_err(|_| "an event of the watch is not what an API server sends".to_owned())
 }
 
-fn too_long() -> NotReady {
-    NotReady::new(Cause::Odd, format!("an event of the watch is over {} MiB", EVENT_LIMIT / 1024 / 1024))
+fn too_long() -> String {
+    format!("an event of the watch is over {} MiB", EVENT_LIMIT / 1024 / 1024)
 }
 
 /// Reads all events of these bytes, cut at these places. For fuzzing and tests.

@@ -3,37 +3,33 @@
 //! Every step leaves a state from which the next attempt goes on, because an attempt is dropped at its
 //! deadline: pages of a list, and events of a watch.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+mod requests;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use endpoint::{one_line, without_secrets};
 use futures_util::FutureExt;
-use hyper::StatusCode;
-use tokio::time::Instant;
+use hyper::HeaderMap;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     api::{Api, Refusal},
     events::Event,
-    objects::{List, Object},
+    objects::Object,
     resource::Resource,
     seen::{Seen, judge, look},
+    trouble::Trouble,
     watch::Watch,
 };
 use crate::{
     network::Network,
-    not_ready::{Cause, NotReady, Verdict},
-    web::{self, Answer},
+    not_ready::{NotReady, Verdict},
 };
 
-/// Objects of one page of a list, and the bytes of a page
-const PAGE: &str = "25";
-const PAGE_LIMIT: usize = 4 * 1024 * 1024;
 /// Objects of a target; of each, a name and a reason are kept.
 const MOST_OBJECTS: usize = 10_000;
-/// An API server that has just started may not know all Roles yet. So a right that was there before is
-/// lost only after this time.
-const ROLES_LOAD: Duration = Duration::from_secs(10);
+/// The words about a version that is forgotten at once, time after time
+const FORGETS: &str = "the API server forgets the list at once (410 Gone)";
 
 /// What is known of the objects, and the watch on them
 #[derive(Debug, Default)]
@@ -42,8 +38,11 @@ pub(super) struct Followed {
     objects: BTreeMap<String, Seen>,
     stage: Stage,
     watch: Option<Watch>,
-    /// The last verdict, unless the way to the API server was lost since
+    trouble: Trouble,
+    /// The last verdict, unless a request was sent since
     told: Option<Verdict>,
+    /// The headers of the last request, which an answer may repeat
+    sent: HeaderMap,
     /// The verbs that were granted
     granted: BTreeSet<&'static str>,
     /// The first refusal in a row of what was granted before
@@ -54,37 +53,32 @@ pub(super) struct Followed {
 
 #[derive(Debug)]
 enum Stage {
-    /// The token of the next page
-    List(Option<String>),
+    /// The token of the next page, and the number of pages before it
+    List(Option<String>, usize),
     /// The version that the objects have
     Watch(String),
 }
 
 impl Default for Stage {
     fn default() -> Self {
-        Self::List(None)
+        Self::List(None, 0)
     }
 }
 
 impl Followed {
     /// The next verdict that differs from the last one; a verdict that the objects are ready comes at once.
     pub(super) async fn next_verdict(&mut self, api: &Api, resource: &Resource, network: &Network) -> Verdict {
-        let verdict = self.follow(api, resource, network).await;
-        let told = match verdict {
-            Ok(verdict) => verdict,
-            Err(refusal) => self.refused(resource, refusal),
-        };
-        if self.watch.is_some() {
-            self.told = Some(told.clone());
+        match self.follow(api, resource, network).await {
+            Ok(verdict) => {
+                self.told = Some(verdict.clone());
+                verdict
+            }
+            Err(refusal) => Err(self.refused(resource, refusal)),
         }
-        told
     }
 
     /// The verdict that still holds when an attempt ends without another one.
-    pub(super) fn at_deadline(&mut self) -> Option<NotReady> {
-        if self.watch.is_none() {
-            self.told = None;
-        }
+    pub(super) fn at_deadline(&self) -> Option<NotReady> {
         self.told.clone()?.err()
     }
 
@@ -93,14 +87,17 @@ impl Followed {
             self.namespace = api.namespace().await?;
         }
         loop {
-            let is_fresh = matches!(self.stage, Stage::List(_));
-            while let Stage::List(page) = &self.stage {
-                let page = page.clone();
-                self.list(api, resource, network, page).await?;
+            if self.trouble.is_pausing() {
+                return Ok(self.pause(resource, network).await);
             }
-            let verdict = judge(resource, &self.objects, &self.namespace);
-            // A Job that is complete needs no watch.
-            if is_fresh && verdict.is_ok() {
+            let is_fresh = matches!(self.stage, Stage::List(..));
+            while let Stage::List(page, before) = &self.stage {
+                let (page, before) = (page.clone(), *before);
+                self.list(api, resource, network, page, before).await?;
+            }
+            let verdict = self.verdict(resource);
+            // A Job that has ended needs no watch.
+            if is_fresh && !matches!(&verdict, Err(refusal) if refusal.never_exit().is_none()) {
                 return Ok(verdict);
             }
             if self.watch.is_none() {
@@ -110,102 +107,73 @@ impl Followed {
             while self.watch.is_some()
                 && let Some(event) = self.event().now_or_never()
             {
-                self.apply(resource, event?)?;
+                self.apply(resource, event)?;
             }
-            if self.watch.is_none() {
-                continue;
-            }
-            let verdict = judge(resource, &self.objects, &self.namespace);
+            let Some(opened) = self.watch.as_ref().map(|watch| watch.opened) else { continue };
+            let verdict = self.verdict(resource);
             if verdict.is_ok() || self.told.as_ref() != Some(&verdict) {
                 return Ok(verdict);
             }
             // From here on the attempt waits for a change, which may be hours away: it does not hang.
             network.progress.end();
-            let event = self.event().await?;
-            self.apply(resource, event)?;
-        }
-    }
-
-    /// Reads one page of the list.
-    async fn list(
-        &mut self,
-        api: &Api,
-        resource: &Resource,
-        network: &Network,
-        page: Option<String>,
-    ) -> Result<(), Refusal> {
-        let mut parameters = vec![("limit", PAGE)];
-        match &page {
-            Some(page) => parameters.push(("continue", page)),
-            None => self.objects.clear(),
-        }
-        let mut answer = match self.get(api, resource, network, &parameters).await {
-            Err(Refusal { status: Some(StatusCode::GONE), .. }) if page.is_some() => {
-                return Ok(self.expire()?);
+            let event = match self.trouble.over(opened) {
+                None => Some(self.event().await),
+                Some(over) => timeout_at(over, self.event()).await.ok(),
+            };
+            match event {
+                Some(event) => self.apply(resource, event)?,
+                None => self.trouble.end(),
             }
-            answer => answer?,
-        };
-        let body = web::read(answer.response.body_mut(), PAGE_LIMIT + 1).await?;
-        answer.leave().await;
-        if body.len() > PAGE_LIMIT {
-            return Err(odd(format!("a list is over {} MiB", PAGE_LIMIT / 1024 / 1024)).into());
-        }
-        let list: List = serde_json::from_slice(&body).map_err(|_| odd("the list is not what an API server sends"))?;
-        for object in list.items.into_iter().flatten() {
-            self.keep(resource, &object)?;
-        }
-        self.stage = match list.metadata.next.filter(|next| !next.is_empty()) {
-            Some(next) => Stage::List(Some(next)),
-            None => Stage::Watch(list.metadata.resource_version),
-        };
-        Ok(())
-    }
-
-    async fn open(&mut self, api: &Api, resource: &Resource, network: &Network) -> Result<(), Refusal> {
-        let Stage::Watch(version) = &self.stage else { return Ok(()) };
-        let version = version.clone();
-        let parameters = [("watch", "true"), ("allowWatchBookmarks", "true"), ("resourceVersion", &*version)];
-        match self.get(api, resource, network, &parameters).await {
-            Ok(answer) => {
-                self.watch = Some(Watch::new(answer));
-                Ok(())
-            }
-            Err(Refusal { status: Some(StatusCode::GONE), .. }) => Ok(self.expire()?),
-            Err(refusal) => Err(refusal),
         }
     }
 
-    async fn get(
-        &mut self,
-        api: &Api,
-        resource: &Resource,
-        network: &Network,
-        parameters: &[(&str, &str)],
-    ) -> Result<Answer, Refusal> {
-        let path = format!("{}?{}", resource.path(&self.namespace), resource.query(parameters));
-        let answer = api.get(network, &path).await?;
-        self.granted.insert(self.verb());
-        self.refused_since = None;
-        Ok(answer)
+    /// The verdict while no request is sent: at once where it is news, else once the pause is over.
+    async fn pause(&mut self, resource: &Resource, network: &Network) -> Verdict {
+        let verdict = self.verdict(resource);
+        if self.told.as_ref() == Some(&verdict) {
+            network.progress.end();
+            self.trouble.pause().await;
+        }
+        verdict
     }
 
-    async fn event(&mut self) -> Result<Option<Event>, NotReady> {
-        let Some(watch) = &mut self.watch else { return Ok(None) };
-        let event = watch.next().await;
-        if !matches!(event, Ok(Some(_))) {
-            self.watch = None;
+    fn verdict(&self, resource: &Resource) -> Verdict {
+        let verdict = judge(resource, &self.objects, &self.namespace);
+        let verdict = self.trouble.added_to(verdict);
+        verdict.map_err(|refusal| NotReady { reason: without_secrets(&refusal.reason, &self.sent), ..refusal })
+    }
+
+    /// The next event; `None` when the watch has ended.
+    async fn event(&mut self) -> Option<Event> {
+        let said = self.watch.as_mut()?.next().await;
+        if let Ok(Some(event)) = said {
+            return Some(event);
         }
-        event
+        let has_lasted = self.watch.take().is_some_and(|watch| watch.has_lasted());
+        if !has_lasted {
+            let words = said.err().unwrap_or("the API server ends the watch at once").to_owned();
+            // The first time, nothing is lost: the next watch begins where this one has ended.
+            if self.trouble.is_on() { self.fail(words) } else { self.trouble.begin(words) }
+        }
+        None
     }
 
     fn apply(&mut self, resource: &Resource, event: Option<Event>) -> Result<(), NotReady> {
         let version = match event {
             None | Some(Event::Other) => return Ok(()),
-            Some(Event::Expired) => return self.expire(),
+            Some(Event::Expired) => {
+                self.expire();
+                return Ok(());
+            }
             Some(Event::Failed(failure)) => {
-                self.start_again();
-                let words = endpoint::one_line(&failure.message);
-                return Err(NotReady::new(Cause::Busy, format!("the API server ends the watch: {words}")));
+                // Without the login here already, because a cut may hide what is left of it.
+                let words = one_line(&without_secrets(&failure.message, &self.sent));
+                self.fail(format!("the API server ends the watch: {words}"));
+                return Ok(());
+            }
+            Some(Event::Nonsense(words)) => {
+                self.fail(words);
+                return Ok(());
             }
             Some(Event::Changed(object)) => {
                 self.keep(resource, &object)?;
@@ -237,42 +205,20 @@ impl Followed {
     }
 
     /// The API server has forgotten the version, so all objects are listed again: at once, but not in a loop.
-    fn expire(&mut self) -> Result<(), NotReady> {
-        self.start_again();
+    fn expire(&mut self) {
         if std::mem::replace(&mut self.has_expired, true) {
-            return Err(NotReady::new(Cause::Busy, "the API server forgets the list at once (410 Gone)"));
+            self.fail(FORGETS.to_owned());
         }
-        Ok(())
+        self.start_again();
+    }
+
+    /// The watch can't go on: after a pause, all objects are listed again.
+    fn fail(&mut self, words: String) {
+        self.trouble.begin(words);
+        self.start_again();
     }
 
     fn start_again(&mut self) {
-        (self.stage, self.watch) = (Stage::List(None), None);
+        (self.stage, self.watch) = (Stage::default(), None);
     }
-
-    /// The verdict on a request that failed.
-    fn refused(&mut self, resource: &Resource, refusal: Refusal) -> Verdict {
-        self.told = None;
-        let mut reason = refusal.reason;
-        if refusal.status == Some(StatusCode::FORBIDDEN) {
-            reason = NotReady::denied(resource.missing_right(self.verb(), &self.namespace, &reason.reason));
-        }
-        let was_granted = match refusal.status {
-            Some(StatusCode::FORBIDDEN) => self.granted.contains(self.verb()),
-            Some(StatusCode::UNAUTHORIZED) => !self.granted.is_empty(),
-            _ => false,
-        };
-        if was_granted && self.refused_since.get_or_insert_with(Instant::now).elapsed() < ROLES_LOAD {
-            reason.cause = Cause::Busy;
-        }
-        Err(reason)
-    }
-
-    /// The verb of the next request, as RBAC names it
-    fn verb(&self) -> &'static str {
-        if matches!(self.stage, Stage::List(_)) { "list" } else { "watch" }
-    }
-}
-
-fn odd(reason: impl Into<String>) -> NotReady {
-    NotReady::new(Cause::Odd, reason)
 }

@@ -132,6 +132,8 @@ pub(super) struct EndpointConditions {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Failure {
+    /// `Status`, unless somebody else has answered
+    pub(super) kind: String,
     pub(super) message: String,
     pub(super) code: u16,
 }

@@ -23,9 +23,10 @@ pub(super) struct Seen {
 /// The state of one object.
 pub(super) fn look(kind: Kind, object: &Object) -> Seen {
     let verdict = match kind {
-        Kind::Jobs => job(object),
-        // What is deleted may still say that it is ready.
+        Kind::Jobs if object.condition("Complete").is_some_and(Condition::is_true) => Ok("is complete".into()),
+        // What is deleted may still say that it is ready. A Job that has failed may make room for the next one.
         _ if object.metadata.deletion_timestamp.is_some() => Err(NotReady::watched("is being deleted")),
+        Kind::Jobs => job(object),
         Kind::Pods => pod(object),
         Kind::Services => return slice(object),
         Kind::StatefulSets => rollouts::stateful_set(object),
@@ -94,13 +95,12 @@ fn plural(count: usize, one: &str) -> String {
     if count == 1 { one.to_owned() } else { format!("{one}s") }
 }
 
+/// A Job that is not complete
 fn job(object: &Object) -> Verdict {
-    if object.condition("Complete").is_some_and(Condition::is_true) {
-        return Ok("is complete".into());
-    }
     if let Some(failed) = object.condition("Failed").filter(|condition| condition.is_true()) {
-        let why = one_line(&format!("{}: {}", failed.reason, failed.message));
-        return Err(NotReady::never(format!("has failed: {}", why.trim_end_matches(": "))));
+        let why = [&failed.reason, &failed.message].into_iter().filter(|words| !words.is_empty());
+        let why = why.fold("has failed".to_owned(), |text, words| format!("{text}: {words}"));
+        return Err(NotReady::never(one_line(&why)));
     }
     if object.spec.as_ref().is_some_and(|spec| spec.suspend == Some(true)) {
         return Err(NotReady::watched("is suspended"));
@@ -192,6 +192,12 @@ mod tests {
             judge(job(json!([condition("SuccessCriteriaMet", "True"), condition("Complete", "False")]))),
             waiting
         );
+        let without_words = json!([{"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}]);
+        assert_eq!(judge(job(without_words)), Err((never, "the Job x has failed: DeadlineExceeded".into())));
+        // Helm deletes a hook's Job before it makes the next one.
+        let deleted = |condition: Value| json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}, "status": {"conditions": [condition]}});
+        assert_eq!(judge(deleted(condition("Failed", "True"))), refused("the Job x is being deleted"));
+        assert_eq!(judge(deleted(condition("Complete", "True"))), Ok("the Job x is complete".into()));
         assert_eq!(judge(json!({"spec": {"suspend": true}})), refused("the Job x is suspended"));
         assert_eq!(judge(json!({})), refused("the Job x is not complete: pods active 0, failed 0"));
     }
