@@ -55,12 +55,15 @@ impl Client {
         self.tls.ready().await?;
         for _ in 0..=self.redirects {
             let answer = self.send_once(network, request.clone()).await?;
-            match redirected(&request, &answer.response) {
-                Some(next) if self.redirects > 0 => {
+            if self.redirects == 0 {
+                return Ok(answer);
+            }
+            match redirected(&request, &answer.response)? {
+                Some(next) => {
                     answer.leave().await;
                     request = next;
                 }
-                _ => return Ok(answer),
+                None => return Ok(answer),
             }
         }
         let words = format!("more redirects than the {} that are allowed", self.redirects);

@@ -2,34 +2,34 @@
 //!
 //! 200 to 399 is ready, as the kubelet has it. Redirects are not followed unless asked: a login page is no readiness.
 
+mod pointer;
+mod wanted;
+
 use std::{ops::RangeInclusive, sync::Arc};
 
 use endpoint::{
-    Address, LoginHeaders, Options, TlsClient, UrlLogin, one_line, refuse_login_in_query, split_http_unix,
-    without_secrets,
+    Address, LoginHeaders, Options, TlsClient, UrlLogin, refuse_login_in_query, split_http_unix, without_secrets,
 };
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use http_body_util::Full;
-use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
+use hyper::{
+    HeaderMap, Method, Request, StatusCode, Uri,
+    header::{CONTENT_LENGTH, HeaderValue},
+};
 use lifecycle::Secret;
-use regex_lite::{Regex, RegexBuilder};
-use url::{Position, Url};
+use url::{Position, Url, form_urlencoded};
 
+use self::wanted::{PATTERN_BODY_LIMIT, Wanted};
 use super::request_body::RequestBody;
 use crate::{
     check::Check,
     network::Network,
-    not_ready::{Cause, NotReady, Verdict},
+    not_ready::{NotReady, Verdict},
     web::{self, BODY_LIMIT, Client},
     wire::decode,
 };
 
 const REDIRECT_LIMIT: usize = 50;
-/// Bytes of a body that patterns are looked for in, and of a compiled pattern: matching takes the product of both in time,
-/// and all targets wait for it.
-const PATTERN_BODY_LIMIT: usize = 64 * 1024;
-const PATTERN_LIMIT: usize = 32 * 1024;
-
 #[derive(Debug)]
 struct Http {
     client: Client,
@@ -39,34 +39,6 @@ struct Http {
     login: LoginHeaders,
     status: Vec<RangeInclusive<u16>>,
     wanted: Vec<Wanted>,
-}
-
-/// A condition on the body of the answer
-#[derive(Debug)]
-enum Wanted {
-    Text(String),
-    Pattern(Regex),
-    /// A JSON pointer (RFC 6901) and the value there, as JSON or as the text of a string
-    Json(String, Literal),
-    /// A JSON pointer, and any value there
-    Exists(String),
-}
-
-/// A value as the user wrote it: `json=/version=1.10` means the number and the string alike.
-#[derive(Debug)]
-struct Literal {
-    json: Option<serde_json::Value>,
-    text: String,
-}
-
-impl Literal {
-    fn new(text: &str) -> Self {
-        Self { json: serde_json::from_str(text).ok(), text: text.to_owned() }
-    }
-
-    fn is(&self, found: &serde_json::Value) -> bool {
-        self.json.as_ref() == Some(found) || found.as_str() == Some(self.text.as_str())
-    }
 }
 
 pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, String> {
@@ -103,7 +75,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     if body.is_some() && [Method::GET, Method::HEAD].contains(&method) {
         return Err(format!("a {method} has no body: leave the method out, or write method=PUT"));
     }
-    let wanted = wanted(options)?;
+    let wanted = Wanted::from_options(options)?;
     if method == Method::HEAD && !wanted.is_empty() {
         return Err("an answer to HEAD has no body: leave method=HEAD out, or body, body-regex and json".into());
     }
@@ -144,29 +116,6 @@ fn status_ranges(text: &str) -> Result<Vec<RangeInclusive<u16>>, String> {
     text.split(',').map(|part| range(part).ok_or_else(wrong)).collect()
 }
 
-fn wanted(options: &mut Options) -> Result<Vec<Wanted>, String> {
-    let mut wanted: Vec<_> = options.all("body").into_iter().map(Wanted::Text).collect();
-    for pattern in options.all("body-regex") {
-        let pattern = RegexBuilder::new(&pattern).size_limit(PATTERN_LIMIT).build();
-        wanted.push(Wanted::Pattern(pattern.map_err(|error| format!("option body-regex: {error}"))?));
-    }
-    for condition in options.all("json") {
-        let (pointer, value) = match condition.split_once('=') {
-            Some((pointer, value)) => (pointer, Some(value)),
-            None => (condition.as_str(), None),
-        };
-        // The empty pointer names the whole body, which needs a value to be a condition.
-        if !pointer.starts_with('/') && (!pointer.is_empty() || value.is_none()) {
-            return Err("option json: write it as json=/pointer=value, or json=/pointer for any value".to_owned());
-        }
-        wanted.push(match value {
-            Some(value) => Wanted::Json(pointer.to_owned(), Literal::new(value)),
-            None => Wanted::Exists(pointer.to_owned()),
-        });
-    }
-    Ok(wanted)
-}
-
 impl Check for Http {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
@@ -174,11 +123,12 @@ impl Check for Http {
                 Some(body) => body.current().await?,
                 None => String::new(),
             };
+            let login = self.login.current().await?;
+            let headers = headers(&login, &self.method, &body);
             let mut request = Request::new(Full::from(body));
             *request.method_mut() = self.method.clone();
             *request.uri_mut() = self.uri.clone();
-            let login = self.login.current().await?;
-            *request.headers_mut() = login.clone();
+            *request.headers_mut() = headers;
             let mut answer = self.client.send(network, request).await?;
             let status = answer.response.status();
             let mut verdict = self.judge_status(status, answer.response.headers());
@@ -191,12 +141,12 @@ impl Check for Http {
             }
             if verdict.is_ok() && !self.wanted.is_empty() {
                 let body = web::read(answer.response.body_mut(), BODY_LIMIT).await?;
-                verdict = self.judge_body(&body);
+                let may_tell = !matches!(self.body, Some(RequestBody::Named(_)));
+                verdict = self.wanted.iter().try_for_each(|wanted| wanted.judge(&body, may_tell));
             }
             answer.leave().await;
-            // A server may answer with the headers that it got.
             let verdict =
-                verdict.map_err(|refusal| NotReady { reason: without_secrets(&refusal.reason, &login), ..refusal });
+                verdict.map_err(|refusal| NotReady { reason: self.without_sent(&refusal.reason, &login), ..refusal });
             verdict.map(|()| format!("HTTP {}", status.as_u16()))
         }
         .boxed_local()
@@ -218,48 +168,22 @@ impl Http {
         Err(refusal)
     }
 
-    fn judge_body(&self, body: &[u8]) -> Result<(), NotReady> {
-        let contrary = |reason| NotReady::new(Cause::Contrary, reason);
-        let text = String::from_utf8_lossy(body);
-        let start = String::from_utf8_lossy(&body[..body.len().min(PATTERN_BODY_LIMIT)]);
-        for wanted in &self.wanted {
-            match wanted {
-                Wanted::Text(part) if !text.contains(part) => {
-                    return Err(contrary(format!("the body has no {part:?}")));
-                }
-                Wanted::Pattern(pattern) if !pattern.is_match(&start) => {
-                    return Err(contrary(format!("the body has no match of {:?}", pattern.as_str())));
-                }
-                Wanted::Json(pointer, value) => match json(body)?.pointer(pointer) {
-                    Some(found) if value.is(found) => {}
-                    Some(found) => {
-                        let (found, value) = (shown(found), &value.text);
-                        return Err(contrary(format!("the body's {pointer} is {found}, and not {value}")));
-                    }
-                    None => return Err(contrary(format!("the body has no {pointer}"))),
-                },
-                Wanted::Exists(pointer) if json(body)?.pointer(pointer).is_none() => {
-                    return Err(contrary(format!("the body has no {pointer}")));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+    /// The words without what the request has sent, because a server may answer with that: headers, and the query.
+    fn without_sent(&self, words: &str, login: &HeaderMap) -> String {
+        let query = self.uri.query().unwrap_or_default();
+        let values = form_urlencoded::parse(query.as_bytes()).map(|(_, value)| Secret::from(&*value));
+        let sent = [Secret::from(query)].into_iter().chain(values);
+        sent.fold(without_secrets(words, login), |words, value| value.blotted_out(&words))
     }
 }
 
-fn json(body: &[u8]) -> Result<serde_json::Value, NotReady> {
-    serde_json::from_slice(body)
-        .map_err(|error| NotReady::new(Cause::Contrary, format!("the body is not JSON: {error}")))
-}
-
-/// A value for people: a string, a number or a truth value as it is, and of the rest the kind alone, which is short.
-fn shown(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::Array(_) => "an array".into(),
-        serde_json::Value::Object(_) => "an object".into(),
-        value => one_line(&value.to_string()),
+/// The headers of a request. Servers want to know the length of a body that could be there (RFC 9110, section 8.6).
+fn headers(login: &HeaderMap, method: &Method, body: &str) -> HeaderMap {
+    let mut headers = login.clone();
+    if body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(method) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
+    headers
 }
 
 #[cfg(test)]

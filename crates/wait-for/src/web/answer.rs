@@ -46,7 +46,8 @@ impl Answer {
 
 /// Reads at most `limit` bytes of a body. A body that is cut short proves nothing gone: its head has arrived.
 pub(crate) async fn read(body: &mut Incoming, limit: usize) -> Result<Vec<u8>, NotReady> {
-    let mut read = Vec::new();
+    let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
+    let mut read = Vec::with_capacity(announced.unwrap_or_default().min(limit));
     while read.len() < limit && !body.is_end_stream() {
         let Some(frame) = body.frame().await else { break };
         let frame = frame.map_err(|error| NotReady { cause: Cause::Odd, ..http_error::not_ready(&error) })?;

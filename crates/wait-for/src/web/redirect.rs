@@ -4,38 +4,61 @@ use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Bytes,
-    header::{HOST, LOCATION},
+    header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION},
 };
-use url::Url;
+use url::{Position, Url};
 
-/// The request that a redirect asks for (RFC 9110, section 15.4); `None` if the answer is no redirect to HTTP.
-pub(super) fn redirected<B>(request: &Request<Full<Bytes>>, answer: &Response<B>) -> Option<Request<Full<Bytes>>> {
+use crate::not_ready::{Cause, NotReady};
+
+/// The headers that tell of a body
+const OF_BODY: [HeaderName; 4] = [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_LANGUAGE];
+
+/// The request that a redirect asks for (RFC 9110, section 15.4); `None` if the answer is no redirect.
+pub(super) fn redirected<B>(
+    request: &Request<Full<Bytes>>,
+    answer: &Response<B>,
+) -> Result<Option<Request<Full<Bytes>>>, NotReady> {
     const REWRITE_POST: [StatusCode; 2] = [StatusCode::MOVED_PERMANENTLY, StatusCode::FOUND];
     const REWRITE_ALL: StatusCode = StatusCode::SEE_OTHER;
     const KEEP: [StatusCode; 2] = [StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT];
     let status = answer.status();
     if status != REWRITE_ALL && !REWRITE_POST.contains(&status) && !KEEP.contains(&status) {
-        return None;
+        return Ok(None);
     }
-    let before = Url::parse(&request.uri().to_string()).ok()?;
-    let after = before.join(answer.headers().get(LOCATION)?.to_str().ok()?).ok()?;
-    if !["http", "https"].contains(&after.scheme()) {
-        return None;
-    }
+    // A server answers, so this proves nothing gone.
+    let lost = |why: &str| NotReady::new(Cause::Odd, format!("HTTP {status}: {why}"));
+    let (before, after) = place(request, answer).ok_or_else(|| lost("a redirect that leads to no URL of HTTP"))?;
     let mut next = request.clone();
-    *next.uri_mut() = after[..url::Position::AfterQuery].parse().ok()?;
+    *next.uri_mut() =
+        after[..Position::AfterQuery].parse().map_err(|_| lost("a redirect that leads to no URL of HTTP"))?;
     next.headers_mut().remove(HOST);
-    if after.origin() != before.origin() {
-        // The user's headers and body are meant for the target alone, credentials above all.
-        next.headers_mut().clear();
-        *next.body_mut() = Full::default();
-    }
     let method = request.method();
     if (REWRITE_POST.contains(&status) && method == Method::POST) || (status == REWRITE_ALL && method != Method::HEAD) {
         *next.method_mut() = Method::GET;
         *next.body_mut() = Full::default();
+        for header in OF_BODY {
+            next.headers_mut().remove(header);
+        }
     }
-    Some(next)
+    if after.origin() != before.origin() {
+        // The user's headers and body are meant for the target alone, credentials above all, and so are changes.
+        if !next.method().is_safe() {
+            return Err(lost(&format!("a {method} is not sent to another origin")));
+        }
+        next.headers_mut().clear();
+    }
+    Ok(Some(next))
+}
+
+/// Where the request went, and where the redirect leads: without a login, which would stand in the next request's `Host`.
+fn place<B>(request: &Request<Full<Bytes>>, answer: &Response<B>) -> Option<(Url, Url)> {
+    let before = Url::parse(&request.uri().to_string()).ok()?;
+    let mut after = before.join(answer.headers().get(LOCATION)?.to_str().ok()?).ok()?;
+    if !["http", "https"].contains(&after.scheme()) {
+        return None;
+    }
+    after.set_username("").and_then(|()| after.set_password(None)).ok()?;
+    Some((before, after))
 }
 
 #[cfg(test)]
@@ -44,40 +67,65 @@ mod tests {
 
     use super::*;
 
-    fn redirect(method: Method, status: u16, location: &str) -> Option<Request<Full<Bytes>>> {
+    fn redirect(method: Method, status: u16, location: &str) -> Result<Option<Request<Full<Bytes>>>, String> {
         let request = Request::builder().method(method).uri("http://a/old?q=1").header(AUTHORIZATION, "secret");
+        let request = request.header(CONTENT_TYPE, "text/plain").body(Full::from("secret")).unwrap();
         let answer = Response::builder().status(status).header(LOCATION, location).body(()).unwrap();
-        redirected(&request.body(Full::default()).unwrap(), &answer)
+        redirected(&request, &answer).map_err(|refusal| refusal.reason)
+    }
+
+    fn next(method: Method, status: u16, location: &str) -> Request<Full<Bytes>> {
+        redirect(method, status, location).unwrap().unwrap()
     }
 
     #[test]
     fn a_redirect_within_the_origin_keeps_headers_and_one_elsewhere_does_not() {
-        let next = redirect(Method::GET, 302, "/new").unwrap();
-        assert_eq!((next.uri().to_string().as_str(), next.headers().len()), ("http://a/new", 1));
+        let within = next(Method::GET, 302, "/new");
+        assert_eq!((within.uri().to_string().as_str(), within.headers().len()), ("http://a/new", 2));
         for elsewhere in ["http://b/new", "https://a/new", "http://a:81/"] {
-            assert!(redirect(Method::GET, 302, elsewhere).unwrap().headers().is_empty(), "{elsewhere}");
+            assert!(next(Method::GET, 302, elsewhere).headers().is_empty(), "{elsewhere}");
         }
     }
 
     #[test]
+    fn a_login_in_a_location_is_not_sent() {
+        assert_eq!(next(Method::GET, 302, "http://user:hunter2@b/new").uri(), "http://b/new");
+    }
+
+    #[test]
     fn a_body_goes_to_the_target_alone_and_with_its_method() {
-        let has_body = |status, location: &str| {
-            let request =
-                Request::builder().method(Method::POST).uri("http://a/old").body(Full::from("secret")).unwrap();
-            let answer = Response::builder().status(status).header(LOCATION, location).body(()).unwrap();
-            redirected(&request, &answer).unwrap().body().size_hint().exact() == Some(6)
-        };
-        assert!(has_body(307, "/new") && !has_body(307, "http://b/new") && !has_body(303, "/new"));
+        let kept = next(Method::POST, 307, "/new");
+        assert_eq!((kept.body().size_hint().exact(), kept.headers().len()), (Some(6), 2));
+        let seen = next(Method::POST, 303, "/new");
+        assert_eq!((seen.body().size_hint().exact(), seen.headers().contains_key(CONTENT_TYPE)), (Some(0), false));
+        for (method, status) in [(Method::POST, 307), (Method::DELETE, 308), (Method::PUT, 302)] {
+            let refusal = redirect(method.clone(), status, "http://b/new").unwrap_err();
+            assert!(refusal.ends_with(&format!("a {method} is not sent to another origin")), "{refusal}");
+        }
+        assert_eq!(next(Method::POST, 302, "http://b/new").method(), Method::GET);
     }
 
     #[test]
     fn methods_change_as_browsers_do_it() {
-        let method = |method, status| redirect(method, status, "/new").map(|next| next.method().clone());
-        assert_eq!(method(Method::POST, 302), Some(Method::GET));
-        assert_eq!(method(Method::POST, 307), Some(Method::POST));
-        assert_eq!(method(Method::PUT, 303), Some(Method::GET));
-        assert_eq!(method(Method::HEAD, 303), Some(Method::HEAD));
-        assert_eq!(method(Method::GET, 200), None);
-        assert!(redirect(Method::GET, 302, "ftp://a/").is_none());
+        for (method, status, changed) in [
+            (Method::POST, 302, Method::GET),
+            (Method::POST, 307, Method::POST),
+            (Method::PUT, 303, Method::GET),
+            (Method::HEAD, 303, Method::HEAD),
+        ] {
+            assert_eq!(next(method, status, "/new").method(), changed);
+        }
+        assert!(redirect(Method::GET, 200, "/new").unwrap().is_none());
+        assert!(redirect(Method::GET, 304, "/new").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_redirect_that_leads_nowhere_is_refused() {
+        for location in ["ftp://a/", "http://", "mailto:a@b"] {
+            assert_eq!(
+                redirect(Method::GET, 302, location).unwrap_err(),
+                "HTTP 302 Found: a redirect that leads to no URL of HTTP"
+            );
+        }
     }
 }

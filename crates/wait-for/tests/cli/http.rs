@@ -77,6 +77,14 @@ fn what_the_user_gave_does_not_follow_a_redirect_to_another_server() {
 }
 
 #[test]
+fn a_redirect_that_cannot_be_followed_is_not_ready() {
+    let server = Http::start(|_| response("302 Found", &["Location: ftp://db/"], ""));
+    assert_eq!(proof(&[&server.url("/")]), "HTTP 302");
+    let said = reason(&[&server.url("/#redirects=1")]);
+    assert_eq!(said, "HTTP 302 Found: a redirect that leads to no URL of HTTP");
+}
+
+#[test]
 fn a_redirect_loop_is_not_ready() {
     let server = always(&response("302 Found", &["Location: /again"], ""));
     let said = reason(&[&server.url("/#redirects=5&interval=1h")]);

@@ -7,7 +7,7 @@ use std::{
 
 use crate::support::{
     DEADLINE,
-    http::{read_head, status},
+    http::{Http, read_head, response, status},
     proof, run,
     server::Server,
 };
@@ -43,6 +43,32 @@ fn a_body_comes_from_a_file_and_with_another_method() {
     std::fs::write(file.path(), "a=1").unwrap();
     let (head, content) = sent(&format!("method=PUT&request-body-file={}", file.path().display()), "a=1");
     assert!(head.starts_with("PUT ") && content == "a=1", "{head}{content}");
+}
+
+#[test]
+fn a_method_that_may_have_a_body_says_that_it_has_none() {
+    for (method, has_length) in [("POST", true), ("PUT", true), ("GET", false), ("DELETE", false)] {
+        let (head, _) = sent(&format!("method={method}"), "");
+        assert_eq!(head.to_ascii_lowercase().contains("content-length: 0"), has_length, "{head}");
+    }
+}
+
+#[test]
+fn what_the_request_sends_is_not_told_when_the_server_repeats_it() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), r#"{"password":"hunter2"}"#).unwrap();
+    let server =
+        Http::start(|_| response("200 OK", &[], r#"{"json": {"password": "hunter2"}, "args": {"key": "hunter2 x"}}"#));
+    let file = file.path().display();
+    for (target, words) in [
+        (format!("/#request-body-file={file}&json=/json/password=ok"), "the body's /json/password is not ok"),
+        ("/?key=hunter2+x#json=/args/key=ok".to_owned(), "the body's /args/key is \"…\", and not ok"),
+        ("/?hunter2#json=/json/password=ok".to_owned(), "the body's /json/password is \"…\", and not ok"),
+    ] {
+        let ended = run(&["--timeout", "1s", &server.url(&target)]);
+        assert!(ended.last_line().contains(&words.replace('"', "\\\"")), "{ended:#?}");
+        assert!(!ended.everything().contains("hunter2"), "{ended:#?}");
+    }
 }
 
 #[test]

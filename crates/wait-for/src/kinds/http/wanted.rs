@@ -1,0 +1,145 @@
+//! Conditions on the body of an answer.
+
+use endpoint::{Options, one_line};
+use regex_lite::{Regex, RegexBuilder};
+use serde_json::{Value, value::RawValue};
+
+use super::pointer;
+use crate::not_ready::{Cause, NotReady};
+
+/// Bytes of a body that patterns are looked for in, and of a compiled pattern: matching takes the product of both in time,
+/// and all targets wait for it.
+pub(super) const PATTERN_BODY_LIMIT: usize = 64 * 1024;
+const PATTERN_LIMIT: usize = 32 * 1024;
+/// Bytes of an array or an object that is compared; in memory it is much larger.
+const COMPARED_LIMIT: usize = 64 * 1024;
+
+/// A condition on the body of the answer
+#[derive(Debug)]
+pub(super) enum Wanted {
+    Text(String),
+    Pattern(Regex),
+    /// A JSON pointer (RFC 6901) and the value there, as JSON or as the text of a string
+    Json(String, Literal),
+    /// A JSON pointer, and any value there
+    Exists(String),
+}
+
+/// A value as the user wrote it: `json=/version=1.10` means the number and the string alike.
+#[derive(Debug)]
+pub(super) struct Literal {
+    json: Option<Value>,
+    text: String,
+}
+
+impl Wanted {
+    pub(super) fn from_options(options: &mut Options) -> Result<Vec<Self>, String> {
+        let mut wanted: Vec<_> = options.all("body").into_iter().map(Wanted::Text).collect();
+        for pattern in options.all("body-regex") {
+            let pattern = RegexBuilder::new(&pattern).size_limit(PATTERN_LIMIT).build();
+            wanted.push(Wanted::Pattern(pattern.map_err(|error| format!("option body-regex: {error}"))?));
+        }
+        for condition in options.all("json") {
+            let (pointer, value) = match condition.split_once('=') {
+                Some((pointer, value)) => (pointer, Some(value)),
+                None => (condition.as_str(), None),
+            };
+            // The empty pointer names the whole body, which needs a value to be a condition.
+            if !pointer.starts_with('/') && (!pointer.is_empty() || value.is_none()) {
+                return Err("option json: write it as json=/pointer=value, or json=/pointer for any value".to_owned());
+            }
+            wanted.push(match value {
+                Some(value) => Wanted::Json(pointer.to_owned(), Literal::new(value)),
+                None => Wanted::Exists(pointer.to_owned()),
+            });
+        }
+        Ok(wanted)
+    }
+
+    /// Why a body is not as wanted. What was found is told only where it can't be what the request has sent.
+    pub(super) fn judge(&self, body: &[u8], may_tell: bool) -> Result<(), NotReady> {
+        let contrary = |reason| Err(NotReady::new(Cause::Contrary, reason));
+        match self {
+            Self::Text(part) if !String::from_utf8_lossy(body).contains(part) => {
+                contrary(format!("the body has no {part:?}"))
+            }
+            Self::Pattern(pattern) => {
+                let start = String::from_utf8_lossy(&body[..body.len().min(PATTERN_BODY_LIMIT)]);
+                if pattern.is_match(&start) {
+                    return Ok(());
+                }
+                contrary(format!("the body has no match of {:?}", pattern.as_str()))
+            }
+            Self::Json(pointer, value) => match json(body, pointer)? {
+                Some(found) if value.is(found)? => Ok(()),
+                Some(found) if may_tell => {
+                    contrary(format!("the body's {pointer} is {}, and not {}", shown(found), value.text))
+                }
+                Some(_) => contrary(format!("the body's {pointer} is not {}", value.text)),
+                None => contrary(format!("the body has no {pointer}")),
+            },
+            Self::Exists(pointer) if json(body, pointer)?.is_none() => contrary(format!("the body has no {pointer}")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Literal {
+    fn new(text: &str) -> Self {
+        Self { json: serde_json::from_str(text).ok(), text: text.to_owned() }
+    }
+
+    fn is(&self, found: &RawValue) -> Result<bool, NotReady> {
+        if let Some(text) = string(found) {
+            return Ok(text == self.text || self.json.as_ref().and_then(Value::as_str) == Some(text.as_str()));
+        }
+        let is_compared = self.json.as_ref().is_some_and(|json| json.is_object() || json.is_array());
+        match Kind::of(found) {
+            Kind::Scalar => Ok(self.json.is_some() && value(found) == self.json),
+            _ if !is_compared => Ok(false),
+            _ if found.get().len() > COMPARED_LIMIT => {
+                let reason = format!("a value is over the {} KiB that are compared", COMPARED_LIMIT / 1024);
+                Err(NotReady::new(Cause::Contrary, reason))
+            }
+            _ => Ok(value(found) == self.json),
+        }
+    }
+}
+
+enum Kind {
+    Array,
+    Object,
+    Scalar,
+}
+
+impl Kind {
+    fn of(value: &RawValue) -> Self {
+        match value.get().as_bytes().first() {
+            Some(b'[') => Self::Array,
+            Some(b'{') => Self::Object,
+            _ => Self::Scalar,
+        }
+    }
+}
+
+fn json<'a>(body: &'a [u8], pointer: &str) -> Result<Option<&'a RawValue>, NotReady> {
+    pointer::find(body, pointer)
+        .map_err(|error| NotReady::new(Cause::Contrary, format!("the body is not JSON: {error}")))
+}
+
+fn value(found: &RawValue) -> Option<Value> {
+    serde_json::from_str(found.get()).ok()
+}
+
+fn string(found: &RawValue) -> Option<String> {
+    serde_json::from_str(found.get()).ok()
+}
+
+/// A value for people: a string, a number or a truth value as it is, and of the rest the kind alone, which is short.
+fn shown(found: &RawValue) -> String {
+    match Kind::of(found) {
+        Kind::Array => "an array".into(),
+        Kind::Object => "an object".into(),
+        Kind::Scalar => one_line(&value(found).unwrap_or_default().to_string()),
+    }
+}
