@@ -83,13 +83,13 @@ impl Board {
         }
     }
 
-    /// The wait ends amid an attempt: if none has ended before, or this one hangs, its words are how far it came.
+    /// The wait ends amid an attempt: if none has ended before, or this one hangs, it says how far it came.
     pub(crate) fn interrupt(&mut self, index: usize, network: &Network) {
         let row = &mut self.rows[index];
-        let is_telling = row.state == State::Waiting && (row.reason.is_empty() || network.progress.is_long());
-        if let Some(words) = network.so_far().filter(|_| is_telling) {
-            row.reason = words;
-        }
+        let is_first = row.reason.is_empty();
+        let is_telling = row.state == State::Waiting && (is_first || network.progress.is_long());
+        let Some(words) = network.so_far().filter(|words| is_telling && *words != row.reason) else { return };
+        row.reason = if is_first { words } else { format!("{}; the last attempt: {words}", row.reason) };
     }
 
     fn tell(&mut self, index: usize) {

@@ -6,7 +6,13 @@
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use endpoint::{one_line, url_label};
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
@@ -85,34 +91,50 @@ pub(crate) fn any_of(url: &str, mut checks: Vec<Arc<dyn Check>>) -> Arc<dyn Chec
         return checks.remove(0);
     }
     let names = Parts::of(url).hosts.split(',').map(one_line);
-    Arc::new(AnyHost(names.zip(checks).collect()))
+    Arc::new(AnyHost { hosts: names.zip(checks).collect(), was_short: AtomicBool::new(false) })
 }
 
-/// Hosts by name and port, and the check of each
 #[derive(Debug)]
-struct AnyHost(Vec<(String, Arc<dyn Check>)>);
+struct AnyHost {
+    /// By name and port, with the check of each
+    hosts: Vec<(String, Arc<dyn Check>)>,
+    /// The last attempt did not wait for all hosts as long as it might have
+    was_short: AtomicBool,
+}
 
 impl Check for AnyHost {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            let networks = network.for_hosts(self.0.len());
-            let mut failures: Vec<Option<NotReady>> = vec![None; self.0.len()];
-            let mut later = self.0.iter().zip(&networks).enumerate();
+            let networks = network.for_hosts(self.hosts.len());
+            let mut failures: Vec<Option<NotReady>> = vec![None; self.hosts.len()];
+            let mut later = self.hosts.iter().zip(&networks).enumerate();
             let mut asked = FuturesUnordered::new();
-            let stagger = STAGGER.min(network.time_left() / 2 / u32::try_from(self.0.len()).unwrap_or(u32::MAX));
+            let stagger = STAGGER.min(network.time_left() / 2 / u32::try_from(self.hosts.len()).unwrap_or(u32::MAX));
             // Before the attempt is over, because nothing could be told then
             let mut deadline = Instant::now() + network.time_left() / 20 * 19;
-            let mut has_failed = false;
+            // One attempt in two may be short, because a slow host may need all of it.
+            let mut may_be_short = !self.was_short.swap(false, Relaxed);
             let proof = loop {
                 match later.next() {
                     Some((at, ((_, check), network))) => asked.push(check.check(network).map(move |said| (at, said))),
                     None if asked.is_empty() => break None,
                     None => {}
                 }
+                let tells = |failure: &NotReady| weight(failure.cause) > 0;
+                let has_heard = failures.iter().flatten().any(tells);
+                if has_heard {
+                    network.progress.hear(self.summary(failures.clone()).reason);
+                }
+                // The next attempt may find more than the rest of this one. A closed port says nothing of the others.
+                if may_be_short && has_heard && later.len() == 0 {
+                    may_be_short = false;
+                    self.was_short.store(true, Relaxed);
+                    deadline = deadline.min(Instant::now() + network.time_left() / 2);
+                }
                 let patience =
                     if later.len() > 0 { stagger } else { deadline.saturating_duration_since(Instant::now()) };
                 match timeout(patience, asked.next()).await {
-                    Ok(Some((at, Ok(proof)))) => break Some(format!("{}: {proof}", self.0[at].0)),
+                    Ok(Some((at, Ok(proof)))) => break Some(format!("{}: {proof}", self.hosts[at].0)),
                     Ok(Some((at, Err(failure)))) => {
                         // A login is one of all hosts.
                         let is_final = failure.cause == Cause::Never(Exit::Denied);
@@ -124,12 +146,6 @@ impl Check for AnyHost {
                     Err(_) if later.len() == 0 => break None,
                     Ok(None) | Err(_) => {}
                 }
-                // The next attempt may find more than the rest of this one. A closed port says nothing of the others.
-                if later.len() == 0 && !has_failed && failures.iter().flatten().any(|failure| weight(failure.cause) > 0)
-                {
-                    has_failed = true;
-                    deadline = deadline.min(Instant::now() + network.time_left() / 2);
-                }
             };
             // Hosts amid a handshake would log that it was broken off.
             let leave = STAGGER.min(network.time_left() / 4);
@@ -140,10 +156,16 @@ impl Check for AnyHost {
             for (failure, network) in failures.iter_mut().zip(&networks) {
                 *failure = failure.take().or_else(|| network.unanswered().map(NotReady::from));
             }
-            let names = self.0.iter().map(|(name, _)| name.as_str());
-            Err(summary(&names.zip(failures).collect::<Vec<_>>()))
+            Err(self.summary(failures))
         }
         .boxed_local()
+    }
+}
+
+impl AnyHost {
+    fn summary(&self, failures: Vec<Option<NotReady>>) -> NotReady {
+        let names = self.hosts.iter().map(|(name, _)| name.as_str());
+        summary(&names.zip(failures).collect::<Vec<_>>())
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) const HEAD_LIMIT: usize = 64 * 1024;
 /// What went wrong with an exchange.
 pub(crate) fn not_ready(error: &hyper::Error) -> NotReady {
     if error.is_incomplete_message() {
-        return NotReady::closed("closed without an HTTP answer");
+        return NotReady::unanswered();
     }
     if error.is_parse_too_large() {
         return NotReady::new(Cause::Odd, format!("the answer's head is over {} KiB", HEAD_LIMIT / 1024));

@@ -67,6 +67,9 @@ impl Network {
     /// How far the attempt under way has come, in words; `None` when none is.
     pub(crate) fn so_far(&self) -> Option<String> {
         let stage = self.progress.stage()?;
+        if let Some(heard) = self.progress.heard() {
+            return Some(heard);
+        }
         let name = self.unanswered().filter(|_| stage <= Stage::Dialing);
         Some(name.map_or_else(|| stage.words().to_owned(), |failure| failure.to_string()))
     }

@@ -88,12 +88,7 @@ impl NotReady {
 
     /// A connection that the server closed before its first word
     pub(crate) fn unanswered() -> Self {
-        Self::closed("closed without an answer")
-    }
-
-    /// The same in other words
-    pub(crate) fn closed(reason: impl Into<String>) -> Self {
-        Self { tls_doubt: Some(TlsDoubt::Ended), ..Self::new(Cause::Absent, reason) }
+        Self { tls_doubt: Some(TlsDoubt::Ended), ..Self::new(Cause::Absent, "closed without an answer") }
     }
 
     /// Not yet as wanted, and the server tells each change
@@ -138,9 +133,12 @@ impl From<io::Error> for NotReady {
 
 impl From<Failure> for NotReady {
     fn from(failure: Failure) -> Self {
+        // The moment decides whether a server that closes a connection is heard to end or to reset it.
+        if matches!(failure, Failure::Reset) {
+            return Self::unanswered();
+        }
         let reason = failure.to_string();
         let tls_doubt = match &failure {
-            Failure::Reset => Some(TlsDoubt::Ended),
             Failure::HandshakeCut | Failure::Tls(rustls::Error::InvalidMessage(_)) => Some(TlsDoubt::NotTls),
             _ => None,
         };

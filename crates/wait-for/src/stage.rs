@@ -1,6 +1,9 @@
 //! How far an attempt has come: what is known of a target when the wait ends amid an attempt.
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -19,7 +22,11 @@ pub(crate) enum Stage {
 
 /// The attempt of a target that is under way
 #[derive(Debug, Default)]
-pub(crate) struct Progress(Cell<Option<Attempt>>);
+pub(crate) struct Progress {
+    attempt: Cell<Option<Attempt>>,
+    /// What some of several hosts have answered
+    heard: RefCell<Option<String>>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Attempt {
@@ -31,32 +38,42 @@ struct Attempt {
 impl Progress {
     /// An attempt begins that may take this long.
     pub(crate) fn begin(&self, limit: Duration) {
-        self.0.set(Some(Attempt { stage: Stage::Begun, since: Instant::now(), limit }));
+        self.attempt.set(Some(Attempt { stage: Stage::Begun, since: Instant::now(), limit }));
+        self.heard.take();
     }
 
     pub(crate) fn end(&self) {
-        self.0.set(None);
+        self.attempt.set(None);
+    }
+
+    /// One of several hosts has answered, and others have not.
+    pub(crate) fn hear(&self, words: String) {
+        self.heard.replace(Some(words));
+    }
+
+    pub(crate) fn heard(&self) -> Option<String> {
+        self.heard.borrow().clone()
     }
 
     /// Of several hosts, the one that has come farthest counts.
     pub(crate) fn reach(&self, stage: Stage) {
         let further = |attempt: Attempt| Attempt { stage: attempt.stage.max(stage), ..attempt };
-        self.0.set(self.0.get().map(further));
+        self.attempt.set(self.attempt.get().map(further));
     }
 
     /// How far the attempt under way has come
     pub(crate) fn stage(&self) -> Option<Stage> {
-        self.0.get().map(|attempt| attempt.stage)
+        self.attempt.get().map(|attempt| attempt.stage)
     }
 
     /// How long the attempt under way has left
     pub(crate) fn time_left(&self) -> Duration {
-        self.0.get().map_or(Duration::MAX, |attempt| attempt.limit.saturating_sub(attempt.since.elapsed()))
+        self.attempt.get().map_or(Duration::MAX, |attempt| attempt.limit.saturating_sub(attempt.since.elapsed()))
     }
 
     /// Whether the attempt under way hangs
     pub(crate) fn is_long(&self) -> bool {
-        self.0.get().is_some_and(|attempt| attempt.since.elapsed() >= LONG)
+        self.attempt.get().is_some_and(|attempt| attempt.since.elapsed() >= LONG)
     }
 }
 

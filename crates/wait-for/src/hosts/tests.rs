@@ -1,8 +1,10 @@
 //! Tests: how hosts are read, and what becomes of their failures.
 
 use proptest::prelude::*;
+use tokio::time::sleep;
 
 use super::*;
+use crate::stage::Stage;
 
 #[test]
 fn each_host_has_a_port_of_its_own() {
@@ -62,6 +64,55 @@ fn the_rest_of_a_full_server_is_kept_beside_another_reason() {
     let contrary = NotReady::new(Cause::Contrary, "no such host");
     let failure = summary(&[("a", Some(contrary)), ("b", Some(NotReady::full("connection limit"))), ("c", None)]);
     assert_eq!((failure.reason.as_str(), failure.rest), ("a: no such host", Some(Duration::ZERO)));
+}
+
+/// A host that says the same of itself after the same time
+#[derive(Debug)]
+struct Host(Duration, Verdict);
+
+impl Check for Host {
+    fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
+        async {
+            network.progress.reach(Stage::Connected);
+            sleep(self.0).await;
+            self.1.clone()
+        }
+        .boxed_local()
+    }
+}
+
+/// A host that is ready and slow, and one that says at once that it starts; in both orders
+fn slow_and_starting() -> [Arc<dyn Check>; 2] {
+    let slow = || Arc::new(Host(Duration::from_secs(3), Ok("ready".into()))) as Arc<dyn Check>;
+    let starting = || Arc::new(Host(Duration::ZERO, Err(NotReady::new(Cause::Busy, "it starts")))) as Arc<dyn Check>;
+    [
+        any_of("kafka://slow,starting", vec![slow(), starting()]),
+        any_of("kafka://starting,slow", vec![starting(), slow()]),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_host_is_found_beside_one_that_starts_in_either_order() {
+    for check in slow_and_starting() {
+        let network = Network::default();
+        let mut verdicts = Vec::new();
+        for _ in 0..2 {
+            network.progress.begin(Duration::from_secs(5));
+            verdicts.push(check.check(&network).await.map_err(|refusal| refusal.reason));
+        }
+        // A short attempt, because the host that starts may be ready sooner, and a long one
+        assert_eq!(verdicts, [Err("starting: it starts".to_owned()), Ok("slow: ready".to_owned())]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_host_has_said_is_known_amid_an_attempt() {
+    for check in slow_and_starting() {
+        let network = Network::default();
+        network.progress.begin(Duration::from_secs(60));
+        let _ = timeout(Duration::from_secs(1), check.check(&network)).await.unwrap_err();
+        assert_eq!(network.so_far().as_deref(), Some("starting: it starts"));
+    }
 }
 
 proptest! {

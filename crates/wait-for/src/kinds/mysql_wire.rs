@@ -49,7 +49,12 @@ impl Channel {
 
     /// Reads a packet; one that is an error comes back as `Err`.
     pub(super) async fn read(&mut self) -> Result<Vec<u8>, Failure> {
-        let header = self.stream.read_u32_le().await?;
+        let mut header = [0; 4];
+        if self.stream.read(&mut header[..1]).await? == 0 {
+            return Err(NotReady::unanswered().into());
+        }
+        self.stream.read_exact(&mut header[1..]).await?;
+        let header = u32::from_le_bytes(header);
         let length = (header & 0x00ff_ffff) as usize;
         if length > PACKET_LIMIT {
             return Err(not_mysql().into());

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use endpoint::{Address, Options};
+use endpoint::{Address, Failure, Options};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::{io::AsyncReadExt, net::TcpStream, time};
 use url::Url;
@@ -54,18 +54,27 @@ fn hold(options: &mut Options) -> Result<Duration, String> {
     }
 }
 
+fn closed() -> NotReady {
+    NotReady::new(Cause::Absent, "accepted, then closed")
+}
+
+/// A reset is a close that comes earlier.
+fn or_closed(failure: Failure) -> NotReady {
+    if matches!(failure, Failure::Reset) { closed() } else { failure.into() }
+}
+
 impl Check for Tcp {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            let mut stream = network.dial(&self.address).await?;
+            let mut stream = network.dial(&self.address).await.map_err(or_closed)?;
             if self.hold.is_zero() {
                 return Ok("connected".into());
             }
             network.progress.reach(Stage::Held);
             match time::timeout(self.hold, end(&mut stream)).await {
                 Err(_) => Ok("connected and held".into()),
-                Ok(Ok(())) => Err(NotReady::new(Cause::Absent, "accepted, then closed")),
-                Ok(Err(error)) => Err(error.into()),
+                Ok(Ok(())) => Err(closed()),
+                Ok(Err(error)) => Err(or_closed(Failure::from(error))),
             }
         }
         .boxed_local()

@@ -152,10 +152,10 @@ fn a_server_that_resets_or_closes_is_not_ready() {
         reset(stream);
     });
     let hint = "; does the server want TLS? then write https://";
-    assert_eq!(reason(&[&server.url("http")]), format!("connection reset{hint}"));
+    assert_eq!(reason(&[&server.url("http")]), format!("closed without an answer{hint}"));
     let server = Server::start(|mut stream, _| drop(read_head(&mut stream)));
-    assert_eq!(reason(&[&server.url("http")]), format!("closed without an HTTP answer{hint}"));
-    assert_eq!(proof(&["--not", &server.url("http")]), "gone: closed without an HTTP answer");
+    assert_eq!(reason(&[&server.url("http")]), format!("closed without an answer{hint}"));
+    assert_eq!(proof(&["--not", &server.url("http")]), "gone: closed without an answer");
 }
 
 #[test]

@@ -89,9 +89,11 @@ fn a_server_that_says_nothing_useful_is_not_ready() {
     let silent = Server::start(|stream, _| hold(stream));
     assert_eq!(reason(&["--attempt-timeout", "300ms", &silent.url("mysql")]), "no answer within 300ms");
     let closing = Server::start(|stream, _| drop(stream));
-    assert_eq!(reason(&[&closing.url("mysql")]), "closed before its answer was whole");
+    assert_eq!(reason(&[&closing.url("mysql")]), "closed without an answer");
+    let half = Server::start(|mut stream, _| drop(stream.write_all(b"\x05\0\0\0\x0a")));
+    assert_eq!(reason(&[&half.url("mysql")]), "closed before its answer was whole");
     let resetting = Server::start(|stream, _| reset(stream));
-    assert_eq!(reason(&[&resetting.url("mysql")]), "connection reset");
+    assert_eq!(reason(&[&resetting.url("mysql")]), "closed without an answer");
     for garbage in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"\x05\0\0\0\x09odd!", b"\0\0\0\0", &[0xff; 8]] {
         let talking = Server::start(move |mut stream, _| {
             let _ = stream.write_all(garbage);

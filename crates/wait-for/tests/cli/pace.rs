@@ -146,6 +146,7 @@ fn an_attempt_that_hangs_says_more_than_the_one_before_it() {
     });
     let url = server.url("mysql");
     let ended = run(&["--timeout", "4s", "--attempt-timeout", "1h", &url]);
-    assert_eq!(ended.message("not ready")["reason"], "closed before its answer was whole");
-    assert_eq!(ended.message("missing")["reason"], "connected, no answer yet");
+    assert_eq!(ended.message("not ready")["reason"], "closed without an answer");
+    let words = "closed without an answer; the last attempt: connected, no answer yet";
+    assert_eq!(ended.message("missing")["reason"], words);
 }

@@ -177,7 +177,7 @@ fn a_server_that_says_nothing_useful_is_not_ready() {
     let silent = Server::start(|stream, _| hold(stream));
     assert_eq!(reason(&["--attempt-timeout", "300ms", &silent.url("postgres")]), "no answer within 300ms");
     let resetting = Server::start(|stream, _| reset_when_spoken_to(stream));
-    let said = "connection reset; does the server want TLS? then add tls=require";
+    let said = "closed without an answer; does the server want TLS? then add tls=require";
     assert_eq!(reason(&[&resetting.url("postgres")]), said);
     let (closing, _) = postgres(b"R\0\0".to_vec());
     assert_eq!(reason(&["--attempt-timeout", "300ms", &closing.url("postgres")]), "no answer within 300ms");

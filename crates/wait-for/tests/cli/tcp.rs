@@ -42,7 +42,7 @@ fn a_port_proxy_that_accepts_and_closes_is_not_ready() {
 #[test]
 fn a_server_that_accepts_and_resets_is_not_ready() {
     let server = Server::start(|stream, _| reset(stream));
-    assert_eq!(reason(&[&server.url("tcp")]), "connection reset");
+    assert_eq!(reason(&[&server.url("tcp")]), "accepted, then closed");
 }
 
 #[test]

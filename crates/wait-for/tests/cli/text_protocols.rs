@@ -187,12 +187,11 @@ fn servers_that_go_or_say_nothing() {
     for scheme in ["nats", "memcached", "smtp", "ldap"] {
         let resetting = Server::start(|stream, _| reset(stream));
         let said = reason(&[&resetting.url(scheme)]);
-        assert!(said.starts_with("connection reset"), "{scheme}: {said}");
+        assert!(said.starts_with("closed without an answer"), "{scheme}: {said}");
         let closing = Server::start(|stream, _| drop(BufReader::new(stream).fill_buf().map(<[u8]>::len)));
         if ["memcached", "ldap"].contains(&scheme) {
             let said = reason(&[&closing.url(scheme)]);
-            let (said, hint) = said.split_once("; does the server want TLS? then ").unwrap();
-            assert!(["closed without an answer", "connection reset"].contains(&said), "{scheme}: {said}");
+            let hint = said.strip_prefix("closed without an answer; does the server want TLS? then ").unwrap();
             assert_eq!(hint, if scheme == "ldap" { "write ldaps://" } else { "add tls=require" });
         }
         let silent = Server::start(|stream, _| hold(stream));
