@@ -8,7 +8,7 @@ mod yaml;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use endpoint::Options;
+use endpoint::{Options, one_line};
 use lifecycle::Exit;
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 /// Something to wait for
 #[derive(Clone)]
 pub(crate) struct Target {
-    /// The URL without user, password, query and fragment: what may be printed
+    /// The URL without user, password, query (but a selector of pods) and fragment: what may be printed
     pub(crate) label: String,
     /// The name of its group, of which one target is enough
     pub(crate) group: Option<String>,
@@ -69,7 +69,7 @@ impl Target {
             checks.push((scheme.parse)(url, &mut options)?);
         }
         let target = Self {
-            label: hosts::label(text),
+            label: label(text, &name),
             has_password: urls.iter().any(|url| url.password().is_some()),
             check: hosts::any_of(text, checks),
             group: None,
@@ -90,6 +90,15 @@ impl Target {
     /// Turns what the check found into what the user asked for.
     pub(crate) fn judge(&self, verdict: Verdict, not: bool) -> Verdict {
         if self.not.unwrap_or(not) { invert(verdict) } else { verdict }
+    }
+}
+
+/// What may be printed of a target. Two targets of pods differ in the selector, which is their only query.
+fn label(text: &str, scheme: &str) -> String {
+    let label = hosts::label(text);
+    match text.split_once("?selector=") {
+        Some((_, selector)) if scheme == "kubernetes" => format!("{label}?selector={}", one_line(selector)),
+        _ => label,
     }
 }
 

@@ -136,7 +136,10 @@ fn pods_of_a_selector_are_counted_over_pages_and_events() {
     open();
     let ended = program.end();
     let ready = ended.message("ready");
-    assert_eq!((&ready["proof"], &ready["target"]), (&"3 ready pods with app=web".into(), &"kubernetes://pods".into()));
+    assert_eq!(
+        (&ready["proof"], &ready["target"]),
+        (&"3 ready pods with app=web".into(), &"kubernetes://pods?selector=app=web".into())
+    );
     assert_eq!(server.verbs(), ["list", "list", "watch 7"]);
     assert!(server.requests().iter().all(|request| request.line.contains("labelSelector=app%3Dweb&")));
 }

@@ -184,6 +184,7 @@ fn refusal(said: Said) -> NotReady {
         // undefined_column, which may be a text in the wrong quotes
         "42703" => NotReady::new(Cause::Contrary, format!("query: a column does not exist{place}")),
         "42501" => NotReady::denied(format!("query refused: {}", said.message)),
+        "42602" => NotReady::never("query refused: a name in it is not written as in SQL"),
         "42601" => NotReady::never(format!("query refused: a syntax error{place}, or more than one statement")),
         // active_sql_transaction: SET TRANSACTION READ WRITE
         "25001" | "25006" => NotReady::never("query refused: it writes, and wait-for only reads"),
