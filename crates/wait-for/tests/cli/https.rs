@@ -151,53 +151,6 @@ fn another_name_is_asked_for_and_verified_as_told() {
 }
 
 #[test]
-fn a_client_shows_its_certificate_where_one_is_wanted() {
-    let authority = Authority::new();
-    let server = Http::start_tls(authority.server_for_known_clients(&["localhost"]), |_| status("200 OK"));
-    let ca = authority.ca();
-    let said = never(77, &[&server.url_tls(&format!("/#ca={ca}"))]);
-    assert_eq!(said, "the server wants a client certificate: give cert=PATH and key=PATH");
-    let (cert, key) = authority.identity_files(&["client"]);
-    assert_eq!(proof(&[&server.url_tls(&format!("/#ca={ca}&cert={cert}&key={key}"))]), "HTTP 200");
-}
-
-#[test]
-fn a_client_certificate_of_a_stranger_is_denied() {
-    let (authority, stranger) = (Authority::new(), Authority::new());
-    let server = Http::start_tls(authority.server_for_known_clients(&["localhost"]), |_| status("200 OK"));
-    let (cert, key) = stranger.identity_files(&["client"]);
-    let said = never(77, &[&server.url_tls(&format!("/#ca={}&cert={cert}&key={key}", authority.ca()))]);
-    assert!(
-        said.starts_with("the server refuses our client certificate: name one that it trusts with cert="),
-        "{said}"
-    );
-}
-
-#[test]
-fn a_server_that_closes_instead_of_naming_the_missing_certificate_is_told() {
-    let config = Authority::new().server_for_known_clients(&["localhost"]);
-    // As gRPC's servers for C++ and Python do: TLS up to their own last word, and then the end.
-    let server = Server::start(move |mut stream, _| {
-        let mut tls = ServerConnection::new(config.clone()).unwrap();
-        while !tls.wants_write() {
-            tls.read_tls(&mut stream).unwrap();
-            tls.process_new_packets().unwrap();
-        }
-        while tls.wants_write() {
-            tls.write_tls(&mut stream).unwrap();
-        }
-        let _ = stream.read(&mut [0; 4096]);
-    });
-    for scheme in ["https", "grpcs", "rediss", "ldaps"] {
-        let said = reason(&[&format!("{}#insecure", server.url(scheme))]);
-        assert!(
-            said.ends_with("after the server asked for a client certificate: give cert=PATH and key=PATH"),
-            "{said}"
-        );
-    }
-}
-
-#[test]
 fn http2_is_negotiated() {
     let authority = Authority::new();
     let server = Http2::start(Some(authority.server(&["localhost"])), |_| Reply::default());

@@ -5,6 +5,8 @@ mod amqp;
 #[cfg(test)]
 mod as_root;
 #[cfg(test)]
+mod client_certificates;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod config;

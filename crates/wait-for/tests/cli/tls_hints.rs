@@ -45,9 +45,13 @@ fn an_alert_names_the_scheme_with_tls() {
 
 #[test]
 fn an_http_answer_that_asks_for_tls_ends_the_wait_at_once() {
-    for words in
-        ["Client sent an HTTP request to an HTTPS server.", "<p>The plain HTTP request was sent to HTTPS port</p>"]
-    {
+    // Go, nginx, Apache and Tomcat
+    for words in [
+        "Client sent an HTTP request to an HTTPS server.",
+        "<p>The plain HTTP request was sent to HTTPS port</p>",
+        "Reason: You're speaking plain HTTP to an SSL-enabled server port.",
+        "Bad Request\nThis combination of host and port requires TLS.",
+    ] {
         let server = Http::start(move |_| response("400 Bad Request", &[], words));
         let said = never(69, &[&server.url("/")]);
         assert_eq!(said, "HTTP 400 Bad Request: the server wants TLS, so write https://");

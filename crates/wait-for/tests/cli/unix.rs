@@ -4,7 +4,7 @@ use std::{fs, os::unix::net::UnixListener};
 
 use tempfile::TempDir;
 
-use crate::support::{Program, proof, reason, wait_for};
+use crate::support::{Program, proof, reason, run, wait_for};
 
 fn path_in(directory: &TempDir) -> String {
     directory.path().join("app.sock").display().to_string()
@@ -42,6 +42,15 @@ fn a_socket_with_a_full_backlog_is_busy() {
     assert_eq!(reason(&[&format!("unix://{path}")]), "its backlog of connections is full");
     let not = reason(&[&format!("unix://{path}#not")]);
     assert_eq!(not, "not proven gone: its backlog of connections is full");
+}
+
+#[test]
+fn an_attempt_on_a_socket_says_how_far_it_came() {
+    let directory = TempDir::new().unwrap();
+    let path = path_in(&directory);
+    let _silent = UnixListener::bind(&path).unwrap();
+    let ended = run(&["--timeout", "1s", &format!("http+unix://{path}:/")]);
+    assert_eq!(ended.message("missing")["reason"], "connected, no answer yet");
 }
 
 #[test]
