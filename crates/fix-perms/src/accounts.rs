@@ -1,10 +1,12 @@
-//! The wanted owner: numbers, or the names that this container's `/etc/passwd` and `/etc/group` have.
+//! The wanted owner: numbers, or the names that this container's `/etc/passwd` and `/etc/group`
+//! have.
 
 use std::{fmt, str::FromStr};
 
 use files::accounts::{group, login_group, user};
 
-/// `UID`, `UID:GID`, `:GID` or `UID:`, each a number or a name; a missing part leaves that owner as it is
+/// `UID`, `UID:GID`, `:GID` or `UID:`, each a number or a name; a missing part leaves that owner as
+/// it is
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub(crate) user: Option<u32>,

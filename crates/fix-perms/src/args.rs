@@ -17,9 +17,9 @@ const COMMANDS: [&str; 4] = ["check", "schema", "completions", "help"];
 
 /// Set the owner and mode of everything below each PATH; change only wrong entries
 ///
-/// fix-perms looks at each entry first, and once more after a change. It changes the root of a tree last, and only if
-/// everything below is right. It never leaves a PATH: it follows no symbolic link, and leaves files alone that have names
-/// outside.
+/// fix-perms looks at each entry first, and once more after a change. It changes the root of a tree
+/// last, and only if everything below is right. It never leaves a PATH: it follows no symbolic
+/// link, and leaves files alone that have names outside.
 #[derive(Clone, clap::Parser)]
 #[command(name = "fix-perms", version, after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Args {
@@ -34,7 +34,8 @@ pub struct Args {
     /// Read more trees, each with its own settings, from this YAML file
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Change nothing; exit with 0 if everything is right, otherwise with 1 and the first differences
+    /// Change nothing; exit with 0 if everything is right, otherwise with 1 and the first
+    /// differences
     #[arg(long)]
     pub(crate) verify: bool,
     /// With --verify: look at each PATH and at COUNT entries below it, drawn at random
@@ -56,7 +57,8 @@ pub struct Args {
 }
 
 impl Args {
-    /// Faults of flags together. clap's own conflicts count a switch that a variable turns off, too.
+    /// Faults of flags together. clap's own conflicts count a switch that a variable turns off,
+    /// too.
     pub(crate) fn check(&self) -> Result<(), String> {
         let says = |what: &str| Err(what.to_owned());
         if let Some(hint) =
@@ -91,8 +93,9 @@ impl Args {
     }
 }
 
-/// The remedy for a first PATH that is a misspelt command, or an owner as chown takes it. The caller asks only when nothing is
-/// wanted, so a directory with such a name stays a PATH in every command line that could do something.
+/// The remedy for a first PATH that is a misspelt command, or an owner as chown takes it. The
+/// caller asks only when nothing is wanted, so a directory with such a name stays a PATH in every
+/// command line that could do something.
 fn misread_path(path: &Path) -> Option<String> {
     let word = path.to_str().filter(|word| !word.contains('/'))?;
     if word.contains(':') && word.parse::<Owner>().is_ok() {

@@ -46,8 +46,8 @@ impl Capabilities {
         Self { held, is_root: geteuid().is_root() }
     }
 
-    /// The capabilities that the work as a whole lacks, before it starts: a warning, since all may be right already, or be
-    /// ours. Names without their `CAP_`, as manifests have them.
+    /// The capabilities that the work as a whole lacks, before it starts: a warning, since all may
+    /// be right already, or be ours. Names without their `CAP_`, as manifests have them.
     pub(crate) fn missing(self, wanted: &Wanted) -> Vec<&'static str> {
         let mut needed = Vec::new();
         if wanted.user.is_some() || wanted.group.is_some() {
@@ -83,7 +83,8 @@ impl Capabilities {
         self.missing_for(Action::SetGroupId).is_some() && !is_ours()
     }
 
-    /// The capabilities whose lack forbids this process to become this user with this group and no other group.
+    /// The capabilities whose lack forbids this process to become this user with this group and no
+    /// other group.
     pub(crate) fn missing_to_become(self, user: u32, group: u32) -> Vec<&'static str> {
         let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
         // setuid(2) and setgid(2) give a process without a capability its own numbers again.

@@ -62,7 +62,8 @@ impl Directory {
         Ok(Self { fd, about: About { stat, trail, depth: self.about.depth + 1 } })
     }
 
-    /// Waits for processes that link, rename or unlink a name here, because the kernel lets no process read names during that.
+    /// Waits for processes that link, rename or unlink a name here, because the kernel lets no
+    /// process read names during that.
     pub(crate) fn settle(&self) -> io::Result<()> {
         let fd = rustix::fs::openat(&self.fd, c".", OPEN, Mode::empty())?;
         let mut buffer = [MaybeUninit::uninit(); 512];
@@ -74,8 +75,8 @@ impl Directory {
         rustix::fs::openat(&self.fd, name, PIN, Mode::empty())
     }
 
-    /// Reads as many names as fit into the buffer; false at the end of the directory. `.` and `..` are left out. The kind
-    /// is `None` where the file system does not tell it.
+    /// Reads as many names as fit into the buffer; false at the end of the directory. `.` and `..`
+    /// are left out. The kind is `None` where the file system does not tell it.
     pub(crate) fn read(
         &self,
         buffer: &mut [MaybeUninit<u8>],

@@ -6,7 +6,8 @@ use glob::{MatchOptions, Pattern};
 
 use crate::trail::Trail;
 
-/// At the top of a volume: the snapshots of a filer, which cannot be changed, and the files that fsck(8) found
+/// At the top of a volume: the snapshots of a filer, which cannot be changed, and the files that
+/// fsck(8) found
 const DEFAULTS: [&[u8]; 2] = [b".snapshot", b"lost+found"];
 
 /// `*` stays within a name, `**` does not

@@ -13,16 +13,17 @@ const FCHMODAT2: libc::c_long = 452;
 
 static IS_MISSING: AtomicBool = AtomicBool::new(false);
 
-/// Changes the twelve mode bits of a file that was opened with `O_PATH`, which fchmod(2) refuses. Before Linux 6.6, and where
-/// a seccomp profile does not know the call, through the link in `/proc/self/fd`, which leads to the pinned file and
-/// nowhere else.
+/// Changes the twelve mode bits of a file that was opened with `O_PATH`, which fchmod(2) refuses.
+/// Before Linux 6.6, and where a seccomp profile does not know the call, through the link in
+/// `/proc/self/fd`, which leads to the pinned file and nowhere else.
 pub(crate) fn change_mode(file: impl AsFd, mode: u16) -> io::Result<()> {
     let file = file.as_fd();
     let refusal = if IS_MISSING.load(Relaxed) {
         io::Errno::NOSYS
     } else {
         match io::retry_on_intr(|| fchmodat2(file, mode)) {
-            // EPERM is what older seccomp profiles answer to calls that they do not know; the other way tells.
+            // EPERM is what older seccomp profiles answer to calls that they do not know; the other
+            // way tells.
             Err(refusal @ (io::Errno::NOSYS | io::Errno::PERM)) => refusal,
             done => return done,
         }
@@ -39,7 +40,8 @@ pub(crate) fn change_mode(file: impl AsFd, mode: u16) -> io::Result<()> {
 
 #[expect(unsafe_code, reason = "neither rustix nor libc has a function for this call")]
 fn fchmodat2(file: BorrowedFd, mode: u16) -> io::Result<()> {
-    // SAFETY: the descriptor is open while it is borrowed, the empty path is a C string, and the call keeps neither.
+    // SAFETY: the descriptor is open while it is borrowed, the empty path is a C string, and the
+    // call keeps neither.
     let result = unsafe {
         libc::syscall(FCHMODAT2, file.as_raw_fd(), c"".as_ptr(), libc::c_uint::from(mode), libc::AT_EMPTY_PATH)
     };

@@ -5,8 +5,8 @@ use rustix::{fd::AsFd, fs::fstatfs};
 /// Looks that wait for a server at the same time
 const NETWORK_THREADS: usize = 16;
 
-/// Magic numbers of file systems whose answers come from elsewhere (`linux/magic.h` and their own sources). FUSE is among
-/// them: in pods it is a bucket or a cluster more often than not.
+/// Magic numbers of file systems whose answers come from elsewhere (`linux/magic.h` and their own
+/// sources). FUSE is among them: in pods it is a bucket or a cluster more often than not.
 const NETWORK: [u32; 15] = [
     NFS,
     0x0000_517b, // SMB
@@ -28,7 +28,8 @@ const NETWORK: [u32; 15] = [
 const NFS: u32 = 0x0000_6969;
 const OVERLAY: u32 = 0x794c_7630;
 
-/// Those that are known to stamp files and directories by the kernel's own clock at each link, rename and unlink
+/// Those that are known to stamp files and directories by the kernel's own clock at each link,
+/// rename and unlink
 const LOCAL: [u32; 7] = [
     0x0000_ef53, // ext2, ext3, ext4
     0x5846_5342, // XFS
@@ -63,14 +64,16 @@ impl FileSystem {
     }
 }
 
-/// As many threads as the CPU quota has CPUs, since a local look costs only CPU; more where looks mostly wait.
+/// As many threads as the CPU quota has CPUs, since a local look costs only CPU; more where looks
+/// mostly wait.
 pub(crate) fn threads(root: impl AsFd) -> usize {
     let quota = std::thread::available_parallelism().map_or(1, usize::from);
     if is_network(root) { NETWORK_THREADS.max(quota) } else { quota }
 }
 
-/// Whether a change leaves a file the one that its other names lead to, and times come from this machine's clock. Not so on
-/// an overlay, which copies what is changed, and wherever a server has a say.
+/// Whether a change leaves a file the one that its other names lead to, and times come from this
+/// machine's clock. Not so on an overlay, which copies what is changed, and wherever a server has a
+/// say.
 pub(crate) fn keeps_links_and_times(file: impl AsFd) -> bool {
     magic(file).is_some_and(|magic| LOCAL.contains(&magic))
 }

@@ -29,7 +29,8 @@ use crate::{
     volume::Volume,
 };
 
-/// How long a stop waits for the counts of the walk; part of the 60 ms that lifecycle gives to a task.
+/// How long a stop waits for the counts of the walk; part of the 60 ms that lifecycle gives to a
+/// task.
 const STOP_PATIENCE: Duration = Duration::from_millis(40);
 /// How long a reader of stdout may take for the end of the report
 const PRINT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -57,7 +58,8 @@ pub async fn run(args: Args, life: Lifecycle) -> anyhow::Result<End> {
     };
     if let Some(exit) = stop {
         work.run.stopped.store(true, SeqCst);
-        // A system call on a volume that does not answer has no end, and neither has a write without a reader.
+        // A system call on a volume that does not answer has no end, and neither has a write
+        // without a reader.
         if time::timeout(STOP_PATIENCE, done).await.is_err() {
             return Ok(work.stuck(exit));
         }
@@ -178,7 +180,8 @@ async fn volumes(args: &Args, life: &Lifecycle) -> anyhow::Result<Vec<Volume>> {
     Ok(volumes)
 }
 
-/// Closes the report, also when a PATH could not be opened after others were done, and tells the end.
+/// Closes the report, also when a PATH could not be opened after others were done, and tells the
+/// end.
 async fn finish(
     args: Args,
     work: Arc<Work>,
@@ -214,7 +217,8 @@ async fn finish(
     Ok(end)
 }
 
-/// Writes the end of the report. A reader of stdout that has stalled does not keep the app from starting.
+/// Writes the end of the report. A reader of stdout that has stalled does not keep the app from
+/// starting.
 async fn end_report(work: Arc<Work>, summary: Summary) -> anyhow::Result<()> {
     let writing = task::spawn_blocking(move || work.run.report.finish(&summary));
     let Ok(written) = time::timeout(PRINT_TIMEOUT, writing).await else {

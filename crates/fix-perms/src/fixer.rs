@@ -64,7 +64,8 @@ impl Fixer<'_> {
         Change { label: self.has_wrong_label(entry), ..self.wanted.change(stat) }
     }
 
-    /// Sets owner, mode and label of a pinned entry right, if they are wrong. `stat` was asked of the same descriptor.
+    /// Sets owner, mode and label of a pinned entry right, if they are wrong. `stat` was asked of
+    /// the same descriptor.
     pub(crate) fn set(&self, pinned: BorrowedFd, stat: &Stat, path: Text) {
         self.change(pinned, stat, self.needed(pinned, stat), path);
     }
@@ -112,7 +113,8 @@ impl Fixer<'_> {
         }
     }
 
-    /// The same for a directory, with its default ACL. It was looked at when it was opened, which can be long ago.
+    /// The same for a directory, with its default ACL. It was looked at when it was opened, which
+    /// can be long ago.
     pub(crate) fn set_directory(&self, directory: &Directory) {
         let path: Text = &|| directory.about.trail.printed();
         if self.is_right(directory) {
@@ -164,7 +166,8 @@ impl Fixer<'_> {
         }
     }
 
-    /// Whether a change or a look that the kernel refused is a failure. An entry that is gone is none.
+    /// Whether a change or a look that the kernel refused is a failure. An entry that is gone is
+    /// none.
     pub(crate) fn refused(&self, refusal: Refusal, stat: Option<&Stat>, path: Text) {
         let Refusal { action, error } = refusal;
         match error {
@@ -203,7 +206,8 @@ impl Fixer<'_> {
         let is_writable = refusal.error != Errno::ROFS || read_only;
         let is_accessible = is_writable && stat.is_some_and(|stat| self.wanted.is_accessible(stat));
         if refusal.action == Action::Look && is_accessible && self.on_denied == OnDenied::Accessible {
-            // Nothing below a directory that only its owner can enter was looked at: worth a warning.
+            // Nothing below a directory that only its owner can enter was looked at: worth a
+            // warning.
             return self.warn(path, reason);
         }
         self.stays_wrong(is_accessible, path, reason);
@@ -223,8 +227,8 @@ impl Fixer<'_> {
         }
     }
 
-    /// An entry that can't be set right: `--on-denied` decides whether that is a failure. `is_accessible` says whether the
-    /// wanted owner can read and write it as it is.
+    /// An entry that can't be set right: `--on-denied` decides whether that is a failure.
+    /// `is_accessible` says whether the wanted owner can read and write it as it is.
     fn stays_wrong(&self, is_accessible: bool, path: Text, reason: Text) {
         match self.on_denied {
             OnDenied::Accessible if is_accessible => {
@@ -242,7 +246,8 @@ impl Fixer<'_> {
     }
 }
 
-/// Gives a directory the mode and owner back that it had, as far as that is allowed, so that it is not taken for right.
+/// Gives a directory the mode and owner back that it had, as far as that is allowed, so that it is
+/// not taken for right.
 pub(crate) fn restore(directory: &Directory, before: &Stat) {
     let (user, group) = (Some(Uid::from_raw(before.user)), Some(Gid::from_raw(before.group)));
     let _ = change_mode(directory, before.mode);

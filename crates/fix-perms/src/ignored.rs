@@ -1,7 +1,9 @@
-//! Changes that the kernel accepts and a file system ignores: the faults that remain, and the remedy. Pure.
+//! Changes that the kernel accepts and a file system ignores: the faults that remain, and the
+//! remedy. Pure.
 //!
-//! SMB without Unix extensions and many FUSE file systems (blobfuse, for example) invent owner and mode from their mount
-//! options. For them chown(2) and chmod(2) succeed and do nothing. Some of them keep one and ignore the other.
+//! SMB without Unix extensions and many FUSE file systems (blobfuse, for example) invent owner and
+//! mode from their mount options. For them chown(2) and chmod(2) succeed and do nothing. Some of
+//! them keep one and ignore the other.
 
 use crate::{
     difference::Difference,
@@ -105,7 +107,8 @@ mod tests {
         let directory = stat(Kind::Directory, 1000, 2000, 0o770);
         assert_told(fs_group(), &directory, "mode 2770 became 0770");
         assert_told(rules("g+s"), &directory, "mode 2770 became 0770");
-        // Some kernels take the bit of a directory away with its owner; chmod(1) leaves it to them too.
+        // Some kernels take the bit of a directory away with its owner; chmod(1) leaves it to them
+        // too.
         assert_told(rules("u=rwX,g=rwX,o="), &directory, "");
         assert_told(fs_group(), &stat(Kind::Directory, 1000, 2000, 0o700), "dir_mode=2770");
     }

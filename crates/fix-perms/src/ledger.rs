@@ -11,7 +11,8 @@ use serde::Serialize;
 /// Failures are logged one by one up to this number, and then only counted
 pub(crate) const TOLD_LIMIT: usize = 10;
 
-/// A text that is built only when it is written. Not generic, because each of its many callers would be a copy.
+/// A text that is built only when it is written. Not generic, because each of its many callers
+/// would be a copy.
 pub(crate) type Text<'a> = &'a dyn Fn() -> String;
 
 /// The results of a tree so far; many threads write

@@ -1,8 +1,9 @@
 //! Sets owner and mode on volumes, safely and fast, then exits 0 or becomes the app.
 //!
-//! Invariants: an entry is looked at first and touched only if it is wrong; what is changed is pinned by a descriptor, looked
-//! at again through it and changed through it, never by a path; the root of a tree is changed last, and only if all below
-//! it is right; descriptors have a bound that no tree moves, and memory grows with the depth of a tree alone.
+//! Invariants: an entry is looked at first and touched only if it is wrong; what is changed is
+//! pinned by a descriptor, looked at again through it and changed through it, never by a path; the
+//! root of a tree is changed last, and only if all below it is right; descriptors have a bound that
+//! no tree moves, and memory grows with the depth of a tree alone.
 
 mod accounts;
 mod args;

@@ -1,13 +1,17 @@
-//! Files with several names: to change one is to change what the other names lead to, inside the tree or not.
+//! Files with several names: to change one is to change what the other names lead to, inside the
+//! tree or not.
 //!
-//! Such a file is changed once all its names have been seen inside the tree. A name that moves while the walk goes on could
-//! be seen twice, or be seen and then lead out. So there is a moment before the walk at which all names that count were
-//! there together. Names are read and looked up after it; reading the names of a directory waits for a process that is about to
-//! change them; and each link, rename, exchange and unlink that comes later stamps the directory with a later time. So a
-//! name counts if its directory was not changed since, and a file is complete if it was not linked or unlinked since
-//! either, which stamps the file. Where times come from another clock, or a change makes a copy, no name counts.
+//! Such a file is changed once all its names have been seen inside the tree. A name that moves
+//! while the walk goes on could be seen twice, or be seen and then lead out. So there is a moment
+//! before the walk at which all names that count were there together. Names are read and looked up
+//! after it; reading the names of a directory waits for a process that is about to change them; and
+//! each link, rename, exchange and unlink that comes later stamps the directory with a later time.
+//! So a name counts if its directory was not changed since, and a file is complete if it was not
+//! linked or unlinked since either, which stamps the file. Where times come from another clock, or
+//! a change makes a copy, no name counts.
 //!
-//! A file with one name needs the same care: its name may just have been taken away, and the one that is left be outside.
+//! A file with one name needs the same care: its name may just have been taken away, and the one
+//! that is left be outside.
 
 use std::{
     collections::HashMap,
@@ -88,7 +92,8 @@ impl HardLinks {
         Self { moment, seen: Mutex::default(), hasher: RandomState::new() }
     }
 
-    /// Notes a name of a pinned file. `keeps_times` tells whether the file system's times can be relied on.
+    /// Notes a name of a pinned file. `keeps_times` tells whether the file system's times can be
+    /// relied on.
     pub(crate) fn see(
         &self,
         file: impl AsFd,
@@ -106,7 +111,8 @@ impl HardLinks {
                 Some(false) => None,
                 None => return Ok(Sighting::Restless),
             },
-            // A file that is mounted over a name has no name there. Older kernels do not tell mounts.
+            // A file that is mounted over a name has no name there. Older kernels do not tell
+            // mounts.
             2.. if is_old && stat.mount != 0 && !stat.is_elsewhere(&directory.about.stat) => {
                 let directory = Stat::open_with_time(directory)?;
                 let counts = directory.changed.is_some_and(|changed| changed < self.moment);
@@ -138,9 +144,10 @@ impl HardLinks {
     }
 }
 
-/// Waits until `clock`, which stands still between two ticks, is later than `now`: a change before now shall not look like
-/// one since. Since Linux 6.13 the kernel may stamp a change by its exact clock, and a tick that comes late can still be
-/// earlier than that. A clock that is set back ends the wait too.
+/// Waits until `clock`, which stands still between two ticks, is later than `now`: a change before
+/// now shall not look like one since. Since Linux 6.13 the kernel may stamp a change by its exact
+/// clock, and a tick that comes late can still be earlier than that. A clock that is set back ends
+/// the wait too.
 fn moment_after(now: i128, clock: impl Fn() -> i128) -> i128 {
     let before = clock();
     let mut moment = before;
@@ -151,8 +158,9 @@ fn moment_after(now: i128, clock: impl Fn() -> i128) -> i128 {
     moment
 }
 
-/// Whether the name of a file with one, which was changed since the moment, is still its only one; `None` if it is changed
-/// again and again, for example by a name that comes and goes, or by a process that writes.
+/// Whether the name of a file with one, which was changed since the moment, is still its only one;
+/// `None` if it is changed again and again, for example by a name that comes and goes, or by a
+/// process that writes.
 fn is_still_alone(
     file: impl AsFd,
     stat: &Stat,

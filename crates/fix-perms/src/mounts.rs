@@ -18,11 +18,13 @@ use crate::{
 
 /// The mounts of one tree; shared by its threads
 pub(crate) struct Mounts<'a> {
-    /// The root of the tree, which is never left out; none before it is open, and where PATH is no directory
+    /// The root of the tree, which is never left out; none before it is open, and where PATH is no
+    /// directory
     root: Option<Stat>,
     one_file_system: bool,
     skip_read_only: bool,
-    /// Whether a mount below the root is read-only: at most as many mounts as `fs.mount-max` allows, 100,000
+    /// Whether a mount below the root is read-only: at most as many mounts as `fs.mount-max`
+    /// allows, 100,000
     are_read_only: Mutex<BTreeMap<Key, bool>>,
     ledger: &'a Ledger,
 }
@@ -59,8 +61,8 @@ impl<'a> Mounts<'a> {
         known.unwrap_or_else(|| self.note(stat, is_read_only(entry), path))
     }
 
-    /// Whether the mount of an entry whose change was refused as read-only (EROFS) is left out from now on. The mount options
-    /// do not show that a server keeps a file system read-only.
+    /// Whether the mount of an entry whose change was refused as read-only (EROFS) is left out from
+    /// now on. The mount options do not show that a server keeps a file system read-only.
     pub(crate) fn leave_out_after_refusal(&self, stat: Option<&Stat>, path: Text) -> bool {
         self.skip_read_only && stat.is_some_and(|stat| self.are_below(stat) && self.note(stat, true, path))
     }
@@ -83,7 +85,8 @@ fn key(stat: &Stat) -> Key {
     (stat.mount, stat.id.device)
 }
 
-/// By the flags of the mount and of its file system. A file system that does not answer is taken for a writable one.
+/// By the flags of the mount and of its file system. A file system that does not answer is taken
+/// for a writable one.
 fn is_read_only(entry: impl AsFd) -> bool {
     fstatvfs(entry).is_ok_and(|answer| answer.f_flag.contains(StatVfsMountFlags::RDONLY))
 }

@@ -14,8 +14,8 @@ use clap::{
 };
 use lifecycle::Lines;
 
-/// Reads PATHs. Only the variable is split at line ends: an argument with a line end in its name is one PATH, because half of a
-/// name may be another tree.
+/// Reads PATHs. Only the variable is split at line ends: an argument with a line end in its name is
+/// one PATH, because half of a name may be another tree.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PathsParser;
 

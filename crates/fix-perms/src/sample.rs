@@ -27,8 +27,8 @@ pub(crate) struct Sample<'a> {
 }
 
 impl Sample<'_> {
-    /// Looks at `count` entries below the root; each way down is drawn again, so that entries of small directories come up
-    /// more often than those of big ones.
+    /// Looks at `count` entries below the root; each way down is drawn again, so that entries of
+    /// small directories come up more often than those of big ones.
     pub(crate) fn look(&self, root: &Arc<Directory>, count: u32) {
         for _ in 0..count {
             if self.fixer.stopped.load(Relaxed) {

@@ -16,10 +16,12 @@ use crate::wanted::label::Label;
 const ATTRIBUTE: &str = "security.selinux";
 /// The bytes of one page, which is all that the kernel gives out
 const ATTRIBUTE_LIMIT: usize = 4096;
-/// The kernel lists the file system of SELinux here when SELinux was not turned off at boot (`security/selinux/selinuxfs.c`).
+/// The kernel lists the file system of SELinux here when SELinux was not turned off at boot
+/// (`security/selinux/selinuxfs.c`).
 const FILE_SYSTEMS: &str = "/proc/filesystems";
 
-/// Whether the kernel has SELinux. Without it a label has no effect, and only `CAP_SYS_ADMIN` could set one.
+/// Whether the kernel has SELinux. Without it a label has no effect, and only `CAP_SYS_ADMIN` could
+/// set one.
 pub(crate) fn is_in_kernel() -> bool {
     // Without /proc no label can be set, and that failure says so.
     let Ok(file) = File::open(FILE_SYSTEMS) else { return true };
@@ -41,8 +43,8 @@ pub(crate) fn write(entry: impl AsFd, label: &Label) -> io::Result<()> {
     setxattr(held(entry), ATTRIBUTE, &label.attribute(), XattrFlags::empty())
 }
 
-/// fsetxattr(2) refuses a descriptor that was opened with `O_PATH`. This link leads to the entry of the descriptor and nowhere
-/// else: to a symbolic link itself, too.
+/// fsetxattr(2) refuses a descriptor that was opened with `O_PATH`. This link leads to the entry of
+/// the descriptor and nowhere else: to a symbolic link itself, too.
 fn held(entry: impl AsFd) -> String {
     format!("/proc/self/fd/{}", entry.as_fd().as_raw_fd())
 }

@@ -1,7 +1,7 @@
 //! The stamp on the root of a tree: a run with this wanted state has finished.
 //!
-//! It is an extended attribute of the `user` kind, so that a process with write access to the root could forge it: the app, and
-//! only for its own tree.
+//! It is an extended attribute of the `user` kind, so that a process with write access to the root
+//! could forge it: the app, and only for its own tree.
 
 use rustix::{
     fd::AsFd,

@@ -9,7 +9,8 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
-/// What decides whether an entry is as it should be. Times and sizes are not asked for: on NFS they cost a flush.
+/// What decides whether an entry is as it should be. Times and sizes are not asked for: on NFS they
+/// cost a flush.
 const ASKED: StatxFlags = StatxFlags::TYPE
     .union(StatxFlags::MODE)
     .union(StatxFlags::NLINK)
@@ -29,8 +30,8 @@ pub(crate) struct Stat {
     pub(crate) id: Id,
     /// The mount it is on; 0 where the kernel does not tell (before Linux 5.8)
     pub(crate) mount: u64,
-    /// The latest moment at which it can have been changed, linked or (on most file systems) renamed last, in nanoseconds
-    /// since 1970; none where it was not asked for
+    /// The latest moment at which it can have been changed, linked or (on most file systems)
+    /// renamed last, in nanoseconds since 1970; none where it was not asked for
     pub(crate) changed: Option<i128>,
 }
 
@@ -106,14 +107,16 @@ impl Kind {
 
 const SECOND: i128 = 1_000_000_000;
 
-/// The latest moment at which a file can have been changed last. Some file systems keep whole seconds only (ext3, ext4 with
-/// small inodes): a time without a fraction may stand for any within its second.
+/// The latest moment at which a file can have been changed last. Some file systems keep whole
+/// seconds only (ext3, ext4 with small inodes): a time without a fraction may stand for any within
+/// its second.
 fn latest(time: StatxTimestamp) -> i128 {
     let fraction = if time.tv_nsec == 0 { SECOND } else { i128::from(time.tv_nsec) };
     i128::from(time.tv_sec) * SECOND + fraction
 }
 
-/// The clock that stamps changes of files, which stands still between two ticks; in nanoseconds since 1970
+/// The clock that stamps changes of files, which stands still between two ticks; in nanoseconds
+/// since 1970
 pub(crate) fn stamping_clock() -> i128 {
     nanoseconds(ClockId::RealtimeCoarse)
 }

@@ -79,7 +79,8 @@ pub(crate) fn printed(path: &Path) -> String {
     printable(path.as_os_str().as_bytes())
 }
 
-/// A path on one line of a terminal: what is no printable text is escaped, and a very long one is cut in its middle.
+/// A path on one line of a terminal: what is no printable text is escaped, and a very long one is
+/// cut in its middle.
 fn printable(path: &[u8]) -> String {
     let mut text = String::new();
     for chunk in path.utf8_chunks() {

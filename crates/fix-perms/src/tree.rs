@@ -46,7 +46,8 @@ pub(crate) struct Run {
     pub(crate) stopped: AtomicBool,
 }
 
-/// Sets a tree right, or says what is wrong with it. An error is a PATH that can't be one; all else is in the ledger.
+/// Sets a tree right, or says what is wrong with it. An error is a PATH that can't be one; all else
+/// is in the ledger.
 pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result<()> {
     let start = Instant::now();
     let mut wanted = volume.wanted(current_umask());
@@ -99,7 +100,8 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
     Ok(())
 }
 
-/// `forced` is what the root was before it had to be set right to be opened: only then it is not the last.
+/// `forced` is what the root was before it had to be set right to be opened: only then it is not
+/// the last.
 fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>, forced: Option<Stat>) {
     let fixer = Fixer { mounts: fixer.mounts.below(&root.about.stat), ..fixer };
     let ledger = fixer.ledger;
@@ -147,7 +149,8 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
         Treatment::Apply => {
             match volume.policy {
                 Policy::Stamp if left_alone > 0 => {
-                    // Some of them may only have moved, and a trusted stamp would keep them wrong for ever.
+                    // Some of them may only have moved, and a trusted stamp would keep them wrong
+                    // for ever.
                     no_stamp(root, "files were left alone, see above");
                     stamp.remove(root);
                 }
@@ -155,8 +158,8 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
                 _ => {}
             }
             fixer.set_directory(root);
-            // The stamp comes before the root's own change, which can take the right to write it away. A root that stays
-            // wrong keeps none.
+            // The stamp comes before the root's own change, which can take the right to write it
+            // away. A root that stays wrong keeps none.
             if ledger.exit() != Exit::Done || ledger.counts().warned > 0 {
                 stamp.remove(root);
             }
@@ -174,7 +177,8 @@ fn trusted(volume: &Volume, fixer: &Fixer, stamp: &Stamp, root: &Directory) -> O
     }
 }
 
-/// The stamp of all settings that decide what a run does, and what it leaves wrong without a failure.
+/// The stamp of all settings that decide what a run does, and what it leaves wrong without a
+/// failure.
 fn stamp(volume: &Volume, fixer: &Fixer) -> Stamp {
     let Volume { max_depth, one_file_system, skip_read_only, hard_links, on_denied, .. } = volume;
     let (wanted, excludes) = (fixer.wanted, volume.excludes());

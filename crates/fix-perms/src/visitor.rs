@@ -42,7 +42,8 @@ impl<'a> Visitor<'a> {
 
     /// Looks at a name that is no directory, and sets it right; true if it is one after all.
     pub(crate) fn look(&self, directory: &Directory, name: &CStr) -> bool {
-        // Where the last entry was wrong the next one most likely is too: the look at what is pinned is enough then.
+        // Where the last entry was wrong the next one most likely is too: the look at what is
+        // pinned is enough then.
         if !self.expects_wrong.get() {
             match Stat::at(directory, name) {
                 Ok(stat) if stat.is_directory() => return true,
@@ -102,7 +103,8 @@ impl<'a> Visitor<'a> {
         Ok(false)
     }
 
-    /// Whether the times of what is in a directory can be relied on; asked once for each device in a row.
+    /// Whether the times of what is in a directory can be relied on; asked once for each device in
+    /// a row.
     fn keeps_times(&self, directory: &Directory) -> bool {
         let device = directory.about.stat.id.device;
         match self.times.get() {
@@ -126,7 +128,8 @@ impl<'a> Visitor<'a> {
         self.fixer.refused(Refusal { action: Action::Look, error }, stat, path);
     }
 
-    /// Opens a directory that is closed to this process: it is set right first, if that opens it. `None` if it is left out.
+    /// Opens a directory that is closed to this process: it is set right first, if that opens it.
+    /// `None` if it is left out.
     pub(crate) fn force(&self, parent: &Directory, name: &CStr) -> Result<Option<Directory>, (Errno, Option<Stat>)> {
         let pinned = parent.pin(name).map_err(|error| (error, None))?;
         let stat = Stat::open(&pinned).map_err(|error| (error, None))?;

@@ -77,12 +77,14 @@ pub(crate) struct Volume {
     #[arg(long)]
     #[serde(default)]
     pub(crate) create: bool,
-    /// When to trust what is there: always look at everything, root-match trusts a right root, stamp
+    /// When to trust what is there: always look at everything, root-match trusts a right root,
+    /// stamp
     #[arg(long, value_name = "POLICY", value_enum, default_value = "always", hide_possible_values = true)]
     #[arg(help = "always looks at everything; root-match trusts a root that is right; stamp trusts a finished run")]
     #[serde(default)]
     pub(crate) policy: Policy,
-    /// Leave out names like this, or paths below PATH if there is a slash in it; repeat for more; in the variable, one a line
+    /// Leave out names like this, or paths below PATH if there is a slash in it; repeat for more;
+    /// in the variable, one a line
     #[arg(long, value_name = "GLOB", value_parser = GLOBS)]
     #[serde(default, deserialize_with = "list")]
     #[schemars(with = "Vec<String>")]
@@ -243,7 +245,8 @@ impl Volume {
     }
 }
 
-/// A text as it is written, parsed as the flag's value would be: the numbers that YAML makes of `0640` and `0o640` are others.
+/// A text as it is written, parsed as the flag's value would be: the numbers that YAML makes of
+/// `0640` and `0o640` are others.
 fn optional<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| text.parse().map_err(D::Error::custom)).transpose()

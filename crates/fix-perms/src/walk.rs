@@ -1,8 +1,9 @@
 //! The walk over a tree, by as many threads as there are.
 //!
-//! Each thread walks its own part, depth first, and gives half of the rest to a thread that has nothing:
-//! directories, and the names of a directory that is huge. Only single names are looked up, in open directories. A
-//! directory is set right by the thread that leaves it last, so that no other thread is locked out below it.
+//! Each thread walks its own part, depth first, and gives half of the rest to a thread that has
+//! nothing: directories, and the names of a directory that is huge. Only single names are looked
+//! up, in open directories. A directory is set right by the thread that leaves it last, so that no
+//! other thread is locked out below it.
 
 use std::{
     ffi::CStr,
@@ -42,7 +43,8 @@ use crate::{
 const READ_SIZE: usize = 32 * 1024;
 /// The same, once a thread holds `PENDING_LIMIT`: room for a few names of 255 bytes
 const SMALL_READ_SIZE: usize = 1024;
-/// Bytes of names of directories that a thread holds before it reads less at a time: deep trees that are wide too
+/// Bytes of names of directories that a thread holds before it reads less at a time: deep trees
+/// that are wide too
 const PENDING_LIMIT: usize = 512 * 1024;
 /// Names of one reading that are worth giving to another thread
 const WORTH_SHARING: usize = 256;
@@ -78,7 +80,8 @@ struct Worker<'a> {
 }
 
 impl Walk<'_> {
-    /// Walks everything below `root`, which itself is left as it is, until all is done or `stopped` is set.
+    /// Walks everything below `root`, which itself is left as it is, until all is done or `stopped`
+    /// is set.
     pub(crate) fn run(&self, root: &Arc<Directory>, stopped: &AtomicBool) {
         if self.max_depth == 0 {
             return;
@@ -156,7 +159,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Gives half of the uppermost directories that have not been begun, if another thread may soon have nothing to do.
+    /// Gives half of the uppermost directories that have not been begun, if another thread may soon
+    /// have nothing to do.
     fn share(&mut self) {
         if self.queue.is_hungry()
             && let Some(half) = self.way.split()
@@ -165,8 +169,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Reads some names. Entries other than directories are looked at right away; many of them are given to another
-    /// thread.
+    /// Reads some names. Entries other than directories are looked at right away; many of them are
+    /// given to another thread.
     fn read(&mut self, directory: &Arc<Directory>) {
         let walk = self.walk;
         let size = if self.pending > PENDING_LIMIT { SMALL_READ_SIZE } else { READ_SIZE };

@@ -32,8 +32,8 @@ pub(crate) struct Wanted {
 pub(crate) enum Modes {
     /// As chmod(1) would: one rule for directories, one for all others
     Rules { directory: Option<Rule>, file: Option<Rule> },
-    /// As the kubelet does for `fsGroup` (`pkg/volume/volume_linux.go`): bits are only added, the set-ID bits that a change
-    /// of the group takes away included
+    /// As the kubelet does for `fsGroup` (`pkg/volume/volume_linux.go`): bits are only added, the
+    /// set-ID bits that a change of the group takes away included
     FsGroup { read_only: bool },
 }
 
@@ -48,7 +48,8 @@ pub(crate) struct Change {
 }
 
 impl Wanted {
-    /// The change that an entry needs. Its mode depends on the bits that the change of the owner leaves.
+    /// The change that an entry needs. Its mode depends on the bits that the change of the owner
+    /// leaves.
     pub(crate) fn change(&self, stat: &Stat) -> Change {
         if stat.kind == Kind::Link && !self.links {
             return Change::default();
@@ -85,7 +86,8 @@ impl Wanted {
         self.acl.as_ref().filter(|_| stat.is_directory() && !is_private)
     }
 
-    /// Whether the wanted owner can already read and write the entry, and enter it if it is a directory, by its mode.
+    /// Whether the wanted owner can already read and write the entry, and enter it if it is a
+    /// directory, by its mode.
     pub(crate) fn is_accessible(&self, stat: &Stat) -> bool {
         let class = match (self.user, self.group) {
             (Some(user), _) if user == stat.user => stat.mode >> 6,
@@ -108,7 +110,8 @@ impl Wanted {
         }
     }
 
-    /// The mode that the rule gives even to an open directory, if its owner or group can then read it and not enter it.
+    /// The mode that the rule gives even to an open directory, if its owner or group can then read
+    /// it and not enter it.
     pub(crate) fn closed_directory_mode(&self) -> Option<u16> {
         let Modes::Rules { directory: Some(rule), .. } = &self.modes else { return None };
         let mode = rule.apply(0o777, true, self.umask);
@@ -121,7 +124,8 @@ impl Wanted {
         !matches!(&self.modes, Modes::Rules { directory: None, .. })
     }
 
-    /// Whether more is wanted that only the owner of an entry may change: its mode, its ACL or its label.
+    /// Whether more is wanted that only the owner of an entry may change: its mode, its ACL or its
+    /// label.
     pub(crate) fn has_more_than_owners(&self) -> bool {
         let has_modes = !matches!(&self.modes, Modes::Rules { directory: None, file: None });
         has_modes || self.acl.is_some() || self.label.is_some()
@@ -137,7 +141,8 @@ fn fs_group_bits(is_directory: bool, read_only: bool) -> u16 {
     }
 }
 
-/// The bits that chown(2) leaves of a mode: a user who runs a program must not become its new owner. Directories keep all.
+/// The bits that chown(2) leaves of a mode: a user who runs a program must not become its new
+/// owner. Directories keep all.
 fn left_by_chown(stat: &Stat) -> u16 {
     let lost = match stat.mode & GROUP_EXECUTES {
         _ if stat.is_directory() => 0,

@@ -13,8 +13,8 @@ use crate::{
 
 /// Wait until every target is ready, then exit 0 or become COMMAND
 ///
-/// A target is a URL. Options of one target stand in its fragment, joined by `&`, and never reach a server.
-/// All targets are asked at once. SIGTERM ends the wait within 100 ms.
+/// A target is a URL. Options of one target stand in its fragment, joined by `&`, and never reach a
+/// server. All targets are asked at once. SIGTERM ends the wait within 100 ms.
 #[derive(Clone, clap::Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(name = "wait-for", version, after_help = after_help(), override_usage = USAGE)]

@@ -1,4 +1,5 @@
-//! Where each target stands, and the words about it: a line when a reason changes, one every 30 s, a summary.
+//! Where each target stands, and the words about it: a line when a reason changes, one every 30 s,
+//! a summary.
 
 use std::{
     collections::BTreeSet,
@@ -83,7 +84,8 @@ impl Board {
         }
     }
 
-    /// The wait ends amid an attempt: if none has ended before, or this one hangs, it says how far it came.
+    /// The wait ends amid an attempt: if none has ended before, or this one hangs, it says how far
+    /// it came.
     pub(crate) fn interrupt(&mut self, index: usize, network: &Network) {
         let row = &mut self.rows[index];
         let is_first = row.reason.is_empty();
@@ -161,7 +163,8 @@ impl Board {
         serde_json::to_string(&Summary { state, code: exit.code(), seconds, targets: &self.rows })
     }
 
-    /// The end, in the words of the target that decided it: one that will never be ready, else the first that is missing.
+    /// The end, in the words of the target that decided it: one that will never be ready, else the
+    /// first that is missing.
     pub(crate) fn end(&self, exit: Exit) -> End {
         let missing = || self.rows.iter().filter(|row| row.is_missing());
         // The words of a deadline or a signal are those of a target that still waits.

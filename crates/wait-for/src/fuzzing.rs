@@ -86,7 +86,8 @@ pub fn mongodb(bytes: &[u8]) {
     }
 }
 
-/// Reads any bytes as the type and the content of a message of PostgreSQL, and a row as one of every migration tool.
+/// Reads any bytes as the type and the content of a message of PostgreSQL, and a row as one of
+/// every migration tool.
 pub fn postgres(bytes: &[u8]) {
     let Some((kind, body)) = bytes.split_first() else { return };
     if let Some(Message::Row(row)) = Message::parse(*kind, body) {

@@ -1,7 +1,7 @@
 //! Several hosts in one URL, such as `kafka://h1,h2:9092`: one that is ready is enough.
 //!
-//! Each host has a port of its own or the default one, as in the URLs of `MongoDB` and of libpq. As in libpq, a refused login
-//! is the end for all hosts.
+//! Each host has a port of its own or the default one, as in the URLs of `MongoDB` and of libpq. As
+//! in libpq, a refused login is the end for all hosts.
 
 #[cfg(test)]
 mod tests;
@@ -27,8 +27,8 @@ use crate::{
 
 /// Hosts of one URL; a replica set of `MongoDB` has at most 50 members.
 const HOST_LIMIT: usize = 50;
-/// The next host is asked after this long without an answer of the one before, or when that one has failed. Many hosts are
-/// asked faster, so that each has at least a half of the attempt.
+/// The next host is asked after this long without an answer of the one before, or when that one has
+/// failed. Many hosts are asked faster, so that each has at least a half of the attempt.
 const STAGGER: Duration = Duration::from_millis(250);
 
 /// A URL at the places where its hosts begin and end
@@ -61,8 +61,9 @@ pub(crate) fn urls(url: &str) -> Result<Vec<String>, String> {
     Ok(urls)
 }
 
-/// What may be printed of a text that should be a URL with one host or several. An `@` or a blank behind the hosts: a
-/// password with a slash, a `#` or a blank in it was torn apart, and half of it stands in front.
+/// What may be printed of a text that should be a URL with one host or several. An `@` or a blank
+/// behind the hosts: a password with a slash, a `#` or a blank in it was torn apart, and half of it
+/// stands in front.
 pub(crate) fn label(text: &str) -> String {
     let (url, fragment) = text.split_once('#').unwrap_or((text, ""));
     let Parts { before, hosts, path } = Parts::of(url);
@@ -125,7 +126,8 @@ impl Check for AnyHost {
                 if has_heard {
                     network.progress.hear(self.summary(failures.clone()).reason);
                 }
-                // The next attempt may find more than the rest of this one. A closed port says nothing of the others.
+                // The next attempt may find more than the rest of this one. A closed port says
+                // nothing of the others.
                 if may_be_short && has_heard && later.len() == 0 {
                     may_be_short = false;
                     self.was_short.store(true, Relaxed);

@@ -1,7 +1,8 @@
 //! Waits until every target is truly ready, then exits 0 or becomes the app.
 //!
-//! Invariants: a target is ready only when it has proved it in its own protocol; each attempt looks names up again,
-//! ends within its deadline and closes its connection; no credential is ever printed.
+//! Invariants: a target is ready only when it has proved it in its own protocol; each attempt looks
+//! names up again, ends within its deadline and closes its connection; no credential is ever
+//! printed.
 
 mod args;
 mod board;

@@ -37,7 +37,8 @@ impl Network {
         networks
     }
 
-    /// Why a lookup of the attempt under way has no answer yet: of the target's name, or of the first of its hosts
+    /// Why a lookup of the attempt under way has no answer yet: of the target's name, or of the
+    /// first of its hosts
     pub(crate) fn unanswered(&self) -> Option<Failure> {
         let hosts = self.hosts.borrow();
         self.names.unanswered().or_else(|| hosts.iter().find_map(|names| names.unanswered()))

@@ -16,7 +16,8 @@ pub(crate) struct NotReady {
     pub(crate) cause: Cause,
     /// For people: short, without secrets, the same for the same cause
     pub(crate) reason: String,
-    /// The server is overloaded, and wants no other request for this long; zero where it names no time
+    /// The server is overloaded, and wants no other request for this long; zero where it names no
+    /// time
     pub(crate) rest: Option<Duration>,
     pub(crate) tls_doubt: Option<TlsDoubt>,
 }
@@ -106,7 +107,8 @@ impl NotReady {
         Self::new(Cause::Busy, reason).overloaded(None)
     }
 
-    /// The same from a server that is overloaded, which is asked slowly. A server may name the time of its rest.
+    /// The same from a server that is overloaded, which is asked slowly. A server may name the time
+    /// of its rest.
     pub(crate) fn overloaded(self, rest: Option<Duration>) -> Self {
         Self { rest: Some(rest.unwrap_or_default()), ..self }
     }
@@ -133,7 +135,8 @@ impl From<io::Error> for NotReady {
 
 impl From<Failure> for NotReady {
     fn from(failure: Failure) -> Self {
-        // The moment decides whether a server that closes a connection is heard to end or to reset it.
+        // The moment decides whether a server that closes a connection is heard to end or to reset
+        // it.
         if matches!(failure, Failure::Reset) {
             return Self::unanswered();
         }

@@ -1,7 +1,8 @@
 //! When to ask again, by the reason of the last refusal. Pure: randomness is passed in.
 //!
-//! A closed port costs nothing to ask, so the wait grows with the time already waited: a port that opens is seen after a
-//! twentieth of that at the latest. An unknown name costs the cluster's DNS, which remembers the "no" for seconds anyhow.
+//! A closed port costs nothing to ask, so the wait grows with the time already waited: a port that
+//! opens is seen after a twentieth of that at the latest. An unknown name costs the cluster's DNS,
+//! which remembers the "no" for seconds anyhow.
 
 use std::time::Duration;
 
@@ -15,12 +16,15 @@ const QUICK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 const QUICK_SHARE: u32 = 20;
 /// Resolvers cache a negative answer, `CoreDNS` for 5 to 30 s; hundreds of pods ask.
 const NAMES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(3));
-/// A silent server has cost the whole attempt's time already; one that said "never" will hardly change its mind.
+/// A silent server has cost the whole attempt's time already; one that said "never" will hardly
+/// change its mind.
 const SILENT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
-/// Each question is work for an overloaded server: the first and the longest delay, and the share of the time waited
+/// Each question is work for an overloaded server: the first and the longest delay, and the share
+/// of the time waited
 const OVERLOADED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
 const OVERLOADED_SHARE: u32 = 10;
-/// A server may ask for a rest of this length at most: after a longer one the answer would come too late for most timeouts.
+/// A server may ask for a rest of this length at most: after a longer one the answer would come too
+/// late for most timeouts.
 const LONGEST_REST: Duration = Duration::from_secs(60);
 /// Between consecutive successes
 const STABLE: Duration = Duration::from_millis(500);
@@ -68,9 +72,11 @@ impl Pace {
             self.silent.reset();
         }
         let delay = match manner {
-            // Jitter parts pods that started together, and shortens only: the promise is about the latest moment.
+            // Jitter parts pods that started together, and shortens only: the promise is about the
+            // latest moment.
             Manner::Quick => (self.waited / QUICK_SHARE).clamp(QUICK.0, QUICK.1).mul_f64(1.0 - random / 2.0),
-            // Here it lengthens only, because a server that names the time of its rest gives all clients the same.
+            // Here it lengthens only, because a server that names the time of its rest gives all
+            // clients the same.
             Manner::Overloaded => {
                 let shortest = (self.waited / OVERLOADED_SHARE).clamp(OVERLOADED.0, OVERLOADED.1);
                 shortest.max(rest).mul_f64(1.0 + random / 4.0)
@@ -108,7 +114,8 @@ mod tests {
         NotReady::new(cause, "x")
     }
 
-    /// The mean time from a port's opening, at any moment of the first ten seconds, to the next attempt.
+    /// The mean time from a port's opening, at any moment of the first ten seconds, to the next
+    /// attempt.
     fn mean_lateness(random: impl Fn() -> f64) -> Duration {
         let (mut pace, mut now, mut area) = (Pace::new(None), 0.0, 0.0);
         while now < 10.0 {

@@ -1,4 +1,5 @@
-//! HTTP through a proxy: plain requests in absolute form, TLS through a tunnel (RFC 9110, sections 7.1 and 9.3.6).
+//! HTTP through a proxy: plain requests in absolute form, TLS through a tunnel (RFC 9110, sections
+//! 7.1 and 9.3.6).
 
 use endpoint::{Address, Stream};
 use hyper::{
@@ -35,7 +36,8 @@ pub(crate) fn blame(mut failure: NotReady) -> NotReady {
     failure
 }
 
-/// An answer in the target's place: a login of its own, or its word that the target does not answer it.
+/// An answer in the target's place: a login of its own, or its word that the target does not answer
+/// it.
 pub(crate) fn speaks_for_itself(status: StatusCode) -> bool {
     [
         StatusCode::PROXY_AUTHENTICATION_REQUIRED,

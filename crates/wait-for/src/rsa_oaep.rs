@@ -1,6 +1,7 @@
 //! Encryption by RSA with OAEP and SHA-1 (RFC 8017, section 7.1), the only form that MySQL takes.
 //!
-//! The weakness of many libraries (RUSTSEC-2023-0071) is one of the private key, which only the server has.
+//! The weakness of many libraries (RUSTSEC-2023-0071) is one of the private key, which only the
+//! server has.
 
 use crypto_bigint::{
     BoxedUint, Odd,
@@ -14,7 +15,8 @@ const DIGEST: usize = 20;
 
 pub(crate) type Seed = [u8; DIGEST];
 
-/// Encrypts a message; `None` if it is too long for the key. Nothing may be encrypted with the same seed again.
+/// Encrypts a message; `None` if it is too long for the key. Nothing may be encrypted with the same
+/// seed again.
 pub(crate) fn encrypt(key: &RsaPublicKey, message: &[u8], seed: Seed) -> Option<Vec<u8>> {
     let length = key.modulus.len();
     let zeros = length.checked_sub(2 * DIGEST + 2 + message.len())?;

@@ -1,6 +1,7 @@
 //! SCRAM, the client's side (RFC 5802, RFC 7677), without channel binding.
 //!
-//! Passwords are taken as they are: only ASCII ones are sure to be equal to their `SASLprep` form (RFC 4013).
+//! Passwords are taken as they are: only ASCII ones are sure to be equal to their `SASLprep` form
+//! (RFC 4013).
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -16,9 +17,11 @@ use crate::{
 /// "No channel binding" (`n,,`), as it stands in the first message, and in the last one in Base64
 const HEADER: &str = "n,,";
 const HEADER_BASE64: &str = "biws";
-/// A server that asks for more rounds only wants to keep us busy; PostgreSQL's and Kafka's default is 4096, `MongoDB`'s 15000.
+/// A server that asks for more rounds only wants to keep us busy; PostgreSQL's and Kafka's default
+/// is 4096, `MongoDB`'s 15000.
 const MOST_ROUNDS: u32 = 600_000;
-/// With fewer rounds the proof, which a false server has from us, makes the password easy to guess (RFC 7677, section 4).
+/// With fewer rounds the proof, which a false server has from us, makes the password easy to guess
+/// (RFC 7677, section 4).
 pub(crate) const USUAL_ROUNDS: u32 = 4096;
 
 /// The hash function of a mechanism
@@ -52,7 +55,8 @@ pub(crate) struct Unproven {
 }
 
 impl Scram {
-    /// Draws a nonce and begins. PostgreSQL ignores the user here, because it knows the user from the start-up message.
+    /// Draws a nonce and begins. PostgreSQL ignores the user here, because it knows the user from
+    /// the start-up message.
     pub(crate) fn new(hash: Hash, user: &str, least_rounds: u32) -> Result<Self, NotReady> {
         let scram = Self::with_nonce(hash, user, BASE64_STANDARD.encode(random::<18>()?));
         Ok(Self { least_rounds, ..scram })

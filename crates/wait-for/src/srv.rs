@@ -1,7 +1,8 @@
 //! SRV records by a query of our own: getaddrinfo has no word for them (RFC 2782).
 //!
-//! The pod's resolv.conf rules, as for any other name: servers in their order, search list and ndots. Only the number
-//! of records is wanted, so an answer is walked over, not decoded (RFC 1035, section 4.1).
+//! The pod's resolv.conf rules, as for any other name: servers in their order, search list and
+//! ndots. Only the number of records is wanted, so an answer is walked over, not decoded (RFC 1035,
+//! section 4.1).
 
 use std::{
     fs, io,
@@ -20,7 +21,8 @@ use crate::not_ready::NotReady;
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 const PORT: u16 = 53;
-/// A server that is silent for this long gives way to the next; glibc waits five, but an attempt has no more in all.
+/// A server that is silent for this long gives way to the next; glibc waits five, but an attempt
+/// has no more in all.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of an answer by UDP that no path cuts apart (DNS Flag Day 2020)
 const UDP_LIMIT: u16 = 1232;
@@ -53,14 +55,16 @@ pub(crate) async fn count(name: &str) -> Result<usize, NotReady> {
         match ask_any(&servers, &candidate).await? {
             Answer::Records(0) | Answer::NoSuchName => {}
             Answer::Records(count) => return Ok(count),
-            // As in glibc, a domain of the search list that no server can answer for is not in the way of the next.
+            // As in glibc, a domain of the search list that no server can answer for is not in the
+            // way of the next.
             Answer::Truncated | Answer::Failure => unanswered = true,
         }
     }
     if unanswered { Err(NotReady::no_dns_answer(name)) } else { Ok(0) }
 }
 
-/// The names to try, as resolv.conf(5) has it: with enough dots the name itself comes first, else last.
+/// The names to try, as resolv.conf(5) has it: with enough dots the name itself comes first, else
+/// last.
 fn candidates(name: &str, config: &Config) -> Vec<String> {
     if let Some(absolute) = name.strip_suffix('.') {
         return vec![absolute.to_owned()];
@@ -92,7 +96,8 @@ async fn ask_any(servers: &[IpAddr], name: &str) -> Result<Answer, NotReady> {
 async fn ask_udp(server: SocketAddr, query: &[u8]) -> io::Result<Option<Answer>> {
     let any: SocketAddr = if server.is_ipv4() { ([0; 4], 0).into() } else { ([0; 16], 0).into() };
     let socket = UdpSocket::bind(any).await?;
-    // On a connected socket, datagrams of other hosts do not arrive, and a closed port is an error at once.
+    // On a connected socket, datagrams of other hosts do not arrive, and a closed port is an error
+    // at once.
     socket.connect(server).await?;
     socket.send(query).await?;
     let mut answer = [0; UDP_LIMIT as usize];
@@ -109,7 +114,8 @@ async fn ask_tcp(server: SocketAddr, query: &[u8]) -> io::Result<Option<Answer>>
     Ok(read(&answer, query))
 }
 
-/// A query for the SRV records of a name, with room for a large answer (EDNS, RFC 6891); `None` if the name can't be one.
+/// A query for the SRV records of a name, with room for a large answer (EDNS, RFC 6891); `None` if
+/// the name can't be one.
 fn query(name: &str, id: u16) -> Option<Vec<u8>> {
     let mut query = Vec::new();
     for word in [id, RECURSION_DESIRED, 1, 0, 0, 1] {

@@ -22,7 +22,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Draws over the last drawing. A terminal that is gone, or does not keep up, is no reason to fail or to wait.
+    /// Draws over the last drawing. A terminal that is gone, or does not keep up, is no reason to
+    /// fail or to wait.
     pub(crate) fn draw(&mut self, rows: &[Row], waited: Duration) {
         let (Width(columns), Height(height)) =
             terminal_size_of(io::stderr()).unwrap_or((Width(USUAL_SIZE.0), Height(USUAL_SIZE.1)));
@@ -41,7 +42,8 @@ impl Table {
     }
 }
 
-/// The targets that are missing first, each with its whole reason; no line wider and no more lines than the terminal can show.
+/// The targets that are missing first, each with its whole reason; no line wider and no more lines
+/// than the terminal can show.
 fn layout(rows: &[Row], waited: Duration, columns: usize, height: usize) -> Vec<String> {
     let width = columns.saturating_sub(1).max(1);
     let room = height.saturating_sub(3).max(1);
@@ -93,8 +95,8 @@ fn line(row: &Row) -> String {
     format!("{sign} {name:<32} {reason} ({attempts})")
 }
 
-/// Breaks a line between words where that is possible. Further lines are indented. A control character would steer the
-/// terminal, so it becomes a replacement character.
+/// Breaks a line between words where that is possible. Further lines are indented. A control
+/// character would steer the terminal, so it becomes a replacement character.
 fn wrap(line: &str, width: usize) -> Vec<String> {
     let harmless = |character: char| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
     let characters: Vec<char> = line.chars().map(harmless).collect();

@@ -22,7 +22,8 @@ use crate::{
 /// Something to wait for
 #[derive(Clone)]
 pub(crate) struct Target {
-    /// The URL without user, password, query (but a selector of pods) and fragment: what may be printed
+    /// The URL without user, password, query (but a selector of pods) and fragment: what may be
+    /// printed
     pub(crate) label: String,
     /// The name of its group, of which one target is enough
     pub(crate) group: Option<String>,
@@ -93,7 +94,8 @@ impl Target {
     }
 }
 
-/// What may be printed of a target. Two targets of pods differ in the selector, which is their only query.
+/// What may be printed of a target. Two targets of pods differ in the selector, which is their only
+/// query.
 fn label(text: &str, scheme: &str) -> String {
     let label = hosts::label(text);
     match text.split_once("?selector=") {
@@ -110,8 +112,8 @@ pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// For `not`: only a definite "no" proves that something is gone. A DNS server that fails proves nothing, and neither does a
-/// certificate that is refused, because a server showed it.
+/// For `not`: only a definite "no" proves that something is gone. A DNS server that fails proves
+/// nothing, and neither does a certificate that is refused, because a server showed it.
 fn invert(verdict: Verdict) -> Verdict {
     match verdict {
         Ok(proof) => Err(NotReady::new(Cause::Contrary, format!("still there: {proof}"))),

@@ -1,4 +1,5 @@
-//! A hint where one side speaks TLS and the other does not: it names the scheme or the option to write.
+//! A hint where one side speaks TLS and the other does not: it names the scheme or the option to
+//! write.
 
 use crate::{
     not_ready::{NotReady, TlsDoubt},

@@ -62,7 +62,8 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
     finish(args, board, exit).await
 }
 
-/// Why an attempt ran out of time. The resolver's own timeout can be longer or shorter than ours; the reason is the same.
+/// Why an attempt ran out of time. The resolver's own timeout can be longer or shorter than ours;
+/// the reason is the same.
 fn unanswered(network: &Network, limit: Duration) -> NotReady {
     match network.unanswered() {
         Some(failure) => failure.into(),
@@ -80,7 +81,8 @@ async fn finish(args: Args, mut board: Board, exit: Exit) -> anyhow::Result<End>
     Ok(end)
 }
 
-/// Prints the object that was asked for. A reader that has gone or has stalled does not keep the app from starting.
+/// Prints the object that was asked for. A reader that has gone or has stalled does not keep the
+/// app from starting.
 async fn print(args: &Args, board: &Board, state: &str, exit: Exit) -> anyhow::Result<()> {
     if args.output != Output::Json {
         return Ok(());
@@ -111,8 +113,8 @@ async fn targets_ready(args: &Args, targets: &[Target], networks: &[Network], bo
     decided(groups.collect(), args.any).await
 }
 
-/// Resolves to `Done` once one target of a group is ready, or to the exit of the first when none ever will be. A target without
-/// a group is one of its own.
+/// Resolves to `Done` once one target of a group is ready, or to the exit of the first when none
+/// ever will be. A target without a group is one of its own.
 async fn group_ready(
     args: &Args,
     targets: &[Target],
@@ -128,7 +130,8 @@ async fn group_ready(
     exit
 }
 
-/// With `any` a success decides, without it a failure does; if nothing has decided, the first end counts.
+/// With `any` a success decides, without it a failure does; if nothing has decided, the first end
+/// counts.
 async fn decided(mut waits: FuturesUnordered<impl Future<Output = Exit>>, any: bool) -> Exit {
     let mut first = None;
     while let Some(exit) = waits.next().await {
@@ -140,7 +143,8 @@ async fn decided(mut waits: FuturesUnordered<impl Future<Output = Exit>>, any: b
     first.unwrap_or(Exit::Done)
 }
 
-/// Resolves to `Done` once a target has been ready often enough, or to the exit that says why it never will be.
+/// Resolves to `Done` once a target has been ready often enough, or to the exit that says why it
+/// never will be.
 async fn target_ready(args: &Args, network: &Network, board: &RefCell<Board>, index: usize, target: &Target) -> Exit {
     let attempt_timeout = target.attempt_timeout.unwrap_or(args.attempt_timeout);
     let needed = target.stable.unwrap_or(args.stable);

@@ -1,4 +1,5 @@
-//! HTTP for one target: a connection of its own for each request, dialed and secured as every other kind is.
+//! HTTP for one target: a connection of its own for each request, dialed and secured as every other
+//! kind is.
 
 mod answer;
 mod redirect;
@@ -33,7 +34,8 @@ const OURSELVES: HeaderValue = HeaderValue::from_static(concat!("wait-for/", env
 /// How the requests of one target travel
 #[derive(Debug)]
 pub(crate) struct Client {
-    /// Where the target itself is. What follows holds for it alone, not for where a redirect leads, but for the trust in `tls`.
+    /// Where the target itself is. What follows holds for it alone, not for where a redirect leads,
+    /// but for the trust in `tls`.
     pub(crate) host: String,
     pub(crate) tls: TlsClient,
     pub(crate) http2: bool,
@@ -127,8 +129,8 @@ impl Client {
         })
     }
 
-    /// Opens a connection for a request, and gives the request the form that it needs there. Also tells whether a proxy
-    /// answers on the connection.
+    /// Opens a connection for a request, and gives the request the form that it needs there. Also
+    /// tells whether a proxy answers on the connection.
     async fn open(
         &self,
         network: &Network,

@@ -154,7 +154,8 @@ impl Login<'_> {
         self.tls.is_some() || matches!(self.place, Place::Socket(_))
     }
 
-    /// A server's text without the password: a server that does not understand a login may repeat it.
+    /// A server's text without the password: a server that does not understand a login may repeat
+    /// it.
     pub(crate) fn without_password(&self, text: &str) -> String {
         self.password.as_ref().map_or_else(|| text.to_owned(), |password| password.blotted_out(text))
     }
@@ -175,8 +176,8 @@ impl Login<'_> {
         })
     }
 
-    /// The same, with the judgement of the server's certificate beside the stream: no secret may go to a server that is refused,
-    /// but words of leave may.
+    /// The same, with the judgement of the server's certificate beside the stream: no secret may go
+    /// to a server that is refused, but words of leave may.
     pub(crate) async fn secure_unjudged(
         &self,
         stream: Box<dyn Stream>,
@@ -195,7 +196,8 @@ impl Login<'_> {
     }
 }
 
-/// Refuses a password with a `/` in it, because a URL ends the login there: the user would be asked for as a host.
+/// Refuses a password with a `/` in it, because a URL ends the login there: the user would be asked
+/// for as a host.
 pub(crate) fn no_torn_password(url: &Url) -> Result<(), String> {
     if url.path().contains('@') {
         Err("in a password / is written as %2F, and in a path @ as %40".into())
@@ -209,7 +211,8 @@ pub(crate) fn password_needs_tls() -> NotReady {
     NotReady::never("the server asks for the password itself, which needs TLS: give tls=require")
 }
 
-/// Reads the first bytes of an answer. `remedy` is for a server that speaks TLS: it answers with an alert.
+/// Reads the first bytes of an answer. `remedy` is for a server that speaks TLS: it answers with an
+/// alert.
 pub(crate) async fn read_head<const N: usize>(
     stream: &mut (impl AsyncRead + Unpin),
     remedy: &str,
@@ -226,8 +229,9 @@ pub(crate) fn speaks_tls(remedy: &str) -> NotReady {
     NotReady::never(format!("the server speaks TLS: {remedy}"))
 }
 
-/// Ends a connection, with the closing alert of TLS where it has TLS: without the alert, servers log a broken connection
-/// (RFC 8446, section 6.1). The verdict is known by now, so an error is ignored.
+/// Ends a connection, with the closing alert of TLS where it has TLS: without the alert, servers
+/// log a broken connection (RFC 8446, section 6.1). The verdict is known by now, so an error is
+/// ignored.
 pub(crate) async fn close(stream: &mut impl Stream) {
     let _ = stream.shutdown().await;
 }

@@ -17,8 +17,8 @@ impl Fixer<'_> {
         self.wanted.label.is_some()
     }
 
-    /// Whether an entry has another label than the wanted one. A label that cannot be read is taken for wrong, because the error
-    /// is reported when the label is set.
+    /// Whether an entry has another label than the wanted one. A label that cannot be read is taken
+    /// for wrong, because the error is reported when the label is set.
     pub(crate) fn has_wrong_label(&self, entry: impl AsFd) -> bool {
         self.wanted.label.as_ref().is_some_and(|wanted| selinux::read(entry).ok().flatten().as_ref() != Some(wanted))
     }

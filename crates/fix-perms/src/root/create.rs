@@ -27,7 +27,8 @@ use crate::{
 
 const PIN: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// Makes what is missing, each with the wanted owner and mode before the next is made in it; the last one, pinned.
+/// Makes what is missing, each with the wanted owner and mode before the next is made in it; the
+/// last one, pinned.
 pub(super) fn directories(volume: &Volume, fixer: &Fixer) -> anyhow::Result<OwnedFd> {
     let path = volume.path.as_path();
     if path.components().any(|component| component == Component::ParentDir) {
@@ -42,7 +43,8 @@ pub(super) fn directories(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Owne
     for component in path.components() {
         done.push(component);
         let Component::Normal(name) = component else { continue };
-        // A link on the way that was there is followed, as in any path. One that was put where something was missing is not.
+        // A link on the way that was there is followed, as in any path. One that was put where
+        // something was missing is not.
         let is_last = done == path && !volume.follow_root;
         let follow = if volume.no_symlinks || is_new || is_last { OFlags::NOFOLLOW } else { OFlags::empty() };
         at = match rustix::fs::openat(&at, name, PIN | follow, Mode::empty()) {
@@ -79,8 +81,8 @@ fn make(parent: &OwnedFd, name: &[u8], path: &Path, fixer: &Fixer) -> anyhow::Re
     }
     let directory = rustix::fs::openat(parent, name, PIN | OFlags::NOFOLLOW, Mode::empty()).map_err(cannot)?;
     let stat = Stat::open(&directory).map_err(cannot)?;
-    // Some file systems give everything to the user of their mount options. Where that is the wanted one, a directory that was
-    // swapped in is at most the wanted owner's own.
+    // Some file systems give everything to the user of their mount options. Where that is the
+    // wanted one, a directory that was swapped in is at most the wanted owner's own.
     if stat.user != geteuid().as_raw() && Some(stat.user) != fixer.wanted.user {
         let reason = "is not the directory that was just made, or its file system gives everything to another user: \
                       mount it with the option uid= of the wanted owner";

@@ -1,7 +1,7 @@
 //! A thread's way down a tree: the directories from where it began to where it is.
 //!
-//! Only those nearest to the end are kept open. The others are closed, since trees are deeper than processes have descriptors,
-//! and are opened again on the way back.
+//! Only those nearest to the end are kept open. The others are closed, since trees are deeper than
+//! processes have descriptors, and are opened again on the way back.
 
 use std::{iter, sync::Arc};
 
@@ -52,8 +52,8 @@ impl Way {
         self.to_close.retain(|far| !frames[*far].close());
     }
 
-    /// Goes one up. The directory above is opened again if it was closed: by `..` from the one below, or else by its name.
-    /// Where both fail it is lost.
+    /// Goes one up. The directory above is opened again if it was closed: by `..` from the one
+    /// below, or else by its name. Where both fail it is lost.
     pub(crate) fn pop(&mut self) -> (Option<Frame>, Option<Lost>) {
         let below = self.frames.pop();
         let length = self.frames.len();
@@ -81,7 +81,8 @@ impl Way {
         lost
     }
 
-    /// Opens the deepest directory by way of all closed ones, from the last one above it that is open.
+    /// Opens the deepest directory by way of all closed ones, from the last one above it that is
+    /// open.
     fn descend_again(&self) -> io::Result<Option<Directory>> {
         let open = self.frames.iter().enumerate().rev().find_map(|(at, frame)| Some((at, frame.open()?)));
         let Some((open, start)) = open else { return Ok(None) };
@@ -95,8 +96,8 @@ impl Way {
         Ok(reached)
     }
 
-    /// Half of the uppermost directories that have not been begun. The last one is not given away: it is what this
-    /// thread itself does next.
+    /// Half of the uppermost directories that have not been begun. The last one is not given away:
+    /// it is what this thread itself does next.
     pub(crate) fn split(&mut self) -> Option<Frame> {
         let deepest = self.frames.len().checked_sub(1)?;
         // Those between are closed, and may be very many.

@@ -10,7 +10,8 @@ pub(crate) const ACCESS: &str = "system.posix_acl_access";
 const VERSION: u32 = 2;
 /// The ID in an entry that names no user or group
 const NO_ID: u32 = u32::MAX;
-/// Bytes of an attribute (`XATTR_SIZE_MAX`) would take thousands of entries, more than a reader can check
+/// Bytes of an attribute (`XATTR_SIZE_MAX`) would take thousands of entries, more than a reader can
+/// check
 const ENTRY_LIMIT: usize = 100;
 
 const USER_OWNER: u16 = 0x01;
@@ -20,8 +21,8 @@ const GROUP: u16 = 0x08;
 const MASK: u16 = 0x10;
 const OTHER: u16 = 0x20;
 
-/// The entries that a default ACL must have. Those of owner, group and others that it leaves out come from the
-/// directory's own ACL and mode, as with setfacl(1).
+/// The entries that a default ACL must have. Those of owner, group and others that it leaves out
+/// come from the directory's own ACL and mode, as with setfacl(1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DefaultAcl(Vec<Entry>);
 
@@ -85,8 +86,8 @@ fn owning_group(attribute: &[u8]) -> Option<u16> {
     Some(u16::from_le_bytes([entry[2], entry[3]]))
 }
 
-/// `user:1000:rwx`, `g:app:rX`, `u::rwx`, `mask::rwx`, `o::---`; letters as setfacl(1) reads them. `X` is `x`: these are
-/// directories.
+/// `user:1000:rwx`, `g:app:rX`, `u::rwx`, `mask::rwx`, `o::---`; letters as setfacl(1) reads them.
+/// `X` is `x`: these are directories.
 fn entry(text: &str) -> Result<Entry, String> {
     let wrong = || "this is not an ACL entry: write it as u:1000:rwx, g::rx or o::-".to_owned();
     let text = text.strip_prefix("default:").or_else(|| text.strip_prefix("d:")).unwrap_or(text);

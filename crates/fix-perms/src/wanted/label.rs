@@ -9,7 +9,8 @@ const CATEGORY_LIMIT: u16 = 1023;
 
 /// A whole label, `USER:ROLE:TYPE`, and `:LEVEL` where the policy has levels
 ///
-/// Two labels are equal when the kernel takes them for the same: it sorts categories and joins neighbours (`c0.c3`).
+/// Two labels are equal when the kernel takes them for the same: it sorts categories and joins
+/// neighbours (`c0.c3`).
 #[derive(Clone)]
 pub(crate) struct Label {
     text: String,
@@ -26,7 +27,8 @@ struct Level {
 }
 
 impl Label {
-    /// The label in an attribute, which may end in a zero byte; `None` if there is none of this shape.
+    /// The label in an attribute, which may end in a zero byte; `None` if there is none of this
+    /// shape.
     pub(crate) fn of_attribute(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
         std::str::from_utf8(bytes).ok()?.parse().ok()

@@ -23,7 +23,8 @@ struct Step {
     who: Option<u16>,
     operator: Operator,
     operand: Operand,
-    /// The bits that the rule speaks of: a directory keeps those of its set-ID bits that no one spoke of
+    /// The bits that the rule speaks of: a directory keeps those of its set-ID bits that no one
+    /// spoke of
     mentioned: u16,
 }
 
@@ -43,7 +44,8 @@ enum Operand {
 }
 
 impl Rule {
-    /// The mode that this makes of `mode`. `umask` counts where the rule names no class, as in `+x`.
+    /// The mode that this makes of `mode`. `umask` counts where the rule names no class, as in
+    /// `+x`.
     pub(crate) fn apply(&self, mode: u16, is_directory: bool, umask: u16) -> u16 {
         self.steps.iter().fold(mode, |mode, step| step.apply(mode, is_directory, umask))
     }

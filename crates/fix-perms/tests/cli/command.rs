@@ -1,4 +1,5 @@
-//! COMMAND: fix-perms becomes it once all is right, with all that the app would have had without fix-perms.
+//! COMMAND: fix-perms becomes it once all is right, with all that the app would have had without
+//! fix-perms.
 
 use std::{
     io::{Read, Seek, Write},

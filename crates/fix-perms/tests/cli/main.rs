@@ -1,4 +1,5 @@
-//! The binary `fix-perms` as a pod meets it: its exit codes, its words, what it changes and what it never touches.
+//! The binary `fix-perms` as a pod meets it: its exit codes, its words, what it changes and what it
+//! never touches.
 
 #[cfg(test)]
 mod as_root;

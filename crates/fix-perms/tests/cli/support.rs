@@ -47,7 +47,8 @@ pub(crate) struct Entry {
 }
 
 impl Tree {
-    /// A tree of these files; a name that ends in `/` is a directory. Directories on the way are made. Modes are 0755 and 0644.
+    /// A tree of these files; a name that ends in `/` is a directory. Directories on the way are
+    /// made. Modes are 0755 and 0644.
     pub(crate) fn new(names: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let tree = Self { directory };
@@ -163,8 +164,8 @@ pub(crate) fn last_words(ended: &Ended) -> &str {
     words.unwrap_or_else(|| panic!("no last line in {ended:#?}")).0
 }
 
-/// Stops fix-perms until it was in time: from a signal on it has 80 ms for its words, and on a machine that is too busy it
-/// ends without them.
+/// Stops fix-perms until it was in time: from a signal on it has 80 ms for its words, and on a
+/// machine that is too busy it ends without them.
 #[track_caller]
 pub(crate) fn stopped_in_time<T>(what: impl Fn(&T) -> bool, mut stop: impl FnMut() -> T) -> T {
     until("a stop leaves time for last words", || Some(stop()).filter(&what))
@@ -200,7 +201,8 @@ impl LongWalk {
 }
 
 impl Tree {
-    /// Gives a file so many more names, which begin with `prefix`: entries for a tenth of what files cost.
+    /// Gives a file so many more names, which begin with `prefix`: entries for a tenth of what
+    /// files cost.
     pub(crate) fn link(&self, file: &str, prefix: &str, names: usize) {
         for nth in 0..names {
             fs::hard_link(self.join(file), self.join(&format!("{prefix}{nth}"))).unwrap();

@@ -1,4 +1,5 @@
-//! On a terminal: how far the work has come, on a line that is drawn again and again and is gone in the end.
+//! On a terminal: how far the work has come, on a line that is drawn again and again and is gone in
+//! the end.
 
 use harness::{Terminal, send};
 

@@ -1,4 +1,5 @@
-//! What is said: a summary, differences where nothing is changed, objects, a last line; names on one line each.
+//! What is said: a summary, differences where nothing is changed, objects, a last line; names on
+//! one line each.
 
 use std::{
     ffi::OsStr,

@@ -1,4 +1,5 @@
-//! `amqp://host[:5672][/vhost]`, `amqps://`: AMQP 0-9-1 as `RabbitMQ` speaks it: logged in, and the virtual host opens.
+//! `amqp://host[:5672][/vhost]`, `amqps://`: AMQP 0-9-1 as `RabbitMQ` speaks it: logged in, and the
+//! virtual host opens.
 
 use std::{sync::Arc, time::Duration};
 
@@ -106,8 +107,8 @@ async fn refused(channel: &mut Channel, login: &Login<'_>, code: u16, text: Stri
     judge_close(code, text, login.password.is_some(), login.database.is_some())
 }
 
-/// A virtual host that does not exist and one that the user may not use are not ready yet: both are made after the server
-/// has started, the host first and its permissions a moment later.
+/// A virtual host that does not exist and one that the user may not use are not ready yet: both are
+/// made after the server has started, the host first and its permissions a moment later.
 fn judge_close(code: u16, text: String, with_password: bool, with_host: bool) -> Verdict {
     let words = text.to_ascii_lowercase();
     match code {

@@ -1,7 +1,7 @@
 //! The few frames of AMQP 0-9-1 that a login needs.
 //!
-//! <https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf>: a frame has a type, a channel, a size, a content and an end. All
-//! of ours are methods of the connection, on channel 0.
+//! <https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf>: a frame has a type, a channel, a size,
+//! a content and an end. All of ours are methods of the connection, on channel 0.
 
 use endpoint::{Stream, one_line};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -71,7 +71,8 @@ impl Channel {
         Ok(self.0.flush().await?)
     }
 
-    /// Logs in by PLAIN (RFC 4616), and asks to be told when that fails, because without this wish the connection just ends.
+    /// Logs in by PLAIN (RFC 4616), and asks to be told when that fails, because without this wish
+    /// the connection just ends.
     pub(super) async fn start_ok(&mut self, user: &str, password: &str) -> Result<(), NotReady> {
         let capability = [&short_text("authentication_failure_close")[..], b"t\x01"].concat();
         let capabilities = [&short_text("capabilities")[..], b"F", &long_text(&capability)].concat();
@@ -141,7 +142,8 @@ impl Channel {
         }
     }
 
-    /// A server that does not speak the version that it is asked for names its own, and closes the connection.
+    /// A server that does not speak the version that it is asked for names its own, and closes the
+    /// connection.
     async fn other_protocol(&mut self) -> Result<NotReady, NotReady> {
         let mut header = [0; 6];
         self.0.read_exact(&mut header).await?;

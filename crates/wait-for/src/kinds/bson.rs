@@ -72,7 +72,8 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Elements that are read from their front, the lowest byte of a number first. `None`: they end too early.
+/// Elements that are read from their front, the lowest byte of a number first. `None`: they end too
+/// early.
 struct Elements<'a>(Reader<'a>);
 
 impl<'a> Elements<'a> {

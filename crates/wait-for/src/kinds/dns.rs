@@ -1,7 +1,7 @@
 //! `dns://name`: resolves to enough addresses.
 //!
-//! A headless Service has no address until a pod is ready. Addresses come from getaddrinfo, as the app will see them;
-//! SRV records, which getaddrinfo does not know, by a query of our own.
+//! A headless Service has no address until a pod is ready. Addresses come from getaddrinfo, as the
+//! app will see them; SRV records, which getaddrinfo does not know, by a query of our own.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -56,7 +56,8 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     Ok(Arc::new(Dns { name: name.to_owned(), records: records.unwrap_or(Records::Addresses), min }))
 }
 
-/// Whether getaddrinfo takes this for an address, the old forms such as `127.1` included; no domain at the top is a number.
+/// Whether getaddrinfo takes this for an address, the old forms such as `127.1` included; no domain
+/// at the top is a number.
 fn is_address(name: &str) -> bool {
     let last = name.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
     name.starts_with('[') || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))

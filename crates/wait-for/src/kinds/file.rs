@@ -28,7 +28,8 @@ struct File {
     min_size: u64,
     mode: Option<u32>,
     settled: Duration,
-    /// Size and modification time, and since when we have seen them so. By our own clock: the writer's may differ.
+    /// Size and modification time, and since when we have seen them so. By our own clock: the
+    /// writer's may differ.
     seen: Mutex<Option<(Stamp, Instant)>>,
 }
 

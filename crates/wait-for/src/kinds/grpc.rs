@@ -105,7 +105,8 @@ impl Check for Grpc {
     }
 }
 
-/// The content of an answer: its status from the trailers, or from the headers when there is no body
+/// The content of an answer: its status from the trailers, or from the headers when there is no
+/// body
 struct Answer {
     status: Option<String>,
     words: String,

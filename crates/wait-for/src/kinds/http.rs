@@ -1,6 +1,7 @@
 //! `http://`, `https://`, `http+unix:///socket:/path`: the kubelet's httpGet, with more to ask for.
 //!
-//! 200 to 399 is ready, as the kubelet has it. Redirects are not followed unless asked: a login page is no readiness.
+//! 200 to 399 is ready, as the kubelet has it. Redirects are not followed unless asked: a login
+//! page is no readiness.
 
 mod pointer;
 mod wanted;
@@ -160,7 +161,8 @@ impl Http {
         }
         let refusal = web::refusal(status, headers);
         let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
-        // Without a login of ours, a server that is still starting may answer every client like that.
+        // Without a login of ours, a server that is still starting may answer every client like
+        // that.
         if refused && self.login.has_login() {
             self.login.forget();
             return Err(NotReady::denied(format!("login refused: {}", refusal.reason)));
@@ -168,7 +170,8 @@ impl Http {
         Err(refusal)
     }
 
-    /// The words without what the request has sent, because a server may answer with that: headers, and the query.
+    /// The words without what the request has sent, because a server may answer with that: headers,
+    /// and the query.
     fn without_sent(&self, words: &str, login: &HeaderMap) -> String {
         let query = self.uri.query().unwrap_or_default();
         let values = form_urlencoded::parse(query.as_bytes()).map(|(_, value)| Secret::from(&*value));
@@ -177,7 +180,8 @@ impl Http {
     }
 }
 
-/// The headers of a request. Servers want to know the length of a body that could be there (RFC 9110, section 8.6).
+/// The headers of a request. Servers want to know the length of a body that could be there (RFC
+/// 9110, section 8.6).
 fn headers(login: &HeaderMap, method: &Method, body: &str) -> HeaderMap {
     let mut headers = login.clone();
     if body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(method) {

@@ -1,6 +1,7 @@
 //! `kafka://h1,h2[:9092]`, `kafkas://`: a broker answers with the cluster's metadata.
 //!
-//! With `topic=` the topic is there and each of its partitions has a leader; with `brokers=` the cluster has that many.
+//! With `topic=` the topic is there and each of its partitions has a leader; with `brokers=` the
+//! cluster has that many.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -105,7 +106,8 @@ impl Check for Kafka {
 }
 
 impl Kafka {
-    /// A user may have a password for one SCRAM mechanism and not for the other, and the broker's refusal is the same.
+    /// A user may have a password for one SCRAM mechanism and not for the other, and the broker's
+    /// refusal is the same.
     fn with_doubts(&self, failure: NotReady, mechanism: Mechanism) -> NotReady {
         let is_refusal = failure.cause == Cause::Never(Exit::Denied) && failure.reason.starts_with(LOGIN_REFUSED);
         match mechanism {

@@ -1,8 +1,9 @@
 //! The few messages of Kafka's protocol that a login and a look at the metadata need.
 //!
-//! <https://kafka.apache.org/protocol>: a request has a length, a key, a version, a number and the client's name;
-//! its answer has a length and the same number. The versions here are the oldest that do, without tagged fields,
-//! and brokers from 0.11 to 4 have them, those of logins from 1.0 on.
+//! <https://kafka.apache.org/protocol>: a request has a length, a key, a version, a number and the
+//! client's name; its answer has a length and the same number. The versions here are the oldest
+//! that do, without tagged fields, and brokers from 0.11 to 4 have them, those of logins from 1.0
+//! on.
 
 use endpoint::{Stream, one_line};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -171,7 +172,8 @@ impl Topic {
         Some(Self { code, name, partitions: partitions.len(), leaderless })
     }
 
-    /// Reads a partition. A copy that is missing (`REPLICA_NOT_AVAILABLE`) does not concern its leader.
+    /// Reads a partition. A copy that is missing (`REPLICA_NOT_AVAILABLE`) does not concern its
+    /// leader.
     fn has_leader(rest: &mut Reader) -> Option<bool> {
         const NONE: u16 = 0;
         const REPLICA_NOT_AVAILABLE: u16 = 9;

@@ -1,8 +1,9 @@
-//! `kubernetes://jobs/NAME`, `pods?selector=…`, `services/NAME` and workloads: as the API server has
-//! them, by the pod's service account.
+//! `kubernetes://jobs/NAME`, `pods?selector=…`, `services/NAME` and workloads: as the API server
+//! has them, by the pod's service account.
 //!
-//! A list, and then one watch: the API server tells each change, so nothing is polled. The watch stays
-//! open from one attempt to the next. API: <https://kubernetes.io/docs/reference/using-api/api-concepts/>.
+//! A list, and then one watch: the API server tells each change, so nothing is polled. The watch
+//! stays open from one attempt to the next. API:
+//! <https://kubernetes.io/docs/reference/using-api/api-concepts/>.
 
 mod api;
 pub(crate) mod events;

@@ -79,7 +79,8 @@ impl Check for Ldap {
 async fn log_in(login: &Login<'_>, stream: &mut Box<dyn Stream>) -> Verdict {
     let (name, password) = match (login.user, &login.password) {
         (Some(name), Some(password)) => (name, password.expose()),
-        // A name without a password is a bind as nobody that many servers refuse (RFC 4513, section 5.1.2).
+        // A name without a password is a bind as nobody that many servers refuse (RFC 4513, section
+        // 5.1.2).
         _ => ("", ""),
     };
     judge_bind(&ask(stream, &bind(name, password)).await?, !name.is_empty())

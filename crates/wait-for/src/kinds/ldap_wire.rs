@@ -91,8 +91,8 @@ pub(super) async fn ask(
     outcome(&content).ok_or_else(not_ldap)
 }
 
-/// The result in a message: of a bind, of an extended request, or the notice of a server that closes
-/// the connection (RFC 4511, section 4.4.1), which is an extended response, too.
+/// The result in a message: of a bind, of an extended request, or the notice of a server that
+/// closes the connection (RFC 4511, section 4.4.1), which is an extended response, too.
 pub(crate) fn outcome(message: &[u8]) -> Option<Outcome> {
     let (tag, _, rest) = split(message)?;
     if tag != INTEGER {

@@ -1,4 +1,5 @@
-//! `mongodb://h1,h2[:27017]`: a server says that it takes writes, and takes the login if there is one.
+//! `mongodb://h1,h2[:27017]`: a server says that it takes writes, and takes the login if there is
+//! one.
 //!
 //! <https://www.mongodb.com/docs/manual/reference/command/hello/>
 
@@ -107,7 +108,8 @@ impl Mongodb {
     }
 }
 
-/// The names by which the server's log knows a client; a server refuses a client that leaves one out.
+/// The names by which the server's log knows a client; a server refuses a client that leaves one
+/// out.
 fn client() -> Vec<u8> {
     let application = bson::nested("application", &[bson::text("name", "wait-for")]);
     let driver = [bson::text("name", "wait-for"), bson::text("version", env!("CARGO_PKG_VERSION"))];

@@ -82,7 +82,8 @@ impl Step {
     }
 }
 
-/// The mechanism for a user. A server names none for a user that it does not know, and refuses the login then.
+/// The mechanism for a user. A server names none for a user that it does not know, and refuses the
+/// login then.
 fn choose(offered: &[&str]) -> Result<Hash, NotReady> {
     let is_offered = |hash: &Hash| offered.contains(&hash.mechanism());
     match [Hash::Sha256, Hash::Sha1].into_iter().find(is_offered) {
@@ -95,7 +96,8 @@ fn choose(offered: &[&str]) -> Result<Hash, NotReady> {
     }
 }
 
-/// The password in SCRAM-SHA-1: the hash that servers before SCRAM kept of it, in hexadecimal digits
+/// The password in SCRAM-SHA-1: the hash that servers before SCRAM kept of it, in hexadecimal
+/// digits
 fn older_password(user: &str, password: &str) -> String {
     wire::hex(&Md5::new().chain_update(user).chain_update(":mongo:").chain_update(password).finalize())
 }

@@ -1,7 +1,7 @@
 //! Commands to `MongoDB` and their answers, as messages of the type `OP_MSG`.
 //!
-//! <https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/>: length, number, number of the request, type; then flags,
-//! a section's kind and a document.
+//! <https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/>: length, number, number
+//! of the request, type; then flags, a section's kind and a document.
 
 use endpoint::{Stream, one_line};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

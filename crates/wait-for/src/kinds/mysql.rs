@@ -1,8 +1,10 @@
-//! `mysql://host[:port]`, `mysql+unix:///socket`: the server speaks first, and its greeting is answered in full.
+//! `mysql://host[:port]`, `mysql+unix:///socket`: the server speaks first, and its greeting is
+//! answered in full.
 //!
-//! A connection that ends within its handshake counts as broken, and after `max_connect_errors` of them the server blocks the
-//! host. So every handshake is brought to its end, also where the reason against the server is known before: a server that is
-//! not trusted, or whose plugin is not supported, gets the answers of a client without a password, and no secret. OK and
+//! A connection that ends within its handshake counts as broken, and after `max_connect_errors` of
+//! them the server blocks the host. So every handshake is brought to its end, also where the reason
+//! against the server is known before: a server that is not trusted, or whose plugin is not
+//! supported, gets the answers of a client without a password, and no secret. OK and
 //! "access denied" both mean ready; with a password the proof is a login and `SELECT 1`.
 //! Protocol: MySQL documentation, "Connection Phase"; MariaDB's is the same.
 
@@ -121,7 +123,8 @@ impl Session<'_> {
         verdict
     }
 
-    /// Goes over to TLS where that is wanted. Beside the connection stands whether the server is trusted with a login.
+    /// Goes over to TLS where that is wanted. Beside the connection stands whether the server is
+    /// trusted with a login.
     async fn secure(
         &self,
         mut channel: Channel,
@@ -148,7 +151,8 @@ impl Session<'_> {
                     None if has_password => select_one(channel).await.map_err(|failure| self.meaning(failure)),
                     None => Ok("lets in without a password".into()),
                 };
-                // Without this word the server logs an aborted connection. An error no longer matters.
+                // Without this word the server logs an aborted connection. An error no longer
+                // matters.
                 let _ = channel.command(QUIT, &[]).await;
                 verdict
             }
@@ -162,8 +166,8 @@ impl Session<'_> {
         }
     }
 
-    /// Answers what the server asks for until it says OK. Where the password cannot be proven, the answers are empty from there
-    /// on, until the server refuses the login.
+    /// Answers what the server asks for until it says OK. Where the password cannot be proven, the
+    /// answers are empty from there on, until the server refuses the login.
     async fn authenticate(&self, channel: &mut Channel, greeting: &Greeting) -> Result<(), Failure> {
         let mut exchange = Exchange {
             password: self.login.password.as_ref().map(Secret::expose),
@@ -178,7 +182,8 @@ impl Session<'_> {
         let too_long = || NotReady::never("the password is longer than 254 bytes, which MySQL does not take");
         let proof = exchange.proof().and_then(|proof| Some(proof).filter(is_short).ok_or_else(too_long));
         let (proof, mut unproven) = or_instead(proof, &[]);
-        // A login without its password counts as a failed one, and some accounts are locked after a few of them.
+        // A login without its password counts as a failed one, and some accounts are locked after a
+        // few of them.
         let may_log_in = self.login.password.is_some() || self.question.is_some() || self.login.is_private();
         let user = self.login.user.filter(|_| may_log_in).unwrap_or(USER);
         channel.write(&client_answer(channel.is_tls, user, &proof, self.database, &greeting.plugin)).await?;
@@ -207,7 +212,8 @@ impl Session<'_> {
         }
     }
 
-    /// The time for a handshake whose result is known: what is left of the attempt must be enough to tell it.
+    /// The time for a handshake whose result is known: what is left of the attempt must be enough
+    /// to tell it.
     fn courtesy(&self) -> Duration {
         COURTESY.min(self.network.time_left() / 2)
     }

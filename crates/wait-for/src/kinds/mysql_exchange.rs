@@ -1,4 +1,5 @@
-//! The client's side of a login: its answer to each word of the server. Pure, but for the random numbers of RSA.
+//! The client's side of a login: its answer to each word of the server. Pure, but for the random
+//! numbers of RSA.
 //!
 //! Plugins: MySQL documentation, "Authentication Methods"; MariaDB's, "Authentication Plugins".
 
@@ -80,7 +81,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// Encrypts the password for the server. The nonce keeps a listener from sending the same again.
+    /// Encrypts the password for the server. The nonce keeps a listener from sending the same
+    /// again.
     fn encrypted(&self, password: &str, key: &RsaPublicKey) -> Result<Vec<u8>, NotReady> {
         let nonce: Vec<u8> = self.nonce.iter().copied().cycle().take(password.len() + 1).collect();
         if nonce.is_empty() {

@@ -14,7 +14,8 @@ pub(super) fn hash_native(password: &[u8], nonce: &[u8]) -> Vec<u8> {
     xor(&once, &salted)
 }
 
-/// The proof of `caching_sha2_password`: SHA256(password) XOR SHA256(SHA256(SHA256(password)) + nonce)
+/// The proof of `caching_sha2_password`: SHA256(password) XOR SHA256(SHA256(SHA256(password)) +
+/// nonce)
 pub(super) fn hash_sha2(password: &[u8], nonce: &[u8]) -> Vec<u8> {
     let once = Sha256::digest(password);
     let salted = Sha256::new().chain_update(Sha256::digest(once)).chain_update(nonce).finalize();
@@ -25,8 +26,8 @@ pub(super) fn xor(one: &[u8], other: &[u8]) -> Vec<u8> {
     one.iter().zip(other).map(|(a, b)| a ^ b).collect()
 }
 
-/// The proof of MariaDB's `ed25519`: the nonce, signed as in RFC 8032, section 5.1.6, with the password in the place of the
-/// 32 bytes of the secret key.
+/// The proof of MariaDB's `ed25519`: the nonce, signed as in RFC 8032, section 5.1.6, with the
+/// password in the place of the 32 bytes of the secret key.
 pub(super) fn sign_ed25519(password: &[u8], nonce: &[u8]) -> Vec<u8> {
     let hash = <[u8; 64]>::from(Sha512::digest(password));
     let (lower, prefix) = hash.split_at(32);

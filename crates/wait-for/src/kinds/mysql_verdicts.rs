@@ -1,9 +1,11 @@
-//! The meaning of a server's refusal, by its number: MySQL's and MariaDB's "Server Error Message Reference".
+//! The meaning of a server's refusal, by its number: MySQL's and MariaDB's "Server Error Message
+//! Reference".
 
 use super::mysql_wire::Refusal;
 use crate::not_ready::{Cause, NotReady};
 
-/// A refusal of a login with a password. A server has the same words for other faults than the password: `doubts` names them.
+/// A refusal of a login with a password. A server has the same words for other faults than the
+/// password: `doubts` names them.
 pub(super) fn judge_login(refusal: &Refusal, doubts: &str) -> NotReady {
     let told = told(refusal);
     match refusal.code {
@@ -14,7 +16,8 @@ pub(super) fn judge_login(refusal: &Refusal, doubts: &str) -> NotReady {
         3118 | 3955 | 4151 => NotReady::denied(format!("{told}; unlock it: ALTER USER … ACCOUNT UNLOCK")),
         // Its password has expired: before the login, after it
         1862 | 1820 => NotReady::denied(format!("{told}; set a new one, or let it not expire: ALTER USER")),
-        // The server, or its settings, know no such login: an old kind of password, a plugin that is not loaded
+        // The server, or its settings, know no such login: an old kind of password, a plugin that
+        // is not loaded
         1251 | 1275 | 1524 => NotReady::never(told),
         3159 => NotReady::never(format!("{told}; give tls=require")),
         _ => judge(refusal),

@@ -41,7 +41,8 @@ impl Channel {
         Self { stream, sequence: 0, is_tls: false }
     }
 
-    /// Goes over to TLS, with the same numbering, and gives the judgement of the server's certificate.
+    /// Goes over to TLS, with the same numbering, and gives the judgement of the server's
+    /// certificate.
     pub(super) async fn secure(self, login: &Login<'_>) -> Result<(Self, Result<(), NotReady>), NotReady> {
         let (stream, judgement) = login.secure_unjudged(self.stream).await?;
         Ok((Self { stream, sequence: self.sequence, is_tls: true }, judgement))
@@ -116,7 +117,8 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// Access denied, in its several forms; TLS demanded; account expired, locked or blocked: all said by a server that works.
+    /// Access denied, in its several forms; TLS demanded; account expired, locked or blocked: all
+    /// said by a server that works.
     pub(super) fn is_about_the_login(&self) -> bool {
         matches!(self.code, 1045 | 1251 | 1275 | 1524 | 1698 | 1862 | 3118 | 3159 | 3955 | 4151)
     }

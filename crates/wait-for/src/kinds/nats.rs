@@ -1,5 +1,5 @@
-//! `nats://host[:port]`: the server takes the connection, and the login if there is one, and answers
-//! PING.
+//! `nats://host[:port]`: the server takes the connection, and the login if there is one, and
+//! answers PING.
 //!
 //! Protocol: <https://docs.nats.io/reference/reference-protocols/nats-protocol>. The server speaks
 //! first, also before TLS.

@@ -1,7 +1,8 @@
-//! `postgres://host[:port]`: any answer but "cannot connect now" means ready, as libpq's `PQping` has it.
+//! `postgres://host[:port]`: any answer but "cannot connect now" means ready, as libpq's `PQping`
+//! has it.
 //!
-//! With a password the proof is a login and `SELECT 1`, and with a question its answer. Protocol 3.0: PostgreSQL
-//! documentation, "Frontend/Backend Protocol"; error codes: its appendix A.
+//! With a password the proof is a login and `SELECT 1`, and with a question its answer. Protocol
+//! 3.0: PostgreSQL documentation, "Frontend/Backend Protocol"; error codes: its appendix A.
 
 mod query;
 pub(crate) mod wire;
@@ -44,7 +45,8 @@ pub(crate) const OPTIONS: [&str; 8] = [
 ];
 
 const PORT: u16 = 5432;
-/// Exists nearly everywhere; a name that does not would leave a line in the server's log under `trust`.
+/// Exists nearly everywhere; a name that does not would leave a line in the server's log under
+/// `trust`.
 const USER: &str = "postgres";
 const MECHANISM: Hash = Hash::Sha256;
 /// The code of `PgBouncer`'s own errors
@@ -108,7 +110,8 @@ impl Session<'_> {
         self.login.user.unwrap_or(USER)
     }
 
-    /// Logs in, and asks the question or `SELECT 1`. A server may let in without a password, for example by a certificate.
+    /// Logs in, and asks the question or `SELECT 1`. A server may let in without a password, for
+    /// example by a certificate.
     async fn log_in(&self, channel: &mut Secured, password: Option<&Secret>) -> Verdict {
         loop {
             let request = authentication(channel).await?;
@@ -152,7 +155,8 @@ async fn select_one(channel: &mut Secured) -> Verdict {
     Ok("logged in, SELECT 1 answered".into())
 }
 
-/// Without a password: any word but "not now" is proof enough, and so is a role that does not exist.
+/// Without a password: any word but "not now" is proof enough, and so is a role that does not
+/// exist.
 async fn knock(channel: &mut Secured) -> Verdict {
     loop {
         match channel.read().await? {
@@ -161,7 +165,8 @@ async fn knock(channel: &mut Secured) -> Verdict {
                 leave(channel).await;
                 return Ok("lets in without a password".into());
             }
-            // A plain close: where a password is due, the server logs a Terminate as a protocol violation, and a close not at all.
+            // A plain close: where a password is due, the server logs a Terminate as a protocol
+            // violation, and a close not at all.
             Message::Authentication(_) => return Ok("asks for a login".into()),
             Message::Error(said) if said.is_busy() => return Err(refusal(said)),
             Message::Error(said) => return Ok(format!("answers {}", said.code)),

@@ -1,6 +1,7 @@
 //! The question that a database is asked after the login: a query, a table or a migration.
 //!
-//! Any value of a query may be a secret. Therefore no message holds one that is true, and none holds any of the SQL.
+//! Any value of a query may be a secret. Therefore no message holds one that is true, and none
+//! holds any of the SQL.
 
 pub(crate) mod migration;
 mod tools;
@@ -68,7 +69,8 @@ impl Sql {
     }
 }
 
-/// The verdict on a query, from its first row. The text of the first value decides, whatever its type is.
+/// The verdict on a query, from its first row. The text of the first value decides, whatever its
+/// type is.
 pub(super) fn judge_row(row: Option<&[Option<String>]>) -> Verdict {
     let found = match row.map(|row| row.first().and_then(Option::as_deref)) {
         None => "no row",

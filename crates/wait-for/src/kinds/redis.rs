@@ -97,7 +97,8 @@ impl Session<'_> {
     }
 }
 
-/// A section of INFO. It is empty where the user may not ask for it, and behind a proxy that does not know the command.
+/// A section of INFO. It is empty where the user may not ask for it, and behind a proxy that does
+/// not know the command.
 async fn info(stream: &mut BufReader<Box<dyn Stream>>, section: &str) -> Result<String, NotReady> {
     Ok(match ask(stream, ["INFO", section]).await? {
         Reply::Bulk(text) => text.unwrap_or_default(),

@@ -1,4 +1,5 @@
-//! Parts that the URLs of some kinds cannot have. To ignore them would be a silent misreading: `?sslmode=require` without TLS.
+//! Parts that the URLs of some kinds cannot have. To ignore them would be a silent misreading:
+//! `?sslmode=require` without TLS.
 
 use url::Url;
 

@@ -1,7 +1,8 @@
 //! `tcp://host:port`: connected, and still open a moment later.
 //!
-//! Docker's and other port proxies accept before the app listens, and close or reset the connection once they find
-//! no listener behind (moby/moby#16976). Therefore the connection must outlive a short hold.
+//! Docker's and other port proxies accept before the app listens, and close or reset the connection
+//! once they find no listener behind (moby/moby#16976). Therefore the connection must outlive a
+//! short hold.
 
 use std::{sync::Arc, time::Duration};
 

@@ -44,7 +44,8 @@ fn has_torn_escape(path: &str) -> bool {
         .any(|rest| !rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)))
 }
 
-/// Whether what should be a host and a port has the colons of an IPv6 address, and no login before it
+/// Whether what should be a host and a port has the colons of an IPv6 address, and no login before
+/// it
 fn is_bare_ipv6(text: &str) -> bool {
     let authority = text.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
     authority.matches(':').count() > 1 && authority.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':')

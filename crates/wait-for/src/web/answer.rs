@@ -16,7 +16,8 @@ use crate::{
 
 /// Bytes of a body that are read
 pub(crate) const BODY_LIMIT: usize = 1024 * 1024;
-/// The unwanted rest of an answer is still read for this long, because leaving at once would be a reset in the server's log.
+/// The unwanted rest of an answer is still read for this long, because leaving at once would be a
+/// reset in the server's log.
 const COURTESY: Duration = Duration::from_millis(100);
 
 /// The task that drives a connection, which ends with what broke the connection
@@ -33,7 +34,8 @@ impl Answer {
         Self { response, connection }
     }
 
-    /// Ends the connection politely: the body read, as far as there is one, and the last words of TLS and HTTP/2 said.
+    /// Ends the connection politely: the body read, as far as there is one, and the last words of
+    /// TLS and HTTP/2 said.
     pub(crate) async fn leave(self) {
         let Self { response, mut connection } = self;
         let end = async {
@@ -44,7 +46,8 @@ impl Answer {
     }
 }
 
-/// Reads at most `limit` bytes of a body. A body that is cut short proves nothing gone: its head has arrived.
+/// Reads at most `limit` bytes of a body. A body that is cut short proves nothing gone: its head
+/// has arrived.
 pub(crate) async fn read(body: &mut Incoming, limit: usize) -> Result<Vec<u8>, NotReady> {
     let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
     let mut read = Vec::with_capacity(announced.unwrap_or_default().min(limit));

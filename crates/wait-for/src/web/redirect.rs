@@ -13,7 +13,8 @@ use crate::not_ready::{Cause, NotReady};
 /// The headers that tell of a body
 const OF_BODY: [HeaderName; 4] = [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_LANGUAGE];
 
-/// The request that a redirect asks for (RFC 9110, section 15.4); `None` if the answer is no redirect.
+/// The request that a redirect asks for (RFC 9110, section 15.4); `None` if the answer is no
+/// redirect.
 pub(super) fn redirected<B>(
     request: &Request<Full<Bytes>>,
     answer: &Response<B>,
@@ -41,7 +42,8 @@ pub(super) fn redirected<B>(
         }
     }
     if after.origin() != before.origin() {
-        // The user's headers and body are meant for the target alone, credentials above all, and so are changes.
+        // The user's headers and body are meant for the target alone, credentials above all, and so
+        // are changes.
         if !next.method().is_safe() {
             return Err(lost(&format!("a {method} is not sent to another origin")));
         }
@@ -50,7 +52,8 @@ pub(super) fn redirected<B>(
     Ok(Some(next))
 }
 
-/// Where the request went, and where the redirect leads: without a login, which would stand in the next request's `Host`.
+/// Where the request went, and where the redirect leads: without a login, which would stand in the
+/// next request's `Host`.
 fn place<B>(request: &Request<Full<Bytes>>, answer: &Response<B>) -> Option<(Url, Url)> {
     let before = Url::parse(&request.uri().to_string()).ok()?;
     let mut after = before.join(answer.headers().get(LOCATION)?.to_str().ok()?).ok()?;

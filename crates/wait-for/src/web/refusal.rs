@@ -9,8 +9,9 @@ use hyper::{
 
 use crate::not_ready::{Cause, NotReady};
 
-/// The meaning of an answer with another status than the wanted one. 429 and 503 come from an overloaded server, which may
-/// name the time of its rest (RFC 6585, section 4; RFC 9110, section 15.6.4).
+/// The meaning of an answer with another status than the wanted one. 429 and 503 come from an
+/// overloaded server, which may name the time of its rest (RFC 6585, section 4; RFC 9110, section
+/// 15.6.4).
 pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> NotReady {
     let refusal = NotReady::new(Cause::Contrary, format!("HTTP {status}"));
     if ![StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&status) {
@@ -20,7 +21,8 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> NotReady {
     refusal.overloaded(text.and_then(|text| endpoint::retry_after(text, SystemTime::now())))
 }
 
-/// Whether the body of a 400 says that its port speaks TLS: those of Go, of nginx, of Apache and of Tomcat.
+/// Whether the body of a 400 says that its port speaks TLS: those of Go, of nginx, of Apache and of
+/// Tomcat.
 pub(crate) fn wants_tls(body: &[u8]) -> bool {
     const WORDS: [&str; 4] =
         ["to an HTTPS server", "to HTTPS port", "SSL-enabled server port", "host and port requires TLS"];

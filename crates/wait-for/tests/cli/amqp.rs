@@ -39,7 +39,8 @@ fn read_method(stream: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
 /// Methods with their arguments, as the broker hears them
 type Heard = Arc<Mutex<Vec<(u8, Vec<u8>)>>>;
 
-/// A broker that says these words in turn, each after one of the client's, and the methods that the client sent
+/// A broker that says these words in turn, each after one of the client's, and the methods that the
+/// client sent
 fn broker(words: &[&[u8]]) -> (Server, Heard) {
     let words: Vec<_> = words.iter().map(|word| word.to_vec()).collect();
     let heard = Heard::default();

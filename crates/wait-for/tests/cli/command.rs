@@ -60,7 +60,8 @@ const HANDLED: u64 = 1 | 1 << 1 | 1 << 2 | 1 << 12 | 1 << 14;
 
 #[test]
 fn the_command_has_default_signal_dispositions_but_for_a_hangup_that_was_ignored() {
-    // As nohup does: HUP stays ignored. TERM is the stop of every supervisor, and PIPE is reset with it.
+    // As nohup does: HUP stays ignored. TERM is the stop of every supervisor, and PIPE is reset
+    // with it.
     let mut shell = Command::new("/bin/sh");
     shell.env_clear().args(["-c", r#"trap "" HUP PIPE TERM; exec "$0" "$@""#, env!("CARGO_BIN_EXE_wait-for")]);
     shell.args([READY, "--", "/bin/grep", "^Sig[BI]", "/proc/self/status"]);

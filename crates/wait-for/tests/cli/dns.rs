@@ -1,4 +1,5 @@
-//! `dns://` and the names of all other targets, against a DNS server in a network of the test's own.
+//! `dns://` and the names of all other targets, against a DNS server in a network of the test's
+//! own.
 
 use std::sync::{
     Arc,
@@ -76,7 +77,8 @@ fn an_unknown_name_is_not_asked_for_faster_than_every_two_seconds() {
         let questions = serve(|_| Answer::UnknownName);
         let ended = run(&["--timeout", "5s", "tcp://db:1"]);
         ended.ended_with(124, r#"reason=timed-out what="tcp://db:1" last="unknown name db" attempts="#);
-        // At 0 s, from 2 s on, from 4 s on; each asks for the whole search list, and for the name itself last.
+        // At 0 s, from 2 s on, from 4 s on; each asks for the whole search list, and for the name
+        // itself last.
         let names = [DB, "db.cluster", "db"].map(|name| questions.count(name, Kind::A));
         assert!((1..=3).contains(&names[0]) && names.iter().all(|count| *count == names[0]), "{names:?}");
         assert_eq!(ended.message("missing")["attempts"], names[0]);
@@ -222,7 +224,8 @@ fn names_without_an_answer_do_not_delay_a_healthy_one() {
         let mut arguments = vec!["--any", "--attempt-timeout", "200ms"];
         arguments.extend(targets.iter().map(String::as_str));
         let mut program = Program::start(&mut wait_for(&arguments));
-        // Eight lookups are fresh, so the ninth name has to wait for its turn, and the reason says that.
+        // Eight lookups are fresh, so the ninth name has to wait for its turn, and the reason says
+        // that.
         program.wait_for_reason("DNS is not asked for good yet: earlier lookups of other names wait for an answer");
         assert_eq!(questions.count("good", Kind::A), 0);
         let ended = program.end();

@@ -1,4 +1,5 @@
-//! HTTP servers that misbehave: nothing they do costs more than an attempt's time and a bounded memory.
+//! HTTP servers that misbehave: nothing they do costs more than an attempt's time and a bounded
+//! memory.
 
 use std::{
     fs,

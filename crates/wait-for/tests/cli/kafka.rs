@@ -40,7 +40,8 @@ fn read_request(stream: &mut TcpStream) -> Option<(u16, [u8; 4], Vec<u8>)> {
     Some((u16::from_be_bytes([request[0], request[1]]), request[4..8].try_into().unwrap(), request[18..].to_vec()))
 }
 
-/// A broker that gives these answers, each to requests of its key, and ends a connection at a key without one
+/// A broker that gives these answers, each to requests of its key, and ends a connection at a key
+/// without one
 fn broker(answers: &[(u16, Vec<u8>)]) -> Server {
     let answers = answers.to_vec();
     Server::start(move |mut stream, _| {

@@ -45,7 +45,8 @@ fn ten_thousand_attempts_leak_no_socket() {
     arguments.extend(urls.iter().map(String::as_str));
     let program = Program::start(&mut wait_for(&arguments));
     until("there were some thousand attempts", || (open.accepted() + closing.accepted() > 8_000).then_some(()));
-    // A connection that was just dropped may wait for its turn to close; one that leaked would stay.
+    // A connection that was just dropped may wait for its turn to close; one that leaked would
+    // stay.
     until("few files are open", || (program.files_and_threads().0 < 40).then_some(()));
     let (_, threads) = program.files_and_threads();
     assert!(threads < 10, "{threads} threads");

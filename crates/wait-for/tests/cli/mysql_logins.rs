@@ -1,4 +1,5 @@
-//! `mysql://` with a password, against scripted servers: what proves it, and how a login ends that is not to be.
+//! `mysql://` with a password, against scripted servers: what proves it, and how a login ends that
+//! is not to be.
 
 use std::{
     fs,
@@ -214,7 +215,8 @@ fn a_server_of_an_unknown_authority_gets_a_whole_handshake_and_no_secret() {
     }
 }
 
-/// A login as `wait-for` without a proof; an account of the user could be locked by a login without its password.
+/// A login as `wait-for` without a proof; an account of the user could be locked by a login without
+/// its password.
 #[track_caller]
 fn is_of_a_stranger(answer: &[u8]) {
     assert_eq!(answer[32..42], *b"wait-for\0\0");

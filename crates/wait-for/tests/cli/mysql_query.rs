@@ -9,7 +9,8 @@ use crate::support::{
 
 const END: &[u8] = &[0xfe, 0, 0, 2, 0];
 
-/// A server that lets in without a password, accepts all settings, and answers the question with these packets
+/// A server that lets in without a password, accepts all settings, and answers the question with
+/// these packets
 fn answering(packets: Vec<Vec<u8>>) -> (Server, Heard) {
     mysql("mysql_native_password", move |wire| {
         wire.send(OK);

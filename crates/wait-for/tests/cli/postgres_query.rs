@@ -1,4 +1,5 @@
-//! `query=`, `table=` and `migration=` of `postgres://` against a scripted server, for answers that real ones hardly give.
+//! `query=`, `table=` and `migration=` of `postgres://` against a scripted server, for answers that
+//! real ones hardly give.
 
 use std::{
     io::{Read, Write},
@@ -33,8 +34,8 @@ fn error(code: &str, text: &str, position: &str) -> Vec<u8> {
 /// The messages that the server got, each as its type and its text
 type Heard = Arc<Mutex<Vec<String>>>;
 
-/// A server that lets in without a password, and gives these answers to the questions of the extended protocol, one each;
-/// the last one again and again
+/// A server that lets in without a password, and gives these answers to the questions of the
+/// extended protocol, one each; the last one again and again
 fn postgres(answers: Vec<Vec<u8>>) -> (Server, Heard) {
     let heard = Heard::default();
     let into = heard.clone();

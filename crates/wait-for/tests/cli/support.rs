@@ -34,7 +34,8 @@ pub(crate) fn proof(arguments: &[&str]) -> String {
     line["proof"].as_str().unwrap().to_owned()
 }
 
-/// Why the only target is not ready, as the first word about it has it. The wait goes on, and is then stopped.
+/// Why the only target is not ready, as the first word about it has it. The wait goes on, and is
+/// then stopped.
 #[track_caller]
 pub(crate) fn reason(arguments: &[&str]) -> String {
     let mut program = Program::start(&mut wait_for(arguments));

@@ -72,7 +72,8 @@ fn an_ipv6_address_is_dialed() {
 #[test]
 fn all_addresses_of_a_name_are_tried() {
     namespace::inside(|| {
-        // The next is tried as soon as one refuses: a pause at each would take longer than an attempt may.
+        // The next is tried as soon as one refuses: a pause at each would take longer than an
+        // attempt may.
         let hosts: Vec<_> = (1..=40).map(|nth| format!("127.0.0.{nth} db\n")).collect();
         namespace::hosts(&hosts.concat());
         let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 40), 0)).unwrap();

@@ -1,4 +1,5 @@
-//! Bad input: each mistake, word for word, and the help. `UPDATE_SNAPSHOTS=1` writes the snapshots anew.
+//! Bad input: each mistake, word for word, and the help. `UPDATE_SNAPSHOTS=1` writes the snapshots
+//! anew.
 
 use std::path::Path;
 

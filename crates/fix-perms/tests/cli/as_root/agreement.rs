@@ -1,4 +1,5 @@
-//! Agreement with chown(1) and chmod(1) of GNU, and with the kubelet, on trees that are made up: every inode is compared.
+//! Agreement with chown(1) and chmod(1) of GNU, and with the kubelet, on trees that are made up:
+//! every inode is compared.
 
 use std::{
     fs,
@@ -12,7 +13,8 @@ use proptest::prelude::*;
 use super::need_root;
 use crate::support::{Entry, Tree, done, entry, set_mode, set_owner};
 
-/// Who owns what before: never the wanted owner, since chown(1) clears set-ID bits even where the owner is right
+/// Who owns what before: never the wanted owner, since chown(1) clears set-ID bits even where the
+/// owner is right
 const OWNERS: std::ops::Range<u32> = 0..4;
 
 /// An entry that is made up
@@ -166,7 +168,8 @@ proptest! {
     }
 }
 
-/// What `walkDeep` and `changeFilePermission` of `pkg/volume/volume_linux.go` (Kubernetes 1.34) do to a volume, step by step.
+/// What `walkDeep` and `changeFilePermission` of `pkg/volume/volume_linux.go` (Kubernetes 1.34) do
+/// to a volume, step by step.
 fn as_the_kubelet(path: &Path, group: u32, read_only: bool) {
     let before = path.symlink_metadata().unwrap();
     if before.is_dir() {
@@ -190,7 +193,8 @@ fn as_the_kubelet(path: &Path, group: u32, read_only: bool) {
 #[test]
 fn a_special_file_is_re_owned_and_never_opened() {
     need_root();
-    // Who opened a FIFO that nobody else opens would wait for ever; a device that is not there would refuse.
+    // Who opened a FIFO that nobody else opens would wait for ever; a device that is not there
+    // would refuse.
     let tree = Tree::new(&[]);
     succeed(Command::new("mkfifo").arg(tree.join("fifo")));
     succeed(Command::new("mknod").arg(tree.join("device")).args(["b", "250", "250"]));

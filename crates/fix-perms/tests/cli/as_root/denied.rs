@@ -1,4 +1,5 @@
-//! Refusals: which capability is missing, what of the work was done, and when a refusal is no failure.
+//! Refusals: which capability is missing, what of the work was done, and when a refusal is no
+//! failure.
 
 use std::{path::Path, process::Command};
 

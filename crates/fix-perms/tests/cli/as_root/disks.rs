@@ -1,4 +1,5 @@
-//! Names that move or go on a real disk, while they are looked at: what only some file systems, or slow ones, let happen.
+//! Names that move or go on a real disk, while they are looked at: what only some file systems, or
+//! slow ones, let happen.
 
 use std::{
     fs::{self, File},
@@ -71,8 +72,8 @@ fn a_file_that_somebody_writes_to_is_changed_or_told_of() {
     assert_eq!(tree.entry("log").owner.0, 1000);
 }
 
-/// Between the moment when a file has a name less and the moment when the name is gone, ext4 may wait for the disk: with
-/// `chattr +D`, which the directory's owner may set, for milliseconds.
+/// Between the moment when a file has a name less and the moment when the name is gone, ext4 may
+/// wait for the disk: with `chattr +D`, which the directory's owner may set, for milliseconds.
 #[test]
 fn a_name_that_is_being_taken_away_does_not_make_its_file_one_with_a_single_name() {
     const CANARIES: usize = 300;

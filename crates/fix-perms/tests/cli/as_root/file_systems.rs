@@ -1,4 +1,5 @@
-//! Mounts and disks that are not as they should be: read-only, full, broken; and others that are left out.
+//! Mounts and disks that are not as they should be: read-only, full, broken; and others that are
+//! left out.
 
 use std::{
     fs::{self, File, OpenOptions},

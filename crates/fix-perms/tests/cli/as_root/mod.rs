@@ -1,4 +1,5 @@
-//! What only root can show: owners, mounts, capabilities. `make test` leaves these out without root, and says how many.
+//! What only root can show: owners, mounts, capabilities. `make test` leaves these out without
+//! root, and says how many.
 
 mod agreement;
 mod denied;

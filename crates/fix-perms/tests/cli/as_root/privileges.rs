@@ -56,8 +56,8 @@ fn ordinary_tree() -> Tree {
     tree
 }
 
-/// A copy of a program. Another process makes it: while this one had it open for writing, a child of another test would
-/// too, and nobody could run it.
+/// A copy of a program. Another process makes it: while this one had it open for writing, a child
+/// of another test would too, and nobody could run it.
 #[track_caller]
 fn copy(program: &str, path: &Path, mode: u32) -> PathBuf {
     assert!(Command::new("cp").arg(program).arg(path).status().unwrap().success());

@@ -1,4 +1,5 @@
-//! Somebody changes the tree while it is walked: what lies outside is never touched, and what is gone is no failure.
+//! Somebody changes the tree while it is walked: what lies outside is never touched, and what is
+//! gone is no failure.
 
 use std::{
     fs,
@@ -17,7 +18,8 @@ use crate::support::{Entry, Tree, done, entry, fix_perms, run};
 /// Runs of fix-perms against whoever swaps
 pub(super) const RUNS: u32 = 60;
 
-/// Does something over and over until it is dropped, and has done it at least once before it is there
+/// Does something over and over until it is dropped, and has done it at least once before it is
+/// there
 struct Meanwhile<'a> {
     stop: &'a AtomicBool,
     rounds: &'a AtomicU64,
@@ -183,7 +185,8 @@ fn a_run_that_is_killed_is_finished_by_the_next_one() {
         let arguments = [&format!("--owner={owner}:{owner}"), "--policy=stamp", &tree.path()];
         let mut program = Program::start(&mut fix_perms(&arguments.map(|argument| argument as &str)));
         program.wait_for_message("fix-perms starts");
-        // Killed once a file that the directory's order puts anywhere is changed: at another point each time.
+        // Killed once a file that the directory's order puts anywhere is changed: at another point
+        // each time.
         let file = tree.join(&names[(round as usize * 611) % names.len()]);
         until("a file is changed", || (entry(&file).owner.0 == owner).then_some(()));
         program.signal(harness::Signal::KILL);

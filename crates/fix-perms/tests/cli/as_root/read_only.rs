@@ -1,4 +1,5 @@
-//! Read-only mounts below a PATH: left out and counted with `--skip-read-only`, and refusals without it.
+//! Read-only mounts below a PATH: left out and counted with `--skip-read-only`, and refusals
+//! without it.
 
 use std::{
     fs::{self, File},
@@ -17,7 +18,8 @@ const SKIP: &str = "--skip-read-only";
 const JSON: &str = "--output=json";
 const MESSAGE: &str = "left out: a read-only mount";
 
-/// A volume as a kubelet makes it: `app.conf` and `keys` are mounted read-only, `cache` is another writable volume
+/// A volume as a kubelet makes it: `app.conf` and `keys` are mounted read-only, `cache` is another
+/// writable volume
 fn volume() -> Tree {
     let tree = Tree::new(&["data", "app.conf", "keys/inner/key", "cache/entry"]);
     File::create(tree.beside("config")).unwrap();

@@ -1,5 +1,5 @@
-//! SELinux labels. The kernel under test may have no SELinux: then a list of file systems that has selinuxfs stands in for it,
-//! and the file systems keep labels all the same.
+//! SELinux labels. The kernel under test may have no SELinux: then a list of file systems that has
+//! selinuxfs stands in for it, and the file systems keep labels all the same.
 
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 

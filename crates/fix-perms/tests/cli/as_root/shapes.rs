@@ -12,7 +12,8 @@ use crate::support::{Ended, Program, Tree, done, entry, fix_perms, run};
 
 const OWNER: &str = "--owner=1000:1000";
 
-/// Directories within one another, each with a file beside the next; deeper than any path may be long
+/// Directories within one another, each with a file beside the next; deeper than any path may be
+/// long
 fn deep(root: &Path, depth: usize) {
     let mut at: OwnedFd = openat(CWD, root, OFlags::PATH, Mode::empty()).unwrap();
     for _ in 0..depth {

@@ -1,5 +1,5 @@
-//! The value at a JSON pointer (RFC 6901), found without building the rest of the document: a whole document in memory is twenty
-//! times as large as its text.
+//! The value at a JSON pointer (RFC 6901), found without building the rest of the document: a whole
+//! document in memory is twenty times as large as its text.
 
 use std::fmt;
 

@@ -7,8 +7,8 @@ use serde_json::{Value, value::RawValue};
 use super::pointer;
 use crate::not_ready::{Cause, NotReady};
 
-/// Bytes of a body that patterns are looked for in, and of a compiled pattern: matching takes the product of both in time,
-/// and all targets wait for it.
+/// Bytes of a body that patterns are looked for in, and of a compiled pattern: matching takes the
+/// product of both in time, and all targets wait for it.
 pub(super) const PATTERN_BODY_LIMIT: usize = 64 * 1024;
 const PATTERN_LIMIT: usize = 32 * 1024;
 /// Bytes of an array or an object that is compared; in memory it is much larger.
@@ -56,7 +56,8 @@ impl Wanted {
         Ok(wanted)
     }
 
-    /// Why a body is not as wanted. What was found is told only where it can't be what the request has sent.
+    /// Why a body is not as wanted. What was found is told only where it can't be what the request
+    /// has sent.
     pub(super) fn judge(&self, body: &[u8], may_tell: bool) -> Result<(), NotReady> {
         let contrary = |reason| Err(NotReady::new(Cause::Contrary, reason));
         match self {
@@ -135,7 +136,8 @@ fn string(found: &RawValue) -> Option<String> {
     serde_json::from_str(found.get()).ok()
 }
 
-/// A value for people: a string, a number or a truth value as it is, and of the rest the kind alone, which is short.
+/// A value for people: a string, a number or a truth value as it is, and of the rest the kind
+/// alone, which is short.
 fn shown(found: &RawValue) -> String {
     match Kind::of(found) {
         Kind::Array => "an array".into(),

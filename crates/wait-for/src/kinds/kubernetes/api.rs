@@ -52,8 +52,8 @@ pub(super) struct Refusal {
 }
 
 impl Api {
-    /// Takes `server`, `namespace`, the token, and the options of TLS. A pod's variables that are missing show at the first
-    /// attempt, because a configuration may be checked elsewhere.
+    /// Takes `server`, `namespace`, the token, and the options of TLS. A pod's variables that are
+    /// missing show at the first attempt, because a configuration may be checked elsewhere.
     pub(super) fn from_options(options: &mut Options) -> Result<Self, String> {
         let namespace = options.parsed("namespace", |text| {
             is_namespace(text).then(|| text.to_owned()).ok_or("this can't be the name of a namespace".to_owned())
@@ -84,8 +84,8 @@ impl Api {
         text.ok().map(|text| text.trim().to_owned()).filter(|text| is_namespace(text)).ok_or_else(no_account)
     }
 
-    /// Sends a GET. A token that is refused is read again once, because the kubelet may have renewed it.
-    /// The headers that were sent come with the answer, which may repeat them.
+    /// Sends a GET. A token that is refused is read again once, because the kubelet may have
+    /// renewed it. The headers that were sent come with the answer, which may repeat them.
     pub(super) async fn get(&self, network: &Network, path: &str) -> Result<(Answer, HeaderMap), Refusal> {
         let server = self.server()?;
         match server.get(network, path).await {

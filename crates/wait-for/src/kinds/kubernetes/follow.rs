@@ -1,7 +1,8 @@
-//! The objects of a target from one attempt to the next: a list, then a watch that tells each change.
+//! The objects of a target from one attempt to the next: a list, then a watch that tells each
+//! change.
 //!
-//! Every step leaves a state from which the next attempt goes on, because an attempt is dropped at its
-//! deadline: pages of a list, and events of a watch.
+//! Every step leaves a state from which the next attempt goes on, because an attempt is dropped at
+//! its deadline: pages of a list, and events of a watch.
 
 mod requests;
 
@@ -66,7 +67,8 @@ impl Default for Stage {
 }
 
 impl Followed {
-    /// The next verdict that differs from the last one; a verdict that the objects are ready comes at once.
+    /// The next verdict that differs from the last one; a verdict that the objects are ready comes
+    /// at once.
     pub(super) async fn next_verdict(&mut self, api: &Api, resource: &Resource, network: &Network) -> Verdict {
         match self.follow(api, resource, network).await {
             Ok(verdict) => {
@@ -114,7 +116,8 @@ impl Followed {
             if verdict.is_ok() || self.told.as_ref() != Some(&verdict) {
                 return Ok(verdict);
             }
-            // From here on the attempt waits for a change, which may be hours away: it does not hang.
+            // From here on the attempt waits for a change, which may be hours away: it does not
+            // hang.
             network.progress.end();
             let event = match self.trouble.over(opened) {
                 None => Some(self.event().await),
@@ -204,7 +207,8 @@ impl Followed {
         Ok(())
     }
 
-    /// The API server has forgotten the version, so all objects are listed again: at once, but not in a loop.
+    /// The API server has forgotten the version, so all objects are listed again: at once, but not
+    /// in a loop.
     fn expire(&mut self) {
         if std::mem::replace(&mut self.has_expired, true) {
             self.fail(FORGETS.to_owned());

@@ -101,8 +101,8 @@ impl Resource {
         }
     }
 
-    /// A query that selects the objects, with further parameters. RBAC counts a list by `metadata.name` as a list
-    /// of this one name, so that a Role may have `resourceNames`.
+    /// A query that selects the objects, with further parameters. RBAC counts a list by
+    /// `metadata.name` as a list of this one name, so that a Role may have `resourceNames`.
     pub(super) fn query(&self, parameters: &[(&str, &str)]) -> String {
         let mut query = Serializer::new(String::new());
         match (&self.chosen, self.kind) {
@@ -116,7 +116,8 @@ impl Resource {
         query.finish()
     }
 
-    /// The words about a right that RBAC refuses, and the rule that gives it. The API server names the user.
+    /// The words about a right that RBAC refuses, and the rule that gives it. The API server names
+    /// the user.
     pub(super) fn missing_right(&self, verb: &str, namespace: &str, words: &str) -> String {
         let (group, resource) = self.kind.watched();
         let user = words.split_once("User \"").and_then(|(_, rest)| rest.split_once('"'));

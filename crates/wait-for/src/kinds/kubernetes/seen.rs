@@ -24,7 +24,8 @@ pub(super) struct Seen {
 pub(super) fn look(kind: Kind, object: &Object) -> Seen {
     let verdict = match kind {
         Kind::Jobs if object.condition("Complete").is_some_and(Condition::is_true) => Ok("is complete".into()),
-        // What is deleted may still say that it is ready. A Job that has failed may make room for the next one.
+        // What is deleted may still say that it is ready. A Job that has failed may make room for
+        // the next one.
         _ if object.metadata.deletion_timestamp.is_some() => Err(NotReady::watched("is being deleted")),
         Kind::Jobs => job(object),
         Kind::Pods => pod(object),

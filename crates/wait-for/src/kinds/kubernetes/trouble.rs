@@ -1,6 +1,8 @@
-//! Watches that do not last: the next one is opened after a pause that grows, and the verdict names the trouble.
+//! Watches that do not last: the next one is opened after a pause that grows, and the verdict names
+//! the trouble.
 //!
-//! A watch that has lasted may break off, as each does when the API server restarts: it is opened again at once, without a word.
+//! A watch that has lasted may break off, as each does when the API server restarts: it is opened
+//! again at once, without a word.
 
 use std::time::Duration;
 

@@ -8,13 +8,14 @@ use tokio::time::{Instant, timeout_at};
 use super::events::{Event, EventReader};
 use crate::web::Answer;
 
-/// The API server is asked to end the watch after so many seconds, because nothing else tells a quiet watch from one
-/// whose server or way is gone. A new one begins where it ended.
+/// The API server is asked to end the watch after so many seconds, because nothing else tells a
+/// quiet watch from one whose server or way is gone. A new one begins where it ended.
 pub(super) const SECONDS: &str = "60";
 /// Without an end after this time, the way is gone.
 const LONGEST: Duration = Duration::from_secs(70);
 
-/// The words about a watch whose connection is lost. How, depends on the moment: by a reset, or by an end.
+/// The words about a watch whose connection is lost. How, depends on the moment: by a reset, or by
+/// an end.
 const BREAKS_OFF: &str = "the watch of the API server breaks off";
 /// A watch that ends sooner has failed.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -31,8 +32,8 @@ impl Watch {
         Self { answer, events: EventReader::default(), opened: Instant::now() }
     }
 
-    /// The next event; `None` when the watch has ended, or should have; otherwise what is wrong with it.
-    /// Dropped while it waits, it has lost nothing.
+    /// The next event; `None` when the watch has ended, or should have; otherwise what is wrong
+    /// with it. Dropped while it waits, it has lost nothing.
     pub(super) async fn next(&mut self) -> Result<Option<Event>, &'static str> {
         loop {
             match self.events.next() {

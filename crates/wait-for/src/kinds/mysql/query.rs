@@ -1,7 +1,8 @@
 //! Questions to MySQL and MariaDB: one statement in a read-only transaction.
 //!
-//! MySQL documentation, "Text Resultset". A client without the capability for several statements sends one at a time, and the
-//! session is read-only too, so a statement that ends the transaction gains nothing.
+//! MySQL documentation, "Text Resultset". A client without the capability for several statements
+//! sends one at a time, and the session is read-only too, so a statement that ends the transaction
+//! gains nothing.
 
 use std::time::Duration;
 
@@ -48,7 +49,8 @@ pub(super) fn check_database(question: &Question, database: Option<&str>) -> Res
     }
 }
 
-/// Asks on a connection that is logged in. The server gives up on the question before `time` is over.
+/// Asks on a connection that is logged in. The server gives up on the question before `time` is
+/// over.
 pub(super) async fn ask(channel: &mut Channel, question: &Question, time: Duration) -> Verdict {
     match answer(channel, question, time).await {
         Ok(verdict) => verdict,
@@ -85,8 +87,8 @@ async fn migrated(channel: &mut Channel, migration: &Migration) -> Result<Verdic
     Ok(migration.judge(&found))
 }
 
-/// The statement that limits the time and the rows. MySQL and MariaDB have different names for the time, and each leaves out
-/// the other's comment; a server that knows neither has no limit.
+/// The statement that limits the time and the rows. MySQL and MariaDB have different names for the
+/// time, and each leaves out the other's comment; a server that knows neither has no limit.
 fn limits(question: &Question, time: Duration) -> String {
     // A quarter is left for the goodbye. Zero would be no limit, and MySQL's setting has 32 bits.
     let milliseconds = (time / 4 * 3).as_millis().clamp(1, 0x7fff_ffff);
@@ -98,7 +100,8 @@ fn limits(question: &Question, time: Duration) -> String {
     )
 }
 
-/// Asks for a table or a view. The name goes as a number of bytes, because the text protocol has no parameters.
+/// Asks for a table or a view. The name goes as a number of bytes, because the text protocol has no
+/// parameters.
 fn table_statement(name: &str) -> String {
     let parts = parts(name);
     let (database, table) = match &parts[..] {
@@ -108,7 +111,8 @@ fn table_statement(name: &str) -> String {
     format!("SELECT 1 FROM information_schema.tables WHERE table_schema = {database} AND table_name = {table}")
 }
 
-/// The parts of a name, as SQL has them: a dot between backticks is part of a name, and two backticks stand for one.
+/// The parts of a name, as SQL has them: a dot between backticks is part of a name, and two
+/// backticks stand for one.
 fn parts(name: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let (mut is_quoted, mut was_quoted) = (false, false);
@@ -167,7 +171,8 @@ fn is_end(packet: &[u8]) -> bool {
     packet.first() == Some(&END) && packet.len() < END_LIMIT
 }
 
-/// The first values of a row: each has a length of one byte, or of two or three behind 0xfc or 0xfd.
+/// The first values of a row: each has a length of one byte, or of two or three behind 0xfc or
+/// 0xfd.
 pub(crate) fn parse_row(packet: &[u8]) -> Option<Row> {
     let mut rest = packet;
     let mut row = Vec::new();
@@ -196,8 +201,9 @@ pub(crate) fn parse_row(packet: &[u8]) -> Option<Row> {
     Some(row)
 }
 
-/// The meaning of an error of a statement, by its number: MySQL's and MariaDB's "Server Error Message Reference". The server's
-/// own words are told where they name a table, a function or a database. Others can repeat a part of the SQL.
+/// The meaning of an error of a statement, by its number: MySQL's and MariaDB's "Server Error
+/// Message Reference". The server's own words are told where they name a table, a function or a
+/// database. Others can repeat a part of the SQL.
 fn meaning(refusal: &Refusal) -> NotReady {
     let Refusal { code, message } = refusal;
     let told = format!("error {code}: {message}");

@@ -1,6 +1,7 @@
 //! Questions to PostgreSQL: one statement in a read-only transaction, which is rolled back.
 //!
-//! PostgreSQL documentation, "Extended Query": Parse takes one statement only, so no second one can leave the transaction.
+//! PostgreSQL documentation, "Extended Query": Parse takes one statement only, so no second one can
+//! leave the transaction.
 
 use std::time::Duration;
 
@@ -46,13 +47,14 @@ impl From<NotReady> for Failure {
 }
 
 impl Enquiry {
-    /// Asks on a connection that is logged in. The server gives up on the question before `time` is over.
+    /// Asks on a connection that is logged in. The server gives up on the question before `time` is
+    /// over.
     pub(super) async fn ask<S: Stream>(&self, channel: &mut Channel<S>, time: Duration) -> Verdict {
         match self.answer(channel, time).await {
             Err(Failure::Broken(failure)) => Err(failure),
             answer => {
-                // PgBouncer closes its connection to the server where a client leaves a transaction open. The answer stands,
-                // however that ends.
+                // PgBouncer closes its connection to the server where a client leaves a transaction
+                // open. The answer stands, however that ends.
                 if channel.write(QUERY, ROLLBACK).await.is_ok() {
                     let _ = until_ready(channel, |_| {}).await;
                 }
@@ -76,7 +78,8 @@ impl Enquiry {
     }
 }
 
-/// Begins a transaction. A query takes its snapshot: after it, PostgreSQL refuses `SET TRANSACTION READ WRITE`.
+/// Begins a transaction. A query takes its snapshot: after it, PostgreSQL refuses `SET TRANSACTION
+/// READ WRITE`.
 async fn begin<S: Stream>(channel: &mut Channel<S>, time: Duration) -> Result<(), Failure> {
     // A quarter is left for the goodbye. Zero would be no limit, and a setting has 31 bits.
     let milliseconds = (time / 4 * 3).as_millis().clamp(1, 0x7fff_ffff);
@@ -102,7 +105,8 @@ async fn table<S: Stream>(channel: &mut Channel<S>, name: &str) -> Result<String
 }
 
 async fn migrated<S: Stream>(channel: &mut Channel<S>, migration: &Migration) -> Result<String, Failure> {
-    // Asked for first, because a statement about a missing table leaves an error in the server's log.
+    // Asked for first, because a statement about a missing table leaves an error in the server's
+    // log.
     if !has_table(channel, migration.table()).await? {
         return Err(Failure::Refused(migration.without_table(SEARCH_PATH)));
     }
@@ -172,14 +176,16 @@ async fn until_ready<S: Stream>(
     }
 }
 
-/// The meaning of an error of a statement. The server's own words are told where they name a table or a function. Others can
-/// repeat a part of the SQL or a value of the data, so a code and a place stand for them.
+/// The meaning of an error of a statement. The server's own words are told where they name a table
+/// or a function. Others can repeat a part of the SQL or a value of the data, so a code and a place
+/// stand for them.
 fn refusal(said: Said) -> NotReady {
     let place = said.position.map_or_else(String::new, |position| format!(" at character {position}"));
     let code = &said.code;
     match code.as_str() {
         _ if said.is_busy() => NotReady::new(Cause::Busy, said.message),
-        // undefined_table, undefined_function, undefined_object, invalid_schema_name: a migration may still make them.
+        // undefined_table, undefined_function, undefined_object, invalid_schema_name: a migration
+        // may still make them.
         "42P01" | "42883" | "42704" | "3F000" => NotReady::new(Cause::Contrary, format!("query: {}", said.message)),
         // undefined_column, which may be a text in the wrong quotes
         "42703" => NotReady::new(Cause::Contrary, format!("query: a column does not exist{place}")),

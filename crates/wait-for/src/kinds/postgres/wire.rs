@@ -130,8 +130,8 @@ impl Message {
             b'Z' => Some(Self::ReadyForQuery),
             // CopyOutResponse begins with a format; with any other byte the answer is HTTP.
             b'H' if !matches!(body.first(), Some(0 | 1)) => None,
-            // Notices and settings (N, S, K, v), the beginning and end of an answer (T, C, 1, 2, n, s, I), and the data of
-            // COPY (H, d, c), which gives no rows
+            // Notices and settings (N, S, K, v), the beginning and end of an answer (T, C, 1, 2, n,
+            // s, I), and the data of COPY (H, d, c), which gives no rows
             b'N' | b'S' | b'K' | b'v' | b'T' | b'C' | b'1' | b'2' | b'n' | b's' | b'I' | b'H' | b'd' | b'c' => {
                 Some(Self::Other)
             }

@@ -1,4 +1,5 @@
-//! `migration=TOOL:VERSION`: a migration tool's own table has that version, and no migration is half done.
+//! `migration=TOOL:VERSION`: a migration tool's own table has that version, and no migration is
+//! half done.
 
 use std::cmp::Ordering;
 
@@ -109,7 +110,8 @@ impl Migration {
             return Err(self.not_yet(&format!("is dirty at {}", one_line(version))));
         }
         let Some(highest) = &found.highest else { return Err(self.not_yet("has applied nothing")) };
-        // Rails leaves out what was squashed into a schema. Another number of digits is a typing error, not an older version.
+        // Rails leaves out what was squashed into a schema. Another number of digits is a typing
+        // error, not an older version.
         let is_squashed = || {
             let is_newer = |lowest: &String| lowest.len() == wanted.len() && compare(lowest, wanted).is_gt();
             tool == "rails" && found.lowest.as_ref().is_some_and(is_newer)
@@ -127,7 +129,8 @@ impl Migration {
         }
     }
 
-    /// The verdict where the table is missing, because the tool makes it; `place` is where it was looked for.
+    /// The verdict where the table is missing, because the tool makes it; `place` is where it was
+    /// looked for.
     pub(crate) fn without_table(&self, place: &str) -> NotReady {
         self.not_yet(&format!("has no table {} in {place}", self.tool.table))
     }

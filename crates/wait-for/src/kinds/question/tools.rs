@@ -1,13 +1,18 @@
 //! The migration tools: the table of each, and a statement that reads it.
 //!
-//! The statements are constants, so a version never becomes part of one. They read rows of a version, a state and a second
-//! name, in SQL that PostgreSQL, MySQL and MariaDB understand. The tables are documented as follows.
-//! - Flyway: documentation, "Flyway schema history table"; a repair adds rows of type DELETE, an undo rows of type `UNDO_…`.
+//! The statements are constants, so a version never becomes part of one. They read rows of a
+//! version, a state and a second name, in SQL that PostgreSQL, MySQL and MariaDB understand. The
+//! tables are documented as follows.
+//! - Flyway: documentation, "Flyway schema history table"; a repair adds rows of type DELETE, an
+//!   undo rows of type `UNDO_…`.
 //! - Liquibase: documentation, "Tracking tables: DATABASECHANGELOG" and "DATABASECHANGELOGLOCK".
-//! - goose: `internal/dialect` of pressly/goose; older versions note a step down in a row with `is_applied` off.
-//! - golang-migrate: `database/postgres/postgres.go`; `dirty` is on from the start of a migration to its success.
+//! - goose: `internal/dialect` of pressly/goose; older versions note a step down in a row with
+//!   `is_applied` off.
+//! - golang-migrate: `database/postgres/postgres.go`; `dirty` is on from the start of a migration
+//!   to its success.
 //! - Alembic: documentation, "Working with Branches": the table holds the heads only.
-//! - sqlx: `sqlx-postgres/src/migrate.rs`, `sqlx-mysql/src/migrate.rs`. Diesel: `setup_migration_table.sql`.
+//! - sqlx: `sqlx-postgres/src/migrate.rs`, `sqlx-mysql/src/migrate.rs`. Diesel:
+//!   `setup_migration_table.sql`.
 //! - Rails: Active Record's `SchemaMigration`.
 
 /// States that the statements give
@@ -29,9 +34,11 @@ pub(super) struct Tool {
 /// The versions of a tool, and when a table has one
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Versions {
-    /// Numbers in one line, because the tool refuses to apply an older one later: the highest is at least the wanted one
+    /// Numbers in one line, because the tool refuses to apply an older one later: the highest is at
+    /// least the wanted one
     Line,
-    /// Numbers that the tool applies in any order: the wanted one is there, or is older than all, as after a squash
+    /// Numbers that the tool applies in any order: the wanted one is there, or is older than all,
+    /// as after a squash
     Each,
     /// Names without an order: the wanted one is there
     Names,

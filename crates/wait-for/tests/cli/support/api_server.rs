@@ -1,4 +1,5 @@
-//! A Kubernetes API server as a test writes it: over TLS, one request a connection, answered by a script.
+//! A Kubernetes API server as a test writes it: over TLS, one request a connection, answered by a
+//! script.
 
 use std::{
     fs,
@@ -47,7 +48,8 @@ impl ApiServer {
         })
     }
 
-    /// As `start`; connections of these numbers are closed before TLS, as when the server behind a balancer is gone.
+    /// As `start`; connections of these numbers are closed before TLS, as when the server behind a
+    /// balancer is gone.
     pub(crate) fn after_broken(
         is_broken: impl Fn(usize) -> bool + Send + Sync + 'static,
         script: impl Fn(&Request, Answer) + Send + Sync + 'static,

@@ -1,4 +1,5 @@
-//! A small DNS server on 127.0.0.1:53 of a namespace: a script answers, and every question is remembered.
+//! A small DNS server on 127.0.0.1:53 of a namespace: a script answers, and every question is
+//! remembered.
 
 use std::{
     io::{Read, Write},

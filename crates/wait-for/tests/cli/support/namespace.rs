@@ -8,8 +8,8 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, netlink};
 
 pub(crate) use harness::{id_of_pid_one, is_root, start_as_pid_one};
 
-/// All of /etc is the test's own: hosts file, resolv.conf, and no name service but those two. /run is empty, so no
-/// nscd or systemd-resolved of the machine has a say.
+/// All of /etc is the test's own: hosts file, resolv.conf, and no name service but those two. /run
+/// is empty, so no nscd or systemd-resolved of the machine has a say.
 const SCRIPT: &str = r#"
     mount -t tmpfs none /etc
     mount -t tmpfs none /run
@@ -17,8 +17,8 @@ const SCRIPT: &str = r#"
     echo "multi on" >/etc/host.conf
 "#;
 
-/// Runs a test's body in a network of its own with nothing but a loopback, and with an /etc of its own that is nearly
-/// empty.
+/// Runs a test's body in a network of its own with nothing but a loopback, and with an /etc of its
+/// own that is nearly empty.
 #[track_caller]
 pub(crate) fn inside<F: FnOnce()>(body: F) {
     let prepare = || {
@@ -28,7 +28,8 @@ pub(crate) fn inside<F: FnOnce()>(body: F) {
     harness::with_own_namespaces(&["--net", "--mount"], prepare, body);
 }
 
-/// Names and addresses as in a pod whose cluster has the domain `cluster`: server, search list, ndots.
+/// Names and addresses as in a pod whose cluster has the domain `cluster`: server, search list,
+/// ndots.
 pub(crate) fn use_dns() {
     resolv_conf("nameserver 127.0.0.1\nsearch default.cluster cluster\noptions ndots:5\n");
 }
@@ -41,7 +42,8 @@ pub(crate) fn hosts(text: &str) {
     fs::write("/etc/hosts", text).unwrap();
 }
 
-/// What `ip link set lo up` does, on machines without it: `RTM_NEWLINK` with `IFF_UP` for interface 1 (rtnetlink(7)).
+/// What `ip link set lo up` does, on machines without it: `RTM_NEWLINK` with `IFF_UP` for interface
+/// 1 (rtnetlink(7)).
 fn bring_loopback_up() {
     const LENGTH: u32 = 32;
     const NEW_LINK: u16 = 16;

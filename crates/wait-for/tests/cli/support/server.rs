@@ -24,8 +24,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves each connection on a thread of its own. The script gets the stream and how many came before; the
-    /// connection ends with it.
+    /// Serves each connection on a thread of its own. The script gets the stream and how many came
+    /// before; the connection ends with it.
     pub(crate) fn start(script: impl Fn(TcpStream, usize) + Send + Sync + 'static) -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), script)
     }

@@ -25,8 +25,8 @@ const PAGE: &str = "25";
 const PAGE_LIMIT: usize = 4 * 1024 * 1024;
 /// Pages of one list; an API server fills all but the last.
 const MOST_PAGES: usize = 400;
-/// An API server that has just started may not know all Roles yet. So a right that was there before is
-/// lost only after this time.
+/// An API server that has just started may not know all Roles yet. So a right that was there before
+/// is lost only after this time.
 const ROLES_LOAD: Duration = Duration::from_secs(10);
 
 impl Followed {
