@@ -59,12 +59,21 @@ fn a_watch_that_fails_is_begun_again_by_a_list() {
 #[test]
 fn a_watch_that_always_fails_is_told_once_and_begun_ever_more_slowly() {
     type Watch = fn(Answer);
-    let faults: [(Watch, &str); 7] = [
+    let faults: [(Watch, &str); 8] = [
         (
             |answer| fails(answer, 500, "etcdserver: leader changed"),
             "the API server ends the watch: etcdserver: leader changed",
         ),
         (|answer| fails(answer, 410, "too old"), "the API server forgets the list at once (410 Gone)"),
+        (
+            |answer| {
+                let mut watch = answer.watch();
+                watch.event("BOOKMARK", &json!({"metadata": {"resourceVersion": "8"}}));
+                watch.event("ERROR", &failure(410, "too old"));
+                watch.hold();
+            },
+            "the API server forgets the list at once (410 Gone)",
+        ),
         (|answer| answer.refuse("410 Gone", &[], "too old"), "the API server forgets the list at once (410 Gone)"),
         (|answer| answer.watch().end(), "the API server ends the watch at once"),
         (|answer| drop(answer.watch()), "the watch of the API server breaks off"),

@@ -19,7 +19,7 @@ use super::{
     objects::Object,
     resource::Resource,
     seen::{Seen, judge, look},
-    trouble::Trouble,
+    trouble::{LASTING, Trouble},
     watch::Watch,
 };
 use crate::{
@@ -48,8 +48,8 @@ pub(super) struct Followed {
     granted: BTreeSet<&'static str>,
     /// The first refusal in a row of what was granted before
     refused_since: Option<Instant>,
-    /// The version was forgotten, and no event has come since
-    has_expired: bool,
+    /// When the API server has last forgotten the version
+    expired: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -188,7 +188,6 @@ impl Followed {
             }
             Some(Event::Bookmark(object)) => object.metadata.resource_version,
         };
-        self.has_expired = false;
         if !version.is_empty() {
             self.stage = Stage::Watch(version);
         }
@@ -210,10 +209,15 @@ impl Followed {
     /// The API server has forgotten the version, so all objects are listed again: at once, but not
     /// in a loop.
     fn expire(&mut self) {
-        if std::mem::replace(&mut self.has_expired, true) {
-            self.fail(FORGETS.to_owned());
-        }
         self.start_again();
+        if self.expires_again() {
+            self.trouble.begin(FORGETS.to_owned());
+        }
+    }
+
+    /// Notes that the API server has forgotten a version, and tells whether it did so a moment ago.
+    fn expires_again(&mut self) -> bool {
+        self.expired.replace(Instant::now()).is_some_and(|last| last.elapsed() < LASTING)
     }
 
     /// The watch can't go on: after a pause, all objects are listed again.

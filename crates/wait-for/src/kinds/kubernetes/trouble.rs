@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::not_ready::{Cause, NotReady, Verdict};
 
 /// A watch that lasts for so long ends the trouble.
-const LASTING: Duration = Duration::from_secs(10);
+pub(super) const LASTING: Duration = Duration::from_secs(10);
 /// The shortest and the longest pause
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 

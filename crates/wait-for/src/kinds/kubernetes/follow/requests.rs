@@ -51,7 +51,7 @@ impl Followed {
         let mut answer = match self.get(api, resource, network, &parameters).await {
             Err(Refusal { status: Some(StatusCode::GONE), .. }) if page.is_some() => {
                 self.start_again();
-                let is_again = std::mem::replace(&mut self.has_expired, true);
+                let is_again = self.expires_again();
                 return if is_again { Err(NotReady::new(Cause::Busy, FORGETS).into()) } else { Ok(()) };
             }
             answer => answer?,
