@@ -76,7 +76,12 @@ impl Options {
 
     /// An option that is a number, or has another type that reads itself.
     pub fn number<T: FromStr>(&mut self, key: &str) -> Result<Option<T>, String> {
-        self.parsed(key, |text| text.parse().map_err(|_| "this is not a number in range".to_owned()))
+        self.parsed(key, |text| {
+            text.parse().map_err(|_| {
+                let hint = if text.contains([',', ';', '#', '?', ' ']) { "; options are joined by &" } else { "" };
+                format!("this is not a number in range{hint}")
+            })
+        })
     }
 
     /// Whether a switch is on: there, or with the value `true` or `1`.
@@ -111,6 +116,13 @@ impl Options {
     /// The names of all options, if no reader has taken one
     pub(crate) fn names(&self) -> Vec<String> {
         self.left.iter().map(|pair| pair.name.clone()).collect()
+    }
+
+    /// The name of the first option that no reader has taken; `None` where it may be the rest of a value.
+    pub fn untaken(&self) -> Option<&str> {
+        let Pair { number, name, .. } = self.left.first()?;
+        let follows_free_text = self.first_free_text.is_some_and(|first| first < *number);
+        (!follows_free_text).then_some(name)
     }
 
     /// Refuses an option that no reader took. The error names the nearest option of `known`, or says how to ask for TLS when

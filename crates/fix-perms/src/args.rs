@@ -72,8 +72,8 @@ impl Args {
             Self { dry_run: true, command, .. } if !command.is_empty() => {
                 says("--dry-run sets nothing right, so COMMAND would start on what is wrong: leave one of them out")
             }
-            Self { volume, .. } if self.paths().next().is_none() && volume.wants_something() => says(
-                "what is wanted by flags or variables is for each PATH, and there is none: name one, or write it into the file of --config",
+            Self { volume, .. } if self.paths().next().is_none() && volume.says_something() => says(
+                "flags and variables of volumes hold for each PATH, and there is none: name one, or write them into the file of --config",
             ),
             _ => Ok(()),
         }

@@ -23,7 +23,8 @@ impl Configuration for Config {
     type Args = Args;
 
     fn judge_args(args: &Args) -> Result<(), String> {
-        args.check().and_then(|()| if args.paths().next().is_none() { Ok(()) } else { args.volume.check() })
+        args.check()?;
+        args.paths().try_for_each(|path| args.volume.at(path).check())
     }
 
     fn judge(&self, _: &Args) -> Vec<Misfit> {

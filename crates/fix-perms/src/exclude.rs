@@ -1,6 +1,11 @@
 //! Names that a walk leaves out.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    path::Path,
+    str::FromStr,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use glob::{MatchOptions, Pattern};
 
@@ -19,22 +24,55 @@ const OPTIONS: MatchOptions =
 pub(crate) struct Glob(Pattern);
 
 /// The names that one walk leaves out
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Excludes {
-    pub(crate) globs: Vec<Glob>,
+    globs: Vec<Glob>,
     /// The snapshots and finds at the top too
-    pub(crate) defaults: bool,
+    defaults: bool,
+    /// A bit for each pattern that has matched a name, of the first 64
+    used: AtomicU64,
 }
 
 impl Excludes {
+    pub(crate) fn new(globs: Vec<Glob>, defaults: bool) -> Self {
+        Self { globs, defaults, used: AtomicU64::default() }
+    }
+
+    /// The patterns that have matched no name so far. More than 64 are not counted.
+    pub(crate) fn unused(&self) -> impl Iterator<Item = &Glob> {
+        let used = self.used.load(Relaxed);
+        let is_unused = move |at: usize| used & (1 << at) == 0;
+        self.globs.iter().take(64).enumerate().filter(move |(at, _)| is_unused(*at)).map(|(_, glob)| glob)
+    }
+
     /// Whether a name in a directory of this depth is left out, with all below it.
     pub(crate) fn contain(&self, trail: &Trail, depth: usize, name: &[u8]) -> bool {
-        (self.defaults && depth == 0 && DEFAULTS.contains(&name))
-            || self.globs.iter().any(|glob| glob.matches(trail, name))
+        if self.defaults && depth == 0 && DEFAULTS.contains(&name) {
+            return true;
+        }
+        let found = self.globs.iter().position(|glob| glob.matches(trail, name));
+        if let Some(at @ 0..64) = found {
+            self.used.fetch_or(1 << at, Relaxed);
+        }
+        found.is_some()
+    }
+}
+
+/// The settings alone, because stamps are made of them
+#[expect(clippy::missing_fields_in_debug, reason = "what has matched is no setting")]
+impl fmt::Debug for Excludes {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("Excludes").field("globs", &self.globs).field("defaults", &self.defaults).finish()
     }
 }
 
 impl Glob {
+    /// What stands behind the root's own path in a pattern that begins with it: such a pattern matches nothing.
+    pub(crate) fn behind(&self, root: &Path) -> Option<&str> {
+        let root = root.to_str()?.strip_prefix('/').filter(|root| !root.is_empty())?;
+        self.0.as_str().strip_prefix(root)?.strip_prefix('/')
+    }
+
     fn matches(&self, trail: &Trail, name: &[u8]) -> bool {
         let text = if self.0.as_str().contains('/') { trail.relative(name) } else { name.into() };
         // Bytes that are no text become U+FFFD, which `*` and `?` match.
@@ -49,7 +87,7 @@ impl FromStr for Glob {
         if text.is_empty() {
             return Err("an empty pattern matches nothing: write it as *.sock or cache/**".into());
         }
-        Pattern::new(text.trim_start_matches('/'))
+        Pattern::new(text.trim_matches('/'))
             .map(Self)
             .map_err(|error| format!("this is not a pattern: {} at character {}", error.msg, error.pos + 1))
     }
@@ -70,7 +108,7 @@ mod tests {
         let (directories, name) = path.rsplit_once('/').unwrap_or(("", path));
         let names = directories.split('/').filter(|name| !name.is_empty());
         let trail = names.fold(Trail::root(b"/data"), |trail, name| Trail::below(&trail, name.as_bytes()));
-        let excludes = Excludes { globs: vec![glob.parse().unwrap()], defaults: false };
+        let excludes = Excludes::new(vec![glob.parse().unwrap()], false);
         excludes.contain(&trail, path.matches('/').count(), name.as_bytes())
     }
 
@@ -79,16 +117,29 @@ mod tests {
         assert!(excluded("*.sock", "a/b/app.sock"));
         assert!(excluded(".git", "a/.git") && !excluded(".git", "a/.github"));
         assert!(excluded("a/*.log", "a/x.log") && !excluded("a/*.log", "a/b/x.log"));
-        assert!(excluded("/a/**", "a/b/c") && excluded("**/cache", "x/y/cache"));
+        assert!(excluded("cache/", "a/cache") && excluded("/a/**", "a/b/c") && excluded("**/cache", "x/y/cache"));
     }
 
     #[test]
     fn the_defaults_are_left_out_at_the_top_only() {
-        let defaults = Excludes { globs: Vec::new(), defaults: true };
+        let defaults = Excludes::new(Vec::new(), true);
         let root = Trail::root(b"/data");
         assert!(defaults.contain(&root, 0, b".snapshot") && defaults.contain(&root, 0, b"lost+found"));
         assert!(!defaults.contain(&Trail::below(&root, b"a"), 1, b".snapshot"));
         assert!(!Excludes::default().contain(&root, 0, b".snapshot"));
+    }
+
+    #[test]
+    fn patterns_that_match_nothing_are_known() {
+        let excludes = Excludes::new(vec!["*.a".parse().unwrap(), "*.b".parse().unwrap()], true);
+        let settings = format!("{excludes:?}");
+        let root = Trail::root(b"/data");
+        assert!(excludes.contain(&root, 1, b"x.b") && !excludes.contain(&root, 1, b"x.c"));
+        assert_eq!(excludes.unused().map(|glob| format!("{glob:?}")).collect::<Vec<_>>(), ["*.a"]);
+        assert_eq!(format!("{excludes:?}"), settings);
+        let glob: Glob = "/data/cache/**".parse().unwrap();
+        assert_eq!(glob.behind(Path::new("/data")), Some("cache/**"));
+        assert_eq!((glob.behind(Path::new("/dat")), glob.behind(Path::new("/"))), (None, None));
     }
 
     #[test]

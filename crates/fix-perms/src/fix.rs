@@ -20,7 +20,7 @@ use crate::{
     config::Config,
     fixer::Treatment,
     id_maps::IdMaps,
-    ledger::{Counts, Ledger},
+    ledger::{Counts, Ledger, Problem},
     progress::Progress,
     report::{Report, Summary, VolumeSummary},
     root,
@@ -127,6 +127,15 @@ impl Work {
         Ok(())
     }
 
+    /// Notes why the PATH that is looked at can't be one.
+    fn refuse(&self, end: &End) {
+        let at = self.at.load(SeqCst);
+        if let (Some(volume), Some(ledger)) = (self.volumes.get(at), self.ledgers.get(at)) {
+            let error = end.last.clone().unwrap_or_default();
+            ledger.refuse(Problem { path: printed(&volume.path), code: Some(end.exit.code()), error });
+        }
+    }
+
     /// The PATH that is looked at now
     fn path(&self) -> String {
         self.volumes.get(self.at.load(SeqCst)).map(|volume| printed(&volume.path)).unwrap_or_default()
@@ -192,6 +201,9 @@ async fn finish(
     let failure = work.failure();
     let exit = stop.or(failure.as_ref().map(|failure| failure.0)).unwrap_or(Exit::Done);
     let error = fixed.err().map(End::from);
+    if let Some(end) = &error {
+        work.refuse(end);
+    }
     let code = error.as_ref().map_or(exit, |end| end.exit);
     end_report(work.clone(), work.summary(code, started.elapsed().as_secs_f64())).await?;
     if let (None, Some(end)) = (stop, error) {

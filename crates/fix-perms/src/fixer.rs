@@ -93,6 +93,7 @@ impl Fixer<'_> {
             // Some file systems accept a change and do nothing.
             Ok(()) => match Stat::open(pinned) {
                 Ok(now) => {
+                    self.mounts.accepted(stat);
                     if let Some(ignored) = Ignored::find(self.wanted, &now) {
                         self.stays_wrong(self.wanted.is_accessible(&now), path, &|| ignored.describe());
                     }
@@ -174,11 +175,24 @@ impl Fixer<'_> {
             Errno::NOENT => {
                 Ledger::count(&self.ledger.vanished);
             }
+            Errno::ROFS if self.mounts.has_turned(stat) => {
+                let reason =
+                    "the file system has turned read-only during the run: see the kernel's log for errors of its disk";
+                self.ledger.fail(Exit::Io, path, &|| refusal.describe(reason));
+            }
             Errno::ROFS if self.mounts.leave_out_after_refusal(stat, path) => {}
             Errno::PERM | Errno::ACCESS | Errno::ROFS => self.denied(refusal, stat, path),
             Errno::INVAL | Errno::OPNOTSUPP if action == Action::SetLabel => self.denied(refusal, stat, path),
             Errno::INVAL | Errno::OVERFLOW if action == Action::ChangeOwner => self.denied(refusal, stat, path),
+            Errno::NOTCONN => {
+                let reason =
+                    "the process behind this mount (FUSE) is gone: mount it again, or leave it out with --exclude";
+                self.ledger.fail(Exit::Io, path, &|| refusal.describe(reason));
+            }
             Errno::IO
+            | Errno::TIMEDOUT
+            | Errno::HOSTDOWN
+            | Errno::REMOTEIO
             | Errno::STALE
             | Errno::DQUOT
             | Errno::NOSPC
@@ -204,7 +218,9 @@ impl Fixer<'_> {
         let reason: Text = &|| refusal.describe(&refusal.explain(&self.facts(stat)));
         let read_only = matches!(self.wanted.modes, Modes::FsGroup { read_only: true });
         let is_writable = refusal.error != Errno::ROFS || read_only;
-        let is_accessible = is_writable && stat.is_some_and(|stat| self.wanted.is_accessible(stat));
+        // Modes say nothing of what SELinux allows.
+        let is_of_modes = refusal.action != Action::SetLabel;
+        let is_accessible = is_writable && is_of_modes && stat.is_some_and(|stat| self.wanted.is_accessible(stat));
         if refusal.action == Action::Look && is_accessible && self.on_denied == OnDenied::Accessible {
             // Nothing below a directory that only its owner can enter was looked at: worth a
             // warning.

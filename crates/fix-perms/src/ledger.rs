@@ -29,6 +29,8 @@ pub(crate) struct Ledger {
     pub(crate) warned: AtomicU64,
     /// Mounts that were left out because they are read-only
     pub(crate) read_only: AtomicU64,
+    /// Files that were left alone because they have names outside the tree
+    pub(crate) left_alone: AtomicU64,
     denied: AtomicU64,
     io: AtomicU64,
     failed: AtomicU64,
@@ -56,6 +58,7 @@ pub(crate) struct Counts {
     pub(crate) tolerated: u64,
     pub(crate) warned: u64,
     pub(crate) read_only: u64,
+    pub(crate) left_alone: u64,
     pub(crate) failed: u64,
 }
 
@@ -79,6 +82,11 @@ impl Ledger {
             tracing::error!(path = problem.path, error = problem.error, "cannot set right");
             problems.push(problem);
         }
+    }
+
+    /// A PATH that can't be one; the end of the run says why, and the report too.
+    pub(crate) fn refuse(&self, problem: Problem) {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).push(problem);
     }
 
     /// Something is not as it should be; true while such things are still told one by one.
@@ -106,6 +114,7 @@ impl Ledger {
             tolerated: of(&self.tolerated),
             warned: of(&self.warned),
             read_only: of(&self.read_only),
+            left_alone: of(&self.left_alone),
             failed: of(&self.denied) + of(&self.io) + of(&self.failed),
         }
     }
@@ -132,6 +141,7 @@ impl Counts {
             tolerated: sum.tolerated + counts.tolerated,
             warned: sum.warned + counts.warned,
             read_only: sum.read_only + counts.read_only,
+            left_alone: sum.left_alone + counts.left_alone,
             failed: sum.failed + counts.failed,
         })
     }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use rustix::{
@@ -12,6 +15,7 @@ use rustix::{
 
 use crate::{
     ledger::{Ledger, Text},
+    mount_table::has_mounts,
     stat::Stat,
     volume::Volume,
 };
@@ -23,10 +27,22 @@ pub(crate) struct Mounts<'a> {
     root: Option<Stat>,
     one_file_system: bool,
     skip_read_only: bool,
-    /// Whether a mount below the root is read-only: at most as many mounts as `fs.mount-max`
-    /// allows, 100,000
-    are_read_only: Mutex<BTreeMap<Key, bool>>,
+    /// The mounts below the root: at most as many as `fs.mount-max` allows, 100,000
+    known: Mutex<BTreeMap<Key, State>>,
+    /// A mount was left out whose flags do not show that it is read-only
+    has_hidden: AtomicBool,
     ledger: &'a Ledger,
+}
+
+/// What is known of a mount below the root
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It is left out
+    ReadOnly,
+    /// By its flags
+    Writable,
+    /// It has accepted a change
+    Written,
 }
 
 /// A mount and its device. NFS shows each snapshot as a device of its own.
@@ -36,7 +52,14 @@ impl<'a> Mounts<'a> {
     /// The mounts of a tree that is not open yet.
     pub(crate) fn of(volume: &Volume, ledger: &'a Ledger) -> Self {
         let Volume { one_file_system, skip_read_only, .. } = *volume;
-        Self { root: None, one_file_system, skip_read_only, are_read_only: Mutex::default(), ledger }
+        Self {
+            root: None,
+            one_file_system,
+            skip_read_only,
+            known: Mutex::default(),
+            has_hidden: AtomicBool::default(),
+            ledger,
+        }
     }
 
     /// The same below this root.
@@ -57,27 +80,61 @@ impl<'a> Mounts<'a> {
         if self.one_file_system || !self.skip_read_only {
             return self.one_file_system;
         }
-        let known = self.lock().get(&key(stat)).copied();
-        known.unwrap_or_else(|| self.note(stat, is_read_only(entry), path))
+        if let Some(known) = self.lock().get(&key(stat)) {
+            return *known == State::ReadOnly;
+        }
+        let is_read_only = is_read_only(entry);
+        self.note(stat, if is_read_only { State::ReadOnly } else { State::Writable }, path);
+        is_read_only
+    }
+
+    /// Notes that the mount of an entry has accepted a change.
+    pub(crate) fn accepted(&self, stat: &Stat) {
+        if self.skip_read_only && self.are_below(stat) {
+            self.lock().insert(key(stat), State::Written);
+        }
+    }
+
+    /// Whether the mount of an entry whose change was refused as read-only (EROFS) has accepted a
+    /// change before: its disk fails, or another process has remounted it.
+    pub(crate) fn has_turned(&self, stat: Option<&Stat>) -> bool {
+        stat.is_some_and(|stat| self.lock().get(&key(stat)) == Some(&State::Written))
     }
 
     /// Whether the mount of an entry whose change was refused as read-only (EROFS) is left out from
     /// now on. The mount options do not show that a server keeps a file system read-only.
     pub(crate) fn leave_out_after_refusal(&self, stat: Option<&Stat>, path: Text) -> bool {
-        self.skip_read_only && stat.is_some_and(|stat| self.are_below(stat) && self.note(stat, true, path))
+        let Some(stat) = stat.filter(|stat| self.skip_read_only && self.are_below(stat)) else { return false };
+        self.has_hidden.store(true, Relaxed);
+        self.note(stat, State::ReadOnly, path);
+        true
+    }
+
+    /// Whether a mount was left out that [`read_only_below`] does not list.
+    pub(crate) fn has_hidden(&self) -> bool {
+        self.has_hidden.load(Relaxed)
     }
 
     /// Remembers a mount, and counts a read-only one when it is met first.
-    fn note(&self, stat: &Stat, is_read_only: bool, path: Text) -> bool {
-        let before = self.lock().insert(key(stat), is_read_only);
-        if is_read_only && before != Some(true) && Ledger::count(&self.ledger.read_only) {
-            tracing::info!(path = path(), "left out: a read-only mount");
+    fn note(&self, stat: &Stat, state: State, path: Text) {
+        let mut known = self.lock();
+        // One mount can show several devices.
+        let of_mount = (stat.mount, (0, 0))..=(stat.mount, (u32::MAX, u32::MAX));
+        let is_new = stat.mount == 0 || known.range(of_mount).all(|(_, state)| *state != State::ReadOnly);
+        let before = known.insert(key(stat), state);
+        drop(known);
+        if state != State::ReadOnly || before == Some(state) || !is_new || !Ledger::count(&self.ledger.read_only) {
+            return;
         }
-        is_read_only
+        tracing::info!(path = path(), "left out: a read-only mount");
+        if has_mounts(stat.mount) {
+            let remedy = "give each of them as a PATH of its own";
+            tracing::warn!(path = path(), remedy, "left out with it: what is mounted below the read-only mount");
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, bool>> {
-        self.are_read_only.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, State>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

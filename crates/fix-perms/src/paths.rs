@@ -3,7 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::{OsStrExt, OsStringExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::{
@@ -40,6 +40,36 @@ impl TypedValueParser for PathsParser {
         let path = |line: &[u8]| PathBuf::from(OsString::from_vec(line.to_vec()));
         Ok(Lines(lines.filter(|line| !line.is_empty()).map(path).collect()))
     }
+}
+
+/// The remedy for a PATH that names a variable
+pub(crate) const NOT_REPLACED: &str = "a variable was not replaced: in a manifest, $(NAME) needs NAME under env: of the \
+                                       same container, and no shell replaces $NAME";
+
+/// Whether a PATH has a variable as manifests or shells write it.
+pub(crate) fn has_variable(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    [("$(", ')'), ("${", '}')]
+        .iter()
+        .any(|(open, close)| text.split_once(open).is_some_and(|(_, rest)| rest.contains(*close)))
+}
+
+/// The likely cause of a PATH that does not exist.
+pub(crate) fn missing(path: &Path) -> &'static str {
+    let text = path.to_string_lossy();
+    if has_variable(path) {
+        return NOT_REPLACED;
+    }
+    if text.contains('=') {
+        return "is it a part of --mode? its parts are joined by commas, as in u=rwX,g=rX";
+    }
+    if text.contains(char::is_whitespace) {
+        return "are these several PATHs? each is an argument, or a line of the variable";
+    }
+    if !text.contains('/') {
+        return "is the volume mounted there? --create makes a missing directory; a command stands behind --";
+    }
+    "is the volume mounted there? --create makes a missing directory"
 }
 
 #[cfg(test)]

@@ -56,6 +56,7 @@ impl Refusal {
     /// Why it was refused, and the remedy.
     pub(crate) fn explain(self, facts: &Facts) -> String {
         match (self.action, self.error) {
+            (Action::Create, Errno::ROFS) => "the file system is read-only: mount it writable".into(),
             (_, Errno::ROFS) if facts.is_on_own_mount => {
                 "the file system is read-only: mount it writable, or leave this \
                 PATH out (--skip-read-only leaves out only what is mounted below a PATH)"

@@ -17,6 +17,7 @@ use crate::{
     directory::{About, Directory},
     filesystem::FileSystem,
     fixer::{Fixer, Treatment},
+    paths,
     refusal::{Facts, Refusal},
     stat::{Kind, Stat},
     trail::{Trail, printed},
@@ -151,10 +152,10 @@ fn is_top(stat: &Stat) -> bool {
 }
 
 fn refusal(path: &Path, error: Errno, capabilities: Capabilities) -> anyhow::Error {
+    let missing = paths::missing(path);
     let path = printed(path);
     match error {
-        Errno::NOENT => Exit::Usage
-            .because(format!("{path} does not exist: is the volume mounted there? --create makes a missing directory")),
+        Errno::NOENT => Exit::Usage.because(format!("{path} does not exist: {missing}")),
         Errno::NOTDIR => Exit::Usage.because(format!("{path} leads through something that is no directory")),
         Errno::LOOP => Exit::Usage.because(format!("{path} leads through a symbolic link: name where it leads")),
         Errno::NOSYS => Exit::Usage.because("--no-symlinks needs Linux 5.6 or newer: leave it out".to_owned()),

@@ -84,9 +84,15 @@ impl Stat {
         }
     }
 
-    /// Whether it is on another mount or device.
+    /// Whether it is on another mount or device. Only directories show another device on one mount
+    /// (btrfs, snapshots of NFS), but files of an overlay have the device of their layer
+    /// (overlayfs.rst, "Inode properties").
     pub(crate) fn is_elsewhere(&self, other: &Self) -> bool {
-        (self.mount, self.id.device) != (other.mount, other.id.device)
+        let is_told = self.mount != 0 && other.mount != 0;
+        if is_told && self.mount != other.mount {
+            return true;
+        }
+        self.id.device != other.id.device && (self.is_directory() || !is_told)
     }
 
     pub(crate) fn is_directory(&self) -> bool {

@@ -85,7 +85,7 @@ fn printable(path: &[u8]) -> String {
     let mut text = String::new();
     for chunk in path.utf8_chunks() {
         for character in chunk.valid().chars() {
-            if character.is_control() {
+            if character.is_control() || character == '\\' || is_of_layout(character) {
                 text.extend(character.escape_default());
             } else {
                 text.push(character);
@@ -101,6 +101,11 @@ fn printable(path: &[u8]) -> String {
     }
     let half = PRINTED_LIMIT / 2;
     text.chars().take(half).chain("…".chars()).chain(text.chars().skip(length - half)).collect()
+}
+
+/// Whether a character changes the direction or the line of a text (Unicode Technical Report 36).
+fn is_of_layout(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -19,8 +19,10 @@ use crate::{
     directory::Directory,
     filesystem,
     fixer::{Fixer, Treatment, restore},
+    id_maps::IdMaps,
     ledger::Ledger,
     links::HardLinks,
+    mount_table::read_only_below,
     mounts::Mounts,
     refusal::Refusal,
     report::Report,
@@ -68,6 +70,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
         stopped: &run.stopped,
     };
     warn_of_missing(volume, &fixer);
+    warn_of_hidden_owners(volume, &fixer);
     match root::open(volume, &fixer)? {
         Root::Directory { root, forced } => fix_directory(volume, run, fixer, &root, forced),
         Root::Single(file) => {
@@ -79,7 +82,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
                 Err(error) => visitor.refused(error, None, &file.parent, &file.name),
             }
             visitor.tell_seen();
-            let _ = tell_left_alone(links);
+            tell_left_alone(links, ledger);
         }
         Root::None => {}
     }
@@ -93,6 +96,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
         tolerated = counts.tolerated,
         warned = counts.warned,
         read_only = volume.skip_read_only.then_some(counts.read_only),
+        left_alone = (counts.left_alone > 0).then_some(counts.left_alone),
         failed = counts.failed,
         took = elapsed(start.elapsed()),
         "looked at"
@@ -115,7 +119,7 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
         let max_depth = volume.max_depth.unwrap_or(usize::MAX);
         return Sample { fixer, excludes, max_depth }.look(root, count);
     }
-    let stamp = stamp(volume, &fixer);
+    let stamp = stamp(volume, &fixer, root);
     if let Some(reason) = trusted(volume, &fixer, &stamp, root).filter(|_| forced.is_none()) {
         return tracing::info!(path = root.about.trail.printed(), reason, "trusted");
     }
@@ -133,10 +137,16 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
         threads: run.threads.map_or_else(|| filesystem::threads(root), usize::from),
     };
     walk.run(root, &run.stopped);
-    let Walk { fixer, links, .. } = walk;
+    let Walk { fixer, links, excludes, .. } = walk;
     let is_stopped = run.stopped.load(SeqCst);
+    if !is_stopped && run.treatment != Treatment::Verify {
+        for pattern in excludes.unused() {
+            tracing::info!(path = root.about.trail.printed(), ?pattern, "nothing matches a pattern of exclude");
+        }
+    }
     // A run that was stopped has not seen all names of anything.
-    let left_alone = tell_left_alone(links.filter(|_| !is_stopped));
+    tell_left_alone(links.filter(|_| !is_stopped), ledger);
+    let counts = ledger.counts();
     match run.treatment {
         Treatment::Verify => {}
         Treatment::DryRun => fixer.set_directory(root),
@@ -148,13 +158,13 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
         }
         Treatment::Apply => {
             match volume.policy {
-                Policy::Stamp if left_alone > 0 => {
-                    // Some of them may only have moved, and a trusted stamp would keep them wrong
-                    // for ever.
-                    no_stamp(root, "files were left alone, see above");
+                Policy::Stamp if counts.left_alone > 0 || fixer.mounts.has_hidden() => {
+                    // Some of them may only have moved, or be writable the next time, and a trusted
+                    // stamp would keep them wrong for ever.
+                    no_stamp(root, "files or mounts were left alone, see above");
                     stamp.remove(root);
                 }
-                Policy::Stamp if ledger.counts().warned == 0 => put(&stamp, root),
+                Policy::Stamp if counts.warned == 0 => put(&stamp, root),
                 _ => {}
             }
             fixer.set_directory(root);
@@ -179,10 +189,12 @@ fn trusted(volume: &Volume, fixer: &Fixer, stamp: &Stamp, root: &Directory) -> O
 
 /// The stamp of all settings that decide what a run does, and what it leaves wrong without a
 /// failure.
-fn stamp(volume: &Volume, fixer: &Fixer) -> Stamp {
+fn stamp(volume: &Volume, fixer: &Fixer, root: &Directory) -> Stamp {
     let Volume { max_depth, one_file_system, skip_read_only, hard_links, on_denied, .. } = volume;
     let (wanted, excludes) = (fixer.wanted, volume.excludes());
-    let mounts = (one_file_system, skip_read_only);
+    // One that is mounted writable the next time is looked at then.
+    let read_only = skip_read_only.then(|| read_only_below(root));
+    let mounts = (one_file_system, skip_read_only, read_only);
     Stamp::of(&format!("{wanted:?} {excludes:?} {max_depth:?} {mounts:?} {hard_links:?} {on_denied:?}"))
 }
 
@@ -209,7 +221,7 @@ fn leaves_hard_links(volume: &Volume, run: &Run) -> bool {
 }
 
 /// Warns of the files that were left alone, and counts them.
-fn tell_left_alone(links: Option<HardLinks>) -> u64 {
+fn tell_left_alone(links: Option<HardLinks>, ledger: &Ledger) {
     let left = links.map(HardLinks::left_alone).unwrap_or_default();
     if left.files > 0 {
         let such_as = left.examples.join(", ");
@@ -219,7 +231,7 @@ fn tell_left_alone(links: Option<HardLinks>) -> u64 {
             "left alone: they have names outside the tree, or moved (--hard-links allow)"
         );
     }
-    left.files
+    ledger.left_alone.fetch_add(left.files, Relaxed);
 }
 
 fn warn_of_missing(volume: &Volume, fixer: &Fixer) {
@@ -234,6 +246,18 @@ fn warn_of_missing(volume: &Volume, fixer: &Fixer) {
             missing,
             remedy,
             "lacks capabilities: changes that need them will be refused"
+        );
+    }
+}
+
+/// In a user namespace, one number stands for all owners that it lacks, and for itself.
+fn warn_of_hidden_owners(volume: &Volume, fixer: &Fixer) {
+    if IdMaps::of_this_process().may_hide(fixer.wanted.user, fixer.wanted.group) {
+        let remedy = "choose another owner, or set it right from a pod with hostUsers: true";
+        tracing::warn!(
+            path = printed(&volume.path),
+            remedy,
+            "the wanted owner 65534 also stands for all that the user namespace of the pod lacks: theirs count as right"
         );
     }
 }

@@ -15,6 +15,8 @@ use self::number_or_text::NumberOrText;
 use crate::{
     accounts::Owner,
     exclude::{Excludes, Glob},
+    paths,
+    trail::printed,
     wanted::{Modes, Wanted, acl::DefaultAcl, label::Label, mode::Rule},
 };
 
@@ -195,6 +197,26 @@ impl Volume {
         self.has_mode() || has_attribute || self.owner.is_some() || self.fs_group.is_some() || self.create
     }
 
+    /// Whether any setting is another one than by default.
+    pub(crate) fn says_something(&self) -> bool {
+        let switches = [
+            self.read_only,
+            self.private,
+            self.links,
+            self.no_default_excludes,
+            self.one_file_system,
+            self.skip_read_only,
+            self.no_symlinks,
+            self.follow_root,
+            self.allow_root,
+        ];
+        let has_choice = self.policy != Policy::default()
+            || self.hard_links != HardLinkRule::default()
+            || self.on_denied != OnDenied::default();
+        let has_limit = self.max_depth.is_some() || !self.exclude.is_empty();
+        self.wants_something() || switches.contains(&true) || has_choice || has_limit
+    }
+
     fn has_mode(&self) -> bool {
         self.mode.is_some() || self.dir_mode.is_some() || self.file_mode.is_some()
     }
@@ -204,6 +226,13 @@ impl Volume {
         let says = |what: &str| Err(what.to_owned());
         if self.no_symlinks && self.follow_root {
             return says("no-symlinks and follow-root say opposite things: give one of them");
+        }
+        if self.create && paths::has_variable(&self.path) {
+            return Err(format!("{} is not made: {}", printed(&self.path), paths::NOT_REPLACED));
+        }
+        let behind = |lines: &Lines<Glob>| lines.0.iter().find_map(|glob| Some(glob.behind(&self.path)?.to_owned()));
+        if let Some(rest) = self.exclude.iter().find_map(behind) {
+            return Err(format!("exclude: a path in a pattern begins below PATH: write {rest}"));
         }
         match self.fs_group {
             Some(_) if self.has_mode() || self.owner.is_some() => {
@@ -238,10 +267,8 @@ impl Volume {
     }
 
     pub(crate) fn excludes(&self) -> Excludes {
-        Excludes {
-            globs: self.exclude.iter().flat_map(|lines| lines.0.clone()).collect(),
-            defaults: !self.no_default_excludes,
-        }
+        let globs = self.exclude.iter().flat_map(|lines| lines.0.clone()).collect();
+        Excludes::new(globs, !self.no_default_excludes)
     }
 }
 

@@ -62,6 +62,12 @@ pub(crate) fn missing_value(command: &Command, matches: &ArgMatches, words: &[Os
 /// An argument that nothing takes: a misspelt flag or command, or a value in the wrong place.
 fn unexpected(command: &Command, typed: &str) -> String {
     if let Some(name) = typed.strip_prefix("--") {
+        let flag = name.split_once(char::is_whitespace).map(|(flag, _)| flag);
+        if let Some(flag) =
+            flag.filter(|flag| command.get_arguments().any(|argument| argument.get_long() == Some(flag)))
+        {
+            return format!("'--{flag}' and its value are one argument here: write them as two items, or with =");
+        }
         if let Some(place) = place_of(command, name) {
             return format!("unexpected argument '{typed}': {place}");
         }
@@ -72,13 +78,14 @@ fn unexpected(command: &Command, typed: &str) -> String {
             None => "unexpected argument; --help lists all flags".into(),
         };
     }
-    match nearest(typed, command.get_subcommands().map(Command::get_name)) {
-        Some(near) => format!("unknown command '{typed}'; did you mean '{near}'?"),
-        None => format!(
-            "unexpected argument, which belongs to no flag{}; --help lists all flags and commands",
-            stray(command)
-        ),
+    if let Some(near) = nearest(typed, command.get_subcommands().map(Command::get_name)) {
+        return format!("unknown command '{typed}'; did you mean '{near}'?");
     }
+    // A letter is no secret.
+    let is_letter = typed.strip_prefix('-').is_some_and(|letter| letter.chars().count() == 1);
+    let shown = if is_letter { format!(" '{typed}'") } else { String::new() };
+    let hint = stray(command);
+    format!("unexpected argument{shown}, which belongs to no flag{hint}; --help lists all flags and commands")
 }
 
 /// Where a flag belongs that is known, and was written in another place.
@@ -219,7 +226,7 @@ mod tests {
         let task = Command::new("x").arg(target).arg(word);
         assert_eq!(
             fault_of(&task),
-            "unexpected argument, which belongs to no flag; a command stands behind --, as in x TARGET -- COMMAND; \
+            "unexpected argument '-c', which belongs to no flag; a command stands behind --, as in x TARGET -- COMMAND; \
              --help lists all flags and commands"
         );
         let sidecar = Command::new("x").arg(Arg::new("input").long("input").value_name("GLOB"));

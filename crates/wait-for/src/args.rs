@@ -70,9 +70,16 @@ const TARGETS: LinesParser<Target> = LinesParser {
     ..LinesParser::new("target", Target::parse, hosts::label)
 };
 
-/// A word without a colon is no misspelt target, but the name of a program.
+/// A word without a colon is no misspelt target, but a misspelt command or the name of a program.
 fn behind_dashes(argument: &str) -> &'static str {
-    if argument.contains(':') { "" } else { "; a command stands behind --, as in wait-for TARGET -- COMMAND" }
+    match lifecycle::nearest(argument, ["check", "schema", "completions", "help"].into_iter()) {
+        _ if argument.contains(':') => "",
+        Some("check") => "; did you mean the command check?",
+        Some("schema") => "; did you mean the command schema?",
+        Some("completions") => "; did you mean the command completions?",
+        Some(_) => "; did you mean the command help?",
+        None => "; a command stands behind --, as in wait-for TARGET -- COMMAND",
+    }
 }
 
 fn without_password(target: &Target) -> Result<(), String> {

@@ -57,7 +57,12 @@ impl Configuration for Config {
 
     fn judge_args(args: &Args) -> Result<(), String> {
         let is_enough = !args.targets.is_empty() || args.config.is_some() || args.disabled;
-        let remedy = "as an argument, in SIDEKIT_WAIT_FOR_TARGETS, or in a file that --config names";
+        let has_target = args.command.first().and_then(|word| word.to_str()).is_some_and(|word| word.contains("://"));
+        let remedy = if has_target {
+            "before the --, behind which the command stands"
+        } else {
+            "as an argument, in SIDEKIT_WAIT_FOR_TARGETS, or in a file that --config names"
+        };
         if is_enough { Ok(()) } else { Err(format!("{NO_TARGETS}, {remedy}")) }
     }
 

@@ -15,7 +15,7 @@ use crate::{
     check::Check,
     hosts,
     not_ready::{Cause, NotReady, Verdict},
-    schemes::{FOREIGN, SCHEMES, Scheme},
+    schemes::{FOREIGN, SCHEMES, Scheme, no_option},
     tls_hint::TlsHint,
 };
 
@@ -29,6 +29,8 @@ pub(crate) struct Target {
     pub(crate) group: Option<String>,
     /// The URL named a password
     pub(crate) has_password: bool,
+    /// The name of an option of ours that stands in the query, which goes to the server
+    pub(crate) query_option: Option<&'static str>,
     pub(crate) check: Arc<dyn Check>,
     pub(crate) tls_hint: TlsHint,
     /// The files that its options name
@@ -50,7 +52,10 @@ impl Target {
     /// Reads a URL with its options in the fragment. Errors hold no credentials.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (url, fragment) = text.split_once('#').unwrap_or((text, ""));
-        Options::from_fragment(fragment).and_then(|options| Self::with_options(url, options))
+        let target = Options::from_fragment(fragment).and_then(|options| Self::with_options(url, options));
+        // A password that was torn apart
+        let hint = if fragment.contains('@') { "; write a # in a password as %23" } else { "" };
+        target.map_err(|error| error + hint)
     }
 
     /// Reads a URL whose options came apart from it.
@@ -72,6 +77,7 @@ impl Target {
         let target = Self {
             label: label(text, &name),
             has_password: urls.iter().any(|url| url.password().is_some()),
+            query_option: urls.first().and_then(|url| scheme.option_in_query(url)),
             check: hosts::any_of(text, checks),
             group: None,
             tls_hint: TlsHint::of(scheme, &name, all_options.clone().text("tls")?.as_deref()),
@@ -83,6 +89,9 @@ impl Target {
         };
         if target.stable == Some(0) {
             return Err("option stable: at least 1".into());
+        }
+        if let Some((unknown, remedy)) = options.untaken().and_then(|name| Some((name, no_option(name, scheme)?))) {
+            return Err(format!("{name} has no option {unknown:?}; {remedy}"));
         }
         options.finish(&name, &scheme.all_options(), scheme.tls)?;
         Ok(target)
@@ -180,7 +189,7 @@ mod tests {
             ("tcp://a..b:1", "\"a..b\" can't be a host name"),
             (
                 "mysql://root:12#34SECRET@db",
-                "mysql does not know option number 1; it takes tls, user, server-key, query, query-file, query-env, table, migration, password-file, password-env, ca, cert, key, sni, insecure, stable, interval, attempt-timeout, not",
+                "mysql does not know option number 1; it takes tls, user, server-key, query, query-file, query-env, table, migration, password-file, password-env, ca, cert, key, sni, insecure, stable, interval, attempt-timeout, not; write a # in a password as %23",
             ),
             ("tpc://db:5432", r#"unknown scheme "tpc"; did you mean tcp://?"#),
             (
@@ -197,6 +206,21 @@ mod tests {
             ("tcp://db:1#hodl=1s", r#"tcp has no option "hodl"; did you mean hold?"#),
             ("http://a#status=2xx", "option status: this is not a list such as 200-299,404"),
             ("http://a#stable=0", "option stable: at least 1"),
+            ("http://a#stable=3,status=200", "option stable: this is not a number in range; options are joined by &"),
+            (
+                "http://a#status=200#method=HEAD",
+                "option status: this is not a list such as 200-299,404; options are joined by &",
+            ),
+            ("redis://:12#34@db", "the host is missing; write a # in a password as %23"),
+            ("https://a#tls=require", r#"https has no option "tls"; TLS: write https://"#),
+            (
+                "postgres://a#sslmode=require",
+                r#"postgres has no option "sslmode"; write tls=require, which checks the certificate and its name"#,
+            ),
+            (
+                "tcp://a:1#min=3",
+                r#"tcp has no option "min"; dns:// has it, and tcp:// takes hold, stable, interval, attempt-timeout, not"#,
+            ),
             ("https://a#cert=/none", "options cert and key go together"),
             ("dns://db#type=MX", "option type: this is neither A, AAAA nor SRV"),
             (

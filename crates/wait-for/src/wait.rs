@@ -45,6 +45,11 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
     if targets.is_empty() {
         return Err(Exit::Usage.because("no targets: name one, such as tcp://db:5432"));
     }
+    for Target { label, query_option, .. } in &targets {
+        if let Some(name) = query_option {
+            tracing::warn!(target = label, "the query has {name}=, which goes to the server: options stand behind a #");
+        }
+    }
     let board = RefCell::new(Board::new(&targets, life.on_terminal()));
     let network = Network::new((args.proxy == Proxy::Env).then(|| Matcher::from_env().into()));
     let networks: Vec<_> = targets.iter().map(|_| network.for_another_target()).collect();

@@ -122,8 +122,8 @@ impl Client {
             return Err(fault.into());
         }
         Err(match http_error::not_ready(&error) {
-            NotReady { cause: Cause::Odd, reason, .. } => {
-                NotReady::new(Cause::Odd, format!("{reason}; does the server speak HTTP/2?"))
+            NotReady { cause: cause @ (Cause::Odd | Cause::Absent), reason, .. } => {
+                NotReady::new(cause, format!("{reason}; does the server speak HTTP/2?"))
             }
             failure => failure,
         })

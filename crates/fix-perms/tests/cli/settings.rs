@@ -200,6 +200,15 @@ fn the_arguments_of_the_command_are_nobodys_business() {
 }
 
 #[test]
+fn a_pattern_that_matches_nothing_is_named() {
+    let tree = Tree::new(&["a.sock", "b"]);
+    let patterns = ["--exclude", "*.sock", "--exclude", "*.log,*.tmp"];
+    let ended = done(&[&["--mode", "u=rwX"][..], &patterns, &[&tree.path()]].concat());
+    let lines = ended.messages("nothing matches a pattern of exclude");
+    assert_eq!(lines.iter().map(|line| line["pattern"].clone()).collect::<Vec<_>>(), ["*.log,*.tmp"], "{ended:#?}");
+}
+
+#[test]
 fn the_variable_of_exclude_has_one_pattern_a_line() {
     let tree = Tree::new(&["a.sock", "b.tmp", "c"]);
     let variables = [("SIDEKIT_FIX_PERMS_EXCLUDE", "*.sock\n\n*.tmp\n"), ("SIDEKIT_FIX_PERMS_OUTPUT", "json")];

@@ -137,9 +137,17 @@ fn a_flag_that_needs_another_or_excludes_it() {
     let words = "--dry-run sets nothing right, so COMMAND would start on what is wrong: leave one of them out";
     assert_refused(&tree, &["--dry-run", "--mode", "0700", "data", "--", "/bin/true"], words);
     let (_directory, file) = harness::config_file("volumes: [{path: data, mode: '0700'}]\n");
-    let words = "what is wanted by flags or variables is for each PATH, and there is none: name one, or write it into the \
+    let words = "flags and variables of volumes hold for each PATH, and there is none: name one, or write them into the \
                  file of --config";
-    assert_refused(&tree, &["--config", &file, "--owner", "0"], words);
+    for flags in [
+        &["--owner", "0"][..],
+        &["--exclude", "keys"],
+        &["--max-depth", "0"],
+        &["--skip-read-only"],
+        &["--policy", "stamp"],
+    ] {
+        assert_refused(&tree, &[&["--config", &file], flags].concat(), words);
+    }
     assert_usage_error("as-without-a-command", &["--mode", "0700", "--as", "1000:1000", "/data"]);
 }
 
@@ -189,8 +197,34 @@ fn a_path_that_does_not_exist() {
     let tree = Tree::new(&["a"]);
     let advice = "does not exist: is the volume mounted there? --create makes a missing directory";
     for path in ["none", "data/none", "none/deeper"] {
-        assert_refused(&tree, &["--mode", "0700", path], &format!("{path} {advice}"));
+        let command = if path.contains('/') { "" } else { "; a command stands behind --" };
+        assert_refused(&tree, &["--mode", "0700", path], &format!("{path} {advice}{command}"));
     }
+}
+
+#[test]
+fn a_path_that_a_manifest_has_torn_is_explained() {
+    let tree = Tree::new(&["a"]);
+    let not_replaced = "a variable was not replaced: in a manifest, $(NAME) needs NAME under env: of the same container, \
+                        and no shell replaces $NAME";
+    let joined = "is it a part of --mode? its parts are joined by commas, as in u=rwX,g=rX";
+    let several = "are these several PATHs? each is an argument, or a line of the variable";
+    for (path, words) in [("data/$(NAME)", not_replaced), ("g=rX", joined), ("data data/a", several)] {
+        assert_refused(&tree, &["--mode", "0700", path], &format!("{path} does not exist: {words}"));
+    }
+    let path = "data/${NAME}";
+    assert_refused(&tree, &["--mode", "0700", "--create", path], &format!("{path} is not made: {not_replaced}"));
+}
+
+#[test]
+fn a_pattern_that_begins_with_the_path_is_refused() {
+    let tree = Tree::new(&["a"]);
+    let pattern = format!("{}/a/**", tree.path());
+    assert_refused(
+        &tree,
+        &["--mode", "0700", "--exclude", &pattern, &tree.path()],
+        "exclude: a path in a pattern begins below PATH: write a/**",
+    );
 }
 
 #[test]
@@ -198,7 +232,8 @@ fn no_tree_is_touched_while_another_path_is_a_mistake() {
     let tree = Tree::new(&["a", "b/c"]);
     let advice = "does not exist: is the volume mounted there? --create makes a missing directory";
     for paths in [["data", "none"], ["none", "data"]] {
-        assert_refused(&tree, &["--mode", "0700", paths[0], paths[1]], &format!("none {advice}"));
+        let words = format!("none {advice}; a command stands behind --");
+        assert_refused(&tree, &["--mode", "0700", paths[0], paths[1]], &words);
     }
     let words = "data/a/x leads through something that is no directory";
     assert_refused(&tree, &["--create", "--mode", "0700", "data/new", "data/a/x"], words);

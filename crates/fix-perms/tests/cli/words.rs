@@ -153,7 +153,7 @@ fn one_object_tells_of_the_whole_when_asked_for() {
     let volume = |path: String, seen: u64, changed: u64| {
         json!({
             "path": path, "seen": seen, "changed": changed, "different": 0, "vanished": 0, "tolerated": 0, "warned": 0,
-            "read_only": 0, "failed": 0, "problems": []
+            "read_only": 0, "left_alone": 0, "failed": 0, "problems": []
         })
     };
     assert_eq!(whole["volumes"], json!([volume(one.path(), 2, 2), volume(other.path(), 3, 3)]));
@@ -161,6 +161,20 @@ fn one_object_tells_of_the_whole_when_asked_for() {
     let whole = objects(&whole).pop().unwrap();
     assert_eq!((&whole["state"], &whole["code"]), (&"failed".into(), &1.into()));
     assert_eq!(whole["volumes"][0]["different"], 1);
+}
+
+#[test]
+fn an_object_says_what_was_left_alone_and_which_path_is_none() {
+    let tree = Tree::new(&["a"]);
+    std::fs::write(tree.beside("outside"), "").unwrap();
+    std::fs::hard_link(tree.beside("outside"), tree.join("b")).unwrap();
+    let whole = done(&["--output", "json", "--mode", "u=rwX,go=", &tree.path()]).json();
+    assert_eq!((&whole["state"], &whole["volumes"][0]["left_alone"]), (&"right".into(), &1.into()));
+    let missing = tree.beside("none").display().to_string();
+    let whole = objects(&run(&["--output", "json", "--mode", "0700", &missing])).pop().unwrap();
+    let problem = &whole["volumes"][0]["problems"][0];
+    assert_eq!((&problem["path"], &problem["code"]), (&json!(missing), &json!(64)));
+    assert!(problem["error"].as_str().unwrap().contains("does not exist"), "{whole:#}");
 }
 
 #[test]

@@ -108,7 +108,10 @@ fn method(text: &str) -> Result<Method, String> {
 
 /// Reads `200`, `200-299` and lists of both.
 fn status_ranges(text: &str) -> Result<Vec<RangeInclusive<u16>>, String> {
-    let wrong = || "this is not a list such as 200-299,404".to_owned();
+    let wrong = || {
+        let hint = if text.contains(['#', ';', '?']) { "; options are joined by &" } else { "" };
+        format!("this is not a list such as 200-299,404{hint}")
+    };
     let range = |part: &str| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let (first, last) = (first.parse().ok()?, last.parse().ok()?);

@@ -8,6 +8,9 @@ pub(super) fn parse_url(text: &str) -> Result<Url, String> {
     if path.is_some_and(has_torn_escape) {
         return Err("a % in the URL is not followed by two hexadecimal digits: write it as %25".into());
     }
+    if let Some(fault) = torn_by_the_manifest(text) {
+        return Err(fault.into());
+    }
     Url::parse(text).map_err(|error| match error {
         _ if text.matches("://").count() > 1 => {
             "this looks like several targets: each is an argument, or a line of the variable".into()
@@ -24,6 +27,26 @@ pub(super) fn parse_url(text: &str) -> Result<Url, String> {
         },
         error => error.to_string(),
     })
+}
+
+/// The fault of a manifest or a shell that shows in the text itself. Such a text can be a URL all the same.
+fn torn_by_the_manifest(text: &str) -> Option<&'static str> {
+    let (scheme, rest) = text.split_once("://")?;
+    let is_argument = |(_, rest): (&str, &str)| rest.trim_start().starts_with('-');
+    if rest.split_once(char::is_whitespace).is_some_and(is_argument) {
+        return Some("this looks like several arguments in one: each is an item of its own in the list");
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let host = rest[..end].rsplit('@').next().unwrap_or_default();
+    if host.contains('$') || ["$(", "${"].iter().any(|open| rest[end..].contains(open)) {
+        return Some(
+            "a variable was not replaced: in a manifest, $(NAME) needs NAME under env: of the same container, \
+             and no shell replaces $NAME",
+        );
+    }
+    // The parser would take the first name of the path for the host.
+    let has_host = !rest.starts_with('/') || !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str());
+    if has_host { None } else { Some("the host is missing") }
 }
 
 /// For a text without `://`
@@ -65,11 +88,19 @@ mod tests {
             ("http://h/%zz", "write it as %25"),
             ("http://h/a?b=%", "write it as %25"),
             ("tcp://db:x", "the port is not a number"),
+            ("mysql://db/app --timeout=2m", "several arguments"),
+            ("postgres://db:5432/app -- /app", "several arguments"),
+            ("tcp://$(DB_HOST):5432", "was not replaced"),
+            ("tcp://db:${PORT}", "was not replaced"),
+            ("http://$HOST/healthz", "was not replaced"),
+            ("file:///data/$(NAME)", "was not replaced"),
+            ("http:///healthz", "the host is missing"),
+            ("HTTPS:///healthz", "the host is missing"),
         ] {
             let fault = parse_url(text).unwrap_err();
             assert!(fault.contains(words), "{text}: {fault}");
         }
-        for text in ["http://h/%41?a=%2F", "http://h/?u=http://b/", "tcp://[::1]:1"] {
+        for text in ["http://h/%41?a=%2F", "http://h/?u=http://b/", "http://h/$a", "http://u:p$(w@h/", "file:///a b"] {
             assert!(parse_url(text).is_ok(), "{text}");
         }
         assert!(no_url("file:/data/ready").contains("file:///PATH") && no_url("unix:/x").contains("unix:///PATH"));

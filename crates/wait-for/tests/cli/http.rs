@@ -3,7 +3,7 @@
 use crate::support::{
     Program,
     http::{Http, response, status},
-    proof, reason, wait_for,
+    proof, reason, run, wait_for,
 };
 
 /// A server whose answer to everything is this.
@@ -48,6 +48,16 @@ fn a_redirect_is_ready_and_not_followed() {
     let server = always(&response("302 Found", &["Location: /login"], ""));
     assert_eq!(proof(&[&server.url("/")]), "HTTP 302");
     assert_eq!(server.requests.only().line, "GET /");
+}
+
+#[test]
+fn an_option_in_the_query_goes_to_the_server_with_a_warning() {
+    let server = Http::start(|_| status("200 OK"));
+    let ended = run(&[&server.url("/?a=b&stable=3")]);
+    assert_eq!(server.requests.only().line, "GET /?a=b&stable=3");
+    let words = "the query has stable=, which goes to the server: options stand behind a #";
+    assert_eq!((ended.code, ended.messages(words).len()), (Some(0), 1), "{ended:#?}");
+    assert_eq!(run(&[&server.url("/?key=b")]).messages(words).len(), 0);
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn a_missing_right_names_verb_resource_and_role() {
     assert_eq!(
         said,
         "system:serviceaccount:shop:web may not list jobs in the namespace shop: \
-         give it a Role there with apiGroups: [\"batch\"], resources: [jobs], verbs: [list, watch]"
+         give it a Role there with apiGroups: [\"batch\"], resources: [jobs], resourceNames: [migrate], verbs: [list, watch]"
     );
     let said = never(77, &[&server.target("services/db", "")]);
     assert!(said.contains("may not list endpointslices") && said.contains("[\"discovery.k8s.io\"]"), "{said}");

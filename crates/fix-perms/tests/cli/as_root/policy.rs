@@ -160,7 +160,7 @@ fn a_file_that_was_left_alone_keeps_the_stamp_away() {
     set_owner(&tree.root(), 0, 0);
     let ended = done(&[OWNER, STAMP, &tree.path()]);
     let line = ended.message("no stamp: the next run looks at everything again");
-    assert_eq!(line["reason"], "files were left alone, see above");
+    assert_eq!(line["reason"], "files or mounts were left alone, see above");
     assert_eq!((tree.entry("").owner, stamp(&tree)), ((1000, 1000), None));
     // It has moved out of the way: the next run sees to the rest.
     fs::remove_file(tree.beside("outside")).unwrap();

@@ -147,6 +147,56 @@ fn a_stamp_with_the_flag_is_not_trusted_without_it() {
 }
 
 #[test]
+fn a_stamp_ends_when_a_mount_becomes_writable() {
+    need_root();
+    with_own_mounts(|| {
+        let tree = volume();
+        let stamp = "--policy=stamp";
+        done(&[OWNER, SKIP, stamp, &tree.path()]);
+        mount(&["-o", "remount,rw"], Path::new(""), &tree.join("keys"));
+        done(&[OWNER, SKIP, stamp, &tree.path()]);
+        assert_eq!(tree.entry("keys/inner/key").owner, (1000, 1000));
+    });
+}
+
+#[test]
+fn what_is_mounted_below_a_read_only_mount_is_warned_of() {
+    need_root();
+    with_own_mounts(|| {
+        let tree = volume();
+        mount(&["-t", "tmpfs", "none"], Path::new(""), &tree.join("keys/inner"));
+        let ended = done(&[OWNER, SKIP, &tree.path()]);
+        let line = ended.message("left out with it: what is mounted below the read-only mount");
+        assert_eq!(line["path"], tree.join("keys").display().to_string());
+    });
+}
+
+#[test]
+fn files_of_an_overlay_are_on_the_mount_of_their_directories() {
+    need_root();
+    with_own_mounts(|| {
+        let tree = Tree::new(&["a"]);
+        let layers = ["lower", "upper"].map(|name| tree.beside(name));
+        for layer in &layers {
+            fs::create_dir(layer).unwrap();
+            mount(&["-t", "tmpfs", "none"], Path::new(""), layer);
+        }
+        fs::write(layers[0].join("file"), "").unwrap();
+        for name in ["u", "w"] {
+            fs::create_dir(layers[1].join(name)).unwrap();
+        }
+        let [lower, upper] = layers.each_ref().map(|path| path.display());
+        let options = format!("lowerdir={lower},upperdir={upper}/u,workdir={upper}/w,xino=off");
+        mount(&["-t", "overlay", "-o", &options, "none"], Path::new(""), &tree.root());
+        done(&[OWNER, "--one-file-system", &tree.path()]);
+        assert_eq!(tree.entry("file").owner, (1000, 1000));
+        // A PATH that is itself read-only and wrong stays a failure.
+        mount(&["-o", "remount,ro"], Path::new(""), &tree.root());
+        run(&["--owner=5:5", SKIP, &tree.path()]).ended_with(77, "reason=denied");
+    });
+}
+
+#[test]
 fn a_mount_that_becomes_writable_again_is_no_longer_left_out() {
     need_root();
     with_own_mounts(|| {

@@ -122,9 +122,14 @@ impl Resource {
         let (group, resource) = self.kind.watched();
         let user = words.split_once("User \"").and_then(|(_, rest)| rest.split_once('"'));
         let user = user.map_or("the service account", |(user, _)| user);
+        // Services have slices of other names.
+        let names = match &self.chosen {
+            Chosen::Name(name) if self.kind != Kind::Services => format!(" resourceNames: [{name}],"),
+            _ => String::new(),
+        };
         format!(
-            "{user} may not {verb} {resource} in the namespace {namespace}: \
-             give it a Role there with apiGroups: [\"{group}\"], resources: [{resource}], verbs: [list, watch]"
+            "{user} may not {verb} {resource} in the namespace {namespace}: give it a Role there with \
+             apiGroups: [\"{group}\"], resources: [{resource}],{names} verbs: [list, watch]"
         )
     }
 
