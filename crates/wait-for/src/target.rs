@@ -181,6 +181,29 @@ mod tests {
     }
 
     #[test]
+    fn options_of_other_kinds_and_other_joints_have_their_remedies() {
+        for (text, reason) in [
+            ("http://a#stable=3,status=200", "option stable: this is not a number in range; options are joined by &"),
+            (
+                "http://a#status=200#method=HEAD",
+                "option status: this is not a list such as 200-299,404; options are joined by &",
+            ),
+            ("redis://:12#34@db", "the host is missing; write a # in a password as %23"),
+            ("https://a#tls=require", r#"https has no option "tls"; TLS: write https://"#),
+            (
+                "postgres://a#sslmode=require",
+                r#"postgres has no option "sslmode"; write tls=require, which checks the certificate and its name"#,
+            ),
+            (
+                "tcp://a:1#min=3",
+                r#"tcp has no option "min"; dns:// has it, and tcp:// takes hold, stable, interval, attempt-timeout, not"#,
+            ),
+        ] {
+            assert_eq!(refusal(text), reason, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_said() {
         for (text, reason) in [
             ("db:5432", "a target is a URL, such as tcp://db:5432"),
@@ -206,21 +229,6 @@ mod tests {
             ("tcp://db:1#hodl=1s", r#"tcp has no option "hodl"; did you mean hold?"#),
             ("http://a#status=2xx", "option status: this is not a list such as 200-299,404"),
             ("http://a#stable=0", "option stable: at least 1"),
-            ("http://a#stable=3,status=200", "option stable: this is not a number in range; options are joined by &"),
-            (
-                "http://a#status=200#method=HEAD",
-                "option status: this is not a list such as 200-299,404; options are joined by &",
-            ),
-            ("redis://:12#34@db", "the host is missing; write a # in a password as %23"),
-            ("https://a#tls=require", r#"https has no option "tls"; TLS: write https://"#),
-            (
-                "postgres://a#sslmode=require",
-                r#"postgres has no option "sslmode"; write tls=require, which checks the certificate and its name"#,
-            ),
-            (
-                "tcp://a:1#min=3",
-                r#"tcp has no option "min"; dns:// has it, and tcp:// takes hold, stable, interval, attempt-timeout, not"#,
-            ),
             ("https://a#cert=/none", "options cert and key go together"),
             ("dns://db#type=MX", "option type: this is neither A, AAAA nor SRV"),
             (
