@@ -58,7 +58,11 @@ impl Password {
         match (path, name) {
             (Some(_), Some(_)) if file == "password-file" => Err("the password is given twice".into()),
             (Some(_), Some(_)) => Err(format!("options {file} and {variable} exclude each other")),
-            (Some(path), None) => Ok(Some(Self { option: file, source: secret_file(path.into()) })),
+            // The line end of a request's body is a part of it.
+            (Some(path), None) if file == "request-body-file" => {
+                Ok(Some(Self { option: file, source: secret_file(path.into(), Secret::from_whole_file) }))
+            }
+            (Some(path), None) => Ok(Some(Self { option: file, source: secret_file(path.into(), Secret::from_file) })),
             (None, Some(name)) => {
                 let source =
                     Source::Fixed(secret_variable(&name).map_err(|error| format!("option {variable}: {error}"))?);
@@ -271,12 +275,12 @@ fn split<'a>(
     Ok((name, value.trim()))
 }
 
-fn secret_file(path: PathBuf) -> Source<Secret> {
+fn secret_file(path: PathBuf, read_file: fn(&Path) -> Result<Secret, String>) -> Source<Secret> {
     let file = path.clone();
     // A password can be empty. One that was filled is empty while it is written again.
     let was_filled = AtomicBool::new(false);
     let read = move || {
-        let secret = Secret::from_file(&file)?;
+        let secret = read_file(&file)?;
         let is_filled = !secret.expose().is_empty();
         if was_filled.fetch_or(is_filled, Relaxed) && !is_filled {
             return Err(format!("{} is empty", file.display()));

@@ -48,10 +48,15 @@ impl Secret {
 
     /// Reads a file of at most 64 KiB and leaves off the line end that editors and `kubectl` put there.
     pub fn from_file(path: &Path) -> Result<Self, String> {
+        let text = Self::from_whole_file(path)?;
+        Ok(text.expose().trim_end_matches(['\r', '\n']).into())
+    }
+
+    /// Reads a file of at most 64 KiB as it is.
+    pub fn from_whole_file(path: &Path) -> Result<Self, String> {
         let text = files::read(path, FILE_LIMIT)
             .map_err(|error| format!("cannot read {}: {}", printable(path), io_text(&error)))?;
-        let text = SecretString::from(text);
-        Ok(text.expose_secret().trim_end_matches(['\r', '\n']).into())
+        Ok(Self(SecretString::from(text)))
     }
 }
 

@@ -90,7 +90,7 @@ impl Board {
         let row = &mut self.rows[index];
         let is_first = row.reason.is_empty();
         let is_telling = row.state == State::Waiting && (is_first || network.progress.is_long());
-        let Some(words) = network.so_far().filter(|words| is_telling && *words != row.reason) else { return };
+        let Some(words) = network.so_far().filter(|words| is_telling && !row.reason.ends_with(words)) else { return };
         row.reason = if is_first { words } else { format!("{}; the last attempt: {words}", row.reason) };
     }
 

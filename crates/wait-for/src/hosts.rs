@@ -6,18 +6,12 @@
 #[cfg(test)]
 mod tests;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use endpoint::{one_line, url_label};
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use lifecycle::Exit;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::{
     check::Check,
@@ -30,6 +24,9 @@ const HOST_LIMIT: usize = 50;
 /// The next host is asked after this long without an answer of the one before, or when that one has
 /// failed. Many hosts are asked faster, so that each has at least a half of the attempt.
 const STAGGER: Duration = Duration::from_millis(250);
+
+/// A host that is not ready is asked again after this time, while others have not answered.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// A URL at the places where its hosts begin and end
 struct Parts<'a> {
@@ -92,66 +89,19 @@ pub(crate) fn any_of(url: &str, mut checks: Vec<Arc<dyn Check>>) -> Arc<dyn Chec
         return checks.remove(0);
     }
     let names = Parts::of(url).hosts.split(',').map(one_line);
-    Arc::new(AnyHost { hosts: names.zip(checks).collect(), was_short: AtomicBool::new(false) })
+    Arc::new(AnyHost(names.zip(checks).collect()))
 }
 
+/// Hosts by name and port, and the check of each
 #[derive(Debug)]
-struct AnyHost {
-    /// By name and port, with the check of each
-    hosts: Vec<(String, Arc<dyn Check>)>,
-    /// The last attempt did not wait for all hosts as long as it might have
-    was_short: AtomicBool,
-}
+struct AnyHost(Vec<(String, Arc<dyn Check>)>);
 
 impl Check for AnyHost {
     fn check<'a>(&'a self, network: &'a Network) -> LocalBoxFuture<'a, Verdict> {
         async {
-            let networks = network.for_hosts(self.hosts.len());
-            let mut failures: Vec<Option<NotReady>> = vec![None; self.hosts.len()];
-            let mut later = self.hosts.iter().zip(&networks).enumerate();
-            let mut asked = FuturesUnordered::new();
-            let stagger = STAGGER.min(network.time_left() / 2 / u32::try_from(self.hosts.len()).unwrap_or(u32::MAX));
-            // Before the attempt is over, because nothing could be told then
-            let mut deadline = Instant::now() + network.time_left() / 20 * 19;
-            // One attempt in two may be short, because a slow host may need all of it.
-            let mut may_be_short = !self.was_short.swap(false, Relaxed);
-            let proof = loop {
-                match later.next() {
-                    Some((at, ((_, check), network))) => asked.push(check.check(network).map(move |said| (at, said))),
-                    None if asked.is_empty() => break None,
-                    None => {}
-                }
-                let tells = |failure: &NotReady| weight(failure.cause) > 0;
-                let has_heard = failures.iter().flatten().any(tells);
-                if has_heard {
-                    network.progress.hear(self.summary(failures.clone()).reason);
-                }
-                // The next attempt may find more than the rest of this one. A closed port says
-                // nothing of the others.
-                if may_be_short && has_heard && later.len() == 0 {
-                    may_be_short = false;
-                    self.was_short.store(true, Relaxed);
-                    deadline = deadline.min(Instant::now() + network.time_left() / 2);
-                }
-                let patience =
-                    if later.len() > 0 { stagger } else { deadline.saturating_duration_since(Instant::now()) };
-                match timeout(patience, asked.next()).await {
-                    Ok(Some((at, Ok(proof)))) => break Some(format!("{}: {proof}", self.hosts[at].0)),
-                    Ok(Some((at, Err(failure)))) => {
-                        // A login is one of all hosts.
-                        let is_final = failure.cause == Cause::Never(Exit::Denied);
-                        failures[at] = Some(failure);
-                        if is_final {
-                            break None;
-                        }
-                    }
-                    Err(_) if later.len() == 0 => break None,
-                    Ok(None) | Err(_) => {}
-                }
-            };
-            // Hosts amid a handshake would log that it was broken off.
-            let leave = STAGGER.min(network.time_left() / 4);
-            let _ = timeout(leave, async { while asked.next().await.is_some() {} }).await;
+            let networks = network.for_hosts(self.0.len());
+            let mut failures: Vec<Option<NotReady>> = vec![None; self.0.len()];
+            let proof = self.ask(network, &networks, &mut failures).await;
             if let Some(proof) = proof {
                 return Ok(proof);
             }
@@ -165,8 +115,67 @@ impl Check for AnyHost {
 }
 
 impl AnyHost {
+    /// Asks all hosts, one a little after the other, until one is ready. It ends without a proof
+    /// when each has failed, or when the time of the attempt is nearly over.
+    async fn ask(&self, network: &Network, networks: &[Network], failures: &mut [Option<NotReady>]) -> Option<String> {
+        let hosts = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        let stagger = STAGGER.min(network.time_left() / 2 / hosts);
+        // Before the attempt is over, because nothing could be told then
+        let deadline = Instant::now() + network.time_left() / 20 * 19;
+        let mut later = 0..self.0.len();
+        let mut asked = FuturesUnordered::new();
+        let ask = |at: usize| async move { (at, self.0[at].1.check(&networks[at]).await) };
+        // Hosts that are asked again a little later
+        let mut resting = FuturesUnordered::new();
+        let proof = loop {
+            if let Some(at) = later.next() {
+                asked.push(ask(at));
+            } else if failures.iter().all(Option::is_some) {
+                break None;
+            }
+            let patience = if later.is_empty() { deadline } else { Instant::now() + stagger };
+            let answer = tokio::select! {
+                Some(answer) = asked.next() => answer,
+                Some(at) = resting.next() => {
+                    asked.push(ask(at));
+                    continue;
+                }
+                () = sleep_until(patience) => if later.is_empty() { break None } else { continue },
+            };
+            let (at, failure) = match answer {
+                (at, Ok(proof)) => break Some(format!("{}: {proof}", self.0[at].0)),
+                (at, Err(failure)) => (at, failure),
+            };
+            // A login is one of all hosts.
+            let is_final = failure.cause == Cause::Never(Exit::Denied);
+            // Others may be silent for the whole attempt, and this one ready a moment later.
+            if failure.rest.is_none() && failure.never_exit().is_none() {
+                resting.push(sleep(ASK_AGAIN).map(move |()| at));
+            }
+            failures[at] = Some(failure);
+            if is_final {
+                break None;
+            }
+            if failures.iter().flatten().any(|failure| weight(failure.cause) > 0) {
+                network.progress.hear(self.summary(failures.to_vec()).reason);
+            }
+        };
+        // Hosts amid a handshake would log that it was broken off.
+        let leave = STAGGER.min(network.time_left() / 4);
+        let last = async {
+            while let Some((at, verdict)) = asked.next().await {
+                if let (None, Ok(proof)) = (&proof, verdict) {
+                    return Some(format!("{}: {proof}", self.0[at].0));
+                }
+            }
+            None
+        };
+        let last = timeout(leave, last).await.ok().flatten();
+        proof.or(last)
+    }
+
     fn summary(&self, failures: Vec<Option<NotReady>>) -> NotReady {
-        let names = self.hosts.iter().map(|(name, _)| name.as_str());
+        let names = self.0.iter().map(|(name, _)| name.as_str());
         summary(&names.zip(failures).collect::<Vec<_>>())
     }
 }

@@ -26,7 +26,9 @@ pub(crate) fn not_ready(error: &hyper::Error) -> NotReady {
                 _ => std::io::Error::from(io.kind()).into(),
             };
         }
+        // What follows is the server's own text (GOAWAY), which may repeat a header.
         text = inner.to_string();
+        text.truncate(text.find(" (b\"").unwrap_or(text.len()));
         cause = inner.source();
     }
     NotReady::new(Cause::Odd, format!("the answer is not HTTP: {}", one_line(&text)))

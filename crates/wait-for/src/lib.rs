@@ -10,6 +10,7 @@ mod check;
 mod config;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod heard;
 mod helper;
 mod hosts;
 mod http_error;

@@ -4,7 +4,7 @@ use endpoint::Stream;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use crate::{
-    not_ready::{Cause, NotReady},
+    not_ready::{CUT, Cause, NotReady},
     wire::Login,
 };
 
@@ -18,7 +18,7 @@ pub(crate) async fn read_line(stream: &mut (impl AsyncBufRead + Unpin), most: u6
     match line.pop() {
         Some(b'\n') => Ok(String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(&line)).into_owned()),
         Some(_) if line.len() as u64 + 1 >= most => Err(NotReady::new(Cause::Odd, "a line of the answer has no end")),
-        Some(_) => Err(NotReady::new(Cause::Absent, "closed before its answer was whole")),
+        Some(_) => Err(NotReady::new(Cause::Absent, CUT)),
         None => Err(NotReady::unanswered()),
     }
 }

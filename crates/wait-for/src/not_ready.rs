@@ -10,6 +10,11 @@ use rustls::{AlertDescription, CertificateError};
 /// The proof that a target is ready, or why it is not
 pub(crate) type Verdict = Result<String, NotReady>;
 
+/// The words about a connection that the server closes before its first word
+const UNANSWERED: &str = "closed without an answer";
+/// The words about an answer that breaks off
+pub(crate) const CUT: &str = "closed before its answer was whole";
+
 /// Why a target is not ready
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NotReady {
@@ -89,7 +94,7 @@ impl NotReady {
 
     /// A connection that the server closed before its first word
     pub(crate) fn unanswered() -> Self {
-        Self { tls_doubt: Some(TlsDoubt::Ended), ..Self::new(Cause::Absent, "closed without an answer") }
+        Self { tls_doubt: Some(TlsDoubt::Ended), ..Self::new(Cause::Absent, UNANSWERED) }
     }
 
     /// Not yet as wanted, and the server tells each change
@@ -135,21 +140,18 @@ impl From<io::Error> for NotReady {
 
 impl From<Failure> for NotReady {
     fn from(failure: Failure) -> Self {
-        // The moment decides whether a server that closes a connection is heard to end or to reset
-        // it.
-        if matches!(failure, Failure::Reset) {
-            return Self::unanswered();
-        }
         let reason = failure.to_string();
         let tls_doubt = match &failure {
+            Failure::Reset => Some(TlsDoubt::Ended),
             Failure::HandshakeCut | Failure::Tls(rustls::Error::InvalidMessage(_)) => Some(TlsDoubt::NotTls),
             _ => None,
         };
         let (cause, reason) = match failure {
+            // Timing decides whether a server that closes a connection ends or resets it.
+            Failure::Reset => (Cause::Absent, UNANSWERED.to_owned()),
             Failure::UnknownName(_) => (Cause::UnknownName, reason),
             Failure::NoDnsAnswer(_) | Failure::NotAskedYet(_) | Failure::Lookup { .. } => (Cause::NoResolver, reason),
             Failure::Refused
-            | Failure::Reset
             | Failure::HandshakeCut
             | Failure::Io { kind: io::ErrorKind::ConnectionAborted, .. }
             // Another attempt may find a server that has only restarted.
@@ -179,7 +181,7 @@ impl From<Failure> for NotReady {
 fn io_reason(kind: io::ErrorKind) -> Option<(Cause, &'static str)> {
     use io::ErrorKind as Kind;
     Some(match kind {
-        Kind::UnexpectedEof => (Cause::Absent, "closed before its answer was whole"),
+        Kind::UnexpectedEof => (Cause::Absent, CUT),
         Kind::NotFound | Kind::NotADirectory => (Cause::Absent, "no such file"),
         // A TCP port drops such a connection in silence, a UNIX socket does not.
         Kind::WouldBlock => (Cause::Busy, "its backlog of connections is full"),

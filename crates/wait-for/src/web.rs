@@ -55,8 +55,11 @@ impl Client {
     pub(crate) async fn send(&self, network: &Network, mut request: Request<Full<Bytes>>) -> Result<Answer, NotReady> {
         // A fault in the files shows also while the server is away.
         self.tls.ready().await?;
+        let has_login = |request: &Request<_>| request.headers().values().any(HeaderValue::is_sensitive);
+        let login_was_given = has_login(&request);
         for _ in 0..=self.redirects {
-            let answer = self.send_once(network, request.clone()).await?;
+            let mut answer = self.send_once(network, request.clone()).await?;
+            answer.lacks_login = login_was_given && !has_login(&request);
             if self.redirects == 0 {
                 return Ok(answer);
             }
@@ -138,7 +141,8 @@ impl Client {
     ) -> Result<(Box<dyn Stream>, bool), NotReady> {
         let uri = request.uri().clone();
         let address = address(&uri)?;
-        let ours = address.host == self.host;
+        // A socket is one origin, on the default port.
+        let ours = address.host == self.host && (self.unix_socket.is_none() || address.port == 80);
         let secure = uri.scheme_str() == Some("https");
         let via = network.proxies.as_ref().and_then(|proxies| proxies.intercept(&uri));
         let stream: Box<dyn Stream> = match (&self.unix_socket, via) {

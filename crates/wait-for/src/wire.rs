@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use url::Url;
 
 use crate::{
+    heard::Heard,
     network::Network,
     not_ready::{NotReady, Verdict},
 };
@@ -144,8 +145,8 @@ impl Login<'_> {
 
     pub(crate) async fn dial(&self, network: &Network) -> Result<Box<dyn Stream>, NotReady> {
         Ok(match self.place {
-            Place::Address(address) => Box::new(network.dial(address).await?),
-            Place::Socket(path) => Box::new(network.dial_unix(path).await?),
+            Place::Address(address) => Box::new(Heard::new(network.dial(address).await?)),
+            Place::Socket(path) => Box::new(Heard::new(network.dial_unix(path).await?)),
         })
     }
 

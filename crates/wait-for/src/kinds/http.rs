@@ -3,10 +3,11 @@
 //! 200 to 399 is ready, as the kubelet has it. Redirects are not followed unless asked: a login
 //! page is no readiness.
 
+mod number;
 mod pointer;
 mod wanted;
 
-use std::{ops::RangeInclusive, sync::Arc};
+use std::{cmp::Reverse, ops::RangeInclusive, sync::Arc};
 
 use endpoint::{
     Address, LoginHeaders, Options, TlsClient, UrlLogin, refuse_login_in_query, split_http_unix, without_secrets,
@@ -25,12 +26,15 @@ use super::request_body::RequestBody;
 use crate::{
     check::Check,
     network::Network,
-    not_ready::{NotReady, Verdict},
-    web::{self, BODY_LIMIT, Client},
+    not_ready::{Cause, NotReady, Verdict},
+    web::{self, Answer, BODY_LIMIT, Client},
     wire::decode,
 };
 
 const REDIRECT_LIMIT: usize = 50;
+/// Follows the lack of a body of which not all was read
+const CUT_BODY: &str = "; only the first 1 MiB of the body is read";
+
 #[derive(Debug)]
 struct Http {
     client: Client,
@@ -135,7 +139,7 @@ impl Check for Http {
             *request.headers_mut() = headers;
             let mut answer = self.client.send(network, request).await?;
             let status = answer.response.status();
-            let mut verdict = self.judge_status(status, answer.response.headers());
+            let mut verdict = self.judge_status(&answer);
             let may_want_tls = status == StatusCode::BAD_REQUEST && self.uri.scheme_str() == Some("http");
             if verdict.is_err() && may_want_tls {
                 let body = web::read(answer.response.body_mut(), PATTERN_BODY_LIMIT).await.unwrap_or_default();
@@ -144,13 +148,12 @@ impl Check for Http {
                 }
             }
             if verdict.is_ok() && !self.wanted.is_empty() {
-                let body = web::read(answer.response.body_mut(), BODY_LIMIT).await?;
-                let may_tell = !matches!(self.body, Some(RequestBody::Named(_)));
-                verdict = self.wanted.iter().try_for_each(|wanted| wanted.judge(&body, may_tell));
+                let body = web::read(answer.response.body_mut(), BODY_LIMIT + 1).await?;
+                verdict = self.judge_body(&body, &login);
             }
             answer.leave().await;
             let verdict =
-                verdict.map_err(|refusal| NotReady { reason: self.without_sent(&refusal.reason, &login), ..refusal });
+                verdict.map_err(|refusal| NotReady { reason: without_secrets(&refusal.reason, &login), ..refusal });
             verdict.map(|()| format!("HTTP {}", status.as_u16()))
         }
         .boxed_local()
@@ -158,29 +161,46 @@ impl Check for Http {
 }
 
 impl Http {
-    fn judge_status(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), NotReady> {
+    fn judge_status(&self, answer: &Answer) -> Result<(), NotReady> {
+        let status = answer.response.status();
         if self.status.iter().any(|range| range.contains(&status.as_u16())) {
             return Ok(());
         }
-        let refusal = web::refusal(status, headers);
+        let refusal = web::refusal(status, answer.response.headers());
         let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
         // Without a login of ours, a server that is still starting may answer every client like
         // that.
-        if refused && self.login.has_login() {
+        if refused && self.login.has_login() && !answer.lacks_login {
             self.login.forget();
             return Err(NotReady::denied(format!("login refused: {}", refusal.reason)));
         }
         Err(refusal)
     }
 
-    /// The words without what the request has sent, because a server may answer with that: headers,
-    /// and the query.
-    fn without_sent(&self, words: &str, login: &HeaderMap) -> String {
-        let query = self.uri.query().unwrap_or_default();
-        let values = form_urlencoded::parse(query.as_bytes()).map(|(_, value)| Secret::from(&*value));
-        let sent = [Secret::from(query)].into_iter().chain(values);
-        sent.fold(without_secrets(words, login), |words, value| value.blotted_out(&words))
+    fn judge_body(&self, body: &[u8], login: &HeaderMap) -> Result<(), NotReady> {
+        let told = |found: String| match self.body {
+            // Any part of it may be a secret, in any form.
+            Some(RequestBody::Named(_)) => None,
+            _ => Some(without_query(&without_secrets(&found, login), self.uri.query().unwrap_or_default())),
+        };
+        let start = &body[..body.len().min(BODY_LIMIT)];
+        let verdict = self.wanted.iter().try_for_each(|wanted| wanted.judge(start, &told));
+        // What follows may be as wanted.
+        let is_cut = body.len() > BODY_LIMIT;
+        verdict.map_err(|NotReady { reason, cause, .. }| {
+            if is_cut { NotReady::new(Cause::Odd, reason + CUT_BODY) } else { NotReady::new(cause, reason) }
+        })
     }
+}
+
+/// Removes the parts of a query from a server's text, because the server may repeat the query.
+fn without_query(text: &str, query: &str) -> String {
+    let decoded = form_urlencoded::parse(query.as_bytes()).flat_map(|(name, value)| [name, value]);
+    let raw = query.split('&').flat_map(|pair| [pair].into_iter().chain(pair.split('=')));
+    let mut parts: Vec<Secret> = decoded.map(|part| Secret::from(&*part)).chain(raw.map(Secret::from)).collect();
+    // A short one can be the start of a longer one.
+    parts.sort_by_key(|part| Reverse(part.expose().len()));
+    parts.iter().fold(text.to_owned(), |text, part| part.blotted_out(&text))
 }
 
 /// The headers of a request. Servers want to know the length of a body that could be there (RFC

@@ -2,6 +2,8 @@
 //!
 //! Protocol: <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
 
+use std::io;
+
 use endpoint::{Stream, one_line};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
@@ -86,7 +88,11 @@ pub(crate) async fn read(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<Rep
 
 async fn read_line(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<String, NotReady> {
     let mut line = Vec::new();
-    stream.take(LINE_LIMIT).read_until(b'\n', &mut line).await?;
+    match stream.take(LINE_LIMIT).read_until(b'\n', &mut line).await {
+        // The first byte alone says enough.
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof || line.is_empty() => return Err(error.into()),
+        _ => {}
+    }
     match line.first() {
         None => Err(NotReady::unanswered()),
         Some(first) if OF_TLS.contains(first) => Err(wire::speaks_tls("write rediss://, or add tls=require")),

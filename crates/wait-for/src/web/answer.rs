@@ -11,7 +11,7 @@ use tokio::{task::JoinSet, time};
 
 use crate::{
     http_error,
-    not_ready::{Cause, NotReady},
+    not_ready::{CUT, Cause, NotReady},
 };
 
 /// Bytes of a body that are read
@@ -26,18 +26,20 @@ pub(super) type Driver = JoinSet<Option<hyper::Error>>;
 /// An answer whose head is read; its connection ends with it
 pub(crate) struct Answer {
     pub(crate) response: Response<Incoming>,
+    /// The login was not sent, because a redirect has led to another origin.
+    pub(crate) lacks_login: bool,
     connection: Driver,
 }
 
 impl Answer {
     pub(crate) fn new(response: Response<Incoming>, connection: Driver) -> Self {
-        Self { response, connection }
+        Self { response, lacks_login: false, connection }
     }
 
     /// Ends the connection politely: the body read, as far as there is one, and the last words of
     /// TLS and HTTP/2 said.
     pub(crate) async fn leave(self) {
-        let Self { response, mut connection } = self;
+        let Self { response, mut connection, .. } = self;
         let end = async {
             let _ = read(&mut response.into_body(), BODY_LIMIT).await;
             while connection.join_next().await.is_some() {}
@@ -53,7 +55,10 @@ pub(crate) async fn read(body: &mut Incoming, limit: usize) -> Result<Vec<u8>, N
     let mut read = Vec::with_capacity(announced.unwrap_or_default().min(limit));
     while read.len() < limit && !body.is_end_stream() {
         let Some(frame) = body.frame().await else { break };
-        let frame = frame.map_err(|error| NotReady { cause: Cause::Odd, ..http_error::not_ready(&error) })?;
+        let frame = frame.map_err(|error| match http_error::not_ready(&error) {
+            refusal if refusal == NotReady::unanswered() => NotReady::new(Cause::Odd, CUT),
+            refusal => NotReady { cause: Cause::Odd, ..refusal },
+        })?;
         if let Some(data) = frame.data_ref() {
             read.extend_from_slice(&data[..data.len().min(limit - read.len())]);
         }

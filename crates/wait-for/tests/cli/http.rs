@@ -95,6 +95,17 @@ fn a_redirect_that_cannot_be_followed_is_not_ready() {
 }
 
 #[test]
+fn a_server_to_which_a_redirect_leads_refuses_no_login() {
+    let other = Http::start(|_| status("401 Unauthorized"));
+    let url = other.url("/");
+    let server = Http::start(move |_| response("302 Found", &[&format!("Location: {url}")], ""));
+    let said = reason(&[&server.url("/#redirects=1&header=Authorization: Bearer hunter2")]);
+    assert_eq!(said, "HTTP 401 Unauthorized");
+    let ended = run(&[&other.url("/#header=Authorization: Bearer hunter2")]);
+    assert_eq!(ended.code, Some(77), "{ended:#?}");
+}
+
+#[test]
 fn a_redirect_loop_is_not_ready() {
     let server = always(&response("302 Found", &["Location: /again"], ""));
     let said = reason(&[&server.url("/#redirects=5&interval=1h")]);

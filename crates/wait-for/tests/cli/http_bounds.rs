@@ -40,7 +40,8 @@ fn of_a_body_without_end_a_mebibyte_is_read() {
             counter.fetch_add(4096, Ordering::SeqCst);
         }
     });
-    assert_eq!(reason(&[&format!("{}/#body=end&interval=1h", server.url("http"))]), r#"the body has no "end""#);
+    let said = reason(&[&format!("{}/#body=end&interval=1h", server.url("http"))]);
+    assert_eq!(said, r#"the body has no "end"; only the first 1 MiB of the body is read"#);
     // The rest of the sent bytes lies in the two ends' socket buffers, a few MiB each.
     let sent = sent.load(Ordering::SeqCst);
     assert!((1 << 20..64 << 20).contains(&sent), "{sent} bytes");
@@ -54,7 +55,10 @@ fn what_stands_within_the_first_mebibyte_is_found_and_what_comes_later_is_not() 
     });
     let url = server.url("http");
     assert_eq!(proof(&[&format!("{url}/#body=early")]), "HTTP 200");
-    assert_eq!(reason(&[&format!("{url}/#body=late")]), r#"the body has no "late""#);
+    let words = r#"the body has no "late"; only the first 1 MiB of the body is read"#;
+    assert_eq!(reason(&[&format!("{url}/#body=late")]), words);
+    // What was not read proves nothing gone.
+    assert_eq!(reason(&["--not", &format!("{url}/#body=late")]), format!("not proven gone: {words}"));
 }
 
 #[test]

@@ -102,6 +102,29 @@ fn successes_in_a_row_come_from_the_watch() {
 }
 
 #[test]
+fn a_change_before_the_watch_counts_against_a_second_success() {
+    let server = ApiServer::listing(vec![object("web-0", "7", &condition("Ready"))], |_, answer| {
+        let mut watch = answer.watch();
+        // As on the way from a server that is some milliseconds away
+        std::thread::sleep(Duration::from_millis(30));
+        watch.event("MODIFIED", &object("web-0", "8", &json!({"phase": "Running"})));
+        watch.hold();
+    });
+    let mut program = Program::start(&mut wait_for(&[&server.target("pods/web-0", "&stable=2")]));
+    program.wait_for_reason("the Pod web-0 is not ready: Running");
+}
+
+#[test]
+fn a_pod_that_is_ready_in_the_first_look_alone_is_not_stable() {
+    let server = ApiServer::start(move |request, answer| {
+        let status = if request.nth == 0 { condition("Ready") } else { json!({"phase": "Running"}) };
+        if is_watch(request) { answer.watch().end() } else { answer.list("7", &[object("web-0", "7", &status)]) }
+    });
+    let words = "the Pod web-0 is not ready: Running; the API server ends the watch at once";
+    Program::start(&mut wait_for(&[&server.target("pods/web-0", "&stable=2")])).wait_for_reason(words);
+}
+
+#[test]
 fn a_deleted_job_is_gone() {
     let job = object("migrate", "7", &condition("Complete"));
     let server = ApiServer::listing(vec![job.clone()], move |_, answer| {

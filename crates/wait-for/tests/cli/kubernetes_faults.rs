@@ -2,6 +2,7 @@
 
 use std::{fs, io::Write};
 
+use harness::Signal;
 use serde_json::json;
 
 use crate::support::{
@@ -69,21 +70,23 @@ fn a_refusal_by_a_proxy_is_no_missing_right() {
 
 #[test]
 fn a_port_with_tls_and_a_server_that_is_no_api_server_are_named() {
-    for (status, words) in [
-        ("400 Bad Request", "wants TLS, so write server=https://"),
-        ("302 Found", "has no such API: is it an API server?"),
-        ("500 Internal Server Error", "answers 500 Internal Server Error"),
-    ] {
-        let server = Server::start(move |mut stream, _| {
+    let answering = |status: &'static str| {
+        Server::start(move |mut stream, _| {
             read_head(&mut stream);
             let body = "Client sent an HTTP request to an HTTPS server.\n";
             let _ = stream.write_all(response(status, &[], body).as_bytes());
-        });
-        let target = format!("kubernetes://jobs/migrate#namespace=shop&server={}", server.url("http"));
-        let ended = run(&["--timeout", "1s", &target]);
-        let last = format!("last=\"the server at 127.0.0.1:{} {words}\"", server.port());
-        assert!(ended.last_line().replace("the API server", "the server").contains(&last), "{ended:#?}");
-    }
+        })
+    };
+    let target = |server: &Server| format!("kubernetes://jobs/migrate#namespace=shop&server={}", server.url("http"));
+    let tls = answering("400 Bad Request");
+    let words = format!("the server at {} wants TLS, so write server=https://", tls.address);
+    assert_eq!(never(69, &[&target(&tls)]), words);
+    let other = answering("302 Found");
+    let words = format!("the server at {} has no such API: is it an API server?", other.address);
+    assert_eq!(reason(&[&target(&other)]), words);
+    let failing = answering("500 Internal Server Error");
+    let words = format!("the API server at {} answers 500 Internal Server Error", failing.address);
+    assert_eq!(reason(&[&target(&failing)]), words);
 }
 
 #[test]
@@ -165,6 +168,30 @@ fn an_api_server_that_still_loads_its_roles_is_asked_again() {
     let ended = program.end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert_eq!(server.verbs(), ["list", "watch 7", "watch 7", "watch 7"]);
+}
+
+#[test]
+fn a_token_in_a_reason_stays_hidden_when_the_token_is_renewed() {
+    let (open, opened) = gate();
+    let words = format!("Bad-{TOKEN}");
+    let waiting = json!({"containerStatuses": [{"state": {"waiting": {"reason": words}}}]});
+    let server = ApiServer::start(move |request, answer| match (is_watch(request), request.nth) {
+        (false, _) => answer.list("7", &[object("web-0", "7", &waiting)]),
+        (true, 1) => {
+            let watch = answer.watch();
+            opened();
+            watch.end();
+        }
+        (true, _) => answer.watch().hold(),
+    });
+    let mut program = Program::start(&mut wait_for(&[&server.target("pods/web-0", "")]));
+    program.wait_for_reason("the Pod web-0 is not ready: Bad-…");
+    fs::write(server.token_file(), "token-number-two").unwrap();
+    open();
+    program.wait_for_reason("the Pod web-0 is not ready: Bad-…; the API server ends the watch at once");
+    program.signal(Signal::TERM);
+    let ended = program.end();
+    assert!(!ended.everything().contains(TOKEN), "{ended:#?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use endpoint::{Options, one_line};
 use regex_lite::{Regex, RegexBuilder};
 use serde_json::{Value, value::RawValue};
 
-use super::pointer;
+use super::{number::number, pointer};
 use crate::not_ready::{Cause, NotReady};
 
 /// Bytes of a body that patterns are looked for in, and of a compiled pattern: matching takes the
@@ -56,32 +56,32 @@ impl Wanted {
         Ok(wanted)
     }
 
-    /// Why a body is not as wanted. What was found is told only where it can't be what the request
-    /// has sent.
-    pub(super) fn judge(&self, body: &[u8], may_tell: bool) -> Result<(), NotReady> {
-        let contrary = |reason| Err(NotReady::new(Cause::Contrary, reason));
-        match self {
-            Self::Text(part) if !String::from_utf8_lossy(body).contains(part) => {
-                contrary(format!("the body has no {part:?}"))
+    /// Why a body is not as wanted. `told` makes words of a found value, unless it may not be told
+    /// because the server may repeat what the request has sent.
+    pub(super) fn judge(&self, body: &[u8], told: &dyn Fn(String) -> Option<String>) -> Result<(), NotReady> {
+        let lack = match self {
+            Self::Text(part) => {
+                let has_it = String::from_utf8_lossy(body).contains(part);
+                (!has_it).then(|| format!("the body has no {part:?}"))
             }
             Self::Pattern(pattern) => {
                 let start = String::from_utf8_lossy(&body[..body.len().min(PATTERN_BODY_LIMIT)]);
-                if pattern.is_match(&start) {
-                    return Ok(());
-                }
-                contrary(format!("the body has no match of {:?}", pattern.as_str()))
+                (!pattern.is_match(&start)).then(|| format!("the body has no match of {:?}", pattern.as_str()))
             }
             Self::Json(pointer, value) => match json(body, pointer)? {
-                Some(found) if value.is(found)? => Ok(()),
-                Some(found) if may_tell => {
-                    contrary(format!("the body's {pointer} is {}, and not {}", shown(found), value.text))
-                }
-                Some(_) => contrary(format!("the body's {pointer} is not {}", value.text)),
-                None => contrary(format!("the body has no {pointer}")),
+                None => Some(format!("the body has no {pointer}")),
+                Some(found) if value.is(found)? => None,
+                Some(found) => Some(match shown(found, told) {
+                    Some(found) => format!("the body's {pointer} is {found}, and not {}", value.text),
+                    None => format!("the body's {pointer} is not {}", value.text),
+                }),
             },
-            Self::Exists(pointer) if json(body, pointer)?.is_none() => contrary(format!("the body has no {pointer}")),
-            _ => Ok(()),
-        }
+            Self::Exists(pointer) => {
+                let is_missing = json(body, pointer)?.is_none();
+                is_missing.then(|| format!("the body has no {pointer}"))
+            }
+        };
+        lack.map_or(Ok(()), |lack| Err(NotReady::new(Cause::Contrary, lack)))
     }
 }
 
@@ -96,11 +96,15 @@ impl Literal {
         }
         let is_compared = self.json.as_ref().is_some_and(|json| json.is_object() || json.is_array());
         match Kind::of(found) {
-            Kind::Scalar => Ok(self.json.is_some() && value(found) == self.json),
+            Kind::Scalar => Ok(match number(found.get()) {
+                Some(found) => number(&self.text) == Some(found),
+                None => self.json.is_some() && value(found) == self.json,
+            }),
             _ if !is_compared => Ok(false),
             _ if found.get().len() > COMPARED_LIMIT => {
                 let reason = format!("a value is over the {} KiB that are compared", COMPARED_LIMIT / 1024);
-                Err(NotReady::new(Cause::Contrary, reason))
+                // No proof that it is another one
+                Err(NotReady::new(Cause::Odd, reason))
             }
             _ => Ok(value(found) == self.json),
         }
@@ -124,6 +128,8 @@ impl Kind {
 }
 
 fn json<'a>(body: &'a [u8], pointer: &str) -> Result<Option<&'a RawValue>, NotReady> {
+    // A byte-order mark is no JSON (RFC 8259, section 8.1), and some servers send it.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     pointer::find(body, pointer)
         .map_err(|error| NotReady::new(Cause::Contrary, format!("the body is not JSON: {error}")))
 }
@@ -136,12 +142,18 @@ fn string(found: &RawValue) -> Option<String> {
     serde_json::from_str(found.get()).ok()
 }
 
-/// A value for people: a string, a number or a truth value as it is, and of the rest the kind
-/// alone, which is short.
-fn shown(found: &RawValue) -> String {
+/// A value for people: a string, a number or a truth value, and of the rest the kind alone, which is
+/// short.
+fn shown(found: &RawValue, told: &dyn Fn(String) -> Option<String>) -> Option<String> {
     match Kind::of(found) {
-        Kind::Array => "an array".into(),
-        Kind::Object => "an object".into(),
-        Kind::Scalar => one_line(&value(found).unwrap_or_default().to_string()),
+        Kind::Array => Some("an array".into()),
+        Kind::Object => Some("an object".into()),
+        Kind::Scalar => match value(found) {
+            // No secret has this form.
+            Some(value @ (Value::Bool(_) | Value::Null)) => Some(value.to_string()),
+            // In the form that a secret would have
+            Some(value) => told(value.to_string()).map(|text| one_line(&text)),
+            None => told(found.get().to_owned()).map(|text| one_line(&text)),
+        },
     }
 }

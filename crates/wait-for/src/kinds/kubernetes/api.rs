@@ -48,6 +48,8 @@ struct Server {
 /// An answer that is no success
 pub(super) struct Refusal {
     pub(super) status: Option<StatusCode>,
+    /// Its words are those of the API server's authorization.
+    pub(super) lacks_right: bool,
     pub(super) reason: NotReady,
 }
 
@@ -148,29 +150,34 @@ impl Server {
         let status = answer.response.status();
         // With the rest that an overloaded server asks for
         let overloaded = web::refusal(status, answer.response.headers());
-        let body = web::read(answer.response.body_mut(), WORDS_LIMIT).await.unwrap_or_default();
+        let body = web::read(answer.response.body_mut(), WORDS_LIMIT).await;
         answer.leave().await;
+        let is_cut = body.is_err();
+        let body = body.unwrap_or_default();
         let failure: Failure = serde_json::from_slice(&body).unwrap_or_default();
         let words = one_line(&without_secrets(&failure.message, login));
-        let says = if words.is_empty() { status.to_string() } else { words.clone() };
         let label = &self.label;
         let is_anonymous = status == StatusCode::FORBIDDEN && words.contains("User \"system:anonymous\"");
+        let lacks_right = status == StatusCode::FORBIDDEN && failure.kind == "Status" && !is_anonymous;
         let reason = match status {
             _ if status == StatusCode::UNAUTHORIZED || is_anonymous => {
                 let reason = NotReady::denied(format!("the API server at {label} {}", self.unknown()));
-                return Refusal { status: Some(StatusCode::UNAUTHORIZED), reason };
+                return Refusal { status: Some(StatusCode::UNAUTHORIZED), lacks_right, reason };
             }
-            StatusCode::FORBIDDEN if failure.kind != "Status" => {
-                let reason =
-                    format!("the server at {label} answers {status}, as no API server does: a proxy before it?");
-                return NotReady::denied(reason).into();
+            StatusCode::FORBIDDEN if is_cut => {
+                NotReady::new(Cause::Odd, format!("the server at {label} answers {status}, and breaks off"))
+            }
+            StatusCode::FORBIDDEN if !lacks_right => {
+                let words = "as no API server does: a proxy before it?";
+                NotReady::denied(format!("the server at {label} answers {status}, {words}"))
             }
             StatusCode::FORBIDDEN => NotReady::denied(words),
             StatusCode::BAD_REQUEST if web::wants_tls(&body) => {
                 NotReady::never(format!("the server at {label} wants TLS, so write server=https://"))
             }
             StatusCode::BAD_REQUEST => {
-                NotReady::new(Cause::Never(Exit::Usage), format!("the API server refuses the request: {says}"))
+                let words = if words.is_empty() { status.to_string() } else { words };
+                NotReady::new(Cause::Never(Exit::Usage), format!("the API server refuses the request: {words}"))
             }
             _ if status == StatusCode::NOT_FOUND || status.is_redirection() => {
                 NotReady::new(Cause::Odd, format!("the server at {label} has no such API: is it an API server?"))
@@ -181,7 +188,7 @@ impl Server {
                 NotReady { cause: Cause::Busy, reason, ..overloaded }
             }
         };
-        Refusal { status: Some(status), reason }
+        Refusal { status: Some(status), lacks_right, reason }
     }
 
     /// Why it knows no user
@@ -215,7 +222,7 @@ impl Server {
 
 impl From<NotReady> for Refusal {
     fn from(reason: NotReady) -> Self {
-        Self { status: None, reason }
+        Self { status: None, lacks_right: false, reason }
     }
 }
 

@@ -6,7 +6,10 @@
 
 mod requests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use endpoint::{one_line, without_secrets};
 use futures_util::FutureExt;
@@ -17,18 +20,20 @@ use super::{
     api::{Api, Refusal},
     events::Event,
     objects::Object,
-    resource::Resource,
+    resource::{NAME_LIMIT, Resource},
     seen::{Seen, judge, look},
     trouble::{LASTING, Trouble},
     watch::Watch,
 };
 use crate::{
     network::Network,
-    not_ready::{NotReady, Verdict},
+    not_ready::{Cause, NotReady, Verdict},
 };
 
 /// Objects of a target; of each, a name and a reason are kept.
 const MOST_OBJECTS: usize = 10_000;
+/// Events that wait for a watch come within this time.
+const SETTLING: Duration = Duration::from_millis(200);
 /// The words about a version that is forgotten at once, time after time
 const FORGETS: &str = "the API server forgets the list at once (410 Gone)";
 
@@ -37,12 +42,12 @@ const FORGETS: &str = "the API server forgets the list at once (410 Gone)";
 pub(super) struct Followed {
     namespace: String,
     objects: BTreeMap<String, Seen>,
-    stage: Stage,
+    position: Position,
     watch: Option<Watch>,
     trouble: Trouble,
     /// The last verdict, unless a request was sent since
-    told: Option<Verdict>,
-    /// The headers of the last request, which an answer may repeat
+    last_verdict: Option<Verdict>,
+    /// The headers of the last request, which its answer may repeat
     sent: HeaderMap,
     /// The verbs that were granted
     granted: BTreeSet<&'static str>,
@@ -50,19 +55,22 @@ pub(super) struct Followed {
     refused_since: Option<Instant>,
     /// When the API server has last forgotten the version
     expired: Option<Instant>,
+    /// The last watch broke off and brought nothing
+    was_barren: bool,
 }
 
+/// How far the API server's answers were read
 #[derive(Debug)]
-enum Stage {
-    /// The token of the next page, and the number of pages before it
-    List(Option<String>, usize),
+enum Position {
+    /// The token of the next page
+    List { page: Option<String>, pages_before: usize },
     /// The version that the objects have
-    Watch(String),
+    Watch { version: String },
 }
 
-impl Default for Stage {
+impl Default for Position {
     fn default() -> Self {
-        Self::List(None, 0)
+        Self::List { page: None, pages_before: 0 }
     }
 }
 
@@ -72,7 +80,7 @@ impl Followed {
     pub(super) async fn next_verdict(&mut self, api: &Api, resource: &Resource, network: &Network) -> Verdict {
         match self.follow(api, resource, network).await {
             Ok(verdict) => {
-                self.told = Some(verdict.clone());
+                self.last_verdict = Some(verdict.clone());
                 verdict
             }
             Err(refusal) => Err(self.refused(resource, refusal)),
@@ -81,7 +89,7 @@ impl Followed {
 
     /// The verdict that still holds when an attempt ends without another one.
     pub(super) fn at_deadline(&self) -> Option<NotReady> {
-        self.told.clone()?.err()
+        self.last_verdict.clone()?.err()
     }
 
     async fn follow(&mut self, api: &Api, resource: &Resource, network: &Network) -> Result<Verdict, Refusal> {
@@ -90,60 +98,99 @@ impl Followed {
         }
         loop {
             if self.trouble.is_pausing() {
-                return Ok(self.pause(resource, network).await);
+                match self.verdict(resource) {
+                    Ok(_) => self.trouble.pause().await,
+                    Err(refusal) => return Ok(Err(self.pause(refusal, network).await)),
+                }
             }
-            let is_fresh = matches!(self.stage, Stage::List(..));
-            while let Stage::List(page, before) = &self.stage {
-                let (page, before) = (page.clone(), *before);
-                self.list(api, resource, network, page, before).await?;
+            let is_fresh = matches!(self.position, Position::List { .. });
+            while matches!(self.position, Position::List { .. }) {
+                self.list(api, resource, network).await?;
             }
             let verdict = self.verdict(resource);
-            // A Job that has ended needs no watch.
-            if is_fresh && !matches!(&verdict, Err(refusal) if refusal.never_exit().is_none()) {
+            // A Job that has ended needs no watch. One that has failed may be made anew.
+            if is_fresh && is_final(&verdict) {
+                if verdict.is_err() {
+                    self.start_again();
+                }
+                return Ok(verdict);
+            }
+            // While watches fail, each list is news.
+            if is_fresh && self.trouble.is_on() {
                 return Ok(verdict);
             }
             if self.watch.is_none() {
                 self.open(api, resource, network).await?;
             }
             // All that has arrived comes before the verdict.
-            while self.watch.is_some()
-                && let Some(event) = self.event().now_or_never()
-            {
-                self.apply(resource, event)?;
+            if let Some(verdict) = self.read_arrived(resource)? {
+                return Ok(verdict);
             }
             let Some(opened) = self.watch.as_ref().map(|watch| watch.opened) else { continue };
             let verdict = self.verdict(resource);
-            if verdict.is_ok() || self.told.as_ref() != Some(&verdict) {
+            // Several successes in a row are several looks: what has changed before the watch was
+            // opened comes a moment later.
+            if verdict.is_ok() && opened.elapsed() < SETTLING {
+                if let Ok(event) = timeout_at(opened + SETTLING, self.event()).await {
+                    self.apply(resource, event)?;
+                }
+                continue;
+            }
+            if verdict.is_ok() || self.last_verdict.as_ref() != Some(&verdict) {
                 return Ok(verdict);
             }
             // From here on the attempt waits for a change, which may be hours away: it does not
             // hang.
             network.progress.end();
-            let event = match self.trouble.over(opened) {
-                None => Some(self.event().await),
-                Some(over) => timeout_at(over, self.event()).await.ok(),
-            };
-            match event {
-                Some(event) => self.apply(resource, event)?,
-                None => self.trouble.end(),
+            self.wait_for_event(resource, opened).await?;
+            // The next watch is opened by an attempt of its own, which has all its time.
+            if self.watch.is_none() && !self.trouble.is_pausing() {
+                return Ok(verdict);
             }
         }
     }
 
-    /// The verdict while no request is sent: at once where it is news, else once the pause is over.
-    async fn pause(&mut self, resource: &Resource, network: &Network) -> Verdict {
-        let verdict = self.verdict(resource);
-        if self.told.as_ref() == Some(&verdict) {
+    /// The refusal while no request is sent: at once where it is news, else once the pause is over.
+    /// It comes from memory, and proves nothing gone.
+    async fn pause(&mut self, refusal: NotReady, network: &Network) -> NotReady {
+        let refusal = NotReady { cause: Cause::Busy, ..refusal };
+        if self.last_verdict.as_ref() == Some(&Err(refusal.clone())) {
             network.progress.end();
             self.trouble.pause().await;
         }
-        verdict
+        refusal
     }
 
     fn verdict(&self, resource: &Resource) -> Verdict {
-        let verdict = judge(resource, &self.objects, &self.namespace);
-        let verdict = self.trouble.added_to(verdict);
-        verdict.map_err(|refusal| NotReady { reason: without_secrets(&refusal.reason, &self.sent), ..refusal })
+        self.trouble.append_to(judge(resource, &self.objects, &self.namespace))
+    }
+
+    /// Applies all events that have arrived, up to one that decides: a Job that is complete may be
+    /// deleted by the next.
+    fn read_arrived(&mut self, resource: &Resource) -> Result<Option<Verdict>, NotReady> {
+        while self.watch.is_some()
+            && let Some(event) = self.event().now_or_never()
+        {
+            self.apply(resource, event)?;
+            let verdict = self.verdict(resource);
+            if is_final(&verdict) {
+                return Ok(Some(verdict));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Applies the next event, or ends the trouble where the watch lasts without one.
+    async fn wait_for_event(&mut self, resource: &Resource, opened: Instant) -> Result<(), NotReady> {
+        let event = match self.trouble.ends_at(opened) {
+            None => Some(self.event().await),
+            Some(end) => timeout_at(end, self.event()).await.ok(),
+        };
+        if let Some(event) = event {
+            return self.apply(resource, event);
+        }
+        self.trouble.end();
+        Ok(())
     }
 
     /// The next event; `None` when the watch has ended.
@@ -152,13 +199,26 @@ impl Followed {
         if let Ok(Some(event)) = said {
             return Some(event);
         }
-        let has_lasted = self.watch.take().is_some_and(|watch| watch.has_lasted());
-        if !has_lasted {
-            let words = said.err().unwrap_or("the API server ends the watch at once").to_owned();
-            // The first time, nothing is lost: the next watch begins where this one has ended.
-            if self.trouble.is_on() { self.fail(words) } else { self.trouble.begin(words) }
-        }
+        self.note_end(said.err());
         None
+    }
+
+    /// Notes the end of the watch, with its fault if it has one.
+    fn note_end(&mut self, fault: Option<&'static str>) {
+        let Some(watch) = self.watch.take() else { return };
+        let is_barren = !watch.has_brought;
+        let was_barren = std::mem::replace(&mut self.was_barren, is_barren);
+        if watch.has_lasted() {
+            self.trouble.end();
+        } else {
+            let words = fault.unwrap_or("the API server ends the watch at once");
+            self.trouble.note_failure(words.to_owned(), fastrand::f64());
+        }
+        // A watch brings a bookmark at least, unless it breaks off. Without one, the version may be
+        // of a time that is no more: etcd was restored from a backup.
+        if is_barren && (was_barren || watch.is_whole()) {
+            self.start_again();
+        }
     }
 
     fn apply(&mut self, resource: &Resource, event: Option<Event>) -> Result<(), NotReady> {
@@ -169,7 +229,8 @@ impl Followed {
                 return Ok(());
             }
             Some(Event::Failed(failure)) => {
-                // Without the login here already, because a cut may hide what is left of it.
+                // Remove the token before the text is shortened, because half of a token would not
+                // be found.
                 let words = one_line(&without_secrets(&failure.message, &self.sent));
                 self.fail(format!("the API server ends the watch: {words}"));
                 return Ok(());
@@ -189,7 +250,7 @@ impl Followed {
             Some(Event::Bookmark(object)) => object.metadata.resource_version,
         };
         if !version.is_empty() {
-            self.stage = Stage::Watch(version);
+            self.position = Position::Watch { version };
         }
         Ok(())
     }
@@ -199,10 +260,14 @@ impl Followed {
         if !resource.has(name) {
             return Ok(());
         }
-        if self.objects.len() >= MOST_OBJECTS && !self.objects.contains_key(name) {
-            return Err(NotReady::never(format!("more than {MOST_OBJECTS} objects: choose fewer of them")));
+        if name.len() > NAME_LIMIT {
+            return Err(NotReady::new(Cause::Odd, "an object has a longer name than there can be"));
         }
-        self.objects.insert(name.clone(), look(resource.kind, object));
+        if self.objects.len() >= MOST_OBJECTS && !self.objects.contains_key(name) {
+            return Err(too_many());
+        }
+        let seen = look(resource.kind, object).without_secrets(&self.sent);
+        self.objects.insert(name.clone(), seen);
         Ok(())
     }
 
@@ -211,7 +276,7 @@ impl Followed {
     fn expire(&mut self) {
         self.start_again();
         if self.expires_again() {
-            self.trouble.begin(FORGETS.to_owned());
+            self.trouble.note_failure(FORGETS.to_owned(), fastrand::f64());
         }
     }
 
@@ -222,11 +287,21 @@ impl Followed {
 
     /// The watch can't go on: after a pause, all objects are listed again.
     fn fail(&mut self, words: String) {
-        self.trouble.begin(words);
+        self.trouble.note_failure(words, fastrand::f64());
         self.start_again();
     }
 
     fn start_again(&mut self) {
-        (self.stage, self.watch) = (Stage::default(), None);
+        self.position = Position::default();
+        self.watch = None;
     }
+}
+
+/// Whether a verdict stays as it is, whatever comes
+fn is_final(verdict: &Verdict) -> bool {
+    !matches!(verdict, Err(refusal) if refusal.never_exit().is_none())
+}
+
+fn too_many() -> NotReady {
+    NotReady::never(format!("more than {MOST_OBJECTS} objects: choose fewer of them"))
 }

@@ -1,13 +1,53 @@
 //! The fields of objects that tell whether they are ready, of all kinds in one shape. Other fields
 //! are skipped while they are read, so that a large object costs no more than its text.
 
-use serde::Deserialize;
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, SeqAccess, Visitor},
+};
+
+/// Entries of one list within an answer; an API server has 1000 endpoints in a slice at most.
+const MOST_ENTRIES: usize = 10_000;
+
+/// Reads a list of bounded length, because entries are much larger than their shortest text.
+fn bounded<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Vec<T>>, D::Error> {
+    struct Entries<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+        type Value = Option<Vec<T>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        /// `null`, where Go has an empty list
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(entry) = sequence.next_element()? {
+                if entries.len() >= MOST_ENTRIES {
+                    return Err(A::Error::custom("a list is too long"));
+                }
+                entries.push(entry);
+            }
+            Ok(Some(entries))
+        }
+    }
+
+    deserializer.deserialize_any(Entries(PhantomData))
+}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct List {
     pub(super) metadata: ListMetadata,
     /// `null` where Go has an empty list
+    #[serde(deserialize_with = "bounded")]
     pub(super) items: Option<Vec<Object>>,
 }
 
@@ -27,6 +67,7 @@ pub(super) struct Object {
     pub(super) status: Option<Status>,
     /// Of an `EndpointSlice`: `IPv4` or `IPv6`
     pub(super) address_type: String,
+    #[serde(deserialize_with = "bounded")]
     pub(super) endpoints: Option<Vec<Endpoint>>,
 }
 
@@ -64,11 +105,14 @@ pub(super) struct RollingUpdate {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Status {
+    #[serde(deserialize_with = "bounded")]
     pub(super) conditions: Option<Vec<Condition>>,
     pub(super) observed_generation: i64,
     /// Of a Pod
     pub(super) phase: String,
+    #[serde(deserialize_with = "bounded")]
     pub(super) init_container_statuses: Option<Vec<Container>>,
+    #[serde(deserialize_with = "bounded")]
     pub(super) container_statuses: Option<Vec<Container>>,
     /// Pods of a Job
     pub(super) active: i64,

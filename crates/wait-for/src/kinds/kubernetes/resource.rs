@@ -6,7 +6,7 @@ use url::{Url, form_urlencoded::Serializer};
 use crate::{kinds::shape, wire::decode};
 
 /// Bytes of a name of an object, and of one that is the value of a label or a name in DNS
-const NAME_LIMIT: usize = 253;
+pub(super) const NAME_LIMIT: usize = 253;
 const LABEL_LIMIT: usize = 63;
 
 /// The objects of one target

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use endpoint::one_line;
+use endpoint::{one_line, without_secrets};
+use hyper::HeaderMap;
 
 use super::{
     objects::{Condition, Endpoint, Object, Status},
     resource::{Chosen, Kind, Resource},
     rollouts,
 };
-use crate::not_ready::{NotReady, Verdict};
+use crate::not_ready::{Cause, NotReady, Verdict};
 
 /// The state of one object, by itself
 #[derive(Debug)]
@@ -20,13 +21,21 @@ pub(super) struct Seen {
     verdict: Verdict,
 }
 
+impl Seen {
+    /// The same without the login, which a server may repeat. Later answers come to other logins.
+    pub(super) fn without_secrets(self, sent: &HeaderMap) -> Self {
+        let clean = |refusal: NotReady| NotReady { reason: without_secrets(&refusal.reason, sent), ..refusal };
+        Self { verdict: self.verdict.map_err(clean), ..self }
+    }
+}
+
 /// The state of one object.
 pub(super) fn look(kind: Kind, object: &Object) -> Seen {
     let verdict = match kind {
         Kind::Jobs if object.condition("Complete").is_some_and(Condition::is_true) => Ok("is complete".into()),
-        // What is deleted may still say that it is ready. A Job that has failed may make room for
-        // the next one.
-        _ if object.metadata.deletion_timestamp.is_some() => Err(NotReady::watched("is being deleted")),
+        // An object that is being deleted can still have a true Ready condition. A failed Job can be
+        // deleted to make room for a new one.
+        _ if object.metadata.deletion_timestamp.is_some() => Err(NotReady::new(Cause::Busy, "is being deleted")),
         Kind::Jobs => job(object),
         Kind::Pods => pod(object),
         Kind::Services => return slice(object),
@@ -69,7 +78,7 @@ pub(super) fn judge(resource: &Resource, objects: &BTreeMap<String, Seen>, names
             }
             let first = objects
                 .iter()
-                .find_map(|(name, seen)| Some(format!("; {name} {}", seen.verdict.as_ref().err()?.reason)));
+                .find_map(|(name, seen)| Some(format!("; {} {}", one_line(name), seen.verdict.as_ref().err()?.reason)));
             let wanted = resource.count;
             Err(NotReady::watched(format!(
                 "{ready} of {wanted} pods with {selector} are ready{}",
@@ -197,7 +206,8 @@ mod tests {
         assert_eq!(judge(job(without_words)), Err((never, "the Job x has failed: DeadlineExceeded".into())));
         // Helm deletes a hook's Job before it makes the next one.
         let deleted = |condition: Value| json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}, "status": {"conditions": [condition]}});
-        assert_eq!(judge(deleted(condition("Failed", "True"))), refused("the Job x is being deleted"));
+        let going = Err((Cause::Busy, "the Job x is being deleted".into()));
+        assert_eq!(judge(deleted(condition("Failed", "True"))), going);
         assert_eq!(judge(deleted(condition("Complete", "True"))), Ok("the Job x is complete".into()));
         assert_eq!(judge(json!({"spec": {"suspend": true}})), refused("the Job x is suspended"));
         assert_eq!(judge(json!({})), refused("the Job x is not complete: pods active 0, failed 0"));
@@ -209,7 +219,8 @@ mod tests {
         assert_eq!(named(Kind::Pods, &ready), Ok("the Pod x is ready".into()));
         let mut deleted = ready;
         deleted["metadata"] = json!({"deletionTimestamp": "2026-01-01T00:00:00Z"});
-        assert_eq!(named(Kind::Pods, &deleted), refused("the Pod x is being deleted"));
+        // It is still there.
+        assert_eq!(named(Kind::Pods, &deleted), Err((Cause::Busy, "the Pod x is being deleted".into())));
         let ended = named(Kind::Pods, &json!({"status": {"phase": "Succeeded"}}));
         assert_eq!(ended, refused("the Pod x has ended: Succeeded"));
         let waiting = |reason| json!([{"state": {"waiting": {"reason": reason}}}]);

@@ -2,20 +2,19 @@
 
 use std::{fmt, time::Duration};
 
+use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::events::{Event, EventReader};
 use crate::web::Answer;
 
-/// The API server is asked to end the watch after so many seconds, because nothing else tells a
-/// quiet watch from one whose server or way is gone. A new one begins where it ended.
-pub(super) const SECONDS: &str = "60";
-/// Without an end after this time, the way is gone.
-const LONGEST: Duration = Duration::from_secs(70);
-
-/// The words about a watch whose connection is lost. How, depends on the moment: by a reset, or by
-/// an end.
+/// The API server ends the watch after this many seconds. Without an end, a quiet watch looks the
+/// same as a lost connection.
+pub(super) const SECONDS: u64 = 60;
+/// A watch that is still open after this time has lost its connection.
+const LONGEST: Duration = Duration::from_secs(SECONDS + 10);
+/// The connection ends by a reset or by a close, depending on timing.
 const BREAKS_OFF: &str = "the watch of the API server breaks off";
 /// A watch that ends sooner has failed.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -25,24 +24,41 @@ pub(super) struct Watch {
     answer: Answer,
     events: EventReader,
     pub(super) opened: Instant,
+    /// The last time at which it was certainly open
+    open_at: Instant,
+    /// It has brought an event
+    pub(super) has_brought: bool,
 }
 
 impl Watch {
     pub(super) fn new(answer: Answer) -> Self {
-        Self { answer, events: EventReader::default(), opened: Instant::now() }
+        let now = Instant::now();
+        Self { answer, events: EventReader::default(), opened: now, open_at: now, has_brought: false }
     }
 
-    /// The next event; `None` when the watch has ended, or should have; otherwise what is wrong
-    /// with it. Dropped while it waits, it has lost nothing.
+    /// The next event; `None` when the watch has ended, or should have; otherwise the fault of the
+    /// watch. Cancel-safe: a dropped call loses no bytes.
     pub(super) async fn next(&mut self) -> Result<Option<Event>, &'static str> {
         loop {
             match self.events.next() {
-                Ok(Some(event)) => return Ok(Some(event)),
+                Ok(Some(event)) => {
+                    self.has_brought = true;
+                    return Ok(Some(event));
+                }
                 Ok(None) => {}
                 Err(words) => return Ok(Some(Event::Nonsense(words))),
             }
-            let frame = self.answer.response.body_mut().frame();
-            match timeout_at(self.opened + LONGEST, frame).await {
+            // An end that is there already may have come long ago, in a pause between attempts.
+            let mut frame = self.answer.response.body_mut().frame();
+            let arrived = if let Some(arrived) = (&mut frame).now_or_never() {
+                Ok(arrived)
+            } else {
+                self.open_at = Instant::now();
+                let arrived = timeout_at(self.opened + LONGEST, frame).await;
+                self.open_at = Instant::now();
+                arrived
+            };
+            match arrived {
                 Ok(Some(Ok(frame))) => self.events.push(frame.data_ref().map_or(&[], |data| data)),
                 Ok(Some(Err(_))) => return Err(BREAKS_OFF),
                 Ok(None) | Err(_) => return Ok(None),
@@ -51,7 +67,12 @@ impl Watch {
     }
 
     pub(super) fn has_lasted(&self) -> bool {
-        self.opened.elapsed() >= SHORTEST
+        self.open_at - self.opened >= SHORTEST
+    }
+
+    /// Whether it has lasted for all the time that it was asked for.
+    pub(super) fn is_whole(&self) -> bool {
+        self.open_at - self.opened >= Duration::from_secs(SECONDS - 1)
     }
 }
 
