@@ -21,7 +21,6 @@ mod id_maps;
 mod ignored;
 mod ledger;
 mod links;
-mod mount_table;
 mod mounts;
 mod paths;
 mod progress;

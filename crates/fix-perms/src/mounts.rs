@@ -1,5 +1,7 @@
 //! Mounts below the root of a tree that a run leaves out: all of them, or those that are read-only.
 
+mod table;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -13,9 +15,10 @@ use rustix::{
     fs::{StatVfsMountFlags, fstatvfs},
 };
 
+use self::table::has_mounts;
+pub(crate) use self::table::read_only_below;
 use crate::{
     ledger::{Ledger, Text},
-    mount_table::has_mounts,
     stat::Stat,
     volume::Volume,
 };

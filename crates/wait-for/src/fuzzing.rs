@@ -8,6 +8,7 @@ use crate::{
     kinds::{
         amqp_wire::Method,
         bson::Document,
+        http::pointer,
         kafka_wire::{Handshake, Metadata, Step, Versions},
         kubernetes::events,
         ldap_wire, mysql, mysql_wire,
@@ -37,6 +38,19 @@ pub fn lines(mut bytes: &[u8]) {
     const MOST: u64 = 64;
     while let Some(Ok(line)) = lines::read_line(&mut bytes, MOST).now_or_never() {
         assert!(line.chars().count() < 64, "{line:?}");
+    }
+}
+
+/// Looks for values in any bytes as a document of JSON, as a reading of the whole would find them.
+pub fn json(bytes: &[u8]) {
+    let whole = serde_json::from_slice::<serde_json::Value>(bytes);
+    for pointer in ["", "/a", "/0", "/a/b/1", "/~0~1"] {
+        let found = pointer::find(bytes, pointer);
+        // Parts that are not looked at may be what the whole can't be: a text that is no UTF-8, a number out of range.
+        if let (Ok(whole), Ok(found)) = (&whole, found) {
+            let found = found.and_then(|found| serde_json::from_str::<serde_json::Value>(found.get()).ok());
+            assert_eq!(whole.pointer(pointer), found.as_ref(), "{pointer}");
+        }
     }
 }
 
@@ -108,6 +122,9 @@ mod tests {
         }
         for bytes in [&b"220 ready\r\n250 OK\n"[..], b"no end", b"\n\r\n\xff\n"] {
             super::lines(bytes);
+        }
+        for bytes in [&b"{\"a\": {\"b\": [1, 2]}, \"~/\": 3}"[..], b"[1", b"\xff"] {
+            super::json(bytes);
         }
         for bytes in [&b"*2\r\n$1\r\na\r\n:1\r\n"[..], b"*1\r\n", b"\xff"] {
             super::redis(bytes);

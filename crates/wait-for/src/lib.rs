@@ -8,6 +8,7 @@ mod args;
 mod board;
 mod check;
 mod config;
+mod foreign;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod heard;

@@ -13,9 +13,10 @@ use lifecycle::Exit;
 
 use crate::{
     check::Check,
+    foreign::{FOREIGN, no_option},
     hosts,
     not_ready::{Cause, NotReady, Verdict},
-    schemes::{FOREIGN, SCHEMES, Scheme, no_option},
+    schemes::{SCHEMES, Scheme},
     tls_hint::TlsHint,
 };
 
@@ -177,29 +178,6 @@ mod tests {
                 ""
             };
             Target::parse(&format!("{example}{trust}")).unwrap();
-        }
-    }
-
-    #[test]
-    fn options_of_other_kinds_and_other_joints_have_their_remedies() {
-        for (text, reason) in [
-            ("http://a#stable=3,status=200", "option stable: this is not a number in range; options are joined by &"),
-            (
-                "http://a#status=200#method=HEAD",
-                "option status: this is not a list such as 200-299,404; options are joined by &",
-            ),
-            ("redis://:12#34@db", "the host is missing; write a # in a password as %23"),
-            ("https://a#tls=require", r#"https has no option "tls"; TLS: write https://"#),
-            (
-                "postgres://a#sslmode=require",
-                r#"postgres has no option "sslmode"; write tls=require, which checks the certificate and its name"#,
-            ),
-            (
-                "tcp://a:1#min=3",
-                r#"tcp has no option "min"; dns:// has it, and tcp:// takes hold, stable, interval, attempt-timeout, not"#,
-            ),
-        ] {
-            assert_eq!(refusal(text), reason, "{text}");
         }
     }
 

@@ -217,3 +217,17 @@ fn the_variable_of_exclude_has_one_pattern_a_line() {
     assert!(ended.stdout.contains("/c\""), "{ended:#?}");
     assert!(!ended.stdout.contains("a.sock") && !ended.stdout.contains("b.tmp"), "{ended:#?}");
 }
+
+#[test]
+fn an_object_says_what_was_left_alone_and_which_path_is_none() {
+    let tree = Tree::new(&["a"]);
+    std::fs::write(tree.beside("outside"), "").unwrap();
+    std::fs::hard_link(tree.beside("outside"), tree.join("b")).unwrap();
+    let whole = done(&["--output", "json", "--mode", "u=rwX,go=", &tree.path()]).json();
+    assert_eq!((&whole["state"], &whole["volumes"][0]["left_alone"]), (&"right".into(), &1.into()));
+    let missing = tree.beside("none").display().to_string();
+    let whole = run(&["--output", "json", "--mode", "0700", &missing]).json();
+    let problem = &whole["volumes"][0]["problems"][0];
+    assert_eq!((&problem["path"], &problem["code"]), (&json!(missing), &json!(64)));
+    assert!(problem["error"].as_str().unwrap().contains("does not exist"), "{whole:#}");
+}

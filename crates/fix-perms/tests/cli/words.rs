@@ -164,20 +164,6 @@ fn one_object_tells_of_the_whole_when_asked_for() {
 }
 
 #[test]
-fn an_object_says_what_was_left_alone_and_which_path_is_none() {
-    let tree = Tree::new(&["a"]);
-    std::fs::write(tree.beside("outside"), "").unwrap();
-    std::fs::hard_link(tree.beside("outside"), tree.join("b")).unwrap();
-    let whole = done(&["--output", "json", "--mode", "u=rwX,go=", &tree.path()]).json();
-    assert_eq!((&whole["state"], &whole["volumes"][0]["left_alone"]), (&"right".into(), &1.into()));
-    let missing = tree.beside("none").display().to_string();
-    let whole = objects(&run(&["--output", "json", "--mode", "0700", &missing])).pop().unwrap();
-    let problem = &whole["volumes"][0]["problems"][0];
-    assert_eq!((&problem["path"], &problem["code"]), (&json!(missing), &json!(64)));
-    assert!(problem["error"].as_str().unwrap().contains("does not exist"), "{whole:#}");
-}
-
-#[test]
 fn names_are_printed_on_one_line_whatever_is_in_them() {
     let tree = odd_names();
     let ended = run_on_data(&tree, &["--dry-run"]);

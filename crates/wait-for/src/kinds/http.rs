@@ -4,7 +4,8 @@
 //! page is no readiness.
 
 mod number;
-mod pointer;
+pub(crate) mod pointer;
+mod request_body;
 mod wanted;
 
 use std::{cmp::Reverse, ops::RangeInclusive, sync::Arc};
@@ -21,8 +22,10 @@ use hyper::{
 use lifecycle::Secret;
 use url::{Position, Url, form_urlencoded};
 
-use self::wanted::{PATTERN_BODY_LIMIT, Wanted};
-use super::request_body::RequestBody;
+use self::{
+    request_body::RequestBody,
+    wanted::{PATTERN_BODY_LIMIT, Wanted},
+};
 use crate::{
     check::Check,
     network::Network,

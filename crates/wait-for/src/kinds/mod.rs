@@ -29,7 +29,6 @@ mod reader;
 pub(crate) mod redis;
 mod redis_verdicts;
 pub(crate) mod redis_wire;
-mod request_body;
 mod shape;
 pub(crate) mod smtp;
 pub(crate) mod tcp;

@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::value::RawValue;
 
 /// The text of the value at a pointer; of two members with one name, that of the last.
-pub(super) fn find<'a>(document: &'a [u8], pointer: &str) -> serde_json::Result<Option<&'a RawValue>> {
+pub(crate) fn find<'a>(document: &'a [u8], pointer: &str) -> serde_json::Result<Option<&'a RawValue>> {
     let tokens: Vec<_> = pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
     let mut document = serde_json::Deserializer::from_slice(document);
     let found = Way(&tokens).deserialize(&mut document)?;
