@@ -84,8 +84,8 @@ impl Board {
         }
     }
 
-    /// The wait ends amid an attempt: if none has ended before, or this one hangs, it says how far
-    /// it came.
+    /// Adds the progress of the attempt under way to the reason, if it is the first one or has
+    /// lasted for a second. The wait ends amid it.
     pub(crate) fn interrupt(&mut self, index: usize, network: &Network) {
         let row = &mut self.rows[index];
         let is_first = row.reason.is_empty();
