@@ -17,6 +17,8 @@ impl FromStr for Owner {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        // A variable from a Secret often ends with a line end.
+        let text = text.trim_end_matches(['\r', '\n']);
         let owner = match text.split_once(':') {
             None => Self { user: Some(user(text)?), group: None },
             Some(("", "")) => {

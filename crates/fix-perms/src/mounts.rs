@@ -150,3 +150,35 @@ fn key(stat: &Stat) -> Key {
 fn is_read_only(entry: impl AsFd) -> bool {
     fstatvfs(entry).is_ok_and(|answer| answer.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stat::{Id, Kind};
+
+    fn on(mount: u64, device: u32) -> Stat {
+        let id = Id { device: (0, device), inode: 1 };
+        Stat { kind: Kind::Regular, mode: 0, user: 0, group: 0, links: 1, id, mount, changed: None }
+    }
+
+    #[test]
+    fn a_mount_that_has_accepted_a_change_is_not_left_out_when_it_refuses_the_next() {
+        let ledger = Ledger::default();
+        let mounts = Mounts {
+            root: Some(on(1, 1)),
+            one_file_system: false,
+            skip_read_only: true,
+            known: Mutex::default(),
+            has_hidden: AtomicBool::default(),
+            ledger: &ledger,
+        };
+        let (written, other) = (on(2, 2), on(3, 3));
+        mounts.accepted(&written);
+        assert!(mounts.has_turned(Some(&written)) && !mounts.has_turned(Some(&other)) && !mounts.has_turned(None));
+        assert!(mounts.leave_out_after_refusal(Some(&other), &String::new) && mounts.has_hidden());
+        assert!(!mounts.leave_out_after_refusal(Some(&on(1, 1)), &String::new));
+        // One mount with several devices counts once.
+        assert!(mounts.leave_out_after_refusal(Some(&on(3, 4)), &String::new));
+        assert_eq!(ledger.counts().read_only, 1);
+    }
+}

@@ -60,6 +60,10 @@ pub(crate) fn missing(path: &Path) -> &'static str {
     if has_variable(path) {
         return NOT_REPLACED;
     }
+    let is_number = |byte: u8| byte.is_ascii_digit() || byte == b':';
+    if !text.is_empty() && text.bytes().all(is_number) {
+        return "an owner is written as --owner 1000:1000, and a mode as --mode 0640";
+    }
     if text.contains('=') {
         return "is it a part of --mode? its parts are joined by commas, as in u=rwX,g=rX";
     }

@@ -44,7 +44,7 @@ impl FromStr for Label {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        parse(text).ok_or_else(|| {
+        parse(text.trim_end_matches(['\r', '\n'])).ok_or_else(|| {
             "this is not a whole SELinux label: write user, role, type and level, as in \
              system_u:object_r:container_file_t:s0:c1,c2"
                 .into()

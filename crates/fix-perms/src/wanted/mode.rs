@@ -88,6 +88,7 @@ impl FromStr for Rule {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim_end_matches(['\r', '\n']);
         let steps = octal(text).map_or_else(|| symbolic(text), |step| Some(vec![step]));
         let rule = steps.map(|steps| Self { text: text.into(), steps }).ok_or_else(|| {
             "this is not a mode: write it as chmod reads it, such as 0750 or u=rwX,g=rX,o=".to_owned()

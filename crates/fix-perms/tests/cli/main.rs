@@ -8,6 +8,8 @@ mod command;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod misread_paths;
+#[cfg(test)]
 mod pid_one;
 #[cfg(test)]
 mod settings;

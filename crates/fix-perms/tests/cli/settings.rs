@@ -231,3 +231,10 @@ fn an_object_says_what_was_left_alone_and_which_path_is_none() {
     assert_eq!((&problem["path"], &problem["code"]), (&json!(missing), &json!(64)));
     assert!(problem["error"].as_str().unwrap().contains("does not exist"), "{whole:#}");
 }
+
+#[test]
+fn a_variable_may_end_with_a_line_end() {
+    let tree = Tree::new(&["a"]);
+    let ended = run_with(&[("SIDEKIT_FIX_PERMS_MODE", "u=rwX,go=\n")], &[&tree.path()]);
+    assert_eq!((ended.code, mode(&tree.join("a"))), (Some(0), 0o600), "{ended:#?}");
+}

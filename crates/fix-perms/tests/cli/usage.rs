@@ -20,7 +20,7 @@ fn assert_usage_error(name: &str, arguments: &[&str]) {
 
 /// It ended with 64 and these words, and nothing in the tree was touched meanwhile.
 #[track_caller]
-fn assert_refused(tree: &Tree, arguments: &[&str], words: &str) -> Ended {
+pub(crate) fn assert_refused(tree: &Tree, arguments: &[&str], words: &str) -> Ended {
     let before = tree.entries();
     let ended = run_beside(tree, arguments);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{ended:#?}");
@@ -200,31 +200,6 @@ fn a_path_that_does_not_exist() {
         let command = if path.contains('/') { "" } else { "; a command stands behind --" };
         assert_refused(&tree, &["--mode", "0700", path], &format!("{path} {advice}{command}"));
     }
-}
-
-#[test]
-fn a_path_that_a_manifest_has_torn_is_explained() {
-    let tree = Tree::new(&["a"]);
-    let not_replaced = "a variable was not replaced: in a manifest, $(NAME) needs NAME under env: of the same container, \
-                        and no shell replaces $NAME";
-    let joined = "is it a part of --mode? its parts are joined by commas, as in u=rwX,g=rX";
-    let several = "are these several PATHs? each is an argument, or a line of the variable";
-    for (path, words) in [("data/$(NAME)", not_replaced), ("g=rX", joined), ("data data/a", several)] {
-        assert_refused(&tree, &["--mode", "0700", path], &format!("{path} does not exist: {words}"));
-    }
-    let path = "data/${NAME}";
-    assert_refused(&tree, &["--mode", "0700", "--create", path], &format!("{path} is not made: {not_replaced}"));
-}
-
-#[test]
-fn a_pattern_that_begins_with_the_path_is_refused() {
-    let tree = Tree::new(&["a"]);
-    let pattern = format!("{}/a/**", tree.path());
-    assert_refused(
-        &tree,
-        &["--mode", "0700", "--exclude", &pattern, &tree.path()],
-        "exclude: a path in a pattern begins below PATH: write a/**",
-    );
 }
 
 #[test]

@@ -166,6 +166,21 @@ fn a_file_system_without_labels_is_named() {
 }
 
 #[test]
+fn modes_do_not_excuse_a_label_that_is_missing() {
+    need_root();
+    with_own_mounts(|| {
+        stage_selinux(true);
+        let tree = Tree::new(&["fs/"]);
+        mount(&["-t", "ramfs", "none"], Path::new(""), &tree.join("fs"));
+        tree.add("fs/a");
+        // Root owns and can read all of it.
+        let excuse = ["--on-denied=accessible", "--owner=0:0"];
+        let ended = run(&[&[WANTED], &excuse[..], &[tree.join("fs").to_str().unwrap()]].concat());
+        ended.ended_with(77, "reason=denied");
+    });
+}
+
+#[test]
 fn an_entry_that_refuses_its_label_is_named_with_the_remedy() {
     need_root();
     with_own_mounts(|| {
