@@ -4,7 +4,7 @@ use std::{fs, ops::RangeInclusive};
 
 /// The number that stands for every user or group that a namespace does not have
 /// (`/proc/sys/kernel/overflowuid`)
-const OVERFLOW: u32 = 65534;
+pub(crate) const OVERFLOW: u32 = 65534;
 /// Ranges that a message names
 const TOLD_LIMIT: usize = 3;
 

@@ -19,7 +19,7 @@ use crate::{
     directory::Directory,
     filesystem,
     fixer::{Fixer, Treatment, restore},
-    id_maps::IdMaps,
+    id_maps::{IdMaps, OVERFLOW},
     ledger::Ledger,
     links::HardLinks,
     mounts::{Mounts, read_only_below},
@@ -251,7 +251,10 @@ fn warn_of_missing(volume: &Volume, fixer: &Fixer) {
 
 /// In a user namespace, one number stands for all owners that it lacks, and for itself.
 fn warn_of_hidden_owners(volume: &Volume, fixer: &Fixer) {
-    if IdMaps::of_this_process().may_hide(fixer.wanted.user, fixer.wanted.group) {
+    let wanted = (fixer.wanted.user, fixer.wanted.group);
+    // The maps are read where they matter alone.
+    let is_overflow = wanted.0 == Some(OVERFLOW) || wanted.1 == Some(OVERFLOW);
+    if is_overflow && IdMaps::of_this_process().may_hide(wanted.0, wanted.1) {
         let remedy = "choose another owner, or set it right from a pod with hostUsers: true";
         tracing::warn!(
             path = printed(&volume.path),

@@ -110,6 +110,15 @@ fn a_watch_that_always_fails_is_told_once_and_begun_ever_more_slowly() {
 }
 
 #[test]
+fn each_list_without_the_object_counts_as_gone_while_watches_fail() {
+    let server = ApiServer::listing(Vec::new(), |_, answer| answer.watch().end());
+    let ended = run(&[&server.target("jobs/migrate", "&not&stable=3")]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(server.verbs().iter().filter(|verb| *verb == "list").count() >= 3, "{:?}", server.verbs());
+    assert!(ended.messages("not ready").len() <= 4, "{ended:#?}");
+}
+
+#[test]
 fn a_job_is_found_though_each_watch_fails() {
     let server = ApiServer::start(move |request, answer| match (is_watch(request), request.nth) {
         (false, 0..6) => answer.list("7", &[]),

@@ -45,6 +45,8 @@ pub(super) struct Followed {
     trouble: Trouble,
     /// The last verdict, unless a request was sent since
     last_verdict: Option<Verdict>,
+    /// The reason of the last verdict, also where a request was sent since
+    last_reason: Option<String>,
     /// The headers of the last request, which its answer may repeat
     sent: HeaderMap,
     /// The verbs that were granted
@@ -76,13 +78,15 @@ impl Followed {
     /// The next verdict that differs from the last one; a verdict that the objects are ready comes
     /// at once.
     pub(super) async fn next_verdict(&mut self, api: &Api, resource: &Resource, network: &Network) -> Verdict {
-        match self.follow(api, resource, network).await {
+        let verdict = match self.follow(api, resource, network).await {
             Ok(verdict) => {
                 self.last_verdict = Some(verdict.clone());
                 verdict
             }
             Err(refusal) => Err(self.refused(resource, refusal)),
-        }
+        };
+        self.last_reason = verdict.as_ref().err().map(|refusal| refusal.reason.clone());
+        verdict
     }
 
     /// The verdict that still holds when an attempt ends without another one.
@@ -97,9 +101,18 @@ impl Followed {
         loop {
             if self.trouble.is_pausing() {
                 match self.verdict(resource) {
-                    Ok(_) => self.trouble.pause().await,
-                    Err(refusal) => return Ok(Err(self.pause(refusal, network).await)),
+                    // From memory, so it proves nothing gone.
+                    Err(refusal) => {
+                        let refusal = NotReady { cause: Cause::Busy, ..refusal };
+                        if self.last_reason.as_ref() != Some(&refusal.reason) {
+                            return Ok(Err(refusal));
+                        }
+                        self.last_verdict = Some(Err(refusal));
+                    }
+                    ready => self.last_verdict = Some(ready),
                 }
+                network.progress.end();
+                self.trouble.pause().await;
             }
             let is_fresh = matches!(self.position, Position::List { .. });
             while matches!(self.position, Position::List { .. }) {
@@ -129,10 +142,12 @@ impl Followed {
             // Several successes in a row are several looks: what has changed before the watch was
             // opened comes a moment later.
             if verdict.is_ok() && opened.elapsed() < SETTLING {
-                if let Ok(event) = timeout_at(opened + SETTLING, self.event()).await {
+                let patience = SETTLING.min(network.time_left() / 2);
+                let end = (opened + SETTLING).min(Instant::now() + patience);
+                if let Ok(event) = timeout_at(end, self.event()).await {
                     self.apply(resource, event)?;
+                    continue;
                 }
-                continue;
             }
             if verdict.is_ok() || self.last_verdict.as_ref() != Some(&verdict) {
                 return Ok(verdict);
@@ -141,22 +156,16 @@ impl Followed {
             // hang.
             network.progress.end();
             self.wait_for_event(resource, opened).await?;
+            // A Job that has just completed may be deleted by the next event.
+            let changed = self.verdict(resource);
+            if is_final(&changed) {
+                return Ok(changed);
+            }
             // The next watch is opened by an attempt of its own, which has all its time.
             if self.watch.is_none() && !self.trouble.is_pausing() {
                 return Ok(verdict);
             }
         }
-    }
-
-    /// The refusal while no request is sent: at once where it is news, else once the pause is over.
-    /// It comes from memory, and proves nothing gone.
-    async fn pause(&mut self, refusal: NotReady, network: &Network) -> NotReady {
-        let refusal = NotReady { cause: Cause::Busy, ..refusal };
-        if self.last_verdict.as_ref() == Some(&Err(refusal.clone())) {
-            network.progress.end();
-            self.trouble.pause().await;
-        }
-        refusal
     }
 
     fn verdict(&self, resource: &Resource) -> Verdict {

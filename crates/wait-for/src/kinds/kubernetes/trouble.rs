@@ -13,8 +13,8 @@ use crate::not_ready::{Cause, NotReady, Verdict};
 
 /// A watch that is open for so long ends the trouble.
 pub(super) const LASTING: Duration = Duration::from_secs(10);
-/// The shortest and the longest pause
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// The shortest and the longest pause. An attempt has 5 seconds by default, and a list after it.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
 
 /// The recent failures of watches
 #[derive(Debug)]
@@ -90,7 +90,7 @@ mod tests {
             trouble.pause().await;
             pauses.push(before.elapsed().as_millis());
         }
-        assert_eq!(pauses, [300, 900, 2700, 5000, 5000, 5000]);
+        assert_eq!(pauses, [300, 900, 2700, 3000, 3000, 3000]);
         let words = |trouble: &Trouble| trouble.append_to(Err(NotReady::watched("no Job"))).unwrap_err().reason;
         assert_eq!(words(&trouble), "no Job; it breaks off");
         trouble.end();

@@ -89,7 +89,8 @@ impl Followed {
             }
             // The list may say more, for example that the version is of a time that is no more.
             Err(Refusal { status: Some(status), reason, .. }) if reason.rest.is_none() && !is_of_login(status) => {
-                self.fail(reason.reason);
+                let words = format!("the API server refuses the watch: {status}");
+                self.fail(if status == StatusCode::NOT_FOUND { words } else { reason.reason });
                 Ok(())
             }
             Err(refusal) => Err(refusal),
