@@ -37,7 +37,7 @@ pub(crate) struct Mounts<'a> {
     ledger: &'a Ledger,
 }
 
-/// What is known of a mount below the root
+/// The state of a mount below the root
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// It is left out

@@ -201,8 +201,8 @@ impl LongWalk {
 }
 
 impl Tree {
-    /// Gives a file so many more names, which begin with `prefix`: entries for a tenth of what
-    /// files cost.
+    /// Adds this number of hard links to a file, with names that begin with `prefix`: a link costs a
+    /// tenth of a file.
     pub(crate) fn link(&self, file: &str, prefix: &str, names: usize) {
         for nth in 0..names {
             fs::hard_link(self.join(file), self.join(&format!("{prefix}{nth}"))).unwrap();

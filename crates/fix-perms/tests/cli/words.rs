@@ -1,5 +1,5 @@
-//! What is said: a summary, differences where nothing is changed, objects, a last line; names on
-//! one line each.
+//! The output: a summary, differences where nothing is changed, JSON objects, a last line, and each
+//! name on one line.
 
 use std::{
     ffi::OsStr,

@@ -1,5 +1,5 @@
-//! Bad input: each mistake, word for word, and the help. `UPDATE_SNAPSHOTS=1` writes the snapshots
-//! anew.
+//! Bad input: the exact message for each mistake, and the help. `UPDATE_SNAPSHOTS=1` rewrites the
+//! snapshots.
 
 use std::path::Path;
 

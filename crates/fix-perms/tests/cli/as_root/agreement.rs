@@ -193,8 +193,8 @@ fn as_the_kubelet(path: &Path, group: u32, read_only: bool) {
 #[test]
 fn a_special_file_is_re_owned_and_never_opened() {
     need_root();
-    // Who opened a FIFO that nobody else opens would wait for ever; a device that is not there
-    // would refuse.
+    // Opening a FIFO without another reader or writer blocks for ever; opening a device that is
+    // not there fails.
     let tree = Tree::new(&[]);
     succeed(Command::new("mkfifo").arg(tree.join("fifo")));
     succeed(Command::new("mknod").arg(tree.join("device")).args(["b", "250", "250"]));

@@ -1,5 +1,5 @@
-//! Somebody changes the tree while it is walked: what lies outside is never touched, and what is
-//! gone is no failure.
+//! Another process changes the tree during the walk: files outside the tree are never touched, and
+//! an entry that vanishes is no failure.
 
 use std::{
     fs,

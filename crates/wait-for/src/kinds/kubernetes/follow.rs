@@ -119,7 +119,7 @@ impl Followed {
                 self.list(api, resource, network).await?;
             }
             let verdict = self.verdict(resource);
-            // A Job that has ended needs no watch. One that has failed may be made anew.
+            // A Job that has ended needs no watch. A failed Job can be replaced by a new one.
             if is_fresh && is_final(&verdict) {
                 if verdict.is_err() {
                     self.start_again();
