@@ -118,7 +118,7 @@ fn a_change_before_the_watch_counts_against_a_second_success() {
 fn a_pod_that_is_ready_in_the_first_look_alone_is_not_stable() {
     let server = ApiServer::start(move |request, answer| {
         let status = if request.nth == 0 { condition("Ready") } else { json!({"phase": "Running"}) };
-        if is_watch(request) { answer.watch().end() } else { answer.list("7", &[object("web-0", "7", &status)]) }
+        if is_watch(request) { answer.ended_watch() } else { answer.list("7", &[object("web-0", "7", &status)]) }
     });
     let words = "the Pod web-0 is not ready: Running; the API server ends the watch at once";
     Program::start(&mut wait_for(&[&server.target("pods/web-0", "&stable=2")])).wait_for_reason(words);

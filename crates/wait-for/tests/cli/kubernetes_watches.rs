@@ -75,7 +75,7 @@ fn a_watch_that_always_fails_is_told_once_and_begun_ever_more_slowly() {
             "the API server forgets the list at once (410 Gone)",
         ),
         (|answer| answer.refuse("410 Gone", &[], "too old"), "the API server forgets the list at once (410 Gone)"),
-        (|answer| answer.watch().end(), "the API server ends the watch at once"),
+        (|answer| answer.ended_watch(), "the API server ends the watch at once"),
         (|answer| drop(answer.watch()), "the watch of the API server breaks off"),
         (
             |answer| {
@@ -111,7 +111,7 @@ fn a_watch_that_always_fails_is_told_once_and_begun_ever_more_slowly() {
 
 #[test]
 fn each_list_without_the_object_counts_as_gone_while_watches_fail() {
-    let server = ApiServer::listing(Vec::new(), |_, answer| answer.watch().end());
+    let server = ApiServer::listing(Vec::new(), |_, answer| answer.ended_watch());
     let ended = run(&[&server.target("jobs/migrate", "&not&stable=3")]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert!(server.verbs().iter().filter(|verb| *verb == "list").count() >= 3, "{:?}", server.verbs());
@@ -123,7 +123,7 @@ fn a_job_is_found_though_each_watch_fails() {
     let server = ApiServer::start(move |request, answer| match (is_watch(request), request.nth) {
         (false, 0..6) => answer.list("7", &[]),
         (false, _) => answer.list("21", &[object("migrate", "21", &condition("Complete"))]),
-        (true, _) => answer.watch().end(),
+        (true, _) => answer.ended_watch(),
     });
     let proof = proof(&[&server.target("jobs/migrate", "")]);
     assert_eq!(proof, "the Job migrate is complete");
@@ -175,7 +175,7 @@ fn a_watch_that_ended_in_a_pause_between_attempts_has_not_lasted() {
     let server = ApiServer::start(move |request, answer| match (is_watch(request), request.nth) {
         (false, 0) => answer.list("7", &[]),
         (false, _) => answer.list("21", &[object("migrate", "21", &condition("Complete"))]),
-        (true, _) => answer.watch().end(),
+        (true, _) => answer.ended_watch(),
     });
     assert_eq!(proof(&[&server.target("jobs/migrate", "&interval=1500ms")]), "the Job migrate is complete");
 }

@@ -28,6 +28,9 @@ pub(crate) struct ApiServer {
     directory: TempDir,
 }
 
+/// The head of the answer to a watch
+const WATCH: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+
 /// The answer to one request
 pub(crate) struct Answer(StreamOwned<ServerConnection, TcpStream>);
 
@@ -150,8 +153,14 @@ impl Answer {
 
     /// The start of a watch, in which events follow
     pub(crate) fn watch(mut self) -> Self {
-        self.say(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
+        self.say(WATCH);
         self
+    }
+
+    /// A watch and its end, which arrive together however busy the machine is
+    pub(crate) fn ended_watch(mut self) {
+        self.say(&[WATCH, b"0\r\n\r\n"].concat());
+        self.leave();
     }
 
     /// One event of a watch. A client that has left is no fault.
