@@ -6,6 +6,8 @@ use rustix::{
     thread::{CapabilitySet, capabilities},
 };
 
+use serde::Serialize;
+
 use crate::wanted::Wanted;
 
 /// The rights of this process
@@ -16,7 +18,8 @@ pub(crate) struct Capabilities {
 }
 
 /// The action that was refused
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Action {
     ChangeOwner,
     ChangeMode,

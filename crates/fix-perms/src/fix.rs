@@ -20,7 +20,7 @@ use crate::{
     config::Config,
     fixer::Treatment,
     id_maps::IdMaps,
-    ledger::{Counts, Ledger, Problem},
+    ledger::{Cause, Counts, Ledger, Problem},
     progress::Progress,
     report::{Report, Summary, VolumeSummary},
     root,
@@ -94,7 +94,7 @@ struct Work {
     /// One for each of them
     ledgers: Vec<Ledger>,
     run: Run,
-    /// The number of the volume that is looked at now
+    /// The number of the volume that is looked at now; a larger one than there is before the first
     at: AtomicUsize,
 }
 
@@ -108,7 +108,12 @@ impl Work {
             report: Report::new(args.output),
             stopped: AtomicBool::new(false),
         };
-        Self { ledgers: volumes.iter().map(|_| Ledger::default()).collect(), volumes, run, at: AtomicUsize::new(0) }
+        Self {
+            ledgers: volumes.iter().map(|_| Ledger::default()).collect(),
+            volumes,
+            run,
+            at: AtomicUsize::new(usize::MAX),
+        }
     }
 
     /// No tree is touched while another PATH is a mistake.
@@ -132,7 +137,12 @@ impl Work {
         let at = self.at.load(SeqCst);
         if let (Some(volume), Some(ledger)) = (self.volumes.get(at), self.ledgers.get(at)) {
             let error = end.last.clone().unwrap_or_default();
-            ledger.refuse(Problem { path: printed(&volume.path), code: Some(end.exit.code()), error });
+            ledger.refuse(Problem {
+                path: printed(&volume.path),
+                code: Some(end.exit.code()),
+                cause: Some(Cause::Unusable),
+                error,
+            });
         }
     }
 

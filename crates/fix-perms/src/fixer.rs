@@ -23,7 +23,7 @@ use crate::{
     filesystem::FileSystem,
     id_maps::IdMaps,
     ignored::Ignored,
-    ledger::{Ledger, Text},
+    ledger::{Cause, Ledger, Text},
     mounts::Mounts,
     refusal::{Facts, Refusal},
     report::Report,
@@ -95,7 +95,8 @@ impl Fixer<'_> {
                 Ok(now) => {
                     self.mounts.accepted(stat);
                     if let Some(ignored) = Ignored::find(self.wanted, &now) {
-                        self.stays_wrong(self.wanted.is_accessible(&now), path, &|| ignored.describe());
+                        let cause = Cause::Ignored { action: ignored.action() };
+                        self.stays_wrong(self.wanted.is_accessible(&now), path, cause, &|| ignored.describe());
                     }
                     has_changed(&now)
                 }
@@ -178,7 +179,7 @@ impl Fixer<'_> {
             Errno::ROFS if self.mounts.has_turned(stat) => {
                 let reason =
                     "the file system has turned read-only during the run: see the kernel's log for errors of its disk";
-                self.ledger.fail(Exit::Io, path, &|| refusal.describe(reason));
+                self.ledger.fail(Exit::Io, path, Cause::Refused(refusal), &|| reason.into());
             }
             Errno::ROFS if self.mounts.leave_out_after_refusal(stat, path) => {}
             Errno::PERM | Errno::ACCESS | Errno::ROFS => self.denied(refusal, stat, path),
@@ -187,7 +188,7 @@ impl Fixer<'_> {
             Errno::NOTCONN => {
                 let reason =
                     "the process behind this mount (FUSE) is gone: mount it again, or leave it out with --exclude";
-                self.ledger.fail(Exit::Io, path, &|| refusal.describe(reason));
+                self.ledger.fail(Exit::Io, path, Cause::Refused(refusal), &|| reason.into());
             }
             Errno::IO
             | Errno::TIMEDOUT
@@ -200,22 +201,22 @@ impl Fixer<'_> {
             | Errno::BADMSG
             | Errno::NXIO
             | Errno::NODEV => {
-                self.ledger.fail(Exit::Io, path, &|| refusal.describe(&error_text(error)));
+                self.ledger.fail(Exit::Io, path, Cause::Refused(refusal), &|| error_text(error));
             }
             Errno::OPNOTSUPP if action == Action::SetAcl => {
                 let reason = "the file system has no ACLs: leave --default-acl out, or mount it with acl";
-                self.ledger.fail(Exit::Failed, path, &|| refusal.describe(reason));
+                self.ledger.fail(Exit::Failed, path, Cause::Refused(refusal), &|| reason.into());
             }
             Errno::MFILE | Errno::NFILE => {
                 let reason = "too many open files: raise the limit, or lower --threads";
-                self.ledger.fail(Exit::Failed, path, &|| refusal.describe(reason));
+                self.ledger.fail(Exit::Failed, path, Cause::Refused(refusal), &|| reason.into());
             }
-            error => self.ledger.fail(Exit::Failed, path, &|| refusal.describe(&error_text(error))),
+            error => self.ledger.fail(Exit::Failed, path, Cause::Refused(refusal), &|| error_text(error)),
         }
     }
 
     fn denied(&self, refusal: Refusal, stat: Option<&Stat>, path: Text) {
-        let reason: Text = &|| refusal.describe(&refusal.explain(&self.facts(stat)));
+        let reason: Text = &|| refusal.explain(&self.facts(stat));
         let read_only = matches!(self.wanted.modes, Modes::FsGroup { read_only: true });
         let is_writable = refusal.error != Errno::ROFS || read_only;
         // Modes say nothing of what SELinux allows.
@@ -224,9 +225,9 @@ impl Fixer<'_> {
         if refusal.action == Action::Look && is_accessible && self.on_denied == OnDenied::Accessible {
             // Nothing below a directory that only its owner can enter was looked at: worth a
             // warning.
-            return self.warn(path, reason);
+            return self.warn(path, Cause::Refused(refusal), reason);
         }
-        self.stays_wrong(is_accessible, path, reason);
+        self.stays_wrong(is_accessible, path, Cause::Refused(refusal), reason);
     }
 
     /// The facts that explain why a change of an entry was refused.
@@ -245,19 +246,20 @@ impl Fixer<'_> {
 
     /// An entry that can't be set right: `--on-denied` decides whether that is a failure.
     /// `is_accessible` says whether the wanted owner can read and write it as it is.
-    fn stays_wrong(&self, is_accessible: bool, path: Text, reason: Text) {
+    fn stays_wrong(&self, is_accessible: bool, path: Text, cause: Cause, reason: Text) {
         match self.on_denied {
             OnDenied::Accessible if is_accessible => {
                 Ledger::count(&self.ledger.tolerated);
             }
-            OnDenied::Warn => self.warn(path, reason),
-            OnDenied::Fail | OnDenied::Accessible => self.ledger.fail(Exit::Denied, path, reason),
+            OnDenied::Warn => self.warn(path, cause, reason),
+            OnDenied::Fail | OnDenied::Accessible => self.ledger.fail(Exit::Denied, path, cause, reason),
         }
     }
 
-    fn warn(&self, path: Text, reason: Text) {
+    fn warn(&self, path: Text, cause: Cause, reason: Text) {
         if Ledger::count(&self.ledger.warned) {
-            tracing::warn!(path = path(), reason = reason(), "left as it is");
+            let reason = cause.describe(&reason());
+            tracing::warn!(path = path(), reason, "left as it is");
         }
     }
 }

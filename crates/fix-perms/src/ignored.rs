@@ -6,6 +6,7 @@
 //! them keep one and ignore the other.
 
 use crate::{
+    capabilities::Action,
     difference::Difference,
     stat::Stat,
     wanted::{Change, Wanted},
@@ -26,6 +27,11 @@ impl Ignored {
     pub(crate) fn find(wanted: &Wanted, now: &Stat) -> Option<Self> {
         let left = wanted.change(now);
         (!left.is_nothing()).then_some(Self { left, now: *now })
+    }
+
+    /// The change that was ignored, the owner first.
+    pub(crate) fn action(self) -> Action {
+        if self.left.owner() { Action::ChangeOwner } else { Action::ChangeMode }
     }
 
     /// What is wrong, and the mount options that mend it.

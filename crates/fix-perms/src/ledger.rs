@@ -8,6 +8,8 @@ use std::sync::{
 use lifecycle::Exit;
 use serde::Serialize;
 
+use crate::{capabilities::Action, refusal::Refusal};
+
 /// Failures are logged one by one up to this number, and then only counted
 pub(crate) const TOLD_LIMIT: usize = 10;
 
@@ -45,7 +47,29 @@ pub(crate) struct Problem {
     /// The exit code that it leads to; none for a difference
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) code: Option<u8>,
+    /// Why, for programs; none for a difference
+    #[serde(flatten)]
+    pub(crate) cause: Option<Cause>,
+    /// Why, for people
     pub(crate) error: String,
+}
+
+/// Why something is wrong
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(tag = "cause", rename_all = "kebab-case")]
+pub(crate) enum Cause {
+    /// The kernel refused it
+    Refused(Refusal),
+    /// The file system accepted it and did not do it
+    Ignored { action: Action },
+    /// More files with several names than can be remembered
+    TooManyNames,
+    /// A file that is changed all the time
+    Restless,
+    /// A directory that was moved away during the run
+    Moved,
+    /// A PATH that can't be used at all
+    Unusable,
 }
 
 /// The counts as they are now
@@ -62,14 +86,24 @@ pub(crate) struct Counts {
     pub(crate) failed: u64,
 }
 
+impl Cause {
+    /// The reason, behind the action that was refused.
+    pub(crate) fn describe(self, reason: &str) -> String {
+        match self {
+            Self::Refused(refusal) => refusal.describe(reason),
+            _ => reason.to_owned(),
+        }
+    }
+}
+
 impl Ledger {
     /// Adds one; true while such things are still told one by one.
     pub(crate) fn count(count: &AtomicU64) -> bool {
         count.fetch_add(1, Relaxed) < TOLD_LIMIT as u64
     }
 
-    /// Something went wrong and will be in the exit code.
-    pub(crate) fn fail(&self, exit: Exit, path: Text, error: Text) {
+    /// Something went wrong and will be in the exit code
+    pub(crate) fn fail(&self, exit: Exit, path: Text, cause: Cause, reason: Text) {
         let count = match exit {
             Exit::Denied => &self.denied,
             Exit::Io => &self.io,
@@ -78,7 +112,8 @@ impl Ledger {
         count.fetch_add(1, Relaxed);
         let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
         if problems.len() < TOLD_LIMIT {
-            let problem = Problem { path: path(), code: Some(exit.code()), error: error() };
+            let error = cause.describe(&reason());
+            let problem = Problem { path: path(), code: Some(exit.code()), cause: Some(cause), error };
             tracing::error!(path = problem.path, error = problem.error, "cannot set right");
             problems.push(problem);
         }
@@ -91,7 +126,7 @@ impl Ledger {
 
     /// Something is not as it should be; true while such things are still told one by one.
     pub(crate) fn differs(&self, path: Text, error: Text) -> bool {
-        self.difference.get_or_init(|| Problem { path: path(), code: None, error: error() });
+        self.difference.get_or_init(|| Problem { path: path(), error: error(), ..Problem::default() });
         Self::count(&self.different)
     }
 
@@ -156,10 +191,10 @@ mod tests {
         let ledger = Ledger::default();
         assert_eq!(ledger.exit(), Exit::Done);
         for nth in 0..20 {
-            ledger.fail(Exit::Io, &|| format!("/data/{nth}"), &|| "input/output error".into());
+            ledger.fail(Exit::Io, &|| format!("/data/{nth}"), Cause::Restless, &|| "input/output error".into());
         }
         assert_eq!((ledger.problems().len(), ledger.counts().failed, ledger.exit()), (TOLD_LIMIT, 20, Exit::Io));
-        ledger.fail(Exit::Denied, &String::new, &String::new);
+        ledger.fail(Exit::Denied, &String::new, Cause::Moved, &String::new);
         assert_eq!(ledger.exit(), Exit::Denied);
     }
 }

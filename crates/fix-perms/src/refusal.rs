@@ -1,6 +1,7 @@
 //! An action that the kernel refused: its reason and its remedy. Pure.
 
 use rustix::io::Errno;
+use serde::{Serialize, Serializer};
 
 use crate::{
     capabilities::{Action, Capabilities, error_text},
@@ -9,9 +10,11 @@ use crate::{
 };
 
 /// An action and why the kernel refused it
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Refusal {
     pub(crate) action: Action,
+    /// As a number of errno(3)
+    #[serde(rename = "errno", serialize_with = "number")]
     pub(crate) error: Errno,
 }
 
@@ -131,6 +134,11 @@ impl Refusal {
         };
         reason.into()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn number<S: Serializer>(error: &Errno, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i32(error.raw_os_error())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::{
     directory::Directory,
     filesystem,
     fixer::{Fixer, Treatment},
-    ledger::Text,
+    ledger::{Cause, Text},
     links::{HardLinks, Sighting},
     refusal::Refusal,
     stat::Stat,
@@ -89,12 +89,12 @@ impl<'a> Visitor<'a> {
                 Sighting::NoRoom => {
                     let reason = "too many files with several names to remember at once: run again if any were changed, \
                                   or give --hard-links allow";
-                    self.fixer.ledger.fail(Exit::Failed, path, &|| reason.into());
+                    self.fixer.ledger.fail(Exit::Failed, path, Cause::TooManyNames, &|| reason.into());
                     return Ok(false);
                 }
                 Sighting::Restless => {
                     let reason = "it is changed all the time: run again when it is at rest, or give --hard-links allow";
-                    self.fixer.ledger.fail(Exit::Failed, path, &|| reason.into());
+                    self.fixer.ledger.fail(Exit::Failed, path, Cause::Restless, &|| reason.into());
                     return Ok(false);
                 }
             }

@@ -250,8 +250,8 @@ impl<'a> Worker<'a> {
     /// Goes back up; the last one to leave a directory sets it right.
     fn leave(&mut self) {
         let (left, lost) = self.way.pop();
-        if let Some(Lost { trail, reason }) = lost {
-            self.walk.fixer.ledger.fail(Exit::Failed, &|| trail.printed(), &|| reason.clone());
+        if let Some(Lost { trail, cause, reason }) = lost {
+            self.walk.fixer.ledger.fail(Exit::Failed, &|| trail.printed(), cause, &|| reason.clone());
         }
         let Some(Frame { place, size, .. }) = left else { return };
         self.pending -= size;

@@ -10,7 +10,7 @@ use crate::{
     capabilities::Action,
     difference::Difference,
     directory::Directory,
-    ledger::{Ledger, Text},
+    ledger::{Cause, Ledger, Text},
     refusal::Refusal,
     stat::Stat,
     wanted::acl,
@@ -37,7 +37,7 @@ impl Fixer<'_> {
             Ok(()) if acl_of(directory, acl::DEFAULT).ok().flatten().as_ref() != Some(&wanted) => {
                 let reason =
                     "the file system accepted the default ACL and keeps another, or none: leave --default-acl out";
-                self.stays_wrong(false, path, &|| reason.into());
+                self.stays_wrong(false, path, Cause::Ignored { action: Action::SetAcl }, &|| reason.into());
             }
             // With owner, mode or label it is one entry that was changed.
             Ok(()) if !self.needed(directory, stat).is_nothing() => {}

@@ -8,7 +8,13 @@ use rustix::{
 
 use super::Fixer;
 use crate::{
-    capabilities::Action, difference::Difference, ledger::Text, refusal::Refusal, selinux, stat::Stat, wanted::Change,
+    capabilities::Action,
+    difference::Difference,
+    ledger::{Cause, Text},
+    refusal::Refusal,
+    selinux,
+    stat::Stat,
+    wanted::Change,
 };
 
 impl Fixer<'_> {
@@ -30,7 +36,7 @@ impl Fixer<'_> {
             Ok(()) if self.has_wrong_label(pinned) => {
                 let reason = "the file system accepted the SELinux label and keeps another, or none: mount it with the \
                               option context= and the label, and leave --selinux-label out";
-                self.stays_wrong(false, path, &|| reason.into());
+                self.stays_wrong(false, path, Cause::Ignored { action: Action::SetLabel }, &|| reason.into());
                 false
             }
             Ok(()) => true,
@@ -38,7 +44,7 @@ impl Fixer<'_> {
             Err(error @ Errno::NOENT) => {
                 let reason = "labels are set through /proc/self/fd, and /proc is not mounted";
                 let refusal = Refusal { action: Action::SetLabel, error };
-                self.ledger.fail(Exit::Failed, path, &|| refusal.describe(reason));
+                self.ledger.fail(Exit::Failed, path, Cause::Refused(refusal), &|| reason.into());
                 false
             }
             Err(error) => {

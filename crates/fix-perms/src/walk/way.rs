@@ -8,7 +8,13 @@ use std::{iter, sync::Arc};
 use rustix::io;
 
 use super::frame::{Frame, Place};
-use crate::{capabilities::error_text, directory::Directory, trail::Trail};
+use crate::{
+    capabilities::{Action, error_text},
+    directory::Directory,
+    ledger::Cause,
+    refusal::Refusal,
+    trail::Trail,
+};
 
 /// The frames of one thread, the deepest last
 #[derive(Debug)]
@@ -23,6 +29,7 @@ pub(crate) struct Way {
 /// A directory that there was no way back into
 pub(crate) struct Lost {
     pub(crate) trail: Arc<Trail>,
+    pub(crate) cause: Cause,
     pub(crate) reason: String,
 }
 
@@ -65,15 +72,21 @@ impl Way {
     fn reopen_deepest(&mut self, below: Option<&Arc<Directory>>) -> Option<Lost> {
         let Some(Frame { place: Place::Closed(closed), .. }) = self.frames.last() else { return None };
         let trail = closed.about.trail.clone();
-        let lost = |reason| Some(Lost { trail, reason });
+        let lost = |cause, reason| Some(Lost { trail, cause, reason });
         let reopened = match below.map(|below| closed.reopen_above(below)) {
             Some(Ok(Some(directory))) => Ok(Some(directory)),
             _ => self.descend_again(),
         };
         let (place, lost) = match reopened {
             Ok(Some(directory)) => (Place::Open(directory.into()), None),
-            Ok(None) => (Place::Lost, lost("it was moved while it was looked at: run again".to_owned())),
-            Err(error) => (Place::Lost, lost(format!("cannot get back into it: {}", error_text(error)))),
+            Ok(None) => (Place::Lost, lost(Cause::Moved, "it was moved while it was looked at: run again".to_owned())),
+            Err(error) => (
+                Place::Lost,
+                lost(
+                    Cause::Refused(Refusal { action: Action::Look, error }),
+                    format!("{} on the way back", error_text(error)),
+                ),
+            ),
         };
         if let Some(frame) = self.frames.last_mut() {
             frame.place = place;

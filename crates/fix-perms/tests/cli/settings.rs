@@ -230,6 +230,7 @@ fn an_object_says_what_was_left_alone_and_which_path_is_none() {
     let problem = &whole["volumes"][0]["problems"][0];
     assert_eq!((&problem["path"], &problem["code"]), (&json!(missing), &json!(64)));
     assert!(problem["error"].as_str().unwrap().contains("does not exist"), "{whole:#}");
+    assert_eq!((&problem["cause"], problem.get("errno")), (&"unusable".into(), None), "{whole:#}");
 }
 
 #[test]

@@ -33,17 +33,22 @@ fn warning(ended: &Ended) -> &Line {
 #[test]
 fn the_capability_that_is_missing_is_named_before_the_start_and_at_the_refusal() {
     need_root();
-    for (name, others, arguments) in [
-        ("CHOWN", "-chown", &["--owner=1000:1000"][..]),
-        ("FOWNER", "-fowner", &["--owner=1000:1000", "--mode=0700"]),
-        ("FSETID", "-fsetid", &["--fs-group=3000"]),
-        ("DAC_OVERRIDE", "-dac_override,-dac_read_search", &["--owner=1000:1000"]),
+    for (name, others, arguments, refused) in [
+        ("CHOWN", "-chown", &["--owner=1000:1000"][..], ("change-owner", 1)),
+        ("FOWNER", "-fowner", &["--owner=1000:1000", "--mode=0700"], ("change-mode", 1)),
+        ("FSETID", "-fsetid", &["--fs-group=3000"], ("set-group-id", 1)),
+        ("DAC_OVERRIDE", "-dac_override,-dac_read_search", &["--owner=1000:1000"], ("look", 13)),
     ] {
         let tree = Tree::new(&["closed/a", "open/b"]);
         set_owner(&tree.join("closed"), 2000, 2000);
         set_mode(&tree.join("closed"), 0o700);
-        let ended = without(others, &[arguments, &[&tree.path()]].concat());
+        let ended = without(others, &[arguments, &["--output=json", &tree.path()]].concat());
         assert_eq!(warning(&ended)["missing"], name);
+        let problem = &ended.json()["volumes"][0]["problems"][0];
+        assert_eq!(
+            (&problem["cause"], &problem["action"], &problem["errno"]),
+            (&"refused".into(), &refused.0.into(), &refused.1.into())
+        );
         let last = ended.last_line();
         assert!(last.starts_with("code=77 reason=denied what="), "{name}: {ended:#?}");
         let remedy =

@@ -50,9 +50,11 @@ fn an_entry_whose_owner_the_namespace_lacks_is_a_refusal_that_says_so() {
 fn a_user_for_the_command_that_the_namespace_lacks_is_refused_before_any_change() {
     need_root();
     let tree = Tree::new(&["a"]);
-    let ended = in_namespace(&["--mode=0700", &tree.path(), "--as=1000:1000", "--", "/bin/true"]);
+    let ended = in_namespace(&["--output=json", "--mode=0700", &tree.path(), "--as=1000:1000", "--", "/bin/true"]);
     let words =
         "cannot become 1000:1000: the user namespace of the pod has user 0 only, and not user 1000: choose others";
     assert!(ended.code == Some(77) && ended.last_line().contains(words), "{ended:#?}");
     assert_eq!(tree.entry("").mode & 0o7777, 0o755);
+    // It is no problem of a PATH.
+    assert_eq!(ended.json()["volumes"][0]["problems"].as_array().map(Vec::len), Some(0));
 }
