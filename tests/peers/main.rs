@@ -36,6 +36,7 @@ mod nats;
 mod nginx;
 mod nobody;
 mod openldap;
+mod postfix;
 mod postgres;
 mod postgres_logins;
 mod postgres_migrations;

@@ -21,6 +21,7 @@ pub mod openbao;
 pub mod openldap;
 pub mod opensearch;
 pub mod otel_collector;
+pub mod postfix;
 pub mod postgres;
 pub mod prometheus;
 pub mod python;

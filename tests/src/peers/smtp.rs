@@ -1,4 +1,4 @@
-//! A mail server by Python's aiosmtpd.
+//! A mail server by Python's aiosmtpd, which takes logins.
 
 use crate::{contained::Network, peers::python::script, server::Server};
 use harness::Identity;
