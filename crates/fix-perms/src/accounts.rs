@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 
 use files::accounts::{group, login_group, user};
 
+use crate::paths;
+
 /// `UID`, `UID:GID`, `:GID` or `UID:`, each a number or a name; a missing part leaves that owner as
 /// it is
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,9 @@ impl FromStr for Owner {
     fn from_str(text: &str) -> Result<Self, String> {
         // A variable from a Secret often ends with a line end.
         let text = text.trim_end_matches(['\r', '\n']);
+        if paths::is_in(text) {
+            return Err(paths::NOT_REPLACED.into());
+        }
         let owner = match text.split_once(':') {
             None => Self { user: Some(user(text)?), group: None },
             Some(("", "")) => {
@@ -53,6 +58,7 @@ mod tests {
         assert_eq!("root:root".parse(), owner(Some(0), Some(0)));
         assert_eq!("root:".parse(), owner(Some(0), Some(0)));
         assert_eq!("0:".parse(), owner(Some(0), Some(0)));
+        assert_eq!("$(UID):$(GID)".parse::<Owner>(), Err(paths::NOT_REPLACED.into()));
     }
 
     #[test]

@@ -28,7 +28,6 @@ pub(crate) enum Action {
     SetLabel,
     Look,
     Create,
-    Stamp,
 }
 
 #[cfg(test)]
@@ -74,7 +73,7 @@ impl Capabilities {
             Action::SetGroupId => (CapabilitySet::FSETID, "FSETID"),
             // Either is enough for looking. Pod Security's baseline lets only this one be added.
             Action::Look => (CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH, "DAC_OVERRIDE"),
-            Action::Create | Action::Stamp => (CapabilitySet::DAC_OVERRIDE, "DAC_OVERRIDE"),
+            Action::Create => (CapabilitySet::DAC_OVERRIDE, "DAC_OVERRIDE"),
         };
         (!self.held.intersects(needed)).then_some(name)
     }

@@ -57,8 +57,8 @@ impl Difference {
         Self { label: Some(Wrong { now, wanted: Some(wanted) }), ..self }
     }
 
-    pub(crate) fn default_acl() -> Self {
-        Self { default_acl: true, ..Self::default() }
+    pub(crate) fn with_default_acl(self, default_acl: bool) -> Self {
+        Self { default_acl, ..self }
     }
 
     pub(crate) fn missing() -> Self {
@@ -98,7 +98,17 @@ mod tests {
     #[test]
     fn a_difference_has_fields_and_words() {
         let id = Id { device: (0, 0), inode: 1 };
-        let stat = Stat { kind: Kind::Regular, mode: 0o4755, user: 0, group: 0, links: 1, id, mount: 0, changed: None };
+        let stat = Stat {
+            kind: Kind::Regular,
+            mode: 0o4755,
+            user: 0,
+            group: 0,
+            links: 1,
+            id,
+            mount: 0,
+            file_system: (0, 0),
+            changed: None,
+        };
         let change = Change { user: Some(1000), mode: Some(0o640), ..Change::default() };
         let difference = Difference::of(&stat, change).with_label(None, "u:r:t:s0".into());
         assert_eq!(difference.to_string(), "owner 0:0 → 1000:0, mode 4755 → 0640, label none → u:r:t:s0");

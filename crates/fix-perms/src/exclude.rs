@@ -19,9 +19,13 @@ const DEFAULTS: [&[u8]; 2] = [b".snapshot", b"lost+found"];
 const OPTIONS: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
 
-/// A pattern of names, or of paths below the root if there is a slash in it
+/// A pattern of names, or of paths below the root
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Glob(Pattern);
+pub(crate) struct Glob {
+    pattern: Pattern,
+    /// As it was written
+    text: String,
+}
 
 /// The names that one walk leaves out
 #[derive(Default)]
@@ -47,14 +51,14 @@ impl Excludes {
 
     /// Whether a name in a directory of this depth is left out, with all below it.
     pub(crate) fn contain(&self, trail: &Trail, depth: usize, name: &[u8]) -> bool {
-        if self.defaults && depth == 0 && DEFAULTS.contains(&name) {
-            return true;
+        let mut is_left_out = self.defaults && depth == 0 && DEFAULTS.contains(&name);
+        for (at, _) in self.globs.iter().enumerate().filter(|(_, glob)| glob.matches(trail, name)) {
+            is_left_out = true;
+            if at < 64 {
+                self.used.fetch_or(1 << at, Relaxed);
+            }
         }
-        let found = self.globs.iter().position(|glob| glob.matches(trail, name));
-        if let Some(at @ 0..64) = found {
-            self.used.fetch_or(1 << at, Relaxed);
-        }
-        found.is_some()
+        is_left_out
     }
 }
 
@@ -67,16 +71,18 @@ impl fmt::Debug for Excludes {
 }
 
 impl Glob {
-    /// What stands behind the root's own path in a pattern that begins with it: such a pattern matches nothing.
+    /// The rest of a pattern that begins with the root's own path, which matches nothing.
     pub(crate) fn behind(&self, root: &Path) -> Option<&str> {
-        let root = root.to_str()?.strip_prefix('/').filter(|root| !root.is_empty())?;
-        self.0.as_str().strip_prefix(root)?.strip_prefix('/')
+        let root = root.to_str().filter(|root| root.starts_with('/') && *root != "/")?;
+        self.text.strip_prefix(root)?.strip_prefix('/')
     }
 
+    /// A pattern with a slash, but for one at its end, is one of paths below the root.
     fn matches(&self, trail: &Trail, name: &[u8]) -> bool {
-        let text = if self.0.as_str().contains('/') { trail.relative(name) } else { name.into() };
+        let is_of_paths = self.text.trim_end_matches('/').contains('/');
+        let text = if is_of_paths { trail.relative(name) } else { name.into() };
         // Bytes that are no text become U+FFFD, which `*` and `?` match.
-        self.0.matches_with(&String::from_utf8_lossy(&text), OPTIONS)
+        self.pattern.matches_with(&String::from_utf8_lossy(&text), OPTIONS)
     }
 }
 
@@ -84,19 +90,27 @@ impl FromStr for Glob {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.is_empty() {
+        let trimmed = text.trim_matches('/');
+        if trimmed.is_empty() {
             return Err("an empty pattern matches nothing: write it as *.sock or cache/**".into());
         }
-        Pattern::new(text.trim_matches('/'))
-            .map(Self)
+        Pattern::new(trimmed)
+            .map(|pattern| Self { pattern, text: text.to_owned() })
             .map_err(|error| format!("this is not a pattern: {} at character {}", error.msg, error.pos + 1))
     }
 }
 
 /// As it was written
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// In quotes, because stamps are made of lists of them
 impl fmt::Debug for Glob {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(self.0.as_str())
+        write!(f, "{:?}", self.text)
     }
 }
 
@@ -117,6 +131,7 @@ mod tests {
         assert!(excluded("*.sock", "a/b/app.sock"));
         assert!(excluded(".git", "a/.git") && !excluded(".git", "a/.github"));
         assert!(excluded("a/*.log", "a/x.log") && !excluded("a/*.log", "a/b/x.log"));
+        assert!(excluded("/cache", "cache") && !excluded("/cache", "a/cache"));
         assert!(excluded("cache/", "a/cache") && excluded("/a/**", "a/b/c") && excluded("**/cache", "x/y/cache"));
     }
 
@@ -135,16 +150,22 @@ mod tests {
         let settings = format!("{excludes:?}");
         let root = Trail::root(b"/data");
         assert!(excludes.contain(&root, 1, b"x.b") && !excludes.contain(&root, 1, b"x.c"));
-        assert_eq!(excludes.unused().map(|glob| format!("{glob:?}")).collect::<Vec<_>>(), ["*.a"]);
+        let several = ["lost+found", "*.log", "app.log"].map(|glob| glob.parse().unwrap());
+        let several = Excludes::new(several.to_vec(), true);
+        assert!(several.contain(&root, 0, b"lost+found") && several.contain(&root, 0, b"app.log"));
+        assert_eq!(several.unused().count(), 0);
+        assert_eq!(excludes.unused().map(|glob| format!("{glob:?}")).collect::<Vec<_>>(), [r#""*.a""#]);
         assert_eq!(format!("{excludes:?}"), settings);
         let glob: Glob = "/data/cache/**".parse().unwrap();
         assert_eq!(glob.behind(Path::new("/data")), Some("cache/**"));
         assert_eq!((glob.behind(Path::new("/dat")), glob.behind(Path::new("/"))), (None, None));
+        let glob: Glob = "data/cache".parse().unwrap();
+        assert_eq!(glob.behind(Path::new("/data")), None);
     }
 
     #[test]
     fn a_pattern_that_is_none_is_refused() {
         assert_eq!("a[".parse::<Glob>().unwrap_err(), "this is not a pattern: invalid range pattern at character 2");
-        assert!("".parse::<Glob>().is_err() && "a**b".parse::<Glob>().is_err());
+        assert!("".parse::<Glob>().is_err() && "/".parse::<Glob>().is_err() && "a**b".parse::<Glob>().is_err());
     }
 }

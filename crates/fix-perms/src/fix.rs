@@ -24,7 +24,7 @@ use crate::{
     progress::Progress,
     report::{Report, Summary, VolumeSummary},
     root,
-    trail::printed,
+    trail::{cut, printed, whole},
     tree::{self, Run},
     volume::Volume,
 };
@@ -32,6 +32,8 @@ use crate::{
 /// How long a stop waits for the counts of the walk; part of the 60 ms that lifecycle gives to a
 /// task.
 const STOP_PATIENCE: Duration = Duration::from_millis(40);
+/// Exit codes of trees: failures that will repeat come before those that may pass.
+const GRAVEST_FIRST: [Exit; 3] = [Exit::Denied, Exit::Io, Exit::Failed];
 /// How long a reader of stdout may take for the end of the report
 const PRINT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -80,7 +82,8 @@ fn may_become(run_as: Option<(u32, u32)>, capabilities: Capabilities) -> anyhow:
         return Ok(());
     }
     let remedy = capabilities.remedy(&missing);
-    Err(Exit::Denied.because(format!("cannot become {user}:{group}: {} is missing; {remedy}", in_words(&missing))))
+    let verb = if missing.len() == 1 { "is" } else { "are" };
+    Err(Exit::Denied.because(format!("cannot become {user}:{group}: {} {verb} missing; {remedy}", in_words(&missing))))
 }
 
 /// `CAP_SETUID and CAP_SETGID`
@@ -138,7 +141,7 @@ impl Work {
         if let (Some(volume), Some(ledger)) = (self.volumes.get(at), self.ledgers.get(at)) {
             let error = end.last.clone().unwrap_or_default();
             ledger.refuse(Problem {
-                path: printed(&volume.path),
+                path: whole(&volume.path),
                 code: Some(end.exit.code()),
                 cause: Some(Cause::Unusable),
                 error,
@@ -153,7 +156,8 @@ impl Work {
 
     /// The end at a stop signal when the walk does not end.
     fn stuck(&self, exit: Exit) -> End {
-        let last = format!("a step did not end in time after {} seen: does the volume answer?", self.counts().seen);
+        let Counts { seen, changed, .. } = self.counts();
+        let last = format!("a step did not end in time after {seen} seen, {changed} changed: does the volume answer?");
         End { what: Some(self.path()), last: Some(last), ..exit.into() }
     }
 
@@ -161,27 +165,30 @@ impl Work {
         Counts::sum(self.ledgers.iter().map(Ledger::counts))
     }
 
-    /// The exit, the path and the words of what went wrong first
+    /// The exit code of all trees, and the path and the words of the first problem that leads to it
     fn failure(&self) -> Option<(Exit, String, String)> {
         let verifies = self.run.treatment == Treatment::Verify;
         let exit = |ledger: &Ledger| match ledger.exit() {
             Exit::Done if verifies && ledger.counts().different > 0 => Exit::Failed,
             exit => exit,
         };
-        let (ledger, exit) =
-            self.ledgers.iter().map(|ledger| (ledger, exit(ledger))).find(|(_, exit)| *exit != Exit::Done)?;
-        let first = ledger.first().unwrap_or_default();
-        Some((exit, first.path, first.error))
+        let exits: Vec<_> = self.ledgers.iter().map(exit).collect();
+        let exit = GRAVEST_FIRST.into_iter().find(|exit| exits.contains(exit))?;
+        let ledger = self.ledgers.iter().zip(&exits).find(|(_, of)| **of == exit)?.0;
+        let first = ledger.first(exit).unwrap_or_default();
+        Some((exit, cut(&first.path), first.error))
     }
 
     fn summary(&self, exit: Exit, seconds: f64) -> Summary {
+        let counts = self.counts();
         let state = match exit {
-            Exit::Done if self.counts().different > 0 => "different",
+            Exit::Done if counts.different > 0 => "different",
+            Exit::Done if counts.warned + counts.tolerated + counts.left_alone > 0 => "incomplete",
             Exit::Done => "right",
             exit => exit.reason(),
         };
         let of = |(volume, ledger): (&Volume, &Ledger)| VolumeSummary {
-            path: printed(&volume.path),
+            path: whole(&volume.path),
             counts: ledger.counts(),
             problems: ledger.problems(),
         };

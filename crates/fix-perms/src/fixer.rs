@@ -16,7 +16,7 @@ mod default_acl;
 mod label;
 
 use crate::{
-    capabilities::{Action, Capabilities, error_text},
+    capabilities::{Action, Capabilities},
     difference::Difference,
     directory::Directory,
     fchmodat2::change_mode,
@@ -25,11 +25,13 @@ use crate::{
     ignored::Ignored,
     ledger::{Cause, Ledger, Text},
     mounts::Mounts,
-    refusal::{Facts, Refusal},
+    refusal::{Facts, Refusal, explained, is_of_volume},
     report::Report,
+    stamp::Stamps,
     stat::{Kind, Stat},
+    trail::cut,
     volume::OnDenied,
-    wanted::{Change, Modes, SET_GROUP_ID, Wanted},
+    wanted::{Change, Modes, SET_GROUP_ID, Wanted, left_by_chown},
 };
 
 /// The treatment of an entry that is wrong
@@ -56,6 +58,8 @@ pub(crate) struct Fixer<'a> {
     pub(crate) report: &'a Report,
     /// Set once enough is known
     pub(crate) stopped: &'a AtomicBool,
+    /// Those of the root
+    pub(crate) stamps: Stamps,
 }
 
 impl Fixer<'_> {
@@ -76,13 +80,21 @@ impl Fixer<'_> {
             return;
         }
         if self.treatment != Treatment::Apply {
-            return self.differs(path, &|| self.difference(pinned, stat, change));
+            return self.differs(path, &|| self.difference(pinned, stat, self.foreseen(stat, change)));
         }
+        self.stamps.end();
         let is_labelled = change.label && self.set_label(pinned, stat, path);
         let is_changed = change.owner_or_mode() && self.set_owner_and_mode(pinned, stat, change, path);
         if is_labelled || is_changed {
             Ledger::count(&self.ledger.changed);
         }
+    }
+
+    /// A change with the bits that the kernel will take with it, where it is only printed.
+    fn foreseen(&self, stat: &Stat, change: Change) -> Change {
+        let is_lost = self.treatment == Treatment::DryRun && change.owner() && left_by_chown(stat) != stat.mode;
+        let left = (is_lost && stat.kind != Kind::Link).then(|| left_by_chown(stat));
+        Change { mode: change.mode.or(left), ..change }
     }
 
     /// Whether the owner or the mode is another one now.
@@ -106,7 +118,12 @@ impl Fixer<'_> {
                 }
             },
             Err(refusal) => {
-                self.refused(refusal, Some(stat), path);
+                if refusal.error == Errno::NOENT && Stat::open(pinned).is_ok_and(|now| now.links > 0) {
+                    let reason = "the file system does not find an entry that it has: see the log of its server";
+                    self.ledger.fail(Exit::Failed, path, Cause::Refused(refusal), &|| reason.into());
+                } else {
+                    self.refused(refusal, Some(stat), path);
+                }
                 // An owner that was changed is a change, even if the mode was then refused.
                 refusal.action != Action::ChangeOwner
                     && change.owner()
@@ -118,17 +135,20 @@ impl Fixer<'_> {
     /// The same for a directory, with its default ACL. It was looked at when it was opened, which
     /// can be long ago.
     pub(crate) fn set_directory(&self, directory: &Directory) {
-        let path: Text = &|| directory.about.trail.printed();
+        let path: Text = &|| directory.about.trail.whole();
         if self.is_right(directory) {
             return;
         }
-        match Stat::open(directory) {
-            Ok(stat) => {
-                self.set_acl(directory, &stat, path);
-                self.set(directory.as_fd(), &stat, path);
-            }
-            Err(error) => self.refused(Refusal { action: Action::Look, error }, None, path),
+        let stat = match Stat::open(directory) {
+            Ok(stat) => stat,
+            Err(error) => return self.refused(Refusal { action: Action::Look, error }, None, path),
+        };
+        if self.treatment == Treatment::Apply {
+            self.set_acl(directory, &stat, path);
+            return self.set(directory.as_fd(), &stat, path);
         }
+        let (change, lacks_acl) = (self.needed(directory, &stat), self.missing_acl(directory, &stat).is_some());
+        self.differs(path, &|| self.difference(directory, &stat, change).with_default_acl(lacks_acl));
     }
 
     /// Whether nothing about a directory is wrong.
@@ -185,33 +205,14 @@ impl Fixer<'_> {
             Errno::PERM | Errno::ACCESS | Errno::ROFS => self.denied(refusal, stat, path),
             Errno::INVAL | Errno::OPNOTSUPP if action == Action::SetLabel => self.denied(refusal, stat, path),
             Errno::INVAL | Errno::OVERFLOW if action == Action::ChangeOwner => self.denied(refusal, stat, path),
-            Errno::NOTCONN => {
-                let reason =
-                    "the process behind this mount (FUSE) is gone: mount it again, or leave it out with --exclude";
-                self.ledger.fail(Exit::Io, path, Cause::Refused(refusal), &|| reason.into());
-            }
-            Errno::IO
-            | Errno::TIMEDOUT
-            | Errno::HOSTDOWN
-            | Errno::REMOTEIO
-            | Errno::STALE
-            | Errno::DQUOT
-            | Errno::NOSPC
-            | Errno::UCLEAN
-            | Errno::BADMSG
-            | Errno::NXIO
-            | Errno::NODEV => {
-                self.ledger.fail(Exit::Io, path, Cause::Refused(refusal), &|| error_text(error));
+            error if is_of_volume(error) => {
+                self.ledger.fail(Exit::Io, path, Cause::Refused(refusal), &|| explained(error));
             }
             Errno::OPNOTSUPP if action == Action::SetAcl => {
                 let reason = "the file system has no ACLs: leave --default-acl out, or mount it with acl";
                 self.ledger.fail(Exit::Failed, path, Cause::Refused(refusal), &|| reason.into());
             }
-            Errno::MFILE | Errno::NFILE => {
-                let reason = "too many open files: raise the limit, or lower --threads";
-                self.ledger.fail(Exit::Failed, path, Cause::Refused(refusal), &|| reason.into());
-            }
-            error => self.ledger.fail(Exit::Failed, path, Cause::Refused(refusal), &|| error_text(error)),
+            error => self.ledger.fail(Exit::Failed, path, Cause::Refused(refusal), &|| explained(error)),
         }
     }
 
@@ -259,15 +260,14 @@ impl Fixer<'_> {
     fn warn(&self, path: Text, cause: Cause, reason: Text) {
         if Ledger::count(&self.ledger.warned) {
             let reason = cause.describe(&reason());
-            tracing::warn!(path = path(), reason, "left as it is");
+            tracing::warn!(path = cut(&path()), reason, "left as it is");
         }
     }
 }
 
-/// Gives a directory the mode and owner back that it had, as far as that is allowed, so that it is
-/// not taken for right.
-pub(crate) fn restore(directory: &Directory, before: &Stat) {
+/// Gives a directory the mode and owner back that it had, as far as that is allowed.
+pub(crate) fn restore(directory: impl AsFd, before: &Stat) {
     let (user, group) = (Some(Uid::from_raw(before.user)), Some(Gid::from_raw(before.group)));
-    let _ = change_mode(directory, before.mode);
-    let _ = chownat(directory, c"", user, group, AtFlags::EMPTY_PATH);
+    let _ = change_mode(&directory, before.mode);
+    let _ = chownat(&directory, c"", user, group, AtFlags::EMPTY_PATH);
 }

@@ -86,7 +86,17 @@ mod tests {
     }
 
     fn stat(kind: Kind, user: u32, group: u32, mode: u16) -> Stat {
-        Stat { kind, mode, user, group, links: 1, id: Id { device: (0, 0), inode: 1 }, mount: 0, changed: None }
+        Stat {
+            kind,
+            mode,
+            user,
+            group,
+            links: 1,
+            id: Id { device: (0, 0), inode: 1 },
+            mount: 0,
+            file_system: (0, 0),
+            changed: None,
+        }
     }
 
     #[track_caller]

@@ -8,7 +8,7 @@ use std::sync::{
 use lifecycle::Exit;
 use serde::Serialize;
 
-use crate::{capabilities::Action, refusal::Refusal};
+use crate::{capabilities::Action, refusal::Refusal, trail::cut};
 
 /// Failures are logged one by one up to this number, and then only counted
 pub(crate) const TOLD_LIMIT: usize = 10;
@@ -111,10 +111,11 @@ impl Ledger {
         };
         count.fetch_add(1, Relaxed);
         let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
-        if problems.len() < TOLD_LIMIT {
-            let error = cause.describe(&reason());
-            let problem = Problem { path: path(), code: Some(exit.code()), cause: Some(cause), error };
-            tracing::error!(path = problem.path, error = problem.error, "cannot set right");
+        let code = Some(exit.code());
+        // The first of each code is told in any case, because the end of the run names it.
+        if problems.len() < TOLD_LIMIT || problems.iter().all(|problem| problem.code != code) {
+            let problem = Problem { path: path(), code, cause: Some(cause), error: cause.describe(&reason()) };
+            tracing::error!(path = cut(&problem.path), error = problem.error, "cannot set right");
             problems.push(problem);
         }
     }
@@ -130,9 +131,10 @@ impl Ledger {
         Self::count(&self.different)
     }
 
-    /// The first thing that went wrong, or else the first difference
-    pub(crate) fn first(&self) -> Option<Problem> {
-        self.problems().into_iter().next().or_else(|| self.difference.get().cloned())
+    /// The first problem that leads to this exit, or else the first difference
+    pub(crate) fn first(&self, exit: Exit) -> Option<Problem> {
+        let has_code = |problem: &Problem| problem.code == Some(exit.code());
+        self.problems().into_iter().find(has_code).or_else(|| self.difference.get().cloned())
     }
 
     pub(crate) fn problems(&self) -> Vec<Problem> {

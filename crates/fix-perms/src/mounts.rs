@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -15,11 +15,12 @@ use rustix::{
     fs::{StatVfsMountFlags, fstatvfs},
 };
 
+pub(crate) use self::table::below;
 use self::table::has_mounts;
-pub(crate) use self::table::read_only_below;
 use crate::{
     ledger::{Ledger, Text},
     stat::Stat,
+    trail::cut,
     volume::Volume,
 };
 
@@ -30,10 +31,14 @@ pub(crate) struct Mounts<'a> {
     root: Option<Stat>,
     one_file_system: bool,
     skip_read_only: bool,
-    /// The mounts below the root: at most as many as `fs.mount-max` allows, 100,000
+    /// The mounts below the root that were met, and their file systems
     known: Mutex<BTreeMap<Key, State>>,
     /// A mount was left out whose flags do not show that it is read-only
     has_hidden: AtomicBool,
+    /// The mount of the root has accepted a change
+    is_root_written: AtomicBool,
+    /// Read-only mounts on which something is mounted
+    mounted_on: AtomicU64,
     ledger: &'a Ledger,
 }
 
@@ -61,6 +66,8 @@ impl<'a> Mounts<'a> {
             skip_read_only,
             known: Mutex::default(),
             has_hidden: AtomicBool::default(),
+            is_root_written: AtomicBool::default(),
+            mounted_on: AtomicU64::default(),
             ledger,
         }
     }
@@ -80,20 +87,29 @@ impl<'a> Mounts<'a> {
         if !self.are_below(stat) {
             return false;
         }
-        if self.one_file_system || !self.skip_read_only {
-            return self.one_file_system;
+        if self.one_file_system {
+            return true;
+        }
+        if !self.skip_read_only {
+            return false;
         }
         if let Some(known) = self.lock().get(&key(stat)) {
             return *known == State::ReadOnly;
         }
-        let is_read_only = is_read_only(entry);
-        self.note(stat, if is_read_only { State::ReadOnly } else { State::Writable }, path);
-        is_read_only
+        if is_read_only(entry) {
+            self.note_read_only(stat, path);
+            return true;
+        }
+        // Another thread may have written to it by now.
+        self.lock().entry(key(stat)).or_insert(State::Writable);
+        false
     }
 
     /// Notes that the mount of an entry has accepted a change.
     pub(crate) fn accepted(&self, stat: &Stat) {
-        if self.skip_read_only && self.are_below(stat) {
+        if !self.are_below(stat) {
+            self.is_root_written.store(true, Relaxed);
+        } else if self.skip_read_only {
             self.lock().insert(key(stat), State::Written);
         }
     }
@@ -101,7 +117,13 @@ impl<'a> Mounts<'a> {
     /// Whether the mount of an entry whose change was refused as read-only (EROFS) has accepted a
     /// change before: its disk fails, or another process has remounted it.
     pub(crate) fn has_turned(&self, stat: Option<&Stat>) -> bool {
-        stat.is_some_and(|stat| self.lock().get(&key(stat)) == Some(&State::Written))
+        stat.is_some_and(|stat| {
+            if self.are_below(stat) {
+                self.lock().get(&key(stat)) == Some(&State::Written)
+            } else {
+                self.is_root_written.load(Relaxed)
+            }
+        })
     }
 
     /// Whether the mount of an entry whose change was refused as read-only (EROFS) is left out from
@@ -109,30 +131,32 @@ impl<'a> Mounts<'a> {
     pub(crate) fn leave_out_after_refusal(&self, stat: Option<&Stat>, path: Text) -> bool {
         let Some(stat) = stat.filter(|stat| self.skip_read_only && self.are_below(stat)) else { return false };
         self.has_hidden.store(true, Relaxed);
-        self.note(stat, State::ReadOnly, path);
+        self.note_read_only(stat, path);
         true
     }
 
-    /// Whether a mount was left out that [`read_only_below`] does not list.
+    /// Whether a mount was left out that the table does not show as read-only.
     pub(crate) fn has_hidden(&self) -> bool {
         self.has_hidden.load(Relaxed)
     }
 
-    /// Remembers a mount, and counts a read-only one when it is met first.
-    fn note(&self, stat: &Stat, state: State, path: Text) {
+    /// Remembers a read-only mount, and counts it when it is met first.
+    fn note_read_only(&self, stat: &Stat, path: Text) {
         let mut known = self.lock();
-        // One mount can show several devices.
+        // One mount can show several file systems.
         let of_mount = (stat.mount, (0, 0))..=(stat.mount, (u32::MAX, u32::MAX));
         let is_new = stat.mount == 0 || known.range(of_mount).all(|(_, state)| *state != State::ReadOnly);
-        let before = known.insert(key(stat), state);
+        let before = known.insert(key(stat), State::ReadOnly);
         drop(known);
-        if state != State::ReadOnly || before == Some(state) || !is_new || !Ledger::count(&self.ledger.read_only) {
+        if before == Some(State::ReadOnly) || !is_new {
             return;
         }
-        tracing::info!(path = path(), "left out: a read-only mount");
-        if has_mounts(stat.mount) {
+        if Ledger::count(&self.ledger.read_only) {
+            tracing::info!(path = cut(&path()), "left out: a read-only mount");
+        }
+        if has_mounts(stat.mount) && Ledger::count(&self.mounted_on) {
             let remedy = "give each of them as a PATH of its own";
-            tracing::warn!(path = path(), remedy, "left out with it: what is mounted below the read-only mount");
+            tracing::warn!(path = cut(&path()), remedy, "left out with it: what is mounted below the read-only mount");
         }
     }
 
@@ -142,12 +166,12 @@ impl<'a> Mounts<'a> {
 }
 
 fn key(stat: &Stat) -> Key {
-    (stat.mount, stat.id.device)
+    (stat.mount, stat.file_system)
 }
 
 /// By the flags of the mount and of its file system. A file system that does not answer is taken
 /// for a writable one.
-fn is_read_only(entry: impl AsFd) -> bool {
+pub(crate) fn is_read_only(entry: impl AsFd) -> bool {
     fstatvfs(entry).is_ok_and(|answer| answer.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
@@ -158,7 +182,17 @@ mod tests {
 
     fn on(mount: u64, device: u32) -> Stat {
         let id = Id { device: (0, device), inode: 1 };
-        Stat { kind: Kind::Regular, mode: 0, user: 0, group: 0, links: 1, id, mount, changed: None }
+        Stat {
+            kind: Kind::Regular,
+            mode: 0,
+            user: 0,
+            group: 0,
+            links: 1,
+            id,
+            mount,
+            file_system: (0, device),
+            changed: None,
+        }
     }
 
     #[test]
@@ -170,6 +204,8 @@ mod tests {
             skip_read_only: true,
             known: Mutex::default(),
             has_hidden: AtomicBool::default(),
+            is_root_written: AtomicBool::default(),
+            mounted_on: AtomicU64::default(),
             ledger: &ledger,
         };
         let (written, other) = (on(2, 2), on(3, 3));
@@ -177,6 +213,10 @@ mod tests {
         assert!(mounts.has_turned(Some(&written)) && !mounts.has_turned(Some(&other)) && !mounts.has_turned(None));
         assert!(mounts.leave_out_after_refusal(Some(&other), &String::new) && mounts.has_hidden());
         assert!(!mounts.leave_out_after_refusal(Some(&on(1, 1)), &String::new));
+        let root = on(1, 1);
+        assert!(!mounts.has_turned(Some(&root)));
+        mounts.accepted(&root);
+        assert!(mounts.has_turned(Some(&root)));
         // One mount with several devices counts once.
         assert!(mounts.leave_out_after_refusal(Some(&on(3, 4)), &String::new));
         assert_eq!(ledger.counts().read_only, 1);

@@ -48,10 +48,14 @@ pub(crate) const NOT_REPLACED: &str = "a variable was not replaced: in a manifes
 
 /// Whether a PATH has a variable as manifests or shells write it.
 pub(crate) fn has_variable(path: &Path) -> bool {
-    let text = path.to_string_lossy();
-    [("$(", ')'), ("${", '}')]
-        .iter()
-        .any(|(open, close)| text.split_once(open).is_some_and(|(_, rest)| rest.contains(*close)))
+    is_in(&path.to_string_lossy())
+}
+
+/// Whether a text has such a variable.
+pub(crate) fn is_in(text: &str) -> bool {
+    let is_closed = |(open, close): &(&str, char)| text.split_once(open).is_some_and(|(_, rest)| rest.contains(*close));
+    let is_name = |rest: &str| rest.starts_with(|first: char| first.is_ascii_uppercase());
+    [("$(", ')'), ("${", '}')].iter().any(is_closed) || text.split('$').skip(1).any(is_name)
 }
 
 /// The likely cause of a PATH that does not exist.
@@ -79,6 +83,12 @@ pub(crate) fn missing(path: &Path) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn variables_are_known_by_their_shape() {
+        assert!(["$(DATA)/a", "${DATA}", "$DATA/a", "/data/$NAME:1"].into_iter().all(is_in));
+        assert!(!["/data/a$", "/data/$1", "/c$/d", "/data/$(x"].into_iter().any(is_in));
+    }
 
     #[test]
     fn the_variable_has_a_path_a_line_and_an_argument_is_one_path() {

@@ -51,7 +51,6 @@ impl Refusal {
             Action::SetLabel => "cannot set the SELinux label",
             Action::Look => "cannot look at it",
             Action::Create => "cannot make the directory",
-            Action::Stamp => "cannot set the stamp",
         };
         format!("{what}: {reason}")
     }
@@ -134,6 +133,39 @@ impl Refusal {
         };
         reason.into()
     }
+}
+
+/// Whether an error is one of a disk, a server or their connection: another try may help.
+pub(crate) fn is_of_volume(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::IO
+            | Errno::NOTCONN
+            | Errno::TIMEDOUT
+            | Errno::HOSTDOWN
+            | Errno::REMOTEIO
+            | Errno::STALE
+            | Errno::DQUOT
+            | Errno::NOSPC
+            | Errno::UCLEAN
+            | Errno::BADMSG
+            | Errno::NXIO
+            | Errno::NODEV
+    )
+}
+
+/// The words of an error that is no refusal, and its remedy
+pub(crate) fn explained(error: Errno) -> String {
+    let remedy = match error {
+        Errno::NOTCONN => {
+            return "the process behind this mount (FUSE) is gone: mount it again, or leave it out with --exclude"
+                .into();
+        }
+        Errno::MFILE | Errno::NFILE => return "too many open files: raise the limit, or lower --threads".into(),
+        Errno::NOSPC => "; on an overlay, a change copies a file of a lower layer",
+        _ => "",
+    };
+    error_text(error) + remedy
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

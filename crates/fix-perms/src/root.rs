@@ -9,18 +9,19 @@ use rustix::{
     io::{self, Errno},
 };
 
+mod closed;
 mod create;
 
 use crate::{
-    capabilities::{Action, Capabilities, error_text},
+    capabilities::{Action, Capabilities},
     difference::Difference,
     directory::{About, Directory},
     filesystem::FileSystem,
     fixer::{Fixer, Treatment},
     paths,
-    refusal::{Facts, Refusal},
+    refusal::{Facts, Refusal, explained, is_of_volume},
     stat::{Kind, Stat},
-    trail::{Trail, printed},
+    trail::{Trail, printed, whole},
     volume::Volume,
 };
 
@@ -28,7 +29,7 @@ use crate::{
 pub(crate) enum Root {
     Directory {
         root: Arc<Directory>,
-        /// Its state before it was set right to be opened at all
+        /// Its state before it was changed to be opened at all
         forced: Option<Stat>,
     },
     Single(Single),
@@ -60,7 +61,7 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
             create::directories(volume, fixer)?
         }
         Err(Errno::NOENT) if volume.create => {
-            fixer.differs(&|| printed(path), &Difference::missing);
+            fixer.differs(&|| whole(path), &Difference::missing);
             return Ok(Root::None);
         }
         pinned => pinned.map_err(refused)?,
@@ -76,16 +77,14 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
     let mut forced = None;
     let fd = match open() {
         Err(Errno::ACCESS) if fixer.treatment == Treatment::Apply && !fixer.wanted.change(&stat).is_nothing() => {
-            // A process that may change it may open it then.
-            fixer.set(pinned.as_fd(), &stat, &|| trail.printed());
             forced = Some(stat);
-            open()
+            closed::open(fixer, pinned.as_fd(), &stat, open)
         }
         fd => fd,
     };
     let fd = match fd {
         Err(error @ Errno::ACCESS) => {
-            fixer.refused(Refusal { action: Action::Look, error }, Some(&stat), &|| trail.printed());
+            fixer.refused(Refusal { action: Action::Look, error }, Some(&stat), &|| trail.whole());
             return Ok(Root::None);
         }
         fd => fd.map_err(refused)?,
@@ -163,7 +162,9 @@ fn refusal(path: &Path, error: Errno, capabilities: Capabilities) -> anyhow::Err
             "cannot open {path}: {}",
             Refusal { action: Action::Look, error }.explain(&Facts::unknown(capabilities))
         )),
-        Errno::IO | Errno::STALE => Exit::Io.because(format!("cannot open {path}: {}", error_text(error))),
-        error => Exit::Failed.because(format!("cannot open {path}: {}", error_text(error))),
+        error => {
+            let exit = if is_of_volume(error) { Exit::Io } else { Exit::Failed };
+            exit.because(format!("cannot open {path}: {}", explained(error)))
+        }
     }
 }

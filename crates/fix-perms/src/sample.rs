@@ -61,11 +61,15 @@ impl Sample<'_> {
                 Err(error) => return self.refused(error, &at, &name),
             }
         }
-        self.fixer.ledger.seen.fetch_add(1, Relaxed);
-        self.fixer.set_directory(&at);
+        // The root was looked at before.
+        if at.about.depth > 0 {
+            self.fixer.ledger.seen.fetch_add(1, Relaxed);
+            self.fixer.set_directory(&at);
+        }
     }
 
-    /// One name of a directory, each with the same chance; `None` if it is empty.
+    /// One name of a directory, each with the same chance among the first 30,000; `None` if it is
+    /// empty.
     fn draw(&self, directory: &Directory) -> Result<Option<CString>, Errno> {
         directory.rewind()?;
         let mut buffer = vec![MaybeUninit::uninit(); READ_SIZE];
@@ -89,8 +93,8 @@ impl Sample<'_> {
 
     fn look_at(&self, directory: &Directory, name: &CStr) -> Result<(), Errno> {
         let pinned = directory.pin(name)?;
-        let stat = Stat::open(&pinned)?;
-        let path: Text = &|| Trail::below(&directory.about.trail, name.to_bytes()).printed();
+        let stat = Stat::open(&pinned)?.in_directory(&directory.about.stat);
+        let path: Text = &|| Trail::below(&directory.about.trail, name.to_bytes()).whole();
         if !self.fixer.mounts.leave_out(&pinned, &stat, path) {
             self.fixer.ledger.seen.fetch_add(1, Relaxed);
             self.fixer.set(pinned.as_fd(), &stat, path);
@@ -100,11 +104,11 @@ impl Sample<'_> {
 
     fn leaves_out(&self, directory: &Directory) -> bool {
         let about = &directory.about;
-        self.fixer.mounts.leave_out(directory, &about.stat, &|| about.trail.printed())
+        self.fixer.mounts.leave_out(directory, &about.stat, &|| about.trail.whole())
     }
 
     fn refused(&self, error: Errno, directory: &Directory, name: &CStr) {
-        let path: Text = &|| Trail::below(&directory.about.trail, name.to_bytes()).printed();
+        let path: Text = &|| Trail::below(&directory.about.trail, name.to_bytes()).whole();
         self.fixer.refused(Refusal { action: Action::Look, error }, None, path);
     }
 }

@@ -1,7 +1,10 @@
-//! The stamp on the root of a tree: a run with this wanted state has finished.
+//! The stamps on the root of a tree: a run with this wanted state has finished.
 //!
-//! It is an extended attribute of the `user` kind, so that a process with write access to the root
-//! could forge it: the app, and only for its own tree.
+//! They are an extended attribute of the `user` kind, so that a process with write access to the
+//! root could forge it: the app, and only for its own tree. There are several, because two runs with
+//! different settings may share a tree.
+
+use std::sync::{Arc, OnceLock};
 
 use rustix::{
     fd::AsFd,
@@ -10,9 +13,45 @@ use rustix::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::{capabilities::error_text, directory::Directory};
+
 const ATTRIBUTE: &str = "user.sidekit.fix-perms";
 /// Changes when what a run does for the same settings changes
-const VERSION: &str = "2";
+const VERSION: &str = "3";
+/// Stamps on one root; the oldest goes first
+const MOST: usize = 4;
+
+/// The stamps of a root, which end with the first change of its tree
+#[derive(Debug, Default)]
+pub(crate) struct Stamps {
+    root: OnceLock<Arc<Directory>>,
+    are_gone: OnceLock<()>,
+}
+
+impl Stamps {
+    /// They are those of this root.
+    pub(crate) fn are_of(&self, root: &Arc<Directory>) {
+        let _ = self.root.set(root.clone());
+    }
+
+    /// Takes them away: to be called before each change. A change waits until they are gone.
+    pub(crate) fn end(&self) {
+        self.are_gone.get_or_init(|| {
+            let Some(root) = self.root.get() else { return };
+            if let Err(error) = remove(root) {
+                let (path, reason) = (root.about.trail.printed(), error_text(error));
+                let remedy = "take it away by hand, with setfattr -x user.sidekit.fix-perms";
+                tracing::warn!(path, reason, remedy, "the stamp of an earlier run stays, and --policy stamp trusts it");
+            }
+        });
+    }
+
+    /// What is changed from now on leaves them: the root itself, whose stamps count only while it is
+    /// right.
+    pub(crate) fn stay(&self) {
+        let _ = self.are_gone.set(());
+    }
+}
 
 /// The stamp of one wanted state
 #[derive(Debug)]
@@ -28,31 +67,33 @@ impl Stamp {
 
     /// Whether this very stamp is on the root
     pub(crate) fn is_on(&self, root: impl AsFd) -> bool {
-        let mut bytes = [0; 64];
-        matches!(fgetxattr(root, ATTRIBUTE, &mut bytes), Ok(length) if &bytes[..length] == self.0.as_bytes())
+        read(root).contains(&self.0)
     }
 
+    /// Puts it beside those that are there.
     pub(crate) fn put(&self, root: impl AsFd) -> io::Result<()> {
-        fsetxattr(root, ATTRIBUTE, self.0.as_bytes(), XattrFlags::empty())
+        let mut stamps = read(&root);
+        stamps.insert(0, self.0.clone());
+        stamps.truncate(MOST);
+        fsetxattr(root, ATTRIBUTE, stamps.join(",").as_bytes(), XattrFlags::empty())
     }
+}
 
-    /// Takes this stamp away, if it is there: the run has not finished after all.
-    pub(crate) fn remove(&self, root: impl AsFd) {
-        if self.is_on(&root) {
-            // A stamp that stays is not trusted while the root is wrong.
-            let _ = fremovexattr(root, ATTRIBUTE);
-        }
+fn remove(root: impl AsFd) -> io::Result<()> {
+    // A stamp that can't be read is not trusted.
+    if fgetxattr(&root, ATTRIBUTE, &mut [0; 0][..]).is_err() {
+        return Ok(());
     }
+    match fremovexattr(root, ATTRIBUTE) {
+        // A file system that is read-only keeps that state.
+        Err(Errno::NODATA | Errno::ROFS) => Ok(()),
+        removed => removed,
+    }
+}
 
-    /// Takes the stamp of any other state away, since that state is about to end.
-    pub(crate) fn remove_others(&self, root: impl AsFd) -> io::Result<()> {
-        if self.is_on(&root) {
-            return Ok(());
-        }
-        match fgetxattr(&root, ATTRIBUTE, &mut [0; 0][..]) {
-            Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
-            // A file system that is read-only keeps that state.
-            _ => fremovexattr(root, ATTRIBUTE).or_else(|error| if error == Errno::ROFS { Ok(()) } else { Err(error) }),
-        }
-    }
+fn read(root: impl AsFd) -> Vec<String> {
+    let mut bytes = [0; 256];
+    let length = fgetxattr(root, ATTRIBUTE, &mut bytes).unwrap_or(0);
+    let text = str::from_utf8(&bytes[..length]).unwrap_or_default();
+    text.split_terminator(',').map(str::to_owned).collect()
 }

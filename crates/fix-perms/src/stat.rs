@@ -30,6 +30,9 @@ pub(crate) struct Stat {
     pub(crate) id: Id,
     /// The mount it is on; 0 where the kernel does not tell (before Linux 5.8)
     pub(crate) mount: u64,
+    /// The device of the file system that it is in: for a file, that of its directory, because files
+    /// of an overlay show the device of their layer (overlayfs.rst, "Inode properties")
+    pub(crate) file_system: (u32, u32),
     /// The latest moment at which it can have been changed, linked or (on most file systems)
     /// renamed last, in nanoseconds since 1970; none where it was not asked for
     pub(crate) changed: Option<i128>,
@@ -80,19 +83,25 @@ impl Stat {
             links: stat.stx_nlink,
             id: Id { device: (stat.stx_dev_major, stat.stx_dev_minor), inode: stat.stx_ino },
             mount: stat.stx_mnt_id,
+            file_system: (stat.stx_dev_major, stat.stx_dev_minor),
             changed: None,
         }
     }
 
-    /// Whether it is on another mount or device. Only directories show another device on one mount
-    /// (btrfs, snapshots of NFS), but files of an overlay have the device of their layer
-    /// (overlayfs.rst, "Inode properties").
+    /// The same for an entry of this directory. Where the kernel tells mounts, a file on the mount
+    /// of its directory is in its file system.
+    pub(crate) fn in_directory(self, directory: &Self) -> Self {
+        if self.is_directory() || self.mount == 0 || self.mount != directory.mount {
+            return self;
+        }
+        Self { file_system: directory.file_system, ..self }
+    }
+
+    /// Whether it is on another mount, or in another file system on the same one, as subvolumes of
+    /// btrfs and snapshots of NFS are.
     pub(crate) fn is_elsewhere(&self, other: &Self) -> bool {
         let is_told = self.mount != 0 && other.mount != 0;
-        if is_told && self.mount != other.mount {
-            return true;
-        }
-        self.id.device != other.id.device && (self.is_directory() || !is_told)
+        is_told && self.mount != other.mount || self.file_system != other.file_system
     }
 
     pub(crate) fn is_directory(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path, sync::Arc};
 
-/// Characters of a path that is printed; the middle of a longer one is left out
+/// Characters of a path in a message
 const PRINTED_LIMIT: usize = 300;
 
 /// The names from the root of a walk down to a directory
@@ -28,8 +28,13 @@ impl Trail {
         &self.name
     }
 
-    /// The whole path, as people can read it
+    /// The path for people
     pub(crate) fn printed(&self) -> String {
+        cut(&self.whole())
+    }
+
+    /// The path on one line, however long it is
+    pub(crate) fn whole(&self) -> String {
         let mut names = vec![&*self.name];
         let mut trail = self;
         while let Some(parent) = &trail.parent {
@@ -74,13 +79,17 @@ fn join(names: &[&[u8]]) -> Vec<u8> {
     path
 }
 
-/// A path of the user's, as it is printed
+/// A path of the user's, for people
 pub(crate) fn printed(path: &Path) -> String {
+    cut(&whole(path))
+}
+
+/// A path of the user's on one line, however long it is
+pub(crate) fn whole(path: &Path) -> String {
     printable(path.as_os_str().as_bytes())
 }
 
-/// A path on one line of a terminal: what is no printable text is escaped, and a very long one is
-/// cut in its middle.
+/// A path on one line of a terminal: bytes and characters that are no printable text are escaped.
 fn printable(path: &[u8]) -> String {
     let mut text = String::new();
     for chunk in path.utf8_chunks() {
@@ -95,9 +104,14 @@ fn printable(path: &[u8]) -> String {
             let _ = write!(text, "\\x{byte:02x}");
         }
     }
+    text
+}
+
+/// A printed path for people: the middle of a very long one is left out.
+pub(crate) fn cut(text: &str) -> String {
     let length = text.chars().count();
     if length <= PRINTED_LIMIT {
-        return text;
+        return text.to_owned();
     }
     let half = PRINTED_LIMIT / 2;
     text.chars().take(half).chain("…".chars()).chain(text.chars().skip(length - half)).collect()

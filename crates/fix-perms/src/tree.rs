@@ -12,23 +12,23 @@ use std::{
 };
 
 use lifecycle::{Exit, elapsed};
-use rustix::{fs::Mode, io::Errno, process::umask};
+use rustix::{fs::Mode, process::umask};
+
+mod trust;
 
 use crate::{
-    capabilities::{Action, Capabilities, error_text},
+    capabilities::Capabilities,
     directory::Directory,
     filesystem,
     fixer::{Fixer, Treatment, restore},
-    id_maps::{IdMaps, OVERFLOW},
     ledger::Ledger,
     links::HardLinks,
-    mounts::{Mounts, read_only_below},
-    refusal::Refusal,
+    mounts::{self, Mounts},
     report::Report,
     root::{self, Root},
     sample::Sample,
     selinux,
-    stamp::Stamp,
+    stamp::Stamps,
     stat::Stat,
     trail::printed,
     visitor::Visitor,
@@ -63,6 +63,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
         on_denied: volume.on_denied,
         capabilities: run.capabilities,
         mounts: Mounts::of(volume, ledger),
+        stamps: Stamps::default(),
         file_system: OnceLock::new(),
         ledger,
         report: &run.report,
@@ -118,15 +119,10 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
         let max_depth = volume.max_depth.unwrap_or(usize::MAX);
         return Sample { fixer, excludes, max_depth }.look(root, count);
     }
-    let stamp = stamp(volume, &fixer, root);
-    if let Some(reason) = trusted(volume, &fixer, &stamp, root).filter(|_| forced.is_none()) {
+    fixer.stamps.are_of(root);
+    let stamp = trust::stamp(volume, &fixer, root);
+    if let Some(reason) = trust::reason(volume, &fixer, stamp.as_ref(), root).filter(|_| forced.is_none()) {
         return tracing::info!(path = root.about.trail.printed(), reason, "trusted");
-    }
-    if run.treatment == Treatment::Apply
-        && let Err(error) = stamp.remove_others(root)
-    {
-        let refusal = Refusal { action: Action::Stamp, error };
-        fixer.refused(refusal, None, &|| root.about.trail.printed());
     }
     let walk = Walk {
         fixer,
@@ -140,78 +136,54 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
     let is_stopped = run.stopped.load(SeqCst);
     if !is_stopped && run.treatment != Treatment::Verify {
         for pattern in excludes.unused() {
-            tracing::info!(path = root.about.trail.printed(), ?pattern, "nothing matches a pattern of exclude");
+            tracing::info!(path = root.about.trail.printed(), %pattern, "nothing matches a pattern of exclude");
         }
     }
     // A run that was stopped has not seen all names of anything.
     tell_left_alone(links.filter(|_| !is_stopped), ledger);
-    let counts = ledger.counts();
     match run.treatment {
         Treatment::Verify => {}
-        Treatment::DryRun => fixer.set_directory(root),
-        Treatment::Apply if is_stopped || ledger.exit() != Exit::Done => {
+        Treatment::DryRun => {
+            fixer.set_directory(root);
+            if ledger.counts().different > 0 && mounts::is_read_only(root) {
+                let reason = "the file system is read-only";
+                tracing::warn!(path = root.about.trail.printed(), reason, "these changes will be refused");
+            }
+        }
+        Treatment::Apply => {
+            let is_right = !is_stopped && ledger.exit() == Exit::Done;
+            if is_right {
+                trust::put(volume, &fixer, stamp.as_ref(), root);
+            } else {
+                fixer.stamps.end();
+                tracing::warn!(
+                    path = root.about.trail.printed(),
+                    "the root is left as it was: not all below it is right"
+                );
+            }
+            // Rules of modes begin with the mode that it had.
             if let Some(before) = forced {
                 restore(root, &before);
             }
-            tracing::warn!(path = root.about.trail.printed(), "the root is left as it was: not all below it is right");
-        }
-        Treatment::Apply => {
-            match volume.policy {
-                Policy::Stamp if counts.left_alone > 0 || fixer.mounts.has_hidden() => {
-                    // Some of them may only have moved, or be writable the next time, and a trusted
-                    // stamp would keep them wrong for ever.
-                    no_stamp(root, "files or mounts were left alone, see above");
-                    stamp.remove(root);
-                }
-                Policy::Stamp if counts.warned == 0 => put(&stamp, root),
-                _ => {}
-            }
-            fixer.set_directory(root);
-            // The stamp comes before the root's own change, which can take the right to write it
-            // away. A root that stays wrong keeps none.
-            if ledger.exit() != Exit::Done || ledger.counts().warned > 0 {
-                stamp.remove(root);
+            if is_right {
+                set_root(volume, &fixer, root);
             }
         }
     }
 }
 
-/// Why nothing below the root is looked at.
-fn trusted(volume: &Volume, fixer: &Fixer, stamp: &Stamp, root: &Directory) -> Option<&'static str> {
-    match volume.policy {
-        _ if fixer.treatment == Treatment::Verify || !fixer.is_right(root) => None,
-        Policy::Always => None,
-        Policy::RootMatch => Some("the root is right"),
-        Policy::Stamp => stamp.is_on(root).then_some("the root is right and has the stamp of a finished run"),
+/// Sets the root right, which has its stamp already, because its change can take the right to write
+/// the stamp away. Stamps count only while the root is right.
+fn set_root(volume: &Volume, fixer: &Fixer, root: &Directory) {
+    fixer.set_directory(root);
+    if volume.policy == Policy::RootMatch && fixer.ledger.counts().warned > 0 {
+        let remedy = "find such entries by --verify, or use --policy stamp";
+        tracing::warn!(
+            path = root.about.trail.printed(),
+            remedy,
+            "the root is right and not all below it: --policy root-match trusts it from now on"
+        );
     }
-}
-
-/// The stamp of all settings that decide what a run does, and what it leaves wrong without a
-/// failure.
-fn stamp(volume: &Volume, fixer: &Fixer, root: &Directory) -> Stamp {
-    let Volume { max_depth, one_file_system, skip_read_only, hard_links, on_denied, .. } = volume;
-    let (wanted, excludes) = (fixer.wanted, volume.excludes());
-    // One that is mounted writable the next time is looked at then.
-    let read_only = skip_read_only.then(|| read_only_below(root));
-    let mounts = (one_file_system, skip_read_only, read_only);
-    Stamp::of(&format!("{wanted:?} {excludes:?} {max_depth:?} {mounts:?} {hard_links:?} {on_denied:?}"))
-}
-
-/// Without a stamp the next run looks at everything; that is no failure.
-fn put(stamp: &Stamp, root: &Directory) {
-    if !stamp.is_on(root)
-        && let Err(error) = stamp.put(root)
-    {
-        let reason = match error {
-            Errno::OPNOTSUPP => "the file system keeps no extended attributes".to_owned(),
-            error => error_text(error),
-        };
-        no_stamp(root, &reason);
-    }
-}
-
-fn no_stamp(root: &Directory, reason: &str) {
-    tracing::warn!(path = root.about.trail.printed(), reason, "no stamp: the next run looks at everything again");
 }
 
 fn leaves_hard_links(volume: &Volume, run: &Run) -> bool {
@@ -227,7 +199,7 @@ fn tell_left_alone(links: Option<HardLinks>, ledger: &Ledger) {
         tracing::warn!(
             files = left.files,
             such_as,
-            "left alone: they have names outside the tree, or moved (--hard-links allow)"
+            "left alone: not all of their names were found below PATH (--hard-links allow)"
         );
     }
     ledger.left_alone.fetch_add(left.files, Relaxed);
@@ -251,10 +223,7 @@ fn warn_of_missing(volume: &Volume, fixer: &Fixer) {
 
 /// In a user namespace, one number stands for all owners that it lacks, and for itself.
 fn warn_of_hidden_owners(volume: &Volume, fixer: &Fixer) {
-    let wanted = (fixer.wanted.user, fixer.wanted.group);
-    // The maps are read where they matter alone.
-    let is_overflow = wanted.0 == Some(OVERFLOW) || wanted.1 == Some(OVERFLOW);
-    if is_overflow && IdMaps::of_this_process().may_hide(wanted.0, wanted.1) {
+    if trust::hides_owners(fixer) {
         let remedy = "choose another owner, or set it right from a pod with hostUsers: true";
         tracing::warn!(
             path = printed(&volume.path),

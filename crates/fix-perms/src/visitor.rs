@@ -1,6 +1,11 @@
 //! One name in an open directory: the look at it, and the change.
 
-use std::{cell::Cell, ffi::CStr, sync::atomic::Ordering::Relaxed};
+use std::{
+    cell::Cell,
+    ffi::CStr,
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
 
 use lifecycle::Exit;
 use rustix::{fd::AsFd, io::Errno};
@@ -17,6 +22,10 @@ use crate::{
     trail::Trail,
 };
 
+/// The ledger is told of entries after so many, if this time has passed since it was told.
+const TELL_EVERY: u64 = 8;
+const TELL_AFTER: Duration = Duration::from_secs(1);
+
 /// One thread's visits to names
 pub(crate) struct Visitor<'a> {
     fixer: &'a Fixer<'a>,
@@ -24,6 +33,8 @@ pub(crate) struct Visitor<'a> {
     links: Option<&'a HardLinks>,
     /// Entries that the ledger does not know of yet
     seen: Cell<u64>,
+    /// When it was told of others
+    told: Cell<Instant>,
     /// Whether the entry that was looked at last was wrong
     expects_wrong: Cell<bool>,
     /// A device, and whether its times can be relied on
@@ -32,12 +43,24 @@ pub(crate) struct Visitor<'a> {
 
 impl<'a> Visitor<'a> {
     pub(crate) fn new(fixer: &'a Fixer<'a>, links: Option<&'a HardLinks>) -> Self {
-        Self { fixer, links, seen: Cell::new(0), expects_wrong: Cell::new(false), times: Cell::new(None) }
+        Self {
+            fixer,
+            links,
+            seen: Cell::new(0),
+            told: Cell::new(Instant::now()),
+            expects_wrong: Cell::new(false),
+            times: Cell::new(None),
+        }
     }
 
     /// Notes that an entry was seen.
     pub(crate) fn count(&self) {
-        self.seen.set(self.seen.get() + 1);
+        let seen = self.seen.get() + 1;
+        self.seen.set(seen);
+        // A volume can take a second for each look.
+        if seen.is_multiple_of(TELL_EVERY) && self.told.get().elapsed() >= TELL_AFTER {
+            self.tell_seen();
+        }
     }
 
     /// Looks at a name that is no directory, and sets it right; true if it is one after all.
@@ -59,7 +82,8 @@ impl<'a> Visitor<'a> {
             }
         }
         self.set(directory, name).unwrap_or_else(|error| {
-            self.refused(error, Stat::at(directory, name).ok().as_ref(), directory, name);
+            let stat = Stat::at(directory, name).ok().map(|stat| stat.in_directory(&directory.about.stat));
+            self.refused(error, stat.as_ref(), directory, name);
             false
         })
     }
@@ -69,10 +93,11 @@ impl<'a> Visitor<'a> {
         let pinned = directory.pin(name)?;
         let keeps_times = self.links.is_some() && self.keeps_times(directory);
         let stat = if keeps_times { Stat::open_with_time(&pinned)? } else { Stat::open(&pinned)? };
+        let stat = stat.in_directory(&directory.about.stat);
         if stat.is_directory() {
             return Ok(true);
         }
-        let path: Text = &|| Trail::below(&directory.about.trail, name.to_bytes()).printed();
+        let path: Text = &|| Trail::below(&directory.about.trail, name.to_bytes()).whole();
         if self.fixer.mounts.leave_out(&pinned, &stat, path) {
             return Ok(false);
         }
@@ -120,11 +145,12 @@ impl<'a> Visitor<'a> {
     /// Not for each entry: threads would fight over the counter.
     pub(crate) fn tell_seen(&self) {
         self.fixer.ledger.seen.fetch_add(self.seen.take(), Relaxed);
+        self.told.set(Instant::now());
     }
 
     /// A name that could not be looked at.
     pub(crate) fn refused(&self, error: Errno, stat: Option<&Stat>, directory: &Directory, name: &CStr) {
-        let path: Text = &|| Trail::below(&directory.about.trail, name.to_bytes()).printed();
+        let path: Text = &|| Trail::below(&directory.about.trail, name.to_bytes()).whole();
         self.fixer.refused(Refusal { action: Action::Look, error }, stat, path);
     }
 
@@ -133,7 +159,7 @@ impl<'a> Visitor<'a> {
     pub(crate) fn force(&self, parent: &Directory, name: &CStr) -> Result<Option<Directory>, (Errno, Option<Stat>)> {
         let pinned = parent.pin(name).map_err(|error| (error, None))?;
         let stat = Stat::open(&pinned).map_err(|error| (error, None))?;
-        let path: Text = &|| Trail::below(&parent.about.trail, name.to_bytes()).printed();
+        let path: Text = &|| Trail::below(&parent.about.trail, name.to_bytes()).whole();
         if self.fixer.mounts.leave_out(&pinned, &stat, path) {
             return Ok(None);
         }

@@ -196,7 +196,7 @@ impl<'a> Worker<'a> {
             others = Names::default();
         }
         let more = more.unwrap_or_else(|error| {
-            let path: Text = &|| about.trail.printed();
+            let path: Text = &|| about.trail.whole();
             // Below the root, another process has removed the directory.
             let error = if error == Errno::NOENT && about.depth == 0 { Errno::STALE } else { error };
             walk.fixer.refused(Refusal { action: Action::Look, error }, Some(&about.stat), path);
@@ -239,7 +239,7 @@ impl<'a> Worker<'a> {
 
     fn arrive(&mut self, directory: Directory) {
         let about = &directory.about;
-        if self.walk.fixer.mounts.leave_out(&directory, &about.stat, &|| about.trail.printed()) {
+        if self.walk.fixer.mounts.leave_out(&directory, &about.stat, &|| about.trail.whole()) {
             return;
         }
         self.visitor.count();
@@ -251,7 +251,7 @@ impl<'a> Worker<'a> {
     fn leave(&mut self) {
         let (left, lost) = self.way.pop();
         if let Some(Lost { trail, cause, reason }) = lost {
-            self.walk.fixer.ledger.fail(Exit::Failed, &|| trail.printed(), cause, &|| reason.clone());
+            self.walk.fixer.ledger.fail(Exit::Failed, &|| trail.whole(), cause, &|| reason.clone());
         }
         let Some(Frame { place, size, .. }) = left else { return };
         self.pending -= size;

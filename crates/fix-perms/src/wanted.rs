@@ -143,7 +143,7 @@ fn fs_group_bits(is_directory: bool, read_only: bool) -> u16 {
 
 /// The bits that chown(2) leaves of a mode: a user who runs a program must not become its new
 /// owner. Directories keep all.
-fn left_by_chown(stat: &Stat) -> u16 {
+pub(crate) fn left_by_chown(stat: &Stat) -> u16 {
     let lost = match stat.mode & GROUP_EXECUTES {
         _ if stat.is_directory() => 0,
         0 => SET_USER_ID,
@@ -174,7 +174,17 @@ mod tests {
     use crate::stat::Id;
 
     fn stat(kind: Kind, mode: u16) -> Stat {
-        Stat { kind, mode, user: 0, group: 0, links: 1, id: Id { device: (0, 0), inode: 1 }, mount: 0, changed: None }
+        Stat {
+            kind,
+            mode,
+            user: 0,
+            group: 0,
+            links: 1,
+            id: Id { device: (0, 0), inode: 1 },
+            mount: 0,
+            file_system: (0, 0),
+            changed: None,
+        }
     }
 
     fn rules(mode: &str) -> Modes {

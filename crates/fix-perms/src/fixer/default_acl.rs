@@ -5,10 +5,9 @@ use rustix::{
     io::{self, Errno},
 };
 
-use super::{Fixer, Treatment};
+use super::Fixer;
 use crate::{
     capabilities::Action,
-    difference::Difference,
     directory::Directory,
     ledger::{Cause, Ledger, Text},
     refusal::Refusal,
@@ -28,21 +27,22 @@ impl Fixer<'_> {
         (acl_of(directory, acl::DEFAULT).ok().flatten().as_ref() != Some(&wanted)).then_some(wanted)
     }
 
+    /// Sets the default ACL, if it is wrong.
     pub(super) fn set_acl(&self, directory: &Directory, stat: &Stat, path: Text) {
         let Some(wanted) = self.missing_acl(directory, stat) else { return };
-        if self.treatment != Treatment::Apply {
-            return self.differs(path, &Difference::default_acl);
-        }
+        self.stamps.end();
         match fsetxattr(directory, acl::DEFAULT, &wanted, XattrFlags::empty()) {
             Ok(()) if acl_of(directory, acl::DEFAULT).ok().flatten().as_ref() != Some(&wanted) => {
                 let reason =
                     "the file system accepted the default ACL and keeps another, or none: leave --default-acl out";
                 self.stays_wrong(false, path, Cause::Ignored { action: Action::SetAcl }, &|| reason.into());
             }
-            // With owner, mode or label it is one entry that was changed.
-            Ok(()) if !self.needed(directory, stat).is_nothing() => {}
             Ok(()) => {
-                Ledger::count(&self.ledger.changed);
+                self.mounts.accepted(stat);
+                // With owner, mode or label it is one entry that was changed.
+                if self.needed(directory, stat).is_nothing() {
+                    Ledger::count(&self.ledger.changed);
+                }
             }
             Err(error) => self.refused(Refusal { action: Action::SetAcl, error }, Some(stat), path),
         }

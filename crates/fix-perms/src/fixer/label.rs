@@ -39,7 +39,10 @@ impl Fixer<'_> {
                 self.stays_wrong(false, path, Cause::Ignored { action: Action::SetLabel }, &|| reason.into());
                 false
             }
-            Ok(()) => true,
+            Ok(()) => {
+                self.mounts.accepted(stat);
+                true
+            }
             // The entry is there as long as it is held.
             Err(error @ Errno::NOENT) => {
                 let reason = "labels are set through /proc/self/fd, and /proc is not mounted";

@@ -15,12 +15,12 @@ use rustix::{
 
 use super::refusal;
 use crate::{
-    capabilities::{Action, error_text},
+    capabilities::Action,
     filesystem::FileSystem,
     fixer::Fixer,
-    refusal::{Facts, Refusal},
+    refusal::{Facts, Refusal, explained, is_of_volume},
     stat::Stat,
-    trail::printed,
+    trail::{printed, whole},
     volume::Volume,
     wanted::Change,
 };
@@ -64,8 +64,8 @@ fn make(parent: &OwnedFd, name: &[u8], path: &Path, fixer: &Fixer) -> anyhow::Re
             .explain(&Facts { file_system: FileSystem::of(parent), ..fixer.facts(None) });
         let (exit, reason) = match error {
             Errno::ACCESS | Errno::PERM | Errno::ROFS => (Exit::Denied, reason),
-            Errno::IO | Errno::DQUOT | Errno::NOSPC => (Exit::Io, error_text(error)),
-            error => (Exit::Failed, error_text(error)),
+            error if is_of_volume(error) => (Exit::Io, explained(error)),
+            error => (Exit::Failed, explained(error)),
         };
         exit.because(format!("cannot make {}: {reason}", printed(path)))
     };
@@ -94,7 +94,7 @@ fn make(parent: &OwnedFd, name: &[u8], path: &Path, fixer: &Fixer) -> anyhow::Re
     let mode = if is_usual { None } else { Some(change.mode.unwrap_or(usual.mode)) };
     let change =
         Change { mode: mode.filter(|mode| *mode != stat.mode), label: fixer.has_wrong_label(&directory), ..change };
-    fixer.change(directory.as_fd(), &stat, change, &|| printed(path));
+    fixer.change(directory.as_fd(), &stat, change, &|| whole(path));
     tracing::info!(path = printed(path), "made");
     Ok(directory)
 }

@@ -96,10 +96,10 @@ fn a_dry_run_tells_of_owner_mode_and_acl() {
     let ended = run_beside(&tree, &flags);
     let lines = [
         format!("data/a: owner {user}:{group} → 54321:54322, mode 0644 → 0600"),
-        "data: another default ACL".to_owned(),
-        format!("data: owner {user}:{group} → 54321:54322"),
+        format!("data: owner {user}:{group} → 54321:54322, another default ACL"),
     ];
     assert_eq!(sorted_lines(&ended), lines);
+    assert_eq!(ended.message("looked at")["different"], 2);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn files_that_are_left_alone_are_told() {
         hard_link(tree.join(name), tree.beside(&name.replace('/', "-"))).unwrap();
     }
     hard_link(tree.join("b/d"), tree.join("e")).unwrap();
-    let message = "left alone: they have names outside the tree, or moved (--hard-links allow)";
+    let message = "left alone: not all of their names were found below PATH (--hard-links allow)";
     let ended = run_on_data(&tree, &[]);
     let line = ended.message(message);
     assert_eq!((&line["level"], &line["files"]), (&"WARN".into(), &2.into()));
@@ -232,7 +232,7 @@ fn a_single_file_that_is_left_alone_is_told() {
     let tree = Tree::new(&["a"]);
     hard_link(tree.join("a"), tree.beside("b")).unwrap();
     let ended = run_beside(&tree, &["--mode", "0600", "data/a"]);
-    let line = ended.message("left alone: they have names outside the tree, or moved (--hard-links allow)");
+    let line = ended.message("left alone: not all of their names were found below PATH (--hard-links allow)");
     assert_eq!((&line["such_as"], ended.code, mode(&tree.join("a"))), (&"data/a".into(), Some(0), 0o644));
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::support::{Tree, done, entry, run};
 
 /// A new ext4 on the tree's directory `fs`, until the mount namespace is gone
-fn mount_ext4(tree: &Tree, options: &[&str]) {
+pub(super) fn mount_ext4(tree: &Tree, options: &[&str]) {
     let image = tree.beside("image");
     File::create(&image).unwrap().set_len(64 * 1024 * 1024).unwrap();
     let format = Command::new("mkfs.ext4").arg("-q").args(options).arg(&image).output().unwrap();

@@ -121,8 +121,9 @@ fn a_stop_names_the_volume_that_does_not_answer() {
         let hung = tree.beside("hung");
         let _mount = HungMount::new(&hung);
         let (right, hung) = (tree.path(), hung.display().to_string());
-        let words =
-            format!("what=\"{hung}\" last=\"a step did not end in time after 0 seen: does the volume answer?\"");
+        let words = format!(
+            "what=\"{hung}\" last=\"a step did not end in time after 0 seen, 0 changed: does the volume answer?\""
+        );
         for paths in [[hung.as_str(), &right], [&right, &hung]] {
             let stop = || {
                 let mut program = Program::start(&mut fix_perms(&[&[OWNER], &paths[..]].concat()));

@@ -11,7 +11,9 @@ mod privileges;
 mod races;
 mod read_only;
 mod selinux;
+mod several_failures;
 mod shapes;
+mod trust;
 mod user_namespaces;
 mod wanted;
 

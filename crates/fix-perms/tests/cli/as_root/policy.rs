@@ -16,7 +16,7 @@ fn seen(ended: &Ended) -> u64 {
 }
 
 fn stamp(tree: &Tree) -> Option<String> {
-    let mut bytes = [0; 100];
+    let mut bytes = [0; 256];
     let length = getxattr(tree.root(), ATTRIBUTE, &mut bytes).ok()?;
     Some(String::from_utf8(bytes[..length].to_vec()).unwrap())
 }

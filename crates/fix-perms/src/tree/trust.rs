@@ -1,0 +1,90 @@
+//! When a tree is trusted without a look, and when a finished run says so on its root.
+
+use crate::{
+    capabilities::error_text,
+    directory::Directory,
+    fixer::{Fixer, Treatment},
+    id_maps::{IdMaps, OVERFLOW},
+    mounts,
+    stamp::Stamp,
+    volume::{Policy, Volume},
+};
+use rustix::io::Errno;
+
+/// The stamp of all settings that decide what a run does, and what it leaves wrong without a
+/// failure; none where no run shall trust one.
+pub(super) fn stamp(volume: &Volume, fixer: &Fixer, root: &Directory) -> Option<Stamp> {
+    if volume.policy != Policy::Stamp {
+        return None;
+    }
+    let Volume { max_depth, one_file_system, skip_read_only, hard_links, on_denied, .. } = volume;
+    // Where something is mounted later, writable or away, something else is there to be looked at.
+    let Ok(mut mounts) = mounts::below(root) else {
+        no_stamp(root, "the table of mounts, /proc/self/mountinfo, cannot be read");
+        return None;
+    };
+    if !skip_read_only {
+        for place in &mut mounts {
+            place.is_read_only = false;
+        }
+    }
+    let (wanted, excludes, way) = (fixer.wanted, volume.excludes(), (one_file_system, skip_read_only, mounts));
+    Some(Stamp::of(&format!("{wanted:?} {excludes:?} {max_depth:?} {way:?} {hard_links:?} {on_denied:?}")))
+}
+
+/// Why nothing below the root is looked at.
+pub(super) fn reason(volume: &Volume, fixer: &Fixer, stamp: Option<&Stamp>, root: &Directory) -> Option<&'static str> {
+    match volume.policy {
+        _ if fixer.treatment == Treatment::Verify || !fixer.is_right(root) => None,
+        Policy::Always => None,
+        Policy::RootMatch => Some("the root is right"),
+        Policy::Stamp => stamp?.is_on(root).then_some("the root is right and has the stamp of a finished run"),
+    }
+}
+
+/// Puts the stamp of a finished run, if a later one can trust it. Without a stamp the next run looks
+/// at everything; that is no failure.
+pub(super) fn put(volume: &Volume, fixer: &Fixer, stamp: Option<&Stamp>, root: &Directory) {
+    if volume.policy == Policy::Stamp
+        && let Some(reason) = doubt(fixer)
+    {
+        no_stamp(root, reason);
+        return fixer.stamps.end();
+    }
+    fixer.stamps.stay();
+    let Some(stamp) = stamp.filter(|stamp| !stamp.is_on(root)) else { return };
+    if let Err(error) = stamp.put(root) {
+        let reason = match error {
+            Errno::OPNOTSUPP => "the file system keeps no extended attributes".to_owned(),
+            error => error_text(error),
+        };
+        no_stamp(root, &reason);
+    }
+}
+
+/// Why something may be wrong that a trusted stamp would keep so for ever.
+fn doubt(fixer: &Fixer) -> Option<&'static str> {
+    let counts = fixer.ledger.counts();
+    if counts.left_alone > 0 || fixer.mounts.has_hidden() {
+        return Some("files or mounts were left alone, see above");
+    }
+    if counts.warned > 0 {
+        return Some("entries were left as they are, see above");
+    }
+    if counts.vanished > 0 {
+        return Some("entries vanished during the run, and may only have moved");
+    }
+    hides_owners(fixer).then_some("65534 stands for more than one owner here, see above")
+}
+
+/// Whether the wanted owner stands for others too, in a user namespace that lacks them.
+pub(super) fn hides_owners(fixer: &Fixer) -> bool {
+    let (user, group) = (fixer.wanted.user, fixer.wanted.group);
+    // The maps are read where they matter alone.
+    let is_overflow = user == Some(OVERFLOW) || group == Some(OVERFLOW);
+    is_overflow && IdMaps::of_this_process().may_hide(user, group)
+}
+
+fn no_stamp(root: &Directory, reason: &str) {
+    tracing::warn!(path = root.about.trail.printed(), reason, "no stamp: the next run looks at everything again");
+}

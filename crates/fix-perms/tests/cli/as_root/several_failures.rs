@@ -1,0 +1,98 @@
+//! Several failures: the code and the words of the end are those of the gravest.
+
+use std::{
+    fs::{self, OpenOptions},
+    path::Path,
+    process::Command,
+};
+
+use harness::{Signal, until, with_own_mounts};
+
+use super::{disks::mount_ext4, mount, need_root};
+use crate::support::{Ended, Program, Tree, fix_perms, run};
+
+const OWNER: &str = "--owner=1000:1000";
+
+/// A mount whose server is gone: each look at it fails
+fn dead(path: &Path) {
+    fs::create_dir_all(path).unwrap();
+    let server = OpenOptions::new().read(true).write(true).open("/dev/fuse").unwrap();
+    let options = "fd=0,rootmode=40000,user_id=0,group_id=0";
+    let mut command = Command::new("mount");
+    command.args(["-i", "-t", "fuse", "-o", options, "dead"]).arg(path);
+    assert!(command.stdin(server).status().unwrap().success());
+}
+
+#[track_caller]
+fn assert_denied(ended: &Ended, what: &Path) {
+    let start = format!("reason=denied what=\"{}\" last=\"cannot change the owner: ", what.display());
+    ended.ended_with(77, &start);
+    let problems = ended.json()["volumes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|volume| volume["problems"].clone().as_array().unwrap().clone())
+        .collect::<Vec<_>>();
+    let is_told = problems.iter().any(|problem| problem["code"] == 77 && problem["path"] == what.display().to_string());
+    assert!(is_told, "{problems:#?}");
+}
+
+#[test]
+fn a_refusal_comes_before_a_dead_mount_wherever_it_is_found() {
+    need_root();
+    with_own_mounts(|| {
+        let tree = Tree::new(&["ro/file"]);
+        for nth in 0..12 {
+            dead(&tree.join(&format!("dead/{nth}")));
+        }
+        mount(&["--bind", "-o", "ro"], &tree.join("ro"), &tree.join("ro"));
+        let (dead, ro) = (tree.join("dead").display().to_string(), tree.join("ro").display().to_string());
+        let file = tree.join("ro/file");
+        assert_denied(&run(&[OWNER, "--threads=1", "--output=json", &tree.path()]), &file);
+        for paths in [[&dead, &ro], [&ro, &dead]] {
+            assert_denied(&run(&[OWNER, "--output=json", paths[0], paths[1]]), &file);
+        }
+        let right = Tree::new(&["a"]);
+        let inside =
+            fix_perms(&[OWNER, "--verify", "--output=json", &right.path(), &tree.join("dead/0").display().to_string()]);
+        let ended = Program::start(Command::new(inside.get_program()).env_clear().args(inside.get_args())).end();
+        // A PATH that can't be opened is named before anything is looked at.
+        ended.ended_with(74, "reason=io last=\"cannot open ");
+        assert!(ended.last_line().contains("mount it again, or leave it out with --exclude"), "{ended:#?}");
+    });
+}
+
+/// A disk that turns read-only in the middle of a run, as ext4 does after an error
+#[test]
+fn a_disk_that_turns_read_only_is_worth_another_try() {
+    need_root();
+    for (way, arguments) in
+        [("path", &["--owner=1000:1000"][..]), ("acl", &["--default-acl=u:1000:rwx", "--skip-read-only"])]
+    {
+        with_own_mounts(|| {
+            let tree = Tree::new(&["fs/"]);
+            mount_ext4(&tree, &["-N", "30000"]);
+            for nth in 0..20_000 {
+                fs::create_dir(tree.join(&format!("fs/{nth}"))).unwrap();
+            }
+            let path = if way == "path" { tree.join("fs") } else { tree.root() };
+            let inside =
+                fix_perms(&[&["--threads=1", "--log-level=warn"], arguments, &[path.to_str().unwrap()]].concat());
+            let program = Program::start(Command::new(inside.get_program()).env_clear().args(inside.get_args()));
+            let is_changed = |nth: u32| {
+                let name = tree.join(&format!("fs/{nth}"));
+                crate::support::entry(&name).owner.0 == 1000
+                    || rustix::fs::getxattr(&name, "system.posix_acl_default", &mut [0; 100]).is_ok()
+            };
+            until("some are changed", || (0..20_000).any(is_changed).then_some(()));
+            program.signal(Signal::STOP);
+            mount(&["-o", "remount,ro"], Path::new(""), &tree.join("fs"));
+            let are_left = (0..20_000).any(|nth| !is_changed(nth));
+            program.signal(Signal::CONT);
+            let ended = program.end();
+            assert!(are_left, "it was too fast");
+            ended.ended_with(74, "reason=io");
+            assert!(ended.last_line().contains("has turned read-only during the run"), "{ended:#?}");
+        });
+    }
+}
