@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::need_root;
-use crate::support::{Ended, Program, Tree, fix_perms, set_mode, set_owner};
+use crate::support::{Ended, Program, Tree, done, fix_perms, set_mode, set_owner};
 
 /// In a user namespace that has no user and no group but 0
 fn in_namespace(arguments: &[&str]) -> Ended {
@@ -31,6 +31,26 @@ fn an_owner_that_the_namespace_lacks_is_a_refusal_that_says_so() {
     }
     let ended = in_namespace(&["--owner=1000:1000", "--on-denied=accessible", &tree.path()]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
+
+#[test]
+fn an_owner_that_stands_for_others_keeps_the_stamp_away() {
+    need_root();
+    let tree = Tree::new(&["a"]);
+    set_owner(&tree.join("a"), 200_000, 65534);
+    let inside = fix_perms(&["--owner=65534", "--policy=stamp", &tree.path()]);
+    // A namespace gets its maps once, from outside, and its program waits for them.
+    let script = r#"
+        unshare --user sh -c 'until grep -q 65536 /proc/self/gid_map; do :; done; exec "$@"' sh "$@" &
+        for map in uid_map gid_map; do until echo 0 0 65536 >/proc/$!/$map; do :; done; done 2>/dev/null
+        wait $!"#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]);
+    let ended = Program::start(command.arg(inside.get_program()).args(inside.get_args())).end();
+    let line = ended.message("no stamp: the next run looks at everything again");
+    assert_eq!(line["reason"], "65534 stands for more than one owner here, see above");
+    let ended = done(&["--owner=65534", "--policy=stamp", &tree.path()]);
+    assert_eq!((tree.entry("a").owner.0, &ended.message("looked at")["changed"]), (65534, &1.into()));
 }
 
 #[test]

@@ -140,6 +140,59 @@ fn a_sample_looks_at_as_many_entries_as_were_asked_for() {
 }
 
 #[test]
+fn a_sample_looks_at_the_root_once() {
+    need_root();
+    let tree = Tree::new(&[]);
+    let ended = run(&["--verify", "--sample=5", OWNER, &tree.path()]);
+    assert_eq!((ended.stdout.lines().count(), &ended.message("looked at")["different"]), (1, &1.into()), "{ended:#?}");
+}
+
+#[test]
+fn a_dry_run_foresees_the_bits_that_a_new_owner_costs() {
+    need_root();
+    let modes = [("set-user", 0o4755), ("set-group", 0o2755), ("mandatory", 0o2644), ("plain", 0o755)];
+    let tree = Tree::new(&modes.map(|(name, _)| name));
+    for (name, before) in modes {
+        set_mode(&tree.join(name), before);
+    }
+    let foreseen = run(&["--dry-run", OWNER, &tree.path()]).stdout;
+    let verified = run(&["--verify", OWNER, &tree.path()]).stdout;
+    done(&[OWNER, &tree.path()]);
+    for (name, before) in modes {
+        let after = mode(&tree.join(name));
+        let change = if after == before { String::new() } else { format!(", mode {before:04o} → {after:04o}") };
+        let line = |change: &str| format!("{}: owner 0:0 → 1000:1000{change}\n", tree.join(name).display());
+        assert!(foreseen.contains(&line(&change)), "{foreseen}");
+        assert!(verified.contains(&line("")), "{verified}");
+    }
+}
+
+#[test]
+fn a_dry_run_says_that_a_file_system_is_read_only() {
+    need_root();
+    harness::with_own_mounts(|| {
+        let tree = Tree::new(&["a"]);
+        super::mount(&["--bind", "-o", "ro"], &tree.root(), &tree.root());
+        let ended = done(&["--dry-run", OWNER, &tree.path()]);
+        assert_eq!(ended.message("these changes will be refused")["reason"], "the file system is read-only");
+    });
+}
+
+#[test]
+fn a_report_has_whole_paths_and_the_log_has_not() {
+    need_root();
+    let name = "x".repeat(200);
+    let tree = Tree::new(&[&format!("{name}/{name}/")]);
+    let path = tree.join(&format!("{name}/{name}")).display().to_string();
+    assert!(
+        run(&["--verify", "--output=json", OWNER, &tree.path()]).stdout.contains(&format!("{{\"path\":\"{path}\""))
+    );
+    let ended = run(&["--verify", OWNER, &path]);
+    let last = ended.last_line();
+    assert!(last.contains("xxx…xxx") && !last.contains(&name), "{last}");
+}
+
+#[test]
 fn what_became_private_meanwhile_is_not_widened() {
     need_root();
     // A directory is set right when it is left: by then it may be another than when it was opened.
