@@ -42,7 +42,7 @@ const POLL: Duration = Duration::from_millis(1);
 /// The files with several names that a walk has met
 #[derive(Debug)]
 pub(crate) struct HardLinks {
-    /// Of which all is told, in nanoseconds since 1970
+    /// Only changes before it count, in nanoseconds since 1970
     moment: i128,
     seen: Mutex<Seen>,
     hasher: RandomState,

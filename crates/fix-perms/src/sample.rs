@@ -16,7 +16,7 @@ use crate::{
 const READ_SIZE: usize = 32 * 1024;
 /// Readings of one directory that a name is drawn from: some 30,000 names
 const READ_LIMIT: usize = 32;
-/// One in so many directories on the way down is itself the entry
+/// One of this number of directories on the way down is itself the entry.
 const STAY: u32 = 4;
 
 /// How entries are drawn and looked at

@@ -1,8 +1,8 @@
 //! The stamps on the root of a tree: a run with this wanted state has finished.
 //!
 //! They are an extended attribute of the `user` kind, so that a process with write access to the
-//! root could forge it: the app, and only for its own tree. There are several, because two runs with
-//! different settings may share a tree.
+//! root could forge it: the app, and only for its own tree. There are several, because two runs
+//! with different settings may share a tree.
 
 use std::sync::{Arc, OnceLock};
 
@@ -46,8 +46,8 @@ impl Stamps {
         });
     }
 
-    /// What is changed from now on leaves them: the root itself, whose stamps count only while it is
-    /// right.
+    /// What is changed from now on leaves them: the root itself, whose stamps count only while it
+    /// is right.
     pub(crate) fn stay(&self) {
         let _ = self.are_gone.set(());
     }

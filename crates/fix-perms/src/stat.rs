@@ -9,8 +9,8 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
-/// What decides whether an entry is as it should be. Times and sizes are not asked for: on NFS they
-/// cost a flush.
+/// The facts that decide whether an entry is as it should be. Times and sizes are not asked for: on
+/// NFS they cost a flush.
 const ASKED: StatxFlags = StatxFlags::TYPE
     .union(StatxFlags::MODE)
     .union(StatxFlags::NLINK)
@@ -30,8 +30,8 @@ pub(crate) struct Stat {
     pub(crate) id: Id,
     /// The mount it is on; 0 where the kernel does not tell (before Linux 5.8)
     pub(crate) mount: u64,
-    /// The device of the file system that it is in: for a file, that of its directory, because files
-    /// of an overlay show the device of their layer (overlayfs.rst, "Inode properties")
+    /// The device of the file system that it is in: for a file, that of its directory, because
+    /// files of an overlay show the device of their layer (overlayfs.rst, "Inode properties")
     pub(crate) file_system: (u32, u32),
     /// The latest moment at which it can have been changed, linked or (on most file systems)
     /// renamed last, in nanoseconds since 1970; none where it was not asked for

@@ -22,7 +22,8 @@ use crate::{
     trail::Trail,
 };
 
-/// The ledger is told of entries after so many, if this time has passed since it was told.
+/// Each time that this number of entries was seen, the ledger is told, if this time has passed
+/// since the last time.
 const TELL_EVERY: u64 = 8;
 const TELL_AFTER: Duration = Duration::from_secs(1);
 

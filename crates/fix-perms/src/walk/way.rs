@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Way {
     frames: Vec<Frame>,
-    /// So many are open, and the first
+    /// The most that are open, besides the first
     open_limit: usize,
     /// Frames to be closed once no other thread is in them
     to_close: Vec<usize>,

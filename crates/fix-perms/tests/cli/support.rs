@@ -210,7 +210,7 @@ impl Tree {
     }
 }
 
-/// Whoever gets here without root is told what to do.
+/// A test that runs without root ends with the remedy.
 #[track_caller]
 pub(crate) fn need_root() {
     assert!(harness::is_root(), "this test needs root: `make test` leaves it out elsewhere and says so");

@@ -15,7 +15,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use super::need_root;
 use crate::support::{Entry, Tree, done, entry, fix_perms, run};
 
-/// Runs of fix-perms against whoever swaps
+/// Runs of fix-perms beside a thread that swaps
 pub(super) const RUNS: u32 = 60;
 
 /// Does something over and over until it is dropped, and has done it at least once before it is

@@ -193,7 +193,7 @@ fn a_report_has_whole_paths_and_the_log_has_not() {
 }
 
 #[test]
-fn what_became_private_meanwhile_is_not_widened() {
+fn a_directory_that_became_private_during_the_run_is_not_widened() {
     need_root();
     // A directory is set right when it is left: by then it may be another than when it was opened.
     let names: Vec<_> = (0..20_000).map(|nth| format!("d/{nth}")).collect();
@@ -205,7 +205,10 @@ fn what_became_private_meanwhile_is_not_widened() {
     let mut program = harness::Program::start(&mut crate::support::fix_perms(&arguments));
     program.wait_for_message("fix-perms starts");
     harness::until("files are changed", || names.iter().any(|name| mode(&tree.join(name)) == 0o660).then_some(()));
+    program.signal(harness::Signal::STOP);
+    assert_eq!(mode(&tree.join("d")), 0o755, "it has left the directory already");
     set_mode(&tree.join("d"), 0o700);
+    program.signal(harness::Signal::CONT);
     assert_eq!(program.end().code, Some(0));
     assert_eq!(mode(&tree.join("d")), 0o700);
 }
