@@ -8,6 +8,10 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::stage::{Progress, Stage};
 
+/// How long a server may take for its part of a goodbye, or of a handshake whose result does not
+/// matter any more
+const COURTESY: Duration = Duration::from_secs(1);
+
 /// What all checks share; each target has its own copy
 #[derive(Default)]
 pub(crate) struct Network {
@@ -47,6 +51,12 @@ impl Network {
     /// How long the attempt under way has left
     pub(crate) fn time_left(&self) -> Duration {
         self.progress.time_left()
+    }
+
+    /// How long the attempt may still wait for the server when its verdict is known: enough time
+    /// is left to give the verdict.
+    pub(crate) fn courtesy(&self) -> Duration {
+        COURTESY.min(self.time_left() / 2)
     }
 
     /// Connects to the first address that accepts.

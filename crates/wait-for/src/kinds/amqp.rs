@@ -1,7 +1,7 @@
 //! `amqp://host[:5672][/vhost]`, `amqps://`: AMQP 0-9-1 as `RabbitMQ` speaks it: logged in, and the
 //! virtual host opens.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use endpoint::{Options, one_line};
 use futures_util::{FutureExt, future::LocalBoxFuture};
@@ -27,8 +27,6 @@ const GUEST: &str = "guest";
 const DEFAULT_HOST: &str = "/";
 /// Bytes of a virtual host's name, because of the byte that holds its length
 const NAME_LIMIT: usize = 255;
-/// How long the server may take for its goodbye
-const GOODBYE: Duration = Duration::from_secs(1);
 
 // Reply codes of the specification, section 1.2
 const ACCESS_REFUSED: u16 = 403;
@@ -96,7 +94,7 @@ async fn converse(channel: &mut Channel, login: &Login<'_>, network: &Network) -
         _ => return Err(not_amqp()),
     }
     // Without it the server logs that the connection broke.
-    let _ = time::timeout(GOODBYE.min(network.time_left() / 2), channel.close()).await;
+    let _ = time::timeout(network.courtesy(), channel.close()).await;
     let user = if login.password.is_some() { "logged in" } else { "logged in as guest" };
     Ok(format!("{user}, virtual host {virtual_host} opened"))
 }

@@ -10,7 +10,7 @@
 
 pub(crate) mod query;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use endpoint::{Options, RsaKeyFile, RsaPublicKey};
 use futures_util::{FutureExt, future::LocalBoxFuture};
@@ -44,8 +44,6 @@ pub(crate) const OPTIONS: [&str; 8] = [
 ];
 
 const PORT: u16 = 3306;
-/// How long a server may take for its part of a handshake whose result does not matter any more
-const COURTESY: Duration = Duration::from_secs(1);
 /// The name of the helper, because it stands in the server's log.
 const USER: &str = "wait-for";
 
@@ -115,7 +113,7 @@ impl Session<'_> {
             Err(refusal) => {
                 let login = self.login.without_secrets();
                 let stranger = Session { login, server_key: None, question: None, ..*self };
-                let _ = time::timeout(self.courtesy(), stranger.log_in(&mut channel, &greeting)).await;
+                let _ = time::timeout(self.network.courtesy(), stranger.log_in(&mut channel, &greeting)).await;
                 Err(refusal)
             }
         };
@@ -190,7 +188,7 @@ impl Session<'_> {
         loop {
             let packet = match unproven.take() {
                 None => channel.read().await?,
-                Some(reason) => match time::timeout(self.courtesy(), channel.read()).await {
+                Some(reason) => match time::timeout(self.network.courtesy(), channel.read()).await {
                     Ok(Ok(packet)) => packet,
                     _ => return Err(reason.into()),
                 },
@@ -210,12 +208,6 @@ impl Session<'_> {
                 channel.write(&answer).await?;
             }
         }
-    }
-
-    /// The time for a handshake whose result is known: what is left of the attempt must be enough
-    /// to tell it.
-    fn courtesy(&self) -> Duration {
-        COURTESY.min(self.network.time_left() / 2)
     }
 
     /// The settings, in addition to the password, for which a server refuses a login

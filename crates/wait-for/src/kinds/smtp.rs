@@ -8,7 +8,11 @@ use std::sync::Arc;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use endpoint::{Options, Stream, one_line};
 use futures_util::{FutureExt, future::LocalBoxFuture};
-use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt, BufReader};
+use lifecycle::Secret;
+use tokio::{
+    io::{AsyncBufRead, AsyncWrite, AsyncWriteExt, BufReader},
+    time,
+};
 use url::Url;
 
 use super::shape;
@@ -62,13 +66,11 @@ impl Check for Smtp {
             let mut stream = if self.is_tls {
                 BufReader::new(login.secure(plain).await?)
             } else {
-                greet_and_secure(&login, plain).await?
+                greet_and_secure(&login, plain, network).await?
             };
             let verdict = converse(&login, &mut stream, !self.is_tls).await;
-            // The server logs a client that goes without QUIT as one that broke off.
-            if ask(&mut stream, "QUIT").await.is_ok() {
-                wire::close(stream.get_mut()).await;
-            }
+            quit(&mut stream, network).await;
+            wire::close(stream.get_mut()).await;
             login.judged(verdict)
         }
         .boxed_local()
@@ -76,14 +78,14 @@ impl Check for Smtp {
 }
 
 /// Reads the greeting, and goes over to TLS where that is wanted.
-async fn greet_and_secure(login: &Login<'_>, plain: Box<dyn Stream>) -> Result<Lines, NotReady> {
+async fn greet_and_secure(login: &Login<'_>, plain: Box<dyn Stream>, network: &Network) -> Result<Lines, NotReady> {
     let mut plain = BufReader::new(plain);
     judge_greeting(&read_reply(&mut plain).await?)?;
     if login.tls.is_some() {
         let hello = ask(&mut plain, HELLO).await?;
         judge_hello(&hello)?;
         if !hello.offers("STARTTLS", "") {
-            let _ = ask(&mut plain, "QUIT").await;
+            quit(&mut plain, network).await;
             return Err(NotReady::never("the server offers no STARTTLS: leave tls=require off, or write smtps://"));
         }
         let reply = ask(&mut plain, "STARTTLS").await?;
@@ -107,9 +109,17 @@ async fn converse(login: &Login<'_>, stream: &mut Lines, was_greeted: bool) -> V
     if !hello.offers("AUTH", "PLAIN") {
         return Err(NotReady::never("the server offers no login by AUTH PLAIN"));
     }
-    let words = BASE64_STANDARD.encode(format!("\0{user}\0{}", password.expose()));
-    judge_login(&ask(stream, &format!("AUTH PLAIN {words}")).await?)?;
+    let words = Secret::from(BASE64_STANDARD.encode(format!("\0{user}\0{}", password.expose())).as_str());
+    let reply = ask(stream, &format!("AUTH PLAIN {}", words.expose())).await;
+    let verdict = reply.and_then(|reply| judge_login(&reply));
+    // A server that does not understand the command may repeat it.
+    verdict.map_err(|refusal| NotReady { reason: words.blotted_out(&refusal.reason), ..refusal })?;
     Ok("logged in".into())
+}
+
+/// Takes leave: the server logs a client that goes without QUIT as one that broke off.
+async fn quit(stream: &mut (impl AsyncBufRead + AsyncWrite + Unpin), network: &Network) {
+    let _ = time::timeout(network.courtesy(), ask(stream, "QUIT")).await;
 }
 
 async fn ask(stream: &mut (impl AsyncBufRead + AsyncWrite + Unpin), command: &str) -> Result<Reply, NotReady> {

@@ -6,8 +6,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use rustls::{ServerConnection, StreamOwned};
+
 use crate::support::{
-    Program, Signal, never, proof, reason,
+    Authority, Program, Signal, never, proof, reason,
     server::{Server, hold, reset},
     wait_for,
 };
@@ -171,6 +173,14 @@ fn a_mail_server_that_has_no_time_or_no_mail_is_not_ready() {
 }
 
 #[test]
+fn a_mail_server_that_does_not_answer_quit_hides_no_verdict() {
+    let (server, _) = talking("220 mail\r\n", |line| if line == "QUIT" { "" } else { "250 mail\r\n" });
+    assert_eq!(proof(&["--attempt-timeout", "1s", &server.url("smtp")]), "greets");
+    let url = format!("{}#tls=require&insecure", server.url("smtp"));
+    assert!(never(69, &["--attempt-timeout", "1s", &url]).starts_with("the server offers no STARTTLS"));
+}
+
+#[test]
 fn a_password_never_goes_to_a_mail_server_without_tls() {
     let (server, heard) =
         talking("220 mail\r\n", |line| if line == "QUIT" { "221 bye\r\n" } else { "250 AUTH PLAIN\r\n" });
@@ -180,6 +190,30 @@ fn a_password_never_goes_to_a_mail_server_without_tls() {
     assert_eq!(*heard.lock().unwrap(), ["EHLO [127.0.0.1]", "QUIT"]);
     let url = format!("{}#tls=require&insecure", server.url("smtp"));
     assert!(never(69, &[&url]).starts_with("the server offers no STARTTLS"));
+}
+
+#[test]
+fn a_login_that_a_mail_server_repeats_is_not_told() {
+    // A server that does not know AUTH, and one that repeats each line
+    for repeat in ["500 unrecognized command: ", ""] {
+        let config = Authority::new().server(&["localhost"]);
+        let server = Server::start(move |stream, _| {
+            let connection = ServerConnection::new(config.clone()).unwrap();
+            let mut reader = BufReader::new(StreamOwned::new(connection, stream));
+            reader.get_mut().write_all(b"220 mail\r\n").unwrap();
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|length| length > 0) {
+                let answer =
+                    if line.starts_with("AUTH") { format!("{repeat}{line}") } else { "250 AUTH PLAIN\r\n".into() };
+                reader.get_mut().write_all(answer.as_bytes()).unwrap();
+                line.clear();
+            }
+        });
+        let mut command = wait_for(&[&format!("smtps://app@{}#insecure&password-env=PW", server.address)]);
+        let mut program = Program::start(command.args(["--retry-all"]).env("PW", "hunter2"));
+        let said = program.wait_for_message("not ready")["reason"].as_str().unwrap().to_owned();
+        assert!(said.contains(&format!("{repeat}AUTH PLAIN …")), "{said}");
+    }
 }
 
 #[test]
