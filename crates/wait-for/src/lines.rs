@@ -30,7 +30,7 @@ pub(crate) async fn secure(login: &Login<'_>, plain: Lines) -> Result<Lines, Not
         return Err(NotReady::new(Cause::Odd, "the server says more than it was asked before TLS"));
     }
     if login.tls.is_some() {
-        return Ok(BufReader::new(login.secure(plain.into_inner()).await?));
+        return Ok(BufReader::new(login.secure_agreed(plain.into_inner()).await?));
     }
     Ok(plain)
 }

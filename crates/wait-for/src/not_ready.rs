@@ -118,7 +118,8 @@ impl NotReady {
         Self { rest: Some(rest.unwrap_or_default()), ..self }
     }
 
-    /// The same of a server that has answered before, so that TLS is not to blame
+    /// The same of a server that has answered before, or has agreed to TLS: a port with TLS, or
+    /// without it, is not to blame
     pub(crate) fn without_tls_doubt(self) -> Self {
         Self { tls_doubt: None, ..self }
     }

@@ -177,6 +177,11 @@ impl Login<'_> {
         })
     }
 
+    /// The same for a server that has agreed to go over to TLS, so that its port is no plain one.
+    pub(crate) async fn secure_agreed(&self, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, NotReady> {
+        self.secure(stream).await.map_err(NotReady::without_tls_doubt)
+    }
+
     /// The same, with the judgement of the server's certificate beside the stream: no secret may go
     /// to a server that is refused, but words of leave may.
     pub(crate) async fn secure_unjudged(
@@ -185,7 +190,8 @@ impl Login<'_> {
     ) -> Result<(Box<dyn Stream>, Result<(), NotReady>), NotReady> {
         let Some((tls, host)) = self.tls_and_host() else { return Ok((stream, Ok(()))) };
         let name = tls.name_for(host).map_err(NotReady::never)?;
-        let (stream, judgement) = tls.secure_unjudged(name, stream).await?;
+        let secured = tls.secure_unjudged(name, stream).await;
+        let (stream, judgement) = secured.map_err(|failure| NotReady::from(failure).without_tls_doubt())?;
         Ok((stream, judgement.map_err(NotReady::from)))
     }
 

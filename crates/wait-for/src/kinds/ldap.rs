@@ -63,10 +63,12 @@ impl Check for Ldap {
                 return Err(wire::password_needs_tls());
             }
             let mut plain = login.dial(network).await?;
-            if login.tls.is_some() && !self.is_tls {
+            let mut stream = if login.tls.is_some() && !self.is_tls {
                 judge_start_tls(&ask(&mut plain, &start_tls()).await?)?;
-            }
-            let mut stream = login.secure(plain).await?;
+                login.secure_agreed(plain).await?
+            } else {
+                login.secure(plain).await?
+            };
             let verdict = log_in(&login, &mut stream).await;
             let _ = stream.write_all(&unbind()).await;
             wire::close(&mut stream).await;

@@ -86,7 +86,7 @@ impl Check for Postgres {
             if session.login.tls.is_some() && !plain.ask_for_tls().await? {
                 return Err(NotReady::never("the server offers no TLS: leave tls=require off, or turn ssl on there"));
             }
-            let mut channel = Channel(session.login.secure(plain.0).await?);
+            let mut channel = Channel(session.login.secure_agreed(plain.0).await?);
             let verdict = session.converse(&mut channel).await;
             close(&mut channel.0).await;
             session.login.judged(verdict)

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use crate::support::{
     http::{Http, response},
+    mysql::greeting_with_tls,
     never, reason,
     server::{ClosedPort, Server},
 };
@@ -18,6 +19,33 @@ fn a_plain_server_is_named_to_a_target_with_tls() {
     ] {
         let said = reason(&[&format!("{url}{}insecure", if url.contains('#') { "&" } else { "#" })]);
         assert_eq!(said, format!("closed amid the TLS handshake; is the port a plain one? then {remedy}"));
+    }
+}
+
+/// A server that greets, if it speaks first, gives these answers, and goes when TLS begins
+fn agreeing(greeting: Vec<u8>, answers: &'static [&'static [u8]]) -> Server {
+    Server::start(move |mut stream, _| {
+        let _ = stream.write_all(&greeting);
+        for answer in answers {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer);
+        }
+        let _ = stream.read(&mut [0; 4096]);
+    })
+}
+
+#[test]
+fn a_server_that_has_agreed_to_tls_is_not_taken_for_a_plain_one() {
+    const START_TLS: &[u8] = b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\0\x04\0\x04\0";
+    for url in [
+        agreeing(Vec::new(), &[b"S"]).url("postgres"),
+        agreeing(b"220 mail\r\n".into(), &[b"250 STARTTLS\r\n", b"220 ok\r\n"]).url("smtp"),
+        agreeing(Vec::new(), &[START_TLS]).url("ldap"),
+        agreeing(b"INFO {\"tls_required\":true}\r\n".into(), &[]).url("nats"),
+        agreeing(greeting_with_tls(), &[]).url("mysql"),
+    ] {
+        let said = reason(&[&format!("{url}#tls=require&insecure")]);
+        assert_eq!(said, "closed amid the TLS handshake", "{url}");
     }
 }
 

@@ -101,6 +101,12 @@ fn serve(
     (server, heard)
 }
 
+/// The greeting of a server that offers TLS, as it travels
+pub(crate) fn greeting_with_tls() -> Vec<u8> {
+    let greeting = greeting("caching_sha2_password", true);
+    [&[u8::try_from(greeting.len()).unwrap(), 0, 0, 0][..], &greeting].concat()
+}
+
 fn greeting(plugin: &str, tls: bool) -> Vec<u8> {
     let capabilities = if tls { CAPABILITIES | TLS } else { CAPABILITIES };
     let [low, high, upper_low, upper_high] = capabilities.to_le_bytes();
