@@ -25,9 +25,9 @@ const HOST_LIMIT: usize = 50;
 /// failed. Many hosts are asked faster, so that each has at least a half of the attempt.
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// A host that is not ready is asked again after this time, and then after twice the time before,
-/// while others have not answered.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// A host that is not ready is asked again after this time, and then each time after the longer
+/// one, while others have not answered.
+const ASK_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(1));
 /// The least time for each host between two rounds of questions
 const SHARE: Duration = Duration::from_millis(100);
 
@@ -130,7 +130,7 @@ impl AnyHost {
         let ask = |at: usize| async move { (at, self.0[at].1.check(&networks[at]).await) };
         // Hosts that are asked again a little later
         let mut resting = FuturesUnordered::new();
-        let mut rests = vec![ASK_AGAIN.max(SHARE * hosts); self.0.len()];
+        let mut rests = vec![ASK_AGAIN.0.max(SHARE * hosts); self.0.len()];
         let proof = loop {
             if let Some(at) = later.next() {
                 asked.push(ask(at));
@@ -155,7 +155,7 @@ impl AnyHost {
             // Others may be silent for the whole attempt, and this one ready a moment later.
             if failure.rest.is_none() && failure.never_exit().is_none() {
                 resting.push(sleep(rests[at]).map(move |()| at));
-                rests[at] *= 2;
+                rests[at] = ASK_AGAIN.1.max(SHARE * hosts);
             }
             failures[at] = Some(failure);
             if is_final {

@@ -121,7 +121,8 @@ async fn a_host_that_becomes_ready_beside_a_silent_one_is_found_in_the_same_atte
     let network = Network::default();
     network.progress.begin(Duration::from_secs(10));
     assert_eq!(any_of("kafka://silent,late", checks).check(&network).await, Ok("late: ready".to_owned()));
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    // One pause, and the leave of the silent host
+    assert!(begin.elapsed() <= Duration::from_millis(3250), "{:?}", begin.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
