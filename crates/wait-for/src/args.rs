@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = positive_duration)]
     pub(crate) attempt_timeout: Duration,
     /// Always pause this long between attempts, instead of a pace that follows the reason
-    #[arg(long, value_name = "DURATION", value_parser = lifecycle::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub(crate) interval: Option<Duration>,
     /// Ask for this many successes in a row
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]

@@ -85,7 +85,7 @@ impl Target {
             files,
             not: options.optional_switch("not")?,
             stable: options.number("stable")?,
-            interval: options.parsed("interval", lifecycle::duration)?,
+            interval: options.parsed("interval", positive_duration)?,
             attempt_timeout: options.parsed("attempt-timeout", positive_duration)?,
         };
         if target.stable == Some(0) {
@@ -114,10 +114,10 @@ fn label(text: &str, scheme: &str) -> String {
     }
 }
 
-/// A duration for an attempt
+/// A duration for an attempt, or for the pause before the next one
 pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     lifecycle::duration(text).and_then(|duration| match duration {
-        Duration::ZERO => Err("an attempt needs some time".into()),
+        Duration::ZERO => Err("give a time longer than 0s".into()),
         duration => Ok(duration),
     })
 }

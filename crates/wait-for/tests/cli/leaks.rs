@@ -41,7 +41,7 @@ fn ten_thousand_attempts_leak_no_socket() {
         format!("grpc://{}", http2.address),
         format!("unix://{}#stable=1000000", socket.display()),
     ];
-    let mut arguments = vec!["--interval", "0s", "--output", "json"];
+    let mut arguments = vec!["--interval", "1ms", "--output", "json"];
     arguments.extend(urls.iter().map(String::as_str));
     let program = Program::start(&mut wait_for(&arguments));
     until("there were some thousand attempts", || (open.accepted() + closing.accepted() > 8_000).then_some(()));

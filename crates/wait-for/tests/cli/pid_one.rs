@@ -24,8 +24,8 @@ fn a_stop_signal_ends_the_wait_and_what_was_missing_is_told() {
 }
 
 #[test]
-fn a_stop_signal_ends_a_wait_that_never_pauses() {
-    let inside = wait_for(&["--interval", "0s", "file:///none"]);
+fn a_stop_signal_ends_a_wait_that_hardly_pauses() {
+    let inside = wait_for(&["--interval", "1ms", "file:///none"]);
     let mut program = namespace::start_as_pid_one(&inside);
     program.wait_for_message("not ready");
     send(namespace::id_of_pid_one(&program), Signal::TERM);

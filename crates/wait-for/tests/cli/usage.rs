@@ -135,6 +135,7 @@ fn an_option_whose_value_is_wrong() {
         ("bad-stable", "tcp://db:1#stable=0"),
         ("bad-duration", "tcp://db:1#hold=100"),
         ("bad-attempt-timeout", "tcp://db:1#attempt-timeout=0"),
+        ("zero-interval-of-a-target", "tcp://db:1#interval=0s"),
         ("bad-size", "file:///data/ready#min-size=big"),
         ("bad-mode", "file:///data/ready#mode=rw"),
         ("bad-dns-type", "dns://db#type=MX"),
@@ -154,6 +155,7 @@ fn an_option_whose_value_is_wrong() {
 fn a_flag_whose_value_is_wrong() {
     assert_usage_error("bad-timeout", &["--timeout", "5 minutes", "tcp://db:5432"]);
     assert_usage_error("zero-attempt-timeout", &["--attempt-timeout", "0s", "tcp://db:5432"]);
+    assert_usage_error("zero-interval", &["--interval", "0", "tcp://db:5432"]);
     assert_usage_error("zero-stable", &["--stable", "0", "tcp://db:5432"]);
     assert_usage_error("bad-output", &["--output", "yaml", "tcp://db:5432"]);
     assert_usage_error("bad-proxy", &["--proxy", "http://proxy:3128", "tcp://db:5432"]);

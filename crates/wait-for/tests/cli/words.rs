@@ -34,7 +34,7 @@ fn a_line_is_written_when_a_reason_changes_and_none_in_a_loop() {
 #[test]
 fn the_first_line_tells_version_and_settings() {
     let ended =
-        run(&["--any", "--stable", "2", "--interval", "0s", "file:///dev/null", "file:///proc", "--", "/bin/true"]);
+        run(&["--any", "--stable", "2", "--interval", "1ms", "file:///dev/null", "file:///proc", "--", "/bin/true"]);
     let line = ended.message("wait-for starts");
     assert_eq!(line["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(line["targets"], serde_json::json!(["file:///dev/null", "file:///proc"]));
