@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::support::{
-    Authority, Program, never, proof, reason,
+    Authority, Program, never, proof, reason, run,
     server::{ClosedPort, Server, hold, pour, reset_when_spoken_to},
     wait_for,
 };
@@ -179,6 +179,8 @@ fn a_server_that_says_nothing_useful_is_not_ready() {
     let resetting = Server::start(|stream, _| reset_when_spoken_to(stream));
     let said = "closed without an answer; does the server want TLS? then add tls=require";
     assert_eq!(reason(&[&resetting.url("postgres")]), said);
+    let leaving = Server::start(|mut stream, _| drop(read_untyped(&mut stream)));
+    assert_eq!(reason(&[&leaving.url("postgres")]), said);
     let (closing, _) = postgres(b"R\0\0".to_vec());
     assert_eq!(reason(&["--attempt-timeout", "300ms", &closing.url("postgres")]), "no answer within 300ms");
     for garbage in [
@@ -194,6 +196,25 @@ fn a_server_that_says_nothing_useful_is_not_ready() {
     }
     let endless = Server::start(|stream, _| pour(stream, b"R\0\x7f\xff\xff"));
     assert_eq!(reason(&[&endless.url("postgres")]), "the answer is not PostgreSQL");
+}
+
+#[test]
+fn a_server_that_cannot_start_a_process_is_overloaded() {
+    let said = "could not fork new process for connection: Resource temporarily unavailable";
+    let full = Server::start(move |mut stream, _| {
+        read_untyped(&mut stream);
+        let _ = stream.write_all(format!("E{said}\n\0").as_bytes());
+        hold(stream);
+    });
+    for options in ["", "#tls=require&insecure"] {
+        let ended = run(&["--timeout", "2s", &format!("{}{options}", full.url("postgres"))]);
+        let missing = ended.message("missing");
+        assert_eq!(missing["reason"], said, "{options}");
+        assert!(missing["attempts"].as_u64() < Some(4), "{missing}");
+    }
+    // memcached
+    let (other, _) = postgres(b"ERROR\r\n".to_vec());
+    assert_eq!(reason(&[&other.url("postgres")]), "the answer is not PostgreSQL");
 }
 
 #[test]

@@ -18,6 +18,10 @@ const MESSAGE_LIMIT: usize = 64 * 1024;
 const COLUMNS: usize = 3;
 const ROW: u8 = b'D';
 const VERSION_3: u32 = 3 << 16;
+/// The type of an error
+const ERROR: u8 = b'E';
+/// Bytes of an error of protocol 2, which is a sentence
+const OLD_ERROR_LIMIT: usize = 1024;
 /// The first words of a connection that shall become TLS
 const TLS_REQUEST: [u32; 2] = [8, 80_877_103];
 
@@ -75,9 +79,10 @@ impl<S: Stream> Channel<S> {
     /// Asks for TLS; true if the server goes over to it.
     pub(super) async fn ask_for_tls(&mut self) -> Result<bool, NotReady> {
         self.0.write_all(&TLS_REQUEST.map(u32::to_be_bytes).concat()).await?;
-        match self.0.read_u8().await? {
+        match self.first_byte().await? {
             b'S' => Ok(true),
             b'N' => Ok(false),
+            ERROR => Err(self.read_body(ERROR).await.err().unwrap_or_else(not_postgres)),
             _ => Err(not_postgres()),
         }
     }
@@ -107,17 +112,52 @@ impl<S: Stream> Channel<S> {
     /// The next message that matters.
     pub(super) async fn read(&mut self) -> Result<Message, NotReady> {
         loop {
-            let kind = self.0.read_u8().await?;
-            let length = self.0.read_u32().await?.checked_sub(4).ok_or_else(not_postgres)? as usize;
-            if length > MESSAGE_LIMIT {
-                return Err(if kind == ROW { row_too_long() } else { not_postgres() });
-            }
-            let mut body = vec![0; length];
-            self.0.read_exact(&mut body).await?;
+            let kind = self.first_byte().await?;
+            let body = self.read_body(kind).await?;
             match Message::parse(kind, &body).ok_or_else(not_postgres)? {
                 Message::Other => {}
                 message => return Ok(message),
             }
+        }
+    }
+
+    async fn first_byte(&mut self) -> Result<u8, NotReady> {
+        let mut byte = [0];
+        if self.0.read(&mut byte).await? == 0 {
+            return Err(NotReady::unanswered());
+        }
+        Ok(byte[0])
+    }
+
+    /// What stands behind a message's type
+    async fn read_body(&mut self, kind: u8) -> Result<Vec<u8>, NotReady> {
+        let head = self.0.read_u32().await?;
+        let length = head.checked_sub(4).ok_or_else(not_postgres)? as usize;
+        match kind {
+            _ if length <= MESSAGE_LIMIT => {}
+            ROW => return Err(row_too_long()),
+            ERROR => return Err(self.read_old_error(head.to_be_bytes()).await),
+            _ => return Err(not_postgres()),
+        }
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).await?;
+        Ok(body)
+    }
+
+    /// The error of a server that cannot start a process for the connection, and so cannot learn
+    /// its protocol: it is that of protocol 2, a text up to a NUL. The text of another protocol may
+    /// begin with the same letter, and ends with a line.
+    async fn read_old_error(&mut self, begin: [u8; 4]) -> NotReady {
+        let mut text = begin.to_vec();
+        while !text.iter().any(|byte| [0, b'\r'].contains(byte)) && text.len() < OLD_ERROR_LIMIT {
+            match self.0.read_u8().await {
+                Ok(byte) => text.push(byte),
+                Err(_) => break,
+            }
+        }
+        match text.split_last() {
+            Some((0, text)) => NotReady::full(one_line(String::from_utf8_lossy(text).trim_end())),
+            _ => not_postgres(),
         }
     }
 }
@@ -126,7 +166,7 @@ impl Message {
     pub(crate) fn parse(kind: u8, body: &[u8]) -> Option<Self> {
         match kind {
             b'R' => Authentication::parse(body).map(Self::Authentication),
-            b'E' => Said::parse(body).map(Self::Error),
+            ERROR => Said::parse(body).map(Self::Error),
             b'Z' => Some(Self::ReadyForQuery),
             // CopyOutResponse begins with a format; with any other byte the answer is HTTP.
             b'H' if !matches!(body.first(), Some(0 | 1)) => None,
