@@ -145,11 +145,12 @@ impl<S: Stream> AsyncRead for Explained<S> {
         self.was_heard = buffer.filled().len() > before;
         Poll::Ready(match read {
             Ok(()) if self.was_heard || buffer.remaining() == 0 => Ok(()),
-            Ok(()) => {
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(self.request.explain(error)),
+            // With the closing alert or without it, no data was cut off.
+            _ => {
                 let end = self.request.explain(io::ErrorKind::UnexpectedEof.into());
                 if end.get_ref().is_some() { Err(end) } else { Ok(()) }
             }
-            Err(error) => Err(self.request.explain(error)),
         })
     }
 }

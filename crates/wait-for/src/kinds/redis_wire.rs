@@ -2,12 +2,11 @@
 //!
 //! Protocol: <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
 
-use std::io;
-
 use endpoint::{Stream, one_line};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use crate::{
+    lines,
     not_ready::{Cause, NotReady},
     wire,
 };
@@ -87,17 +86,11 @@ pub(crate) async fn read(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<Rep
 }
 
 async fn read_line(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<String, NotReady> {
-    let mut line = Vec::new();
-    match stream.take(LINE_LIMIT).read_until(b'\n', &mut line).await {
-        // The first byte alone says enough.
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof || line.is_empty() => return Err(error.into()),
-        _ => {}
+    // TLS has no lines, and its first byte says enough.
+    if stream.fill_buf().await?.first().is_some_and(|first| OF_TLS.contains(first)) {
+        return Err(wire::speaks_tls("write rediss://, or add tls=require"));
     }
-    match line.first() {
-        None => Err(NotReady::unanswered()),
-        Some(first) if OF_TLS.contains(first) => Err(wire::speaks_tls("write rediss://, or add tls=require")),
-        Some(_) => Ok(String::from_utf8_lossy(&line).trim_end().to_owned()),
-    }
+    lines::read_line(stream, LINE_LIMIT).await
 }
 
 async fn read_text(
@@ -163,7 +156,7 @@ mod tests {
         ] {
             assert_eq!(read(&mut bytes.as_bytes()).await.unwrap_err().cause, Cause::Odd, "{bytes}");
         }
-        for bytes in ["", "$4\r\na"] {
+        for bytes in ["", "$4\r\na", "+", "+PON"] {
             assert_eq!(read(&mut bytes.as_bytes()).await.unwrap_err().cause, Cause::Absent, "{bytes}");
         }
         let alert = read(&mut &b"\x15\x03\x01\x00\x02\x02\x46"[..]).await.unwrap_err();

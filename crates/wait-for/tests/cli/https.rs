@@ -175,6 +175,20 @@ fn a_connection_ends_with_the_last_word_of_tls() {
 }
 
 #[test]
+fn a_server_that_goes_without_an_answer_is_told_also_where_its_last_word_of_tls_is_missing() {
+    let config = Authority::new().server(&["localhost"]);
+    let server = Server::start(move |mut stream, _| {
+        let mut connection = ServerConnection::new(config.clone()).unwrap();
+        while connection.is_handshaking() && connection.complete_io(&mut stream).is_ok() {}
+        let _ = rustls::Stream::new(&mut connection, &mut stream).read(&mut [0; 4096]);
+    });
+    for scheme in ["https", "rediss"] {
+        let said = reason(&[&format!("{}#insecure", server.url(scheme))]);
+        assert_eq!(said, "closed without an answer", "{scheme}");
+    }
+}
+
+#[test]
 fn a_server_without_tls_is_told() {
     let server = Server::start(|mut stream, _| {
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
