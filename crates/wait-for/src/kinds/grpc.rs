@@ -13,6 +13,8 @@ use hyper::{
     body::{Bytes, Incoming},
     header::{CONTENT_TYPE, HeaderMap, HeaderValue, TE},
 };
+use lifecycle::Exit;
+use percent_encoding::percent_decode_str;
 use prost::Message;
 use url::Url;
 
@@ -29,6 +31,9 @@ use crate::{
 const PATH: &str = "/grpc.health.v1.Health/Check";
 /// Bytes; an answer has seven.
 const ANSWER_LIMIT: usize = 4096;
+/// Statuses of a login that is missing or wrong, and of one that may not ask
+const PERMISSION_DENIED: &str = "7";
+const UNAUTHENTICATED: &str = "16";
 /// A message's flag of compression and its length
 const PREFIX: usize = 5;
 
@@ -95,11 +100,15 @@ impl Check for Grpc {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
             request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
             let mut answer = self.client.send(network, request).await?;
-            let mut said = read(&mut answer.response).await?;
-            said.words = without_secrets(&said.words, &login);
-            let verdict = judge(said);
+            let said = read(&mut answer.response).await?;
+            let verdict = judge(said, self.login.has_login());
             answer.leave().await;
-            verdict
+            verdict.map_err(|refusal| {
+                if refusal.never_exit() == Some(Exit::Denied) {
+                    self.login.forget();
+                }
+                NotReady { reason: without_secrets(&refusal.reason, &login), ..refusal }
+            })
         }
         .boxed_local()
     }
@@ -114,10 +123,18 @@ struct Answer {
 }
 
 async fn read(response: &mut Response<Incoming>) -> Result<Answer, NotReady> {
-    if response.status() != StatusCode::OK {
-        return Err(web::refusal(response.status(), response.headers()));
-    }
     let mut answer = Answer { status: None, words: String::new(), message: Vec::new() };
+    // <https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>
+    let code = match response.status() {
+        StatusCode::OK => None,
+        StatusCode::UNAUTHORIZED => Some(UNAUTHENTICATED),
+        StatusCode::FORBIDDEN => Some(PERMISSION_DENIED),
+        status => return Err(web::refusal(status, response.headers())),
+    };
+    if let Some(code) = code {
+        let words = format!("HTTP {}", response.status());
+        return Ok(Answer { status: Some(code.into()), words, ..answer });
+    }
     answer.note(response.headers());
     while let Some(frame) = response.body_mut().frame().await {
         let frame = frame.map_err(|error| http_error::not_ready(&error))?;
@@ -139,13 +156,13 @@ impl Answer {
         let text = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         self.status = text("grpc-status").or(self.status.take());
         if let Some(words) = text("grpc-message") {
-            self.words = one_line(&words);
+            self.words = one_line(&percent_decode_str(&words).decode_utf8_lossy());
         }
     }
 }
 
 /// The codes are those of <https://grpc.io/docs/guides/status-codes/>.
-fn judge(answer: Answer) -> Verdict {
+fn judge(answer: Answer, has_login: bool) -> Verdict {
     let words = answer.words;
     match answer.status.as_deref() {
         Some("0") => judge_message(&answer.message),
@@ -154,7 +171,14 @@ fn judge(answer: Answer) -> Verdict {
             Err(NotReady::never("the server has no health service (UNIMPLEMENTED): check it by tcp:// instead"))
         }
         Some("8") => Err(NotReady::full(format!("gRPC status 8 (RESOURCE_EXHAUSTED): {words}"))),
-        Some("7" | "16") => Err(NotReady::denied(format!("refused: {words}"))),
+        Some(code @ (PERMISSION_DENIED | UNAUTHENTICATED)) if has_login => Err(NotReady::denied(format!(
+            "login refused: gRPC status {code}: {words}; are token and permissions right?"
+        ))),
+        // As for HTTP: a server that is still starting may answer every client like that.
+        Some(code @ (PERMISSION_DENIED | UNAUTHENTICATED)) => {
+            let remedy = "does the server want a login? then give token-file=PATH";
+            Err(NotReady::new(Cause::Busy, format!("gRPC status {code}: {words}; {remedy}")))
+        }
         Some(code) => Err(NotReady::new(Cause::Busy, format!("gRPC status {}: {words}", one_line(code)))),
         None => Err(not_grpc()),
     }
@@ -176,13 +200,11 @@ fn not_grpc() -> NotReady {
 
 #[cfg(test)]
 mod tests {
-    use lifecycle::Exit;
-
     use super::*;
 
     fn judged(status: &str, message: &[u8]) -> Result<String, Cause> {
         let answer = Answer { status: Some(status.into()), words: String::new(), message: message.to_vec() };
-        judge(answer).map_err(|failure| failure.cause)
+        judge(answer, true).map_err(|failure| failure.cause)
     }
 
     #[test]

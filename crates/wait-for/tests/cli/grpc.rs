@@ -2,6 +2,8 @@
 
 use std::{io, net::TcpStream, os::unix::net::UnixListener, thread};
 
+use http::StatusCode;
+
 use crate::support::{
     Authority,
     h2::{Heard, Http2, Reply},
@@ -21,6 +23,7 @@ fn grpc_reply(body: &[u8], code: &str) -> Reply {
         headers: vec![("content-type", "application/grpc".into())],
         body: body.to_vec(),
         trailers: vec![("grpc-status", code.into()), ("grpc-message", "as told".into())],
+        ..Reply::default()
     }
 }
 
@@ -73,10 +76,24 @@ fn a_server_without_health_service_ends_the_wait_at_once() {
 }
 
 #[test]
-fn a_refused_permission_ends_the_wait_at_once() {
+fn a_refused_login_ends_the_wait_at_once_and_a_missing_one_does_not() {
     for code in ["7", "16"] {
         let (_server, url) = server(move |_| grpc_reply(&[], code));
-        assert_eq!(never(77, &[&url]), "refused: as told");
+        let said = format!("login refused: gRPC status {code}: as told; are token and permissions right?");
+        assert_eq!(never(77, &[&format!("{url}#header=Authorization: x")]), said);
+        let remedy = "does the server want a login? then give token-file=PATH";
+        assert_eq!(reason(&[&url]), format!("gRPC status {code}: as told; {remedy}"));
+        assert!(reason(&["--not", &url]).starts_with("not proven gone: "));
+    }
+}
+
+#[test]
+fn a_proxy_in_front_refuses_a_login_by_its_status_of_http() {
+    for (status, code) in [(StatusCode::UNAUTHORIZED, "16"), (StatusCode::FORBIDDEN, "7")] {
+        let (_server, url) = server(move |_| Reply { status, ..Reply::default() });
+        let said = format!("gRPC status {code}: HTTP {status}; ");
+        assert!(never(77, &[&format!("{url}#header=Authorization: x")]).contains(&said));
+        assert!(reason(&[&url]).starts_with(&said));
     }
 }
 
@@ -87,7 +104,16 @@ fn a_login_that_the_server_repeats_is_not_told() {
         reply.trailers[1].1 = format!("who is {}?", heard.headers["authorization"].to_str().unwrap());
         reply
     });
-    assert_eq!(never(77, &[&format!("{url}#header=Authorization: Bearer hunter2")]), "refused: who is …?");
+    let url = format!("{url}#header=Authorization: Bearer hunter2");
+    assert_eq!(never(77, &[&url]), "login refused: gRPC status 16: who is …?; are token and permissions right?");
+    // Percent-encoded, as the protocol has it for what is no ASCII
+    let (_server, url) = server(|_| {
+        let mut reply = grpc_reply(&[], "14");
+        reply.trailers[1].1 = "who is%20 h%75nter%32, n%C3%A9?%0A".into();
+        reply
+    });
+    let said = reason(&[&format!("{url}#header=Authorization: Bearer hunter2")]);
+    assert_eq!(said, "gRPC status 14: who is  …, né?");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use h2::{RecvStream, server::SendResponse};
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -28,6 +28,7 @@ pub(crate) struct Heard {
 /// The answer of the script
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) trailers: Vec<(&'static str, String)>,
@@ -109,7 +110,7 @@ async fn listen(request: Request<RecvStream>) -> Heard {
 }
 
 fn answer(reply: Reply, mut respond: SendResponse<hyper::body::Bytes>) -> Result<(), h2::Error> {
-    let mut response = Response::builder();
+    let mut response = Response::builder().status(reply.status);
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }
