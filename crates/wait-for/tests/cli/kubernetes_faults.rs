@@ -107,6 +107,10 @@ fn a_token_that_the_api_server_repeats_is_not_shown() {
         never(69, &[&server.target("jobs/migrate", "")]),
         "the Job migrate has failed: BackoffLimitExceeded: pod sent …"
     );
+    let pod = object(TOKEN, "7", &json!({"phase": "Pending"}));
+    let server = ApiServer::listing(vec![pod], |_, answer| answer.watch().hold());
+    let said = reason(&[&server.target("pods?selector=app=web", "")]);
+    assert_eq!(said, "0 of 1 pods with app=web are ready; … is not ready: Pending");
 }
 
 #[test]

@@ -15,6 +15,8 @@ use crate::not_ready::{Cause, NotReady, Verdict};
 /// The state of one object, by itself
 #[derive(Debug)]
 pub(super) struct Seen {
+    /// The name, for people
+    name: String,
     /// The pods or endpoints that count; those of different families are the same ones.
     ready: usize,
     family: String,
@@ -25,7 +27,7 @@ impl Seen {
     /// The same without the login, which a server may repeat. Later answers come to other logins.
     pub(super) fn without_secrets(self, sent: &HeaderMap) -> Self {
         let clean = |refusal: NotReady| NotReady { reason: without_secrets(&refusal.reason, sent), ..refusal };
-        Self { verdict: self.verdict.map_err(clean), ..self }
+        Self { name: without_secrets(&self.name, sent), verdict: self.verdict.map_err(clean), ..self }
     }
 }
 
@@ -43,7 +45,7 @@ pub(super) fn look(kind: Kind, object: &Object) -> Seen {
         Kind::Deployments => rollouts::deployment(object),
         Kind::DaemonSets => rollouts::daemon_set(object),
     };
-    Seen { ready: usize::from(verdict.is_ok()), family: String::new(), verdict }
+    Seen { name: one_line(&object.metadata.name), ready: usize::from(verdict.is_ok()), family: String::new(), verdict }
 }
 
 /// The state of all objects of a target.
@@ -77,8 +79,8 @@ pub(super) fn judge(resource: &Resource, objects: &BTreeMap<String, Seen>, names
                 return Ok(format!("{ready} ready {} with {selector}", plural(ready, "pod")));
             }
             let first = objects
-                .iter()
-                .find_map(|(name, seen)| Some(format!("; {} {}", one_line(name), seen.verdict.as_ref().err()?.reason)));
+                .values()
+                .find_map(|seen| Some(format!("; {} {}", seen.name, seen.verdict.as_ref().err()?.reason)));
             let wanted = resource.count;
             Err(NotReady::watched(format!(
                 "{ready} of {wanted} pods with {selector} are ready{}",
@@ -156,6 +158,7 @@ fn slice(object: &Object) -> Seen {
         conditions.is_none_or(|conditions| conditions.ready != Some(false) && conditions.serving != Some(false))
     };
     Seen {
+        name: one_line(&object.metadata.name),
         ready: endpoints.filter(is_true).count(),
         family: one_line(&object.address_type),
         verdict: Ok(String::new()),
@@ -238,11 +241,11 @@ mod tests {
     #[test]
     fn enough_pods_of_a_selector_are_ready() {
         let pods = |count| Resource { kind: Kind::Pods, chosen: Chosen::Selector("app=web".into()), count };
-        let (ready, waiting) =
-            (json!({"status": {"conditions": [condition("Ready", "True")]}}), json!({"status": {"phase": "Pending"}}));
+        let ready = json!({"status": {"conditions": [condition("Ready", "True")]}});
+        let waiting = json!({"metadata": {"name": "web-0"}, "status": {"phase": "Pending"}});
         let both = json!([waiting, ready]);
         assert_eq!(judged(&pods(1), both.clone()), Ok("1 ready pod with app=web".into()));
-        assert_eq!(judged(&pods(2), both), refused("1 of 2 pods with app=web are ready; o0 is not ready: Pending"));
+        assert_eq!(judged(&pods(2), both), refused("1 of 2 pods with app=web are ready; web-0 is not ready: Pending"));
         assert_eq!(judged(&pods(2), json!([ready, ready])), Ok("2 ready pods with app=web".into()));
         assert_eq!(judged(&pods(1), json!([])), refused("0 of 1 pods with app=web are ready"));
     }
