@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 use crate::support::{
     http::{Http, response},
     mysql::greeting_with_tls,
-    never, reason,
-    server::{ClosedPort, Server},
+    never, reason, run,
+    server::{ClosedPort, Server, reset},
 };
 
 #[test]
@@ -60,6 +60,17 @@ fn several_hosts_have_the_hint_too() {
     let said = reason(&[&format!("kafkas://{hosts}#insecure")]);
     let hint = "is the port a plain one? then write kafka://";
     assert_eq!(said, format!("{}: closed amid the TLS handshake; {hint}", closing.address));
+}
+
+#[test]
+fn a_reset_at_once_has_the_same_hint_in_each_attempt() {
+    let resetting = Server::start(|stream, _| reset(stream));
+    for (scheme, remedy) in [("redis", "write rediss://"), ("kafka", "write kafkas://")] {
+        // In about half of the attempts the reset comes while the client still dials.
+        let ended = run(&["--interval", "1ms", "--timeout", "1s", &resetting.url(scheme)]);
+        let reasons: Vec<_> = ended.messages("not ready").iter().map(|line| line["reason"].clone()).collect();
+        assert_eq!(reasons, [format!("closed without an answer; does the server want TLS? then {remedy}")]);
+    }
 }
 
 #[test]
