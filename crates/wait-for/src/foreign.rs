@@ -18,26 +18,32 @@ pub(crate) const FOREIGN: [(&str, &str); 9] = [
     ("s3", "write http://HOST:9000/minio/health/live for MinIO, or the server's own health page"),
 ];
 
-/// Words that people take for options, and what to write instead
-const NO_OPTIONS: [(&str, &str); 6] = [
-    ("timeout", "write attempt-timeout=2s for one attempt, or the flag --timeout for all"),
-    ("any", "write the flag --any, or a group in the file of --config"),
-    ("sslmode", "write tls=require, which checks the certificate and its name"),
-    ("password", "write password-file=PATH or password-env=NAME, because others can read arguments"),
-    ("token", "write token-file=PATH or token-env=NAME, because others can read arguments"),
-    ("retry-all", "write the flag --retry-all"),
+/// Words that people take for options, what to write instead, and the option that this needs
+const NO_OPTIONS: [(&str, &str, Option<&str>); 6] = [
+    ("timeout", "write attempt-timeout=2s for one attempt, or the flag --timeout for all", None),
+    ("any", "write the flag --any, or a group in the file of --config", None),
+    ("sslmode", "write tls=require, which checks the certificate and its name", Some("tls")),
+    (
+        "password",
+        "write password-file=PATH or password-env=NAME, because others can read arguments",
+        Some("password-file"),
+    ),
+    ("token", "write token-file=PATH or token-env=NAME, because others can read arguments", Some("token-file")),
+    ("retry-all", "write the flag --retry-all", None),
 ];
 
 /// The remedy for an option that targets of this kind do not have
 pub(crate) fn no_option(name: &str, scheme: &Scheme) -> Option<String> {
-    if let Some((_, remedy)) = NO_OPTIONS.iter().find(|(word, _)| *word == name) {
+    let taken = scheme.all_options();
+    let is_taken = |option: Option<&str>| option.is_none_or(|option| taken.contains(&option));
+    if let Some((_, remedy, _)) = NO_OPTIONS.iter().find(|(word, _, option)| *word == name && is_taken(*option)) {
         return Some((*remedy).to_owned());
     }
-    if name == "tls" {
+    if ["tls", "sslmode"].contains(&name) {
         return scheme.tls.map(|remedy| format!("TLS: {remedy}"));
     }
     let has = |other: &&Scheme| other.options.iter().any(|option| option.split(['=', '[']).next() == Some(name));
     let other = SCHEMES.iter().find(has)?;
-    let taken = scheme.all_options().join(", ");
+    let taken = taken.join(", ");
     Some(format!("{}:// has it, and {}:// takes {taken}", other.names[0], scheme.names[0]))
 }

@@ -96,6 +96,11 @@ fn options_of_other_kinds_and_other_joints_have_their_remedies() {
             "postgres://a#sslmode=require",
             r#"postgres has no option "sslmode"; write tls=require, which checks the certificate and its name"#,
         ),
+        ("https://a#sslmode=require", r#"https has no option "sslmode"; TLS: write https://"#),
+        (
+            "kubernetes://jobs/a#token=hunter2",
+            r#"kubernetes has no option "token"; write token-file=PATH or token-env=NAME, because others can read arguments"#,
+        ),
         (
             "tcp://a:1#min=3",
             r#"tcp has no option "min"; dns:// has it, and tcp:// takes hold, stable, interval, attempt-timeout, not"#,
@@ -103,4 +108,18 @@ fn options_of_other_kinds_and_other_joints_have_their_remedies() {
     ] {
         assert_eq!(refusal(text), reason, "{text}");
     }
+}
+
+#[test]
+fn a_remedy_names_no_option_that_the_kind_does_not_have() {
+    for text in
+        ["tcp://a:1#password=hunter2", "tcp://a:1#sslmode=require", "tcp://a:1#token=hunter2", "dns://a#token=x"]
+    {
+        let reason = refusal(text);
+        assert!(reason.contains("does not know option number 1; it takes "), "{text}: {reason}");
+        for option in ["password-file", "tls=", "token-file", "hunter2"] {
+            assert!(!reason.contains(option), "{text}: {reason}");
+        }
+    }
+    assert!(!refusal("postgres://a#token=x").contains("token-file"));
 }
