@@ -6,9 +6,8 @@ use endpoint::TLS_OPTIONS;
 use lifecycle::{Lines, LinesParser};
 
 use crate::{
-    hosts,
     schemes::{COMMON_OPTIONS, SCHEMES},
-    target::{Target, positive_duration},
+    target::{self, Target, positive_duration},
 };
 
 /// Wait until every target is ready, then exit 0 or become COMMAND
@@ -67,7 +66,7 @@ pub struct Args {
 const TARGETS: LinesParser<Target> = LinesParser {
     judge_argument: without_password,
     argument_hint: behind_dashes,
-    ..LinesParser::new("target", Target::parse, hosts::label)
+    ..LinesParser::new("target", Target::parse, target::label)
 };
 
 /// A word without a colon is no misspelt target, but a misspelt command or the name of a program.

@@ -2,11 +2,11 @@
 
 use lifecycle::{Completions, ConfigFile, Helper};
 
-use crate::{config::Config, hosts, summary::summary};
+use crate::{config::Config, summary::summary, target};
 
 /// A task with a configuration file
 pub const HELPER: Helper = Helper::task(Some(ConfigFile::of::<Config>(SCHEMA)))
-    .with_labels(&[("targets", hosts::label)])
+    .with_labels(&[("targets", target::label)])
     .with_completions(COMPLETIONS)
     .with_summary(summary);
 

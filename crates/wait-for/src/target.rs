@@ -76,7 +76,7 @@ impl Target {
             checks.push((scheme.parse)(url, &mut options)?);
         }
         let target = Self {
-            label: label(text, &name),
+            label: label(text),
             has_password: urls.iter().any(|url| url.password().is_some()),
             query_option: urls.first().and_then(|url| scheme.option_in_query(url)),
             check: hosts::any_of(text, checks),
@@ -104,12 +104,17 @@ impl Target {
     }
 }
 
-/// What may be printed of a target. Two targets of pods differ in the selector, which is their only
-/// query.
-fn label(text: &str, scheme: &str) -> String {
+/// What may be printed of a text that should be a target. Two targets of pods differ in the
+/// selector, which is their only query.
+pub(crate) fn label(text: &str) -> String {
     let label = hosts::label(text);
-    match text.split_once("?selector=") {
-        Some((_, selector)) if scheme == "kubernetes" => format!("{label}?selector={}", one_line(selector)),
+    let url = text.split('#').next().unwrap_or_default();
+    // Another byte is of no selector: a password may stand behind it.
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=!,()<> %+".contains(&byte);
+    match url.split_once("?selector=") {
+        Some((_, selector)) if label.starts_with("kubernetes://") && selector.bytes().all(is_usual) => {
+            format!("{label}?selector={}", one_line(selector))
+        }
         _ => label,
     }
 }
@@ -162,7 +167,14 @@ mod tests {
 
     #[test]
     fn a_target_is_printed_without_its_password() {
-        assert_eq!(format!("{:?}", Target::parse("redis://:secret@cache").unwrap()), "redis://cache");
+        for (text, printed) in [
+            ("redis://:secret@cache", "redis://cache"),
+            ("kubernetes://pods?selector=app%20in%20(a,b)#insecure", "kubernetes://pods?selector=app%20in%20(a,b)"),
+            ("kubernetes://pods?selector=app=web http://u:secret@h", "kubernetes://…"),
+            ("http://api/?selector=secret", "http://api/"),
+        ] {
+            assert_eq!(label(text), printed);
+        }
     }
 
     #[test]

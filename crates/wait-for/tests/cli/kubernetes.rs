@@ -163,6 +163,7 @@ fn pods_of_a_selector_are_counted_over_pages_and_events() {
         (&ready["proof"], &ready["target"]),
         (&"3 ready pods with app=web".into(), &"kubernetes://pods?selector=app=web".into())
     );
+    assert_eq!(ended.message("wait-for starts")["targets"], json!(["kubernetes://pods?selector=app=web"]));
     assert_eq!(server.verbs(), ["list", "list", "watch 7"]);
     assert!(server.requests().iter().all(|request| request.line.contains("labelSelector=app%3Dweb&")));
 }
