@@ -4,7 +4,7 @@
 
 use std::{fmt, path::Path, time::Duration};
 
-use endpoint::{Address, LoginHeaders, Options, TlsClient, UrlLogin, one_line, refuse_login_in_query, without_secrets};
+use endpoint::{Address, LoginHeaders, Options, TlsClient, UrlLogin, one_line, without_secrets};
 use http_body_util::Full;
 use hyper::{
     HeaderMap, Request, StatusCode,
@@ -13,7 +13,10 @@ use hyper::{
 use lifecycle::Exit;
 use url::Url;
 
-use super::objects::Failure;
+use super::{
+    objects::Failure,
+    resource::{LABEL_LIMIT, is_label},
+};
 use crate::{
     network::Network,
     not_ready::{Cause, NotReady},
@@ -24,10 +27,9 @@ use crate::{
 const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 const CA: &str = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
 const NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
-/// Bytes of a name in DNS, which a namespace is, and of the API server's words about a failure
-const LABEL_LIMIT: usize = 63;
+/// Bytes of the API server's words about a failure
 const WORDS_LIMIT: usize = 64 * 1024;
-/// The attempt's own deadline comes earlier.
+/// The longest wait for a volume that hangs. The deadline of most attempts comes earlier.
 const FILE_LIMIT: Duration = Duration::from_secs(600);
 
 pub(super) struct Api {
@@ -112,7 +114,6 @@ impl Server {
         if has_login || url.query().is_some() || url.fragment().is_some() {
             return Err("option server: a URL without login, query and fragment".into());
         }
-        refuse_login_in_query(&url)?;
         let address = Address::of(&url, None)?;
         let login = login(token)?;
         let tls = match url.scheme() {
@@ -261,6 +262,5 @@ fn no_account() -> NotReady {
 }
 
 fn is_namespace(text: &str) -> bool {
-    let is_usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=LABEL_LIMIT).contains(&text.len()) && text.bytes().all(is_usual)
+    text.len() <= LABEL_LIMIT && is_label(text)
 }

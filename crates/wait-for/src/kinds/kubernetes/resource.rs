@@ -7,7 +7,7 @@ use crate::{kinds::shape, wire::decode};
 
 /// Bytes of a name of an object, and of one that is the value of a label or a name in DNS
 pub(super) const NAME_LIMIT: usize = 253;
-const LABEL_LIMIT: usize = 63;
+pub(super) const LABEL_LIMIT: usize = 63;
 
 /// The objects of one target
 #[derive(Debug)]
@@ -168,7 +168,11 @@ fn chosen(kind: Kind, url: &Url) -> Result<Chosen, String> {
             Err("which pods? write kubernetes://pods?selector=app=web or kubernetes://pods/NAME".into())
         }
         [] if name.is_empty() => Err(format!("the name is missing: write kubernetes://{plural}/NAME")),
-        [] => Err(format!("{name:?} can't be the name of a {}", kind.singular())),
+        [] => {
+            let has_namespace = name.contains('/') || kind == Kind::Services && name.contains('.');
+            let hint = if has_namespace { "; another namespace is given by namespace=NAME" } else { "" };
+            Err(format!("{name:?} can't be the name of a {}{hint}", kind.singular()))
+        }
         _ if !name.is_empty() => Err("a name and a selector exclude each other".into()),
         [(key, selector)] if key == "selector" && !selector.trim().is_empty() => {
             Ok(Chosen::Selector(selector.trim().to_owned()))
@@ -177,11 +181,18 @@ fn chosen(kind: Kind, url: &Url) -> Result<Chosen, String> {
     }
 }
 
-/// Names of objects are subdomains of DNS, those of Services labels (RFC 1123).
+/// Names of objects are subdomains of DNS, those of Services one label (RFC 1123).
 fn is_name(kind: Kind, name: &str) -> bool {
-    let limit = if kind == Kind::Services { LABEL_LIMIT } else { NAME_LIMIT };
-    let is_usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
-    (1..=limit).contains(&name.len()) && name.bytes().all(is_usual)
+    if kind == Kind::Services {
+        return name.len() <= LABEL_LIMIT && is_label(name);
+    }
+    name.len() <= NAME_LIMIT && name.split('.').all(is_label)
+}
+
+/// Whether a text is a label of DNS but for its length, in lower case, as Kubernetes wants it
+pub(super) fn is_label(text: &str) -> bool {
+    let is_usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.bytes().all(is_usual) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 #[cfg(test)]
@@ -209,6 +220,7 @@ mod tests {
                 "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices",
                 "labelSelector=kubernetes.io%2Fservice-name%3Ddb",
             ),
+            ("deployments/web.v2", "/apis/apps/v1/namespaces/shop/deployments", "fieldSelector=metadata.name%3Dweb.v2"),
             ("DaemonSets/agent", "/apis/apps/v1/namespaces/shop/daemonsets", "fieldSelector=metadata.name%3Dagent"),
         ] {
             let resource = parsed(text).unwrap();
@@ -225,7 +237,10 @@ mod tests {
             ("jobs/", "the name is missing: write kubernetes://jobs/NAME"),
             ("pods", "kubernetes://pods?selector=app=web"),
             ("jobs/Migrate", r#""Migrate" can't be the name of a Job"#),
-            ("jobs/shop/migrate", r#""shop/migrate" can't be the name of a Job"#),
+            ("jobs/shop/migrate", r#""shop/migrate" can't be the name of a Job; another namespace is given by"#),
+            ("services/db.shop", r#""db.shop" can't be the name of a Service; another namespace is given by"#),
+            ("jobs/migrate.", r#""migrate." can't be the name of a Job"#),
+            ("pods/-web", r#""-web" can't be the name of a Pod"#),
             ("jobs?selector=app=web", "only pods have a selector"),
             ("pods/web-0?selector=app=web", "a name and a selector exclude each other"),
             ("pods?app=web", "the only query of a kubernetes target is ?selector=app=web"),
