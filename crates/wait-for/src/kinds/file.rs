@@ -19,7 +19,7 @@ use crate::{
     not_ready::{Cause, NotReady, Verdict},
 };
 
-/// The attempt's own deadline comes earlier.
+/// The longest wait for a volume that hangs. The deadline of most attempts comes earlier.
 const LIMIT: Duration = Duration::from_secs(600);
 
 #[derive(Debug)]
