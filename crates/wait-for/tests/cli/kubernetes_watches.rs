@@ -172,12 +172,16 @@ fn a_list_without_an_end_is_refused_as_one_of_too_many_objects() {
 
 #[test]
 fn a_watch_that_ended_in_a_pause_between_attempts_has_not_lasted() {
-    let server = ApiServer::start(move |request, answer| match (is_watch(request), request.nth) {
-        (false, 0) => answer.list("7", &[]),
-        (false, _) => answer.list("21", &[object("migrate", "21", &condition("Complete"))]),
-        (true, _) => answer.ended_watch(),
+    let (open, opened) = gate();
+    let server = ApiServer::listing(Vec::new(), move |_, answer| {
+        let watch = answer.watch();
+        opened();
+        watch.end();
     });
-    assert_eq!(proof(&[&server.target("jobs/migrate", "&interval=1500ms")]), "the Job migrate is complete");
+    let mut program = Program::start(&mut wait_for(&[&server.target("jobs/migrate", "&interval=3s")]));
+    program.wait_for_reason(ABSENT);
+    open();
+    program.wait_for_reason(&format!("{ABSENT}; the API server ends the watch at once"));
 }
 
 #[test]
