@@ -6,12 +6,9 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Program,
-    api_server::{ApiServer, TOKEN, condition, gate, is_watch, object},
+    api_server::{ABSENT, ApiServer, TOKEN, condition, gate, is_watch, object},
     never, proof, run, wait_for,
 };
-
-const ABSENT: &str =
-    "no Job migrate in the namespace shop; is it still to come, or did ttlSecondsAfterFinished delete it?";
 
 /// A server that lists one object of this status, and opens a watch on it
 fn with(status: &Value) -> ApiServer {

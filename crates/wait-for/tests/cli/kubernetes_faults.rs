@@ -7,15 +7,13 @@ use serde_json::json;
 
 use crate::support::{
     Program,
-    api_server::{ApiServer, TOKEN, condition, gate, is_watch, object},
+    api_server::{ABSENT, ApiServer, TOKEN, condition, gate, is_watch, object},
     http::{read_head, response},
     never, reason, run,
     server::{ClosedPort, Server},
     wait_for,
 };
 
-const ABSENT: &str =
-    "no Job migrate in the namespace shop; is it still to come, or did ttlSecondsAfterFinished delete it?";
 const FORBIDDEN: &str = "jobs.batch is forbidden: User \"system:serviceaccount:shop:web\" cannot list resource \"jobs\" \
     in API group \"batch\" in the namespace \"shop\"";
 

@@ -4,13 +4,10 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Program,
-    api_server::{Answer, ApiServer, condition, gate, is_watch, object},
+    api_server::{ABSENT, Answer, ApiServer, condition, gate, is_watch, object},
     http::{Http, response},
     never, proof, run, wait_for,
 };
-
-const ABSENT: &str =
-    "no Job migrate in the namespace shop; is it still to come, or did ttlSecondsAfterFinished delete it?";
 
 fn failure(code: u16, message: &str) -> Value {
     json!({"kind": "Status", "status": "Failure", "code": code, "message": message})

@@ -20,6 +20,9 @@ use super::{
 
 /// The first token of the service account
 pub(crate) const TOKEN: &str = "token-number-one";
+/// The reason while `jobs/migrate` is not there
+pub(crate) const ABSENT: &str =
+    "no Job migrate in the namespace shop; is it still to come, or did ttlSecondsAfterFinished delete it?";
 
 pub(crate) struct ApiServer {
     pub(crate) server: Server,
