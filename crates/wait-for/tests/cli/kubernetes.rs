@@ -237,7 +237,7 @@ fn a_watch_that_the_api_server_ends_is_opened_again_where_it_was() {
         if request.nth == 1 {
             watch.event("BOOKMARK", &json!({"metadata": {"resourceVersion": "12"}}));
             // A watch must last a second to be opened again without a word.
-            std::thread::sleep(Duration::from_millis(1100));
+            std::thread::sleep(Duration::from_secs(2));
             return watch.end();
         }
         watch.event("MODIFIED", &object("migrate", "13", &condition("Complete")));
