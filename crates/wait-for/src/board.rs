@@ -85,7 +85,7 @@ impl Board {
     }
 
     /// Adds the progress of the attempt under way to the reason, if it is the first one or has
-    /// lasted for a second. The wait ends amid it.
+    /// lasted for a second. The wait ends in the middle of that attempt.
     pub(crate) fn interrupt(&mut self, index: usize, network: &Network) {
         let row = &mut self.rows[index];
         let is_first = row.reason.is_empty();

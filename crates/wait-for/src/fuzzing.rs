@@ -46,7 +46,8 @@ pub fn json(bytes: &[u8]) {
     let whole = serde_json::from_slice::<serde_json::Value>(bytes);
     for pointer in ["", "/a", "/0", "/a/b/1", "/~0~1"] {
         let found = pointer::find(bytes, pointer);
-        // Parts that are not looked at may be what the whole can't be: a text that is no UTF-8, a number out of range.
+        // The search skips parts that the whole can't have: text that is no UTF-8,
+        // or a number out of range.
         if let (Ok(whole), Ok(found)) = (&whole, found) {
             let found = found.and_then(|found| serde_json::from_str::<serde_json::Value>(found.get()).ok());
             assert_eq!(whole.pointer(pointer), found.as_ref(), "{pointer}");

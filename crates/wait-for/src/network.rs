@@ -1,4 +1,4 @@
-//! What all checks share on the way to their targets.
+//! The state that all checks share on the way to their targets.
 
 use std::{cell::RefCell, path::Path, rc::Rc, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::stage::{Progress, Stage};
 /// matter any more
 const COURTESY: Duration = Duration::from_secs(1);
 
-/// What all checks share; each target has its own copy
+/// The state that all checks share; each target has its own copy
 #[derive(Default)]
 pub(crate) struct Network {
     pub(crate) names: Rc<Names>,

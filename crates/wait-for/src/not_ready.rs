@@ -32,7 +32,7 @@ pub(crate) struct NotReady {
 pub(crate) enum TlsDoubt {
     /// A connection without TLS ended before the server's first word.
     Ended,
-    /// The server's words are no TLS, or it closed the connection amid the handshake.
+    /// The server's words are no TLS, or it closed the connection in the middle of the handshake.
     NotTls,
 }
 

@@ -257,7 +257,8 @@ impl Scheme {
         all.map(|option| option.split_once('=').map_or(*option, |(name, _)| name)).collect()
     }
 
-    /// An option that stands in the query of a URL of HTTP by its name, and is most likely meant for us.
+    /// An option that stands in the query of a URL of HTTP by its name, and is most likely meant
+    /// for wait-for.
     pub(crate) fn option_in_query(&self, url: &Url) -> Option<&'static str> {
         // Names that servers have for their own parameters
         const USUAL: [&str; 5] = ["key", "user", "not", "method", "body"];

@@ -1,4 +1,5 @@
-//! How far an attempt has come: what is known of a target when the wait ends amid an attempt.
+//! How far an attempt has come: the last words about a target when the wait ends in the middle of
+//! an attempt.
 
 use std::{
     cell::{Cell, RefCell},
@@ -24,7 +25,7 @@ pub(crate) enum Stage {
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     attempt: Cell<Option<Attempt>>,
-    /// What some of several hosts have answered
+    /// The answers of some of several hosts, in words
     heard: RefCell<Option<String>>,
 }
 

@@ -104,8 +104,8 @@ impl Target {
     }
 }
 
-/// What may be printed of a text that should be a target. Two targets of pods differ in the
-/// selector, which is their only query.
+/// The part of a text that may be printed, where the text should be a target. Two targets of pods
+/// differ in the selector, which is their only query.
 pub(crate) fn label(text: &str) -> String {
     let label = hosts::label(text);
     let url = text.split('#').next().unwrap_or_default();

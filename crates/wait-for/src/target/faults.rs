@@ -1,4 +1,4 @@
-//! What is wrong with a URL, and how to write it. No message repeats a part that may be a secret.
+//! Faults of a URL, and how to write it. No message repeats a part that may be a secret.
 
 use url::{ParseError, Url};
 
@@ -29,7 +29,8 @@ pub(super) fn parse_url(text: &str) -> Result<Url, String> {
     })
 }
 
-/// The fault of a manifest or a shell that shows in the text itself. Such a text can be a URL all the same.
+/// The fault of a manifest or a shell that shows in the text itself. Such a text can be a URL all
+/// the same.
 fn torn_by_the_manifest(text: &str) -> Option<&'static str> {
     let (scheme, rest) = text.split_once("://")?;
     let is_argument = |(_, rest): (&str, &str)| rest.trim_start().starts_with('-');

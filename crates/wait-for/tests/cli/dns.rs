@@ -121,7 +121,7 @@ fn a_resolver_that_never_answers_costs_an_attempt_its_deadline() {
         serve(|_| Answer::Silence);
         let mut program = Program::start(&mut wait_for(&["--attempt-timeout", "200ms", "dns://db"]));
         program.wait_for_reason("DNS gives no answer for db: no server is there, or it fails");
-        // glibc asks on for minutes; whoever is told to stop does not wait for it.
+        // glibc goes on asking for minutes. A stop does not wait for it.
         program.signal(Signal::TERM);
         program.end().ended_with(143, r#"reason=stopped what="dns://db" last="DNS gives no answer for db: "#);
     });
@@ -135,7 +135,7 @@ fn a_resolver_that_never_answers_is_named_for_several_hosts_too() {
         let last = "DNS gives no answer for a: no server is there, or it fails";
         let said = reason(&["--attempt-timeout", "1s", "kafka://a,b"]);
         assert_eq!(said, format!("a: {last}"));
-        // Amid the first attempt
+        // In the middle of the first attempt
         let flags = ["--attempt-timeout", "1m", "--timeout", "1s", "kafka://a,b"];
         let ended = Program::start(&mut wait_for(&flags)).end();
         ended.ended_with(124, &format!(r#"reason=timed-out what="kafka://a,b" last="{last}""#));

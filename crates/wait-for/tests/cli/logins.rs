@@ -14,7 +14,7 @@ const SECRET: &str = "hunter2";
 /// `user:hunter2` in base64
 const LOGIN: &str = "Basic dXNlcjpodW50ZXIy";
 
-/// Lets in whoever knows the password.
+/// Lets in a client that knows the password.
 fn door() -> Http {
     Http::start(|request| status(if request.header("authorization") == Some(LOGIN) { "200 OK" } else { "401 No" }))
 }

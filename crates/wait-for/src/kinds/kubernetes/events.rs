@@ -21,7 +21,7 @@ pub(super) enum Event {
     Expired,
     /// The watch fails in another way
     Failed(Failure),
-    /// What no API server sends
+    /// A line that no API server sends
     Nonsense(String),
     /// Of a type that is not known
     Other,
@@ -42,7 +42,7 @@ struct Type {
 #[derive(Debug, Default)]
 pub(crate) struct EventReader {
     bytes: Vec<u8>,
-    /// So many of them hold no end of a line
+    /// The number of bytes at the start that hold no end of a line
     searched: usize,
 }
 

@@ -35,7 +35,7 @@ const SETTLING: Duration = Duration::from_millis(200);
 /// The words about a version that is forgotten at once, time after time
 const FORGETS: &str = "the API server forgets the list at once (410 Gone)";
 
-/// What is known of the objects, and the watch on them
+/// The state of the objects as the API server told it, and the watch on them
 #[derive(Debug, Default)]
 pub(super) struct Followed {
     namespace: String,

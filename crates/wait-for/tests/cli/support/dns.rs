@@ -42,7 +42,7 @@ pub(crate) enum Kind {
 pub(crate) enum Answer {
     /// Those of the asked kind are given
     Addresses(Vec<IpAddr>),
-    /// So many SRV records
+    /// This many SRV records
     Services(u16),
     /// NXDOMAIN
     UnknownName,

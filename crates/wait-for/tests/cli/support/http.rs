@@ -49,7 +49,7 @@ impl Http {
         Self { address: server.address, requests }
     }
 
-    /// Likewise, over TLS.
+    /// The same over TLS
     pub(crate) fn start_tls(
         config: Arc<ServerConfig>,
         script: impl Fn(&Request) -> String + Send + Sync + 'static,
@@ -71,7 +71,7 @@ impl Http {
         Self { address: server.address, requests }
     }
 
-    /// Likewise, on a UNIX socket.
+    /// The same on a UNIX socket
     pub(crate) fn start_unix(path: &Path, script: impl Fn(&Request) -> String + Send + 'static) -> Requests {
         let listener = UnixListener::bind(path).unwrap();
         let requests = Requests::default();
@@ -85,7 +85,7 @@ impl Http {
         format!("http://{}{rest}", self.address)
     }
 
-    /// Likewise with the name `localhost` and TLS, and with the CA that tests trust.
+    /// The same with the name `localhost` and TLS
     pub(crate) fn url_tls(&self, rest: &str) -> String {
         format!("https://localhost:{}{rest}", self.address.port())
     }

@@ -61,7 +61,7 @@ impl Server {
     }
 }
 
-/// A port of the loopback that is bound, so that nobody else gets it, and does not listen
+/// A port of the loopback that is bound, so that no other program gets it, and does not listen
 pub(crate) struct ClosedPort(OwnedFd);
 
 impl ClosedPort {
@@ -70,7 +70,7 @@ impl ClosedPort {
     }
 
     fn on(ip: Ipv4Addr) -> Self {
-        // Programs that other tests start meanwhile must not inherit it.
+        // Programs that other tests start at the same time must not inherit it.
         let flags = SocketFlags::CLOEXEC;
         let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
         rustix::net::bind(&socket, &SocketAddr::from((ip, 0))).unwrap();
@@ -140,12 +140,12 @@ pub(crate) fn reset_when_spoken_to(mut stream: TcpStream) {
     reset(stream);
 }
 
-/// Sends the same bytes until nobody wants more.
+/// Sends the same bytes until the client has left.
 pub(crate) fn pour(mut stream: impl Write, bytes: &[u8]) {
     while stream.write_all(bytes).is_ok() {}
 }
 
-/// Sends a byte a second until nobody wants more.
+/// Sends a byte a second until the client has left.
 pub(crate) fn drip(mut stream: impl Write, byte: u8) {
     while stream.write_all(&[byte]).and_then(|()| stream.flush()).is_ok() {
         thread::sleep(Duration::from_secs(1));

@@ -52,8 +52,6 @@ impl Followed {
                 return Ok(());
             }
             Some(Event::Failed(failure)) => {
-                // Remove the token before the text is shortened, because half of a token would not
-                // be found.
                 let words = one_line(&without_secrets(&failure.message, &self.sent));
                 self.fail(format!("the API server ends the watch: {words}"));
                 return Ok(());
