@@ -36,18 +36,20 @@ impl Stamps {
 
     /// Takes them away: to be called before each change. A change waits until they are gone.
     pub(crate) fn end(&self) {
-        self.are_gone.get_or_init(|| {
-            let Some(root) = self.root.get() else { return };
-            if let Err(error) = remove(root) {
-                let (path, reason) = (root.about.trail.printed(), error_text(error));
-                let remedy = "take it away by hand, with setfattr -x user.sidekit.fix-perms";
-                tracing::warn!(path, reason, remedy, "the stamp of an earlier run stays, and --policy stamp trusts it");
-            }
-        });
+        self.are_gone.get_or_init(|| self.remove());
     }
 
-    /// What is changed from now on leaves them: the root itself, whose stamps count only while it
-    /// is right.
+    /// Takes them away, also where they were to stay.
+    pub(crate) fn remove(&self) {
+        let Some(root) = self.root.get() else { return };
+        if let Err(error) = remove(root) {
+            let (path, reason) = (root.about.trail.printed(), error_text(error));
+            let remedy = "take it away by hand, with setfattr -x user.sidekit.fix-perms";
+            tracing::warn!(path, reason, remedy, "a stamp stays, and --policy stamp trusts it");
+        }
+    }
+
+    /// They stay while the root itself is changed, because they count only while it is right.
     pub(crate) fn stay(&self) {
         let _ = self.are_gone.set(());
     }

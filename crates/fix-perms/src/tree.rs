@@ -173,9 +173,12 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
 }
 
 /// Sets the root right, which has its stamp already, because its change can take the right to write
-/// the stamp away. Stamps count only while the root is right.
+/// the stamp away. A root that stays wrong keeps none.
 fn set_root(volume: &Volume, fixer: &Fixer, root: &Directory) {
     fixer.set_directory(root);
+    if fixer.ledger.exit() != Exit::Done || fixer.ledger.counts().warned > 0 {
+        fixer.stamps.remove();
+    }
     if volume.policy == Policy::RootMatch && fixer.ledger.counts().warned > 0 {
         let remedy = "find such entries by --verify, or use --policy stamp";
         tracing::warn!(
