@@ -74,7 +74,8 @@ impl Glob {
     /// The rest of a pattern that begins with the root's own path, which matches nothing.
     pub(crate) fn behind(&self, root: &Path) -> Option<&str> {
         let root = root.to_str().filter(|root| root.starts_with('/') && *root != "/")?;
-        self.text.strip_prefix(root)?.strip_prefix('/')
+        let rest = self.text.strip_prefix(root)?;
+        (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_matches('/'))
     }
 
     /// A pattern with a slash, but for one at its end, is one of paths below the root.
@@ -92,7 +93,7 @@ impl FromStr for Glob {
     fn from_str(text: &str) -> Result<Self, String> {
         let trimmed = text.trim_matches('/');
         if trimmed.is_empty() {
-            return Err("an empty pattern matches nothing: write it as *.sock or cache/**".into());
+            return Err("a pattern without a name matches nothing: write it as *.sock or cache/**".into());
         }
         Pattern::new(trimmed)
             .map(|pattern| Self { pattern, text: text.to_owned() })

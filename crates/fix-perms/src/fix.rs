@@ -20,7 +20,7 @@ use crate::{
     config::Config,
     fixer::Treatment,
     id_maps::IdMaps,
-    ledger::{Cause, Counts, Ledger, Problem},
+    ledger::{Cause, Counts, GRAVEST_FIRST, Ledger, Problem},
     progress::Progress,
     report::{Report, Summary, VolumeSummary},
     root,
@@ -32,8 +32,6 @@ use crate::{
 /// How long a stop waits for the counts of the walk; part of the 60 ms that lifecycle gives to a
 /// task.
 const STOP_PATIENCE: Duration = Duration::from_millis(40);
-/// Exit codes of trees: failures that will repeat come before those that may pass.
-const GRAVEST_FIRST: [Exit; 3] = [Exit::Denied, Exit::Io, Exit::Failed];
 /// How long a reader of stdout may take for the end of the report
 const PRINT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -221,6 +219,11 @@ async fn finish(
     if let Some(end) = &error {
         work.refuse(end);
     }
+    // A PATH that can't be used ends the run, unless something graver went wrong before.
+    let rank = |exit: Exit| GRAVEST_FIRST.iter().position(|other| *other == exit);
+    let is_graver =
+        |end: &End| rank(end.exit).is_some_and(|of_error| rank(exit).is_some_and(|of_trees| of_trees < of_error));
+    let error = error.filter(|end| !is_graver(end));
     let code = error.as_ref().map_or(exit, |end| end.exit);
     end_report(work.clone(), work.summary(code, started.elapsed().as_secs_f64())).await?;
     if let (None, Some(end)) = (stop, error) {

@@ -82,19 +82,29 @@ impl Fixer<'_> {
         if self.treatment != Treatment::Apply {
             return self.differs(path, &|| self.difference(pinned, stat, self.foreseen(stat, change)));
         }
-        self.stamps.end();
-        let is_labelled = change.label && self.set_label(pinned, stat, path);
-        let is_changed = change.owner_or_mode() && self.set_owner_and_mode(pinned, stat, change, path);
-        if is_labelled || is_changed {
+        if self.make(pinned, stat, change, path) {
             Ledger::count(&self.ledger.changed);
         }
     }
 
+    /// Whether anything is another one now.
+    fn make(&self, pinned: BorrowedFd, stat: &Stat, change: Change, path: Text) -> bool {
+        self.stamps.end();
+        let is_labelled = change.label && self.set_label(pinned, stat, path);
+        let is_changed = change.owner_or_mode() && self.set_owner_and_mode(pinned, stat, change, path);
+        is_labelled || is_changed
+    }
+
     /// A change with the bits that the kernel will take with it, where it is only printed.
     fn foreseen(&self, stat: &Stat, change: Change) -> Change {
-        let is_lost = self.treatment == Treatment::DryRun && change.owner() && left_by_chown(stat) != stat.mode;
-        let left = (is_lost && stat.kind != Kind::Link).then(|| left_by_chown(stat));
-        Change { mode: change.mode.or(left), ..change }
+        if self.treatment != Treatment::DryRun || !change.owner() || stat.kind == Kind::Link {
+            return change;
+        }
+        let mut left = left_by_chown(stat);
+        if !stat.is_directory() && self.capabilities.lose_group_id_of(stat.group) {
+            left &= !SET_GROUP_ID;
+        }
+        Change { mode: change.mode.or((left != stat.mode).then_some(left)), ..change }
     }
 
     /// Whether the owner or the mode is another one now.
@@ -144,8 +154,12 @@ impl Fixer<'_> {
             Err(error) => return self.refused(Refusal { action: Action::Look, error }, None, path),
         };
         if self.treatment == Treatment::Apply {
-            self.set_acl(directory, &stat, path);
-            return self.set(directory.as_fd(), &stat, path);
+            let has_acl = self.set_acl(directory, &stat, path);
+            let change = self.needed(directory, &stat);
+            if self.make(directory.as_fd(), &stat, change, path) || has_acl {
+                Ledger::count(&self.ledger.changed);
+            }
+            return;
         }
         let (change, lacks_acl) = (self.needed(directory, &stat), self.missing_acl(directory, &stat).is_some());
         self.differs(path, &|| self.difference(directory, &stat, change).with_default_acl(lacks_acl));
@@ -266,8 +280,14 @@ impl Fixer<'_> {
 }
 
 /// Gives a directory the mode and owner back that it had, as far as that is allowed.
-pub(crate) fn restore(directory: impl AsFd, before: &Stat) {
-    let (user, group) = (Some(Uid::from_raw(before.user)), Some(Gid::from_raw(before.group)));
-    let _ = change_mode(&directory, before.mode);
-    let _ = chownat(&directory, c"", user, group, AtFlags::EMPTY_PATH);
+pub(crate) fn restore(directory: &Directory, before: &Stat) {
+    let Ok(now) = Stat::open(directory) else { return };
+    // Not without need, because chmod(2) can take a set-group-ID bit away.
+    if now.mode != before.mode {
+        let _ = change_mode(directory, before.mode);
+    }
+    if (now.user, now.group) != (before.user, before.group) {
+        let (user, group) = (Some(Uid::from_raw(before.user)), Some(Gid::from_raw(before.group)));
+        let _ = chownat(directory, c"", user, group, AtFlags::EMPTY_PATH);
+    }
 }

@@ -13,6 +13,9 @@ use crate::{capabilities::Action, refusal::Refusal, trail::cut};
 /// Failures are logged one by one up to this number, and then only counted
 pub(crate) const TOLD_LIMIT: usize = 10;
 
+/// Exit codes of failures: those that will repeat come before those that may pass.
+pub(crate) const GRAVEST_FIRST: [Exit; 3] = [Exit::Denied, Exit::Io, Exit::Failed];
+
 /// A text that is built only when it is written. Not generic, because each of its many callers
 /// would be a copy.
 pub(crate) type Text<'a> = &'a dyn Fn() -> String;
@@ -104,12 +107,7 @@ impl Ledger {
 
     /// Something went wrong and will be in the exit code
     pub(crate) fn fail(&self, exit: Exit, path: Text, cause: Cause, reason: Text) {
-        let count = match exit {
-            Exit::Denied => &self.denied,
-            Exit::Io => &self.io,
-            _ => &self.failed,
-        };
-        count.fetch_add(1, Relaxed);
+        self.failures(exit).fetch_add(1, Relaxed);
         let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
         let code = Some(exit.code());
         // The first of each code is told in any case, because the end of the run names it.
@@ -156,14 +154,17 @@ impl Ledger {
         }
     }
 
-    /// The tree's exit code: failures that will repeat come before those that may pass.
+    /// The tree's exit code
     pub(crate) fn exit(&self) -> Exit {
-        let any = |count: &AtomicU64| count.load(Relaxed) > 0;
-        match () {
-            () if any(&self.denied) => Exit::Denied,
-            () if any(&self.io) => Exit::Io,
-            () if any(&self.failed) => Exit::Failed,
-            () => Exit::Done,
+        let is_there = |exit: &Exit| self.failures(*exit).load(Relaxed) > 0;
+        GRAVEST_FIRST.into_iter().find(is_there).unwrap_or(Exit::Done)
+    }
+
+    fn failures(&self, exit: Exit) -> &AtomicU64 {
+        match exit {
+            Exit::Denied => &self.denied,
+            Exit::Io => &self.io,
+            _ => &self.failed,
         }
     }
 }

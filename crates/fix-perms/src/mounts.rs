@@ -15,8 +15,8 @@ use rustix::{
     fs::{StatVfsMountFlags, fstatvfs},
 };
 
-pub(crate) use self::table::below;
-use self::table::has_mounts;
+pub(crate) use self::table::{Place, below};
+use self::table::{has_mounts, is_read_only_by_table};
 use crate::{
     ledger::{Ledger, Text},
     stat::Stat,
@@ -107,23 +107,25 @@ impl<'a> Mounts<'a> {
 
     /// Notes that the mount of an entry has accepted a change.
     pub(crate) fn accepted(&self, stat: &Stat) {
-        if !self.are_below(stat) {
-            self.is_root_written.store(true, Relaxed);
-        } else if self.skip_read_only {
+        if self.are_below(stat) {
             self.lock().insert(key(stat), State::Written);
+        } else {
+            self.is_root_written.store(true, Relaxed);
         }
     }
 
     /// Whether the mount of an entry whose change was refused as read-only (EROFS) has accepted a
-    /// change before: its disk fails, or another process has remounted it.
+    /// change before: its disk fails, or another process has remounted it. Some file systems
+    /// refuse single entries so, and are writable as a whole.
     pub(crate) fn has_turned(&self, stat: Option<&Stat>) -> bool {
-        stat.is_some_and(|stat| {
-            if self.are_below(stat) {
-                self.lock().get(&key(stat)) == Some(&State::Written)
-            } else {
-                self.is_root_written.load(Relaxed)
-            }
-        })
+        let Some(stat) = stat else { return false };
+        let is_below = self.are_below(stat);
+        let was_written = if is_below {
+            self.lock().get(&key(stat)) == Some(&State::Written)
+        } else {
+            self.is_root_written.load(Relaxed)
+        };
+        was_written && (is_below && self.skip_read_only || is_read_only_by_table(stat.mount))
     }
 
     /// Whether the mount of an entry whose change was refused as read-only (EROFS) is left out from
@@ -213,10 +215,9 @@ mod tests {
         assert!(mounts.has_turned(Some(&written)) && !mounts.has_turned(Some(&other)) && !mounts.has_turned(None));
         assert!(mounts.leave_out_after_refusal(Some(&other), &String::new) && mounts.has_hidden());
         assert!(!mounts.leave_out_after_refusal(Some(&on(1, 1)), &String::new));
-        let root = on(1, 1);
-        assert!(!mounts.has_turned(Some(&root)));
-        mounts.accepted(&root);
-        assert!(mounts.has_turned(Some(&root)));
+        // A writable mount refuses single entries at most.
+        mounts.accepted(&on(1, 1));
+        assert!(!mounts.has_turned(Some(&on(1, 1))));
         // One mount with several devices counts once.
         assert!(mounts.leave_out_after_refusal(Some(&on(3, 4)), &String::new));
         assert_eq!(ledger.counts().read_only, 1);

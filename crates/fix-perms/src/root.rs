@@ -9,7 +9,6 @@ use rustix::{
     io::{self, Errno},
 };
 
-mod closed;
 mod create;
 
 use crate::{
@@ -22,14 +21,14 @@ use crate::{
     refusal::{Facts, Refusal, explained, is_of_volume},
     stat::{Kind, Stat},
     trail::{Trail, printed, whole},
-    volume::Volume,
+    volume::{Policy, Volume},
 };
 
 /// The entry that a PATH leads to
 pub(crate) enum Root {
     Directory {
         root: Arc<Directory>,
-        /// Its state before it was changed to be opened at all
+        /// Its state before it was set right to be opened at all
         forced: Option<Stat>,
     },
     Single(Single),
@@ -76,9 +75,20 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
         || rustix::fs::openat(&pinned, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let mut forced = None;
     let fd = match open() {
+        Err(Errno::ACCESS) if volume.policy != Policy::Always => {
+            let remedy = "add the capability DAC_OVERRIDE, or use --policy always";
+            tracing::warn!(
+                path = printed(path),
+                remedy,
+                "a closed root is not opened by its change with this policy, which trusts a changed root"
+            );
+            Err(Errno::ACCESS)
+        }
         Err(Errno::ACCESS) if fixer.treatment == Treatment::Apply && !fixer.wanted.change(&stat).is_nothing() => {
+            // A process that may change it may open it then.
+            fixer.set(pinned.as_fd(), &stat, &|| trail.whole());
             forced = Some(stat);
-            closed::open(fixer, pinned.as_fd(), &stat, open)
+            open()
         }
         fd => fd,
     };

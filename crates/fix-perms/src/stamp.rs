@@ -49,6 +49,11 @@ impl Stamps {
         }
     }
 
+    /// Whether anything was changed.
+    pub(crate) fn have_ended(&self) -> bool {
+        self.are_gone.get().is_some()
+    }
+
     /// They stay while the root itself is changed, because they count only while it is right.
     pub(crate) fn stay(&self) {
         let _ = self.are_gone.set(());
@@ -97,5 +102,5 @@ fn read(root: impl AsFd) -> Vec<String> {
     let mut bytes = [0; 256];
     let length = fgetxattr(root, ATTRIBUTE, &mut bytes).unwrap_or(0);
     let text = str::from_utf8(&bytes[..length]).unwrap_or_default();
-    text.split_terminator(',').map(str::to_owned).collect()
+    text.split(',').filter(|stamp| stamp.starts_with(VERSION)).map(str::to_owned).collect()
 }

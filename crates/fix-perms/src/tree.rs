@@ -121,7 +121,7 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
     }
     fixer.stamps.are_of(root);
     let stamp = trust::stamp(volume, &fixer, root);
-    if let Some(reason) = trust::reason(volume, &fixer, stamp.as_ref(), root).filter(|_| forced.is_none()) {
+    if let Some(reason) = trust::reason(volume, &fixer, stamp.as_ref(), root) {
         return tracing::info!(path = root.about.trail.printed(), reason, "trusted");
     }
     let walk = Walk {
@@ -146,28 +146,28 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
         Treatment::DryRun => {
             fixer.set_directory(root);
             if ledger.counts().different > 0 && mounts::is_read_only(root) {
-                let reason = "the file system is read-only";
-                tracing::warn!(path = root.about.trail.printed(), reason, "these changes will be refused");
+                let reason = "the file system of PATH is read-only";
+                tracing::warn!(path = root.about.trail.printed(), reason, "changes there will be refused");
             }
         }
         Treatment::Apply => {
-            let is_right = !is_stopped && ledger.exit() == Exit::Done;
-            if is_right {
-                trust::put(volume, &fixer, stamp.as_ref(), root);
-            } else {
-                fixer.stamps.end();
-                tracing::warn!(
-                    path = root.about.trail.printed(),
-                    "the root is left as it was: not all below it is right"
-                );
+            if is_stopped || ledger.exit() != Exit::Done {
+                fixer.stamps.remove();
+                if let Some(before) = forced {
+                    restore(root, &before);
+                }
+                let words = "the root is left as it was: not all below it is right";
+                return tracing::warn!(path = root.about.trail.printed(), "{words}");
             }
-            // Rules of modes begin with the mode that it had.
-            if let Some(before) = forced {
-                restore(root, &before);
+            if fixer.stamps.have_ended() {
+                // Other runs may have put theirs since.
+                fixer.stamps.remove();
             }
-            if is_right {
-                set_root(volume, &fixer, root);
+            if let Some(stamp) = &stamp {
+                trust::put(&fixer, stamp, root);
             }
+            fixer.stamps.stay();
+            set_root(volume, &fixer, root);
         }
     }
 }
@@ -179,12 +179,14 @@ fn set_root(volume: &Volume, fixer: &Fixer, root: &Directory) {
     if fixer.ledger.exit() != Exit::Done || fixer.ledger.counts().warned > 0 {
         fixer.stamps.remove();
     }
-    if volume.policy == Policy::RootMatch && fixer.ledger.counts().warned > 0 {
+    let counts = fixer.ledger.counts();
+    if volume.policy == Policy::RootMatch && counts.warned + counts.tolerated + counts.left_alone + counts.vanished > 0
+    {
         let remedy = "find such entries by --verify, or use --policy stamp";
         tracing::warn!(
             path = root.about.trail.printed(),
             remedy,
-            "the root is right and not all below it: --policy root-match trusts it from now on"
+            "the root is right, and perhaps not all below it: --policy root-match trusts it from now on"
         );
     }
 }

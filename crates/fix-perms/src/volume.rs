@@ -232,6 +232,7 @@ impl Volume {
         }
         let behind = |lines: &Lines<Glob>| lines.0.iter().find_map(|glob| Some(glob.behind(&self.path)?.to_owned()));
         if let Some(rest) = self.exclude.iter().find_map(behind) {
+            let rest = if rest.is_empty() { "the names that PATH is to keep" } else { &rest };
             return Err(format!("exclude: a path in a pattern begins below PATH: write {rest}"));
         }
         match self.fs_group {

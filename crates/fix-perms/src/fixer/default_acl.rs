@@ -9,7 +9,7 @@ use super::Fixer;
 use crate::{
     capabilities::Action,
     directory::Directory,
-    ledger::{Cause, Ledger, Text},
+    ledger::{Cause, Text},
     refusal::Refusal,
     stat::Stat,
     wanted::acl,
@@ -27,24 +27,25 @@ impl Fixer<'_> {
         (acl_of(directory, acl::DEFAULT).ok().flatten().as_ref() != Some(&wanted)).then_some(wanted)
     }
 
-    /// Sets the default ACL, if it is wrong.
-    pub(super) fn set_acl(&self, directory: &Directory, stat: &Stat, path: Text) {
-        let Some(wanted) = self.missing_acl(directory, stat) else { return };
+    /// Sets the default ACL, if it is wrong; whether it is another one now.
+    pub(super) fn set_acl(&self, directory: &Directory, stat: &Stat, path: Text) -> bool {
+        let Some(wanted) = self.missing_acl(directory, stat) else { return false };
         self.stamps.end();
         match fsetxattr(directory, acl::DEFAULT, &wanted, XattrFlags::empty()) {
             Ok(()) if acl_of(directory, acl::DEFAULT).ok().flatten().as_ref() != Some(&wanted) => {
                 let reason =
                     "the file system accepted the default ACL and keeps another, or none: leave --default-acl out";
                 self.stays_wrong(false, path, Cause::Ignored { action: Action::SetAcl }, &|| reason.into());
+                false
             }
             Ok(()) => {
                 self.mounts.accepted(stat);
-                // With owner, mode or label it is one entry that was changed.
-                if self.needed(directory, stat).is_nothing() {
-                    Ledger::count(&self.ledger.changed);
-                }
+                true
             }
-            Err(error) => self.refused(Refusal { action: Action::SetAcl, error }, Some(stat), path),
+            Err(error) => {
+                self.refused(Refusal { action: Action::SetAcl, error }, Some(stat), path);
+                false
+            }
         }
     }
 }

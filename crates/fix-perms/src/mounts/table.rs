@@ -21,6 +21,13 @@ pub(crate) fn has_mounts(mount: u64) -> bool {
     lines(&table).any(|line| line.split(|byte| *byte == b' ').nth(1) == Some(mount.as_bytes()))
 }
 
+/// Whether a mount is read-only, by itself or as a whole.
+pub(crate) fn is_read_only_by_table(mount: u64) -> bool {
+    let (table, mount) = (fs::read(TABLE).unwrap_or_default(), mount.to_string());
+    let is_it = |line: &&[u8]| line.split(|byte| *byte == b' ').next() == Some(mount.as_bytes());
+    lines(&table).find(is_it).and_then(|line| place(line, b"/")).is_some_and(|place| place.is_read_only)
+}
+
 /// The mounts below an open directory, in order.
 pub(crate) fn below(root: impl AsFd) -> io::Result<Vec<Place>> {
     let root = fs::read_link(format!("/proc/self/fd/{}", root.as_fd().as_raw_fd()))?;

@@ -5,7 +5,7 @@ use crate::{
     directory::Directory,
     fixer::{Fixer, Treatment},
     id_maps::{IdMaps, OVERFLOW},
-    mounts,
+    mounts::{self, Place},
     stamp::Stamp,
     volume::{Policy, Volume},
 };
@@ -14,22 +14,23 @@ use rustix::io::Errno;
 /// The stamp of all settings that decide what a run does, and what it leaves wrong without a
 /// failure; none where no run shall trust one.
 pub(super) fn stamp(volume: &Volume, fixer: &Fixer, root: &Directory) -> Option<Stamp> {
-    if volume.policy != Policy::Stamp {
+    if volume.policy != Policy::Stamp || fixer.treatment == Treatment::Verify {
         return None;
     }
     let Volume { max_depth, one_file_system, skip_read_only, hard_links, on_denied, .. } = volume;
-    // Where something is mounted later, writable or away, something else is there to be looked at.
-    let Ok(mut mounts) = mounts::below(root) else {
+    let Ok(mounts) = mounts::below(root) else {
         no_stamp(root, "the table of mounts, /proc/self/mountinfo, cannot be read");
         return None;
     };
-    if !skip_read_only {
-        for place in &mut mounts {
-            place.is_read_only = false;
-        }
+    let is_left_out = |place: &Place| *one_file_system || *skip_read_only && place.is_read_only;
+    // Another volume may be mounted there the next time.
+    if !mounts.iter().all(is_left_out) {
+        no_stamp(root, "something is mounted below: give it a PATH of its own, and --one-file-system to this one");
+        return None;
     }
-    let (wanted, excludes, way) = (fixer.wanted, volume.excludes(), (one_file_system, skip_read_only, mounts));
-    Some(Stamp::of(&format!("{wanted:?} {excludes:?} {max_depth:?} {way:?} {hard_links:?} {on_denied:?}")))
+    // At a place that is no longer mounted, something else is there to be looked at.
+    let (wanted, excludes, left_out) = (fixer.wanted, volume.excludes(), (one_file_system, skip_read_only, mounts));
+    Some(Stamp::of(&format!("{wanted:?} {excludes:?} {max_depth:?} {left_out:?} {hard_links:?} {on_denied:?}")))
 }
 
 /// Why nothing below the root is looked at.
@@ -42,17 +43,16 @@ pub(super) fn reason(volume: &Volume, fixer: &Fixer, stamp: Option<&Stamp>, root
     }
 }
 
-/// Puts the stamp of a finished run, if a later one can trust it. Without a stamp the next run
-/// looks at everything; that is no failure.
-pub(super) fn put(volume: &Volume, fixer: &Fixer, stamp: Option<&Stamp>, root: &Directory) {
-    if volume.policy == Policy::Stamp
-        && let Some(reason) = doubt(fixer)
-    {
+/// Puts the stamp of a finished run, if a later one can trust it. Without a stamp the next run looks
+/// at everything; that is no failure.
+pub(super) fn put(fixer: &Fixer, stamp: &Stamp, root: &Directory) {
+    if let Some(reason) = doubt(fixer) {
         no_stamp(root, reason);
-        return fixer.stamps.end();
+        return fixer.stamps.remove();
     }
-    fixer.stamps.stay();
-    let Some(stamp) = stamp.filter(|stamp| !stamp.is_on(root)) else { return };
+    if stamp.is_on(root) {
+        return;
+    }
     if let Err(error) = stamp.put(root) {
         let reason = match error {
             Errno::OPNOTSUPP => "the file system keeps no extended attributes".to_owned(),

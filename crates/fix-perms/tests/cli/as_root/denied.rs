@@ -199,7 +199,7 @@ fn a_root_that_cannot_be_looked_into_is_a_refusal_like_any_other() {
 }
 
 #[test]
-fn a_root_that_was_set_right_to_be_opened_is_not_trusted_for_it() {
+fn a_root_that_was_set_right_to_be_opened_gets_its_own_back_if_the_run_fails() {
     need_root();
     let tree = Tree::new(&["d/file"]);
     open_the_way_to(&tree.root());
@@ -207,7 +207,7 @@ fn a_root_that_was_set_right_to_be_opened_is_not_trusted_for_it() {
         set_owner(&tree.join(name), 1000, 1000);
         set_mode(&tree.join(name), 0o000);
     }
-    let arguments = ["--mode=u=rwX,go=", "--policy=root-match", &tree.path()];
+    let arguments = ["--mode=u=rwX,go=", &tree.path()];
     let ended = as_user(1000, &arguments);
     assert_eq!((ended.code, tree.entry("d/file").mode & 0o7777), (Some(0), 0o600), "{ended:#?}");
     // Where that ends badly, the root is given back what it had.

@@ -4,6 +4,7 @@
 use std::{
     fs::{self, File},
     path::Path,
+    process::Command,
 };
 
 use harness::with_own_mounts;
@@ -30,6 +31,13 @@ fn volume() -> Tree {
     mount(&["-o", "remount,ro"], Path::new(""), &tree.join("keys"));
     mount(&["-t", "tmpfs", "none"], Path::new(""), &tree.join("cache"));
     tree.add("cache/entry");
+    tree
+}
+
+/// The same without the volume that is walked and keeps stamps away
+fn volume_without_cache() -> Tree {
+    let tree = volume();
+    assert!(Command::new("umount").arg(tree.join("cache")).status().unwrap().success());
     tree
 }
 
@@ -124,7 +132,7 @@ fn a_closed_directory_on_a_read_only_mount_is_left_out() {
         set_owner(&tree.join("a"), 1000, 1000);
         for flags in [[SKIP], ["--one-file-system"]] {
             let inside = fix_perms(&[&flags[..], &["--mode=u=rwX,go=", &tree.path()]].concat());
-            let mut command = std::process::Command::new("setpriv");
+            let mut command = Command::new("setpriv");
             command.env_clear().args(["--reuid=1000", "--regid=1000", "--clear-groups", "--bounding-set=-all", "--"]);
             let ended = Program::start(command.arg(inside.get_program()).args(inside.get_args())).end();
             assert_eq!(ended.code, Some(0), "{ended:#?}");
@@ -137,7 +145,7 @@ fn a_closed_directory_on_a_read_only_mount_is_left_out() {
 fn a_stamp_with_the_flag_is_not_trusted_without_it() {
     need_root();
     with_own_mounts(|| {
-        let tree = volume();
+        let tree = volume_without_cache();
         let stamp = "--policy=stamp";
         done(&[OWNER, SKIP, stamp, &tree.path()]);
         assert!(getxattr(tree.root(), "user.sidekit.fix-perms", &mut [0; 100]).is_ok());
@@ -150,7 +158,7 @@ fn a_stamp_with_the_flag_is_not_trusted_without_it() {
 fn a_stamp_ends_when_a_mount_becomes_writable() {
     need_root();
     with_own_mounts(|| {
-        let tree = volume();
+        let tree = volume_without_cache();
         let stamp = "--policy=stamp";
         done(&[OWNER, SKIP, stamp, &tree.path()]);
         mount(&["-o", "remount,rw"], Path::new(""), &tree.join("keys"));

@@ -41,8 +41,8 @@ fn an_owner_that_stands_for_others_keeps_the_stamp_away() {
     let inside = fix_perms(&["--owner=65534", "--policy=stamp", &tree.path()]);
     // A namespace gets its maps once, from outside, and its program waits for them.
     let script = r#"
-        unshare --user sh -c 'until grep -q 65536 /proc/self/gid_map; do :; done; exec "$@"' sh "$@" &
-        for map in uid_map gid_map; do until echo 0 0 65536 >/proc/$!/$map; do :; done; done 2>/dev/null
+        unshare --user timeout 30 sh -c 'until grep -q 65536 /proc/self/gid_map; do :; done; exec "$@"' sh "$@" &
+        for map in uid_map gid_map; do until echo 0 0 65536 >/proc/$!/$map || ! kill -0 $!; do :; done; done 2>/dev/null
         wait $!"#;
     let mut command = Command::new("sh");
     command.args(["-c", script, "sh"]);

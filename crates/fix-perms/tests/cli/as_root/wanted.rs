@@ -174,7 +174,7 @@ fn a_dry_run_says_that_a_file_system_is_read_only() {
         let tree = Tree::new(&["a"]);
         super::mount(&["--bind", "-o", "ro"], &tree.root(), &tree.root());
         let ended = done(&["--dry-run", OWNER, &tree.path()]);
-        assert_eq!(ended.message("these changes will be refused")["reason"], "the file system is read-only");
+        assert_eq!(ended.message("changes there will be refused")["reason"], "the file system of PATH is read-only");
     });
 }
 
