@@ -3,6 +3,7 @@
 //! 200 to 399 is ready, as the kubelet has it. Redirects are not followed unless asked: a login
 //! page is no readiness.
 
+mod equal;
 mod number;
 pub(crate) mod pointer;
 mod request_body;

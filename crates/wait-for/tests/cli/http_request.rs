@@ -82,6 +82,14 @@ fn what_the_request_sends_is_not_told_when_the_server_repeats_it() {
 }
 
 #[test]
+fn a_number_that_was_sent_is_not_told_when_the_server_repeats_it() {
+    let server = Http::start(|_| response("200 OK", &[], r#"{"a": 12345678901234567890123}"#));
+    let ended = run(&["--timeout", "1s", &server.url("/#header=X-Pin: 12345678901234567890123&json=/a=1")]);
+    assert!(ended.last_line().contains("the body's /a is …, and not 1"), "{ended:#?}");
+    assert!(!ended.everything().contains("1234567890"), "{ended:#?}");
+}
+
+#[test]
 fn a_body_that_cannot_be_sent_is_refused() {
     for (options, words) in [
         ("request-body=x&method=GET", "a GET has no body"),

@@ -4,7 +4,10 @@ use endpoint::{Options, one_line};
 use regex_lite::{Regex, RegexBuilder};
 use serde_json::{Value, value::RawValue};
 
-use super::{number::number, pointer};
+use super::{
+    equal::{Kind, are_equal, string},
+    pointer,
+};
 use crate::not_ready::{Cause, NotReady};
 
 /// Bytes of a body that patterns are looked for in, and of a compiled pattern: matching takes the
@@ -28,7 +31,7 @@ pub(super) enum Wanted {
 /// A value as the user wrote it: `json=/version=1.10` means the number and the string alike.
 #[derive(Debug)]
 pub(super) struct Literal {
-    json: Option<Value>,
+    json: Option<Box<RawValue>>,
     text: String,
 }
 
@@ -66,7 +69,13 @@ impl Wanted {
             }
             Self::Pattern(pattern) => {
                 let start = String::from_utf8_lossy(&body[..body.len().min(PATTERN_BODY_LIMIT)]);
-                (!pattern.is_match(&start)).then(|| format!("the body has no match of {:?}", pattern.as_str()))
+                let lack = format!("the body has no match of {:?}", pattern.as_str());
+                if body.len() > PATTERN_BODY_LIMIT && !pattern.is_match(&start) {
+                    // The rest may have one.
+                    let limit = format!("only its first {} KiB are searched", PATTERN_BODY_LIMIT / 1024);
+                    return Err(NotReady::new(Cause::Odd, format!("{lack}; {limit}")));
+                }
+                (!pattern.is_match(&start)).then_some(lack)
             }
             Self::Json(pointer, value) => match json(body, pointer)? {
                 None => Some(format!("the body has no {pointer}")),
@@ -91,39 +100,18 @@ impl Literal {
     }
 
     fn is(&self, found: &RawValue) -> Result<bool, NotReady> {
-        if let Some(text) = string(found) {
-            return Ok(text == self.text || self.json.as_ref().and_then(Value::as_str) == Some(text.as_str()));
+        if string(found).is_some_and(|text| text == self.text) {
+            return Ok(true);
         }
-        let is_compared = self.json.as_ref().is_some_and(|json| json.is_object() || json.is_array());
-        match Kind::of(found) {
-            Kind::Scalar => Ok(match number(found.get()) {
-                Some(found) => number(&self.text) == Some(found),
-                None => self.json.is_some() && value(found) == self.json,
-            }),
-            _ if !is_compared => Ok(false),
-            _ if found.get().len() > COMPARED_LIMIT => {
-                let reason = format!("a value is over the {} KiB that are compared", COMPARED_LIMIT / 1024);
-                // No proof that it is another one
-                Err(NotReady::new(Cause::Odd, reason))
-            }
-            _ => Ok(value(found) == self.json),
+        let Some(json) = self.json.as_deref().filter(|json| Kind::of(json) == Kind::of(found)) else {
+            return Ok(false);
+        };
+        if Kind::of(found) != Kind::Scalar && found.get().len() > COMPARED_LIMIT {
+            let reason = format!("a value is over the {} KiB that are compared", COMPARED_LIMIT / 1024);
+            // No proof that it is another one
+            return Err(NotReady::new(Cause::Odd, reason));
         }
-    }
-}
-
-enum Kind {
-    Array,
-    Object,
-    Scalar,
-}
-
-impl Kind {
-    fn of(value: &RawValue) -> Self {
-        match value.get().as_bytes().first() {
-            Some(b'[') => Self::Array,
-            Some(b'{') => Self::Object,
-            _ => Self::Scalar,
-        }
+        Ok(are_equal(found, json))
     }
 }
 
@@ -134,26 +122,18 @@ fn json<'a>(body: &'a [u8], pointer: &str) -> Result<Option<&'a RawValue>, NotRe
         .map_err(|error| NotReady::new(Cause::Contrary, format!("the body is not JSON: {error}")))
 }
 
-fn value(found: &RawValue) -> Option<Value> {
-    serde_json::from_str(found.get()).ok()
-}
-
-fn string(found: &RawValue) -> Option<String> {
-    serde_json::from_str(found.get()).ok()
-}
-
 /// A value for people: a string, a number or a truth value, and of the rest the kind alone, which is
 /// short.
 fn shown(found: &RawValue, told: &dyn Fn(String) -> Option<String>) -> Option<String> {
     match Kind::of(found) {
         Kind::Array => Some("an array".into()),
         Kind::Object => Some("an object".into()),
-        Kind::Scalar => match value(found) {
-            // No secret has this form.
-            Some(value @ (Value::Bool(_) | Value::Null)) => Some(value.to_string()),
-            // In the form that a secret would have
-            Some(value) => told(value.to_string()).map(|text| one_line(&text)),
-            None => told(found.get().to_owned()).map(|text| one_line(&text)),
-        },
+        // No secret has this form.
+        Kind::Scalar if ["true", "false", "null"].contains(&found.get()) => Some(found.get().to_owned()),
+        Kind::Scalar => {
+            // A string in the one form that a secret would have, and a number with all of its digits
+            let text = string(found).map_or_else(|| found.get().to_owned(), |text| Value::from(text).to_string());
+            told(text).map(|text| one_line(&text))
+        }
     }
 }
