@@ -6,7 +6,10 @@ use endpoint::{Address, Failure, Names, connect_unix};
 use hyper_util::client::proxy::matcher::Matcher;
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::stage::{Progress, Stage};
+use crate::{
+    not_ready::{Cause, NotReady},
+    stage::{Progress, Stage},
+};
 
 /// How long a server may take for its part of a goodbye, or of a handshake whose result does not
 /// matter any more
@@ -57,6 +60,25 @@ impl Network {
     /// is left to give the verdict.
     pub(crate) fn courtesy(&self) -> Duration {
         COURTESY.min(self.time_left() / 2)
+    }
+
+    /// The same without a moment at the end, because nothing can be told once the attempt is over
+    pub(crate) fn time_for_answer(&self) -> Duration {
+        self.time_left() / 20 * 19
+    }
+
+    /// How long the attempt under way may take, in words
+    pub(crate) fn limit(&self) -> String {
+        lifecycle::format_duration(self.progress.limit())
+    }
+
+    /// Why the attempt under way runs out of time. The resolver's own timeout can be longer or
+    /// shorter than ours; the reason is the same.
+    pub(crate) fn out_of_time(&self) -> NotReady {
+        match self.unanswered() {
+            Some(failure) => failure.into(),
+            None => NotReady::new(Cause::Silent, format!("no answer within {}", self.limit())),
+        }
     }
 
     /// Connects to the first address that accepts.

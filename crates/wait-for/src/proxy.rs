@@ -1,7 +1,7 @@
 //! HTTP through a proxy: plain requests in absolute form, TLS through a tunnel (RFC 9110, sections
 //! 7.1 and 9.3.6).
 
-use endpoint::{Address, Stream};
+use endpoint::{Address, Failure, Stream};
 use hyper::{
     Request, StatusCode,
     header::{HeaderValue, PROXY_AUTHORIZATION},
@@ -15,6 +15,28 @@ use crate::{
 
 const PORT: u16 = 80;
 
+/// The way of a request to its server
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Direct,
+    /// A proxy answers, maybe with the words of the server.
+    Proxy,
+    /// A proxy has opened a connection to the server.
+    Tunnel,
+}
+
+impl Way {
+    /// The failure of a request, and whose it is. Some proxies open a tunnel before they reach its
+    /// end, and close it when they do not.
+    pub(crate) fn judged(self, failure: NotReady) -> NotReady {
+        match self {
+            Self::Tunnel if failure.cause == Cause::Absent => blame(failure),
+            Self::Direct | Self::Tunnel => failure,
+            Self::Proxy => blame(failure),
+        }
+    }
+}
+
 /// Connects to the proxy.
 pub(crate) async fn dial(network: &Network, via: &Intercept) -> Result<Box<dyn Stream>, NotReady> {
     let uri = via.uri();
@@ -23,17 +45,18 @@ pub(crate) async fn dial(network: &Network, via: &Intercept) -> Result<Box<dyn S
     }
     let host = uri.host().ok_or_else(|| NotReady::never("the proxy's URL has no host"))?;
     let address = Address { host: host.trim_matches(['[', ']']).to_owned(), port: uri.port_u16().unwrap_or(PORT) };
-    let stream = network.dial(&address).await.map_err(|failure| blame(failure.into()))?;
-    Ok(Box::new(stream))
+    Ok(Box::new(network.dial(&address).await?))
 }
 
-/// A failure of the proxy says nothing of the target, which must not count as gone.
-pub(crate) fn blame(mut failure: NotReady) -> NotReady {
-    if matches!(failure.cause, Cause::Absent | Cause::UnknownName | Cause::Contrary) {
-        failure.cause = Cause::Odd;
-    }
-    failure.reason.insert_str(0, "proxy: ");
-    failure
+/// A failure of the proxy says nothing of the target: it must not count as gone, and need not want
+/// TLS.
+pub(crate) fn blame(failure: NotReady) -> NotReady {
+    let NotReady { cause, reason, rest, tls_doubt: _ } = failure;
+    let cause = match cause {
+        Cause::Absent | Cause::UnknownName | Cause::Contrary => Cause::Odd,
+        cause => cause,
+    };
+    NotReady { rest, ..NotReady::new(cause, format!("proxy: {reason}")) }
 }
 
 /// An answer in the target's place: a login of its own, or its word that the target does not answer
@@ -57,7 +80,12 @@ pub(crate) fn authorize<B>(request: &mut Request<B>, via: &Intercept) {
 
 /// Opens a tunnel to `address`.
 pub(crate) async fn tunnel(network: &Network, via: &Intercept, address: &Address) -> Result<Box<dyn Stream>, NotReady> {
-    let stream = dial(network, via).await?;
+    let stream = dial(network, via).await.map_err(blame)?;
     let login = via.basic_auth().map(HeaderValue::as_bytes);
-    endpoint::tunnel(stream, address, login).await.map_err(|failure| blame(failure.into()))
+    endpoint::tunnel(stream, address, login).await.map_err(|failure| {
+        let is_overloaded = failure == Failure::ProxyRefused(StatusCode::SERVICE_UNAVAILABLE)
+            || failure == Failure::ProxyRefused(StatusCode::TOO_MANY_REQUESTS);
+        let refusal = blame(failure.into());
+        if is_overloaded { refusal.overloaded(None) } else { refusal }
+    })
 }

@@ -25,7 +25,8 @@ pub(crate) enum Stage {
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     attempt: Cell<Option<Attempt>>,
-    /// The answers of some of several hosts, in words
+    /// More than the stage: of several hosts, the answers of some; of one, a part of its answer or
+    /// the place to which a redirect has led
     heard: RefCell<Option<String>>,
 }
 
@@ -47,7 +48,7 @@ impl Progress {
         self.attempt.set(None);
     }
 
-    /// One of several hosts has answered, and others have not.
+    /// From now on the attempt under way is told in these words.
     pub(crate) fn hear(&self, words: String) {
         self.heard.replace(Some(words));
     }
@@ -65,6 +66,11 @@ impl Progress {
     /// How far the attempt under way has come
     pub(crate) fn stage(&self) -> Option<Stage> {
         self.attempt.get().map(|attempt| attempt.stage)
+    }
+
+    /// How long the attempt under way may take
+    pub(crate) fn limit(&self) -> Duration {
+        self.attempt.get().map_or(Duration::MAX, |attempt| attempt.limit)
     }
 
     /// How long the attempt under way has left

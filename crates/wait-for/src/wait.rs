@@ -19,7 +19,6 @@ use crate::{
     board::{Board, REMINDER},
     config::Config,
     network::Network,
-    not_ready::{Cause, NotReady},
     pace::Pace,
     row::State,
     stage::Stage,
@@ -65,15 +64,6 @@ pub async fn run(mut args: Args, life: Lifecycle) -> anyhow::Result<End> {
         board.interrupt(index, network);
     }
     finish(args, board, exit).await
-}
-
-/// Why an attempt ran out of time. The resolver's own timeout can be longer or shorter than ours;
-/// the reason is the same.
-fn unanswered(network: &Network, limit: Duration) -> NotReady {
-    match network.unanswered() {
-        Some(failure) => failure.into(),
-        None => NotReady::new(Cause::Silent, format!("no answer within {}", lifecycle::format_duration(limit))),
-    }
 }
 
 async fn finish(args: Args, mut board: Board, exit: Exit) -> anyhow::Result<End> {
@@ -159,10 +149,9 @@ async fn target_ready(args: &Args, network: &Network, board: &RefCell<Board>, in
         network.progress.begin(attempt_timeout);
         let attempt = time::timeout(attempt_timeout, target.check.check(network)).await;
         let is_connected = network.progress.stage() >= Some(Stage::Connected);
+        let verdict =
+            attempt.unwrap_or_else(|_| Err(target.check.at_deadline().unwrap_or_else(|| network.out_of_time())));
         network.progress.end();
-        let verdict = attempt.unwrap_or_else(|_| {
-            Err(target.check.at_deadline().unwrap_or_else(|| unanswered(network, attempt_timeout)))
-        });
         let verdict = target.judge(verdict, args.not);
         let verdict = verdict.map_err(|refusal| if is_connected { target.tls_hint.added_to(refusal) } else { refusal });
         let (state, exit) = match &verdict {
@@ -218,6 +207,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::not_ready::{Cause, NotReady};
 
     /// What is logged, in memory
     #[derive(Clone, Default)]

@@ -2,31 +2,37 @@
 //! kind is.
 
 mod answer;
+mod opening;
 mod redirect;
 mod refusal;
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf};
 
 use endpoint::{Address, Failure, Stream, TlsClient};
 use http_body_util::Full;
 use hyper::{
-    Request, Response, Uri,
+    Request, Response, StatusCode, Uri,
     body::{Bytes, Incoming},
     client::conn::{http1, http2},
     header::{ACCEPT, HOST, HeaderValue, USER_AGENT},
 };
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::task::JoinSet;
+use hyper_util::{
+    client::proxy::matcher::Intercept,
+    rt::{TokioExecutor, TokioIo},
+};
+use tokio::{task::JoinSet, time};
 
 use self::answer::Driver;
-pub(crate) use self::answer::{Answer, BODY_LIMIT, read};
-use self::redirect::redirected;
+pub(crate) use self::answer::{Answer, BODY_LIMIT, broken_body, read};
+use self::opening::{Noting, Opening};
+use self::redirect::{Detour, redirected};
 pub(crate) use self::refusal::{refusal, wants_tls};
 use crate::{
-    http_error::{self, HEAD_LIMIT},
+    http_error::{self, HEAD_LIMIT, HEADERS_LIMIT},
     network::Network,
-    not_ready::{Cause, NotReady},
-    proxy,
+    not_ready::{CUT, Cause, NotReady},
+    proxy::{self, Way},
+    wire::speaks_tls,
 };
 
 const OURSELVES: HeaderValue = HeaderValue::from_static(concat!("wait-for/", env!("CARGO_PKG_VERSION")));
@@ -39,7 +45,11 @@ pub(crate) struct Client {
     pub(crate) host: String,
     pub(crate) tls: TlsClient,
     pub(crate) http2: bool,
+    /// The scheme to write for a server that speaks TLS
+    pub(crate) secure_scheme: &'static str,
     pub(crate) redirects: usize,
+    /// The statuses that are an answer of the target, also where a proxy could have made them
+    pub(crate) status: Vec<RangeInclusive<u16>>,
     pub(crate) unix_socket: Option<PathBuf>,
     /// Where to dial instead of looking the host up
     pub(crate) resolve: Option<IpAddr>,
@@ -48,7 +58,21 @@ pub(crate) struct Client {
 impl Client {
     /// For a target at `host`, with nothing special about it.
     pub(crate) fn new(host: String, tls: TlsClient) -> Self {
-        Self { host, tls, http2: false, redirects: 0, unix_socket: None, resolve: None }
+        Self {
+            host,
+            tls,
+            http2: false,
+            secure_scheme: "https",
+            redirects: 0,
+            status: Vec::new(),
+            unix_socket: None,
+            resolve: None,
+        }
+    }
+
+    /// Whether a status is one of those that are wanted
+    pub(crate) fn wants(&self, status: StatusCode) -> bool {
+        self.status.iter().any(|range| range.contains(&status.as_u16()))
     }
 
     /// Sends a request, with an absolute URI, and follows as many redirects as it may.
@@ -57,16 +81,21 @@ impl Client {
         self.tls.ready().await?;
         let has_login = |request: &Request<_>| request.headers().values().any(HeaderValue::is_sensitive);
         let login_was_given = has_login(&request);
+        let mut detour = None;
         for _ in 0..=self.redirects {
-            let mut answer = self.send_once(network, request.clone()).await?;
-            answer.lacks_login = login_was_given && !has_login(&request);
+            let mut answer = match &detour {
+                None => self.send_once(network, request.clone()).await?,
+                Some(detour) => self.send_after(detour, network, request.clone()).await?,
+            };
+            answer.detour = detour.take();
             if self.redirects == 0 {
                 return Ok(answer);
             }
-            match redirected(&request, &answer.response)? {
+            match redirected(&request, &answer.response).map_err(|failure| answer.placed(failure))? {
                 Some(next) => {
                     answer.leave().await;
                     request = next;
+                    detour = Some(Detour::to(request.uri(), login_was_given && !has_login(&request)));
                 }
                 None => return Ok(answer),
             }
@@ -76,37 +105,73 @@ impl Client {
         Err(NotReady::new(Cause::Odd, words))
     }
 
+    /// Sends a request to where a redirect has led. Every failure names that place, also the lack of
+    /// an answer in time.
+    async fn send_after(
+        &self,
+        detour: &Detour,
+        network: &Network,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Answer, NotReady> {
+        network.progress.hear(detour.named("no answer yet"));
+        let sent = time::timeout(network.time_for_answer(), self.send_once(network, request)).await;
+        sent.unwrap_or_else(|_| Err(network.out_of_time())).map_err(|failure| detour.blame(failure))
+    }
+
     async fn send_once(&self, network: &Network, mut request: Request<Full<Bytes>>) -> Result<Answer, NotReady> {
         request.headers_mut().entry(USER_AGENT).or_insert(OURSELVES);
         request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-        let mut connection = JoinSet::new();
-        let (stream, by_proxy) = self.open(network, &mut request).await?;
-        let response = match self.ask(stream, request, &mut connection).await {
-            Ok(response) if by_proxy && proxy::speaks_for_itself(response.status()) => {
-                return Err(proxy::blame(Failure::ProxyRefused(response.status()).into()));
-            }
-            Err(failure) if by_proxy => return Err(proxy::blame(failure)),
-            response => response?,
+        let place = self.place(request.uri())?;
+        let proxies = network.proxies.as_ref().filter(|_| !place.is_ours || self.unix_socket.is_none());
+        let via = proxies.and_then(|proxies| proxies.intercept(request.uri()));
+        let way = match &via {
+            None => Way::Direct,
+            Some(_) if place.is_secure => Way::Tunnel,
+            Some(_) => Way::Proxy,
         };
-        Ok(Answer::new(response, connection))
+        let mut connection = JoinSet::new();
+        let response = async {
+            let stream = self.open(network, &place, via.as_ref()).await?;
+            self.name(&mut request, via.as_ref().filter(|_| way == Way::Proxy))?;
+            self.ask(stream, request, &mut connection, way == Way::Direct && !place.is_secure).await
+        };
+        let response = response.await.map_err(|failure| way.judged(failure))?;
+        let status = response.status();
+        if way == Way::Proxy && proxy::speaks_for_itself(status) && !self.wants(status) {
+            return Err(proxy::blame(match status {
+                StatusCode::PROXY_AUTHENTICATION_REQUIRED => Failure::ProxyRefused(status).into(),
+                status => refusal(status, response.headers()),
+            }));
+        }
+        let mut answer = Answer::new(response, connection);
+        answer.proxy_login = via.filter(|_| way == Way::Proxy).and_then(|via| via.basic_auth().cloned());
+        Ok(answer)
     }
 
+    /// Sends the request on a connection. `may_want_tls` is for a connection without TLS to the
+    /// server itself.
     async fn ask(
         &self,
         stream: Box<dyn Stream>,
         request: Request<Full<Bytes>>,
         connection: &mut Driver,
+        may_want_tls: bool,
     ) -> Result<Response<Incoming>, NotReady> {
-        if !self.http2 {
-            let mut settings = http1::Builder::new();
-            let (mut sender, driver) = settings
-                .max_buf_size(HEAD_LIMIT)
-                .handshake(TokioIo::new(stream))
-                .await
-                .map_err(|error| http_error::not_ready(&error))?;
-            connection.spawn(async { driver.await.err() });
-            return sender.send_request(request).await.map_err(|error| http_error::not_ready(&error));
-        }
+        let (stream, noted) = Noting::new(stream);
+        let answer = if self.http2 {
+            self.ask_http2(stream, request, connection).await
+        } else {
+            ask_http1(stream, request, connection).await.map_err(|error| http_error::not_ready(&error))
+        };
+        answer.map_err(|failure| self.explained(failure, noted.opening(), may_want_tls))
+    }
+
+    async fn ask_http2(
+        &self,
+        stream: Noting<Box<dyn Stream>>,
+        request: Request<Full<Bytes>>,
+        connection: &mut Driver,
+    ) -> Result<Response<Incoming>, NotReady> {
         let mut settings = http2::Builder::new(TokioExecutor::new());
         settings.max_header_list_size(u32::try_from(HEAD_LIMIT).unwrap_or(u32::MAX));
         let (mut sender, driver) =
@@ -121,55 +186,95 @@ impl Client {
             },
             Err(error) => error,
         };
-        if let Some(fault) = self.tls.certificate_fault().await {
-            return Err(fault.into());
+        match self.tls.certificate_fault().await {
+            Some(fault) => Err(fault.into()),
+            None => Err(http_error::not_ready(&error)),
         }
-        Err(match http_error::not_ready(&error) {
-            NotReady { cause: cause @ (Cause::Odd | Cause::Absent), reason, .. } => {
-                NotReady::new(cause, format!("{reason}; does the server speak HTTP/2?"))
-            }
-            failure => failure,
-        })
     }
 
-    /// Opens a connection for a request, and gives the request the form that it needs there. Also
-    /// tells whether a proxy answers on the connection.
+    /// A failure in the light of the first bytes of the answer.
+    fn explained(&self, failure: NotReady, opening: Opening, may_want_tls: bool) -> NotReady {
+        match opening {
+            Opening::TlsAlert if may_want_tls => return speaks_tls(&format!("write {}://", self.secure_scheme)),
+            Opening::Http2 if !self.http2 => {
+                return NotReady::new(Cause::Odd, "the server speaks HTTP/2 and not HTTP/1.1: add http2");
+            }
+            // The hint at TLS follows.
+            Opening::Nothing if !self.http2 || may_want_tls => return failure,
+            _ => {}
+        }
+        let is_cut = failure == NotReady::unanswered() || failure.reason == CUT;
+        let failure = if is_cut && opening != Opening::Nothing { NotReady::new(Cause::Odd, CUT) } else { failure };
+        if !self.http2 || opening == Opening::Http2 || !matches!(failure.cause, Cause::Odd | Cause::Absent) {
+            return failure;
+        }
+        NotReady { reason: format!("{}; does the server speak HTTP/2?", failure.reason), ..failure }
+    }
+
+    /// Where a request goes
+    fn place(&self, uri: &Uri) -> Result<Place, NotReady> {
+        let address = address(uri)?;
+        // A socket is one origin, on the default port.
+        let is_ours = address.host == self.host && (self.unix_socket.is_none() || address.port == 80);
+        Ok(Place { address, is_ours, is_secure: uri.scheme_str() == Some("https") })
+    }
+
+    /// Opens a connection for a request.
     async fn open(
         &self,
         network: &Network,
-        request: &mut Request<Full<Bytes>>,
-    ) -> Result<(Box<dyn Stream>, bool), NotReady> {
-        let uri = request.uri().clone();
-        let address = address(&uri)?;
-        // A socket is one origin, on the default port.
-        let ours = address.host == self.host && (self.unix_socket.is_none() || address.port == 80);
-        let secure = uri.scheme_str() == Some("https");
-        let via = network.proxies.as_ref().and_then(|proxies| proxies.intercept(&uri));
+        Place { address, is_ours, is_secure }: &Place,
+        via: Option<&Intercept>,
+    ) -> Result<Box<dyn Stream>, NotReady> {
         let stream: Box<dyn Stream> = match (&self.unix_socket, via) {
-            (Some(path), _) if ours => Box::new(network.dial_unix(path).await?),
-            (_, Some(via)) if secure => proxy::tunnel(network, &via, &address).await?,
-            (_, Some(via)) => {
-                proxy::authorize(request, &via);
-                name_host(request)?;
-                return Ok((proxy::dial(network, &via).await?, true));
-            }
-            (_, None) => match self.resolve.filter(|_| ours) {
+            (Some(path), _) if *is_ours => Box::new(network.dial_unix(path).await?),
+            (_, Some(via)) if *is_secure => proxy::tunnel(network, via, address).await?,
+            (_, Some(via)) => return proxy::dial(network, via).await,
+            (_, None) => match self.resolve.filter(|_| *is_ours) {
                 Some(ip) => Box::new(network.dial(&Address { host: ip.to_string(), ..address.clone() }).await?),
-                None => Box::new(network.dial(&address).await?),
+                None => Box::new(network.dial(address).await?),
             },
         };
+        if !is_secure {
+            return Ok(stream);
+        }
+        let name = if *is_ours { self.tls.name_for(&address.host) } else { endpoint::server_name(&address.host) };
+        let name = name.map_err(NotReady::never)?;
+        Ok(self.tls.secure(name, stream, if self.http2 { &[b"h2"] } else { &[] }).await?)
+    }
+
+    /// Gives a request the form that its receiver wants: a proxy that answers itself, or a server.
+    fn name(&self, request: &mut Request<Full<Bytes>>, proxy: Option<&Intercept>) -> Result<(), NotReady> {
+        if let Some(via) = proxy {
+            proxy::authorize(request, via);
+            return name_host(request);
+        }
         if !self.http2 {
             name_host(request)?;
-            *request.uri_mut() = origin_form(&uri);
+            *request.uri_mut() = origin_form(request.uri());
         }
-        if !secure {
-            return Ok((stream, false));
-        }
-        let name = if ours { self.tls.name_for(&address.host) } else { endpoint::server_name(&address.host) };
-        let name = name.map_err(NotReady::never)?;
-        let stream = self.tls.secure(name, stream, if self.http2 { &[b"h2"] } else { &[] }).await?;
-        Ok((stream, false))
+        Ok(())
     }
+}
+
+/// The place that a URL names
+struct Place {
+    address: Address,
+    /// It is the target itself.
+    is_ours: bool,
+    is_secure: bool,
+}
+
+async fn ask_http1(
+    stream: Noting<Box<dyn Stream>>,
+    request: Request<Full<Bytes>>,
+    connection: &mut Driver,
+) -> hyper::Result<Response<Incoming>> {
+    let mut settings = http1::Builder::new();
+    settings.max_buf_size(HEAD_LIMIT).max_headers(HEADERS_LIMIT);
+    let (mut sender, driver) = settings.handshake(TokioIo::new(stream)).await?;
+    connection.spawn(async { driver.await.err() });
+    sender.send_request(request).await
 }
 
 fn address(uri: &Uri) -> Result<Address, NotReady> {

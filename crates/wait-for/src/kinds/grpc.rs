@@ -21,7 +21,6 @@ use url::Url;
 use super::shape;
 use crate::{
     check::Check,
-    http_error,
     network::Network,
     not_ready::{Cause, NotReady, Verdict},
     web::{self, Client},
@@ -81,6 +80,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     let uri = uri.parse().map_err(|_| "the host is not a host name".to_owned())?;
     let mut client = Client::new(address.host, tls);
     client.http2 = true;
+    client.secure_scheme = "grpcs";
     client.unix_socket = socket;
     let login = LoginHeaders::from_options(options, UrlLogin::default(), &[CONTENT_TYPE, TE])?;
     Ok(Arc::new(Grpc { client, uri, login, service }))
@@ -137,7 +137,7 @@ async fn read(response: &mut Response<Incoming>) -> Result<Answer, NotReady> {
     }
     answer.note(response.headers());
     while let Some(frame) = response.body_mut().frame().await {
-        let frame = frame.map_err(|error| http_error::not_ready(&error))?;
+        let frame = frame.map_err(|error| web::broken_body(&error))?;
         if let Some(trailers) = frame.trailers_ref() {
             answer.note(trailers);
         }

@@ -12,13 +12,14 @@ mod wanted;
 use std::{cmp::Reverse, ops::RangeInclusive, sync::Arc};
 
 use endpoint::{
-    Address, LoginHeaders, Options, TlsClient, UrlLogin, refuse_login_in_query, split_http_unix, without_secrets,
+    Address, LoginHeaders, Options, TlsClient, UrlLogin, one_line, refuse_login_in_query, split_http_unix,
+    without_secrets,
 };
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use http_body_util::Full;
 use hyper::{
     HeaderMap, Method, Request, StatusCode, Uri,
-    header::{CONTENT_LENGTH, HeaderValue},
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue},
 };
 use lifecycle::Secret;
 use url::{Position, Url, form_urlencoded};
@@ -46,7 +47,6 @@ struct Http {
     method: Method,
     body: Option<RequestBody>,
     login: LoginHeaders,
-    status: Vec<RangeInclusive<u16>>,
     wanted: Vec<Wanted>,
 }
 
@@ -76,6 +76,7 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     client.unix_socket = unix_socket;
     client.redirects = redirects;
     client.http2 = options.switch("http2")?;
+    client.status = options.parsed("status", status_ranges)?.unwrap_or_else(|| vec![200..=399]);
     client.resolve =
         options.parsed("resolve", |text| text.parse().map_err(|_| "this is not an IP address".to_owned()))?;
     let body = RequestBody::from_options(options)?;
@@ -94,7 +95,6 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
         method,
         body,
         login,
-        status: options.parsed("status", status_ranges)?.unwrap_or_else(|| vec![200..=399]),
         wanted,
     }))
 }
@@ -142,57 +142,86 @@ impl Check for Http {
             *request.uri_mut() = self.uri.clone();
             *request.headers_mut() = headers;
             let mut answer = self.client.send(network, request).await?;
-            let status = answer.response.status();
-            let mut verdict = self.judge_status(&answer);
-            let may_want_tls = status == StatusCode::BAD_REQUEST && self.uri.scheme_str() == Some("http");
-            if verdict.is_err() && may_want_tls {
-                let body = web::read(answer.response.body_mut(), PATTERN_BODY_LIMIT).await.unwrap_or_default();
-                if web::wants_tls(&body) {
-                    verdict = Err(NotReady::never(format!("HTTP {status}: the server wants TLS, so write https://")));
-                }
-            }
-            if verdict.is_ok() && !self.wanted.is_empty() {
-                let body = web::read(answer.response.body_mut(), BODY_LIMIT + 1).await?;
-                verdict = self.judge_body(&body, &login);
-            }
+            let logins = answer.logins(&login);
+            let proof = format!("HTTP {}", answer.response.status().as_u16());
+            network.progress.hear(answer.named(&format!("{proof}, but its body has not ended yet")));
+            let verdict = self.judge(network, &mut answer, &logins).await.map_err(|refusal| {
+                let reason = without_secrets(&refusal.reason, &logins);
+                answer.placed(NotReady { reason, ..refusal })
+            });
             answer.leave().await;
-            let verdict =
-                verdict.map_err(|refusal| NotReady { reason: without_secrets(&refusal.reason, &login), ..refusal });
-            verdict.map(|()| format!("HTTP {}", status.as_u16()))
+            verdict.map(|()| proof)
         }
         .boxed_local()
     }
 }
 
 impl Http {
+    async fn judge(&self, network: &Network, answer: &mut Answer, logins: &HeaderMap) -> Result<(), NotReady> {
+        let status = answer.response.status();
+        if let Err(refusal) = self.judge_status(answer) {
+            if status == StatusCode::BAD_REQUEST && self.uri.scheme_str() == Some("http") {
+                let body = answer.body(PATTERN_BODY_LIMIT, network.time_for_answer()).await.unwrap_or_default();
+                if web::wants_tls(&body) {
+                    return Err(NotReady::never(format!("HTTP {status}: the server wants TLS, so write https://")));
+                }
+            }
+            return Err(refusal);
+        }
+        if self.wanted.is_empty() {
+            return Ok(());
+        }
+        let body = answer.body(BODY_LIMIT + 1, network.time_for_answer()).await?;
+        let verdict = self.judge_body(&body, answer.response.headers().get(CONTENT_ENCODING), logins);
+        verdict.map_err(|refusal| match refusal.cause {
+            Cause::Contrary if answer.is_late => {
+                let words = format!("HTTP {}, but its body has not ended within {}", status.as_u16(), network.limit());
+                NotReady::new(Cause::Silent, words)
+            }
+            _ => refusal,
+        })
+    }
+
     fn judge_status(&self, answer: &Answer) -> Result<(), NotReady> {
         let status = answer.response.status();
-        if self.status.iter().any(|range| range.contains(&status.as_u16())) {
+        if self.client.wants(status) {
             return Ok(());
         }
         let refusal = web::refusal(status, answer.response.headers());
         let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
+        if refused && answer.detour.as_ref().is_some_and(|detour| detour.lacks_login) {
+            let remedy = "the login is not sent to another origin: name that one in the target's URL";
+            return Err(NotReady { reason: format!("{}; {remedy}", refusal.reason), ..refusal });
+        }
         // Without a login of ours, a server that is still starting may answer every client like
         // that.
-        if refused && self.login.has_login() && !answer.lacks_login {
+        if refused && self.login.has_login() {
             self.login.forget();
             return Err(NotReady::denied(format!("login refused: {}", refusal.reason)));
         }
         Err(refusal)
     }
 
-    fn judge_body(&self, body: &[u8], login: &HeaderMap) -> Result<(), NotReady> {
+    fn judge_body(&self, body: &[u8], encoding: Option<&HeaderValue>, logins: &HeaderMap) -> Result<(), NotReady> {
         let told = |found: String| match self.body {
             // Any part of it may be a secret, in any form.
             Some(RequestBody::Named(_)) => None,
-            _ => Some(without_query(&without_secrets(&found, login), self.uri.query().unwrap_or_default())),
+            _ => Some(without_query(&without_secrets(&found, logins), self.uri.query().unwrap_or_default())),
         };
         let start = &body[..body.len().min(BODY_LIMIT)];
         let verdict = self.wanted.iter().try_for_each(|wanted| wanted.judge(start, &told));
-        // What follows may be as wanted.
-        let is_cut = body.len() > BODY_LIMIT;
-        verdict.map_err(|NotReady { reason, cause, .. }| {
-            if is_cut { NotReady::new(Cause::Odd, reason + CUT_BODY) } else { NotReady::new(cause, reason) }
+        // What was not read, or not decoded, may be as wanted.
+        let doubt = match encoding.and_then(|encoding| encoding.to_str().ok()) {
+            Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => {
+                let encoding = told(one_line(encoding)).unwrap_or_default();
+                format!("; its Content-Encoding {encoding} is not decoded: add header=Accept-Encoding:identity")
+            }
+            _ if body.len() > BODY_LIMIT => CUT_BODY.to_owned(),
+            _ => return verdict,
+        };
+        verdict.map_err(|refusal| match refusal.cause {
+            Cause::Contrary => NotReady::new(Cause::Odd, refusal.reason + &doubt),
+            _ => refusal,
         })
     }
 }

@@ -1,10 +1,11 @@
 //! Where a redirect leads.
 
+use endpoint::one_line;
 use http_body_util::Full;
 use hyper::{
-    Method, Request, Response, StatusCode,
+    Method, Request, Response, StatusCode, Uri,
     body::Bytes,
-    header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION},
+    header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION},
 };
 use url::{Position, Url};
 
@@ -12,6 +13,45 @@ use crate::not_ready::{Cause, NotReady};
 
 /// The headers that tell of a body
 const OF_BODY: [HeaderName; 4] = [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_LANGUAGE];
+
+/// Where redirects have led
+pub(crate) struct Detour {
+    /// Scheme, host and port, because a path may be a secret of the server
+    origin: String,
+    /// The login was not sent, because the origin is another one.
+    pub(crate) lacks_login: bool,
+}
+
+impl Detour {
+    pub(super) fn to(uri: &Uri, lacks_login: bool) -> Self {
+        let scheme = uri.scheme_str().unwrap_or_default();
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        Self { origin: one_line(&format!("{scheme}://{authority}")), lacks_login }
+    }
+
+    /// Words about the place
+    pub(crate) fn named(&self, words: &str) -> String {
+        format!("redirected to {}: {words}", self.origin)
+    }
+
+    /// A refusal with the name of the place
+    pub(super) fn placed(&self, refusal: NotReady) -> NotReady {
+        // A hint at TLS would be about the target's own URL.
+        let NotReady { cause, reason, rest, tls_doubt: _ } = refusal;
+        NotReady { rest, ..NotReady::new(cause, self.named(&reason)) }
+    }
+
+    /// A failure to get an answer here proves nothing gone, because the target has answered.
+    pub(super) fn blame(&self, failure: NotReady) -> NotReady {
+        let failure = self.placed(failure);
+        match failure.cause {
+            Cause::Absent => NotReady { cause: Cause::Odd, ..failure },
+            // Asked slowly, as every unknown name
+            Cause::UnknownName => NotReady { cause: Cause::Odd, ..failure }.overloaded(None),
+            _ => failure,
+        }
+    }
+}
 
 /// The request that a redirect asks for (RFC 9110, section 15.4); `None` if the answer is no
 /// redirect.
@@ -28,11 +68,13 @@ pub(super) fn redirected<B>(
     }
     // A server answers, so this proves nothing gone.
     let lost = |why: &str| NotReady::new(Cause::Odd, format!("HTTP {status}: {why}"));
+    if !answer.headers().contains_key(LOCATION) {
+        return Err(lost("a redirect without a Location"));
+    }
     let (before, after) = place(request, answer).ok_or_else(|| lost("a redirect that leads to no URL of HTTP"))?;
     let mut next = request.clone();
     *next.uri_mut() =
         after[..Position::AfterQuery].parse().map_err(|_| lost("a redirect that leads to no URL of HTTP"))?;
-    next.headers_mut().remove(HOST);
     let method = request.method();
     if (REWRITE_POST.contains(&status) && method == Method::POST) || (status == REWRITE_ALL && method != Method::HEAD) {
         *next.method_mut() = Method::GET;
@@ -88,6 +130,15 @@ mod tests {
         for elsewhere in ["http://b/new", "https://a/new", "http://a:81/"] {
             assert!(next(Method::GET, 302, elsewhere).headers().is_empty(), "{elsewhere}");
         }
+    }
+
+    #[test]
+    fn a_place_is_named_without_path_and_query() {
+        let detour = Detour::to(next(Method::GET, 302, "https://b:81/secret?x=secret").uri(), false);
+        let failure = detour.blame(NotReady::unanswered());
+        assert_eq!(failure, NotReady::new(Cause::Odd, "redirected to https://b:81: closed without an answer"));
+        let unknown = detour.blame(NotReady::new(Cause::UnknownName, "unknown name b"));
+        assert_eq!(unknown, NotReady::new(Cause::Odd, "redirected to https://b:81: unknown name b").overloaded(None));
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! A status that is not the wanted one.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use hyper::{
     StatusCode,
     header::{HeaderMap, HeaderValue, RETRY_AFTER},
 };
+use lifecycle::format_duration;
 
 use crate::not_ready::{Cause, NotReady};
+
+/// Seconds
+const DAY: u64 = 86_400;
 
 /// The meaning of an answer with another status than the wanted one. 429 and 503 come from an
 /// overloaded server, which may name the time of its rest (RFC 6585, section 4; RFC 9110, section
@@ -18,7 +22,13 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> NotReady {
         return refusal;
     }
     let text = headers.get(RETRY_AFTER).map(HeaderValue::to_str).and_then(Result::ok);
-    refusal.overloaded(text.and_then(|text| endpoint::retry_after(text, SystemTime::now())))
+    let rest = text.and_then(|text| endpoint::retry_after(text, SystemTime::now()));
+    let words = match rest.map_or(0, |rest| rest.as_secs()) {
+        0 => String::new(),
+        seconds @ 1..=DAY => format!("; asks for a rest of {}", format_duration(Duration::from_secs(seconds))),
+        _ => "; asks for a rest of more than a day".to_owned(),
+    };
+    NotReady { reason: refusal.reason + &words, ..refusal }.overloaded(rest)
 }
 
 /// Whether the body of a 400 says that its port speaks TLS: those of Go, of nginx, of Apache and of
@@ -32,8 +42,6 @@ pub(crate) fn wants_tls(body: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn rest(status: u16, retry_after: Option<&'static str>) -> Option<Duration> {
@@ -48,5 +56,16 @@ mod tests {
         assert_eq!(rest(503, Some("Sun, 06 Nov 1994 08:49:37 GMT")), Some(Duration::ZERO));
         assert_eq!((rest(503, None), rest(503, Some("soon"))), (Some(Duration::ZERO), Some(Duration::ZERO)));
         assert_eq!((rest(404, Some("7")), rest(500, None)), (None, None));
+    }
+
+    #[test]
+    fn the_rest_stands_in_the_reason() {
+        for (value, words) in
+            [("0", ""), ("90", "; asks for a rest of 1m30s"), ("999999999999", "; asks for a rest of more than a day")]
+        {
+            let headers = [(RETRY_AFTER, HeaderValue::from_static(value))].into_iter().collect();
+            let refusal = refusal(StatusCode::TOO_MANY_REQUESTS, &headers);
+            assert_eq!(refusal.reason, format!("HTTP 429 Too Many Requests{words}"));
+        }
     }
 }

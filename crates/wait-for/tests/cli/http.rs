@@ -2,15 +2,9 @@
 
 use crate::support::{
     Program,
-    http::{Http, response, status},
+    http::{Http, always, response, status},
     proof, reason, run, wait_for,
 };
-
-/// A server whose answer to everything is this.
-fn always(answer: &str) -> Http {
-    let answer = answer.to_owned();
-    Http::start(move |_| answer.clone())
-}
 
 #[test]
 fn from_200_to_399_is_ready_as_for_the_kubelet() {
@@ -44,13 +38,6 @@ fn status_takes_a_list_and_ranges() {
 }
 
 #[test]
-fn a_redirect_is_ready_and_not_followed() {
-    let server = always(&response("302 Found", &["Location: /login"], ""));
-    assert_eq!(proof(&[&server.url("/")]), "HTTP 302");
-    assert_eq!(server.requests.only().line, "GET /");
-}
-
-#[test]
 fn an_option_in_the_query_goes_to_the_server_with_a_warning() {
     let server = Http::start(|_| status("200 OK"));
     let ended = run(&[&server.url("/?a=b&stable=3")]);
@@ -58,59 +45,6 @@ fn an_option_in_the_query_goes_to_the_server_with_a_warning() {
     let words = "the query has stable=, which goes to the server: options stand behind a #";
     assert_eq!((ended.code, ended.messages(words).len()), (Some(0), 1), "{ended:#?}");
     assert_eq!(run(&[&server.url("/?key=b")]).messages(words).len(), 0);
-}
-
-#[test]
-fn redirects_are_followed_when_asked() {
-    let other = always(&status("204 No Content"));
-    let location = format!("Location: {}", other.url("/there?q=1#top"));
-    let server = Http::start(move |request| match request.line.as_str() {
-        "GET /a/old" => response("301 Moved Permanently", &["Location: new"], ""),
-        _ => response("307 Temporary Redirect", &[&location], ""),
-    });
-    assert_eq!(proof(&[&server.url("/a/old#redirects=5")]), "HTTP 204");
-    let lines: Vec<_> = server.requests.all().into_iter().map(|request| request.line).collect();
-    assert_eq!(lines, ["GET /a/old", "GET /a/new"]);
-    assert_eq!(other.requests.only().line, "GET /there?q=1");
-}
-
-#[test]
-fn what_the_user_gave_does_not_follow_a_redirect_to_another_server() {
-    let other = always(&status("200 OK"));
-    let location = format!("Location: {}", other.url("/"));
-    let server = Http::start(move |_| response("302 Found", &[&location], ""));
-    assert_eq!(
-        proof(&[&server.url("/#redirects=1&header=Authorization: Bearer hunter2&header=X-Key: hunter2")]),
-        "HTTP 200"
-    );
-    assert!(!format!("{:?}", other.requests.only()).contains("hunter2"));
-}
-
-#[test]
-fn a_redirect_that_cannot_be_followed_is_not_ready() {
-    let server = Http::start(|_| response("302 Found", &["Location: ftp://db/"], ""));
-    assert_eq!(proof(&[&server.url("/")]), "HTTP 302");
-    let said = reason(&[&server.url("/#redirects=1")]);
-    assert_eq!(said, "HTTP 302 Found: a redirect that leads to no URL of HTTP");
-}
-
-#[test]
-fn a_server_to_which_a_redirect_leads_refuses_no_login() {
-    let other = Http::start(|_| status("401 Unauthorized"));
-    let url = other.url("/");
-    let server = Http::start(move |_| response("302 Found", &[&format!("Location: {url}")], ""));
-    let said = reason(&[&server.url("/#redirects=1&header=Authorization: Bearer hunter2")]);
-    assert_eq!(said, "HTTP 401 Unauthorized");
-    let ended = run(&[&other.url("/#header=Authorization: Bearer hunter2")]);
-    assert_eq!(ended.code, Some(77), "{ended:#?}");
-}
-
-#[test]
-fn a_redirect_loop_is_not_ready() {
-    let server = always(&response("302 Found", &["Location: /again"], ""));
-    let said = reason(&[&server.url("/#redirects=5&interval=1h")]);
-    assert_eq!(said, "more redirects than the 5 that are allowed");
-    assert_eq!(server.requests.all().len(), 6);
 }
 
 #[test]
@@ -165,6 +99,14 @@ fn a_json_body_must_have_the_value_at_the_pointer() {
     assert_eq!(reason(&[&server.url("/#json=/none=null")]), "the body has no /none");
     let html = always(&response("200 OK", &[], "<html>"));
     assert_eq!(reason(&[&html.url("/#json=/status=ok")]), "the body is not JSON: expected value at line 1 column 1");
+}
+
+#[test]
+fn numbers_in_a_json_value_are_compared_by_what_they_are_worth() {
+    let server = always(&response("200 OK", &[], r#"{"a":[1.0,{"b":1e2}],"big":[12345678901234567890123]}"#));
+    assert_eq!(proof(&[&server.url(r#"/#json=/a=[1,{"b":100}]"#)]), "HTTP 200");
+    let said = reason(&[&server.url("/#json=/big=[12345678901234567890124]")]);
+    assert_eq!(said, "the body's /big is an array, and not [12345678901234567890124]");
 }
 
 #[test]

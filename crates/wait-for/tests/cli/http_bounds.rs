@@ -14,7 +14,7 @@ use std::{
 use crate::support::{
     DEADLINE, Program, Signal,
     http::{read_head, response},
-    proof, reason,
+    proof, reason, run,
     server::{Server, drip, hold, pour, reset},
     wait_for,
 };
@@ -69,13 +69,16 @@ fn a_pattern_is_looked_for_in_the_first_64_kibibytes() {
     });
     let url = server.url("http");
     assert_eq!(proof(&[&format!("{url}/#body-regex=e[a]rly")]), "HTTP 200");
-    assert_eq!(reason(&[&format!("{url}/#body-regex=late")]), r#"the body has no match of "late""#);
+    let words = r#"the body has no match of "late"; only its first 64 KiB are searched"#;
+    assert_eq!(reason(&[&format!("{url}/#body-regex=late")]), words);
+    // What was not searched proves nothing gone.
+    assert_eq!(reason(&["--not", &format!("{url}/#body-regex=late")]), format!("not proven gone: {words}"));
     assert_eq!(proof(&[&format!("{url}/#body=late")]), "HTTP 200");
 }
 
 #[test]
 fn a_pattern_that_would_hold_up_the_others_is_refused() {
-    let ended = crate::support::run(&["http://db/#body-regex=(a?){20000}"]);
+    let ended = run(&["http://db/#body-regex=(a?){20000}"]);
     ended.ended_with(64, "reason=usage last=");
     assert!(ended.last_line().contains("option body-regex: "), "{ended:#?}");
 }
@@ -91,8 +94,26 @@ fn a_body_without_end_that_nobody_asked_for_does_not_hold_up() {
 #[test]
 fn a_body_that_drips_costs_an_attempt_its_deadline() {
     let server = after_head(|stream| drip(stream, b'.'));
-    let url = format!("{}/#body=end&attempt-timeout={ATTEMPT}", server.url("http"));
-    assert_eq!(reason(&[&url]), "no answer within 2s");
+    for condition in ["body=end", "body-regex=end", "json=/a"] {
+        let url = format!("{}/#{condition}&attempt-timeout={ATTEMPT}", server.url("http"));
+        assert_eq!(reason(&[&url]), "HTTP 200, but its body has not ended within 2s", "{condition}");
+    }
+    let said = reason(&["--not", &format!("{}/#body=end&attempt-timeout={ATTEMPT}", server.url("http"))]);
+    assert_eq!(said, "not proven gone: HTTP 200, but its body has not ended within 2s");
+    let ended = run(&["--timeout", "2s", &format!("{}/#body=end&attempt-timeout=1h", server.url("http"))]);
+    assert!(ended.last_line().contains(r#"last="HTTP 200, but its body has not ended yet""#), "{ended:#?}");
+}
+
+#[test]
+fn what_has_arrived_of_a_body_without_end_is_looked_at() {
+    let server = after_head(|stream| drip(stream, b'.'));
+    assert_eq!(proof(&[&format!("{}/#body=.&attempt-timeout={ATTEMPT}", server.url("http"))]), "HTTP 200");
+    let refusing = Server::start(|mut stream, _| {
+        read_head(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\nno");
+        hold(stream);
+    });
+    assert_eq!(reason(&["--attempt-timeout", ATTEMPT, &refusing.url("http")]), "HTTP 400 Bad Request");
 }
 
 #[test]
@@ -118,7 +139,8 @@ fn ten_megabytes_of_headers_are_refused() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
         let _ = stream.write_all(header.repeat(10_000).as_bytes());
     });
-    assert_eq!(reason(&[&server.url("http")]), "the answer's head is over 64 KiB");
+    let said = reason(&[&server.url("http")]);
+    assert_eq!(said, "the answer's head is over 64 KiB, or has more than 100 headers");
 }
 
 #[test]

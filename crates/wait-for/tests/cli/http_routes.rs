@@ -3,10 +3,12 @@
 use tempfile::TempDir;
 
 use crate::support::{
-    Program,
+    Ended, Program,
     h2::{Http2, Reply},
-    http::{Http, response, status},
-    proof, reason, wait_for,
+    http::{Http, always, read_head, response, status},
+    proof, reason,
+    server::Server,
+    wait_for,
 };
 
 fn ready() -> Http {
@@ -147,4 +149,62 @@ fn a_login_that_a_proxy_refuses_ends_the_wait() {
     let mut command = wait_for(&["--proxy", "env", "--timeout", "300ms", "http://x/"]);
     command.env("http_proxy", proxy.url(""));
     assert_eq!(Program::start(&mut command).end().code, Some(124));
+}
+
+/// A wait through a proxy at this address, to its end.
+fn by_proxy(proxy: &str, arguments: &[&str]) -> Ended {
+    let mut command = wait_for(&[&["--proxy", "env"], arguments].concat());
+    Program::start(command.env("http_proxy", proxy).env("https_proxy", proxy)).end()
+}
+
+#[test]
+fn an_overloaded_proxy_or_server_behind_it_gets_its_rest() {
+    let proxy = always(&response("503 Service Unavailable", &["Retry-After: 5"], ""));
+    let ended = by_proxy(&proxy.url(""), &["--timeout", "3s", "http://x/"]);
+    let words =
+        r#"reason=timed-out what="http://x/" last="proxy: HTTP 503 Service Unavailable; asks for a rest of 5s""#;
+    ended.ended_with(124, words);
+    assert_eq!(proxy.requests.all().len(), 1);
+    let tunnel = always(&status("503 Service Unavailable"));
+    by_proxy(&tunnel.url(""), &["--timeout", "2s", "https://x/#insecure"]).ended_with(124, "reason=timed-out");
+    // At least a second apart
+    assert!(tunnel.requests.all().len() <= 2, "{:?}", tunnel.requests.all());
+}
+
+#[test]
+fn a_status_that_a_proxy_brings_may_be_the_wanted_one() {
+    let proxy = always(&status("503 Service Unavailable"));
+    assert_eq!(by_proxy(&proxy.url(""), &["http://x/#status=503"]).message("ready")["proof"], "HTTP 503");
+}
+
+#[test]
+fn a_proxy_that_closes_a_tunnel_proves_nothing_gone() {
+    let proxy = always("HTTP/1.1 200 OK\r\n\r\n");
+    let words = "proxy: closed amid the TLS handshake";
+    for (not, words) in [("", words.to_owned()), ("&not", format!("not proven gone: {words}"))] {
+        let ended = by_proxy(&proxy.url(""), &["--timeout", "500ms", &format!("https://x/#insecure{not}")]);
+        ended.ended_with(124, &format!(r#"reason=timed-out what="https://x/" last="{words}""#));
+    }
+}
+
+#[test]
+fn a_proxy_that_closes_says_nothing_of_the_targets_tls() {
+    let proxy = Server::start(|mut stream, _| drop(read_head(&mut stream)));
+    let ended = by_proxy(&proxy.url("http"), &["--timeout", "500ms", "http://x/"]);
+    ended.ended_with(124, r#"reason=timed-out what="http://x/" last="proxy: closed without an answer""#);
+}
+
+#[test]
+fn the_login_at_a_proxy_is_not_told_when_the_server_repeats_it() {
+    let proxy = Http::start(|request| {
+        let login = request.header("proxy-authorization").unwrap();
+        response("200 OK", &[], &format!(r#"{{"a": "{login}", "b": "hunter2"}}"#))
+    });
+    let url = proxy.url("").replace("http://", "http://user:hunter2@");
+    for pointer in ["/a", "/b"] {
+        let ended = by_proxy(&url, &["--timeout", "1s", &format!("http://x/#json={pointer}=ok")]);
+        assert!(ended.last_line().contains('…'), "{ended:#?}");
+        assert!(!ended.everything().contains("hunter2"), "{ended:#?}");
+        assert!(!ended.everything().contains("dXNlcjpodW50ZXIy"), "{ended:#?}");
+    }
 }

@@ -23,6 +23,10 @@ mod http;
 #[cfg(test)]
 mod http_bounds;
 #[cfg(test)]
+mod http_faults;
+#[cfg(test)]
+mod http_redirects;
+#[cfg(test)]
 mod http_request;
 #[cfg(test)]
 mod http_routes;

@@ -80,6 +80,9 @@ fn an_alert_names_the_scheme_with_tls() {
         let _ = stream.write_all(b"\x15\x03\x01\0\x02\x02\x46");
     });
     assert_eq!(never(69, &[&alert.url("ldap")]), "the server speaks TLS: write ldaps://");
+    assert_eq!(never(69, &[&alert.url("http")]), "the server speaks TLS: write https://");
+    assert_eq!(never(69, &[&format!("{}#http2", alert.url("http"))]), "the server speaks TLS: write https://");
+    assert_eq!(never(69, &[&alert.url("grpc")]), "the server speaks TLS: write grpcs://");
 }
 
 #[test]
@@ -97,4 +100,12 @@ fn an_http_answer_that_asks_for_tls_ends_the_wait_at_once() {
     }
     let server = Http::start(|_| response("400 Bad Request", &[], "no"));
     assert_eq!(reason(&[&server.url("/")]), "HTTP 400 Bad Request");
+}
+
+#[test]
+fn a_port_that_closes_on_http2_may_want_tls() {
+    let closing = Server::start(|mut stream, _| drop(stream.read(&mut [0; 4096])));
+    let hint = "closed without an answer; does the server want TLS? then";
+    assert_eq!(reason(&[&closing.url("grpc")]), format!("{hint} write grpcs://"));
+    assert_eq!(reason(&[&format!("{}#http2", closing.url("http"))]), format!("{hint} write https://"));
 }

@@ -149,3 +149,14 @@ pub(crate) fn response(status: &str, headers: &[&str], body: &str) -> String {
 pub(crate) fn status(status: &str) -> String {
     response(status, &[], "")
 }
+
+/// A server whose answer to everything is this.
+pub(crate) fn always(answer: &str) -> Http {
+    let answer = answer.to_owned();
+    Http::start(move |_| answer.clone())
+}
+
+/// A server that redirects every request to this place.
+pub(crate) fn leading_to(url: &str) -> Http {
+    always(&response("302 Found", &[&format!("Location: {url}")], ""))
+}
