@@ -203,12 +203,12 @@ impl Client {
             Opening::Nothing if !self.http2 || may_want_tls => return failure,
             _ => {}
         }
-        let is_cut = failure == NotReady::unanswered() || failure.reason == CUT;
-        let failure = if is_cut && opening != Opening::Nothing { NotReady::new(Cause::Odd, CUT) } else { failure };
-        if !self.http2 || opening == Opening::Http2 || !matches!(failure.cause, Cause::Odd | Cause::Absent) {
-            return failure;
+        let is_closed = failure == NotReady::unanswered() || failure.reason == CUT;
+        let failure = if is_closed && opening != Opening::Nothing { NotReady::new(Cause::Odd, CUT) } else { failure };
+        if self.http2 && opening != Opening::Http2 && (is_closed || failure.cause == Cause::Odd) {
+            return NotReady { reason: format!("{}; does the server speak HTTP/2?", failure.reason), ..failure };
         }
-        NotReady { reason: format!("{}; does the server speak HTTP/2?", failure.reason), ..failure }
+        failure
     }
 
     /// Where a request goes
