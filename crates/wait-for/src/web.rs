@@ -129,11 +129,12 @@ impl Client {
             Some(_) if place.is_secure => Way::Tunnel,
             Some(_) => Way::Proxy,
         };
+        let may_want_tls = way == Way::Direct && !place.is_secure && self.unix_socket.is_none();
         let mut connection = JoinSet::new();
         let response = async {
             let stream = self.open(network, &place, via.as_ref()).await?;
             self.name(&mut request, via.as_ref().filter(|_| way == Way::Proxy))?;
-            self.ask(stream, request, &mut connection, way == Way::Direct && !place.is_secure).await
+            self.ask(stream, request, &mut connection, may_want_tls).await
         };
         let response = response.await.map_err(|failure| way.judged(failure))?;
         let status = response.status();
@@ -148,8 +149,7 @@ impl Client {
         Ok(answer)
     }
 
-    /// Sends the request on a connection. `may_want_tls` is for a connection without TLS to the
-    /// server itself.
+    /// Sends the request on a connection. `may_want_tls` is for one without TLS to the server itself.
     async fn ask(
         &self,
         stream: Box<dyn Stream>,
@@ -271,7 +271,7 @@ async fn ask_http1(
     connection: &mut Driver,
 ) -> hyper::Result<Response<Incoming>> {
     let mut settings = http1::Builder::new();
-    settings.max_buf_size(HEAD_LIMIT).max_headers(HEADERS_LIMIT);
+    settings.max_buf_size(HEAD_LIMIT).max_header_size(HEAD_LIMIT).max_headers(HEADERS_LIMIT);
     let (mut sender, driver) = settings.handshake(TokioIo::new(stream)).await?;
     connection.spawn(async { driver.await.err() });
     sender.send_request(request).await

@@ -213,7 +213,7 @@ impl Http {
         // What was not read, or not decoded, may be as wanted.
         let doubt = match encoding.and_then(|encoding| encoding.to_str().ok()) {
             Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => {
-                let encoding = told(one_line(encoding)).unwrap_or_default();
+                let encoding = told(encoding.to_owned()).map_or_else(String::new, |encoding| one_line(&encoding));
                 format!("; its Content-Encoding {encoding} is not decoded: add header=Accept-Encoding:identity")
             }
             _ if body.len() > BODY_LIMIT => CUT_BODY.to_owned(),

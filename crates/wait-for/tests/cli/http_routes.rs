@@ -1,5 +1,7 @@
 //! `http://`, `http+unix://`: by which way a request travels, and by which it does not.
 
+use std::{io::Read, os::unix::net::UnixListener, thread};
+
 use tempfile::TempDir;
 
 use crate::support::{
@@ -62,6 +64,16 @@ fn a_unix_socket_that_is_not_there_is_not_ready() {
     program.wait_for_reason("no such file");
     Http::start_unix(&socket, |_| status("200 OK"));
     assert_eq!(program.end().code, Some(0));
+}
+
+#[test]
+fn a_unix_socket_that_closes_is_not_asked_for_tls() {
+    let directory = TempDir::new().unwrap();
+    let socket = directory.path().join("app.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    thread::spawn(move || listener.incoming().for_each(|stream| drop(stream.unwrap().read(&mut [0; 4096]))));
+    let said = reason(&[&format!("grpc+unix://{}:/", socket.display())]);
+    assert_eq!(said, "closed without an answer; does the server speak HTTP/2?");
 }
 
 const PROXY_VARIABLES: [&str; 4] = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
