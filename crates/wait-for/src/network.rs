@@ -56,15 +56,15 @@ impl Network {
         self.progress.time_left()
     }
 
+    /// The same without a moment at the end, because nothing can be told once the attempt is over
+    pub(crate) fn time_for_answer(&self) -> Duration {
+        self.time_left() / 20 * 19
+    }
+
     /// How long the attempt may still wait for the server when its verdict is known: enough time
     /// is left to give the verdict.
     pub(crate) fn courtesy(&self) -> Duration {
         COURTESY.min(self.time_left() / 2)
-    }
-
-    /// The same without a moment at the end, because nothing can be told once the attempt is over
-    pub(crate) fn time_for_answer(&self) -> Duration {
-        self.time_left() / 20 * 19
     }
 
     /// How long the attempt under way may take, in words
