@@ -14,9 +14,6 @@ pub(crate) const HEADERS_LIMIT: usize = 100;
 
 /// What went wrong with an exchange.
 pub(crate) fn not_ready(error: &hyper::Error) -> NotReady {
-    if error.is_incomplete_message() {
-        return NotReady::unanswered();
-    }
     if error.is_parse_too_large() {
         let limits = format!("{} KiB, or has more than {HEADERS_LIMIT} headers", HEAD_LIMIT / 1024);
         return NotReady::new(Cause::Odd, format!("the answer's head is over {limits}"));
@@ -24,6 +21,10 @@ pub(crate) fn not_ready(error: &hyper::Error) -> NotReady {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     let mut text = String::new();
     while let Some(inner) = cause {
+        // The end of the connection, seen before the request was begun
+        if inner.downcast_ref().is_some_and(hyper::Error::is_incomplete_message) {
+            return NotReady::unanswered();
+        }
         if let Some(refusal) = inner.downcast_ref().and_then(of_http2) {
             return refusal;
         }

@@ -40,8 +40,8 @@ const OURSELVES: HeaderValue = HeaderValue::from_static(concat!("wait-for/", env
 /// How the requests of one target travel
 #[derive(Debug)]
 pub(crate) struct Client {
-    /// Where the target itself is. What follows holds for it alone, not for where a redirect leads,
-    /// but for the trust in `tls`.
+    /// Where the target itself is. The other fields hold for it alone, and not for a place to which
+    /// a redirect leads, except `tls`: a server there that asks for it sees the client certificate.
     pub(crate) host: String,
     pub(crate) tls: TlsClient,
     pub(crate) http2: bool,
@@ -226,13 +226,18 @@ impl Client {
         Place { address, is_ours, is_secure }: &Place,
         via: Option<&Intercept>,
     ) -> Result<Box<dyn Stream>, NotReady> {
+        // Timing decides whether a reset is seen while dialing or in the handshake.
+        let dial = async |address: &Address| match network.dial(address).await {
+            Err(Failure::Reset) if *is_secure => Err(Failure::HandshakeCut),
+            dialed => dialed,
+        };
         let stream: Box<dyn Stream> = match (&self.unix_socket, via) {
             (Some(path), _) if *is_ours => Box::new(network.dial_unix(path).await?),
             (_, Some(via)) if *is_secure => proxy::tunnel(network, via, address).await?,
             (_, Some(via)) => return proxy::dial(network, via).await,
             (_, None) => match self.resolve.filter(|_| *is_ours) {
-                Some(ip) => Box::new(network.dial(&Address { host: ip.to_string(), ..address.clone() }).await?),
-                None => Box::new(network.dial(address).await?),
+                Some(ip) => Box::new(dial(&Address { host: ip.to_string(), ..address.clone() }).await?),
+                None => Box::new(dial(address).await?),
             },
         };
         if !is_secure {

@@ -3,10 +3,12 @@
 use std::io::{Read, Write};
 
 use crate::support::{
+    Program,
     http::{Http, response},
     mysql::greeting_with_tls,
     never, reason, run,
     server::{ClosedPort, Server, reset},
+    wait_for,
 };
 
 #[test]
@@ -70,6 +72,21 @@ fn a_reset_at_once_has_the_same_hint_in_each_attempt() {
         let ended = run(&["--interval", "1ms", "--timeout", "1s", &resetting.url(scheme)]);
         let reasons: Vec<_> = ended.messages("not ready").iter().map(|line| line["reason"].clone()).collect();
         assert_eq!(reasons, [format!("closed without an answer; does the server want TLS? then {remedy}")]);
+    }
+}
+
+#[test]
+fn a_server_that_goes_at_once_has_one_reason_in_each_attempt() {
+    let servers = || [Server::start(|stream, _| drop(stream)), Server::start(|stream, _| reset(stream))];
+    let started = ["http", "https", "grpc"].map(|scheme| {
+        servers().map(|server| {
+            let mut command = wait_for(&["--timeout", "3s", "--interval", "20ms", &server.url(scheme)]);
+            (Program::start(&mut command), server)
+        })
+    });
+    for (program, _server) in started.into_iter().flatten() {
+        let ended = program.end();
+        assert_eq!((ended.code, ended.messages("not ready").len()), (Some(124), 1), "{ended:#?}");
     }
 }
 
