@@ -1,4 +1,5 @@
-//! A stream that knows whether the server has spoken: an end before its first word can have other causes than one amid its words.
+//! A stream that knows whether the server has spoken: an end before its first word can have other
+//! causes than one amid its words.
 
 use std::{
     io,

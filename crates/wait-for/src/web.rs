@@ -5,6 +5,7 @@ mod answer;
 mod opening;
 mod redirect;
 mod refusal;
+mod request_target;
 
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf};
 
@@ -14,7 +15,7 @@ use hyper::{
     Request, Response, StatusCode, Uri,
     body::{Bytes, Incoming},
     client::conn::{http1, http2},
-    header::{ACCEPT, HOST, HeaderValue, USER_AGENT},
+    header::{ACCEPT, HeaderValue, USER_AGENT},
 };
 use hyper_util::{
     client::proxy::matcher::Intercept,
@@ -27,6 +28,7 @@ pub(crate) use self::answer::{Answer, BODY_LIMIT, broken_body, read};
 use self::opening::{Noting, Opening};
 use self::redirect::{Detour, redirected};
 pub(crate) use self::refusal::{refusal, wants_tls};
+use self::request_target::{address, name_host, origin_form};
 use crate::{
     http_error::{self, HEAD_LIMIT, HEADERS_LIMIT},
     network::Network,
@@ -105,8 +107,8 @@ impl Client {
         Err(NotReady::new(Cause::Odd, words))
     }
 
-    /// Sends a request to where a redirect has led. Every failure names that place, also the lack of
-    /// an answer in time.
+    /// Sends a request to where a redirect has led. Every failure names that place, also the lack
+    /// of an answer in time.
     async fn send_after(
         &self,
         detour: &Detour,
@@ -149,7 +151,8 @@ impl Client {
         Ok(answer)
     }
 
-    /// Sends the request on a connection. `may_want_tls` is for one without TLS to the server itself.
+    /// Sends the request on a connection. `may_want_tls` is for one without TLS to the server
+    /// itself.
     async fn ask(
         &self,
         stream: Box<dyn Stream>,
@@ -280,22 +283,4 @@ async fn ask_http1(
     let (mut sender, driver) = settings.handshake(TokioIo::new(stream)).await?;
     connection.spawn(async { driver.await.err() });
     sender.send_request(request).await
-}
-
-fn address(uri: &Uri) -> Result<Address, NotReady> {
-    let host = uri.host().ok_or_else(|| NotReady::never("the URL has no host"))?;
-    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-    Ok(Address { host: host.trim_matches(['[', ']']).to_owned(), port })
-}
-
-fn name_host(request: &mut Request<Full<Bytes>>) -> Result<(), NotReady> {
-    let authority = request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
-    let authority = authority.and_then(Result::ok).ok_or_else(|| NotReady::never("the host is not a header value"))?;
-    request.headers_mut().entry(HOST).or_insert(authority);
-    Ok(())
-}
-
-/// Path and query, as a server wants them that is no proxy (RFC 9112, section 3.2.1).
-fn origin_form(uri: &Uri) -> Uri {
-    uri.path_and_query().map_or_else(|| Uri::from_static("/"), |path| Uri::from(path.clone()))
 }

@@ -122,8 +122,8 @@ fn json<'a>(body: &'a [u8], pointer: &str) -> Result<Option<&'a RawValue>, NotRe
         .map_err(|error| NotReady::new(Cause::Contrary, format!("the body is not JSON: {error}")))
 }
 
-/// A value for people: a string, a number or a truth value, and of the rest the kind alone, which is
-/// short.
+/// A value for people: a string, a number or a truth value, and of the rest the kind alone, which
+/// is short.
 fn shown(found: &RawValue, told: &dyn Fn(String) -> Option<String>) -> Option<String> {
     match Kind::of(found) {
         Kind::Array => Some("an array".into()),

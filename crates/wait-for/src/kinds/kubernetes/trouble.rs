@@ -44,7 +44,8 @@ impl Trouble {
         *self = Self::default();
     }
 
-    /// The time at which a watch that was opened at `opened` ends the trouble; `None` without trouble
+    /// The time at which a watch that was opened at `opened` ends the trouble; `None` without
+    /// trouble
     pub(super) fn ends_at(&self, opened: Instant) -> Option<Instant> {
         self.words.as_ref().map(|_| opened + LASTING)
     }
