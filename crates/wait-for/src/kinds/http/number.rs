@@ -1,8 +1,8 @@
 //! Numbers of JSON as what they are worth: `1.0`, `1` and `10e-1` are one number, however long they
 //! are.
 
-/// A number that is not zero: its sign, its digits without zeros at the ends, and the power of ten
-/// of the last one
+/// A number: its sign, its digits without zeros at the ends, and the power of ten of the last one.
+/// Zero has no digits.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Number {
     is_negative: bool,
