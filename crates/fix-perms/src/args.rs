@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Look at COUNT entries at once [default: the CPU quota; 16 on network file systems]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=i64::from(THREAD_LIMIT)))]
+    #[arg(long, value_name = "COUNT", value_parser = thread_count)]
     pub(crate) threads: Option<u16>,
     /// json prints one object on stdout at the end, and one for each difference before
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", hide_possible_values = true)]
@@ -61,8 +61,8 @@ impl Args {
     /// too.
     pub(crate) fn check(&self) -> Result<(), String> {
         let says = |what: &str| Err(what.to_owned());
-        if let Some(hint) =
-            self.paths().next().filter(|_| !self.volume.wants_something()).and_then(|path| misread_path(path))
+        if !self.volume.wants_something()
+            && let Some(hint) = self.paths().find_map(|path| misread_path(path))
         {
             return Err(hint);
         }
@@ -93,7 +93,7 @@ impl Args {
     }
 }
 
-/// The remedy for a first PATH that is a misspelt command, or an owner as chown takes it. The
+/// The remedy for a PATH that is a misspelt command, or an owner as chown takes it. The
 /// caller asks only when nothing is wanted, so a directory with such a name stays a PATH in every
 /// command line that could do something.
 fn misread_path(path: &Path) -> Option<String> {
@@ -103,6 +103,11 @@ fn misread_path(path: &Path) -> Option<String> {
     }
     let near = lifecycle::nearest(word, COMMANDS.into_iter())?;
     Some(format!("nothing is wanted of the PATH {word}; did you mean the command {near}?"))
+}
+
+fn thread_count(text: &str) -> Result<u16, String> {
+    let count = text.parse().ok().filter(|count| (1..=THREAD_LIMIT).contains(count));
+    count.ok_or_else(|| format!("write a number from 1 to {THREAD_LIMIT}, or leave it out: the CPU quota decides then"))
 }
 
 fn user_and_group(text: &str) -> Result<(u32, u32), String> {

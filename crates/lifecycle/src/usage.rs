@@ -6,6 +6,7 @@
 use std::{
     error::Error as _,
     ffi::{OsStr, OsString},
+    num::ParseIntError,
 };
 
 use clap::{
@@ -121,6 +122,7 @@ fn invalid_value(error: &clap::Error) -> String {
         return format!("'{argument}' needs a value");
     }
     let reason = match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(reason), _) if reason.is::<ParseIntError>() => "write a whole number".into(),
         (Some(reason), _) => reason.to_string(),
         (None, Some(ContextValue::Strings(known))) => {
             let hint = nearest(value, known.iter().map(String::as_str)).map(|near| format!("; did you mean {near}?"));
@@ -191,6 +193,7 @@ mod tests {
             ),
             (&["--color"], "'--color <color>' needs a value"),
             (&["--any=yes"], "'--any' takes no value"),
+            (&["--count", "auto"], "invalid value for '--count <count>': write a whole number"),
         ] {
             assert_eq!(fault_of(arguments), expected, "{arguments:?}");
         }

@@ -175,7 +175,9 @@ fn a_misspelt_command_or_an_owner_in_the_place_of_a_path() {
     }
     let owner = "stands where a PATH belongs: an owner is written as --owner";
     for word in ["1000:1000", ":1000"] {
-        assert_refused(&tree, &[word, "data"], &format!("{word} {owner} {word}"));
+        for paths in [[word, "data"], ["data", word]] {
+            assert_refused(&tree, &paths, &format!("{word} {owner} {word}"));
+        }
     }
     // A PATH with such a name is still a PATH when something is wanted.
     let ended = run_beside(&tree, &["--mode", "0700", "--create", "chek"]);

@@ -53,8 +53,10 @@ fn torn_by_the_manifest(text: &str) -> Option<&'static str> {
 /// For a text without `://`
 pub(super) fn no_url(text: &str) -> String {
     match text.split_once(":/") {
-        Some((name @ ("file" | "unix" | "http+unix"), _)) => {
-            format!("the path stands behind three slashes: write {name}:///PATH")
+        Some((name @ ("file" | "unix" | "http+unix"), path)) => {
+            let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+            let path = if path.bytes().all(is_usual) { path } else { "PATH" };
+            format!("the path stands behind three slashes: write {name}:///{path}")
         }
         _ if text.starts_with('/') => "a target is a URL, such as file:///PATH or unix:///PATH".into(),
         _ => "a target is a URL, such as tcp://db:5432".into(),
@@ -104,6 +106,7 @@ mod tests {
         for text in ["http://h/%41?a=%2F", "http://h/?u=http://b/", "http://h/$a", "http://u:p$(w@h/", "file:///a b"] {
             assert!(parse_url(text).is_ok(), "{text}");
         }
-        assert!(no_url("file:/data/ready").contains("file:///PATH") && no_url("unix:/x").contains("unix:///PATH"));
+        assert!(no_url("file:/data/ready").ends_with("write file:///data/ready"));
+        assert!(no_url("unix:/a b").ends_with("write unix:///PATH"));
     }
 }
