@@ -4,7 +4,10 @@ use std::{
     panic,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     thread,
     time::{Duration, Instant},
@@ -128,7 +131,13 @@ impl Work {
                 break;
             }
             self.at.store(number, SeqCst);
-            tree::fix(volume, &self.run, ledger)?;
+            if let Err(error) = tree::fix(volume, &self.run, ledger) {
+                tracing::error!(path = printed(&volume.path), error = format!("{error:#}"), "cannot be used");
+                for behind in &self.volumes[number + 1..] {
+                    tracing::warn!(path = printed(&behind.path), "not looked at: a PATH before it cannot be used");
+                }
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -179,15 +188,19 @@ impl Work {
 
     fn summary(&self, exit: Exit, seconds: f64) -> Summary {
         let counts = self.counts();
+        let are_labels_ignored = self.ledgers.iter().any(|ledger| ledger.are_labels_ignored.load(Relaxed));
+        let is_incomplete = are_labels_ignored || counts.warned + counts.tolerated + counts.left_alone > 0;
         let state = match exit {
             Exit::Done if counts.different > 0 => "different",
-            Exit::Done if counts.warned + counts.tolerated + counts.left_alone > 0 => "incomplete",
+            Exit::Done if is_incomplete => "incomplete",
             Exit::Done => "right",
             exit => exit.reason(),
         };
         let of = |(volume, ledger): (&Volume, &Ledger)| VolumeSummary {
             path: whole(&volume.path),
             counts: ledger.counts(),
+            trusted: ledger.is_trusted.load(Relaxed),
+            labels_ignored: ledger.are_labels_ignored.load(Relaxed),
             problems: ledger.problems(),
         };
         let volumes = self.volumes.iter().zip(&self.ledgers).map(of).collect();

@@ -10,6 +10,7 @@ use rustix::{
     fd::{AsFd, BorrowedFd},
     fs::{AtFlags, Gid, Uid, chownat},
     io::{self, Errno},
+    process::getegid,
 };
 
 mod default_acl;
@@ -31,7 +32,7 @@ use crate::{
     stat::{Kind, Stat},
     trail::cut,
     volume::OnDenied,
-    wanted::{Change, Modes, SET_GROUP_ID, Wanted, left_by_chown},
+    wanted::{Change, Modes, SET_GROUP_ID, SET_USER_ID, Wanted, left_by_chown},
 };
 
 /// The treatment of an entry that is wrong
@@ -101,7 +102,10 @@ impl Fixer<'_> {
             return change;
         }
         let mut left = left_by_chown(stat);
-        if !stat.is_directory() && self.capabilities.lose_group_id_of(stat.group) {
+        // With a set-user-ID bit, the kernel looks at the new group too.
+        let loses = |group| self.capabilities.lose_group_id_of(group);
+        let loses_new = stat.mode & SET_USER_ID != 0 && change.group.is_some_and(loses);
+        if !stat.is_directory() && (loses(stat.group) || loses_new) {
             left &= !SET_GROUP_ID;
         }
         Change { mode: change.mode.or((left != stat.mode).then_some(left)), ..change }
@@ -280,14 +284,15 @@ impl Fixer<'_> {
 }
 
 /// Gives a directory the mode and owner back that it had, as far as that is allowed.
-pub(crate) fn restore(directory: &Directory, before: &Stat) {
-    let Ok(now) = Stat::open(directory) else { return };
-    // Not without need, because chmod(2) can take a set-group-ID bit away.
+pub(crate) fn restore(directory: impl AsFd, before: &Stat) {
+    let own = |user, group| chownat(&directory, c"", user, group, AtFlags::EMPTY_PATH);
+    let Ok(now) = Stat::open(&directory) else { return };
+    // Not without need, because chmod(2) can take a set-group-ID bit away: not from a group of ours.
     if now.mode != before.mode {
-        let _ = change_mode(directory, before.mode);
+        if before.mode & SET_GROUP_ID != 0 {
+            let _ = own(None, Some(getegid()));
+        }
+        let _ = change_mode(&directory, before.mode);
     }
-    if (now.user, now.group) != (before.user, before.group) {
-        let (user, group) = (Some(Uid::from_raw(before.user)), Some(Gid::from_raw(before.group)));
-        let _ = chownat(directory, c"", user, group, AtFlags::EMPTY_PATH);
-    }
+    let _ = own(Some(Uid::from_raw(before.user)), Some(Gid::from_raw(before.group)));
 }

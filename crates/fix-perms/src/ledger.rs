@@ -2,7 +2,7 @@
 
 use std::sync::{
     Mutex, OnceLock, PoisonError,
-    atomic::{AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use lifecycle::Exit;
@@ -36,6 +36,10 @@ pub(crate) struct Ledger {
     pub(crate) read_only: AtomicU64,
     /// Files that were left alone because they have names outside the tree
     pub(crate) left_alone: AtomicU64,
+    /// Nothing below the root was looked at
+    pub(crate) is_trusted: AtomicBool,
+    /// Labels were wanted, and the kernel has no SELinux
+    pub(crate) are_labels_ignored: AtomicBool,
     denied: AtomicU64,
     io: AtomicU64,
     failed: AtomicU64,

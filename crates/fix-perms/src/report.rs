@@ -51,6 +51,8 @@ pub(crate) struct VolumeSummary {
     pub(crate) path: String,
     #[serde(flatten)]
     pub(crate) counts: Counts,
+    pub(crate) trusted: bool,
+    pub(crate) labels_ignored: bool,
     pub(crate) problems: Vec<Problem>,
 }
 

@@ -16,7 +16,7 @@ use crate::{
     difference::Difference,
     directory::{About, Directory},
     filesystem::FileSystem,
-    fixer::{Fixer, Treatment},
+    fixer::{Fixer, Treatment, restore},
     paths,
     refusal::{Facts, Refusal, explained, is_of_volume},
     stat::{Kind, Stat},
@@ -73,9 +73,10 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
     }
     let open =
         || rustix::fs::openat(&pinned, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let changes = fixer.treatment == Treatment::Apply && !fixer.wanted.change(&stat).is_nothing();
     let mut forced = None;
     let fd = match open() {
-        Err(Errno::ACCESS) if volume.policy != Policy::Always => {
+        Err(Errno::ACCESS) if changes && volume.policy != Policy::Always => {
             let remedy = "add the capability DAC_OVERRIDE, or use --policy always";
             tracing::warn!(
                 path = printed(path),
@@ -84,11 +85,11 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
             );
             Err(Errno::ACCESS)
         }
-        Err(Errno::ACCESS) if fixer.treatment == Treatment::Apply && !fixer.wanted.change(&stat).is_nothing() => {
+        Err(Errno::ACCESS) if changes => {
             // A process that may change it may open it then.
             fixer.set(pinned.as_fd(), &stat, &|| trail.whole());
             forced = Some(stat);
-            open()
+            open().inspect_err(|_| restore(&pinned, &stat))
         }
         fd => fd,
     };

@@ -36,7 +36,9 @@ impl Stamps {
 
     /// Takes them away: to be called before each change. A change waits until they are gone.
     pub(crate) fn end(&self) {
-        self.are_gone.get_or_init(|| self.remove());
+        if self.root.get().is_some() {
+            self.are_gone.get_or_init(|| self.remove());
+        }
     }
 
     /// Takes them away, also where they were to stay.
@@ -61,7 +63,7 @@ impl Stamps {
 }
 
 /// The stamp of one wanted state
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stamp(String);
 
 impl Stamp {

@@ -56,6 +56,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
         // As the kubelet does: one manifest serves nodes with and without it.
         tracing::warn!(path = printed(&volume.path), "the kernel has no SELinux: labels are left as they are");
         wanted.label = None;
+        ledger.are_labels_ignored.store(true, Relaxed);
     }
     let fixer = Fixer {
         wanted: &wanted,
@@ -120,8 +121,12 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
         return Sample { fixer, excludes, max_depth }.look(root, count);
     }
     fixer.stamps.are_of(root);
+    if forced.is_some() {
+        fixer.stamps.end();
+    }
     let stamp = trust::stamp(volume, &fixer, root);
     if let Some(reason) = trust::reason(volume, &fixer, stamp.as_ref(), root) {
+        ledger.is_trusted.store(true, Relaxed);
         return tracing::info!(path = root.about.trail.printed(), reason, "trusted");
     }
     let walk = Walk {
@@ -164,7 +169,7 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
                 fixer.stamps.remove();
             }
             if let Some(stamp) = &stamp {
-                trust::put(&fixer, stamp, root);
+                trust::put(volume, &fixer, stamp, root);
             }
             fixer.stamps.stay();
             set_root(volume, &fixer, root);

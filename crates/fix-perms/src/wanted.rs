@@ -7,7 +7,7 @@ pub(crate) mod mode;
 use self::{acl::DefaultAcl, label::Label, mode::Rule};
 use crate::stat::{Kind, Stat};
 
-const SET_USER_ID: u16 = 0o4000;
+pub(crate) const SET_USER_ID: u16 = 0o4000;
 pub(crate) const SET_GROUP_ID: u16 = 0o2000;
 const GROUP_EXECUTES: u16 = 0o010;
 const GROUP_AND_OTHERS: u16 = 0o077;

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     network::Network,
-    not_ready::Verdict,
+    not_ready::{Cause, Verdict},
     row::{Row, State},
     table::Table,
     target::Target,
@@ -91,6 +91,9 @@ impl Board {
         let is_first = row.reason.is_empty();
         let is_telling = row.state == State::Waiting && (is_first || network.progress.is_long());
         let Some(words) = network.so_far().filter(|words| is_telling && !row.reason.ends_with(words)) else { return };
+        if is_first {
+            row.cause = Some(Cause::Silent.name());
+        }
         row.reason = if is_first { words } else { format!("{}; the last attempt: {words}", row.reason) };
     }
 
@@ -112,7 +115,7 @@ impl Board {
         }
     }
 
-    /// A group has a ready target: the others are not needed any more.
+    /// One of these targets is ready, and that is enough: the others are not needed any more.
     pub(crate) fn release(&mut self, group: Range<usize>) {
         for row in self.rows[group].iter_mut().filter(|row| row.state != State::Ready) {
             row.state = State::NotNeeded;

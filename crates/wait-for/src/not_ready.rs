@@ -156,7 +156,9 @@ impl From<Failure> for NotReady {
             | Failure::HandshakeCut
             | Failure::Io { kind: io::ErrorKind::ConnectionAborted, .. }
             // Another attempt may find a server that has only restarted.
-            | Failure::ClientCertificate(ClientCertificateFault::MaybeMissing) => (Cause::Absent, reason),
+            => (Cause::Absent, reason),
+            // The server has answered the handshake.
+            Failure::ClientCertificate(ClientCertificateFault::MaybeMissing) => (Cause::Odd, reason),
             Failure::Silent | Failure::NoRoute | Failure::NoNetwork | Failure::File { may_pass: true, .. } => {
                 (Cause::Silent, reason)
             }

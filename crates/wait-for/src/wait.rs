@@ -105,7 +105,11 @@ async fn targets_ready(args: &Args, targets: &[Target], networks: &[Network], bo
         start = range.end;
         group_ready(args, targets, networks, board, range)
     });
-    decided(groups.collect(), args.any).await
+    let exit = decided(groups.collect(), args.any).await;
+    if args.any && exit == Exit::Done {
+        board.borrow_mut().release(0..targets.len());
+    }
+    exit
 }
 
 /// Resolves to `Done` once one target of a group is ready, or to the exit of the first when none

@@ -2,6 +2,7 @@
 //! kind is.
 
 mod answer;
+mod hidden_query;
 mod opening;
 mod redirect;
 mod refusal;
@@ -25,6 +26,7 @@ use tokio::{task::JoinSet, time};
 
 use self::answer::Driver;
 pub(crate) use self::answer::{Answer, BODY_LIMIT, broken_body, read};
+pub(crate) use self::hidden_query::without_query;
 use self::opening::{Noting, Opening};
 use self::redirect::{Detour, redirected};
 pub(crate) use self::refusal::{refusal, wants_tls};
@@ -83,10 +85,11 @@ impl Client {
         self.tls.ready().await?;
         let has_login = |request: &Request<_>| request.headers().values().any(HeaderValue::is_sensitive);
         let login_was_given = has_login(&request);
+        let query = request.uri().query().unwrap_or_default().to_owned();
         let mut detour = None;
         for _ in 0..=self.redirects {
             let mut answer = match &detour {
-                None => self.send_once(network, request.clone()).await?,
+                None => self.send_once(network, request.clone(), true).await?,
                 Some(detour) => self.send_after(detour, network, request.clone()).await?,
             };
             answer.detour = detour.take();
@@ -97,7 +100,8 @@ impl Client {
                 Some(next) => {
                     answer.leave().await;
                     request = next;
-                    detour = Some(Detour::to(request.uri(), login_was_given && !has_login(&request)));
+                    let lacks_login = login_was_given && !has_login(&request);
+                    detour = Some(Detour::to(request.uri(), lacks_login, &query));
                 }
                 None => return Ok(answer),
             }
@@ -116,11 +120,17 @@ impl Client {
         request: Request<Full<Bytes>>,
     ) -> Result<Answer, NotReady> {
         network.progress.hear(detour.named("no answer yet"));
-        let sent = time::timeout(network.time_for_answer(), self.send_once(network, request)).await;
+        let sent = time::timeout(network.time_for_answer(), self.send_once(network, request, false)).await;
         sent.unwrap_or_else(|_| Err(network.out_of_time())).map_err(|failure| detour.blame(failure))
     }
 
-    async fn send_once(&self, network: &Network, mut request: Request<Full<Bytes>>) -> Result<Answer, NotReady> {
+    /// Sends a request. `is_first` is for one to the URL that the user has written.
+    async fn send_once(
+        &self,
+        network: &Network,
+        mut request: Request<Full<Bytes>>,
+        is_first: bool,
+    ) -> Result<Answer, NotReady> {
         request.headers_mut().entry(USER_AGENT).or_insert(OURSELVES);
         request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         let place = self.place(request.uri())?;
@@ -131,7 +141,7 @@ impl Client {
             Some(_) if place.is_secure => Way::Tunnel,
             Some(_) => Way::Proxy,
         };
-        let may_want_tls = way == Way::Direct && !place.is_secure && self.unix_socket.is_none();
+        let may_want_tls = is_first && way == Way::Direct && !place.is_secure && self.unix_socket.is_none();
         let mut connection = JoinSet::new();
         let response = async {
             let stream = self.open(network, &place, via.as_ref()).await?;
@@ -140,7 +150,9 @@ impl Client {
         };
         let response = response.await.map_err(|failure| way.judged(failure))?;
         let status = response.status();
-        if way == Way::Proxy && proxy::speaks_for_itself(status) && !self.wants(status) {
+        // 407 is always the proxy's own.
+        let may_be_wanted = status != StatusCode::PROXY_AUTHENTICATION_REQUIRED && self.wants(status);
+        if way == Way::Proxy && proxy::speaks_for_itself(status) && !may_be_wanted {
             return Err(proxy::blame(match status {
                 StatusCode::PROXY_AUTHENTICATION_REQUIRED => Failure::ProxyRefused(status).into(),
                 status => refusal(status, response.headers()),
@@ -208,7 +220,8 @@ impl Client {
         }
         let is_closed = failure == NotReady::unanswered() || failure.reason == CUT;
         let failure = if is_closed && opening != Opening::Nothing { NotReady::new(Cause::Odd, CUT) } else { failure };
-        if self.http2 && opening != Opening::Http2 && (is_closed || failure.cause == Cause::Odd) {
+        let is_other = opening == Opening::Other && failure.cause == Cause::Odd;
+        if self.http2 && opening != Opening::Http2 && (is_closed || is_other) {
             return NotReady { reason: format!("{}; does the server speak HTTP/2?", failure.reason), ..failure };
         }
         failure

@@ -45,9 +45,14 @@ pub(super) fn reason(volume: &Volume, fixer: &Fixer, stamp: Option<&Stamp>, root
 
 /// Puts the stamp of a finished run, if a later one can trust it. Without a stamp the next run looks
 /// at everything; that is no failure.
-pub(super) fn put(fixer: &Fixer, stamp: &Stamp, root: &Directory) {
+pub(super) fn put(volume: &Volume, fixer: &Fixer, stamp: &Stamp, root: &Directory) {
     if let Some(reason) = doubt(fixer) {
         no_stamp(root, reason);
+        return fixer.stamps.remove();
+    }
+    // A mount that came in the meantime may have covered something.
+    if self::stamp(volume, fixer, root).as_ref() != Some(stamp) {
+        no_stamp(root, "the mounts below have changed during the run");
         return fixer.stamps.remove();
     }
     if stamp.is_on(root) {

@@ -153,7 +153,7 @@ fn one_object_tells_of_the_whole_when_asked_for() {
     let volume = |path: String, seen: u64, changed: u64| {
         json!({
             "path": path, "seen": seen, "changed": changed, "different": 0, "vanished": 0, "tolerated": 0, "warned": 0,
-            "read_only": 0, "left_alone": 0, "failed": 0, "problems": []
+            "read_only": 0, "left_alone": 0, "failed": 0, "trusted": false, "labels_ignored": false, "problems": []
         })
     };
     assert_eq!(whole["volumes"], json!([volume(one.path(), 2, 2), volume(other.path(), 3, 3)]));

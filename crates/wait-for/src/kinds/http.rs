@@ -9,7 +9,7 @@ pub(crate) mod pointer;
 mod request_body;
 mod wanted;
 
-use std::{cmp::Reverse, ops::RangeInclusive, sync::Arc};
+use std::{ops::RangeInclusive, sync::Arc};
 
 use endpoint::{
     Address, LoginHeaders, Options, TlsClient, UrlLogin, one_line, refuse_login_in_query, split_http_unix,
@@ -22,7 +22,7 @@ use hyper::{
     header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue},
 };
 use lifecycle::Secret;
-use url::{Position, Url, form_urlencoded};
+use url::{Position, Url};
 
 use self::{
     request_body::RequestBody,
@@ -141,14 +141,17 @@ impl Check for Http {
             *request.method_mut() = self.method.clone();
             *request.uri_mut() = self.uri.clone();
             *request.headers_mut() = headers;
-            let mut answer = self.client.send(network, request).await?;
+            let hide = |refusal: NotReady, logins: &HeaderMap| NotReady {
+                reason: without_secrets(&refusal.reason, logins),
+                ..refusal
+            };
+            let sent = self.client.send(network, request).await;
+            let mut answer = sent.map_err(|refusal| hide(refusal, &login))?;
             let logins = answer.logins(&login);
             let proof = format!("HTTP {}", answer.response.status().as_u16());
             network.progress.hear(answer.named(&format!("{proof}, but its body has not ended yet")));
-            let verdict = self.judge(network, &mut answer, &logins).await.map_err(|refusal| {
-                let reason = without_secrets(&refusal.reason, &logins);
-                answer.placed(NotReady { reason, ..refusal })
-            });
+            let verdict = self.judge(network, &mut answer, &logins).await;
+            let verdict = verdict.map_err(|refusal| hide(answer.placed(refusal), &logins));
             answer.leave().await;
             verdict.map(|()| proof)
         }
@@ -160,7 +163,8 @@ impl Http {
     async fn judge(&self, network: &Network, answer: &mut Answer, logins: &HeaderMap) -> Result<(), NotReady> {
         let status = answer.response.status();
         if let Err(refusal) = self.judge_status(answer) {
-            if status == StatusCode::BAD_REQUEST && self.uri.scheme_str() == Some("http") {
+            let is_plain = self.uri.scheme_str() == Some("http") && answer.detour.is_none();
+            if status == StatusCode::BAD_REQUEST && is_plain {
                 let body = answer.body(PATTERN_BODY_LIMIT, network.time_for_answer()).await.unwrap_or_default();
                 if web::wants_tls(&body) {
                     return Err(NotReady::never(format!("HTTP {status}: the server wants TLS, so write https://")));
@@ -172,14 +176,15 @@ impl Http {
             return Ok(());
         }
         let body = answer.body(BODY_LIMIT + 1, network.time_for_answer()).await?;
+        // The part that has arrived can hold a text, and is no whole in which a pattern or JSON counts.
+        let is_part = answer.is_late && self.wanted.iter().any(|wanted| !matches!(wanted, Wanted::Text(_)));
         let verdict = self.judge_body(&body, answer.response.headers().get(CONTENT_ENCODING), logins);
-        verdict.map_err(|refusal| match refusal.cause {
-            Cause::Contrary if answer.is_late => {
-                let words = format!("HTTP {}, but its body has not ended within {}", status.as_u16(), network.limit());
-                NotReady::new(Cause::Silent, words)
-            }
-            _ => refusal,
-        })
+        let is_contrary = verdict.as_ref().is_err_and(|refusal| refusal.cause == Cause::Contrary);
+        if is_part || answer.is_late && is_contrary {
+            let words = format!("HTTP {}, but its body has not ended within {}", status.as_u16(), network.limit());
+            return Err(NotReady::new(Cause::Silent, words));
+        }
+        verdict
     }
 
     fn judge_status(&self, answer: &Answer) -> Result<(), NotReady> {
@@ -206,13 +211,13 @@ impl Http {
         let told = |found: String| match self.body {
             // Any part of it may be a secret, in any form.
             Some(RequestBody::Named(_)) => None,
-            _ => Some(without_query(&without_secrets(&found, logins), self.uri.query().unwrap_or_default())),
+            _ => Some(web::without_query(&without_secrets(&found, logins), self.uri.query().unwrap_or_default())),
         };
         let start = &body[..body.len().min(BODY_LIMIT)];
         let verdict = self.wanted.iter().try_for_each(|wanted| wanted.judge(start, &told));
         // What was not read, or not decoded, may be as wanted.
         let doubt = match encoding.and_then(|encoding| encoding.to_str().ok()) {
-            Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => {
+            Some(encoding) if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") => {
                 let encoding = told(encoding.to_owned()).map_or_else(String::new, |encoding| one_line(&encoding));
                 format!("; its Content-Encoding {encoding} is not decoded: add header=Accept-Encoding:identity")
             }
@@ -224,16 +229,6 @@ impl Http {
             _ => refusal,
         })
     }
-}
-
-/// Removes the parts of a query from a server's text, because the server may repeat the query.
-fn without_query(text: &str, query: &str) -> String {
-    let decoded = form_urlencoded::parse(query.as_bytes()).flat_map(|(name, value)| [name, value]);
-    let raw = query.split('&').flat_map(|pair| [pair].into_iter().chain(pair.split('=')));
-    let mut parts: Vec<Secret> = decoded.map(|part| Secret::from(&*part)).chain(raw.map(Secret::from)).collect();
-    // A short one can be the start of a longer one.
-    parts.sort_by_key(|part| Reverse(part.expose().len()));
-    parts.iter().fold(text.to_owned(), |text, part| part.blotted_out(&text))
 }
 
 /// The headers of a request. Servers want to know the length of a body that could be there (RFC

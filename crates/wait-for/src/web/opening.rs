@@ -52,6 +52,14 @@ impl Noted {
     }
 }
 
+/// The server has gone while we wrote: its last words, which may have arrived, say why.
+fn left_to_reader<T>(written: io::Result<T>, all: T) -> io::Result<T> {
+    match written {
+        Err(error) if [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe].contains(&error.kind()) => Ok(all),
+        written => written,
+    }
+}
+
 /// A stream whose first bytes are noted
 pub(super) struct Noting<S> {
     stream: S,
@@ -76,11 +84,13 @@ impl<S: Stream> AsyncRead for Noting<S> {
 
 impl<S: Stream> AsyncWrite for Noting<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
+        Poll::Ready(left_to_reader(written, bytes.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = ready!(Pin::new(&mut self.stream).poll_flush(context));
+        Poll::Ready(left_to_reader(flushed, ()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {

@@ -9,6 +9,7 @@ use hyper::{
 };
 use url::{Position, Url};
 
+use super::hidden_query::without_query;
 use crate::not_ready::{Cause, NotReady};
 
 /// The headers that tell of a body
@@ -23,10 +24,11 @@ pub(crate) struct Detour {
 }
 
 impl Detour {
-    pub(super) fn to(uri: &Uri, lacks_login: bool) -> Self {
+    /// `query` is that of the target, of which a server may make a host.
+    pub(super) fn to(uri: &Uri, lacks_login: bool, query: &str) -> Self {
         let scheme = uri.scheme_str().unwrap_or_default();
         let authority = uri.authority().map_or("", |authority| authority.as_str());
-        Self { origin: one_line(&format!("{scheme}://{authority}")), lacks_login }
+        Self { origin: one_line(&format!("{scheme}://{}", without_query(authority, query))), lacks_login }
     }
 
     /// Words about the place
@@ -135,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_place_is_named_without_path_and_query() {
-        let detour = Detour::to(next(Method::GET, 302, "https://b:81/secret?x=secret").uri(), false);
+        let detour = Detour::to(next(Method::GET, 302, "https://b:81/secret?x=secret").uri(), false, "");
         let failure = detour.blame(NotReady::unanswered());
         assert_eq!(failure, NotReady::new(Cause::Odd, "redirected to https://b:81: closed without an answer"));
         let unknown = detour.blame(NotReady::new(Cause::UnknownName, "unknown name b"));

@@ -6,12 +6,8 @@ use hyper::{
     StatusCode,
     header::{HeaderMap, HeaderValue, RETRY_AFTER},
 };
-use lifecycle::format_duration;
 
 use crate::not_ready::{Cause, NotReady};
-
-/// Seconds
-const DAY: u64 = 86_400;
 
 /// The meaning of an answer with another status than the wanted one. 429 and 503 come from an
 /// overloaded server, which may name the time of its rest (RFC 6585, section 4; RFC 9110, section
@@ -23,12 +19,9 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> NotReady {
     }
     let text = headers.get(RETRY_AFTER).map(HeaderValue::to_str).and_then(Result::ok);
     let rest = text.and_then(|text| endpoint::retry_after(text, SystemTime::now()));
-    let words = match rest.map_or(0, |rest| rest.as_secs()) {
-        0 => String::new(),
-        seconds @ 1..=DAY => format!("; asks for a rest of {}", format_duration(Duration::from_secs(seconds))),
-        _ => "; asks for a rest of more than a day".to_owned(),
-    };
-    NotReady { reason: refusal.reason + &words, ..refusal }.overloaded(rest)
+    // Without the time, because each answer may name another one.
+    let words = if rest.is_some_and(|rest| rest > Duration::ZERO) { "; asks for a rest (Retry-After)" } else { "" };
+    NotReady { reason: refusal.reason + words, ..refusal }.overloaded(rest)
 }
 
 /// Whether the body of a 400 says that its port speaks TLS: those of Go, of nginx, of Apache and of
@@ -60,9 +53,7 @@ mod tests {
 
     #[test]
     fn the_rest_stands_in_the_reason() {
-        for (value, words) in
-            [("0", ""), ("90", "; asks for a rest of 1m30s"), ("999999999999", "; asks for a rest of more than a day")]
-        {
+        for (value, words) in [("0", ""), ("1", "; asks for a rest (Retry-After)")] {
             let headers = [(RETRY_AFTER, HeaderValue::from_static(value))].into_iter().collect();
             let refusal = refusal(StatusCode::TOO_MANY_REQUESTS, &headers);
             assert_eq!(refusal.reason, format!("HTTP 429 Too Many Requests{words}"));

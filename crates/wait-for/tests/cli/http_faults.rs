@@ -136,5 +136,5 @@ fn a_body_that_is_encoded_proves_nothing() {
 #[test]
 fn a_rest_that_a_server_asks_for_is_told() {
     let server = always(&response("503 Service Unavailable", &["Retry-After: 60"], ""));
-    assert_eq!(reason(&[&server.url("/")]), "HTTP 503 Service Unavailable; asks for a rest of 1m");
+    assert_eq!(reason(&[&server.url("/")]), "HTTP 503 Service Unavailable; asks for a rest (Retry-After)");
 }

@@ -173,8 +173,7 @@ fn by_proxy(proxy: &str, arguments: &[&str]) -> Ended {
 fn an_overloaded_proxy_or_server_behind_it_gets_its_rest() {
     let proxy = always(&response("503 Service Unavailable", &["Retry-After: 5"], ""));
     let ended = by_proxy(&proxy.url(""), &["--timeout", "3s", "http://x/"]);
-    let words =
-        r#"reason=timed-out what="http://x/" last="proxy: HTTP 503 Service Unavailable; asks for a rest of 5s""#;
+    let words = r#"reason=timed-out what="http://x/" last="proxy: HTTP 503 Service Unavailable; asks for a rest (Retry-After)""#;
     ended.ended_with(124, words);
     assert_eq!(proxy.requests.all().len(), 1);
     let tunnel = always(&status("503 Service Unavailable"));

@@ -69,8 +69,9 @@ fn one_that_never_will_be_ready_ends_the_wait_for_all() {
 #[test]
 fn any_target_is_enough_when_told_so() {
     let (port, ready) = (ClosedPort::new(), Server::start(|stream, _| hold(stream)));
-    let ended = run(&["--any", &port.url(), &ready.url("tcp")]);
+    let ended = run(&["--any", "--output=json", &port.url(), &ready.url("tcp")]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!(ended.json()["targets"][0]["state"], "not-needed");
     assert_eq!(ended.message("ready")["target"], ready.url("tcp"));
     assert_eq!(ended.message("the wait is over")["ready"], 1);
 }

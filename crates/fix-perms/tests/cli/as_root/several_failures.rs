@@ -62,6 +62,21 @@ fn a_refusal_comes_before_a_dead_mount_wherever_it_is_found() {
     });
 }
 
+#[test]
+fn a_path_that_cannot_be_made_is_named_beside_a_graver_failure() {
+    need_root();
+    with_own_mounts(|| {
+        let tree = Tree::new(&["ro/file", "full/", "last/"]);
+        mount(&["--bind", "-o", "ro"], &tree.join("ro"), &tree.join("ro"));
+        mount(&["-t", "tmpfs", "-o", "nr_inodes=1", "none"], Path::new(""), &tree.join("full"));
+        let paths = ["ro", "full/new", "last"].map(|name| tree.join(name).display().to_string());
+        let ended = run(&[OWNER, "--create", "--output=json", &paths[0], &paths[1], &paths[2]]);
+        assert_denied(&ended, &tree.join("ro/file"));
+        assert_eq!(ended.message("cannot be used")["path"], paths[1]);
+        assert_eq!(ended.message("not looked at: a PATH before it cannot be used")["path"], paths[2]);
+    });
+}
+
 /// A disk that turns read-only in the middle of a run, as ext4 does after an error
 #[test]
 fn a_disk_that_turns_read_only_is_worth_another_try() {

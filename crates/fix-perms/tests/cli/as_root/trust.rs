@@ -166,9 +166,50 @@ fn a_stamp_of_another_run_does_not_outlive_changes_that_come_after_it() {
     let arguments = ["--file-mode=0640", STAMP, &path];
     done(&arguments);
     program.signal(Signal::CONT);
-    assert_eq!(program.end().code, Some(0));
+    // It fails where it was stopped between a change and the look at it.
+    program.end();
     done(&arguments);
     assert!(names.iter().all(|name| mode(&tree.join(name)) == 0o640));
+}
+
+/// Without the capability that opens what is closed
+fn limited(arguments: &[&str]) -> Program {
+    let inside = fix_perms(arguments);
+    let mut command = Command::new("setpriv");
+    command.env_clear().args(["--bounding-set=-all,+chown,+fowner", "--"]);
+    Program::start(command.arg(inside.get_program()).args(inside.get_args()))
+}
+
+#[test]
+fn a_closed_root_that_its_change_does_not_open_gets_its_own_back() {
+    need_root();
+    let tree = Tree::new(&["a"]);
+    set_mode(&tree.beside(""), 0o755);
+    set_owner(&tree.root(), 1000, 1000);
+    set_mode(&tree.root(), 0o700);
+    limited(&["--owner=2000", &tree.path()]).end().ended_with(77, "reason=denied");
+    assert_eq!((tree.entry("").owner, tree.entry("").mode & 0o7777), ((1000, 1000), 0o700));
+}
+
+#[test]
+fn the_stamp_of_a_closed_root_ends_with_the_first_change() {
+    need_root();
+    let names: Vec<_> = (0..20_000).map(|nth| format!("d/{nth}")).collect();
+    let tree = Tree::new(&["d/"]);
+    set_mode(&tree.beside(""), 0o755);
+    for name in &names {
+        fs::File::create(tree.join(name)).unwrap();
+    }
+    set_owner(&tree.root(), 1000, 1000);
+    set_mode(&tree.root(), 0o700);
+    done(&["--file-mode=0600", STAMP, &tree.path()]);
+    assert!(has_stamp(&tree));
+    let program = limited(&["--owner=0", "--file-mode=0640", "--threads=1", &tree.path()]);
+    until("a file is changed", || names.iter().any(|name| mode(&tree.join(name)) == 0o640).then_some(()));
+    program.signal(Signal::STOP);
+    assert!(!has_stamp(&tree));
+    program.signal(Signal::KILL);
+    program.end();
 }
 
 #[test]

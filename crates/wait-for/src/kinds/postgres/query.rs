@@ -20,8 +20,10 @@ const ROLLBACK: &[u8] = b"ROLLBACK\0";
 /// Views and foreign tables count as tables, indexes and sequences do not.
 const HAS_TABLE: &str = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class \
                          WHERE oid = pg_catalog.to_regclass($1::text) AND relkind IN ('r', 'p', 'v', 'm', 'f'))";
-/// The name becomes an identifier, and holds for this transaction only.
-const SET_SCHEMA: &str = "SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident($1::text), true)";
+/// The name becomes an identifier, and holds for this transaction only. Without such a schema there
+/// is no row.
+const SET_SCHEMA: &str = "SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident($1::text), true) \
+                          FROM pg_catalog.pg_namespace WHERE nspname = $1::text";
 /// Where a table without a schema is looked for
 const SEARCH_PATH: &str = "the search path (schema=NAME names a schema)";
 
@@ -68,7 +70,11 @@ impl Enquiry {
     async fn answer<S: Stream>(&self, channel: &mut Channel<S>, time: Duration) -> Result<String, Failure> {
         begin(channel, time).await?;
         if let Some(schema) = &self.schema {
-            ask_one(channel, SET_SCHEMA, Some(schema)).await?;
+            let row = ask_one(channel, SET_SCHEMA, Some(schema)).await?;
+            if row.is_none() {
+                let reason = format!("schema {schema} does not exist");
+                return Err(Failure::Refused(NotReady::new(Cause::Contrary, reason)));
+            }
         }
         match &self.question {
             Question::Query(sql) => query(channel, sql).await,
