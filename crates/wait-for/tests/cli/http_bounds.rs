@@ -108,6 +108,9 @@ fn a_body_that_drips_costs_an_attempt_its_deadline() {
 fn what_has_arrived_of_a_body_without_end_is_looked_at() {
     let server = after_head(|stream| drip(stream, b'.'));
     assert_eq!(proof(&[&format!("{}/#body=.&attempt-timeout={ATTEMPT}", server.url("http"))]), "HTTP 200");
+    // A part is no whole in which a pattern counts.
+    let words = "HTTP 200, but its body has not ended within 2s";
+    assert_eq!(reason(&[&format!("{}/#body-regex=^[.]&attempt-timeout={ATTEMPT}", server.url("http"))]), words);
     let refusing = Server::start(|mut stream, _| {
         read_head(&mut stream);
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\nno");

@@ -138,3 +138,13 @@ fn a_rest_that_a_server_asks_for_is_told() {
     let server = always(&response("503 Service Unavailable", &["Retry-After: 60"], ""));
     assert_eq!(reason(&[&server.url("/")]), "HTTP 503 Service Unavailable; asks for a rest (Retry-After)");
 }
+
+#[test]
+fn what_a_server_has_said_before_it_goes_proves_nothing_gone() {
+    // It leaves requests unread, so its end is a reset that meets what we write.
+    let server = Server::start(|mut stream, _| drop(stream.write_all(&frame(SETTINGS, 0, 0, &[]))));
+    for target in [server.url("grpc"), format!("{}/#http2", server.url("http"))] {
+        let ended = run(&["--not", "--timeout", "2s", "--interval", "20ms", &target]);
+        assert_eq!(ended.code, Some(124), "{ended:#?}");
+    }
+}

@@ -147,6 +147,7 @@ fn a_login_that_a_proxy_refuses_ends_the_wait() {
         ("https://api.example/#insecure", "401 No"),
         ("https://api.example/#insecure", "407 No"),
         ("http://x/", "407 No"),
+        ("http://x/#status=200-499", "407 No"),
     ];
     for (target, words) in refusals {
         let proxy = Http::start(move |_| status(words));

@@ -246,6 +246,8 @@ fn the_name_of_a_table_and_of_a_schema_are_parameters() {
     assert_eq!(proof(&server, "table=users'; DROP&schema=my\"app"), "logged in, table users'; DROP is there");
     let heard = heard.lock().unwrap().join("\n");
     assert!(!heard.lines().any(|line| line.contains("SELECT") && (line.contains("DROP") || line.contains("my\""))));
+    let (server, _) = postgres(vec![Vec::new()]);
+    assert_eq!(reason(&server, "table=users&schema=app"), "schema app does not exist");
     let (server, _) = postgres(vec![row(&[Some("f")])]);
     let words = "table users is not there in the search path (schema=NAME names a schema)";
     assert_eq!(reason(&server, "table=users"), words);

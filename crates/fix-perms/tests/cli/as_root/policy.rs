@@ -36,8 +36,8 @@ fn root_match_trusts_a_root_that_is_right() {
     let tree = Tree::new(&["a/b"]);
     assert_eq!(seen(&done(&[OWNER, "--policy=root-match", &tree.path()])), 3);
     tree.add("late");
-    let ended = done(&[OWNER, "--policy=root-match", &tree.path()]);
-    assert_eq!(seen(&ended), 1);
+    let ended = done(&[OWNER, "--policy=root-match", "--output=json", &tree.path()]);
+    assert_eq!((seen(&ended), &ended.json()["volumes"][0]["trusted"]), (1, &true.into()));
     assert_eq!(ended.message("trusted")["reason"], "the root is right");
     assert_eq!(tree.entry("late").owner, (0, 0));
     set_owner(&tree.root(), 0, 0);

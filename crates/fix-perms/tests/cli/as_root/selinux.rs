@@ -140,7 +140,9 @@ fn a_kernel_without_selinux_is_named_and_the_rest_is_done() {
         let line = ended.message("the kernel has no SELinux: labels are left as they are");
         assert_eq!((&line["level"], &line["path"]), (&"WARN".into(), &tree.path().into()));
         assert_eq!((tree.entry("a").owner, label(&tree.join("a"))), ((1000, 0), None));
-        done(&[&["--verify"], &arguments[..]].concat());
+        let report = done(&[&["--verify", "--output=json"], &arguments[..]].concat()).json();
+        let volume = &report["volumes"][0];
+        assert_eq!((&report["state"], &volume["labels_ignored"]), (&"incomplete".into(), &true.into()));
     });
 }
 
