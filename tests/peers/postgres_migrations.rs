@@ -179,7 +179,7 @@ fn rails() {
     let words = "rails is at 20260101000000, waits for 20260102000000";
     let row = "INSERT INTO shop.schema_migrations VALUES ('20260102000000')";
     waits(&postgres, "rails:20260102000000&schema=shop", words, row);
-    not_yet(&postgres, "rails:1&schema=closed", "rails has no table schema_migrations");
+    not_yet(&postgres, "rails:1&schema=closed", "schema closed does not exist");
 }
 
 /// The tables of golang-migrate and of Rails have the same name.
