@@ -2,14 +2,15 @@
 
 use std::{
     fs::{self, OpenOptions},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
 
 use harness::{Signal, until, with_own_mounts};
+use rustix::fs::getxattr;
 
 use super::{disks::mount_ext4, mount, need_root};
-use crate::support::{Ended, Program, Tree, fix_perms, run};
+use crate::support::{Ended, Program, Tree, entry, fix_perms, run};
 
 const OWNER: &str = "--owner=1000:1000";
 
@@ -77,37 +78,39 @@ fn a_path_that_cannot_be_made_is_named_beside_a_graver_failure() {
     });
 }
 
-/// A disk that turns read-only in the middle of a run, as ext4 does after an error
 #[test]
 fn a_disk_that_turns_read_only_is_worth_another_try() {
     need_root();
-    for (way, arguments) in
-        [("path", &["--owner=1000:1000"][..]), ("acl", &["--default-acl=u:1000:rwx", "--skip-read-only"])]
-    {
-        with_own_mounts(|| {
-            let tree = Tree::new(&["fs/"]);
-            mount_ext4(&tree, &["-N", "30000"]);
-            for nth in 0..20_000 {
-                fs::create_dir(tree.join(&format!("fs/{nth}"))).unwrap();
-            }
-            let path = if way == "path" { tree.join("fs") } else { tree.root() };
-            let inside =
-                fix_perms(&[&["--threads=1", "--log-level=warn"], arguments, &[path.to_str().unwrap()]].concat());
-            let program = Program::start(Command::new(inside.get_program()).env_clear().args(inside.get_args()));
-            let is_changed = |nth: u32| {
-                let name = tree.join(&format!("fs/{nth}"));
-                crate::support::entry(&name).owner.0 == 1000
-                    || rustix::fs::getxattr(&name, "system.posix_acl_default", &mut [0; 100]).is_ok()
-            };
-            until("some are changed", || (0..20_000).any(is_changed).then_some(()));
-            program.signal(Signal::STOP);
-            mount(&["-o", "remount,ro"], Path::new(""), &tree.join("fs"));
-            let are_left = (0..20_000).any(|nth| !is_changed(nth));
-            program.signal(Signal::CONT);
-            let ended = program.end();
-            assert!(are_left, "it was too fast");
-            ended.ended_with(74, "reason=io");
-            assert!(ended.last_line().contains("has turned read-only during the run"), "{ended:#?}");
-        });
+    let ways = [(true, &["--owner=1000:1000"][..]), (false, &["--default-acl=u:1000:rwx", "--skip-read-only"])];
+    for (is_path, arguments) in ways {
+        with_own_mounts(|| until("a run is stopped in its middle", || turn(is_path, arguments)));
     }
+}
+
+/// A disk turns read-only in the middle of a run, as ext4 does after an error; `None` if the run was
+/// faster. The disk is PATH itself, or below it.
+fn turn(is_path: bool, arguments: &[&str]) -> Option<()> {
+    let tree = Tree::new(&["fs/"]);
+    mount_ext4(&tree, &["-N", "30000"]);
+    let names: Vec<_> = (0..20_000).map(|nth| tree.join(&format!("fs/{nth}"))).collect();
+    for name in &names {
+        fs::create_dir(name).unwrap();
+    }
+    let path = if is_path { tree.join("fs") } else { tree.root() };
+    let inside = fix_perms(&[&["--threads=1", "--log-level=warn"], arguments, &[path.to_str().unwrap()]].concat());
+    let program = Program::start(Command::new(inside.get_program()).env_clear().args(inside.get_args()));
+    let is_changed = |name: &PathBuf| {
+        entry(name).owner.0 == 1000 || getxattr(name, "system.posix_acl_default", &mut [0; 100]).is_ok()
+    };
+    until("some are changed", || names.iter().any(is_changed).then_some(()));
+    program.signal(Signal::STOP);
+    mount(&["-o", "remount,ro"], Path::new(""), &tree.join("fs"));
+    let are_left = !names.iter().all(is_changed);
+    program.signal(Signal::CONT);
+    let ended = program.end();
+    if are_left {
+        ended.ended_with(74, "reason=io");
+        assert!(ended.last_line().contains("has turned read-only during the run"), "{ended:#?}");
+    }
+    are_left.then_some(())
 }
