@@ -114,7 +114,7 @@ impl Ledger {
         self.failures(exit).fetch_add(1, Relaxed);
         let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
         let code = Some(exit.code());
-        // The first of each code is told in any case, because the end of the run names it.
+        // The first problem of each code is always kept, because the last line names it.
         if problems.len() < TOLD_LIMIT || problems.iter().all(|problem| problem.code != code) {
             let problem = Problem { path: path(), code, cause: Some(cause), error: cause.describe(&reason()) };
             tracing::error!(path = cut(&problem.path), error = problem.error, "cannot set right");

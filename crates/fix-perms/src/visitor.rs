@@ -22,8 +22,8 @@ use crate::{
     trail::Trail,
 };
 
-/// Each time that this number of entries was seen, the ledger is told, if this time has passed
-/// since the last time.
+/// A thread adds its entries to the ledger's after this number of them, if this time has passed
+/// since it last did.
 const TELL_EVERY: u64 = 8;
 const TELL_AFTER: Duration = Duration::from_secs(1);
 
@@ -34,7 +34,7 @@ pub(crate) struct Visitor<'a> {
     links: Option<&'a HardLinks>,
     /// Entries that the ledger does not know of yet
     seen: Cell<u64>,
-    /// When it was told of others
+    /// When entries were last added to the ledger's
     told: Cell<Instant>,
     /// Whether the entry that was looked at last was wrong
     expects_wrong: Cell<bool>,

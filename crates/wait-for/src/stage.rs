@@ -48,7 +48,7 @@ impl Progress {
         self.attempt.set(None);
     }
 
-    /// From now on the attempt under way is told in these words.
+    /// Sets the words about the attempt under way.
     pub(crate) fn hear(&self, words: String) {
         self.heard.replace(Some(words));
     }

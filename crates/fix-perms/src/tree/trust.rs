@@ -43,8 +43,8 @@ pub(super) fn reason(volume: &Volume, fixer: &Fixer, stamp: Option<&Stamp>, root
     }
 }
 
-/// Puts the stamp of a finished run, if a later one can trust it. Without a stamp the next run looks
-/// at everything; that is no failure.
+/// Puts the stamp of a finished run, if a later one can trust it. Without a stamp the next run
+/// looks at everything; that is no failure.
 pub(super) fn put(volume: &Volume, fixer: &Fixer, stamp: &Stamp, root: &Directory) {
     if let Some(reason) = doubt(fixer) {
         no_stamp(root, reason);

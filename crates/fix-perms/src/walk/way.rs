@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Way {
     frames: Vec<Frame>,
-    /// The most that are open, besides the first
+    /// The largest number of open frames, without the first one
     open_limit: usize,
     /// Frames to be closed once no other thread is in them
     to_close: Vec<usize>,

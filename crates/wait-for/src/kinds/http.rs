@@ -215,7 +215,7 @@ impl Http {
         };
         let start = &body[..body.len().min(BODY_LIMIT)];
         let verdict = self.wanted.iter().try_for_each(|wanted| wanted.judge(start, &told));
-        // What was not read, or not decoded, may be as wanted.
+        // The rest of the body, or the decoded body, may be as wanted.
         let doubt = match encoding.and_then(|encoding| encoding.to_str().ok()) {
             Some(encoding) if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") => {
                 let encoding = told(encoding.to_owned()).map_or_else(String::new, |encoding| one_line(&encoding));

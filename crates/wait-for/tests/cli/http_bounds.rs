@@ -71,7 +71,7 @@ fn a_pattern_is_looked_for_in_the_first_64_kibibytes() {
     assert_eq!(proof(&[&format!("{url}/#body-regex=e[a]rly")]), "HTTP 200");
     let words = r#"the body has no match of "late"; only its first 64 KiB are searched"#;
     assert_eq!(reason(&[&format!("{url}/#body-regex=late")]), words);
-    // What was not searched proves nothing gone.
+    // The part behind the limit may have a match, so this proves nothing gone.
     assert_eq!(reason(&["--not", &format!("{url}/#body-regex=late")]), format!("not proven gone: {words}"));
     assert_eq!(proof(&[&format!("{url}/#body=late")]), "HTTP 200");
 }
