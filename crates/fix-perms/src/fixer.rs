@@ -287,9 +287,11 @@ impl Fixer<'_> {
 pub(crate) fn restore(directory: impl AsFd, before: &Stat) {
     let own = |user, group| chownat(&directory, c"", user, group, AtFlags::EMPTY_PATH);
     let Ok(now) = Stat::open(&directory) else { return };
-    // Not without need, because chmod(2) can take a set-group-ID bit away: not from a group of ours.
+    let may_own = Capabilities::of_this_process().missing_for(Action::ChangeOwner).is_none();
+    // Not without need, because chmod(2) can take a set-group-ID bit away: not from a group of ours,
+    // which is borrowed only where the way back is sure.
     if now.mode != before.mode {
-        if before.mode & SET_GROUP_ID != 0 {
+        if before.mode & SET_GROUP_ID != 0 && may_own {
             let _ = own(None, Some(getegid()));
         }
         let _ = change_mode(&directory, before.mode);

@@ -192,6 +192,21 @@ fn a_closed_root_that_its_change_does_not_open_gets_its_own_back() {
 }
 
 #[test]
+fn a_root_of_a_group_that_is_not_ours_keeps_it_when_the_run_fails() {
+    need_root();
+    let tree = Tree::new(&["sub/file"]);
+    set_mode(&tree.beside(""), 0o755);
+    set_owner(&tree.root(), 1000, 500);
+    set_mode(&tree.root(), 0o2000);
+    let inside = fix_perms(&["--mode=00700", &tree.path()]);
+    let mut command = Command::new("setpriv");
+    command.env_clear().args(["--reuid=1000", "--regid=1000", "--clear-groups", "--bounding-set=-all", "--"]);
+    let ended = Program::start(command.arg(inside.get_program()).args(inside.get_args())).end();
+    ended.ended_with(77, "reason=denied");
+    assert_eq!((tree.entry("").owner, tree.entry("").mode & 0o777), ((1000, 500), 0));
+}
+
+#[test]
 fn the_stamp_of_a_closed_root_ends_with_the_first_change() {
     need_root();
     let names: Vec<_> = (0..20_000).map(|nth| format!("d/{nth}")).collect();
