@@ -38,7 +38,7 @@ fn urls_with(scheme: &str, spellings: &[String], options: &[&str]) -> Vec<(Strin
     let mut urls = Vec::new();
     for secret in spellings {
         let place = |place: &str, rest: String| (format!("{place} of {scheme}"), format!("{scheme}://{rest}"));
-        for end in ["127.0.0.1:1/x#nosuch=1", "127.0.0.1:99999/x", "/x"] {
+        for end in ["127.0.0.1:1/x#nosuch=1", "127.0.0.1:99999/x", "/none/x"] {
             urls.push(place("the password", format!("user:{secret}@{end}")));
             urls.push(place("the user", format!("{secret}@{end}")));
             urls.push(place("the query", format!("{end}?token={secret}")));
