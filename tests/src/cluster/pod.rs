@@ -66,10 +66,13 @@ impl Pod {
         self.container(name)?.ended()
     }
 
-    /// Each container with its state, for messages
+    /// Each container with its state, its last one and its restarts, for messages
     pub(super) fn states(&self) -> Vec<(String, String)> {
-        let text =
-            |status: &Value| (status["name"].as_str().unwrap_or_default().to_owned(), status["state"].to_string());
+        let text = |status: &Value| {
+            let [state, last, restarts] = ["state", "lastState", "restartCount"].map(|key| &status[key]);
+            let name = status["name"].as_str().unwrap_or_default().to_owned();
+            (name, format!("{state}, restarts: {restarts}, before: {last}"))
+        };
         self.statuses().map(text).collect()
     }
 
