@@ -8,31 +8,30 @@ use std::sync::{
 use lifecycle::Exit;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{AtFlags, Gid, Uid, chownat},
-    io::{self, Errno},
-    process::getegid,
+    io::Errno,
 };
 
 mod default_acl;
 mod label;
+mod owner_and_mode;
+
+pub(crate) use owner_and_mode::restore;
 
 use crate::{
     capabilities::{Action, Capabilities},
     difference::Difference,
     directory::Directory,
-    fchmodat2::change_mode,
     filesystem::FileSystem,
     id_maps::IdMaps,
-    ignored::Ignored,
     ledger::{Cause, Ledger, Text},
     mounts::Mounts,
     refusal::{Facts, Refusal, explained, is_of_volume},
     report::Report,
     stamp::Stamps,
-    stat::{Kind, Stat},
+    stat::Stat,
     trail::cut,
     volume::OnDenied,
-    wanted::{Change, Modes, SET_GROUP_ID, SET_USER_ID, Wanted, left_by_chown},
+    wanted::{Change, Modes, Wanted},
 };
 
 /// The treatment of an entry that is wrong
@@ -59,6 +58,8 @@ pub(crate) struct Fixer<'a> {
     pub(crate) report: &'a Report,
     /// Set once enough is known
     pub(crate) stopped: &'a AtomicBool,
+    /// A file system has accepted a change twice and not made it
+    pub(crate) ignores_changes: AtomicBool,
     /// Those of the root
     pub(crate) stamps: Stamps,
 }
@@ -96,56 +97,6 @@ impl Fixer<'_> {
         is_labelled || is_changed
     }
 
-    /// A change with the bits that the kernel will take with it, where it is only printed.
-    fn foreseen(&self, stat: &Stat, change: Change) -> Change {
-        if self.treatment != Treatment::DryRun || !change.owner() || stat.kind == Kind::Link {
-            return change;
-        }
-        let mut left = left_by_chown(stat);
-        // With a set-user-ID bit, the kernel looks at the new group too.
-        let loses = |group| self.capabilities.lose_group_id_of(group);
-        let loses_new = stat.mode & SET_USER_ID != 0 && change.group.is_some_and(loses);
-        if !stat.is_directory() && (loses(stat.group) || loses_new) {
-            left &= !SET_GROUP_ID;
-        }
-        Change { mode: change.mode.or((left != stat.mode).then_some(left)), ..change }
-    }
-
-    /// Whether the owner or the mode is another one now.
-    fn set_owner_and_mode(&self, pinned: BorrowedFd, stat: &Stat, change: Change, path: Text) -> bool {
-        let owner_and_mode = |stat: &Stat| (stat.user, stat.group, stat.mode);
-        let has_changed = |now: &Stat| owner_and_mode(now) != owner_and_mode(stat);
-        match self.apply(pinned, stat, change) {
-            // Some file systems accept a change and do nothing.
-            Ok(()) => match Stat::open(pinned) {
-                Ok(now) => {
-                    self.mounts.accepted(stat);
-                    if let Some(ignored) = Ignored::find(self.wanted, &now) {
-                        let cause = Cause::Ignored { action: ignored.action() };
-                        self.stays_wrong(self.wanted.is_accessible(&now), path, cause, &|| ignored.describe());
-                    }
-                    has_changed(&now)
-                }
-                Err(error) => {
-                    self.refused(Refusal { action: Action::Look, error }, None, path);
-                    false
-                }
-            },
-            Err(refusal) => {
-                if refusal.error == Errno::NOENT && Stat::open(pinned).is_ok_and(|now| now.links > 0) {
-                    let reason = "the file system does not find an entry that it has: see the log of its server";
-                    self.ledger.fail(Exit::Failed, path, Cause::Refused(refusal), &|| reason.into());
-                } else {
-                    self.refused(refusal, Some(stat), path);
-                }
-                // An owner that was changed is a change, even if the mode was then refused.
-                refusal.action != Action::ChangeOwner
-                    && change.owner()
-                    && Stat::open(pinned).is_ok_and(|now| has_changed(&now))
-            }
-        }
-    }
-
     /// The same for a directory, with its default ACL. It was looked at when it was opened, which
     /// can be long ago.
     pub(crate) fn set_directory(&self, directory: &Directory) {
@@ -173,27 +124,6 @@ impl Fixer<'_> {
     pub(crate) fn is_right(&self, directory: &Directory) -> bool {
         let stat = &directory.about.stat;
         self.needed(directory, stat).is_nothing() && self.missing_acl(directory, stat).is_none()
-    }
-
-    /// Owner first, since that takes set-ID bits away.
-    fn apply(&self, pinned: BorrowedFd, stat: &Stat, change: Change) -> Result<(), Refusal> {
-        let refusal = |action| move |error| Refusal { action, error };
-        let mut mode = change.mode;
-        if change.owner() {
-            let (user, group) = (change.user.map(Uid::from_raw), change.group.map(Gid::from_raw));
-            let chown = || chownat(pinned, c"", user, group, AtFlags::EMPTY_PATH);
-            io::retry_on_intr(chown).map_err(refusal(Action::ChangeOwner))?;
-            if stat.mode & 0o6000 != 0 && !stat.is_directory() && stat.kind != Kind::Link {
-                // The kernel decides which of them remain.
-                let left = Stat::open(pinned).map_err(refusal(Action::Look))?;
-                mode = self.wanted.mode(stat, left.mode);
-            }
-        }
-        let Some(mode) = mode else { return Ok(()) };
-        if mode & SET_GROUP_ID != 0 && self.capabilities.lose_group_id_of(change.group.unwrap_or(stat.group)) {
-            return Err(Refusal { action: Action::SetGroupId, error: Errno::PERM });
-        }
-        change_mode(pinned, mode).map_err(refusal(Action::ChangeMode))
     }
 
     /// Notes that an entry is not as it should be, where nothing is to be changed.
@@ -281,20 +211,4 @@ impl Fixer<'_> {
             tracing::warn!(path = cut(&path()), reason, "left as it is");
         }
     }
-}
-
-/// Gives a directory the mode and owner back that it had, as far as that is allowed.
-pub(crate) fn restore(directory: impl AsFd, before: &Stat) {
-    let own = |user, group| chownat(&directory, c"", user, group, AtFlags::EMPTY_PATH);
-    let Ok(now) = Stat::open(&directory) else { return };
-    let may_own = Capabilities::of_this_process().missing_for(Action::ChangeOwner).is_none();
-    // Not without need, because chmod(2) can take a set-group-ID bit away: not from a group of ours,
-    // which is borrowed only where the way back is sure.
-    if now.mode != before.mode {
-        if before.mode & SET_GROUP_ID != 0 && may_own {
-            let _ = own(None, Some(getegid()));
-        }
-        let _ = change_mode(&directory, before.mode);
-    }
-    let _ = own(Some(Uid::from_raw(before.user)), Some(Gid::from_raw(before.group)));
 }

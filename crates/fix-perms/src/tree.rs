@@ -69,6 +69,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
         ledger,
         report: &run.report,
         stopped: &run.stopped,
+        ignores_changes: AtomicBool::new(false),
     };
     warn_of_missing(volume, &fixer);
     warn_of_hidden_owners(volume, &fixer);
