@@ -1,5 +1,11 @@
 # The recipes that a person and CI both use.
 
+# A program of the workspace that checks house rules and writes generated documents
+XTASK := cargo xtask
+
+# Most tests wait for a process, a server or a clock, and not for a CPU.
+export RUST_TEST_THREADS ?= 6
+
 # One target directory for all, which scripts and tests know
 unexport CARGO_TARGET_DIR
 
@@ -60,13 +66,14 @@ demo: ## Show the helpers at work on real input; the first build takes two to fi
 check: ## Formats, lints, house rules
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy -p e2e --test peers --test stories --test containers -- -D warnings
-	cargo xtask tidy
-	cargo xtask docs --check
+	cargo clippy --workspace --test peers --test stories --test containers -- -D warnings
+	$(XTASK) tidy
+	$(XTASK) docs --check
 	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
 
-test: check ## All tests that need only Rust and gcc; those that need root are left out without it
-	cargo build --workspace --bins
+test: ## All tests that need only Rust and gcc; those that need root are left out without it
+	cargo build --workspace --all-targets
+	$(MAKE) check XTASK=target/debug/xtask
 	# As tasks are released: a panic ends them without unwinding. The tests named a_panic_… hold with and without it.
 	CARGO_PROFILE_DEV_PANIC=abort cargo test --target-dir target/without-unwinding --package lifecycle --test cli -- a_panic_
 ifeq ($(shell id -u),0)
@@ -78,19 +85,19 @@ endif
 
 test-peers: ## Tests against real servers, which it installs and builds (Debian, root, Go)
 	tests/install-peers
-	cargo build --workspace --bins
-	cargo test -p e2e --test peers -- --test-threads 4
+	cargo build --workspace --all-targets
+	cargo test --workspace --test peers -- --test-threads 6
 
 test-cluster: images ## Pods on a real Kubernetes, compose files on a Docker engine, both of which it installs and builds (Debian, root, Go)
 	tests/install-cluster
 	tests/cluster/cluster build
 	$(STATIC) --release --package lifecycle --bin test-sidecar --package e2e --bin test-collector --bin test-issuer --bin test-app --bin test-grpc
 	RELEASE=$(RELEASE) tests/images/build
-	cargo test --no-run --package e2e --test stories --test containers
+	cargo test --no-run --workspace --test stories --test containers
 	tests/cluster/cluster run target/images/*.tar target/test-images/*.tar -- \
-		cargo test --offline --package e2e --test stories -- --test-threads 6
+		cargo test --offline --workspace --test stories -- --test-threads 6
 	tests/engine/engine run target/images/*.tar target/test-images/*.tar -- \
-		cargo test --offline --package e2e --test containers -- --test-threads 4
+		cargo test --offline --workspace --test containers -- --test-threads 4
 
 audit: ## Known vulnerabilities in dependencies; needs cargo-deny, and the network for its database
 	cargo deny check advisories
@@ -100,14 +107,19 @@ docs: ## Write what is generated: usage blocks, flag reference, man pages, compl
 
 release: ## Static binaries; installs cargo-auditable, which lists in each what it was built from
 	cargo install --quiet --locked $(AUDITABLE)
-	$(STATIC) --profile task --bins $(TASKS:%=--package %)
-	$(STATIC) --profile forwarder --bins $(FORWARDERS:%=--package %)
-	$(STATIC) --profile exporter --bins $(EXPORTERS:%=--package %)
-	$(STATIC) --profile proxy --bins $(PROXIES:%=--package %)
-	$(if $(IO_BOUND),$(STATIC) --release --bins $(IO_BOUND:%=--package %))
+	# Two at a time, because a good part of each is one linker on one CPU.
+	$(MAKE) --jobs 2 --output-sync static-forwarder static-proxy static-exporter static-task static-release
 	mkdir -p $(RELEASE)
 	ln -f $(TASKS:%=$(TASK)/%) $(FORWARDERS:%=$(FORWARDER)/%) $(EXPORTERS:%=$(EXPORTER)/%) $(PROXIES:%=$(PROXY)/%) $(RELEASE)/
 	ls -l $(HELPERS:%=$(RELEASE)/%)
+
+static-task: PACKAGES := $(TASKS)
+static-forwarder: PACKAGES := $(FORWARDERS)
+static-exporter: PACKAGES := $(EXPORTERS)
+static-proxy: PACKAGES := $(PROXIES)
+static-release: PACKAGES := $(IO_BOUND)
+static-%:
+	MAKEFLAGS= $(STATIC) --profile $* --bins $(PACKAGES:%=--package %)
 
 images: release ## Images of all helpers, as archives in target/images; installs buildah and jq where they are missing (Debian, root)
 	command -v buildah >/dev/null && command -v jq >/dev/null || tests/install-packages buildah jq ca-certificates
