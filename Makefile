@@ -75,7 +75,7 @@ test: ## All tests that need only Rust and gcc; those that need root are left ou
 	cargo build --workspace --all-targets
 	$(MAKE) check XTASK=target/debug/xtask
 	# As tasks are released: a panic ends them without unwinding. The tests named a_panic_… hold with and without it.
-	CARGO_PROFILE_DEV_PANIC=abort cargo test --target-dir target/without-unwinding --package lifecycle --test cli -- a_panic_
+	CARGO_PROFILE_DEV_PANIC=abort CARGO_PROFILE_DEV_DEBUG=none cargo test --target-dir target/without-unwinding --package lifecycle --test cli -- a_panic_
 ifeq ($(shell id -u),0)
 	cargo test --workspace
 else
