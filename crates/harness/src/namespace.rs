@@ -5,7 +5,7 @@
 use std::{
     any::type_name,
     env, fs,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     process::{Command, Stdio},
 };
 
@@ -79,7 +79,10 @@ pub fn with_own_namespaces<F: FnOnce()>(flags: &[&str], prepare: impl FnOnce(), 
     let mut test = Command::new(env::current_exe().unwrap());
     test.args([name, "--exact", "--nocapture"]);
     let mut outside = unshare(flags, &test);
-    outside.env(MARK, "1").env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    // What stays there, because something is mounted on it until the body has ended, can be removed here.
+    let room = tempfile::tempdir().unwrap();
+    fs::set_permissions(room.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    outside.env(MARK, "1").env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("TMPDIR", room.path());
     let output = outside.stdin(Stdio::null()).output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let passed = output.status.success() && stdout.contains("1 passed");
