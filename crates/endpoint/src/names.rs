@@ -3,16 +3,17 @@
 //! getaddrinfo blocks and can't be cancelled, so each lookup has a thread for as long as it lasts. A lookup that comes while
 //! another one of the same name is under way joins it. A resolver that never answers therefore costs one thread a name.
 //! Only fresh lookups count towards the small bound: a lookup that has hung for [`FRESH`] gives its place to the next name,
-//! so that silent names do not starve a healthy one. The large bound, [`THREAD_LIMIT`], holds for all of them.
+//! so that silent names do not starve a healthy one. The large bound, [`THREAD_LIMIT`], holds for all of them. Addresses that come
+//! when no attempt waits are kept for the next one: a resolver that repeats a lost question after 5 s is later than many an attempt.
 
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
@@ -31,6 +32,9 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Lookups at once, those that hang included; each has a thread, most of whose stack is never touched.
 const THREAD_LIMIT: usize = 64;
 
+/// How long addresses that nobody awaited are kept: longer than attempts pause after a silent name
+const KEPT: Duration = Duration::from_secs(10);
+
 /// All lookups of the process
 static LOOKUPS: LazyLock<Arc<Lookups>> = LazyLock::new(|| Arc::new(Lookups::new(FRESH_LIMIT, FRESH)));
 
@@ -46,7 +50,8 @@ pub struct Names {
 
 #[derive(Debug)]
 struct Lookups {
-    under_way: Mutex<HashMap<String, Lookup>>,
+    /// By name: those that have not ended, and those whose addresses nobody has taken
+    known: Mutex<HashMap<String, Lookup>>,
     fresh: Arc<Semaphore>,
     fresh_for: Duration,
     threads: Arc<Semaphore>,
@@ -57,6 +62,8 @@ struct Lookup {
     answer: Shared<BoxFuture<'static, Addresses>>,
     /// Whether it has a thread
     asked: Arc<AtomicBool>,
+    /// When it has found addresses
+    found: Arc<OnceLock<Instant>>,
 }
 
 impl Default for Names {
@@ -75,10 +82,11 @@ impl Names {
         if let Ok(ip) = host.parse() {
             return Ok(vec![ip]);
         }
-        let Lookup { answer, asked } = self.lookups.join(host);
+        let Lookup { answer, asked, found } = self.lookups.join(host);
         *lock(&self.awaited) = Some((host.to_owned(), asked));
         let addresses = answer.await;
         lock(&self.awaited).take();
+        self.lookups.take(host, &found);
         addresses
     }
 
@@ -92,27 +100,36 @@ impl Names {
 impl Lookups {
     fn new(fresh: usize, fresh_for: Duration) -> Self {
         Self {
-            under_way: Mutex::default(),
+            known: Mutex::default(),
             fresh: Semaphore::new(fresh).into(),
             fresh_for,
             threads: Semaphore::new(THREAD_LIMIT).into(),
         }
     }
 
-    /// The lookup of this name that is under way, or a new one.
+    /// The lookup of this name that is under way or has just found addresses, or a new one.
     fn join(self: &Arc<Self>, name: &str) -> Lookup {
-        let mut under_way = lock(&self.under_way);
-        if let Some(lookup) = under_way.get(name) {
+        let mut known = lock(&self.known);
+        known.retain(|_, lookup| lookup.found.get().is_none_or(|at| at.elapsed() < KEPT));
+        if let Some(lookup) = known.get(name) {
             return lookup.clone();
         }
         let lookup = self.start(name, ask);
-        under_way.insert(name.to_owned(), lookup.clone());
+        known.insert(name.to_owned(), lookup.clone());
         lookup
     }
 
+    /// Forgets a lookup whose answer an attempt has: the next one asks anew.
+    fn take(&self, name: &str, found: &Arc<OnceLock<Instant>>) {
+        let mut known = lock(&self.known);
+        if known.get(name).is_some_and(|lookup| Arc::ptr_eq(&lookup.found, found)) {
+            known.remove(name);
+        }
+    }
+
     fn start(self: &Arc<Self>, name: &str, ask: impl FnOnce(&str) -> Addresses + Send + 'static) -> Lookup {
-        let asked = Arc::new(AtomicBool::new(false));
-        let entry = Entry { lookups: self.clone(), name: name.to_owned() };
+        let (asked, found) = (Arc::new(AtomicBool::new(false)), Arc::<OnceLock<Instant>>::default());
+        let entry = Entry { lookups: self.clone(), name: name.to_owned(), found: found.clone() };
         let (lookups, has_thread) = (self.clone(), asked.clone());
         let work = async move {
             let thread = lookups.threads.clone().acquire_owned().await;
@@ -121,6 +138,9 @@ impl Lookups {
             // The thread itself ends the entry and frees its place, so that both happen even when no attempt waits.
             let mut answer = task::spawn_blocking(move || {
                 let addresses = ask(&entry.name);
+                if addresses.is_ok() {
+                    let _ = entry.found.set(Instant::now());
+                }
                 drop(entry);
                 drop(thread);
                 addresses
@@ -139,19 +159,22 @@ impl Lookups {
             let broken = |error: task::JoinError| Failure::Lookup { name, reason: error.to_string() };
             task.await.and_then(|answer| answer).unwrap_or_else(|error| Err(broken(error)))
         };
-        Lookup { answer: answer.boxed().shared(), asked }
+        Lookup { answer: answer.boxed().shared(), asked, found }
     }
 }
 
-/// A name's place among the lookups under way; free again when this is dropped
+/// A name's place among the lookups; free again when this is dropped, unless addresses were found
 struct Entry {
     lookups: Arc<Lookups>,
     name: String,
+    found: Arc<OnceLock<Instant>>,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        lock(&self.lookups.under_way).remove(&self.name);
+        if self.found.get().is_none() {
+            lock(&self.lookups.known).remove(&self.name);
+        }
     }
 }
 
@@ -186,7 +209,7 @@ mod tests {
         let names = Names::with(Lookups::new(1, FRESH).into());
         assert_eq!(names.lookup("::1").await.unwrap(), ["::1".parse::<IpAddr>().unwrap()]);
         assert!(names.lookup("localhost").await.unwrap().iter().all(IpAddr::is_loopback));
-        assert!(lock(&names.lookups.under_way).is_empty());
+        assert!(lock(&names.lookups.known).is_empty());
         assert_eq!(names.unanswered(), None);
     }
 
@@ -195,15 +218,31 @@ mod tests {
         Lookups::new(1, fresh_for).into()
     }
 
-    /// Begins a lookup that hangs until the sender is dropped.
-    fn hang(lookups: &Arc<Lookups>, name: &str) -> mpsc::Sender<()> {
-        let (release, hang) = mpsc::channel::<()>();
-        let lookup = lookups.start(name, move |_| {
-            let _ = hang.recv();
-            Ok(Vec::new())
-        });
-        lock(&lookups.under_way).insert(name.into(), lookup);
+    /// Begins a lookup that hangs until the sender is dropped, or has an address to say.
+    fn hang(lookups: &Arc<Lookups>, name: &str) -> mpsc::Sender<IpAddr> {
+        let (release, hang) = mpsc::channel();
+        let answer = move |name: &str| match hang.recv() {
+            Ok(address) => Ok(vec![address]),
+            Err(_) => Err(Failure::UnknownName(name.to_owned())),
+        };
+        let lookup = lookups.start(name, answer);
+        lock(&lookups.known).insert(name.into(), lookup);
         release
+    }
+
+    #[tokio::test]
+    async fn addresses_that_come_between_two_attempts_are_those_of_the_second_and_of_no_third() {
+        let lookups = lookups(FRESH);
+        let release = hang(&lookups, "a.test");
+        let names = Names::with(lookups.clone());
+        assert!(time::timeout(Duration::from_millis(10), names.lookup("a.test")).await.is_err());
+        let address = IpAddr::from([192, 0, 2, 1]);
+        release.send(address).unwrap();
+        while lock(&lookups.known)["a.test"].found.get().is_none() {
+            task::yield_now().await;
+        }
+        assert_eq!(names.lookup("a.test").await.unwrap(), [address]);
+        assert!(lock(&lookups.known).is_empty());
     }
 
     #[tokio::test]
@@ -212,9 +251,9 @@ mod tests {
         let releases: Vec<_> = ["a.test", "b.test", "c.test"].map(|name| hang(&lookups, name)).into();
         let names = Names::with(lookups.clone());
         assert!(names.lookup("localhost").await.is_ok());
-        assert_eq!(lock(&lookups.under_way).len(), 3);
+        assert_eq!(lock(&lookups.known).len(), 3);
         drop(releases);
-        while !lock(&lookups.under_way).is_empty() {
+        while !lock(&lookups.known).is_empty() {
             task::yield_now().await;
         }
     }
