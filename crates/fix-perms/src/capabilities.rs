@@ -58,7 +58,7 @@ impl Capabilities {
         if wanted.has_more_than_owners() {
             needed.push(Action::ChangeMode);
         }
-        if wanted.may_set_group_id() {
+        if wanted.may_set_group_id(false) || wanted.may_set_group_id(true) && !self.may_own() {
             needed.push(Action::SetGroupId);
         }
         needed.push(Action::Look);
@@ -78,11 +78,19 @@ impl Capabilities {
         (!self.held.intersects(needed)).then_some(name)
     }
 
+    /// Whether this process may give any owner to anything.
+    pub(crate) fn may_own(self) -> bool {
+        self.missing_for(Action::ChangeOwner).is_none()
+    }
+
+    /// Whether this process may give its own files this group.
+    pub(crate) fn may_give_group(self, group: u32) -> bool {
+        self.may_own() || is_ours(group)
+    }
+
     /// Whether chmod(2) would drop the set-group-ID bit of a file of this group, and say nothing.
     pub(crate) fn lose_group_id_of(self, group: u32) -> bool {
-        let is_ours =
-            || getegid().as_raw() == group || getgroups().is_ok_and(|all| all.contains(&Gid::from_raw(group)));
-        self.missing_for(Action::SetGroupId).is_some() && !is_ours()
+        self.missing_for(Action::SetGroupId).is_some() && !is_ours(group)
     }
 
     /// The capabilities whose lack forbids this process to become this user with this group and no
@@ -107,6 +115,10 @@ impl Capabilities {
         let user = if self.is_root { "" } else { "runAsNonRoot: false, runAsUser: 0, " };
         format!("give the container securityContext: {{{user}capabilities: {{add: [{names}]}}}}")
     }
+}
+
+fn is_ours(group: u32) -> bool {
+    getegid().as_raw() == group || getgroups().is_ok_and(|all| all.contains(&Gid::from_raw(group)))
 }
 
 /// An error without its number

@@ -46,8 +46,10 @@ impl Difference {
         let wanted = Owner { user: change.user.unwrap_or(now.user), group: change.group.unwrap_or(now.group) };
         Self {
             owner: change.owner().then_some(Wrong { now, wanted }),
+            // One that the new owner takes and the change gives back is none.
             mode: change
                 .mode
+                .filter(|mode| *mode != stat.mode)
                 .map(|wanted| Wrong { now: format!("{:04o}", stat.mode), wanted: format!("{wanted:04o}") }),
             ..Self::default()
         }

@@ -234,9 +234,8 @@ async fn finish(
     }
     // A PATH that can't be used ends the run, unless something graver went wrong before.
     let rank = |exit: Exit| GRAVEST_FIRST.iter().position(|other| *other == exit);
-    let is_graver =
-        |end: &End| rank(end.exit).is_some_and(|of_error| rank(exit).is_some_and(|of_trees| of_trees < of_error));
-    let error = error.filter(|end| !is_graver(end));
+    let rank_of_error = |end: &End| rank(end.exit).or(rank(Exit::Failed));
+    let error = error.filter(|end| rank(exit).is_none_or(|of_trees| Some(of_trees) >= rank_of_error(end)));
     let code = error.as_ref().map_or(exit, |end| end.exit);
     end_report(work.clone(), work.summary(code, started.elapsed().as_secs_f64())).await?;
     if let (None, Some(end)) = (stop, error) {

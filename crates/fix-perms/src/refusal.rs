@@ -158,8 +158,7 @@ pub(crate) fn is_of_volume(error: Errno) -> bool {
 pub(crate) fn explained(error: Errno) -> String {
     let remedy = match error {
         Errno::NOTCONN => {
-            return "the process behind this mount (FUSE) is gone: mount it again, or leave it out with --exclude"
-                .into();
+            return "the process behind this mount (FUSE) is gone: mount it again, or leave it out".into();
         }
         Errno::MFILE | Errno::NFILE => return "too many open files: raise the limit, or lower --threads".into(),
         Errno::NOSPC => "; on an overlay, a change copies a file of a lower layer",

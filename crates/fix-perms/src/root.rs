@@ -73,7 +73,10 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
     }
     let open =
         || rustix::fs::openat(&pinned, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
-    let changes = fixer.treatment == Treatment::Apply && !fixer.wanted.change(&stat).is_nothing();
+    let change = fixer.wanted.change(&stat);
+    // Without the right to give the group back, a root whose change opens nothing would keep another.
+    let has_way_back = change.group.is_none() || fixer.capabilities.may_give_group(stat.group);
+    let changes = fixer.treatment == Treatment::Apply && !change.is_nothing() && has_way_back;
     let mut forced = None;
     let fd = match open() {
         Err(Errno::ACCESS) if changes && volume.policy != Policy::Always => {

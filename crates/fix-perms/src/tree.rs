@@ -186,8 +186,9 @@ fn set_root(volume: &Volume, fixer: &Fixer, root: &Directory) {
         fixer.stamps.remove();
     }
     let counts = fixer.ledger.counts();
-    if volume.policy == Policy::RootMatch && counts.warned + counts.tolerated + counts.left_alone + counts.vanished > 0
-    {
+    let is_doubtful = counts.warned + counts.tolerated + counts.left_alone + counts.vanished > 0;
+    // Below a mount, something else is there, which was not looked at.
+    if volume.policy == Policy::RootMatch && (is_doubtful || !mounts::below(root).is_ok_and(|all| all.is_empty())) {
         let remedy = "find such entries by --verify, or use --policy stamp";
         tracing::warn!(
             path = root.about.trail.printed(),

@@ -73,23 +73,39 @@ impl Fixer<'_> {
 
     /// A change with the bits that the kernel will take with it, where it is only printed.
     pub(super) fn foreseen(&self, stat: &Stat, change: Change) -> Change {
-        if self.treatment != Treatment::DryRun || !change.owner() || stat.kind == Kind::Link {
+        if self.treatment != Treatment::DryRun {
             return change;
+        }
+        let (left, mode) = self.foretold(stat, change);
+        let mode = mode.unwrap_or(left);
+        Change { mode: (mode != stat.mode).then_some(mode), ..change }
+    }
+
+    /// The mode that the kernel will leave when the owner has changed, and the one to be set then.
+    fn foretold(&self, stat: &Stat, change: Change) -> (u16, Option<u16>) {
+        if !change.owner() || stat.is_directory() || stat.kind == Kind::Link {
+            return (stat.mode, change.mode);
         }
         let mut left = left_by_chown(stat);
         // With a set-user-ID bit, the kernel looks at the new group too.
         let loses = |group| self.capabilities.lose_group_id_of(group);
         let loses_new = stat.mode & SET_USER_ID != 0 && change.group.is_some_and(loses);
-        if !stat.is_directory() && (loses(stat.group) || loses_new) {
+        if loses(stat.group) || loses_new {
             left &= !SET_GROUP_ID;
         }
-        Change { mode: change.mode.or((left != stat.mode).then_some(left)), ..change }
+        (left, self.wanted.mode(stat, left))
     }
 
-    /// Owner first, since that takes set-ID bits away.
+    /// Owner first, since that takes set-ID bits away. Nothing is changed where such a bit would be
+    /// lost for want of a capability.
     fn apply(&self, pinned: BorrowedFd, stat: &Stat, change: Change) -> Result<(), Refusal> {
         let refusal = |action| move |error| Refusal { action, error };
-        let mut mode = change.mode;
+        let (group, (_, mut mode)) = (change.group.unwrap_or(stat.group), self.foretold(stat, change));
+        let sets_group_id = mode.is_some_and(|mode| mode & SET_GROUP_ID != 0);
+        let needs_our_group = sets_group_id && self.capabilities.lose_group_id_of(group);
+        if needs_our_group && !(stat.is_directory() && self.capabilities.may_own()) {
+            return Err(Refusal { action: Action::SetGroupId, error: Errno::PERM });
+        }
         if change.owner() {
             let (user, group) = (change.user.map(Uid::from_raw), change.group.map(Gid::from_raw));
             let chown = || chownat(pinned, c"", user, group, AtFlags::EMPTY_PATH);
@@ -101,25 +117,35 @@ impl Fixer<'_> {
             }
         }
         let Some(mode) = mode else { return Ok(()) };
-        if mode & SET_GROUP_ID != 0 && self.capabilities.lose_group_id_of(change.group.unwrap_or(stat.group)) {
-            return Err(Refusal { action: Action::SetGroupId, error: Errno::PERM });
-        }
-        change_mode(pinned, mode).map_err(refusal(Action::ChangeMode))
+        let changed =
+            if needs_our_group { change_mode_in_our_group(pinned, mode, group) } else { change_mode(pinned, mode) };
+        changed.map_err(refusal(Action::ChangeMode))
     }
+}
+
+/// Gives a directory a mode while its group is one of this process, because chmod(2) drops the
+/// set-group-ID bit of other groups without `CAP_FSETID`. The way back is sure with `CAP_CHOWN`
+/// alone, and chown(2) leaves the bits of a directory.
+fn change_mode_in_our_group(directory: BorrowedFd, mode: u16, group: u32) -> io::Result<()> {
+    let own = |group| chownat(directory, c"", None, Some(group), AtFlags::EMPTY_PATH);
+    own(getegid())?;
+    let changed = change_mode(directory, mode);
+    own(Gid::from_raw(group)).and(changed)
 }
 
 /// Gives a directory the mode and owner back that it had, as far as that is allowed.
 pub(crate) fn restore(directory: impl AsFd, before: &Stat) {
-    let own = |user, group| chownat(&directory, c"", user, group, AtFlags::EMPTY_PATH);
-    let Ok(now) = Stat::open(&directory) else { return };
-    let may_own = Capabilities::of_this_process().missing_for(Action::ChangeOwner).is_none();
-    // Not without need, because chmod(2) can take a set-group-ID bit away: not from a group of ours,
-    // which is borrowed only where the way back is sure.
+    let directory = directory.as_fd();
+    let Ok(now) = Stat::open(directory) else { return };
+    // Not without need, because chmod(2) can take a set-group-ID bit away.
     if now.mode != before.mode {
-        if before.mode & SET_GROUP_ID != 0 && may_own {
-            let _ = own(None, Some(getegid()));
-        }
-        let _ = change_mode(&directory, before.mode);
+        let needs_our_group = before.mode & SET_GROUP_ID != 0 && Capabilities::of_this_process().may_own();
+        let _ = if needs_our_group {
+            change_mode_in_our_group(directory, before.mode, now.group)
+        } else {
+            change_mode(directory, before.mode)
+        };
     }
-    let _ = own(Some(Uid::from_raw(before.user)), Some(Gid::from_raw(before.group)));
+    let (user, group) = (Uid::from_raw(before.user), Gid::from_raw(before.group));
+    let _ = chownat(directory, c"", Some(user), Some(group), AtFlags::EMPTY_PATH);
 }

@@ -17,20 +17,26 @@ pub(super) fn stamp(volume: &Volume, fixer: &Fixer, root: &Directory) -> Option<
     if volume.policy != Policy::Stamp || fixer.treatment == Treatment::Verify {
         return None;
     }
+    let mounts = mounts_left_out(volume, root).map_err(|reason| no_stamp(root, reason)).ok()?;
+    Some(stamp_beside(volume, fixer, mounts))
+}
+
+fn stamp_beside(volume: &Volume, fixer: &Fixer, mounts: Vec<Place>) -> Stamp {
     let Volume { max_depth, one_file_system, skip_read_only, hard_links, on_denied, .. } = volume;
-    let Ok(mounts) = mounts::below(root) else {
-        no_stamp(root, "the table of mounts, /proc/self/mountinfo, cannot be read");
-        return None;
-    };
-    let is_left_out = |place: &Place| *one_file_system || *skip_read_only && place.is_read_only;
-    // Another volume may be mounted there the next time.
-    if !mounts.iter().all(is_left_out) {
-        no_stamp(root, "something is mounted below: give it a PATH of its own, and --one-file-system to this one");
-        return None;
-    }
     // At a place that is no longer mounted, something else is there to be looked at.
     let (wanted, excludes, left_out) = (fixer.wanted, volume.excludes(), (one_file_system, skip_read_only, mounts));
-    Some(Stamp::of(&format!("{wanted:?} {excludes:?} {max_depth:?} {left_out:?} {hard_links:?} {on_denied:?}")))
+    Stamp::of(&format!("{wanted:?} {excludes:?} {max_depth:?} {left_out:?} {hard_links:?} {on_denied:?}"))
+}
+
+/// The mounts below the root, if all are left out, because another volume may be mounted at the
+/// place of one that is looked at the next time; else why the tree cannot be trusted.
+fn mounts_left_out(volume: &Volume, root: &Directory) -> Result<Vec<Place>, &'static str> {
+    let is_left_out = |place: &Place| volume.one_file_system || volume.skip_read_only && place.is_read_only;
+    match mounts::below(root) {
+        Ok(mounts) if mounts.iter().all(is_left_out) => Ok(mounts),
+        Ok(_) => Err("something is mounted below: give it a PATH of its own, and --one-file-system to this one"),
+        Err(_) => Err("the table of mounts, /proc/self/mountinfo, cannot be read"),
+    }
 }
 
 /// Why nothing below the root is looked at.
@@ -38,7 +44,13 @@ pub(super) fn reason(volume: &Volume, fixer: &Fixer, stamp: Option<&Stamp>, root
     match volume.policy {
         _ if fixer.treatment == Treatment::Verify || !fixer.is_right(root) => None,
         Policy::Always => None,
-        Policy::RootMatch => Some("the root is right"),
+        Policy::RootMatch => match mounts_left_out(volume, root) {
+            Ok(_) => Some("the root is right"),
+            Err(reason) => {
+                tracing::warn!(path = root.about.trail.printed(), reason, "a right root is not trusted");
+                None
+            }
+        },
         Policy::Stamp => stamp?.is_on(root).then_some("the root is right and has the stamp of a finished run"),
     }
 }
@@ -51,7 +63,8 @@ pub(super) fn put(volume: &Volume, fixer: &Fixer, stamp: &Stamp, root: &Director
         return fixer.stamps.remove();
     }
     // A mount that came in the meantime may have covered something.
-    if self::stamp(volume, fixer, root).as_ref() != Some(stamp) {
+    let now = mounts_left_out(volume, root).map(|mounts| stamp_beside(volume, fixer, mounts));
+    if now.as_ref() != Ok(stamp) {
         no_stamp(root, "the mounts below have changed during the run");
         return fixer.stamps.remove();
     }

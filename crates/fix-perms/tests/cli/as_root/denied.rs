@@ -16,7 +16,7 @@ fn limited(flags: &[&str], arguments: &[&str]) -> Ended {
     Program::start(&mut command).end()
 }
 
-fn without(capabilities: &str, arguments: &[&str]) -> Ended {
+pub(super) fn without(capabilities: &str, arguments: &[&str]) -> Ended {
     limited(&[&format!("--bounding-set={capabilities}")], arguments)
 }
 
@@ -36,7 +36,7 @@ fn the_capability_that_is_missing_is_named_before_the_start_and_at_the_refusal()
     for (name, others, arguments, refused) in [
         ("CHOWN", "-chown", &["--owner=1000:1000"][..], ("change-owner", 1)),
         ("FOWNER", "-fowner", &["--owner=1000:1000", "--mode=0700"], ("change-mode", 1)),
-        ("FSETID", "-fsetid", &["--fs-group=3000"], ("set-group-id", 1)),
+        ("FSETID", "-fsetid", &["--owner=:3000", "--file-mode=2755"], ("set-group-id", 1)),
         ("DAC_OVERRIDE", "-dac_override,-dac_read_search", &["--owner=1000:1000"], ("look", 13)),
     ] {
         let tree = Tree::new(&["closed/a", "open/b"]);
@@ -64,7 +64,7 @@ fn the_smallest_set_of_capabilities_is_enough() {
         ("+chown", &["--owner=1000:1000"][..]),
         ("+chown,+fowner", &["--owner=1000:1000", "--mode=u=rwX,g=rX,o="]),
         ("+chown,+fowner,+dac_override", &["--owner=1000:1000", "--mode=u=rwX,g=rX,o=", "--policy=stamp"]),
-        ("+chown,+fowner,+fsetid,+dac_override", &["--fs-group=3000"]),
+        ("+chown,+fowner,+dac_override", &["--fs-group=3000"]),
     ] {
         let tree = Tree::new(&["a/b", "c"]);
         let ended = without(&format!("-all,{set}"), &[arguments, &[&tree.path()]].concat());
@@ -260,35 +260,4 @@ fn the_report_is_closed_even_when_a_later_path_is_refused() {
     let (one, closed) = (tree.join("one").display().to_string(), tree.join("closed/wrong/none").display().to_string());
     let ended = without(NO_LOOK, &["--owner=1000:1000", "--output=json", &one, &closed]);
     assert_eq!((ended.json()["code"].clone(), ended.code), (77.into(), Some(77)), "{ended:#?}");
-}
-
-#[test]
-fn a_set_group_id_bit_that_would_be_lost_is_left_where_it_is() {
-    need_root();
-    let tree = Tree::new(&["d/"]);
-    for name in ["", "d"] {
-        set_owner(&tree.join(name), 0, 3000);
-        set_mode(&tree.join(name), 0o2775);
-    }
-    let ended = without("-fsetid", &["--owner=1000", "--mode=u=rwX,g=rX,o=", &tree.path()]);
-    assert_eq!((ended.code, tree.entry("d").mode & 0o7777), (Some(77), 0o2775), "{ended:#?}");
-    assert!(ended.last_line().contains("CAP_FSETID is missing"), "{ended:#?}");
-    // Who wants no mode needs nothing for it, in a directory that is made there either.
-    let new = tree.join("new").display().to_string();
-    let ended = without("-all,+chown", &["--owner=1000:1000", "--create", &new]);
-    assert_eq!((ended.code, tree.entry("new").mode & 0o7777), (Some(0), 0o2755), "{ended:#?}");
-}
-
-#[test]
-fn a_set_group_id_bit_that_the_new_owner_costs_is_missed() {
-    need_root();
-    let tree = Tree::new(&["a"]);
-    set_owner(&tree.join("a"), 0, 3000);
-    // Without the right to run for the group, the bit goes only where the capability is missing.
-    set_mode(&tree.join("a"), 0o2644);
-    let ended = without("-fsetid", &["--owner=1000", "--file-mode=2644", &tree.path()]);
-    assert_eq!((ended.code, tree.entry("a").mode & 0o7777), (Some(77), 0o644), "{ended:#?}");
-    assert!(ended.last_line().contains("CAP_FSETID is missing"), "{ended:#?}");
-    done(&["--owner=1000", "--file-mode=2644", &tree.path()]);
-    assert_eq!(tree.entry("a").mode & 0o7777, 0o2644);
 }

@@ -11,6 +11,7 @@ mod privileges;
 mod races;
 mod read_only;
 mod selinux;
+mod set_id_bits;
 mod several_failures;
 mod shapes;
 mod trust;

@@ -59,7 +59,7 @@ fn a_refusal_comes_before_a_dead_mount_wherever_it_is_found() {
         let ended = Program::start(Command::new(inside.get_program()).env_clear().args(inside.get_args())).end();
         // A PATH that can't be opened is named before anything is looked at.
         ended.ended_with(74, "reason=io last=\"cannot open ");
-        assert!(ended.last_line().contains("mount it again, or leave it out with --exclude"), "{ended:#?}");
+        assert!(ended.last_line().contains("is gone: mount it again, or leave it out"), "{ended:#?}");
     });
 }
 

@@ -9,6 +9,7 @@ use super::{mount, need_root};
 use crate::support::{Ended, Program, Tree, done, fix_perms, mode, run, set_mode, set_owner};
 
 const OWNER: &str = "--owner=1000:1000";
+const ROOT_MATCH: &str = "--policy=root-match";
 const STAMP: &str = "--policy=stamp";
 const NO_STAMP: &str = "no stamp: the next run looks at everything again";
 
@@ -105,6 +106,25 @@ fn a_volume_below_that_may_be_another_one_the_next_time_keeps_the_stamp_away() {
 }
 
 #[test]
+fn a_right_root_is_not_trusted_while_something_is_mounted_below() {
+    need_root();
+    with_own_mounts(|| {
+        let tree = Tree::new(&["cache/below"]);
+        let arguments = [OWNER, ROOT_MATCH, &tree.path()];
+        tmpfs(&tree.join("cache"));
+        done(&arguments)
+            .message("the root is right, and perhaps not all below it: --policy root-match trusts it from now on");
+        unmount(&tree.join("cache"));
+        tmpfs(&tree.join("cache"));
+        let ended = done(&arguments);
+        let words = "something is mounted below: give it a PATH of its own, and --one-file-system to this one";
+        assert_eq!(ended.message("a right root is not trusted")["reason"], words);
+        assert_eq!(tree.entry("cache").owner, (1000, 1000));
+        assert!(is_trusted(&done(&[&arguments[..], &["--one-file-system"]].concat())));
+    });
+}
+
+#[test]
 fn a_mount_whose_name_is_no_text_hides_no_other() {
     need_root();
     with_own_mounts(|| {
@@ -138,7 +158,7 @@ fn a_tree_with_warnings_has_no_stamp_and_a_right_root_is_told_of() {
     assert_eq!(ended.message(NO_STAMP)["reason"], "entries were left as they are, see above");
     assert_eq!((ended.code, &ended.json()["state"]), (Some(0), &"incomplete".into()));
     set_mode(&tree.root(), 0o700);
-    let inside = ["--mode=u=rwX,g=rX,o=rX", "--policy=root-match"];
+    let inside = ["--mode=u=rwX,g=rX,o=rX", ROOT_MATCH];
     let ended = done(&[&inside[..], &["--hard-links=leave", &outside_too(&tree)]].concat());
     ended.message("the root is right, and perhaps not all below it: --policy root-match trusts it from now on");
 }
@@ -204,6 +224,25 @@ fn a_root_of_a_group_that_is_not_ours_keeps_it_when_the_run_fails() {
     let ended = Program::start(command.arg(inside.get_program()).args(inside.get_args())).end();
     ended.ended_with(77, "reason=denied");
     assert_eq!((tree.entry("").owner, tree.entry("").mode & 0o777), ((1000, 500), 0));
+}
+
+#[test]
+fn a_root_whose_group_cannot_be_given_back_is_not_changed_to_be_opened() {
+    need_root();
+    let tree = Tree::new(&["a"]);
+    set_mode(&tree.beside(""), 0o755);
+    for user in [0, 1000] {
+        set_owner(&tree.root(), user, 500);
+        set_mode(&tree.root(), 0o070);
+        let owner = format!("--owner=:{user}");
+        let inside = fix_perms(&[&owner, &tree.path()]);
+        let mut command = Command::new("setpriv");
+        let ids = [format!("--reuid={user}"), format!("--regid={user}")];
+        command.env_clear().args(ids).args(["--clear-groups", "--bounding-set=-all", "--"]);
+        let ended = Program::start(command.arg(inside.get_program()).args(inside.get_args())).end();
+        ended.ended_with(77, "reason=denied");
+        assert_eq!(tree.entry("").owner, (user, 500), "{ended:#?}");
+    }
 }
 
 #[test]

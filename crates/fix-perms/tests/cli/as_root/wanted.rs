@@ -148,26 +148,6 @@ fn a_sample_looks_at_the_root_once() {
 }
 
 #[test]
-fn a_dry_run_foresees_the_bits_that_a_new_owner_costs() {
-    need_root();
-    let modes = [("set-user", 0o4755), ("set-group", 0o2755), ("mandatory", 0o2644), ("plain", 0o755)];
-    let tree = Tree::new(&modes.map(|(name, _)| name));
-    for (name, before) in modes {
-        set_mode(&tree.join(name), before);
-    }
-    let foreseen = run(&["--dry-run", OWNER, &tree.path()]).stdout;
-    let verified = run(&["--verify", OWNER, &tree.path()]).stdout;
-    done(&[OWNER, &tree.path()]);
-    for (name, before) in modes {
-        let after = mode(&tree.join(name));
-        let change = if after == before { String::new() } else { format!(", mode {before:04o} → {after:04o}") };
-        let line = |change: &str| format!("{}: owner 0:0 → 1000:1000{change}\n", tree.join(name).display());
-        assert!(foreseen.contains(&line(&change)), "{foreseen}");
-        assert!(verified.contains(&line("")), "{verified}");
-    }
-}
-
-#[test]
 fn a_dry_run_says_that_a_file_system_is_read_only() {
     need_root();
     harness::with_own_mounts(|| {
