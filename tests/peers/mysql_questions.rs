@@ -112,6 +112,11 @@ fn a_query_is_answered(server: &Server) {
     }
     server.ready("query=SELECT count(*) FROM jobs;", "the query found a true value");
     server.never("query=SELECT hunter2 hunter3 hunter4", 69, "a syntax error");
+    server.never(
+        "query=SELECT repeat('x', 65600)",
+        69,
+        "a row has more than 64 KiB: let the query select one short value",
+    );
     server.never("query=SELECT 1; SELECT 2", 69, "a syntax error, or more than one statement");
     server.not_yet("query=-- nothing", "the query found no row");
     server.never("query=SELECT 1 FROM mysql.user", 77, "command denied");

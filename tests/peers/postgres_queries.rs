@@ -96,6 +96,7 @@ fn what_the_server_refuses_ends_the_wait_at_once() {
     never(&postgres, "query=SELECT n FROM t", 77, "permission denied for table t");
     never(&postgres, "query=SELECT n FROM closed.t", 77, "permission denied for schema closed");
     never(&postgres, "table=closed.t", 77, "permission denied for schema closed");
+    never(&postgres, "table=t&schema=closed", 77, "the user may not use the schema closed: grant USAGE on it");
     never(&postgres, "query=SELECT hunter2 hunter3 hunter4", 69, "a syntax error at character 24");
     never(&postgres, "query=SELECT 1 WHERE 7 %26 1", 69, "query refused with SQLSTATE 42804");
 }

@@ -28,7 +28,11 @@ impl Address {
             Some(0) => Err("port 0 can't be dialed: give a port from 1 to 65535".into()),
             Some(port) => Ok(Self { host, port }),
             None => {
-                let host = if may_be_a_login { "HOST" } else { &host };
+                let host = match host {
+                    _ if may_be_a_login => "HOST".to_owned(),
+                    host if host.contains(':') => format!("[{host}]"),
+                    host => host,
+                };
                 Err(format!("the port is missing: write {}://{host}:PORT", url.scheme()))
             }
         }
@@ -73,6 +77,7 @@ mod tests {
         assert_eq!(of("mysql://db", Some(3306)).unwrap().port, 3306);
         assert_eq!(of("mysql://db:1", Some(3306)).unwrap().port, 1);
         assert_eq!(of("tcp://db", None).unwrap_err(), "the port is missing: write tcp://db:PORT");
+        assert_eq!(of("tcp://[::1]", None).unwrap_err(), "the port is missing: write tcp://[::1]:PORT");
         assert!(of("tcp://db:0", None).unwrap_err().starts_with("port 0"));
         assert_eq!(of("tcp:///x", None).unwrap_err(), "the host is missing");
     }

@@ -30,10 +30,13 @@ impl Secret {
         if secret.len() < SHORTEST {
             return text.to_owned();
         }
-        let escaped = SecretString::from(secret.escape_debug().to_string());
+        // In Rust's own words, in JSON and in single quotes
+        let quoted = format!("{secret:?}");
+        let forms = [&quoted[1..quoted.len() - 1], &secret.escape_debug().to_string()].map(SecretString::from);
         let (mut rest, mut clean) = (text, String::new());
         while let Some(next) = rest.chars().next() {
-            let found = repeated(secret, rest).max(repeated(escaped.expose_secret(), rest));
+            let found = forms.iter().map(|form| repeated(form.expose_secret(), rest)).max().flatten();
+            let found = repeated(secret, rest).max(found);
             clean.push(found.map_or(next, |_| '…'));
             rest = &rest[found.unwrap_or(next.len_utf8())..];
         }

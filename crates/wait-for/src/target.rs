@@ -63,6 +63,7 @@ impl Target {
     pub(crate) fn with_options(text: &str, mut options: Options) -> Result<Self, String> {
         let name = text.split_once("://").map(|(name, _)| name.to_ascii_lowercase());
         let name = name.ok_or_else(|| faults::no_url(text))?;
+        faults::refuse_list(text)?;
         let scheme = Scheme::named(&name).ok_or_else(|| unknown_scheme(&name))?;
         let urls = if scheme.several_hosts { hosts::urls(text)? } else { vec![text.to_owned()] };
         let urls = urls.iter().map(|url| faults::parse_url(url)).collect::<Result<Vec<_>, _>>()?;

@@ -2,7 +2,7 @@
 //! kind is.
 
 mod answer;
-mod hidden_query;
+mod hidden;
 mod opening;
 mod redirect;
 mod refusal;
@@ -26,7 +26,8 @@ use tokio::{task::JoinSet, time};
 
 use self::answer::Driver;
 pub(crate) use self::answer::{Answer, BODY_LIMIT, broken_body, read};
-pub(crate) use self::hidden_query::without_query;
+use self::hidden::Sent;
+pub(crate) use self::hidden::without_query;
 use self::opening::{Noting, Opening};
 use self::redirect::{Detour, redirected};
 pub(crate) use self::refusal::{refusal, wants_tls};
@@ -85,7 +86,7 @@ impl Client {
         self.tls.ready().await?;
         let has_login = |request: &Request<_>| request.headers().values().any(HeaderValue::is_sensitive);
         let login_was_given = has_login(&request);
-        let query = request.uri().query().unwrap_or_default().to_owned();
+        let sent = Sent::of(&request);
         let mut detour = None;
         for _ in 0..=self.redirects {
             let mut answer = match &detour {
@@ -101,7 +102,7 @@ impl Client {
                     answer.leave().await;
                     request = next;
                     let lacks_login = login_was_given && !has_login(&request);
-                    detour = Some(Detour::to(request.uri(), lacks_login, &query));
+                    detour = Some(Detour::to(request.uri(), lacks_login, &sent));
                 }
                 None => return Ok(answer),
             }

@@ -161,9 +161,10 @@ impl Login<'_> {
         self.password.as_ref().map_or_else(|| text.to_owned(), |password| password.blotted_out(text))
     }
 
-    /// The verdict with a reason that does not repeat the password.
+    /// The verdict with words that do not repeat the password.
     pub(crate) fn judged(&self, verdict: Verdict) -> Verdict {
-        verdict.map_err(|refusal| NotReady { reason: self.without_password(&refusal.reason), ..refusal })
+        let clean = |refusal: NotReady| NotReady { reason: self.without_password(&refusal.reason), ..refusal };
+        verdict.map(|proof| self.without_password(&proof)).map_err(clean)
     }
 
     /// Goes over to TLS where that is wanted.

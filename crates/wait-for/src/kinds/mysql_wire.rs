@@ -4,6 +4,7 @@ use endpoint::{Stream, one_line};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
+    kinds::question,
     not_ready::{Cause, NotReady},
     wire::{self, Login},
 };
@@ -50,6 +51,15 @@ impl Channel {
 
     /// Reads a packet; one that is an error comes back as `Err`.
     pub(super) async fn read(&mut self) -> Result<Vec<u8>, Failure> {
+        self.read_or(not_mysql).await
+    }
+
+    /// The same for a row, whose values can be long.
+    pub(super) async fn read_row(&mut self) -> Result<Vec<u8>, Failure> {
+        self.read_or(question::long_row).await
+    }
+
+    async fn read_or(&mut self, too_long: fn() -> NotReady) -> Result<Vec<u8>, Failure> {
         let mut header = [0; 4];
         if self.stream.read(&mut header[..1]).await? == 0 {
             return Err(NotReady::unanswered().into());
@@ -58,7 +68,7 @@ impl Channel {
         let header = u32::from_le_bytes(header);
         let length = (header & 0x00ff_ffff) as usize;
         if length > PACKET_LIMIT {
-            return Err(not_mysql().into());
+            return Err(too_long().into());
         }
         self.sequence = header.to_le_bytes()[3].wrapping_add(1);
         let mut packet = vec![0; length];

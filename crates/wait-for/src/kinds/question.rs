@@ -98,6 +98,11 @@ fn untrue(text: &str) -> Option<&'static str> {
     }
 }
 
+/// For a row of a query that is longer than an answer may be
+pub(super) fn long_row() -> NotReady {
+    NotReady::never("a row has more than 64 KiB: let the query select one short value")
+}
+
 /// For a question without a password, where the server asks for one
 pub(super) fn needs_password() -> NotReady {
     NotReady::denied(

@@ -2,6 +2,21 @@
 
 use url::{ParseError, Url};
 
+use crate::schemes::Scheme;
+
+/// Refuses a list, which would be one odd URL: the rest would be the database of the first, or its
+/// path. A query may hold anything.
+pub(super) fn refuse_list(text: &str) -> Result<(), String> {
+    let before_query = text.split('?').next().unwrap_or_default();
+    let is_target = |part: &str| {
+        part.trim_start().split_once("://").is_some_and(|(name, _)| Scheme::named(&name.to_ascii_lowercase()).is_some())
+    };
+    if before_query.split([',', ';', ' ']).skip(1).any(is_target) {
+        return Err("this looks like several targets: each is an argument, or a line of the variable".into());
+    }
+    Ok(())
+}
+
 /// Reads a URL. An error is text for people.
 pub(super) fn parse_url(text: &str) -> Result<Url, String> {
     let path = text.split_once("://").and_then(|(_, rest)| rest.find(['/', '?']).map(|at| &rest[at..]));
@@ -105,6 +120,18 @@ mod tests {
         }
         for text in ["http://h/%41?a=%2F", "http://h/?u=http://b/", "http://h/$a", "http://u:p$(w@h/", "file:///a b"] {
             assert!(parse_url(text).is_ok(), "{text}");
+        }
+        for list in [
+            "postgres://a,mysql://b",
+            "mysql://a/app;tcp://b:1",
+            "file:///x, redis://:hunter2@h",
+            "http://a/ http://b/",
+            "kubernetes://jobs/x,REDIS://h",
+        ] {
+            assert!(refuse_list(list).unwrap_err().starts_with("this looks like several targets"), "{list}");
+        }
+        for one in ["postgres://a,b:5433/app", "http://a/x,y?to=b,http://c/", "http://a/b,c://d"] {
+            assert_eq!(refuse_list(one), Ok(()), "{one}");
         }
         assert!(no_url("file:/data/ready").ends_with("write file:///data/ready"));
         assert!(no_url("unix:/a b").ends_with("write unix:///PATH"));

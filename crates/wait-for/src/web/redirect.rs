@@ -9,7 +9,7 @@ use hyper::{
 };
 use url::{Position, Url};
 
-use super::hidden_query::without_query;
+use super::hidden::Sent;
 use crate::not_ready::{Cause, NotReady};
 
 /// The headers that tell of a body
@@ -19,16 +19,19 @@ const OF_BODY: [HeaderName; 4] = [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING
 pub(crate) struct Detour {
     /// Scheme, host and port, because a path may be a secret of the server
     origin: String,
+    /// The host, where it may not be told
+    hidden: Option<String>,
     /// The login was not sent, because the origin is another one.
     pub(crate) lacks_login: bool,
 }
 
 impl Detour {
-    /// `query` is that of the target, of which a server may make a host.
-    pub(super) fn to(uri: &Uri, lacks_login: bool, query: &str) -> Self {
-        let scheme = uri.scheme_str().unwrap_or_default();
-        let authority = uri.authority().map_or("", |authority| authority.as_str());
-        Self { origin: one_line(&format!("{scheme}://{}", without_query(authority, query))), lacks_login }
+    pub(super) fn to(uri: &Uri, lacks_login: bool, sent: &Sent) -> Self {
+        let hidden = uri.host().filter(|host| sent.may_be_in(host)).map(str::to_owned);
+        let host = if hidden.is_some() { "…" } else { uri.host().unwrap_or_default() };
+        let port = uri.port().map_or_else(String::new, |port| format!(":{port}"));
+        let origin = one_line(&format!("{}://{host}{port}", uri.scheme_str().unwrap_or_default()));
+        Self { origin, hidden, lacks_login }
     }
 
     /// Words about the place
@@ -40,6 +43,7 @@ impl Detour {
     pub(super) fn placed(&self, refusal: NotReady) -> NotReady {
         // A hint at TLS would be about the target's own URL.
         let NotReady { cause, reason, rest, tls_doubt: _ } = refusal;
+        let reason = self.hidden.as_ref().map_or_else(|| reason.clone(), |host| without_host(&reason, host));
         NotReady { rest, ..NotReady::new(cause, self.named(&reason)) }
     }
 
@@ -53,6 +57,16 @@ impl Detour {
             _ => failure,
         }
     }
+}
+
+/// A text with `…` in place of a host
+fn without_host(text: &str, host: &str) -> String {
+    let is_between = |c: char| !c.is_ascii_alphanumeric() && !"-._".contains(c);
+    let told = |word: &str| match word.strip_prefix(host) {
+        Some(end) if end.chars().all(is_between) => format!("…{end}"),
+        _ => word.to_owned(),
+    };
+    text.split_inclusive(is_between).map(told).collect()
 }
 
 /// The request that a redirect asks for (RFC 9110, section 15.4); `None` if the answer is no
@@ -100,7 +114,10 @@ pub(super) fn redirected<B>(
 /// next request's `Host`.
 fn place<B>(request: &Request<Full<Bytes>>, answer: &Response<B>) -> Option<(Url, Url)> {
     let before = Url::parse(&request.uri().to_string()).ok()?;
-    let mut after = before.join(answer.headers().get(LOCATION)?.to_str().ok()?).ok()?;
+    // Other characters than those of ASCII stand in URLs as the bytes that they are.
+    let byte = |byte: &u8| if byte.is_ascii() { char::from(*byte).to_string() } else { format!("%{byte:02X}") };
+    let location: String = answer.headers().get(LOCATION)?.as_bytes().iter().map(byte).collect();
+    let mut after = before.join(&location).ok()?;
     if !["http", "https"].contains(&after.scheme()) {
         return None;
     }
@@ -110,7 +127,7 @@ fn place<B>(request: &Request<Full<Bytes>>, answer: &Response<B>) -> Option<(Url
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::AUTHORIZATION;
+    use hyper::header::{AUTHORIZATION, HeaderValue};
 
     use super::*;
 
@@ -137,11 +154,42 @@ mod tests {
 
     #[test]
     fn a_place_is_named_without_path_and_query() {
-        let detour = Detour::to(next(Method::GET, 302, "https://b:81/secret?x=secret").uri(), false, "");
+        let sent = Sent::of(&Request::new(Full::default()));
+        let detour = Detour::to(next(Method::GET, 302, "https://b:81/secret?x=secret").uri(), false, &sent);
         let failure = detour.blame(NotReady::unanswered());
         assert_eq!(failure, NotReady::new(Cause::Odd, "redirected to https://b:81: closed without an answer"));
         let unknown = detour.blame(NotReady::new(Cause::UnknownName, "unknown name b"));
         assert_eq!(unknown, NotReady::new(Cause::Odd, "redirected to https://b:81: unknown name b").overloaded(None));
+    }
+
+    #[test]
+    fn a_host_that_repeats_what_was_sent_is_not_told() {
+        let request = |uri: &str, body: &'static str| {
+            let mut token = HeaderValue::from_static("Bearer HUNTER-2");
+            token.set_sensitive(true);
+            Request::builder().uri(uri).header(AUTHORIZATION, token).body(Full::from(body)).unwrap()
+        };
+        let told = |sent: &Request<Full<Bytes>>, location: &str| {
+            let detour = Detour::to(next(Method::GET, 302, location).uri(), false, &Sent::of(sent));
+            detour.placed(NotReady::new(Cause::UnknownName, format!("unknown name {}", &location[7..]))).reason
+        };
+        let get = request("http://a/?key=Sesame", "");
+        assert_eq!(told(&get, "http://hunter-2"), "redirected to http://…: unknown name …");
+        assert_eq!(told(&get, "http://sesame.example"), "redirected to http://…: unknown name …");
+        assert_eq!(told(&get, "http://b"), "redirected to http://b: unknown name b");
+        let post = request("http://a/", "secret");
+        assert_eq!(told(&post, "http://b"), "redirected to http://…: unknown name …");
+        assert_eq!(told(&post, "http://a"), "redirected to http://a: unknown name a");
+    }
+
+    #[test]
+    fn a_location_may_have_letters_of_any_language() {
+        let location = |bytes: &[u8]| HeaderValue::from_bytes(bytes).unwrap();
+        let request = Request::builder().uri("http://a/old").body(Full::default()).unwrap();
+        for (bytes, path) in [("/fïnal".as_bytes(), "/f%C3%AFnal"), (b"/f\xefnal", "/f%EFnal")] {
+            let answer = Response::builder().status(302).header(LOCATION, location(bytes)).body(()).unwrap();
+            assert_eq!(redirected(&request, &answer).unwrap().unwrap().uri(), format!("http://a{path}").as_str());
+        }
     }
 
     #[test]

@@ -242,12 +242,18 @@ fn a_query_comes_from_a_file_that_may_change_and_from_a_variable() {
 
 #[test]
 fn the_name_of_a_table_and_of_a_schema_are_parameters() {
-    let (server, heard) = postgres(vec![row(&[Some("x")]), row(&[Some("t")])]);
+    let (server, heard) = postgres(vec![row(&[Some("t"), Some("x")]), row(&[Some("t")])]);
     assert_eq!(proof(&server, "table=users'; DROP&schema=my\"app"), "logged in, table users'; DROP is there");
     let heard = heard.lock().unwrap().join("\n");
     assert!(!heard.lines().any(|line| line.contains("SELECT") && (line.contains("DROP") || line.contains("my\""))));
     let (server, _) = postgres(vec![Vec::new()]);
     assert_eq!(reason(&server, "table=users&schema=app"), "schema app does not exist");
+    let (server, _) = postgres(vec![row(&[Some("t"), Some("app")]), row(&[Some("f")])]);
+    assert_eq!(reason(&server, "table=users&schema=app"), "table users is not there in the schema app");
+    let (server, _) = postgres(vec![row(&[Some("f"), Some("app")])]);
+    let ended = ends(&server, "table=users&schema=app");
+    ended.ended_with(77, "reason=denied");
+    assert!(ended.last_line().contains("the user may not use the schema app: grant USAGE on it"), "{ended:#?}");
     let (server, _) = postgres(vec![row(&[Some("f")])]);
     let words = "table users is not there in the search path (schema=NAME names a schema)";
     assert_eq!(reason(&server, "table=users"), words);

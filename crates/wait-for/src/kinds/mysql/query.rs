@@ -1,8 +1,8 @@
 //! Questions to MySQL and MariaDB: one statement in a read-only transaction.
 //!
 //! MySQL documentation, "Text Resultset". A client without the capability for several statements
-//! sends one at a time, and the session is read-only too, so a statement that ends the transaction
-//! gains nothing.
+//! sends one at a time, and the session is read-only too, so a plain statement that ends the
+//! transaction gains nothing; a procedure or a compound statement could begin another one.
 
 use std::time::Duration;
 
@@ -38,6 +38,9 @@ pub(super) fn check_database(question: &Question, database: Option<&str>) -> Res
     match question {
         Question::Migration(_) if database.is_none() => {
             Err("option migration: name the database in the URL's path".into())
+        }
+        Question::Table(name) if name.matches('`').count() % 2 == 1 || parts(name).iter().any(String::is_empty) => {
+            Err("option table: a part of the name is empty, or its backtick is not closed".into())
         }
         Question::Table(name) if parts(name).len() > 2 => {
             Err("option table: a name has one dot at most; one with more stands between backticks".into())
@@ -159,7 +162,7 @@ async fn rows(channel: &mut Channel, statement: &str, mut take: impl FnMut(Row))
     // Columns, which are not looked at, up to an end, then rows up to another one
     while !is_end(&channel.read().await?) {}
     loop {
-        let packet = channel.read().await?;
+        let packet = channel.read_row().await?;
         if is_end(&packet) {
             return Ok(());
         }

@@ -21,11 +21,10 @@ const ROLLBACK: &[u8] = b"ROLLBACK\0";
 const HAS_TABLE: &str = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class \
                          WHERE oid = pg_catalog.to_regclass($1::text) AND relkind IN ('r', 'p', 'v', 'm', 'f'))";
 /// The name becomes an identifier, and holds for this transaction only. Without such a schema there
-/// is no row.
-const SET_SCHEMA: &str = "SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident($1::text), true) \
+/// is no row. Without the right to use it, PostgreSQL would find nothing there.
+const SET_SCHEMA: &str = "SELECT pg_catalog.has_schema_privilege(oid, 'USAGE'), \
+                          pg_catalog.set_config('search_path', pg_catalog.quote_ident($1::text), true) \
                           FROM pg_catalog.pg_namespace WHERE nspname = $1::text";
-/// Where a table without a schema is looked for
-const SEARCH_PATH: &str = "the search path (schema=NAME names a schema)";
 
 /// A question, and the schema that it is about
 #[derive(Debug)]
@@ -71,15 +70,30 @@ impl Enquiry {
         begin(channel, time).await?;
         if let Some(schema) = &self.schema {
             let row = ask_one(channel, SET_SCHEMA, Some(schema)).await?;
-            if row.is_none() {
-                let reason = format!("schema {schema} does not exist");
-                return Err(Failure::Refused(NotReady::new(Cause::Contrary, reason)));
-            }
+            let may_use = row.map(|row| row.first() == Some(&Some("t".to_owned())));
+            let refusal = match may_use {
+                None => NotReady::new(Cause::Contrary, format!("schema {schema} does not exist")),
+                Some(false) => NotReady::denied(format!("the user may not use the schema {schema}: grant USAGE on it")),
+                Some(true) => return self.answer_there(channel).await,
+            };
+            return Err(Failure::Refused(refusal));
         }
+        self.answer_there(channel).await
+    }
+
+    async fn answer_there<S: Stream>(&self, channel: &mut Channel<S>) -> Result<String, Failure> {
         match &self.question {
             Question::Query(sql) => query(channel, sql).await,
-            Question::Table(name) => table(channel, name).await,
-            Question::Migration(migration) => migrated(channel, migration).await,
+            Question::Table(name) => table(channel, name, &self.place()).await,
+            Question::Migration(migration) => migrated(channel, migration, &self.place()).await,
+        }
+    }
+
+    /// Where a table without a schema in its name is looked for
+    fn place(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("the schema {schema}"),
+            None => "the search path (schema=NAME names a schema)".to_owned(),
         }
     }
 }
@@ -100,21 +114,21 @@ async fn query<S: Stream>(channel: &mut Channel<S>, sql: &Sql) -> Result<String,
     question::judge_row(row.as_deref()).map_err(Failure::Refused)
 }
 
-async fn table<S: Stream>(channel: &mut Channel<S>, name: &str) -> Result<String, Failure> {
+async fn table<S: Stream>(channel: &mut Channel<S>, name: &str, place: &str) -> Result<String, Failure> {
     if has_table(channel, name).await? {
         return Ok(format!("logged in, table {name} is there"));
     }
-    let place = if name.contains('.') { String::new() } else { format!(" in {SEARCH_PATH}") };
+    let place = if name.contains('.') { String::new() } else { format!(" in {place}") };
     let is_folded = name.contains(|c: char| c.is_uppercase()) && !name.contains('"');
     let hint = if is_folded { "; a name with capital letters stands in double quotes" } else { "" };
     Err(Failure::Refused(NotReady::new(Cause::Contrary, format!("table {name} is not there{place}{hint}"))))
 }
 
-async fn migrated<S: Stream>(channel: &mut Channel<S>, migration: &Migration) -> Result<String, Failure> {
+async fn migrated<S: Stream>(channel: &mut Channel<S>, migration: &Migration, place: &str) -> Result<String, Failure> {
     // Asked for first, because a statement about a missing table leaves an error in the server's
     // log.
     if !has_table(channel, migration.table()).await? {
-        return Err(Failure::Refused(migration.without_table(SEARCH_PATH)));
+        return Err(Failure::Refused(migration.without_table(place)));
     }
     let mut found = Found::default();
     ask(channel, migration.statement(), None, 0, |row| migration.take(&mut found, &row)).await?;

@@ -6,8 +6,8 @@ use endpoint::{Stream, one_line};
 use md5::{Digest, Md5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::kinds::reader::Reader;
 use crate::{
+    kinds::{question::long_row, reader::Reader},
     not_ready::{Cause, NotReady},
     wire::hex,
 };
@@ -135,7 +135,7 @@ impl<S: Stream> Channel<S> {
         let length = head.checked_sub(4).ok_or_else(not_postgres)? as usize;
         match kind {
             _ if length <= MESSAGE_LIMIT => {}
-            ROW => return Err(row_too_long()),
+            ROW => return Err(long_row()),
             ERROR => return Err(self.read_old_error(head.to_be_bytes()).await),
             _ => return Err(not_postgres()),
         }
@@ -237,10 +237,6 @@ impl Said {
 pub(super) fn md5_proof(user: &str, password: &str, salt: [u8; 4]) -> String {
     let inner = hex(&Md5::new().chain_update(password).chain_update(user).finalize());
     format!("md5{}", hex(&Md5::new().chain_update(inner).chain_update(salt).finalize()))
-}
-
-fn row_too_long() -> NotReady {
-    NotReady::never("a row has more than 64 KiB: let the query select one short value")
 }
 
 pub(super) fn not_postgres() -> NotReady {
