@@ -1,6 +1,10 @@
 //! An app that dies, hangs and comes back, and what its clients see of that: rows of the table in proxy's README.
 
-use std::{net::SocketAddr, thread, time::Duration};
+use std::{
+    net::{SocketAddr, TcpStream},
+    thread,
+    time::Duration,
+};
 
 use e2e::cluster::{Namespace, Profile};
 use harness::http::{self, Answer};
@@ -104,10 +108,12 @@ impl<'a> App<'a> {
         self.namespace.shell(&self.pod, "nginx", command).unwrap_or_else(|error| panic!("{command}: {error}"));
     }
 
-    /// Ends nginx and keeps it down. Its master alone gets the signal, because its workers may have gone before a signal of
-    /// their own would come.
+    /// Ends nginx, keeps it down, and waits until its port is closed. Its master alone gets the signal, because its workers
+    /// may have gone before a signal of their own would come.
     fn stops(&self) {
         self.does("touch /tmp/down; kill $(cat /tmp/nginx.pid)");
+        let port = SocketAddr::new(self.address.ip(), 8080);
+        self.namespace.until("the app's port is closed", || TcpStream::connect(port).is_err().then_some(()));
     }
 
     fn ask(&self) -> Answer {

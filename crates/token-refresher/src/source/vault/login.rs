@@ -95,6 +95,8 @@ impl Login<'_> {
         let answer = self.api.write("auth/token/renew-self", &[], Some(token), Vec::new()).await?;
         if answer.status.is_success() {
             let mut renewed = logged_in(&answer)?;
+            // A token that ends does not become one that never does.
+            renewed.life = renewed.life.or(last.life.map(|_| token::LAST_SECOND));
             renewed.renewable &= !token::is_capped(last.life, renewed.life);
             return Ok(renewed);
         }

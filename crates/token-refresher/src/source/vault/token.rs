@@ -12,6 +12,9 @@ pub(super) const TOKEN: &str = "token";
 /// The name by which operators can revoke the token without knowing it
 const ACCESSOR: &str = "accessor";
 
+/// The most that is left of a life of 0 seconds, because servers round down
+pub(super) const LAST_SECOND: Duration = Duration::from_secs(1);
+
 /// The token that a login or a renewal answers with, or what is wrong with the answer
 pub(super) fn of_login(document: &Value) -> Result<Fetched, &'static str> {
     let auth = document.get("auth").filter(|auth| auth.is_object()).ok_or("without a token (auth)")?;
@@ -33,7 +36,9 @@ pub(super) fn of_login(document: &Value) -> Result<Fetched, &'static str> {
 /// A token with what the server says about it when it is looked up
 pub(super) fn of_lookup(token: &Secret, document: &Value) -> Result<Fetched, &'static str> {
     let data = document.get("data").filter(|data| data.is_object()).ok_or("without data")?;
-    let life = lease(data.get("ttl"))?;
+    // A token that ends has a time for that.
+    let ends = data.get("expire_time").is_some_and(Value::is_string);
+    let life = lease(data.get("ttl"))?.or(ends.then_some(LAST_SECOND));
     let accessor = data.get(ACCESSOR).and_then(Value::as_str);
     Ok(fetched(token.clone(), accessor, life, is_renewable(data)))
 }
@@ -111,6 +116,10 @@ mod tests {
     fn answers_to_lookups() {
         let looked_up = of_lookup(&"s.1".into(), &json!({"data": {"ttl": 7, "renewable": true}})).unwrap();
         assert_eq!((looked_up.life, looked_up.renewable), (Some(Duration::from_secs(7)), true));
+        let life = |expire_time: Value| {
+            of_lookup(&"s.1".into(), &json!({"data": {"ttl": 0, "expire_time": expire_time}})).unwrap().life
+        };
+        assert_eq!((life("2026-11-28T23:53:23Z".into()), life(Value::Null)), (Some(LAST_SECOND), None));
         assert_eq!(of_lookup(&"s.1".into(), &json!({})).unwrap_err(), "without data");
     }
 
