@@ -108,6 +108,10 @@ impl Target {
 /// The part of a text that may be printed, where the text should be a target. Two targets of pods
 /// differ in the selector, which is their only query.
 pub(crate) fn label(text: &str) -> String {
+    // Behind the first, a password may stand where no label looks for one.
+    if let Some(first) = faults::first_of_list(text) {
+        return format!("{},…", label(first));
+    }
     let label = hosts::label(text);
     let url = text.split('#').next().unwrap_or_default();
     // Another byte is of no selector: a password may stand behind it.
@@ -173,6 +177,7 @@ mod tests {
             ("kubernetes://pods?selector=app%20in%20(a,b)#insecure", "kubernetes://pods?selector=app%20in%20(a,b)"),
             ("kubernetes://pods?selector=app=web http://u:secret@h", "kubernetes://…"),
             ("http://api/?selector=secret", "http://api/"),
+            ("file:///x,redis://:secret@h:1", "file:///x,…"),
         ] {
             assert_eq!(label(text), printed);
         }

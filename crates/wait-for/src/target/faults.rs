@@ -4,17 +4,24 @@ use url::{ParseError, Url};
 
 use crate::schemes::Scheme;
 
-/// Refuses a list, which would be one odd URL: the rest would be the database of the first, or its
-/// path. A query may hold anything.
-pub(super) fn refuse_list(text: &str) -> Result<(), String> {
-    let before_query = text.split('?').next().unwrap_or_default();
-    let is_target = |part: &str| {
-        part.trim_start().split_once("://").is_some_and(|(name, _)| Scheme::named(&name.to_ascii_lowercase()).is_some())
+/// The first target of a list, which would be one odd URL: the rest would be the database of the
+/// first, or its path. A query may hold anything.
+pub(super) fn first_of_list(text: &str) -> Option<&str> {
+    let before_query = text.split(['?', '#']).next().unwrap_or_default();
+    let is_target = |rest: &str| {
+        let name = rest.trim_start().split_once("://").map(|(name, _)| name.to_ascii_lowercase());
+        name.is_some_and(|name| Scheme::named(&name).is_some())
     };
-    if before_query.split([',', ';', ' ']).skip(1).any(is_target) {
-        return Err("this looks like several targets: each is an argument, or a line of the variable".into());
+    let (at, _) = before_query.match_indices([',', ';', ' ']).find(|(at, _)| is_target(&before_query[at + 1..]))?;
+    Some(&before_query[..at])
+}
+
+/// Refuses a list.
+pub(super) fn refuse_list(text: &str) -> Result<(), String> {
+    match first_of_list(text) {
+        Some(_) => Err("this looks like several targets: each is an argument, or a line of the variable".into()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Reads a URL. An error is text for people.
