@@ -107,19 +107,14 @@ docs: ## Write what is generated: usage blocks, flag reference, man pages, compl
 
 release: ## Static binaries; installs cargo-auditable, which lists in each what it was built from
 	cargo install --quiet --locked $(AUDITABLE)
-	# Two at a time, because a good part of each is one linker on one CPU.
-	$(MAKE) --jobs 2 --output-sync static-forwarder static-proxy static-exporter static-task static-release
+	$(STATIC) --profile task --bins $(TASKS:%=--package %)
+	$(STATIC) --profile forwarder --bins $(FORWARDERS:%=--package %)
+	$(STATIC) --profile exporter --bins $(EXPORTERS:%=--package %)
+	$(STATIC) --profile proxy --bins $(PROXIES:%=--package %)
+	$(if $(IO_BOUND),$(STATIC) --release --bins $(IO_BOUND:%=--package %))
 	mkdir -p $(RELEASE)
 	ln -f $(TASKS:%=$(TASK)/%) $(FORWARDERS:%=$(FORWARDER)/%) $(EXPORTERS:%=$(EXPORTER)/%) $(PROXIES:%=$(PROXY)/%) $(RELEASE)/
 	ls -l $(HELPERS:%=$(RELEASE)/%)
-
-static-task: PACKAGES := $(TASKS)
-static-forwarder: PACKAGES := $(FORWARDERS)
-static-exporter: PACKAGES := $(EXPORTERS)
-static-proxy: PACKAGES := $(PROXIES)
-static-release: PACKAGES := $(IO_BOUND)
-static-%:
-	MAKEFLAGS= $(STATIC) --profile $* --bins $(PACKAGES:%=--package %)
 
 images: release ## Images of all helpers, as archives in target/images; installs buildah and jq where they are missing (Debian, root)
 	command -v buildah >/dev/null && command -v jq >/dev/null || tests/install-packages buildah jq ca-certificates

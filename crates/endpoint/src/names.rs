@@ -32,7 +32,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Lookups at once, those that hang included; each has a thread, most of whose stack is never touched.
 const THREAD_LIMIT: usize = 64;
 
-/// How long addresses that nobody awaited are kept: longer than attempts pause after a silent name
+/// How long addresses are kept that came while no attempt waited: longer than the pause after an attempt
 const KEPT: Duration = Duration::from_secs(10);
 
 /// All lookups of the process
@@ -50,7 +50,7 @@ pub struct Names {
 
 #[derive(Debug)]
 struct Lookups {
-    /// By name: those that have not ended, and those whose addresses nobody has taken
+    /// By name: lookups that have not ended, and addresses that no attempt has used
     known: Mutex<HashMap<String, Lookup>>,
     fresh: Arc<Semaphore>,
     fresh_for: Duration,
@@ -119,7 +119,7 @@ impl Lookups {
         lookup
     }
 
-    /// Forgets a lookup whose answer an attempt has: the next one asks anew.
+    /// Forgets a lookup whose addresses an attempt uses, so that the next attempt asks the resolver again.
     fn take(&self, name: &str, found: &Arc<OnceLock<Instant>>) {
         let mut known = lock(&self.known);
         if known.get(name).is_some_and(|lookup| Arc::ptr_eq(&lookup.found, found)) {

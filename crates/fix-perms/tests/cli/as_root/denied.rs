@@ -5,26 +5,11 @@ use std::{path::Path, process::Command};
 
 use harness::Line;
 
-use super::need_root;
+use super::{
+    limited::{as_user, without},
+    need_root,
+};
 use crate::support::{Ended, Program, Tree, done, fix_perms, set_mode, set_owner};
-
-/// As root without some capabilities, or as an ordinary user
-fn limited(flags: &[&str], arguments: &[&str]) -> Ended {
-    let inside = fix_perms(arguments);
-    let mut command = Command::new("setpriv");
-    command.env_clear().args(flags).arg("--").arg(inside.get_program()).args(inside.get_args());
-    Program::start(&mut command).end()
-}
-
-pub(super) fn without(capabilities: &str, arguments: &[&str]) -> Ended {
-    limited(&[&format!("--bounding-set={capabilities}")], arguments)
-}
-
-/// As the `restricted` profile has it
-fn as_user(user: u32, arguments: &[&str]) -> Ended {
-    let (user, group) = (format!("--reuid={user}"), format!("--regid={user}"));
-    limited(&[&user, &group, "--clear-groups", "--bounding-set=-all", "--no-new-privs"], arguments)
-}
 
 fn warning(ended: &Ended) -> &Line {
     ended.message("lacks capabilities: changes that need them will be refused")

@@ -5,6 +5,7 @@ mod agreement;
 mod denied;
 mod disks;
 mod file_systems;
+mod limited;
 mod links;
 mod policy;
 mod privileges;

@@ -1,11 +1,11 @@
 //! When what is there is trusted: a right root, a stamp; and the root that is changed last.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use rustix::fs::{XattrFlags, getxattr, setxattr};
 
-use super::need_root;
-use crate::support::{Ended, Program, Tree, done, fix_perms, mode, run, set_mode, set_owner};
+use super::{limited::without, need_root};
+use crate::support::{Ended, Tree, done, mode, run, set_mode, set_owner};
 
 const OWNER: &str = "--owner=1000:1000";
 const STAMP: &str = "--policy=stamp";
@@ -194,12 +194,7 @@ fn a_stamp_of_a_run_that_took_refusals_for_good_enough_is_not_trusted_by_one_tha
     set_owner(&tree.root(), 1000, 1000);
     set_mode(&tree.join("a"), 0o666);
     let path = tree.path();
-    let without_chown = |arguments: &[&str]| {
-        let inside = fix_perms(&[&[OWNER, STAMP, &path], arguments].concat());
-        let mut command = Command::new("setpriv");
-        command.env_clear().args(["--bounding-set=-chown", "--"]).arg(inside.get_program()).args(inside.get_args());
-        Program::start(&mut command).end()
-    };
+    let without_chown = |arguments: &[&str]| without("-chown", &[&[OWNER, STAMP, &path], arguments].concat());
     let accessible = ["--on-denied=accessible"];
     for looked_at in [2, 1] {
         let ended = without_chown(&accessible);

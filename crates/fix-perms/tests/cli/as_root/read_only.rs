@@ -11,8 +11,8 @@ use harness::with_own_mounts;
 use rustix::fs::getxattr;
 use serde_json::json;
 
-use super::{mount, need_root};
-use crate::support::{Ended, Program, Tree, done, entry, fix_perms, run, set_mode, set_owner};
+use super::{limited::as_user, mount, need_root};
+use crate::support::{Ended, Tree, done, entry, run, set_mode, set_owner};
 
 const OWNER: &str = "--owner=1000:1000";
 const SKIP: &str = "--skip-read-only";
@@ -131,10 +131,7 @@ fn a_closed_directory_on_a_read_only_mount_is_left_out() {
         set_owner(&tree.root(), 1000, 1000);
         set_owner(&tree.join("a"), 1000, 1000);
         for flags in [[SKIP], ["--one-file-system"]] {
-            let inside = fix_perms(&[&flags[..], &["--mode=u=rwX,go=", &tree.path()]].concat());
-            let mut command = Command::new("setpriv");
-            command.env_clear().args(["--reuid=1000", "--regid=1000", "--clear-groups", "--bounding-set=-all", "--"]);
-            let ended = Program::start(command.arg(inside.get_program()).args(inside.get_args())).end();
+            let ended = as_user(1000, &[&flags[..], &["--mode=u=rwX,go=", &tree.path()]].concat());
             assert_eq!(ended.code, Some(0), "{ended:#?}");
         }
         assert_eq!(entry(&tree.join("a")).mode & 0o7777, 0o600);

@@ -7,8 +7,8 @@ use harness::with_own_mounts;
 use rustix::fs::{XattrFlags, lgetxattr, lsetxattr};
 use serde_json::json;
 
-use super::{mount, need_root};
-use crate::support::{Program, Tree, done, fix_perms, run, set_owner};
+use super::{limited::without, mount, need_root};
+use crate::support::{Tree, done, run, set_owner};
 
 const ATTRIBUTE: &str = "security.selinux";
 const LABEL: &str = "system_u:object_r:container_file_t:s0:c1,c2";
@@ -191,10 +191,7 @@ fn an_entry_that_refuses_its_label_is_named_with_the_remedy() {
         let chattr =
             |flag: &str| assert!(Command::new("chattr").arg(flag).arg(tree.join("a")).status().unwrap().success());
         chattr("+i");
-        let inside = fix_perms(&[WANTED, &tree.path()]);
-        let mut command = Command::new("setpriv");
-        command.env_clear().args(["--bounding-set=-fowner", "--"]).arg(inside.get_program()).args(inside.get_args());
-        let ended = Program::start(&mut command).end();
+        let ended = without("-fowner", &[WANTED, &tree.path()]);
         let with_all = run(&[WANTED, &tree.path()]);
         chattr("-i");
         let what = "cannot set the SELinux label: operation not permitted: ";

@@ -1,7 +1,7 @@
 //! Set-user-ID and set-group-ID bits: what a new owner costs, what a dry run says of it, and what
 //! is kept.
 
-use super::{denied::without, need_root};
+use super::{limited::without, need_root};
 use crate::support::{Tree, done, mode, run, set_mode, set_owner};
 
 const OWNER: &str = "--owner=1000:1000";

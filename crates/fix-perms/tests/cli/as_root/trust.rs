@@ -5,12 +5,17 @@ use std::{fs, os::unix::ffi::OsStrExt, path::Path, process::Command};
 use harness::{Signal, until, with_own_mounts};
 use rustix::fs::getxattr;
 
-use super::{mount, need_root};
+use super::{
+    limited::{as_user, start_without, without},
+    mount, need_root,
+};
 use crate::support::{Ended, Program, Tree, done, fix_perms, mode, run, set_mode, set_owner};
 
 const OWNER: &str = "--owner=1000:1000";
 const ROOT_MATCH: &str = "--policy=root-match";
 const STAMP: &str = "--policy=stamp";
+/// Without the capability that opens what is closed
+const CANNOT_OPEN: &str = "-all,+chown,+fowner";
 const NO_STAMP: &str = "no stamp: the next run looks at everything again";
 
 fn is_trusted(ended: &Ended) -> bool {
@@ -148,12 +153,7 @@ fn a_tree_with_warnings_has_no_stamp_and_a_right_root_is_told_of() {
     need_root();
     let tree = Tree::new(&["a"]);
     set_owner(&tree.root(), 1000, 1000);
-    let run = |policy: &str| {
-        let inside = fix_perms(&[OWNER, "--on-denied=warn", policy, "--output=json", &tree.path()]);
-        let mut command = Command::new("setpriv");
-        command.env_clear().args(["--bounding-set=-chown", "--"]);
-        Program::start(command.arg(inside.get_program()).args(inside.get_args())).end()
-    };
+    let run = |policy: &str| without("-chown", &[OWNER, "--on-denied=warn", policy, "--output=json", &tree.path()]);
     let ended = run(STAMP);
     assert_eq!(ended.message(NO_STAMP)["reason"], "entries were left as they are, see above");
     assert_eq!((ended.code, &ended.json()["state"]), (Some(0), &"incomplete".into()));
@@ -192,14 +192,6 @@ fn a_stamp_of_another_run_does_not_outlive_changes_that_come_after_it() {
     assert!(names.iter().all(|name| mode(&tree.join(name)) == 0o640));
 }
 
-/// Without the capability that opens what is closed
-fn limited(arguments: &[&str]) -> Program {
-    let inside = fix_perms(arguments);
-    let mut command = Command::new("setpriv");
-    command.env_clear().args(["--bounding-set=-all,+chown,+fowner", "--"]);
-    Program::start(command.arg(inside.get_program()).args(inside.get_args()))
-}
-
 #[test]
 fn a_closed_root_that_its_change_does_not_open_gets_its_own_back() {
     need_root();
@@ -207,7 +199,7 @@ fn a_closed_root_that_its_change_does_not_open_gets_its_own_back() {
     set_mode(&tree.beside(""), 0o755);
     set_owner(&tree.root(), 1000, 1000);
     set_mode(&tree.root(), 0o700);
-    limited(&["--owner=2000", &tree.path()]).end().ended_with(77, "reason=denied");
+    without(CANNOT_OPEN, &["--owner=2000", &tree.path()]).ended_with(77, "reason=denied");
     assert_eq!((tree.entry("").owner, tree.entry("").mode & 0o7777), ((1000, 1000), 0o700));
 }
 
@@ -218,10 +210,7 @@ fn a_root_of_a_group_that_is_not_ours_keeps_it_when_the_run_fails() {
     set_mode(&tree.beside(""), 0o755);
     set_owner(&tree.root(), 1000, 500);
     set_mode(&tree.root(), 0o2000);
-    let inside = fix_perms(&["--mode=00700", &tree.path()]);
-    let mut command = Command::new("setpriv");
-    command.env_clear().args(["--reuid=1000", "--regid=1000", "--clear-groups", "--bounding-set=-all", "--"]);
-    let ended = Program::start(command.arg(inside.get_program()).args(inside.get_args())).end();
+    let ended = as_user(1000, &["--mode=00700", &tree.path()]);
     ended.ended_with(77, "reason=denied");
     assert_eq!((tree.entry("").owner, tree.entry("").mode & 0o777), ((1000, 500), 0));
 }
@@ -234,12 +223,7 @@ fn a_root_whose_group_cannot_be_given_back_is_not_changed_to_be_opened() {
     for user in [0, 1000] {
         set_owner(&tree.root(), user, 500);
         set_mode(&tree.root(), 0o070);
-        let owner = format!("--owner=:{user}");
-        let inside = fix_perms(&[&owner, &tree.path()]);
-        let mut command = Command::new("setpriv");
-        let ids = [format!("--reuid={user}"), format!("--regid={user}")];
-        command.env_clear().args(ids).args(["--clear-groups", "--bounding-set=-all", "--"]);
-        let ended = Program::start(command.arg(inside.get_program()).args(inside.get_args())).end();
+        let ended = as_user(user, &[&format!("--owner=:{user}"), &tree.path()]);
         ended.ended_with(77, "reason=denied");
         assert_eq!(tree.entry("").owner, (user, 500), "{ended:#?}");
     }
@@ -258,7 +242,7 @@ fn the_stamp_of_a_closed_root_ends_with_the_first_change() {
     set_mode(&tree.root(), 0o700);
     done(&["--file-mode=0600", STAMP, &tree.path()]);
     assert!(has_stamp(&tree));
-    let program = limited(&["--owner=0", "--file-mode=0640", "--threads=1", &tree.path()]);
+    let program = start_without(CANNOT_OPEN, &["--owner=0", "--file-mode=0640", "--threads=1", &tree.path()]);
     until("a file is changed", || names.iter().any(|name| mode(&tree.join(name)) == 0o640).then_some(()));
     program.signal(Signal::STOP);
     assert!(!has_stamp(&tree));
@@ -277,10 +261,8 @@ fn a_closed_root_is_changed_first_only_where_no_policy_trusts_it() {
         }
         set_mode(&tree.root(), 0o2700);
         let before = tree.entry("");
-        let inside = fix_perms(&["--owner=0:0", "--mode=u=rwX,go=", "--policy", policy, &tree.path()]);
-        let mut command = Command::new("setpriv");
-        command.env_clear().args(["--bounding-set=-all,+chown,+fowner,+fsetid", "--"]);
-        let ended = Program::start(command.arg(inside.get_program()).args(inside.get_args())).end();
+        let arguments = ["--owner=0:0", "--mode=u=rwX,go=", "--policy", policy, &tree.path()];
+        let ended = without("-all,+chown,+fowner,+fsetid", &arguments);
         if policy == "always" {
             assert_eq!((ended.code, tree.entry("file").owner), (Some(0), (0, 0)), "{ended:#?}");
         } else {
