@@ -3,8 +3,8 @@
 # A program of the workspace that checks house rules and writes generated documents
 XTASK := cargo xtask
 
-# Most tests wait for a process, a server or a clock, and not for a CPU.
-export RUST_TEST_THREADS ?= 6
+# Most tests wait for a process, a server or a clock, and not for a CPU: six at least run at once.
+export RUST_TEST_THREADS ?= $(shell cpus=$$(nproc); echo $$((cpus > 6 ? cpus : 6)))
 
 # One target directory for all, which scripts and tests know
 unexport CARGO_TARGET_DIR

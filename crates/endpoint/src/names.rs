@@ -33,7 +33,7 @@ const FRESH: Duration = Duration::from_secs(1);
 const THREAD_LIMIT: usize = 64;
 
 /// How long addresses are kept that came while no attempt waited: longer than the pause after an attempt
-const KEPT: Duration = Duration::from_secs(10);
+const KEPT: Duration = Duration::from_secs(35);
 
 /// All lookups of the process
 static LOOKUPS: LazyLock<Arc<Lookups>> = LazyLock::new(|| Arc::new(Lookups::new(FRESH_LIMIT, FRESH)));

@@ -8,7 +8,10 @@ use rustix::{
 
 use serde::Serialize;
 
-use crate::wanted::Wanted;
+use crate::{
+    id_maps::{IdMaps, OVERFLOW},
+    wanted::{SET_GROUP_ID, Wanted},
+};
 
 /// The rights of this process
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +61,7 @@ impl Capabilities {
         if wanted.has_more_than_owners() {
             needed.push(Action::ChangeMode);
         }
-        if wanted.may_set_group_id(false) || wanted.may_set_group_id(true) && !self.may_own() {
+        if wanted.may_set_group_id() {
             needed.push(Action::SetGroupId);
         }
         needed.push(Action::Look);
@@ -83,14 +86,26 @@ impl Capabilities {
         self.missing_for(Action::ChangeOwner).is_none()
     }
 
-    /// Whether this process may give its own files this group.
-    pub(crate) fn may_give_group(self, group: u32) -> bool {
-        self.may_own() || is_ours(group)
+    /// Whether a file of this process that has this group can get it back once it has another. In a
+    /// user namespace, one number stands for all groups that it lacks.
+    pub(crate) fn may_give_back(self, group: u32) -> bool {
+        (self.may_own() || is_ours(group)) && !is_hidden(group)
+    }
+
+    /// Whether chmod(2) to this mode would drop the set-group-ID bit of a file of this group.
+    pub(crate) fn lose_bit_of(self, group: u32, mode: u16) -> bool {
+        mode & SET_GROUP_ID != 0 && self.lose_group_id_of(group)
+    }
+
+    /// Whether a directory of this group can have one of this process for a moment.
+    pub(crate) fn may_lend(self, group: u32) -> bool {
+        self.may_own() && self.may_give_back(group)
     }
 
     /// Whether chmod(2) would drop the set-group-ID bit of a file of this group, and say nothing.
     pub(crate) fn lose_group_id_of(self, group: u32) -> bool {
-        self.missing_for(Action::SetGroupId).is_some() && !is_ours(group)
+        // A capability of a user namespace does not hold for a group that it lacks.
+        (self.missing_for(Action::SetGroupId).is_some() || is_hidden(group)) && !is_ours(group)
     }
 
     /// The capabilities whose lack forbids this process to become this user with this group and no
@@ -115,6 +130,11 @@ impl Capabilities {
         let user = if self.is_root { "" } else { "runAsNonRoot: false, runAsUser: 0, " };
         format!("give the container securityContext: {{{user}capabilities: {{add: [{names}]}}}}")
     }
+}
+
+/// Whether the number may stand for groups that the user namespace lacks
+fn is_hidden(group: u32) -> bool {
+    group == OVERFLOW && IdMaps::of_this_process().may_hide(None, Some(group))
 }
 
 fn is_ours(group: u32) -> bool {

@@ -75,8 +75,8 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
         || rustix::fs::openat(&pinned, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let change = fixer.wanted.change(&stat);
     // Without the right to give the group back, a root whose change opens nothing would keep another.
-    let has_way_back = change.group.is_none() || fixer.capabilities.may_give_group(stat.group);
-    let changes = fixer.treatment == Treatment::Apply && !change.is_nothing() && has_way_back;
+    let has_way_back = || change.group.is_none() || fixer.capabilities.may_give_back(stat.group);
+    let changes = fixer.treatment == Treatment::Apply && !change.is_nothing();
     let mut forced = None;
     let fd = match open() {
         Err(Errno::ACCESS) if changes && volume.policy != Policy::Always => {
@@ -88,7 +88,7 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
             );
             Err(Errno::ACCESS)
         }
-        Err(Errno::ACCESS) if changes => {
+        Err(Errno::ACCESS) if changes && has_way_back() => {
             // A process that may change it may open it then.
             fixer.set(pinned.as_fd(), &stat, &|| trail.whole());
             forced = Some(stat);

@@ -181,14 +181,22 @@ fn fix_directory(volume: &Volume, run: &Run, fixer: Fixer, root: &Arc<Directory>
 /// Sets the root right, which has its stamp already, because its change can take the right to write
 /// the stamp away. A root that stays wrong keeps none.
 fn set_root(volume: &Volume, fixer: &Fixer, root: &Directory) {
+    let was_right = fixer.is_right(root);
     fixer.set_directory(root);
     if fixer.ledger.exit() != Exit::Done || fixer.ledger.counts().warned > 0 {
         fixer.stamps.remove();
     }
     let counts = fixer.ledger.counts();
-    let is_doubtful = counts.warned + counts.tolerated + counts.left_alone + counts.vanished > 0;
-    // Below a mount, something else is there, which was not looked at.
-    if volume.policy == Policy::RootMatch && (is_doubtful || !mounts::below(root).is_ok_and(|all| all.is_empty())) {
+    if volume.policy == Policy::RootMatch && !was_right && !mounts::below(root).is_ok_and(|all| all.is_empty()) {
+        let remedy = "run once with --policy always when it is no longer mounted";
+        tracing::warn!(
+            path = root.about.trail.printed(),
+            remedy,
+            "something is mounted below: what lies under it was not looked at, and --policy root-match will trust it"
+        );
+    }
+    if volume.policy == Policy::RootMatch && counts.warned + counts.tolerated + counts.left_alone + counts.vanished > 0
+    {
         let remedy = "find such entries by --verify, or use --policy stamp";
         tracing::warn!(
             path = root.about.trail.printed(),

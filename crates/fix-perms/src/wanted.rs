@@ -99,14 +99,14 @@ impl Wanted {
         stat.kind == Kind::Link || class & needed == needed
     }
 
-    /// Whether a set-group-ID bit may be among what is wanted of directories, or of files.
-    pub(crate) fn may_set_group_id(&self, of_directories: bool) -> bool {
+    /// Whether a set-group-ID bit may be among what is wanted.
+    pub(crate) fn may_set_group_id(&self) -> bool {
+        let sets = |rule: &Option<Rule>, is_directory| {
+            rule.as_ref().is_some_and(|rule| rule.apply(0, is_directory, self.umask) & SET_GROUP_ID != 0)
+        };
         match &self.modes {
-            Modes::Rules { directory, file } => {
-                let rule = if of_directories { directory } else { file };
-                rule.as_ref().is_some_and(|rule| rule.apply(0, of_directories, self.umask) & SET_GROUP_ID != 0)
-            }
-            Modes::FsGroup { .. } => of_directories,
+            Modes::Rules { directory, file } => sets(directory, true) || sets(file, false),
+            Modes::FsGroup { .. } => true,
         }
     }
 

@@ -30,13 +30,14 @@ impl Secret {
         if secret.len() < SHORTEST {
             return text.to_owned();
         }
-        // In Rust's own words, in JSON and in single quotes
-        let quoted = format!("{secret:?}");
-        let forms = [&quoted[1..quoted.len() - 1], &secret.escape_debug().to_string()].map(SecretString::from);
+        // With both kinds of quotes escaped, and with the double ones alone, as in JSON
+        let quoted = SecretString::from(format!("{secret:?}"));
+        let escaped = SecretString::from(secret.escape_debug().to_string());
+        let inner = &quoted.expose_secret()[1..quoted.expose_secret().len() - 1];
         let (mut rest, mut clean) = (text, String::new());
         while let Some(next) = rest.chars().next() {
-            let found = forms.iter().map(|form| repeated(form.expose_secret(), rest)).max().flatten();
-            let found = repeated(secret, rest).max(found);
+            let found =
+                [secret, inner, escaped.expose_secret()].map(|form| repeated(form, rest)).into_iter().max().flatten();
             clean.push(found.map_or(next, |_| '…'));
             rest = &rest[found.unwrap_or(next.len_utf8())..];
         }
@@ -119,6 +120,7 @@ mod tests {
         ] {
             assert_eq!(secret.blotted_out(text), clean, "{text}");
         }
+        assert_eq!(Secret::from("it's\"Zq").blotted_out(r#"{"pass":"it's\"Zq"}"#), r#"{"pass":"…"}"#);
     }
 
     #[test]

@@ -112,6 +112,14 @@ pub(crate) fn label(text: &str) -> String {
     if let Some(first) = faults::first_of_list(text) {
         return format!("{},…", label(first));
     }
+    // A path has no login, so the text is torn or a list that is none.
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let path = rest.split(['?', '#']).next().unwrap_or_default();
+        let has_login = path.rsplit_once('@').is_some_and(|(login, _)| login.contains(':'));
+        if has_login && path.starts_with('/') {
+            return one_line(&format!("{scheme}://…"));
+        }
+    }
     let label = hosts::label(text);
     let url = text.split('#').next().unwrap_or_default();
     // Another byte is of no selector: a password may stand behind it.
@@ -175,9 +183,12 @@ mod tests {
         for (text, printed) in [
             ("redis://:secret@cache", "redis://cache"),
             ("kubernetes://pods?selector=app%20in%20(a,b)#insecure", "kubernetes://pods?selector=app%20in%20(a,b)"),
-            ("kubernetes://pods?selector=app=web http://u:secret@h", "kubernetes://…"),
+            ("kubernetes://pods?selector=app=web http://u:secret@h", "kubernetes://pods?selector=app=web,…"),
             ("http://api/?selector=secret", "http://api/"),
             ("file:///x,redis://:secret@h:1", "file:///x,…"),
+            ("file:///x,foo://:secret@h", "file://…"),
+            ("unix:///x,:secret@h", "unix://…"),
+            ("file:///run/user@1000:x", "file:///run/user@1000:x"),
         ] {
             assert_eq!(label(text), printed);
         }

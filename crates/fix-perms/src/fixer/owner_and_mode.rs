@@ -26,22 +26,16 @@ impl Fixer<'_> {
     pub(super) fn set_owner_and_mode(&self, pinned: BorrowedFd, stat: &Stat, change: Change, path: Text) -> bool {
         let owner_and_mode = |stat: &Stat| (stat.user, stat.group, stat.mode);
         let has_changed = |now: &Stat| owner_and_mode(now) != owner_and_mode(stat);
-        match self.apply(pinned, stat, change) {
-            // Some file systems accept a change and do nothing.
-            Ok(()) => match Stat::open(pinned).and_then(|now| self.once_more(pinned, now)) {
-                Ok(now) => {
-                    self.mounts.accepted(stat);
-                    if let Some(ignored) = Ignored::find(self.wanted, &now) {
-                        let cause = Cause::Ignored { action: ignored.action() };
-                        self.stays_wrong(self.wanted.is_accessible(&now), path, cause, &|| ignored.describe());
-                    }
-                    has_changed(&now)
+        match self.apply(pinned, stat, change).and_then(|()| self.once_more(pinned)) {
+            Ok(now) => {
+                self.mounts.accepted(stat);
+                // Some file systems accept a change and do nothing.
+                if let Some(ignored) = Ignored::find(self.wanted, &now) {
+                    let cause = Cause::Ignored { action: ignored.action() };
+                    self.stays_wrong(self.wanted.is_accessible(&now), path, cause, &|| ignored.describe());
                 }
-                Err(error) => {
-                    self.refused(Refusal { action: Action::Look, error }, None, path);
-                    false
-                }
-            },
+                has_changed(&now)
+            }
             Err(refusal) => {
                 if refusal.error == Errno::NOENT && Stat::open(pinned).is_ok_and(|now| now.links > 0) {
                     let reason = "the file system does not find an entry that it has: see the log of its server";
@@ -60,14 +54,16 @@ impl Fixer<'_> {
     /// Changes an entry again that is not as wanted right after its change, because another process
     /// may have changed it in between; not where the file system has ignored a change twice. Gives
     /// the entry as it is now.
-    fn once_more(&self, pinned: BorrowedFd, now: Stat) -> io::Result<Stat> {
-        let is_right = |stat: &Stat| Ignored::find(self.wanted, stat).is_none();
+    fn once_more(&self, pinned: BorrowedFd) -> Result<Stat, Refusal> {
+        let look = || Stat::open(pinned).map_err(|error| Refusal { action: Action::Look, error });
+        let now = look()?;
         let left = self.wanted.change(&now);
-        if is_right(&now) || self.ignores_changes.load(Relaxed) || self.apply(pinned, &now, left).is_err() {
+        if left.is_nothing() || self.ignores_changes.load(Relaxed) {
             return Ok(now);
         }
-        let now = Stat::open(pinned)?;
-        self.ignores_changes.fetch_or(!is_right(&now), Relaxed);
+        self.apply(pinned, &now, left)?;
+        let now = look()?;
+        self.ignores_changes.fetch_or(!self.wanted.change(&now).is_nothing(), Relaxed);
         Ok(now)
     }
 
@@ -100,10 +96,9 @@ impl Fixer<'_> {
     /// lost for want of a capability.
     fn apply(&self, pinned: BorrowedFd, stat: &Stat, change: Change) -> Result<(), Refusal> {
         let refusal = |action| move |error| Refusal { action, error };
-        let (group, (_, mut mode)) = (change.group.unwrap_or(stat.group), self.foretold(stat, change));
-        let sets_group_id = mode.is_some_and(|mode| mode & SET_GROUP_ID != 0);
-        let needs_our_group = sets_group_id && self.capabilities.lose_group_id_of(group);
-        if needs_our_group && !(stat.is_directory() && self.capabilities.may_own()) {
+        let group = change.group.unwrap_or(stat.group);
+        let (_, mut mode) = self.foretold(stat, change);
+        if mode.is_some_and(|mode| self.capabilities.lose_bit_of(group, mode)) {
             return Err(Refusal { action: Action::SetGroupId, error: Errno::PERM });
         }
         if change.owner() {
@@ -117,35 +112,27 @@ impl Fixer<'_> {
             }
         }
         let Some(mode) = mode else { return Ok(()) };
-        let changed =
-            if needs_our_group { change_mode_in_our_group(pinned, mode, group) } else { change_mode(pinned, mode) };
-        changed.map_err(refusal(Action::ChangeMode))
+        change_mode(pinned, mode).map_err(refusal(Action::ChangeMode))
     }
-}
-
-/// Gives a directory a mode while its group is one of this process, because chmod(2) drops the
-/// set-group-ID bit of other groups without `CAP_FSETID`. The way back is sure with `CAP_CHOWN`
-/// alone, and chown(2) leaves the bits of a directory.
-fn change_mode_in_our_group(directory: BorrowedFd, mode: u16, group: u32) -> io::Result<()> {
-    let own = |group| chownat(directory, c"", None, Some(group), AtFlags::EMPTY_PATH);
-    own(getegid())?;
-    let changed = change_mode(directory, mode);
-    own(Gid::from_raw(group)).and(changed)
 }
 
 /// Gives a directory the mode and owner back that it had, as far as that is allowed.
 pub(crate) fn restore(directory: impl AsFd, before: &Stat) {
     let directory = directory.as_fd();
     let Ok(now) = Stat::open(directory) else { return };
-    // Not without need, because chmod(2) can take a set-group-ID bit away.
+    // Not without need, because chmod(2) can take a set-group-ID bit away: not from a group of ours,
+    // which is borrowed only where the way back is sure.
+    let mut group = now.group;
     if now.mode != before.mode {
-        let needs_our_group = before.mode & SET_GROUP_ID != 0 && Capabilities::of_this_process().may_own();
-        let _ = if needs_our_group {
-            change_mode_in_our_group(directory, before.mode, now.group)
-        } else {
-            change_mode(directory, before.mode)
-        };
+        let capabilities = Capabilities::of_this_process();
+        let is_lent = capabilities.lose_bit_of(now.group, before.mode) && capabilities.may_lend(before.group);
+        if is_lent && chownat(directory, c"", None, Some(getegid()), AtFlags::EMPTY_PATH).is_ok() {
+            group = getegid().as_raw();
+        }
+        let _ = change_mode(directory, before.mode);
     }
-    let (user, group) = (Uid::from_raw(before.user), Gid::from_raw(before.group));
-    let _ = chownat(directory, c"", Some(user), Some(group), AtFlags::EMPTY_PATH);
+    // Only what is another one: the number of a group that a user namespace lacks is not its own.
+    let user = (now.user != before.user).then(|| Uid::from_raw(before.user));
+    let group = (group != before.group).then(|| Gid::from_raw(before.group));
+    let _ = chownat(directory, c"", user, group, AtFlags::EMPTY_PATH);
 }

@@ -4,16 +4,21 @@ use url::{ParseError, Url};
 
 use crate::schemes::Scheme;
 
-/// The first target of a list, which would be one odd URL: the rest would be the database of the
-/// first, or its path. A query may hold anything.
+/// The first target, where the text is a list that a parser would take for one URL: the rest would
+/// be the database of the first, or its path. A query may hold any other URL.
 pub(super) fn first_of_list(text: &str) -> Option<&str> {
-    let before_query = text.split(['?', '#']).next().unwrap_or_default();
+    let url = text.split('#').next().unwrap_or_default();
+    let query = url.find('?').unwrap_or(url.len());
     let is_target = |rest: &str| {
-        let name = rest.trim_start().split_once("://").map(|(name, _)| name.to_ascii_lowercase());
+        let rest = rest.trim_start_matches(|c: char| c.is_whitespace() || "'\"".contains(c));
+        let name = rest.split_once("://").map(|(name, _)| name.to_ascii_lowercase());
         name.is_some_and(|name| Scheme::named(&name).is_some())
     };
-    let (at, _) = before_query.match_indices([',', ';', ' ']).find(|(at, _)| is_target(&before_query[at + 1..]))?;
-    Some(&before_query[..at])
+    let is_between = |c: char| c.is_whitespace() || ",;|".contains(c);
+    // Of these, no query has a blank.
+    let is_next = |(at, c): &(usize, &str)| (*at < query || c.trim().is_empty()) && is_target(&url[at + c.len()..]);
+    let (at, _) = url.match_indices(is_between).find(is_next)?;
+    Some(&url[..at])
 }
 
 /// Refuses a list.
@@ -134,6 +139,10 @@ mod tests {
             "file:///x, redis://:hunter2@h",
             "http://a/ http://b/",
             "kubernetes://jobs/x,REDIS://h",
+            "file:///x\tredis://:hunter2@h",
+            "file:///x,\"redis://:hunter2@h\"",
+            "file:///x|redis://:hunter2@h",
+            "http://a/?full=1 http://b/",
         ] {
             assert!(refuse_list(list).unwrap_err().starts_with("this looks like several targets"), "{list}");
         }

@@ -43,7 +43,10 @@ impl Detour {
     pub(super) fn placed(&self, refusal: NotReady) -> NotReady {
         // A hint at TLS would be about the target's own URL.
         let NotReady { cause, reason, rest, tls_doubt: _ } = refusal;
-        let reason = self.hidden.as_ref().map_or_else(|| reason.clone(), |host| without_host(&reason, host));
+        let reason = match &self.hidden {
+            Some(host) => without_host(&reason, host),
+            None => reason,
+        };
         NotReady { rest, ..NotReady::new(cause, self.named(&reason)) }
     }
 
@@ -59,14 +62,18 @@ impl Detour {
     }
 }
 
-/// A text with `…` in place of a host
+/// A text with `…` in place of a host, but not of a part of a word
 fn without_host(text: &str, host: &str) -> String {
-    let is_between = |c: char| !c.is_ascii_alphanumeric() && !"-._".contains(c);
-    let told = |word: &str| match word.strip_prefix(host) {
-        Some(end) if end.chars().all(is_between) => format!("…{end}"),
-        _ => word.to_owned(),
-    };
-    text.split_inclusive(is_between).map(told).collect()
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let is_apart = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '-');
+    let (mut clean, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find(host).filter(|_| !host.is_empty()) {
+        let (before, after) = (&rest[..at], &rest[at + host.len()..]);
+        let is_whole = is_apart(before.chars().next_back()) && is_apart(after.chars().next());
+        clean.extend([before, if is_whole { "…" } else { host }]);
+        rest = after;
+    }
+    clean + rest
 }
 
 /// The request that a redirect asks for (RFC 9110, section 15.4); `None` if the answer is no
@@ -177,7 +184,11 @@ mod tests {
         assert_eq!(told(&get, "http://hunter-2"), "redirected to http://…: unknown name …");
         assert_eq!(told(&get, "http://sesame.example"), "redirected to http://…: unknown name …");
         assert_eq!(told(&get, "http://b"), "redirected to http://b: unknown name b");
+        let odd = request("http://a/?key=hunter%2B2$x", "");
+        assert_eq!(told(&odd, "http://hunter+2$x.invalid"), "redirected to http://…: unknown name …");
         let post = request("http://a/", "secret");
+        assert_eq!(without_host("blocked b, [::1]:9", "b"), "blocked …, [::1]:9");
+        assert_eq!(without_host("refused by [::1]:9", "[::1]"), "refused by […]:9");
         assert_eq!(told(&post, "http://b"), "redirected to http://…: unknown name …");
         assert_eq!(told(&post, "http://a"), "redirected to http://a: unknown name a");
     }

@@ -21,7 +21,7 @@ fn the_capability_that_is_missing_is_named_before_the_start_and_at_the_refusal()
     for (name, others, arguments, refused) in [
         ("CHOWN", "-chown", &["--owner=1000:1000"][..], ("change-owner", 1)),
         ("FOWNER", "-fowner", &["--owner=1000:1000", "--mode=0700"], ("change-mode", 1)),
-        ("FSETID", "-fsetid", &["--owner=:3000", "--file-mode=2755"], ("set-group-id", 1)),
+        ("FSETID", "-fsetid", &["--fs-group=3000"], ("set-group-id", 1)),
         ("DAC_OVERRIDE", "-dac_override,-dac_read_search", &["--owner=1000:1000"], ("look", 13)),
     ] {
         let tree = Tree::new(&["closed/a", "open/b"]);
@@ -49,7 +49,7 @@ fn the_smallest_set_of_capabilities_is_enough() {
         ("+chown", &["--owner=1000:1000"][..]),
         ("+chown,+fowner", &["--owner=1000:1000", "--mode=u=rwX,g=rX,o="]),
         ("+chown,+fowner,+dac_override", &["--owner=1000:1000", "--mode=u=rwX,g=rX,o=", "--policy=stamp"]),
-        ("+chown,+fowner,+dac_override", &["--fs-group=3000"]),
+        ("+chown,+fowner,+fsetid,+dac_override", &["--fs-group=3000"]),
     ] {
         let tree = Tree::new(&["a/b", "c"]);
         let ended = without(&format!("-all,{set}"), &[arguments, &[&tree.path()]].concat());

@@ -117,8 +117,9 @@ fn a_right_root_is_not_trusted_while_something_is_mounted_below() {
         let tree = Tree::new(&["cache/below"]);
         let arguments = [OWNER, ROOT_MATCH, &tree.path()];
         tmpfs(&tree.join("cache"));
-        done(&arguments)
-            .message("the root is right, and perhaps not all below it: --policy root-match trusts it from now on");
+        let words =
+            "something is mounted below: what lies under it was not looked at, and --policy root-match will trust it";
+        done(&arguments).message(words);
         unmount(&tree.join("cache"));
         tmpfs(&tree.join("cache"));
         let ended = done(&arguments);

@@ -33,20 +33,46 @@ fn an_owner_that_the_namespace_lacks_is_a_refusal_that_says_so() {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
 }
 
-#[test]
-fn an_owner_that_stands_for_others_keeps_the_stamp_away() {
-    need_root();
-    let tree = Tree::new(&["a"]);
-    set_owner(&tree.join("a"), 200_000, 65534);
-    let inside = fix_perms(&["--owner=65534", "--policy=stamp", &tree.path()]);
+/// In a user namespace that has the numbers from 0 to 65535 and no others, without a capability
+fn in_namespace_of_a_pod(capability: &str, arguments: &[&str]) -> Ended {
+    let inside = fix_perms(arguments);
     // A namespace gets its maps once, from outside, and its program waits for them.
     let script = r#"
         unshare --user timeout 30 sh -c 'until grep -q 65536 /proc/self/gid_map; do :; done; exec "$@"' sh "$@" &
         for map in uid_map gid_map; do until echo 0 0 65536 >/proc/$!/$map || ! kill -0 $!; do :; done; done 2>/dev/null
         wait $!"#;
     let mut command = Command::new("sh");
-    command.args(["-c", script, "sh"]);
-    let ended = Program::start(command.arg(inside.get_program()).args(inside.get_args())).end();
+    command.args(["-c", script, "sh", "setpriv", &format!("--bounding-set={capability}"), "--"]);
+    Program::start(command.arg(inside.get_program()).args(inside.get_args())).end()
+}
+
+#[test]
+fn a_group_that_the_namespace_lacks_is_kept() {
+    need_root();
+    let tree = Tree::new(&["d/"]);
+    for name in ["", "d"] {
+        set_owner(&tree.join(name), 0, 200_000);
+        set_mode(&tree.join(name), 0o2775);
+    }
+    // Neither has it the capability for such a group, nor could it give the group back.
+    let ended = in_namespace_of_a_pod("-sys_admin", &["--mode=u=rwX,g=rX,o=", &tree.path()]);
+    assert_eq!(tree.entry("d").mode & 0o7777, 0o2775, "{ended:#?}");
+    assert_eq!(
+        (ended.code, tree.entry("d").owner, tree.entry("").owner),
+        (Some(77), (0, 200_000), (0, 200_000)),
+        "{ended:#?}"
+    );
+    set_mode(&tree.root(), 0o070);
+    let ended = in_namespace_of_a_pod("-fsetid,-dac_override,-dac_read_search", &["--owner=:0", &tree.path()]);
+    assert_eq!((ended.code, tree.entry("").owner), (Some(77), (0, 200_000)), "{ended:#?}");
+}
+
+#[test]
+fn an_owner_that_stands_for_others_keeps_the_stamp_away() {
+    need_root();
+    let tree = Tree::new(&["a"]);
+    set_owner(&tree.join("a"), 200_000, 65534);
+    let ended = in_namespace_of_a_pod("-fsetid", &["--owner=65534", "--policy=stamp", &tree.path()]);
     let line = ended.message("no stamp: the next run looks at everything again");
     assert_eq!(line["reason"], "65534 stands for more than one owner here, see above");
     let ended = done(&["--owner=65534", "--policy=stamp", &tree.path()]);

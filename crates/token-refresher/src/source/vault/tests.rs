@@ -119,13 +119,15 @@ async fn a_status_has_a_meaning_and_no_secret() {
 async fn a_renewal_keeps_the_token_until_its_maximum() {
     let lives = Arc::new(AtomicUsize::new(0));
     let next = lives.clone();
-    let server = HttpServer::start(move |_| auth("s.old", [60, 60, 20][next.fetch_add(1, Relaxed)]));
+    let server = HttpServer::start(move |_| auth("s.old", [60, 60, 20, 0][next.fetch_add(1, Relaxed)]));
     let source = login(&server, &approle());
     let first = source.fetch(&Inputs::default()).await.unwrap();
     let second = source.renew(&first, &Inputs::default()).await.unwrap();
     assert_eq!((second.life, second.renewable), (Some(Duration::from_secs(60)), true));
     let last = source.renew(&second, &Inputs::default()).await.unwrap();
     assert_eq!((last.life, last.renewable), (Some(Duration::from_secs(20)), false));
+    let in_its_last_second = source.renew(&last, &Inputs::default()).await.unwrap();
+    assert_eq!((in_its_last_second.life, in_its_last_second.renewable), (Some(Duration::from_secs(1)), false));
     let asked = server.asked();
     assert_eq!(
         (asked[1].path.as_str(), asked[1].header("x-vault-token")),

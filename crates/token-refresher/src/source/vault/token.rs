@@ -60,7 +60,7 @@ fn is_renewable(object: &Value) -> bool {
     object.get("renewable").and_then(Value::as_bool).unwrap_or_default()
 }
 
-/// Seconds; a token that never expires, such as the root token, has 0.
+/// Seconds; a token that never expires, such as the root token, has 0, and so has any in its last second.
 fn lease(value: Option<&Value>) -> Result<Option<Duration>, &'static str> {
     match value {
         None => Err("without a life"),
