@@ -1,6 +1,7 @@
 //! A target: its check, and how often and how it is asked.
 
 mod faults;
+mod label;
 #[cfg(test)]
 mod refusals;
 mod schema;
@@ -8,7 +9,7 @@ mod yaml;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use endpoint::{Options, one_line};
+use endpoint::Options;
 use lifecycle::Exit;
 
 use crate::{
@@ -19,6 +20,8 @@ use crate::{
     schemes::{SCHEMES, Scheme},
     tls_hint::TlsHint,
 };
+
+pub(crate) use label::label;
 
 /// Something to wait for
 #[derive(Clone)]
@@ -105,33 +108,6 @@ impl Target {
     }
 }
 
-/// The part of a text that may be printed, where the text should be a target. Two targets of pods
-/// differ in the selector, which is their only query.
-pub(crate) fn label(text: &str) -> String {
-    // Behind the first, a password may stand where no label looks for one.
-    if let Some(first) = faults::first_of_list(text) {
-        return format!("{},…", label(first));
-    }
-    // A path has no login, so the text is torn or a list that is none.
-    if let Some((scheme, rest)) = text.split_once("://") {
-        let path = rest.split(['?', '#']).next().unwrap_or_default();
-        let has_login = path.rsplit_once('@').is_some_and(|(login, _)| login.contains(':'));
-        if has_login && path.starts_with('/') {
-            return one_line(&format!("{scheme}://…"));
-        }
-    }
-    let label = hosts::label(text);
-    let url = text.split('#').next().unwrap_or_default();
-    // Another byte is of no selector: a password may stand behind it.
-    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=!,()<> %+".contains(&byte);
-    match url.split_once("?selector=") {
-        Some((_, selector)) if label.starts_with("kubernetes://") && selector.bytes().all(is_usual) => {
-            format!("{label}?selector={}", one_line(selector))
-        }
-        _ => label,
-    }
-}
-
 /// A duration for an attempt, or for the pause before the next one
 pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     lifecycle::duration(text).and_then(|duration| match duration {
@@ -176,22 +152,6 @@ mod tests {
 
     fn refusal(text: &str) -> String {
         Target::parse(text).map(|target| format!("{target:?} was taken")).unwrap_err()
-    }
-
-    #[test]
-    fn a_target_is_printed_without_its_password() {
-        for (text, printed) in [
-            ("redis://:secret@cache", "redis://cache"),
-            ("kubernetes://pods?selector=app%20in%20(a,b)#insecure", "kubernetes://pods?selector=app%20in%20(a,b)"),
-            ("kubernetes://pods?selector=app=web http://u:secret@h", "kubernetes://pods?selector=app=web,…"),
-            ("http://api/?selector=secret", "http://api/"),
-            ("file:///x,redis://:secret@h:1", "file:///x,…"),
-            ("file:///x,foo://:secret@h", "file://…"),
-            ("unix:///x,:secret@h", "unix://…"),
-            ("file:///run/user@1000:x", "file:///run/user@1000:x"),
-        ] {
-            assert_eq!(label(text), printed);
-        }
     }
 
     #[test]
