@@ -4,6 +4,9 @@ use url::{ParseError, Url};
 
 use crate::schemes::Scheme;
 
+const SEVERAL: &str = "this looks like several targets: each is an argument, or a line of the variable; \
+    a URL in the path of one has %3A// in place of ://";
+
 /// The first target, where the text is a list that a parser would take for one URL: the rest would
 /// be the database of the first, or its path. A query may hold any other URL.
 pub(super) fn first_of_list(text: &str) -> Option<&str> {
@@ -24,7 +27,7 @@ pub(super) fn first_of_list(text: &str) -> Option<&str> {
 /// Refuses a list.
 pub(super) fn refuse_list(text: &str) -> Result<(), String> {
     match first_of_list(text) {
-        Some(_) => Err("this looks like several targets: each is an argument, or a line of the variable".into()),
+        Some(_) => Err(SEVERAL.into()),
         None => Ok(()),
     }
 }
@@ -39,9 +42,7 @@ pub(super) fn parse_url(text: &str) -> Result<Url, String> {
         return Err(fault.into());
     }
     Url::parse(text).map_err(|error| match error {
-        _ if text.matches("://").count() > 1 => {
-            "this looks like several targets: each is an argument, or a line of the variable".into()
-        }
+        _ if text.matches("://").count() > 1 => SEVERAL.into(),
         ParseError::InvalidPort | ParseError::EmptyHost if is_bare_ipv6(text) => {
             "an IPv6 address stands in brackets: write [::1]:PORT".into()
         }
@@ -144,9 +145,11 @@ mod tests {
             "file:///x|redis://:hunter2@h",
             "http://a/?full=1 http://b/",
         ] {
-            assert!(refuse_list(list).unwrap_err().starts_with("this looks like several targets"), "{list}");
+            assert_eq!(refuse_list(list).unwrap_err(), SEVERAL, "{list}");
         }
-        for one in ["postgres://a,b:5433/app", "http://a/x,y?to=b,http://c/", "http://a/b,c://d"] {
+        for one in
+            ["postgres://a,b:5433/app", "http://a/x,y?to=b,http://c/", "http://a/b,c://d", "http://a/b,http%3A//c"]
+        {
             assert_eq!(refuse_list(one), Ok(()), "{one}");
         }
         assert!(no_url("file:/data/ready").ends_with("write file:///data/ready"));
