@@ -70,7 +70,8 @@ fn the_second_start_of_a_pod_changes_nothing() {
     let _volume = Volume::of(&namespace);
     namespace.create(&changed(&stateful_set(&namespace), r#""--policy=stamp", "#, ""));
     until_ready(&namespace);
-    let fill = format!("mkdir /data/many && cd /data/many && umask 0 && seq {FILES} | xargs touch");
+    // With the set-group-ID bit, as directories have it that a pod with fsGroup made
+    let fill = format!("mkdir -m 2777 /data/many && cd /data/many && umask 0 && seq {FILES} | xargs touch");
     namespace.shell(POD, APP, &fill).unwrap();
 
     start_again(&namespace);
