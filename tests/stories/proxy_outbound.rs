@@ -73,7 +73,7 @@ metadata: {{ name: {name} }}
 spec:
   restartPolicy: Never
   shareProcessNamespace: true
-  terminationGracePeriodSeconds: 60
+  terminationGracePeriodSeconds: 150
   securityContext: {{ runAsNonRoot: true, runAsUser: 65532, seccompProfile: {{ type: RuntimeDefault }} }}
 {before}  containers:{APP}{beside}"
     )
@@ -93,15 +93,18 @@ const APP: &str = r#"
           echo "asked, after $failed failures"
           while [ -z "$stop" ]; do sleep 0.2; done
           failed=0
-          for request in 1 2 3 4 5 6 7 8 9 10 11; do ask || failed=$((failed + 1)); sleep 0.5; done
-          printf 'requests=%d failed=%d' $request $failed >/dev/termination-log
+          for request in 1 2 3 4 5 6 7 8 9 10 11; do
+            ask || failed=$((failed + 1))
+            printf 'requests=%d failed=%d' $request $failed >/dev/termination-log
+            sleep 0.5
+          done
       securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }
 "#;
 
 const PROXY: &str = r#"
     - name: proxy
       image: localhost/sidekit/proxy:0.1.0
-      args: ["--listen=127.0.0.1:9000", "--upstream=http://web", "--shutdown-timeout=55s", "FLAG"]
+      args: ["--listen=127.0.0.1:9000", "--upstream=http://web", "--shutdown-timeout=140s", "FLAG"]
       startupProbe: { httpGet: { path: /startupz, port: 9471 }, periodSeconds: 1, failureThreshold: 60 }
       securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }
 "#;
