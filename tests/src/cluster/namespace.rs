@@ -14,8 +14,9 @@ use super::{
 
 /// What any state gets to come about: long on an idle machine, so that a busy one fits too.
 const DEADLINE: Duration = Duration::from_secs(180);
-/// Each look is a process of its own.
+/// Each look is a process of its own, and costs more CPU than the pod that it looks at: the pause grows with the wait.
 const PACE: Duration = Duration::from_millis(250);
+const SLOWEST_PACE: Duration = Duration::from_secs(1);
 /// How often an object is asked for before an error counts
 const ASKED_AGAIN: u32 = 5;
 
@@ -107,13 +108,14 @@ impl Namespace {
 
     /// Asks until the answer is something; `what` names the state for the story's failure.
     pub fn until<T>(&self, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-        let end = Instant::now() + DEADLINE;
+        let start = Instant::now();
         loop {
             if let Some(answer) = ask() {
                 return answer;
             }
-            assert!(Instant::now() < end, "waited {DEADLINE:?} in vain until {what}, in {}", self.0);
-            thread::sleep(PACE);
+            let waited = start.elapsed();
+            assert!(waited < DEADLINE, "waited {DEADLINE:?} in vain until {what}, in {}", self.0);
+            thread::sleep((waited / 4).clamp(PACE, SLOWEST_PACE));
         }
     }
 
