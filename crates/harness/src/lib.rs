@@ -40,7 +40,7 @@ pub use program::Program;
 pub use signal::{Signal, send, try_send, wait_until_caught};
 pub use snapshot::{assert_snapshot, assert_summary, assert_usage_error};
 pub use terminal::Terminal;
-pub use termination_log::{TerminationLog, UNTOUCHED, end_with_message, with_termination_log};
+pub use termination_log::{TerminationLog, UNTOUCHED, end_with_message};
 pub use until::{DEADLINE, until};
 
 /// The example in the README runs.

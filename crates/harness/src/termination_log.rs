@@ -1,34 +1,45 @@
 //! The termination message, in a container that Kubernetes has given a file for it.
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
 
-use tempfile::NamedTempFile;
+use tempfile::TempDir;
 
 use crate::{ended::Ended, namespace::unshare, program::Program};
 
 /// The content of the file before a program starts
 pub const UNTOUCHED: &str = "the content before the start";
 
-/// A file that a command finds at `/dev/termination-log`
-pub struct TerminationLog(NamedTempFile);
+/// A directory that a command finds as its `/dev`, with nothing in it but `termination-log`
+pub struct TerminationLog(TempDir);
 
 impl TerminationLog {
     /// A file that every user may write, as the kubelet makes it.
     pub fn new() -> Self {
-        let file = NamedTempFile::new().unwrap();
-        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o666)).unwrap();
-        fs::write(file.path(), UNTOUCHED).unwrap();
-        Self(file)
+        let log = Self(TempDir::new().unwrap());
+        fs::set_permissions(log.0.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(log.file(), UNTOUCHED).unwrap();
+        fs::set_permissions(log.file(), fs::Permissions::from_mode(0o666)).unwrap();
+        log
     }
 
-    /// The command in a mount namespace where `/dev/termination-log` is this file.
+    /// The command in a mount namespace where `/dev` is this directory.
+    ///
+    /// `unshare` and the shell replace themselves with the command, so the command keeps their process ID.
     pub fn command(&self, inside: &Command) -> Command {
-        with_termination_log(&self.0.path().display().to_string(), inside)
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", r#"mount --bind "$0" /dev && exec "$@""#]).arg(self.0.path());
+        shell.arg(inside.get_program()).args(inside.get_args());
+        shell.envs(inside.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        unshare(&["--mount"], &shell)
     }
 
     /// The present content of the file
     pub fn read(&self) -> String {
-        fs::read_to_string(self.0.path()).unwrap()
+        fs::read_to_string(self.file()).unwrap()
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("termination-log")
     }
 }
 
@@ -44,22 +55,4 @@ pub fn end_with_message(inside: &Command) -> (Ended, String) {
     let log = TerminationLog::new();
     let ended = Program::start(&mut log.command(inside)).end();
     (ended, log.read())
-}
-
-/// The command in a mount namespace where `/dev/termination-log` is the file at this path.
-///
-/// `unshare` and the shell replace themselves with the command, so the command keeps their process ID. `/dev` has nothing
-/// else in it.
-pub fn with_termination_log(path: &str, inside: &Command) -> Command {
-    let script = r#"
-        set -e
-        mount -t tmpfs none /dev
-        : > /dev/termination-log
-        mount --bind "$0" /dev/termination-log
-        exec "$@"
-    "#;
-    let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", script, path]).arg(inside.get_program()).args(inside.get_args());
-    shell.envs(inside.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    unshare(&["--mount"], &shell)
 }
