@@ -38,7 +38,7 @@ fn restricted_admits_every_example_without_a_capability_and_baseline_admits_the_
 #[test]
 fn fix_perms_names_the_one_capability_that_is_missing() {
     let namespace = Namespace::new("capabilities", Profile::Baseline);
-    let all = ["CHOWN", "FOWNER", "DAC_OVERRIDE"];
+    let all = ["CHOWN", "FOWNER", "DAC_OVERRIDE", "FSETID"];
     thread::scope(|scope| {
         for missing in all {
             let namespace = &namespace;
@@ -60,12 +60,12 @@ fn fix_perms_names_the_one_capability_that_is_missing() {
     });
 }
 
-/// The example's fix-perms with these capabilities, on a volume that holds what each of the three is for
+/// The example's fix-perms with these capabilities, on a volume that holds what each of them is for
 fn pod(name: &str, capabilities: &str) -> String {
     let own = example("main-app.yaml");
     let (_, fix_perms) = own.split_once("    - name: init-permissions\n").unwrap();
     let (fix_perms, _) = fix_perms.split_once("  containers:\n").unwrap();
-    let fix_perms = changed(fix_perms, "CHOWN, FOWNER, DAC_OVERRIDE", capabilities);
+    let fix_perms = changed(fix_perms, "CHOWN, FOWNER, DAC_OVERRIDE, FSETID", capabilities);
     format!(
         r#"
 apiVersion: v1
@@ -76,7 +76,15 @@ spec:
   initContainers:
     - name: someone-else
       image: busybox:1.36
-      command: ["sh", "-c", "mkdir -m 700 /data/closed && echo >/data/closed/x && echo >/data/y && chmod 600 /data/y"]
+      command:
+        - sh
+        - -ec
+        - |
+          mkdir -m 700 /data/closed
+          touch /data/closed/x /data/y
+          chmod 600 /data/y
+          mkdir /data/shared
+          chmod 2770 /data/shared
       securityContext: {{ runAsUser: 2000 }}
       volumeMounts: [{{ name: data, mountPath: /data }}]
     - name: init-permissions

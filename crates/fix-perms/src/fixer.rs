@@ -82,6 +82,9 @@ impl Fixer<'_> {
             return;
         }
         if self.treatment != Treatment::Apply {
+            if self.is_refused_in_advance(stat, change, path) {
+                return;
+            }
             return self.differs(path, &|| self.difference(pinned, stat, self.foreseen(stat, change)));
         }
         if self.make(pinned, stat, change, path) {
@@ -117,13 +120,24 @@ impl Fixer<'_> {
             return;
         }
         let (change, lacks_acl) = (self.needed(directory, &stat), self.missing_acl(directory, &stat).is_some());
-        self.differs(path, &|| self.difference(directory, &stat, change).with_default_acl(lacks_acl));
+        if !self.is_refused_in_advance(&stat, change, path) {
+            self.differs(path, &|| self.difference(directory, &stat, change).with_default_acl(lacks_acl));
+        }
     }
 
     /// Whether nothing about a directory is wrong.
     pub(crate) fn is_right(&self, directory: &Directory) -> bool {
         let stat = &directory.about.stat;
         self.needed(directory, stat).is_nothing() && self.missing_acl(directory, stat).is_none()
+    }
+
+    /// Whether a dry run knows that the change would be refused; it counts as it would in a run.
+    fn is_refused_in_advance(&self, stat: &Stat, change: Change, path: Text) -> bool {
+        let refusal = self.possible_mode(stat, change).err().filter(|_| self.treatment == Treatment::DryRun);
+        refusal.is_some_and(|refusal| {
+            self.refused(refusal, Some(stat), path);
+            true
+        })
     }
 
     /// Notes that an entry is not as it should be, where nothing is to be changed.

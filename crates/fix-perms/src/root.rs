@@ -79,7 +79,7 @@ pub(crate) fn open(volume: &Volume, fixer: &Fixer) -> anyhow::Result<Root> {
     let changes = fixer.treatment == Treatment::Apply && !change.is_nothing();
     let mut forced = None;
     let fd = match open() {
-        Err(Errno::ACCESS) if changes && volume.policy != Policy::Always => {
+        Err(Errno::ACCESS) if changes && volume.policy() != Policy::Always => {
             let remedy = "add the capability DAC_OVERRIDE, or use --policy always";
             tracing::warn!(
                 path = printed(path),

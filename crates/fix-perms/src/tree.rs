@@ -61,7 +61,7 @@ pub(crate) fn fix(volume: &Volume, run: &Run, ledger: &Ledger) -> anyhow::Result
     let fixer = Fixer {
         wanted: &wanted,
         treatment: run.treatment,
-        on_denied: volume.on_denied,
+        on_denied: volume.on_denied.unwrap_or_default(),
         capabilities: run.capabilities,
         mounts: Mounts::of(volume, ledger),
         stamps: Stamps::default(),
@@ -187,7 +187,7 @@ fn set_root(volume: &Volume, fixer: &Fixer, root: &Directory) {
         fixer.stamps.remove();
     }
     let counts = fixer.ledger.counts();
-    if volume.policy == Policy::RootMatch && !was_right && !mounts::below(root).is_ok_and(|all| all.is_empty()) {
+    if volume.policy() == Policy::RootMatch && !was_right && !mounts::below(root).is_ok_and(|all| all.is_empty()) {
         let remedy = "run once with --policy always when it is no longer mounted";
         tracing::warn!(
             path = root.about.trail.printed(),
@@ -195,7 +195,8 @@ fn set_root(volume: &Volume, fixer: &Fixer, root: &Directory) {
             "something is mounted below: what lies under it was not looked at, and --policy root-match will trust it"
         );
     }
-    if volume.policy == Policy::RootMatch && counts.warned + counts.tolerated + counts.left_alone + counts.vanished > 0
+    if volume.policy() == Policy::RootMatch
+        && counts.warned + counts.tolerated + counts.left_alone + counts.vanished > 0
     {
         let remedy = "find such entries by --verify, or use --policy stamp";
         tracing::warn!(
@@ -208,7 +209,7 @@ fn set_root(volume: &Volume, fixer: &Fixer, root: &Directory) {
 
 fn leaves_hard_links(volume: &Volume, run: &Run) -> bool {
     // A verification reports them like any other file.
-    volume.hard_links == HardLinkRule::Leave && run.treatment != Treatment::Verify
+    volume.hard_links.unwrap_or_default() == HardLinkRule::Leave && run.treatment != Treatment::Verify
 }
 
 /// Warns of the files that were left alone, and counts them.

@@ -9,8 +9,10 @@ use lifecycle::{Lines, LinesParser};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error};
 
+mod choices;
 mod number_or_text;
 
+pub(crate) use self::choices::{HardLinkRule, OnDenied, Policy};
 use self::number_or_text::NumberOrText;
 use crate::{
     accounts::Owner,
@@ -81,10 +83,13 @@ pub(crate) struct Volume {
     pub(crate) create: bool,
     /// When to trust what is there: always look at everything, root-match trusts a right root,
     /// stamp
-    #[arg(long, value_name = "POLICY", value_enum, default_value = "always", hide_possible_values = true)]
-    #[arg(help = "always looks at everything; root-match trusts a root that is right; stamp trusts a finished run")]
+    #[arg(long, value_name = "POLICY", value_enum, hide_possible_values = true)]
+    #[arg(
+        help = "always looks at everything; root-match trusts a root that is right; stamp trusts a finished run [default: always]"
+    )]
     #[serde(default)]
-    pub(crate) policy: Policy,
+    #[schemars(with = "Policy")]
+    pub(crate) policy: Option<Policy>,
     /// Leave out names like this, or paths below PATH if there is a slash in it; repeat for more;
     /// in the variable, one a line
     #[arg(long, value_name = "GLOB", value_parser = GLOBS)]
@@ -108,17 +113,21 @@ pub(crate) struct Volume {
     #[serde(default)]
     pub(crate) max_depth: Option<usize>,
     /// Files with names outside the tree: leave them alone, or allow their change
-    #[arg(long, value_name = "WHAT", value_enum, default_value = "leave", hide_possible_values = true)]
-    #[arg(help = "Files with names outside PATH: leave them alone, or allow their change (leave, allow)")]
-    #[serde(default)]
-    pub(crate) hard_links: HardLinkRule,
-    /// How a change counts that is refused (EPERM, EACCES, EROFS) or ignored
-    #[arg(long, value_name = "WHAT", value_enum, default_value = "fail", hide_possible_values = true)]
+    #[arg(long, value_name = "WHAT", value_enum, hide_possible_values = true)]
     #[arg(
-        help = "How a refused or ignored change counts: fail, warn, or accessible (no failure if the wanted owner can already read and write)"
+        help = "Files with names outside PATH: leave them alone, or allow their change (leave, allow) [default: leave]"
     )]
     #[serde(default)]
-    pub(crate) on_denied: OnDenied,
+    #[schemars(with = "HardLinkRule")]
+    pub(crate) hard_links: Option<HardLinkRule>,
+    /// How a change counts that is refused (EPERM, EACCES, EROFS) or ignored
+    #[arg(long, value_name = "WHAT", value_enum, hide_possible_values = true)]
+    #[arg(
+        help = "How a refused or ignored change counts: fail, warn, or accessible (no failure if the wanted owner can already read and write) [default: fail]"
+    )]
+    #[serde(default)]
+    #[schemars(with = "OnDenied")]
+    pub(crate) on_denied: Option<OnDenied>,
     /// Refuse a PATH that contains a symbolic link
     #[arg(long)]
     #[serde(default)]
@@ -135,43 +144,6 @@ pub(crate) struct Volume {
 
 /// Patterns, one a line in the variable
 const GLOBS: LinesParser<Glob> = LinesParser::new("pattern", str::parse, str::to_owned);
-
-/// When a tree is trusted without a look
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Policy {
-    /// Never
-    #[default]
-    Always,
-    /// When the root is right, as with the kubelet's `OnRootMismatch`
-    RootMatch,
-    /// When the root is right and says that a run has finished
-    Stamp,
-}
-
-/// The treatment of files with names outside the tree
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum HardLinkRule {
-    /// They are left alone and reported
-    #[default]
-    Leave,
-    /// They are changed
-    Allow,
-}
-
-/// How a refusal counts
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum OnDenied {
-    /// A failure
-    #[default]
-    Fail,
-    /// Worth a warning
-    Warn,
-    /// A failure, unless the wanted owner can already read and write
-    Accessible,
-}
 
 /// A group, by number or name
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,7 +169,7 @@ impl Volume {
         self.has_mode() || has_attribute || self.owner.is_some() || self.fs_group.is_some() || self.create
     }
 
-    /// Whether any setting is another one than by default.
+    /// Whether any setting is given.
     pub(crate) fn says_something(&self) -> bool {
         let switches = [
             self.read_only,
@@ -210,11 +182,13 @@ impl Volume {
             self.follow_root,
             self.allow_root,
         ];
-        let has_choice = self.policy != Policy::default()
-            || self.hard_links != HardLinkRule::default()
-            || self.on_denied != OnDenied::default();
+        let has_choice = self.policy.is_some() || self.hard_links.is_some() || self.on_denied.is_some();
         let has_limit = self.max_depth.is_some() || !self.exclude.is_empty();
         self.wants_something() || switches.contains(&true) || has_choice || has_limit
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        self.policy.unwrap_or_default()
     }
 
     fn has_mode(&self) -> bool {

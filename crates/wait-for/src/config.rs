@@ -21,7 +21,7 @@ const NO_TARGETS: &str = "no targets: name one, such as tcp://db:5432";
 pub(crate) struct Config {
     /// More targets, in addition to those of the command line
     #[serde(default, deserialize_with = "targets")]
-    #[schemars(length(min = 1, max = 1000))]
+    #[schemars(length(max = 1000))]
     targets: Vec<Target>,
     /// Groups of more targets by name; of each group one ready target is enough
     #[serde(default)]
@@ -88,11 +88,7 @@ pub fn schema() -> String {
 
 fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Target>, D::Error> {
     let targets = Option::<Vec<Target>>::deserialize(deserializer)?.unwrap_or_default();
-    match targets.len() {
-        0 => Err(D::Error::custom(NO_TARGETS)),
-        1..=TARGET_LIMIT => Ok(targets),
-        _ => Err(D::Error::custom(too_many())),
-    }
+    if targets.len() > TARGET_LIMIT { Err(D::Error::custom(too_many())) } else { Ok(targets) }
 }
 
 fn too_many() -> String {
@@ -114,6 +110,9 @@ impl<'de> Deserialize<'de> for GroupName {
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        targets(deserializer).map(Self)
+        match targets(deserializer)? {
+            none if none.is_empty() => Err(D::Error::custom(NO_TARGETS)),
+            members => Ok(Self(members)),
+        }
     }
 }

@@ -92,15 +92,24 @@ impl Fixer<'_> {
         (left, self.wanted.mode(stat, left))
     }
 
-    /// Owner first, since that takes set-ID bits away. Nothing is changed where such a bit would be
-    /// lost for want of a capability.
+    /// The mode to be set after the owner has changed; a refusal where the kernel would drop its
+    /// set-group-ID bit for want of a capability.
+    pub(super) fn possible_mode(&self, stat: &Stat, change: Change) -> Result<Option<u16>, Refusal> {
+        let group = change.group.unwrap_or(stat.group);
+        let (_, mode) = self.foretold(stat, change);
+        match mode {
+            Some(mode) if self.capabilities.lose_bit_of(group, mode) => {
+                Err(Refusal { action: Action::SetGroupId, error: Errno::PERM })
+            }
+            mode => Ok(mode),
+        }
+    }
+
+    /// Owner first, since that takes set-ID bits away. Nothing is changed where that or the new mode
+    /// would be refused.
     fn apply(&self, pinned: BorrowedFd, stat: &Stat, change: Change) -> Result<(), Refusal> {
         let refusal = |action| move |error| Refusal { action, error };
-        let group = change.group.unwrap_or(stat.group);
-        let (_, mut mode) = self.foretold(stat, change);
-        if mode.is_some_and(|mode| self.capabilities.lose_bit_of(group, mode)) {
-            return Err(Refusal { action: Action::SetGroupId, error: Errno::PERM });
-        }
+        let mut mode = self.possible_mode(stat, change)?;
         if change.owner() {
             let (user, group) = (change.user.map(Uid::from_raw), change.group.map(Gid::from_raw));
             let chown = || chownat(pinned, c"", user, group, AtFlags::EMPTY_PATH);

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 /// The stamp of all settings that decide what a run does, and what it leaves wrong without a
 /// failure; none where no run shall trust one.
 pub(super) fn stamp(volume: &Volume, fixer: &Fixer, root: &Directory) -> Option<Stamp> {
-    if volume.policy != Policy::Stamp || fixer.treatment == Treatment::Verify {
+    if volume.policy() != Policy::Stamp || fixer.treatment == Treatment::Verify {
         return None;
     }
     let mounts = mounts_left_out(volume, root).map_err(|reason| no_stamp(root, reason)).ok()?;
@@ -22,7 +22,8 @@ pub(super) fn stamp(volume: &Volume, fixer: &Fixer, root: &Directory) -> Option<
 }
 
 fn stamp_beside(volume: &Volume, fixer: &Fixer, mounts: Vec<Place>) -> Stamp {
-    let Volume { max_depth, one_file_system, skip_read_only, hard_links, on_denied, .. } = volume;
+    let Volume { max_depth, one_file_system, skip_read_only, .. } = volume;
+    let (hard_links, on_denied) = (volume.hard_links.unwrap_or_default(), volume.on_denied.unwrap_or_default());
     // At a place that is no longer mounted, something else is there to be looked at.
     let (wanted, excludes, left_out) = (fixer.wanted, volume.excludes(), (one_file_system, skip_read_only, mounts));
     Stamp::of(&format!("{wanted:?} {excludes:?} {max_depth:?} {left_out:?} {hard_links:?} {on_denied:?}"))
@@ -41,7 +42,7 @@ fn mounts_left_out(volume: &Volume, root: &Directory) -> Result<Vec<Place>, &'st
 
 /// Why nothing below the root is looked at.
 pub(super) fn reason(volume: &Volume, fixer: &Fixer, stamp: Option<&Stamp>, root: &Directory) -> Option<&'static str> {
-    match volume.policy {
+    match volume.policy() {
         _ if fixer.treatment == Treatment::Verify || !fixer.is_right(root) => None,
         Policy::Always => None,
         Policy::RootMatch => match mounts_left_out(volume, root) {

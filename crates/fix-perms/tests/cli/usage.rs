@@ -145,6 +145,9 @@ fn a_flag_that_needs_another_or_excludes_it() {
         &["--max-depth", "0"],
         &["--skip-read-only"],
         &["--policy", "stamp"],
+        &["--policy", "always"],
+        &["--hard-links", "leave"],
+        &["--on-denied", "fail"],
     ] {
         assert_refused(&tree, &[&["--config", &file], flags].concat(), words);
     }

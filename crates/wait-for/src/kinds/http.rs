@@ -76,7 +76,10 @@ pub(crate) fn parse(url: &Url, options: &mut Options) -> Result<Arc<dyn Check>, 
     client.unix_socket = unix_socket;
     client.redirects = redirects;
     client.http2 = options.switch("http2")?;
-    client.status = options.parsed("status", status_ranges)?.unwrap_or_else(|| vec![200..=399]);
+    client.status = match options.all("status") {
+        none if none.is_empty() => vec![200..=399],
+        lists => status_ranges(&lists.join(",")).map_err(|error| format!("option status: {error}"))?,
+    };
     client.resolve =
         options.parsed("resolve", |text| text.parse().map_err(|_| "this is not an IP address".to_owned()))?;
     let body = RequestBody::from_options(options)?;
@@ -192,7 +195,10 @@ impl Http {
         if self.client.wants(status) {
             return Ok(());
         }
-        let refusal = web::refusal(status, answer.response.headers());
+        let mut refusal = web::refusal(status, answer.response.headers());
+        if status.is_success() || status.is_redirection() {
+            refusal.reason += ", and not the status that is wanted";
+        }
         let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
         if refused && answer.detour.as_ref().is_some_and(|detour| detour.lacks_login) {
             let remedy = "the login is not sent to another origin: name that one in the target's URL";

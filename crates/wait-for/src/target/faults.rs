@@ -4,7 +4,7 @@ use url::{ParseError, Url};
 
 use crate::schemes::Scheme;
 
-const SEVERAL: &str = "this looks like several targets: each is an argument, or a line of the variable; \
+const SEVERAL: &str = "this looks like several targets: each is an argument, a line of the variable, or an item of the file; \
     a URL in the path of one has %3A// in place of ://";
 
 /// The first target, where the text is a list that a parser would take for one URL: the rest would

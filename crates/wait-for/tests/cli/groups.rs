@@ -86,6 +86,12 @@ fn with_any_one_group_is_enough() {
 }
 
 #[test]
+fn an_empty_list_of_targets_beside_groups_is_none() {
+    let (_directory, path) = config_file("targets: []\ngroups: {search: [file:///dev/null]}\n");
+    assert_eq!(run(&["--config", &path]).code, Some(0));
+}
+
+#[test]
 fn what_is_wrong_about_a_group_is_told_with_line_and_column() {
     let name = "the name of a group has 1 to 64 letters, digits, dots, hyphens and underscores";
     for (text, said) in [

@@ -1,5 +1,7 @@
 //! `http://`: which answers are ready, and what is asked.
 
+use harness::config_file;
+
 use crate::support::{
     Program,
     http::{Http, always, response, status},
@@ -34,7 +36,10 @@ fn status_takes_a_list_and_ranges() {
     for list in ["418", "200,418", "200-299,400-418"] {
         assert_eq!(proof(&[&teapot.url(&format!("/#status={list}"))]), "HTTP 418");
     }
-    assert_eq!(reason(&[&always(&status("302 Found")).url("/#status=200-299")]), "HTTP 302 Found");
+    let (_directory, file) = config_file(&format!("targets: [{{url: '{}', status: [200, 400-418]}}]", teapot.url("/")));
+    assert_eq!(proof(&["--config", &file]), "HTTP 418");
+    let found = always(&status("302 Found"));
+    assert_eq!(reason(&[&found.url("/#status=200-299")]), "HTTP 302 Found, and not the status that is wanted");
 }
 
 #[test]

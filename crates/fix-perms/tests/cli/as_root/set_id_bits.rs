@@ -65,7 +65,11 @@ fn a_set_group_id_bit_that_would_be_lost_is_left_where_it_is() {
         set_owner(&tree.join(name), 0, 3000);
         set_mode(&tree.join(name), 0o2775);
     }
-    let ended = without("-fsetid", &["--owner=1000", "--mode=u=rwX,g=rX,o=", &tree.path()]);
+    let wishes = ["--owner=1000", "--mode=u=rwX,g=rX,o=", &tree.path()];
+    let foreseen = without("-fsetid", &[&["--dry-run"][..], &wishes].concat());
+    assert_eq!((foreseen.code, &foreseen.stdout[..]), (Some(77), ""), "{foreseen:#?}");
+    assert!(foreseen.last_line().contains("CAP_FSETID is missing"), "{foreseen:#?}");
+    let ended = without("-fsetid", &wishes);
     let now = tree.entry("d");
     // Neither has its owner changed.
     assert_eq!((ended.code, now.mode & 0o7777, now.owner), (Some(77), 0o2775, (0, 3000)), "{ended:#?}");
