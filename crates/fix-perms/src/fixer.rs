@@ -82,10 +82,11 @@ impl Fixer<'_> {
             return;
         }
         if self.treatment != Treatment::Apply {
-            if self.is_refused_in_advance(stat, change, path) {
-                return;
+            let change = self.without_refused(stat, change, path);
+            if !change.is_nothing() {
+                self.differs(path, &|| self.difference(pinned, stat, self.foreseen(stat, change)));
             }
-            return self.differs(path, &|| self.difference(pinned, stat, self.foreseen(stat, change)));
+            return;
         }
         if self.make(pinned, stat, change, path) {
             Ledger::count(&self.ledger.changed);
@@ -119,8 +120,9 @@ impl Fixer<'_> {
             }
             return;
         }
-        let (change, lacks_acl) = (self.needed(directory, &stat), self.missing_acl(directory, &stat).is_some());
-        if !self.is_refused_in_advance(&stat, change, path) {
+        let lacks_acl = self.missing_acl(directory, &stat).is_some();
+        let change = self.without_refused(&stat, self.needed(directory, &stat), path);
+        if lacks_acl || !change.is_nothing() {
             self.differs(path, &|| self.difference(directory, &stat, change).with_default_acl(lacks_acl));
         }
     }
@@ -131,13 +133,16 @@ impl Fixer<'_> {
         self.needed(directory, stat).is_nothing() && self.missing_acl(directory, stat).is_none()
     }
 
-    /// Whether a dry run knows that the change would be refused; it counts as it would in a run.
-    fn is_refused_in_advance(&self, stat: &Stat, change: Change, path: Text) -> bool {
-        let refusal = self.possible_mode(stat, change).err().filter(|_| self.treatment == Treatment::DryRun);
-        refusal.is_some_and(|refusal| {
-            self.refused(refusal, Some(stat), path);
-            true
-        })
+    /// What is left of a change where a dry run knows that a run would be refused owner and mode. It
+    /// tells the refusal.
+    fn without_refused(&self, stat: &Stat, change: Change, path: Text) -> Change {
+        match self.possible_mode(stat, change) {
+            Err(refusal) if self.treatment == Treatment::DryRun => {
+                self.refused(refusal, Some(stat), path);
+                Change { label: change.label, ..Change::default() }
+            }
+            _ => change,
+        }
     }
 
     /// Notes that an entry is not as it should be, where nothing is to be changed.

@@ -69,6 +69,11 @@ fn a_set_group_id_bit_that_would_be_lost_is_left_where_it_is() {
     let foreseen = without("-fsetid", &[&["--dry-run"][..], &wishes].concat());
     assert_eq!((foreseen.code, &foreseen.stdout[..]), (Some(77), ""), "{foreseen:#?}");
     assert!(foreseen.last_line().contains("CAP_FSETID is missing"), "{foreseen:#?}");
+    let looked =
+        without("-fsetid", &[&["--dry-run", "--on-denied=warn", "--default-acl=u:1000:rx"][..], &wishes].concat());
+    let (line, both) = (format!("{}: ", tree.join("d").display()), looked.stdout.lines().count());
+    assert_eq!((looked.code, both, looked.stdout.contains(&line)), (Some(0), 2, true), "{looked:#?}");
+    assert!(looked.stdout.contains("default ACL") && !looked.stdout.contains("owner"), "{looked:#?}");
     let ended = without("-fsetid", &wishes);
     let now = tree.entry("d");
     // Neither has its owner changed.
