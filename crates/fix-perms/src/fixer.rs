@@ -133,8 +133,8 @@ impl Fixer<'_> {
         self.needed(directory, stat).is_nothing() && self.missing_acl(directory, stat).is_none()
     }
 
-    /// What is left of a change where a dry run knows that a run would be refused owner and mode. It
-    /// tells the refusal.
+    /// The change without owner and mode, where a dry run foresees that the kernel will refuse them. The
+    /// refusal is counted and told.
     fn without_refused(&self, stat: &Stat, change: Change, path: Text) -> Change {
         match self.possible_mode(stat, change) {
             Err(refusal) if self.treatment == Treatment::DryRun => {

@@ -87,7 +87,7 @@ pub(crate) struct Volume {
     #[arg(
         help = "always looks at everything; root-match trusts a root that is right; stamp trusts a finished run [default: always]"
     )]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Policy")]
     pub(crate) policy: Option<Policy>,
     /// Leave out names like this, or paths below PATH if there is a slash in it; repeat for more;
@@ -117,7 +117,7 @@ pub(crate) struct Volume {
     #[arg(
         help = "Files with names outside PATH: leave them alone, or allow their change (leave, allow) [default: leave]"
     )]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     #[schemars(with = "HardLinkRule")]
     pub(crate) hard_links: Option<HardLinkRule>,
     /// How a change counts that is refused (EPERM, EACCES, EROFS) or ignored
@@ -125,7 +125,7 @@ pub(crate) struct Volume {
     #[arg(
         help = "How a refused or ignored change counts: fail, warn, or accessible (no failure if the wanted owner can already read and write) [default: fail]"
     )]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     #[schemars(with = "OnDenied")]
     pub(crate) on_denied: Option<OnDenied>,
     /// Refuse a PATH that contains a symbolic link
@@ -187,6 +187,7 @@ impl Volume {
         self.wants_something() || switches.contains(&true) || has_choice || has_limit
     }
 
+    /// When the tree is trusted: never, unless the policy says more.
     pub(crate) fn policy(&self) -> Policy {
         self.policy.unwrap_or_default()
     }
@@ -252,6 +253,11 @@ impl Volume {
 fn optional<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+}
+
+/// A value that is not empty where its key is there
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A text, or a whole number.

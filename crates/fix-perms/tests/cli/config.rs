@@ -121,6 +121,14 @@ fn a_mode_in_a_notation_of_yaml_is_never_taken_for_another_mode() {
 }
 
 #[test]
+fn a_choice_that_is_left_empty_is_told() {
+    for key in ["policy", "hard-links", "on-denied"] {
+        let said = refusal(&format!("volumes:\n- path: /data\n  mode: 700\n  {key}:\n"));
+        assert!(said.starts_with("4:"), "{said}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_told_with_line_and_column() {
     let said = refusal("volumes:\n- path: /data\n  mode: 700\nthreads: 4\n");
     assert_eq!(said, "4:1: unknown key threads, which is a flag: write --threads; there are volumes");
