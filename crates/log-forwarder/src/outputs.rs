@@ -175,6 +175,11 @@ impl Scheme {
         Ok(output)
     }
 
+    /// Whether it sends the query of its URL
+    pub(crate) fn sends_query(&self) -> bool {
+        ["http", "https"].contains(&self.name.rsplit('+').next().unwrap_or_default())
+    }
+
     /// The names of its options
     pub(crate) fn option_names(&self) -> impl Iterator<Item = &'static str> {
         let shared = self.shared.iter().flat_map(|shared| shared.options);

@@ -2,6 +2,7 @@
 //! change and bodies that are compressed.
 
 mod answer;
+mod api_path;
 mod body;
 
 use std::{
@@ -25,8 +26,8 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::time::{self, Instant};
 
-pub(super) use self::answer::Answer;
 use self::body::Pieces;
+pub(super) use self::{answer::Answer, api_path::api_path};
 use super::{
     Attempt, OptionGroup, Setup,
     compression::Compression,

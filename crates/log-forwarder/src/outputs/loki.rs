@@ -18,7 +18,7 @@ use self::{
 };
 use super::{
     Attempt, Opened, Output, Scheme, Setup,
-    client::{self, Answer, Client},
+    client::{self, Answer, Client, api_path},
     dial,
 };
 use crate::records::{batch::Batch, complete::MOST_LINES, pool::Pool, span::Source, timestamp};
@@ -60,8 +60,7 @@ pub(super) const HTTPS: Scheme =
 
 fn open(setup: &mut Setup) -> Opened {
     let labels = Labels::from_options(&mut setup.options)?;
-    let path = setup.url.path().trim_end_matches('/');
-    let path = if path.ends_with(PATH) { path.to_owned() } else { format!("{path}{PATH}") };
+    let path = api_path(setup.url, PATH);
     let mut client = Client::open(setup, PORT)?;
     client.answer_limit = ANSWER_LIMIT;
     Ok(Box::new(Loki { client, path, labels, pool: setup.pool.clone(), whole: None }))

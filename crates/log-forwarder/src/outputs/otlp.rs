@@ -8,11 +8,11 @@ mod value;
 
 use futures_util::future::BoxFuture;
 use hyper::header::HeaderValue;
-use url::{Position, Url};
+use url::Position;
 
 use super::{
     Attempt, Opened, Output, Scheme, Setup,
-    client::{self, Client},
+    client::{self, Client, api_path},
     dial,
 };
 use crate::records::{batch::Batch, pool::Pool};
@@ -45,14 +45,7 @@ fn open(setup: &mut Setup) -> Opened {
     let client = Client::open(setup, PORT)?;
     // As the output's label: no query, which may hold a token
     let name = setup.url[..Position::AfterPath].to_owned();
-    Ok(Box::new(Otlp { client, path: path(setup.url), pool: setup.pool.clone(), name, has_warned: false }))
-}
-
-/// The path is where the receiver stands, and that of logs follows, unless it is there already.
-fn path(url: &Url) -> String {
-    let (base, query) = (url.path().trim_end_matches('/'), &url[Position::AfterPath..Position::AfterQuery]);
-    let path = if base.ends_with(PATH) { "" } else { PATH };
-    format!("{base}{path}{query}")
+    Ok(Box::new(Otlp { client, path: api_path(setup.url, PATH), pool: setup.pool.clone(), name, has_warned: false }))
 }
 
 struct Otlp {
@@ -111,22 +104,5 @@ impl Otlp {
             tracing::warn!(output = self.name, "the answer is 2xx, but its body {fault}; {hint}");
         }
         Attempt::Delivered
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_path_of_logs_follows() {
-        for (url, expected) in [
-            ("otlp+http://collector", "/v1/logs"),
-            ("otlp+http://collector:4318/", "/v1/logs"),
-            ("otlp+http://collector/otlp", "/otlp/v1/logs"),
-            ("otlp+http://collector/v1/logs?x=y", "/v1/logs?x=y"),
-        ] {
-            assert_eq!(path(&url.parse().unwrap()), expected);
-        }
     }
 }

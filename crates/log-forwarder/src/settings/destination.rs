@@ -49,6 +49,9 @@ impl Destination {
         if url.password().is_some() || !url.username().is_empty() {
             return Err(no_login(scheme));
         }
+        if url.query().is_some() && !scheme.sends_query() {
+            return Err(no_query(scheme));
+        }
         let name = options.parsed(NAME, output_name)?;
         let patience = Patience::from_options(&mut options)?;
         let destination = Self { scheme, url, options, name, patience };
@@ -99,6 +102,12 @@ fn no_login(scheme: &Scheme) -> String {
     format!("{} has no login: leave out the part of the URL before the @", scheme.name)
 }
 
+/// The error does not repeat the query, which may hold a token.
+fn no_query(scheme: &Scheme) -> String {
+    let name = scheme.name;
+    format!("{name} sends no query: write options behind a #, and a question mark of a path as %3F")
+}
+
 fn unknown_scheme(name: &str) -> String {
     let known = || SCHEMES.iter().map(|scheme| scheme.name);
     match lifecycle::nearest(name, known()) {
@@ -142,6 +151,12 @@ mod tests {
         assert_eq!(refusal("http://collector#gzpi"), "http has no option \"gzpi\"; did you mean gzip?");
         assert_eq!(refusal("http://collector#gzip&zstd"), "options gzip and zstd exclude each other");
         assert!(refusal("file://host/x").contains("file:///"));
+        for url in
+            ["file:///x?token", "tcp://collector:1?token", "syslog+udp://collector?token", "forward://collector?token"]
+        {
+            let error = refusal(url);
+            assert!(error.contains("no query: write options behind a #") && !error.contains("token"), "{error}");
+        }
         assert!(refusal("stdout://x").contains("stdout://"));
     }
 

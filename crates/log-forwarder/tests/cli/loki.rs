@@ -108,13 +108,13 @@ fn few_names_make_the_stream_and_all_others_are_metadata() {
     Writer::new(&pod.log("app.log")).write(10);
     let output = format!("{}#labels=filename&label=env=test", loki.url());
     let program =
-        pod.start(&["--output", &output, "--output", &format!("loki+http://{}/tenant", loki.receiver.address())]);
+        pod.start(&["--output", &output, "--output", &format!("loki+http://{}/tenant?key=1", loki.receiver.address())]);
     loki.wait_for(20);
     stop(program);
     let mut requests = loki.receiver.requests();
     requests.sort_by(|one, other| one.target.cmp(&other.target));
     let [plain, tenant] = &requests[..] else { panic!("{requests:?}") };
-    assert_eq!((&*plain.target, &*tenant.target), ("/loki/api/v1/push", "/tenant/loki/api/v1/push"));
+    assert_eq!((&*plain.target, &*tenant.target), ("/loki/api/v1/push", "/tenant/loki/api/v1/push?key=1"));
     assert_eq!(plain.headers["content-type"], "application/json");
     let path = pod.log("app.log").display().to_string();
     assert_eq!(push(plain)["streams"][0]["stream"], json!({"job": "log-forwarder", "env": "test", "filename": path}));
