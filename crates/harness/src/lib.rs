@@ -3,6 +3,7 @@
 //! For tests only, so every failure is a panic that names the state that was waited for.
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a panic here is how a test fails")]
 
+mod at_once;
 mod certificates;
 mod command;
 mod config;
@@ -23,6 +24,7 @@ mod termination_log;
 mod until;
 mod variable;
 
+pub use at_once::assert_at_once;
 pub use certificates::{Authority, Identity};
 pub use command::command;
 pub use config::{config_file, config_refusal};

@@ -1,13 +1,10 @@
 //! Sources that lead back to the exporter.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use harness::http;
 
 use crate::support::{Exporter, HttpServer, has, text_page, value};
-
-/// More than a round takes on a busy machine, and less than a scraper's timeout
-const SOON: Duration = Duration::from_secs(8);
 
 /// An address with a port that is free at the moment
 fn free_port() -> String {
@@ -35,7 +32,7 @@ fn an_exporter_that_asks_itself_says_so_at_once() {
     let exporter = start_on(&address, &[&app.url("/metrics"), &own]);
     let begin = Instant::now();
     let page = exporter.page();
-    assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
+    harness::assert_at_once(begin);
     assert!(has(&page, "app") && has(&page, &loop_of("own")), "{page}");
 }
 
@@ -52,7 +49,7 @@ fn exporters_that_ask_each_other_are_one_page_at_once() {
         let [one, two] = [one, two].map(|address| scope.spawn(move || http::get(address, "/metrics").body));
         (one.join().unwrap(), two.join().unwrap())
     });
-    assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
+    harness::assert_at_once(begin);
     for (page, source) in [(&page, "two"), (&other, "one")] {
         assert!(value(page, &format!("sidekit_metrics_exporter_source_up{{source=\"{source}\"}}")) > 0.0, "{page}");
     }

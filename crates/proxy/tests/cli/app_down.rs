@@ -84,16 +84,16 @@ const ACTIVE: &str = "http_server_active_requests{listener=\"127.0.0.1:0\"}";
 #[test]
 fn the_queue_has_an_end_in_count_and_time() {
     let app = answering();
-    let proxy = before(&app, &["--app-down", "queue", "--app-down-queue", "1", "--app-down-wait", "2s"]);
+    let proxy = before(&app, &["--app-down", "queue", "--app-down-queue", "1", "--app-down-wait", "10s"]);
     let (mut first, mut second) = (proxy.client(), proxy.client());
     let start = Instant::now();
     first.send(GET);
     harness::until("it waits", || (proxy.metric(ACTIVE) == 1).then_some(()));
     assert_eq!(second.get("/").status, 503);
-    assert!(start.elapsed() < Duration::from_secs(2));
+    harness::assert_at_once(start);
     let answer = first.answer();
     assert_eq!((answer.status, answer.body.as_str()), (503, "503 Service Unavailable: app-down\n"));
-    assert!(start.elapsed() >= Duration::from_secs(2));
+    assert!(start.elapsed() >= Duration::from_secs(10));
     // Both places are free again.
     first.send(GET);
     harness::until("it waits", || (proxy.metric(ACTIVE) == 1).then_some(()));
@@ -102,7 +102,7 @@ fn the_queue_has_an_end_in_count_and_time() {
     let stopped = Instant::now();
     let answer = first.answer();
     assert_eq!((answer.status, header(&answer.head, "connection")), (503, Some("close")));
-    assert!(stopped.elapsed() < Duration::from_secs(1), "{:?}", stopped.elapsed());
+    harness::assert_at_once(stopped);
     assert_eq!(proxy.program.end().code, Some(0));
 }
 
@@ -125,7 +125,7 @@ fn what_was_sent_once_does_not_wait() {
     let start = Instant::now();
     let answer = client.answer();
     assert_eq!((answer.status, answer.body.as_str()), (502, "502 Bad Gateway: upstream-closed\n"));
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    harness::assert_at_once(start);
     proxy.stop();
 }
 
@@ -204,7 +204,7 @@ fn a_stop_while_the_listener_is_closed_ends_at_once() {
     harness::until("the listener is closed", || is_refused(&proxy));
     let start = Instant::now();
     proxy.stop();
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    harness::assert_at_once(start);
 }
 
 #[test]

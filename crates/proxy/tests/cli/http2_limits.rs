@@ -254,7 +254,7 @@ fn a_stop_ends_idle_connections_and_those_that_never_answer() {
     client.ended().unwrap();
     assert_eq!(deaf.end(), End::GoAway(NO_ERROR));
     assert_eq!(proxy.program.end().code, Some(0));
-    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    harness::assert_at_once(start);
 }
 
 #[test]
