@@ -29,7 +29,7 @@ fn metric(health: SocketAddr, name: &str) -> u64 {
 fn attack(front: &Front, arguments: &[&str], path: &str) {
     let url = format!("http://{}{path}", front.address);
     let mut tool = command("slowhttptest");
-    tool.args(["-c", &SLOW.to_string(), "-r", "200", "-p", "8", "-u", &url]).args(arguments);
+    tool.args(["-c", &SLOW.to_string(), "-r", "200", "-p", "3", "-u", &url]).args(arguments);
     let attack = thread::spawn(move || output(tool));
     let mut slowest = Duration::ZERO;
     while !attack.is_finished() {
@@ -40,7 +40,7 @@ fn attack(front: &Front, arguments: &[&str], path: &str) {
         thread::sleep(Duration::from_millis(100));
     }
     let report = attack.join().unwrap();
-    assert!(slowest < Duration::from_secs(8), "{slowest:?}\n{report}");
+    assert!(slowest < Duration::from_secs(3), "{slowest:?}\n{report}");
     let mut availability = report.lines().filter(|line| line.contains("service available")).peekable();
     assert!(availability.peek().is_some() && availability.all(|line| line.contains("YES")), "{report}");
 }

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-/// Far longer than anything takes that waits for nothing, and shorter than the waits of a wrong program in these tests
+/// Far longer than a program without a wait takes on a busy machine. A wrong program waits for
+/// longer in every test that uses this.
 const AT_ONCE: Duration = Duration::from_secs(8);
 
-/// Fails if this is so long ago that the program must have waited for something.
+/// Fails when the time since `start` is 8 s or more.
 #[track_caller]
 pub fn assert_at_once(start: Instant) {
     let elapsed = start.elapsed();

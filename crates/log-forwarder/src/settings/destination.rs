@@ -104,8 +104,8 @@ fn no_login(scheme: &Scheme) -> String {
 
 /// The error does not repeat the query, which may hold a token.
 fn no_query(scheme: &Scheme) -> String {
-    let name = scheme.name;
-    format!("{name} sends no query: write options behind a #, and a question mark of a path as %3F")
+    let in_path = if scheme.name == "file" { ", and a question mark of the path as %3F" } else { "" };
+    format!("{} sends no query: write options behind a #{in_path}", scheme.name)
 }
 
 fn unknown_scheme(name: &str) -> String {
@@ -151,12 +151,13 @@ mod tests {
         assert_eq!(refusal("http://collector#gzpi"), "http has no option \"gzpi\"; did you mean gzip?");
         assert_eq!(refusal("http://collector#gzip&zstd"), "options gzip and zstd exclude each other");
         assert!(refusal("file://host/x").contains("file:///"));
-        for url in
-            ["file:///x?token", "tcp://collector:1?token", "syslog+udp://collector?token", "forward://collector?token"]
-        {
-            let error = refusal(url);
-            assert!(error.contains("no query: write options behind a #") && !error.contains("token"), "{error}");
+        for scheme in SCHEMES.iter().filter(|scheme| !scheme.sends_query()) {
+            let error = refusal(&format!("{}?token", scheme.example));
+            let start = format!("{} sends no query: write options behind a #", scheme.name);
+            assert!(error.starts_with(&start) && !error.contains("token"), "{error}");
         }
+        assert!(refusal("file:///x?y").ends_with("a question mark of the path as %3F"));
+        assert!("loki+https://loki?tenant=a".parse::<Destination>().is_ok());
         assert!(refusal("stdout://x").contains("stdout://"));
     }
 

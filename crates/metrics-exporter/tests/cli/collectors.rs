@@ -172,7 +172,7 @@ fn a_textfile_that_is_no_page_is_named_and_costs_itself_only() {
 }
 
 mod as_root {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -191,7 +191,7 @@ mod as_root {
             // All scrapes after the first one are answered at once.
             let begin = Instant::now();
             let last = exporter.page();
-            harness::assert_at_once(begin);
+            assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
             assert!(pages.iter().chain([&last]).all(|page| error(page) && success(page, "volumes")), "{last}");
             assert!(lines(&last, "node_filesystem_size_bytes").len() > 1);
             let (_, threads) = exporter.program.files_and_threads();
@@ -215,7 +215,7 @@ mod as_root {
             assert!(success(&page, "network") && !success(&page, "textfile"), "{page}");
             let begin = Instant::now();
             let page = exporter.page();
-            harness::assert_at_once(begin);
+            assert!(begin.elapsed() < Duration::from_secs(1));
             let unreadable = lines(&page, "sidekit_metrics_exporter_collector_unreadable");
             assert!(unreadable[0].contains("has not answered an earlier scrape"), "{page}");
             exporter.program.signal(harness::Signal::TERM);

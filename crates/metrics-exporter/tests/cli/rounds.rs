@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering::SeqCst},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use harness::{DEADLINE, http, until};
@@ -83,7 +83,7 @@ fn a_slow_source_is_late_within_the_scrapers_time_and_costs_its_own_series() {
     let exporter = Exporter::start(&["--scrape", &format!("{}#name=slow", slow.url()), "--scrape", &app.url("/")]);
     let begin = Instant::now();
     let page = Scrape::of(&exporter, "4").page();
-    harness::assert_at_once(begin);
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
     assert!(has(&page, "app") && !has(&page, "slow"), "{page}");
     assert!(has(&page, "sidekit_metrics_exporter_source_fault{reason=\"timed_out\",source=\"slow\"}"), "{page}");
     assert!(value(&page, "sidekit_metrics_exporter_source_duration_seconds{source=\"slow\"}") > 3.0);

@@ -122,8 +122,7 @@ pub(crate) fn leave_over_3_s(start: Instant, clients: Vec<Client>, wait_for_end:
     let mut times: Vec<_> = watches.into_iter().map(|watch| watch.join().unwrap()).collect();
     times.sort_unstable();
     let (first, last) = (times[0], times[times.len() - 1]);
-    // Well before the deadline of the stop, on a machine that is busy with tests
-    assert!(last < Duration::from_secs(8), "{times:?}");
+    assert!(last < Duration::from_millis(3500), "{times:?}");
     // All at once by chance is as likely as a dozen dice with one face.
     assert!(last > first + Duration::from_millis(500), "{times:?}");
 }

@@ -390,7 +390,7 @@ fn an_unknown_protocol_lasts_until_the_deadline_of_a_stop() {
     assert_eq!(client.rest(), "");
     let ended = proxy.program.end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    harness::assert_at_once(start);
+    assert!(start.elapsed() < Duration::from_millis(3500), "{:?}", start.elapsed());
     let line: Value = serde_json::from_str(ended.stdout.trim()).unwrap();
     assert_eq!(line["error.type"], "drain-deadline", "{line}");
 }

@@ -140,7 +140,7 @@ fn a_drain_closes_them_one_by_one_and_the_app_hears_it_from_the_client() {
     upstream.wait_for_closed(COUNT);
     let ended = proxy.program.end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    harness::assert_at_once(start);
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[test]

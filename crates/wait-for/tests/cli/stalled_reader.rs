@@ -24,7 +24,8 @@ fn the_timeout_is_kept() {
         let (command, _reader) = stalled(&mut command);
         let start = Instant::now();
         assert_eq!(command.status().unwrap().code(), Some(124), "{format}");
-        harness::assert_at_once(start);
+        // The rest is for machines that are busy with tests.
+        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     }
 }
 

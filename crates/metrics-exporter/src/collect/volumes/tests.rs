@@ -140,8 +140,10 @@ mod as_root {
             let first = look(folder.path());
             assert_eq!(values(&first, &SIZE), [(memory, 65536.0)]);
             assert_eq!(reasons(&first), [(memory.into(), String::new()), (hung.into(), "timed out".into())]);
-            // No call is waited for, because the first one still has no answer.
+            // The fault comes at once, because the first call still has no answer.
+            let begin = std::time::Instant::now();
             let second = look(folder.path());
+            assert!(begin.elapsed() < Duration::from_millis(500));
             assert_eq!(reasons(&second)[1], (hung.into(), "has not answered an earlier scrape".into()));
             drop(mount);
         });
